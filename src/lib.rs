@@ -1,0 +1,3 @@
+//! floe
+pub mod resource;
+pub mod sql;

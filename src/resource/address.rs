@@ -1,0 +1,81 @@
+//! `pools.main`, `statements.orders-enriched`: how a project names its things.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What an address names. Pools sort before statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A Flink compute pool.
+    Pool,
+    /// A Flink SQL statement, whatever its generation.
+    Statement,
+}
+
+impl Kind {
+    /// The table of the manifest that declares things of this kind.
+    pub fn table(self) -> &'static str {
+        match self {
+            Kind::Pool => "pools",
+            Kind::Statement => "statements",
+        }
+    }
+}
+
+/// The name of a thing in a project: its kind and its manifest key. Stable across generations.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// Pool or statement.
+    pub kind: Kind,
+    /// The key in the manifest, for example `orders-enriched`.
+    pub key: String,
+}
+
+impl Address {
+    /// The pool declared under `key`.
+    pub fn pool(key: impl Into<String>) -> Self {
+        Address { kind: Kind::Pool, key: key.into() }
+    }
+
+    /// The statement declared under `key`.
+    pub fn statement(key: impl Into<String>) -> Self {
+        Address { kind: Kind::Statement, key: key.into() }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad` honours the width that tables ask for.
+        f.pad(&format!("{}.{}", self.kind.table(), self.key))
+    }
+}
+
+/// A text that is no address; says what one looks like.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address; addresses look like `statements.orders` or `pools.main`")]
+pub struct NotAnAddress(pub String);
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        match text.split_once('.') {
+            Some(("pools", key)) if !key.is_empty() => Ok(Address::pool(key)),
+            Some(("statements", key)) if !key.is_empty() => Ok(Address::statement(key)),
+            _ => Err(NotAnAddress(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

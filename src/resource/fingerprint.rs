@@ -1,0 +1,59 @@
+//! Short, stable digests. They tell equal from different; what a person is shown is never a digest's doing.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The first 16 hex digits of a SHA-256 over length-prefixed parts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Digests `parts` in order; each is prefixed with its length, so that moving a boundary changes the result.
+    pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+        Fingerprint(hex(&hasher.finalize(), 8))
+    }
+
+    /// The first six digits: what a person copies into `accept = "restart:3f2a9c"`.
+    pub fn short(&self) -> &str {
+        self.0.get(..6).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The key under which a state hashes secrets, made once per lineage. It keeps equal secrets of different
+/// environments from having equal hashes; it is not a secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashKey(pub String);
+
+/// HMAC-SHA256 of a secret's value under a [`HashKey`], 32 hex digits: tells that a secret changed without storing it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedHash(String);
+
+impl KeyedHash {
+    /// Hashes `value` under `key`.
+    pub fn of(key: &HashKey, value: &str) -> Self {
+        // HMAC takes a key of any length; the error type exists for other constructions only.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()) else {
+            unreachable!("HMAC accepts keys of any length");
+        };
+        mac.update(value.as_bytes());
+        KeyedHash(hex(&mac.finalize().into_bytes(), 16))
+    }
+}
+
+fn hex(bytes: &[u8], count: usize) -> String {
+    bytes.iter().take(count).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,93 @@
+//! A logical statement's physical names: `name`, `name-g2`, `name-g3` …, and `name-undo-1`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest cloud name of a statement. The API's specification says 100, Confluent's documentation 72;
+/// the smaller is safe under both.
+pub const NAME_LIMIT: usize = 72;
+
+/// Which physical statement behind a logical one. Starts at 1; a number is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u32);
+
+impl Generation {
+    /// The first generation, which bears the plain name.
+    pub const FIRST: Generation = Generation(1);
+
+    /// The number after this one.
+    pub fn next(self) -> Generation {
+        Generation(self.0.saturating_add(1))
+    }
+
+    /// The cloud name of this generation of `base`.
+    pub fn name(self, base: &str) -> String {
+        if self.0 <= 1 { base.to_owned() } else { format!("{base}-g{}", self.0) }
+    }
+
+    /// Which generation of `base` the cloud name `name` is, if any.
+    pub fn of(base: &str, name: &str) -> Option<Generation> {
+        let rest = name.strip_prefix(base)?;
+        if rest.is_empty() {
+            return Some(Generation::FIRST);
+        }
+        let number: u32 = rest.strip_prefix("-g")?.parse().ok()?;
+        // `-g1`, `-g02` are nobody's: the canonical form is the only one.
+        (number >= 2 && Generation(number).name(base) == name).then_some(Generation(number))
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "g{}", self.0)
+    }
+}
+
+/// The cloud name of a statement that undoes `base`, the `count`-th time.
+pub fn undo_name(base: &str, count: u32) -> String {
+    format!("{base}-undo-{count}")
+}
+
+/// The cloud name that a manifest key gets when it sets no `name`: the prefix, then the key with `_` turned into `-`.
+pub fn cloud_name(prefix: &str, key: &str) -> String {
+    format!("{prefix}{}", key.replace('_', "-"))
+}
+
+/// Whether `name` ends like a generation or an undo (`-g3`, `-undo-1`), which is reserved.
+pub fn is_reserved_ending(name: &str) -> bool {
+    let Some((head, digits)) = name.rsplit_once(|c: char| !c.is_ascii_digit()).map(|(h, d)| {
+        let cut = name.len() - d.len();
+        (name.get(..cut).unwrap_or(h), d)
+    }) else {
+        return false;
+    };
+    !digits.is_empty() && (head.ends_with("-g") || head.ends_with("-undo-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_are_named_and_read_back() {
+        for number in [1, 2, 3, 10, 4_000_000] {
+            let name = Generation(number).name("orders");
+            assert_eq!(Generation::of("orders", &name), Some(Generation(number)));
+        }
+        for foreign in ["orders-g1", "orders-g02", "orders-g", "orders2", "order", "orders-g2x", "orders-undo-1"] {
+            assert_eq!(Generation::of("orders", foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn endings_of_generations_are_reserved() {
+        for name in ["a-g3", "a-undo-1", "x-g10"] {
+            assert!(is_reserved_ending(name), "{name}");
+        }
+        for name in ["a", "a-3", "ag3", "a-g", "g3", "undo-1x", "a-go"] {
+            assert!(!is_reserved_ending(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the cloud holds now, and what a plan saw of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fingerprint, Offsets, Phase, PhaseClass, PoolPhase};
+
+/// A statement as the service reports it. Fields that the service left out are empty or `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStatement {
+    /// Its name, unique in the environment.
+    pub name: String,
+    /// Unique in time and space, even if the name is used again.
+    pub uid: String,
+    /// The service's opaque version; moves by itself. Good only between a GET and its PUT.
+    pub version: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// When it was created (RFC 3339).
+    pub created_at: Option<String>,
+    /// When it last changed (RFC 3339); for a terminal phase, about when that began.
+    pub updated_at: Option<String>,
+    /// The SQL, verbatim.
+    pub sql: String,
+    /// The properties, as they were sent.
+    pub properties: BTreeMap<String, String>,
+    /// The id of its pool.
+    pub pool: Option<String>,
+    /// Who it runs as.
+    pub principal: Option<String>,
+    /// `spec.stopped`: what it was asked, not what it does.
+    pub stopped: bool,
+    /// What it does.
+    pub phase: Phase,
+    /// The service's word on the phase; empty when there is nothing to say.
+    pub detail: String,
+    /// `traits.sql_kind`, absent for a statement that failed to compile.
+    pub kind: Option<String>,
+    /// `traits.is_bounded`. Not to be trusted for a streaming `CREATE TABLE … AS`.
+    pub bounded: Option<bool>,
+    /// `traits.is_append_only`.
+    pub append_only: Option<bool>,
+    /// `scaling_status.scaling_state`, for example `POOL_EXHAUSTED`.
+    pub scaling: Option<String>,
+    /// The service's warnings.
+    pub warnings: Vec<Warning>,
+    /// Where it stood when it stopped; empty while it runs.
+    pub offsets: Offsets,
+}
+
+/// A warning of the service about a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// How bad.
+    pub severity: Severity,
+    /// `UPPER_SNAKE` reason.
+    pub reason: String,
+    /// The service's words.
+    pub message: String,
+}
+
+/// How bad a warning is; extensible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[expect(missing_docs, reason = "the service's own words")]
+pub enum Severity {
+    Low,
+    Moderate,
+    Critical,
+    Other(String),
+}
+
+impl From<String> for Severity {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "LOW" => Severity::Low,
+            "MODERATE" => Severity::Moderate,
+            "CRITICAL" => Severity::Critical,
+            _ => Severity::Other(word),
+        }
+    }
+}
+
+impl From<Severity> for String {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => "LOW".to_owned(),
+            Severity::Moderate => "MODERATE".to_owned(),
+            Severity::Critical => "CRITICAL".to_owned(),
+            Severity::Other(word) => word,
+        }
+    }
+}
+
+/// A compute pool as the service reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivePool {
+    /// `lfcp-…`, never used again after a deletion.
+    pub id: String,
+    /// Its display name.
+    pub display_name: String,
+    /// The cloud, in lower case whatever the service wrote.
+    pub cloud: String,
+    /// The region.
+    pub region: String,
+    /// The most CFU it may use.
+    pub max_cfu: u32,
+    /// The network it lives in.
+    pub network: Option<String>,
+    /// What it does.
+    pub phase: PoolPhase,
+    /// CFU in use now.
+    pub current_cfu: u32,
+    /// When it was created (RFC 3339).
+    pub created_at: Option<String>,
+}
+
+/// What a plan saw of a statement: enough to know later whether it is still the same thing in the same condition.
+/// One check for saved plans, the 409 loop and settle. The service's version is not in it: it moves by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which physical statement.
+    pub uid: String,
+    /// Its SQL, properties, pool and principal, digested.
+    pub spec: Fingerprint,
+    /// What it was asked.
+    pub stopped: bool,
+    /// What it did.
+    pub class: PhaseClass,
+}
+
+impl Seen {
+    /// What is to be seen of `live`.
+    pub fn of(live: &LiveStatement) -> Self {
+        let pool = live.pool.as_deref().unwrap_or_default();
+        let principal = live.principal.as_deref().unwrap_or_default();
+        let properties = live.properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        let spec = Fingerprint::of([live.sql.as_str(), pool, principal].into_iter().chain(properties));
+        Seen { uid: live.uid.clone(), spec, stopped: live.stopped, class: live.phase.class() }
+    }
+
+    /// Whether `live` is still what was seen. The first difference is named.
+    pub fn still_holds(&self, live: &LiveStatement) -> Result<(), &'static str> {
+        let now = Seen::of(live);
+        if self.uid != now.uid {
+            Err("it was deleted and created again")
+        } else if self.spec != now.spec {
+            Err("its SQL, properties, pool or principal changed")
+        } else if self.stopped != now.stopped {
+            Err("somebody stopped or resumed it")
+        } else if self.class != now.class {
+            Err("its phase changed")
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Where a job stood in its sources when it stopped.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What the service writes for a partition without an offset: one more than the largest offset that Kafka can have.
+pub const UNSET_OFFSET: u64 = 9_223_372_036_854_775_808;
+
+/// The service's `latest_offsets`: per topic, `partition:0,offset:100;partition:1,offset:200`. Filled only once a
+/// statement is STOPPED; empty while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Offsets {
+    /// Per topic, the text as the service gave it.
+    pub topics: BTreeMap<String, String>,
+    /// The service's time of the offsets (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
+}
+
+impl Offsets {
+    /// Whether the service has given none.
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    /// For exactly one topic: the value of `sql.tables.scan.startup.specific-offsets`, with unset partitions dropped.
+    /// `None` for no topic, several topics, or a text that does not read as offsets.
+    pub fn specific(&self) -> Option<String> {
+        let mut topics = self.topics.values();
+        let (Some(text), None) = (topics.next(), topics.next()) else { return None };
+        let mut kept = Vec::new();
+        for part in text.split(';').filter(|part| !part.trim().is_empty()) {
+            let (partition, offset) = part.trim().split_once(',')?;
+            let partition: u32 = partition.strip_prefix("partition:")?.parse().ok()?;
+            let offset: u64 = offset.strip_prefix("offset:")?.parse().ok()?;
+            if offset < UNSET_OFFSET {
+                kept.push((partition, offset));
+            }
+        }
+        kept.sort_unstable();
+        (!kept.is_empty()).then(|| {
+            let parts: Vec<_> = kept.iter().map(|(p, o)| format!("partition:{p},offset:{o}")).collect();
+            parts.join(";")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offsets(text: &str) -> Offsets {
+        Offsets { topics: BTreeMap::from([("orders".to_owned(), text.to_owned())]), taken_at: None }
+    }
+
+    #[test]
+    fn unset_partitions_are_dropped_and_the_rest_is_sorted() {
+        let given = offsets("partition:1,offset:200;partition:0,offset:100;partition:2,offset:9223372036854775808");
+        assert_eq!(given.specific().as_deref(), Some("partition:0,offset:100;partition:1,offset:200"));
+    }
+
+    #[test]
+    fn what_is_not_sure_is_nothing() {
+        assert_eq!(offsets("garbage").specific(), None);
+        assert_eq!(offsets("partition:0,offset:9223372036854775808").specific(), None);
+        assert_eq!(Offsets::default().specific(), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! Texts with holes for secrets, and the values that fill them. A value never reaches state, a plan or a screen.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{HashKey, KeyedHash};
+
+/// A text in which `${secret.name}` stands for a secret's value and `$${` for a literal `${`. Every other variable
+/// has been replaced. This form is what state and plans keep.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Template(String);
+
+/// One stretch of a template.
+enum Part<'a> {
+    Text(&'a str),
+    Secret(&'a str),
+}
+
+/// A secret that has no value here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("secret `{0}` has no value: its environment variable is not set")]
+pub struct Unset(pub String);
+
+impl Template {
+    /// A template from its written form.
+    pub fn new(written: impl Into<String>) -> Self {
+        Template(written.into())
+    }
+
+    /// The template that stands for exactly `text`.
+    pub fn literal(text: &str) -> Self {
+        Template(text.replace("${", "$${"))
+    }
+
+    /// The written form: what state and plans keep, and what people are shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names of the secrets it refers to, in order of appearance.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts().filter_map(|part| match part {
+            Part::Secret(name) => Some(name),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// Whether it refers to any secret.
+    pub fn has_secrets(&self) -> bool {
+        self.secrets().next().is_some()
+    }
+
+    /// The text that goes to the API. Fails on the first secret without a value.
+    pub fn reveal(&self, secrets: &Secrets) -> Result<String, Unset> {
+        let mut text = String::with_capacity(self.0.len());
+        for part in self.parts() {
+            match part {
+                Part::Text(piece) => text.push_str(piece),
+                Part::Secret(name) => {
+                    text.push_str(secrets.value(name).ok_or_else(|| Unset(name.to_owned()))?);
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// The text with each secret's place taken by its reference: what the room `sql` reads.
+    pub fn masked(&self) -> String {
+        self.parts()
+            .map(|part| match part {
+                Part::Text(piece) => piece.to_owned(),
+                Part::Secret(name) => format!("${{secret.{name}}}"),
+            })
+            .collect()
+    }
+
+    /// Whether `text` could be this template with some values in the secrets' places. Lets live be compared with
+    /// what was sent without knowing a value.
+    pub fn matches(&self, text: &str) -> bool {
+        if !self.0.contains("${") {
+            return self.0 == text;
+        }
+        let mut rest = text;
+        let mut after_secret = false;
+        let mut parts = self.parts().peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Secret(_) => after_secret = true,
+                Part::Text(piece) => {
+                    let last = parts.peek().is_none();
+                    let found = match (after_secret, last) {
+                        (false, _) => rest.starts_with(piece).then_some(0),
+                        (true, true) => rest.ends_with(piece).then(|| rest.len() - piece.len()),
+                        (true, false) => rest.find(piece),
+                    };
+                    let Some(start) = found else { return false };
+                    rest = rest.get(start + piece.len()..).unwrap_or_default();
+                    after_secret = false;
+                }
+            }
+        }
+        after_secret || rest.is_empty()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let mut rest = self.0.as_str();
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            if let Some(after) = rest.strip_prefix("$${") {
+                let literal = rest.get(1..3).unwrap_or_default();
+                rest = after;
+                return Some(Part::Text(literal));
+            }
+            if let Some(after) = rest.strip_prefix("${secret.")
+                && let Some((name, tail)) = after.split_once('}')
+            {
+                rest = tail;
+                return Some(Part::Secret(name));
+            }
+            // Up to the next opening, or all of it; a lone `$` at the front is text.
+            let next = ["$${", "${secret."].iter().filter_map(|open| rest.get(1..)?.find(open)).min();
+            let cut = next.map_or(rest.len(), |at| at + 1);
+            let (piece, tail) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+            rest = tail;
+            Some(Part::Text(piece))
+        })
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The values of a project's secrets, read from the environment by `cli` and handed to `execute` beside the plan.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// Secrets by name.
+    pub fn new(values: BTreeMap<String, String>) -> Self {
+        Secrets(values)
+    }
+
+    /// The value of `name`, if it is known here.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The keyed hashes of those of `names` that are known here.
+    pub fn hashes<'a>(&self, names: impl Iterator<Item = &'a str>, key: &HashKey) -> BTreeMap<String, KeyedHash> {
+        names
+            .filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?))))
+            .collect()
+    }
+
+    /// `text` with every known value replaced by its reference: for whatever the service sends back.
+    pub fn redact(&self, text: &str) -> String {
+        // Longest first, so that a value inside another does not leave the rest of it in sight.
+        let mut values: Vec<_> = self.0.iter().filter(|(_, value)| !value.is_empty()).collect();
+        values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
+        values.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(value.as_str(), &format!("${{secret.{name}}}"))
+        })
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets::new(BTreeMap::from([("key".to_owned(), "s3cr3t".to_owned())]))
+    }
+
+    #[test]
+    fn reveals_escapes_and_secrets() {
+        let template = Template::new("a $${x} ${secret.key} $ ${y");
+        assert_eq!(template.reveal(&secrets()).as_deref(), Ok("a ${x} s3cr3t $ ${y"));
+        assert_eq!(template.reveal(&Secrets::default()), Err(Unset("key".to_owned())));
+        assert_eq!(Template::literal("${secret.key}").reveal(&secrets()).as_deref(), Ok("${secret.key}"));
+    }
+
+    #[test]
+    fn matches_with_any_value_in_the_hole() {
+        let template = Template::new("WITH ('k' = '${secret.key}', 'v' = '1')");
+        assert!(template.matches("WITH ('k' = 'whatever', 'v' = '1')"));
+        assert!(!template.matches("WITH ('k' = 'whatever', 'v' = '2')"));
+        assert!(Template::new("${secret.key}").matches("anything"));
+        assert!(!Template::new("x${secret.key}").matches("anything"));
+    }
+
+    #[test]
+    fn values_are_redacted_and_never_debugged() {
+        assert_eq!(secrets().redact("bad key s3cr3t!"), "bad key ${secret.key}!");
+        assert!(!format!("{:?}", secrets()).contains("s3cr3t"));
+    }
+}

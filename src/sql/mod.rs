@@ -1,0 +1,149 @@
+//! What a statement's text says: its kind and class, the objects it names, whether it keeps state, its normal form.
+//!
+//! A lexer and a shallow recogniser, no validator: exact about what it claims and silent about the rest.
+
+use crate::resource::Span;
+
+/// What is known of a statement from its text alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// What sort of statement it is.
+    pub kind: Kind,
+    /// Every object it names, in order of appearance.
+    pub mentions: Vec<Mention>,
+    /// The first construct that keeps state (or that nothing is known of), and where; `None` only if it surely keeps none.
+    pub state: Option<StateKept>,
+    /// Why the text cannot be one submittable statement, each at its place; empty if nothing speaks against it.
+    pub faults: Vec<Fault>,
+    /// Whether a `CREATE` says `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// Where hints (`/*+ OPTIONS(…) */`) or `WITH` options set `scan.startup.…`.
+    pub startup_option: Option<Span>,
+    /// Whether a created table has a primary key, hence takes upserts.
+    pub primary_key: bool,
+}
+
+/// The kind of a statement, in the spelling of the API's `traits.sql_kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the statement's own first words")]
+pub enum Kind {
+    CreateTable,
+    CreateTableAs,
+    CreateView,
+    CreateFunction,
+    CreateModel,
+    CreateConnection,
+    CreateAgent,
+    CreateTool,
+    CreateDatabase,
+    CreateCatalog,
+    CreateMaterializedTable,
+    AlterTable,
+    AlterView,
+    AlterFunction,
+    AlterModel,
+    AlterConnection,
+    AlterAgent,
+    AlterTool,
+    AlterDatabase,
+    AlterCatalog,
+    AlterMaterializedTable,
+    DropTable,
+    DropView,
+    DropFunction,
+    DropModel,
+    DropConnection,
+    DropAgent,
+    DropTool,
+    DropDatabase,
+    DropCatalog,
+    DropMaterializedTable,
+    /// `INSERT INTO … SELECT`: runs until stopped, unless its sources end.
+    InsertInto,
+    /// `INSERT INTO … VALUES`: completes.
+    InsertValues,
+    StatementSet,
+    Select,
+    Show,
+    Describe,
+    Explain,
+    Use,
+    Set,
+    Update,
+    Delete,
+    Truncate,
+    Analyze,
+    Other,
+}
+
+/// What floe does with a statement of some kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Meant to keep running: `INSERT INTO … SELECT`, a statement set.
+    Job,
+    /// `CREATE TABLE … AS`: defines a table and keeps running.
+    TableJob,
+    /// Meant to complete once: `CREATE`, `ALTER`, `DROP`, `INSERT … VALUES`.
+    Definition,
+    /// Understood, and not something that can be kept by any tool; the text says why.
+    Refused(&'static str),
+}
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "Flink's own words")]
+pub enum ObjectKind {
+    /// A table or a view: a query cannot tell them apart.
+    Table,
+    Function,
+    Model,
+    Connection,
+    Agent,
+    Tool,
+    Database,
+    Catalog,
+}
+
+/// What a statement does with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "plain verbs")]
+pub enum Use {
+    Creates,
+    Alters,
+    Drops,
+    Reads,
+    Writes,
+    /// Calls a function, or names a model, connection, agent or tool.
+    Calls,
+}
+
+/// One object at one place of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// What it does with it.
+    pub role: Use,
+    /// What it is.
+    pub object: ObjectKind,
+    /// Its name, one to three parts, unquoted, in the case it was written in.
+    pub name: Vec<String>,
+    /// Where the name stands.
+    pub span: Span,
+}
+
+/// A construct that keeps state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateKept {
+    /// As people say it: `GROUP BY`, `a regular join`, `MATCH_RECOGNIZE`.
+    pub construct: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Why a text cannot be submitted as one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// A sentence with the next step.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+}
