@@ -154,9 +154,7 @@ impl Secrets {
 
     /// The keyed hashes of those of `names` that are known here.
     pub fn hashes<'a>(&self, names: impl Iterator<Item = &'a str>, key: &HashKey) -> BTreeMap<String, KeyedHash> {
-        names
-            .filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?))))
-            .collect()
+        names.filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?)))).collect()
     }
 
     /// `text` with every known value replaced by its reference: for whatever the service sends back.
@@ -164,9 +162,9 @@ impl Secrets {
         // Longest first, so that a value inside another does not leave the rest of it in sight.
         let mut values: Vec<_> = self.0.iter().filter(|(_, value)| !value.is_empty()).collect();
         values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
-        values.iter().fold(text.to_owned(), |text, (name, value)| {
-            text.replace(value.as_str(), &format!("${{secret.{name}}}"))
-        })
+        values
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(value.as_str(), &format!("${{secret.{name}}}")))
     }
 }
 
