@@ -1,3 +1,4 @@
 //! floe
+pub mod cloud;
 pub mod resource;
 pub mod sql;
