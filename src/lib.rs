@@ -2,3 +2,4 @@
 pub mod cloud;
 pub mod resource;
 pub mod sql;
+pub mod state;

@@ -1,0 +1,83 @@
+//! What keeps a record: locked by one run at a time, durable on return.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Recorded};
+
+/// A boxed future, so that ledgers are chosen at run time.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps the record of one environment. Every method has done its work, durably, when it returns.
+///
+/// A run is `lock`, `load`, `begin`, any number of `append`s, `fold`. Readers only `load`.
+pub trait Ledger: Send + Sync {
+    /// The record: the snapshot with the journal of an interrupted (or still running) run applied. `None` if there is none yet.
+    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>>;
+
+    /// Takes the lock for this run, waiting up to `patience`. It is held until the ledger is dropped.
+    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>>;
+
+    /// Whose run holds the lock now, if anybody's: for readers, who say "a run is in progress".
+    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
+
+    /// Starts a journal on `recorded`, which is what `load` gave or a new record. What an interrupted run left in its
+    /// journal is folded first, so nothing is lost.
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+
+    /// Appends entries as one group: one write, one fsync.
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>>;
+
+    /// Writes `recorded` as the new snapshot, with the next serial, and removes the journal.
+    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+}
+
+/// Who holds a lock: what its file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// `apply`, `destroy`, `state mv` …
+    pub command: String,
+    /// The user and machine.
+    pub who: String,
+    /// The process id.
+    pub pid: u32,
+    /// Since when (RFC 3339).
+    pub since: String,
+}
+
+/// Why a record could not be read or kept. Every variant names the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Another run holds the lock.
+    #[error("the state is locked by `{}` of {} (process {}, since {})", .0.command, .0.who, .0.pid, .0.since)]
+    Locked(Box<Holder>),
+    /// The file is written in a format that this build does not know.
+    #[error("{file} has format {found}, this floe knows formats up to {known}; it was left untouched")]
+    Newer {
+        /// The file.
+        file: String,
+        /// Its format.
+        found: u64,
+        /// The newest known.
+        known: u32,
+    },
+    /// The file is no state, or not all of one.
+    #[error("{file} cannot be read as state: {why}; it was left untouched")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong, with its place.
+        why: String,
+    },
+    /// The file system said no. After a failed write nothing more is written.
+    #[error("cannot {doing} {file}: {why}")]
+    Disk {
+        /// `read`, `write`, `fsync`, `rename`, `lock` …
+        doing: &'static str,
+        /// The file.
+        file: String,
+        /// The system's words.
+        why: String,
+    },
+}

@@ -1,0 +1,135 @@
+//! The record: what each address has in the cloud, and what was sent for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{
+    Address, Generation, HashKey, Identity, Intent, IntentId, KeyedHash, Offsets, Pool, Statement, Submission,
+};
+
+/// The format this build writes.
+pub const FORMAT: u32 = 1;
+
+/// Everything that floe remembers of one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The format of this record; one that is newer than [`FORMAT`] is refused untouched.
+    pub format: u32,
+    /// Made once, when the state is: two states of the same environment have different ones.
+    pub lineage: String,
+    /// Counts folds.
+    pub serial: u64,
+    /// Whose state this is; compared before anything else.
+    pub environment: Identity,
+    /// The key for hashes of secrets.
+    pub key: HashKey,
+    /// Owned pools by manifest key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<String, PoolRecord>,
+    /// Statements by manifest key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statements: BTreeMap<String, StatementRecord>,
+    /// What was deleted: its offsets, and the numbers that may not be used again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tombstones: BTreeMap<String, Tombstone>,
+    /// Requests whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub open: BTreeMap<IntentId, Intent>,
+}
+
+/// An owned pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolRecord {
+    /// Its id: its identity.
+    pub id: String,
+    /// As it was last declared and applied.
+    pub declared: Pool,
+}
+
+/// A statement and its generations. Between its declaration and its first submission it has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementRecord {
+    /// As it was last declared and applied: undo, guards and policies are taken from here when it is removed.
+    pub declared: Statement,
+    /// What it needed, declared or inferred: gives deletions their order.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<Address>,
+    /// The generation in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<GenerationRecord>,
+    /// One that is to take over: there is an open replacement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<GenerationRecord>,
+    /// One that undoes the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<GenerationRecord>,
+    /// Predecessors that still stand, stopped, as a way back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<GenerationRecord>,
+    /// The highest generation number ever intended.
+    pub last_generation: Generation,
+    /// How many undo statements were ever intended.
+    #[serde(default)]
+    pub undos: u32,
+}
+
+/// One physical statement: what was sent, and what is known of how far it got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationRecord {
+    /// What was sent; an amendment changes its pool and principal.
+    pub sent: Submission,
+    /// The service's uid of it.
+    pub uid: String,
+    /// The last `stopped` that was asked for.
+    #[serde(default)]
+    pub stopped: bool,
+    /// How far it ever got.
+    pub reached: Reached,
+    /// The kind that the service reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Where it stood when it last stopped; voided by the intent to resume it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offsets: Option<Offsets>,
+    /// Keyed hashes of the secrets that were sent, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, KeyedHash>,
+    /// When the service created it (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+}
+
+/// The furthest that a physical statement ever got. Ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// The service has accepted it.
+    Submitted,
+    /// It was RUNNING.
+    Running,
+    /// It COMPLETED.
+    Completed,
+}
+
+/// What is left of a deleted statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// The cloud name that its generations were named after.
+    pub name: String,
+    /// The highest number used under it.
+    pub last_generation: Generation,
+    /// How many undo statements were used under it.
+    #[serde(default)]
+    pub undos: u32,
+    /// Where it stood, if it was stopped before it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offsets: Option<Offsets>,
+}
+
+impl StatementRecord {
+    /// Every generation it has, the current one first.
+    pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
+        self.current.iter().chain(&self.successor).chain(&self.undo).chain(&self.retired)
+    }
+}
