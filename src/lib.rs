@@ -1,5 +1,7 @@
 //! floe
 pub mod cloud;
+pub mod graph;
+pub mod manifest;
 pub mod resource;
 pub mod sql;
 pub mod state;
