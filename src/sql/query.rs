@@ -406,7 +406,9 @@ impl<'s, 'a> Query<'s, 'a> {
     /// A reserved word with brackets: a built-in function, or syntax.
     fn reserved_call(&mut self, at: usize, end: usize) -> usize {
         let word = self.script.text(at);
-        if is_reserved_function(word) {
+        // `INTERVAL '1' SECOND(3)` and `DAY TO SECOND(3)` give a precision.
+        let is_unit = at.checked_sub(1).is_some_and(|before| self.script.is(before, "TO") || self.script.sort(before) == Some(Sort::Text));
+        if is_reserved_function(word) && !is_unit {
             let name = Name { parts: vec![word.to_owned()], span: self.script.span(at), next: at + 1 };
             return self.call(name, end);
         }
@@ -496,7 +498,10 @@ impl<'s, 'a> Query<'s, 'a> {
             }
         }
         let is_navigation = self.matching > 0 && matches!(function.as_str(), "FIRST" | "LAST");
-        if !is_syntax(&function) && !is_navigation {
+        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `TUMBLE(TABLE t, …)` is a function.
+        let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
+            || function == "SETS" && self.follows_grouping(open);
+        if !is_syntax(&function) && !is_navigation && !is_grouping {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
         if is_search(&function) && let Some(table) = script.name(open + 1, close) && script.symbol(table.next, ",") {
@@ -510,6 +515,16 @@ impl<'s, 'a> Query<'s, 'a> {
             list.inside_unknown = list.inside_unknown.saturating_sub(1);
         }
         close + 1
+    }
+
+    /// Whether one of the arguments is `TABLE t`.
+    fn takes_a_table(&self, start: usize, end: usize) -> bool {
+        self.script.find(start, end, |script, at| script.is(at, "TABLE")).is_some()
+    }
+
+    /// Whether the name before this bracket stands behind GROUPING.
+    fn follows_grouping(&self, open: usize) -> bool {
+        open.checked_sub(2).is_some_and(|at| self.script.is(at, "GROUPING"))
     }
 
     /// `ML_PREDICT('m', …)`: the first argument names a model, an agent or a tool in a literal.

@@ -5,6 +5,10 @@ use super::{Fault, Kind, Reading, StateKept, script::Script, statement::Statemen
 /// How many of the faults of one text are told.
 const MOST_FAULTS: usize = 20;
 
+/// How many tokens may stand before the statement set in `COMPILE AND EXECUTE PLAN '…' IF NOT EXISTS FOR STATEMENT SET`, or
+/// behind `EXPLAIN`.
+const LONGEST_PREFIX: usize = 12;
+
 /// Reads `text`, whatever it is. Never fails: what speaks against the text is among the reading's faults, and what is not
 /// understood is left out, but for state, of which `None` is said only where all is understood.
 pub fn read(text: &str) -> Reading {
@@ -93,9 +97,13 @@ fn split(script: &Script<'_>) -> Vec<(usize, usize)> {
     statements
 }
 
+/// Whether the statement that begins at `start` is a statement set, or explains or compiles one.
 fn begins_set(script: &Script<'_>, start: usize) -> bool {
-    let at = start + usize::from(script.is(start, "EXPLAIN"));
-    script.are(at, &["EXECUTE", "STATEMENT", "SET"])
-        || script.are(at, &["BEGIN", "STATEMENT", "SET"])
-        || script.are(at, &["STATEMENT", "SET"])
+    let is_set = |at: usize| {
+        script.are(at, &["EXECUTE", "STATEMENT", "SET"])
+            || script.are(at, &["BEGIN", "STATEMENT", "SET"])
+            || script.are(at, &["STATEMENT", "SET"])
+    };
+    let prefixed = script.is_any(start, &["EXPLAIN", "COMPILE"]);
+    is_set(start) || (prefixed && (start..start + LONGEST_PREFIX).any(is_set))
 }

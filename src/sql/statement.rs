@@ -305,11 +305,13 @@ impl<'s, 'a> Statement<'s, 'a> {
             self.query.keeps_state("a sink that is missing", script.span(at.min(end)));
             return Kind::InsertInto;
         };
-        if script.is(at, "PARTITION") && script.symbol(at + 1, "(") {
-            at = script.closing(at + 1, end) + 1;
-        }
-        if script.symbol(at, "(") && !self.begins_query(at, end) {
-            at = script.closing(at, end) + 1;
+        loop {
+            // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
+            let word = usize::from(script.is_any(at, &["EXTEND", "PARTITION"]));
+            if !script.symbol(at + word, "(") || (word == 0 && self.begins_query(at, end)) {
+                break;
+            }
+            at = script.closing(at + word, end) + 1;
         }
         let conflict = script.find(at, end, |script, at| script.are(at, &["ON", "CONFLICT"]));
         if let Some(conflict) = conflict {
