@@ -83,7 +83,7 @@ impl Cloud {
         Err(self.presentable(failure::refusal(call, &response)))
     }
 
-    /// `error` without any part of a key, and with its next step.
+    /// `error` without any part of a key.
     pub(super) fn presentable(&self, error: Error) -> Error {
         Error { detail: self.0.credentials.redact(error.detail), ..error }
     }
@@ -118,6 +118,8 @@ impl Cloud {
                     }
                     sleep(wait).await;
                     attempt += 1;
+                    // From the start: whoever redirected may know a better address by now.
+                    (url, redirects) = (call.url.clone(), 0);
                 }
             }
         }

@@ -8,13 +8,13 @@ use super::{BoxFuture, Headers, Lost, Method, Request, Response, Transport};
 
 /// How much time and memory an exchange may take.
 #[derive(Debug, Clone, Copy)]
-struct Caps {
+pub(super) struct Caps {
     /// Name, connection and TLS, each new connection.
-    connect: Duration,
+    pub(super) connect: Duration,
     /// The whole exchange.
-    total: Duration,
+    pub(super) total: Duration,
     /// Bytes of a body.
-    body: usize,
+    pub(super) body: usize,
 }
 
 const CAPS: Caps = Caps { connect: Duration::from_secs(10), total: Duration::from_secs(60), body: 32 << 20 };
@@ -39,7 +39,7 @@ impl Https {
         Https::with(CAPS)
     }
 
-    fn with(caps: Caps) -> Result<Self, NoHttps> {
+    pub(super) fn with(caps: Caps) -> Result<Self, NoHttps> {
         let told = |error: reqwest::Error| NoHttps(whole_story(&error));
         let ring = rustls::crypto::ring::default_provider();
         // reqwest takes the process's provider; if there already is one, that one serves.

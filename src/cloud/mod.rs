@@ -23,6 +23,9 @@ mod statements;
 mod transport;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Error, ErrorKind, Result};
 pub use exchange::Cloud;
 pub use https::{Https, NoHttps};

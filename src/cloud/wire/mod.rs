@@ -5,7 +5,7 @@ mod pool;
 mod statement;
 mod whole;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{Cloud, Error, ErrorKind, Response, Result, call::Call, failure};
 
@@ -38,6 +38,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
             data: Option<Vec<T>>,
         }
         let raw = Raw::deserialize(deserializer)?;
+        if raw.data.is_none() && raw.metadata.is_none() {
+            return Err(D::Error::custom("neither `data` nor `metadata` holds anything"));
+        }
         let next = raw.metadata.and_then(|metadata| metadata.next).filter(|next| !next.is_empty());
         Ok(Page { data: raw.data.unwrap_or_default(), next })
     }

@@ -1,8 +1,11 @@
 //! Statements and their exceptions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
 
 use crate::resource::{LiveStatement, Offsets, Phase, Severity, Warning};
 
@@ -65,7 +68,31 @@ struct WireWarning {
     message: Option<String>,
 }
 
-type Texts = BTreeMap<String, String>;
+/// Texts by name; one that is null counts as absent.
+#[derive(Default)]
+struct Texts(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
+                    texts.extend(text.map(|text| (name, text)));
+                }
+                Ok(Texts(texts))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
 
 impl Statement {
     /// The domain's noun. Without a name, a uid or the SQL nothing can be decided about a statement; without a phase
@@ -81,11 +108,11 @@ impl Statement {
             name,
             uid: filled(metadata.uid).ok_or_else(|| missing("metadata.uid"))?,
             version: metadata.resource_version.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default().0,
             created_at: filled(metadata.created_at),
             updated_at: filled(metadata.updated_at),
             sql: spec.statement.ok_or_else(|| missing("spec.statement"))?,
-            properties: spec.properties.unwrap_or_default(),
+            properties: spec.properties.unwrap_or_default().0,
             pool: filled(spec.compute_pool_id),
             principal: filled(spec.principal),
             stopped: spec.stopped.unwrap_or_default(),
@@ -97,7 +124,7 @@ impl Statement {
             scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
             warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
             offsets: Offsets {
-                topics: status.latest_offsets.unwrap_or_default(),
+                topics: status.latest_offsets.unwrap_or_default().0,
                 // While it runs the service writes the first moment of year 1.
                 taken_at: filled(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
             },
@@ -140,14 +167,14 @@ pub(in crate::cloud) struct NewStatement<'a> {
 
 #[derive(Serialize)]
 struct NewMetadata<'a> {
-    labels: &'a Texts,
+    labels: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
 struct NewSpec<'a> {
     statement: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    properties: &'a Texts,
+    properties: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
