@@ -6,9 +6,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use url::Url;
 
 use super::{
@@ -83,15 +84,17 @@ impl Cloud {
         Err(self.presentable(failure::refusal(call, &response)))
     }
 
-    /// `error` without any part of a key.
+    /// `error` without any part of a key, and without what would steer a terminal.
     pub(super) fn presentable(&self, error: Error) -> Error {
-        Error { detail: self.0.credentials.redact(error.detail), ..error }
+        let mut detail = self.0.credentials.redact(error.detail);
+        detail.retain(|c| !c.is_control() || c == '\n');
+        Error { detail, ..error }
     }
 
     /// Tries until there is an answer that is no redirect, or a reason to stop.
     async fn settle(&self, call: &Call) -> Result<Response> {
         let authorization = self.authorization(call)?;
-        let began = Instant::now();
+        let mut waited = Duration::ZERO;
         let mut url = call.url.clone();
         let (mut attempt, mut redirects) = (1, 0);
         loop {
@@ -113,7 +116,9 @@ impl Cloud {
                     if let Wait::All(time) = asked {
                         self.0.pace.hold(time);
                     }
-                    if attempt >= ATTEMPTS || began.elapsed().saturating_add(wait) > PATIENCE {
+                    // Its own waits alone: the queue before the limiter may be long, and is nobody's failure.
+                    waited = waited.saturating_add(wait);
+                    if attempt >= ATTEMPTS || waited > PATIENCE {
                         return Err(given_up(call, &trouble, attempt));
                     }
                     sleep(wait).await;

@@ -14,12 +14,15 @@ pub(super) fn refusal(call: &Call, response: &Response) -> Error {
         401 => ErrorKind::Unauthorized,
         // The service answers 403 for a pool that does not exist: "The compute pool lfcp-abc123 was not found."
         403 if call.api == Api::Cloud && detail.contains("was not found") => ErrorKind::NotFound,
+        // Confluent's Terraform provider knows a 403 that speaks of an invalid API key.
+        403 if detail.to_ascii_lowercase().contains("invalid api key") => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
         // A page of some proxy says nothing about a statement.
         404 if is_page(response) => ErrorKind::Garbled,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
         400..=499 => ErrorKind::Rejected,
+        _ if call.method.changes() => ErrorKind::Uncertain,
         _ => ErrorKind::Garbled,
     };
     Error { help: help(kind, call), ..answered(call, kind, response, detail) }

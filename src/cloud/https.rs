@@ -130,7 +130,8 @@ fn whole_story(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(next) = cause {
         let text = next.to_string();
-        if causes.last() != Some(&text) {
+        // "client error (SendRequest)" and the like name parts of the client, not of the trouble.
+        if causes.last() != Some(&text) && !text.starts_with("client error (") {
             causes.push(text);
         }
         cause = next.source();

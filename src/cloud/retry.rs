@@ -8,7 +8,7 @@ use super::{Headers, Lost, Method, Response};
 
 /// Attempts at one call, the first included.
 pub(super) const ATTEMPTS: u32 = 8;
-/// No wait reaches further than this from the call's first attempt.
+/// The most that one call waits between its attempts, all in all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// The first wait; it doubles from attempt to attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(500);

@@ -25,9 +25,11 @@ use super::*;
 
 pub type Outcome = std::result::Result<Response, Lost>;
 
+type Answering = Box<dyn FnMut(&Request) -> Outcome + Send>;
+
 /// Answers each request by a function, and keeps what it was sent and when.
 pub struct Wire {
-    answer: Mutex<Box<dyn FnMut(&Request) -> Outcome + Send>>,
+    answer: Mutex<Answering>,
     seen: Mutex<Vec<(Instant, Request)>>,
     takes: Duration,
 }

@@ -119,3 +119,15 @@ async fn one_429_holds_everybody() {
     let late = times.iter().find(|time| **time - began >= Duration::from_secs(1)).unwrap();
     assert_eq!(*late - began, Duration::from_secs(17));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_queue_is_not_held_against_a_call() {
+    let mut count = 0;
+    let wire = Wire::new(move |_| {
+        count += 1;
+        if count % 500 == 0 { answer(503, "") } else { answer(404, "{}") }
+    });
+    // 600 calls of one a second: each trouble comes to one that has waited longer than any call may.
+    flood(&limited(&wire, Limits { per_second: 1, ..Limits::default() }), 600).await;
+    assert_eq!(wire.requests().len(), 601);
+}

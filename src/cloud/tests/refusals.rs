@@ -111,3 +111,18 @@ async fn the_header_is_basic_with_both_parts() {
     assert_eq!(sent[0].headers.get("content-type"), None);
     assert_eq!(Key::new(" a ", "b\n").authorization(), Key::new("a", "b").authorization());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_403_can_mean_the_key() {
+    let wire = Wire::script([errors(403, "Invalid API key: make sure your API key is correct")]);
+    let error = cloud(&wire).pool("lfcp-1").await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(403)));
+    assert!(error.help.unwrap().contains("CONFLUENT_CLOUD_API_KEY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_services_words_keep_their_lines_and_lose_their_escapes() {
+    let body = r#"{"message":"line 1: \u001b[2Jno table `a`\nline 2\u0007"}"#;
+    let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
+    assert_eq!(error.detail, "line 1: [2Jno table `a`\nline 2");
+}

@@ -138,7 +138,8 @@ async fn waits_grow_stay_bounded_and_differ_by_seed() {
 #[tokio::test(start_paused = true)]
 async fn the_services_wish_is_honoured_within_reason() {
     let date = ("date", "Sun, 06 Nov 1994 08:49:00 GMT");
-    let rows: [(u16, &[(&str, &str)], u64); 12] = [
+    type Row<'a> = (u16, &'a [(&'a str, &'a str)], u64);
+    let rows: [Row<'_>; 12] = [
         (429, &[("Retry-After", "7")], 7),
         (429, &[("X-RateLimit-Reset", "9")], 9),
         (429, &[("retry-after", "3"), ("x-ratelimit-reset", "9")], 3),
