@@ -2,10 +2,14 @@
 //!
 //! State is a snapshot plus a journal. Both are read through one pure function, [`Recorded::apply`].
 
+mod apply;
 mod entry;
 mod ledger;
+mod lineage;
 mod recorded;
 
+pub use apply::Incoherent;
 pub use entry::{Entry, Fact, Outcome};
 pub use ledger::{BoxFuture, Holder, Ledger, LedgerError};
-pub use recorded::{FORMAT, GenerationRecord, PoolRecord, Reached, Recorded, StatementRecord, Tombstone};
+pub use lineage::{OtherEnvironment, check, hash_key, lineage};
+pub use recorded::{FORMAT, GenerationRecord, OpenIntent, PoolRecord, Reached, Recorded, StatementRecord, Tombstone};
