@@ -5,6 +5,7 @@
 mod apply;
 mod disk;
 mod entry;
+pub mod fake;
 mod ledger;
 mod lineage;
 mod local;
