@@ -147,3 +147,107 @@ pub struct Fault {
     /// Where.
     pub span: Span,
 }
+
+impl Kind {
+    /// What floe does with a statement of this kind.
+    pub fn class(self) -> Class {
+        match self {
+            Kind::InsertInto | Kind::StatementSet => Class::Job,
+            Kind::CreateTableAs => Class::TableJob,
+            Kind::CreateTable
+            | Kind::CreateView
+            | Kind::CreateFunction
+            | Kind::CreateModel
+            | Kind::AlterTable
+            | Kind::AlterView
+            | Kind::DropTable
+            | Kind::DropView
+            | Kind::InsertValues => Class::Definition,
+            _ => Class::Refused("it is a query or command, and no tool can keep one"),
+        }
+    }
+}
+
+/// Reads the few forms that the rooms `manifest` and `graph` are tested with.
+pub fn read(text: &str) -> Reading {
+    let mut words: Vec<(String, Span)> = Vec::new();
+    let mut start = None;
+    for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
+        let joins = letter.is_alphanumeric() || "_.-$`{}".contains(letter);
+        match (joins, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                words.push((text.get(from..at).unwrap_or_default().to_owned(), from..at));
+                start = None;
+            }
+            _ => {}
+        }
+        if letter == ';' {
+            words.push((";".to_owned(), at..at + 1));
+        }
+    }
+    let upper: Vec<String> = words.iter().map(|(word, _)| word.to_uppercase()).collect();
+    let at = |index: usize| upper.get(index).map_or("", String::as_str);
+    let has = |word: &str| upper.iter().any(|other| other == word);
+    let kind = match (at(0), at(1)) {
+        ("CREATE", "TABLE") if has("AS") => Kind::CreateTableAs,
+        ("CREATE", "TABLE") => Kind::CreateTable,
+        ("CREATE", "VIEW") => Kind::CreateView,
+        ("CREATE", "FUNCTION") => Kind::CreateFunction,
+        ("CREATE", "MODEL") => Kind::CreateModel,
+        ("ALTER", "TABLE") => Kind::AlterTable,
+        ("DROP", "TABLE") => Kind::DropTable,
+        ("DROP", "VIEW") => Kind::DropView,
+        ("INSERT", _) if has("VALUES") => Kind::InsertValues,
+        ("INSERT", _) => Kind::InsertInto,
+        ("EXECUTE", "STATEMENT") => Kind::StatementSet,
+        ("SELECT" | "WITH", _) => Kind::Select,
+        ("SHOW", _) => Kind::Show,
+        ("SET", _) => Kind::Set,
+        _ => Kind::Other,
+    };
+    let mut faults = Vec::new();
+    let mut mentions = Vec::new();
+    for (index, (word, span)) in words.iter().enumerate() {
+        if word == ";" && kind != Kind::StatementSet && index + 1 < words.len() {
+            let message = "this is a second statement; give each its own file or entry".to_owned();
+            faults.push(Fault { message, span: words.get(index + 1).map_or(span.clone(), |(_, span)| span.clone()) });
+        }
+        let before = |back: usize| index.checked_sub(back).map_or("", at);
+        let verb = if ["IF", "NOT", "EXISTS"].contains(&at(index)) { "" } else { at(0) };
+        let defined = (index == 2 && at(2) != "IF") || (before(1) == "EXISTS" && index <= 5);
+        let object = match at(1) {
+            "FUNCTION" => ObjectKind::Function,
+            "MODEL" => ObjectKind::Model,
+            _ => ObjectKind::Table,
+        };
+        let found = match (verb, before(1)) {
+            ("CREATE", _) if defined => Some((Use::Creates, object)),
+            ("ALTER", _) if defined => Some((Use::Alters, object)),
+            ("DROP", _) if defined => Some((Use::Drops, object)),
+            (_, "INTO") => Some((Use::Writes, ObjectKind::Table)),
+            (_, "FROM" | "JOIN") => Some((Use::Reads, ObjectKind::Table)),
+            _ if text.get(span.end..).is_some_and(|rest| rest.starts_with('(')) && index > 2 && before(1) == "SELECT" => {
+                Some((Use::Calls, ObjectKind::Function))
+            }
+            _ => None,
+        };
+        if let Some((role, object)) = found {
+            let name = word.split('.').map(|part| part.trim_matches('`').to_owned()).collect();
+            mentions.push(Mention { role, object, name, span: span.clone() });
+        }
+    }
+    if kind == Kind::Set {
+        let span = words.first().map_or(0..0, |(_, span)| span.clone());
+        faults.push(Fault { message: "`SET` is not submitted with SQL; use `properties`".to_owned(), span });
+    }
+    Reading {
+        kind,
+        mentions,
+        state: None,
+        faults,
+        if_not_exists: has("EXISTS"),
+        startup_option: None,
+        primary_key: has("PRIMARY"),
+    }
+}
