@@ -227,7 +227,10 @@ pub fn read(text: &str) -> Reading {
             ("DROP", _) if defined => Some((Use::Drops, object)),
             (_, "INTO") => Some((Use::Writes, ObjectKind::Table)),
             (_, "FROM" | "JOIN") => Some((Use::Reads, ObjectKind::Table)),
-            _ if text.get(span.end..).is_some_and(|rest| rest.starts_with('(')) && index > 2 && before(1) == "SELECT" => {
+            _ if text.get(span.end..).is_some_and(|rest| rest.starts_with('('))
+                && index > 2
+                && before(1) == "SELECT" =>
+            {
                 Some((Use::Calls, ObjectKind::Function))
             }
             _ => None,
