@@ -66,8 +66,11 @@ impl Recorded {
 
     fn settle(&mut self, id: &IntentId, outcome: &Outcome) -> Result<(), Why> {
         let open = self.open.get(id).cloned().ok_or("no intent of that id is open")?;
-        if let Outcome::Applied { id: given, created_at } = outcome {
-            self.take_effect(&open, given.as_deref(), created_at.as_deref())?;
+        match outcome {
+            Outcome::Applied { id: given, created_at } => {
+                self.take_effect(&open, given.as_deref(), created_at.as_deref())?;
+            }
+            Outcome::Rejected { .. } => self.give_back(&open),
         }
         self.open.remove(id);
         Ok(())
@@ -116,6 +119,22 @@ impl Recorded {
         Ok(())
     }
 
+    /// The number of a submission that came to nothing is free: the next try takes the same name, so that a request
+    /// that was thought lost and lands late meets it there, and not beside it.
+    fn give_back(&mut self, open: &OpenIntent) {
+        let Operation::Submit(submission) = &open.intent.operation else { return };
+        let Some(record) = self.statements.get_mut(&open.intent.address.key) else { return };
+        if record.named(&submission.name).is_some() {
+            return;
+        }
+        let before = Generation(submission.generation.0.saturating_sub(1));
+        if submission.role == Role::Undo {
+            record.undos = record.undos.saturating_sub(1);
+        } else if record.last_generation == submission.generation {
+            record.last_generation = before;
+        }
+    }
+
     fn learn(&mut self, fact: &Fact) -> Result<(), Why> {
         match fact {
             Fact::Declared { key, declared, needs } => {
@@ -141,8 +160,7 @@ impl Recorded {
             }
             Fact::Stood { key, name, offsets } => {
                 let generation = self.statement(key)?.bearing(name)?;
-                generation.stopped = true;
-                generation.offsets = Some(offsets.clone());
+                generation.offsets = Some(offsets.clone()).filter(|offsets| !offsets.is_empty());
             }
             Fact::Promoted { key } => self.statement(key)?.promote()?,
             Fact::Gone { key, name } => self.statement(key)?.lose(name)?,
@@ -303,8 +321,7 @@ impl StatementRecord {
         Ok(generation)
     }
 
-    /// Uses up the number that a submission is about to take. The number before may be taken again only under the
-    /// same name, by the same request sent once more.
+    /// Uses up the number that a submission is about to take. A number is never used twice.
     fn reserve(&mut self, submission: &Submission) -> Result<(), Why> {
         let Submission { name, generation, role, .. } = submission;
         if let Some(standing) = self.named(name) {
@@ -313,12 +330,12 @@ impl StatementRecord {
         if *role == Role::Undo {
             let number = name.rsplit_once("-undo-").and_then(|(_, number)| number.parse().ok());
             let number = number.unwrap_or_else(|| self.undos.saturating_add(1));
-            if number < self.undos {
+            if number <= self.undos {
                 return Err(format!("{} undo statements were intended before", self.undos));
             }
             self.undos = number;
         } else {
-            if *generation < self.last_generation {
+            if *generation <= self.last_generation {
                 return Err(format!("number {} is used, so {generation} may be too", self.last_generation));
             }
             self.last_generation = *generation;

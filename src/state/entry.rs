@@ -102,7 +102,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<String>,
     },
-    /// A generation stopped, here.
+    /// A generation stopped, here. Without topics: it runs again, so where it stood says nothing any more.
     Stood {
         /// The manifest key.
         key: String,
