@@ -78,22 +78,3 @@ pub struct Parties {
 pub fn pair(span: &Span) -> (usize, usize) {
     (span.start, span.end)
 }
-
-pub fn resolve(_m: &crate::sql::Mention, _s: &crate::resource::Statement, _a: &BTreeMap<String, String>) -> Object {
-    Object { kind: _m.object, name: _m.name.clone() }
-}
-impl Object {
-    pub fn resolve(
-        _m: &crate::sql::Mention,
-        _c: Option<&str>,
-        _d: Option<&str>,
-        _a: &BTreeMap<String, String>,
-    ) -> Object {
-        Object { kind: _m.object, name: _m.name.clone() }
-    }
-}
-impl Graph {
-    pub fn needs<'a>(&'a self, a: &'a Address) -> impl Iterator<Item = &'a Address> {
-        self.edges.iter().filter(move |e| e.from == *a).map(|e| &e.to)
-    }
-}
