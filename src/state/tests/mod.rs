@@ -1,6 +1,7 @@
 //! The room's tests, over records small enough to read.
 
 mod apply;
+mod crash;
 mod local;
 mod sample;
 

@@ -151,5 +151,12 @@ pub fn running(key: &str, base: &str) -> Vec<Entry> {
 
 /// Runs a future that waits for nothing but threads.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(done) => return done,
+            std::task::Poll::Pending => std::thread::yield_now(),
+        }
+    }
 }
