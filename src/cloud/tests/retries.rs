@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::resource::{Amendment, Pool, PoolAmendment};
 
 use super::*;
+use crate::cloud::retry::{self, Wait};
 
 fn limited(headers: &[(&str, &str)]) -> Outcome {
     with_headers(429, headers, "")
@@ -181,4 +182,19 @@ async fn a_change_that_was_accepted_with_words_that_do_not_read_is_uncertain() {
         assert_eq!(cloud.amend_pool("p", &PoolAmendment::default()).await.unwrap_err().kind, ErrorKind::Uncertain);
         assert_eq!(wire.requests().len(), 3);
     }
+}
+
+#[test]
+fn waits_are_bounded_whatever_is_asked() {
+    for attempt in [0, 1, 7, 31, 32, 33, u32::MAX] {
+        for jitter in [0.0, 0.999] {
+            assert!(retry::wait(attempt, Wait::Unasked, jitter) <= Duration::from_secs(30), "{attempt}");
+            let asked = Wait::All(Duration::from_secs(120));
+            assert!(retry::wait(attempt, asked, jitter) <= Duration::from_secs(121), "{attempt}");
+        }
+    }
+    assert_eq!(retry::wait(1, Wait::Unasked, 0.0), Duration::from_millis(250));
+    assert_eq!(retry::wait(7, Wait::Unasked, 0.0), Duration::from_secs(15));
+    // A short wish does not shorten our own growing wait.
+    assert_eq!(retry::wait(7, Wait::This(Duration::from_secs(1)), 0.0), Duration::from_secs(15));
 }

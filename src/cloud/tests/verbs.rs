@@ -31,6 +31,10 @@ async fn a_statement_is_read_whole() {
     assert_eq!(live.updated_at.as_deref(), Some("2026-04-02T14:05:22.64651Z"));
     assert_eq!(wire.lines(), [format!("GET {STATEMENTS}/orders")]);
     assert!(wire.requests()[0].url.starts_with("https://flink.us-east-1.aws.confluent.cloud/"));
+    // While it runs, there are no offsets and their time is the first moment of year 1.
+    let wire = Wire::script([answer(200, statement("orders").to_string())]);
+    let running = cloud(&wire).statement("orders").await.unwrap().unwrap().live;
+    assert_eq!(running.offsets, crate::resource::Offsets::default());
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +80,7 @@ async fn absence_is_a_404_and_nothing_else() {
     let wire = Wire::script([
         errors(404, "Statement resource=orders does not exist"),
         answer(204, ""),
-        errors(403, "Forbidden"),
+        errors(403, "Statement orders was not found."),
         with_headers(404, &[("content-type", "text/html")], "<html>no such page</html>"),
         answer(200, ""),
     ]);
