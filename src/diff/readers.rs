@@ -8,7 +8,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    graph::{Object, resolve},
+    graph::{Object, resolve, resolve_in},
     live::{Live, Presence},
     resource::{Address, Kind, PhaseClass, Statement},
     sql::{self, Mention, Use},
@@ -76,7 +76,7 @@ fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {
             let namespace = |key: &str| live.properties.get(key).map(String::as_str);
             let found = |mention: &Mention| {
                 let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
-                objects.contains(&Object::resolve(mention, catalog, database, aliases))
+                objects.contains(&resolve_in(mention, catalog, database, aliases))
             };
             reading.mentions.iter().filter(|mention| uses(mention)).any(found)
         })

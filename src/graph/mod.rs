@@ -7,6 +7,8 @@ mod edges;
 pub mod lineage;
 mod names;
 mod order;
+
+pub use names::{resolve, resolve_in};
 #[cfg(test)]
 mod tests;
 

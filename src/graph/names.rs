@@ -25,6 +25,12 @@ impl<'a> Completion<'a> {
         Completion { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
     }
 
+    /// What completes names where catalog and database are these.
+    fn within(catalog: Option<&str>, database: Option<&str>, aliases: &'a BTreeMap<String, String>) -> Self {
+        let meant = |name: &str| aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        Completion { catalog: catalog.map(meant), database: database.map(meant), aliases }
+    }
+
     /// The object that `mention` means.
     pub(super) fn object(&self, mention: &Mention) -> Object {
         let depth = match mention.object {
@@ -48,6 +54,21 @@ impl<'a> Completion<'a> {
         }));
         Object { kind: mention.object, name }
     }
+}
+
+/// The object that `mention` means in `statement`, whether the project declares that statement now or did once.
+pub fn resolve(mention: &Mention, statement: &Statement, aliases: &BTreeMap<String, String>) -> Object {
+    Completion::of(statement, aliases).object(mention)
+}
+
+/// The object that `mention` means in a statement that is nobody's here, given its catalog and database.
+pub fn resolve_in(
+    mention: &Mention,
+    catalog: Option<&str>,
+    database: Option<&str>,
+    aliases: &BTreeMap<String, String>,
+) -> Object {
+    Completion::within(catalog, database, aliases).object(mention)
 }
 
 /// One use of an object by a statement: its key, and where its SQL names the object first.
