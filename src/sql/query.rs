@@ -21,6 +21,10 @@ pub(super) struct Query<'s, 'a> {
     pub faults: Vec<Fault>,
     /// The joins of tables that no time bounds, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
+    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out.
+    pub stars: Vec<Span>,
+    /// The windows: calls of `TUMBLE`, `HOP` and the like.
+    pub windows: Vec<Span>,
     /// Names that common table expressions hide here, with how many expressions of that name are open.
     hidden: BTreeMap<String, usize>,
     /// Those names in the order of their coming.
@@ -41,6 +45,8 @@ struct SelectList {
     column: bool,
     /// How many calls of unknown functions are open.
     inside_unknown: usize,
+    /// The first `*` of the list.
+    star: Option<Span>,
     /// The first unknown function of the list.
     unknown: Option<(String, Span)>,
 }
@@ -74,6 +80,8 @@ impl<'s, 'a> Query<'s, 'a> {
             state: Vec::new(),
             faults: Vec::new(),
             regular_joins: Vec::new(),
+            stars: Vec::new(),
+            windows: Vec::new(),
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
             lists: Vec::new(),
@@ -334,6 +342,8 @@ impl<'s, 'a> Query<'s, 'a> {
     fn reads(&mut self, name: Name) {
         let hidden = matches!(name.parts.as_slice(), [only] if self.hidden.contains_key(only));
         if !hidden {
+            let star = self.lists.last_mut().and_then(|list| list.star.take());
+            self.stars.extend(star);
             self.mention(Use::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
@@ -368,6 +378,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 let before = at.checked_sub(1);
                 if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ",")) {
                     self.column();
+                    self.star(at);
                 }
                 at + 1
             }
@@ -449,6 +460,9 @@ impl<'s, 'a> Query<'s, 'a> {
         if !is_keyword_here(&name.parts) {
             self.column();
         }
+        if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
+            self.star(name.next + 1);
+        }
         name.next
     }
 
@@ -462,6 +476,15 @@ impl<'s, 'a> Query<'s, 'a> {
             Some(Sort::Quoted | Sort::Text | Sort::Number) => true,
             Some(Sort::Symbol) => script.symbol(before, ")") || script.symbol(before, "]"),
             _ => false,
+        }
+    }
+
+    fn star(&mut self, at: usize) {
+        if let Some(list) = self.lists.last_mut()
+            && list.open
+            && list.star.is_none()
+        {
+            list.star = Some(self.script.span(at));
         }
     }
 
@@ -486,6 +509,9 @@ impl<'s, 'a> Query<'s, 'a> {
             self.keeps_state(format!("the aggregate {function}"), name.span.clone());
         } else if is_window(&function) {
             self.keeps_state(format!("the window {function}"), name.span.clone());
+            if !function.contains('_') {
+                self.windows.push(name.span.clone());
+            }
         } else if asks_outside(&function) {
             self.keeps_state(format!("requests of {function} that are under way"), name.span.clone());
             self.named_by_text(&function, open + 1, close);
