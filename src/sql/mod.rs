@@ -165,3 +165,6 @@ pub struct Fault {
     /// Where.
     pub span: Span,
 }
+
+#[cfg(test)]
+mod tests;

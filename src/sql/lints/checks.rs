@@ -195,8 +195,8 @@ fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
 
 /// The tokens of the list behind `GROUP BY` at `at`.
 fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
-    const AFTER: [&str; 12] =
-        ["HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION", "EXCEPT", "INTERSECT", "MINUS", "SELECT"];
+    const AFTER: [&str; 13] =
+        ["GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION", "EXCEPT", "INTERSECT", "MINUS", "SELECT"];
     let script = subject.script;
     let ends = |at: usize| script.is_any(at, &AFTER) || script.symbol(at, ";");
     // The bracket that closes a subquery has its partner before the list.
