@@ -33,6 +33,8 @@ pub(super) struct Query<'s, 'a> {
     lists: Vec<SelectList>,
     /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
     matching: usize,
+    /// A token that begins an operand whatever stands before it.
+    operand_at: Option<usize>,
 }
 
 /// What the list of one `SELECT` has shown.
@@ -86,6 +88,7 @@ impl<'s, 'a> Query<'s, 'a> {
             hiding: Vec::new(),
             lists: Vec::new(),
             matching: 0,
+            operand_at: None,
         }
     }
 
@@ -96,6 +99,12 @@ impl<'s, 'a> Query<'s, 'a> {
         for name in self.hiding.split_off(outer) {
             self.uncover(&name);
         }
+    }
+
+    /// Walks the expression of a computed column: what follows its `AS` is no alias.
+    pub fn computed(&mut self, start: usize, end: usize) {
+        self.operand_at = Some(start);
+        self.expression(start, end);
     }
 
     /// Walks an expression: no comma and no `FROM` of it starts a table list.
@@ -226,7 +235,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }
-            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First), Clause::Rest),
+            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First).max(at + 1), Clause::Rest),
             "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
                 if clause != Clause::List || word == "WHERE" =>
             {
@@ -239,7 +248,7 @@ impl<'s, 'a> Query<'s, 'a> {
 
     /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
     fn begins_where_it_may(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start {
+        if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
         let message = format!("another statement begins at this {word}; one text holds one statement, so give it an entry of its own");
@@ -469,7 +478,7 @@ impl<'s, 'a> Query<'s, 'a> {
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
-        let Some(before) = at.checked_sub(1) else { return false };
+        let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
         match script.sort(before) {
             Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
             Some(Sort::Word) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),

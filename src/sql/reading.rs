@@ -46,7 +46,7 @@ pub(super) fn understand<'s, 'a>(script: &'s Script<'a>) -> (Statement<'s, 'a>, 
     let (chosen, faults) = choose(script);
     let kind = chosen.map_or(Kind::Other, |(start, end)| {
         // Where brackets nest too deep, only the first words are looked at.
-        let first_bracket = || (start..end).find(|&at| script.symbol(at, "("));
+        let first_bracket = || (start..end).find(|&at| script.opens(at));
         let end = if script.too_deep { first_bracket().unwrap_or(end) } else { end };
         statement.recognise(start, end)
     });

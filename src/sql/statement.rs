@@ -228,7 +228,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             }
             if script.is(at, "AS") {
                 let item_end = script.find(at, end, |script, at| script.symbol(at, ",")).unwrap_or(end);
-                self.query.expression(at + 1, item_end);
+                self.query.computed(at + 1, item_end);
                 at = item_end;
             } else if script.symbol(at, "(") {
                 at = script.closing(at, end);

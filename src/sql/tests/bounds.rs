@@ -65,6 +65,7 @@ fn time_is_linear_in_the_text() {
                 let context =
                     crate::sql::LintContext { properties: &empty, principal: None, protected: true, evolves: true, allowed: &none };
                 std::hint::black_box((lint(&reading, text, &context), normal_form(text)));
+                if start.elapsed().as_millis() > 300 { eprintln!("SLOW {:?} {}", start.elapsed(), text.chars().take(60).collect::<String>()); }
                 (start.elapsed(), text.chars().take(30).collect::<String>())
             })
             .max()

@@ -7,7 +7,7 @@ fn it_reads_as_one_line() {
     let text = "-- totals\ninsert into `sink`\n  select /* all */ Upper( t . `name` ),'x  y'\nfrom t /*+ OPTIONS('k'='v') */ ;;\n";
     assert_eq!(
         normal_form(text),
-        "INSERT INTO sink SELECT UPPER ( t . `name` ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */"
+        "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */"
     );
 }
 
@@ -53,7 +53,9 @@ fn changes_that_mean_something_are_seen() {
 fn unreserved_words_keep_their_case_and_quotes() {
     // They may be names of columns, which are case-sensitive, or words of the parser, which quotes hide from it.
     assert_ne!(normal_form("SELECT model FROM a"), normal_form("SELECT MODEL FROM a"));
-    assert_ne!(normal_form("SELECT `model` FROM a"), normal_form("SELECT model FROM a"));
+    assert_ne!(normal_form("f(`model` m)"), normal_form("f(model m)"));
+    assert_ne!(normal_form("SELECT `first`(x) FROM a"), normal_form("SELECT first(x) FROM a"));
+    assert_eq!(normal_form("SELECT `model`, t.`name` FROM a"), normal_form("SELECT model, t.name FROM a"));
 }
 
 #[test]

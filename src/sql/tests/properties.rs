@@ -61,7 +61,7 @@ proptest! {
         prop_assert!(same(text, &other), "{}\n{}", normal_form(text), normal_form(&other));
         let (one, two) = (read(text), read(&other));
         prop_assert_eq!(one.kind, two.kind);
-        let names = |reading: &crate::sql::Reading| reading.mentions.iter().map(|m| (m.role, m.object, m.name.clone())).collect::<Vec<_>>();
+        let names = |reading: &crate::sql::Reading| reading.mentions.iter().map(|m| (m.role, m.object, m.name.join("\n").to_lowercase())).collect::<Vec<_>>();
         prop_assert_eq!(names(&one), names(&two));
         prop_assert_eq!(one.state.map(|state| state.construct), two.state.map(|state| state.construct));
     }
