@@ -77,7 +77,7 @@ impl Cloud {
 
     /// Makes `call` and gives back its answer, which is a 2xx.
     pub(super) async fn make(&self, call: &Call) -> Result<Response> {
-        let response = self.settle(call).await.map_err(|error| self.presentable(error))?;
+        let response = self.carry(call).await.map_err(|error| self.presentable(error))?;
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
@@ -92,7 +92,7 @@ impl Cloud {
     }
 
     /// Tries until there is an answer that is no redirect, or a reason to stop.
-    async fn settle(&self, call: &Call) -> Result<Response> {
+    async fn carry(&self, call: &Call) -> Result<Response> {
         let authorization = self.authorization(call)?;
         let mut waited = Duration::ZERO;
         let mut url = call.url.clone();
@@ -184,7 +184,10 @@ fn next_url(call: &Call, from: &Url, response: &Response) -> Result<Url> {
         }
         // "See other": what was asked may well have been done.
         303 => return refuse(ErrorKind::Uncertain, "the service says to see another address".to_owned()),
-        _ => return refuse(ErrorKind::Garbled, "a redirect of a kind that this API does not use".to_owned()),
+        _ => {
+            let kind = if call.method.changes() { ErrorKind::Uncertain } else { ErrorKind::Garbled };
+            return refuse(kind, "a redirect of a kind that this API does not use".to_owned());
+        }
     }
     let location = response.headers.get("location").unwrap_or_default();
     let Some(mut to) = Some(location).filter(|to| !to.is_empty()).and_then(|to| from.join(to).ok()) else {
