@@ -75,13 +75,14 @@ impl Cloud {
         self.0.requests.load(Ordering::Relaxed)
     }
 
-    /// Makes `call` and gives back its answer, which is a 2xx.
+    /// Makes `call` and gives back its answer: a 2xx, and not somebody's log-in page.
     pub(super) async fn make(&self, call: &Call) -> Result<Response> {
         let response = self.carry(call).await.map_err(|error| self.presentable(error))?;
-        if (200..300).contains(&response.status) {
-            return Ok(response);
+        match response.status {
+            200..300 if failure::is_page(&response) => Err(self.garbled(call, &response, "it is a page for a browser")),
+            200..300 => Ok(response),
+            _ => Err(self.presentable(failure::refusal(call, &response))),
         }
-        Err(self.presentable(failure::refusal(call, &response)))
     }
 
     /// `error` without any part of a key, and without what would steer a terminal.

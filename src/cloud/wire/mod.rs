@@ -104,7 +104,9 @@ impl Cloud {
 
     /// Reads the body of a 2xx.
     pub(super) fn decode<'a, T: Deserialize<'a>>(&self, call: &Call, response: &'a Response) -> Result<T> {
-        serde_json::from_slice(&response.body).map_err(|error| self.garbled(call, response, &error.to_string()))
+        let text =
+            std::str::from_utf8(&response.body).map_err(|error| self.garbled(call, response, &error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| self.garbled(call, response, &error.to_string()))
     }
 
     /// The error for a 2xx that does not read as an answer of this API. After a request that changes something it
