@@ -211,6 +211,10 @@ fn given_up(call: &Call, trouble: &Trouble, attempts: u32) -> Error {
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
     let error = troubled(call, ErrorKind::Unreachable, trouble, &format!("given up after {times}"));
     let help = match trouble {
+        Trouble::Lost(detail) if detail.contains("certificate") => Some(
+            "a company's own certificate authority can be added to the system's roots, or named by SSL_CERT_FILE"
+                .to_owned(),
+        ),
         Trouble::Lost(_) => failure::help(ErrorKind::Unreachable, call),
         Trouble::Status(response) if response.status == 429 => Some(
             "the service's limits are per address; somebody else may be using them up from here, so try again later \

@@ -71,7 +71,7 @@ impl<'de, S: Shape> Deserialize<'de> for Page<S> {
     }
 }
 
-/// An array of shapes, each turned into its noun as it comes: half the copying in lists of thousands.
+/// An array of shapes, each turned into its noun as it comes, so that a list is not held twice.
 struct Nouns<S: Shape>(Vec<S::Noun>);
 
 impl<'de, S: Shape> Deserialize<'de> for Nouns<S> {
