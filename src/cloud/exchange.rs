@@ -212,7 +212,7 @@ fn given_up(call: &Call, trouble: &Trouble, attempts: u32) -> Error {
     let error = troubled(call, ErrorKind::Unreachable, trouble, &format!("given up after {times}"));
     let help = match trouble {
         Trouble::Lost(detail) if detail.contains("certificate") => Some(
-            "a company's own certificate authority can be added to the system's roots, or named by SSL_CERT_FILE"
+            "a company's own certificate authority can be added to the system's roots, or to the file that SSL_CERT_FILE names"
                 .to_owned(),
         ),
         Trouble::Lost(_) => failure::help(ErrorKind::Unreachable, call),
