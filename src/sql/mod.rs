@@ -2,7 +2,21 @@
 //!
 //! A lexer and a shallow recogniser, no validator: exact about what it claims and silent about the rest.
 
+mod functions;
+mod keywords;
+mod kind;
+mod lex;
+mod normal;
+mod query;
+mod reading;
+mod script;
+mod statement;
+mod stateless;
+
 use crate::resource::Span;
+
+pub use normal::{normal_form, same};
+pub use reading::read;
 
 /// What is known of a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +33,10 @@ pub struct Reading {
     pub if_not_exists: bool,
     /// Where hints (`/*+ OPTIONS(…) */`) or `WITH` options set `scan.startup.…`.
     pub startup_option: Option<Span>,
-    /// Whether a created table has a primary key, hence takes upserts.
+    /// Whether the columns of a created table, or those an `ALTER TABLE` adds, have a primary key: it takes upserts.
     pub primary_key: bool,
+    /// What `ALTER … RENAME TO` makes of the object that it alters: one that exists from then on.
+    pub renamed_to: Option<Mention>,
 }
 
 /// The kind of a statement, in the spelling of the API's `traits.sql_kind`.

@@ -1,0 +1,114 @@
+//! The functions that Flink and Confluent Cloud bring along, as far as a reading has to tell them apart.
+
+use super::keywords::holds;
+
+/// Whether `name`, in any case, is an aggregate or a window function that only aggregates take: it keeps state wherever it stands.
+pub(super) fn is_aggregate(name: &str) -> bool {
+    holds(&AGGREGATES, name)
+}
+
+/// Whether `name`, in any case, is a built-in function of single rows.
+pub(super) fn is_built_in_scalar(name: &str) -> bool {
+    holds(&SCALARS, name)
+}
+
+/// Whether `name`, in any case, is built in.
+pub(super) fn is_built_in(name: &str) -> bool {
+    is_built_in_scalar(name) || is_aggregate(name) || is_window(name) || asks_outside(name)
+}
+
+/// Whether `name`, in any case, is a window: `TUMBLE(…)` in `FROM` or in `GROUP BY`, and what belongs to it.
+pub(super) fn is_window(name: &str) -> bool {
+    holds(&WINDOWS, name)
+}
+
+/// Whether `name`, in any case, asks a model, an agent, a tool or an external table. Flink does so asynchronously and keeps the
+/// requests that are under way in its state, so a job that does is not free of state.
+pub(super) fn asks_outside(name: &str) -> bool {
+    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    starts("ML_") || starts("AI_") || is_search(name)
+}
+
+/// Whether `name`, in any case, searches an external table that is its first argument.
+pub(super) fn is_search(name: &str) -> bool {
+    holds(&SEARCHES, name)
+}
+
+/// Whether a reserved word followed by `(` is a function call that the parser leaves to the catalog.
+pub(super) fn is_reserved_function(name: &str) -> bool {
+    holds(&RESERVED_FUNCTIONS, name)
+}
+
+/// Whether an unreserved word followed by `(` is syntax of its own rather than a function of the catalog.
+pub(super) fn is_syntax(name: &str) -> bool {
+    holds(&SYNTAX, name)
+}
+
+#[rustfmt::skip]
+static AGGREGATES: [&str; 80] = [
+    "ANY_VALUE", "APPROX_COUNT_DISTINCT", "APPROX_PERCENTILE", "ARG_MAX", "ARG_MIN", "ARRAY_AGG", "ARRAY_CONCAT_AGG",
+    "AVG", "BITMAP_AND_AGG", "BITMAP_BUILD_AGG", "BITMAP_BUILD_CARDINALITY_AGG", "BITMAP_OR_AGG", "BITMAP_XOR_AGG",
+    "BIT_AND", "BIT_OR", "BIT_XOR", "BOOL_AND", "BOOL_OR", "COLLECT", "COLLECT_LIST", "COLLECT_SET", "CORR", "COUNT",
+    "COUNTIF", "COVAR_POP", "COVAR_SAMP", "CUME_DIST", "DENSE_RANK", "EVERY", "FIRST_VALUE", "FUSION", "GROUPING",
+    "GROUPING_ID", "GROUP_CONCAT", "GROUP_ID", "HISTOGRAM", "INTERSECTION", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "LAG",
+    "LAST_VALUE", "LEAD", "LISTAGG", "LOGICAL_AND", "LOGICAL_OR", "MAX", "MAX_BY", "MEDIAN", "MIN", "MIN_BY", "MODE",
+    "MULTISET_AGG", "NTH_VALUE", "NTILE", "PERCENTILE", "PERCENTILE_APPROX", "PERCENTILE_CONT", "PERCENTILE_DISC",
+    "PERCENT_RANK", "RANK", "REGR_AVGX", "REGR_AVGY", "REGR_COUNT", "REGR_INTERCEPT", "REGR_R2", "REGR_SLOPE",
+    "REGR_SXX", "REGR_SXY", "REGR_SYY", "ROW_NUMBER", "SINGLE_VALUE", "STDDEV", "STDDEV_POP", "STDDEV_SAMP",
+    "STRING_AGG", "SUM", "SUM0", "VARIANCE", "VAR_POP", "VAR_SAMP",
+];
+
+#[rustfmt::skip]
+static SCALARS: [&str; 201] = [
+    "ABS", "ACOS", "ARRAY", "ARRAYS_OVERLAP", "ARRAY_APPEND", "ARRAY_CONCAT", "ARRAY_CONTAINS", "ARRAY_DISTINCT",
+    "ARRAY_EXCEPT", "ARRAY_INTERSECT", "ARRAY_JOIN", "ARRAY_MAX", "ARRAY_MIN", "ARRAY_POSITION", "ARRAY_PREPEND",
+    "ARRAY_REMOVE", "ARRAY_REVERSE", "ARRAY_SLICE", "ARRAY_SORT", "ARRAY_UNION", "ASCII", "ASIN", "ATAN", "ATAN2",
+    "BIN", "BITMAP_AND", "BITMAP_BUILD", "BITMAP_CARDINALITY", "BITMAP_CONTAINS", "BITMAP_FROM_BYTES", "BITMAP_OR",
+    "BITMAP_TO_ARRAY", "BITMAP_TO_BYTES", "BITMAP_TO_STRING", "BITMAP_XOR", "BTRIM", "CARDINALITY", "CAST", "CBRT",
+    "CEIL", "CEILING", "CHARACTER_LENGTH", "CHAR_LENGTH", "CHR", "COALESCE", "CONCAT", "CONCAT_WS", "CONVERT_TZ",
+    "COS", "COSH", "COT", "CURRENT_DATABASE", "CURRENT_DATE", "CURRENT_ROW_TIMESTAMP", "CURRENT_TIME",
+    "CURRENT_TIMESTAMP", "CURRENT_WATERMARK", "DATE_FORMAT", "DAYOFMONTH", "DAYOFWEEK", "DAYOFYEAR", "DECODE",
+    "DEGREES", "DESCRIPTOR", "E", "ELEMENT", "ELT", "ENCODE", "ENDSWITH", "EXP", "EXTRACT", "FLOOR", "FROM_BASE64",
+    "FROM_UNIXTIME", "GREATEST", "HASH_CODE", "HEX", "HOUR", "IF", "IFNULL", "INET_ATON", "INET_NTOA", "INITCAP",
+    "INSERT", "INSTR", "IS_ALPHA", "IS_DECIMAL", "IS_DIGIT", "IS_JSON", "JSON", "JSON_ARRAY", "JSON_EXISTS",
+    "JSON_LENGTH", "JSON_OBJECT", "JSON_QUERY", "JSON_QUOTE", "JSON_STRING", "JSON_UNQUOTE", "JSON_VALUE", "LEAST",
+    "LEFT", "LENGTH", "LN", "LOCALTIME", "LOCALTIMESTAMP", "LOCATE", "LOG", "LOG10", "LOG1P", "LOG2", "LOWER", "LPAD",
+    "LTRIM", "MAP", "MAP_CONTAINS", "MAP_ENTRIES", "MAP_FROM_ARRAYS", "MAP_FROM_ENTRIES", "MAP_KEYS", "MAP_UNION",
+    "MAP_VALUES", "MD5", "MINUTE", "MOD", "MONTH", "MULTISET", "NOW", "NULLIF", "OBJECT_OF", "OBJECT_UPDATE",
+    "OCTET_LENGTH", "OVERLAY", "PARSE_JSON", "PARSE_URL", "PI", "POSITION", "POWER", "PRINTF", "PROCTIME", "QUARTER",
+    "RADIANS", "RAND", "RAND_INTEGER", "REGEXP", "REGEXP_COUNT", "REGEXP_EXTRACT", "REGEXP_EXTRACT_ALL",
+    "REGEXP_INSTR", "REGEXP_REPLACE", "REGEXP_SUBSTR", "REPEAT", "REPLACE", "REVERSE", "RIGHT", "ROUND", "ROW",
+    "RPAD", "RTRIM", "SECOND", "SHA1", "SHA2", "SHA224", "SHA256", "SHA384", "SHA512", "SIGN", "SIGNUM", "SIN",
+    "SINH", "SOURCE_WATERMARK", "SPLIT", "SPLIT_INDEX", "SQRT", "STARTSWITH", "STR_TO_MAP", "SUBSTR", "SUBSTRING",
+    "TAN", "TANH", "TIMESTAMPADD", "TIMESTAMPDIFF", "TO_BASE64", "TO_DATE", "TO_TIMESTAMP", "TO_TIMESTAMP_LTZ",
+    "TRANSLATE", "TRIM", "TRUNCATE", "TRY_CAST", "TRY_PARSE_JSON", "TYPEOF", "UNHEX", "UNIX_TIMESTAMP", "UNNEST",
+    "UPPER", "URL_DECODE", "URL_ENCODE", "USER", "UUID", "WEEK", "YEAR",
+];
+
+#[rustfmt::skip]
+static WINDOWS: [&str; 18] = [
+    "CUMULATE", "CUMULATE_END", "CUMULATE_START", "HOP", "HOP_END", "HOP_PROCTIME", "HOP_ROWTIME", "HOP_START",
+    "SESSION", "SESSION_END", "SESSION_PROCTIME", "SESSION_ROWTIME", "SESSION_START", "TUMBLE", "TUMBLE_END",
+    "TUMBLE_PROCTIME", "TUMBLE_ROWTIME", "TUMBLE_START",
+];
+
+#[rustfmt::skip]
+static SEARCHES: [&str; 6] = [
+    "KEY_SEARCH", "KEY_SEARCH_AGG", "TEXT_SEARCH", "TEXT_SEARCH_AGG", "VECTOR_SEARCH", "VECTOR_SEARCH_AGG",
+];
+
+#[rustfmt::skip]
+static RESERVED_FUNCTIONS: [&str; 66] = [
+    "ABS", "AVG", "CARDINALITY", "CEILING", "CHAR", "CHARACTER_LENGTH", "CHAR_LENGTH", "COALESCE", "COLLECT", "COUNT",
+    "COVAR_POP", "COVAR_SAMP", "CUME_DIST", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DATE", "DENSE_RANK",
+    "ELEMENT", "EVERY", "EXP", "FIRST_VALUE", "FLOOR", "FUSION", "GROUPING", "HOUR", "INTERSECTION", "LAG",
+    "LAST_VALUE", "LEAD", "LEFT", "LN", "LOCALTIME", "LOCALTIMESTAMP", "LOWER", "MAX", "MIN", "MINUTE", "MOD",
+    "MONTH", "NTH_VALUE", "NTILE", "NULLIF", "OCTET_LENGTH", "PERCENTILE_CONT", "PERCENTILE_DISC", "PERCENT_RANK",
+    "POWER", "RANK", "REGR_COUNT", "REGR_SXX", "REGR_SYY", "RIGHT", "ROW_NUMBER", "SECOND", "SOME", "SQRT",
+    "STDDEV_POP", "STDDEV_SAMP", "SUM", "TRUNCATE", "UPPER", "USER", "VAR_POP", "VAR_SAMP", "YEAR",
+];
+
+#[rustfmt::skip]
+static SYNTAX: [&str; 4] = [
+    "ARRAY_AGG", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
+];

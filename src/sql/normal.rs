@@ -1,0 +1,51 @@
+//! The normal form of a text: what is left of it when layout, comments and spelling that means nothing are gone.
+
+use super::{
+    keywords::{is_reserved, is_unreserved_keyword},
+    lex::{Sort, Token, lex, unquote},
+};
+
+/// The normal form of `text`. Texts of equal normal form differ in layout, comments, the case of reserved words, needless
+/// back-quotes and semicolons at the end only. Literals and hints are kept to the byte, and a text that is not closed
+/// properly keeps its rest as it is.
+pub fn normal_form(text: &str) -> String {
+    let mut tokens = lex(text);
+    while tokens.last().is_some_and(|token| token.sort == Sort::Symbol && token.text(text) == ";") {
+        tokens.pop();
+    }
+    let mut form = String::with_capacity(text.len());
+    for token in tokens {
+        if !form.is_empty() {
+            form.push(' ');
+        }
+        append(&mut form, token, text);
+    }
+    form
+}
+
+/// Whether two texts are the same statement in all that matters to Flink.
+pub fn same(a: &str, b: &str) -> bool {
+    a == b || normal_form(a) == normal_form(b)
+}
+
+fn append(form: &mut String, token: Token, text: &str) {
+    let written = token.text(text);
+    match token.sort {
+        Sort::Reserved => form.extend(written.chars().map(|c| c.to_ascii_uppercase())),
+        Sort::Quoted => {
+            let name = unquote(written);
+            form.push_str(if needs_no_quotes(&name) { &name } else { written });
+        }
+        _ => form.push_str(written),
+    }
+}
+
+/// Whether a name means the same without quotes. One that is a keyword in some places keeps them: what it means there is the
+/// parser's to say.
+fn needs_no_quotes(name: &str) -> bool {
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins_well
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !is_reserved(name)
+        && !is_unreserved_keyword(name)
+}

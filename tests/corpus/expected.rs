@@ -1,0 +1,104 @@
+//! One line of a corpus file, and the kind that it expects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use floe::sql::Kind;
+use serde_json::Value;
+
+/// Names by role: `reads`, `creates`, `models` …, each name with its parts joined by dots.
+pub type Objects = BTreeMap<String, BTreeSet<String>>;
+
+/// A statement of the corpus.
+pub struct Line {
+    pub id: String,
+    pub sql: String,
+    /// Flink's node class, or the kind that was written by hand.
+    pub kind: String,
+    pub objects: Objects,
+}
+
+pub fn lines(text: &str) -> Vec<Line> {
+    text.lines().filter(|line| !line.trim().is_empty()).filter_map(line).collect()
+}
+
+fn line(text: &str) -> Option<Line> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let objects = match value.get("gold") {
+        Some(Value::Object(gold)) => gold.iter().map(|(role, names)| (role.clone(), set(names))).collect(),
+        _ => Objects::new(),
+    };
+    Some(Line {
+        id: field("id").unwrap_or_default(),
+        sql: field("sql")?,
+        kind: field("flink_kind").or(field("kind")).unwrap_or_default(),
+        objects,
+    })
+}
+
+fn set(names: &Value) -> BTreeSet<String> {
+    let name = |name: &Value| match name {
+        Value::String(whole) => Some(whole.clone()),
+        Value::Array(parts) => Some(parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")),
+        _ => None,
+    };
+    names.as_array().map(|names| names.iter().filter_map(name).collect()).unwrap_or_default()
+}
+
+/// Whether Flink's node class, or a kind written by hand, is `kind`.
+pub fn is_kind(expected: &str, kind: Kind) -> bool {
+    use Kind::*;
+    let expected = expected.strip_prefix("Sql").unwrap_or(expected);
+    let one_of: &[Kind] = match expected {
+        "Query" => &[Select],
+        "RichSqlInsert" | "Insert" => &[InsertInto, InsertValues],
+        // `EXECUTE` stands before a query, an insert or a statement set.
+        "Execute" => &[Select, InsertInto, InsertValues, StatementSet],
+        "BeginStatementSet" | "StatementSet" => &[StatementSet],
+        "CreateTableAs" | "ReplaceTableAs" | "CTAS" => &[CreateTableAs],
+        "CreateTable" | "CreateTableLike" => &[CreateTable],
+        "CreateOrAlterMaterializedTable" | "CreateMaterializedTable" => &[CreateMaterializedTable],
+        "CreateView" => &[CreateView],
+        "CreateFunction" => &[CreateFunction],
+        "CreateModel" | "CreateModelAs" => &[CreateModel],
+        "CreateConnection" => &[CreateConnection],
+        "CreateAgent" => &[CreateAgent],
+        "CreateTool" => &[CreateTool],
+        "CreateDatabase" => &[CreateDatabase],
+        "CreateCatalog" => &[CreateCatalog],
+        "AddPartitions" | "DropPartitions" => &[AlterTable],
+        "DropTable" => &[DropTable],
+        "DropView" => &[DropView],
+        "DropFunction" => &[DropFunction],
+        "DropModel" => &[DropModel],
+        "DropConnection" => &[DropConnection],
+        "DropAgent" => &[DropAgent],
+        "DropTool" => &[DropTool],
+        "DropDatabase" => &[DropDatabase],
+        "DropCatalog" => &[DropCatalog],
+        "DropMaterializedTable" => &[DropMaterializedTable],
+        "RichExplain" | "Explain" => &[Explain],
+        "Set" | "Reset" => &[Set],
+        "Update" => &[Update],
+        "Delete" => &[Delete],
+        "TruncateTable" => &[Truncate],
+        "AnalyzeTable" => &[Analyze],
+        "BasicCall" | "CompilePlan" | "CompileAndExecutePlan" | "ExecutePlan" | "AddJar" | "RemoveJar" | "LoadModule"
+        | "UnloadModule" | "StopJob" => &[Other],
+        _ if expected.starts_with("Show") => &[Show],
+        _ if expected.starts_with("Use") => &[Use],
+        _ if expected.starts_with("Describe") || expected.starts_with("RichDescribe") => &[Describe],
+        _ if expected.starts_with("AlterMaterializedTable") => &[AlterMaterializedTable],
+        _ if expected.starts_with("AlterTable") => &[AlterTable],
+        _ if expected.starts_with("AlterView") => &[AlterView],
+        _ if expected.starts_with("AlterFunction") => &[AlterFunction],
+        _ if expected.starts_with("AlterModel") => &[AlterModel],
+        _ if expected.starts_with("AlterConnection") => &[AlterConnection],
+        _ if expected.starts_with("AlterAgent") => &[AlterAgent],
+        _ if expected.starts_with("AlterTool") => &[AlterTool],
+        _ if expected.starts_with("AlterDatabase") => &[AlterDatabase],
+        _ if expected.starts_with("AlterCatalog") => &[AlterCatalog],
+        _ => &[],
+    };
+    one_of.contains(&kind)
+}
