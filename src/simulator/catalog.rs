@@ -58,6 +58,9 @@ impl Catalog {
                 }
                 if role == Use::Drops {
                     outcome.drops.push(thing);
+                } else if let Some((object, name)) = &gist.renamed_to {
+                    outcome.makes.push(self::thing(statement, *object, name));
+                    outcome.drops.push(thing);
                 }
             }
         }

@@ -14,6 +14,7 @@ mod door;
 mod exchange;
 mod faults;
 mod limiter;
+mod line;
 mod log;
 mod meddle;
 mod options;

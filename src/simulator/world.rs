@@ -118,7 +118,8 @@ impl World {
         match change {
             Change::Born(serial, born, now) => {
                 self.serial = self.serial.max(serial);
-                self.place(serial, *born, *now);
+                let gist = Gist::of(&born.sql);
+                self.place(serial, *born, *now, gist);
             }
             Change::Now(serial, now) => self.set(serial, *now),
             Change::Gone(serial) => drop(self.take(serial)),
@@ -263,11 +264,11 @@ impl World {
     }
 
     /// A new statement.
-    pub(super) fn add(&mut self, born: Born, now: Now) -> u64 {
+    pub(super) fn add(&mut self, born: Born, now: Now, gist: Gist) -> u64 {
         self.serial = self.serial.saturating_add(1);
         let serial = self.serial;
         self.tell(|| Change::Born(serial, Box::new(born.clone()), Box::new(now.clone())));
-        self.place(serial, born, now);
+        self.place(serial, born, now, gist);
         serial
     }
 
@@ -325,9 +326,8 @@ impl World {
         self.alive.get(pool).map_or(0, BTreeSet::len)
     }
 
-    fn place(&mut self, serial: u64, born: Born, now: Now) {
+    fn place(&mut self, serial: u64, born: Born, now: Now, gist: Gist) {
         self.names.entry(born.environment.clone()).or_default().insert(born.name.clone(), serial);
-        let gist = Gist::of(&born.sql);
         self.statements.insert(serial, Statement { serial, born, now, before: None, gist });
         self.index(serial);
     }

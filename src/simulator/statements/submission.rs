@@ -9,8 +9,11 @@ use super::{
         answer::{Answer, Failure},
         asked::Asked,
         audit::Verb,
+        clock::micros,
         options::{Policy, Switches},
         pools,
+        reading::Gist,
+        scenario::{Fate, seconds},
         world::World,
     },
     record::{Born, Next, Now},
@@ -101,12 +104,11 @@ pub(in crate::simulator) fn begin(
     baseline_cfu: Option<u32>,
 ) -> u64 {
     let moment = world.moment;
-    let sort = super::super::reading::Gist::of(&born.sql).sort;
+    let gist = Gist::of(&born.sql);
     let pace = world.options.pace;
-    let mut due = world.about(if sort.resumes() { pace.start } else { pace.define });
-    if let Some(super::super::scenario::Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
-        let span = super::super::scenario::seconds(*after);
-        due = moment.saturating_add(super::super::clock::micros(span));
+    let mut due = world.about(if gist.sort.resumes() { pace.start } else { pace.define });
+    if let Some(Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
+        due = moment.saturating_add(micros(seconds(*after)));
     }
     let bumps: VecDeque<i64> = BUMPS.iter().map(|after| moment.saturating_add(*after)).collect();
     let (name, uid) = (born.name.clone(), born.uid.clone());
@@ -134,7 +136,7 @@ pub(in crate::simulator) fn begin(
         exceptions: VecDeque::new(),
         next: if stopped { Vec::new() } else { vec![(due, Next::Start)] },
     };
-    let serial = world.add(born, now);
+    let serial = world.add(born, now, gist);
     world.effect(Verb::Created, &name, &uid);
     serial
 }
