@@ -92,7 +92,11 @@ impl Memory {
             self.run.broken = Some(error.clone());
             return Err(error);
         }
-        work(&mut shared, &mut self.run)
+        let done = work(&mut shared, &mut self.run);
+        if let Err(error @ LedgerError::Incoherent { .. }) = &done {
+            self.run.broken = Some(error.clone());
+        }
+        done
     }
 }
 
@@ -172,7 +176,9 @@ impl Ledger for Memory {
                     return Err(LedgerError::Changed { file: FILE.to_owned(), why: "it differs".to_owned() });
                 }
                 let mut base = recorded.clone();
-                if shared.snapshot.is_none() || shared.journal.is_some() {
+                if shared.snapshot.is_none()
+                    || shared.journal.as_ref().is_some_and(|journal| !journal.entries.is_empty())
+                {
                     base.serial = base.serial.saturating_add(1);
                 }
                 shared.snapshot = Some(base.clone());
@@ -190,7 +196,6 @@ impl Ledger for Memory {
                 let journal = journal.ok_or_else(|| incoherent("entries come without a run"))?;
                 let applied = entries.iter().try_for_each(|entry| journal.record.apply(entry));
                 if let Err(error) = applied.map_err(|error| incoherent(&error.to_string())) {
-                    run.broken = Some(error.clone());
                     journal.refold(shared.snapshot.as_ref());
                     return Err(error);
                 }

@@ -33,7 +33,7 @@ impl Found {
             let journal = read(disk, &files.journal)?;
             let has_journal = journal.is_some();
             let snapshot = read(disk, &files.snapshot)?;
-            let journal = journal.map_or(Ok(None), |bytes| journal::read(&files.journal, &bytes))?;
+            let journal = journal.map_or(Ok(None), |bytes| journal::read(&files.journal, &bytes, formats.newest))?;
             let snapshot = snapshot.map(|bytes| formats.read(&files.snapshot, bytes)).transpose()?;
             match combine(files, snapshot, journal) {
                 Ok(found) => return Ok(Found { has_journal, ..found }),

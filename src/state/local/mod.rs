@@ -63,6 +63,12 @@ impl<D: Disk> Local<D> {
         Local { disk, path: path.into(), formats: Formats::KNOWN, held: None, run: None, broken: None }
     }
 
+    /// As a later build would be: with more formats.
+    #[cfg(test)]
+    pub(super) fn with_formats(self, newest: u32, migrations: &'static [snapshot::Migration]) -> Self {
+        Local { formats: Formats { newest, migrations }, ..self }
+    }
+
     fn files(&self) -> Result<Files, LedgerError> {
         match &self.held {
             Some(held) => Ok(held.files.clone()),
@@ -114,7 +120,7 @@ impl<D: Disk> Local<D> {
         let held = self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))?;
         let files = held.files.clone();
         let base_line = |serial| Base {
-            format: u64::from(recorded.format),
+            format: u64::from(self.formats.newest),
             lineage: recorded.lineage.clone(),
             base: serial,
             run: held.holder.clone(),

@@ -3,6 +3,7 @@
 mod apply;
 mod crash;
 mod local;
+mod memory;
 mod sample;
 
 use super::*;
