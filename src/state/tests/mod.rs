@@ -5,5 +5,6 @@ mod crash;
 mod local;
 mod memory;
 mod sample;
+mod schema;
 
 use super::*;
