@@ -179,7 +179,7 @@ impl World {
     /// A change of names: struck by a cut it may be done or not, struck by an error it is not.
     fn change(&mut self, name: &'static str, path: &Path, change: Change) -> io::Result<()> {
         match self.operation(name, path)? {
-            Some(error) if !self.is_cut || self.random.0.bool() => return Err(error),
+            Some(error) if !self.is_cut || self.random.0.bool() => Err(error),
             struck => {
                 change.apply_to(&mut self.names);
                 self.unsynced.push(change);

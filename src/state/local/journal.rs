@@ -60,7 +60,13 @@ impl Writer {
 /// A last line without its newline, or with pages that never reached the disk in it, was being written when the run
 /// was cut; it was not acknowledged, and it is left out. Anything else that does not read is damage. There is no way from
 /// an older format to `newest`: entries of a build long gone read as they are, so whatever is added to one has a default.
-pub(super) fn read(path: &Path, bytes: &[u8], newest: u32) -> Result<Option<Journal>, LedgerError> {
+/// Where `is_folded` says that the snapshot has it all, nothing but the first line is read.
+pub(super) fn read(
+    path: &Path,
+    bytes: &[u8],
+    newest: u32,
+    is_folded: impl Fn(&Base) -> bool,
+) -> Result<Option<Journal>, LedgerError> {
     let mut journal: Option<Journal> = None;
     let mut previous = String::new();
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
@@ -77,7 +83,14 @@ pub(super) fn read(path: &Path, bytes: &[u8], newest: u32) -> Result<Option<Jour
         }
         previous = found;
         match &mut journal {
-            None => journal = Some(Journal { base: base(path, holds, newest, damaged)?, entries: Vec::new() }),
+            None => {
+                let base = base(path, holds, newest, damaged)?;
+                let is_done = is_folded(&base);
+                journal = Some(Journal { base, entries: Vec::new() });
+                if is_done {
+                    break;
+                }
+            }
             Some(journal) => {
                 let group: Vec<Entry> =
                     serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))?;

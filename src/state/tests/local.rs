@@ -148,12 +148,14 @@ fn a_state_that_is_none_is_left_untouched() {
     let (_folder, path, _) = kept();
     let whole = fs::read(&path).unwrap();
     let cut = &whole[..whole.len() / 2];
+    let misspelt = String::from_utf8(whole.clone()).unwrap().replace("\"current\"", "\"curent\"");
     for (bytes, why) in [
         (&b""[..], "it is empty"),
         (b"{}", "it has no `format`"),
         (b"[1]", "it has no `format`"),
         (b"{\"format\": 0}", "format 0 is none that this floe can read"),
         (b"{\"format\": 1}", "missing field `lineage` at line 1"),
+        (misspelt.as_bytes(), "it has `statements.orders.curent`, which no state of this format has"),
         (b"<<<<<<< HEAD\n{}", "expected value at line 1"),
         (cut, "EOF while parsing"),
     ] {
@@ -180,6 +182,11 @@ fn a_journal_on_an_older_snapshot_is_ignored_and_removed() {
     let journal = path.with_extension("journal");
     let old = fs::read(&journal).unwrap();
     let folded = one_run(&path, &[]);
+    // It matters no more, not even where it is damaged.
+    let line = old.iter().position(|byte| *byte == b'\n').unwrap();
+    let rotten = old.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == line + 40)).collect::<Vec<_>>();
+    fs::write(&journal, rotten).unwrap();
+    assert_eq!(load(&path), Ok(Some(folded.clone())));
     fs::write(&journal, old).unwrap();
     assert_eq!(load(&path), Ok(Some(folded.clone())));
     assert_eq!(wait(Local::at(&path).begun_by()), Ok(None));
@@ -305,6 +312,7 @@ fn a_lock_file_that_says_little_is_still_a_lock() {
     let lock = path.with_extension("lock");
     let held = fs::File::options().write(true).open(&lock).unwrap();
     held.try_lock().unwrap();
+    assert_eq!(fs::read_to_string(&lock).unwrap().lines().count(), 1);
     for content in ["", "{\"command\": \"app", "\u{0}\u{0}"] {
         fs::write(&lock, content).unwrap();
         let error = wait(Local::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap_err();
