@@ -98,7 +98,7 @@ fn combine(files: &Files, snapshot: Option<Snapshot>, journal: Option<Journal>) 
 fn apply(files: &Files, record: &mut Recorded, entries: &[crate::state::Entry]) -> Result<(), LedgerError> {
     entries.iter().try_for_each(|entry| record.apply(entry)).map_err(|error| LedgerError::Damaged {
         file: shown(&files.journal),
-        why: format!("{error} of {}", shown(&files.snapshot)),
+        why: format!("it does not continue {}: {error}", shown(&files.snapshot)),
     })
 }
 

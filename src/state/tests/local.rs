@@ -144,6 +144,37 @@ fn a_torn_last_line_is_cut_and_any_other_bad_line_is_damage() {
 }
 
 #[test]
+fn a_byte_that_rots_is_never_read_as_something_else() {
+    let (_folder, path, _) = kept();
+    let journal = path.with_extension("journal");
+    let names = ["b", "c", "d"];
+    wait(async {
+        let (mut ledger, _) = begun(&path, &[]).await;
+        for name in names {
+            ledger.append(&[declared(name, name)]).await.unwrap();
+        }
+    });
+    let whole = fs::read(&journal).unwrap();
+    let sound = load(&path).unwrap().unwrap();
+    for at in 0..whole.len() {
+        let mut rotten = whole.clone();
+        rotten[at] ^= 1 << (at % 8);
+        fs::write(&journal, &rotten).unwrap();
+        match load(&path) {
+            Err(LedgerError::Damaged { .. } | LedgerError::Newer { .. }) => {}
+            Err(other) => panic!("{other}"),
+            // The end of the last line was hit, so it reads as one that a cut left unfinished.
+            Ok(recorded) => {
+                let statements = &recorded.unwrap().statements;
+                assert!(at >= whole.len() - whole.split(|byte| *byte == b'\n').nth(3).unwrap().len() - 1, "at {at}");
+                assert!(names[..2].iter().all(|name| statements[*name] == sound.statements[*name]), "at {at}");
+                assert!(!statements.contains_key("d"), "at {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_state_that_is_none_is_left_untouched() {
     let (_folder, path, _) = kept();
     let whole = fs::read(&path).unwrap();
