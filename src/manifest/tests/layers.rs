@@ -10,6 +10,17 @@ fn what_is_not_toml_is_said_at_its_place_and_nothing_is_made_up_from_it() {
 }
 
 #[test]
+fn a_broken_floe_toml_is_all_that_is_said_of_it() {
+    World::whole("[project\nname = \"t\"\n\n[environments.prod]\nid = 3\n")
+        .says(&[("this is not TOML: unclosed table, expected `]`", &[""])]);
+    // What other files say is still checked.
+    World::whole("[project]\nname = x\n").file("statements/a.toml", "[statements.a]\nsql = 3\n").says(&[
+        ("this is not TOML: string values must be quoted, expected literal string", &["x"]),
+        ("`sql` must be a string", &["3"]),
+    ]);
+}
+
+#[test]
 fn every_problem_of_every_file_is_reported() {
     World::new("[pools.p]\nmax_cfu = \"5\"\nregoin = \"x\"\n[defaults]\nprinciple = \"sa-1\"\n")
         .file("statements/a.toml", "[statements.a]\nsql = 3\nstoped = true\n")
@@ -82,7 +93,11 @@ fn wrong_types_show_the_right_form() {
         &["[moved]"],
         "[[moved]]",
     );
-    World::new("pools.main = 3\n").says(&[]);
+    World::new("pools.main = 3\n").says_one(
+        "`environments.local.pools.main` must be a table",
+        &["3"],
+        "`[environments.local.pools.main]`",
+    );
 }
 
 #[test]
@@ -111,7 +126,7 @@ fn a_key_given_twice_shows_both_places() {
     let world = World::new("").file("pools.toml", "[pools.p] # one\nmax_cfu = 5\n\n[pools.p]\nmax_cfu = 10\n");
     let problems = world.says(&[("`p` is given twice", &["p", "[pools.p]"])]);
     let spans: Vec<usize> = problems[0].places.iter().map(|(place, _)| place.span.start).collect();
-    assert_eq!(spans, [37, 0]);
+    assert_eq!(spans, [36, 0]);
 }
 
 #[test]
