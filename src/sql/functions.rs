@@ -109,6 +109,6 @@ static RESERVED_FUNCTIONS: [&str; 66] = [
 ];
 
 #[rustfmt::skip]
-static SYNTAX: [&str; 3] = [
-    "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
+static SYNTAX: [&str; 4] = [
+    "ARRAY_AGG", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
 ];

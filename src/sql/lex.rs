@@ -79,9 +79,7 @@ impl Lexer<'_> {
             b'"' => self.double_quoted(),
             b'/' if self.starts_with("/*+") => self.hint(),
             b'0'..=b'9' => self.number(),
-            b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) && !self.follows_a_name(start) => {
-                self.number()
-            }
+            b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) && !self.follows_a_name(start) => self.number(),
             _ if self.word_piece() > 0 => self.word(),
             _ => self.symbol(),
         };
@@ -167,12 +165,9 @@ impl Lexer<'_> {
         if self.skip_to_closing(b'`', false) { Sort::Quoted } else { Sort::Broken }
     }
 
-    /// Double quotes mean nothing in Flink SQL. What they enclose is one token, so that one mistake is told once;
-    /// without a second one on the line the quote stands alone.
+    /// Double quotes mean nothing in Flink SQL. What they enclose is one token, so that one mistake is told once.
     fn double_quoted(&mut self) -> Sort {
-        let line = self.rest().iter().skip(1).take_while(|&&byte| byte != b'\n');
-        let length = line.take(LONGEST_MASK).position(|&byte| byte == b'"');
-        self.at += length.map_or(1, |length| length + 2);
+        self.skip_to_closing(b'"', false);
         Sort::Broken
     }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Fault, Mention, ObjectKind, StateKept, Use,
-    functions::{
-        asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
-    },
+    functions::{asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window},
     lex::Sort,
     script::{Name, Script},
 };
@@ -23,6 +21,10 @@ pub(super) struct Query<'s, 'a> {
     pub faults: Vec<Fault>,
     /// The joins of tables that no time bounds, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
+    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out.
+    pub stars: Vec<Span>,
+    /// The windows: calls of `TUMBLE`, `HOP` and the like.
+    pub windows: Vec<Span>,
     /// Names that common table expressions hide here, with how many expressions of that name are open.
     hidden: BTreeMap<String, usize>,
     /// Those names in the order of their coming.
@@ -31,6 +33,8 @@ pub(super) struct Query<'s, 'a> {
     lists: Vec<SelectList>,
     /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
     matching: usize,
+    /// A token that begins an operand whatever stands before it.
+    operand_at: Option<usize>,
 }
 
 /// What the list of one `SELECT` has shown.
@@ -43,6 +47,8 @@ struct SelectList {
     column: bool,
     /// How many calls of unknown functions are open.
     inside_unknown: usize,
+    /// The first `*` of the list.
+    star: Option<Span>,
     /// The first unknown function of the list.
     unknown: Option<(String, Span)>,
 }
@@ -76,10 +82,13 @@ impl<'s, 'a> Query<'s, 'a> {
             state: Vec::new(),
             faults: Vec::new(),
             regular_joins: Vec::new(),
+            stars: Vec::new(),
+            windows: Vec::new(),
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
             lists: Vec::new(),
             matching: 0,
+            operand_at: None,
         }
     }
 
@@ -90,6 +99,12 @@ impl<'s, 'a> Query<'s, 'a> {
         for name in self.hiding.split_off(outer) {
             self.uncover(&name);
         }
+    }
+
+    /// Walks the expression of a computed column: what follows its `AS` is no alias.
+    pub fn computed(&mut self, start: usize, end: usize) {
+        self.operand_at = Some(start);
+        self.expression(start, end);
     }
 
     /// Walks an expression: no comma and no `FROM` of it starts a table list.
@@ -202,10 +217,10 @@ impl<'s, 'a> Query<'s, 'a> {
                 }
                 (at + 1, Clause::List)
             }
-            "WITH" if clause == Clause::Start => (self.common_table_expressions(at + 1, end), Clause::Start),
-            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN"
-                if !script.symbol(at + 1, "(") =>
-            {
+            "WITH" if clause == Clause::Start => {
+                (self.common_table_expressions(at + 1, end), Clause::Start)
+            }
+            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN" if !script.symbol(at + 1, "(") => {
                 self.begins_where_it_may(at, Clause::Rest, &word);
                 (at + 1, Clause::Rest)
             }
@@ -220,7 +235,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }
-            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First), Clause::Rest),
+            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First).max(at + 1), Clause::Rest),
             "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
                 if clause != Clause::List || word == "WHERE" =>
             {
@@ -233,12 +248,10 @@ impl<'s, 'a> Query<'s, 'a> {
 
     /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
     fn begins_where_it_may(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start {
+        if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
-        let message = format!(
-            "another statement begins at this {word}; one text holds one statement, so give it an entry of its own"
-        );
+        let message = format!("another statement begins at this {word}; one text holds one statement, so give it an entry of its own");
         self.faults.push(Fault { message, span: self.script.span(at) });
     }
 
@@ -338,6 +351,8 @@ impl<'s, 'a> Query<'s, 'a> {
     fn reads(&mut self, name: Name) {
         let hidden = matches!(name.parts.as_slice(), [only] if self.hidden.contains_key(only));
         if !hidden {
+            let star = self.lists.last_mut().and_then(|list| list.star.take());
+            self.stars.extend(star);
             self.mention(Use::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
@@ -370,9 +385,9 @@ impl<'s, 'a> Query<'s, 'a> {
             }
             "*" => {
                 let before = at.checked_sub(1);
-                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
-                {
+                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ",")) {
                     self.column();
+                    self.star(at);
                 }
                 at + 1
             }
@@ -385,9 +400,7 @@ impl<'s, 'a> Query<'s, 'a> {
         let script = self.script;
         let is_query = script.is_any(start, &["SELECT", "WITH"])
             || (script.is(start, "VALUES") && script.symbol(start + 1, "("))
-            || (script.is(start, "TABLE")
-                && script.is_identifier(start + 1)
-                && script.name(start + 1, end).is_some_and(|name| name.next == end));
+            || (script.is(start, "TABLE") && script.is_identifier(start + 1) && script.name(start + 1, end).is_some_and(|name| name.next == end));
         if is_query && start < end {
             if !script.is(start, "TABLE") {
                 self.keeps_state("a subquery", script.span(start));
@@ -413,7 +426,9 @@ impl<'s, 'a> Query<'s, 'a> {
     /// A reserved word with brackets: a built-in function, or syntax.
     fn reserved_call(&mut self, at: usize, end: usize) -> usize {
         let word = self.script.text(at);
-        if is_reserved_function(word) {
+        // `INTERVAL '1' SECOND(3)` and `DAY TO SECOND(3)` give a precision.
+        let is_unit = at.checked_sub(1).is_some_and(|before| self.script.is(before, "TO") || self.script.sort(before) == Some(Sort::Text));
+        if is_reserved_function(word) && !is_unit {
             let name = Name { parts: vec![word.to_owned()], span: self.script.span(at), next: at + 1 };
             return self.call(name, end);
         }
@@ -454,19 +469,31 @@ impl<'s, 'a> Query<'s, 'a> {
         if !is_keyword_here(&name.parts) {
             self.column();
         }
+        if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
+            self.star(name.next + 1);
+        }
         name.next
     }
 
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
-        let Some(before) = at.checked_sub(1) else { return false };
+        let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
         match script.sort(before) {
             Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
             Some(Sort::Word) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
             Some(Sort::Quoted | Sort::Text | Sort::Number) => true,
             Some(Sort::Symbol) => script.symbol(before, ")") || script.symbol(before, "]"),
             _ => false,
+        }
+    }
+
+    fn star(&mut self, at: usize) {
+        if let Some(list) = self.lists.last_mut()
+            && list.open
+            && list.star.is_none()
+        {
+            list.star = Some(self.script.span(at));
         }
     }
 
@@ -491,41 +518,48 @@ impl<'s, 'a> Query<'s, 'a> {
             self.keeps_state(format!("the aggregate {function}"), name.span.clone());
         } else if is_window(&function) {
             self.keeps_state(format!("the window {function}"), name.span.clone());
+            if !function.contains('_') {
+                self.windows.push(name.span.clone());
+            }
         } else if asks_outside(&function) {
             self.keeps_state(format!("requests of {function} that are under way"), name.span.clone());
             self.named_by_text(&function, open + 1, close);
         }
         let known = is_built_in_scalar(&function);
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
-        {
+        if !known && let Some(list) = self.lists.last_mut() && list.open {
             list.inside_unknown += 1;
             if list.unknown.is_none() {
                 list.unknown = Some((name.parts.join("."), name.span.clone()));
             }
         }
         let is_navigation = self.matching > 0 && matches!(function.as_str(), "FIRST" | "LAST");
-        if !is_syntax(&function) && !is_navigation {
+        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `TUMBLE(TABLE t, …)` is a function.
+        let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
+            || function == "SETS" && self.follows_grouping(open);
+        if !is_syntax(&function) && !is_navigation && !is_grouping {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
-        if is_search(&function)
-            && let Some(table) = script.name(open + 1, close)
-            && script.symbol(table.next, ",")
-        {
+        if is_search(&function) && let Some(table) = script.name(open + 1, close) && script.symbol(table.next, ",") {
             let next = table.next;
             self.reads(table);
             self.group(next, close);
         } else {
             self.group(open + 1, close);
         }
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
-        {
+        if !known && let Some(list) = self.lists.last_mut() && list.open {
             list.inside_unknown = list.inside_unknown.saturating_sub(1);
         }
         close + 1
+    }
+
+    /// Whether one of the arguments is `TABLE t`.
+    fn takes_a_table(&self, start: usize, end: usize) -> bool {
+        self.script.find(start, end, |script, at| script.is(at, "TABLE")).is_some()
+    }
+
+    /// Whether the name before this bracket stands behind GROUPING.
+    fn follows_grouping(&self, open: usize) -> bool {
+        open.checked_sub(2).is_some_and(|at| self.script.is(at, "GROUPING"))
     }
 
     /// `ML_PREDICT('m', …)`: the first argument names a model, an agent or a tool in a literal.
@@ -536,10 +570,7 @@ impl<'s, 'a> Query<'s, 'a> {
         };
         // `ML_PREDICT(model => 'm', …)` as well.
         let at = if self.script.symbol(first + 1, "=>") { first + 2 } else { first };
-        if at < end
-            && let Some(text) = self.script.literal(at)
-            && !text.trim().is_empty()
-        {
+        if at < end && let Some(text) = self.script.literal(at) && !text.trim().is_empty() {
             self.mention(Use::Calls, object, qualified(&text), self.script.span(at));
         }
     }

@@ -5,22 +5,15 @@ use super::{Fault, Kind, Reading, StateKept, script::Script, statement::Statemen
 /// How many of the faults of one text are told.
 const MOST_FAULTS: usize = 20;
 
+/// How many tokens may stand before the statement set in `COMPILE AND EXECUTE PLAN '…' IF NOT EXISTS FOR STATEMENT SET`, or
+/// behind `EXPLAIN`.
+const LONGEST_PREFIX: usize = 12;
+
 /// Reads `text`, whatever it is. Never fails: what speaks against the text is among the reading's faults, and what is not
 /// understood is left out, but for state, of which `None` is said only where all is understood.
 pub fn read(text: &str) -> Reading {
     let script = Script::new(text);
-    let mut statement = Statement::new(&script);
-    let (chosen, mut faults) = choose(&script);
-    let mut kind = Kind::Other;
-    if let Some((start, end)) = chosen {
-        if script.too_deep {
-            // Only its first words are looked at.
-            let head_end = (start..end).find(|&at| script.symbol(at, "(")).unwrap_or(end);
-            kind = statement.recognise(start, head_end);
-        } else {
-            kind = statement.recognise(start, end);
-        }
-    }
+    let (mut statement, kind, mut faults) = understand(&script);
     faults.extend(script.faults.iter().cloned());
     faults.append(&mut statement.faults);
     faults.append(&mut statement.query.faults);
@@ -45,6 +38,19 @@ pub fn read(text: &str) -> Reading {
         primary_key: statement.primary_key,
         renamed_to: statement.renamed_to.take(),
     }
+}
+
+/// Recognises the one statement of a text; with it, what is wrong with the others if there are more.
+pub(super) fn understand<'s, 'a>(script: &'s Script<'a>) -> (Statement<'s, 'a>, Kind, Vec<Fault>) {
+    let mut statement = Statement::new(script);
+    let (chosen, faults) = choose(script);
+    let kind = chosen.map_or(Kind::Other, |(start, end)| {
+        // Where brackets nest too deep, only the first words are looked at.
+        let first_bracket = || (start..end).find(|&at| script.opens(at));
+        let end = if script.too_deep { first_bracket().unwrap_or(end) } else { end };
+        statement.recognise(start, end)
+    });
+    (statement, kind, faults)
 }
 
 /// The tokens of the one statement of a text, and what is wrong with the others if there are more.
@@ -93,9 +99,13 @@ fn split(script: &Script<'_>) -> Vec<(usize, usize)> {
     statements
 }
 
+/// Whether the statement that begins at `start` is a statement set, or explains or compiles one.
 fn begins_set(script: &Script<'_>, start: usize) -> bool {
-    let at = start + usize::from(script.is(start, "EXPLAIN"));
-    script.are(at, &["EXECUTE", "STATEMENT", "SET"])
-        || script.are(at, &["BEGIN", "STATEMENT", "SET"])
-        || script.are(at, &["STATEMENT", "SET"])
+    let is_set = |at: usize| {
+        script.are(at, &["EXECUTE", "STATEMENT", "SET"])
+            || script.are(at, &["BEGIN", "STATEMENT", "SET"])
+            || script.are(at, &["STATEMENT", "SET"])
+    };
+    let prefixed = script.is_any(start, &["EXPLAIN", "COMPILE"]);
+    is_set(start) || (prefixed && (start..start + LONGEST_PREFIX).any(is_set))
 }

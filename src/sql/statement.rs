@@ -20,8 +20,8 @@ pub(super) struct Statement<'s, 'a> {
     pub options: Vec<OptionPair>,
     /// Whether a `CREATE` says `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Whether a `CREATE` says `OR REPLACE` or `OR ALTER`.
-    pub or_replace: bool,
+    /// Where a `CREATE` says `TEMPORARY`.
+    pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
     /// What an `ALTER … RENAME TO` makes of the object.
@@ -54,7 +54,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             queries: Vec::new(),
             options: Vec::new(),
             if_not_exists: false,
-            or_replace: false,
+            temporary: None,
             primary_key: false,
             renamed_to: None,
             faults: Vec::new(),
@@ -119,10 +119,12 @@ impl<'s, 'a> Statement<'s, 'a> {
     fn create(&mut self, mut at: usize, end: usize) -> Kind {
         let script = self.script;
         if script.is(at, "OR") && script.is_any(at + 1, &["REPLACE", "ALTER"]) {
-            self.or_replace = true;
             at += 2;
         }
         while script.is_any(at, &["TEMPORARY", "SYSTEM", "EXTERNAL"]) {
+            if script.is(at, "TEMPORARY") {
+                self.temporary = Some(script.span(at));
+            }
             at += 1;
         }
         let Some((object, kind)) = defines(Verb::Create, script.text(at)) else { return Kind::Other };
@@ -226,7 +228,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             }
             if script.is(at, "AS") {
                 let item_end = script.find(at, end, |script, at| script.symbol(at, ",")).unwrap_or(end);
-                self.query.expression(at + 1, item_end);
+                self.query.computed(at + 1, item_end);
                 at = item_end;
             } else if script.symbol(at, "(") {
                 at = script.closing(at, end);
@@ -254,8 +256,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         at = next;
         if script.are(at, &["RENAME", "TO"]) {
             let name = script.name(at + 2, end);
-            self.renamed_to =
-                name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
+            self.renamed_to = name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
             return kind;
         }
         if object == ObjectKind::Table && script.is_any(at, &["ADD", "MODIFY"]) {
@@ -306,11 +307,13 @@ impl<'s, 'a> Statement<'s, 'a> {
             self.query.keeps_state("a sink that is missing", script.span(at.min(end)));
             return Kind::InsertInto;
         };
-        if script.is(at, "PARTITION") && script.symbol(at + 1, "(") {
-            at = script.closing(at + 1, end) + 1;
-        }
-        if script.symbol(at, "(") && !self.begins_query(at, end) {
-            at = script.closing(at, end) + 1;
+        loop {
+            // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
+            let word = usize::from(script.is_any(at, &["EXTEND", "PARTITION"]));
+            if !script.symbol(at + word, "(") || (word == 0 && self.begins_query(at, end)) {
+                break;
+            }
+            at = script.closing(at + word, end) + 1;
         }
         let conflict = script.find(at, end, |script, at| script.are(at, &["ON", "CONFLICT"]));
         if let Some(conflict) = conflict {
@@ -354,26 +357,17 @@ impl<'s, 'a> Statement<'s, 'a> {
                     return Kind::StatementSet;
                 }
             } else if at < next {
-                self.fault(
-                    "a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out",
-                    at,
-                );
+                self.fault("a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out", at);
             }
             at = next + 1;
         }
-        self.fault(
-            "this statement set is never closed; put `END;` behind its last INSERT INTO",
-            start.saturating_sub(1),
-        );
+        self.fault("this statement set is never closed; put `END;` behind its last INSERT INTO", start.saturating_sub(1));
         Kind::StatementSet
     }
 
     fn ends(&mut self, start: usize, end: usize) {
         if let Some(at) = (start..end).find(|&at| !self.script.symbol(at, ";")) {
-            self.fault(
-                "a second statement begins here; one text holds one statement, so give it an entry of its own",
-                at,
-            );
+            self.fault("a second statement begins here; one text holds one statement, so give it an entry of its own", at);
         }
     }
 
