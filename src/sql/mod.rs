@@ -11,8 +11,8 @@ mod normal;
 mod query;
 mod reading;
 mod script;
-mod statement;
 mod stateless;
+mod statement;
 
 use crate::resource::Span;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     Fault, Mention, ObjectKind, StateKept, Use,
-    functions::{asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window},
+    functions::{
+        asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
+    },
     lex::Sort,
     script::{Name, Script},
 };
@@ -223,10 +225,10 @@ impl<'s, 'a> Query<'s, 'a> {
                 }
                 (at + 1, Clause::List)
             }
-            "WITH" if clause == Clause::Start => {
-                (self.common_table_expressions(at + 1, end), Clause::Start)
-            }
-            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN" if !script.symbol(at + 1, "(") => {
+            "WITH" if clause == Clause::Start => (self.common_table_expressions(at + 1, end), Clause::Start),
+            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN"
+                if !script.symbol(at + 1, "(") =>
+            {
                 self.begins_where_it_may(at, Clause::Rest, &word);
                 (at + 1, Clause::Rest)
             }
@@ -260,7 +262,9 @@ impl<'s, 'a> Query<'s, 'a> {
         if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
-        let message = format!("another statement begins at this {word}; one text holds one statement, so give it an entry of its own");
+        let message = format!(
+            "another statement begins at this {word}; one text holds one statement, so give it an entry of its own"
+        );
         self.faults.push(Fault { message, span: self.script.span(at) });
     }
 
@@ -402,7 +406,8 @@ impl<'s, 'a> Query<'s, 'a> {
             }
             "*" => {
                 let before = at.checked_sub(1);
-                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ",")) {
+                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
+                {
                     self.column();
                     self.star(at);
                 }
@@ -417,7 +422,9 @@ impl<'s, 'a> Query<'s, 'a> {
         let script = self.script;
         let is_query = script.is_any(start, &["SELECT", "WITH"])
             || (script.is(start, "VALUES") && script.symbol(start + 1, "("))
-            || (script.is(start, "TABLE") && script.is_identifier(start + 1) && script.name(start + 1, end).is_some_and(|name| name.next == end));
+            || (script.is(start, "TABLE")
+                && script.is_identifier(start + 1)
+                && script.name(start + 1, end).is_some_and(|name| name.next == end));
         if is_query && start < end {
             self.keeps_state("a subquery", script.span(start));
             self.walk(start, end);
@@ -544,7 +551,10 @@ impl<'s, 'a> Query<'s, 'a> {
             self.named_by_text(&function, open + 1, close);
         }
         let known = is_built_in_scalar(&function);
-        if !known && let Some(list) = self.lists.last_mut() && list.open {
+        if !known
+            && let Some(list) = self.lists.last_mut()
+            && list.open
+        {
             list.inside_unknown += 1;
             if list.unknown.is_none() {
                 list.unknown = Some((name.parts.join("."), name.span.clone()));
@@ -557,14 +567,20 @@ impl<'s, 'a> Query<'s, 'a> {
         if !is_syntax(&function) && !is_navigation && !is_grouping {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
-        if is_search(&function) && let Some(table) = script.name(open + 1, close) && script.symbol(table.next, ",") {
+        if is_search(&function)
+            && let Some(table) = script.name(open + 1, close)
+            && script.symbol(table.next, ",")
+        {
             let next = table.next;
             self.reads(table);
             self.group(next, close);
         } else {
             self.group(open + 1, close);
         }
-        if !known && let Some(list) = self.lists.last_mut() && list.open {
+        if !known
+            && let Some(list) = self.lists.last_mut()
+            && list.open
+        {
             list.inside_unknown = list.inside_unknown.saturating_sub(1);
         }
         close + 1
@@ -589,7 +605,10 @@ impl<'s, 'a> Query<'s, 'a> {
         };
         // `ML_PREDICT(model => 'm', …)` as well.
         let at = if self.script.symbol(first + 1, "=>") { first + 2 } else { first };
-        if at < end && let Some(text) = self.script.literal(at) && !text.trim().is_empty() {
+        if at < end
+            && let Some(text) = self.script.literal(at)
+            && !text.trim().is_empty()
+        {
             self.mention(Use::Calls, object, qualified(&text), self.script.span(at));
         }
     }

@@ -39,7 +39,8 @@ pub(super) struct Name {
 impl<'a> Script<'a> {
     /// Lexes `text` and pairs its brackets.
     pub fn new(text: &'a str) -> Self {
-        let (hints, tokens): (Vec<Token>, Vec<Token>) = lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
+        let (hints, tokens): (Vec<Token>, Vec<Token>) =
+            lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
         let mut script =
             Script { text, partners: vec![None; tokens.len()], tokens, hints, faults: Vec::new(), too_deep: false };
         script.find_broken();
@@ -170,7 +171,10 @@ impl<'a> Script<'a> {
                 [b'`', ..] => ("this back-quote is never closed; a back-quote inside a name is written twice", 1),
                 [b'/', b'*', b'+', ..] => ("this hint is never closed; end it with `*/`", 3),
                 [b'/', ..] => ("this comment is never closed; end it with `*/`", 2),
-                _ => ("this quote is never closed; a quote inside a string is written twice", opening.find('\'').map_or(1, |at| at + 1)),
+                _ => (
+                    "this quote is never closed; a quote inside a string is written twice",
+                    opening.find('\'').map_or(1, |at| at + 1),
+                ),
             };
             self.faults.push(Fault { message: message.to_owned(), span: token.start..token.start + length });
         }
@@ -188,8 +192,9 @@ impl<'a> Script<'a> {
                     open.push(at);
                     if open.len() == DEEPEST_NESTING + 1 && !self.too_deep {
                         self.too_deep = true;
-                        let message =
-                            format!("brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view");
+                        let message = format!(
+                            "brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view"
+                        );
                         self.faults.push(Fault { message, span: self.span(at) });
                     }
                 }
@@ -215,7 +220,9 @@ impl<'a> Script<'a> {
         }
         if !told {
             let message = match opening {
-                Some(opening) => format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`"),
+                Some(opening) => {
+                    format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`")
+                }
                 None => format!("this `{closing}` has nothing that it closes"),
             };
             self.faults.push(Fault { message, span: self.span(at) });

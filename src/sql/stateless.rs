@@ -1,12 +1,6 @@
 //! Which reserved words a query may hold and still keep no state. All others count as keeping some.
 
-use super::{
-    StateKept,
-    functions::is_aggregate,
-    keywords::holds,
-    lex::Sort,
-    script::Script,
-};
+use super::{StateKept, functions::is_aggregate, keywords::holds, lex::Sort, script::Script};
 
 /// The first reserved word between two tokens that speaks of state or of something unknown.
 pub(super) fn first_telling_word(script: &Script<'_>, start: usize, end: usize) -> Option<StateKept> {

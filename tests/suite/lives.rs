@@ -53,7 +53,8 @@ async fn a_plan_without_changes_reads_one_list_of_each_and_nothing_else() {
     world.simulator.forget_requests();
     let plan = world.plan().await;
     assert!(!plan.has_work(), "{plan:#?}");
-    let paths: Vec<_> = world.simulator.requests().into_iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let paths: Vec<_> =
+        world.simulator.requests().into_iter().map(|(method, path)| format!("{method} {path}")).collect();
     assert_eq!(paths.len(), 2, "{paths:#?}");
 }
 
@@ -107,7 +108,9 @@ async fn a_replacement_that_fails_is_taken_back_and_the_old_job_runs_again() {
     let jobs = format!("{}evolve = \"restart\"\n", both());
     let mut world = World::of(&jobs);
     world.converge().await;
-    world.simulator.push_fault(floe::simulator::Fault::always(floe::simulator::Misfortune::Status(400)).on(floe::cloud::Method::Post));
+    world.simulator.push_fault(
+        floe::simulator::Fault::always(floe::simulator::Misfortune::Status(400)).on(floe::cloud::Method::Post),
+    );
     world.declare(&jobs.replace("SELECT id, price", "SELECT id, price + 1"));
     let run = world.apply().await;
     let report = run.report.unwrap();

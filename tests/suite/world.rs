@@ -68,7 +68,11 @@ impl World {
 
     /// A world whose manifest is `main` with the usual head, and a pool of 10 CFU.
     pub fn of(statements: &str) -> World {
-        World::new(&[("floe.toml", &project("")), ("pools.toml", "[pools.main]\nmax_cfu = 10\n"), ("statements/s.toml", statements)])
+        World::new(&[
+            ("floe.toml", &project("")),
+            ("pools.toml", "[pools.main]\nmax_cfu = 10\n"),
+            ("statements/s.toml", statements),
+        ])
     }
 
     pub fn write(&self, path: &str, text: &str) {
@@ -87,7 +91,8 @@ impl World {
     }
 
     pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> Cloud {
-        let credentials = Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
+        let credentials =
+            Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
         Cloud::new(wire, Site::public(&identity()).unwrap(), credentials, Limits::default(), 7)
     }
 
