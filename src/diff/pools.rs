@@ -231,7 +231,7 @@ fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     }
     let unexplained = pool.current_cfu > 0 && !ours_run;
     (!foreign.is_empty() || unexplained)
-        .then(|| Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
+        .then_some(Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
 }
 
 /// Nothing is done to a statement whose pool is blocked.

@@ -141,7 +141,7 @@ impl<'a> Table<'a> {
     fn recorded(&mut self, key: &str, declared: &'a DeclaredStatement, record: &'a StatementRecord) -> Option<Change> {
         let Some(current) = &record.current else {
             // An interrupted redefinition may have left its undo, or a gone job its successor.
-            return match evolution::open_without_current(self, key, declared, record) {
+            return match evolution::open_without_current(self, declared, record) {
                 Some(change) => Some(change),
                 None => self.unrecorded(key, declared, Some(record)),
             };
@@ -212,19 +212,14 @@ impl<'a> Table<'a> {
             PhaseClass::Running if sent_stopped => {
                 Some(Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }]))
             }
-            PhaseClass::Running if !row.differences.placement.is_empty() => Some(self.restart(row)),
+            PhaseClass::Running if !row.differences.placement.is_empty() => {
+                Some(Change::new(Action::Restart, row.differences.placement.clone()))
+            }
             PhaseClass::Running => self.running(row, live),
             PhaseClass::Stopped if wants_stop => self.stands_still(row),
             PhaseClass::Stopped => Some(self.stopped(row, live, asked)),
             PhaseClass::Moving => Some(self.moving(row, live)),
         }
-    }
-
-    fn restart(&self, row: &Row) -> Change {
-        if row.record.declared.prevent_destroy && row.declared.spec.prevent_destroy {
-            // Moving keeps the state; only what loses it is guarded.
-        }
-        Change::new(Action::Restart, row.differences.placement.clone())
     }
 
     fn resumed_outside(&self, row: &Row) -> Change {
