@@ -448,11 +448,7 @@ impl<'s, 'a> Query<'s, 'a> {
     /// A reserved word with brackets: a built-in function, or syntax.
     fn reserved_call(&mut self, at: usize, end: usize) -> usize {
         let word = self.script.text(at);
-        // `INTERVAL '1' SECOND(3)` and `DAY TO SECOND(3)` give a precision.
-        let is_unit = at
-            .checked_sub(1)
-            .is_some_and(|before| self.script.is(before, "TO") || self.script.sort(before) == Some(Sort::Text));
-        if is_reserved_function(word) && !is_unit {
+        if is_reserved_function(word) && !self.is_no_call(at) {
             let name = Name { parts: vec![word.to_owned()], span: self.script.span(at), next: at + 1 };
             return self.call(name, end);
         }
@@ -467,6 +463,16 @@ impl<'s, 'a> Query<'s, 'a> {
             return close + 1;
         }
         at + 1
+    }
+
+    /// Whether a reserved word that can be a function is none here: `INTERVAL '1' SECOND(3)`, `DAY TO SECOND(3)` and
+    /// `RETURNING CHAR(3)` give a precision, `= SOME (…)` compares.
+    fn is_no_call(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1) else { return false };
+        let compares = || {
+            self.script.is(at, "SOME") && ["=", "<", ">", "<=", ">=", "<>", "!="].contains(&self.script.text(before))
+        };
+        self.script.is_any(before, &["TO", "RETURNING"]) || self.script.sort(before) == Some(Sort::Text) || compares()
     }
 
     fn name_or_call(&mut self, at: usize, end: usize) -> usize {
@@ -563,7 +569,7 @@ impl<'s, 'a> Query<'s, 'a> {
         let is_navigation = self.matching > 0 && matches!(function.as_str(), "FIRST" | "LAST");
         // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `TUMBLE(TABLE t, …)` is a function.
         let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
-            || function == "SETS" && self.follows_grouping(open);
+            || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_syntax(open);
         if !is_syntax(&function) && !is_navigation && !is_grouping {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
@@ -591,9 +597,9 @@ impl<'s, 'a> Query<'s, 'a> {
         self.script.find(start, end, |script, at| script.is(at, "TABLE")).is_some()
     }
 
-    /// Whether the name before this bracket stands behind GROUPING.
-    fn follows_grouping(&self, open: usize) -> bool {
-        open.checked_sub(2).is_some_and(|at| self.script.is(at, "GROUPING"))
+    /// Whether the name before this bracket belongs to `GROUPING SETS` or `TABLESAMPLE BERNOULLI`.
+    fn follows_syntax(&self, open: usize) -> bool {
+        open.checked_sub(2).is_some_and(|at| self.script.is_any(at, &["GROUPING", "TABLESAMPLE"]))
     }
 
     /// `ML_PREDICT('m', …)`: the first argument names a model, an agent or a tool in a literal.

@@ -64,6 +64,8 @@ fn table_functions_with_and_without_table() {
 fn aliases_are_no_functions() {
     let text = "SELECT CAST(a AS DECIMAL(10, 2)), x AS y, INTERVAL '1' SECOND(3), CAST(b AS ROW<f INT>) FROM t AS u (p, q), v w (r)";
     assert_eq!(objects(text), ["reads table t", "reads table v"]);
+    let text = "SELECT JSON_VALUE(j, '$' RETURNING CHAR(3)), x = SOME (1, 2) FROM t TABLESAMPLE BERNOULLI (3)";
+    assert_eq!(objects(text), ["reads table t"]);
 }
 
 #[test]
