@@ -7,6 +7,7 @@ use super::{
     functions::{
         asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
     },
+    keywords::is_unreserved_keyword,
     lex::Sort,
     script::{Name, Script},
 };
@@ -215,10 +216,10 @@ impl<'s, 'a> Query<'s, 'a> {
 
     fn keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
-        let word = script.text(at).to_ascii_uppercase();
-        match word.as_str() {
+        let word = script.keyword(at);
+        match word {
             "SELECT" => {
-                self.begins_where_it_may(at, clause, &word);
+                self.begins_where_it_may(at, clause, word);
                 self.close_list();
                 if let Some(list) = self.lists.last_mut() {
                     *list = SelectList { open: true, ..SelectList::default() };
@@ -229,7 +230,7 @@ impl<'s, 'a> Query<'s, 'a> {
             "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN"
                 if !script.symbol(at + 1, "(") =>
             {
-                self.begins_where_it_may(at, Clause::Rest, &word);
+                self.begins_where_it_may(at, Clause::Rest, word);
                 (at + 1, Clause::Rest)
             }
             "FROM" if clause == Clause::List && !self.is_distinct_from(at) => {
@@ -485,24 +486,25 @@ impl<'s, 'a> Query<'s, 'a> {
             self.mention(Use::Calls, ObjectKind::Model, name.parts, name.span);
             return next;
         }
-        let Some(name) = script.name(at, end) else { return at + 1 };
+        let Some(next) = script.name_end(at, end) else { return at + 1 };
+        let is_call = next < end && script.symbol(next, "(");
         if self.is_alias(at) {
             // `AS t (a, b)`: the brackets hold names of columns.
-            if script.symbol(name.next, "(") && name.next < end {
-                return script.closing(name.next, end) + 1;
-            }
-            return name.next;
+            return if is_call { script.closing(next, end) + 1 } else { next };
         }
-        if script.symbol(name.next, "(") && name.next < end {
-            return self.call(name, end);
+        if is_call {
+            return script.name(at, end).map_or(next, |name| self.call(name, end));
         }
-        if !is_keyword_here(&name.parts) && !script.symbol(name.next, "=>") {
+        // A unit, a type or a constant that the parser knows is no column, nor is the name of an argument.
+        let is_known_word =
+            next == at + 1 && script.sort(at) == Some(Sort::Word) && is_unreserved_keyword(script.text(at));
+        if !is_known_word && !script.symbol(next, "=>") {
             self.column();
         }
-        if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
-            self.star(name.next + 1);
+        if script.symbol(next, ".") && script.symbol(next + 1, "*") {
+            self.star(next + 1);
         }
-        name.next
+        next
     }
 
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
@@ -653,11 +655,6 @@ fn timed(script: &Script<'_>) -> Vec<bool> {
         .collect();
     timed.reverse();
     timed
-}
-
-/// A name that stands for no column: a unit, a type or a constant that the parser knows.
-fn is_keyword_here(parts: &[String]) -> bool {
-    matches!(parts, [only] if super::keywords::is_unreserved_keyword(only))
 }
 
 /// The parts of a possibly qualified name that a literal holds.
