@@ -23,14 +23,24 @@ pub(super) struct Query<'s, 'a> {
     pub faults: Vec<Fault>,
     /// The joins of tables that no time bounds, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
+    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out.
+    pub stars: Vec<Span>,
+    /// The windows: calls of `TUMBLE`, `HOP` and the like.
+    pub windows: Vec<Span>,
     /// Names that common table expressions hide here, with how many expressions of that name are open.
     hidden: BTreeMap<String, usize>,
     /// Those names in the order of their coming.
     hiding: Vec<String>,
     /// The select lists being walked, the innermost last.
     lists: Vec<SelectList>,
+    /// How many columns were seen anywhere.
+    columns: usize,
     /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
     matching: usize,
+    /// A token that begins an operand whatever stands before it.
+    operand_at: Option<usize>,
+    /// For each token, whether a word of time comes before the next join; empty until it is asked for.
+    timed: Vec<bool>,
 }
 
 /// What the list of one `SELECT` has shown.
@@ -43,6 +53,8 @@ struct SelectList {
     column: bool,
     /// How many calls of unknown functions are open.
     inside_unknown: usize,
+    /// The first `*` of the list.
+    star: Option<Span>,
     /// The first unknown function of the list.
     unknown: Option<(String, Span)>,
 }
@@ -76,10 +88,15 @@ impl<'s, 'a> Query<'s, 'a> {
             state: Vec::new(),
             faults: Vec::new(),
             regular_joins: Vec::new(),
+            stars: Vec::new(),
+            windows: Vec::new(),
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
             lists: Vec::new(),
+            columns: 0,
             matching: 0,
+            operand_at: None,
+            timed: Vec::new(),
         }
     }
 
@@ -90,6 +107,12 @@ impl<'s, 'a> Query<'s, 'a> {
         for name in self.hiding.split_off(outer) {
             self.uncover(&name);
         }
+    }
+
+    /// Walks the expression of a computed column: what follows its `AS` is no alias.
+    pub fn computed(&mut self, start: usize, end: usize) {
+        self.operand_at = Some(start);
+        self.expression(start, end);
     }
 
     /// Walks an expression: no comma and no `FROM` of it starts a table list.
@@ -210,6 +233,9 @@ impl<'s, 'a> Query<'s, 'a> {
                 (at + 1, Clause::Rest)
             }
             "FROM" if clause == Clause::List && !self.is_distinct_from(at) => {
+                if at.checked_sub(1).is_some_and(|before| script.symbol(before, ",") || script.is(before, "SELECT")) {
+                    self.keeps_state("an unfinished list", script.span(at));
+                }
                 if let Some(list) = self.lists.last_mut() {
                     list.open = false;
                 }
@@ -220,7 +246,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }
-            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First), Clause::Rest),
+            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First).max(at + 1), Clause::Rest),
             "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
                 if clause != Clause::List || word == "WHERE" =>
             {
@@ -233,7 +259,7 @@ impl<'s, 'a> Query<'s, 'a> {
 
     /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
     fn begins_where_it_may(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start {
+        if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
         let message = format!(
@@ -267,14 +293,11 @@ impl<'s, 'a> Query<'s, 'a> {
         if script.symbol(first, "(") {
             return self.bracketed_table(first, end, link, lateral);
         }
-        if script.is(first, "TABLE") && script.symbol(first + 1, "(") {
+        let columns = self.columns;
+        if script.is_any(first, &["TABLE", "UNNEST"]) && script.symbol(first + 1, "(") {
             let close = script.closing(first + 1, end);
             self.expression(first + 2, close);
-            return close + 1;
-        }
-        if script.is(first, "UNNEST") && script.symbol(first + 1, "(") {
-            let close = script.closing(first + 1, end);
-            self.expression(first + 2, close);
+            self.joins_function(link, columns);
             return close + 1;
         }
         let named = first + usize::from(script.is(first, "TABLE"));
@@ -283,13 +306,15 @@ impl<'s, 'a> Query<'s, 'a> {
             return at;
         };
         if script.symbol(name.next, "(") && name.next < end {
-            return self.call(name, end);
+            let next = self.call(name, end);
+            self.joins_function(link, columns);
+            return next;
         }
         let temporal = script.is(name.next, "FOR") && script.is_any(name.next + 1, &["SYSTEM_TIME", "SYSTEM"]);
         let next = name.next;
         self.reads(name);
         if let Link::Joined(join) = link {
-            self.joins(join, next, end, temporal);
+            self.joins(join, next, temporal);
         }
         next
     }
@@ -308,17 +333,27 @@ impl<'s, 'a> Query<'s, 'a> {
             self.clauses(at, close, Clause::From);
         }
         if let Link::Joined(join) = link {
-            self.joins(join, close + 1, end, false);
+            self.joins(join, close + 1, false);
         }
         close + 1
     }
 
-    /// Takes a join at `join` whose right side ends before `behind`.
-    fn joins(&mut self, join: usize, behind: usize, end: usize, temporal: bool) {
+    /// A function of columns is called for each row that it is joined with. One of constants makes a table of its own, which
+    /// the planner joins like any other.
+    fn joins_function(&mut self, link: Link, columns_before: usize) {
+        if let Link::Joined(join) = link
+            && self.columns == columns_before
+        {
+            self.keeps_state("a join with a function of constants", self.script.span(join));
+        }
+    }
+
+    /// Takes a join at `join` whose right side ends before the token `behind`.
+    fn joins(&mut self, join: usize, behind: usize, temporal: bool) {
         let span = self.script.span(join);
         if temporal {
             self.keeps_state("a temporal join", span);
-        } else if self.is_bounded_in_time(behind, end) {
+        } else if self.is_bounded_in_time(behind) {
             self.keeps_state("a join", span);
         } else {
             self.keeps_state("a regular join", span.clone());
@@ -327,17 +362,18 @@ impl<'s, 'a> Query<'s, 'a> {
     }
 
     /// Whether the condition that follows speaks of intervals or windows, so that the join's state is bounded.
-    fn is_bounded_in_time(&self, behind: usize, end: usize) -> bool {
-        let script = self.script;
-        (behind..end)
-            .take(200)
-            .take_while(|&at| !script.is_any(at, &["JOIN", "GROUP", "UNION", "SELECT"]) && !script.symbol(at, ";"))
-            .any(|at| script.is_any(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]))
+    fn is_bounded_in_time(&mut self, behind: usize) -> bool {
+        if self.timed.is_empty() {
+            self.timed = timed(self.script);
+        }
+        self.timed.get(behind).copied().unwrap_or_default()
     }
 
     fn reads(&mut self, name: Name) {
         let hidden = matches!(name.parts.as_slice(), [only] if self.hidden.contains_key(only));
         if !hidden {
+            let star = self.lists.last_mut().and_then(|list| list.star.take());
+            self.stars.extend(star);
             self.mention(Use::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
@@ -373,6 +409,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
                 {
                     self.column();
+                    self.star(at);
                 }
                 at + 1
             }
@@ -389,9 +426,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 && script.is_identifier(start + 1)
                 && script.name(start + 1, end).is_some_and(|name| name.next == end));
         if is_query && start < end {
-            if !script.is(start, "TABLE") {
-                self.keeps_state("a subquery", script.span(start));
-            }
+            self.keeps_state("a subquery", script.span(start));
             self.walk(start, end);
         } else {
             self.expression(start, end);
@@ -455,8 +490,11 @@ impl<'s, 'a> Query<'s, 'a> {
         if script.symbol(name.next, "(") && name.next < end {
             return self.call(name, end);
         }
-        if !is_keyword_here(&name.parts) {
+        if !is_keyword_here(&name.parts) && !script.symbol(name.next, "=>") {
             self.column();
+        }
+        if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
+            self.star(name.next + 1);
         }
         name.next
     }
@@ -464,7 +502,7 @@ impl<'s, 'a> Query<'s, 'a> {
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
-        let Some(before) = at.checked_sub(1) else { return false };
+        let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
         match script.sort(before) {
             Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
             Some(Sort::Word) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
@@ -474,7 +512,17 @@ impl<'s, 'a> Query<'s, 'a> {
         }
     }
 
+    fn star(&mut self, at: usize) {
+        if let Some(list) = self.lists.last_mut()
+            && list.open
+            && list.star.is_none()
+        {
+            list.star = Some(self.script.span(at));
+        }
+    }
+
     fn column(&mut self) {
+        self.columns += 1;
         if let Some(list) = self.lists.last_mut()
             && list.open
             && list.inside_unknown == 0
@@ -495,6 +543,9 @@ impl<'s, 'a> Query<'s, 'a> {
             self.keeps_state(format!("the aggregate {function}"), name.span.clone());
         } else if is_window(&function) {
             self.keeps_state(format!("the window {function}"), name.span.clone());
+            if !function.contains('_') {
+                self.windows.push(name.span.clone());
+            }
         } else if asks_outside(&function) {
             self.keeps_state(format!("requests of {function} that are under way"), name.span.clone());
             self.named_by_text(&function, open + 1, close);
@@ -549,7 +600,8 @@ impl<'s, 'a> Query<'s, 'a> {
     fn named_by_text(&mut self, function: &str, first: usize, end: usize) {
         let object = match function {
             "AI_RUN_AGENT" => ObjectKind::Agent,
-            _ => ObjectKind::Model,
+            "ML_PREDICT" | "ML_EVALUATE" | "AI_COMPLETE" | "AI_EMBEDDING" | "AI_TOOL_INVOKE" => ObjectKind::Model,
+            _ => return,
         };
         // `ML_PREDICT(model => 'm', …)` as well.
         let at = if self.script.symbol(first + 1, "=>") { first + 2 } else { first };
@@ -577,6 +629,24 @@ impl<'s, 'a> Query<'s, 'a> {
         self.matching -= 1;
         close + 1
     }
+}
+
+/// For each token, whether a word of intervals or windows comes before the next join, query or statement.
+fn timed(script: &Script<'_>) -> Vec<bool> {
+    let mut ahead = false;
+    let mut timed: Vec<bool> = (0..script.len())
+        .rev()
+        .map(|at| {
+            if script.is_any(at, &["JOIN", "GROUP", "UNION", "SELECT"]) || script.symbol(at, ";") {
+                ahead = false;
+            } else if script.is_any(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]) {
+                ahead = true;
+            }
+            ahead
+        })
+        .collect();
+    timed.reverse();
+    timed
 }
 
 /// A name that stands for no column: a unit, a type or a constant that the parser knows.

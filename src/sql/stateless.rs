@@ -19,6 +19,7 @@ fn construct(script: &Script<'_>, at: usize) -> Option<String> {
         "UNION" if script.is(at + 1, "ALL") => None,
         "UNION" => Some("UNION without ALL".to_owned()),
         "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is(at + 1, "FROM")) => None,
+        "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word),
         "ON" if script.is(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
         _ if holds(&HARMLESS, &word) && !(is_aggregate(&word) && script.symbol(at + 1, "(")) => None,
         _ => Some(word),

@@ -20,10 +20,12 @@ pub(super) struct Statement<'s, 'a> {
     pub options: Vec<OptionPair>,
     /// Whether a `CREATE` says `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Whether a `CREATE` says `OR REPLACE` or `OR ALTER`.
-    pub or_replace: bool,
+    /// Where a `CREATE` says `TEMPORARY`.
+    pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
+    /// The functions that computed columns and watermarks call, but for those that come with Flink.
+    pub column_functions: Vec<Mention>,
     /// What an `ALTER … RENAME TO` makes of the object.
     pub renamed_to: Option<Mention>,
     /// What ends a statement set too early or stands in it wrongly.
@@ -54,8 +56,9 @@ impl<'s, 'a> Statement<'s, 'a> {
             queries: Vec::new(),
             options: Vec::new(),
             if_not_exists: false,
-            or_replace: false,
+            temporary: None,
             primary_key: false,
+            column_functions: Vec::new(),
             renamed_to: None,
             faults: Vec::new(),
         }
@@ -119,10 +122,12 @@ impl<'s, 'a> Statement<'s, 'a> {
     fn create(&mut self, mut at: usize, end: usize) -> Kind {
         let script = self.script;
         if script.is(at, "OR") && script.is_any(at + 1, &["REPLACE", "ALTER"]) {
-            self.or_replace = true;
             at += 2;
         }
         while script.is_any(at, &["TEMPORARY", "SYSTEM", "EXTERNAL"]) {
+            if script.is(at, "TEMPORARY") {
+                self.temporary = Some(script.span(at));
+            }
             at += 1;
         }
         let Some((object, kind)) = defines(Verb::Create, script.text(at)) else { return Kind::Other };
@@ -226,7 +231,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             }
             if script.is(at, "AS") {
                 let item_end = script.find(at, end, |script, at| script.symbol(at, ",")).unwrap_or(end);
-                self.query.expression(at + 1, item_end);
+                self.query.computed(at + 1, item_end);
                 at = item_end;
             } else if script.symbol(at, "(") {
                 at = script.closing(at, end);
@@ -236,7 +241,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         // What comes with Flink depends on nothing, and a definition does not run.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in(only));
         let found = self.query.mentions.split_off(mentions);
-        self.query.mentions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
+        self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
         self.query.state.truncate(states);
     }
 
