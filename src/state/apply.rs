@@ -43,13 +43,14 @@ impl Recorded {
             return Err(format!("intent {} to create the same is open; that is to be settled first", other.intent.id));
         }
         let key = &intent.address.key;
+        let mut voided = None;
         match (&intent.operation, intent.address.kind) {
             (Operation::Submit(submission), Kind::Statement) => self.statement(key)?.reserve(submission)?,
             (Operation::Amend { name, uid, to }, Kind::Statement) => {
                 let generation = self.statement(key)?.physical(name, uid)?;
                 // From here on it may run, so where it stood says nothing any more.
                 if !to.stopped {
-                    generation.offsets = None;
+                    voided = generation.offsets.take();
                 }
             }
             (Operation::Remove { name, uid }, Kind::Statement) => {
@@ -64,15 +65,18 @@ impl Recorded {
             }
             (_, kind) => return Err(format!("that is no operation on {}", kind.table())),
         }
-        let open = OpenIntent { intent: intent.clone(), secrets: secrets.clone() };
+        let open = OpenIntent { intent: intent.clone(), secrets: secrets.clone(), voided };
         self.open.insert(intent.id.clone(), open);
         Ok(())
     }
 
     fn settle(&mut self, id: &IntentId, outcome: &Outcome) -> Result<(), Why> {
         let open = self.open.get(id).cloned().ok_or("no intent of that id is open")?;
-        if let Outcome::Applied { id: given, created_at } = outcome {
-            self.take_effect(&open, given.as_deref(), created_at.as_deref())?;
+        match outcome {
+            Outcome::Applied { id: given, created_at } => {
+                self.take_effect(&open, given.as_deref(), created_at.as_deref())?;
+            }
+            Outcome::Rejected { .. } => self.give_back(&open),
         }
         self.open.remove(id);
         Ok(())
@@ -95,7 +99,8 @@ impl Recorded {
                 self.statement(key)?.take_in(generation);
             }
             Operation::Amend { uid, to, .. } => {
-                let mut generations = self.statements.get_mut(key).into_iter().flat_map(|s| s.generations_mut());
+                let mut generations =
+                    self.statements.get_mut(key).into_iter().flat_map(StatementRecord::generations_mut);
                 // It may be known to be gone by now; then there is nothing left to update.
                 if let Some(generation) = generations.find(|generation| generation.uid == *uid) {
                     generation.stopped = to.stopped;
@@ -119,6 +124,19 @@ impl Recorded {
             Operation::Remove { .. } | Operation::RemovePool { .. } => {}
         }
         Ok(())
+    }
+
+    /// Nothing came of a resume, so the generation stands where it stood; unless something newer is known of it.
+    fn give_back(&mut self, open: &OpenIntent) {
+        let (OpenIntent { voided: Some(offsets), .. }, Operation::Amend { uid, .. }) = (open, &open.intent.operation)
+        else {
+            return;
+        };
+        let record = self.statements.get_mut(&open.intent.address.key);
+        let mut generations = record.into_iter().flat_map(StatementRecord::generations_mut);
+        if let Some(generation) = generations.find(|generation| generation.uid == *uid) {
+            generation.offsets.get_or_insert_with(|| offsets.clone());
+        }
     }
 
     fn learn(&mut self, fact: &Fact) -> Result<(), Why> {

@@ -117,18 +117,28 @@ fn undo_statements_are_counted_apart() {
 fn resuming_voids_offsets_before_it_is_sent_and_changes_the_rest_after() {
     let stopped = with(running("orders", "orders"), [amend("2", "orders", "orders", stop()), applied("2", "")]);
     assert!(orders(&stopped).current.unwrap().stopped);
-    let stood = with(stopped, [stood("orders", 7)]);
-    let current = orders(&stood).current.unwrap();
+    let standing = with(stopped, [stood("orders", 7)]);
+    let current = orders(&standing).current.unwrap();
     assert_eq!((current.offsets, current.reached, current.stopped), (Some(offsets(7)), Reached::Running, true));
 
-    let resuming = with(stood, [amend("3", "orders", "orders", resume())]);
+    let resuming = with(standing, [amend("3", "orders", "orders", resume())]);
     let current = orders(&resuming).current.unwrap();
     assert_eq!((current.offsets, current.stopped, current.sent.pool.as_deref()), (None, true, Some("lfcp-1")));
     let current = orders(&with(resuming.clone(), [applied("3", "")])).current.unwrap();
     assert_eq!((current.stopped, current.sent.pool.as_deref()), (false, Some("lfcp-2")));
     assert_eq!(current.sent.principal.as_deref(), Some("sa-2"));
-    let current = orders(&with(resuming, [rejected("3")])).current.unwrap();
+    let current = orders(&with(resuming.clone(), [rejected("3")])).current.unwrap();
     assert_eq!((current.stopped, current.sent.pool.as_deref()), (true, Some("lfcp-1")));
+    assert_eq!(current.offsets, Some(offsets(7)), "it stands where it stood");
+    let newer = orders(&with(resuming, [stood("orders", 8), rejected("3")])).current.unwrap();
+    assert_eq!(newer.offsets, Some(offsets(8)));
+}
+
+#[test]
+fn an_outcome_is_recorded_though_its_generation_is_gone() {
+    let stopping = with(running("orders", "orders"), [amend("2", "orders", "orders", stop()), gone("orders")]);
+    let recorded = after(&with(stopping, [applied("2", "")]));
+    assert!(recorded.open.is_empty() && recorded.statements["orders"].current.is_none());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod apply;
 mod crash;
+mod killed;
 mod local;
+mod lock;
 mod memory;
 mod sample;
 mod schema;
