@@ -459,7 +459,7 @@ fn numbers(recorded: &Recorded) -> BTreeMap<String, (Generation, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_entries_leave_a_record_that_reads_back_and_forgets_no_number(entries in prop::collection::vec(any_entry(), 0..60)) {

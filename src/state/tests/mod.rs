@@ -6,7 +6,9 @@ mod killed;
 mod local;
 mod lock;
 mod memory;
+mod readers;
 mod sample;
 mod schema;
+mod wrapped;
 
 use super::*;
