@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    manifest::Project,
+    manifest::{Project, in_order},
     resource::{Address, Problem, Span},
     sql::{self, Mention, ObjectKind, Reading},
 };
@@ -110,10 +110,10 @@ pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
             let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
             Ok(Graph { project, readings, edges, objects, order, needed_by })
         }
-        Ok(_) => Err(problems),
+        Ok(_) => Err(in_order(problems)),
         Err(circles) => {
             problems.extend(circles);
-            Err(problems)
+            Err(in_order(problems))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque, btree_map::Entry},
 };
 
 use petgraph::{
@@ -102,8 +102,8 @@ impl Needs {
                     path.reverse();
                     return path.iter().filter_map(|node| self.addresses.get(node.index()).cloned()).collect();
                 }
-                if !came_from.contains_key(&other) {
-                    came_from.insert(other, node);
+                if let Entry::Vacant(first) = came_from.entry(other) {
+                    first.insert(node);
                     open.push_back(other);
                 }
             }

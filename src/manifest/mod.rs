@@ -72,16 +72,16 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let mut found = Vec::new();
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| found.push(problem)).ok();
+    let mut fields = scope.outer();
     let environment = chosen.and_then(|(name, at)| {
-        let mut substitution = scope.outer();
-        let environment = check::environment::environment(name, at, &mut substitution, &mut found);
-        check::environment::variables(&at.value, &mut substitution);
-        found.append(&mut substitution.problems);
-        environment
+        check::environment::variables(&at.value, &mut fields);
+        check::environment::environment(&inputs.root, name, at, &mut fields, &mut found)
     });
-    found.extend(check::environment::apart(&environments, &mut scope.outer()));
+    found.append(&mut fields.problems);
+    found.extend(check::environment::apart(&environments, &mut fields));
 
     let mut substitution = chosen.map_or_else(|| scope.outer(), |(_, at)| scope.inner(at));
+    substitution.used.append(&mut fields.used);
     let include = main.project.include.as_deref().map(|patterns| substitution.plains(patterns));
     let mut others: BTreeMap<&str, Substitution<'_>> =
         environments.iter().map(|(name, at)| (name.as_str(), scope.inner(at))).collect();
@@ -182,12 +182,15 @@ fn checked<'a>(
     }
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
-    check::statement::same_names(&statements, &mut desk.problems);
+    check::name::same_names(&statements, &mut desk.problems);
     problems.append(&mut desk.substitution.problems);
+    let tables = environments.values().flat_map(|at| at.value.variables.keys().map(String::as_str));
+    problems.extend(desk.substitution.stray_flags(tables));
     for (name, substitution) in others {
         desk.substitution = substitution;
         if let Some(at) = environments.get(name) {
             check_overlays(&mut desk, manifest, &at.value);
+            check::name::same_names_there(&mut desk, manifest, &statements, (name, at));
         }
     }
     problems.append(&mut desk.problems);
@@ -271,7 +274,7 @@ fn overlay_for_nothing(written: &Written, environment: &str, address: &Address, 
 }
 
 /// Sorted by file and place, each once.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
     problems.dedup();
     problems

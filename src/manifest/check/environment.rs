@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{words, wrong};
@@ -19,13 +19,14 @@ use crate::{
 /// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
 /// since the environment's variables are among the fields.
 pub(in crate::manifest) fn environment(
+    root: &Path,
     name: &str,
     at: &At<EnvironmentLayer>,
     substitution: &mut Substitution<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Environment> {
     let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
-    let mut fields = Checked { name, at, substitution, problems };
+    let mut fields = Checked { root, name, at, substitution, problems };
     let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
     let simulated = fields.simulated(simulator);
     let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
@@ -97,6 +98,7 @@ pub(in crate::manifest) fn apart(
 }
 
 struct Checked<'c, 'a> {
+    root: &'c Path,
     name: &'c str,
     at: &'c At<EnvironmentLayer>,
     substitution: &'c mut Substitution<'a>,
@@ -200,7 +202,13 @@ impl Checked<'_, '_> {
         let catalog = self.plain(&layer.catalog);
         let real_pace = pace.and_then(|at| words::word("pace", &at, &[("real", true)], self.problems));
         let strict = catalog.and_then(|at| words::word("catalog", &at, &[("strict", true)], self.problems));
-        let scenario = self.plain(&layer.scenario).map(|at| PathBuf::from(at.value));
+        let scenario = self.plain(&layer.scenario).map(|at| {
+            if !self.root.join(&at.value).is_file() {
+                let message = format!("there is no file `{}`", at.value);
+                self.problems.push(wrong(&at, message, "relative to the folder of `floe.toml`"));
+            }
+            PathBuf::from(at.value)
+        });
         Some(Simulated {
             real_pace: real_pace.unwrap_or_default(),
             strict_catalog: strict.unwrap_or_default(),

@@ -67,7 +67,6 @@ fn two_files_of_one_name_are_told_apart_by_the_toml_that_is_printed() {
     );
     // What is printed helps.
     let more = world.problems()[0].help.clone().unwrap().replace("tell them apart in `floe.toml`:", "");
-    let more = more.replacen("INT", "INT", 1);
     let fixed = World::new(&more)
         .file("statements/eu/orders.sql", CREATE)
         .file("statements/us/orders.sql", "CREATE TABLE u (x INT)")

@@ -143,3 +143,14 @@ fn secrets_name_a_variable_and_hold_nothing() {
         "never the secret",
     );
 }
+
+#[test]
+fn a_misspelt_flag_is_an_error_and_an_unused_one_is_not() {
+    let base = || world("\"CREATE TABLE ${table} (x INT)\"", "table = \"t\"");
+    base().flag("tabel", "other").says_one(
+        "`--var tabel=…` sets a variable that nothing uses",
+        &[],
+        "did you mean `table`?",
+    );
+    base().flag("commit", "3f2a9c").project();
+}
