@@ -342,3 +342,41 @@ fn lineage_follows_the_data() {
     let expected: Vec<&Node> = all.iter().filter(|node| **node != table("other")).collect();
     assert_eq!(nodes, expected);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+
+    /// Whatever needs whom, what is needed comes first, or each circle is said; never both, never neither.
+    #[test]
+    fn what_is_needed_comes_first_or_a_circle_is_said(needs in proptest::collection::vec((0..9_usize, 0..9_usize), 0..14)) {
+        let lines: Vec<String> = (0..9)
+            .map(|at| {
+                let from: Vec<String> =
+                    needs.iter().filter(|(from, to)| *from == at && to != from).map(|(_, to)| format!("t{to}")).collect();
+                let reads = if from.is_empty() { "SELECT 1".to_owned() } else { format!("SELECT * FROM {}", from.join(", ")) };
+                format!("s{at}: CREATE TABLE t{at} AS {reads}")
+            })
+            .collect();
+        match build(world(&lines.join("\n")).project()) {
+            Ok(graph) => {
+                proptest::prop_assert_eq!(graph.order.len(), 9);
+                let position = |address: &Address| graph.order.iter().position(|other| other == address);
+                for edge in &graph.edges {
+                    proptest::prop_assert!(position(&edge.to) < position(&edge.from));
+                }
+                for (from, to) in needs.iter().filter(|(from, to)| from != to) {
+                    let (from, to) = (statement(&format!("s{from}")), statement(&format!("s{to}")));
+                    proptest::prop_assert!(graph.needs(&from).any(|needed| *needed == to));
+                    proptest::prop_assert!(graph.needed_by(&to).any(|user| *user == from));
+                    proptest::prop_assert!(graph.closure(&[from]).contains(&to));
+                }
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    proptest::prop_assert!(problem.message.contains("in a circle"));
+                    proptest::prop_assert!(problem.places.len() >= 2);
+                }
+            }
+        }
+    }
+}

@@ -264,7 +264,9 @@ fn parts(text: &str) -> impl Iterator<Item = (Part<'_>, Span)> {
                 None => (Part::Open, 2),
             }
         } else {
-            let next = ["$${", "${"].iter().filter_map(|open| rest.find(open)).min().unwrap_or(rest.len());
+            let opening = rest.find("${").unwrap_or(rest.len());
+            let escaped = rest.get(..opening).is_some_and(|before| opening < rest.len() && before.ends_with('$'));
+            let next = opening.saturating_sub(usize::from(escaped));
             (Part::Text(rest.get(..next).unwrap_or(rest)), next)
         };
         let span = at..at.saturating_add(length);
