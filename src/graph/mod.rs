@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     manifest::{Project, in_order},
-    resource::{Address, Problem, Span},
+    resource::{Address, Place, Problem, Span},
     sql::{self, Mention, ObjectKind, Reading},
 };
 
@@ -135,6 +135,11 @@ impl Graph {
         let start = self.edges.partition_point(|edge| edge.from < *address);
         let end = self.edges.partition_point(|edge| edge.from <= *address);
         self.edges.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
+    pub fn place_of(&self, edge: &Edge) -> Option<Place> {
+        edges::place_of(&self.project, edge)
     }
 
     /// `addresses` and everything that they need, directly or not.

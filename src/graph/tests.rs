@@ -324,13 +324,15 @@ fn lineage_follows_the_data() {
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
     assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
     assert_eq!(whole.nodes[&by("job")], Looks::Statement(sql::Kind::InsertInto));
-    for (from, to, flow) in [
-        (table("topic"), by("job"), Flow::Reads),
-        (by("job"), table("t"), Flow::Writes),
-        (by("t"), table("t"), Flow::Creates),
-        (by("other"), by("job"), Flow::Declared),
+    for (from, to, flow, shown) in [
+        (table("topic"), by("job"), Flow::Reads, "topic"),
+        (by("job"), table("t"), Flow::Writes, "t"),
+        (by("t"), table("t"), Flow::Creates, "t"),
+        (by("other"), by("job"), Flow::Declared, "\"statements.other\""),
     ] {
-        assert!(whole.links.contains(&Link { from, to, flow }));
+        let is_it = |link: &&Link| (&link.from, &link.to, link.flow) == (&from, &to, flow);
+        let link = whole.links.iter().find(is_it).unwrap();
+        assert_eq!(text(link.place.as_ref().unwrap()), shown);
         assert_eq!(flow.is_inferred(), flow != Flow::Declared);
     }
     assert_eq!(whole.pools[&None].len(), 4);
