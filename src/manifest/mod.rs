@@ -73,10 +73,8 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| found.push(problem)).ok();
     let mut fields = scope.outer();
-    let environment = chosen.and_then(|(name, at)| {
-        check::environment::variables(&at.value, &mut fields);
-        check::environment::environment(&inputs.root, name, at, &mut fields, &mut found)
-    });
+    let environment =
+        chosen.map(|(name, at)| check::environment::environment(&inputs.root, name, at, &mut fields, &mut found));
     found.append(&mut fields.problems);
     found.extend(check::environment::apart(&environments, &mut fields));
 
@@ -88,37 +86,35 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let mut sources = Sources::default();
     let claims = others.values_mut().collect();
     let written = gather::gather(&inputs.root, main, &environments, include.as_deref(), claims, &mut sources, problems);
-    let manifest = &written.manifest;
-    let complete = !manifest.incomplete;
-    if complete {
-        overlays_for_nothing(&environments, &written, &mut found);
-    }
+    overlays_for_nothing(&environments, &written, &mut found);
 
-    let project = match (environment, chosen) {
-        (Some(environment), Some((chosen, at))) => {
-            let desk = Desk {
-                root: &inputs.root,
-                environment: &environment,
-                defaults: &defaults_in(manifest, at),
-                allow: &manifest.project.allow,
-                complete,
-                pool_keys: manifest.pools.keys().map(String::as_str).collect(),
-                statement_keys: manifest.statements.keys().map(String::as_str).collect(),
-                substitution,
-                sources,
-                problems: Vec::new(),
-            };
-            others.remove(chosen);
-            checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
-        }
-        _ => None,
-    };
-    if main_is_broken(manifest) {
-        found.retain(|problem| !problem.places.is_empty());
-    }
-    found.retain(|problem| problem.places.iter().all(|(place, _)| !manifest.broken.contains(&place.source)));
-    problems.append(&mut found);
+    let project = environment.zip(chosen).and_then(|(environment, (chosen, at))| {
+        others.remove(chosen);
+        let manifest = &written.manifest;
+        let desk = Desk {
+            root: &inputs.root,
+            environment: &environment,
+            defaults: &defaults_in(manifest, at),
+            allow: &manifest.project.allow,
+            complete: !manifest.incomplete,
+            pool_keys: manifest.pools.keys().map(String::as_str).collect(),
+            statement_keys: manifest.statements.keys().map(String::as_str).collect(),
+            substitution,
+            sources,
+            problems: Vec::new(),
+        };
+        checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
+    });
+    problems.extend(found.into_iter().filter(|problem| is_certain(problem, &written.manifest)));
     project
+}
+
+/// Whether a problem stands on files that could be read.
+fn is_certain(problem: &Problem, manifest: &Manifest) -> bool {
+    let main_is_broken = manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"));
+    let stands_nowhere = problem.places.is_empty();
+    let stands_on_broken = problem.places.iter().any(|(place, _)| manifest.broken.contains(&place.source));
+    !stands_on_broken && !(stands_nowhere && main_is_broken)
 }
 
 /// The values that texts may use.
@@ -220,10 +216,6 @@ fn check_overlays(desk: &mut Desk<'_>, manifest: &Manifest, environment: &Enviro
     }
 }
 
-fn main_is_broken(manifest: &Manifest) -> bool {
-    manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"))
-}
-
 fn project_name(project: &ProjectLayer, desk: &mut Desk<'_>) -> Option<String> {
     let Some(name) = &project.name else {
         if !project.flawed {
@@ -246,6 +238,9 @@ fn overlays_for_nothing(
     problems: &mut Vec<Problem>,
 ) {
     let manifest = &written.manifest;
+    if manifest.incomplete {
+        return;
+    }
     for (name, environment) in environments {
         let pools = environment.value.pools.iter().map(|(key, at)| (Address::pool(key), &at.place));
         let statements = environment.value.statements.iter().map(|(key, at)| (Address::statement(key), &at.place));

@@ -17,36 +17,34 @@ use crate::{
 };
 
 /// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
-/// since the environment's variables are among the fields.
+/// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
+/// more of them.
 pub(in crate::manifest) fn environment(
     root: &Path,
     name: &str,
     at: &At<EnvironmentLayer>,
     substitution: &mut Substitution<'_>,
     problems: &mut Vec<Problem>,
-) -> Option<Environment> {
+) -> Environment {
+    variables(&at.value, substitution);
     let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
     let mut fields = Checked { root, name, at, substitution, problems };
     let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
     let simulated = fields.simulated(simulator);
     let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
-    let state = fields.state();
-    let name_prefix = fields.name_prefix();
-    let aliases = fields.entries(&at.value.aliases);
-    let requests_per_second = fields.requests_per_second();
-    Some(Environment {
+    Environment {
         name: name.to_owned(),
-        identity: identity?,
+        identity,
         simulated,
         private,
         endpoint,
         cloud_endpoint,
-        state: state?,
-        name_prefix: name_prefix?,
-        aliases,
+        state: fields.state(),
+        name_prefix: fields.name_prefix(),
+        aliases: fields.entries(&at.value.aliases),
         protected: at.value.protected.as_ref().is_some_and(|at| at.value),
-        requests_per_second,
-    })
+        requests_per_second: fields.requests_per_second(),
+    }
 }
 
 /// The variables of an environment; they may use flags and the process's environment.
@@ -120,7 +118,7 @@ impl Checked<'_, '_> {
         self.plain(field)
     }
 
-    fn identity(&mut self) -> Option<Identity> {
+    fn identity(&mut self) -> Identity {
         let layer = &self.at.value;
         let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
         let id = self.required(&layer.id, "id", "env-z3y2x1");
@@ -135,10 +133,15 @@ impl Checked<'_, '_> {
         });
         let id = id.and_then(|at| words::id("id", &["env-"], "env-z3y2x1", &at, self.problems));
         let (cloud, region) = (self.cloud(cloud), self.region(region));
-        Some(Identity { organization: organization?.value, environment: id?, cloud: cloud?, region: region? })
+        Identity {
+            organization: organization.map(|at| at.value).unwrap_or_default(),
+            environment: id.unwrap_or_default(),
+            cloud: cloud.unwrap_or_default(),
+            region: region.unwrap_or_default(),
+        }
     }
 
-    fn simulated_identity(&mut self) -> Option<Identity> {
+    fn simulated_identity(&mut self) -> Identity {
         let layer = &self.at.value;
         let meaningless = [
             ("organization", layer.organization.as_ref().map(|at| &at.place)),
@@ -155,20 +158,13 @@ impl Checked<'_, '_> {
                     .help("remove it, or `simulator`"),
             );
         }
-        let cloud = match self.plain(&layer.cloud) {
-            Some(at) => self.cloud(Some(at))?,
-            None => "aws".to_owned(),
-        };
-        let region = match self.plain(&layer.region) {
-            Some(at) => self.region(Some(at))?,
-            None => "us-east-1".to_owned(),
-        };
-        Some(Identity {
+        let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
+        Identity {
             organization: "00000000-0000-0000-0000-000000000000".to_owned(),
             environment: "env-sim".to_owned(),
-            cloud,
-            region,
-        })
+            cloud: self.cloud(cloud).unwrap_or_else(|| "aws".to_owned()),
+            region: self.region(region).unwrap_or_else(|| "us-east-1".to_owned()),
+        }
     }
 
     fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
@@ -256,11 +252,10 @@ impl Checked<'_, '_> {
         None
     }
 
-    fn state(&mut self) -> Option<StateLocation> {
-        let Some(field) = &self.at.value.state else {
-            return Some(StateLocation::File(PathBuf::from(format!("state/{}.json", self.name))));
+    fn state(&mut self) -> StateLocation {
+        let Some(at) = self.plain(&self.at.value.state) else {
+            return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
         };
-        let at = self.substitution.plain(field)?;
         let fault = match at.value.split_once("://") {
             Some(("s3" | "gs" | "az", _)) => Some((
                 "shared state is not supported by this build yet".to_owned(),
@@ -276,18 +271,14 @@ impl Checked<'_, '_> {
             )),
             None => None,
         };
-        match fault {
-            Some((message, help)) => {
-                self.problems.push(wrong(&at, message, "here").help(help));
-                None
-            }
-            None => Some(StateLocation::File(PathBuf::from(at.value))),
+        if let Some((message, help)) = fault {
+            self.problems.push(wrong(&at, message, "here").help(help));
         }
+        StateLocation::File(PathBuf::from(at.value))
     }
 
-    fn name_prefix(&mut self) -> Option<String> {
-        let Some(field) = &self.at.value.name_prefix else { return Some(String::new()) };
-        let at = self.substitution.plain(field)?;
+    fn name_prefix(&mut self) -> String {
+        let Some(at) = self.plain(&self.at.value.name_prefix) else { return String::new() };
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
         let sound = at.value.chars().all(|letter| plain(letter) || letter == '-') && !at.value.starts_with('-');
         if !sound {
@@ -297,7 +288,7 @@ impl Checked<'_, '_> {
                 "a-z, 0-9 and `-`; the first a letter or digit",
             ));
         }
-        sound.then_some(at.value)
+        if sound { at.value } else { String::new() }
     }
 
     fn requests_per_second(&mut self) -> Option<u32> {

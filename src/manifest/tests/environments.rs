@@ -178,3 +178,17 @@ fn sql_in_another_environments_overlay_is_checked_too() {
     let problems = World::new(&format!("{more}sql = \"SELECT 1\"\n")).problems();
     assert_eq!(text(&problems[0].places[0].0), "SELECT");
 }
+
+#[test]
+fn a_bad_environment_hides_no_other_problem() {
+    World::whole("[project]\nname = \"t\"\n[environments.prod]\nid = \"x\"\nname_prefix = \"${p}\"\n")
+        .file("statements/a.toml", "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"nope\"\n")
+        .says(&[
+            ("`environments.prod` has no `cloud`", &["[environments.prod]"]),
+            ("`environments.prod` has no `organization`", &["[environments.prod]"]),
+            ("`environments.prod` has no `region`", &["[environments.prod]"]),
+            ("`x` is not what `id` takes", &["\"x\""]),
+            ("variable `p` is not defined", &["${p}"]),
+            ("there is no pool `nope`", &["\"nope\""]),
+        ]);
+}
