@@ -79,7 +79,14 @@ pub(super) fn gather(
     }
     let claimed = claimed(&written.manifest, environments, &mut claims);
     let unclaimed = included.statements.iter().filter(|path| !claimed.contains(*path));
-    add_bare(root, unclaimed, &mut written, sources, problems);
+    let mut of_bare = Vec::new();
+    add_bare(root, unclaimed, &mut written, sources, &mut of_bare);
+    if written.manifest.broken.is_empty() {
+        problems.append(&mut of_bare);
+    } else {
+        // A manifest that could not be read may name these files.
+        written.bare.clear();
+    }
     written
 }
 

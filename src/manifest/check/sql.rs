@@ -66,6 +66,13 @@ pub(super) fn sql_of(
 
 fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
     let path = sql_path(sql_file);
+    if path.is_absolute() {
+        let message = format!("`{}` begins at the root of the file system", sql_file.value);
+        desk.problems.push(
+            wrong(sql_file, message, "not a path in the project").help("write the path relative to this manifest"),
+        );
+        return None;
+    }
     match desk.sources.read(desk.root, &path) {
         Ok(source) => Some(source),
         Err(problem) if !desk.root.join(&path).exists() => {

@@ -128,7 +128,7 @@ fn a_pattern_that_matches_nothing_is_an_error() {
 
 #[test]
 fn patterns_stay_in_their_folder_and_leave_hidden_files_alone() {
-    let floe = "[project]\nname = \"t\"\ninclude = [\"sql/*.sql\", \"*.toml\", \"sql/**/x-*.sql\"]\n[environments.local]\nsimulator = true\n";
+    let floe = "[project]\nname = \"t\"\ninclude = [\"./sql/*.sql\", \"*.toml\", \"sql/../sql/**/x-*.sql\"]\n[environments.local]\nsimulator = true\n";
     let project = World::whole(floe)
         .file("sql/a.sql", "CREATE TABLE a (x INT)")
         .file("sql/.#b.sql", "CREATE TABLE b (x INT)")
@@ -202,6 +202,12 @@ fn a_missing_sql_file_is_an_error_at_its_name() {
         &["\"ordres.sql\""],
         "did you mean `orders.sql`?",
     );
+}
+
+#[test]
+fn an_absolute_sql_file_is_an_error() {
+    World::new("[statements.a]\nsql_file = \"/etc/a.sql\"\n")
+        .says(&[("`/etc/a.sql` begins at the root of the file system", &["\"/etc/a.sql\""])]);
 }
 
 #[test]

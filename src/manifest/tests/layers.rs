@@ -21,6 +21,15 @@ fn a_broken_floe_toml_is_all_that_is_said_of_it() {
 }
 
 #[test]
+fn a_file_that_a_broken_manifest_may_name_is_let_be() {
+    World::new("")
+        .file("statements/a.toml", "[statements.a\nsql_file = \"drop.sql\"\n")
+        .file("statements/drop.sql", "DROP TABLE t")
+        .file("statements/my file.sql", "DROP TABLE t")
+        .says(&[("this is not TOML: unclosed table, expected `]`", &[""])]);
+}
+
+#[test]
 fn every_problem_of_every_file_is_reported() {
     World::new("[pools.p]\nmax_cfu = \"5\"\nregoin = \"x\"\n[defaults]\nprinciple = \"sa-1\"\n")
         .file("statements/a.toml", "[statements.a]\nsql = 3\nstoped = true\n")
