@@ -76,6 +76,10 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let environment =
         chosen.map(|(name, at)| check::environment::environment(&inputs.root, name, at, &mut fields, &mut found));
     found.append(&mut fields.problems);
+    for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
+        // Their variables may not be known here, so undefined ones are let be.
+        check::environment::environment(&inputs.root, name, at, &mut scope.outer(), &mut found);
+    }
     found.extend(check::environment::apart(&environments, &mut fields));
 
     let mut substitution = chosen.map_or_else(|| scope.outer(), |(_, at)| scope.inner(at));
@@ -204,6 +208,7 @@ fn checked<'a>(
 
 /// Overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones are let be.
 fn check_overlays(desk: &mut Desk<'_>, manifest: &Manifest, environment: &EnvironmentLayer) {
+    check::statement::policy(desk, environment);
     for (key, overlay) in &environment.pools {
         if let Some(declared) = manifest.pools.get(key) {
             check::pool::pool(desk, key, declared, Some(overlay));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     manifest::{
         DeclaredStatement,
-        layer::{At, StatementLayer},
+        layer::{At, EnvironmentLayer, StatementLayer},
         merge,
     },
     resource::{Address, Kind as AddressKind, Place, Statement, Template},
@@ -75,6 +75,11 @@ pub(in crate::manifest) fn statement(
 pub(in crate::manifest) fn defaults(desk: &mut Desk<'_>) {
     let defaults = desk.defaults;
     settings(desk, defaults);
+}
+
+/// Checks what an environment says for all its statements.
+pub(in crate::manifest) fn policy(desk: &mut Desk<'_>, environment: &EnvironmentLayer) {
+    settings(desk, &StatementLayer { evolve: environment.evolve.clone(), ..StatementLayer::default() });
 }
 
 /// Checks what can be known of the overlay of an environment that was not chosen: its fields, its words, and

@@ -180,6 +180,16 @@ fn sql_in_another_environments_overlay_is_checked_too() {
 }
 
 #[test]
+fn every_environment_is_checked_whichever_is_chosen() {
+    World::new("[environments.prod]\norganization = \"acme\"\nid = \"env-1\"\ncloud = \"aws\"\nevolve = \"never\"\n")
+        .says(&[
+            ("`environments.prod` has no `region`", &["[environments.prod]"]),
+            ("`acme` is not an organization's id", &["\"acme\""]),
+            ("`evolve` cannot be \"never\"", &["\"never\""]),
+        ]);
+}
+
+#[test]
 fn a_bad_environment_hides_no_other_problem() {
     World::whole("[project]\nname = \"t\"\n[environments.prod]\nid = \"x\"\nname_prefix = \"${p}\"\n")
         .file("statements/a.toml", "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"nope\"\n")

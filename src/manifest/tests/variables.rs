@@ -45,7 +45,7 @@ fn fields_of_environments_take_flags_and_the_process_only() {
 
 #[test]
 fn another_environment_may_need_variables_that_are_not_here() {
-    World::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\n").project();
+    World::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\ncloud = \"${cloud}\"\nregion = \"${region}\"\n").project();
 }
 
 #[test]
