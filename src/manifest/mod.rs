@@ -190,7 +190,7 @@ fn checked<'a>(
         desk.substitution = substitution;
         if let Some(at) = environments.get(name) {
             check_overlays(&mut desk, manifest, &at.value);
-            check::name::same_names_there(&mut desk, manifest, &statements, (name, at));
+            check::name::names_there(&mut desk, manifest, &statements, (name, at));
         }
     }
     problems.append(&mut desk.problems);

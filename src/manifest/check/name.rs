@@ -56,21 +56,24 @@ pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, DeclaredStat
     }
 }
 
-/// Another environment that is the same Confluent environment under another prefix: a `name` that both take as it is, or
-/// a key that looks like the other's prefix, would still be one statement. Its variables are in `desk.substitution`.
-pub(in crate::manifest) fn same_names_there(
+/// The names that statements have in an environment that was not chosen: whether the API takes them, and, where it is the
+/// same Confluent environment under another prefix, whether two of them meet. A `name` that both take as it is, or a key
+/// that begins like the other's prefix, would be one statement. Its variables are in `desk.substitution`.
+pub(in crate::manifest) fn names_there(
     desk: &mut Desk<'_>,
     manifest: &Manifest,
     statements: &BTreeMap<String, DeclaredStatement>,
     (other, environment): (&str, &At<EnvironmentLayer>),
 ) {
     let layer = &environment.value;
-    let mut plain = |field: &Option<At<String>>| field.as_ref().and_then(|at| desk.substitution.plain(at));
-    if plain(&layer.id).is_none_or(|id| id.value != desk.environment.identity.environment) {
-        return;
-    }
-    let prefix = plain(&layer.name_prefix).map(|prefix| prefix.value).unwrap_or_default();
-    if prefix == desk.environment.name_prefix {
+    let mut plain = |field: &Option<At<String>>| field.as_ref().map(|at| desk.substitution.plain(at));
+    let is_same = plain(&layer.id).flatten().is_some_and(|id| id.value == desk.environment.identity.environment);
+    let prefix = match plain(&layer.name_prefix) {
+        Some(Some(prefix)) => prefix.value,
+        Some(None) => return,
+        None => String::new(),
+    };
+    if prefix == desk.environment.name_prefix && layer.statements.is_empty() {
         return;
     }
     let here: BTreeMap<&str, &DeclaredStatement> =
@@ -84,18 +87,25 @@ pub(in crate::manifest) fn same_names_there(
             },
             None => (cloud_name(&prefix, key), at.place.clone()),
         };
-        let Some(statement) = here.get(name.as_str()) else { continue };
-        let mut problem = Problem::new(format!(
-            "`{}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there",
-            desk.environment.name
-        ))
-        .at(place.clone(), format!("in `{other}`"));
-        if statement.place != place {
-            problem = problem.at(statement.place.clone(), format!("in `{}`", desk.environment.name));
+        let is_sound_here = statements.get(key).is_some_and(|statement| fault(&statement.spec.name).is_none());
+        if let Some((message, label)) = fault(&name).filter(|_| is_sound_here) {
+            desk.problems.push(Problem::new(format!("in `{other}` {message}")).at(place, label));
+        } else if let Some(statement) =
+            here.get(name.as_str()).filter(|_| is_same && prefix != desk.environment.name_prefix)
+        {
+            desk.problems.push(meet(desk.environment.name.as_str(), statement, other, &name, &place));
         }
-        desk.problems
-            .push(problem.help("`name` stands as it is, without `name_prefix`; leave it out, or use a variable in it"));
     }
+}
+
+fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, place: &Place) -> Problem {
+    let message =
+        format!("`{here}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there");
+    let mut problem = Problem::new(message).at(place.clone(), format!("in `{other}`"));
+    if statement.place != *place {
+        problem = problem.at(statement.place.clone(), format!("in `{here}`"));
+    }
+    problem.help("`name` stands as it is, without `name_prefix`; leave it out, or use a variable in it")
 }
 
 /// Why `name` cannot be the cloud name of a statement, with a label for its place, if there is a reason. The pattern is

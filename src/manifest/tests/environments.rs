@@ -202,3 +202,10 @@ fn a_bad_environment_hides_no_other_problem() {
             ("there is no pool `nope`", &["\"nope\""]),
         ]);
 }
+
+#[test]
+fn names_have_to_do_in_every_environment() {
+    let key = "a".repeat(60);
+    World::new(&format!("[statements.{key}]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\nname_prefix = \"feature-\"\n"))
+        .says(&[(&format!("in `dev` the cloud name `feature-{key}` is 68 characters long"), &[&format!("[statements.{key}]")])]);
+}
