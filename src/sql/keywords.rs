@@ -2,7 +2,12 @@
 
 /// Whether `word`, in any case, is reserved: no name unless it is quoted, and the same in any case.
 pub(super) fn is_reserved(word: &str) -> bool {
-    holds(&RESERVED, word)
+    reserved(word).is_some()
+}
+
+/// The reserved word, in upper case, that `word` is in any case.
+pub(super) fn reserved(word: &str) -> Option<&'static str> {
+    position(&RESERVED, word).and_then(|at| RESERVED.get(at)).copied()
 }
 
 /// Whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
@@ -12,9 +17,11 @@ pub(super) fn is_unreserved_keyword(word: &str) -> bool {
 
 /// Whether a sorted list of upper-case words holds `word` in any case.
 pub(super) fn holds(sorted: &[&str], word: &str) -> bool {
-    sorted
-        .binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase())))
-        .is_ok()
+    position(sorted, word).is_some()
+}
+
+fn position(sorted: &[&str], word: &str) -> Option<usize> {
+    sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).ok()
 }
 
 /// Words of Confluent's own statements, which Flink's parser does not know.

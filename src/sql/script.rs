@@ -39,7 +39,8 @@ pub(super) struct Name {
 impl<'a> Script<'a> {
     /// Lexes `text` and pairs its brackets.
     pub fn new(text: &'a str) -> Self {
-        let (hints, tokens): (Vec<Token>, Vec<Token>) = lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
+        let (hints, tokens): (Vec<Token>, Vec<Token>) =
+            lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
         let mut script =
             Script { text, partners: vec![None; tokens.len()], tokens, hints, faults: Vec::new(), too_deep: false };
         script.find_broken();
@@ -81,7 +82,17 @@ impl<'a> Script<'a> {
 
     /// Whether the token at `at` is the bare word `word`, in any case.
     pub fn is(&self, at: usize, word: &str) -> bool {
-        matches!(self.sort(at), Some(Sort::Reserved | Sort::Word)) && self.text(at).eq_ignore_ascii_case(word)
+        self.tokens.get(at).is_some_and(|token| match token.sort {
+            Sort::Reserved => token.keyword == word,
+            // Words that a recogniser asks for are in upper case, but for names of columns.
+            Sort::Word => token.end - token.start == word.len() && token.text(self.text).eq_ignore_ascii_case(word),
+            _ => false,
+        })
+    }
+
+    /// The reserved word at `at` in upper case; empty if there is none.
+    pub fn keyword(&self, at: usize) -> &'static str {
+        self.tokens.get(at).map_or("", |token| token.keyword)
     }
 
     /// Whether the tokens from `at` on are these bare words.
@@ -125,17 +136,22 @@ impl<'a> Script<'a> {
 
     /// The name that begins at `at`, if one does before `end`.
     pub fn name(&self, at: usize, end: usize) -> Option<Name> {
+        let next = self.name_end(at, end)?;
+        let parts = (at..next).step_by(2).map(|part| self.identifier(part)).collect();
+        Some(Name { parts, span: self.span_of(at, next - 1), next })
+    }
+
+    /// The index behind the name that begins at `at`, if one does before `end`.
+    pub fn name_end(&self, at: usize, end: usize) -> Option<usize> {
         if at >= end || !self.is_identifier(at) {
             return None;
         }
-        let mut parts = vec![self.identifier(at)];
         let mut last = at;
         // After a dot even a reserved word is a part of the name.
         while last + 2 < end && self.symbol(last + 1, ".") && self.is_part(last + 2) {
             last += 2;
-            parts.push(self.identifier(last));
         }
-        Some(Name { parts, span: self.span_of(at, last), next: last + 1 })
+        Some(last + 1)
     }
 
     fn is_part(&self, at: usize) -> bool {
@@ -170,7 +186,10 @@ impl<'a> Script<'a> {
                 [b'`', ..] => ("this back-quote is never closed; a back-quote inside a name is written twice", 1),
                 [b'/', b'*', b'+', ..] => ("this hint is never closed; end it with `*/`", 3),
                 [b'/', ..] => ("this comment is never closed; end it with `*/`", 2),
-                _ => ("this quote is never closed; a quote inside a string is written twice", opening.find('\'').map_or(1, |at| at + 1)),
+                _ => (
+                    "this quote is never closed; a quote inside a string is written twice",
+                    opening.find('\'').map_or(1, |at| at + 1),
+                ),
             };
             self.faults.push(Fault { message: message.to_owned(), span: token.start..token.start + length });
         }
@@ -188,8 +207,9 @@ impl<'a> Script<'a> {
                     open.push(at);
                     if open.len() == DEEPEST_NESTING + 1 && !self.too_deep {
                         self.too_deep = true;
-                        let message =
-                            format!("brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view");
+                        let message = format!(
+                            "brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view"
+                        );
                         self.faults.push(Fault { message, span: self.span(at) });
                     }
                 }
@@ -215,7 +235,9 @@ impl<'a> Script<'a> {
         }
         if !told {
             let message = match opening {
-                Some(opening) => format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`"),
+                Some(opening) => {
+                    format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`")
+                }
                 None => format!("this `{closing}` has nothing that it closes"),
             };
             self.faults.push(Fault { message, span: self.span(at) });

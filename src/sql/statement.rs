@@ -24,6 +24,8 @@ pub(super) struct Statement<'s, 'a> {
     pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
+    /// The functions that computed columns and watermarks call, but for those that come with Flink.
+    pub column_functions: Vec<Mention>,
     /// What an `ALTER … RENAME TO` makes of the object.
     pub renamed_to: Option<Mention>,
     /// What ends a statement set too early or stands in it wrongly.
@@ -56,6 +58,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             if_not_exists: false,
             temporary: None,
             primary_key: false,
+            column_functions: Vec::new(),
             renamed_to: None,
             faults: Vec::new(),
         }
@@ -69,7 +72,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             return Kind::Select;
         }
         match script.text(start).to_ascii_uppercase().as_str() {
-            "CREATE" => self.create(start + 1, end),
+            "CREATE" | "REPLACE" => self.create(start + 1, end),
             "ALTER" => self.alter(start + 1, end),
             "DROP" => self.drop(start + 1, end),
             "INSERT" | "UPSERT" => self.insert(start, end),
@@ -238,7 +241,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         // What comes with Flink depends on nothing, and a definition does not run.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in(only));
         let found = self.query.mentions.split_off(mentions);
-        self.query.mentions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
+        self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
         self.query.state.truncate(states);
     }
 
@@ -256,7 +259,8 @@ impl<'s, 'a> Statement<'s, 'a> {
         at = next;
         if script.are(at, &["RENAME", "TO"]) {
             let name = script.name(at + 2, end);
-            self.renamed_to = name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
+            self.renamed_to =
+                name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
             return kind;
         }
         if object == ObjectKind::Table && script.is_any(at, &["ADD", "MODIFY"]) {
@@ -357,17 +361,26 @@ impl<'s, 'a> Statement<'s, 'a> {
                     return Kind::StatementSet;
                 }
             } else if at < next {
-                self.fault("a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out", at);
+                self.fault(
+                    "a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out",
+                    at,
+                );
             }
             at = next + 1;
         }
-        self.fault("this statement set is never closed; put `END;` behind its last INSERT INTO", start.saturating_sub(1));
+        self.fault(
+            "this statement set is never closed; put `END;` behind its last INSERT INTO",
+            start.saturating_sub(1),
+        );
         Kind::StatementSet
     }
 
     fn ends(&mut self, start: usize, end: usize) {
         if let Some(at) = (start..end).find(|&at| !self.script.symbol(at, ";")) {
-            self.fault("a second statement begins here; one text holds one statement, so give it an entry of its own", at);
+            self.fault(
+                "a second statement begins here; one text holds one statement, so give it an entry of its own",
+                at,
+            );
         }
     }
 
@@ -376,7 +389,19 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 8] = ["SELECT", "WITH", "VALUES", "INSERT", "UPSERT", "EXECUTE", "CREATE", "STATEMENT"];
+        const STARTS: [&str; 11] = [
+            "SELECT",
+            "WITH",
+            "VALUES",
+            "INSERT",
+            "UPSERT",
+            "EXECUTE",
+            "CREATE",
+            "REPLACE",
+            "STATEMENT",
+            "UPDATE",
+            "DELETE",
+        ];
         let begins = |script: &Script<'_>, at: usize| script.symbol(at, "(") || script.is_any(at, &STARTS);
         if let Some(at) = self.script.find(start, end, begins) {
             self.recognise(at, end);

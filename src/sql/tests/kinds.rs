@@ -14,6 +14,7 @@ fn the_first_words_make_the_kind() {
         ("CREATE TABLE a WITH ('k' = 'v') AS SELECT x FROM b", Kind::CreateTableAs),
         ("CREATE OR REPLACE TABLE a AS (SELECT x FROM b)", Kind::CreateTableAs),
         ("-- first\nCREATE /* odd */ TEMPORARY VIEW v AS SELECT 1", Kind::CreateView),
+        ("REPLACE TABLE a AS SELECT x FROM b", Kind::CreateTableAs),
         ("CREATE TEMPORARY SYSTEM FUNCTION f AS 'c'", Kind::CreateFunction),
         ("CREATE MODEL m WITH ('provider' = 'x')", Kind::CreateModel),
         ("CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 1", Kind::CreateMaterializedTable),
@@ -51,7 +52,8 @@ fn only_what_keeps_running_is_a_job() {
     assert_eq!(Kind::InsertInto.class(), Class::Job);
     assert_eq!(Kind::StatementSet.class(), Class::Job);
     assert_eq!(Kind::CreateTableAs.class(), Class::TableJob);
-    for definition in [Kind::InsertValues, Kind::CreateTable, Kind::AlterModel, Kind::DropTool, Kind::CreateConnection] {
+    for definition in [Kind::InsertValues, Kind::CreateTable, Kind::AlterModel, Kind::DropTool, Kind::CreateConnection]
+    {
         assert_eq!(definition.class(), Class::Definition, "{definition:?}");
         assert!(!definition.can_resume());
     }
@@ -62,7 +64,9 @@ fn only_what_keeps_running_is_a_job() {
 
 #[test]
 fn a_refusal_says_why_and_what_to_do() {
-    for kind in [Kind::Select, Kind::Show, Kind::Set, Kind::Use, Kind::CreateMaterializedTable, Kind::Delete, Kind::Other] {
+    for kind in
+        [Kind::Select, Kind::Show, Kind::Set, Kind::Use, Kind::CreateMaterializedTable, Kind::Delete, Kind::Other]
+    {
         let Class::Refused(why) = kind.class() else { panic!("{kind:?} is refused") };
         assert!(why.contains([';', ',']) && why.len() > 40, "{kind:?}: {why}");
     }
@@ -77,7 +81,8 @@ fn names_are_the_api_s() {
 
 #[test]
 fn what_a_definition_says_of_itself() {
-    let reading = read("CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')");
+    let reading =
+        read("CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')");
     assert!(reading.if_not_exists && reading.primary_key);
     assert!(reading.startup_option.is_some());
     let reading = read("CREATE TABLE t (id INT, key_primary STRING COMMENT 'PRIMARY KEY')");

@@ -1,6 +1,7 @@
 //! Which objects a text names.
 
 use super::{objects, reads};
+use crate::sql::read;
 
 #[test]
 fn a_qualified_name_is_one_object_at_one_place() {
@@ -63,6 +64,8 @@ fn table_functions_with_and_without_table() {
 fn aliases_are_no_functions() {
     let text = "SELECT CAST(a AS DECIMAL(10, 2)), x AS y, INTERVAL '1' SECOND(3), CAST(b AS ROW<f INT>) FROM t AS u (p, q), v w (r)";
     assert_eq!(objects(text), ["reads table t", "reads table v"]);
+    let text = "SELECT JSON_VALUE(j, '$' RETURNING CHAR(3)), x = SOME (1, 2) FROM t TABLESAMPLE BERNOULLI (3)";
+    assert_eq!(objects(text), ["reads table t"]);
 }
 
 #[test]
@@ -88,14 +91,21 @@ fn models_agents_tools_and_connections() {
         ["calls function ML_PREDICT", "reads table t", "calls model c/m", "calls function DESCRIPTOR"]
     );
     assert_eq!(
-        objects("CREATE MODEL m INPUT (a STRING) OUTPUT (b STRING) WITH ('openai.connection' = 'conn-1', 'task' = 'x.connection')"),
+        objects(
+            "CREATE MODEL m INPUT (a STRING) OUTPUT (b STRING) WITH ('openai.connection' = 'conn-1', 'task' = 'x.connection')"
+        ),
         ["creates model m", "calls connection conn-1"]
     );
     assert_eq!(
-        objects("CREATE AGENT a USING MODEL m USING PROMPT 'USING MODEL z' USING TOOLS t, `u` COMMENT 'c' WITH ('k' = 'v')"),
+        objects(
+            "CREATE AGENT a USING MODEL m USING PROMPT 'USING MODEL z' USING TOOLS t, `u` COMMENT 'c' WITH ('k' = 'v')"
+        ),
         ["creates agent a", "calls model m", "calls tool t", "calls tool u"]
     );
-    assert_eq!(objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"), ["creates tool t", "calls connection c-1"]);
+    assert_eq!(
+        objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
+        ["creates tool t", "calls connection c-1"]
+    );
     assert_eq!(objects("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
     assert_eq!(
         objects("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),
@@ -113,10 +123,15 @@ fn searches_name_their_table_first() {
 fn definitions() {
     assert_eq!(objects("CREATE TABLE a LIKE b (INCLUDING ALL)"), ["creates table a", "reads table b"]);
     assert_eq!(
-        objects("CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"),
-        ["creates table a", "calls function myfn"]
+        objects(
+            "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"
+        ),
+        ["creates table a"]
     );
-    assert_eq!(objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"), ["creates table v", "reads table t"]);
+    assert_eq!(
+        objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"),
+        ["creates table v", "reads table t"]
+    );
     assert_eq!(objects("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
     assert_eq!(objects("ALTER TABLE t RENAME TO u"), ["alters table t"]);
@@ -126,14 +141,17 @@ fn definitions() {
 #[test]
 fn statement_sets_name_each_sink() {
     assert_eq!(
-        objects("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM s; INSERT INTO b (x) SELECT 1 FROM s, r; END;"),
+        objects(
+            "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM s; INSERT INTO b (x) SELECT 1 FROM s, r; END;"
+        ),
         ["writes table a", "reads table s", "writes table b", "reads table s", "reads table r"]
     );
 }
 
 #[test]
 fn inserts_with_columns_partitions_and_hints() {
-    let text = "INSERT INTO a /*+ OPTIONS('k'='v') */ PARTITION (p = 1) (x, y) SELECT 1 FROM b /*+ OPTIONS('k'='v') */ c";
+    let text =
+        "INSERT INTO a /*+ OPTIONS('k'='v') */ PARTITION (p = 1) (x, y) SELECT 1 FROM b /*+ OPTIONS('k'='v') */ c";
     assert_eq!(objects(text), ["writes table a", "reads table b"]);
 }
 
@@ -145,4 +163,14 @@ fn nothing_is_made_of_literals_and_comments() {
 #[test]
 fn masks_are_names_like_others() {
     assert_eq!(reads("SELECT x FROM pre_${secret.t}, `${secret.u}`"), ["pre_${secret.t}", "${secret.u}"]);
+}
+
+#[test]
+fn functions_of_columns_stand_apart() {
+    let text =
+        "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(c.`d`.g(w)), WATERMARK FOR t AS h(t) - INTERVAL '5' SECOND)";
+    let functions = read(text).column_functions;
+    let names: Vec<_> = functions.iter().map(|function| function.name.join("/")).collect();
+    assert_eq!(names, ["myfn", "c/d/g", "h"]);
+    assert_eq!(&text[functions[1].span.clone()], "c.`d`.g");
 }

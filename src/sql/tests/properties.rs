@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use crate::sql::{keywords::is_reserved, lex::{Sort, lex}, normal_form, read, same};
+use crate::sql::{
+    keywords::is_reserved,
+    lex::{Sort, lex},
+    normal_form, read, same,
+};
 
 /// Statements of our own, with most of what a lexer can meet.
 const STATEMENTS: [&str; 8] = [
@@ -111,7 +115,7 @@ proptest! {
 
 /// What holds of every text: spans lie on characters and on what they name, the normal form is its own, and a text that has
 /// a fault is never surely free of state.
-fn check(text: &str) -> Result<(), TestCaseError> {
+pub(super) fn check(text: &str) -> Result<(), TestCaseError> {
     let mut end = 0;
     for token in lex(text) {
         prop_assert!(token.start >= end && token.end > token.start && text.get(token.start..token.end).is_some());
@@ -127,7 +131,9 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(mention.span.start >= start, "in order of appearance");
         start = mention.span.start;
         prop_assert!(!mention.name.is_empty());
-        if let Some(first) = mention.name.first() && !written.unwrap_or_default().contains(['`', '\'']) {
+        if let Some(first) = mention.name.first()
+            && !written.unwrap_or_default().contains(['`', '\''])
+        {
             prop_assert!(written.unwrap_or_default().starts_with(first.as_str()));
         }
     }
