@@ -112,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn line_breaks_of_both_kinds_keep_their_bytes() {
+        for raw in ["\"\"\"SELECT 1,\r\n\r\n X\r\n\"\"\"", "'''SELECT 1,\r\n\r\n X'''", "'''SELECT 1,\n\r\n  X'''"] {
+            let (text, map) = read(raw);
+            let at = text.find('X').unwrap();
+            assert_eq!(at, 14, "{raw:?}");
+            assert_eq!(spelt(&map, at..at + 1), "X", "{raw:?}");
+        }
+    }
+
+    #[test]
     fn escapes_map_to_themselves() {
         let (text, map) = read(r#""a\tb\u00e9c\\d""#);
         assert_eq!(text, "a\tb\u{e9}c\\d");
