@@ -11,6 +11,14 @@ fn without_floe_toml_there_is_no_project() {
 }
 
 #[test]
+fn a_project_further_up_is_pointed_out() {
+    let world = World::new("").file("statements/deep/a.sql", CREATE);
+    let problems = load(&Inputs { root: world.root().join("statements/deep"), ..Inputs::default() }).unwrap_err();
+    let folder = world.root().canonicalize().unwrap();
+    assert_eq!(problems[0].help, Some(format!("there is one further up: `-C {}`", folder.display())));
+}
+
+#[test]
 fn a_bare_file_is_a_statement_named_after_its_stem() {
     let project = World::new("").file("statements/deep/raw_orders.v2.sql", CREATE).project();
     let statement = &project.statements["raw-orders-v2"];
