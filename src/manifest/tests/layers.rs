@@ -120,11 +120,22 @@ fn properties_are_strings_and_the_help_quotes_them() {
         &["5"],
         "`\"client.a\" = \"5\"`",
     );
-    statement("properties = { sql.state-ttl = \"7 d\" }").says_one(
-        "`properties.sql.state-ttl` is a table, and `properties` holds strings",
+    statement("properties = { sql.state-ttl = \"7 d\", sql.local-time-zone = \"UTC\" }").says_one(
+        "`properties.sql` is a table, and `properties` holds strings",
         &["sql"],
-        "`\"sql.state-ttl\" = \"7 d\"`",
+        "`\"sql.local-time-zone\" = \"UTC\"`, `\"sql.state-ttl\" = \"7 d\"`",
     );
+    World::new("[statements.a]\nsql.state-ttl = \"7 d\"\n").says_one(
+        "`sql` must be a string",
+        &["sql"],
+        "`properties = { \"sql.state-ttl\" = \"7 d\" }`",
+    );
+}
+
+#[test]
+fn a_variable_of_the_wrong_type_is_not_missing() {
+    let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { n = 5 }\n[statements.a]\nsql = \"INSERT INTO t VALUES (${n})\"\n";
+    World::whole(floe).says_one("`n` must be a string", &["5"], "`n = \"5\"`");
 }
 
 #[test]
