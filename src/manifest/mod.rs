@@ -24,7 +24,10 @@ pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, 
 pub use sql_text::SqlText;
 
 use crate::resource::{Address, Place, Problem};
-use check::Desk;
+use check::{
+    Desk,
+    environment::{Interest, environment},
+};
 use gather::{Sources, Written};
 use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
@@ -73,12 +76,11 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| found.push(problem)).ok();
     let mut fields = scope.outer();
-    let environment =
-        chosen.map(|(name, at)| check::environment::environment(&inputs.root, name, at, &mut fields, &mut found));
+    let desired = chosen.map(|chosen| environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut found));
     found.append(&mut fields.problems);
     for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
         // Their variables may not be known here, so undefined ones are let be.
-        check::environment::environment(&inputs.root, name, at, &mut scope.outer(), &mut found);
+        environment(&inputs.root, (name, at), Interest::Other, &mut scope.outer(), &mut found);
     }
     found.extend(check::environment::apart(&environments, &mut fields));
 
@@ -92,7 +94,7 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let written = gather::gather(&inputs.root, main, &environments, include.as_deref(), claims, &mut sources, problems);
     overlays_for_nothing(&environments, &written, &mut found);
 
-    let project = environment.zip(chosen).and_then(|(environment, (chosen, at))| {
+    let project = desired.zip(chosen).and_then(|(environment, (chosen, at))| {
         others.remove(chosen);
         let manifest = &written.manifest;
         let desk = Desk {

@@ -16,19 +16,28 @@ use crate::{
     resource::{Identity, Place, Problem},
 };
 
+/// Why an environment is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manifest) enum Interest {
+    /// It was chosen, and needs all that makes an environment.
+    Chosen,
+    /// It was not, and may be unfinished. What it says has to be right all the same.
+    Other,
+}
+
 /// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
 /// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
 /// more of them.
 pub(in crate::manifest) fn environment(
     root: &Path,
-    name: &str,
-    at: &At<EnvironmentLayer>,
+    (name, at): (&str, &At<EnvironmentLayer>),
+    interest: Interest,
     substitution: &mut Substitution<'_>,
     problems: &mut Vec<Problem>,
 ) -> Environment {
     variables(&at.value, substitution);
     let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
-    let mut fields = Checked { root, name, at, substitution, problems };
+    let mut fields = Checked { root, name, at, interest, substitution, problems };
     let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
     let simulated = fields.simulated(simulator);
     let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
@@ -99,6 +108,7 @@ struct Checked<'c, 'a> {
     root: &'c Path,
     name: &'c str,
     at: &'c At<EnvironmentLayer>,
+    interest: Interest,
     substitution: &'c mut Substitution<'a>,
     problems: &'c mut Vec<Problem>,
 }
@@ -109,7 +119,7 @@ impl Checked<'_, '_> {
     }
 
     fn required(&mut self, field: &Option<At<String>>, name: &str, example: &str) -> Option<At<String>> {
-        if field.is_none() && !self.at.value.flawed {
+        if field.is_none() && !self.at.value.flawed && self.interest == Interest::Chosen {
             let message = format!("`environments.{}` has no `{name}`", self.name);
             let problem = wrong(self.at, message, "required")
                 .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));
