@@ -10,8 +10,8 @@ use super::{words, wrong};
 use crate::{
     manifest::{
         Environment, Simulated, StateLocation,
-        layer::{At, EnvironmentLayer},
-        substitute::Substitution,
+        layer::{At, EnvironmentLayer, Property},
+        substitute::{self, Substitution},
     },
     resource::{Identity, Place, Problem},
 };
@@ -36,6 +36,10 @@ pub(in crate::manifest) fn environment(
     problems: &mut Vec<Problem>,
 ) -> Environment {
     variables(&at.value, substitution);
+    for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_name(variable)) {
+        let problem = Problem::new(format!("`{variable}` cannot be the name of a variable"));
+        problems.push(problem.at(entry.key.clone(), "letters, digits, `_` and `-` only"));
+    }
     let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
     let mut fields = Checked { root, name, at, interest, substitution, problems };
     let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
@@ -61,9 +65,7 @@ pub(in crate::manifest) fn variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
 ) -> BTreeMap<String, String> {
-    let plain = |(name, entry): (&String, &crate::manifest::layer::Property)| {
-        Some((name.clone(), substitution.plain(&entry.value)?.value))
-    };
+    let plain = |(name, entry): (&String, &Property)| Some((name.clone(), substitution.plain(&entry.value)?.value));
     at.variables.iter().filter_map(plain).collect()
 }
 
@@ -310,10 +312,9 @@ impl Checked<'_, '_> {
         u32::try_from(at.value).ok().filter(|_| sound)
     }
 
-    fn entries(&mut self, entries: &BTreeMap<String, crate::manifest::layer::Property>) -> BTreeMap<String, String> {
-        let plain = |(key, entry): (&String, &crate::manifest::layer::Property)| {
-            Some((key.clone(), self.substitution.plain(&entry.value)?.value))
-        };
+    fn entries(&mut self, entries: &BTreeMap<String, Property>) -> BTreeMap<String, String> {
+        let plain =
+            |(key, entry): (&String, &Property)| Some((key.clone(), self.substitution.plain(&entry.value)?.value));
         entries.iter().filter_map(plain).collect()
     }
 }

@@ -59,7 +59,7 @@ const PIECES: [&str; 40] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Whatever `floe.toml` holds, there is a project or a problem, and every place lies within its file.
     #[test]

@@ -154,3 +154,9 @@ fn a_misspelt_flag_is_an_error_and_an_unused_one_is_not() {
     );
     base().flag("commit", "3f2a9c").project();
 }
+
+#[test]
+fn variables_have_names_that_can_be_referred_to() {
+    world("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
+        .says(&[("`my.table` cannot be the name of a variable", &["\"my.table\""])]);
+}
