@@ -24,6 +24,18 @@ fn position(sorted: &[&str], word: &str) -> Option<usize> {
     sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).ok()
 }
 
+/// Whether an unreserved keyword, in any case, can be nothing but a column where an operand stands: `name`, `type` and others that
+/// people call their columns by, rather than units of time or words of JSON functions.
+pub(super) fn is_plain_column(word: &str) -> bool {
+    holds(&PLAIN_COLUMNS, word)
+}
+
+#[rustfmt::skip]
+static PLAIN_COLUMNS: [&str; 25] = [
+    "A", "ACTION", "C", "CATALOG_NAME", "COLUMN_NAME", "DATA", "DESCRIPTION", "G", "INPUT", "K", "LABEL", "LENGTH", "LEVEL", "M", "MESSAGE_TEXT",
+    "NAME", "NUMBER", "OUTPUT", "PATH", "ROLE", "SIZE", "SOURCE", "STATE", "TYPE", "VERSION",
+];
+
 /// Words of Confluent's own statements, which Flink's parser does not know.
 static CONFLUENT: [&str; 5] = ["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"];
 
@@ -134,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_disjoint() {
-        assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && UNRESERVED.is_sorted());
+        assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && PLAIN_COLUMNS.is_sorted() && UNRESERVED.is_sorted());
         assert!(!UNRESERVED.iter().any(|word| is_reserved(word)));
     }
 

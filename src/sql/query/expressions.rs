@@ -5,7 +5,7 @@ use crate::sql::{
     functions::{
         asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
     },
-    keywords::is_unreserved_keyword,
+    keywords::{is_plain_column, is_unreserved_keyword},
     lex::Sort,
     script::Name,
 };
@@ -127,16 +127,22 @@ impl Query<'_, '_> {
         if is_call {
             return script.name(at, end).map_or(next, |name| self.call(name, end));
         }
-        // A unit, a type or a constant that the parser knows is no column, nor is the name of an argument.
-        let is_known_word =
-            next == at + 1 && script.sort(at) == Some(Sort::Word) && is_unreserved_keyword(script.text(at));
-        if !is_known_word && !script.symbol(next, "=>") {
+        // A unit, a type or a word of syntax is no column, nor is the name of an argument.
+        let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
+        if !(is_bare && self.may_be_syntax(at)) && !script.symbol(next, "=>") {
             self.column();
         }
         if script.symbol(next, ".") && script.symbol(next + 1, "*") {
             self.star(next + 1);
         }
         next
+    }
+
+    /// Whether the bare word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
+    fn may_be_syntax(&self, at: usize) -> bool {
+        let word = self.script.text(at);
+        let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any(before, &["IS", "NOT"]));
+        is_unreserved_keyword(word) && (after_is || !is_plain_column(word))
     }
 
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.

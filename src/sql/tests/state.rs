@@ -10,6 +10,7 @@ fn projections_conditions_and_unnesting_keep_none() {
         "INSERT INTO a SELECT x FROM b UNION ALL SELECT CAST(y AS ROW<k INT, v STRING>) FROM c",
         "INSERT INTO a SELECT t.x, u.item FROM b AS t CROSS JOIN UNNEST(t.items) AS u (item)",
         "INSERT INTO a SELECT x, w FROM b, LATERAL TABLE(split(x, ',')) AS s (w)",
+        "INSERT INTO a SELECT name, w FROM b, LATERAL TABLE(split(name)) AS s (w)",
         "INSERT INTO a SELECT x, w FROM UNNEST(ARRAY[1, 2]) AS u (x)",
         "INSERT INTO a SELECT x, w FROM b, UNNEST(b.times) AS u (x), LATERAL TABLE(f(x, b.order_time))",
         "INSERT INTO a SELECT x, w FROM b LEFT JOIN LATERAL TABLE(split(x)) AS s (w) ON TRUE",
@@ -109,6 +110,7 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT mystery(x) FROM b",
         "INSERT INTO a SELECT 1, mystery(x + y), CURRENT_DATE FROM b",
         "INSERT INTO a SELECT CAST(mystery(x) AS ROW<y INT>) FROM b",
+        "INSERT INTO a SELECT mystery(x) IS NOT A SET, TIMESTAMPADD(SECOND, 1, NOW()) FROM b",
         "INSERT INTO a SELECT mystery(x) AS y FROM b",
         "INSERT INTO a SELECT INTERVAL '1' DAYS, cat.db.mystery(x) FROM b",
     ] {
