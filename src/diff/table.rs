@@ -26,6 +26,8 @@ pub(super) struct Table<'a> {
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: &'a BTreeSet<String>,
+    /// The highest number used by statements that were deleted, by cloud name.
+    pub buried: BTreeMap<&'a str, Generation>,
     pub asks: Asks,
 }
 
@@ -37,6 +39,8 @@ pub(super) struct Row<'a> {
     pub current: &'a GenerationRecord,
     pub reading: Option<&'a Reading>,
     pub differences: Differences,
+    /// The number that a new generation would have.
+    pub next: Generation,
 }
 
 impl Row<'_> {
@@ -44,16 +48,12 @@ impl Row<'_> {
         self.reading.map_or(Class::Job, |reading| reading.kind.class())
     }
 
-    pub fn next_generation(&self) -> Generation {
-        self.record.last_generation.next()
-    }
-
     /// Replaces the current generation.
     pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
         let action = Action::Replace {
             strategy,
             from,
-            to: self.next_generation(),
+            to: self.next,
             before: self.current.sent.sql.clone(),
             after: self.declared.spec.sql.clone(),
         };
@@ -97,15 +97,16 @@ impl<'a> Table<'a> {
         record: Option<&StatementRecord>,
     ) -> Option<Change> {
         let base = declared.spec.name.as_str();
-        let tombstone = self.recorded.tombstones.get(key).filter(|tombstone| tombstone.name == base);
-        let used = record.map(|record| record.last_generation).max(tombstone.map(|t| t.last_generation));
-        let next = used.map_or(Generation::FIRST, Generation::next);
+        let next = self.next_generation(base, record);
         let name = next.name(base);
         let stopped = declared.spec.stopped;
         if !stopped && let Presence::Unknown(why) = self.confirmed(&name) {
             return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
         }
-        let found = self.live.generations(base);
+        // Retired generations are known; what else bears such a name has to be somebody's.
+        let known = |live: &LiveStatement| record.is_some_and(|record| record.named(&live.name).is_some());
+        let mut found = self.live.generations(base);
+        found.retain(|(_, live)| !known(live));
         if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
             return Some(Change::blocked(Block::NotOurs { name: foreign.name.clone() }));
         }
@@ -128,6 +129,14 @@ impl<'a> Table<'a> {
                 Some(Change::new(Action::Create { sql, name, generation: next }, Vec::new()))
             }
         }
+    }
+
+    /// One more than the highest number that was ever used under a cloud name, by anybody.
+    fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
+        let recorded = record.map(|record| record.last_generation);
+        let buried = self.buried.get(base).copied();
+        let live = self.live.generations(base).last().map(|(generation, _)| *generation);
+        recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
     fn is_labelled_ours(&self, key: &str, live: &LiveStatement) -> bool {
@@ -154,6 +163,7 @@ impl<'a> Table<'a> {
             current,
             reading: self.desired.graph.readings.get(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
+            next: self.next_generation(&declared.spec.name, Some(record)),
         };
         let change = match self.live.statement(&current.sent.name) {
             _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
