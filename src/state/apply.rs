@@ -150,7 +150,13 @@ impl Recorded {
                 }
             }
             Fact::PoolDeclared { key, declared } => self.pool(key)?.declared = declared.clone(),
-            Fact::Adopted { key, generation } => self.statement(key)?.adopt(generation)?,
+            Fact::Adopted { key, generation } => {
+                let submits = |open: &&OpenIntent| submits(&open.intent, &generation.sent.name);
+                if let Some(open) = self.open.values().find(submits) {
+                    return Err(format!("intent {} to submit it is open; that is to be settled first", open.intent.id));
+                }
+                self.statement(key)?.adopt(generation)?;
+            }
             Fact::PoolAdopted { key, id, declared } => {
                 if let Some(pool) = self.pools.get(key).filter(|pool| pool.id != *id) {
                     return Err(format!("pools.{key} is {} already", pool.id));
@@ -450,10 +456,14 @@ fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 /// Whether both, applied, would leave two things where the record has a place for one.
 fn creates_the_same(one: &Intent, other: &Intent) -> bool {
     match (&one.operation, &other.operation) {
-        (Operation::Submit(one), Operation::Submit(other)) => one.name == other.name,
+        (Operation::Submit(submission), _) => submits(other, &submission.name),
         (Operation::CreatePool { .. }, Operation::CreatePool { .. }) => one.address == other.address,
         _ => false,
     }
+}
+
+fn submits(intent: &Intent, name: &str) -> bool {
+    matches!(&intent.operation, Operation::Submit(submission) if submission.name == name)
 }
 
 fn in_words(entry: &Entry) -> String {

@@ -74,7 +74,8 @@ pub enum Fact {
         /// All that the project says of it.
         declared: Pool,
     },
-    /// A statement that runs already is this address's from now on.
+    /// A statement that runs already is this address's from now on. One that an open intent explains is not adopted:
+    /// that intent was applied.
     Adopted {
         /// The manifest key of a record that is declared and has no current generation.
         key: String,

@@ -292,6 +292,8 @@ fn adoption_needs_a_declared_record_without_a_generation_in_force() {
     let record = orders(&entries);
     assert_eq!((record.last_generation, record.current.unwrap().sent.name.as_str()), (Generation(3), "orders-g3"));
     assert!(refused(&after(&entries), &adopted(4)).contains("orders-g3 is in force"));
+    let submitting = after(&[declared("orders", "orders"), submit("1", "orders", "orders", 3, Role::Current)]);
+    assert!(refused(&submitting, &adopted(3)).contains("intent 1 to submit it is open"));
 }
 
 #[test]
