@@ -129,7 +129,8 @@ impl Query<'_, '_> {
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
         let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
-        if !(is_bare && self.may_be_syntax(at)) && !script.symbol(next, "=>") {
+        let is_no_column = (is_bare && self.may_be_syntax(at)) || script.symbol(next, "=>");
+        if !is_no_column {
             self.column();
         }
         if script.symbol(next, ".") && script.symbol(next + 1, "*") {
