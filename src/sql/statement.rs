@@ -113,7 +113,7 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn begins_query(&self, mut at: usize, end: usize) -> bool {
-        while self.script.symbol(at, "(") {
+        while at < end && self.script.symbol(at, "(") {
             at += 1;
         }
         at < end && self.script.is_any(at, &QUERY_WORDS)
@@ -311,7 +311,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             self.query.keeps_state("a sink that is missing", script.span(at.min(end)));
             return Kind::InsertInto;
         };
-        loop {
+        while at < end {
             // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
             let word = usize::from(script.is_any(at, &["EXTEND", "PARTITION"]));
             if !script.symbol(at + word, "(") || (word == 0 && self.begins_query(at, end)) {
@@ -325,7 +325,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         }
         let query_end = conflict.unwrap_or(end);
         let mut first = at;
-        while script.symbol(first, "(") {
+        while first < query_end && script.symbol(first, "(") {
             first += 1;
         }
         let set_words = ["UNION", "EXCEPT", "INTERSECT", "MINUS"];

@@ -72,6 +72,13 @@ fn hostile_texts_are_read_without_a_crash() {
 }
 
 #[test]
+fn what_fuzzing_found() {
+    // Brackets that nothing closes, on both sides of the semicolon that ends the statement, once went on for ever.
+    let text = format!("INSERT INTO a {};{}SELECT x FROM", "(".repeat(90), "(".repeat(11));
+    assert!(!read(&text).faults.is_empty());
+}
+
+#[test]
 fn two_hundred_thousand_brackets_are_a_fault() {
     let text = format!("SELECT {}1{} FROM t", "(".repeat(200_000), ")".repeat(200_000));
     let faults = read(&text).faults;
