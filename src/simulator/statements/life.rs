@@ -108,7 +108,7 @@ impl World {
     }
 
     /// What a statement does to the catalog, or the service's words on why it does not compile.
-    fn compile(&self, statement: &Statement, fate: Option<&Fate>) -> Result<Outcome, String> {
+    pub(in crate::simulator) fn compile(&self, statement: &Statement, fate: Option<&Fate>) -> Result<Outcome, String> {
         if let Some(Fate::Invalid(detail)) = fate {
             return Err(detail.clone());
         }
