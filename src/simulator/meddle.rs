@@ -12,7 +12,8 @@ use super::{
 };
 use crate::resource::{Phase, PoolPhase};
 
-/// Interference from outside the client, at once. Names that do not exist are left alone.
+/// Interference from outside the client, at once. Names that do not exist, and statements in a phase in which the
+/// service would not do it, are left alone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meddle {
     /// Somebody asks a statement to stop.
@@ -168,7 +169,14 @@ fn change_pool(world: &mut World, id: &str, change: impl FnOnce(&mut Pool)) {
 
 /// Interference with one statement; what concerns the whole world or a pool is done already.
 fn meddle_with(world: &mut World, meddle: &Meddle, name: &str, serial: u64, uid: &str) {
+    let Some(phase) = world.statement(serial).map(|statement| statement.now.phase.clone()) else { return };
+    let at_rest = matches!(phase, Phase::Stopped | Phase::Failed);
+    let ended = at_rest || matches!(phase, Phase::Completed | Phase::Stopping | Phase::Failing | Phase::Deleting);
     match meddle {
+        Meddle::Stop(_) | Meddle::Fail(..) if ended => {}
+        Meddle::Degrade(_) | Meddle::Complete(_) if ended || phase == Phase::Pending => {}
+        Meddle::Resume(_) if !at_rest => {}
+        Meddle::Delete(_) if phase == Phase::Deleting => {}
         Meddle::Stop(_) => {
             statements::stop(world, serial);
             world.effect(Verb::Stopped, name, uid);

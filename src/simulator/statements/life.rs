@@ -71,7 +71,7 @@ impl World {
     /// A PENDING statement is compiled, then waits, completes or runs.
     fn start(&mut self, serial: u64) {
         let Some(statement) = self.statement(serial).cloned() else { return };
-        let fate = self.options.scenario.fate(&statement.born.name).cloned();
+        let fate = self.fate(&statement.born.name).cloned();
         let outcome = match self.compile(&statement, fate.as_ref()) {
             Ok(outcome) => outcome,
             Err(reason) => {

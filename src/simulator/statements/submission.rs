@@ -129,7 +129,7 @@ fn taken(name: &str, location: String, switches: &Switches) -> Failure {
 /// A dry run is judged in the answer and never stored, as Confluent's client for Python (0.7.0) expects.
 fn show_dry_run(world: &World, asked: &Asked, born: Born, now: Now) -> Answer {
     let mut statement = Statement { serial: 0, born, now, before: None };
-    let fate = world.options.scenario.fate(&statement.born.name);
+    let fate = world.fate(&statement.born.name);
     match world.compile(&statement, fate) {
         Ok(_) => statement.now.phase = Phase::Completed,
         Err(reason) => {
@@ -154,7 +154,7 @@ fn fresh(
     let moment = world.moment;
     let pace = world.options.pace;
     let mut due = world.about(if born.traits.sort.resumes() { pace.start } else { pace.define });
-    if let Some(Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
+    if let Some(Fate::Slow(after)) = world.fate(&born.name) {
         due = moment.saturating_add(micros(seconds(*after)));
     }
     let bumps: VecDeque<i64> = BUMPS.iter().map(|after| moment.saturating_add(*after)).collect();

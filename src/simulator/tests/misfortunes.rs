@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::{Lost, Method},
-    simulator::{Fault, Limits, Meddle, Misfortune, Options, Scenario, Verb},
+    simulator::{Fate, Fault, Limits, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
 
 async fn client(fault: Fault) -> Client {
@@ -283,6 +283,9 @@ async fn a_scenario_file_says_where_it_is_wrong() {
     ] }"#;
     let scenario = Scenario::read(good).unwrap();
     assert_eq!(scenario.faults[1], Fault::once(Misfortune::Status(503)).after(2));
+    let documented = include_str!("../scenario.rs").split("```").nth(1).unwrap().replace("//!", "");
+    let documented = Scenario::read(documented.trim_start_matches("json")).unwrap();
+    assert_eq!((documented.faults.len(), documented.verdicts.len()), (3, 2));
     for (text, place, words) in [
         ("{\n \"fault\": [] }", "line 2 column 8", "unknown field `fault`"),
         ("{ \"faults\": [\n\n {} ] }", "line 3", "missing field `does`"),
@@ -325,6 +328,18 @@ async fn others_meddle_and_it_is_told() {
     let id = client.pool("main", 10).await;
     meddle(Meddle::PoolLimit(id.clone(), 5));
     assert_eq!(client.simulator.world().pools.iter().find(|pool| pool.id == id).unwrap().max_cfu, 5);
+    client.submit("table", "CREATE TABLE other (id INT)").await;
+    wait(60).await;
+    for odd in [Meddle::Stop("table".into()), Meddle::Fail("table".into(), "x".into()), Meddle::Resume("table".into())]
+    {
+        meddle(odd);
+    }
+    wait(60).await;
+    assert_eq!(client.phase("table").await, "COMPLETED");
+    client.simulator.push_verdict(Verdict { name: "late*".into(), does: Fate::Invalid("no".into()) });
+    client.submit("latest", JOB).await;
+    wait(60).await;
+    assert_eq!(client.phase("latest").await, "FAILED");
     let verbs: Vec<_> = client.simulator.effects().into_iter().filter(|it| it.name == "b").map(|it| it.verb).collect();
     assert_eq!(verbs, [Verb::Created, Verb::Stopped, Verb::Resumed, Verb::Deleted]);
     let requests = client.simulator.requests();

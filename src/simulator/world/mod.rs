@@ -16,6 +16,7 @@ use super::{
     log::{Change, Log, Record},
     options::Options,
     pools::{OrgConfig, Pool},
+    scenario::{Fate, Verdict},
     statements::{Born, Now, Statement},
 };
 use crate::resource::PoolPhase;
@@ -45,6 +46,7 @@ pub(super) struct Late {
 pub(super) struct World {
     pub(super) options: Arc<Options>,
     pub(super) faults: Faults,
+    pub(super) verdicts: Vec<Verdict>,
     pub(super) catalog: Catalog,
     pub(super) config: OrgConfig,
     pub(super) audit: Audit,
@@ -77,6 +79,7 @@ impl World {
             clock: Clock::at(options.start),
             moment: options.start,
             told: options.start,
+            verdicts: options.scenario.verdicts.clone(),
             options,
             faults,
             catalog: Catalog::default(),
@@ -164,6 +167,11 @@ impl World {
     }
 
     // Statements
+
+    /// What a verdict makes of the statement `name`, if there is one.
+    pub(super) fn fate(&self, name: &str) -> Option<&Fate> {
+        self.verdicts.iter().find(|verdict| verdict.fits(name)).map(|verdict| &verdict.does)
+    }
 
     /// The statement of that name.
     pub(super) fn named(&self, environment: &str, name: &str) -> Option<&Statement> {
