@@ -146,6 +146,16 @@ async fn s27_slow_effects_and_slow_answers_take_their_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s27_a_slow_effect_comes_even_if_the_client_gives_up() {
+    let client = client(Fault::once(Misfortune::SlowEffect(40.0)).on(Method::Post)).await;
+    let given_up = tokio::time::timeout(Duration::from_secs(30), client.submit("a", JOB)).await;
+    assert!(given_up.is_err());
+    assert_eq!(client.get("a").await.status, 404);
+    wait(11).await;
+    assert_eq!(client.get("a").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn s27_a_stale_read_shows_what_was_before_the_last_change() {
     let client = client(Fault::once(Misfortune::StaleRead).on(Method::Get).name("a").after(1)).await;
     client.submit("a", JOB).await;
