@@ -157,7 +157,7 @@ impl World {
         let referenced = self.named(&statement.born.environment, name).map(|it| it.now.clone());
         let waiting = statement.now.waits_for.is_some();
         let policy = match &referenced {
-            Some(now) if now.phase == Phase::Stopped => {
+            Some(now) if now.phase == Phase::Stopped && now.stopped => {
                 let read = now.read.clone();
                 self.change(serial, |now| {
                     now.read = read;

@@ -649,3 +649,34 @@ async fn more_statements_than_the_quota_are_refused() {
     let got = client.submit("c", JOB).await;
     assert_eq!((got.status, got.text("/errors/0/code")), (402, "quota_exceeded"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_right_after_a_resume_wins() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    client.set_stopped("a", true).await;
+    wait(60).await;
+    assert_eq!(client.set_stopped("a", false).await.status, 202);
+    assert_eq!(client.set_stopped("a", true).await.status, 202);
+    wait(60).await;
+    let got = client.get("a").await;
+    assert_eq!((got.phase(), got.at("/spec/stopped")), ("STOPPED", &json!(true)));
+    assert_eq!(client.set_stopped("a", false).await.status, 202);
+    wait(60).await;
+    assert_eq!(client.phase("a").await, "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_does_not_start_beside_a_predecessor_that_is_being_resumed() {
+    let client = Client::new(options());
+    client.submit("job", JOB).await;
+    wait(60).await;
+    client.set_stopped("job", true).await;
+    wait(60).await;
+    client.post(carrying("job-g2", "job")).await;
+    client.set_stopped("job", false).await;
+    wait(60).await;
+    assert_eq!((client.phase("job").await, client.phase("job-g2").await), ("RUNNING".into(), "PENDING".into()));
+    assert_eq!(client.simulator.audit().most_running["job"], 1);
+}
