@@ -72,7 +72,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             return Kind::Select;
         }
         match script.text(start).to_ascii_uppercase().as_str() {
-            "CREATE" => self.create(start + 1, end),
+            "CREATE" | "REPLACE" => self.create(start + 1, end),
             "ALTER" => self.alter(start + 1, end),
             "DROP" => self.drop(start + 1, end),
             "INSERT" | "UPSERT" => self.insert(start, end),
@@ -389,7 +389,19 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 8] = ["SELECT", "WITH", "VALUES", "INSERT", "UPSERT", "EXECUTE", "CREATE", "STATEMENT"];
+        const STARTS: [&str; 11] = [
+            "SELECT",
+            "WITH",
+            "VALUES",
+            "INSERT",
+            "UPSERT",
+            "EXECUTE",
+            "CREATE",
+            "REPLACE",
+            "STATEMENT",
+            "UPDATE",
+            "DELETE",
+        ];
         let begins = |script: &Script<'_>, at: usize| script.symbol(at, "(") || script.is_any(at, &STARTS);
         if let Some(at) = self.script.find(start, end, begins) {
             self.recognise(at, end);

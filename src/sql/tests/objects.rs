@@ -64,6 +64,8 @@ fn table_functions_with_and_without_table() {
 fn aliases_are_no_functions() {
     let text = "SELECT CAST(a AS DECIMAL(10, 2)), x AS y, INTERVAL '1' SECOND(3), CAST(b AS ROW<f INT>) FROM t AS u (p, q), v w (r)";
     assert_eq!(objects(text), ["reads table t", "reads table v"]);
+    let text = "SELECT JSON_VALUE(j, '$' RETURNING CHAR(3)), x = SOME (1, 2) FROM t TABLESAMPLE BERNOULLI (3)";
+    assert_eq!(objects(text), ["reads table t"]);
 }
 
 #[test]
@@ -104,6 +106,9 @@ fn models_agents_tools_and_connections() {
         objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
         ["creates tool t", "calls connection c-1"]
     );
+    assert_eq!(objects("SHOW CREATE TOOL t"), ["calls tool t"]);
+    assert_eq!(objects("DESCRIBE AGENT EXTENDED a"), ["calls agent a"]);
+    assert_eq!(objects("DESCRIBE a"), [""; 0]);
     assert_eq!(objects("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
     assert_eq!(
         objects("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),

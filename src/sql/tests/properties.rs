@@ -38,7 +38,7 @@ fn tokens(text: &str) -> Vec<(Sort, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn layout_comments_case_and_quotes_keep_the_normal_form(

@@ -154,7 +154,11 @@ fn hold(text: &str) {
     assert!(form.len() <= 2 * text.len(), "{text:?}");
     let (before, after) = (read(text), read(&form));
     assert_eq!(before.kind, after.kind, "{text:?}");
-    assert_eq!(before.state.clone().map(|state| state.construct), after.state.clone().map(|state| state.construct), "{text:?}");
+    assert_eq!(
+        before.state.clone().map(|state| state.construct),
+        after.state.clone().map(|state| state.construct),
+        "{text:?}"
+    );
     let roles = |reading: &crate::sql::Reading| reading.mentions.iter().map(|m| (m.role, m.object)).collect::<Vec<_>>();
     assert_eq!(roles(&before), roles(&after), "{text:?}");
 }
