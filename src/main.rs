@@ -1,1 +1,2 @@
+//! floe
 fn main() {}

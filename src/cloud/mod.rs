@@ -1,9 +1,37 @@
 //! The door to Confluent Cloud: the domain's verbs over one narrow seam, a [`Transport`] that carries one exchange.
 //!
 //! Above the seam, and so under test: authorization, redirects, paging, pace, JSON and errors. Below it: a connection.
+//!
+//! ```text
+//! statements, pools ─▶ call ─▶ exchange (key, pace, retry, redirects) ─▶ Transport ─▶ https
+//!        ▲                        │
+//!        └──── wire, pages ◀──────┴─▶ failure ─▶ Error
+//! ```
 
+mod call;
 mod error;
+mod exchange;
+mod failure;
+mod https;
+mod key;
+mod pace;
+mod pages;
+mod pools;
+mod retry;
+mod site;
+mod statements;
 mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{Error, ErrorKind, Result};
+pub use exchange::Cloud;
+pub use https::{Https, NoHttps};
+pub use key::{Credentials, Key};
+pub use pace::Limits;
+pub use pools::Region;
+pub use site::{NotAnOrigin, Site, check_origin};
+pub use statements::{Fetched, NewStatement, StatementException};
 pub use transport::{BoxFuture, Headers, Lost, Method, Request, Response, Transport};

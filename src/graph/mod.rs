@@ -1,11 +1,26 @@
 //! Who needs whom: every reference resolved, no cycle.
+//!
+//! `names` completes names, `edges` says who needs whom and why, `order` puts what is needed first or says why that cannot
+//! be; `lineage` is the same knowledge as a person wants to look at it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod edges;
+pub mod lineage;
+mod names;
+mod order;
+
+pub use names::{resolve, resolve_in};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
-    manifest::Project,
-    resource::{Address, Span},
-    sql::{ObjectKind, Reading},
+    manifest::{Project, in_order},
+    resource::{Address, Place, Problem, Span},
+    sql::{self, Mention, ObjectKind, Reading},
 };
 
 /// A checked project with its dependencies.
@@ -21,6 +36,8 @@ pub struct Graph {
     pub objects: BTreeMap<Object, Parties>,
     /// Every address, what is needed before what needs it; ties break by address.
     pub order: Vec<Address>,
+    /// `edges` the other way round.
+    needed_by: BTreeMap<Address, BTreeSet<Address>>,
 }
 
 /// `from` needs `to`.
@@ -41,7 +58,7 @@ pub enum Why {
     Pool,
     /// `depends_on` says so.
     Declared,
-    /// Its SQL names an object that the other creates or alters.
+    /// Its SQL names an object that the other creates or alters; for a `DROP`, one that the other uses.
     Inferred {
         /// The object.
         object: Object,
@@ -55,7 +72,8 @@ pub enum Why {
 pub struct Object {
     /// What it is.
     pub kind: ObjectKind,
-    /// Its name: three parts where catalog and database are known.
+    /// Its name: three parts where catalog and database are known. The last part of a function's is in lower case, since
+    /// functions are found in any case.
     pub name: Vec<String>,
 }
 
@@ -74,7 +92,108 @@ pub struct Parties {
     pub writers: BTreeSet<String>,
 }
 
+/// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
+/// create, alters without an order, drops before uses, circles.
+pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
+    let readings: BTreeMap<String, Reading> = project
+        .statements
+        .iter()
+        .map(|(key, statement)| (key.clone(), sql::read(&statement.spec.sql.masked())))
+        .collect();
+    let uses = names::uses(&project, &readings);
+    let (edges, mut problems) = edges::edges(&project, &uses);
+    let order = order::order(&project, &edges);
+    match order {
+        Ok(order) if problems.is_empty() => {
+            let mut needed_by: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+            for edge in &edges {
+                needed_by.entry(edge.to.clone()).or_default().insert(edge.from.clone());
+            }
+            let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
+            Ok(Graph { project, readings, edges, objects, order, needed_by })
+        }
+        Ok(_) => Err(in_order(problems)),
+        Err(circles) => {
+            problems.extend(circles);
+            Err(in_order(problems))
+        }
+    }
+}
+
+impl Graph {
+    /// What `address` needs directly, sorted, each once.
+    pub fn needs<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
+        let mut last = None;
+        self.edges_of(address).iter().map(|edge| &edge.to).filter(move |to| last.replace(*to) != Some(*to))
+    }
+
+    /// What needs `address` directly, sorted, each once.
+    pub fn needed_by<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
+        self.needed_by.get(address).into_iter().flatten()
+    }
+
+    /// The dependencies of `address` with their reasons, sorted.
+    pub fn edges_of(&self, address: &Address) -> &[Edge] {
+        let start = self.edges.partition_point(|edge| edge.from < *address);
+        let end = self.edges.partition_point(|edge| edge.from <= *address);
+        self.edges.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
+    pub fn place_of(&self, edge: &Edge) -> Option<Place> {
+        edges::place_of(&self.project, edge)
+    }
+
+    /// `addresses` and everything that they need, directly or not.
+    pub fn closure(&self, addresses: &[Address]) -> BTreeSet<Address> {
+        reached(addresses, |address| self.needs(address))
+    }
+
+    /// `addresses` and everything that needs them, directly or not.
+    pub fn dependents(&self, addresses: &[Address]) -> BTreeSet<Address> {
+        reached(addresses, |address| self.needed_by(address))
+    }
+
+    /// What the SQL of the statement `key` says.
+    pub fn reading(&self, key: &str) -> Option<&Reading> {
+        self.readings.get(key)
+    }
+
+    /// The key of the statement that creates `object`; none for an external one.
+    pub fn creator_of(&self, object: &Object) -> Option<&str> {
+        self.objects.get(object)?.creator.as_deref()
+    }
+
+    /// The object that the statement `key` means by a mention in its SQL. `None` if there is no such statement.
+    pub fn object_of(&self, key: &str, mention: &Mention) -> Option<Object> {
+        let statement = self.project.statements.get(key)?;
+        Some(names::Completion::of(&statement.spec, &self.project.environment.aliases).object(mention))
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name.join("."))
+    }
+}
+
 /// A span as a pair, since ranges have no order.
 pub fn pair(span: &Span) -> (usize, usize) {
     (span.start, span.end)
+}
+
+fn reached<'a, I: Iterator<Item = &'a Address>>(
+    addresses: &[Address],
+    next: impl Fn(&Address) -> I,
+) -> BTreeSet<Address> {
+    let mut found: BTreeSet<Address> = addresses.iter().cloned().collect();
+    let mut open: Vec<Address> = addresses.to_vec();
+    while let Some(address) = open.pop() {
+        for other in next(&address) {
+            if found.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    found
 }

@@ -3,10 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
 };
 
-use crate::resource::{Address, Identity, Place, PoolDeclaration, Source, Span, Statement};
+use super::SqlText;
+use crate::resource::{Address, Identity, Place, PoolDeclaration, Statement};
 
 /// Everything that is desired of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Project {
     pub pools: BTreeMap<String, DeclaredPool>,
     /// Statements by key.
     pub statements: BTreeMap<String, DeclaredStatement>,
-    /// `[[moved]]` blocks.
+    /// `[[moved]]` blocks. `to` is where a chain of them ends: a declared address.
     pub moved: Vec<Moved>,
     /// Secrets: the environment variable that holds each, by name. `cli` reads them.
     pub secrets: BTreeMap<String, String>,
@@ -49,32 +49,6 @@ pub struct DeclaredStatement {
     pub reference_places: BTreeMap<Address, Place>,
     /// Codes of lints that are allowed here, the project's included.
     pub allow: BTreeSet<String>,
-}
-
-/// Where a statement's SQL stands in a file: maps offsets of the text after `${…}` to the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqlText {
-    /// The `.sql` file or the manifest that holds the string.
-    pub source: Arc<Source>,
-    /// Stretches of the text in ascending order: from this offset of the SQL on, it is the file from that offset on.
-    /// An escape or a variable ends a stretch; what it stands for maps to its place.
-    pub stretches: Vec<(usize, usize)>,
-    /// The end of the SQL in the file.
-    pub end: usize,
-}
-
-impl SqlText {
-    /// The place in the file of a span of the SQL.
-    pub fn locate(&self, span: &Span) -> Place {
-        let offset_of = |at: usize| {
-            let index = self.stretches.partition_point(|(sql, _)| *sql <= at).saturating_sub(1);
-            let (sql, file) = self.stretches.get(index).copied().unwrap_or_default();
-            let next = self.stretches.get(index + 1).map_or(self.end, |(_, file)| *file);
-            (file + at.saturating_sub(sql)).min(next)
-        };
-        let start = offset_of(span.start);
-        Place { source: Arc::clone(&self.source), span: start..offset_of(span.end).max(start) }
-    }
 }
 
 /// `[[moved]]`: a thing that has a new address.
@@ -129,6 +103,6 @@ pub struct Simulated {
 /// Where state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateLocation {
-    /// A file; the journal and the lock lie beside it.
+    /// A file, relative to the project unless it is absolute; the journal and the lock lie beside it.
     File(PathBuf),
 }

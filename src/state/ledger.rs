@@ -16,20 +16,26 @@ pub trait Ledger: Send + Sync {
     /// The record: the snapshot with the journal of an interrupted (or still running) run applied. `None` if there is none yet.
     fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>>;
 
-    /// Takes the lock for this run, waiting up to `patience`. It is held until the ledger is dropped.
+    /// Takes the lock for this run, waiting up to `patience` of real time. It is held until the ledger is dropped.
     fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Whose run holds the lock now, if anybody's: for readers, who say "a run is in progress".
     fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
 
-    /// Starts a journal on `recorded`, which is what `load` gave or a new record. What an interrupted run left in its
-    /// journal is folded first, so nothing is lost.
+    /// Whose run has begun and not folded: it was interrupted, unless `held_by` says that it goes on. For the sentence
+    /// "2 steps of the run interrupted 14 min ago had completed".
+    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
+
+    /// Starts a journal on `recorded`, which is what `load` gave under the lock or a new record; on anything else it is
+    /// [`LedgerError::Changed`]. What an interrupted run left in its journal is folded first, so nothing is lost.
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
 
-    /// Appends entries as one group: one write, one fsync.
+    /// Appends entries as one group: one write, one fsync. Entries that [`Recorded::apply`] would refuse are
+    /// [`LedgerError::Incoherent`], and none of the group is written: a journal can always be read back.
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>>;
 
-    /// Writes `recorded` as the new snapshot, with the next serial, and removes the journal.
+    /// Writes `recorded` as the new snapshot, with the next serial, and removes the journal. It has to be what the
+    /// entries made of the record that the run began on, serial aside; anything else is [`LedgerError::Incoherent`].
     fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
 }
 
@@ -68,6 +74,22 @@ pub enum LedgerError {
         /// The file.
         file: String,
         /// What is wrong, with its place.
+        why: String,
+    },
+    /// The state is not what the run was to begin on: another run has written it since it was read.
+    #[error("{file} changed since it was read: {why}; nothing was written. Plan again")]
+    Changed {
+        /// The file.
+        file: String,
+        /// What differs.
+        why: String,
+    },
+    /// What was to be written contradicts the record. A fault of floe's own; the files are as they were.
+    #[error("{why}; nothing was written to {file}. This is a bug in floe, please report it")]
+    Incoherent {
+        /// The file.
+        file: String,
+        /// What contradicts what.
         why: String,
     },
     /// The file system said no. After a failed write nothing more is written.

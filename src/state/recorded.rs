@@ -30,12 +30,26 @@ pub struct Recorded {
     /// Statements by manifest key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statements: BTreeMap<String, StatementRecord>,
-    /// What was deleted: its offsets, and the numbers that may not be used again.
+    /// What was deleted or forgotten: its offsets, and the numbers that may not be used again. By manifest key; an older
+    /// one whose key another cloud name has taken since stands under `key/name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Requests whose outcome is not known yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub open: BTreeMap<IntentId, Intent>,
+    pub open: BTreeMap<IntentId, OpenIntent>,
+}
+
+/// A request that was about to be sent, and whose outcome is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIntent {
+    /// What was about to be asked.
+    pub intent: Intent,
+    /// Keyed hashes of the secrets that went with it: they become the generation's once it is known to be applied.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, KeyedHash>,
+    /// Where the generation stood that is to be resumed: still true if nothing comes of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided: Option<Offsets>,
 }
 
 /// An owned pool.
@@ -72,6 +86,10 @@ pub struct StatementRecord {
     /// How many undo statements were ever intended.
     #[serde(default)]
     pub undos: u32,
+    /// Where the last generation in force stood that is gone by now, until another one has run: goes into the
+    /// tombstone, or tells a submission where to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Offsets>,
 }
 
 /// One physical statement: what was sent, and what is known of how far it got.
@@ -89,7 +107,7 @@ pub struct GenerationRecord {
     /// The kind that the service reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Where it stood when it last stopped; voided by the intent to resume it.
+    /// Where it stood when it last stopped; voided by the intent to resume it, and given back if that is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
     /// Keyed hashes of the secrets that were sent, by name.
@@ -127,9 +145,36 @@ pub struct Tombstone {
     pub offsets: Option<Offsets>,
 }
 
+impl Recorded {
+    /// The record of an environment in which nothing was done yet. See [`lineage`](super::lineage) and
+    /// [`hash_key`](super::hash_key) for the two that are made once.
+    pub fn new(lineage: String, environment: Identity, key: HashKey) -> Recorded {
+        Recorded {
+            format: FORMAT,
+            lineage,
+            serial: 0,
+            environment,
+            key,
+            pools: BTreeMap::new(),
+            statements: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+}
+
 impl StatementRecord {
     /// Every generation it has, the current one first.
     pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.current.iter().chain(&self.successor).chain(&self.undo).chain(&self.retired)
+    }
+
+    /// The generation that bears the cloud name `name`.
+    pub fn named(&self, name: &str) -> Option<&GenerationRecord> {
+        self.generations().find(|generation| generation.sent.name == name)
+    }
+
+    pub(super) fn generations_mut(&mut self) -> impl Iterator<Item = &mut GenerationRecord> {
+        self.current.iter_mut().chain(&mut self.successor).chain(&mut self.undo).chain(&mut self.retired)
     }
 }

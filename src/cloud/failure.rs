@@ -1,0 +1,141 @@
+//! From an answer that is no success to an error that a person can act on.
+
+use serde_json::Value;
+
+use super::{Error, ErrorKind, Method, Response, call::Call, key::Api};
+
+/// How much of a strange body is quoted.
+const EXCERPT: usize = 160;
+
+/// The error that a status outside 2xx means.
+pub(super) fn refusal(call: &Call, response: &Response) -> Error {
+    let detail = detail(response);
+    let kind = match response.status {
+        401 => ErrorKind::Unauthorized,
+        // The service answers 403 for a pool that does not exist: "The compute pool lfcp-abc123 was not found."
+        403 if call.api == Api::Cloud && detail.contains("was not found") => ErrorKind::NotFound,
+        // Confluent's Terraform provider knows a 403 that speaks of an invalid API key.
+        403 if detail.to_ascii_lowercase().contains("invalid api key") => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        // A page of some proxy says nothing about a statement.
+        404 if is_page(response) => ErrorKind::Garbled,
+        404 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        400..=499 => ErrorKind::Rejected,
+        _ if call.method.changes() => ErrorKind::Uncertain,
+        _ => ErrorKind::Garbled,
+    };
+    Error { help: help(kind, call), ..answered(call, kind, response, detail) }
+}
+
+/// An error about `response`.
+pub(super) fn answered(call: &Call, kind: ErrorKind, response: &Response, detail: impl Into<String>) -> Error {
+    let request_id = response.headers.get("x-request-id").map(str::to_owned);
+    Error { status: Some(response.status), request_id, ..call.error(kind, detail) }
+}
+
+/// The service's own words: `errors[]` with `detail`, `resolution` and the place it complains of, else `message`, else
+/// `error.message`, else the beginning of the body, else what the headers or the status say. The order in which
+/// Confluent's clients look.
+pub(super) fn detail(response: &Response) -> String {
+    let said = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| said(&body));
+    let authenticate = || {
+        let challenge = response.headers.get("www-authenticate")?;
+        let (_, rest) = challenge.split_once("error_description=\"")?;
+        rest.split_once('"').map(|(words, _)| words.to_owned())
+    };
+    said.or_else(|| (!response.body.trim_ascii().is_empty()).then(|| excerpt(&response.body)))
+        .or_else(authenticate)
+        .unwrap_or_else(|| meaning(response.status).to_owned())
+}
+
+fn said(body: &Value) -> Option<String> {
+    let text = |value: &Value, key: &str| {
+        value.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let one = |error: &Value| {
+        let words = text(error, "detail").or_else(|| text(error, "title")).or_else(|| text(error, "code"))?;
+        let resolution = text(error, "resolution").map(|more| format!(" {more}")).unwrap_or_default();
+        let source = error.get("source").and_then(|at| text(at, "pointer").or_else(|| text(at, "parameter")));
+        let place = source.map(|place| format!(" (at {place})")).unwrap_or_default();
+        Some(format!("{words}{resolution}{place}"))
+    };
+    let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let errors: Vec<_> = errors.iter().filter_map(one).collect();
+    if !errors.is_empty() {
+        return Some(errors.join("; "));
+    }
+    text(body, "message")
+        .or_else(|| text(body.get("error")?, "message"))
+        .or_else(|| text(body, "error"))
+        .or_else(|| text(body, "detail"))
+}
+
+/// The beginning of a body that is not what it should be, on one line.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let head = body.get(..EXCERPT * 4).unwrap_or(body);
+    if head.starts_with(&[0x1f, 0x8b]) {
+        return "(a compressed body)".to_owned();
+    }
+    let text = String::from_utf8_lossy(head);
+    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(EXCERPT) {
+        Some((cut, _)) => format!("{}…", line.get(..cut).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// Whether the body is a page for a browser.
+pub(super) fn is_page(response: &Response) -> bool {
+    let declared = response.headers.get("content-type").is_some_and(|kind| kind.contains("html"));
+    declared || response.body.trim_ascii_start().starts_with(b"<")
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "bad request",
+        401 => "the key is missing or wrong",
+        403 => "a role is missing",
+        404 => "not found",
+        408 => "the request took too long to arrive",
+        409 => "conflict",
+        422 => "the request is not valid",
+        429 => "too many requests",
+        500 => "internal error of the service",
+        502 => "bad gateway",
+        503 => "the service is unavailable",
+        504 => "the gateway waited in vain",
+        300..=399 => "a redirect that leads nowhere",
+        _ => "an unexpected status",
+    }
+}
+
+/// The next step.
+pub(super) fn help(kind: ErrorKind, call: &Call) -> Option<String> {
+    let text = match (kind, call.api) {
+        (ErrorKind::Unauthorized, Api::Flink) => {
+            "statements need a Flink API key in FLINK_API_KEY and FLINK_API_SECRET, made for this environment's \
+             region; a Cloud API key does not work here, and a new key takes a moment to become valid"
+        }
+        (ErrorKind::Unauthorized, Api::Cloud) => {
+            "compute pools need a Cloud API key in CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET (or \
+             CLOUD_API_KEY and CLOUD_API_SECRET); a Flink API key does not work here"
+        }
+        (ErrorKind::Forbidden, Api::Flink) if call.method == Method::Get => {
+            "the key's owner needs the role FlinkDeveloper on this environment (one limited to a pool sees only that \
+             pool's statements)"
+        }
+        (ErrorKind::Forbidden, Api::Flink) => {
+            "the key's owner needs the role FlinkDeveloper on this environment or pool, and the role Assigner on the \
+             service account that the statement is to run as"
+        }
+        (ErrorKind::Forbidden, Api::Cloud) => "the key's owner needs the role FlinkAdmin on this environment",
+        (ErrorKind::Unreachable, _) => {
+            "see whether this machine reaches the host: name resolution, proxy (HTTPS_PROXY, NO_PROXY), and for \
+             private networking `private = true` or `endpoint`"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}

@@ -1,0 +1,137 @@
+//! Where the two APIs of one environment are asked, and whether an address may be asked at all.
+
+use url::{Host, Url};
+
+use crate::resource::Identity;
+
+use super::key::Api;
+
+/// The two origins that serve an environment, and the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    flink: Url,
+    cloud: Url,
+    identity: Identity,
+}
+
+/// An endpoint that may not be used: it is no origin, or keys would travel in the clear.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` cannot be an endpoint: {why}; use an origin like `https://api.confluent.cloud`")]
+pub struct NotAnOrigin {
+    /// What was given.
+    pub given: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl Site {
+    /// Where pools and regions are asked, for every environment.
+    pub const CLOUD_ORIGIN: &str = "https://api.confluent.cloud";
+
+    /// The public endpoints: `https://flink.{region}.{cloud}.confluent.cloud`, the cloud in lower case.
+    pub fn public(identity: &Identity) -> Result<Self, NotAnOrigin> {
+        Site::in_domain(identity, "confluent.cloud")
+    }
+
+    /// The region's private endpoint: `https://flink.{region}.{cloud}.private.confluent.cloud`. Pools stay on the
+    /// public host. A network's own endpoint is given to [`Site::at`].
+    pub fn private(identity: &Identity) -> Result<Self, NotAnOrigin> {
+        Site::in_domain(identity, "private.confluent.cloud")
+    }
+
+    /// Endpoints that the project names.
+    pub fn at(flink_origin: &str, cloud_origin: &str, identity: &Identity) -> Result<Self, NotAnOrigin> {
+        let identity = Identity { cloud: identity.cloud.to_ascii_lowercase(), ..identity.clone() };
+        Ok(Site { flink: check_origin(flink_origin)?, cloud: check_origin(cloud_origin)?, identity })
+    }
+
+    /// The same site with its statements asked at `origin`.
+    pub fn with_flink(self, origin: &str) -> Result<Self, NotAnOrigin> {
+        Ok(Site { flink: check_origin(origin)?, ..self })
+    }
+
+    /// The same site with its pools asked at `origin`.
+    pub fn with_cloud(self, origin: &str) -> Result<Self, NotAnOrigin> {
+        Ok(Site { cloud: check_origin(origin)?, ..self })
+    }
+
+    /// Where statements are asked.
+    pub fn flink(&self) -> &Url {
+        &self.flink
+    }
+
+    /// Where pools and regions are asked.
+    pub fn cloud(&self) -> &Url {
+        &self.cloud
+    }
+
+    /// The environment; its cloud is in lower case.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(super) fn origin(&self, api: Api) -> &Url {
+        match api {
+            Api::Flink => &self.flink,
+            Api::Cloud => &self.cloud,
+        }
+    }
+
+    fn in_domain(identity: &Identity, domain: &str) -> Result<Self, NotAnOrigin> {
+        let (cloud, region) = (identity.cloud.to_ascii_lowercase(), identity.region.to_ascii_lowercase());
+        let given = format!("https://flink.{region}.{cloud}.{domain}");
+        // A `/` in a region would end the host early and send the key to whoever comes before it.
+        let label = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !label(&cloud) || !label(&region) {
+            return Err(NotAnOrigin { given, why: "the cloud and the region may hold only letters, digits and `-`" });
+        }
+        Site::at(&given, Site::CLOUD_ORIGIN, identity)
+    }
+}
+
+/// Checks that `text` is an `https://` origin, or an `http://` one on loopback: nothing but scheme, host and port.
+pub fn check_origin(text: &str) -> Result<Url, NotAnOrigin> {
+    // What stands before an `@` may be a key that somebody put there.
+    let given = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
+    let refuse = |why| Err(NotAnOrigin { given, why });
+    let Ok(url) = Url::parse(text) else { return refuse("it is no URL") };
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("keys come from the environment, not from an address");
+    }
+    if url.host().is_none() {
+        return refuse("it has no host");
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return refuse("it may hold no path, query or fragment");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => refuse("keys travel over `http://` only to this machine itself (`localhost`, `127.0.0.1`, `[::1]`)"),
+        _ => refuse("its scheme is neither `https` nor `http`"),
+    }
+}
+
+/// Whether a key that was meant for `from` may also be shown to `to`, where `from` redirected: on the same origin, or
+/// where both are Confluent Cloud's own, over TLS. The service redirects from a region's host to hosts beside it
+/// (Confluent's own command line keeps the key there too).
+pub(super) fn may_follow(from: &Url, to: &Url) -> bool {
+    if !to.username().is_empty() || to.password().is_some() {
+        return false;
+    }
+    from.origin() == to.origin() || (is_confluent(from) && is_confluent(to))
+}
+
+fn is_confluent(url: &Url) -> bool {
+    let Some(Host::Domain(host)) = url.host() else { return false };
+    url.scheme() == "https" && (host == "confluent.cloud" || host.ends_with(".confluent.cloud"))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

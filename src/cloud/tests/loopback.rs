@@ -1,0 +1,160 @@
+//! The real transport against real sockets on this machine, on the real clock.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::sleep,
+};
+
+use super::*;
+use crate::cloud::https::Caps;
+
+const CAPS: Caps = Caps { connect: Duration::from_millis(300), total: Duration::from_millis(600), body: 1_000 };
+
+/// A server that answers each connection's request with `pieces`, a moment apart, and hangs up. Keeps what it was sent.
+async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let kept = received.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let kept = kept.clone();
+            tokio::spawn(async move {
+                let request = read_request(&mut stream).await;
+                kept.lock().unwrap().push(request);
+                for piece in pieces {
+                    if stream.write_all(piece.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    sleep(pause).await;
+                }
+            });
+        }
+    });
+    (address, received)
+}
+
+/// Reads until the head is over and the announced body is there.
+async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 1_024];
+    loop {
+        let count = stream.read(&mut buffer).await.unwrap_or(0);
+        bytes.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head
+                .to_lowercase()
+                .split_once("content-length: ")
+                .map_or(0, |(_, rest)| rest.split("\r\n").next().unwrap().parse().unwrap());
+            body.len() >= length
+        });
+        if whole || count == 0 {
+            return text;
+        }
+    }
+}
+
+fn request(method: Method, url: String, body: &str) -> Request {
+    let headers = [("Authorization".to_owned(), "Basic eA==".to_owned())].into_iter().collect();
+    Request { method, url, headers, body: body.into() }
+}
+
+async fn get(pieces: &'static [&'static str], pause: Duration) -> Outcome {
+    let (address, _) = serve(pieces, pause).await;
+    Https::with(CAPS).unwrap().send(request(Method::Get, format!("http://{address}/x?y=1"), "")).await
+}
+
+const NOW: Duration = Duration::ZERO;
+
+#[tokio::test]
+async fn one_exchange_is_carried_as_it_is() {
+    let answer = "HTTP/1.1 202 Accepted\r\nX-Request-Id: r1\r\nX-Twice: a\r\nX-Twice: b\r\nconnection: close\r\ncontent-length: 4\r\n\r\nbody";
+    let pieces: &'static [&'static str] = Box::leak(Box::new([answer]));
+    let (address, received) = serve(pieces, NOW).await;
+    let https = Https::with(CAPS).unwrap();
+    for method in [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete] {
+        let response = https.send(request(method, format!("http://{address}/a%2Fb?q=1"), "{\"a\":1}")).await.unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (202, b"body".as_slice()));
+        assert_eq!(response.headers.get("x-request-id"), Some("r1"));
+        assert_eq!(response.headers.iter().filter(|(name, _)| *name == "x-twice").count(), 2);
+        let sent = received.lock().unwrap().pop().unwrap();
+        assert!(sent.starts_with(&format!("{method} /a%2Fb?q=1 HTTP/1.1\r\n")), "{sent}");
+        assert!(sent.contains("authorization: Basic eA==\r\n") && sent.ends_with("\r\n\r\n{\"a\":1}"), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer() {
+    let (address, received) = serve(&["HTTP/1.1 307 T\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n"], NOW).await;
+    let https = Https::with(CAPS).unwrap();
+    let response = https.send(request(Method::Get, format!("http://{address}/x"), "")).await.unwrap();
+    assert_eq!((response.status, response.headers.get("location")), (307, Some("/y")));
+    assert_eq!(received.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_breaks_after_sending_may_have_been_acted_on() {
+    let rows: [(&str, &'static [&'static str], Duration); 6] = [
+        ("a body cut short", &["HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"name\":"], NOW),
+        ("a chunk missing", &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n"], NOW),
+        ("no answer", &[], NOW),
+        ("half a head", &["HTTP/1.1 200 OK\r\nconte"], NOW),
+        ("an answer too late", &["", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], Duration::from_secs(2)),
+        (
+            "a body too slow",
+            &["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", "abc", "def"],
+            Duration::from_millis(400),
+        ),
+    ];
+    for (row, pieces, pause) in rows {
+        let outcome = get(pieces, pause).await;
+        let Err(Lost::AfterSending(detail)) = outcome else { panic!("{row}: {outcome:?}") };
+        assert!(!detail.is_empty() && !detail.contains("y=1"), "{row}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_not_be_longer_than_the_cap() {
+    let long: &'static str = Box::leak("x".repeat(1_001).into_boxed_str());
+    let fits: &'static str = Box::leak("x".repeat(1_000).into_boxed_str());
+    let open = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+    let pieces: &'static [&'static str] = Box::leak(Box::new([open, fits]));
+    assert_eq!(get(pieces, NOW).await.unwrap().body.len(), 1_000);
+    let undeclared: &'static [&'static str] = Box::leak(Box::new([open, long]));
+    let declared: &'static [&'static str] = &["HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n"];
+    for pieces in [undeclared, declared] {
+        assert_eq!(get(pieces, NOW).await, Err(Lost::AfterSending("the answer is longer than 1000 bytes".to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn without_a_connection_nothing_left() {
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (plain, received) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], NOW).await;
+    // Takes the connection and never says a word: no TLS comes about.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mute = silent.local_addr().unwrap();
+    let https = Https::with(CAPS).unwrap();
+    for url in [format!("http://{refusing}/x"), format!("https://{plain}/x"), format!("https://{mute}/x")] {
+        let outcome = https.send(request(Method::Post, url.clone(), "{}")).await;
+        let Err(Lost::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
+        assert!(!detail.is_empty(), "{url}");
+    }
+    // What reached the plain server was the opening of a handshake, not a key.
+    assert!(received.lock().unwrap().iter().all(|text| !text.to_lowercase().contains("authorization")));
+}
+
+#[tokio::test]
+async fn through_the_door_a_cut_answer_is_uncertain_for_a_change_and_tried_again_for_a_read() {
+    let (address, received) = serve(&["HTTP/1.1 201 C\r\ncontent-length: 100\r\n\r\n{"], NOW).await;
+    let site = Site::at(&format!("http://{address}"), &format!("http://{address}"), &identity()).unwrap();
+    let cloud = Cloud::new(Arc::new(Https::with(CAPS).unwrap()), site, keys(), Limits::default(), 7);
+    let error = cloud.submit(&new_statement()).await.unwrap_err();
+    assert_eq!((error.kind, received.lock().unwrap().len()), (ErrorKind::Uncertain, 1));
+    let _ = tokio::time::timeout(Duration::from_millis(700), cloud.statement("a")).await;
+    assert!(received.lock().unwrap().len() >= 3);
+}

@@ -1,0 +1,175 @@
+//! A transport that answers from a script on tokio's paused clock, and what the room does with it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod lists;
+mod loopback;
+mod pace;
+mod places;
+mod redirects;
+mod refusals;
+mod retries;
+mod verbs;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::resource::Identity;
+
+use super::*;
+
+pub type Outcome = std::result::Result<Response, Lost>;
+
+type Answering = Box<dyn FnMut(&Request) -> Outcome + Send>;
+
+/// Answers each request by a function, and keeps what it was sent and when.
+pub struct Wire {
+    answer: Mutex<Answering>,
+    seen: Mutex<Vec<(Instant, Request)>>,
+    takes: Duration,
+}
+
+impl Wire {
+    pub fn new(answer: impl FnMut(&Request) -> Outcome + Send + 'static) -> Arc<Self> {
+        Wire::slow(Duration::ZERO, answer)
+    }
+
+    /// Each exchange takes that long.
+    pub fn slow(takes: Duration, answer: impl FnMut(&Request) -> Outcome + Send + 'static) -> Arc<Self> {
+        Arc::new(Wire { answer: Mutex::new(Box::new(answer)), seen: Mutex::default(), takes })
+    }
+
+    /// Gives `outcomes` in order, then a refusal that no test expects.
+    pub fn script(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+        let mut outcomes: VecDeque<_> = outcomes.into_iter().collect();
+        Wire::new(move |_| outcomes.pop_front().unwrap_or_else(|| answer(418, "the script is over")))
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen.lock().unwrap().iter().map(|(_, request)| request.clone()).collect()
+    }
+
+    pub fn times(&self) -> Vec<Instant> {
+        self.seen.lock().unwrap().iter().map(|(time, _)| *time).collect()
+    }
+
+    /// `GET path?query` of everything sent.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |request: &Request| {
+            let url = url::Url::parse(&request.url).unwrap();
+            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+            format!("{} {}{query}", request.method, url.path())
+        };
+        self.requests().iter().map(line).collect()
+    }
+
+    pub fn body(&self, index: usize) -> Value {
+        serde_json::from_slice(&self.requests()[index].body).unwrap()
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: Request) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            let outcome = (self.answer.lock().unwrap())(&request);
+            self.seen.lock().unwrap().push((Instant::now(), request));
+            if !self.takes.is_zero() {
+                sleep(self.takes).await;
+            }
+            outcome
+        })
+    }
+}
+
+pub fn answer(status: u16, body: impl Into<Vec<u8>>) -> Outcome {
+    Ok(Response { status, headers: Headers::default(), body: body.into() })
+}
+
+pub fn with_headers(status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Ok(Response { status, headers, body: body.into() })
+}
+
+pub fn before() -> Outcome {
+    Err(Lost::BeforeSending("connection refused".to_owned()))
+}
+
+pub fn after() -> Outcome {
+    Err(Lost::AfterSending("connection reset".to_owned()))
+}
+
+pub fn identity() -> Identity {
+    Identity {
+        organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(),
+        environment: "env-z3y2x1".to_owned(),
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+    }
+}
+
+pub fn keys() -> Credentials {
+    Credentials {
+        flink: Some(Key::new("FLINKKEY", "flink-secret-0123")),
+        cloud: Some(Key::new("CLOUDKEY", "cloud-secret-4567")),
+    }
+}
+
+pub fn cloud(wire: &Arc<Wire>) -> Cloud {
+    Cloud::new(wire.clone(), Site::public(&identity()).unwrap(), keys(), Limits::default(), 7)
+}
+
+/// The prefix of every path of statements.
+pub const STATEMENTS: &str =
+    "/sql/v1/organizations/b0b21724-4586-4a07-b787-d0bb5aacbf87/environments/env-z3y2x1/statements";
+
+/// A running statement as the service shows it, written after a body that was seen.
+pub fn statement(name: &str) -> Value {
+    json!({
+        "api_version": "sql/v1", "kind": "Statement", "name": name,
+        "organization_id": "b0b21724-4586-4a07-b787-d0bb5aacbf87", "environment_id": "env-z3y2x1",
+        "metadata": {
+            "created_at": "2026-04-02T14:05:22.440172Z", "updated_at": "2026-04-02T14:05:22.64651Z", "labels": {},
+            "resource_version": "5", "uid": format!("uid-{name}"), "self": "https://example.confluent.cloud/x"
+        },
+        "spec": {
+            "statement": "INSERT INTO a SELECT * FROM b;\n", "compute_pool_id": "lfcp-1", "principal": "sa-1",
+            "properties": {"sql.current-catalog": "prod"}, "stopped": false, "execution_mode": "STREAMING"
+        },
+        "status": {
+            "phase": "RUNNING", "detail": "", "network_kind": "PUBLIC", "warnings": [],
+            "latest_offsets": {}, "latest_offsets_timestamp": "0001-01-01T00:00:00Z",
+            "traits": {"sql_kind": "INSERT_INTO", "is_bounded": false, "is_append_only": true, "upsert_columns": null}
+        }
+    })
+}
+
+pub fn pool(id: &str) -> Value {
+    json!({
+        "id": id, "kind": "ComputePool", "metadata": {"created_at": "2026-01-01T00:00:00Z"},
+        "spec": {
+            "display_name": "main", "cloud": "AWS", "region": "us-east-1", "max_cfu": 10, "default_pool": false,
+            "environment": {"id": "env-z3y2x1"}, "network": null
+        },
+        "status": {"phase": "PROVISIONED", "current_cfu": 3}
+    })
+}
+
+pub fn page(items: Vec<Value>, next: &str) -> Outcome {
+    answer(200, json!({"kind": "List", "metadata": {"next": next}, "data": items}).to_string())
+}
+
+pub fn errors(status: u16, detail: &str) -> Outcome {
+    answer(
+        status,
+        json!({"errors": [{"id": "1", "status": status.to_string(), "detail": detail, "source": {}}]}).to_string(),
+    )
+}
+
+pub fn new_statement() -> NewStatement {
+    NewStatement { name: "orders".to_owned(), sql: "SELECT 's3cr3t'".to_owned(), ..NewStatement::default() }
+}

@@ -1,0 +1,125 @@
+//! Redirects: followed above the seam, and where the key may go.
+
+use super::*;
+
+const START: &str = "https://flink.us-east-1.aws.confluent.cloud";
+
+fn to(status: u16, location: &str) -> Outcome {
+    with_headers(status, &[("location", location)], "")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_goes_along_within_the_services_own_domain() {
+    let rows = [
+        "https://flink.us-east-2.aws.confluent.cloud/x",
+        "https://confluent.cloud/x",
+        "https://lkc-1.flink.us-east-1.aws.private.confluent.cloud:8443/x?y=1",
+        "/elsewhere",
+        "//api.confluent.cloud/x",
+    ];
+    for location in rows {
+        let wire = Wire::script([to(307, location), answer(200, statement("a").to_string())]);
+        assert!(cloud(&wire).statement("a").await.unwrap().is_some(), "{location}");
+        let sent = wire.requests();
+        assert_eq!(sent[1].headers.get("authorization"), sent[0].headers.get("authorization"));
+        let base = url::Url::parse(START).unwrap();
+        assert_eq!(sent[1].url, base.join(location).unwrap().as_str());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_goes_nowhere_else_and_nothing_is_followed_without_it() {
+    let rows = [
+        "http://flink.us-east-1.aws.confluent.cloud/x",
+        "https://evilconfluent.cloud/x",
+        "https://confluent.cloud.evil.example/x",
+        "https://confluent.cloud@evil.example/x",
+        "https://user:pass@flink.us-east-1.aws.confluent.cloud/x",
+        "https://127.0.0.1/x",
+        "ftp://flink.us-east-1.aws.confluent.cloud/x",
+        "data:text/plain,x",
+    ];
+    for location in rows {
+        for status in [301, 307, 308] {
+            let wire = Wire::script([to(status, location)]);
+            let error = cloud(&wire).statement("a").await.unwrap_err();
+            assert_eq!((error.kind, error.status), (ErrorKind::Rejected, Some(status)), "{location}");
+            assert!(error.detail.contains("where the API key must not go"), "{error}");
+            assert!(!error.detail.contains("pass"), "{error}");
+            assert_eq!(wire.requests().len(), 1, "{location}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_served_simulator_keeps_its_key_to_itself() {
+    let site = Site::at("http://127.0.0.1:8080", "http://127.0.0.1:8080", &identity()).unwrap();
+    for (location, followed) in [
+        ("http://127.0.0.1:8080/x", true),
+        ("http://127.0.0.1:8081/x", false),
+        ("http://localhost:8080/x", false),
+        ("https://flink.us-east-1.aws.confluent.cloud/x", false),
+    ] {
+        let wire = Wire::script([to(307, location), answer(404, "{}")]);
+        let cloud = Cloud::new(wire.clone(), site.clone(), keys(), Limits::default(), 7);
+        assert_eq!(cloud.statement("a").await.is_ok(), followed, "{location}");
+        assert_eq!(wire.requests().len(), if followed { 2 } else { 1 }, "{location}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_are_kept_or_the_redirect_is_refused() {
+    for status in [301, 302, 303, 307, 308] {
+        let wire = Wire::script([to(status, "/x"), answer(404, "{}")]);
+        assert!(cloud(&wire).statement("a").await.unwrap().is_none(), "{status}");
+    }
+    for (status, expected) in [
+        (307, None),
+        (308, None),
+        (301, Some(ErrorKind::Rejected)),
+        (302, Some(ErrorKind::Rejected)),
+        (303, Some(ErrorKind::Uncertain)),
+        (304, Some(ErrorKind::Uncertain)),
+    ] {
+        let wire = Wire::script([to(status, "/x"), answer(201, statement("orders").to_string())]);
+        let outcome = cloud(&wire).submit(&new_statement()).await;
+        assert_eq!(outcome.as_ref().err().map(|error| error.kind), expected, "{status}");
+        if expected.is_none() {
+            let sent = wire.requests();
+            assert_eq!((sent[1].method, &sent[1].body), (Method::Post, &sent[0].body));
+            assert_eq!(sent[1].headers.get("content-type"), Some("application/json"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_redirects_are_enough() {
+    let mut hops = 0;
+    let wire = Wire::new(move |_| {
+        hops += 1;
+        if hops <= 5 { to(307, &format!("/hop{hops}")) } else { answer(404, "{}") }
+    });
+    assert!(cloud(&wire).statement("a").await.unwrap().is_none());
+    let wire = Wire::new(|_| to(307, "/again?token=1"));
+    let error = cloud(&wire).statement("a").await.unwrap_err();
+    assert_eq!(wire.requests().len(), 6);
+    assert!(error.detail.starts_with("more than 5 redirects") && !error.detail.contains("token"), "{error}");
+    let error = cloud(&Wire::script([answer(302, "")])).statement("a").await.unwrap_err();
+    assert_eq!((error.kind, error.detail.as_str()), (ErrorKind::Garbled, "a redirect without an address"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_behind_a_redirect_is_tried_again_from_the_start() {
+    let wire = Wire::script([
+        to(307, "https://flink.a.aws.confluent.cloud/x"),
+        before(),
+        to(307, "https://flink.b.aws.confluent.cloud/x"),
+        answer(201, statement("orders").to_string()),
+    ]);
+    cloud(&wire).submit(&new_statement()).await.unwrap();
+    let hosts: Vec<_> = wire.requests().iter().map(|r| r.url.split('/').nth(2).unwrap().to_owned()).collect();
+    let first = "flink.us-east-1.aws.confluent.cloud";
+    assert_eq!(hosts, [first, "flink.a.aws.confluent.cloud", first, "flink.b.aws.confluent.cloud"]);
+    let wire = Wire::script([to(307, "/x"), after()]);
+    assert_eq!(cloud(&wire).submit(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain);
+}

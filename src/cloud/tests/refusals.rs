@@ -1,0 +1,142 @@
+//! Errors: what a person reads, and what nobody may read.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_error_says_where_what_and_whom_to_ask() {
+    let body = r#"{"errors":[{"id":"e","status":"403","detail":"Forbidden Access"}]}"#;
+    let wire = Wire::new(move |_| with_headers(403, &[("X-Request-Id", "req-7")], body));
+    let error = cloud(&wire).statements(None).await.unwrap_err();
+    let url = format!("https://flink.us-east-1.aws.confluent.cloud{STATEMENTS}");
+    assert_eq!(error.to_string(), format!("GET {url}: 403: Forbidden Access (request req-7)"));
+    assert!(error.help.unwrap().contains("FlinkDeveloper"));
+    let error = cloud(&wire).submit(&new_statement()).await.unwrap_err();
+    let help = error.help.unwrap();
+    assert!(help.contains("FlinkDeveloper") && help.contains("Assigner"), "{help}");
+    let error = cloud(&wire).remove_pool("lfcp-1").await.unwrap_err();
+    assert_eq!(error.url, "https://api.confluent.cloud/fcpm/v2/compute-pools/lfcp-1");
+    assert!(error.help.unwrap().contains("FlinkAdmin"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_or_wrong_key_names_its_variables() {
+    let wire = Wire::new(|_| answer(401, r#"{"message":"unauthorized"}"#));
+    let none =
+        Cloud::new(wire.clone(), Site::public(&identity()).unwrap(), Credentials::default(), Limits::default(), 7);
+    assert!(!none.has_cloud_key() && cloud(&wire).has_cloud_key());
+    let (flink, pools) = (none.statements(None).await.unwrap_err(), none.pools().await.unwrap_err());
+    assert_eq!((flink.kind, pools.kind), (ErrorKind::Unauthorized, ErrorKind::Unauthorized));
+    assert_eq!((flink.status, wire.requests().len()), (None, 0));
+    assert!(flink.help.unwrap().contains("FLINK_API_KEY and FLINK_API_SECRET"));
+    assert!(pools.help.unwrap().contains("CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET"));
+    let wrong = cloud(&wire).statement("a").await.unwrap_err();
+    assert_eq!((wrong.kind, wrong.status, wrong.detail.as_str()), (ErrorKind::Unauthorized, Some(401), "unauthorized"));
+    assert!(wrong.help.unwrap().contains("FLINK_API_KEY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_services_words_are_found_in_every_shape() {
+    let rows = [
+        (
+            r#"{"errors":[{"detail":"a","resolution":"do b","source":{"pointer":"/spec/x"}},{"title":"c"}]}"#,
+            "a do b (at /spec/x); c",
+        ),
+        (r#"{"errors":[{"code":"invalid_filter","source":{"parameter":"doors"}}]}"#, "invalid_filter (at doors)"),
+        (r#"{"errors":[],"message":"m"}"#, "m"),
+        (r#"{"error":{"code":1,"message":"em"}}"#, "em"),
+        (r#"{"error":"plain"}"#, "plain"),
+        (r#"{"errors":[{"detail":null}],"x":1}"#, r#"{"errors":[{"detail":null}],"x":1}"#),
+        ("<html>\n <b>Bad</b>\t gateway</html>", "<html> <b>Bad</b> gateway</html>"),
+        ("  ", "bad request"),
+        ("", "bad request"),
+        ("\u{1f}", ""),
+    ];
+    for (body, detail) in rows {
+        let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
+        assert_eq!(error.detail, detail, "{body}");
+    }
+    let challenge = ("www-authenticate", r#"Basic error="invalid_key", error_description="The API Key is invalid""#);
+    let error = cloud(&Wire::script([with_headers(401, &[challenge], "")])).pools().await.unwrap_err();
+    assert_eq!(error.detail, "The API Key is invalid");
+    let long = "ü".repeat(10_000);
+    let error = cloud(&Wire::script([answer(400, long)])).pools().await.unwrap_err();
+    assert!(error.detail.chars().count() < 200 && error.detail.ends_with('…'), "{error}");
+    let error = cloud(&Wire::script([answer(400, [0x1f, 0x8b, 8, 0])])).pools().await.unwrap_err();
+    assert_eq!(error.detail, "(a compressed body)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_answer_is_quoted_briefly() {
+    let html = format!("<!DOCTYPE html>\n<html><title>Sign in</title>{}", "x".repeat(5_000));
+    let error = cloud(&Wire::script([answer(200, html)])).statement("a").await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Garbled, Some(200)));
+    assert!(error.detail.contains("it begins `<!DOCTYPE html> <html><title>Sign in</title>"), "{error}");
+    assert!(error.detail.len() < 400, "{error}");
+    let error = cloud(&Wire::script([answer(200, "")])).statement("a").await.unwrap_err();
+    assert_eq!(error.detail, "the answer is empty");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_is_shown_wherever_it_comes_back() {
+    let flink = keys().flink.unwrap();
+    let token = flink.authorization();
+    let echo =
+        format!(r#"{{"message":"bad header Authorization: {token} of flink-secret-0123 and cloud-secret-4567"}}"#);
+    let lost = Err(Lost::AfterSending(format!("proxy said: {token}")));
+    for outcome in [answer(400, echo.clone()), answer(200, echo.clone()), answer(500, echo), lost] {
+        let wire = Wire::script([outcome]);
+        let error = cloud(&wire).submit(&new_statement()).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("(redacted)"), "{shown}");
+        for hidden in ["flink-secret-0123", "cloud-secret-4567", token.trim_start_matches("Basic ")] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+        let debugged = format!("{:?} {:?} {:?}", wire.requests(), keys(), cloud(&wire));
+        for hidden in ["secret-0123", "secret-4567", token.trim_start_matches("Basic ")] {
+            assert!(!debugged.contains(hidden), "{debugged}");
+        }
+    }
+    let debugged = format!("{:?}", new_statement());
+    assert!(debugged.contains("orders") && !debugged.contains("s3cr3t"), "{debugged}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_header_is_basic_with_both_parts() {
+    let wire = Wire::script([answer(404, "{}")]);
+    cloud(&wire).statement("a").await.unwrap();
+    let sent = wire.requests();
+    // base64 of FLINKKEY:flink-secret-0123
+    assert_eq!(sent[0].headers.get("authorization"), Some("Basic RkxJTktLRVk6Zmxpbmstc2VjcmV0LTAxMjM="));
+    assert_eq!(sent[0].headers.get("accept"), Some("application/json"));
+    assert_eq!(sent[0].headers.get("content-type"), None);
+    assert_eq!(Key::new(" a ", "b\n").authorization(), Key::new("a", "b").authorization());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_403_can_mean_the_key() {
+    let wire = Wire::script([errors(403, "Invalid API key: make sure your API key is correct")]);
+    let error = cloud(&wire).pool("lfcp-1").await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(403)));
+    assert!(error.help.unwrap().contains("CONFLUENT_CLOUD_API_KEY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_services_words_keep_their_lines_and_lose_their_escapes() {
+    let body = r#"{"message":"line 1: \u001b[2Jno table `a`\nline 2\u0007"}"#;
+    let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
+    assert_eq!(error.detail, "line 1: [2Jno table `a`\nline 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_reached_says_what_to_look_at() {
+    for (lost, word) in
+        [("dns error: no such name", "`endpoint`"), ("invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE")]
+    {
+        let error = cloud(&Wire::new(|_| Err(Lost::BeforeSending(lost.to_owned())))).pools().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+        assert!(error.detail.starts_with(lost), "{error}");
+        assert!(error.help.unwrap().contains(word), "{lost}");
+    }
+    let error = cloud(&Wire::new(|_| answer(429, ""))).pools().await.unwrap_err();
+    assert!(error.help.unwrap().contains("per address"));
+}

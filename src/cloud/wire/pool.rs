@@ -1,0 +1,153 @@
+//! Compute pools and regions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{self, LivePool, PoolAmendment, PoolPhase};
+
+use super::{Missing, Shape};
+
+/// `fcpm.v2.ComputePool`, as far as floe looks at it.
+#[derive(Deserialize)]
+pub(in crate::cloud) struct Pool {
+    id: Option<String>,
+    metadata: Option<Metadata>,
+    spec: Option<Spec>,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    created_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    display_name: Option<String>,
+    cloud: Option<String>,
+    region: Option<String>,
+    max_cfu: Option<u32>,
+    network: Option<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Status {
+    phase: Option<String>,
+    current_cfu: Option<u32>,
+}
+
+impl Shape for Pool {
+    type Noun = LivePool;
+
+    /// The id, the display name and the limit are what decisions rest on.
+    fn read(self) -> Result<LivePool, Missing> {
+        let id = self.id.filter(|id| !id.is_empty()).ok_or(Missing("id"))?;
+        let spec = self.spec.ok_or(Missing("spec"))?;
+        let status = self.status.unwrap_or_default();
+        Ok(LivePool {
+            id,
+            display_name: spec.display_name.ok_or(Missing("spec.display_name"))?,
+            cloud: spec.cloud.unwrap_or_default().to_ascii_lowercase(),
+            region: spec.region.unwrap_or_default(),
+            max_cfu: spec.max_cfu.ok_or(Missing("spec.max_cfu"))?,
+            network: spec.network.and_then(|network| network.id).filter(|id| !id.is_empty()),
+            phase: PoolPhase::from(status.phase.unwrap_or_else(|| "UNKNOWN".to_owned())),
+            current_cfu: status.current_cfu.unwrap_or_default(),
+            created_at: self.metadata.and_then(|metadata| metadata.created_at).filter(|time| !time.is_empty()),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Id<'a> {
+    id: &'a str,
+}
+
+/// The body that creates a pool.
+#[derive(Serialize)]
+pub(in crate::cloud) struct NewPool<'a> {
+    spec: NewSpec<'a>,
+}
+
+#[derive(Serialize)]
+struct NewSpec<'a> {
+    display_name: &'a str,
+    /// In upper case, unlike in host names.
+    cloud: String,
+    region: &'a str,
+    max_cfu: u32,
+    environment: Id<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Id<'a>>,
+}
+
+impl<'a> NewPool<'a> {
+    pub(in crate::cloud) fn of(pool: &'a resource::Pool, environment: &'a str) -> Self {
+        NewPool {
+            spec: NewSpec {
+                display_name: &pool.display_name,
+                cloud: pool.cloud.to_ascii_uppercase(),
+                region: &pool.region,
+                max_cfu: pool.max_cfu,
+                environment: Id { id: environment },
+                network: pool.network.as_deref().map(|id| Id { id }),
+            },
+        }
+    }
+}
+
+/// The body that changes a pool: a plain merge, which must name the environment.
+#[derive(Serialize)]
+pub(in crate::cloud) struct PoolChange<'a> {
+    spec: ChangedSpec<'a>,
+}
+
+#[derive(Serialize)]
+struct ChangedSpec<'a> {
+    environment: Id<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_cfu: Option<u32>,
+}
+
+impl<'a> PoolChange<'a> {
+    pub(in crate::cloud) fn of(amendment: &'a PoolAmendment, environment: &'a str) -> Self {
+        PoolChange {
+            spec: ChangedSpec {
+                environment: Id { id: environment },
+                display_name: amendment.display_name.as_deref(),
+                max_cfu: amendment.max_cfu,
+            },
+        }
+    }
+}
+
+/// `fcpm.v2.Region`.
+#[derive(Deserialize)]
+pub(in crate::cloud) struct Region {
+    cloud: Option<String>,
+    region_name: Option<String>,
+    display_name: Option<String>,
+    http_endpoint: Option<String>,
+    private_http_endpoint: Option<String>,
+}
+
+impl Shape for Region {
+    type Noun = crate::cloud::Region;
+
+    fn read(self) -> Result<crate::cloud::Region, Missing> {
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(crate::cloud::Region {
+            cloud: filled(self.cloud).ok_or(Missing("cloud"))?.to_ascii_lowercase(),
+            name: filled(self.region_name).ok_or(Missing("region_name"))?,
+            display_name: self.display_name.unwrap_or_default(),
+            public_endpoint: filled(self.http_endpoint),
+            private_endpoint: filled(self.private_http_endpoint),
+        })
+    }
+}

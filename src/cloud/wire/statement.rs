@@ -1,0 +1,219 @@
+//! Statements and their exceptions.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+
+use crate::{
+    cloud::StatementException,
+    resource::{LiveStatement, Offsets, Phase, Severity, Warning},
+};
+
+use super::{Missing, Shape};
+
+/// `sql.v1.Statement`, as far as floe looks at it.
+#[derive(Deserialize)]
+pub(in crate::cloud) struct Statement {
+    name: Option<String>,
+    metadata: Option<Metadata>,
+    spec: Option<Spec>,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    uid: Option<String>,
+    resource_version: Option<String>,
+    labels: Option<Texts>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    statement: Option<String>,
+    properties: Option<Texts>,
+    compute_pool_id: Option<String>,
+    principal: Option<String>,
+    stopped: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+struct Status {
+    phase: Option<String>,
+    detail: Option<String>,
+    traits: Option<Traits>,
+    scaling_status: Option<Scaling>,
+    warnings: Option<Vec<WireWarning>>,
+    latest_offsets: Option<Texts>,
+    latest_offsets_timestamp: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Traits {
+    sql_kind: Option<String>,
+    is_bounded: Option<bool>,
+    is_append_only: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Scaling {
+    scaling_state: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireWarning {
+    severity: Option<String>,
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+/// Texts by name; one that is null counts as absent.
+#[derive(Default)]
+struct Texts(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
+                    texts.extend(text.map(|text| (name, text)));
+                }
+                Ok(Texts(texts))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Shape for Statement {
+    type Noun = LiveStatement;
+
+    /// Without a name, a uid or the SQL nothing can be decided about a statement; without a phase nothing can be
+    /// concluded, which is what a phase never heard of means.
+    fn read(self) -> Result<LiveStatement, Missing> {
+        let name = filled(self.name).ok_or(Missing("name"))?;
+        let metadata = self.metadata.ok_or(Missing("metadata"))?;
+        let spec = self.spec.ok_or(Missing("spec"))?;
+        let status = self.status.unwrap_or_default();
+        let traits = status.traits.unwrap_or_default();
+        Ok(LiveStatement {
+            name,
+            uid: filled(metadata.uid).ok_or(Missing("metadata.uid"))?,
+            version: metadata.resource_version.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default().0,
+            created_at: filled(metadata.created_at),
+            updated_at: filled(metadata.updated_at),
+            sql: spec.statement.ok_or(Missing("spec.statement"))?,
+            properties: spec.properties.unwrap_or_default().0,
+            pool: filled(spec.compute_pool_id),
+            principal: filled(spec.principal),
+            stopped: spec.stopped.unwrap_or_default(),
+            phase: Phase::from(filled(status.phase).unwrap_or_else(|| "UNKNOWN".to_owned())),
+            detail: status.detail.unwrap_or_default(),
+            kind: filled(traits.sql_kind),
+            bounded: traits.is_bounded,
+            append_only: traits.is_append_only,
+            scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
+            warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
+            offsets: Offsets {
+                topics: status.latest_offsets.unwrap_or_default().0,
+                // While it runs the service writes the first moment of year 1.
+                taken_at: filled(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
+            },
+        })
+    }
+}
+
+impl WireWarning {
+    fn read(self) -> Warning {
+        Warning {
+            severity: Severity::from(self.severity.unwrap_or_default()),
+            reason: self.reason.unwrap_or_default(),
+            message: self.message.unwrap_or_default(),
+        }
+    }
+}
+
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// `sql.v1.StatementException`.
+#[derive(Deserialize)]
+pub(in crate::cloud) struct Exception {
+    timestamp: Option<String>,
+    name: Option<String>,
+    message: Option<String>,
+}
+
+impl Shape for Exception {
+    type Noun = StatementException;
+
+    fn read(self) -> Result<StatementException, Missing> {
+        Ok(StatementException {
+            at: filled(self.timestamp),
+            name: self.name.unwrap_or_default(),
+            message: self.message.unwrap_or_default(),
+        })
+    }
+}
+
+/// The body of a submission.
+#[derive(Serialize)]
+pub(in crate::cloud) struct NewStatement<'a> {
+    name: &'a str,
+    organization_id: &'a str,
+    environment_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<NewMetadata<'a>>,
+    spec: NewSpec<'a>,
+}
+
+#[derive(Serialize)]
+struct NewMetadata<'a> {
+    labels: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct NewSpec<'a> {
+    statement: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    properties: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compute_pool_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    /// Left out unless asked for: whether the service honours it at creation is not documented.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stopped: bool,
+}
+
+impl<'a> NewStatement<'a> {
+    pub(in crate::cloud) fn of(new: &'a crate::cloud::NewStatement, site: &'a crate::cloud::Site) -> Self {
+        NewStatement {
+            name: &new.name,
+            organization_id: &site.identity().organization,
+            environment_id: &site.identity().environment,
+            metadata: (!new.labels.is_empty()).then_some(NewMetadata { labels: &new.labels }),
+            spec: NewSpec {
+                statement: &new.sql,
+                properties: &new.properties,
+                compute_pool_id: new.pool.as_deref(),
+                principal: new.principal.as_deref(),
+                stopped: new.stopped,
+            },
+        }
+    }
+}

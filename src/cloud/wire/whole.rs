@@ -1,0 +1,81 @@
+//! A JSON object kept as it came, so that what floe does not know goes back byte for byte.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+    ser::{Error, SerializeMap},
+};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::resource::Amendment;
+
+/// The members of an object in their order, each value as its text.
+#[derive(Clone, Default)]
+pub(in crate::cloud) struct Whole(Vec<(String, Box<RawValue>)>);
+
+impl Whole {
+    /// The object with `amendment` made in its `spec`.
+    pub(in crate::cloud) fn amended(&self, amendment: &Amendment) -> serde_json::Result<Whole> {
+        let mut spec: Whole = match self.get("spec") {
+            Some(spec) => serde_json::from_str(spec.get())?,
+            None => return Err(serde_json::Error::custom("`spec` is missing")),
+        };
+        spec.set("stopped", &amendment.stopped)?;
+        if let Some(pool) = &amendment.pool {
+            spec.set("compute_pool_id", pool)?;
+        }
+        if let Some(principal) = &amendment.principal {
+            spec.set("principal", principal)?;
+        }
+        let mut whole = self.clone();
+        whole.set("spec", &spec)?;
+        Ok(whole)
+    }
+
+    fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value.as_ref())
+    }
+
+    fn set<T: Serialize>(&mut self, name: &str, value: &T) -> serde_json::Result<()> {
+        let value = to_raw_value(value)?;
+        match self.0.iter_mut().find(|(member, _)| member == name) {
+            Some((_, place)) => *place = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Whole, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Whole(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Serialize for Whole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

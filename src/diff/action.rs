@@ -1,0 +1,503 @@
+//! What people approve: one change per address, why, and what they should know about it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{Address, Generation, Phase, PoolAmendment, Template};
+
+/// What happens to one address, as data: renders draw it, plans carry it out, nobody decides anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What happens.
+    pub action: Action,
+    /// Why, in the order in which the reasons were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
+    /// What people should know beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// What is done to one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Action {
+    /// Submit a statement that is not there.
+    Create {
+        /// Its first SQL.
+        sql: Template,
+        /// The cloud name.
+        name: String,
+        /// The generation to submit.
+        generation: Generation,
+    },
+    /// Create a pool.
+    CreatePool {
+        /// The most CFU it may use.
+        max_cfu: u32,
+    },
+    /// Keep a declared statement unsubmitted until `stopped` is turned off.
+    Hold,
+    /// Take over a statement that bears this address's labels and is not in the record.
+    Adopt {
+        /// Its cloud name.
+        name: String,
+        /// Its generation.
+        generation: Generation,
+    },
+    /// Stop a job, keeping its position and state.
+    Stop,
+    /// Resume a job that stands still, with what was due.
+    Start,
+    /// Change an owned pool.
+    AmendPool {
+        /// To what.
+        to: PoolAmendment,
+    },
+    /// Stop a running job, change its pool or principal, and resume it; its state is kept.
+    Restart,
+    /// Put a new generation in the place of the present one.
+    Replace {
+        /// How.
+        strategy: Strategy,
+        /// The generation that goes; none if it is gone already.
+        from: Option<Generation>,
+        /// The generation that comes.
+        to: Generation,
+        /// The SQL that was sent.
+        before: Template,
+        /// The SQL to send.
+        after: Template,
+    },
+    /// Go on with a replacement that an interrupted run left open.
+    GoOn {
+        /// The generation that comes.
+        to: Generation,
+    },
+    /// Take an interrupted replacement back: delete the successor, resume the predecessor.
+    TakeBack {
+        /// The generation that goes.
+        from: Generation,
+    },
+    /// Delete what is in the cloud: a statement (running its `undo` if it defines something), or a pool.
+    Delete {
+        /// The SQL that undoes a definition.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<Template>,
+    },
+    /// Drop it from the record; whatever is in the cloud stays.
+    Forget,
+    /// Wait for what is under way.
+    Await {
+        /// The phase it is in.
+        phase: Phase,
+    },
+    /// Write down settings that only floe reads.
+    Record,
+    /// Do nothing; the notes say what is to be known.
+    Note,
+    /// Do nothing, since a person has to decide.
+    Blocked {
+        /// Everything that stands in the way.
+        by: Vec<Block>,
+    },
+}
+
+/// How a generation is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Stop the old one, submit the new one, which begins again from its sources.
+    Restart,
+    /// The old one never took effect: delete it, submit the new one.
+    NeverRan,
+    /// A definition: run its old `undo`, then the new SQL.
+    Redefine,
+    /// The old one is gone: submit the new one from its recorded offsets.
+    FromOffsets,
+    /// The old one is gone: submit the new one, which begins again from its sources.
+    Again,
+}
+
+/// Why something happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Reason {
+    /// The SQL says something else.
+    SqlChanged,
+    /// Properties differ. A value with secrets is shown as its template.
+    PropertyChanged {
+        /// The property.
+        key: String,
+        /// As it was sent.
+        before: Option<Template>,
+        /// As it is desired.
+        after: Option<Template>,
+    },
+    /// A secret that goes into it has another value.
+    SecretChanged {
+        /// Its name.
+        name: String,
+    },
+    /// The pool differs: ids, or a key for one that is yet to be created.
+    PoolChanged {
+        /// What it was sent with.
+        before: Option<String>,
+        /// What is desired.
+        after: String,
+    },
+    /// The principal differs.
+    PrincipalChanged {
+        /// What it was sent with.
+        before: Option<String>,
+        /// What is desired.
+        after: String,
+    },
+    /// A field of a pool differs.
+    FieldChanged {
+        /// Its name.
+        field: String,
+        /// As it is.
+        before: String,
+        /// As it is desired.
+        after: String,
+    },
+    /// `stopped` was turned on or off.
+    StoppedChanged {
+        /// Whether it is to stand still.
+        to: bool,
+    },
+    /// It never took effect.
+    NeverRan {
+        /// The service's words on it.
+        detail: String,
+    },
+    /// It is gone from the cloud.
+    Gone,
+    /// It FAILED after having run.
+    Failed {
+        /// The service's words.
+        detail: String,
+    },
+    /// It COMPLETED although its sources have no end.
+    Ended,
+    /// Somebody stopped it outside.
+    StoppedOutside,
+    /// Somebody resumed it outside.
+    ResumedOutside,
+    /// Somebody moved it to another pool or principal outside.
+    MovedOutside {
+        /// `pool` or `principal`.
+        field: String,
+        /// What it has now.
+        live: String,
+        /// What was sent.
+        sent: String,
+    },
+    /// An interrupted run stopped it.
+    StoppedByInterruptedRun,
+    /// An interrupted run left a successor.
+    SuccessorLeft {
+        /// Its generation.
+        generation: Generation,
+        /// Its phase; none if it is gone.
+        phase: Option<Phase>,
+    },
+    /// An interrupted run left its undo running or done.
+    UndoLeft,
+    /// The project does not declare it any more.
+    NotDeclared,
+    /// `destroy` was asked for.
+    Destroy,
+    /// `--replace` names it.
+    Asked,
+}
+
+/// What people should know about a change, or about something that does not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+pub enum Note {
+    /// The SQL differs in layout, comments or keyword case only.
+    Cosmetic,
+    /// The new name is used from the next generation on.
+    NameAtNextGeneration {
+        /// The name in use.
+        now: String,
+    },
+    /// It stands still because somebody stopped it outside.
+    StoppedOutside,
+    /// It runs although it is to stand still: somebody resumed it outside.
+    ResumedOutside,
+    /// Its pool or principal was changed outside.
+    MovedOutside {
+        /// `pool` or `principal`.
+        field: String,
+        /// What it has now.
+        live: String,
+        /// What was sent.
+        sent: String,
+    },
+    /// It FAILED.
+    Failed {
+        /// The service's words.
+        detail: String,
+        /// When, by the service's clock.
+        since: Option<String>,
+    },
+    /// It COMPLETED although its sources have no end.
+    Ended,
+    /// It runs with reduced performance.
+    Degraded {
+        /// The service's words.
+        detail: String,
+    },
+    /// The service warns.
+    Warned {
+        /// How bad.
+        severity: String,
+        /// The service's words.
+        message: String,
+    },
+    /// These changes are carried out when it is started.
+    DueAtNextStart {
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// It was purged or deleted while it stood still: its offsets live in the state alone.
+    OffsetsOnlyHere,
+    /// It is under way; nothing is decided from that.
+    InMotion {
+        /// The phase.
+        phase: Phase,
+    },
+    /// These statements keep the old definition of what changes until they are replaced.
+    StaleReaders {
+        /// Their addresses.
+        readers: Vec<Address>,
+    },
+    /// A pool's `max_cfu` cannot be lowered.
+    CannotLower {
+        /// What it is.
+        live: u32,
+        /// What is desired.
+        desired: u32,
+    },
+    /// What it defined stays.
+    ObjectsStay {
+        /// Their names, as the SQL writes them.
+        objects: Vec<String>,
+    },
+    /// Its output will be written again from the beginning of its sources: appended rows come twice, keyed rows are
+    /// overwritten.
+    OutputAgain {
+        /// Whether the service says that it only appends.
+        append_only: Option<bool>,
+    },
+    /// It starts where it stood.
+    StartsAt {
+        /// `partition:0,offset:100;…`
+        offsets: String,
+    },
+    /// These statements stopped with the pool.
+    StoppedWithPool {
+        /// Their addresses.
+        statements: Vec<Address>,
+    },
+    /// A pool of somebody else's that could not be looked at: there is no Cloud API key.
+    Trusted,
+    /// A secret has no value here, so a change of it would not be seen.
+    SecretUnknown {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What stands in the way of a change until a person decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "block", rename_all = "kebab-case")]
+pub enum Block {
+    /// A statement of that name exists and is not this project's.
+    NotOurs {
+        /// The cloud name.
+        name: String,
+    },
+    /// Several generations run that the record does not know.
+    SeveralLive {
+        /// Their cloud names.
+        names: Vec<String>,
+    },
+    /// It was deleted and created again by somebody else.
+    RecreatedOutside {
+        /// The cloud name.
+        name: String,
+    },
+    /// Nobody can tell what is there.
+    Unknown {
+        /// The service's words.
+        why: String,
+    },
+    /// An interrupted run's request cannot be settled.
+    Unclear {
+        /// Why.
+        why: String,
+    },
+    /// A replacement begins again from the sources, and the policy `evolve = "auto"` does not allow that.
+    LosesPosition {
+        /// What in the SQL keeps state, if anything surely does.
+        keeps: Option<String>,
+        /// The consent: `restart:3f2a9c`.
+        accept: String,
+    },
+    /// `evolve = "manual"`.
+    Manual {
+        /// The consent.
+        accept: String,
+    },
+    /// It FAILED after having run.
+    FailedPredecessor {
+        /// The service's words.
+        detail: String,
+        /// The consent.
+        accept: String,
+    },
+    /// The successor of an open replacement FAILED and may have run.
+    FailedSuccessor {
+        /// Its cloud name.
+        name: String,
+        /// The service's words.
+        detail: String,
+        /// The consent.
+        accept: String,
+    },
+    /// A `CREATE TABLE … AS` would fail on its own table.
+    TableJob,
+    /// The kind of statement cannot be resumed or stopped.
+    CannotStop,
+    /// A definition without `undo` has another SQL.
+    NoUndo,
+    /// A definition says `IF NOT EXISTS`: it would complete and change nothing.
+    IfNotExists,
+    /// The undo drops data, and `--allow-data-loss` was not given.
+    DataLoss {
+        /// The SQL that drops.
+        undo: Template,
+    },
+    /// Live statements read or write what would be dropped.
+    InUse {
+        /// Addresses, or cloud names of statements that are not ours.
+        by: Vec<String>,
+    },
+    /// `prevent_destroy`.
+    PreventDestroy,
+    /// It is gone, and the record has no offsets to start from.
+    GoneWithoutOffsets {
+        /// The consent.
+        accept: String,
+    },
+    /// It is gone, and had several sources: where to start each has to be written into the SQL.
+    GoneWithSeveralSources {
+        /// Per topic, the hint to paste.
+        hints: BTreeMap<String, String>,
+        /// The consent.
+        accept: String,
+    },
+    /// It is being changed in a way that cannot be decided while it is under way.
+    InMotion {
+        /// The phase.
+        phase: Phase,
+    },
+    /// It looks like a rename: the same SQL is deleted there and created here.
+    Renamed {
+        /// The address until now.
+        from: Address,
+        /// The address from now on.
+        to: Address,
+    },
+    /// `[[moved]]` leads to an address that has a record of its own.
+    MovedOnto {
+        /// The address until now.
+        from: Address,
+    },
+    /// Everything that the state records would be removed, outside `destroy`.
+    RemovesEverything,
+    /// An unrecorded pool bears the same name.
+    PoolExists {
+        /// Its id.
+        id: String,
+    },
+    /// Cloud, region or network of an owned pool differ from the declaration.
+    PoolMoved {
+        /// Which.
+        field: String,
+        /// As it is.
+        live: String,
+        /// As it is desired.
+        desired: String,
+    },
+    /// Statements that are not ours run on the pool, or CFU are in use that none of ours explains.
+    PoolInUse {
+        /// Cloud names of the statements.
+        statements: Vec<String>,
+        /// CFU in use.
+        current_cfu: u32,
+    },
+    /// A pool of somebody else's is not there.
+    PoolMissing {
+        /// Its id.
+        id: String,
+    },
+    /// The pool's creation FAILED.
+    PoolFailed {
+        /// Its id.
+        id: String,
+    },
+    /// Its pool is blocked.
+    PoolBlocked {
+        /// The pool.
+        pool: Address,
+    },
+}
+
+impl Change {
+    /// A change with its reasons and no notes.
+    pub fn new(action: Action, reasons: Vec<Reason>) -> Self {
+        Change { action, reasons, notes: Vec::new() }
+    }
+
+    /// Something that a person has to decide.
+    pub fn blocked(by: Block) -> Self {
+        Change::new(Action::Blocked { by: vec![by] }, Vec::new())
+    }
+
+    /// The same change with one more note.
+    pub fn noting(mut self, note: Note) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// Whether a person has to decide first.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.action, Action::Blocked { .. })
+    }
+
+    /// Whether an apply would change the cloud or what floe answers for: what `--detailed-exitcode` reports.
+    pub fn is_pending(&self) -> bool {
+        !matches!(self.action, Action::Record | Action::Note | Action::Await { .. } | Action::Blocked { .. })
+    }
+
+    /// Whether something is wrong with the live thing, whatever is done about it.
+    pub fn is_unhealthy(&self) -> bool {
+        self.notes.iter().any(|note| {
+            matches!(
+                note,
+                Note::StoppedOutside
+                    | Note::ResumedOutside
+                    | Note::MovedOutside { .. }
+                    | Note::Failed { .. }
+                    | Note::Ended
+                    | Note::Degraded { .. }
+            )
+        })
+    }
+}

@@ -1,0 +1,342 @@
+//! What becomes of a statement whose SQL is immutable: replaced, redone, undone, taken back, or blocked with its choices.
+
+use super::{
+    action::{Action, Block, Change, Note, Reason, Strategy},
+    fields, readers,
+    table::{Row, Table},
+};
+use crate::{
+    live::Presence,
+    manifest::DeclaredStatement,
+    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Template},
+    sql::{self, Class, Kind, ObjectKind, Use},
+    state::{GenerationRecord, Reached, StatementRecord},
+};
+
+/// Whether a person has said yes to losing this job's position: by policy, by consent to this very change, or by flag.
+fn consents(table: &Table, row: &Row, accept: &str) -> bool {
+    row.declared.spec.evolve == Evolve::Restart
+        || row.declared.spec.accept.as_deref() == Some(accept)
+        || table.request.replace.contains(&row.address)
+}
+
+fn accept(row: &Row) -> String {
+    fields::consent(&row.address.to_string(), &row.declared.spec, row.current)
+}
+
+fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
+    let asked = table.request.replace.contains(&row.address).then_some(Reason::Asked);
+    row.differences.reasons().into_iter().chain(asked).collect()
+}
+
+/// A job that gets a new generation: with consent it begins again from its sources, else it is blocked.
+pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatement>) -> Change {
+    let accept = accept(row);
+    let by = if row.class() == Class::TableJob {
+        Some(Block::TableJob)
+    } else if row.declared.spec.prevent_destroy {
+        Some(Block::PreventDestroy)
+    } else if consents(table, row, &accept) {
+        None
+    } else if row.declared.spec.evolve == Evolve::Manual {
+        Some(Block::Manual { accept })
+    } else {
+        let keeps = row.reading.and_then(|reading| reading.state.as_ref()).map(|state| state.construct.clone());
+        Some(Block::LosesPosition { keeps, accept })
+    };
+    let mut change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons(table, row));
+    if let Some(by) = by {
+        change.action = Action::Blocked { by: vec![by] };
+        return change;
+    }
+    change.noting(Note::OutputAgain { append_only: live.and_then(|live| live.append_only) })
+}
+
+/// A statement that FAILED before it took effect: delete it and submit anew.
+pub(super) fn never_ran(row: &Row, live: &LiveStatement) -> Change {
+    let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
+    reasons.extend(row.differences.reasons());
+    row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons)
+}
+
+/// A job that FAILED after having run.
+pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
+    let detail = live.detail.clone();
+    let asked = table.request.replace.contains(&row.address);
+    if row.declared.spec.stopped {
+        let note = Note::Failed { detail, since: live.updated_at.clone() };
+        return table.quiet(&row.address.key, row.declared, row.record, vec![note]);
+    }
+    if row.differences.need_replacement() || asked {
+        let accept = accept(row);
+        if row.class() != Class::TableJob && !consents(table, row, &accept) {
+            let by = vec![Block::FailedPredecessor { detail, accept }];
+            return Some(Change::new(Action::Blocked { by }, reasons(table, row)));
+        }
+        return Some(replace_job(table, row, Some(live)));
+    }
+    if row.declared.spec.on_failed == OnOutside::Resume || table.request.fix_drift {
+        let mut reasons = vec![Reason::Failed { detail }];
+        reasons.extend(row.differences.placement.iter().cloned());
+        return Some(Change::new(Action::Start, reasons));
+    }
+    let note = Note::Failed { detail, since: live.updated_at.clone() };
+    table.quiet(&row.address.key, row.declared, row.record, vec![note])
+}
+
+/// A job that COMPLETED: a bounded one has done its work, another one has ended.
+pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
+    if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
+        return Some(replace_job(table, row, Some(live)));
+    }
+    // `is_bounded` is not to be trusted for a streaming CREATE TABLE … AS.
+    let bounded = is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job);
+    let notes = if bounded { Vec::new() } else { vec![Note::Ended] };
+    table.quiet(&row.address.key, row.declared, row.record, notes)
+}
+
+/// Whether SQL or properties make a job finite.
+fn is_bounded(row: &Row) -> bool {
+    let properties = &row.declared.spec.properties;
+    let snapshot = properties.get("sql.snapshot.mode").is_some_and(|mode| mode.as_str() == "now");
+    snapshot || properties.keys().any(|key| key.starts_with("sql.tables.scan.bounded"))
+}
+
+/// A definition in a phase that lasts.
+pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
+    let in_force = row.current.reached == Reached::Completed;
+    match live.phase.class() {
+        _ if in_force => in_force_definition(table, row),
+        PhaseClass::Running | PhaseClass::Moving => {
+            Some(Change::new(Action::Await { phase: live.phase.clone() }, Vec::new()))
+        }
+        PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(row, live)),
+    }
+}
+
+/// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.
+fn in_force_definition(table: &mut Table, row: &Row) -> Option<Change> {
+    if row.declared.spec.stopped && !row.record.declared.stopped {
+        return Some(Change::blocked(Block::CannotStop));
+    }
+    if !row.differences.redefine() && !table.request.replace.contains(&row.address) {
+        return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
+    }
+    let reasons = reasons(table, row);
+    let by = match &row.record.declared.undo {
+        _ if row.declared.spec.prevent_destroy => Block::PreventDestroy,
+        None if row.reading.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
+        None => Block::NoUndo,
+        Some(undo) => match undo_block(table, &row.address.key, row.record, undo) {
+            Some(block) => block,
+            None => {
+                let from = Some(row.current.sent.generation);
+                return Some(row.replace(Strategy::Redefine, from, reasons));
+            }
+        },
+    };
+    Some(Change::new(Action::Blocked { by: vec![by] }, reasons))
+}
+
+/// What keeps an undo from being run.
+fn undo_block(table: &Table, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
+    if drops_data(undo) && !table.request.allow_data_loss {
+        return Some(Block::DataLoss { undo: undo.clone() });
+    }
+    let by = readers::users(table, key, record);
+    (!by.is_empty()).then_some(Block::InUse { by })
+}
+
+/// Whether an undo may drop data. What is not known to be harmless counts as dropping.
+fn drops_data(undo: &Template) -> bool {
+    let harmless = [
+        Kind::DropView,
+        Kind::DropFunction,
+        Kind::DropModel,
+        Kind::DropConnection,
+        Kind::DropAgent,
+        Kind::DropTool,
+        Kind::CreateTable,
+        Kind::CreateView,
+        Kind::CreateFunction,
+        Kind::AlterView,
+        Kind::AlterFunction,
+        Kind::AlterModel,
+        Kind::AlterConnection,
+    ];
+    !harmless.contains(&sql::read(&undo.masked()).kind)
+}
+
+/// Desired and recorded, and its statement is not there, or nobody can tell.
+pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
+    if row.class() == Class::Definition && row.current.reached == Reached::Completed {
+        return in_force_definition(table, row);
+    }
+    let done = row.class() == Class::Job && row.current.reached == Reached::Completed;
+    if done && !row.differences.need_replacement() && !table.request.replace.contains(&row.address) {
+        return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
+    }
+    if row.declared.spec.stopped {
+        let offsets = row.current.offsets.is_some().then_some(Note::OffsetsOnlyHere);
+        return table.quiet(&row.address.key, row.declared, row.record, offsets.into_iter().collect());
+    }
+    match table.confirmed(&row.current.sent.name) {
+        Presence::Absent | Presence::Unlisted => Some(gone_for_sure(table, row)),
+        Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+        Presence::Present(_) => None,
+    }
+}
+
+fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
+    let mut reasons = vec![Reason::Gone];
+    reasons.extend(self::reasons(table, row));
+    if row.current.reached == Reached::Submitted {
+        return row.replace(Strategy::NeverRan, None, reasons);
+    }
+    if row.class() == Class::TableJob {
+        return Change::new(Action::Blocked { by: vec![Block::TableJob] }, reasons);
+    }
+    let accept = accept(row);
+    if consents(table, row, &accept) {
+        return row.replace(Strategy::Again, None, reasons).noting(Note::OutputAgain { append_only: None });
+    }
+    let offsets = row.current.offsets.as_ref();
+    let stateless = row.reading.is_some_and(|reading| reading.state.is_none());
+    let by = match offsets.and_then(|offsets| offsets.specific()) {
+        // Offsets without the state that belongs to them would give wrong results: a person decides.
+        Some(offsets) if stateless && !row.differences.need_replacement() => {
+            return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
+        }
+        None if offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
+            let topics = offsets.map(|offsets| offsets.topics.clone()).unwrap_or_default();
+            Block::GoneWithSeveralSources { hints: topics, accept }
+        }
+        Some(_) | None => Block::GoneWithoutOffsets { accept },
+    };
+    Change::new(Action::Blocked { by: vec![by] }, reasons)
+}
+
+/// A replacement that an interrupted run left open is finished before anything else is decided, from what is there.
+pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
+    if let Some(undo) = &row.record.undo {
+        return Some(open_undo(table, row, undo));
+    }
+    let successor = row.record.successor.as_ref()?;
+    let generation = successor.sent.generation;
+    let found = match table.confirmed(&successor.sent.name) {
+        Presence::Present(found) => found,
+        Presence::Unknown(why) => return Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+        Presence::Absent | Presence::Unlisted => {
+            return Some(Change::new(Action::TakeBack { from: generation }, Vec::new()));
+        }
+    };
+    let left = Reason::SuccessorLeft { generation, phase: Some(found.phase.clone()) };
+    let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
+        && !row.declared.spec.stopped;
+    let may_have_run = successor.reached > Reached::Submitted;
+    match found.phase.class() {
+        PhaseClass::Failed if may_have_run => {
+            let accept = accept(row);
+            if !consents(table, row, &accept) {
+                let (name, detail) = (found.name.clone(), found.detail.clone());
+                return Some(Change::blocked(Block::FailedSuccessor { name, detail, accept }));
+            }
+            let from = Some(row.current.sent.generation);
+            Some(row.replace(Strategy::Restart, from, vec![left]).noting(Note::OutputAgain { append_only: None }))
+        }
+        // It would fail again: the predecessor goes on, and the next plan says what is to be decided.
+        PhaseClass::Failed => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
+        _ if still_wanted => Some(Change::new(Action::GoOn { to: generation }, vec![left])),
+        PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
+            Some(Change::new(Action::GoOn { to: generation }, vec![left]))
+        }
+        PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
+    }
+}
+
+/// An undo that an interrupted run left: a redefinition goes on where it is still wanted.
+fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
+    let failed = match table.live.statement(&undo.sent.name) {
+        Presence::Present(found) => found.phase.class() == PhaseClass::Failed,
+        Presence::Unknown(why) => return Change::blocked(Block::Unknown { why: why.to_owned() }),
+        Presence::Absent | Presence::Unlisted => false,
+    };
+    if failed {
+        return Change::new(Action::TakeBack { from: undo.sent.generation }, vec![Reason::UndoLeft]);
+    }
+    row.replace(Strategy::Redefine, Some(row.current.sent.generation), vec![Reason::UndoLeft])
+}
+
+/// Desired, recorded without a generation in force, and something of an interrupted run is left.
+pub(super) fn open_without_current(
+    table: &mut Table,
+    declared: &DeclaredStatement,
+    record: &StatementRecord,
+) -> Option<Change> {
+    let left = record.undo.as_ref().or(record.successor.as_ref())?;
+    let name = &left.sent.name;
+    if let Presence::Unknown(why) = table.confirmed(name) {
+        return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+    }
+    if record.undo.is_some() {
+        let action = Action::Replace {
+            strategy: Strategy::Redefine,
+            from: None,
+            to: record.last_generation.next(),
+            before: left.sent.sql.clone(),
+            after: declared.spec.sql.clone(),
+        };
+        return Some(Change::new(action, vec![Reason::UndoLeft]));
+    }
+    let generation = left.sent.generation;
+    Some(Change::new(Action::GoOn { to: generation }, vec![Reason::SuccessorLeft { generation, phase: None }]))
+}
+
+/// Recorded and not desired.
+pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) -> Option<Change> {
+    let why = if table.request.destroy { Reason::Destroy } else { Reason::NotDeclared };
+    if record.declared.prevent_destroy && record.generations().next().is_some() {
+        return Some(Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]));
+    }
+    let Some(current) = &record.current else {
+        // Its undo or its successor may be left by an interrupted run; both are deleted with it.
+        let left = record.generations().next().is_some();
+        let action = if left { Action::Delete { undo: None } } else { Action::Forget };
+        return Some(Change::new(action, vec![why]));
+    };
+    let reading = sql::read(&record.declared.sql.masked());
+    if reading.kind.class() == Class::Definition && current.reached == Reached::Completed {
+        return Some(removed_definition(table, key, record, why));
+    }
+    let change = match table.confirmed(&current.sent.name) {
+        Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
+        // Somebody else's now.
+        Presence::Present(found) if !found.is(&current.uid) => Change::new(Action::Forget, vec![why]),
+        Presence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),
+        Presence::Absent | Presence::Unlisted if record.generations().count() > 1 => {
+            Change::new(Action::Delete { undo: None }, vec![why])
+        }
+        Presence::Absent | Presence::Unlisted => Change::new(Action::Forget, vec![why, Reason::Gone]),
+    };
+    Some(if reading.kind.class() == Class::TableJob { change.noting(objects_stay(&reading)) } else { change })
+}
+
+fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, why: Reason) -> Change {
+    let reading = sql::read(&record.declared.sql.masked());
+    if record.undo.is_some() {
+        return Change::new(Action::Delete { undo: record.declared.undo.clone() }, vec![why, Reason::UndoLeft]);
+    }
+    match &record.declared.undo {
+        None => Change::new(Action::Forget, vec![why]).noting(objects_stay(&reading)),
+        Some(undo) => match undo_block(table, key, record, undo) {
+            Some(block) => Change::new(Action::Blocked { by: vec![block] }, vec![why]),
+            None => Change::new(Action::Delete { undo: Some(undo.clone()) }, vec![why]),
+        },
+    }
+}
+
+fn objects_stay(reading: &sql::Reading) -> Note {
+    let made = |mention: &&sql::Mention| mention.role == Use::Creates && mention.object != ObjectKind::Catalog;
+    let objects = reading.mentions.iter().filter(made).map(|mention| mention.name.join(".")).collect();
+    Note::ObjectsStay { objects }
+}

@@ -1,0 +1,173 @@
+//! Where two specs differ. The only place that compares what is desired with what was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::Reason;
+use crate::{
+    resource::{Fingerprint, KeyedHash, LiveStatement, Statement, Template},
+    sql,
+    state::GenerationRecord,
+};
+
+/// The properties that decide which object a definition defines.
+const NAMESPACE: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
+
+/// Which pool a statement is to run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DesiredPool {
+    /// One that exists.
+    Id(String),
+    /// An owned one that this plan creates.
+    ToCreate,
+}
+
+/// Desired against sent, for one generation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// The SQL says something else.
+    pub sql: bool,
+    /// The SQL differs in layout only.
+    pub cosmetic: bool,
+    /// Properties and secrets that differ.
+    pub properties: Vec<Reason>,
+    /// Whether catalog or database are among them.
+    pub namespace: bool,
+    /// Whether the value of a secret in the SQL itself is another one.
+    pub secret_in_sql: bool,
+    /// Pool and principal, where they differ.
+    pub placement: Vec<Reason>,
+    /// Secrets without a value here.
+    pub unknown_secrets: BTreeSet<String>,
+}
+
+impl Differences {
+    /// Whether only a new generation can carry the change.
+    pub fn need_replacement(&self) -> bool {
+        self.sql || !self.properties.is_empty()
+    }
+
+    /// Whether a definition would define something else.
+    pub fn redefine(&self) -> bool {
+        self.sql || self.namespace || self.secret_in_sql
+    }
+
+    /// Everything that differs, SQL first.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let sql = self.sql.then_some(Reason::SqlChanged);
+        sql.into_iter().chain(self.properties.iter().chain(&self.placement).cloned()).collect()
+    }
+
+    /// The names of the fields that differ.
+    pub fn field_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for reason in self.reasons() {
+            let name = match reason {
+                Reason::SqlChanged => "sql".to_owned(),
+                Reason::PropertyChanged { key, .. } => format!("properties.{key}"),
+                Reason::SecretChanged { name } => format!("secret.{name}"),
+                Reason::PoolChanged { .. } => "pool".to_owned(),
+                Reason::PrincipalChanged { .. } => "principal".to_owned(),
+                _ => continue,
+            };
+            names.push(name);
+        }
+        names
+    }
+}
+
+/// Compares what is desired with what was sent. What the manifest omits is not compared.
+pub fn compare(
+    desired: &Statement,
+    pool: Option<(&str, &DesiredPool)>,
+    secrets: &BTreeMap<String, KeyedHash>,
+    sent: &GenerationRecord,
+) -> Differences {
+    let mut differences = Differences::default();
+    if desired.sql != sent.sent.sql {
+        let same = sql::same(&desired.sql.masked(), &sent.sent.sql.masked());
+        (differences.sql, differences.cosmetic) = (!same, same);
+    }
+    compare_properties(&desired.properties, &sent.sent.properties, &mut differences);
+    compare_secrets(desired, secrets, sent, &mut differences);
+    if let Some((key, pool)) = pool {
+        let after = match pool {
+            DesiredPool::Id(id) => id.clone(),
+            DesiredPool::ToCreate => key.to_owned(),
+        };
+        if *pool == DesiredPool::ToCreate || sent.sent.pool.as_ref() != Some(&after) {
+            differences.placement.push(Reason::PoolChanged { before: sent.sent.pool.clone(), after });
+        }
+    }
+    if let Some(after) = &desired.principal
+        && sent.sent.principal.as_ref() != Some(after)
+    {
+        let before = sent.sent.principal.clone();
+        differences.placement.push(Reason::PrincipalChanged { before, after: after.clone() });
+    }
+    differences
+}
+
+fn compare_properties(
+    desired: &BTreeMap<String, Template>,
+    sent: &BTreeMap<String, Template>,
+    differences: &mut Differences,
+) {
+    if desired == sent {
+        return;
+    }
+    let keys: BTreeSet<_> = desired.keys().chain(sent.keys()).collect();
+    for key in keys {
+        let (before, after) = (sent.get(key), desired.get(key));
+        if before != after {
+            differences.namespace |= NAMESPACE.contains(&key.as_str());
+            let (before, after) = (before.cloned(), after.cloned());
+            differences.properties.push(Reason::PropertyChanged { key: key.clone(), before, after });
+        }
+    }
+}
+
+/// Secrets that stand in the same places but have other values than those that were sent.
+fn compare_secrets(
+    desired: &Statement,
+    secrets: &BTreeMap<String, KeyedHash>,
+    sent: &GenerationRecord,
+    differences: &mut Differences,
+) {
+    let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
+    let names: BTreeSet<&str> = templates.flat_map(Template::secrets).collect();
+    for name in names {
+        match (secrets.get(name), sent.secrets.get(name)) {
+            (None, _) => drop(differences.unknown_secrets.insert(name.to_owned())),
+            (Some(now), Some(then)) if now != then => {
+                differences.secret_in_sql |= desired.sql.secrets().any(|used| used == name);
+                differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
+            }
+            // A secret that was not sent at all comes with a change of its template.
+            (Some(_), _) => {}
+        }
+    }
+}
+
+/// Pool and principal as they are against what was sent: somebody moved the job outside.
+pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
+    let mut moved = Vec::new();
+    let pairs = [("pool", &sent.sent.pool, &live.pool), ("principal", &sent.sent.principal, &live.principal)];
+    for (field, sent, live) in pairs {
+        if let (Some(sent), Some(live)) = (sent, live)
+            && sent != live
+        {
+            moved.push((field.to_owned(), live.clone(), sent.clone()));
+        }
+    }
+    moved
+}
+
+/// What a person copies into `accept` to say yes to one change: it lapses with the next, since it digests both sides.
+pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord) -> String {
+    let before = sql::normal_form(&sent.sent.sql.masked());
+    let after = sql::normal_form(&desired.sql.masked());
+    let properties = desired.properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    let head = [address, sent.sent.name.as_str(), before.as_str(), after.as_str()];
+    let fingerprint = Fingerprint::of(head.into_iter().chain(properties));
+    format!("restart:{}", fingerprint.short())
+}

@@ -1,0 +1,120 @@
+//! Desired, recorded and live meet once: what has to change, and why. Pure.
+//!
+//! A diff that still `asks` is not to be acted on: the snapshot has to answer first (see [`crate::live::confirm`]),
+//! then the diff is taken again.
+
+mod action;
+mod evolution;
+mod fields;
+mod moved;
+mod pools;
+mod readers;
+mod selection;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    graph::Graph,
+    live::{Asks, Live},
+    resource::{Address, KeyedHash},
+    settle::Settlement,
+    state::Recorded,
+};
+
+pub use action::{Action, Block, Change, Note, Reason, Strategy};
+pub use fields::DesiredPool;
+pub use moved::moves;
+
+/// What is wanted of this run, beyond what the manifests say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Remove everything that is selected.
+    #[serde(default)]
+    pub destroy: bool,
+    /// Only these and what they need; empty for everything.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<Address>,
+    /// Not these, nor what needs them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub excludes: BTreeSet<Address>,
+    /// Replace these even if nothing changed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replace: BTreeSet<Address>,
+    /// Consent to undos that drop data.
+    #[serde(default)]
+    pub allow_data_loss: bool,
+    /// Undo what was changed outside.
+    #[serde(default)]
+    pub fix_drift: bool,
+}
+
+/// What is desired, with what is known of secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Desired<'a> {
+    /// The checked project.
+    pub graph: &'a Graph,
+    /// Keyed hashes of the secrets that have a value here.
+    pub secrets: &'a BTreeMap<String, KeyedHash>,
+}
+
+/// Everything that has to change, and everything that people should know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// By address; what is as it should be has no entry.
+    pub changes: BTreeMap<Address, Change>,
+    /// How many selected things are as they should be.
+    pub unchanged: usize,
+    /// How many live statements are not this project's.
+    pub foreign: usize,
+    /// What single GETs have to confirm before anything is done.
+    pub asks: Asks,
+    /// The pool of each desired statement that names one, by the pool's key.
+    pub pools: BTreeMap<String, DesiredPool>,
+}
+
+/// Takes the difference. `recorded` has been settled, and `[[moved]]` applied to it (see [`moves`]).
+pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, live: &Live, request: &Request) -> Diff {
+    let selected = selection::select(desired.graph, recorded, request);
+    let (pool_changes, pools) = pools::changes(desired, recorded, settlement, live, request, &selected);
+    let mut table = table::Table {
+        desired,
+        recorded,
+        live,
+        request,
+        unclear: &settlement.unclear,
+        pools: &pools.by_key,
+        recreated: &pools.recreated,
+        buried: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried.last_generation)).collect(),
+        asks: pools.asks.clone(),
+    };
+    let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };
+    for key in selection::statement_keys(desired.graph, recorded) {
+        let address = Address::statement(key);
+        if !selected.contains(&address) {
+            continue;
+        }
+        match table.statement(key) {
+            Some(change) => drop(diff.changes.insert(address, change)),
+            None => diff.unchanged += 1,
+        }
+    }
+    diff.asks = table.asks;
+    diff.unchanged +=
+        selected.iter().filter(|address| pools::is_quiet(address, &diff.changes, desired, recorded)).count();
+    moved::block_renames(desired, recorded, &mut diff.changes);
+    readers::annotate(desired, recorded, live, request, &mut diff.changes);
+    pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
+    selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
+    diff.foreign = foreign(recorded, live);
+    diff
+}
+
+/// Live statements that no record names.
+fn foreign(recorded: &Recorded, live: &Live) -> usize {
+    let ours: BTreeSet<&str> =
+        recorded.statements.values().flat_map(|record| record.generations()).map(|g| g.sent.name.as_str()).collect();
+    live.statements().filter(|statement| !ours.contains(statement.name.as_str())).count()
+}

@@ -1,0 +1,265 @@
+//! Compute pools: identity is the id in the record; absence is what a list and a GET agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Desired, Request,
+    action::{Action, Block, Change, Note, Reason},
+    fields::DesiredPool,
+};
+use crate::{
+    live::{Asks, Live, Presence},
+    resource::{Address, Kind, LivePool, Phase, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
+    settle::Settlement,
+    state::{PoolRecord, Recorded},
+};
+
+/// What was found about pools.
+#[derive(Default)]
+pub(super) struct Pools {
+    /// Where the statements of each declared pool run.
+    pub by_key: BTreeMap<String, DesiredPool>,
+    /// Keys of owned pools that are gone and will be created again.
+    pub recreated: BTreeSet<String>,
+    /// Ids to confirm.
+    pub asks: Asks,
+}
+
+/// What happens to pools.
+pub(super) fn changes(
+    desired: &Desired,
+    recorded: &Recorded,
+    settlement: &Settlement,
+    live: &Live,
+    request: &Request,
+    selected: &BTreeSet<Address>,
+) -> (BTreeMap<Address, Change>, Pools) {
+    let (mut changes, mut pools) = (BTreeMap::new(), Pools::default());
+    for (key, declared) in &desired.graph.project.pools {
+        let change = match &declared.spec {
+            PoolDeclaration::Borrowed { id } => {
+                pools.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
+                borrowed(id, live, &mut pools.asks)
+            }
+            PoolDeclaration::Owned(pool) => {
+                let record = recorded.pools.get(key);
+                let change = owned(key, pool, record, recorded, live, &mut pools);
+                let at = match (record, pools.recreated.contains(key)) {
+                    (Some(record), false) => DesiredPool::Id(record.id.clone()),
+                    _ => DesiredPool::ToCreate,
+                };
+                pools.by_key.insert(key.clone(), at);
+                change
+            }
+        };
+        let address = Address::pool(key);
+        if let (Some(change), true, false) = (change, selected.contains(&address), request.destroy) {
+            changes.insert(address, change);
+        }
+    }
+    for (key, record) in &recorded.pools {
+        let declared = desired.graph.project.pools.get(key);
+        let owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
+        let address = Address::pool(key);
+        if (request.destroy || !owned) && selected.contains(&address) {
+            let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
+            changes
+                .insert(address, removed(record, recorded, live, why, declared.is_some() && !owned, &mut pools.asks));
+        }
+    }
+    for (address, why) in &settlement.unclear {
+        if address.kind == Kind::Pool {
+            changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
+        }
+    }
+    (changes, pools)
+}
+
+/// Whether a selected pool is as it should be, for counting.
+pub(super) fn is_quiet(
+    address: &Address,
+    changes: &BTreeMap<Address, Change>,
+    desired: &Desired,
+    recorded: &Recorded,
+) -> bool {
+    let known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
+    address.kind == Kind::Pool && known && !changes.contains_key(address)
+}
+
+fn borrowed(id: &str, live: &Live, asks: &mut Asks) -> Option<Change> {
+    if !live.pools_listed {
+        return Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted));
+    }
+    match live.pool(id) {
+        Presence::Present(_) => None,
+        Presence::Unlisted => {
+            asks.pools.insert(id.to_owned());
+            None
+        }
+        Presence::Absent => Some(Change::blocked(Block::PoolMissing { id: id.to_owned() })),
+        // It may be used without being seen.
+        Presence::Unknown(_) => Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted)),
+    }
+}
+
+fn owned(
+    key: &str,
+    pool: &Pool,
+    record: Option<&PoolRecord>,
+    recorded: &Recorded,
+    live: &Live,
+    pools: &mut Pools,
+) -> Option<Change> {
+    let create = Change::new(Action::CreatePool { max_cfu: pool.max_cfu }, Vec::new());
+    let Some(record) = record else {
+        let known = |found: &&LivePool| recorded.pools.values().any(|record| record.id == found.id);
+        let same = live.pools().filter(|found| found.display_name == pool.display_name).find(|found| !known(found));
+        return Some(match same {
+            Some(found) => Change::blocked(Block::PoolExists { id: found.id.clone() }),
+            None => create,
+        });
+    };
+    match live.pool(&record.id) {
+        Presence::Present(found) => compare(pool, record, found),
+        Presence::Unlisted => {
+            pools.asks.pools.insert(record.id.clone());
+            None
+        }
+        Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+        Presence::Absent => {
+            pools.recreated.insert(key.to_owned());
+            let statements = statements_on(recorded, &record.id);
+            let gone = Change::new(create.action, vec![Reason::Gone]);
+            Some(if statements.is_empty() { gone } else { gone.noting(Note::StoppedWithPool { statements }) })
+        }
+    }
+}
+
+fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
+    let on = |record: &&crate::state::GenerationRecord| record.sent.pool.as_deref() == Some(id);
+    let mut addresses: Vec<_> = recorded
+        .statements
+        .iter()
+        .filter(|(_, record)| record.current.as_ref().filter(on).is_some())
+        .map(|(key, _)| Address::statement(key))
+        .collect();
+    addresses.sort();
+    addresses
+}
+
+fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
+    if found.phase == PoolPhase::Failed {
+        return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
+    }
+    match &found.phase {
+        PoolPhase::Provisioning => {
+            return Some(Change::new(Action::Await { phase: Phase::from(found.phase.as_str().to_owned()) }, Vec::new()));
+        }
+        PoolPhase::Deprovisioning => {
+            let phase = Phase::from(found.phase.as_str().to_owned());
+            return Some(Change::blocked(Block::InMotion { phase }));
+        }
+        PoolPhase::Provisioned | PoolPhase::Failed | PoolPhase::Other(_) => {}
+    }
+    let places = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
+    if let Some((field, live, desired)) = places.into_iter().find(|(_, live, desired)| live != desired) {
+        let (field, live, desired) = (field.to_owned(), live.clone(), desired.clone());
+        return Some(Change::blocked(Block::PoolMoved { field, live, desired }));
+    }
+    if let (Some(live), Some(desired)) = (&found.network, &pool.network)
+        && live != desired
+    {
+        let (live, desired) = (live.clone(), desired.clone());
+        return Some(Change::blocked(Block::PoolMoved { field: "network".to_owned(), live, desired }));
+    }
+    let mut to = PoolAmendment::default();
+    let (mut reasons, mut notes) = (Vec::new(), Vec::new());
+    let changed =
+        |field: &str, before: String, after: String| Reason::FieldChanged { field: field.to_owned(), before, after };
+    if found.display_name != pool.display_name {
+        to.display_name = Some(pool.display_name.clone());
+        reasons.push(changed("display_name", found.display_name.clone(), pool.display_name.clone()));
+    }
+    if found.max_cfu < pool.max_cfu {
+        to.max_cfu = Some(pool.max_cfu);
+        reasons.push(changed("max_cfu", found.max_cfu.to_string(), pool.max_cfu.to_string()));
+    } else if found.max_cfu > pool.max_cfu {
+        notes.push(Note::CannotLower { live: found.max_cfu, desired: pool.max_cfu });
+    }
+    let action = match (reasons.is_empty(), record.declared != *pool) {
+        (false, _) => Action::AmendPool { to },
+        (true, true) => Action::Record,
+        (true, false) if !notes.is_empty() => Action::Note,
+        (true, false) => return None,
+    };
+    Some(Change { action, reasons, notes })
+}
+
+/// Recorded and not owned any more.
+fn removed(
+    record: &PoolRecord,
+    recorded: &Recorded,
+    live: &Live,
+    why: Reason,
+    kept_by_id: bool,
+    asks: &mut Asks,
+) -> Change {
+    if kept_by_id {
+        // It is declared by its id now: somebody else owns it from here on.
+        return Change::new(Action::Forget, vec![why]);
+    }
+    if record.declared.prevent_destroy {
+        return Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]);
+    }
+    match live.pool(&record.id) {
+        Presence::Present(found) => match in_use(found, recorded, live) {
+            Some(block) => Change::new(Action::Blocked { by: vec![block] }, vec![why]),
+            None => Change::new(Action::Delete { undo: None }, vec![why]),
+        },
+        Presence::Unlisted => {
+            asks.pools.insert(record.id.clone());
+            Change::new(Action::Forget, vec![why])
+        }
+        Presence::Absent => Change::new(Action::Forget, vec![why, Reason::Gone]),
+        Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
+    }
+}
+
+/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains.
+fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
+    use crate::resource::PhaseClass::{Moving, Running};
+    let ours: BTreeSet<&str> =
+        recorded.statements.values().flat_map(|r| r.generations()).map(|g| g.sent.name.as_str()).collect();
+    let (mut foreign, mut ours_run) = (Vec::new(), false);
+    for statement in live.statements().filter(|statement| statement.pool.as_deref() == Some(pool.id.as_str())) {
+        let runs = matches!(statement.phase.class(), Running | Moving);
+        if ours.contains(statement.name.as_str()) {
+            ours_run |= runs;
+        } else if runs {
+            foreign.push(statement.name.clone());
+        }
+    }
+    let unexplained = pool.current_cfu > 0 && !ours_run;
+    (!foreign.is_empty() || unexplained)
+        .then_some(Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
+}
+
+/// Nothing is done to a statement whose pool is blocked.
+pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut BTreeMap<Address, Change>) {
+    let blocked: BTreeSet<String> = changes
+        .iter()
+        .filter(|(address, change)| address.kind == Kind::Pool && change.is_blocked())
+        .map(|(address, _)| address.key.clone())
+        .collect();
+    if blocked.is_empty() {
+        return;
+    }
+    for (address, change) in changes.iter_mut() {
+        let pool = desired.graph.project.statements.get(&address.key).and_then(|declared| declared.spec.pool.as_ref());
+        if let (Kind::Statement, Some(pool), true) = (address.kind, pool, change.is_pending())
+            && blocked.contains(pool)
+        {
+            change.action = Action::Blocked { by: vec![Block::PoolBlocked { pool: Address::pool(pool) }] };
+        }
+    }
+}

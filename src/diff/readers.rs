@@ -1,0 +1,141 @@
+//! Who uses what a definition defines: they block its undo, and keep its old version until they are replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Desired, Request,
+    action::{Action, Change, Note, Strategy},
+    table::Table,
+};
+use crate::{
+    graph::{Object, resolve, resolve_in},
+    live::{Live, Presence},
+    resource::{Address, Kind, PhaseClass, Statement},
+    sql::{self, Mention, Use},
+    state::{Recorded, StatementRecord},
+};
+
+/// The objects that a recorded statement creates, by their resolved names.
+fn created(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<Object> {
+    named(statement, aliases, |mention| mention.role == Use::Creates)
+}
+
+fn named(
+    statement: &Statement,
+    aliases: &BTreeMap<String, String>,
+    which: impl Fn(&Mention) -> bool,
+) -> BTreeSet<Object> {
+    let reading = sql::read(&statement.sql.masked());
+    reading
+        .mentions
+        .iter()
+        .filter(|mention| which(mention))
+        .map(|mention| resolve(mention, statement, aliases))
+        .collect()
+}
+
+fn uses(mention: &Mention) -> bool {
+    matches!(mention.role, Use::Reads | Use::Writes | Use::Calls)
+}
+
+/// Live statements that use what `key` defines, and that this run does not remove.
+pub(super) fn users(table: &Table, key: &str, record: &StatementRecord) -> Vec<String> {
+    let project = &table.desired.graph.project;
+    let aliases = &project.environment.aliases;
+    let objects = created(&record.declared, aliases);
+    let is_alive = |name: &str| match table.live.statement(name) {
+        Presence::Present(live) => {
+            matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving | PhaseClass::Stopped)
+        }
+        _ => false,
+    };
+    let mut users: Vec<String> = table
+        .recorded
+        .statements
+        .iter()
+        .filter(|(other, _)| other.as_str() != key)
+        .filter(|(other, _)| !table.request.destroy && project.statements.contains_key(other.as_str()))
+        .filter(|(_, other)| other.current.as_ref().is_some_and(|current| is_alive(&current.sent.name)))
+        .filter(|(_, other)| !named(&other.declared, aliases, uses).is_disjoint(&objects))
+        .map(|(other, _)| Address::statement(other.as_str()).to_string())
+        .collect();
+    users.extend(foreign_users(table, &objects));
+    users
+}
+
+fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {
+    let ours: BTreeSet<&str> =
+        table.recorded.statements.values().flat_map(|r| r.generations()).map(|g| g.sent.name.as_str()).collect();
+    let aliases = &table.desired.graph.project.environment.aliases;
+    table
+        .live
+        .statements()
+        .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
+        .filter(|live| {
+            let reading = sql::read(&live.sql);
+            let namespace = |key: &str| live.properties.get(key).map(String::as_str);
+            let found = |mention: &Mention| {
+                let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
+                objects.contains(&resolve_in(mention, catalog, database, aliases))
+            };
+            reading.mentions.iter().filter(|mention| uses(mention)).any(found)
+        })
+        .map(|live| live.name.clone())
+        .collect()
+}
+
+/// Names, beside each change that alters or redefines an object, the running readers that keep its old version.
+pub(super) fn annotate(
+    desired: &Desired,
+    recorded: &Recorded,
+    live: &Live,
+    request: &Request,
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    if request.destroy {
+        return;
+    }
+    let mut notes = Vec::new();
+    for (address, change) in changes.iter() {
+        if address.kind != Kind::Statement
+            || !matches!(change.action, Action::Create { .. } | Action::Replace { strategy: Strategy::Redefine, .. })
+        {
+            continue;
+        }
+        let Some(reading) = desired.graph.readings.get(&address.key) else { continue };
+        let Some(declared) = desired.graph.project.statements.get(&address.key) else { continue };
+        let aliases = &desired.graph.project.environment.aliases;
+        let touched = reading
+            .mentions
+            .iter()
+            .filter(|mention| {
+                matches!(mention.role, Use::Alters)
+                    || (mention.role == Use::Creates && matches!(change.action, Action::Replace { .. }))
+            })
+            .map(|mention| resolve(mention, &declared.spec, aliases));
+        let readers: BTreeSet<Address> = touched
+            .filter_map(|object| desired.graph.objects.get(&object))
+            .flat_map(|parties| parties.readers.iter().map(Address::statement))
+            .filter(|reader| runs_on(recorded, live, reader, changes))
+            .collect();
+        if !readers.is_empty() {
+            notes.push((address.clone(), Note::StaleReaders { readers: readers.into_iter().collect() }));
+        }
+    }
+    for (address, note) in notes {
+        if let Some(change) = changes.get_mut(&address) {
+            change.notes.push(note);
+        }
+    }
+}
+
+/// Whether a reader runs now and is not replaced by this run.
+fn runs_on(recorded: &Recorded, live: &Live, reader: &Address, changes: &BTreeMap<Address, Change>) -> bool {
+    let replaced = changes
+        .get(reader)
+        .is_some_and(|change| matches!(change.action, Action::Replace { .. } | Action::Delete { .. }));
+    let runs = recorded.statements.get(&reader.key).and_then(|record| record.current.as_ref()).is_some_and(|current| {
+        matches!(live.statement(&current.sent.name), Presence::Present(found) if found.phase.class() == PhaseClass::Running)
+    });
+    runs && !replaced
+}

@@ -1,0 +1,332 @@
+//! The decision table for statements: desired × recorded × live, one address at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Desired, Request,
+    action::{Action, Block, Change, Note, Reason, Strategy},
+    evolution,
+    fields::{self, DesiredPool, Differences},
+};
+use crate::{
+    live::{Asks, Live, Presence},
+    manifest::DeclaredStatement,
+    resource::{Address, Generation, LiveStatement, OnOutside, Phase, PhaseClass, labels},
+    sql::{Class, Reading},
+    state::{GenerationRecord, Reached, Recorded, StatementRecord},
+};
+
+/// What every row of the table looks at.
+pub(super) struct Table<'a> {
+    pub desired: &'a Desired<'a>,
+    pub recorded: &'a Recorded,
+    pub live: &'a Live,
+    pub request: &'a Request,
+    pub unclear: &'a BTreeMap<Address, String>,
+    pub pools: &'a BTreeMap<String, DesiredPool>,
+    /// Keys of owned pools that are gone and will be created again.
+    pub recreated: &'a BTreeSet<String>,
+    /// The highest number used by statements that were deleted, by cloud name.
+    pub buried: BTreeMap<&'a str, Generation>,
+    pub asks: Asks,
+}
+
+/// One statement that is desired and has a generation in force.
+pub(super) struct Row<'a> {
+    pub address: Address,
+    pub declared: &'a DeclaredStatement,
+    pub record: &'a StatementRecord,
+    pub current: &'a GenerationRecord,
+    pub reading: Option<&'a Reading>,
+    pub differences: Differences,
+    /// The number that a new generation would have.
+    pub next: Generation,
+}
+
+impl Row<'_> {
+    pub fn class(&self) -> Class {
+        self.reading.map_or(Class::Job, |reading| reading.kind.class())
+    }
+
+    /// Replaces the current generation.
+    pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
+        let action = Action::Replace {
+            strategy,
+            from,
+            to: self.next,
+            before: self.current.sent.sql.clone(),
+            after: self.declared.spec.sql.clone(),
+        };
+        Change::new(action, reasons)
+    }
+}
+
+impl<'a> Table<'a> {
+    /// What happens to one statement; `None` if it is as it should be.
+    pub fn statement(&mut self, key: &str) -> Option<Change> {
+        let address = Address::statement(key);
+        if let Some(why) = self.unclear.get(&address) {
+            return Some(Change::blocked(Block::Unclear { why: why.clone() }));
+        }
+        let declared = self.desired.graph.project.statements.get(key).filter(|_| !self.request.destroy);
+        match (declared, self.recorded.statements.get(key)) {
+            (Some(declared), None) => self.unrecorded(key, declared, None),
+            (Some(declared), Some(record)) => self.recorded(key, declared, record),
+            (None, Some(record)) => evolution::removed(self, key, record),
+            (None, None) => None,
+        }
+    }
+
+    /// What is known of a statement whose absence would be acted on: an unlisted name is asked for, and meanwhile
+    /// taken for absent in a diff that will be thrown away.
+    pub fn confirmed(&mut self, name: &str) -> Presence<'a, LiveStatement> {
+        match self.live.statement(name) {
+            Presence::Unlisted => {
+                self.asks.statements.insert(name.to_owned());
+                Presence::Absent
+            }
+            known => known,
+        }
+    }
+
+    /// Desired, and no generation of it is in the record.
+    fn unrecorded(
+        &mut self,
+        key: &str,
+        declared: &DeclaredStatement,
+        record: Option<&StatementRecord>,
+    ) -> Option<Change> {
+        let base = declared.spec.name.as_str();
+        let next = self.next_generation(base, record);
+        let name = next.name(base);
+        let stopped = declared.spec.stopped;
+        if !stopped && let Presence::Unknown(why) = self.confirmed(&name) {
+            return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+        }
+        // Retired generations are known; what else bears such a name has to be somebody's.
+        let known = |live: &LiveStatement| record.is_some_and(|record| record.named(&live.name).is_some());
+        let mut found = self.live.generations(base);
+        found.retain(|(_, live)| !known(live));
+        if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
+            return Some(Change::blocked(Block::NotOurs { name: foreign.name.clone() }));
+        }
+        let alive: Vec<_> = found
+            .iter()
+            .filter(|(_, live)| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving))
+            .collect();
+        if alive.len() > 1 {
+            let names = alive.iter().map(|(_, live)| live.name.clone()).collect();
+            return Some(Change::blocked(Block::SeveralLive { names }));
+        }
+        if let Some((generation, live)) = alive.first().copied().or(found.last()) {
+            return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
+        }
+        match (stopped, record) {
+            (true, Some(record)) => self.quiet(key, declared, record, Vec::new()),
+            (true, None) => Some(Change::new(Action::Hold, Vec::new())),
+            (false, _) => {
+                let sql = declared.spec.sql.clone();
+                Some(Change::new(Action::Create { sql, name, generation: next }, Vec::new()))
+            }
+        }
+    }
+
+    /// One more than the highest number that was ever used under a cloud name, by anybody.
+    fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
+        let recorded = record.map(|record| record.last_generation);
+        let buried = self.buried.get(base).copied();
+        let live = self.live.generations(base).last().map(|(generation, _)| *generation);
+        recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
+    }
+
+    fn is_labelled_ours(&self, key: &str, live: &LiveStatement) -> bool {
+        let project = live.labels.get(labels::PROJECT).map(String::as_str);
+        let address = live.labels.get(labels::ADDRESS).map(String::as_str);
+        project == Some(self.desired.graph.project.name.as_str())
+            && address == Some(Address::statement(key).to_string().as_str())
+    }
+
+    /// Desired and recorded.
+    fn recorded(&mut self, key: &str, declared: &'a DeclaredStatement, record: &'a StatementRecord) -> Option<Change> {
+        let Some(current) = &record.current else {
+            // An interrupted redefinition may have left its undo, or a gone job its successor.
+            return match evolution::open_without_current(self, declared, record) {
+                Some(change) => Some(change),
+                None => self.unrecorded(key, declared, Some(record)),
+            };
+        };
+        let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, self.pools.get(key)?)));
+        let row = Row {
+            address: Address::statement(key),
+            declared,
+            record,
+            current,
+            reading: self.desired.graph.readings.get(key),
+            differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
+            next: self.next_generation(&declared.spec.name, Some(record)),
+        };
+        let change = match self.live.statement(&current.sent.name) {
+            _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
+            Presence::Present(live) if !live.is(&current.uid) => {
+                Some(Change::blocked(Block::RecreatedOutside { name: live.name.clone() }))
+            }
+            Presence::Present(live) => self.present(&row, live),
+            Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone(self, &row),
+        };
+        change.map(|change| with_settings_notes(change, &row))
+    }
+
+    /// Desired, recorded, and there.
+    fn present(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
+        if live.phase.class() == PhaseClass::Moving {
+            return Some(self.moving(row, live));
+        }
+        match row.class() {
+            Class::Definition => evolution::definition(self, row, live),
+            Class::Job | Class::TableJob | Class::Refused(_) => self.job(row, live),
+        }
+    }
+
+    /// Nothing is decided from a phase that passes, but that a statement which never took effect may be replaced.
+    fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
+        let wanted = match row.class() {
+            Class::Definition => row.differences.redefine(),
+            _ => row.differences.need_replacement(),
+        };
+        if wanted && live.phase == Phase::Pending && row.current.reached == Reached::Submitted {
+            let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
+            reasons.extend(row.differences.reasons());
+            return row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons);
+        }
+        let undecided =
+            wanted || row.declared.spec.stopped != row.current.stopped || !row.differences.placement.is_empty();
+        let change = Change::new(Action::Await { phase: live.phase.clone() }, Vec::new());
+        if undecided { change.noting(Note::InMotion { phase: live.phase.clone() }) } else { change }
+    }
+
+    /// A job in a phase that lasts.
+    fn job(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
+        let asked = self.request.replace.contains(&row.address);
+        let (wants_stop, sent_stopped) = (row.declared.spec.stopped, row.current.stopped);
+        match live.phase.class() {
+            PhaseClass::Failed if row.current.reached == Reached::Submitted => Some(evolution::never_ran(row, live)),
+            PhaseClass::Failed => evolution::failed(self, row, live),
+            PhaseClass::Completed => evolution::completed(self, row, live),
+            PhaseClass::Running if wants_stop && !sent_stopped => {
+                Some(due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row))
+            }
+            PhaseClass::Running if wants_stop => Some(self.resumed_outside(row)),
+            PhaseClass::Running if row.differences.need_replacement() || asked => {
+                Some(evolution::replace_job(self, row, Some(live)))
+            }
+            PhaseClass::Running if sent_stopped => {
+                Some(Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }]))
+            }
+            PhaseClass::Running if !row.differences.placement.is_empty() => {
+                Some(Change::new(Action::Restart, row.differences.placement.clone()))
+            }
+            PhaseClass::Running => self.running(row, live),
+            PhaseClass::Stopped if wants_stop => self.stands_still(row),
+            PhaseClass::Stopped => Some(self.stopped(row, live, asked)),
+            PhaseClass::Moving => Some(self.moving(row, live)),
+        }
+    }
+
+    fn resumed_outside(&self, row: &Row) -> Change {
+        if self.request.fix_drift {
+            Change::new(Action::Stop, vec![Reason::ResumedOutside])
+        } else {
+            due(Change::new(Action::Note, Vec::new()).noting(Note::ResumedOutside), row)
+        }
+    }
+
+    /// Running as it should, on this side: moved outside, perhaps, or ailing.
+    fn running(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
+        let moved = fields::moved_outside(row.current, live);
+        if !moved.is_empty() && self.request.fix_drift {
+            let reason = |(field, live, sent)| Reason::MovedOutside { field, live, sent };
+            return Some(Change::new(Action::Restart, moved.into_iter().map(reason).collect()));
+        }
+        let mut notes: Vec<_> =
+            moved.into_iter().map(|(field, live, sent)| Note::MovedOutside { field, live, sent }).collect();
+        if live.phase == Phase::Degraded {
+            notes.push(Note::Degraded { detail: live.detail.clone() });
+        }
+        self.quiet(&row.address.key, row.declared, row.record, notes)
+    }
+
+    /// Stopped, and to stay so.
+    fn stands_still(&mut self, row: &Row) -> Option<Change> {
+        if !row.current.stopped {
+            // Somebody stopped it first; the PUT makes it ours and changes nothing.
+            return Some(due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row));
+        }
+        let fields = row.differences.field_names();
+        let notes = if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] };
+        self.quiet(&row.address.key, row.declared, row.record, notes)
+    }
+
+    /// Stopped, and to run.
+    fn stopped(&mut self, row: &Row, live: &LiveStatement, asked: bool) -> Change {
+        let interrupted = row.current.stopped && !row.record.declared.stopped;
+        if row.differences.need_replacement() || asked {
+            let change = evolution::replace_job(self, row, Some(live));
+            // A job that an interrupted run stopped must not stand still while a person decides.
+            if !(interrupted && change.is_blocked()) {
+                return change;
+            }
+            return Change::new(Action::Start, vec![Reason::StoppedByInterruptedRun]);
+        }
+        let by_us = row.current.stopped;
+        let with_pool = row.declared.spec.pool.as_ref().is_some_and(|pool| self.recreated.contains(pool));
+        if by_us || with_pool || row.declared.spec.on_stopped == OnOutside::Resume || self.request.fix_drift {
+            let reason = match (by_us, interrupted) {
+                (true, true) => Reason::StoppedByInterruptedRun,
+                (true, false) => Reason::StoppedChanged { to: false },
+                (false, _) => Reason::StoppedOutside,
+            };
+            let mut reasons = vec![reason];
+            reasons.extend(row.differences.placement.iter().cloned());
+            return Change::new(Action::Start, reasons);
+        }
+        due(Change::new(Action::Note, Vec::new()).noting(Note::StoppedOutside), row)
+    }
+
+    /// Nothing to do in the cloud: perhaps something to write down, perhaps something to say.
+    pub fn quiet(
+        &self,
+        key: &str,
+        declared: &DeclaredStatement,
+        record: &StatementRecord,
+        notes: Vec<Note>,
+    ) -> Option<Change> {
+        let needs: BTreeSet<_> = self.desired.graph.needs(&Address::statement(key)).cloned().collect();
+        let settings = declared.spec != record.declared || needs != record.needs;
+        match (settings, notes.is_empty()) {
+            (true, _) => Some(Change { action: Action::Record, reasons: Vec::new(), notes }),
+            (false, false) => Some(Change { action: Action::Note, reasons: Vec::new(), notes }),
+            (false, true) => None,
+        }
+    }
+}
+
+/// Says which differences wait for the next start.
+fn due(change: Change, row: &Row) -> Change {
+    let fields = row.differences.field_names();
+    if fields.is_empty() { change } else { change.noting(Note::DueAtNextStart { fields }) }
+}
+
+/// What is to be said of settings, whatever happens.
+fn with_settings_notes(mut change: Change, row: &Row) -> Change {
+    if row.differences.cosmetic {
+        change.notes.push(Note::Cosmetic);
+    }
+    let base = row.current.sent.generation.name(&row.declared.spec.name);
+    if base != row.current.sent.name && !matches!(change.action, Action::Replace { .. }) {
+        change.notes.push(Note::NameAtNextGeneration { now: row.current.sent.name.clone() });
+    }
+    for name in &row.differences.unknown_secrets {
+        change.notes.push(Note::SecretUnknown { name: name.clone() });
+    }
+    change
+}

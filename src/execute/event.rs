@@ -1,0 +1,228 @@
+//! What an execution says while it runs, and what it leaves behind. Someone else draws it.
+
+use std::fmt;
+
+use crate::{
+    cloud::{Error, StatementException},
+    plan::Until,
+    resource::{Address, Phase, Unset},
+    state::{LedgerError, Recorded},
+};
+
+/// Something that happened, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The first step of an address's passage begins.
+    Started {
+        /// Whose.
+        address: Address,
+    },
+    /// A request was accepted.
+    Asked {
+        /// Whose.
+        address: Address,
+        /// What was asked.
+        what: Asked,
+    },
+    /// What is waited for is in another phase than before, or says something else.
+    Seen {
+        /// Whose.
+        address: Address,
+        /// The statement's cloud name, or the pool's id.
+        name: String,
+        /// The phase; none if it is gone.
+        phase: Option<Phase>,
+        /// The service's words.
+        detail: String,
+    },
+    /// All steps of the passage have succeeded.
+    Done {
+        /// Whose.
+        address: Address,
+    },
+    /// A step failed.
+    Failed {
+        /// Whose.
+        address: Address,
+        /// Why.
+        failure: Failure,
+    },
+    /// The way back begins.
+    TakingBack {
+        /// Whose.
+        address: Address,
+    },
+    /// The way back has come to its end: what was in force before is in force again.
+    TakenBack {
+        /// Whose.
+        address: Address,
+    },
+    /// A passage was left out, since one that it waits for did not succeed.
+    Skipped {
+        /// Whose.
+        address: Address,
+        /// What it waited for.
+        because: Address,
+    },
+    /// The user asked to stop; what is open is finished, nothing new starts.
+    Stopping,
+}
+
+/// A request that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A statement was submitted.
+    Submitted(String),
+    /// A statement was asked to stop.
+    Stopped(String),
+    /// A statement was asked to resume.
+    Resumed(String),
+    /// A statement was asked to go.
+    Removed(String),
+    /// A pool was created, with this id.
+    PoolCreated(String),
+    /// A pool was changed.
+    PoolAmended(String),
+    /// A pool was asked to go.
+    PoolRemoved(String),
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The service refused, or could not be asked.
+    Call(Error),
+    /// What is there is not what the plan saw.
+    Changed {
+        /// The cloud name.
+        name: String,
+        /// What changed.
+        how: String,
+    },
+    /// Something is there that this state did not send, or nobody can tell what is.
+    Unclear {
+        /// The cloud name or the pool's id.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// It did not get where it was to get.
+    NotReached(Box<NotReached>),
+    /// A secret has no value here.
+    Unset(Unset),
+    /// The record could not be kept. Nothing more is sent.
+    Ledger(LedgerError),
+    /// The user asked to stop while this was waited for; it goes on by itself.
+    Interrupted,
+    /// A bug of floe's: the record and the plan contradict each other.
+    Incoherent(String),
+}
+
+/// A wait that ended badly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReached {
+    /// The statement's cloud name, or the pool's id.
+    pub name: String,
+    /// What was waited for.
+    pub until: Until,
+    /// Why the wait ended.
+    pub why: Ended,
+    /// The last phase that was seen; none if it is gone.
+    pub phase: Option<Phase>,
+    /// The service's words on the phase.
+    pub detail: String,
+    /// The last exceptions of the job, newest first.
+    pub exceptions: Vec<StatementException>,
+}
+
+/// Why a wait ended badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It took longer than the statement's `timeout`, in seconds.
+    TimedOut(u64),
+    /// It got into a phase that it does not leave by itself.
+    Stuck,
+    /// Its pool has no CFU left.
+    PoolExhausted,
+    /// The service warned that it is in a critical condition.
+    Critical,
+}
+
+/// What an execution leaves behind.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The record.
+    pub recorded: Recorded,
+    /// What succeeded, in order.
+    pub done: Vec<Address>,
+    /// What failed, in order.
+    pub failed: Vec<(Address, Failure)>,
+    /// What was left out, and because of what.
+    pub skipped: Vec<(Address, Address)>,
+    /// What was not begun since the user asked to stop, or since the record could not be kept.
+    pub not_begun: Vec<Address>,
+    /// Jobs that stand still now and are not meant to.
+    pub standing_still: Vec<Address>,
+    /// Whether the user asked to stop.
+    pub interrupted: bool,
+    /// Why the record could not be kept to the end; it is then what the journal holds.
+    pub ledger: Option<LedgerError>,
+}
+
+impl Report {
+    /// Whether everything that was to be done is done and recorded.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && self.not_begun.is_empty() && self.ledger.is_none()
+    }
+
+    /// Whether all that failed is that something did not reach its phase.
+    pub fn only_unhealthy(&self) -> bool {
+        self.failed.iter().all(|(_, failure)| matches!(failure, Failure::NotReached(_)))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Call(error) => write!(f, "{error}"),
+            Failure::Changed { name, how } => write!(f, "`{name}` changed meanwhile: {how}; plan again"),
+            Failure::Unclear { name, why } => write!(f, "`{name}`: {why}"),
+            Failure::NotReached(not) => write!(f, "{not}"),
+            Failure::Unset(unset) => write!(f, "{unset}"),
+            Failure::Ledger(error) => write!(f, "{error}"),
+            Failure::Interrupted => f.write_str("interrupted while waiting; it goes on by itself"),
+            Failure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for NotReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.phase.as_ref().map_or("gone", Phase::as_str);
+        write!(f, "`{}` is {phase}", self.name)?;
+        match self.why {
+            Ended::TimedOut(seconds) => write!(f, " after {seconds} s")?,
+            Ended::Stuck => {}
+            Ended::PoolExhausted => write!(f, ", and its pool has no CFU left (POOL_EXHAUSTED)")?,
+            Ended::Critical => write!(f, ", with a CRITICAL warning")?,
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Asked::Submitted(name) => write!(f, "submitted {name}"),
+            Asked::Stopped(name) => write!(f, "stopping {name}"),
+            Asked::Resumed(name) => write!(f, "resuming {name}"),
+            Asked::Removed(name) => write!(f, "deleting {name}"),
+            Asked::PoolCreated(id) => write!(f, "created pool {id}"),
+            Asked::PoolAmended(id) => write!(f, "changed pool {id}"),
+            Asked::PoolRemoved(id) => write!(f, "deleting pool {id}"),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Runs plans: as dependencies allow, recording before and after each request. Decides nothing but when to try again.
+//!
+//! ```text
+//! run (owner loop) ─▶ walk (one passage) ─▶ operate (one step) ─▶ statements, pools ─▶ cloud
+//!   ▲                                            │
+//!   └──────────── record (entries, events) ◀─────┴─▶ wait ─▶ watch (one lister for all waits)
+//! ```
+
+mod event;
+mod operate;
+mod pools;
+mod record;
+mod run;
+mod statements;
+mod wait;
+mod walk;
+mod watch;
+
+pub use event::{Asked, Ended, Event, Failure, NotReached, Report};
+pub use run::{Interrupt, Setting, run};

@@ -1,0 +1,138 @@
+//! What is needed before what needs it; or the circles that make that impossible.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque, btree_map::Entry},
+};
+
+use petgraph::{
+    Direction,
+    algo::kosaraju_scc,
+    graph::{DiGraph, NodeIndex},
+};
+
+use super::{Edge, Why, edges::place_of};
+use crate::{
+    manifest::Project,
+    resource::{Address, Problem},
+};
+
+/// Every address of the project in order; ties break by address. Or one problem for each circle, a shortest one of
+/// those that hang together.
+pub(super) fn order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, Vec<Problem>> {
+    let needs = Needs::of(project, edges);
+    let order = needs.sorted();
+    if order.len() == needs.addresses.len() {
+        return Ok(order.into_iter().filter_map(|index| needs.addresses.get(index).cloned()).collect());
+    }
+    let mut components: Vec<BTreeSet<NodeIndex>> = kosaraju_scc(&needs.graph)
+        .into_iter()
+        .filter(|component| component.len() > 1)
+        .map(|component| component.into_iter().collect())
+        .collect();
+    components.sort();
+    Err(components.iter().map(|component| circle(project, edges, &needs.shortest_circle(component))).collect())
+}
+
+/// The addresses in order and, for each, an edge to what it needs.
+struct Needs {
+    addresses: Vec<Address>,
+    graph: DiGraph<(), ()>,
+}
+
+impl Needs {
+    fn of(project: &Project, edges: &[Edge]) -> Self {
+        let pools = project.pools.keys().map(Address::pool);
+        let addresses: Vec<Address> = pools.chain(project.statements.keys().map(Address::statement)).collect();
+        let indices: BTreeMap<&Address, usize> =
+            addresses.iter().enumerate().map(|(at, address)| (address, at)).collect();
+        let mut graph = DiGraph::with_capacity(addresses.len(), edges.len());
+        for _ in &addresses {
+            graph.add_node(());
+        }
+        let mut last = None;
+        for edge in edges {
+            let ends = (indices.get(&edge.from), indices.get(&edge.to));
+            // Edges are sorted: several reasons for one need follow each other.
+            if let (Some(from), Some(to)) = ends
+                && last != Some(ends)
+            {
+                graph.add_edge(NodeIndex::new(*from), NodeIndex::new(*to), ());
+                last = Some(ends);
+            }
+        }
+        Needs { addresses, graph }
+    }
+
+    /// Indices in order, as far as there is one.
+    fn sorted(&self) -> Vec<usize> {
+        let degree = |node| self.graph.neighbors_directed(node, Direction::Outgoing).count();
+        let mut missing: Vec<usize> = self.graph.node_indices().map(degree).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> =
+            missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(at, _)| Reverse(at)).collect();
+        let mut order = Vec::with_capacity(missing.len());
+        while let Some(Reverse(at)) = ready.pop() {
+            order.push(at);
+            for user in self.graph.neighbors_directed(NodeIndex::new(at), Direction::Incoming) {
+                if let Some(count) = missing.get_mut(user.index()) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        ready.push(Reverse(user.index()));
+                    }
+                }
+            }
+        }
+        order
+    }
+
+    /// A shortest way from the first address of a component back to itself.
+    fn shortest_circle(&self, within: &BTreeSet<NodeIndex>) -> Vec<Address> {
+        let Some(start) = within.first().copied() else { return Vec::new() };
+        let mut came_from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+        let mut open = VecDeque::from([start]);
+        while let Some(node) = open.pop_front() {
+            let mut next: Vec<NodeIndex> = self.graph.neighbors(node).filter(|other| within.contains(other)).collect();
+            next.sort();
+            for other in next {
+                if other == start {
+                    let mut path = vec![node];
+                    while let Some(before) = path.last().and_then(|last| came_from.get(last)) {
+                        path.push(*before);
+                    }
+                    path.reverse();
+                    return path.iter().filter_map(|node| self.addresses.get(node.index()).cloned()).collect();
+                }
+                if let Entry::Vacant(first) = came_from.entry(other) {
+                    first.insert(node);
+                    open.push_back(other);
+                }
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// Says the whole path, and for each step the place that makes it one.
+fn circle(project: &Project, edges: &[Edge], path: &[Address]) -> Problem {
+    let steps = path.iter().zip(path.iter().cycle().skip(1));
+    let closed: Vec<String> = path.iter().chain(path.first()).map(|address| format!("`{address}`")).collect();
+    let mut problem = Problem::new(format!("these need each other in a circle: {}", closed.join(" → ")));
+    let mut any_declared = false;
+    for (from, to) in steps {
+        let start = edges.partition_point(|edge| (&edge.from, &edge.to) < (from, to));
+        let Some(edge) = edges.get(start) else { continue };
+        any_declared |= edge.why == Why::Declared;
+        let label = match &edge.why {
+            Why::Inferred { object, .. } => format!("`{from}` needs `{to}` for `{object}`"),
+            Why::Pool | Why::Declared => format!("`{from}` needs `{to}`"),
+        };
+        if let Some(place) = place_of(project, edge) {
+            problem = problem.at(place, label);
+        }
+    }
+    problem.help(if any_declared {
+        "remove one of the `depends_on`: what the SQL shows need not be declared"
+    } else {
+        "let one of them read or write something else; a table that is created by itself can be filled by an `INSERT`"
+    })
+}

@@ -1,0 +1,365 @@
+//! An environment: which one it is, where it is reached, how it is simulated.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use super::{words, wrong};
+use crate::{
+    manifest::{
+        Environment, Simulated, StateLocation,
+        layer::{At, EnvironmentLayer, Property},
+        substitute::{self, Substitution},
+    },
+    resource::{Identity, Place, Problem},
+};
+
+/// Why an environment is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manifest) enum Interest {
+    /// It was chosen, and needs all that makes an environment.
+    Chosen,
+    /// It was not, and may be unfinished. What it says has to be right all the same.
+    Other,
+}
+
+/// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
+/// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
+/// more of them.
+pub(in crate::manifest) fn environment(
+    root: &Path,
+    (name, at): (&str, &At<EnvironmentLayer>),
+    interest: Interest,
+    substitution: &mut Substitution<'_>,
+    problems: &mut Vec<Problem>,
+) -> Environment {
+    variables(&at.value, substitution);
+    for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_name(variable)) {
+        let problem = Problem::new(format!("`{variable}` cannot be the name of a variable"));
+        problems.push(problem.at(entry.key.clone(), "letters, digits, `_` and `-` only"));
+    }
+    let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
+    let mut fields = Checked { root, name, at, interest, substitution, problems };
+    let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
+    let simulated = fields.simulated(simulator);
+    let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
+    Environment {
+        name: name.to_owned(),
+        identity,
+        simulated,
+        private,
+        endpoint,
+        cloud_endpoint,
+        state: fields.state(),
+        name_prefix: fields.name_prefix(),
+        aliases: fields.entries(&at.value.aliases),
+        protected: at.value.protected.as_ref().is_some_and(|at| at.value),
+        requests_per_second: fields.requests_per_second(),
+    }
+}
+
+/// The variables of an environment; they may use flags and the process's environment.
+pub(in crate::manifest) fn variables(
+    at: &EnvironmentLayer,
+    substitution: &mut Substitution<'_>,
+) -> BTreeMap<String, String> {
+    let plain = |(name, entry): (&String, &Property)| Some((name.clone(), substitution.plain(&entry.value)?.value));
+    at.variables.iter().filter_map(plain).collect()
+}
+
+/// What environments of one project must not share: an id without different prefixes, and a state.
+pub(in crate::manifest) fn apart(
+    environments: &BTreeMap<String, At<EnvironmentLayer>>,
+    substitution: &mut Substitution<'_>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
+    let mut states: BTreeMap<String, (&str, Place)> = BTreeMap::new();
+    for (name, at) in environments {
+        let mut known = |field: &Option<At<String>>| field.as_ref().and_then(|at| substitution.plain(at));
+        let prefix = known(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
+        if let Some(id) = known(&at.value.id)
+            && let Some((other, place)) = ids.insert((id.value.clone(), prefix), (name, id.place.clone()))
+        {
+            problems.push(
+                Problem::new(format!("`{other}` and `{name}` are the same Confluent environment, `{}`", id.value))
+                    .at(id.place.clone(), "again here")
+                    .at(place, "first here")
+                    .help("give them different `name_prefix`es, so that their statements have different names"),
+            );
+        }
+        let (state, place) = match known(&at.value.state) {
+            Some(state) => (state.value, state.place),
+            None => (format!("state/{name}.json"), at.place.clone()),
+        };
+        if let Some((other, first)) = states.insert(state.clone(), (name, place.clone())) {
+            problems.push(
+                Problem::new(format!("`{other}` and `{name}` would keep their state in one file, `{state}`"))
+                    .at(place, "again here")
+                    .at(first, "first here")
+                    .help("without `state` it is `state/<environment>.json`"),
+            );
+        }
+    }
+    problems
+}
+
+struct Checked<'c, 'a> {
+    root: &'c Path,
+    name: &'c str,
+    at: &'c At<EnvironmentLayer>,
+    interest: Interest,
+    substitution: &'c mut Substitution<'a>,
+    problems: &'c mut Vec<Problem>,
+}
+
+impl Checked<'_, '_> {
+    fn plain(&mut self, field: &Option<At<String>>) -> Option<At<String>> {
+        self.substitution.plain(field.as_ref()?)
+    }
+
+    fn required(&mut self, field: &Option<At<String>>, name: &str, example: &str) -> Option<At<String>> {
+        if field.is_none() && !self.at.value.flawed && self.interest == Interest::Chosen {
+            let message = format!("`environments.{}` has no `{name}`", self.name);
+            let problem = wrong(self.at, message, "required")
+                .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));
+            self.problems.push(problem);
+        }
+        self.plain(field)
+    }
+
+    fn identity(&mut self) -> Identity {
+        let layer = &self.at.value;
+        let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
+        let id = self.required(&layer.id, "id", "env-z3y2x1");
+        let cloud = self.required(&layer.cloud, "cloud", "aws");
+        let region = self.required(&layer.region, "region", "us-east-1");
+        let organization = organization.filter(|at| {
+            let sound = is_uuid(&at.value);
+            if !sound {
+                self.problems.push(wrong(at, format!("`{}` is not an organization's id", at.value), "a UUID"));
+            }
+            sound
+        });
+        let id = id.and_then(|at| words::id("id", &["env-"], "env-z3y2x1", &at, self.problems));
+        let (cloud, region) = (self.cloud(cloud), self.region(region));
+        Identity {
+            organization: organization.map(|at| at.value).unwrap_or_default(),
+            environment: id.unwrap_or_default(),
+            cloud: cloud.unwrap_or_default(),
+            region: region.unwrap_or_default(),
+        }
+    }
+
+    fn simulated_identity(&mut self) -> Identity {
+        let layer = &self.at.value;
+        let meaningless = [
+            ("organization", layer.organization.as_ref().map(|at| &at.place)),
+            ("id", layer.id.as_ref().map(|at| &at.place)),
+            ("private", layer.private.as_ref().map(|at| &at.place)),
+            ("endpoint", layer.endpoint.as_ref().map(|at| &at.place)),
+            ("cloud_endpoint", layer.cloud_endpoint.as_ref().map(|at| &at.place)),
+        ];
+        for (name, place) in meaningless {
+            let Some(place) = place else { continue };
+            self.problems.push(
+                Problem::new(format!("`{name}` means nothing where `simulator = true`"))
+                    .at(place.clone(), "nothing is asked of Confluent Cloud here")
+                    .help("remove it, or `simulator`"),
+            );
+        }
+        let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
+        Identity {
+            organization: "00000000-0000-0000-0000-000000000000".to_owned(),
+            environment: "env-sim".to_owned(),
+            cloud: self.cloud(cloud).unwrap_or_else(|| "aws".to_owned()),
+            region: self.region(region).unwrap_or_else(|| "us-east-1".to_owned()),
+        }
+    }
+
+    fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
+        let lower = at.map(|at| At { value: at.value.to_lowercase(), place: at.place })?;
+        let words = [("aws", "aws"), ("gcp", "gcp"), ("azure", "azure")];
+        words::word("cloud", &lower, &words, self.problems).map(str::to_owned)
+    }
+
+    fn region(&mut self, at: Option<At<String>>) -> Option<String> {
+        let at = at?;
+        let sound = !at.value.is_empty()
+            && at.value.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        if !sound {
+            self.problems.push(wrong(&at, format!("`{}` is not a region", at.value), "looks like `us-east-1`"));
+        }
+        sound.then_some(at.value)
+    }
+
+    fn simulated(&mut self, simulator: bool) -> Option<Simulated> {
+        let layer = &self.at.value;
+        let only_simulated = [("pace", &layer.pace), ("catalog", &layer.catalog), ("scenario", &layer.scenario)];
+        if !simulator {
+            for (name, field) in only_simulated {
+                let Some(at) = field else { continue };
+                let message = format!("`{name}` means nothing without `simulator = true`");
+                self.problems.push(wrong(at, message, "only a simulated environment has one"));
+            }
+            return None;
+        }
+        let pace = self.plain(&layer.pace);
+        let catalog = self.plain(&layer.catalog);
+        let real_pace = pace.and_then(|at| words::word("pace", &at, &[("real", true)], self.problems));
+        let strict = catalog.and_then(|at| words::word("catalog", &at, &[("strict", true)], self.problems));
+        let scenario = self.plain(&layer.scenario).map(|at| {
+            if !self.root.join(&at.value).is_file() {
+                let message = format!("there is no file `{}`", at.value);
+                self.problems.push(wrong(&at, message, "relative to the folder of `floe.toml`"));
+            }
+            PathBuf::from(at.value)
+        });
+        Some(Simulated {
+            real_pace: real_pace.unwrap_or_default(),
+            strict_catalog: strict.unwrap_or_default(),
+            scenario,
+        })
+    }
+
+    fn reached(&mut self, simulator: bool) -> (bool, Option<String>, Option<String>) {
+        if simulator {
+            return (false, None, None);
+        }
+        let layer = &self.at.value;
+        let private = layer.private.as_ref().filter(|at| at.value);
+        if let (Some(private), Some(endpoint)) = (private, &layer.endpoint) {
+            self.problems.push(
+                wrong(endpoint, "`private` and `endpoint` cannot both say where statements are asked", "one host")
+                    .at(private.place.clone(), "another host")
+                    .help("remove one of the two"),
+            );
+        }
+        let endpoint = self.origin("endpoint", &layer.endpoint);
+        let cloud_endpoint = self.origin("cloud_endpoint", &layer.cloud_endpoint);
+        (private.is_some(), endpoint, cloud_endpoint)
+    }
+
+    /// An origin: `https://`, or `http://` on loopback, so that keys never travel in the clear.
+    fn origin(&mut self, name: &str, field: &Option<At<String>>) -> Option<String> {
+        let at = self.plain(field)?;
+        let fault = match url::Url::parse(&at.value) {
+            Err(error) => format!("{error}"),
+            Ok(url) if !matches!(url.scheme(), "https" | "http") => "neither `https://` nor `http://`".to_owned(),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                "credentials come from the environment only".to_owned()
+            }
+            Ok(url) if url.scheme() == "http" && !is_loopback(&url) => "`http://` is for loopback only".to_owned(),
+            Ok(url) if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
+                format!("no path: `{}`", url.origin().ascii_serialization())
+            }
+            Ok(url) => return Some(url.origin().ascii_serialization()),
+        };
+        self.problems.push(
+            wrong(&at, format!("`{name}` is not an origin that floe may ask"), fault)
+                .help("any `https://host`, or `http://` on loopback, as in `http://127.0.0.1:8080`"),
+        );
+        None
+    }
+
+    fn state(&mut self) -> StateLocation {
+        let Some(at) = self.plain(&self.at.value.state) else {
+            return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
+        };
+        let fault = match at.value.split_once("://") {
+            Some(("s3" | "gs" | "az", _)) => Some((
+                "shared state is not supported by this build yet".to_owned(),
+                "keep state in a file, as in `state = \"state/prod.json\"`".to_owned(),
+            )),
+            Some((scheme, _)) => Some((
+                format!("state cannot be kept at `{scheme}://`"),
+                "keep state in a file, as in `state = \"state/prod.json\"`".to_owned(),
+            )),
+            None if at.value.is_empty() || at.value.ends_with('/') => Some((
+                "`state` names no file".to_owned(),
+                format!("for example `state = \"state/{}.json\"`", self.name),
+            )),
+            None => None,
+        };
+        if let Some((message, help)) = fault {
+            self.problems.push(wrong(&at, message, "here").help(help));
+        }
+        StateLocation::File(PathBuf::from(at.value))
+    }
+
+    fn name_prefix(&mut self) -> String {
+        let Some(at) = self.plain(&self.at.value.name_prefix) else { return String::new() };
+        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        let sound = at.value.chars().all(|letter| plain(letter) || letter == '-') && !at.value.starts_with('-');
+        if !sound {
+            self.problems.push(wrong(
+                &at,
+                format!("`{}` cannot begin a cloud name", at.value),
+                "a-z, 0-9 and `-`; the first a letter or digit",
+            ));
+        }
+        if sound { at.value } else { String::new() }
+    }
+
+    fn requests_per_second(&mut self) -> Option<u32> {
+        let at = self.at.value.requests_per_second.as_ref()?;
+        let sound = (1..=50).contains(&at.value);
+        if !sound {
+            self.problems.push(wrong(at, "`requests_per_second` is out of range", "1 to 50: the service takes 50"));
+        }
+        u32::try_from(at.value).ok().filter(|_| sound)
+    }
+
+    fn entries(&mut self, entries: &BTreeMap<String, Property>) -> BTreeMap<String, String> {
+        let plain =
+            |(key, entry): (&String, &Property)| Some((key.clone(), self.substitution.plain(&entry.value)?.value));
+        entries.iter().filter_map(plain).collect()
+    }
+}
+
+/// Which environment is meant: the one given, else the only one, else `local`.
+pub(in crate::manifest) fn choose<'a>(
+    given: Option<&str>,
+    environments: &'a BTreeMap<String, At<EnvironmentLayer>>,
+) -> Result<(&'a str, &'a At<EnvironmentLayer>), Problem> {
+    let names: BTreeSet<&str> = environments.keys().map(String::as_str).collect();
+    let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let found = match given {
+        Some(name) => environments.get_key_value(name),
+        None if environments.len() == 1 => environments.first_key_value(),
+        None => environments.get_key_value("local"),
+    };
+    if let Some((name, at)) = found {
+        return Ok((name, at));
+    }
+    if environments.is_empty() {
+        return Err(Problem::new("the project has no environment")
+            .help("in `floe.toml`, to begin without an account:\n\n[environments.local]\nsimulator = true"));
+    }
+    Err(match given {
+        None => Problem::new("which environment?").help(format!("choose one of {} with `--env`", list())),
+        Some(name) => {
+            let problem = Problem::new(format!("there is no environment `{name}`"));
+            match crate::manifest::near::suggestion(name, names.iter().copied()) {
+                Some(help) => problem.help(help),
+                None => problem,
+            }
+        }
+    })
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit())
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(url::Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}

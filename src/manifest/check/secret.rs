@@ -1,0 +1,25 @@
+//! `[secrets]`: which environment variable holds each.
+
+use std::collections::BTreeMap;
+
+use super::{Desk, wrong};
+use crate::manifest::{layer::At, substitute};
+
+/// Checks the names of secrets and of the variables that hold them.
+pub(in crate::manifest) fn secrets(
+    desk: &mut Desk<'_>,
+    secrets: &BTreeMap<String, At<Option<At<String>>>>,
+) -> BTreeMap<String, String> {
+    let mut checked = BTreeMap::new();
+    for (name, at) in secrets {
+        let Some(env) = at.value.as_ref().and_then(|env| desk.substitution.plain(env)) else { continue };
+        if env.value.contains('-') || !substitute::is_name(&env.value) {
+            desk.problems.push(
+                wrong(&env, "this cannot be the name of an environment variable", "letters, digits and `_` only")
+                    .help("`env` names the variable that holds the secret, never the secret"),
+            );
+        }
+        checked.insert(name.clone(), env.value);
+    }
+    checked
+}

@@ -1,0 +1,134 @@
+//! A statement: its name, its settings, its SQL, what it refers to.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Desk, moved, name,
+    settings::settings,
+    sql::{Purpose, Sql, check_sql, one_source, sql_of},
+    wrong,
+};
+use crate::{
+    manifest::{
+        DeclaredStatement,
+        layer::{At, EnvironmentLayer, StatementLayer},
+        merge,
+    },
+    resource::{Address, Kind as AddressKind, Place, Statement, Template},
+};
+
+/// Merges and checks the statement `key`. `bare`: no manifest mentions it.
+pub(in crate::manifest) fn statement(
+    desk: &mut Desk<'_>,
+    key: &str,
+    declared: &At<StatementLayer>,
+    overlay: Option<&At<StatementLayer>>,
+    bare: bool,
+) -> Option<DeclaredStatement> {
+    for layer in [Some(declared), overlay].into_iter().flatten() {
+        one_source(desk, key, layer);
+    }
+    let mut layer = merge::statement(desk.defaults, &declared.value, &mut desk.problems);
+    if let Some(overlay) = overlay {
+        layer = merge::statement(&layer, &overlay.value, &mut desk.problems);
+    }
+    let name = name::cloud(desk, key, declared, layer.name.as_ref());
+    let settings = settings(desk, &layer);
+    let sql = sql_of(desk, key, declared, &layer);
+    if let Some(sql) = &sql {
+        check_sql(desk, key, sql, if bare { Purpose::Bare } else { Purpose::Statement });
+    }
+    let undo = undo(desk, key, &layer);
+    let mut reference_places = BTreeMap::new();
+    let pool = settings.pool.map(|pool| {
+        reference_places.insert(Address::pool(pool.value.clone()), pool.place);
+        pool.value
+    });
+    let depends_on = depends_on(desk, key, layer.depends_on.as_deref().unwrap_or_default());
+    reference_places.extend(depends_on.iter().map(|(address, place)| (address.clone(), place.clone())));
+    let sql = sql?;
+    Some(DeclaredStatement {
+        spec: Statement {
+            name: name?,
+            sql: sql.template,
+            properties: settings.properties,
+            pool,
+            principal: settings.principal,
+            stopped: layer.stopped.is_some_and(|at| at.value),
+            undo,
+            evolve: settings.evolve,
+            accept: settings.accept,
+            on_failed: settings.on_failed,
+            on_stopped: settings.on_stopped,
+            depends_on: depends_on.into_keys().collect(),
+            prevent_destroy: layer.prevent_destroy.is_some_and(|at| at.value),
+            timeout: settings.timeout,
+        },
+        place: declared.place.clone(),
+        sql: sql.text,
+        reference_places,
+        allow: settings.allow,
+    })
+}
+
+/// Checks `[defaults]` by themselves.
+pub(in crate::manifest) fn defaults(desk: &mut Desk<'_>) {
+    let defaults = desk.defaults;
+    settings(desk, defaults);
+}
+
+/// Checks what an environment says for all its statements.
+pub(in crate::manifest) fn policy(desk: &mut Desk<'_>, environment: &EnvironmentLayer) {
+    settings(desk, &StatementLayer { evolve: environment.evolve.clone(), ..StatementLayer::default() });
+}
+
+/// Checks what can be known of the overlay of an environment that was not chosen: its fields, its words, and
+/// its SQL where all its variables are known here.
+pub(in crate::manifest) fn overlay(
+    desk: &mut Desk<'_>,
+    key: &str,
+    declared: &At<StatementLayer>,
+    overlay: &At<StatementLayer>,
+) {
+    let under = merge::statement(desk.defaults, &declared.value, &mut Vec::new());
+    merge::statement(&under, &overlay.value, &mut desk.problems);
+    one_source(desk, key, overlay);
+    settings(desk, &overlay.value);
+    if (overlay.value.sql.is_some() || overlay.value.sql_file.is_some())
+        && let Some(sql) = sql_of(desk, key, overlay, &overlay.value)
+    {
+        check_sql(desk, key, &sql, Purpose::Statement);
+    }
+    undo(desk, key, &overlay.value);
+    depends_on(desk, key, overlay.value.depends_on.as_deref().unwrap_or_default());
+}
+
+fn undo(desk: &mut Desk<'_>, key: &str, layer: &StatementLayer) -> Option<Template> {
+    let (template, text) = desk.substitution.template(layer.undo.as_ref()?)?;
+    let undo = Sql { template, text };
+    check_sql(desk, key, &undo, Purpose::Undo);
+    Some(undo.template)
+}
+
+fn depends_on(desk: &mut Desk<'_>, key: &str, written: &[At<String>]) -> BTreeMap<Address, Place> {
+    let mut addresses = BTreeMap::new();
+    for written in written {
+        let Some(at) = moved::address(desk, written) else { continue };
+        let (keys, kind) = match at.value.kind {
+            AddressKind::Pool => (&desk.pool_keys, "pool"),
+            AddressKind::Statement => (&desk.statement_keys, "statement"),
+        };
+        if at.value == Address::statement(key) {
+            desk.problems.push(wrong(&at, format!("`{}` depends on itself", at.value), "itself"));
+        } else if keys.contains(&at.value.key.as_str()) {
+            addresses.insert(at.value, at.place);
+        } else if desk.complete {
+            let mut problem = wrong(&at, format!("there is no {kind} `{}`", at.value.key), "not declared");
+            problem.help = desk
+                .nearest(&at.value.key, keys)
+                .map(|near| format!("did you mean `{}.{near}`?", at.value.kind.table()));
+            desk.problems.push(problem);
+        }
+    }
+    addresses
+}

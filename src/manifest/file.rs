@@ -1,0 +1,253 @@
+//! Finds and reads the files of a project.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use glob::{MatchOptions, Pattern};
+
+use super::{layer::At, near};
+use crate::resource::{Place, Problem, Source};
+
+/// What a project includes when it does not say.
+pub(super) const DEFAULT_INCLUDE: [&str; 2] = ["pools.toml", "statements/**"];
+
+/// Reads the file at `path`, which is relative to `root`. A byte order mark is left out.
+pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
+    let shown = path.display();
+    let full = root.join(path);
+    // A pipe or a device would never end.
+    let is_file = fs::metadata(&full).map(|metadata| metadata.is_file());
+    let bytes = match is_file {
+        Ok(true) => fs::read(&full),
+        Ok(false) => return Err(Problem::new(format!("`{shown}` is no regular file"))),
+        Err(error) => Err(error),
+    };
+    let bytes = bytes.map_err(|error| Problem::new(format!("`{shown}` cannot be read: {error}")))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+            Ok(Arc::new(Source { path: path.to_owned(), text }))
+        }
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = Arc::new(Source { path: path.to_owned(), text });
+            let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
+            Err(Problem::new(format!("`{shown}` is not UTF-8"))
+                .at(Place { source, span }, format!("byte {at} begins no character"))
+                .help("save the file as UTF-8"))
+        }
+    }
+}
+
+/// The files that a project includes, apart and in order.
+#[derive(Debug, Default)]
+pub(super) struct Included {
+    pub manifests: BTreeSet<PathBuf>,
+    pub statements: BTreeSet<PathBuf>,
+}
+
+/// Finds the `.toml` and `.sql` files that match `patterns`, or the default ones, which need not match anything.
+pub(super) fn included(root: &Path, patterns: Option<&[At<String>]>, problems: &mut Vec<Problem>) -> Included {
+    let mut included = Included::default();
+    let mut folders = Folders { root, read: BTreeMap::new(), problems: Vec::new() };
+    let Some(patterns) = patterns else {
+        for pattern in DEFAULT_INCLUDE {
+            if let Ok(pattern) = Pattern::new(pattern) {
+                included.add(folders.matching(&pattern));
+            }
+        }
+        problems.append(&mut folders.problems);
+        return included;
+    };
+    for pattern in patterns {
+        let place = pattern.place.clone();
+        if Path::new(&pattern.value).is_absolute() {
+            problems.push(
+                Problem::new(format!("`{}` begins at the root of the file system", pattern.value))
+                    .at(place, "not a path in the project")
+                    .help("write patterns relative to the folder of `floe.toml`"),
+            );
+            continue;
+        }
+        match Pattern::new(pattern.value.trim_start_matches("./")) {
+            Err(error) => problems
+                .push(Problem::new(format!("`{}` is not a pattern: {}", pattern.value, error.msg)).at(place, "here")),
+            Ok(compiled) => {
+                if !included.add(folders.matching(&compiled)) {
+                    problems.push(nothing_matches(root, pattern, place));
+                }
+            }
+        }
+    }
+    problems.append(&mut folders.problems);
+    included
+}
+
+impl Included {
+    /// Whether any of `files` is a manifest or a statement.
+    fn add(&mut self, files: Vec<PathBuf>) -> bool {
+        let mut any = false;
+        for file in files {
+            let file = tidy(&file);
+            let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            if extension.eq_ignore_ascii_case("sql") {
+                self.statements.insert(file);
+                any = true;
+            } else if extension.eq_ignore_ascii_case("toml") {
+                any = true;
+                if file != Path::new("floe.toml") {
+                    self.manifests.insert(file);
+                }
+            }
+        }
+        any
+    }
+}
+
+fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
+    let problem =
+        Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "nothing here");
+    if root.join(&pattern.value).is_dir() {
+        return problem
+            .help(format!("it is a folder; `{}/**` is what lies in it", pattern.value.trim_end_matches('/')));
+    }
+    // The first part of the path that is not there is the one that is misspelt.
+    let mut folder = PathBuf::new();
+    for part in pattern.value.split('/').take_while(|part| !is_wild(part)) {
+        if !root.join(folder.join(part)).exists() {
+            let names = neighbours(root, &folder);
+            if let Some(name) = near::nearest(part, names.iter().map(String::as_str)) {
+                return problem.help(format!("did you mean `{name}`?"));
+            }
+            break;
+        }
+        folder.push(part);
+    }
+    problem.help("patterns are relative to the folder of `floe.toml`")
+}
+
+/// The names in `folder`, for "did you mean".
+pub(super) fn neighbours(root: &Path, folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root.join(folder)) else { return Vec::new() };
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// A path without `.` and without `x/..`, as far as its text tells.
+pub(super) fn tidy(path: &Path) -> PathBuf {
+    let mut tidied = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(tidied.components().next_back(), Some(Component::Normal(_))) => {
+                tidied.pop();
+            }
+            other => tidied.push(other),
+        }
+    }
+    tidied
+}
+
+/// The folder that every match of a pattern lies in.
+fn fixed_folder(pattern: &str) -> PathBuf {
+    let mut parts: Vec<&str> = pattern.split('/').collect();
+    parts.pop();
+    parts.iter().take_while(|part| !is_wild(part)).collect()
+}
+
+fn is_wild(part: &str) -> bool {
+    part.contains(['*', '?', '['])
+}
+
+/// Folders as they were read, each once.
+struct Folders<'a> {
+    root: &'a Path,
+    /// By folder: every file under it, relative to the root.
+    read: BTreeMap<PathBuf, Vec<PathBuf>>,
+    problems: Vec<Problem>,
+}
+
+impl Folders<'_> {
+    fn matching(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
+        if !is_wild(pattern.as_str()) {
+            let path = PathBuf::from(pattern.as_str());
+            return if self.root.join(&path).is_file() { vec![path] } else { Vec::new() };
+        }
+        let folder = fixed_folder(pattern.as_str());
+        // `*` stays within a folder, and hidden files are the editor's business.
+        let options =
+            MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+        let files = self.under(&folder);
+        // `a/**` is, as people read it, all that lies under `a`.
+        let all_below = pattern.as_str().ends_with("**").then(|| Pattern::new(&format!("{}/*", pattern.as_str())).ok());
+        let pattern = all_below.flatten().unwrap_or_else(|| pattern.clone());
+        files.into_iter().filter(|file| pattern.matches_path_with(file, options)).collect()
+    }
+
+    fn under(&mut self, folder: &Path) -> Vec<PathBuf> {
+        if let Some(files) = self.read.get(folder) {
+            return files.clone();
+        }
+        let mut files = Vec::new();
+        let mut above = Vec::new();
+        self.walk(folder, &mut above, &mut files);
+        self.read.insert(folder.to_owned(), files.clone());
+        files
+    }
+
+    /// `above` holds the real paths of the folders whose links have been followed to come here.
+    fn walk(&mut self, folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+        let full = self.root.join(folder);
+        let entries = match fs::read_dir(&full) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => {
+                self.problems.push(Problem::new(format!("`{}` cannot be read: {error}", folder.display())));
+                return;
+            }
+        };
+        for entry in entries {
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with('.') {
+                continue;
+            }
+            let path = folder.join(&name);
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                self.walk(&path, above, files);
+            } else if kind.is_symlink() {
+                self.follow(&path, above, files);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+
+    fn follow(&mut self, path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+        let full = self.root.join(path);
+        match fs::metadata(&full) {
+            Ok(metadata) if metadata.is_dir() => {
+                let real = fs::canonicalize(&full).unwrap_or(full);
+                let parent = path.parent().map(|parent| self.root.join(parent)).unwrap_or_default();
+                above.push(fs::canonicalize(&parent).unwrap_or(parent));
+                // A link to a folder that has led here would lead here again.
+                if !above.iter().any(|folder| folder.starts_with(&real)) {
+                    self.walk(path, above, files);
+                }
+                above.pop();
+            }
+            Ok(_) => files.push(path.to_owned()),
+            Err(error) => self.problems.push(
+                Problem::new(format!("`{}` is a link to what cannot be read: {error}", path.display()))
+                    .help("mend or remove the link"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! One TOML file into its layers.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use toml::de::DeTable;
+
+use super::{
+    At, EnvironmentLayer, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
+    fields::{Fields, Reader},
+};
+use crate::resource::{Place, Problem, Source, Span};
+
+/// Which file of a project it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manifest) enum Role {
+    /// `floe.toml`: everything may stand in it.
+    Main,
+    /// A file that `include` found: pools, statements and moves.
+    Included,
+}
+
+/// Reads a manifest as far as it can be read; adds what is wrong to `problems`.
+pub(in crate::manifest) fn read(source: &Arc<Source>, role: Role, problems: &mut Vec<Problem>) -> Manifest {
+    let (document, faults) = DeTable::parse_recoverable(&source.text);
+    let mut reader = Reader { source: Arc::clone(source), problems: Vec::new(), incomplete: !faults.is_empty() };
+    let mut fields = Fields::of(document.get_ref(), reader.place(0..0), String::new(), &mut reader);
+    let mut manifest = everything(&mut fields, role);
+    // `[statement.x]` is a statement that is not there for whoever refers to it.
+    let all_known = fields.finish();
+    manifest.incomplete = reader.incomplete || !all_known;
+    if faults.is_empty() {
+        problems.append(&mut reader.problems);
+    } else {
+        // What else seems wrong may be the parser's guess at what was meant.
+        problems.extend(syntax(source, &faults));
+        manifest.broken.push(Arc::clone(source));
+    }
+    manifest
+}
+
+fn everything(fields: &mut Fields<'_, '_, '_>, role: Role) -> Manifest {
+    let mut manifest = Manifest::default();
+    if role == Role::Main {
+        manifest.project = fields.section("project", project).unwrap_or_default();
+        manifest.defaults = fields.section("defaults", defaults).unwrap_or_default();
+        manifest.secrets = fields.named("secrets", secret);
+        manifest.environments = fields.named("environments", environment);
+    } else {
+        fields.elsewhere(&[
+            ("project", "move it to `floe.toml`"),
+            ("defaults", "move it to `floe.toml`"),
+            ("secrets", "move it to `floe.toml`"),
+            ("environments", "move it to `floe.toml`"),
+        ]);
+    }
+    manifest.pools = fields.named("pools", pool);
+    manifest.statements = fields.named("statements", statement);
+    let moves = fields.list("moved", moved).into_iter();
+    manifest.moved = moves.filter_map(|at| Some(At { value: at.value?, place: at.place })).collect();
+    manifest
+}
+
+fn project(fields: &mut Fields<'_, '_, '_>) -> ProjectLayer {
+    ProjectLayer {
+        name: fields.string("name"),
+        include: fields.strings("include"),
+        allow: fields.strings("allow").unwrap_or_default(),
+        flawed: fields.is_flawed(),
+    }
+}
+
+/// The variable of a secret. `None` where something is wrong with it; it is declared all the same.
+fn secret(fields: &mut Fields<'_, '_, '_>) -> Option<At<String>> {
+    fields
+        .elsewhere(&[("value", "secrets stay out of manifests: `{ env = \"NAME\" }` names a variable that holds it")]);
+    let env = fields.string("env");
+    if fields.key_place("env").is_none() {
+        fields.missing("env", "for example `openai = { env = \"OPENAI_API_KEY\" }`");
+    }
+    env
+}
+
+/// `[defaults]`: what many statements may share.
+fn defaults(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+    fields.elsewhere(&[
+        ("name", "every statement has a name of its own"),
+        ("sql", "every statement has SQL of its own"),
+        ("sql_file", "every statement has SQL of its own"),
+        ("undo", "what undoes a statement is its own"),
+        ("accept", "consent is given to one change of one statement"),
+        ("depends_on", "say it in the statement that needs it"),
+        ("unset", "leave the default out instead"),
+        ("allow", "for the whole project it is `allow` in `[project]`"),
+        ("variables", "variables belong to an environment: `variables = { … }` in `[environments.<name>]`"),
+    ]);
+    shared(fields)
+}
+
+/// What `[defaults]` and a statement have in common.
+fn shared(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+    StatementLayer {
+        pool: fields.string("pool"),
+        principal: fields.string("principal"),
+        properties: fields.entries("properties"),
+        stopped: fields.boolean("stopped"),
+        evolve: fields.string("evolve"),
+        on_failed: fields.string("on_failed"),
+        on_stopped: fields.string("on_stopped"),
+        prevent_destroy: fields.boolean("prevent_destroy"),
+        timeout: fields.string("timeout"),
+        ..StatementLayer::default()
+    }
+}
+
+fn statement(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+    fields.elsewhere(&[
+        ("file", "the SQL's file is `sql_file`"),
+        ("statement", "the SQL is `sql`"),
+        ("compute_pool", "the pool's key is `pool`"),
+        ("variables", "variables belong to an environment: `variables = { … }` in `[environments.<name>]`"),
+    ]);
+    StatementLayer {
+        name: fields.string("name"),
+        sql: fields.string("sql"),
+        sql_file: fields.string("sql_file"),
+        undo: fields.string("undo"),
+        accept: fields.string("accept"),
+        depends_on: fields.strings("depends_on"),
+        allow: fields.strings("allow"),
+        unset: fields.strings("unset").unwrap_or_default(),
+        flawed: fields.is_flawed(),
+        ..shared(fields)
+    }
+}
+
+fn pool(fields: &mut Fields<'_, '_, '_>) -> PoolLayer {
+    fields.elsewhere(&[
+        ("cloud", "a pool's cloud is its environment's"),
+        ("region", "a pool's region is its environment's"),
+        ("environment", "which environment it is in follows from `--env`"),
+        ("name", "what people see is `display_name`"),
+    ]);
+    PoolLayer {
+        id: fields.string("id"),
+        display_name: fields.string("display_name"),
+        max_cfu: fields.integer("max_cfu"),
+        network: fields.string("network"),
+        prevent_destroy: fields.boolean("prevent_destroy"),
+        unset: fields.strings("unset").unwrap_or_default(),
+        flawed: fields.is_flawed(),
+    }
+}
+
+fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
+    fields.elsewhere(&[
+        ("environment", "the environment's id is `id`"),
+        ("api_key", CREDENTIALS),
+        ("api_secret", CREDENTIALS),
+        ("key", CREDENTIALS),
+        ("secret", CREDENTIALS),
+        (
+            "properties",
+            "properties of all statements belong in `[defaults]`; let them use `${…}` to differ by environment",
+        ),
+        ("defaults", "`[defaults]` holds in every environment; let it use `${…}` to differ by environment"),
+    ]);
+    EnvironmentLayer {
+        organization: fields.string("organization"),
+        id: fields.string("id"),
+        cloud: fields.string("cloud"),
+        region: fields.string("region"),
+        private: fields.boolean("private"),
+        endpoint: fields.string("endpoint"),
+        cloud_endpoint: fields.string("cloud_endpoint"),
+        state: fields.string("state"),
+        name_prefix: fields.string("name_prefix"),
+        variables: fields.entries("variables"),
+        aliases: fields.entries("aliases"),
+        evolve: fields.string("evolve"),
+        protected: fields.boolean("protected"),
+        requests_per_second: fields.integer("requests_per_second"),
+        simulator: fields.boolean("simulator"),
+        pace: fields.string("pace"),
+        catalog: fields.string("catalog"),
+        scenario: fields.string("scenario"),
+        pools: fields.named("pools", pool),
+        statements: fields.named("statements", statement),
+        flawed: fields.is_flawed(),
+    }
+}
+
+const CREDENTIALS: &str = "credentials come from the environment only: `FLINK_API_KEY`, `FLINK_API_SECRET`";
+
+fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
+    let (from, to) = (fields.string("from"), fields.string("to"));
+    for name in ["from", "to"] {
+        if fields.key_place(name).is_none() {
+            fields.missing(name, "it takes `from = \"statements.a\"` and `to = \"statements.b\"`");
+        }
+    }
+    Some(MovedLayer { from: from?, to: to? })
+}
+
+/// What the TOML crate found: the first fault of each line, for the others follow from it.
+fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut lines = BTreeSet::new();
+    let mut table_twice = false;
+    for fault in faults {
+        let span = fault.span().unwrap_or_default();
+        let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
+        let place = |span: Span| Place { source: Arc::clone(source), span };
+        if fault.message() != "duplicate key" {
+            if lines.insert(line) {
+                let message = format!("this is not TOML: {}", fault.message());
+                problems.push(Problem::new(message).at(place(span), "here"));
+            }
+            continue;
+        }
+        let first = earlier(&source.text, &span);
+        let is_header =
+            first.as_ref().is_some_and(|first| source.text.get(first.clone()).is_some_and(|at| at.starts_with('[')));
+        if first.is_none() && table_twice {
+            // A key that is given once in each of two tables of one name.
+            continue;
+        }
+        table_twice |= is_header;
+        let key = source.text.get(span.clone()).unwrap_or_default();
+        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span), "again here");
+        problems.push(match first {
+            Some(first) => problem.at(place(first), "first here"),
+            None => problem,
+        });
+    }
+    problems
+}
+
+/// Where the key or table header at `span` was written first. The parser keeps one of the two places only.
+fn earlier(text: &str, span: &Span) -> Option<Span> {
+    let line_start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line = text.get(line_start..)?.lines().next()?.trim();
+    let key = text.get(span.clone())?;
+    let before = text.get(..line_start)?;
+    let header = line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.trim());
+    let mut found = None;
+    let mut start: usize = 0;
+    for candidate in before.split_inclusive('\n') {
+        let trimmed = candidate.trim_start();
+        let indent = candidate.len().saturating_sub(trimmed.len());
+        let is_it = match header {
+            Some(name) => trimmed
+                .strip_prefix('[')
+                .and_then(|rest| rest.split_once(']'))
+                .is_some_and(|(other, _)| other.trim() == name),
+            None => {
+                if trimmed.starts_with('[') {
+                    found = None;
+                }
+                trimmed.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+            }
+        };
+        if is_it {
+            let from = start.saturating_add(indent);
+            let length =
+                header.map_or(key.len(), |name| trimmed.find(']').map_or(name.len(), |at| at.saturating_add(1)));
+            found = Some(from..from.saturating_add(length));
+        }
+        start = start.saturating_add(candidate.len());
+    }
+    found
+}

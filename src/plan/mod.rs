@@ -1,0 +1,174 @@
+//! In what order: steps and passages that leave nothing to decide. Pure; equal inputs give byte-equal plans.
+
+mod check;
+mod order;
+mod passage;
+mod replacement;
+mod saved;
+mod step;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    diff::{Change, Desired, Diff, Request},
+    live::{Live, Presence},
+    resource::{Address, Fingerprint, Identity, Kind, PoolDeclaration, Seen},
+    settle::{Found, Settlement},
+    state::{Entry, Recorded},
+};
+
+pub use check::{Violation, check};
+pub use saved::{Moved, moved_since};
+pub use step::{Act, Passage, PoolRef, Step, Until, When};
+
+/// The version of the plan's JSON.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What would happen, as data that people read, tools compare, and `execute` runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`FORMAT_VERSION`] of the build that made it.
+    pub format_version: u32,
+    /// What it is for.
+    pub basis: Basis,
+    /// What was asked for.
+    pub request: Request,
+    /// What an interrupted run left, and what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Found>,
+    /// What is recorded before the first step: what settling found, and `[[moved]]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Entry>,
+    /// What people approve, by address.
+    pub changes: BTreeMap<Address, Change>,
+    /// How many things are as they should be.
+    pub unchanged: usize,
+    /// How many live statements are not this project's.
+    pub foreign: usize,
+    /// How full each pool that the project uses is now, where pools can be seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<Address, Cfu>,
+    /// What runs.
+    pub passages: Vec<Passage>,
+}
+
+/// How full a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cfu {
+    /// CFU in use.
+    pub now: u32,
+    /// The most that it may use.
+    pub max: u32,
+}
+
+/// What a plan rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The project's name.
+    pub project: String,
+    /// The environment's key.
+    pub environment: String,
+    /// Which Confluent Cloud environment.
+    pub identity: Identity,
+    /// Whether it is simulated.
+    pub simulated: bool,
+    /// The lineage of the state.
+    pub lineage: String,
+    /// The declaration of each changed address, digested; none for what is not declared.
+    pub declared: BTreeMap<Address, Option<Fingerprint>>,
+    /// What was recorded of each changed address, digested; none for what is not recorded.
+    pub recorded: BTreeMap<Address, Option<Fingerprint>>,
+    /// What was seen of each statement that a changed address has.
+    pub seen: BTreeMap<String, Seen>,
+}
+
+/// Makes the plan of a diff that asks nothing more. `recorded` has been settled, and moved facts applied; `entries`
+/// are those that made it so.
+pub fn plan(
+    desired: &Desired,
+    recorded: &Recorded,
+    settlement: &Settlement,
+    entries: Vec<Entry>,
+    live: &Live,
+    request: &Request,
+    diff: Diff,
+) -> Plan {
+    let scene = passage::Scene { desired, recorded, live, pools: &diff.pools };
+    let mut passages: Vec<Passage> = if diff.changes.values().any(Change::is_blocked) {
+        // A person decides first: nothing runs.
+        Vec::new()
+    } else {
+        diff.changes.iter().filter_map(|(address, change)| passage::of(&scene, address, change)).collect()
+    };
+    order::order(desired, recorded, &mut passages);
+    let project = &desired.graph.project;
+    Plan {
+        format_version: FORMAT_VERSION,
+        basis: Basis {
+            project: project.name.clone(),
+            environment: project.environment.name.clone(),
+            identity: project.environment.identity.clone(),
+            simulated: project.environment.simulated.is_some(),
+            lineage: recorded.lineage.clone(),
+            declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
+            recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
+            seen: diff.changes.keys().flat_map(|address| saved::seen(recorded, live, address)).collect(),
+        },
+        request: request.clone(),
+        found: settlement.found.clone(),
+        entries,
+        changes: diff.changes,
+        unchanged: diff.unchanged,
+        foreign: diff.foreign,
+        pools: fullness(desired, recorded, live),
+        passages,
+    }
+}
+
+fn fullness(desired: &Desired, recorded: &Recorded, live: &Live) -> BTreeMap<Address, Cfu> {
+    let id = |key: &String, spec: &PoolDeclaration| match spec {
+        PoolDeclaration::Borrowed { id } => Some(id.clone()),
+        PoolDeclaration::Owned(_) => recorded.pools.get(key).map(|record| record.id.clone()),
+    };
+    let pools = desired.graph.project.pools.iter();
+    pools
+        .filter_map(|(key, declared)| match live.pool(&id(key, &declared.spec)?) {
+            Presence::Present(pool) => Some((Address::pool(key), Cfu { now: pool.current_cfu, max: pool.max_cfu })),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Plan {
+    /// Whether a person has to decide something before anything can be applied.
+    pub fn is_blocked(&self) -> bool {
+        self.changes.values().any(Change::is_blocked)
+    }
+
+    /// Whether an apply would change anything: what `--detailed-exitcode` reports.
+    pub fn has_changes(&self) -> bool {
+        self.changes.values().any(Change::is_pending)
+    }
+
+    /// Whether an apply has anything to do or to write down.
+    pub fn has_work(&self) -> bool {
+        !self.passages.is_empty() || !self.entries.is_empty()
+    }
+
+    /// The blocked addresses: what `--exclude` would take so that the rest can go through.
+    pub fn blocked(&self) -> impl Iterator<Item = &Address> {
+        self.changes.iter().filter(|(_, change)| change.is_blocked()).map(|(address, _)| address)
+    }
+
+    /// The statements with changes that wait for a phase to pass: an apply waits for it, then plans again.
+    pub fn in_motion(&self) -> impl Iterator<Item = &Address> {
+        let waits =
+            |change: &Change| change.notes.iter().any(|note| matches!(note, crate::diff::Note::InMotion { .. }));
+        self.changes
+            .iter()
+            .filter(move |(address, change)| address.kind == Kind::Statement && waits(change))
+            .map(|(a, _)| a)
+    }
+}

@@ -1,0 +1,410 @@
+//! One passage for one change: the steps, in order, and the way back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    replacement,
+    step::{Act, Passage, PoolRef, Step, Until, When},
+};
+use crate::{
+    diff::{Action, Change, Desired, DesiredPool, Reason, Strategy},
+    live::{Live, Presence},
+    manifest::DeclaredStatement,
+    resource::{
+        Address, Amendment, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen,
+        Submission, Template, undo_name,
+    },
+    sql::Class,
+    state::{Fact, GenerationRecord, Reached, Recorded, StatementRecord},
+};
+
+/// Seconds that a stop or a deletion may take.
+pub(super) const STOP_TIMEOUT: u64 = 20 * 60;
+/// Seconds that a pool may take to be provisioned.
+const POOL_TIMEOUT: u64 = 60 * 60;
+
+/// What passages are made from.
+pub(super) struct Scene<'a> {
+    pub desired: &'a Desired<'a>,
+    pub recorded: &'a Recorded,
+    pub live: &'a Live,
+    pub pools: &'a BTreeMap<String, DesiredPool>,
+}
+
+/// The passage of one change; none if there is nothing to do.
+pub(super) fn of(scene: &Scene, address: &Address, change: &Change) -> Option<Passage> {
+    let mut passage =
+        Passage { address: address.clone(), after: BTreeSet::new(), forward: Vec::new(), way_back: Vec::new() };
+    match address.kind {
+        Kind::Pool => passage.forward = pool(scene, address, &change.action)?,
+        Kind::Statement => (passage.forward, passage.way_back) = statement(scene, &address.key, change)?,
+    }
+    (!passage.forward.is_empty()).then_some(passage)
+}
+
+fn pool(scene: &Scene, address: &Address, action: &Action) -> Option<Vec<Step>> {
+    let key = address.key.clone();
+    let declared = scene.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
+        PoolDeclaration::Owned(pool) => Some(pool),
+        PoolDeclaration::Borrowed { .. } => None,
+    });
+    let id = scene.recorded.pools.get(&key).map(|record| record.id.clone());
+    let step = match (action, declared, id) {
+        (Action::CreatePool { .. }, Some(pool), _) => {
+            let named = scene.live.pools().filter(|live| live.display_name == pool.display_name);
+            let before = named.map(|live| live.id.clone()).collect();
+            Step::new(Act::CreatePool { pool: pool.clone(), before }, Until::Provisioned, POOL_TIMEOUT)
+        }
+        (Action::AmendPool { to }, Some(pool), Some(id)) => {
+            let declared = Fact::PoolDeclared { key, declared: pool.clone() };
+            Step::new(Act::AmendPool { id, to: to.clone() }, Until::Nothing, 0).then([declared])
+        }
+        (Action::Record, Some(pool), Some(_)) => Step::record(vec![Fact::PoolDeclared { key, declared: pool.clone() }]),
+        (Action::Delete { .. }, _, Some(id)) => {
+            let buried = Fact::Buried { address: address.clone() };
+            Step::new(Act::RemovePool { id }, Until::PoolGone, STOP_TIMEOUT).then([buried])
+        }
+        (Action::Forget, _, _) => Step::record(vec![Fact::Forgotten { address: address.clone() }]),
+        _ => return None,
+    };
+    Some(vec![step])
+}
+
+/// A statement that is declared, as its passages need it.
+pub(super) struct Subject<'a> {
+    pub key: &'a str,
+    pub declared: &'a DeclaredStatement,
+    pub record: Option<&'a StatementRecord>,
+    pub scene: &'a Scene<'a>,
+}
+
+type Lists = (Vec<Step>, Vec<Step>);
+
+fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
+    let record = scene.recorded.statements.get(key);
+    match &change.action {
+        Action::Delete { undo } => return Some((delete(scene, key, record?, undo.as_ref()), Vec::new())),
+        Action::Forget => {
+            let address = Address::statement(key);
+            return Some((vec![Step::record(vec![Fact::Forgotten { address }])], Vec::new()));
+        }
+        _ => {}
+    }
+    let declared = scene.desired.graph.project.statements.get(key)?;
+    let subject = Subject { key, declared, record, scene };
+    let one = |step: Step| Some((vec![step], Vec::new()));
+    match &change.action {
+        Action::Create { generation, .. } => {
+            let submit = subject.submit(*generation, Role::Current, BTreeMap::new());
+            Some((vec![Step::record(vec![subject.declares()]), submit], Vec::new()))
+        }
+        Action::Hold | Action::Record => one(Step::record(vec![subject.declares()])),
+        Action::Adopt { name, generation } => one(subject.adopt(name, *generation)?),
+        Action::Stop => {
+            let stop = subject.amend(Amendment { stopped: true, ..Amendment::default() }, Until::Stopped)?;
+            one(stop.then([subject.declares()]))
+        }
+        Action::Start => one(subject.start(&change.reasons)?.then([subject.declares()])),
+        Action::Restart => subject.restart(&change.reasons),
+        Action::Await { .. } => {
+            let name = record?.current.as_ref()?.sent.name.clone();
+            one(Step::new(Act::Wait { name }, subject.settled(), declared.spec.timeout))
+        }
+        Action::Replace { strategy, from, to, .. } => subject.replace(*strategy, *from, *to),
+        Action::GoOn { .. } => replacement::go_on(&subject),
+        Action::TakeBack { .. } => replacement::take_back(&subject),
+        Action::Delete { .. }
+        | Action::Forget
+        | Action::CreatePool { .. }
+        | Action::AmendPool { .. }
+        | Action::Note
+        | Action::Blocked { .. } => None,
+    }
+}
+
+impl<'a> Subject<'a> {
+    pub fn declares(&self) -> Fact {
+        let needs = self.scene.desired.graph.needs(&Address::statement(self.key)).cloned().collect();
+        Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), needs }
+    }
+
+    pub fn class(&self) -> Class {
+        self.scene.desired.graph.readings.get(self.key).map_or(Class::Job, |reading| reading.kind.class())
+    }
+
+    fn in_force(&self) -> Until {
+        if self.class() == Class::Definition { Until::Completed } else { Until::Running }
+    }
+
+    /// What an interrupted run was waiting for: being in force, or any phase that lasts where it is to stand still.
+    fn settled(&self) -> Until {
+        let stopped = self.record.and_then(|record| record.current.as_ref()).is_some_and(|current| current.stopped);
+        if stopped { Until::Settled } else { self.in_force() }
+    }
+
+    fn pool(&self) -> Option<PoolRef> {
+        let key = self.declared.spec.pool.as_ref()?;
+        match self.scene.pools.get(key)? {
+            DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
+            DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
+        }
+    }
+
+    pub fn current(&self) -> Option<&'a GenerationRecord> {
+        self.record?.current.as_ref()
+    }
+
+    /// What there is under a recorded generation's name, if it is that very one.
+    pub fn found(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
+        match self.scene.live.statement(&generation.sent.name) {
+            Presence::Present(live) if live.is(&generation.uid) => Some(live),
+            _ => None,
+        }
+    }
+
+    fn seen(&self, generation: &GenerationRecord) -> Option<Seen> {
+        self.found(generation).map(Seen::of)
+    }
+
+    pub fn submit(&self, generation: Generation, role: Role, added: BTreeMap<String, String>) -> Step {
+        let spec = &self.declared.spec;
+        let submission = Submission {
+            name: generation.name(&spec.name),
+            generation,
+            role,
+            sql: spec.sql.clone(),
+            properties: spec.properties.clone(),
+            added,
+            pool: None,
+            principal: spec.principal.clone(),
+        };
+        Step::new(Act::Submit { submission, pool: self.pool() }, self.in_force(), spec.timeout)
+    }
+
+    pub fn amend(&self, to: Amendment, until: Until) -> Option<Step> {
+        let current = self.current()?;
+        let act = Act::Amend { name: current.sent.name.clone(), seen: self.seen(current), to, pool: None };
+        Some(Step::new(act, until, STOP_TIMEOUT))
+    }
+
+    /// Resumes the current generation, with the pool and principal that are due.
+    fn start(&self, reasons: &[Reason]) -> Option<Step> {
+        let current = self.current()?;
+        let (pool, principal) = self.placement(reasons);
+        let to = Amendment { stopped: false, pool: None, principal };
+        let act = Act::Amend { name: current.sent.name.clone(), seen: self.seen(current), to, pool };
+        Some(Step::new(act, Until::Running, self.declared.spec.timeout))
+    }
+
+    fn placement(&self, reasons: &[Reason]) -> (Option<PoolRef>, Option<String>) {
+        let moved = |field: &str| {
+            reasons.iter().any(|reason| match reason {
+                Reason::PoolChanged { .. } => field == "pool",
+                Reason::PrincipalChanged { .. } => field == "principal",
+                Reason::MovedOutside { field: moved, .. } => moved == field,
+                _ => false,
+            })
+        };
+        let principal = self.declared.spec.principal.clone().filter(|_| moved("principal"));
+        (self.pool().filter(|_| moved("pool")), principal)
+    }
+
+    /// Stop, move, resume. The way back resumes it where it was.
+    fn restart(&self, reasons: &[Reason]) -> Option<Lists> {
+        let current = self.current()?;
+        let found = self.found(current)?;
+        let stop = self.amend(Amendment { stopped: true, ..Amendment::default() }, Until::Stopped)?;
+        let (pool, principal) = self.placement(reasons);
+        let name = current.sent.name.clone();
+        let to = Amendment { stopped: false, pool: None, principal };
+        let act = Act::Amend { name: name.clone(), seen: None, to, pool };
+        let start = Step::new(act, Until::Running, self.declared.spec.timeout).then([self.declares()]);
+        let back = Amendment { stopped: false, pool: None, principal: found.principal.clone() };
+        let back = Act::Amend { name, seen: None, to: back, pool: found.pool.clone().map(PoolRef::Id) };
+        Some((vec![stop, start], vec![Step::new(back, Until::Running, self.declared.spec.timeout)]))
+    }
+
+    fn replace(&self, strategy: Strategy, from: Option<Generation>, to: Generation) -> Option<Lists> {
+        match strategy {
+            Strategy::Restart => replacement::restart(self, to),
+            Strategy::NeverRan => {
+                let mut steps = self.clear_away(from)?;
+                steps.push(self.submit(to, Role::Current, BTreeMap::new()).then([self.declares()]));
+                Some((steps, Vec::new()))
+            }
+            Strategy::Redefine => self.redefine(to),
+            Strategy::FromOffsets => replacement::successor_of_gone(self, to, true),
+            Strategy::Again => replacement::successor_of_gone(self, to, false),
+        }
+    }
+
+    /// Removes a generation that never took effect, or drops one from the record that is gone.
+    fn clear_away(&self, from: Option<Generation>) -> Option<Vec<Step>> {
+        let Some(current) = self.current() else { return Some(Vec::new()) };
+        let name = current.sent.name.clone();
+        let step = if from.is_some() {
+            Step::new(Act::Remove { name, seen: self.seen(current) }, Until::Gone, STOP_TIMEOUT)
+        } else {
+            Step::record(vec![Fact::Gone { key: self.key.to_owned(), name }])
+        };
+        Some(vec![step])
+    }
+
+    /// Runs the old undo, clears both statements away, and submits the new definition.
+    fn redefine(&self, to: Generation) -> Option<Lists> {
+        let record = self.record?;
+        let mut steps = undo_steps(self.scene, self.key, record, record.declared.undo.as_ref())?;
+        steps.push(self.submit(to, Role::Current, BTreeMap::new()).then([self.declares()]));
+        Some((steps, Vec::new()))
+    }
+
+    fn adopt(&self, name: &str, generation: Generation) -> Option<Step> {
+        let Presence::Present(live) = self.scene.live.statement(name) else { return None };
+        let adopted = Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted(live, generation)) };
+        let look = Act::Look { name: name.to_owned(), seen: Seen::of(live) };
+        let until = if live.phase.class() == PhaseClass::Moving { Until::Settled } else { Until::Nothing };
+        Some(Step::new(look, until, self.declared.spec.timeout).then([self.declares(), adopted]))
+    }
+
+    /// What was sent for a statement that runs already. Where the declared template fits, it is kept, so that no
+    /// secret's value gets into the state.
+    fn adopted(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
+        let spec = &self.declared.spec;
+        let property = |(key, value): (&String, &String)| {
+            let declared = spec.properties.get(key).filter(|template| template.matches(value));
+            let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
+            (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
+        };
+        let sql = if spec.sql.matches(&live.sql) { spec.sql.clone() } else { Template::literal(&live.sql) };
+        GenerationRecord {
+            sent: Submission {
+                name: live.name.clone(),
+                generation,
+                role: Role::Current,
+                sql,
+                properties: live.properties.iter().map(property).collect(),
+                added: BTreeMap::new(),
+                pool: live.pool.clone(),
+                principal: live.principal.clone(),
+            },
+            uid: live.uid.clone(),
+            stopped: live.stopped,
+            reached: crate::settle::reached(live),
+            kind: live.kind.clone(),
+            offsets: Some(live.offsets.clone()).filter(|offsets| !offsets.is_empty()),
+            secrets: BTreeMap::new(),
+            created_at: live.created_at.clone(),
+        }
+    }
+}
+
+/// Runs the undo (or waits for the one that an interrupted run left), then clears the definition's statement and the
+/// undo's away, in that order: as long as the undo is in the record, a later run knows that it was run.
+fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Template>) -> Option<Vec<Step>> {
+    let timeout = record.declared.timeout;
+    let (name, first) = match &record.undo {
+        Some(left) => {
+            let name = left.sent.name.clone();
+            (name.clone(), Step::new(Act::Wait { name }, Until::Completed, timeout))
+        }
+        None => {
+            let name = undo_name(&record.declared.name, record.undos.saturating_add(1));
+            let pool = record.current.as_ref().and_then(|current| current.sent.pool.clone()).map(PoolRef::Id);
+            let submission = Submission {
+                name: name.clone(),
+                generation: record.last_generation,
+                role: Role::Undo,
+                sql: undo?.clone(),
+                properties: record.declared.properties.clone(),
+                added: BTreeMap::new(),
+                pool: None,
+                principal: record.declared.principal.clone(),
+            };
+            (name, Step::new(Act::Submit { submission, pool }, Until::Completed, timeout))
+        }
+    };
+    let mut steps = vec![first];
+    if let Some(current) = &record.current {
+        steps.push(clear(scene, key, current));
+    }
+    steps.push(Step::new(Act::Remove { name, seen: None }, Until::Gone, STOP_TIMEOUT));
+    Some(steps)
+}
+
+/// Deletes what is left of a generation, or drops it from the record if there is nothing left.
+fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
+    let name = generation.sent.name.clone();
+    match scene.live.statement(&name) {
+        Presence::Present(live) if live.is(&generation.uid) => {
+            Step::new(Act::Remove { name, seen: Some(Seen::of(live)) }, Until::Gone, STOP_TIMEOUT)
+        }
+        _ => Step::record(vec![Fact::Gone { key: key.to_owned(), name }]),
+    }
+}
+
+/// Stops what runs, deletes every generation, and buries the address with its last offsets.
+fn delete(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Template>) -> Vec<Step> {
+    let buried = Fact::Buried { address: Address::statement(key) };
+    let mut steps = Vec::new();
+    if undo.is_some() || record.undo.is_some() {
+        steps.extend(undo_steps(scene, key, record, undo).unwrap_or_default());
+    } else {
+        let passing = record.successor.iter().chain(&record.retired);
+        for generation in passing {
+            steps.extend(stand_still(scene, generation));
+            steps.push(clear_stopped(scene, key, generation));
+        }
+        if let Some(current) = &record.current {
+            steps.extend(stand_still(scene, current));
+            steps.push(clear_stopped(scene, key, current));
+        }
+    }
+    // One group with the last deletion, so that a crash in between loses no offsets.
+    match steps.last_mut() {
+        Some(last) => last.then.push(buried),
+        None => steps.push(Step::record(vec![buried])),
+    }
+    steps
+}
+
+/// Stops a generation that runs, or waits for one in motion that has run; offsets are recorded when it stands still.
+pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<Step> {
+    let Presence::Present(live) = scene.live.statement(&generation.sent.name) else { return Vec::new() };
+    if !live.is(&generation.uid) {
+        return Vec::new();
+    }
+    let name = || generation.sent.name.clone();
+    let stop = |seen| {
+        let to = Amendment { stopped: true, ..Amendment::default() };
+        Step::new(Act::Amend { name: name(), seen, to, pool: None }, Until::Still, STOP_TIMEOUT)
+    };
+    let wait = |until| Step::new(Act::Wait { name: name() }, until, STOP_TIMEOUT);
+    match (&live.phase, live.phase.class()) {
+        (_, PhaseClass::Running) => vec![stop(Some(Seen::of(live)))],
+        (Phase::Stopping | Phase::Failing, _) => vec![wait(Until::Still)],
+        // It is being resumed: let it run first, so that it can be stopped where it stands.
+        (Phase::Pending, _) if generation.reached > Reached::Submitted => vec![wait(Until::Settled), stop(None)],
+        _ => Vec::new(),
+    }
+}
+
+/// Like [`clear`], for a generation that an earlier step of the passage may have changed.
+pub(super) fn clear_stopped(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
+    let mut step = clear(scene, key, generation);
+    if let Act::Remove { seen, .. } = &mut step.act
+        && !stand_still(scene, generation).is_empty()
+    {
+        *seen = None;
+    }
+    step
+}
+
+/// A guard that is only met while a successor never ran.
+pub(super) fn never_ran(name: &str) -> When {
+    When::NeverRan { name: name.to_owned() }
+}
+
+/// A guard that is only met once a successor is confirmed to be gone, or was never accepted.
+pub(super) fn gone(name: &str) -> When {
+    When::Gone { name: name.to_owned() }
+}

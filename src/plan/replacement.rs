@@ -1,0 +1,127 @@
+//! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
+
+use std::collections::BTreeMap;
+
+use super::{
+    passage::{STOP_TIMEOUT, Subject, clear_stopped, gone, never_ran, stand_still},
+    step::{Act, Step, Until},
+};
+use crate::{
+    resource::{Amendment, Generation, PhaseClass, Role},
+    state::{Fact, GenerationRecord, Reached},
+};
+
+type Lists = (Vec<Step>, Vec<Step>);
+
+/// The startup properties of a job that begins at recorded offsets (Confluent's Flink SQL reference, table options).
+const STARTUP_MODE: &str = "sql.tables.scan.startup.mode";
+const STARTUP_OFFSETS: &str = "sql.tables.scan.startup.specific-offsets";
+
+/// Restart: stop the old one where it stands, submit the new one. A successor that an interrupted run left FAILED is
+/// cleared away first.
+pub(super) fn restart(subject: &Subject, to: Generation) -> Option<Lists> {
+    let current = subject.current()?;
+    let mut forward = Vec::new();
+    if let Some(left) = subject.record.and_then(|record| record.successor.as_ref()) {
+        forward.extend(stand_still(subject.scene, left));
+        forward.push(clear_stopped(subject.scene, subject.key, left));
+    }
+    forward.extend(stand_still(subject.scene, current));
+    let submit = subject.submit(to, Role::Successor, BTreeMap::new());
+    let name = to.name(&subject.declared.spec.name);
+    forward.push(submit.then(takes_over(subject)));
+    forward.extend(older(subject));
+    Some((forward, way_back(subject, current, &name)))
+}
+
+/// Go on with the successor that is there: the old one stands still first, whatever it does now.
+pub(super) fn go_on(subject: &Subject) -> Option<Lists> {
+    let successor = subject.record?.successor.as_ref()?;
+    let name = successor.sent.name.clone();
+    let mut forward = Vec::new();
+    if let Some(current) = subject.current() {
+        forward.extend(stand_still(subject.scene, current));
+    }
+    let timeout = subject.declared.spec.timeout;
+    let stopped = subject.found(successor).is_some_and(|live| live.phase.class() == PhaseClass::Stopped);
+    let arrive = if stopped {
+        let to = Amendment { stopped: false, ..Amendment::default() };
+        Step::new(Act::Amend { name: name.clone(), seen: None, to, pool: None }, Until::Running, timeout)
+    } else {
+        Step::new(Act::Wait { name: name.clone() }, Until::Running, timeout)
+    };
+    // What is in force then is what was sent; a desired spec that has moved on is the next plan's.
+    let mut takes_over = takes_over(subject);
+    if successor.sent.sql != subject.declared.spec.sql {
+        takes_over.retain(|fact| !matches!(fact, Fact::Declared { .. }));
+    }
+    forward.push(arrive.then(takes_over));
+    let back = subject.current().map(|current| way_back(subject, current, &name)).unwrap_or_default();
+    Some((forward, back))
+}
+
+/// Take an open replacement back: the successor or the undo goes, the old one runs again.
+pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
+    let record = subject.record?;
+    let mut forward = Vec::new();
+    for left in record.undo.iter().chain(&record.successor) {
+        forward.push(clear_stopped(subject.scene, subject.key, left));
+    }
+    if record.successor.is_some()
+        && let Some(current) = subject.current()
+        && current.stopped
+        && !subject.declared.spec.stopped
+    {
+        forward.push(resume(current, subject.declared.spec.timeout));
+    }
+    Some((forward, Vec::new()))
+}
+
+/// A replacement without a predecessor: it is gone. It stays in the record, with its offsets, until the new one runs.
+pub(super) fn successor_of_gone(subject: &Subject, to: Generation, at_offsets: bool) -> Option<Lists> {
+    let current = subject.current()?;
+    let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific()).filter(|_| at_offsets) {
+        Some(offsets) => BTreeMap::from([
+            (STARTUP_MODE.to_owned(), "specific-offsets".to_owned()),
+            (STARTUP_OFFSETS.to_owned(), offsets),
+        ]),
+        None => BTreeMap::new(),
+    };
+    let name = to.name(&subject.declared.spec.name);
+    let gone = Fact::Gone { key: subject.key.to_owned(), name: current.sent.name.clone() };
+    let submit = subject.submit(to, Role::Successor, added).then(takes_over(subject)).then([gone]);
+    let clear = Act::Remove { name: name.clone(), seen: None };
+    let back = vec![Step::new(clear, Until::Gone, STOP_TIMEOUT).when(never_ran(&name))];
+    Some((vec![submit], back))
+}
+
+/// The successor is in force, and what is declared is what runs.
+fn takes_over(subject: &Subject) -> Vec<Fact> {
+    vec![Fact::Promoted { key: subject.key.to_owned() }, subject.declares()]
+}
+
+/// Predecessors of the predecessor have served as a way back long enough.
+fn older(subject: &Subject) -> Vec<Step> {
+    let retired = subject.record.map(|record| record.retired.as_slice()).unwrap_or_default();
+    retired.iter().map(|generation| clear_stopped(subject.scene, subject.key, generation)).collect()
+}
+
+/// A successor that never ran is deleted; once it is confirmed to be gone, the old one is resumed. A successor that ran,
+/// or of which nobody knows, is left as it is: resuming the old one beside it could run the job twice.
+fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> Vec<Step> {
+    let delete = Act::Remove { name: successor.to_owned(), seen: None };
+    let delete = Step::new(delete, Until::Gone, STOP_TIMEOUT).when(never_ran(successor));
+    let could_run = current.reached >= Reached::Running
+        && subject.found(current).is_some_and(|live| {
+            matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving)
+                || (live.phase.class() == PhaseClass::Stopped && current.stopped)
+        });
+    let resume = could_run.then(|| resume(current, subject.declared.spec.timeout).when(gone(successor)));
+    std::iter::once(delete).chain(resume).collect()
+}
+
+fn resume(current: &GenerationRecord, timeout: u64) -> Step {
+    let to = Amendment { stopped: false, ..Amendment::default() };
+    let act = Act::Amend { name: current.sent.name.clone(), seen: None, to, pool: None };
+    Step::new(act, Until::Running, timeout)
+}

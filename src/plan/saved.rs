@@ -1,0 +1,114 @@
+//! What a saved plan rests on, and what has moved since.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Plan;
+use crate::{
+    diff::Desired,
+    live::{Live, Presence},
+    resource::{Address, Fingerprint, Kind, Seen},
+    state::Recorded,
+};
+
+/// Something that a saved plan rests on and that is not so any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// It was made for something else: `project`, `environment` or `state`.
+    Elsewhere(&'static str),
+    /// The manifests declare this address differently now.
+    Declared(Address),
+    /// The state records something else of this address now.
+    Recorded(Address),
+    /// The cloud holds something else under this name now.
+    Live(String),
+    /// What would be done to this address now is something else.
+    Planned(Address),
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moved::Elsewhere(what) => write!(f, "it was made for another {what}"),
+            Moved::Declared(address) => write!(f, "{address} is declared differently now"),
+            Moved::Recorded(address) => write!(f, "the state records something else of {address} now"),
+            Moved::Live(name) => write!(f, "statement `{name}` is not what it was when the plan was made"),
+            Moved::Planned(address) => write!(f, "something else would be done to {address} now"),
+        }
+    }
+}
+
+/// What keeps `saved` from being applied, given the plan that would be made `now` for the same request. Changes of
+/// other addresses do not.
+pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
+    let (then, basis) = (&saved.basis, &now.basis);
+    let identities = [
+        ("project", then.project == basis.project),
+        ("environment", then.environment == basis.environment && then.identity == basis.identity),
+        ("state", then.lineage == basis.lineage),
+    ];
+    let mut moved: Vec<Moved> =
+        identities.into_iter().filter(|(_, same)| !same).map(|(what, _)| Moved::Elsewhere(what)).collect();
+    if !moved.is_empty() {
+        return moved;
+    }
+    let differs = |address: &Address| match (saved.changes.get(address), now.changes.get(address)) {
+        (Some(then), Some(now)) => then.action != now.action,
+        (then, now) => then.is_some() != now.is_some(),
+    };
+    for address in saved.changes.keys() {
+        let before = moved.len();
+        if basis.declared.get(address).is_some_and(|now| then.declared.get(address) != Some(now)) {
+            moved.push(Moved::Declared(address.clone()));
+        }
+        if basis.recorded.get(address).is_some_and(|now| then.recorded.get(address) != Some(now)) {
+            moved.push(Moved::Recorded(address.clone()));
+        }
+        let passage = |plan: &Plan| plan.passages.iter().find(|passage| passage.address == *address).cloned();
+        if moved.len() == before && (differs(address) || passage(saved) != passage(now)) {
+            moved.push(Moved::Planned(address.clone()));
+        }
+    }
+    for (name, seen) in &then.seen {
+        if basis.seen.get(name).is_some_and(|now| now != seen) {
+            moved.push(Moved::Live(name.clone()));
+        }
+    }
+    moved
+}
+
+/// A digest of what is declared under an address.
+pub(super) fn declared(desired: &Desired, address: &Address) -> Option<Fingerprint> {
+    let project = &desired.graph.project;
+    match address.kind {
+        Kind::Pool => project.pools.get(&address.key).and_then(|pool| digest(&pool.spec)),
+        Kind::Statement => project.statements.get(&address.key).and_then(|statement| digest(&statement.spec)),
+    }
+}
+
+/// A digest of what is recorded under an address.
+pub(super) fn recorded(recorded: &Recorded, address: &Address) -> Option<Fingerprint> {
+    match address.kind {
+        Kind::Pool => recorded.pools.get(&address.key).and_then(digest),
+        Kind::Statement => recorded.statements.get(&address.key).and_then(digest),
+    }
+}
+
+fn digest(value: &impl Serialize) -> Option<Fingerprint> {
+    serde_json::to_string(value).ok().map(|text| Fingerprint::of([text.as_str()]))
+}
+
+/// What was seen of each statement that an address has.
+pub(super) fn seen(recorded: &Recorded, live: &Live, address: &Address) -> Vec<(String, Seen)> {
+    if address.kind == Kind::Pool {
+        return Vec::new();
+    }
+    let generations = recorded.statements.get(&address.key).into_iter().flat_map(|record| record.generations());
+    generations
+        .filter_map(|generation| match live.statement(&generation.sent.name) {
+            Presence::Present(found) => Some((generation.sent.name.clone(), Seen::of(found))),
+            _ => None,
+        })
+        .collect()
+}

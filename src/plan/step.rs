@@ -1,0 +1,212 @@
+//! What runs: a step asks one thing of the service, waits for one condition, and says what is then recorded.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    resource::{Address, Amendment, Pool, PoolAmendment, Seen, Submission},
+    state::Fact,
+};
+
+/// Steps that belong together, run one after another; and the way back, its own guarded list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// Whose.
+    pub address: Address,
+    /// The addresses whose passages have to succeed first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<Address>,
+    /// What is done.
+    pub forward: Vec<Step>,
+    /// What is done after a step of `forward` failed: every step whose guard holds, in order, until one fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub way_back: Vec<Step>,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// On the way back: the condition, judged on the record at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// What is asked.
+    pub act: Act,
+    /// What is waited for afterwards.
+    #[serde(default, skip_serializing_if = "Until::is_nothing")]
+    pub until: Until,
+    /// What is recorded when the wait ends well, in one group with what was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Fact>,
+    /// Seconds the wait may take.
+    #[serde(default)]
+    pub timeout: u64,
+}
+
+/// What a step asks of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+pub enum Act {
+    /// Nothing: only `then` is recorded.
+    Record,
+    /// Nothing: only the wait counts.
+    Wait {
+        /// The statement waited for.
+        name: String,
+    },
+    /// Look whether a statement is still what the plan saw.
+    Look {
+        /// Its cloud name.
+        name: String,
+        /// What the plan saw.
+        seen: Seen,
+    },
+    /// POST a statement. The pool of the submission is left open and comes from `pool`.
+    Submit {
+        /// What to submit.
+        submission: Submission,
+        /// Where it runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pool: Option<PoolRef>,
+    },
+    /// PUT a statement. The pool of the amendment is left open and comes from `pool`.
+    Amend {
+        /// Its cloud name; the uid is the recorded one.
+        name: String,
+        /// What the plan saw of it; none once an earlier step of the passage has changed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+        /// What to change.
+        to: Amendment,
+        /// Where it is to run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pool: Option<PoolRef>,
+    },
+    /// DELETE a statement.
+    Remove {
+        /// Its cloud name; the uid is the recorded one.
+        name: String,
+        /// What the plan saw of it; none once an earlier step of the passage has changed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+    },
+    /// POST a pool.
+    CreatePool {
+        /// What to create.
+        pool: Pool,
+        /// The ids that bore its name when the plan was made.
+        before: BTreeSet<String>,
+    },
+    /// PATCH a pool.
+    AmendPool {
+        /// Its id.
+        id: String,
+        /// What to change.
+        to: PoolAmendment,
+    },
+    /// DELETE a pool.
+    RemovePool {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// A pool as a plan can name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolRef {
+    /// One that exists.
+    Id(String),
+    /// The one that this plan creates under that manifest key.
+    Created(String),
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// RUNNING, or COMPLETED for a job that came to its end.
+    Running,
+    /// COMPLETED.
+    Completed,
+    /// STOPPED.
+    Stopped,
+    /// STOPPED, COMPLETED or FAILED: it does nothing any more.
+    Still,
+    /// Any phase that lasts.
+    Settled,
+    /// A GET says 404.
+    Gone,
+    /// The pool is PROVISIONED.
+    Provisioned,
+    /// The pool is gone.
+    PoolGone,
+}
+
+impl Until {
+    /// Whether nothing is waited for.
+    pub fn is_nothing(&self) -> bool {
+        *self == Until::Nothing
+    }
+}
+
+/// When a step of the way back is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "when", rename_all = "kebab-case")]
+pub enum When {
+    /// The record holds this generation, and it never was RUNNING.
+    NeverRan {
+        /// Its cloud name.
+        name: String,
+    },
+    /// The record does not hold this generation: it was never accepted, or is confirmed to be gone.
+    Gone {
+        /// Its cloud name.
+        name: String,
+    },
+}
+
+impl Step {
+    /// Records facts, and asks nothing.
+    pub fn record(facts: Vec<Fact>) -> Self {
+        Step { when: None, act: Act::Record, until: Until::Nothing, then: facts, timeout: 0 }
+    }
+
+    /// Asks for something and waits up to `timeout` seconds.
+    pub fn new(act: Act, until: Until, timeout: u64) -> Self {
+        Step { when: None, act, until, then: Vec::new(), timeout }
+    }
+
+    /// Records facts when the wait has ended well.
+    pub fn then(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
+        self.then.extend(facts);
+        self
+    }
+
+    /// Makes it a step of the way back.
+    pub fn when(mut self, when: When) -> Self {
+        self.when = Some(when);
+        self
+    }
+}
+
+impl Act {
+    /// The cloud name of the statement that is meant.
+    pub fn statement(&self) -> Option<&str> {
+        match self {
+            Act::Wait { name } | Act::Look { name, .. } | Act::Amend { name, .. } | Act::Remove { name, .. } => {
+                Some(name)
+            }
+            Act::Submit { submission, .. } => Some(&submission.name),
+            Act::Record | Act::CreatePool { .. } | Act::AmendPool { .. } | Act::RemovePool { .. } => None,
+        }
+    }
+
+    /// Whether it changes something in the cloud.
+    pub fn changes_the_cloud(&self) -> bool {
+        !matches!(self, Act::Record | Act::Wait { .. } | Act::Look { .. })
+    }
+}

@@ -1,0 +1,97 @@
+//! How far recorded generations have got by themselves since the record was written.
+
+use crate::{
+    live::{Live, Presence},
+    resource::{LiveStatement, Offsets, Phase, PhaseClass, Submission},
+    state::{Fact, GenerationRecord, Reached, Recorded, StatementRecord},
+};
+
+/// The furthest that a statement in this condition may have got. A FAILED statement that was compiled (the service
+/// reports its kind) may have run: nobody can tell, so it counts as having run.
+pub fn reached(live: &LiveStatement) -> Reached {
+    match live.phase {
+        Phase::Completed => Reached::Completed,
+        Phase::Running | Phase::Degraded | Phase::Stopped | Phase::Stopping => Reached::Running,
+        Phase::Failed | Phase::Failing if live.kind.is_some() => Reached::Running,
+        Phase::Pending | Phase::Failed | Phase::Failing | Phase::Deleting | Phase::Other(_) => Reached::Submitted,
+    }
+}
+
+/// Whether what is there is what was sent. Values of secrets are not known here and match anything; what the service
+/// shows of `sql.secrets.*` is not compared.
+pub fn same_spec(sent: &Submission, live: &LiveStatement) -> bool {
+    let hidden = |key: &str| key.starts_with("sql.secrets.");
+    let expected = sent.properties.len() + sent.added.keys().filter(|key| !sent.properties.contains_key(*key)).count();
+    sent.sql.matches(&live.sql)
+        && expected == live.properties.len()
+        && live.properties.iter().all(|(key, value)| match (sent.added.get(key), sent.properties.get(key)) {
+            (Some(added), _) => added == value,
+            (None, Some(template)) => hidden(key) || template.matches(value),
+            (None, None) => false,
+        })
+        && (sent.pool.is_none() || sent.pool == live.pool)
+        && (sent.principal.is_none() || sent.principal == live.principal)
+}
+
+/// What the snapshot tells about generations that the record knows, beyond what it has.
+pub(super) fn facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (key, record) in &recorded.statements {
+        for generation in record.generations() {
+            observed(key, generation, live, &mut facts);
+        }
+        handed_over(key, record, live, &mut facts);
+    }
+    facts
+}
+
+fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut Vec<Fact>) {
+    let Presence::Present(found) = live.statement(&generation.sent.name) else { return };
+    if !found.is(&generation.uid) {
+        return;
+    }
+    let (key, name) = (key.to_owned(), generation.sent.name.clone());
+    let reached = reached(found);
+    if reached > generation.reached || (found.kind.is_some() && found.kind != generation.kind) {
+        let reached = reached.max(generation.reached);
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: found.kind.clone() });
+    }
+    match found.phase.class() {
+        PhaseClass::Stopped if !found.offsets.is_empty() && generation.offsets.as_ref() != Some(&found.offsets) => {
+            facts.push(Fact::Stood { key, name, offsets: found.offsets.clone() });
+        }
+        // Somebody resumed it: where it stood is not where it is.
+        PhaseClass::Running if generation.offsets.is_some() => {
+            facts.push(Fact::Stood { key, name, offsets: Offsets::default() });
+        }
+        _ => {}
+    }
+}
+
+/// A successor or an undo that is confirmed gone leaves the record; a successor that runs while its predecessor
+/// stands still has taken over.
+fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec<Fact>) {
+    for generation in record.successor.iter().chain(&record.undo) {
+        let gone = match live.statement(&generation.sent.name) {
+            Presence::Absent => true,
+            Presence::Present(found) => !found.is(&generation.uid),
+            Presence::Unlisted | Presence::Unknown(_) => false,
+        };
+        if gone {
+            facts.push(Fact::Gone { key: key.to_owned(), name: generation.sent.name.clone() });
+        }
+    }
+    let Some(successor) = &record.successor else { return };
+    let Presence::Present(found) = live.statement(&successor.sent.name) else { return };
+    let runs = found.is(&successor.uid) && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
+    let stands_still = record.current.as_ref().is_none_or(|current| match live.statement(&current.sent.name) {
+        Presence::Present(found) => {
+            matches!(found.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed)
+        }
+        Presence::Absent | Presence::Unlisted => true,
+        Presence::Unknown(_) => false,
+    });
+    if runs && stands_still {
+        facts.push(Fact::Promoted { key: key.to_owned() });
+    }
+}

@@ -1,0 +1,491 @@
+//! A disk that forgets what was not synced: for tests that cut a run at every step it takes on the disk.
+//!
+//! Synced and unsynced bytes are kept apart, and so are the names in folders. After a cut nothing more can be done with
+//! this disk; [`FakeDisk::restart`] gives the one that the next run finds, on which of what was not synced any part may
+//! have survived: any selection of the changes of names, and any beginning of the bytes, with holes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Disk, DiskFile};
+
+/// A disk in memory. Clones are the same disk.
+///
+/// Operations that change something are counted from 0: `create_folder`, `create`, `append`, `sync`, `rename`, `remove`,
+/// `sync_folder` and `lock`.
+#[derive(Debug, Clone, Default)]
+pub struct FakeDisk {
+    world: Arc<Mutex<World>>,
+}
+
+/// What happens to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The machine stops during it: any part of it may be done, and all that follows fails.
+    Cut,
+    /// It fails with this error number (28 is no space, 5 an input/output error, 30 a read-only file system), once. An
+    /// append leaves a part of its bytes; what a failed sync did not write is lost, even to a later sync.
+    Error(i32),
+    /// It and every later one fails so.
+    ErrorsFrom(i32),
+}
+
+/// An operation that was asked for: its name and the file's name.
+pub type Operation = (&'static str, String);
+
+#[derive(Debug, Default)]
+struct World {
+    files: BTreeMap<u64, Bytes>,
+    /// Names as a process sees them, and as they are on the disk.
+    names: BTreeMap<PathBuf, u64>,
+    durable: BTreeMap<PathBuf, u64>,
+    folders: BTreeSet<PathBuf>,
+    unsynced: Vec<Change>,
+    locked: BTreeSet<PathBuf>,
+    operations: Vec<Operation>,
+    fault: Option<(usize, Fault)>,
+    has_struck: bool,
+    is_cut: bool,
+    random: Random,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Bytes {
+    all: Vec<u8>,
+    /// So many of them are on the disk.
+    synced: usize,
+    /// A sync failed: what was not on the disk then never gets there.
+    is_lost: bool,
+}
+
+/// A change of names in one folder.
+#[derive(Debug, Clone)]
+enum Change {
+    Name(PathBuf, u64),
+    Rename(PathBuf, PathBuf, u64),
+    Remove(PathBuf),
+}
+
+#[derive(Debug)]
+struct Random(fastrand::Rng);
+
+impl Default for Random {
+    fn default() -> Self {
+        Random(fastrand::Rng::with_seed(0))
+    }
+}
+
+impl FakeDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        FakeDisk::default()
+    }
+
+    /// Lets `fault` strike operation `at`. How much of it is done before, `seed` decides.
+    pub fn strike(&self, at: usize, fault: Fault, seed: u64) {
+        let mut world = self.world();
+        world.fault = Some((at, fault));
+        world.random = Random(fastrand::Rng::with_seed(seed));
+    }
+
+    /// Counts an operation of another seam, a request sent or its answer received, among those of this disk: cuts then
+    /// fall on both in one order. An error is what the operation has to fail with; after a cut every one does.
+    pub fn point(&self, name: &'static str, what: &str) -> io::Result<()> {
+        match self.world().operation(name, Path::new(what))? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops the machine now.
+    pub fn cut(&self) {
+        self.world().is_cut = true;
+    }
+
+    /// Whether the machine has stopped.
+    pub fn is_cut(&self) -> bool {
+        self.world().is_cut
+    }
+
+    /// Whether the fault has struck: a test asserts that it did, so that it tests what it is meant to.
+    pub fn has_struck(&self) -> bool {
+        self.world().has_struck
+    }
+
+    /// The operations so far, the one that was struck included.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.world().operations.clone()
+    }
+
+    /// The disk that is found after the machine stopped: locks are free, and of what was not synced some is there.
+    /// With `seed` 0 nothing of it is, with 1 all; any other seed selects by chance.
+    pub fn restart(&self, seed: u64) -> FakeDisk {
+        let world = self.world();
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut survives = move || match seed {
+            0 => false,
+            1 => true,
+            _ => random.bool(),
+        };
+        let mut names = world.durable.clone();
+        for change in world.unsynced.iter().filter(|_| survives()) {
+            change.apply_to(&mut names);
+        }
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut files = BTreeMap::new();
+        for number in names.values() {
+            let bytes = world.files.get(number).cloned().unwrap_or_default();
+            let all = bytes.after_restart(seed, &mut random);
+            files.insert(*number, Bytes { synced: all.len(), all, is_lost: false });
+        }
+        let folders = world.folders.clone();
+        let durable = names.clone();
+        FakeDisk { world: Arc::new(Mutex::new(World { files, names, durable, folders, ..World::default() })) }
+    }
+
+    /// The files that a process sees, with their bytes.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let world = self.world();
+        let bytes = |number| world.files.get(number).map(|bytes| bytes.all.clone()).unwrap_or_default();
+        world.names.iter().map(|(path, number)| (path.clone(), bytes(number))).collect()
+    }
+
+    /// Puts a file there, durably: damage, or what somebody did by hand.
+    pub fn put(&self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
+        let (path, all) = (path.into(), bytes.into());
+        let mut world = self.world();
+        let number = world.next_number();
+        world.files.insert(number, Bytes { synced: all.len(), all, is_lost: false });
+        world.names.insert(path.clone(), number);
+        world.durable.insert(path, number);
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World {
+    fn next_number(&self) -> u64 {
+        self.files.last_key_value().map_or(0, |(number, _)| number.saturating_add(1))
+    }
+
+    /// Counts an operation. `Ok(None)`: it is to be done; `Ok(Some(error))`: in part, and then to fail so.
+    fn operation(&mut self, name: &'static str, path: &Path) -> io::Result<Option<io::Error>> {
+        if self.is_cut {
+            return Err(cut());
+        }
+        let now = self.operations.len();
+        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        self.operations.push((name, file));
+        let error = match self.fault {
+            Some((at, Fault::Cut)) if at == now => {
+                self.is_cut = true;
+                cut()
+            }
+            Some((at, Fault::Error(number))) if at == now => io::Error::from_raw_os_error(number),
+            Some((at, Fault::ErrorsFrom(number))) if at <= now => io::Error::from_raw_os_error(number),
+            _ => return Ok(None),
+        };
+        self.has_struck = true;
+        Ok(Some(error))
+    }
+
+    /// A change of names: struck by a cut it may be done or not, struck by an error it is not.
+    fn change(&mut self, name: &'static str, path: &Path, change: Change) -> io::Result<()> {
+        match self.operation(name, path)? {
+            Some(error) if !self.is_cut || self.random.0.bool() => Err(error),
+            struck => {
+                change.apply_to(&mut self.names);
+                self.unsynced.push(change);
+                struck.map_or(Ok(()), Err)
+            }
+        }
+    }
+
+    fn number(&self, path: &Path) -> io::Result<u64> {
+        self.names.get(path).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+impl Bytes {
+    fn after_restart(&self, seed: u64, random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut left = self.all.clone();
+        let synced = self.synced.min(left.len());
+        let unsynced = left.len().saturating_sub(synced);
+        let survives = match seed {
+            0 => 0,
+            1 if !self.is_lost => unsynced,
+            _ => random.usize(..=unsynced),
+        };
+        left.truncate(synced.saturating_add(survives));
+        // A page that did not reach the disk before the file's length did reads as zeros.
+        if seed > 1 && survives > 0 && (self.is_lost || random.u8(..4) == 0) {
+            let from = random.usize(..survives);
+            let to = random.usize(from..=survives);
+            left.iter_mut().skip(synced).skip(from).take(to.saturating_sub(from)).for_each(|byte| *byte = 0);
+        }
+        left
+    }
+}
+
+impl Change {
+    fn apply_to(&self, names: &mut BTreeMap<PathBuf, u64>) {
+        match self {
+            Change::Name(path, number) => {
+                names.insert(path.clone(), *number);
+            }
+            Change::Rename(from, to, number) => {
+                // If the name it had never got to the disk, the new one is all there is.
+                if names.get(from) == Some(number) {
+                    names.remove(from);
+                }
+                names.insert(to.clone(), *number);
+            }
+            Change::Remove(path) => {
+                names.remove(path);
+            }
+        }
+    }
+
+    fn is_in(&self, folder: &Path) -> bool {
+        let (Change::Name(path, _) | Change::Rename(_, path, _) | Change::Remove(path)) = self;
+        path.parent() == Some(folder)
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct FakeFile {
+    disk: FakeDisk,
+    path: PathBuf,
+    number: u64,
+}
+
+/// A lock on a [`FakeDisk`].
+#[derive(Debug)]
+pub struct FakeLock {
+    disk: FakeDisk,
+    path: PathBuf,
+}
+
+impl Drop for FakeLock {
+    fn drop(&mut self) {
+        self.disk.world().locked.remove(&self.path);
+    }
+}
+
+impl Disk for FakeDisk {
+    type File = FakeFile;
+    type Lock = FakeLock;
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let world = self.world();
+        if world.is_cut {
+            return Err(cut());
+        }
+        let number = world.number(path)?;
+        Ok(world.files.get(&number).map(|bytes| bytes.all.clone()).unwrap_or_default())
+    }
+
+    fn link(&self, _: &Path) -> io::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        if world.folders.contains(path) {
+            return Ok(());
+        }
+        if let Some(error) = world.operation("create_folder", path)? {
+            return Err(error);
+        }
+        world.folders.insert(path.to_owned());
+        Ok(())
+    }
+
+    fn create(&self, path: &Path) -> io::Result<FakeFile> {
+        let mut world = self.world();
+        if world.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let number = world.next_number();
+        world.files.insert(number, Bytes::default());
+        world.change("create", path, Change::Name(path.to_owned(), number))?;
+        Ok(FakeFile { disk: self.clone(), path: path.to_owned(), number })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        let number = world.number(from)?;
+        world.change("rename", to, Change::Rename(from.to_owned(), to.to_owned(), number))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.number(path)?;
+        world.change("remove", path, Change::Remove(path.to_owned()))
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        if let Some(error) = world.operation("sync_folder", path)? {
+            return Err(error);
+        }
+        let World { unsynced, durable, .. } = &mut *world;
+        unsynced.retain(|change| {
+            if change.is_in(path) {
+                change.apply_to(durable);
+            }
+            !change.is_in(path)
+        });
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<FakeLock>> {
+        let mut world = self.world();
+        if world.locked.contains(path) {
+            return Ok(None);
+        }
+        if let Some(error) = world.operation("lock", path)? {
+            return Err(error);
+        }
+        world.locked.insert(path.to_owned());
+        drop(world);
+        self.put(path, content);
+        Ok(Some(FakeLock { disk: self.clone(), path: path.to_owned() }))
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.world().locked.contains(path))
+    }
+}
+
+impl DiskFile for FakeFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut world = self.disk.world();
+        let struck = world.operation("append", &self.path)?;
+        let done = if struck.is_some() { world.random.0.usize(..=bytes.len()) } else { bytes.len() };
+        if let Some(file) = world.files.get_mut(&self.number) {
+            file.all.extend(bytes.iter().take(done));
+        }
+        struck.map_or(Ok(()), Err)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut world = self.disk.world();
+        let struck = world.operation("sync", &self.path)?;
+        let is_cut = world.is_cut;
+        if let Some(file) = world.files.get_mut(&self.number) {
+            match &struck {
+                // As if nothing of it had been synced; what survives is decided when the machine starts again.
+                Some(_) => file.is_lost |= !is_cut,
+                None if !file.is_lost => file.synced = file.all.len(),
+                None => {}
+            }
+        }
+        struck.map_or(Ok(()), Err)
+    }
+}
+
+fn cut() -> io::Error {
+    io::Error::other("the machine has stopped")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    const FOLDER: &str = "state";
+
+    fn path(name: &str) -> PathBuf {
+        Path::new(FOLDER).join(name)
+    }
+
+    fn written(disk: &FakeDisk, name: &str, bytes: &str) -> FakeFile {
+        let mut file = disk.create(&path(name)).unwrap();
+        file.append(bytes.as_bytes()).unwrap();
+        file
+    }
+
+    fn text(disk: &FakeDisk, name: &str) -> Option<String> {
+        disk.read(&path(name)).ok().map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn a_name_and_bytes_are_made_durable_each_by_its_own_sync() {
+        for (file_synced, folder_synced, found) in
+            [(false, false, None), (true, false, None), (false, true, Some("")), (true, true, Some("all"))]
+        {
+            let disk = FakeDisk::new();
+            let mut file = written(&disk, "a", "all");
+            if file_synced {
+                file.sync().unwrap();
+            }
+            if folder_synced {
+                disk.sync_folder(Path::new(FOLDER)).unwrap();
+            }
+            assert_eq!(text(&disk, "a").as_deref(), Some("all"));
+            assert_eq!(text(&disk.restart(0), "a").as_deref(), found);
+            assert_eq!(text(&disk.restart(1), "a").as_deref(), Some("all"));
+        }
+    }
+
+    #[test]
+    fn a_rename_that_was_not_synced_survives_or_not_and_is_never_half_done() {
+        let disk = FakeDisk::new();
+        for (name, bytes) in [("a", "old"), ("b", "new")] {
+            written(&disk, name, bytes).sync().unwrap();
+        }
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        disk.rename(&path("b"), &path("a")).unwrap();
+        let found: BTreeSet<_> = (0..20)
+            .map(|seed| {
+                let after = disk.restart(seed);
+                (text(&after, "a").unwrap(), text(&after, "b"))
+            })
+            .collect();
+        let either = [("new".to_owned(), None), ("old".to_owned(), Some("new".to_owned()))];
+        assert_eq!(found, BTreeSet::from(either));
+    }
+
+    #[test]
+    fn any_beginning_of_what_was_not_synced_may_survive() {
+        let disk = FakeDisk::new();
+        let mut file = written(&disk, "a", "safe");
+        file.sync().unwrap();
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        file.append(b"1234").unwrap();
+        let found: BTreeSet<_> = (0..200).map(|seed| text(&disk.restart(seed), "a").unwrap()).collect();
+        assert!(found.iter().all(|text| text.starts_with("safe")));
+        assert!(["safe", "safe12", "safe1234", "safe\0\u{0}34"].iter().all(|text| found.contains(*text)), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_failed_sync_did_not_write_is_lost_to_later_ones_too() {
+        let disk = FakeDisk::new();
+        let mut file = written(&disk, "a", "all");
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        disk.strike(disk.operations().len(), Fault::Error(5), 0);
+        assert!(file.sync().is_err());
+        assert!(file.sync().is_ok());
+        assert_eq!(text(&disk.restart(0), "a").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn nothing_can_be_done_after_a_cut_and_locks_are_free() {
+        let disk = FakeDisk::new();
+        let _lock = disk.lock(&path("lock"), b"me").unwrap().unwrap();
+        assert!(disk.lock(&path("lock"), b"you").unwrap().is_none());
+        disk.point("send", "POST").unwrap();
+        assert_eq!(disk.operations(), [("lock", "lock".to_owned()), ("send", "POST".to_owned())]);
+        disk.cut();
+        assert!(disk.is_cut() && disk.point("send", "POST").is_err() && disk.read(&path("lock")).is_err());
+        assert!(disk.restart(0).lock(&path("lock"), b"you").unwrap().is_some());
+    }
+}

@@ -1,0 +1,82 @@
+//! Whose state a record is: what is made once for it, and the check that comes before anything else.
+
+use super::Recorded;
+use crate::resource::{HashKey, Identity};
+
+/// A state that belongs to another environment than the project's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this state belongs to {}, but the project's environment is {}; choose that environment's own state file, or the \
+     environment that this state belongs to",
+    in_words(.recorded), in_words(.desired)
+)]
+pub struct OtherEnvironment {
+    /// Whose state it is.
+    pub recorded: Identity,
+    /// Whose it was taken for.
+    pub desired: Identity,
+}
+
+/// Whether `recorded` is the state of `environment`; to be asked before anything else.
+pub fn check(recorded: &Recorded, environment: &Identity) -> Result<(), Box<OtherEnvironment>> {
+    if recorded.environment == *environment {
+        return Ok(());
+    }
+    Err(Box::new(OtherEnvironment { recorded: recorded.environment.clone(), desired: environment.clone() }))
+}
+
+/// A new lineage, in the shape of a random UUID. `random` is the run's one seeded source.
+pub fn lineage(random: &mut fastrand::Rng) -> String {
+    let bits = random.u128(..);
+    let (a, b, c) = ((bits >> 96) as u32, (bits >> 80) as u16, (bits >> 64) as u16 & 0x0fff);
+    let (d, e) = ((bits >> 48) as u16 & 0x3fff, bits as u64 & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-4{c:03x}-{:04x}-{e:012x}", d | 0x8000)
+}
+
+/// A new key for the hashes of secrets, 256 bits in hex. `random` is the run's one seeded source.
+pub fn hash_key(random: &mut fastrand::Rng) -> HashKey {
+    HashKey(format!("{:032x}{:032x}", random.u128(..), random.u128(..)))
+}
+
+fn in_words(environment: &Identity) -> String {
+    let Identity { organization, environment, cloud, region } = environment;
+    format!("{environment} ({cloud} {region}, organization {organization})")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_lineage_and_one_key() {
+        let made = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            (lineage(&mut random), hash_key(&mut random))
+        };
+        assert_eq!(made(7), made(7));
+        assert_ne!(made(7).0, made(8).0);
+        assert_ne!(made(7).1, made(8).1);
+        let (lineage, key) = made(7);
+        assert_eq!(lineage.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(lineage.split('-').nth(2).unwrap().chars().next(), Some('4'));
+        assert_eq!(key.0.len(), 64);
+    }
+
+    #[test]
+    fn a_foreign_state_is_refused_by_both_names() {
+        let identity = |environment: &str, region: &str| Identity {
+            organization: "org".to_owned(),
+            environment: environment.to_owned(),
+            cloud: "aws".to_owned(),
+            region: region.to_owned(),
+        };
+        let recorded = Recorded::new("l".to_owned(), identity("env-a", "us-east-1"), HashKey("k".to_owned()));
+        assert_eq!(check(&recorded, &identity("env-a", "us-east-1")), Ok(()));
+        for other in [identity("env-b", "us-east-1"), identity("env-a", "eu-west-1")] {
+            let message = check(&recorded, &other).unwrap_err().to_string();
+            assert!(message.contains("env-a (aws us-east-1"), "{message}");
+            assert!(message.contains(&other.environment) && message.contains(&other.region), "{message}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The ledger in a folder: a snapshot, the journal of a run beside it, and a lock that dies with its process.
+
+mod files;
+mod found;
+mod journal;
+mod snapshot;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use self::{
+    files::{Files, refused, remove, shown},
+    found::Found,
+    journal::{Base, Writer},
+    snapshot::Formats,
+};
+use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, patience};
+
+/// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Keeps the record of one environment in files: `state/prod.json`, and beside it `prod.journal` and `prod.lock`.
+#[derive(Debug)]
+pub struct Local<D: Disk = RealDisk> {
+    disk: D,
+    path: PathBuf,
+    formats: Formats,
+    held: Option<Held<D::Lock>>,
+    run: Option<Run<D::File>>,
+    broken: Option<LedgerError>,
+}
+
+/// The lock, and what is known under it.
+#[derive(Debug)]
+struct Held<L> {
+    files: Files,
+    holder: Holder,
+    _lock: L,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+struct Run<F> {
+    journal: F,
+    writer: Writer,
+    /// The snapshot with every entry of the journal applied.
+    record: Recorded,
+    durable: usize,
+}
+
+impl Local<RealDisk> {
+    /// The state in the file at `path`, which need not exist yet. Errors name it as it is given here.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Local::on(RealDisk, path)
+    }
+}
+
+impl<D: Disk> Local<D> {
+    /// The state in the file at `path` of `disk`.
+    pub fn on(disk: D, path: impl Into<PathBuf>) -> Self {
+        Local { disk, path: path.into(), formats: Formats::KNOWN, held: None, run: None, broken: None }
+    }
+
+    /// As a later build would be: with more formats.
+    #[cfg(test)]
+    pub(super) fn with_formats(self, newest: u32, migrations: &'static [snapshot::Migration]) -> Self {
+        Local { formats: Formats { newest, migrations }, ..self }
+    }
+
+    fn files(&self) -> Result<Files, LedgerError> {
+        match &self.held {
+            Some(held) => Ok(held.files.clone()),
+            None => Files::beside(&self.disk, &self.path),
+        }
+    }
+
+    async fn take_lock(&mut self, holder: &Holder, patience: Duration) -> Result<(), LedgerError> {
+        if self.held.is_some() {
+            return Ok(());
+        }
+        let files = Files::beside(&self.disk, &self.path)?;
+        self.disk.create_folder(&files.folder).map_err(refused("create", &files.folder))?;
+        let mut content = serde_json::to_vec(holder).map_err(|error| incoherent(&files.lock, error))?;
+        content.push(b'\n');
+        let (asked, patience) = (Instant::now(), patience.max(GRACE));
+        loop {
+            if let Some(lock) = self.disk.lock(&files.lock, &content).map_err(refused("lock", &files.lock))? {
+                self.held = Some(Held { files, holder: holder.clone(), _lock: lock });
+                return Ok(());
+            }
+            let remaining = patience.saturating_sub(asked.elapsed());
+            if remaining.is_zero() {
+                return Err(LedgerError::Locked(Box::new(self.holder_in(&files))));
+            }
+            patience::nap(remaining).await;
+        }
+    }
+
+    fn holder(&self) -> Result<Option<Holder>, LedgerError> {
+        let files = self.files()?;
+        if !self.disk.is_locked(&files.lock).map_err(refused("look at", &files.lock))? {
+            return Ok(None);
+        }
+        Ok(Some(self.holder_in(&files)))
+    }
+
+    /// What the lock file says. It is no part of the state, so one that is cut short or cannot be read says less.
+    fn holder_in(&self, files: &Files) -> Holder {
+        let content = self.disk.read(&files.lock).unwrap_or_default();
+        serde_json::from_slice(&content).unwrap_or_else(|_| Holder {
+            command: "another run".to_owned(),
+            who: "somebody unknown".to_owned(),
+            pid: 0,
+            since: "an unknown time".to_owned(),
+        })
+    }
+
+    fn begin_on(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+        let held = self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))?;
+        let files = held.files.clone();
+        let base_line = |serial| Base {
+            format: u64::from(self.formats.newest),
+            lineage: recorded.lineage.clone(),
+            base: serial,
+            run: held.holder.clone(),
+        };
+        let found = Found::now(&self.disk, &files, self.formats)?;
+        found.is_still(recorded, &files)?;
+        let mut record = recorded.clone();
+        record.format = self.formats.newest;
+        if found.needs_folding() {
+            record.serial = record.serial.saturating_add(1);
+            self.write_snapshot(&files, &record, found.older())?;
+        }
+        if found.has_journal {
+            remove(&self.disk, &files.journal)?;
+        }
+        let mut writer = Writer::default();
+        let line = writer.line(&base_line(record.serial)).map_err(|error| incoherent(&files.journal, error))?;
+        let mut journal = self.disk.create(&files.journal).map_err(refused("create", &files.journal))?;
+        journal.append(&line).map_err(refused("write", &files.journal))?;
+        journal.sync().map_err(refused("fsync", &files.journal))?;
+        self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))?;
+        self.run = Some(Run { journal, writer, record, durable: 0 });
+        Ok(())
+    }
+
+    fn append_group(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        let file = self.files()?.journal;
+        let run = self.run.as_mut().ok_or_else(|| incoherent(&file, "entries come before the run has begun"))?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        entries.iter().try_for_each(|entry| run.record.apply(entry)).map_err(|error| incoherent(&file, error))?;
+        let line = run.writer.line(entries).map_err(|error| incoherent(&file, error))?;
+        let (durable, new) = (run.durable, entries.len());
+        let known = || {
+            format!(
+                "{durable} entries of this run are durable in it, and the {new} after them may or may not be. Nothing \
+                 more is sent or written; make room or repair the disk, then run floe again: it settles what is open"
+            )
+        };
+        run.journal.append(&line).map_err(|error| told(refused("write", &file)(error), &known()))?;
+        run.journal.sync().map_err(|error| told(refused("fsync", &file)(error), &known()))?;
+        run.durable = durable.saturating_add(new);
+        Ok(())
+    }
+
+    fn fold_into_snapshot(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+        let files = self.files()?;
+        let run =
+            self.run.as_ref().ok_or_else(|| incoherent(&files.snapshot, "a fold comes before the run has begun"))?;
+        let (format, serial) = (run.record.format, run.record.serial);
+        let mut next = Recorded { format, serial, ..recorded.clone() };
+        if next != run.record {
+            return Err(incoherent(&files.snapshot, "what is to be folded is not what the entries made of the record"));
+        }
+        next.serial = serial.saturating_add(1);
+        let known = format!(
+            "all {} entries of this run are durable in {}, so nothing is lost; run floe again, which folds them",
+            run.durable,
+            shown(&files.journal)
+        );
+        self.write_snapshot(&files, &next, None).map_err(|error| told(error, &known))?;
+        self.run = None;
+        // A journal that stays builds on a snapshot that is no more: every reader ignores it, and the next run's
+        // `begin` removes it. So a refusal here takes nothing away from what is done.
+        drop(remove(&self.disk, &files.journal));
+        Ok(())
+    }
+
+    /// Puts `record` in the snapshot's place so that at every instant one whole snapshot is there.
+    fn write_snapshot(
+        &self,
+        files: &Files,
+        record: &Recorded,
+        older: Option<&(u64, Vec<u8>)>,
+    ) -> Result<(), LedgerError> {
+        if let Some((format, bytes)) = older {
+            let mut kept = files.snapshot.clone().into_os_string();
+            kept.push(format!(".format-{format}"));
+            self.write_file(files, bytes, Path::new(&kept))?;
+        }
+        let bytes = snapshot::write(record).map_err(|error| incoherent(&files.snapshot, error))?;
+        self.write_file(files, &bytes, &files.snapshot)
+    }
+
+    fn write_file(&self, files: &Files, bytes: &[u8], to: &Path) -> Result<(), LedgerError> {
+        // What a cut run left of its own.
+        remove(&self.disk, &files.next)?;
+        let mut next = self.disk.create(&files.next).map_err(refused("create", &files.next))?;
+        next.append(bytes).map_err(refused("write", &files.next))?;
+        next.sync().map_err(refused("fsync", &files.next))?;
+        self.disk.rename(&files.next, to).map_err(refused("replace", to))?;
+        self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))
+    }
+
+    /// Runs `work` unless an earlier one failed while writing: after that nothing is known of what a write would meet.
+    fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        work(self).inspect_err(|error| {
+            if matches!(error, LedgerError::Disk { .. } | LedgerError::Incoherent { .. }) {
+                self.broken = Some(error.clone());
+            }
+        })
+    }
+}
+
+impl<D: Disk> Ledger for Local<D> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
+        Box::pin(async { Ok(Found::now(&self.disk, &self.files()?, self.formats)?.recorded) })
+    }
+
+    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(self.take_lock(holder, patience))
+    }
+
+    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
+        Box::pin(async { self.holder() })
+    }
+
+    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
+        Box::pin(async { Ok(Found::now(&self.disk, &self.files()?, self.formats)?.begun_by) })
+    }
+
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move { self.unless_broken(|ledger| ledger.begin_on(recorded)) })
+    }
+
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move { self.unless_broken(|ledger| ledger.append_group(entries)) })
+    }
+
+    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move { self.unless_broken(|ledger| ledger.fold_into_snapshot(recorded)) })
+    }
+}
+
+fn incoherent(file: &Path, why: impl ToString) -> LedgerError {
+    LedgerError::Incoherent { file: shown(file), why: why.to_string() }
+}
+
+/// Adds what is known of the files to a refusal.
+fn told(error: LedgerError, known: &str) -> LedgerError {
+    match error {
+        LedgerError::Disk { doing, file, why } => LedgerError::Disk { doing, file, why: format!("{why}; {known}") },
+        other => other,
+    }
+}

@@ -1,0 +1,106 @@
+//! The snapshot's bytes: formats, and the way from an older one to this build's.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::files::shown;
+use crate::state::{FORMAT, LedgerError, Recorded};
+
+/// One step from a format to the next: changes the JSON in place, or says why it cannot.
+pub(super) type Migration = fn(&mut Value) -> Result<(), String>;
+
+/// The steps from format 1 on: the first leads to 2. This build knows one format, so there is none.
+pub(super) const MIGRATIONS: &[Migration] = &[];
+
+/// A snapshot as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    /// What it says, in this build's format.
+    pub recorded: Recorded,
+    /// Its bytes and their format, if that is an older one: kept beside when the new one is written.
+    pub older: Option<(u64, Vec<u8>)>,
+}
+
+/// The formats that a build reads, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Formats {
+    pub newest: u32,
+    pub migrations: &'static [Migration],
+}
+
+impl Formats {
+    /// What this build reads.
+    pub const KNOWN: Formats = Formats { newest: FORMAT, migrations: MIGRATIONS };
+
+    /// Reads a snapshot of any known format.
+    pub fn read(self, path: &Path, bytes: Vec<u8>) -> Result<Snapshot, LedgerError> {
+        let damaged = |why: String| LedgerError::Damaged { file: shown(path), why };
+        if bytes.is_empty() {
+            return Err(damaged("it is empty".to_owned()));
+        }
+        let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let format = json.get("format").and_then(Value::as_u64);
+        let format = format.ok_or_else(|| damaged("it has no `format`, so it is no state of floe's".to_owned()))?;
+        if format > u64::from(self.newest) {
+            return Err(LedgerError::Newer { file: shown(path), found: format, known: self.newest });
+        }
+        // Steps are counted from the newest format back, so that `migrations` may lack those of formats long gone.
+        let due = usize::try_from(u64::from(self.newest).saturating_sub(format)).unwrap_or(usize::MAX);
+        let first = self.migrations.len().checked_sub(due);
+        let steps = first.and_then(|first| self.migrations.get(first..));
+        let steps = steps.ok_or_else(|| damaged(format!("format {format} is none that this floe can read")))?;
+        for step in steps {
+            step(&mut json).map_err(&damaged)?;
+        }
+        let older = (!steps.is_empty()).then_some((format, bytes.clone()));
+        let mut recorded: Recorded = if older.is_some() {
+            serde_json::from_value(json.clone()).map_err(|error| damaged(error.to_string()))?
+        } else {
+            // Read again from the text: its errors then have a line and a column.
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?
+        };
+        recorded.format = self.newest;
+        if let Some(place) =
+            dropped(&json, &serde_json::to_value(&recorded).map_err(|error| damaged(error.to_string()))?)
+        {
+            return Err(damaged(format!("it has `{place}`, which no state of this format has")));
+        }
+        Ok(Snapshot { recorded, older })
+    }
+}
+
+/// The first member of `read` that would not be in what is `written` again: a misspelt field, whose content the next
+/// fold would throw away. Empty ones are written or left out, and say nothing.
+fn dropped(read: &Value, written: &Value) -> Option<String> {
+    let members: Vec<(String, &Value, Option<&Value>)> = match read {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value, written.get(key))).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(n, value)| (n.to_string(), value, written.get(n))).collect()
+        }
+        _ => return None,
+    };
+    members.into_iter().find_map(|(key, value, again)| match again {
+        Some(again) => dropped(value, again).map(|inner| format!("{key}.{inner}")),
+        None if is_empty(value) => None,
+        None => Some(key),
+    })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// The bytes of a snapshot: sorted keys and one thing a line, so that two of them can be compared by eye.
+pub(super) fn write(recorded: &Recorded) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = serde_json::to_value(recorded)?;
+    json.sort_all_objects();
+    let mut bytes = serde_json::to_vec_pretty(&json)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

@@ -1,0 +1,14 @@
+//! The room's tests, over records small enough to read.
+
+mod apply;
+mod crash;
+mod killed;
+mod local;
+mod lock;
+mod memory;
+mod readers;
+mod sample;
+mod schema;
+mod wrapped;
+
+use super::*;
