@@ -5,5 +5,6 @@ mod client;
 mod misfortunes;
 mod persistence;
 mod pools;
+mod robust;
 mod served;
 mod statements;
