@@ -40,6 +40,8 @@ pub mod state;
 
 pub mod cloud;
 
+pub mod simulator;
+
 pub mod live;
 
 pub mod settle;

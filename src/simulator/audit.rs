@@ -1,0 +1,109 @@
+//! What was done, in order, and what must never have happened: two running copies of a job, a name created twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::Generation;
+
+/// Something that changed the world: by a request, by interference or, for deletions, by the service itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What was done.
+    pub verb: Verb,
+    /// The statement's name or the pool's id.
+    pub name: String,
+    /// The statement's `uid`; for a pool its id again.
+    pub uid: String,
+    /// The world's time (RFC 3339).
+    pub at: String,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// A statement was created.
+    Created,
+    /// A statement's pool, principal, labels or scaling changed.
+    Updated,
+    /// A statement was asked to stop.
+    Stopped,
+    /// A statement was asked to run again.
+    Resumed,
+    /// A statement was asked to go.
+    Deleted,
+    /// The service removed a statement thirty days after it ended, or interference did.
+    Purged,
+    /// A pool was created.
+    PoolCreated,
+    /// A pool changed.
+    PoolUpdated,
+    /// A pool was deleted.
+    PoolDeleted,
+}
+
+/// What tests hold against a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Per logical statement (its generations together), the most jobs that ran at once: more than one is a job that
+    /// ran twice. A job runs from RUNNING until it is STOPPED, FAILED, COMPLETED or gone.
+    pub most_running: BTreeMap<String, usize>,
+    /// Per cloud name, how many creations took effect.
+    pub creates: BTreeMap<String, usize>,
+}
+
+/// The running account.
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    effects: Vec<Effect>,
+    running: BTreeMap<String, BTreeSet<u64>>,
+    most: BTreeMap<String, usize>,
+}
+
+impl Audit {
+    pub(super) fn tell(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    pub(super) fn peaks(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.most.iter().map(|(base, most)| (base.as_str(), *most))
+    }
+
+    pub(super) fn peak(&mut self, base: &str, most: usize) {
+        let known = self.most.entry(base.to_owned()).or_default();
+        *known = most.max(*known);
+    }
+
+    pub(super) fn begins(&mut self, name: &str, serial: u64) {
+        let base = base(name);
+        let running = self.running.entry(base.to_owned()).or_default();
+        running.insert(serial);
+        let count = running.len();
+        self.peak(base, count);
+    }
+
+    pub(super) fn ends(&mut self, name: &str, serial: u64) {
+        if let Some(running) = self.running.get_mut(base(name)) {
+            running.remove(&serial);
+        }
+    }
+
+    pub(super) fn findings(&self) -> Findings {
+        let mut creates: BTreeMap<String, usize> = BTreeMap::new();
+        for effect in self.effects.iter().filter(|effect| effect.verb == Verb::Created) {
+            let count = creates.entry(effect.name.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+        Findings { most_running: self.most.clone(), creates }
+    }
+}
+
+/// The logical name behind a generation's.
+fn base(name: &str) -> &str {
+    name.rsplit_once("-g").map(|(base, _)| base).filter(|base| Generation::of(base, name).is_some()).unwrap_or(name)
+}

@@ -1,0 +1,54 @@
+//! The world's time: tokio's, from a start of its own, with the leaps that a test makes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// A clock in microseconds since 1970.
+#[derive(Debug)]
+pub(super) struct Clock {
+    began: Instant,
+    start: i64,
+}
+
+impl Clock {
+    /// A clock that shows `start` now.
+    pub(super) fn at(start: i64) -> Self {
+        Clock { began: Instant::now(), start }
+    }
+
+    /// The world's time.
+    pub(super) fn now(&self) -> i64 {
+        self.start.saturating_add(micros(self.began.elapsed()))
+    }
+
+    /// Moves it forward.
+    pub(super) fn leap(&mut self, span: Duration) {
+        self.start = self.start.saturating_add(micros(span));
+    }
+}
+
+/// A span in microseconds, cut at what fits.
+pub(super) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// RFC 3339 in UTC, microseconds with trailing zeros trimmed, as the service writes it.
+pub(super) fn rfc3339(moment: i64) -> String {
+    timestamp(moment).to_string()
+}
+
+/// The same in whole seconds.
+pub(super) fn rfc3339_seconds(moment: i64) -> String {
+    timestamp(moment.div_euclid(1_000_000).saturating_mul(1_000_000)).to_string()
+}
+
+/// The form of HTTP's `Date`.
+pub(super) fn http_date(moment: i64) -> String {
+    timestamp(moment).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn timestamp(moment: i64) -> Timestamp {
+    Timestamp::from_microsecond(moment).unwrap_or_default()
+}

@@ -1,0 +1,97 @@
+//! What a statement's text means to the world: what becomes of it, and the objects it names.
+
+use crate::sql::{self, Kind, ObjectKind, Use};
+
+/// What a text means to the world.
+#[derive(Debug, Clone)]
+pub(super) struct Gist {
+    /// `traits.sql_kind`.
+    pub(super) kind: &'static str,
+    /// What becomes of it.
+    pub(super) sort: Sort,
+    /// Whether `IF NOT EXISTS` is said.
+    pub(super) if_not_exists: bool,
+    /// Whether it says `OR REPLACE` or `OR ALTER`.
+    pub(super) replaces: bool,
+    /// Whether `IF EXISTS` is said.
+    pub(super) if_exists: bool,
+    /// What the altered object is called from then on.
+    pub(super) renamed_to: Option<(ObjectKind, Vec<String>)>,
+    /// Every object it names: what it does with it, what it is, its name's parts.
+    pub(super) mentions: Vec<(Use, ObjectKind, Vec<String>)>,
+    /// Why it cannot compile, if so.
+    pub(super) fault: Option<String>,
+}
+
+/// What becomes of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// COMPLETES.
+    Definition,
+    /// Runs until stopped.
+    Job,
+    /// Defines a table when it starts, and runs until stopped.
+    TableJob,
+    /// Runs while somebody fetches its results.
+    Foreground,
+    /// FAILS.
+    Refused,
+}
+
+impl Sort {
+    /// Whether the service can resume it: `CREATE TABLE AS`, `INSERT INTO` and statement sets.
+    pub(super) fn resumes(self) -> bool {
+        matches!(self, Sort::Job | Sort::TableJob)
+    }
+}
+
+impl Gist {
+    /// Reads `text`.
+    pub(super) fn of(text: &str) -> Gist {
+        let reading = sql::read(text);
+        let fault = reading.faults.first().map(|fault| fault.message.clone());
+        let head = Head::of(text);
+        Gist {
+            kind: reading.kind.api_name(),
+            sort: sort(reading.kind),
+            if_not_exists: reading.if_not_exists,
+            replaces: head.says("OR", &["REPLACE", "ALTER"]),
+            if_exists: head.says("IF", &["EXISTS"]),
+            renamed_to: reading.renamed_to.map(|mention| (mention.object, mention.name)),
+            mentions: reading.mentions.into_iter().map(|m| (m.role, m.object, m.name)).collect(),
+            fault,
+        }
+    }
+
+    /// The names it uses so.
+    pub(super) fn named(&self, role: Use) -> impl Iterator<Item = (ObjectKind, &[String])> {
+        self.mentions.iter().filter(move |(r, ..)| *r == role).map(|(_, object, name)| (*object, name.as_slice()))
+    }
+}
+
+fn sort(kind: Kind) -> Sort {
+    match kind {
+        Kind::InsertInto | Kind::StatementSet => Sort::Job,
+        Kind::CreateTableAs | Kind::CreateMaterializedTable => Sort::TableJob,
+        Kind::Select => Sort::Foreground,
+        Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => Sort::Refused,
+        _ => Sort::Definition,
+    }
+}
+
+/// The words of a `CREATE`, `ALTER` or `DROP` before anything of the object's own.
+struct Head(Vec<String>);
+
+impl Head {
+    fn of(text: &str) -> Head {
+        let normal = sql::normal_form(text);
+        Head(normal.split_whitespace().take(10).map(str::to_owned).collect())
+    }
+
+    fn says(&self, first: &str, then: &[&str]) -> bool {
+        let is = |word: &String, keyword: &str| word.eq_ignore_ascii_case(keyword);
+        self.0.windows(2).any(|pair| {
+            matches!(pair, [a, b] if is(a, first) && then.iter().any(|then| is(b, then)))
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! A script of misfortunes and verdicts, from a JSON file or a test.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::faults::Fault;
+
+/// What goes wrong, and which statements do what their text would not make them do.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// Misfortunes of requests, in the order in which they are tried; the first that fits is used.
+    pub faults: Vec<Fault>,
+    /// Verdicts on statements; the first whose name fits is used.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What the service makes of a statement, whatever its text says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Verdict {
+    /// The statement's name, with `*` for anything.
+    pub name: String,
+    /// What becomes of it.
+    pub does: Fate,
+}
+
+/// What becomes of a statement when it starts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Fate {
+    /// It does not compile: FAILED with this detail, and without traits.
+    Invalid(String),
+    /// It runs, and FAILS so many seconds later.
+    Fails {
+        /// Seconds of the world's time from RUNNING on.
+        after: f64,
+        /// `status.detail`, and its exception.
+        detail: String,
+    },
+    /// It stays PENDING.
+    NeverStarts,
+    /// It COMPLETES instead of running on.
+    Completes,
+    /// It stays PENDING with `POOL_EXHAUSTED`, whatever its pool holds.
+    PoolExhausted,
+    /// It runs with a warning `CRITICAL`.
+    CriticalWarning(String),
+    /// It is DEGRADED so many seconds after it began to run.
+    Degraded {
+        /// Seconds of the world's time.
+        after: f64,
+    },
+    /// It is in a phase that no client has heard of, where it would be RUNNING.
+    Phase(String),
+    /// It takes so many seconds to start.
+    Slow(f64),
+}
+
+impl Scenario {
+    /// Reads a scenario file. The error names line and column, and what was expected there.
+    pub fn read(text: &str) -> Result<Scenario, String> {
+        serde_json::from_str(text).map_err(|error| format!("scenario: {error}"))
+    }
+
+    /// What is to become of the statement `name`.
+    pub(super) fn fate(&self, name: &str) -> Option<&Fate> {
+        self.verdicts.iter().find(|verdict| fits(&verdict.name, name)).map(|verdict| &verdict.does)
+    }
+}
+
+/// Seconds from a file as a span; nonsense is none.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for anything.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut pieces = pieces.peekable();
+    if pieces.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        match rest.find(piece).and_then(|at| rest.get(at.saturating_add(piece.len())..)) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
+    true
+}

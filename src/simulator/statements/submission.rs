@@ -1,0 +1,251 @@
+//! A new statement: what a POST must hold, and what comes of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        answer::{Answer, Failure},
+        asked::Asked,
+        audit::Verb,
+        clock::micros,
+        options::{Policy, Switches},
+        pools,
+        reading::Gist,
+        scenario::{Fate, seconds},
+        world::World,
+    },
+    record::{Born, Next, Now},
+    show, shown,
+};
+use crate::resource::Phase;
+
+/// The most properties: the OpenAPI document.
+const PROPERTIES: usize = 8192;
+/// When the version moves by itself after a submission, in microseconds: a real one went from 1 to 5 within 0.4 s.
+const BUMPS: [i64; 3] = [120_000, 350_000, 900_000];
+
+/// POST of a statement.
+pub(super) fn create(
+    world: &mut World,
+    asked: &Asked,
+    organization: &str,
+    environment: &str,
+) -> Result<Answer, Failure> {
+    let body = asked.body()?;
+    let switches = world.options.switches.clone();
+    let name = text(&body, "/name")?.ok_or_else(|| missing("/name", &switches))?;
+    check_name(&name, &switches)?;
+    for (pointer, ours) in [("/organization_id", organization), ("/environment_id", environment)] {
+        if text(&body, pointer)?.is_some_and(|theirs| theirs != ours) {
+            return Err(Failure::new(400, format!("{pointer} differs from the path")).at(pointer));
+        }
+    }
+    let sql = text(&body, "/spec/statement")?.filter(|sql| !sql.is_empty());
+    let sql = sql.ok_or_else(|| missing("/spec/statement", &switches))?;
+    if sql.len() > switches.sql_limit {
+        let words = format!("This query is too large to process (exceeds {} bytes).", switches.sql_limit);
+        return Err(invalid(&switches, words, "/spec/statement"));
+    }
+    let properties = texts(&body, "/spec/properties")?;
+    if properties.as_ref().is_some_and(|properties| properties.len() > PROPERTIES) {
+        let words = format!("There are more than {PROPERTIES} properties.");
+        return Err(invalid(&switches, words, "/spec/properties"));
+    }
+    let labels = texts(&body, "/metadata/labels")?.unwrap_or_default();
+    let stopped = flag(&body, "/spec/stopped")?.unwrap_or(false);
+    if let Some(existing) = world.named(environment, &name) {
+        let failure = Failure::new(409, format!("Statement resource={name} already exists"))
+            .coded("resource_already_exists", "Resource Already exists");
+        let location = shown::url(&asked.origin, existing);
+        return Err(if switches.conflict_location { failure.with("Location", location) } else { failure });
+    }
+    if switches.statement_quota.is_some_and(|most| world.count(environment) >= most) {
+        let words = format!("The number of statements in environment {environment} is currently limited to its quota.");
+        return Err(Failure::new(switches.quota_status, words).coded("quota_exceeded", "Quota Exceeded"));
+    }
+    let stopped = match (stopped, switches.create_stopped) {
+        (true, Policy::Reject) => return Err(Failure::new(400, "A statement cannot be created stopped")),
+        (stopped, policy) => stopped && policy == Policy::Apply,
+    };
+    let principal = text(&body, "/spec/principal")?.filter(|it| !it.is_empty());
+    let principal = principal.unwrap_or_else(|| asked.owner.clone());
+    check_principal(world, &principal)?;
+    let pool = match text(&body, "/spec/compute_pool_id")?.filter(|pool| !pool.is_empty()) {
+        Some(pool) => check_pool(world, asked, environment, &pool).map(|()| pool)?,
+        None => pools::default_pool(world, asked, environment)?,
+    };
+    let baseline_cfu = number(&body, "/spec/scaling/baseline_cfu")?;
+    let born = Born {
+        organization: organization.to_owned(),
+        environment: environment.to_owned(),
+        name,
+        uid: uuid(&mut world.random()),
+        created: world.moment,
+        sql,
+        properties,
+    };
+    let serial = begin(world, born, pool, principal, labels, stopped, baseline_cfu);
+    let Some(statement) = world.statement(serial) else { return Err(Failure::new(500, "Internal Server Error")) };
+    let mut answer = show(world, asked, 201, statement, &statement.now);
+    answer.headers.push("Location", shown::url(&asked.origin, statement));
+    Ok(answer)
+}
+
+/// A new statement begins: PENDING, or STOPPED from the first.
+pub(in crate::simulator) fn begin(
+    world: &mut World,
+    born: Born,
+    pool: String,
+    principal: String,
+    labels: BTreeMap<String, String>,
+    stopped: bool,
+    baseline_cfu: Option<u32>,
+) -> u64 {
+    let moment = world.moment;
+    let gist = Gist::of(&born.sql);
+    let pace = world.options.pace;
+    let mut due = world.about(if gist.sort.resumes() { pace.start } else { pace.define });
+    if let Some(Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
+        due = moment.saturating_add(micros(seconds(*after)));
+    }
+    let bumps: VecDeque<i64> = BUMPS.iter().map(|after| moment.saturating_add(*after)).collect();
+    let (name, uid) = (born.name.clone(), born.uid.clone());
+    let now = Now {
+        pool,
+        principal,
+        due_move: None,
+        labels,
+        stopped,
+        phase: if stopped { Phase::Stopped } else { Phase::Pending },
+        detail: String::new(),
+        version: 4,
+        bumps: if world.options.switches.early_bumps { bumps } else { VecDeque::new() },
+        updated: moment,
+        scaling: None,
+        baseline_cfu,
+        warnings: Vec::new(),
+        read: BTreeMap::new(),
+        offsets_at: None,
+        began: None,
+        ended: stopped.then_some(moment),
+        alive: false,
+        invalid: false,
+        waits_for: None,
+        exceptions: VecDeque::new(),
+        next: if stopped { Vec::new() } else { vec![(due, Next::Start)] },
+    };
+    let serial = world.add(born, now, gist);
+    world.effect(Verb::Created, &name, &uid);
+    serial
+}
+
+/// Whether a statement may run on a pool.
+pub(super) fn check_pool(world: &World, asked: &Asked, environment: &str, id: &str) -> Result<(), Failure> {
+    let pool = world.pool(id).filter(|pool| pool.environment == environment && pool.phase.as_str() != "DEPROVISIONING");
+    let fits = pool.is_some_and(|pool| {
+        asked.place().is_none_or(|(cloud, region)| pool.cloud.eq_ignore_ascii_case(cloud) && pool.region == region)
+    });
+    if fits { Ok(()) } else { Err(Failure::new(400, format!("logical compute pool={id} not found"))) }
+}
+
+/// A user that does not exist is refused at once; a service account makes the statement FAIL later.
+pub(super) fn check_principal(world: &World, principal: &str) -> Result<(), Failure> {
+    let known = world.options.principals.as_ref().is_none_or(|known| known.contains(principal));
+    if known || principal.starts_with("sa-") { Ok(()) } else { Err(Failure::new(400, "Bad Request")) }
+}
+
+fn check_name(name: &str, switches: &Switches) -> Result<(), Failure> {
+    let limit = if switches.strict_names { 72 } else { 100 };
+    let word = |part: &str| {
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        ends(part.chars().next())
+            && ends(part.chars().last())
+            && part.chars().all(|c| c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let valid = if switches.strict_names { word(name) } else { name.split('.').all(word) };
+    if valid && name.len() <= limit {
+        return Ok(());
+    }
+    let words = format!(
+        "The name '{name}' is invalid: it must have at most {limit} characters, only lower-case letters, digits and \
+         hyphens, and begin and end with a letter or digit."
+    );
+    Err(invalid(switches, words, "/name"))
+}
+
+fn invalid(switches: &Switches, words: String, pointer: &str) -> Failure {
+    Failure::new(switches.invalid_status, words).coded("invalid_configuration", "Validation Failed").at(pointer)
+}
+
+fn missing(pointer: &str, switches: &Switches) -> Failure {
+    invalid(switches, format!("The property '{pointer}' is required."), pointer)
+}
+
+fn wrong(pointer: &str, wanted: &str) -> Failure {
+    Failure::new(400, format!("The property '{pointer}' must be {wanted}.")).at(pointer)
+}
+
+/// The text at `pointer`; `None` if it is absent or null.
+pub(super) fn text(body: &Value, pointer: &str) -> Result<Option<String>, Failure> {
+    match body.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong(pointer, "a string")),
+    }
+}
+
+/// The flag at `pointer`.
+pub(super) fn flag(body: &Value, pointer: &str) -> Result<Option<bool>, Failure> {
+    match body.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(wrong(pointer, "true or false")),
+    }
+}
+
+/// The count at `pointer`.
+pub(super) fn number(body: &Value, pointer: &str) -> Result<Option<u32>, Failure> {
+    match body.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+            number.map(Some).ok_or_else(|| wrong(pointer, "a whole number"))
+        }
+    }
+}
+
+/// The map of texts at `pointer`.
+pub(super) fn texts(body: &Value, pointer: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    let entries = match body.pointer(pointer) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(entries)) => entries,
+        Some(_) => return Err(wrong(pointer, "a map of strings")),
+    };
+    let entry = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    entries.iter().map(entry).collect::<Option<_>>().map(Some).ok_or_else(|| wrong(pointer, "a map of strings"))
+}
+
+/// A random UUID (version 4).
+pub(in crate::simulator) fn uuid(random: &mut fastrand::Rng) -> String {
+    let (high, low) = (random.u64(..), random.u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | (low >> 50),
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// Somebody deletes a statement and creates it again, at once.
+pub(in crate::simulator) fn recreate(world: &mut World, serial: u64, sql: Option<String>) {
+    let Some(old) = world.remove(serial) else { return };
+    let (name, uid) = (old.born.name.clone(), old.born.uid.clone());
+    world.effect(Verb::Deleted, &name, &uid);
+    let born =
+        Born { uid: uuid(&mut world.random()), created: world.moment, sql: sql.unwrap_or(old.born.sql), ..old.born };
+    begin(world, born, old.now.pool, old.now.principal, old.now.labels, false, old.now.baseline_cfu);
+}
