@@ -7,13 +7,16 @@ pub(super) fn is_reserved(word: &str) -> bool {
 
 /// Whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
 pub(super) fn is_unreserved_keyword(word: &str) -> bool {
-    holds(&UNRESERVED, word)
+    holds(&UNRESERVED, word) || holds(&CONFLUENT, word)
 }
 
 /// Whether a sorted list of upper-case words holds `word` in any case.
 pub(super) fn holds(sorted: &[&str], word: &str) -> bool {
     sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).is_ok()
 }
+
+/// Words of Confluent's own statements, which Flink's parser does not know.
+static CONFLUENT: [&str; 5] = ["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"];
 
 #[rustfmt::skip]
 /// Reserved words.
@@ -122,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_disjoint() {
-        assert!(RESERVED.is_sorted() && UNRESERVED.is_sorted());
+        assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && UNRESERVED.is_sorted());
         assert!(!UNRESERVED.iter().any(|word| is_reserved(word)));
     }
 

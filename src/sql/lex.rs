@@ -167,12 +167,9 @@ impl Lexer<'_> {
         if self.skip_to_closing(b'`', false) { Sort::Quoted } else { Sort::Broken }
     }
 
-    /// Double quotes mean nothing in Flink SQL. What they enclose is one token, so that one mistake is told once;
-    /// without a second one on the line the quote stands alone.
+    /// Double quotes mean nothing in Flink SQL. What they enclose is one token, so that one mistake is told once.
     fn double_quoted(&mut self) -> Sort {
-        let line = self.rest().iter().skip(1).take_while(|&&byte| byte != b'\n');
-        let length = line.take(LONGEST_MASK).position(|&byte| byte == b'"');
-        self.at += length.map_or(1, |length| length + 2);
+        self.skip_to_closing(b'"', false);
         Sort::Broken
     }
 

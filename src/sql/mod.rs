@@ -6,6 +6,7 @@ mod functions;
 mod keywords;
 mod kind;
 mod lex;
+mod lints;
 mod normal;
 mod query;
 mod reading;
@@ -15,6 +16,7 @@ mod statement;
 
 use crate::resource::Span;
 
+pub use lints::{Explanation, Lint, LintContext, Severity, codes, explain, lint};
 pub use normal::{normal_form, same};
 pub use reading::read;
 
@@ -163,3 +165,6 @@ pub struct Fault {
     /// Where.
     pub span: Span,
 }
+
+#[cfg(test)]
+mod tests;

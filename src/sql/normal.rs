@@ -14,11 +14,12 @@ pub fn normal_form(text: &str) -> String {
         tokens.pop();
     }
     let mut form = String::with_capacity(text.len());
-    for token in tokens {
+    let mut rest = tokens.iter();
+    while let Some(token) = rest.next() {
         if !form.is_empty() {
             form.push(' ');
         }
-        append(&mut form, token, text);
+        append(&mut form, token, rest.as_slice().first(), text);
     }
     form
 }
@@ -28,24 +29,33 @@ pub fn same(a: &str, b: &str) -> bool {
     a == b || normal_form(a) == normal_form(b)
 }
 
-fn append(form: &mut String, token: Token, text: &str) {
+fn append(form: &mut String, token: &Token, next: Option<&Token>, text: &str) {
     let written = token.text(text);
     match token.sort {
         Sort::Reserved => form.extend(written.chars().map(|c| c.to_ascii_uppercase())),
         Sort::Quoted => {
             let name = unquote(written);
-            form.push_str(if needs_no_quotes(&name) { &name } else { written });
+            form.push_str(if needs_no_quotes(&name, next, text) { &name } else { written });
         }
         _ => form.push_str(written),
     }
 }
 
-/// Whether a name means the same without quotes. One that is a keyword in some places keeps them: what it means there is the
-/// parser's to say.
-fn needs_no_quotes(name: &str) -> bool {
+/// Whether a name means the same without quotes. One that is a keyword in some places may begin syntax there only if an
+/// operand or a bracket follows, and keeps its quotes before them.
+fn needs_no_quotes(name: &str, next: Option<&Token>, text: &str) -> bool {
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins_well
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !is_reserved(name)
-        && !is_unreserved_keyword(name)
+        && !(is_unreserved_keyword(name) && next.is_some_and(|next| may_belong_to_syntax(next, text)))
+}
+
+/// Whether a keyword before this token may be more than a name.
+fn may_belong_to_syntax(next: &Token, text: &str) -> bool {
+    match next.sort {
+        Sort::Word | Sort::Quoted | Sort::Text | Sort::Number | Sort::Broken => true,
+        Sort::Symbol => matches!(next.text(text), "(" | "[" | "{"),
+        Sort::Reserved | Sort::Hint => false,
+    }
 }

@@ -23,6 +23,10 @@ pub(super) struct Query<'s, 'a> {
     pub faults: Vec<Fault>,
     /// The joins of tables that no time bounds, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
+    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out.
+    pub stars: Vec<Span>,
+    /// The windows: calls of `TUMBLE`, `HOP` and the like.
+    pub windows: Vec<Span>,
     /// Names that common table expressions hide here, with how many expressions of that name are open.
     hidden: BTreeMap<String, usize>,
     /// Those names in the order of their coming.
@@ -31,6 +35,8 @@ pub(super) struct Query<'s, 'a> {
     lists: Vec<SelectList>,
     /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
     matching: usize,
+    /// A token that begins an operand whatever stands before it.
+    operand_at: Option<usize>,
 }
 
 /// What the list of one `SELECT` has shown.
@@ -43,6 +49,8 @@ struct SelectList {
     column: bool,
     /// How many calls of unknown functions are open.
     inside_unknown: usize,
+    /// The first `*` of the list.
+    star: Option<Span>,
     /// The first unknown function of the list.
     unknown: Option<(String, Span)>,
 }
@@ -76,10 +84,13 @@ impl<'s, 'a> Query<'s, 'a> {
             state: Vec::new(),
             faults: Vec::new(),
             regular_joins: Vec::new(),
+            stars: Vec::new(),
+            windows: Vec::new(),
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
             lists: Vec::new(),
             matching: 0,
+            operand_at: None,
         }
     }
 
@@ -90,6 +101,12 @@ impl<'s, 'a> Query<'s, 'a> {
         for name in self.hiding.split_off(outer) {
             self.uncover(&name);
         }
+    }
+
+    /// Walks the expression of a computed column: what follows its `AS` is no alias.
+    pub fn computed(&mut self, start: usize, end: usize) {
+        self.operand_at = Some(start);
+        self.expression(start, end);
     }
 
     /// Walks an expression: no comma and no `FROM` of it starts a table list.
@@ -220,7 +237,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }
-            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First), Clause::Rest),
+            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First).max(at + 1), Clause::Rest),
             "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
                 if clause != Clause::List || word == "WHERE" =>
             {
@@ -233,7 +250,7 @@ impl<'s, 'a> Query<'s, 'a> {
 
     /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
     fn begins_where_it_may(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start {
+        if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
         let message = format!(
@@ -338,6 +355,8 @@ impl<'s, 'a> Query<'s, 'a> {
     fn reads(&mut self, name: Name) {
         let hidden = matches!(name.parts.as_slice(), [only] if self.hidden.contains_key(only));
         if !hidden {
+            let star = self.lists.last_mut().and_then(|list| list.star.take());
+            self.stars.extend(star);
             self.mention(Use::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
@@ -373,6 +392,7 @@ impl<'s, 'a> Query<'s, 'a> {
                 if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
                 {
                     self.column();
+                    self.star(at);
                 }
                 at + 1
             }
@@ -458,19 +478,31 @@ impl<'s, 'a> Query<'s, 'a> {
         if !is_keyword_here(&name.parts) {
             self.column();
         }
+        if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
+            self.star(name.next + 1);
+        }
         name.next
     }
 
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
-        let Some(before) = at.checked_sub(1) else { return false };
+        let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
         match script.sort(before) {
             Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
             Some(Sort::Word) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
             Some(Sort::Quoted | Sort::Text | Sort::Number) => true,
             Some(Sort::Symbol) => script.symbol(before, ")") || script.symbol(before, "]"),
             _ => false,
+        }
+    }
+
+    fn star(&mut self, at: usize) {
+        if let Some(list) = self.lists.last_mut()
+            && list.open
+            && list.star.is_none()
+        {
+            list.star = Some(self.script.span(at));
         }
     }
 
@@ -495,6 +527,9 @@ impl<'s, 'a> Query<'s, 'a> {
             self.keeps_state(format!("the aggregate {function}"), name.span.clone());
         } else if is_window(&function) {
             self.keeps_state(format!("the window {function}"), name.span.clone());
+            if !function.contains('_') {
+                self.windows.push(name.span.clone());
+            }
         } else if asks_outside(&function) {
             self.keeps_state(format!("requests of {function} that are under way"), name.span.clone());
             self.named_by_text(&function, open + 1, close);

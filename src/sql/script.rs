@@ -9,6 +9,8 @@ use crate::resource::Span;
 /// How deep brackets may nest. Flink's own parser gives up at a few hundred to thousands, depending on its stack.
 pub(super) const DEEPEST_NESTING: usize = 200;
 
+const DOUBLE_QUOTES: &str = "double quotes mean nothing in Flink SQL; write '…' for a string, `…` for a name";
+
 /// A lexed text.
 pub(super) struct Script<'a> {
     text: &'a str,
@@ -37,8 +39,7 @@ pub(super) struct Name {
 impl<'a> Script<'a> {
     /// Lexes `text` and pairs its brackets.
     pub fn new(text: &'a str) -> Self {
-        let (hints, tokens): (Vec<Token>, Vec<Token>) =
-            lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
+        let (hints, tokens): (Vec<Token>, Vec<Token>) = lex(text).into_iter().partition(|token| token.sort == Sort::Hint);
         let mut script =
             Script { text, partners: vec![None; tokens.len()], tokens, hints, faults: Vec::new(), too_deep: false };
         script.find_broken();
@@ -96,6 +97,11 @@ impl<'a> Script<'a> {
     /// Whether the token at `at` is this operator or bracket.
     pub fn symbol(&self, at: usize, symbol: &str) -> bool {
         self.sort(at) == Some(Sort::Symbol) && self.text(at) == symbol
+    }
+
+    /// Whether the token at `at` is an opening bracket.
+    pub fn opens(&self, at: usize) -> bool {
+        ["(", "[", "{"].iter().any(|bracket| self.symbol(at, bracket))
     }
 
     /// The index of the bracket that closes the one at `open`, or `end` if there is none before it.
@@ -159,16 +165,12 @@ impl<'a> Script<'a> {
         for token in self.tokens.iter().filter(|token| token.sort == Sort::Broken) {
             let opening = token.text(self.text);
             let (message, length) = match opening.as_bytes() {
+                [b'"', .., b'"'] => (DOUBLE_QUOTES, opening.len()),
+                [b'"', ..] => (DOUBLE_QUOTES, 1),
                 [b'`', ..] => ("this back-quote is never closed; a back-quote inside a name is written twice", 1),
-                [b'"', ..] => {
-                    ("double quotes mean nothing in Flink SQL; write '…' for a string, `…` for a name", opening.len())
-                }
                 [b'/', b'*', b'+', ..] => ("this hint is never closed; end it with `*/`", 3),
                 [b'/', ..] => ("this comment is never closed; end it with `*/`", 2),
-                _ => (
-                    "this quote is never closed; a quote inside a string is written twice",
-                    opening.find('\'').map_or(1, |at| at + 1),
-                ),
+                _ => ("this quote is never closed; a quote inside a string is written twice", opening.find('\'').map_or(1, |at| at + 1)),
             };
             self.faults.push(Fault { message: message.to_owned(), span: token.start..token.start + length });
         }
@@ -176,6 +178,7 @@ impl<'a> Script<'a> {
 
     fn pair_brackets(&mut self) {
         let mut open: Vec<usize> = Vec::new();
+        let mut stray = false;
         for at in 0..self.tokens.len() {
             if self.sort(at) != Some(Sort::Symbol) {
                 continue;
@@ -185,41 +188,39 @@ impl<'a> Script<'a> {
                     open.push(at);
                     if open.len() == DEEPEST_NESTING + 1 && !self.too_deep {
                         self.too_deep = true;
-                        let message = format!(
-                            "brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view"
-                        );
+                        let message =
+                            format!("brackets nest deeper than {DEEPEST_NESTING} levels here; split the statement, for instance with WITH or a view");
                         self.faults.push(Fault { message, span: self.span(at) });
                     }
                 }
-                closing @ (")" | "]" | "}") => self.close(&mut open, at, closing),
+                closing @ (")" | "]" | "}") => stray |= self.close(&mut open, at, closing, stray),
                 _ => {}
             }
         }
-        // One fault is enough: the innermost one that is still open.
-        if let Some(at) = open.pop() {
+        // One fault is enough: the innermost bracket that is still open, unless a closing one of another sort explains it.
+        if let Some(at) = open.pop().filter(|_| !stray) {
             let message = format!("this `{}` is never closed", self.text(at));
             self.faults.push(Fault { message, span: self.span(at) });
         }
     }
 
-    fn close(&mut self, open: &mut Vec<usize>, at: usize, closing: &str) {
+    /// Pairs a closing bracket with the last open one; says whether it is stray, and tells so of the first one.
+    fn close(&mut self, open: &mut Vec<usize>, at: usize, closing: &str, told: bool) -> bool {
         let opening = open.last().map(|&opening| self.text(opening));
         if matches!((opening, closing), (Some("("), ")") | (Some("["), "]") | (Some("{"), "}")) {
             if let Some(opening) = open.pop() {
                 self.pair(opening, at);
             }
-            return;
+            return false;
         }
-        let first = self.faults.iter().all(|fault| !fault.message.contains("nothing that it closes"));
-        if first {
+        if !told {
             let message = match opening {
-                Some(opening) => {
-                    format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`")
-                }
+                Some(opening) => format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`"),
                 None => format!("this `{closing}` has nothing that it closes"),
             };
             self.faults.push(Fault { message, span: self.span(at) });
         }
+        true
     }
 
     fn pair(&mut self, opening: usize, closing: usize) {

@@ -20,8 +20,8 @@ pub(super) struct Statement<'s, 'a> {
     pub options: Vec<OptionPair>,
     /// Whether a `CREATE` says `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Whether a `CREATE` says `OR REPLACE` or `OR ALTER`.
-    pub or_replace: bool,
+    /// Where a `CREATE` says `TEMPORARY`.
+    pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
     /// What an `ALTER … RENAME TO` makes of the object.
@@ -54,7 +54,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             queries: Vec::new(),
             options: Vec::new(),
             if_not_exists: false,
-            or_replace: false,
+            temporary: None,
             primary_key: false,
             renamed_to: None,
             faults: Vec::new(),
@@ -119,10 +119,12 @@ impl<'s, 'a> Statement<'s, 'a> {
     fn create(&mut self, mut at: usize, end: usize) -> Kind {
         let script = self.script;
         if script.is(at, "OR") && script.is_any(at + 1, &["REPLACE", "ALTER"]) {
-            self.or_replace = true;
             at += 2;
         }
         while script.is_any(at, &["TEMPORARY", "SYSTEM", "EXTERNAL"]) {
+            if script.is(at, "TEMPORARY") {
+                self.temporary = Some(script.span(at));
+            }
             at += 1;
         }
         let Some((object, kind)) = defines(Verb::Create, script.text(at)) else { return Kind::Other };
@@ -226,7 +228,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             }
             if script.is(at, "AS") {
                 let item_end = script.find(at, end, |script, at| script.symbol(at, ",")).unwrap_or(end);
-                self.query.expression(at + 1, item_end);
+                self.query.computed(at + 1, item_end);
                 at = item_end;
             } else if script.symbol(at, "(") {
                 at = script.closing(at, end);

@@ -1,0 +1,41 @@
+//! What readings, normal forms and lints promise, on SQL made up for the purpose.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bounds;
+mod faults;
+mod kinds;
+mod lints;
+mod normal;
+mod objects;
+mod properties;
+mod state;
+
+use super::{Reading, read};
+
+/// The objects of a text, as `role kind name`, each checked to stand where its span says.
+fn objects(text: &str) -> Vec<String> {
+    let reading = read(text);
+    reading
+        .mentions
+        .iter()
+        .map(|mention| {
+            let written = &text[mention.span.clone()];
+            for part in &mention.name {
+                assert!(written.replace("``", "`").contains(part.as_str()), "{part} does not stand in {written}");
+            }
+            let role = format!("{:?} {:?} ", mention.role, mention.object).to_lowercase();
+            role + &mention.name.join("/")
+        })
+        .collect()
+}
+
+/// The tables that a text reads.
+fn reads(text: &str) -> Vec<String> {
+    objects(text).iter().filter_map(|object| object.strip_prefix("reads table ")).map(str::to_owned).collect()
+}
+
+/// The construct that is said to keep state, and what stands at its place.
+fn state(text: &str) -> Option<(String, String)> {
+    let Reading { state, .. } = read(text);
+    state.map(|state| (state.construct, text[state.span].to_owned()))
+}

@@ -1,0 +1,66 @@
+//! The normal form: what it leaves out and what it keeps.
+
+use crate::sql::{normal_form, same};
+
+#[test]
+fn it_reads_as_one_line() {
+    let text = "-- totals\ninsert into `sink`\n  select /* all */ Upper( t . `name` ),'x  y'\nfrom t /*+ OPTIONS('k'='v') */ ;;\n";
+    assert_eq!(
+        normal_form(text),
+        "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */"
+    );
+}
+
+#[test]
+fn cosmetic_changes_are_none() {
+    let text = "SELECT a.x, 'It''s' FROM a WHERE x >= 1.5";
+    for other in [
+        "select a.x,'It''s' from a where x>=1.5;",
+        "SELECT `a`.`x`, 'It''s'\n\tFROM a // end\n WHERE x >= 1.5 ; ; ",
+        "/* head */ SELECT a . x , 'It''s' FROM a -- where\nWHERE x >= 1.5",
+    ] {
+        assert!(same(text, other), "{}", normal_form(other));
+    }
+}
+
+#[test]
+fn changes_that_mean_something_are_seen() {
+    for (one, other) in [
+        ("SELECT x FROM a", "SELECT X FROM a"),
+        ("SELECT 'x' FROM a", "SELECT 'X' FROM a"),
+        ("SELECT 'x' FROM a", "SELECT 'x ' FROM a"),
+        ("SELECT 1 FROM a", "SELECT 1.0 FROM a"),
+        ("SELECT x < y FROM a", "SELECT x <= y FROM a"),
+        ("SELECT x < -y FROM a", "SELECT x <- y FROM a -- as Flink reads it\n, b"),
+        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a"),
+        ("SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+ OPTIONS('k'= 'v') */"),
+        ("SELECT a.b FROM a", "SELECT `a.b` FROM a"),
+        ("SELECT `from` FROM a", "SELECT from FROM a"),
+        ("SELECT ab FROM a", "SELECT a b FROM a"),
+        ("SELECT `a b` FROM a", "SELECT a b FROM a"),
+        ("SELECT x FROM a", "SELECT x FROM a; SELECT 1"),
+        ("SELECT x /* open", "SELECT x"),
+        ("SELECT x 'open", "SELECT x 'open "),
+        ("SELECT E'a\\'' FROM a", "SELECT E 'a\\'' FROM a"),
+        ("SELECT pre_${secret.x} FROM a", "SELECT pre_ ${secret.x} FROM a"),
+        ("SELECT x FROM a${s}", "SELECT x FROM a ${s}"),
+    ] {
+        assert!(!same(one, other), "{one} / {other}");
+    }
+}
+
+#[test]
+fn unreserved_words_keep_their_case_and_quotes() {
+    // They may be names of columns, which are case-sensitive, or words of the parser, which quotes hide from it.
+    assert_ne!(normal_form("SELECT model FROM a"), normal_form("SELECT MODEL FROM a"));
+    assert_ne!(normal_form("f(`model` m)"), normal_form("f(model m)"));
+    assert_ne!(normal_form("SELECT `first`(x) FROM a"), normal_form("SELECT first(x) FROM a"));
+    assert_eq!(normal_form("SELECT `model`, t.`name` FROM a"), normal_form("SELECT model, t.name FROM a"));
+}
+
+#[test]
+fn nothing_is_nothing() {
+    for text in ["", " ; ", "-- x", "/* x */;"] {
+        assert_eq!(normal_form(text), "");
+    }
+}

@@ -1,0 +1,110 @@
+//! Which queries keep state. Where in doubt, they do.
+
+use super::state;
+
+#[test]
+fn projections_conditions_and_unnesting_keep_none() {
+    for text in [
+        "INSERT INTO a SELECT x, UPPER(y) AS z FROM b WHERE x IS DISTINCT FROM 1 AND y IN ('a', 'b')",
+        "INSERT INTO a SELECT * FROM b",
+        "INSERT INTO a SELECT x FROM b UNION ALL SELECT CAST(y AS ROW<k INT, v STRING>) FROM c",
+        "INSERT INTO a SELECT t.x, u.item FROM b AS t CROSS JOIN UNNEST(t.items) AS u (item)",
+        "INSERT INTO a SELECT x, w FROM b, LATERAL TABLE(split(x, ',')) AS s (w)",
+        "INSERT INTO a SELECT x, w FROM b LEFT JOIN LATERAL TABLE(split(x)) AS s (w) ON TRUE",
+        "INSERT INTO a SELECT x, myfn(x), CASE WHEN y > 1 THEN 'p' ELSE 'q' END FROM b",
+        "INSERT INTO a SELECT COALESCE(x, 'n'), JSON_VALUE(y, '$.a' RETURNING INT NULL ON EMPTY), arr[1] FROM b",
+        "INSERT INTO a WITH w AS (SELECT x FROM b WHERE isgood(x)) SELECT x FROM w",
+        "INSERT INTO a SELECT x FROM (SELECT * FROM b) AS i",
+        "INSERT INTO a SELECT `group`, `order` FROM b",
+        "INSERT INTO a SELECT TIMESTAMPADD(DAY, 1, ts), EXTRACT(YEAR FROM ts), CAST(z AS TIMESTAMP(3) WITH LOCAL TIME ZONE) FROM b",
+        "CREATE TABLE a AS SELECT x FROM b",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT x FROM b; INSERT INTO c SELECT y FROM b WHERE y > 0; END",
+        "CREATE TABLE a (x INT, n AS COUNT(x))",
+        "INSERT INTO a VALUES (1, 'x')",
+    ] {
+        assert_eq!(state(text), None, "{text}");
+    }
+}
+
+#[test]
+fn each_construct_is_named_at_its_place() {
+    for (text, construct, place) in [
+        ("INSERT INTO a SELECT x, COUNT(*) FROM b GROUP BY x", "the aggregate COUNT", "COUNT"),
+        ("INSERT INTO a SELECT x FROM b GROUP BY x", "GROUP BY", "GROUP"),
+        ("INSERT INTO a SELECT DISTINCT x FROM b", "DISTINCT", "DISTINCT"),
+        ("INSERT INTO a SELECT x FROM b HAVING x > 1", "HAVING", "HAVING"),
+        ("INSERT INTO a SELECT b.x FROM b JOIN c ON b.k = c.k", "a regular join", "JOIN"),
+        ("INSERT INTO a SELECT b.x FROM b, c", "a regular join", ","),
+        ("INSERT INTO a SELECT b.x FROM b, (SELECT 1 FROM c) d", "a regular join", ","),
+        ("INSERT INTO a SELECT x FROM b JOIN c FOR SYSTEM_TIME AS OF b.ts ON b.k = c.k", "a temporal join", "JOIN"),
+        ("INSERT INTO a SELECT x FROM b JOIN c ON b.k = c.k AND b.t BETWEEN c.t AND c.t + INTERVAL '1' HOUR", "a join", "JOIN"),
+        ("INSERT INTO a SELECT x FROM b UNION SELECT x FROM c", "UNION without ALL", "UNION"),
+        ("INSERT INTO a SELECT x FROM b INTERSECT SELECT x FROM c", "INTERSECT", "INTERSECT"),
+        ("INSERT INTO a SELECT x FROM b ORDER BY x", "ORDER BY", "ORDER"),
+        ("INSERT INTO a SELECT x FROM b LIMIT 3", "LIMIT", "LIMIT"),
+        ("INSERT INTO a SELECT x FROM b WHERE x IN (SELECT y FROM c)", "a subquery", "SELECT"),
+        ("INSERT INTO a SELECT x FROM b WHERE EXISTS (SELECT 1 FROM c)", "EXISTS", "EXISTS"),
+        ("INSERT INTO a SELECT x, (SELECT y FROM c) FROM b", "a subquery", "SELECT"),
+        ("INSERT INTO a SELECT x FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(t), INTERVAL '1' HOUR))", "the window TUMBLE", "TUMBLE"),
+        ("INSERT INTO a SELECT x FROM myptf(TABLE b PARTITION BY k)", "a table as an argument", "TABLE b"),
+        ("INSERT INTO a SELECT x FROM b ON CONFLICT DO DEDUPLICATE", "ON CONFLICT", "ON"),
+        ("CREATE TABLE a (PRIMARY KEY (x) NOT ENFORCED) AS SELECT x FROM b", "a created table with a primary key", "a"),
+        ("INSERT INTO a SELECT x FROM b, LATERAL TABLE(ML_PREDICT('m', x))", "requests of ML_PREDICT that are under way", "ML_PREDICT"),
+    ] {
+        assert_eq!(state(text), Some((construct.to_owned(), place.to_owned())), "{text}");
+    }
+}
+
+#[test]
+fn hidden_constructs_are_found_everywhere() {
+    for text in [
+        "INSERT INTO a WITH w AS (SELECT x FROM b LIMIT 1) SELECT x FROM w",
+        "INSERT INTO a SELECT x FROM (SELECT DISTINCT x FROM b) i",
+        "INSERT INTO a SELECT x FROM b WHERE y = ANY (SELECT 1 FROM c)",
+        "INSERT INTO a SELECT x, ROW_NUMBER() OVER (PARTITION BY y ORDER BY z) FROM b",
+        "INSERT INTO a SELECT x FROM b MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS TRUE)",
+        "INSERT INTO a SELECT x FROM b CROSS JOIN LATERAL (SELECT y FROM c WHERE c.x = b.x)",
+        "INSERT INTO a SELECT x FROM (b JOIN c ON TRUE)",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT x FROM b; INSERT INTO c SELECT MAX(y) FROM b; END",
+        "CREATE VIEW v AS SELECT COUNT(*) FROM b",
+        "INSERT INTO a SELECT x FROM b TABLESAMPLE BERNOULLI (3)",
+        "INSERT INTO a SELECT x FROM b QUALIFY x = 1",
+        "INSERT INTO a SELECT COUNT(DISTINCT x) FROM b",
+        "INSERT INTO a SELECT LISTAGG(x) FROM b",
+        "INSERT INTO a SELECT x FROM b FETCH FIRST 3 ROWS ONLY",
+        "INSERT INTO a SELECT x FROM b NATURAL JOIN c",
+        "INSERT INTO a SELECT x FROM b b1, b b2",
+        "INSERT INTO a SELECT x FROM UNNEST(ARRAY[1, 2]) AS u (x), b",
+    ] {
+        assert!(state(text).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
+    for text in [
+        "INSERT INTO a SELECT mystery(x) FROM b",
+        "INSERT INTO a SELECT 1, mystery(x + y), CURRENT_DATE FROM b",
+        "INSERT INTO a SELECT CAST(mystery(x) AS ROW<y INT>) FROM b",
+        "INSERT INTO a SELECT mystery(x) AS y FROM b",
+        "INSERT INTO a SELECT INTERVAL '1' DAYS, cat.db.mystery(x) FROM b",
+    ] {
+        assert_eq!(state(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")), Some(true), "{text}");
+    }
+    for text in [
+        "INSERT INTO a SELECT y, mystery(x) FROM b",
+        "INSERT INTO a SELECT mystery(x), UPPER(y) FROM b",
+        "INSERT INTO a SELECT *, mystery(x) FROM b",
+        "INSERT INTO a SELECT t.*, mystery(x) FROM b t",
+        "INSERT INTO a SELECT x FROM b WHERE mystery(x)",
+    ] {
+        assert_eq!(state(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_counts_as_keeping_state() {
+    for text in ["INSERT INTO a SELECT x FROM", "INSERT INTO a", "INSERT INTO a SELECT 'x FROM b", "FROM b INSERT a", "", "UPSERT INTO a SELECT x FROM b"] {
+        assert!(state(text).is_some(), "{text}");
+    }
+}
