@@ -51,3 +51,5 @@ pub mod diff;
 pub mod plan;
 
 pub mod execute;
+
+pub mod render;
