@@ -75,13 +75,14 @@ impl Cloud {
         self.0.requests.load(Ordering::Relaxed)
     }
 
-    /// Makes `call` and gives back its answer, which is a 2xx.
+    /// Makes `call` and gives back its answer: a 2xx, and not somebody's log-in page.
     pub(super) async fn make(&self, call: &Call) -> Result<Response> {
-        let response = self.settle(call).await.map_err(|error| self.presentable(error))?;
-        if (200..300).contains(&response.status) {
-            return Ok(response);
+        let response = self.carry(call).await.map_err(|error| self.presentable(error))?;
+        match response.status {
+            200..300 if failure::is_page(&response) => Err(self.garbled(call, &response, "it is a page for a browser")),
+            200..300 => Ok(response),
+            _ => Err(self.presentable(failure::refusal(call, &response))),
         }
-        Err(self.presentable(failure::refusal(call, &response)))
     }
 
     /// `error` without any part of a key, and without what would steer a terminal.
@@ -92,7 +93,7 @@ impl Cloud {
     }
 
     /// Tries until there is an answer that is no redirect, or a reason to stop.
-    async fn settle(&self, call: &Call) -> Result<Response> {
+    async fn carry(&self, call: &Call) -> Result<Response> {
         let authorization = self.authorization(call)?;
         let mut waited = Duration::ZERO;
         let mut url = call.url.clone();
@@ -184,7 +185,10 @@ fn next_url(call: &Call, from: &Url, response: &Response) -> Result<Url> {
         }
         // "See other": what was asked may well have been done.
         303 => return refuse(ErrorKind::Uncertain, "the service says to see another address".to_owned()),
-        _ => return refuse(ErrorKind::Garbled, "a redirect of a kind that this API does not use".to_owned()),
+        _ => {
+            let kind = if call.method.changes() { ErrorKind::Uncertain } else { ErrorKind::Garbled };
+            return refuse(kind, "a redirect of a kind that this API does not use".to_owned());
+        }
     }
     let location = response.headers.get("location").unwrap_or_default();
     let Some(mut to) = Some(location).filter(|to| !to.is_empty()).and_then(|to| from.join(to).ok()) else {
@@ -207,6 +211,10 @@ fn given_up(call: &Call, trouble: &Trouble, attempts: u32) -> Error {
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
     let error = troubled(call, ErrorKind::Unreachable, trouble, &format!("given up after {times}"));
     let help = match trouble {
+        Trouble::Lost(detail) if detail.contains("certificate") => Some(
+            "a company's own certificate authority can be added to the system's roots, or to the file that SSL_CERT_FILE names"
+                .to_owned(),
+        ),
         Trouble::Lost(_) => failure::help(ErrorKind::Unreachable, call),
         Trouble::Status(response) if response.status == 429 => Some(
             "the service's limits are per address; somebody else may be using them up from here, so try again later \

@@ -87,7 +87,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 }
 
 /// Whether the body is a page for a browser.
-fn is_page(response: &Response) -> bool {
+pub(super) fn is_page(response: &Response) -> bool {
     let declared = response.headers.get("content-type").is_some_and(|kind| kind.contains("html"));
     declared || response.body.trim_ascii_start().starts_with(b"<")
 }

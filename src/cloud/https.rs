@@ -19,8 +19,8 @@ pub(super) struct Caps {
 
 const CAPS: Caps = Caps { connect: Duration::from_secs(10), total: Duration::from_secs(60), body: 32 << 20 };
 
-/// Exchanges over the network. Certificates are checked against the system's roots (on Linux also those that
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` name). `https://` goes through the proxy that `HTTPS_PROXY` names, unless
+/// Exchanges over the network. Certificates are checked against the system's roots (on Linux, where `SSL_CERT_FILE` or
+/// `SSL_CERT_DIR` is set, against the roots found there instead). `https://` goes through the proxy that `HTTPS_PROXY` names, unless
 /// `NO_PROXY` excepts the host; `http://`, which is allowed to this machine only, never goes through a proxy.
 pub struct Https {
     tls: Client,

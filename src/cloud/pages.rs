@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{Cloud, ErrorKind, Result, call::Call, wire};
+use super::{
+    Cloud, ErrorKind, Result,
+    call::Call,
+    wire::{Page, Shape},
+};
 
 /// The largest page the service gives.
 pub(super) const PAGE_SIZE: &str = "100";
@@ -15,41 +18,37 @@ const BARREN: u32 = 20;
 const MOST: u32 = 10_000;
 
 impl Cloud {
-    /// Every page of the list at `call`, whose items `read` turns into pairs of a unique name and a thing. Sorted by
-    /// that name, since the service promises no order; of a thing that moved onto a second page while the list was
-    /// read, the later sight counts.
-    pub(super) async fn list<W, T>(&self, call: Call, read: impl Fn(W) -> wire::Read<(String, T)>) -> Result<Vec<T>>
-    where
-        W: DeserializeOwned,
-    {
+    /// Every page of the list at `call`. Sorted by `key`, which tells its things apart, since the service promises no
+    /// order; of a thing that moved onto a second page while the list was read, the later sight counts.
+    pub(super) async fn list<S: Shape>(&self, call: Call, key: impl Fn(&S::Noun) -> String) -> Result<Vec<S::Noun>> {
         let call = call.query("page_size", PAGE_SIZE);
-        let mut things = BTreeMap::new();
+        let mut things = Vec::new();
+        let mut places = BTreeMap::new();
         let mut tokens = BTreeSet::new();
         let mut barren = 0;
         let mut page_call = call.clone();
         for _ in 0..MOST {
             let response = self.make(&page_call).await?;
-            let page: wire::Page<W> = self.decode(&call, &response)?;
-            let known = things.len();
-            for item in page.data {
-                let (name, thing) = read(item).map_err(|missing| self.garbled(&call, &response, &missing))?;
-                things.insert(name, thing);
+            let page: Page<S> = self.decode(&call, &response)?;
+            let known = places.len();
+            for thing in page.data {
+                places.insert(key(&thing), things.len());
+                things.push(Some(thing));
             }
-            barren = if things.len() > known { 0 } else { barren + 1 };
-            let Some(next) = page.next else { return Ok(things.into_values().collect()) };
+            let Some(next) = page.next else {
+                return Ok(places.into_values().filter_map(|place| things.get_mut(place)?.take()).collect());
+            };
             let Some(token) = page_token(&call.url, &next) else {
                 return Err(self.garbled(&call, &response, "the address of the next page has no `page_token`"));
             };
+            barren = if places.len() > known { 0 } else { barren + 1 };
             if barren >= BARREN || !tokens.insert(token.clone()) {
-                return Err(self.endless(&call));
+                break;
             }
             page_call = call.clone().query("page_token", &token);
         }
-        Err(self.endless(&call))
-    }
-
-    fn endless(&self, call: &Call) -> super::Error {
-        call.error(ErrorKind::Garbled, "the list does not end: its pages lead back to pages that were read before")
+        let detail = "the list does not end: its pages lead back to pages that were read before, or to nothing";
+        Err(call.error(ErrorKind::Garbled, detail))
     }
 }
 

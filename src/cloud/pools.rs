@@ -2,7 +2,7 @@
 
 use crate::resource::{LivePool, Pool, PoolAmendment};
 
-use super::{Cloud, ErrorKind, Method, Response, Result, call::Call, key::Api, wire};
+use super::{Cloud, ErrorKind, Method, Result, call::Call, key::Api, wire};
 
 /// A region that has Flink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Cloud {
     /// All compute pools of the environment, of whatever region, sorted by id.
     pub async fn pools(&self) -> Result<Vec<LivePool>> {
         let call = self.pools_call(Method::Get, &[])?.query("environment", &self.site().identity().environment);
-        self.list(call, |item: wire::Pool| item.read().map(|pool| (pool.id.clone(), pool))).await
+        self.list::<wire::Pool>(call, |pool| pool.id.clone()).await
     }
 
     /// One pool. `None` if the service says that it was not found, which it does with a 404 or with a 403.
@@ -31,7 +31,7 @@ impl Cloud {
         let call = self.pools_call(Method::Get, &[id])?.query("environment", &self.site().identity().environment);
         match self.make(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            other => self.read_pool(&call, &other?).map(Some),
+            other => self.read::<wire::Pool>(&call, &other?).map(Some),
         }
     }
 
@@ -40,7 +40,7 @@ impl Cloud {
         let body = wire::NewPool::of(pool, &self.site().identity().environment);
         let call = self.pools_call(Method::Post, &[])?.json(&body)?;
         let response = self.make(&call).await?;
-        self.read_pool(&call, &response)
+        self.read::<wire::Pool>(&call, &response)
     }
 
     /// Renames a pool or raises its limit (the service does not lower one).
@@ -48,7 +48,7 @@ impl Cloud {
         let body = wire::PoolChange::of(amendment, &self.site().identity().environment);
         let call = self.pools_call(Method::Patch, &[id])?.json(&body)?;
         let response = self.make(&call).await?;
-        self.read_pool(&call, &response)
+        self.read::<wire::Pool>(&call, &response)
     }
 
     /// Deletes a pool; fine if there is none. The service stops the statements that run in it.
@@ -69,15 +69,10 @@ impl Cloud {
         if let Some(region) = region {
             call = call.query("region_name", region);
         }
-        self.list(call, wire::Region::read).await
+        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await
     }
 
     fn pools_call(&self, method: Method, rest: &[&str]) -> Result<Call> {
         Call::new(self.site(), Api::Cloud, method, &[&["fcpm", "v2", "compute-pools"], rest].concat())
-    }
-
-    fn read_pool(&self, call: &Call, response: &Response) -> Result<LivePool> {
-        let pool: wire::Pool = self.decode(call, response)?;
-        pool.read().map_err(|missing| self.garbled(call, response, &missing))
     }
 }

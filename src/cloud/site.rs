@@ -91,13 +91,12 @@ impl Site {
 
 /// Checks that `text` is an `https://` origin, or an `http://` one on loopback: nothing but scheme, host and port.
 pub fn check_origin(text: &str) -> Result<Url, NotAnOrigin> {
-    let refuse = |why| Err(NotAnOrigin { given: text.to_owned(), why });
+    // What stands before an `@` may be a key that somebody put there.
+    let given = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
+    let refuse = |why| Err(NotAnOrigin { given, why });
     let Ok(url) = Url::parse(text) else { return refuse("it is no URL") };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(NotAnOrigin {
-            given: format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default()),
-            why: "keys come from the environment, not from an address",
-        });
+        return refuse("keys come from the environment, not from an address");
     }
     if url.host().is_none() {
         return refuse("it has no host");

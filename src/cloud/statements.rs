@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use crate::resource::{Amendment, LiveStatement, Offsets, Phase};
 
 use super::{
-    Cloud, ErrorKind, Method, Response, Result,
+    Cloud, ErrorKind, Method, Result,
     call::Call,
     key::Api,
     wire::{self, Whole},
@@ -79,7 +79,7 @@ impl Cloud {
             Some(pool) => call.query("spec.compute_pool_id", pool),
             None => call,
         };
-        self.list(call, |item: wire::Statement| item.read().map(|live| (live.name.clone(), live))).await
+        self.list::<wire::Statement>(call, |live| live.name.clone()).await
     }
 
     /// One statement. `None` means the service's 404 and nothing else. An answer without content (204) means that it is
@@ -93,7 +93,7 @@ impl Cloud {
         if response.status == 204 {
             return Ok(Some(Fetched { live: leaving(name), whole: None }));
         }
-        let live = self.read_statement(&call, &response)?;
+        let live = self.read::<wire::Statement>(&call, &response)?;
         let whole = Some(self.decode(&call, &response)?);
         Ok(Some(Fetched { live, whole }))
     }
@@ -102,7 +102,7 @@ impl Cloud {
     pub async fn submit(&self, new: &NewStatement) -> Result<LiveStatement> {
         let call = self.statements_call(Method::Post, &[])?.json(&wire::NewStatement::of(new, self.site()))?;
         let response = self.make(&call).await?;
-        self.read_statement(&call, &response)
+        self.read::<wire::Statement>(&call, &response)
     }
 
     /// Stops or resumes a statement, or moves it to another pool or principal: sends back the whole object that a GET
@@ -133,12 +133,7 @@ impl Cloud {
         let call = self.statements_call(Method::Get, &[name, "exceptions"])?;
         let response = self.make(&call).await?;
         let page: wire::Page<wire::Exception> = self.decode(&call, &response)?;
-        let read = |raised: wire::Exception| StatementException {
-            at: raised.timestamp,
-            name: raised.name.unwrap_or_default(),
-            message: raised.message.unwrap_or_default(),
-        };
-        Ok(page.data.into_iter().map(read).collect())
+        Ok(page.data)
     }
 
     fn statements_call(&self, method: Method, rest: &[&str]) -> Result<Call> {
@@ -146,11 +141,6 @@ impl Cloud {
         let (organization, environment) = (identity.organization.as_str(), identity.environment.as_str());
         let prefix = ["sql", "v1", "organizations", organization, "environments", environment, "statements"];
         Call::new(self.site(), Api::Flink, method, &[&prefix, rest].concat())
-    }
-
-    fn read_statement(&self, call: &Call, response: &Response) -> Result<LiveStatement> {
-        let statement: wire::Statement = self.decode(call, response)?;
-        statement.read().map_err(|missing| self.garbled(call, response, &missing))
     }
 }
 

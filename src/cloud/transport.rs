@@ -84,8 +84,8 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// One request to an absolute URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One request to an absolute URL. `Debug` shows neither the key nor the body, which may hold revealed secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -97,8 +97,21 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// One whole response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Request { method, url, headers, body } = self;
+        let body = format_args!("{} bytes", body.len());
+        f.debug_struct("Request")
+            .field("method", method)
+            .field("url", url)
+            .field("headers", headers)
+            .field("body", &body)
+            .finish()
+    }
+}
+
+/// One whole response. `Debug` leaves out the body, which may echo secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
@@ -106,6 +119,14 @@ pub struct Response {
     pub headers: Headers,
     /// The body, as received.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Response { status, headers, body } = self;
+        let body = format_args!("{} bytes", body.len());
+        f.debug_struct("Response").field("status", status).field("headers", headers).field("body", &body).finish()
+    }
 }
 
 /// An exchange without a whole response.

@@ -314,7 +314,7 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
         // Somebody else's now.
-        Presence::Present(found) if found.uid != current.uid => Change::new(Action::Forget, vec![why]),
+        Presence::Present(found) if !found.is(&current.uid) => Change::new(Action::Forget, vec![why]),
         Presence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),
         Presence::Absent | Presence::Unlisted if record.generations().count() > 1 => {
             Change::new(Action::Delete { undo: None }, vec![why])

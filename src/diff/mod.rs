@@ -106,7 +106,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
     moved::block_renames(desired, recorded, &mut diff.changes);
     readers::annotate(desired, recorded, live, request, &mut diff.changes);
     pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
-    selection::block_removal_of_everything(recorded, request, &mut diff.changes);
+    selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
     diff.foreign = foreign(recorded, live);
     diff
 }

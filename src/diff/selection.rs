@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Request,
-    action::{Action, Block, Change},
+    action::{Block, Change},
 };
 use crate::{
     graph::Graph,
@@ -82,28 +82,25 @@ fn reach(from: &BTreeSet<Address>, neighbours: &Neighbours) -> BTreeSet<Address>
 
 /// A plan that would remove everything recorded is more often a wrong folder or branch than a wish.
 pub(super) fn block_removal_of_everything(
+    graph: &Graph,
     recorded: &Recorded,
     request: &Request,
     changes: &mut BTreeMap<Address, Change>,
 ) {
-    if request.destroy || (recorded.statements.is_empty() && recorded.pools.is_empty()) {
-        return;
-    }
-    let goes = |address: Address| {
-        changes.get(&address).is_some_and(|change| matches!(change.action, Action::Delete { .. } | Action::Forget))
-    };
-    let all = recorded.statements.keys().map(Address::statement).all(goes)
-        && recorded.pools.keys().map(Address::pool).all(goes);
+    let project = &graph.project;
+    let still_declared = recorded.statements.keys().any(|key| project.statements.contains_key(key))
+        || recorded.pools.keys().any(|key| project.pools.contains_key(key));
     // One thing alone may go.
-    if !all || recorded.statements.len() + recorded.pools.len() < 2 {
+    let few = recorded.statements.len().saturating_add(recorded.pools.len()) < 2;
+    if request.destroy || !request.targets.is_empty() || still_declared || few {
         return;
     }
     for (address, change) in changes.iter_mut() {
-        let recorded = match address.kind {
+        let is_recorded = match address.kind {
             Kind::Pool => recorded.pools.contains_key(&address.key),
             Kind::Statement => recorded.statements.contains_key(&address.key),
         };
-        if recorded {
+        if is_recorded {
             *change = Change::blocked(Block::RemovesEverything);
         }
     }

@@ -157,7 +157,7 @@ impl<'a> Table<'a> {
         };
         let change = match self.live.statement(&current.sent.name) {
             _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
-            Presence::Present(live) if live.uid != current.uid => {
+            Presence::Present(live) if !live.is(&current.uid) => {
                 Some(Change::blocked(Block::RecreatedOutside { name: live.name.clone() }))
             }
             Presence::Present(live) => self.present(&row, live),

@@ -151,7 +151,7 @@ pub enum Ended {
 /// What an execution leaves behind.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The record as it is on disk.
+    /// The record.
     pub recorded: Recorded,
     /// What succeeded, in order.
     pub done: Vec<Address>,
@@ -165,12 +165,14 @@ pub struct Report {
     pub standing_still: Vec<Address>,
     /// Whether the user asked to stop.
     pub interrupted: bool,
+    /// Why the record could not be kept to the end; it is then what the journal holds.
+    pub ledger: Option<LedgerError>,
 }
 
 impl Report {
-    /// Whether the record could not be kept.
-    pub fn ledger_failed(&self) -> bool {
-        self.failed.iter().any(|(_, failure)| matches!(failure, Failure::Ledger(_)))
+    /// Whether everything that was to be done is done and recorded.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && self.not_begun.is_empty() && self.ledger.is_none()
     }
 
     /// Whether all that failed is that something did not reach its phase.

@@ -1,11 +1,20 @@
 //! Runs plans: as dependencies allow, recording before and after each request. Decides nothing but when to try again.
 //!
-//! `run` is the owner loop: it alone writes the journal. `operate` carries out one step, `watch` is the one lister for
-//! all waits.
+//! ```text
+//! run (owner loop) ─▶ walk (one passage) ─▶ operate (one step) ─▶ statements, pools ─▶ cloud
+//!   ▲                                            │
+//!   └──────────── record (entries, events) ◀─────┴─▶ wait ─▶ watch (one lister for all waits)
+//! ```
 
 mod event;
-
+mod operate;
+mod pools;
+mod record;
 mod run;
+mod statements;
+mod wait;
+mod walk;
+mod watch;
 
 pub use event::{Asked, Ended, Event, Failure, NotReached, Report};
 pub use run::{Interrupt, Setting, run};

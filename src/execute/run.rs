@@ -1,13 +1,24 @@
-//! The owner loop: it alone keeps the record, and it decides which passage may start.
+//! The owner loop: it alone keeps the record, and it starts each passage when those that it waits for have succeeded.
 
-use tokio::sync::watch::Receiver;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::event::{Event, Report};
+use tokio::{
+    sync::{mpsc, watch::Receiver},
+    task::{self, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    event::{Event, Failure, Report},
+    record::{Message, Record},
+    walk::{self, Tools},
+    watch,
+};
 use crate::{
     cloud::Cloud,
-    plan::Plan,
-    resource::Secrets,
-    state::{Ledger, LedgerError, Recorded},
+    plan::{Passage, Plan},
+    resource::{Address, Kind, Secrets},
+    state::{Entry, Ledger, LedgerError, Recorded},
 };
 
 /// How far the user has asked to stop.
@@ -51,6 +62,220 @@ pub async fn run(
     setting: &Setting,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, LedgerError> {
-    let _ = (plan, recorded, ledger, setting, events);
-    unimplemented!()
+    ledger.begin(&recorded).await?;
+    let (record, messages) = Record::new(recorded, &setting.run);
+    let mut owner = Owner::new(plan, record, ledger, setting, events);
+    // What settling found is durable before anything is built on it.
+    match owner.take_in(&plan.entries) {
+        Ok(()) => drop(owner.append(plan.entries.clone()).await),
+        // The plan is for another record: nothing runs, and everything is reported as not begun.
+        Err(failure) => owner.failed.extend(plan.passages.first().map(|first| (first.address.clone(), failure))),
+    }
+    if owner.failed.is_empty() {
+        owner.work(messages).await;
+    }
+    Ok(owner.report().await)
+}
+
+/// How long requests under way may still take once the user wants to leave.
+const LEAVING: Duration = Duration::from_secs(5);
+
+struct Owner<'a> {
+    ledger: &'a mut dyn Ledger,
+    events: &'a mut (dyn FnMut(Event) + Send),
+    record: Record,
+    tools: Tools,
+    interrupt: Receiver<Interrupt>,
+    /// Why nothing more can be kept.
+    broken: Option<LedgerError>,
+    /// Passages that have not begun, by address.
+    waiting: BTreeMap<Address, Passage>,
+    running: JoinSet<Result<(), Failure>>,
+    /// Whose passage each task walks.
+    tasks: BTreeMap<task::Id, Address>,
+    done: Vec<Address>,
+    failed: Vec<(Address, Failure)>,
+    skipped: Vec<(Address, Address)>,
+}
+
+impl<'a> Owner<'a> {
+    fn new(
+        plan: &Plan,
+        record: Record,
+        ledger: &'a mut dyn Ledger,
+        setting: &Setting,
+        events: &'a mut (dyn FnMut(Event) + Send),
+    ) -> Self {
+        let watch = watch::start(setting.cloud.clone());
+        Owner {
+            ledger,
+            events,
+            tools: Tools { setting: setting.clone(), record: record.clone(), watch },
+            record,
+            interrupt: setting.interrupt.clone(),
+            broken: None,
+            waiting: plan.passages.iter().map(|passage| (passage.address.clone(), passage.clone())).collect(),
+            running: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            done: Vec::new(),
+            failed: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    async fn work(&mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        let (mut batch, mut listening, mut leaving) = (Vec::new(), true, None);
+        self.begin_ready();
+        while !self.running.is_empty() {
+            let asked_to_leave = leaving.unwrap_or_else(Instant::now);
+            tokio::select! {
+                biased;
+                _ = messages.recv_many(&mut batch, 1024) => self.hear(&mut batch).await,
+                Some(ended) = self.running.join_next_with_id() => {
+                    // Its last messages may still be on the way: they come first.
+                    while let Ok(message) = messages.try_recv() {
+                        batch.push(message);
+                    }
+                    self.hear(&mut batch).await;
+                    self.end(ended);
+                    self.begin_ready();
+                }
+                changed = self.interrupt.changed(), if listening => match changed.map(|()| *self.interrupt.borrow()) {
+                    Ok(Interrupt::Leave) => leaving = Some(Instant::now() + LEAVING),
+                    Ok(_) => (self.events)(Event::Stopping),
+                    // Nobody can ask any more.
+                    Err(_) => listening = false,
+                },
+                () = sleep_until(asked_to_leave), if leaving.is_some() => self.running.abort_all(),
+            }
+        }
+        while let Ok(message) = messages.try_recv() {
+            batch.push(message);
+        }
+        self.hear(&mut batch).await;
+    }
+
+    /// Starts every passage whose predecessors have all succeeded, unless nothing new may start.
+    fn begin_ready(&mut self) {
+        let stopping = *self.interrupt.borrow() != Interrupt::None;
+        if stopping || self.broken.is_some() {
+            return;
+        }
+        let is_ready = |passage: &&Passage| passage.after.is_empty();
+        let ready: Vec<Address> =
+            self.waiting.values().filter(is_ready).map(|passage| passage.address.clone()).collect();
+        for address in ready {
+            if let Some(passage) = self.waiting.remove(&address) {
+                let task = self.running.spawn(walk::walk(passage, self.tools.clone()));
+                self.tasks.insert(task.id(), address);
+            }
+        }
+    }
+
+    /// Keeps everything that was asked for as one group, and tells what there is to tell.
+    async fn hear(&mut self, batch: &mut Vec<Message>) {
+        let (mut group, mut waiting) = (Vec::new(), Vec::new());
+        for message in batch.drain(..) {
+            match message {
+                Message::Tell(event) => (self.events)(event),
+                Message::Keep(entries, done) => match self.take_in(&entries) {
+                    Ok(()) => {
+                        group.extend(entries);
+                        waiting.push(done);
+                    }
+                    // A passage that is gone needs no answer.
+                    Err(failure) => drop(done.send(Err(failure))),
+                },
+            }
+        }
+        let kept = self.append(group).await;
+        for done in waiting {
+            drop(done.send(kept.clone()));
+        }
+    }
+
+    fn take_in(&self, entries: &[Entry]) -> Result<(), Failure> {
+        if let Some(error) = &self.broken {
+            return Err(Failure::Ledger(error.clone()));
+        }
+        let mut recorded = self.record.now();
+        entries
+            .iter()
+            .try_for_each(|entry| recorded.apply(entry))
+            .map_err(|error| Failure::Incoherent(error.to_string()))
+    }
+
+    async fn append(&mut self, group: Vec<Entry>) -> Result<(), Failure> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let kept = self.ledger.append(&group).await;
+        kept.map_err(|error| {
+            self.broken = Some(error.clone());
+            Failure::Ledger(error)
+        })
+    }
+
+    fn end(&mut self, ended: Result<(task::Id, Result<(), Failure>), task::JoinError>) {
+        let (id, result) = match ended {
+            Ok((id, result)) => (id, result),
+            Err(error) if error.is_cancelled() => (error.id(), Err(Failure::Interrupted)),
+            Err(error) => (error.id(), Err(Failure::Incoherent(error.to_string()))),
+        };
+        let Some(address) = self.tasks.remove(&id) else { return };
+        match result {
+            Ok(()) => {
+                for passage in self.waiting.values_mut() {
+                    passage.after.remove(&address);
+                }
+                (self.events)(Event::Done { address: address.clone() });
+                self.done.push(address);
+            }
+            Err(failure) => {
+                (self.events)(Event::Failed { address: address.clone(), failure: failure.clone() });
+                self.failed.push((address.clone(), failure));
+                self.skip_what_needs(&address);
+            }
+        }
+    }
+
+    /// Leaves out, with its cause, everything that waits for `address`, directly or not.
+    fn skip_what_needs(&mut self, address: &Address) {
+        let mut causes = vec![address.clone()];
+        while let Some(cause) = causes.pop() {
+            let needs = |passage: &&Passage| passage.after.contains(&cause);
+            let left_out: Vec<Address> = self.waiting.values().filter(needs).map(|p| p.address.clone()).collect();
+            for address in left_out {
+                self.waiting.remove(&address);
+                (self.events)(Event::Skipped { address: address.clone(), because: cause.clone() });
+                self.skipped.push((address.clone(), cause.clone()));
+                causes.push(address);
+            }
+        }
+    }
+
+    async fn report(self) -> Report {
+        let recorded = self.record.now().clone();
+        let ledger = match self.broken {
+            Some(error) => Some(error),
+            None => self.ledger.fold(&recorded).await.err(),
+        };
+        let touched = self.failed.iter().filter(|(address, _)| address.kind == Kind::Statement);
+        let stands_still = |address: &&Address| {
+            recorded.statements.get(&address.key).is_some_and(|record| {
+                record.current.as_ref().is_some_and(|current| current.stopped) && !record.declared.stopped
+            })
+        };
+        let standing_still = touched.map(|(address, _)| address).filter(stands_still).cloned().collect();
+        Report {
+            standing_still,
+            recorded,
+            done: self.done,
+            failed: self.failed,
+            skipped: self.skipped,
+            not_begun: self.waiting.into_keys().collect(),
+            interrupted: *self.interrupt.borrow() != Interrupt::None,
+            ledger,
+        }
+    }
 }

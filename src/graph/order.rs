@@ -25,12 +25,13 @@ pub(super) fn order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, V
     if order.len() == needs.addresses.len() {
         return Ok(order.into_iter().filter_map(|index| needs.addresses.get(index).cloned()).collect());
     }
-    let problems = kosaraju_scc(&needs.graph)
+    let mut components: Vec<BTreeSet<NodeIndex>> = kosaraju_scc(&needs.graph)
         .into_iter()
         .filter(|component| component.len() > 1)
-        .map(|component| circle(project, edges, &needs.shortest_circle(&component)))
+        .map(|component| component.into_iter().collect())
         .collect();
-    Err(problems)
+    components.sort();
+    Err(components.iter().map(|component| circle(project, edges, &needs.shortest_circle(component))).collect())
 }
 
 /// The addresses in order and, for each, an edge to what it needs.
@@ -85,8 +86,7 @@ impl Needs {
     }
 
     /// A shortest way from the first address of a component back to itself.
-    fn shortest_circle(&self, component: &[NodeIndex]) -> Vec<Address> {
-        let within: BTreeSet<NodeIndex> = component.iter().copied().collect();
+    fn shortest_circle(&self, within: &BTreeSet<NodeIndex>) -> Vec<Address> {
         let Some(start) = within.first().copied() else { return Vec::new() };
         let mut came_from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
         let mut open = VecDeque::from([start]);

@@ -1,1 +1,344 @@
+//! Worlds of three lines: a statement a line, `name: SQL` or `name (needs): SQL`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeSet;
+
+use super::{
+    lineage::{Flow, Link, Looks, Node, lineage},
+    *,
+};
+use crate::manifest::tests::{World, listed, text};
+
+/// A project with these statements.
+fn world(lines: &str) -> World {
+    let mut toml = String::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (head, sql) = line.split_once(": ").unwrap();
+        let (key, needs) = head.split_once(" (").map_or((head, ""), |(key, needs)| (key, needs.trim_end_matches(')')));
+        let needs: Vec<String> = needs.split_whitespace().map(|need| format!("\"statements.{need}\"")).collect();
+        toml.push_str(&format!("[statements.{key}]\nsql = '''{sql}'''\ndepends_on = [{}]\n", needs.join(", ")));
+    }
+    World::new("").file("statements/all.toml", toml)
+}
+
+fn graph(lines: &str) -> Graph {
+    build(world(lines).project()).unwrap_or_else(|problems| panic!("{}", listed(&problems)))
+}
+
+/// The order of statements.
+fn order(lines: &str) -> Vec<String> {
+    graph(lines).order.into_iter().map(|address| address.key).collect()
+}
+
+/// All problems: message and the text at each place.
+fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
+    let problems = build(world(lines).project()).expect_err("a problem");
+    problems
+        .into_iter()
+        .map(|problem| (problem.message, problem.places.iter().map(|(place, _)| text(place)).collect()))
+        .collect()
+}
+
+fn one(message: &str, places: &[&str]) -> Vec<(String, Vec<String>)> {
+    vec![(message.to_owned(), places.iter().map(|place| (*place).to_owned()).collect())]
+}
+
+fn statement(key: &str) -> Address {
+    Address::statement(key)
+}
+
+#[test]
+fn creators_come_before_readers_writers_and_callers() {
+    let lines = "
+        a: INSERT INTO sink SELECT my_f(x) FROM source
+        b: CREATE TABLE sink (x INT)
+        c: CREATE TABLE source (x INT)
+        d: CREATE FUNCTION MY_F AS 'com.F' USING JAR 'confluent-artifact://cfa-1'
+    ";
+    assert_eq!(order(lines), ["b", "c", "d", "a"]);
+}
+
+#[test]
+fn two_inserts_may_read_each_others_tables() {
+    let lines = "
+        a: INSERT INTO t SELECT * FROM u
+        b: INSERT INTO u SELECT * FROM t
+        c: CREATE TABLE t (x INT)
+        d: CREATE TABLE u (x INT)
+    ";
+    assert_eq!(order(lines), ["c", "d", "a", "b"]);
+}
+
+#[test]
+fn a_statement_needs_nothing_of_itself() {
+    let graph = graph("a: CREATE TABLE t AS SELECT * FROM s");
+    assert!(graph.edges.is_empty());
+}
+
+#[test]
+fn declared_needs_pools_and_inferred_needs_say_why() {
+    let world = World::new("[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n")
+        .file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .file(
+            "statements/a.toml",
+            "[statements.a]\nsql = \"INSERT INTO t SELECT * FROM t\"\ndepends_on = [\"statements.t\"]\n",
+        );
+    let graph = build(world.project()).unwrap();
+    let why: Vec<(&str, &Why)> =
+        graph.edges_of(&statement("a")).iter().map(|edge| (edge.to.key.as_str(), &edge.why)).collect();
+    let object = Object { kind: ObjectKind::Table, name: vec!["t".to_owned()] };
+    assert_eq!(
+        why,
+        [
+            ("main", &Why::Pool),
+            ("t", &Why::Declared),
+            ("t", &Why::Inferred { object: object.clone(), span: (12, 13) }),
+            ("t", &Why::Inferred { object: object.clone(), span: (28, 29) }),
+        ]
+    );
+    assert_eq!(graph.order, [Address::pool("main"), statement("t"), statement("a")]);
+    assert_eq!(graph.needs(&statement("a")).collect::<Vec<_>>(), [&Address::pool("main"), &statement("t")]);
+    assert_eq!(graph.needed_by(&Address::pool("main")).count(), 2);
+    assert_eq!(graph.creator_of(&object), Some("t"));
+    assert_eq!(graph.reading("a").unwrap().kind, sql::Kind::InsertInto);
+    assert!(graph.reading("b").is_none());
+}
+
+#[test]
+fn closures_go_up_and_down() {
+    let graph = graph(
+        "
+        t: CREATE TABLE t (x INT)
+        u: CREATE TABLE u AS SELECT * FROM t
+        v: CREATE TABLE v AS SELECT * FROM u
+        w: CREATE TABLE w (x INT)
+    ",
+    );
+    let set = |keys: &[&str]| keys.iter().map(|key| statement(key)).collect::<BTreeSet<_>>();
+    assert_eq!(graph.closure(&[statement("u")]), set(&["t", "u"]));
+    assert_eq!(graph.dependents(&[statement("u")]), set(&["u", "v"]));
+    assert_eq!(graph.closure(&[statement("w"), statement("v")]), set(&["t", "u", "v", "w"]));
+}
+
+#[test]
+fn names_are_completed_and_aliases_replaced() {
+    let world = World::new("aliases = { \"env-1\" = \"prod\", \"lkc-1\" = \"core\", t = \"x\" }\n[defaults]\nproperties = { \"sql.current-catalog\" = \"prod\", \"sql.current-database\" = \"core\" }\n[statements.by-id]\nsql = \"INSERT INTO `env-1`.`lkc-1`.t SELECT * FROM `lkc-1`.s\"\n[statements.other]\nsql = \"INSERT INTO o SELECT * FROM t\"\nproperties = { \"sql.current-database\" = \"lkc-2\" }\n")
+        .file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .file("statements/s.sql", "CREATE TABLE prod.core.s (x INT)");
+    let graph = build(world.project()).unwrap();
+    assert_eq!(graph.needs(&statement("by-id")).collect::<Vec<_>>(), [&statement("s"), &statement("t")]);
+    assert_eq!(graph.needs(&statement("other")).count(), 0);
+    let names: Vec<String> = graph.objects.keys().map(Object::to_string).collect();
+    assert_eq!(names, ["prod.core.s", "prod.core.t", "prod.lkc-2.o", "prod.lkc-2.t"]);
+    let mention = &graph.reading("by-id").unwrap().mentions[0];
+    assert_eq!(graph.object_of("by-id", mention).unwrap().to_string(), "prod.core.t");
+    assert_eq!(graph.object_of("nobody", mention), None);
+}
+
+#[test]
+fn tables_are_told_apart_by_case_and_functions_are_not() {
+    let lines = "
+        a: CREATE TABLE Orders (x INT)
+        b: CREATE TABLE orders (x INT)
+    ";
+    assert_eq!(order(lines), ["a", "b"]);
+    let lines = "
+        a: CREATE FUNCTION f AS 'A' USING JAR 'confluent-artifact://cfa-1'
+        b: CREATE FUNCTION F AS 'B' USING JAR 'confluent-artifact://cfa-1'
+    ";
+    assert_eq!(problems(lines), one("`f` is created by `statements.a` and by `statements.b`", &["F", "f"]));
+}
+
+#[test]
+fn two_creators_are_an_error_that_shows_both() {
+    let lines = "
+        a: CREATE TABLE t (x INT)
+        b: CREATE VIEW `t` AS SELECT 1
+        c: INSERT INTO t SELECT * FROM s
+    ";
+    assert_eq!(problems(lines), one("`t` is created by `statements.a` and by `statements.b`", &["`t`", "t"]));
+}
+
+#[test]
+fn users_come_after_alters() {
+    let lines = "
+        a: INSERT INTO t SELECT * FROM s
+        t: CREATE TABLE t (x INT)
+        z: ALTER TABLE t ADD (y INT)
+    ";
+    assert_eq!(order(lines), ["t", "z", "a"]);
+}
+
+#[test]
+fn an_alter_may_be_said_to_come_after_a_use() {
+    let lines = "
+        a: INSERT INTO t SELECT * FROM s
+        t: CREATE TABLE t (x INT)
+        z (a): ALTER TABLE t ADD (y INT)
+    ";
+    assert_eq!(order(lines), ["t", "a", "z"]);
+}
+
+#[test]
+fn alters_of_one_object_need_an_order() {
+    let lines = "
+        a: ALTER TABLE t ADD (y INT)
+        b: ALTER TABLE t ADD (z INT)
+        t: CREATE TABLE t (x INT)
+    ";
+    assert_eq!(problems(lines), one("`statements.a` and `statements.b` alter `t` in no order", &["t", "t"]));
+    let ordered = "
+        a (b): ALTER TABLE t ADD (y INT)
+        b (x): ALTER TABLE t ADD (z INT)
+        c (a): ALTER TABLE t ADD (z INT)
+        t: CREATE TABLE t (x INT)
+        x: CREATE TABLE x (x INT)
+    ";
+    assert_eq!(order(ordered), ["t", "x", "b", "a", "c"]);
+    let forked = "
+        a: ALTER TABLE t ADD (y INT)
+        b (a): ALTER TABLE t ADD (z INT)
+        c (a): ALTER TABLE t ADD (z INT)
+    ";
+    assert_eq!(problems(forked), one("`statements.b` and `statements.c` alter `t` in no order", &["t", "t"]));
+}
+
+#[test]
+fn a_renamed_object_exists_from_then_on() {
+    let lines = "
+        a: INSERT INTO u SELECT * FROM s
+        t: CREATE TABLE t (x INT)
+        z: ALTER TABLE t RENAME TO u
+    ";
+    assert_eq!(order(lines), ["t", "z", "a"]);
+}
+
+#[test]
+fn a_drop_comes_after_every_other_use() {
+    let lines = "
+        a: DROP TABLE t
+        b: CREATE TABLE t (x INT)
+        c: INSERT INTO u SELECT * FROM t
+    ";
+    assert_eq!(order(lines), ["b", "c", "a"]);
+}
+
+#[test]
+fn a_drop_before_a_use_is_an_error_that_shows_both() {
+    let lines = "
+        a: DROP TABLE t
+        b (a): CREATE TABLE t (x INT)
+        c: INSERT INTO u SELECT * FROM t
+    ";
+    assert_eq!(
+        problems(lines)[..],
+        [
+            one("`statements.a` drops `t`, and `statements.b`, which comes after it, uses it", &["t", "t"]),
+            one("`statements.a` drops `t`, and `statements.c`, which comes after it, uses it", &["t", "t"]),
+        ]
+        .concat()
+    );
+    let lines = "
+        a: DROP TABLE t
+        b: DROP TABLE t
+    ";
+    assert_eq!(problems(lines), one("`t` is dropped by `statements.a` and by `statements.b`", &["t", "t"]));
+}
+
+#[test]
+fn a_circle_is_shown_whole_with_the_place_of_each_step() {
+    let lines = "
+        a: CREATE TABLE t AS SELECT * FROM u
+        b: CREATE TABLE u AS SELECT * FROM v
+        c (a): CREATE TABLE v (x INT)
+        d: INSERT INTO w SELECT * FROM t
+    ";
+    assert_eq!(
+        problems(lines),
+        one(
+            "these need each other in a circle: `statements.a` → `statements.b` → `statements.c` → `statements.a`",
+            &["u", "v", "\"statements.a\""]
+        )
+    );
+}
+
+#[test]
+fn each_circle_is_a_problem_of_its_own_and_the_shortest_is_shown() {
+    let lines = "
+        a (b c): CREATE TABLE a (x INT)
+        b (a): CREATE TABLE b (x INT)
+        c (b): CREATE TABLE c (x INT)
+        x (y): CREATE TABLE x (x INT)
+        y (x): CREATE TABLE y (x INT)
+    ";
+    let messages: Vec<String> = problems(lines).into_iter().map(|(message, _)| message).collect();
+    assert_eq!(
+        messages,
+        [
+            "these need each other in a circle: `statements.a` → `statements.b` → `statements.a`",
+            "these need each other in a circle: `statements.x` → `statements.y` → `statements.x`",
+        ]
+    );
+}
+
+#[test]
+fn a_place_in_an_sql_file_is_shown_too() {
+    let world = World::new("")
+        .file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
+        .file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
+    let problems = build(world.project()).unwrap_err();
+    let (place, _) = &problems[0].places[0];
+    assert_eq!((place.source.path.to_str(), text(place).as_str()), (Some("statements/b.sql"), "`t`"));
+}
+
+#[test]
+fn a_long_chain_is_ordered() {
+    let lines: Vec<String> =
+        (0..5_000).map(|at| format!("s{at:04}: CREATE TABLE t{at} AS SELECT * FROM t{}", at + 1)).collect();
+    let order = order(&lines.join("\n"));
+    assert_eq!((order.len(), order[0].as_str(), order[4_999].as_str()), (5_000, "s4999", "s0000"));
+}
+
+#[test]
+fn a_long_circle_is_found() {
+    let mut lines: Vec<String> =
+        (0..2_000).map(|at| format!("s{at:04}: CREATE TABLE t{at} AS SELECT * FROM t{}", at + 1)).collect();
+    lines.push("z: CREATE TABLE t2000 AS SELECT * FROM t0".to_owned());
+    assert_eq!(problems(&lines.join("\n"))[0].1.len(), 2_001);
+}
+
+#[test]
+fn lineage_follows_the_data() {
+    let graph = graph(
+        "
+        t: CREATE TABLE t (x INT)
+        job (other): INSERT INTO t SELECT * FROM topic
+        reader: INSERT INTO sink SELECT * FROM t
+        other: CREATE TABLE other (x INT)
+    ",
+    );
+    let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] });
+    let by = |key: &str| Node::Statement(statement(key));
+    let whole = lineage(&graph, None);
+    assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
+    assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
+    assert_eq!(whole.nodes[&by("job")], Looks::Statement(sql::Kind::InsertInto));
+    for (from, to, flow) in [
+        (table("topic"), by("job"), Flow::Reads),
+        (by("job"), table("t"), Flow::Writes),
+        (by("t"), table("t"), Flow::Creates),
+        (by("other"), by("job"), Flow::Declared),
+    ] {
+        assert!(whole.links.contains(&Link { from, to, flow }));
+        assert_eq!(flow.is_inferred(), flow != Flow::Declared);
+    }
+    assert_eq!(whole.pools[&None].len(), 4);
+
+    let upstream = lineage(&graph, Some(&statement("job")));
+    let nodes: Vec<&Node> = upstream.nodes.keys().collect();
+    let all = [by("job"), by("other"), by("reader"), table("other"), table("sink"), table("t"), table("topic")];
+    // Not `statements.t`: it is upstream of the table, not of the job that writes it. `other` makes a table too, but not for the job.
+    let expected: Vec<&Node> = all.iter().filter(|node| **node != table("other")).collect();
+    assert_eq!(nodes, expected);
+}

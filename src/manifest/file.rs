@@ -115,12 +115,19 @@ fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
         return problem
             .help(format!("it is a folder; `{}/**` is what lies in it", pattern.value.trim_end_matches('/')));
     }
-    let names = neighbours(root, &fixed_folder(&pattern.value));
-    let written = pattern.value.split('/').next().unwrap_or_default();
-    match near::nearest(written, names.iter().map(String::as_str)) {
-        Some(name) => problem.help(format!("did you mean `{name}`?")),
-        None => problem.help("patterns are relative to the folder of `floe.toml`"),
+    // The first part of the path that is not there is the one that is misspelt.
+    let mut folder = PathBuf::new();
+    for part in pattern.value.split('/').take_while(|part| !is_wild(part)) {
+        if !root.join(folder.join(part)).exists() {
+            let names = neighbours(root, &folder);
+            if let Some(name) = near::nearest(part, names.iter().map(String::as_str)) {
+                return problem.help(format!("did you mean `{name}`?"));
+            }
+            break;
+        }
+        folder.push(part);
     }
+    problem.help("patterns are relative to the folder of `floe.toml`")
 }
 
 /// The names in `folder`, for "did you mean".
@@ -150,7 +157,11 @@ pub(super) fn tidy(path: &Path) -> PathBuf {
 fn fixed_folder(pattern: &str) -> PathBuf {
     let mut parts: Vec<&str> = pattern.split('/').collect();
     parts.pop();
-    parts.iter().take_while(|part| !part.contains(['*', '?', '['])).collect()
+    parts.iter().take_while(|part| !is_wild(part)).collect()
+}
+
+fn is_wild(part: &str) -> bool {
+    part.contains(['*', '?', '['])
 }
 
 /// Folders as they were read, each once.
@@ -163,7 +174,7 @@ struct Folders<'a> {
 
 impl Folders<'_> {
     fn matching(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
-        if !pattern.as_str().contains(['*', '?', '[']) {
+        if !is_wild(pattern.as_str()) {
             let path = PathBuf::from(pattern.as_str());
             return if self.root.join(&path).is_file() { vec![path] } else { Vec::new() };
         }
@@ -189,7 +200,7 @@ impl Folders<'_> {
         files
     }
 
-    /// `above` holds the real paths of the folders that symlinks have led through, so that a loop of them ends.
+    /// `above` holds the real paths of the folders whose links have been followed to come here.
     fn walk(&mut self, folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
         let full = self.root.join(folder);
         let entries = match fs::read_dir(&full) {
@@ -224,12 +235,12 @@ impl Folders<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 let real = fs::canonicalize(&full).unwrap_or(full);
                 let parent = path.parent().map(|parent| self.root.join(parent)).unwrap_or_default();
-                let within = fs::canonicalize(parent).is_ok_and(|parent| parent.starts_with(&real));
-                if !within && !above.contains(&real) {
-                    above.push(real);
+                above.push(fs::canonicalize(&parent).unwrap_or(parent));
+                // A link to a folder that has led here would lead here again.
+                if !above.iter().any(|folder| folder.starts_with(&real)) {
                     self.walk(path, above, files);
-                    above.pop();
                 }
+                above.pop();
             }
             Ok(_) => files.push(path.to_owned()),
             Err(error) => self.problems.push(

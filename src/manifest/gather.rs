@@ -59,7 +59,7 @@ pub(super) fn gather(
     main: Manifest,
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
     include: Option<&[At<String>]>,
-    claims: &mut [Substitution<'_>],
+    mut claims: Vec<&mut Substitution<'_>>,
     sources: &mut Sources,
     problems: &mut Vec<Problem>,
 ) -> Written {
@@ -77,7 +77,7 @@ pub(super) fn gather(
             }
         }
     }
-    let claimed = claimed(&written.manifest, environments, claims);
+    let claimed = claimed(&written.manifest, environments, &mut claims);
     let unclaimed = included.statements.iter().filter(|path| !claimed.contains(*path));
     add_bare(root, unclaimed, &mut written, sources, problems);
     written
@@ -106,6 +106,7 @@ fn add(manifest: &mut Manifest, more: Manifest, problems: &mut Vec<Problem>) {
     }
     manifest.moved.extend(more.moved);
     manifest.incomplete |= more.incomplete;
+    manifest.broken.extend(more.broken);
 }
 
 fn declared_twice(table: &str, key: &str, first: &Place, again: &Place) -> Problem {
@@ -118,7 +119,7 @@ fn declared_twice(table: &str, key: &str, first: &Place, again: &Place) -> Probl
 fn claimed(
     manifest: &Manifest,
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
-    claims: &mut [Substitution<'_>],
+    claims: &mut [&mut Substitution<'_>],
 ) -> BTreeSet<PathBuf> {
     let overlays = environments.values().flat_map(|environment| environment.value.statements.values());
     let mut claimed = BTreeSet::new();

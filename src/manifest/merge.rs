@@ -30,7 +30,9 @@ pub(super) fn statement(under: &StatementLayer, over: &StatementLayer, problems:
         timeout,
         allow,
         unset: _,
+        flawed,
     } = over;
+    merged.flawed |= flawed;
     // The two are one thing: where its SQL comes from.
     if sql.is_some() || sql_file.is_some() {
         (merged.sql, merged.sql_file) = (sql.clone(), sql_file.clone());
@@ -68,7 +70,8 @@ pub(super) fn pool(under: &PoolLayer, over: &PoolLayer, problems: &mut Vec<Probl
             problems.push(nothing_to_unset(path, ["id", "display_name", "max_cfu", "network", "prevent_destroy"]));
         }
     }
-    let PoolLayer { id, display_name, max_cfu, network, prevent_destroy, unset: _ } = over;
+    let PoolLayer { id, display_name, max_cfu, network, prevent_destroy, unset: _, flawed } = over;
+    merged.flawed |= flawed;
     set(&mut merged.id, id);
     set(&mut merged.display_name, display_name);
     set(&mut merged.max_cfu, max_cfu);

@@ -13,7 +13,7 @@ mod project;
 mod sql_text;
 mod substitute;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ pub use sql_text::SqlText;
 use crate::resource::{Address, Place, Problem};
 use check::Desk;
 use gather::{Sources, Written};
-use layer::{At, EnvironmentLayer};
+use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
 
 /// What a project is loaded with besides its files.
@@ -63,114 +63,177 @@ pub fn environments(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
 }
 
 fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
-    let root = inputs.root.as_path();
-    let mut main = gather::main_manifest(root, problems)?;
+    let mut main = gather::main_manifest(&inputs.root, problems)?;
     let environments = std::mem::take(&mut main.environments);
     let secrets = std::mem::take(&mut main.secrets);
-    let names: BTreeSet<&str> = secrets.keys().map(String::as_str).collect();
+    let scope = Scope { inputs, secrets: secrets.keys().map(String::as_str).collect() };
 
-    // Fields of environments know flags and the process's environment, everything else the chosen one's variables too.
-    let outer =
-        Variables { flags: Some(&inputs.var_flags), process: Some(&inputs.var_environment), table: BTreeMap::new() };
-    let quiet = || Substitution::new(outer.clone(), names.clone());
+    // What is found from here on is told apart: where a file is no TOML, it may be the parser's guess that is wrong.
+    let mut found = Vec::new();
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
-    let mut of_fields = quiet();
-    let environment = match &chosen {
-        Ok((name, at)) => check::environment::environment(name, at, &mut of_fields, problems),
-        Err(problem) => {
-            problems.push(problem.clone());
-            None
-        }
-    };
-    let variables_of = |at: &EnvironmentLayer, substitution: &mut Substitution<'_>| Variables {
-        table: check::environment::variables(at, substitution),
-        ..outer.clone()
-    };
-    let variables = match &chosen {
-        Ok((_, at)) => variables_of(&at.value, &mut of_fields),
-        Err(_) => outer.clone(),
-    };
-    problems.append(&mut of_fields.problems);
-    problems.extend(check::environment::apart(&environments, &mut quiet()));
+    let chosen = chosen.map_err(|problem| found.push(problem)).ok();
+    let environment = chosen.and_then(|(name, at)| {
+        let mut substitution = scope.outer();
+        let environment = check::environment::environment(name, at, &mut substitution, &mut found);
+        check::environment::variables(&at.value, &mut substitution);
+        found.append(&mut substitution.problems);
+        environment
+    });
+    found.extend(check::environment::apart(&environments, &mut scope.outer()));
 
-    let mut substitution = Substitution::new(variables, names.clone());
+    let mut substitution = chosen.map_or_else(|| scope.outer(), |(_, at)| scope.inner(at));
     let include = main.project.include.as_deref().map(|patterns| substitution.plains(patterns));
-    let mut claims: Vec<Substitution<'_>> = environments
-        .values()
-        .map(|at| Substitution::new(variables_of(&at.value, &mut quiet()), names.clone()))
-        .collect();
+    let mut others: BTreeMap<&str, Substitution<'_>> =
+        environments.iter().map(|(name, at)| (name.as_str(), scope.inner(at))).collect();
     let mut sources = Sources::default();
-    let written = gather::gather(root, main, &environments, include.as_deref(), &mut claims, &mut sources, problems);
-    let complete = !written.manifest.incomplete;
+    let claims = others.values_mut().collect();
+    let written = gather::gather(&inputs.root, main, &environments, include.as_deref(), claims, &mut sources, problems);
+    let manifest = &written.manifest;
+    let complete = !manifest.incomplete;
     if complete {
-        overlays_for_nothing(&environments, &written, problems);
+        overlays_for_nothing(&environments, &written, &mut found);
     }
-    let (Some(environment), Ok((_, chosen))) = (environment, chosen) else { return None };
 
-    let Written { manifest, bare } = &written;
-    // What an environment says for all its statements lies between `[defaults]` and what a statement says itself.
-    let mut defaults = manifest.defaults.clone();
-    if chosen.value.evolve.is_some() {
-        defaults.evolve.clone_from(&chosen.value.evolve);
-    }
-    let name = project_name(&manifest.project.name, complete, &mut substitution, problems);
-    let mut desk = Desk {
-        root,
-        environment: &environment,
-        defaults: &defaults,
-        allow: &manifest.project.allow,
-        complete,
-        pool_keys: manifest.pools.keys().map(String::as_str).collect(),
-        statement_keys: manifest.statements.keys().map(String::as_str).collect(),
-        substitution,
-        sources,
-        problems: Vec::new(),
+    let project = match (environment, chosen) {
+        (Some(environment), Some((chosen, at))) => {
+            let desk = Desk {
+                root: &inputs.root,
+                environment: &environment,
+                defaults: &defaults_in(manifest, at),
+                allow: &manifest.project.allow,
+                complete,
+                pool_keys: manifest.pools.keys().map(String::as_str).collect(),
+                statement_keys: manifest.statements.keys().map(String::as_str).collect(),
+                substitution,
+                sources,
+                problems: Vec::new(),
+            };
+            others.remove(chosen);
+            checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
+        }
+        _ => None,
     };
-    let mut pools = BTreeMap::new();
-    for (key, at) in &manifest.pools {
-        if let Some(pool) = check::pool::pool(&mut desk, key, at, chosen.value.pools.get(key)) {
-            pools.insert(key.clone(), pool);
-        }
+    if main_is_broken(manifest) {
+        found.retain(|problem| !problem.places.is_empty());
     }
-    let mut statements = BTreeMap::new();
-    check::statement::check_alone(&mut desk, &defaults);
-    for (key, at) in &manifest.statements {
-        let overlay = chosen.value.statements.get(key);
-        if let Some(statement) = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key)) {
-            statements.insert(key.clone(), statement);
-        }
-    }
-    let moved = check::moved::moved(&mut desk, &manifest.moved);
-    let secrets = check::secret::secrets(&mut desk, &secrets);
-    check::statement::same_names(&statements, &mut desk.problems);
-    problems.append(&mut desk.problems);
-    problems.append(&mut desk.substitution.problems);
-    Some(Project { name: name?, root: root.to_owned(), environment, pools, statements, moved, secrets })
+    found.retain(|problem| problem.places.iter().all(|(place, _)| !manifest.broken.contains(&place.source)));
+    problems.append(&mut found);
+    project
 }
 
-fn project_name(
-    name: &Option<At<String>>,
-    complete: bool,
-    substitution: &mut Substitution<'_>,
+/// The values that texts may use.
+struct Scope<'a> {
+    inputs: &'a Inputs,
+    secrets: BTreeSet<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    /// For the fields of environments: flags and the process's environment only.
+    fn outer(&self) -> Substitution<'a> {
+        let variables = Variables {
+            flags: Some(&self.inputs.var_flags),
+            process: Some(&self.inputs.var_environment),
+            table: BTreeMap::new(),
+        };
+        Substitution::new(variables, self.secrets.clone())
+    }
+
+    /// For everything else: the environment's variables too.
+    fn inner(&self, environment: &At<EnvironmentLayer>) -> Substitution<'a> {
+        let mut substitution = self.outer();
+        substitution.variables.table = check::environment::variables(&environment.value, &mut self.outer());
+        substitution
+    }
+}
+
+/// What an environment says for all its statements lies between `[defaults]` and what a statement says itself.
+fn defaults_in(manifest: &Manifest, environment: &At<EnvironmentLayer>) -> StatementLayer {
+    let mut defaults = manifest.defaults.clone();
+    if environment.value.evolve.is_some() {
+        defaults.evolve.clone_from(&environment.value.evolve);
+    }
+    defaults
+}
+
+/// Everything that is declared, checked as the chosen environment sees it; and, as far as that can be known, what the
+/// overlays of the others say.
+fn checked<'a>(
+    mut desk: Desk<'a>,
+    written: &Written,
+    (chosen, environments): (&str, &BTreeMap<String, At<EnvironmentLayer>>),
+    others: BTreeMap<&str, Substitution<'a>>,
+    secrets: &BTreeMap<String, At<Option<At<String>>>>,
     problems: &mut Vec<Problem>,
-) -> Option<String> {
-    match name {
-        Some(name) => {
-            let name = substitution.plain(name)?;
-            if name.value.trim().is_empty() {
-                problems.push(Problem::new("the project's name is empty").at(name.place, "empty"));
-            }
-            Some(name.value)
-        }
-        None => {
-            if complete {
-                problems.push(
-                    Problem::new("the project has no name").help("in `floe.toml`:\n\n[project]\nname = \"my-project\""),
-                );
-            }
-            None
+) -> Option<Project> {
+    let Written { manifest, bare } = written;
+    let overlays = environments.get(chosen).map(|at| &at.value);
+    let name = project_name(&manifest.project, &mut desk);
+    let mut pools = BTreeMap::new();
+    for (key, at) in &manifest.pools {
+        let overlay = overlays.and_then(|overlays| overlays.pools.get(key));
+        pools.extend(check::pool::pool(&mut desk, key, at, overlay).map(|pool| (key.clone(), pool)));
+    }
+    check::statement::defaults(&mut desk);
+    let mut statements = BTreeMap::new();
+    for (key, at) in &manifest.statements {
+        let overlay = overlays.and_then(|overlays| overlays.statements.get(key));
+        let statement = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key));
+        statements.extend(statement.map(|statement| (key.clone(), statement)));
+    }
+    let moved = check::moved::moved(&mut desk, &manifest.moved);
+    let secrets = check::secret::secrets(&mut desk, secrets);
+    check::statement::same_names(&statements, &mut desk.problems);
+    problems.append(&mut desk.substitution.problems);
+    for (name, substitution) in others {
+        desk.substitution = substitution;
+        if let Some(at) = environments.get(name) {
+            check_overlays(&mut desk, manifest, &at.value);
         }
     }
+    problems.append(&mut desk.problems);
+    let Desk { root, environment, .. } = desk;
+    Some(Project {
+        name: name?,
+        root: root.to_owned(),
+        environment: environment.clone(),
+        pools,
+        statements,
+        moved,
+        secrets,
+    })
+}
+
+/// Overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones are let be.
+fn check_overlays(desk: &mut Desk<'_>, manifest: &Manifest, environment: &EnvironmentLayer) {
+    for (key, overlay) in &environment.pools {
+        if let Some(declared) = manifest.pools.get(key) {
+            check::pool::pool(desk, key, declared, Some(overlay));
+        }
+    }
+    for (key, overlay) in &environment.statements {
+        if let Some(declared) = manifest.statements.get(key) {
+            check::statement::overlay(desk, key, declared, overlay);
+        }
+    }
+}
+
+fn main_is_broken(manifest: &Manifest) -> bool {
+    manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"))
+}
+
+fn project_name(project: &ProjectLayer, desk: &mut Desk<'_>) -> Option<String> {
+    let Some(name) = &project.name else {
+        if !project.flawed {
+            let problem = Problem::new("the project has no name");
+            desk.problems.push(problem.help("in `floe.toml`:\n\n[project]\nname = \"my-project\""));
+        }
+        return None;
+    };
+    let name = desk.substitution.plain(name)?;
+    if name.value.trim().is_empty() {
+        desk.problems.push(Problem::new("the project's name is empty").at(name.place, "empty"));
+    }
+    Some(name.value)
 }
 
 /// Overlays of any environment for what is not declared.

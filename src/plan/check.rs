@@ -170,14 +170,13 @@ fn starts_beside<'a>(step: &Step, running: &'a BTreeMap<String, bool>) -> Option
 /// What runs after a step has succeeded.
 fn follow(step: &Step, running: &mut BTreeMap<String, bool>) {
     let Some(name) = step.act.statement() else { return };
-    match (&step.act, step.until) {
-        (_, Until::Stopped | Until::Still | Until::Gone) => drop(running.insert(name.to_owned(), false)),
-        (Act::Submit { submission, .. }, _) if submission.role != Role::Undo => {
-            drop(running.insert(name.to_owned(), true))
-        }
-        (Act::Amend { to, .. }, _) if !to.stopped => drop(running.insert(name.to_owned(), true)),
-        _ => {}
-    }
+    let runs = match (&step.act, step.until) {
+        (_, Until::Stopped | Until::Still | Until::Gone) => false,
+        (Act::Submit { submission, .. }, _) if submission.role != Role::Undo => true,
+        (Act::Amend { to, .. }, _) if !to.stopped => true,
+        _ => return,
+    };
+    running.insert(name.to_owned(), runs);
 }
 
 /// On the way back the predecessor is resumed only where the successor is confirmed to be gone.

@@ -157,7 +157,7 @@ impl<'a> Subject<'a> {
     /// What there is under a recorded generation's name, if it is that very one.
     pub fn found(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
         match self.scene.live.statement(&generation.sent.name) {
-            Presence::Present(live) if live.uid == generation.uid => Some(live),
+            Presence::Present(live) if live.is(&generation.uid) => Some(live),
             _ => None,
         }
     }
@@ -335,7 +335,7 @@ fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&
 fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
     let name = generation.sent.name.clone();
     match scene.live.statement(&name) {
-        Presence::Present(live) if live.uid == generation.uid => {
+        Presence::Present(live) if live.is(&generation.uid) => {
             Step::new(Act::Remove { name, seen: Some(Seen::of(live)) }, Until::Gone, STOP_TIMEOUT)
         }
         _ => Step::record(vec![Fact::Gone { key: key.to_owned(), name }]),
@@ -370,7 +370,7 @@ fn delete(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Temp
 /// Stops a generation that runs, or waits for one in motion that has run; offsets are recorded when it stands still.
 pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<Step> {
     let Presence::Present(live) = scene.live.statement(&generation.sent.name) else { return Vec::new() };
-    if live.uid != generation.uid {
+    if !live.is(&generation.uid) {
         return Vec::new();
     }
     let name = || generation.sent.name.clone();

@@ -49,6 +49,14 @@ pub struct LiveStatement {
     pub offsets: Offsets,
 }
 
+impl LiveStatement {
+    /// Whether this is the physical statement with that uid. While one is being deleted the service may show nothing
+    /// of it but its name; then it still is the one that was.
+    pub fn is(&self, uid: &str) -> bool {
+        self.uid == uid || self.uid.is_empty()
+    }
+}
+
 /// A warning of the service about a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {

@@ -47,7 +47,7 @@ pub(super) fn facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
 
 fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut Vec<Fact>) {
     let Presence::Present(found) = live.statement(&generation.sent.name) else { return };
-    if found.uid != generation.uid {
+    if !found.is(&generation.uid) {
         return;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
@@ -74,7 +74,7 @@ fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec
     for generation in record.successor.iter().chain(&record.undo) {
         let gone = match live.statement(&generation.sent.name) {
             Presence::Absent => true,
-            Presence::Present(found) => found.uid != generation.uid,
+            Presence::Present(found) => !found.is(&generation.uid),
             Presence::Unlisted | Presence::Unknown(_) => false,
         };
         if gone {
@@ -83,7 +83,7 @@ fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec
     }
     let Some(successor) = &record.successor else { return };
     let Presence::Present(found) = live.statement(&successor.sent.name) else { return };
-    let runs = found.uid == successor.uid && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
+    let runs = found.is(&successor.uid) && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
     let stands_still = record.current.as_ref().is_none_or(|current| match live.statement(&current.sent.name) {
         Presence::Present(found) => {
             matches!(found.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed)

@@ -43,11 +43,9 @@ pub fn asks(recorded: &Recorded) -> Asks {
     let mut asks = Asks::default();
     for open in recorded.open.values() {
         match &open.intent.operation {
-            Operation::Submit(submission) => drop(asks.statements.insert(submission.name.clone())),
-            Operation::Amend { name, .. } | Operation::Remove { name, .. } => {
-                drop(asks.statements.insert(name.clone()))
-            }
-            Operation::AmendPool { id, .. } | Operation::RemovePool { id } => drop(asks.pools.insert(id.clone())),
+            Operation::Submit(submission) => asks.statements.extend([submission.name.clone()]),
+            Operation::Amend { name, .. } | Operation::Remove { name, .. } => asks.statements.extend([name.clone()]),
+            Operation::AmendPool { id, .. } | Operation::RemovePool { id } => asks.pools.extend([id.clone()]),
             Operation::CreatePool { .. } => {}
         }
     }

@@ -24,15 +24,15 @@ pub fn verdict(intent: &Intent, recorded: &Recorded, live: &Live) -> Verdict {
     match &intent.operation {
         Operation::Submit(submission) => submitted(intent, submission, live),
         Operation::Amend { name, uid, to } => match live.statement(name) {
-            Presence::Present(found) if found.uid == *uid && amended(to, found) => applied(None),
-            Presence::Present(found) if found.uid == *uid => Verdict::Rejected("it did not take effect".to_owned()),
+            Presence::Present(found) if found.is(uid) && amended(to, found) => applied(None),
+            Presence::Present(found) if found.is(uid) => Verdict::Rejected("it did not take effect".to_owned()),
             Presence::Present(_) => Verdict::Rejected("it was deleted and created again".to_owned()),
             Presence::Absent => Verdict::Rejected("it is gone".to_owned()),
             Presence::Unlisted => Verdict::Unclear(unlisted(name)),
             Presence::Unknown(why) => Verdict::Unclear(why.to_owned()),
         },
         Operation::Remove { name, uid } => match live.statement(name) {
-            Presence::Present(found) if found.uid != *uid => applied(None),
+            Presence::Present(found) if !found.is(uid) => applied(None),
             Presence::Present(found) if found.phase == Phase::Deleting => applied(None),
             Presence::Present(_) => Verdict::Rejected("it is still there".to_owned()),
             Presence::Absent => applied(None),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Simulator,
@@ -28,44 +28,35 @@ pub(super) enum Delivery {
     Nothing(Lost),
 }
 
-/// What is to happen before and after the answer.
-enum Course {
-    /// The world answers, and a misfortune has its say.
-    Answer(Option<Misfortune>),
-    /// It ends here.
-    Deliver(Delivery),
-    /// It takes a while, and then the world answers.
-    Wait(Duration),
-}
-
 impl Simulator {
     /// Carries out `request` of the client at `address`.
     pub(super) async fn exchange(&self, request: Request, address: &str) -> Delivery {
         let Some(asked) = Asked::of(request.method, &request.url, &request.body) else {
             return Delivery::Nothing(Lost::BeforeSending(format!("`{}` is no URL", request.url)));
         };
-        let course = self.receive(&request, &asked, address);
-        if let Course::Deliver(delivery) = course {
-            return delivery;
-        }
-        let _guest = Guest { simulator: self, address };
-        let misfortune = match course {
-            Course::Wait(span) => {
-                tokio::time::sleep(span).await;
-                None
-            }
-            Course::Answer(misfortune) => misfortune,
-            Course::Deliver(delivery) => return delivery,
+        let (guest, misfortune) = match self.receive(&request, &asked, address) {
+            Ok(let_in) => let_in,
+            Err(delivery) => return delivery,
         };
+        if let Some(Misfortune::SlowEffect(after)) = misfortune {
+            tokio::time::sleep(seconds(after)).await;
+        }
         let (delivery, wait) = self.act(&request, asked, misfortune);
         if let Some(wait) = wait {
             tokio::time::sleep(wait).await;
         }
+        drop(guest);
         delivery
     }
 
-    /// Counts the request, and lets misfortunes of the way in and the limits have their say.
-    fn receive(&self, request: &Request, asked: &Asked, address: &str) -> Course {
+    /// Counts the request, and lets misfortunes of the way in and the limits have their say: lets it in, with the
+    /// misfortune that it is still to meet, or tells what it is to receive instead.
+    fn receive<'a>(
+        &'a self,
+        request: &Request,
+        asked: &Asked,
+        address: &'a str,
+    ) -> Result<(Guest<'a>, Option<Misfortune>), Delivery> {
         let mut inside = self.inside();
         inside.requests.push((request.method, asked.path.clone()));
         inside.world.advance();
@@ -74,20 +65,17 @@ impl Simulator {
         let misfortune = inside.world.faults.meet(request.method, &asked.path, &names);
         match &misfortune {
             Some(Misfortune::Refused) => {
-                return Course::Deliver(Delivery::Nothing(Lost::BeforeSending("connection refused".to_owned())));
+                return Err(Delivery::Nothing(Lost::BeforeSending("connection refused".to_owned())));
             }
-            Some(Misfortune::LostBeforeEffect) => return Course::Deliver(Delivery::Nothing(reset())),
+            Some(Misfortune::LostBeforeEffect) => return Err(Delivery::Nothing(reset())),
             _ => {}
         }
         let limits = inside.world.options.limits;
         if let Err(excess) = inside.limiter.enter(address, &limits) {
             let answer = too_many(Some(excess), inside.world.options.switches.retry_after);
-            return Course::Deliver(Delivery::Whole(inside.finish(answer)));
+            return Err(Delivery::Whole(inside.finish(answer)));
         }
-        match misfortune {
-            Some(Misfortune::SlowEffect(after)) => Course::Wait(seconds(after)),
-            misfortune => Course::Answer(misfortune),
-        }
+        Ok((Guest { simulator: self, address }, misfortune))
     }
 
     /// The world acts, all at once, and tells its log before anything is answered.
@@ -258,8 +246,9 @@ fn estrange(value: &mut Value) {
         Value::Object(fields) => {
             // The entries of maps are names of the user's, not fields of the API's.
             let maps = ["labels", "properties", "latest_offsets"];
-            fields.iter_mut().filter(|(name, _)| !maps.contains(&name.as_str())).for_each(|(_, value)| estrange(value));
-            fields.insert("x_never_heard_of".to_owned(), serde_json::json!({ "depth": [1, null, "two"] }));
+            let strange = |(name, value): (&String, &Value)| !maps.contains(&name.as_str()) || *value == json!({});
+            fields.iter_mut().filter(|(name, value)| strange((name, value))).for_each(|(_, value)| estrange(value));
+            fields.insert("x_never_heard_of".to_owned(), json!({ "depth": [1, null, "two"] }));
         }
         _ => {}
     }

@@ -41,15 +41,17 @@ impl Limiter {
         while recent.front().is_some_and(|at| now.duration_since(*at) >= minute) {
             recent.pop_front();
         }
-        for (limit, window) in [(limits.per_second, Duration::from_secs(1)), (limits.per_minute, minute)] {
+        let excess = |(limit, window): (usize, Duration)| {
             // The request that has to leave the window before one more fits.
             let oldest = limit.checked_sub(1).and_then(|back| recent.iter().rev().nth(back)).copied();
             let age = oldest.map(|at| now.duration_since(at)).filter(|age| *age < window);
-            if limit == 0 || age.is_some() {
-                let left = window.saturating_sub(age.unwrap_or_default());
-                let wait = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-                return Err(Excess { limit, wait });
-            }
+            let left = window.saturating_sub(age.unwrap_or_default());
+            let wait = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+            (limit == 0 || age.is_some()).then_some(Excess { limit, wait })
+        };
+        let windows = [(limits.per_second, Duration::from_secs(1)), (limits.per_minute, minute)];
+        if let Some(excess) = windows.into_iter().filter_map(excess).max_by_key(|excess| excess.wait) {
+            return Err(excess);
         }
         recent.push_back(now);
         *at_once = at_once.saturating_add(1);

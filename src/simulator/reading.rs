@@ -74,7 +74,9 @@ fn sort(kind: Kind) -> Sort {
         Kind::InsertInto | Kind::StatementSet => Sort::Job,
         Kind::CreateTableAs | Kind::CreateMaterializedTable => Sort::TableJob,
         Kind::Select => Sort::Foreground,
-        Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => Sort::Refused,
+        Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => {
+            Sort::Refused
+        }
         _ => Sort::Definition,
     }
 }
@@ -90,8 +92,6 @@ impl Head {
 
     fn says(&self, first: &str, then: &[&str]) -> bool {
         let is = |word: &String, keyword: &str| word.eq_ignore_ascii_case(keyword);
-        self.0.windows(2).any(|pair| {
-            matches!(pair, [a, b] if is(a, first) && then.iter().any(|then| is(b, then)))
-        })
+        self.0.windows(2).any(|pair| matches!(pair, [a, b] if is(a, first) && then.iter().any(|then| is(b, then))))
     }
 }

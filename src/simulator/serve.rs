@@ -41,7 +41,9 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, Lines>> for Calle
 }
 
 async fn answer(
-    ConnectInfo(caller): ConnectInfo<Caller>, Extension(simulator): Extension<Simulator>, request: HttpRequest<Body>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(simulator): Extension<Simulator>,
+    request: HttpRequest<Body>,
 ) -> HttpResponse<Body> {
     let request = match taken(request).await {
         Ok(request) => request,
@@ -76,7 +78,8 @@ async fn taken(request: HttpRequest<Body>) -> Result<Request, StatusCode> {
     let body = to_bytes(body, LARGEST).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let host = text(&head.headers, "host").unwrap_or("localhost").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let headers = head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let headers =
+        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     Ok(Request { method, url: format!("http://{host}{path}"), headers: headers.collect(), body: body.to_vec() })
 }
 

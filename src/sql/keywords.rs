@@ -12,7 +12,9 @@ pub(super) fn is_unreserved_keyword(word: &str) -> bool {
 
 /// Whether a sorted list of upper-case words holds `word` in any case.
 pub(super) fn holds(sorted: &[&str], word: &str) -> bool {
-    sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).is_ok()
+    sorted
+        .binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase())))
+        .is_ok()
 }
 
 /// Words of Confluent's own statements, which Flink's parser does not know.

@@ -142,9 +142,7 @@ pub(super) fn defines(verb: Verb, what: &str) -> Option<(ObjectKind, Kind)> {
         "CONNECTION" => (ObjectKind::Connection, [Kind::CreateConnection, Kind::AlterConnection, Kind::DropConnection]),
         "AGENT" => (ObjectKind::Agent, [Kind::CreateAgent, Kind::AlterAgent, Kind::DropAgent]),
         "TOOL" => (ObjectKind::Tool, [Kind::CreateTool, Kind::AlterTool, Kind::DropTool]),
-        "DATABASE" | "SCHEMA" => {
-            (ObjectKind::Database, [Kind::CreateDatabase, Kind::AlterDatabase, Kind::DropDatabase])
-        }
+        "DATABASE" | "SCHEMA" => (ObjectKind::Database, [Kind::CreateDatabase, Kind::AlterDatabase, Kind::DropDatabase]),
         "CATALOG" => (ObjectKind::Catalog, [Kind::CreateCatalog, Kind::AlterCatalog, Kind::DropCatalog]),
         "MATERIALIZED" => (
             ObjectKind::Table,

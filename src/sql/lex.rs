@@ -79,9 +79,7 @@ impl Lexer<'_> {
             b'"' => self.double_quoted(),
             b'/' if self.starts_with("/*+") => self.hint(),
             b'0'..=b'9' => self.number(),
-            b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) && !self.follows_a_name(start) => {
-                self.number()
-            }
+            b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) && !self.follows_a_name(start) => self.number(),
             _ if self.word_piece() > 0 => self.word(),
             _ => self.symbol(),
         };

@@ -11,8 +11,8 @@ mod normal;
 mod query;
 mod reading;
 mod script;
-mod stateless;
 mod statement;
+mod stateless;
 
 use crate::resource::Span;
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Fault, Mention, ObjectKind, StateKept, Use,
-    functions::{
-        asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
-    },
+    functions::{asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window},
     lex::Sort,
     script::{Name, Script},
 };
@@ -33,10 +31,14 @@ pub(super) struct Query<'s, 'a> {
     hiding: Vec<String>,
     /// The select lists being walked, the innermost last.
     lists: Vec<SelectList>,
+    /// How many columns were seen anywhere.
+    columns: usize,
     /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
     matching: usize,
     /// A token that begins an operand whatever stands before it.
     operand_at: Option<usize>,
+    /// For each token, whether a word of time comes before the next join; empty until it is asked for.
+    timed: Vec<bool>,
 }
 
 /// What the list of one `SELECT` has shown.
@@ -89,8 +91,10 @@ impl<'s, 'a> Query<'s, 'a> {
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
             lists: Vec::new(),
+            columns: 0,
             matching: 0,
             operand_at: None,
+            timed: Vec::new(),
         }
     }
 
@@ -219,14 +223,17 @@ impl<'s, 'a> Query<'s, 'a> {
                 }
                 (at + 1, Clause::List)
             }
-            "WITH" if clause == Clause::Start => (self.common_table_expressions(at + 1, end), Clause::Start),
-            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN"
-                if !script.symbol(at + 1, "(") =>
-            {
+            "WITH" if clause == Clause::Start => {
+                (self.common_table_expressions(at + 1, end), Clause::Start)
+            }
+            "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN" if !script.symbol(at + 1, "(") => {
                 self.begins_where_it_may(at, Clause::Rest, &word);
                 (at + 1, Clause::Rest)
             }
             "FROM" if clause == Clause::List && !self.is_distinct_from(at) => {
+                if at.checked_sub(1).is_some_and(|before| script.symbol(before, ",") || script.is(before, "SELECT")) {
+                    self.keeps_state("an unfinished list", script.span(at));
+                }
                 if let Some(list) = self.lists.last_mut() {
                     list.open = false;
                 }
@@ -253,9 +260,7 @@ impl<'s, 'a> Query<'s, 'a> {
         if clause == Clause::Start || !self.faults.is_empty() {
             return;
         }
-        let message = format!(
-            "another statement begins at this {word}; one text holds one statement, so give it an entry of its own"
-        );
+        let message = format!("another statement begins at this {word}; one text holds one statement, so give it an entry of its own");
         self.faults.push(Fault { message, span: self.script.span(at) });
     }
 
@@ -284,14 +289,11 @@ impl<'s, 'a> Query<'s, 'a> {
         if script.symbol(first, "(") {
             return self.bracketed_table(first, end, link, lateral);
         }
-        if script.is(first, "TABLE") && script.symbol(first + 1, "(") {
+        let columns = self.columns;
+        if script.is_any(first, &["TABLE", "UNNEST"]) && script.symbol(first + 1, "(") {
             let close = script.closing(first + 1, end);
             self.expression(first + 2, close);
-            return close + 1;
-        }
-        if script.is(first, "UNNEST") && script.symbol(first + 1, "(") {
-            let close = script.closing(first + 1, end);
-            self.expression(first + 2, close);
+            self.joins_function(link, columns);
             return close + 1;
         }
         let named = first + usize::from(script.is(first, "TABLE"));
@@ -300,13 +302,15 @@ impl<'s, 'a> Query<'s, 'a> {
             return at;
         };
         if script.symbol(name.next, "(") && name.next < end {
-            return self.call(name, end);
+            let next = self.call(name, end);
+            self.joins_function(link, columns);
+            return next;
         }
         let temporal = script.is(name.next, "FOR") && script.is_any(name.next + 1, &["SYSTEM_TIME", "SYSTEM"]);
         let next = name.next;
         self.reads(name);
         if let Link::Joined(join) = link {
-            self.joins(join, next, end, temporal);
+            self.joins(join, next, temporal);
         }
         next
     }
@@ -325,17 +329,27 @@ impl<'s, 'a> Query<'s, 'a> {
             self.clauses(at, close, Clause::From);
         }
         if let Link::Joined(join) = link {
-            self.joins(join, close + 1, end, false);
+            self.joins(join, close + 1, false);
         }
         close + 1
     }
 
-    /// Takes a join at `join` whose right side ends before `behind`.
-    fn joins(&mut self, join: usize, behind: usize, end: usize, temporal: bool) {
+    /// A function of columns is called for each row that it is joined with. One of constants makes a table of its own, which
+    /// the planner joins like any other.
+    fn joins_function(&mut self, link: Link, columns_before: usize) {
+        if let Link::Joined(join) = link
+            && self.columns == columns_before
+        {
+            self.keeps_state("a join with a function of constants", self.script.span(join));
+        }
+    }
+
+    /// Takes a join at `join` whose right side ends before the token `behind`.
+    fn joins(&mut self, join: usize, behind: usize, temporal: bool) {
         let span = self.script.span(join);
         if temporal {
             self.keeps_state("a temporal join", span);
-        } else if self.is_bounded_in_time(behind, end) {
+        } else if self.is_bounded_in_time(behind) {
             self.keeps_state("a join", span);
         } else {
             self.keeps_state("a regular join", span.clone());
@@ -344,12 +358,11 @@ impl<'s, 'a> Query<'s, 'a> {
     }
 
     /// Whether the condition that follows speaks of intervals or windows, so that the join's state is bounded.
-    fn is_bounded_in_time(&self, behind: usize, end: usize) -> bool {
-        let script = self.script;
-        (behind..end)
-            .take(200)
-            .take_while(|&at| !script.is_any(at, &["JOIN", "GROUP", "UNION", "SELECT"]) && !script.symbol(at, ";"))
-            .any(|at| script.is_any(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]))
+    fn is_bounded_in_time(&mut self, behind: usize) -> bool {
+        if self.timed.is_empty() {
+            self.timed = timed(self.script);
+        }
+        self.timed.get(behind).copied().unwrap_or_default()
     }
 
     fn reads(&mut self, name: Name) {
@@ -389,8 +402,7 @@ impl<'s, 'a> Query<'s, 'a> {
             }
             "*" => {
                 let before = at.checked_sub(1);
-                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
-                {
+                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ",")) {
                     self.column();
                     self.star(at);
                 }
@@ -405,13 +417,9 @@ impl<'s, 'a> Query<'s, 'a> {
         let script = self.script;
         let is_query = script.is_any(start, &["SELECT", "WITH"])
             || (script.is(start, "VALUES") && script.symbol(start + 1, "("))
-            || (script.is(start, "TABLE")
-                && script.is_identifier(start + 1)
-                && script.name(start + 1, end).is_some_and(|name| name.next == end));
+            || (script.is(start, "TABLE") && script.is_identifier(start + 1) && script.name(start + 1, end).is_some_and(|name| name.next == end));
         if is_query && start < end {
-            if !script.is(start, "TABLE") {
-                self.keeps_state("a subquery", script.span(start));
-            }
+            self.keeps_state("a subquery", script.span(start));
             self.walk(start, end);
         } else {
             self.expression(start, end);
@@ -475,7 +483,7 @@ impl<'s, 'a> Query<'s, 'a> {
         if script.symbol(name.next, "(") && name.next < end {
             return self.call(name, end);
         }
-        if !is_keyword_here(&name.parts) {
+        if !is_keyword_here(&name.parts) && !script.symbol(name.next, "=>") {
             self.column();
         }
         if script.symbol(name.next, ".") && script.symbol(name.next + 1, "*") {
@@ -507,6 +515,7 @@ impl<'s, 'a> Query<'s, 'a> {
     }
 
     fn column(&mut self) {
+        self.columns += 1;
         if let Some(list) = self.lists.last_mut()
             && list.open
             && list.inside_unknown == 0
@@ -535,10 +544,7 @@ impl<'s, 'a> Query<'s, 'a> {
             self.named_by_text(&function, open + 1, close);
         }
         let known = is_built_in_scalar(&function);
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
-        {
+        if !known && let Some(list) = self.lists.last_mut() && list.open {
             list.inside_unknown += 1;
             if list.unknown.is_none() {
                 list.unknown = Some((name.parts.join("."), name.span.clone()));
@@ -551,20 +557,14 @@ impl<'s, 'a> Query<'s, 'a> {
         if !is_syntax(&function) && !is_navigation && !is_grouping {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
-        if is_search(&function)
-            && let Some(table) = script.name(open + 1, close)
-            && script.symbol(table.next, ",")
-        {
+        if is_search(&function) && let Some(table) = script.name(open + 1, close) && script.symbol(table.next, ",") {
             let next = table.next;
             self.reads(table);
             self.group(next, close);
         } else {
             self.group(open + 1, close);
         }
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
-        {
+        if !known && let Some(list) = self.lists.last_mut() && list.open {
             list.inside_unknown = list.inside_unknown.saturating_sub(1);
         }
         close + 1
@@ -584,14 +584,12 @@ impl<'s, 'a> Query<'s, 'a> {
     fn named_by_text(&mut self, function: &str, first: usize, end: usize) {
         let object = match function {
             "AI_RUN_AGENT" => ObjectKind::Agent,
-            _ => ObjectKind::Model,
+            "ML_PREDICT" | "ML_EVALUATE" | "AI_COMPLETE" | "AI_EMBEDDING" | "AI_TOOL_INVOKE" => ObjectKind::Model,
+            _ => return,
         };
         // `ML_PREDICT(model => 'm', …)` as well.
         let at = if self.script.symbol(first + 1, "=>") { first + 2 } else { first };
-        if at < end
-            && let Some(text) = self.script.literal(at)
-            && !text.trim().is_empty()
-        {
+        if at < end && let Some(text) = self.script.literal(at) && !text.trim().is_empty() {
             self.mention(Use::Calls, object, qualified(&text), self.script.span(at));
         }
     }
@@ -612,6 +610,24 @@ impl<'s, 'a> Query<'s, 'a> {
         self.matching -= 1;
         close + 1
     }
+}
+
+/// For each token, whether a word of intervals or windows comes before the next join, query or statement.
+fn timed(script: &Script<'_>) -> Vec<bool> {
+    let mut ahead = false;
+    let mut timed: Vec<bool> = (0..script.len())
+        .rev()
+        .map(|at| {
+            if script.is_any(at, &["JOIN", "GROUP", "UNION", "SELECT"]) || script.symbol(at, ";") {
+                ahead = false;
+            } else if script.is_any(at, &["INTERVAL", "BETWEEN", "window_start", "window_end"]) {
+                ahead = true;
+            }
+            ahead
+        })
+        .collect();
+    timed.reverse();
+    timed
 }
 
 /// A name that stands for no column: a unit, a type or a constant that the parser knows.

@@ -1,6 +1,12 @@
 //! Which reserved words a query may hold and still keep no state. All others count as keeping some.
 
-use super::{StateKept, functions::is_aggregate, keywords::holds, lex::Sort, script::Script};
+use super::{
+    StateKept,
+    functions::is_aggregate,
+    keywords::holds,
+    lex::Sort,
+    script::Script,
+};
 
 /// The first reserved word between two tokens that speaks of state or of something unknown.
 pub(super) fn first_telling_word(script: &Script<'_>, start: usize, end: usize) -> Option<StateKept> {
@@ -19,6 +25,7 @@ fn construct(script: &Script<'_>, at: usize) -> Option<String> {
         "UNION" if script.is(at + 1, "ALL") => None,
         "UNION" => Some("UNION without ALL".to_owned()),
         "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is(at + 1, "FROM")) => None,
+        "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word),
         "ON" if script.is(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
         _ if holds(&HARMLESS, &word) && !(is_aggregate(&word) && script.symbol(at + 1, "(")) => None,
         _ => Some(word),

@@ -256,8 +256,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         at = next;
         if script.are(at, &["RENAME", "TO"]) {
             let name = script.name(at + 2, end);
-            self.renamed_to =
-                name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
+            self.renamed_to = name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
             return kind;
         }
         if object == ObjectKind::Table && script.is_any(at, &["ADD", "MODIFY"]) {
@@ -358,26 +357,17 @@ impl<'s, 'a> Statement<'s, 'a> {
                     return Kind::StatementSet;
                 }
             } else if at < next {
-                self.fault(
-                    "a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out",
-                    at,
-                );
+                self.fault("a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out", at);
             }
             at = next + 1;
         }
-        self.fault(
-            "this statement set is never closed; put `END;` behind its last INSERT INTO",
-            start.saturating_sub(1),
-        );
+        self.fault("this statement set is never closed; put `END;` behind its last INSERT INTO", start.saturating_sub(1));
         Kind::StatementSet
     }
 
     fn ends(&mut self, start: usize, end: usize) {
         if let Some(at) = (start..end).find(|&at| !self.script.symbol(at, ";")) {
-            self.fault(
-                "a second statement begins here; one text holds one statement, so give it an entry of its own",
-                at,
-            );
+            self.fault("a second statement begins here; one text holds one statement, so give it an entry of its own", at);
         }
     }
 

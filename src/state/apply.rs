@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, mem};
 use super::{
     Entry, Fact, GenerationRecord, OpenIntent, Outcome, PoolRecord, Reached, Recorded, StatementRecord, Tombstone,
 };
-use crate::resource::{Address, Generation, Intent, IntentId, KeyedHash, Kind, Operation, Role, Statement, Submission};
+use crate::resource::{
+    Address, Generation, Intent, IntentId, KeyedHash, Kind, Offsets, Operation, Role, Statement, Submission,
+};
 
 /// An entry that contradicts the record: which, and why. The record is as it was before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,9 @@ impl Recorded {
     fn intend(&mut self, intent: &Intent, secrets: &BTreeMap<String, KeyedHash>) -> Result<(), Why> {
         if self.open.contains_key(&intent.id) {
             return Err("an intent of that id is open".to_owned());
+        }
+        if let Some(other) = self.open.values().find(|open| creates_the_same(&open.intent, intent)) {
+            return Err(format!("intent {} to create the same is open; that is to be settled first", other.intent.id));
         }
         let key = &intent.address.key;
         match (&intent.operation, intent.address.kind) {
@@ -152,10 +157,14 @@ impl Recorded {
                 self.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone() });
             }
             Fact::Reached { key, name, reached, kind } => {
-                let generation = self.statement(key)?.bearing(name)?;
+                let record = self.statement(key)?;
+                let generation = record.bearing(name)?;
                 generation.reached = generation.reached.max(*reached);
                 if kind.is_some() {
                     generation.kind.clone_from(kind);
+                }
+                if generation.has_run() && generation.sent.role != Role::Undo {
+                    record.left_at = None;
                 }
             }
             Fact::Stood { key, name, offsets } => {
@@ -203,8 +212,7 @@ impl Recorded {
             Kind::Pool => self.pools.remove(&address.key).map(drop).ok_or_else(absent),
             Kind::Statement => {
                 let record = self.statements.remove(&address.key).ok_or_else(absent)?;
-                let offsets = record.current.as_ref().map_or(&record.left_at, |current| &current.offsets).clone();
-                self.inter(&address.key, record.tombstone(record.declared.name.clone(), offsets));
+                self.inter(&address.key, record.tombstone(record.declared.name.clone(), record.last_stood()));
                 Ok(())
             }
         }
@@ -350,9 +358,6 @@ impl StatementRecord {
             Role::Successor => &mut self.successor,
             Role::Undo => &mut self.undo,
         };
-        if generation.sent.role != Role::Undo {
-            self.left_at = None;
-        }
         if let Some(displaced) = slot.replace(generation) {
             self.retired.insert(0, displaced);
         }
@@ -366,7 +371,9 @@ impl StatementRecord {
             return Err(format!("{} is recorded already", generation.sent.name));
         }
         self.last_generation = self.last_generation.max(generation.sent.generation);
-        self.left_at = None;
+        if generation.has_run() {
+            self.left_at = None;
+        }
         self.current = Some(generation.clone());
         Ok(())
     }
@@ -382,13 +389,22 @@ impl StatementRecord {
     fn lose(&mut self, name: &str) -> Result<(), Why> {
         self.bearing(name)?;
         let bears = |generation: &mut GenerationRecord| generation.sent.name == name;
-        if let Some(current) = self.current.take_if(bears) {
-            self.left_at = current.offsets;
+        if self.current.as_ref().is_some_and(|current| current.sent.name == name) {
+            self.left_at = self.last_stood();
         }
+        self.current.take_if(bears);
         self.successor.take_if(bears);
         self.undo.take_if(bears);
         self.retired.retain(|generation| generation.sent.name != name);
         Ok(())
+    }
+
+    /// Where the last run of it ended, if that is known. A generation that never ran leaves that as it was.
+    fn last_stood(&self) -> Option<Offsets> {
+        match &self.current {
+            Some(current) if current.offsets.is_some() || current.has_run() => current.offsets.clone(),
+            _ => self.left_at.clone(),
+        }
     }
 
     fn count_on_from(&mut self, dead: Tombstone) {
@@ -399,14 +415,30 @@ impl StatementRecord {
         }
     }
 
-    fn tombstone(&self, name: String, offsets: Option<crate::resource::Offsets>) -> Tombstone {
+    fn tombstone(&self, name: String, offsets: Option<Offsets>) -> Tombstone {
         Tombstone { name, last_generation: self.last_generation, undos: self.undos, offsets }
+    }
+}
+
+impl GenerationRecord {
+    /// Whether it is known to have run, if only once.
+    fn has_run(&self) -> bool {
+        self.reached > Reached::Submitted
     }
 }
 
 fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
     if let Some(value) = map.remove(from) {
         map.insert(to.to_owned(), value);
+    }
+}
+
+/// Whether both, applied, would leave two things where the record has a place for one.
+fn creates_the_same(one: &Intent, other: &Intent) -> bool {
+    match (&one.operation, &other.operation) {
+        (Operation::Submit(one), Operation::Submit(other)) => one.name == other.name,
+        (Operation::CreatePool { .. }, Operation::CreatePool { .. }) => one.address == other.address,
+        _ => false,
     }
 }
 

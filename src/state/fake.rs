@@ -92,6 +92,25 @@ impl FakeDisk {
         world.random = Random(fastrand::Rng::with_seed(seed));
     }
 
+    /// Counts an operation of another seam, a request sent or its answer received, among those of this disk: cuts then
+    /// fall on both in one order. An error is what the operation has to fail with; after a cut every one does.
+    pub fn point(&self, name: &'static str, what: &str) -> io::Result<()> {
+        match self.world().operation(name, Path::new(what))? {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops the machine now.
+    pub fn cut(&self) {
+        self.world().is_cut = true;
+    }
+
+    /// Whether the machine has stopped.
+    pub fn is_cut(&self) -> bool {
+        self.world().is_cut
+    }
+
     /// Whether the fault has struck: a test asserts that it did, so that it tests what it is meant to.
     pub fn has_struck(&self) -> bool {
         self.world().has_struck
@@ -179,7 +198,7 @@ impl World {
     /// A change of names: struck by a cut it may be done or not, struck by an error it is not.
     fn change(&mut self, name: &'static str, path: &Path, change: Change) -> io::Result<()> {
         match self.operation(name, path)? {
-            Some(error) if !self.is_cut || self.random.0.bool() => return Err(error),
+            Some(error) if !self.is_cut || self.random.0.bool() => Err(error),
             struck => {
                 change.apply_to(&mut self.names);
                 self.unsynced.push(change);
@@ -375,4 +394,98 @@ impl DiskFile for FakeFile {
 
 fn cut() -> io::Error {
     io::Error::other("the machine has stopped")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    const FOLDER: &str = "state";
+
+    fn path(name: &str) -> PathBuf {
+        Path::new(FOLDER).join(name)
+    }
+
+    fn written(disk: &FakeDisk, name: &str, bytes: &str) -> FakeFile {
+        let mut file = disk.create(&path(name)).unwrap();
+        file.append(bytes.as_bytes()).unwrap();
+        file
+    }
+
+    fn text(disk: &FakeDisk, name: &str) -> Option<String> {
+        disk.read(&path(name)).ok().map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn a_name_and_bytes_are_made_durable_each_by_its_own_sync() {
+        for (file_synced, folder_synced, found) in
+            [(false, false, None), (true, false, None), (false, true, Some("")), (true, true, Some("all"))]
+        {
+            let disk = FakeDisk::new();
+            let mut file = written(&disk, "a", "all");
+            if file_synced {
+                file.sync().unwrap();
+            }
+            if folder_synced {
+                disk.sync_folder(Path::new(FOLDER)).unwrap();
+            }
+            assert_eq!(text(&disk, "a").as_deref(), Some("all"));
+            assert_eq!(text(&disk.restart(0), "a").as_deref(), found);
+            assert_eq!(text(&disk.restart(1), "a").as_deref(), Some("all"));
+        }
+    }
+
+    #[test]
+    fn a_rename_that_was_not_synced_survives_or_not_and_is_never_half_done() {
+        let disk = FakeDisk::new();
+        for (name, bytes) in [("a", "old"), ("b", "new")] {
+            written(&disk, name, bytes).sync().unwrap();
+        }
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        disk.rename(&path("b"), &path("a")).unwrap();
+        let found: BTreeSet<_> = (0..20)
+            .map(|seed| {
+                let after = disk.restart(seed);
+                (text(&after, "a").unwrap(), text(&after, "b"))
+            })
+            .collect();
+        let either = [("new".to_owned(), None), ("old".to_owned(), Some("new".to_owned()))];
+        assert_eq!(found, BTreeSet::from(either));
+    }
+
+    #[test]
+    fn any_beginning_of_what_was_not_synced_may_survive() {
+        let disk = FakeDisk::new();
+        let mut file = written(&disk, "a", "safe");
+        file.sync().unwrap();
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        file.append(b"1234").unwrap();
+        let found: BTreeSet<_> = (0..200).map(|seed| text(&disk.restart(seed), "a").unwrap()).collect();
+        assert!(found.iter().all(|text| text.starts_with("safe")));
+        assert!(["safe", "safe12", "safe1234", "safe\0\034"].iter().all(|text| found.contains(*text)), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_failed_sync_did_not_write_is_lost_to_later_ones_too() {
+        let disk = FakeDisk::new();
+        let mut file = written(&disk, "a", "all");
+        disk.sync_folder(Path::new(FOLDER)).unwrap();
+        disk.strike(disk.operations().len(), Fault::Error(5), 0);
+        assert!(file.sync().is_err());
+        assert!(file.sync().is_ok());
+        assert_eq!(text(&disk.restart(0), "a").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn nothing_can_be_done_after_a_cut_and_locks_are_free() {
+        let disk = FakeDisk::new();
+        let _lock = disk.lock(&path("lock"), b"me").unwrap().unwrap();
+        assert!(disk.lock(&path("lock"), b"you").unwrap().is_none());
+        disk.point("send", "POST").unwrap();
+        assert_eq!(disk.operations(), [("lock", "lock".to_owned()), ("send", "POST".to_owned())]);
+        disk.cut();
+        assert!(disk.is_cut() && disk.point("send", "POST").is_err() && disk.read(&path("lock")).is_err());
+        assert!(disk.restart(0).lock(&path("lock"), b"you").unwrap().is_some());
+    }
 }

@@ -92,7 +92,11 @@ impl Memory {
             self.run.broken = Some(error.clone());
             return Err(error);
         }
-        work(&mut shared, &mut self.run)
+        let done = work(&mut shared, &mut self.run);
+        if let Err(error @ LedgerError::Incoherent { .. }) = &done {
+            self.run.broken = Some(error.clone());
+        }
+        done
     }
 }
 
@@ -133,6 +137,9 @@ impl Ledger for Memory {
 
     fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
+            if self.run.holder.is_some() {
+                return Ok(());
+            }
             let asked = Instant::now();
             loop {
                 {
@@ -172,7 +179,9 @@ impl Ledger for Memory {
                     return Err(LedgerError::Changed { file: FILE.to_owned(), why: "it differs".to_owned() });
                 }
                 let mut base = recorded.clone();
-                if shared.snapshot.is_none() || shared.journal.is_some() {
+                if shared.snapshot.is_none()
+                    || shared.journal.as_ref().is_some_and(|journal| !journal.entries.is_empty())
+                {
                     base.serial = base.serial.saturating_add(1);
                 }
                 shared.snapshot = Some(base.clone());
@@ -190,7 +199,6 @@ impl Ledger for Memory {
                 let journal = journal.ok_or_else(|| incoherent("entries come without a run"))?;
                 let applied = entries.iter().try_for_each(|entry| journal.record.apply(entry));
                 if let Err(error) = applied.map_err(|error| incoherent(&error.to_string())) {
-                    run.broken = Some(error.clone());
                     journal.refold(shared.snapshot.as_ref());
                     return Err(error);
                 }

@@ -83,7 +83,7 @@ pub struct StatementRecord {
     /// How many undo statements were ever intended.
     #[serde(default)]
     pub undos: u32,
-    /// Where the last generation in force stood that is gone by now, until another one is in force: goes into the
+    /// Where the last generation in force stood that is gone by now, until another one has run: goes into the
     /// tombstone, or tells a submission where to begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Offsets>,

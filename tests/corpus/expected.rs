@@ -83,15 +83,8 @@ pub fn is_kind(expected: &str, kind: Kind) -> bool {
         "Delete" => &[Delete],
         "TruncateTable" => &[Truncate],
         "AnalyzeTable" => &[Analyze],
-        "BasicCall"
-        | "CompilePlan"
-        | "CompileAndExecutePlan"
-        | "ExecutePlan"
-        | "AddJar"
-        | "RemoveJar"
-        | "LoadModule"
-        | "UnloadModule"
-        | "StopJob" => &[Other],
+        "BasicCall" | "CompilePlan" | "CompileAndExecutePlan" | "ExecutePlan" | "AddJar" | "RemoveJar" | "LoadModule"
+        | "UnloadModule" | "StopJob" => &[Other],
         _ if expected.starts_with("Show") => &[Show],
         _ if expected.starts_with("Use") => &[Use],
         _ if expected.starts_with("Describe") || expected.starts_with("RichDescribe") => &[Describe],

@@ -81,13 +81,7 @@ fn share(what: &'static str, lines: &[Line], verbose: bool, right: &dyn Fn(&Line
             count += 1;
         } else if verbose {
             let named = line.objects_named();
-            println!(
-                "{what}: {} ({})\n{}\n  expected {named:?}\n  found    {:?}",
-                line.id,
-                line.kind,
-                line.sql,
-                objects(line, &reading, true)
-            );
+            println!("{what}: {} ({})\n{}\n  expected {named:?}\n  found    {:?}", line.id, line.kind, line.sql, objects(line, &reading, true));
             println!("  kind {:?}, state {:?}, faults {:?}\n", reading.kind, reading.state, reading.faults);
         }
     }
@@ -97,11 +91,7 @@ fn share(what: &'static str, lines: &[Line], verbose: bool, right: &dyn Fn(&Line
 impl Line {
     /// The expected objects without roles that have none.
     fn objects_named(&self) -> Objects {
-        self.objects
-            .iter()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(role, names)| (role.clone(), names.clone()))
-            .collect()
+        self.objects.iter().filter(|(_, names)| !names.is_empty()).map(|(role, names)| (role.clone(), names.clone())).collect()
     }
 }
 
@@ -138,10 +128,7 @@ fn is_literal(line: &Line, mention: &Mention) -> bool {
 fn spans_hold(line: &Line, reading: &Reading) -> bool {
     reading.mentions.iter().all(|mention| {
         let written = line.sql.get(mention.span.clone()).unwrap_or_default();
-        mention
-            .name
-            .iter()
-            .all(|part| written.contains(part.as_str()) || written.contains('`') || written.contains('\''))
+        mention.name.iter().all(|part| written.contains(part.as_str()) || written.contains('`') || written.contains('\''))
             && !written.is_empty()
     }) && reading.state.iter().all(|state| line.sql.get(state.span.clone()).is_some())
         && reading.faults.iter().all(|fault| line.sql.get(fault.span.clone()).is_some())
@@ -151,18 +138,12 @@ fn spans_hold(line: &Line, reading: &Reading) -> bool {
 fn speaks_of_state(sql: &str) -> bool {
     let words = sql.to_ascii_uppercase();
     let has = |word: &str| words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|found| found == word);
-    let starts_definition =
-        ["CREATE VIEW", "ALTER", "DROP", "SHOW"].iter().any(|head| words.trim_start().starts_with(head));
+    let starts_definition = ["CREATE VIEW", "ALTER", "DROP", "SHOW"].iter().any(|head| words.trim_start().starts_with(head));
     !starts_definition
         && has("SELECT")
-        && ["GROUP", "HAVING", "OVER", "MATCH_RECOGNIZE", "SYSTEM_TIME", "INTERSECT", "EXCEPT", "LIMIT"]
-            .iter()
-            .any(|word| has(word))
+        && ["GROUP", "HAVING", "OVER", "MATCH_RECOGNIZE", "SYSTEM_TIME", "INTERSECT", "EXCEPT", "LIMIT"].iter().any(|word| has(word))
 }
 
 fn runs(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::InsertInto | Kind::StatementSet | Kind::CreateTableAs | Kind::Select | Kind::CreateMaterializedTable
-    )
+    matches!(kind, Kind::InsertInto | Kind::StatementSet | Kind::CreateTableAs | Kind::Select | Kind::CreateMaterializedTable)
 }

@@ -79,7 +79,7 @@ async fn methods_are_kept_or_the_redirect_is_refused() {
         (301, Some(ErrorKind::Rejected)),
         (302, Some(ErrorKind::Rejected)),
         (303, Some(ErrorKind::Uncertain)),
-        (304, Some(ErrorKind::Garbled)),
+        (304, Some(ErrorKind::Uncertain)),
     ] {
         let wire = Wire::script([to(status, "/x"), answer(201, statement("orders").to_string())]);
         let outcome = cloud(&wire).submit(&new_statement()).await;

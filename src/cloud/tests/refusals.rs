@@ -126,3 +126,17 @@ async fn the_services_words_keep_their_lines_and_lose_their_escapes() {
     let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
     assert_eq!(error.detail, "line 1: [2Jno table `a`\nline 2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_reached_says_what_to_look_at() {
+    for (lost, word) in
+        [("dns error: no such name", "`endpoint`"), ("invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE")]
+    {
+        let error = cloud(&Wire::new(|_| Err(Lost::BeforeSending(lost.to_owned())))).pools().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+        assert!(error.detail.starts_with(lost), "{error}");
+        assert!(error.help.unwrap().contains(word), "{lost}");
+    }
+    let error = cloud(&Wire::new(|_| answer(429, ""))).pools().await.unwrap_err();
+    assert!(error.help.unwrap().contains("per address"));
+}

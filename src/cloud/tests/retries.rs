@@ -182,6 +182,13 @@ async fn a_change_that_was_accepted_with_words_that_do_not_read_is_uncertain() {
         assert_eq!(cloud.amend_pool("p", &PoolAmendment::default()).await.unwrap_err().kind, ErrorKind::Uncertain);
         assert_eq!(wire.requests().len(), 3);
     }
+    // What needs no words in answer still does not take a log-in page for one.
+    let wire = Wire::new(|_| answer(200, "\n<!DOCTYPE html><title>Log in</title>"));
+    for method in [Method::Put, Method::Delete] {
+        let error = call(&cloud(&wire), method).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Uncertain, "{method}");
+        assert!(error.detail.contains("a page for a browser"), "{error}");
+    }
 }
 
 #[test]
@@ -197,4 +204,46 @@ fn waits_are_bounded_whatever_is_asked() {
     assert_eq!(retry::wait(7, Wait::Unasked, 0.0), Duration::from_secs(15));
     // A short wish does not shorten our own growing wait.
     assert_eq!(retry::wait(7, Wait::This(Duration::from_secs(1)), 0.0), Duration::from_secs(15));
+}
+
+/// Whatever happens on the way: nothing is sent again once it may have taken effect, and a call ends.
+#[tokio::test(start_paused = true)]
+async fn no_script_of_misfortunes_makes_a_change_take_effect_twice() {
+    let mut chance = fastrand::Rng::with_seed(20_260_402);
+    let mut endings = std::collections::BTreeSet::new();
+    for _ in 0..2_000 {
+        let method = ALL[chance.usize(..ALL.len())];
+        let effects = Arc::new(Mutex::new(0));
+        let (counted, mut dice) = (effects.clone(), chance.fork());
+        let wire = Wire::new(move |_| {
+            let misfortune = dice.u8(..8);
+            // The service may have acted on these, lost answers among them.
+            if misfortune >= 4 {
+                *counted.lock().unwrap() += 1;
+            }
+            match misfortune {
+                0 | 1 => before(),
+                2 => limited(&[("retry-after", "1")]),
+                3 => with_headers(307, &[("location", "/elsewhere")], ""),
+                4 => after(),
+                5 => answer([408, 500, 502, 503, 504][dice.usize(..5)], ""),
+                6 => answer(200, "<html>"),
+                _ => success(method),
+            }
+        });
+        let outcome = call(&cloud(&wire), method).await;
+        let ending = outcome.map_err(|error| error.kind);
+        let effects = *effects.lock().unwrap();
+        assert!(!method.changes() || effects <= 1, "{method}: {effects} effects, {ending:?}");
+        if effects == 1 && method.changes() {
+            assert!(matches!(ending, Ok(()) | Err(ErrorKind::Uncertain)), "{method}: {ending:?}");
+        }
+        if effects == 0 {
+            assert!(matches!(ending, Err(ErrorKind::Unreachable | ErrorKind::Rejected)), "{method}: {ending:?}");
+        }
+        assert!(wire.requests().len() <= 48);
+        endings.insert(format!("{} {ending:?}", method.changes()));
+    }
+    // The dice met every ending.
+    assert!(endings.len() >= 6, "{endings:?}");
 }

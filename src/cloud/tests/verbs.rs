@@ -300,3 +300,38 @@ async fn the_services_clock_and_the_requests_are_told() {
     }
     assert_eq!(cloud.requests(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_verb_may_be_spawned() {
+    async fn spawned<T: Send + 'static>(verb: impl Future<Output = Result<T>> + Send + 'static) -> ErrorKind {
+        tokio::spawn(verb).await.unwrap().err().unwrap().kind
+    }
+    let refusing = Wire::new(|_| errors(400, "no"));
+    let cloud = cloud(&refusing);
+    let made = Wire::script([answer(200, statement("a").to_string())]);
+    let fetched = super::cloud(&made).statement("a").await.unwrap().unwrap();
+    let main = Pool {
+        display_name: "main".to_owned(),
+        max_cfu: 5,
+        network: None,
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+        prevent_destroy: false,
+    };
+    let doors: [Cloud; 11] = std::array::from_fn(|_| cloud.clone());
+    let [a, b, c, d, e, f, g, h, i, j, k] = doors;
+    let kinds = [
+        spawned(async move { a.statements(Some("p")).await }).await,
+        spawned(async move { b.statement("a").await }).await,
+        spawned(async move { c.submit(&new_statement()).await }).await,
+        spawned(async move { d.amend(fetched, &Amendment::default()).await }).await,
+        spawned(async move { e.remove("a").await }).await,
+        spawned(async move { f.exceptions("a").await }).await,
+        spawned(async move { g.pools().await }).await,
+        spawned(async move { h.pool("p").await }).await,
+        spawned(async move { i.create_pool(&main).await }).await,
+        spawned(async move { j.amend_pool("p", &PoolAmendment::default()).await }).await,
+        spawned(async move { k.regions(None, None).await }).await,
+    ];
+    assert_eq!(kinds, [ErrorKind::Rejected; 11]);
+}

@@ -5,7 +5,12 @@ mod pool;
 mod statement;
 mod whole;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
+};
 
 use super::{Cloud, Error, ErrorKind, Response, Result, call::Call, failure};
 
@@ -13,43 +18,95 @@ pub(super) use pool::{NewPool, Pool, PoolChange, Region};
 pub(super) use statement::{Exception, NewStatement, Statement};
 pub(super) use whole::Whole;
 
-/// A thing of the domain, or the name of the field that it cannot do without.
-pub(super) type Read<T> = std::result::Result<T, String>;
+/// A shape of the wire, and the thing of the domain that it stands for.
+pub(super) trait Shape: DeserializeOwned {
+    /// The thing of the domain.
+    type Noun;
+
+    /// Reads it; fails with the name of a field that it cannot do without.
+    fn read(self) -> std::result::Result<Self::Noun, Missing>;
+}
+
+/// The name of a field that must be there.
+pub(super) struct Missing(&'static str);
+
+/// What `S` stands for, read on the spot.
+pub(super) struct Read<S: Shape>(pub(super) S::Noun);
+
+impl<'de, S: Shape> Deserialize<'de> for Read<S> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let shape = S::deserialize(deserializer)?;
+        shape.read().map(Read).map_err(|Missing(field)| D::Error::custom(format_args!("`{field}` is missing")))
+    }
+}
 
 /// One page of a list.
-pub(super) struct Page<T> {
-    pub(super) data: Vec<T>,
+pub(super) struct Page<S: Shape> {
+    pub(super) data: Vec<S::Noun>,
     /// The address of the next page.
     pub(super) next: Option<String>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+impl<'de, S: Shape> Deserialize<'de> for Page<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Metadata {
             next: Option<String>,
         }
         #[derive(Deserialize)]
-        struct Raw<T> {
-            #[serde(default = "Option::default")]
+        #[serde(bound = "")]
+        struct Raw<S: Shape> {
             metadata: Option<Metadata>,
-            // Without a default: an object that lacks `data` is no list, let alone an empty one.
-            #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
-            data: Option<Vec<T>>,
+            // With a function of its own, so that it has no default: an object that lacks `data` is no list, let alone
+            // an empty one.
+            #[serde(deserialize_with = "Option::deserialize")]
+            data: Option<Nouns<S>>,
         }
-        let raw = Raw::deserialize(deserializer)?;
+        let raw = Raw::<S>::deserialize(deserializer)?;
         if raw.data.is_none() && raw.metadata.is_none() {
             return Err(D::Error::custom("neither `data` nor `metadata` holds anything"));
         }
         let next = raw.metadata.and_then(|metadata| metadata.next).filter(|next| !next.is_empty());
-        Ok(Page { data: raw.data.unwrap_or_default(), next })
+        Ok(Page { data: raw.data.map(|Nouns(data)| data).unwrap_or_default(), next })
+    }
+}
+
+/// An array of shapes, each turned into its noun as it comes, so that a list is not held twice.
+struct Nouns<S: Shape>(Vec<S::Noun>);
+
+impl<'de, S: Shape> Deserialize<'de> for Nouns<S> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Items<S>(PhantomData<S>);
+        impl<'de, S: Shape> Visitor<'de> for Items<S> {
+            type Value = Nouns<S>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Nouns<S>, A::Error> {
+                let mut nouns = Vec::new();
+                while let Some(Read(noun)) = items.next_element::<Read<S>>()? {
+                    nouns.push(noun);
+                }
+                Ok(Nouns(nouns))
+            }
+        }
+        deserializer.deserialize_seq(Items(PhantomData))
     }
 }
 
 impl Cloud {
+    /// Reads the thing in the body of a 2xx.
+    pub(super) fn read<S: Shape>(&self, call: &Call, response: &Response) -> Result<S::Noun> {
+        self.decode(call, response).map(|Read::<S>(noun)| noun)
+    }
+
     /// Reads the body of a 2xx.
     pub(super) fn decode<'a, T: Deserialize<'a>>(&self, call: &Call, response: &'a Response) -> Result<T> {
-        serde_json::from_slice(&response.body).map_err(|error| self.garbled(call, response, &error.to_string()))
+        let text =
+            std::str::from_utf8(&response.body).map_err(|error| self.garbled(call, response, &error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| self.garbled(call, response, &error.to_string()))
     }
 
     /// The error for a 2xx that does not read as an answer of this API. After a request that changes something it

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::{self, LivePool, PoolAmendment, PoolPhase};
 
-use super::Read;
+use super::{Missing, Shape};
 
 /// `fcpm.v2.ComputePool`, as far as floe looks at it.
 #[derive(Deserialize)]
@@ -40,19 +40,20 @@ struct Status {
     current_cfu: Option<u32>,
 }
 
-impl Pool {
-    /// The domain's noun. The id, the display name and the limit are what decisions rest on.
-    pub(in crate::cloud) fn read(self) -> Read<LivePool> {
-        let missing = |field: &str| format!("`{field}` is missing");
-        let id = self.id.filter(|id| !id.is_empty()).ok_or_else(|| missing("id"))?;
-        let spec = self.spec.ok_or_else(|| missing("spec"))?;
+impl Shape for Pool {
+    type Noun = LivePool;
+
+    /// The id, the display name and the limit are what decisions rest on.
+    fn read(self) -> Result<LivePool, Missing> {
+        let id = self.id.filter(|id| !id.is_empty()).ok_or(Missing("id"))?;
+        let spec = self.spec.ok_or(Missing("spec"))?;
         let status = self.status.unwrap_or_default();
         Ok(LivePool {
             id,
-            display_name: spec.display_name.ok_or_else(|| missing("spec.display_name"))?,
+            display_name: spec.display_name.ok_or(Missing("spec.display_name"))?,
             cloud: spec.cloud.unwrap_or_default().to_ascii_lowercase(),
             region: spec.region.unwrap_or_default(),
-            max_cfu: spec.max_cfu.ok_or_else(|| missing("spec.max_cfu"))?,
+            max_cfu: spec.max_cfu.ok_or(Missing("spec.max_cfu"))?,
             network: spec.network.and_then(|network| network.id).filter(|id| !id.is_empty()),
             phase: PoolPhase::from(status.phase.unwrap_or_else(|| "UNKNOWN".to_owned())),
             current_cfu: status.current_cfu.unwrap_or_default(),
@@ -129,7 +130,6 @@ impl<'a> PoolChange<'a> {
 /// `fcpm.v2.Region`.
 #[derive(Deserialize)]
 pub(in crate::cloud) struct Region {
-    id: Option<String>,
     cloud: Option<String>,
     region_name: Option<String>,
     display_name: Option<String>,
@@ -137,21 +137,17 @@ pub(in crate::cloud) struct Region {
     private_http_endpoint: Option<String>,
 }
 
-impl Region {
-    /// The domain's noun under its id.
-    pub(in crate::cloud) fn read(self) -> Read<(String, crate::cloud::Region)> {
+impl Shape for Region {
+    type Noun = crate::cloud::Region;
+
+    fn read(self) -> Result<crate::cloud::Region, Missing> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let missing = |field: &str| format!("`{field}` is missing");
-        let cloud = filled(self.cloud).ok_or_else(|| missing("cloud"))?.to_ascii_lowercase();
-        let name = filled(self.region_name).ok_or_else(|| missing("region_name"))?;
-        let id = filled(self.id).unwrap_or_else(|| format!("{cloud}.{name}"));
-        let region = crate::cloud::Region {
+        Ok(crate::cloud::Region {
+            cloud: filled(self.cloud).ok_or(Missing("cloud"))?.to_ascii_lowercase(),
+            name: filled(self.region_name).ok_or(Missing("region_name"))?,
             display_name: self.display_name.unwrap_or_default(),
             public_endpoint: filled(self.http_endpoint),
             private_endpoint: filled(self.private_http_endpoint),
-            cloud,
-            name,
-        };
-        Ok((id, region))
+        })
     }
 }

@@ -7,9 +7,12 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use crate::resource::{LiveStatement, Offsets, Phase, Severity, Warning};
+use crate::{
+    cloud::StatementException,
+    resource::{LiveStatement, Offsets, Phase, Severity, Warning},
+};
 
-use super::Read;
+use super::{Missing, Shape};
 
 /// `sql.v1.Statement`, as far as floe looks at it.
 #[derive(Deserialize)]
@@ -94,24 +97,25 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-impl Statement {
-    /// The domain's noun. Without a name, a uid or the SQL nothing can be decided about a statement; without a phase
-    /// nothing can be concluded, which is what a phase never heard of means.
-    pub(in crate::cloud) fn read(self) -> Read<LiveStatement> {
-        let missing = |field: &str| format!("`{field}` is missing");
-        let name = filled(self.name).ok_or_else(|| missing("name"))?;
-        let metadata = self.metadata.ok_or_else(|| missing("metadata"))?;
-        let spec = self.spec.ok_or_else(|| missing("spec"))?;
+impl Shape for Statement {
+    type Noun = LiveStatement;
+
+    /// Without a name, a uid or the SQL nothing can be decided about a statement; without a phase nothing can be
+    /// concluded, which is what a phase never heard of means.
+    fn read(self) -> Result<LiveStatement, Missing> {
+        let name = filled(self.name).ok_or(Missing("name"))?;
+        let metadata = self.metadata.ok_or(Missing("metadata"))?;
+        let spec = self.spec.ok_or(Missing("spec"))?;
         let status = self.status.unwrap_or_default();
         let traits = status.traits.unwrap_or_default();
         Ok(LiveStatement {
             name,
-            uid: filled(metadata.uid).ok_or_else(|| missing("metadata.uid"))?,
+            uid: filled(metadata.uid).ok_or(Missing("metadata.uid"))?,
             version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default().0,
             created_at: filled(metadata.created_at),
             updated_at: filled(metadata.updated_at),
-            sql: spec.statement.ok_or_else(|| missing("spec.statement"))?,
+            sql: spec.statement.ok_or(Missing("spec.statement"))?,
             properties: spec.properties.unwrap_or_default().0,
             pool: filled(spec.compute_pool_id),
             principal: filled(spec.principal),
@@ -149,9 +153,21 @@ fn filled(text: Option<String>) -> Option<String> {
 /// `sql.v1.StatementException`.
 #[derive(Deserialize)]
 pub(in crate::cloud) struct Exception {
-    pub(in crate::cloud) timestamp: Option<String>,
-    pub(in crate::cloud) name: Option<String>,
-    pub(in crate::cloud) message: Option<String>,
+    timestamp: Option<String>,
+    name: Option<String>,
+    message: Option<String>,
+}
+
+impl Shape for Exception {
+    type Noun = StatementException;
+
+    fn read(self) -> Result<StatementException, Missing> {
+        Ok(StatementException {
+            at: filled(self.timestamp),
+            name: self.name.unwrap_or_default(),
+            message: self.message.unwrap_or_default(),
+        })
+    }
 }
 
 /// The body of a submission.

@@ -109,7 +109,7 @@ impl Checked<'_, '_> {
     }
 
     fn required(&mut self, field: &Option<At<String>>, name: &str, example: &str) -> Option<At<String>> {
-        if field.is_none() {
+        if field.is_none() && !self.at.value.flawed {
             let message = format!("`environments.{}` has no `{name}`", self.name);
             let problem = wrong(self.at, message, "required")
                 .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));

@@ -60,7 +60,7 @@ fn borrowed(desk: &mut Desk<'_>, id: &At<String>, layer: &PoolLayer) -> Option<P
 }
 
 fn owned(desk: &mut Desk<'_>, key: &str, declared: &At<PoolLayer>, layer: &PoolLayer) -> Option<PoolDeclaration> {
-    if layer.max_cfu.is_none() && desk.complete {
+    if layer.max_cfu.is_none() && !layer.flawed {
         desk.problems.push(
             wrong(declared, format!("`pools.{key}` has no `max_cfu`"), "required for a pool of your own")
                 .help("for example `max_cfu = 10`; or `id = \"lfcp-…\"` for a pool that somebody else owns"),

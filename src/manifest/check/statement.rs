@@ -31,13 +31,7 @@ pub(in crate::manifest) fn statement(
     bare: bool,
 ) -> Option<DeclaredStatement> {
     for layer in [Some(declared), overlay].into_iter().flatten() {
-        if let (Some(sql), Some(sql_file)) = (&layer.value.sql, &layer.value.sql_file) {
-            desk.problems.push(
-                wrong(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
-                    .at(sql_file.place.clone(), "and the other")
-                    .help("remove one"),
-            );
-        }
+        one_source(desk, key, layer);
     }
     let mut layer = merge::statement(desk.defaults, &declared.value, &mut desk.problems);
     if let Some(overlay) = overlay {
@@ -57,7 +51,6 @@ pub(in crate::manifest) fn statement(
     });
     let mut reference_places = BTreeMap::new();
     let pool = settings.pool.map(|pool| {
-        known_pool(desk, &pool);
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
         pool.value
     });
@@ -86,6 +79,16 @@ pub(in crate::manifest) fn statement(
         reference_places,
         allow: settings.allow,
     })
+}
+
+fn one_source(desk: &mut Desk<'_>, key: &str, layer: &At<StatementLayer>) {
+    if let (Some(sql), Some(sql_file)) = (&layer.value.sql, &layer.value.sql_file) {
+        desk.problems.push(
+            wrong(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
+                .at(sql_file.place.clone(), "and the other")
+                .help("remove one"),
+        );
+    }
 }
 
 /// Two statements of one cloud name: the service has one.
@@ -126,6 +129,9 @@ fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings {
     let (on_failed, on_stopped) = (plain(&layer.on_failed), plain(&layer.on_stopped));
     let mut allow = desk.substitution.plains(desk.allow);
     allow.extend(desk.substitution.plains(layer.allow.as_deref().unwrap_or_default()));
+    if let Some(pool) = &pool {
+        known_pool(desk, pool);
+    }
     let problems = &mut desk.problems;
     Settings {
         pool,
@@ -140,11 +146,24 @@ fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings {
     }
 }
 
-/// Checks what can be checked of an overlay, or of `[defaults]`, by itself: its words.
-pub(in crate::manifest) fn check_alone(desk: &mut Desk<'_>, layer: &StatementLayer) {
-    if let Some(pool) = settings(desk, layer).pool {
-        known_pool(desk, &pool);
-    }
+/// Checks `[defaults]` by themselves.
+pub(in crate::manifest) fn defaults(desk: &mut Desk<'_>) {
+    let defaults = desk.defaults;
+    settings(desk, defaults);
+}
+
+/// Checks what can be known of the overlay of an environment that was not chosen: its fields and its words.
+pub(in crate::manifest) fn overlay(
+    desk: &mut Desk<'_>,
+    key: &str,
+    declared: &At<StatementLayer>,
+    overlay: &At<StatementLayer>,
+) {
+    let under = merge::statement(desk.defaults, &declared.value, &mut Vec::new());
+    merge::statement(&under, &overlay.value, &mut desk.problems);
+    one_source(desk, key, overlay);
+    settings(desk, &overlay.value);
+    depends_on(desk, key, overlay.value.depends_on.as_deref().unwrap_or_default());
 }
 
 fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> BTreeMap<String, Template> {
@@ -261,7 +280,7 @@ fn sql_of(desk: &mut Desk<'_>, key: &str, declared: &At<StatementLayer>, layer: 
             desk.substitution.text(&source.text, SqlText::whole(source.clone()))?
         }
         (None, None) => {
-            if desk.complete {
+            if !layer.flawed {
                 desk.problems.push(
                     wrong(declared, format!("`statements.{key}` has no SQL"), "neither `sql` nor `sql_file`")
                         .help(format!("for example `sql_file = \"{key}.sql\"`")),

@@ -1,6 +1,6 @@
 //! One TOML file into its layers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use toml::de::DeTable;
 
@@ -23,13 +23,18 @@ pub(in crate::manifest) enum Role {
 pub(in crate::manifest) fn read(source: &Arc<Source>, role: Role, problems: &mut Vec<Problem>) -> Manifest {
     let (document, faults) = DeTable::parse_recoverable(&source.text);
     let mut reader = Reader { source: Arc::clone(source), problems: Vec::new(), incomplete: !faults.is_empty() };
-    reader.problems.extend(faults.iter().map(|fault| syntax(source, fault)));
     let mut fields = Fields::of(document.get_ref(), reader.place(0..0), String::new(), &mut reader);
     let mut manifest = everything(&mut fields, role);
     // `[statement.x]` is a statement that is not there for whoever refers to it.
     let all_known = fields.finish();
     manifest.incomplete = reader.incomplete || !all_known;
-    problems.append(&mut reader.problems);
+    if faults.is_empty() {
+        problems.append(&mut reader.problems);
+    } else {
+        // What else seems wrong may be the parser's guess at what was meant.
+        problems.extend(syntax(source, &faults));
+        manifest.broken.push(Arc::clone(source));
+    }
     manifest
 }
 
@@ -60,6 +65,7 @@ fn project(fields: &mut Fields<'_, '_, '_>) -> ProjectLayer {
         name: fields.string("name"),
         include: fields.strings("include"),
         allow: fields.strings("allow").unwrap_or_default(),
+        flawed: fields.is_flawed(),
     }
 }
 
@@ -122,6 +128,7 @@ fn statement(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
         depends_on: fields.strings("depends_on"),
         allow: fields.strings("allow"),
         unset: fields.strings("unset").unwrap_or_default(),
+        flawed: fields.is_flawed(),
         ..shared(fields)
     }
 }
@@ -140,6 +147,7 @@ fn pool(fields: &mut Fields<'_, '_, '_>) -> PoolLayer {
         network: fields.string("network"),
         prevent_destroy: fields.boolean("prevent_destroy"),
         unset: fields.strings("unset").unwrap_or_default(),
+        flawed: fields.is_flawed(),
     }
 }
 
@@ -177,6 +185,7 @@ fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
         scenario: fields.string("scenario"),
         pools: fields.named("pools", pool),
         statements: fields.named("statements", statement),
+        flawed: fields.is_flawed(),
     }
 }
 
@@ -192,19 +201,38 @@ fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
     Some(MovedLayer { from: from?, to: to? })
 }
 
-/// What the TOML crate found.
-fn syntax(source: &Arc<Source>, fault: &toml::de::Error) -> Problem {
-    let span = fault.span().unwrap_or_default();
-    let place = |span: Span| Place { source: Arc::clone(source), span };
-    if fault.message() == "duplicate key" {
+/// What the TOML crate found: the first fault of each line, for the others follow from it.
+fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut lines = BTreeSet::new();
+    let mut table_twice = false;
+    for fault in faults {
+        let span = fault.span().unwrap_or_default();
+        let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
+        let place = |span: Span| Place { source: Arc::clone(source), span };
+        if fault.message() != "duplicate key" {
+            if lines.insert(line) {
+                let message = format!("this is not TOML: {}", fault.message());
+                problems.push(Problem::new(message).at(place(span), "here"));
+            }
+            continue;
+        }
+        let first = earlier(&source.text, &span);
+        let is_header =
+            first.as_ref().is_some_and(|first| source.text.get(first.clone()).is_some_and(|at| at.starts_with('[')));
+        if first.is_none() && table_twice {
+            // A key that is given once in each of two tables of one name.
+            continue;
+        }
+        table_twice |= is_header;
         let key = source.text.get(span.clone()).unwrap_or_default();
-        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span.clone()), "again here");
-        return match earlier(&source.text, &span) {
+        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span), "again here");
+        problems.push(match first {
             Some(first) => problem.at(place(first), "first here"),
             None => problem,
-        };
+        });
     }
-    Problem::new(format!("this is not TOML: {}", fault.message())).at(place(span), "here")
+    problems
 }
 
 /// Where the key or table header at `span` was written first. The parser keeps one of the two places only.

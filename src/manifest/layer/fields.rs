@@ -62,6 +62,8 @@ pub(super) struct Fields<'t, 'i, 'r> {
     /// Where it begins.
     place: Place,
     taken: Vec<&'static str>,
+    /// Whether a field was lost to a problem, so that it is not missing.
+    flawed: bool,
     /// Keys that belong elsewhere, and the next step.
     elsewhere: &'static [(&'static str, &'static str)],
     pub reader: &'r mut Reader,
@@ -69,7 +71,7 @@ pub(super) struct Fields<'t, 'i, 'r> {
 
 impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
     pub(super) fn of(table: &'t DeTable<'i>, place: Place, owner: String, reader: &'r mut Reader) -> Self {
-        Fields { table, place, owner, taken: Vec::new(), elsewhere: &[], reader }
+        Fields { table, place, owner, taken: Vec::new(), flawed: false, elsewhere: &[], reader }
     }
 
     /// Says where keys belong that people put here by mistake.
@@ -77,9 +79,16 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         self.elsewhere = keys;
     }
 
+    /// Whether any field that was taken so far was lost to a problem.
+    pub(super) fn is_flawed(&self) -> bool {
+        self.flawed
+    }
+
     pub(super) fn string(&mut self, name: &'static str) -> Option<At<String>> {
         let (_, value) = self.take(name)?;
-        self.reader.string(name, value)
+        let string = self.reader.string(name, value);
+        self.flawed |= string.is_none();
+        string
     }
 
     pub(super) fn boolean(&mut self, name: &'static str) -> Option<At<bool>> {
@@ -93,6 +102,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
             .as_str()
             .and_then(|text| matches!(text, "true" | "false").then(|| format!("without quotes: `{name} = {text}`")));
         self.reader.wrong_type(name, "true or false", value, help);
+        self.flawed = true;
         None
     }
 
@@ -105,12 +115,14 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
                 .as_str()
                 .and_then(|text| text.parse::<i64>().is_ok().then(|| format!("without quotes: `{name} = {text}`")));
             self.reader.wrong_type(name, "a whole number", value, help);
+            self.flawed = true;
             return None;
         };
         match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(value) => Some(At { value, place }),
             Err(_) => {
                 self.reader.problems.push(Problem::new(format!("`{name}` is out of range")).at(place, "this number"));
+                self.flawed = true;
                 None
             }
         }

@@ -4,9 +4,9 @@ mod document;
 mod fields;
 pub(super) mod string;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::resource::Place;
+use crate::resource::{Place, Source};
 
 pub(super) use document::{Role, read};
 
@@ -30,6 +30,8 @@ pub(super) struct Manifest {
     pub moved: Vec<At<MovedLayer>>,
     /// Whether something could not be read, so that what seems to be missing may be in there.
     pub incomplete: bool,
+    /// Files that are not even TOML. What their tables seem to say is good for knowing names and nothing else.
+    pub broken: Vec<Arc<Source>>,
 }
 
 /// `[project]`.
@@ -38,6 +40,8 @@ pub(super) struct ProjectLayer {
     pub name: Option<At<String>>,
     pub include: Option<Vec<At<String>>>,
     pub allow: Vec<At<String>>,
+    /// Whether a field was lost to a problem, so that none is missing.
+    pub flawed: bool,
 }
 
 /// `[defaults]`, `[statements.<key>]`, or an environment's overlay of one.
@@ -60,6 +64,8 @@ pub(super) struct StatementLayer {
     pub timeout: Option<At<String>>,
     pub allow: Option<Vec<At<String>>>,
     pub unset: Vec<At<String>>,
+    /// Whether a field was lost to a problem, so that none is missing.
+    pub flawed: bool,
 }
 
 /// One entry of a table of strings.
@@ -79,6 +85,8 @@ pub(super) struct PoolLayer {
     pub network: Option<At<String>>,
     pub prevent_destroy: Option<At<bool>>,
     pub unset: Vec<At<String>>,
+    /// Whether a field was lost to a problem, so that none is missing.
+    pub flawed: bool,
 }
 
 /// `[environments.<name>]`.
@@ -104,6 +112,8 @@ pub(super) struct EnvironmentLayer {
     pub scenario: Option<At<String>>,
     pub pools: BTreeMap<String, At<PoolLayer>>,
     pub statements: BTreeMap<String, At<StatementLayer>>,
+    /// Whether a field was lost to a problem, so that none is missing.
+    pub flawed: bool,
 }
 
 /// `[[moved]]`.

@@ -132,7 +132,7 @@ fn update(world: &mut World, asked: &Asked, serial: u64, wanted: Wanted) -> Resu
     let now = &statement.now;
     let moved = wanted.pool != now.pool || wanted.principal != now.principal;
     let meaning = meaning(world, &statement, &wanted, moved)?;
-    if moved && matches!(meaning, Meaning::Resume | Meaning::Move) {
+    if matches!(meaning, Meaning::Resume | Meaning::Move) {
         check_pool(world, asked, &statement.born.environment, &wanted.pool)?;
         check_principal(world, &wanted.principal)?;
     }
@@ -159,11 +159,13 @@ fn update(world: &mut World, asked: &Asked, serial: u64, wanted: Wanted) -> Resu
             world.effect(if wanted.stopped { Verb::Stopped } else { Verb::Resumed }, name, uid);
         }
         Meaning::Resume => {
-            world.change(serial, |now| {
-                now.pool = wanted.pool;
-                now.principal = wanted.principal;
-                now.due_move = None;
-            });
+            if moved {
+                world.change(serial, |now| {
+                    now.pool = wanted.pool;
+                    now.principal = wanted.principal;
+                    now.due_move = None;
+                });
+            }
             resume(world, serial);
             world.effect(Verb::Resumed, name, uid);
         }

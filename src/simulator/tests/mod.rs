@@ -1,4 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod catalog;
 mod client;
+mod misfortunes;
+mod persistence;
+mod pools;
+mod served;
 mod statements;

@@ -2,14 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, options, pool, statement, wait};
+use super::client::{Client, FLINK, options, statement, wait};
 use crate::{
     cloud::Method,
-    simulator::{Options, Policy, Verb},
+    simulator::{Options, Policy, Switches, Verb},
 };
 
-const JOB: &str = "INSERT INTO sink SELECT * FROM orders";
-const TABLE: &str = "CREATE TABLE orders (id INT)";
+pub const JOB: &str = "INSERT INTO sink SELECT * FROM orders";
+pub const TABLE: &str = "CREATE TABLE orders (id INT)";
+
+pub fn with(change: impl FnOnce(&mut Switches)) -> Options {
+    let mut options = options();
+    change(&mut options.switches);
+    options
+}
 
 #[tokio::test(start_paused = true)]
 async fn s03_a_post_is_answered_201_pending_with_everything_the_service_fills_in() {
@@ -31,13 +37,562 @@ async fn s03_a_post_is_answered_201_pending_with_everything_the_service_fills_in
 }
 
 #[tokio::test(start_paused = true)]
+async fn s03_the_body_of_a_post_has_the_fields_of_the_one_seen_live() {
+    let client = Client::new(options());
+    let got = client.submit("a", "CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://cfa-1';\n").await;
+    let keys = |pointer: &str| got.at(pointer).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        keys(""),
+        ["api_version", "environment_id", "kind", "metadata", "name", "organization_id", "spec", "status"]
+    );
+    assert_eq!(keys("/metadata"), ["created_at", "labels", "resource_version", "self", "uid", "updated_at"]);
+    assert_eq!(keys("/spec"), ["compute_pool_id", "execution_mode", "principal", "properties", "statement", "stopped"]);
+    for key in ["detail", "network_kind", "phase", "traits", "warnings"] {
+        assert!(keys("/status").iter().any(|held| held == key), "{key}");
+    }
+    assert_eq!(
+        *got.at("/status/traits"),
+        json!({
+            "connection_refs": [], "is_append_only": true, "is_bounded": true, "schema": {},
+            "sql_kind": "CREATE_FUNCTION", "upsert_columns": null,
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s04_sql_and_properties_come_back_to_the_byte_and_pool_and_principal_are_filled_in() {
+    let client = Client::new(options());
+    let sql = "  INSERT INTO `sink`\n SELECT 'ü', \"x\" FROM orders ; \n\n";
+    let body = json!({ "name": "a", "spec": { "statement": sql, "properties": { "b": " 2", "a": "" } } });
+    client.post(body).await;
+    let got = client.get("a").await;
+    assert_eq!(got.text("/spec/statement"), sql);
+    assert_eq!(*got.at("/spec/properties"), json!({ "b": " 2", "a": "" }));
+    assert!(got.text("/spec/principal").starts_with("u-"), "{}", got.body);
+    let pool = got.text("/spec/compute_pool_id").to_owned();
+    let again = client.submit("b", sql).await;
+    assert_eq!(again.text("/spec/compute_pool_id"), pool, "one default pool for the environment and region");
+    let shown = client.call(Method::Get, &Client::pools(&format!("/{pool}?environment=env-1")), None).await;
+    assert_eq!(*shown.at("/spec/default_pool"), json!(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s05_names_follow_the_specification_or_the_documentation() {
+    let client = Client::new(options());
+    for name in ["Upper", "under_score", "-begins", "ends-", "a..b", "a b", "", &"x".repeat(101)] {
+        assert_eq!(client.submit(name, JOB).await.status, 400, "{name}");
+    }
+    for name in ["a", "0", "a-b.c-d", &"x".repeat(100)] {
+        assert_eq!(client.submit(name, JOB).await.status, 201, "{name}");
+    }
+    let client = Client::new(with(|switches| {
+        switches.strict_names = true;
+        switches.invalid_status = 422;
+    }));
+    for name in ["a.b", &"x".repeat(73)] {
+        let got = client.submit(name, JOB).await;
+        assert_eq!((got.status, got.text("/errors/0/source/pointer")), (422, "/name"), "{name}");
+    }
+    assert_eq!(client.submit(&"x".repeat(72), JOB).await.status, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s06_a_name_is_taken_in_every_phase_and_on_every_pool() {
+    let client = Client::new(options());
+    let pool = client.pool("other", 5).await;
+    client.submit("a", TABLE).await;
+    for _ in 0..2 {
+        let mut body = statement("a", JOB);
+        body["spec"]["compute_pool_id"] = json!(pool);
+        let got = client.post(body).await;
+        assert_eq!((got.status, got.text("/errors/0/code")), (409, "resource_already_exists"));
+        assert_eq!(got.text("/errors/0/status"), "409", "a string, by the API's document");
+        assert_eq!(got.headers.get("location"), Some(Client::statements("/a").as_str()));
+        wait(60).await;
+        assert_eq!(client.phase("a").await, "COMPLETED");
+    }
+    let elsewhere = Client::statements("").replace("env-1", "env-2");
+    assert_eq!(
+        client.call(Method::Post, &elsewhere, Some(json!({ "name": "a", "spec": { "statement": JOB } }))).await.status,
+        201
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s07_while_deleting_a_statement_is_seen_and_its_name_taken_and_then_both_are_free() {
+    let client = Client::new(options());
+    let uid = client.submit("a", JOB).await.text("/metadata/uid").to_owned();
+    wait(30).await;
+    client.delete("a").await;
+    assert_eq!(client.phase("a").await, "DELETING");
+    assert_eq!(client.submit("a", JOB).await.status, 409);
+    wait(30).await;
+    let gone = client.get("a").await;
+    assert_eq!((gone.status, gone.detail()), (404, "Statement resource=a does not exist"));
+    let again = client.submit("a", JOB).await;
+    assert_eq!(again.status, 201);
+    assert_ne!(again.text("/metadata/uid"), uid);
+    let silent = Client::new(with(|switches| switches.deleting_reads_empty = true));
+    silent.submit("a", JOB).await;
+    silent.delete("a").await;
+    assert_eq!((silent.get("a").await.status, silent.get("a").await.bytes.len()), (204, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s08_a_delete_is_202_without_a_body_and_404_for_what_is_not_there() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    let got = client.delete("a").await;
+    assert_eq!((got.status, got.bytes.len()), (202, 0));
+    assert_eq!(client.delete("a").await.status, 202, "again, while it goes");
+    assert_eq!(client.delete("nobody").await.status, 404);
+    let other = Client::new(with(|switches| {
+        switches.delete_status = 204;
+        switches.delete_again = Policy::Reject;
+    }));
+    other.submit("a", JOB).await;
+    assert_eq!(other.delete("a").await.status, 204);
+    assert_eq!(other.delete("a").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s09_a_put_needs_the_version_that_was_read() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    let got = client.put("a", |body| body["metadata"]["resource_version"] = json!("1")).await;
+    assert_eq!(got.status, 409, "{}", got.body);
+    let got = client.put("a", |body| drop(body["metadata"].as_object_mut().unwrap().remove("resource_version"))).await;
+    assert_eq!(got.status, 400, "{}", got.body);
+    let got = client.set_stopped("a", true).await;
+    assert_eq!((got.status, got.bytes.len()), (202, 0));
+    let talkative = Client::new(with(|switches| switches.put_answers_statement = true));
+    talkative.submit("a", JOB).await;
+    wait(60).await;
+    let got = talkative.set_stopped("a", true).await;
+    assert_eq!((got.status, got.at("/spec/stopped")), (200, &json!(true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_a_put_of_less_than_the_whole_object_is_refused() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    let version = client.get("a").await.text("/metadata/resource_version").to_owned();
+    let least = json!({ "name": "a", "metadata": { "resource_version": version }, "spec": { "stopped": true } });
+    for body in [least, json!({ "spec": { "stopped": true } })] {
+        let got = client.call(Method::Put, &Client::statements("/a"), Some(body)).await;
+        assert_eq!(got.status, 400, "{}", got.body);
+    }
+    assert_eq!(client.phase("a").await, "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_the_version_moves_with_every_change_and_by_itself_in_the_first_second() {
+    let client = Client::new(options());
+    let mut seen = vec![client.submit("a", JOB).await.text("/metadata/resource_version").to_owned()];
+    assert_ne!(seen[0], "1");
+    let read = client.get("a").await.body;
+    for pause in [200, 400, 400] {
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
+    }
+    let naive = client.call(Method::Put, &Client::statements("/a"), Some(read)).await;
+    assert_eq!(naive.status, 409, "a GET, a sleep and a PUT meet a conflict");
+    wait(60).await;
+    seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
+    client.set_stopped("a", true).await;
+    seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
+    wait(60).await;
+    seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
+    let before = seen.len();
+    seen.dedup();
+    assert_eq!(seen.len(), before, "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_patch_stops_with_either_spelling_and_may_be_disabled() {
+    let client = Client::new(options());
+    for (name, op) in [("a", "replace"), ("b", "REPLACE")] {
+        client.submit(name, JOB).await;
+        wait(60).await;
+        let body = json!([{ "op": op, "path": "/spec/stopped", "value": true }]);
+        let got = client.call(Method::Patch, &Client::statements(&format!("/{name}")), Some(body)).await;
+        assert_eq!((got.status, got.phase(), got.at("/spec/stopped")), (200, "RUNNING", &json!(true)));
+        wait(60).await;
+        assert_eq!(client.phase(name).await, "STOPPED");
+    }
+    let bad = json!([{ "op": "replace", "path": "/spec/statement", "value": "x" }]);
+    assert_eq!(client.call(Method::Patch, &Client::statements("/a"), Some(bad)).await.status, 400);
+    let disabled = Client::new(with(|switches| switches.patch = false));
+    disabled.submit("a", JOB).await;
+    let got = disabled.call(Method::Patch, &Client::statements("/a"), Some(json!([]))).await;
+    assert_eq!((got.status, got.detail()), (403, "Patch feature is currently disabled"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s13_a_stop_is_accepted_at_once_and_shows_offsets_only_when_it_is_stopped() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    let running = client.get("a").await;
+    assert_eq!(*running.at("/status/latest_offsets"), json!({}));
+    assert_eq!(running.text("/status/latest_offsets_timestamp"), "0001-01-01T00:00:00Z");
+    client.set_stopped("a", true).await;
+    let stopping = client.get("a").await;
+    assert_eq!((stopping.phase(), stopping.at("/spec/stopped")), ("STOPPING", &json!(true)));
+    assert_eq!(*stopping.at("/status/latest_offsets"), json!({}));
+    wait(60).await;
+    let stopped = client.get("a").await;
+    assert_eq!(stopped.phase(), "STOPPED");
+    let offsets = stopped.text("/status/latest_offsets/orders");
+    assert!(offsets.starts_with("partition:0,offset:") && offsets.contains(";partition:1,offset:"), "{offsets}");
+    assert_ne!(stopped.text("/status/latest_offsets_timestamp"), "0001-01-01T00:00:00Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_a_resume_goes_through_pending_and_may_bring_another_pool_and_principal() {
+    let client = Client::new(options());
+    let pool = client.pool("heavy", 10).await;
+    client.submit("a", JOB).await;
+    wait(60).await;
+    client.set_stopped("a", true).await;
+    wait(60).await;
+    let got = client
+        .put("a", |body| {
+            body["spec"]["stopped"] = json!(false);
+            body["spec"]["compute_pool_id"] = json!(pool);
+            body["spec"]["principal"] = json!("sa-other");
+        })
+        .await;
+    assert_eq!(got.status, 202, "{}", got.body);
+    let at_once = client.get("a").await;
+    assert_eq!((at_once.phase(), at_once.at("/spec/stopped")), ("STOPPED", &json!(false)), "still, for a moment");
+    wait(2).await;
+    assert_eq!(client.phase("a").await, "PENDING");
+    wait(60).await;
+    let running = client.get("a").await;
+    assert_eq!((running.phase(), running.text("/spec/compute_pool_id")), ("RUNNING", pool.as_str()));
+    assert_eq!(running.text("/spec/principal"), "sa-other");
+    assert!(running.text("/status/identity").ends_with("/service-account=sa-other"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_only_jobs_resume_and_unknown_pools_and_principals_are_told_apart() {
+    let mut set = options();
+    let known = Client::new(options()).submit("a", JOB).await.text("/spec/principal").to_owned();
+    set.principals = Some([known, "sa-1".to_owned()].into());
+    let client = Client::new(set);
+    client.submit("a", JOB).await;
+    client.submit("table", TABLE).await;
+    wait(60).await;
+    client.set_stopped("a", true).await;
+    wait(60).await;
+    let resume = |field: &'static str, value: &'static str| {
+        let client = client.clone();
+        async move {
+            let change = |body: &mut Value| {
+                body["spec"]["stopped"] = json!(false);
+                body["spec"][field] = json!(value);
+            };
+            client.put("a", change).await
+        }
+    };
+    let got = resume("compute_pool_id", "lfcp-none").await;
+    assert_eq!((got.status, got.detail()), (400, "logical compute pool=lfcp-none not found"));
+    assert_eq!(resume("principal", "u-none").await.status, 400);
+    assert_eq!(client.phase("a").await, "STOPPED");
+    assert_eq!(resume("principal", "sa-none").await.status, 202);
+    wait(60).await;
+    assert_eq!(client.phase("a").await, "FAILED");
+    assert_eq!(resume("principal", "sa-1").await.status, 202);
+    wait(60).await;
+    assert_eq!(client.phase("a").await, "RUNNING");
+    client.submit("select", "SELECT * FROM orders").await;
+    wait(60).await;
+    client.set_stopped("select", true).await;
+    wait(60).await;
+    assert_eq!(client.set_stopped("select", false).await.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s15_sql_and_properties_never_change_by_a_put() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    let change = |body: &mut Value| {
+        body["spec"]["statement"] = json!("INSERT INTO other SELECT * FROM orders");
+        body["spec"]["properties"] = json!({});
+    };
+    assert_eq!(client.put("a", change).await.status, 202);
+    let got = client.get("a").await;
+    assert_eq!(got.text("/spec/statement"), JOB);
+    assert_eq!(got.text("/spec/properties/sql.current-catalog"), "dev");
+    let strict = Client::new(with(|switches| switches.immutable_change = Policy::Reject));
+    strict.submit("a", JOB).await;
+    wait(60).await;
+    assert_eq!(strict.put("a", change).await.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
 async fn s16_phases_follow_the_kind() {
+    let client = Client::new(options());
+    let cases = [
+        ("table", TABLE, "COMPLETED", "CREATE_TABLE"),
+        ("values", "INSERT INTO orders VALUES (1)", "COMPLETED", "INSERT_INTO"),
+        ("show", "SHOW TABLES", "COMPLETED", "SHOW"),
+        ("job", JOB, "RUNNING", "INSERT_INTO"),
+        ("ctas", "CREATE TABLE big AS SELECT * FROM orders", "RUNNING", "CREATE_TABLE_AS"),
+        ("set", "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM b; END", "RUNNING", "STATEMENT_SET"),
+        ("select", "SELECT * FROM orders", "RUNNING", "SELECT"),
+    ];
+    for (name, sql, _, kind) in cases {
+        let got = client.submit(name, sql).await;
+        assert_eq!((got.phase(), got.text("/status/traits/sql_kind")), ("PENDING", kind));
+    }
+    wait(60).await;
+    for (name, _, phase, _) in cases {
+        assert_eq!(client.phase(name).await, phase, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s16_a_snapshot_runs_and_completes_and_nonsense_fails_without_traits() {
+    let client = Client::new(options());
+    let mut snapshot = statement("snapshot", "SELECT * FROM orders");
+    snapshot["spec"]["properties"]["sql.snapshot.mode"] = json!("now");
+    assert_eq!(client.post(snapshot).await.text("/spec/execution_mode"), "BATCH");
+    client.submit("set", "SET 'a' = 'b';").await;
+    client.submit("two", "CREATE TABLE a (i INT); CREATE TABLE b (i INT);").await;
+    let mut phases = Vec::new();
+    for _ in 0..60 {
+        phases.push(client.phase("snapshot").await);
+        wait(1).await;
+    }
+    phases.dedup();
+    assert_eq!(phases, ["PENDING", "RUNNING", "COMPLETED"]);
+    for name in ["set", "two"] {
+        let got = client.get(name).await;
+        assert_eq!((got.phase(), got.at("/status/traits")), ("FAILED", &Value::Null), "{name}");
+        assert!(!got.text("/status/detail").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s17_a_full_pool_keeps_statements_pending_until_there_is_room() {
+    let client = Client::new(options());
+    let pool = client.pool("small", 5).await;
+    for number in 0..7 {
+        let mut body = statement(&format!("job-{number}"), JOB);
+        body["spec"]["compute_pool_id"] = json!(pool);
+        client.post(body).await;
+        wait(1).await;
+    }
+    wait(60).await;
+    let list = client.list(&format!("?spec.compute_pool_id={pool}")).await;
+    let items = list.at("/data").as_array().unwrap();
+    let waiting: Vec<_> = items.iter().filter(|item| item["status"]["phase"] == "PENDING").collect();
+    assert_eq!(waiting.len(), 2);
+    for item in &waiting {
+        assert_eq!(item["status"]["scaling_status"]["scaling_state"], "POOL_EXHAUSTED");
+    }
+    let shown = client.call(Method::Get, &Client::pools(&format!("/{pool}?environment=env-1")), None).await;
+    assert_eq!(*shown.at("/status/current_cfu"), json!(5));
+    let running = items.iter().find(|item| item["status"]["phase"] == "RUNNING").unwrap();
+    client.set_stopped(running["name"].as_str().unwrap(), true).await;
+    wait(60).await;
+    let more = json!({ "spec": { "environment": { "id": "env-1" }, "max_cfu": 10 } });
+    let phases =
+        |list: Value| list["data"].as_array().unwrap().iter().filter(|i| i["status"]["phase"] == "PENDING").count();
+    assert_eq!(phases(client.list("").await.body), 1, "the room that the stopped one left is taken");
+    client.call(Method::Patch, &Client::pools(&format!("/{pool}")), Some(more)).await;
+    wait(1).await;
+    assert_eq!(phases(client.list("").await.body), 0, "and so is that of a larger pool");
+}
+
+fn carrying(name: &str, from: &str) -> Value {
+    let mut body = statement(name, JOB);
+    body["spec"]["properties"]["sql.tables.initial-offset-from"] = json!(from);
+    body
+}
+
+#[tokio::test(start_paused = true)]
+async fn s18_carry_over_waits_in_the_services_words_until_the_other_is_stopped() {
+    let client = Client::new(options());
+    client.submit("v1", JOB).await;
+    wait(60).await;
+    client.post(carrying("v2", "v1")).await;
+    wait(60).await;
+    let waiting = client.get("v2").await;
+    assert_eq!(waiting.phase(), "PENDING");
+    assert_eq!(
+        waiting.text("/status/detail"),
+        "Statement is currently pending until referenced statement v1 is stopped. If v1 is not stopped before \
+         2026-01-01T06:01:00Z, this statement will fail."
+    );
+    client.set_stopped("v1", true).await;
+    wait(30).await;
+    assert_eq!((client.phase("v1").await, client.phase("v2").await), ("STOPPED".to_owned(), "RUNNING".to_owned()));
+    let offset = |text: &str| text.split([':', ';', ',']).nth(3).unwrap().parse::<u64>().unwrap();
+    let first = offset(client.get("v1").await.text("/status/latest_offsets/orders"));
+    wait(100).await;
+    client.set_stopped("v2", true).await;
+    wait(30).await;
+    let second = offset(client.get("v2").await.text("/status/latest_offsets/orders"));
+    assert!(second > first && second < first + 20_000, "{first} {second}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s18_carry_over_fails_after_six_hours_and_for_a_statement_that_never_was() {
+    let client = Client::new(options());
+    client.submit("v1", JOB).await;
+    client.post(carrying("v2", "v1")).await;
+    client.post(carrying("v3", "nobody")).await;
+    wait(60).await;
+    assert_eq!(client.phase("v3").await, "FAILED");
+    wait(6 * 3600 - 120).await;
+    assert_eq!(client.phase("v2").await, "PENDING");
+    wait(120).await;
+    assert_eq!(client.phase("v2").await, "FAILED");
+    assert_eq!(client.phase("v1").await, "RUNNING");
+    for (policy, phase) in [(Policy::Apply, "RUNNING"), (Policy::Ignore, "PENDING"), (Policy::Reject, "FAILED")] {
+        let client = Client::new(with(|switches| switches.carry_from_ended = policy));
+        client.submit("v1", JOB).await;
+        client.post(carrying("v2", "v1")).await;
+        wait(60).await;
+        client.delete("v1").await;
+        wait(60).await;
+        assert_eq!(client.phase("v2").await, phase, "{policy:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s19_a_dry_run_is_judged_and_leaves_nothing() {
+    let client = Client::new(options());
+    for (name, sql) in [("good", TABLE), ("job", JOB), ("bad", "SET 'a' = 'b'")] {
+        let mut body = statement(name, sql);
+        body["spec"]["properties"]["sql.dry-run"] = json!("true");
+        client.post(body).await;
+    }
+    wait(60).await;
+    for (name, phase) in [("good", "COMPLETED"), ("job", "COMPLETED"), ("bad", "FAILED")] {
+        assert_eq!(client.phase(name).await, phase, "{name}");
+    }
+    client.submit("table", TABLE).await;
+    wait(60).await;
+    assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s20_ended_statements_are_purged_after_thirty_days_and_queries_stop_after_five_minutes() {
     let client = Client::new(options());
     client.submit("table", TABLE).await;
     client.submit("job", JOB).await;
+    client.submit("select", "SELECT * FROM orders").await;
+    client.submit("watched", "SELECT * FROM orders").await;
     wait(60).await;
+    for _ in 0..10 {
+        let got = client.call(Method::Get, &Client::statements("/watched/results"), None).await;
+        assert_eq!((got.status, got.at("/results/data")), (200, &json!([])));
+        wait(60).await;
+    }
+    let select = client.get("select").await;
+    assert_eq!((select.phase(), select.at("/spec/stopped")), ("STOPPED", &json!(true)));
+    assert_eq!(client.phase("watched").await, "RUNNING");
+    wait(29 * 24 * 3600).await;
     assert_eq!(client.phase("table").await, "COMPLETED");
-    let job = client.get("job").await;
-    assert_eq!(job.phase(), "RUNNING");
-    assert_eq!(job.text("/status/traits/sql_kind"), "INSERT_INTO");
+    wait(24 * 3600).await;
+    assert_eq!(client.get("table").await.status, 404);
+    assert_eq!(client.get("select").await.status, 404);
+    assert_eq!(client.phase("job").await, "RUNNING");
+    let purged = client.simulator.effects().into_iter().filter(|effect| effect.verb == Verb::Purged);
+    assert_eq!(purged.map(|effect| effect.name).collect::<Vec<_>>(), ["table", "select"]);
+    client.submit("again", TABLE).await;
+    wait(60).await;
+    assert_eq!(client.phase("again").await, "FAILED", "the table outlives the statement that made it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s21_lists_come_in_pages_with_filters() {
+    let client = Client::new(options());
+    let pool = client.pool("other", 50).await;
+    for number in 0..25 {
+        let mut body = statement(&format!("job-{number:02}"), JOB);
+        if number % 5 == 0 {
+            body["spec"]["compute_pool_id"] = json!(pool);
+            body["metadata"] = json!({ "labels": { "team": "a", "user.confluent.io/x": "true" } });
+        }
+        client.post(body).await;
+    }
+    let first = client.list("").await;
+    assert_eq!(first.at("/data").as_array().unwrap().len(), 10);
+    assert_eq!((first.text("/kind"), first.text("/api_version")), ("StatementList", "sql/v1"));
+    let mut names = Vec::new();
+    let mut url = Client::statements("?page_size=7&unknown=x");
+    let mut pages = 0;
+    while !url.is_empty() {
+        assert!(url.starts_with(FLINK), "a full URL: {url}");
+        let page = client.call(Method::Get, &url, None).await;
+        names.extend(page.at("/data").as_array().unwrap().iter().map(|item| item["name"].to_string()));
+        url = page.at("/metadata/next").as_str().unwrap_or_default().to_owned();
+        pages += 1;
+    }
+    assert_eq!((pages, names.len()), (4, 25));
+    names.dedup();
+    assert_eq!(names.len(), 25);
+    assert_eq!(client.list("?page_size=1000").await.at("/data").as_array().unwrap().len(), 25);
+    assert_eq!(client.list("?page_size=x").await.status, 400);
+    assert_eq!(client.list("?page_token=!").await.status, 400);
+    let count = |list: Value| list["data"].as_array().unwrap().len();
+    assert_eq!(count(client.list(&format!("?page_size=100&spec.compute_pool_id={pool}")).await.body), 5);
+    assert_eq!(count(client.list("?label_selector=user.confluent.io/x=true,team=a").await.body), 5);
+    assert_eq!(count(client.list("?label_selector=team=b").await.body), 0);
+    assert_eq!(count(client.list("?page_size=100&statement_name_search_query=-1").await.body), 25, "ignored alone");
+    assert_eq!(count(client.list("?time_ordered=true&statement_name_search_query=-1").await.body), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_open_questions_about_stop_and_move_have_switches() {
+    let client = Client::new(options());
+    client.submit("pending", JOB).await;
+    assert_eq!(client.set_stopped("pending", true).await.status, 202);
+    client.submit("table", TABLE).await;
+    wait(60).await;
+    assert_eq!(client.phase("pending").await, "STOPPED");
+    assert_eq!(client.set_stopped("table", true).await.status, 202);
+    assert_eq!(client.phase("table").await, "COMPLETED");
+    client.submit("job", JOB).await;
+    wait(60).await;
+    let moved = |body: &mut Value| body["spec"]["principal"] = json!("sa-2");
+    assert_eq!(client.put("job", moved).await.status, 400);
+    client.set_stopped("job", true).await;
+    wait(60).await;
+    assert_eq!(client.put("job", moved).await.status, 202);
+    let got = client.get("job").await;
+    assert_eq!((got.phase(), got.text("/spec/principal")), ("STOPPED", "sa-2"));
+
+    let other = Client::new(with(|switches| {
+        switches.stop_pending = Policy::Reject;
+        switches.stop_ended = Policy::Reject;
+        switches.move_running = Policy::Apply;
+        switches.move_stopped = Policy::Reject;
+        switches.create_stopped = Policy::Apply;
+    }));
+    other.submit("pending", JOB).await;
+    other.submit("table", TABLE).await;
+    assert_eq!(other.set_stopped("pending", true).await.status, 400);
+    wait(60).await;
+    assert_eq!(other.set_stopped("table", true).await.status, 400);
+    assert_eq!(other.put("pending", moved).await.status, 202);
+    assert_ne!(other.get("pending").await.text("/spec/principal"), "sa-2", "at the next start");
+    other.set_stopped("pending", true).await;
+    wait(60).await;
+    assert_eq!(other.put("pending", |body| body["spec"]["principal"] = json!("sa-3")).await.status, 400);
+    other.set_stopped("pending", false).await;
+    wait(60).await;
+    assert_eq!(other.get("pending").await.text("/spec/principal"), "sa-2");
+    let mut born_stopped = statement("held", JOB);
+    born_stopped["spec"]["stopped"] = json!(true);
+    assert_eq!(other.post(born_stopped.clone()).await.phase(), "STOPPED");
+    assert_eq!(client.post(born_stopped).await.phase(), "PENDING", "ignored by default");
 }

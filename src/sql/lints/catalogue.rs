@@ -27,7 +27,8 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
 
 const BEST_PRACTICES: &str = "https://docs.confluent.io/cloud/current/flink/operate-and-deploy/best-practices.html";
 const COMPARISON: &str = "https://docs.confluent.io/cloud/current/flink/concepts/comparison-with-apache-flink.html";
-const COMMON_PROBLEMS: &str = "https://docs.confluent.io/cloud/current/flink/how-to-guides/resolve-common-query-problems.html";
+const COMMON_PROBLEMS: &str =
+    "https://docs.confluent.io/cloud/current/flink/how-to-guides/resolve-common-query-problems.html";
 const CREATE_TABLE: &str = "https://docs.confluent.io/cloud/current/flink/reference/statements/create-table.html";
 const STATEMENTS: &str = "https://docs.confluent.io/cloud/current/flink/concepts/statements.html";
 const HINTS: &str = "https://docs.confluent.io/cloud/current/flink/reference/statements/hints.html";

@@ -75,7 +75,9 @@ fn user_principal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
         Some(principal) if subject.context.protected && principal.starts_with("u-") => vec![warning(
             "FL104",
             None,
-            format!("the statement runs as the user `{principal}` in a protected environment, and ends with that account"),
+            format!(
+                "the statement runs as the user `{principal}` in a protected environment, and ends with that account"
+            ),
             "run it as a service account (`sa-…`)",
         )],
         _ => Vec::new(),
@@ -103,7 +105,11 @@ fn dropped_table(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is(Kind::DropTable) {
         return Vec::new();
     }
-    let dropped = subject.reading.mentions.iter().filter(|mention| mention.role == Use::Drops && mention.object == ObjectKind::Table);
+    let dropped = subject
+        .reading
+        .mentions
+        .iter()
+        .filter(|mention| mention.role == Use::Drops && mention.object == ObjectKind::Table);
     dropped
         .map(|table| {
             warning(
@@ -136,15 +142,24 @@ fn refused_option(pair: &OptionPair) -> Option<Lint> {
         _ if key.starts_with("properties.") => "leave it out: the cloud knows the cluster and its credentials",
         _ => return None,
     };
-    Some(warning("FL107", Some(pair.key_span.clone()), format!("Confluent Cloud does not take `{}` here", pair.key), help))
+    Some(warning(
+        "FL107",
+        Some(pair.key_span.clone()),
+        format!("Confluent Cloud does not take `{}` here", pair.key),
+        help,
+    ))
 }
 
 fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    let written = subject.statement.options.iter().filter(|pair| names_a_secret(&pair.key) && is_written_out(&pair.value));
+    let written =
+        subject.statement.options.iter().filter(|pair| names_a_secret(&pair.key) && is_written_out(&pair.value));
     written
         .map(|pair| Lint {
             code: "FL108",
-            message: format!("the secret `{}` is written into the statement, where everybody who may list statements reads it", pair.key),
+            message: format!(
+                "the secret `{}` is written into the statement, where everybody who may list statements reads it",
+                pair.key
+            ),
             help: "declare it under [secrets] and write ${secret.name}".to_owned(),
             span: Some(pair.value_span.clone()),
             severity: Severity::Error,
@@ -155,8 +170,18 @@ fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
 /// Whether an option of this name holds what nobody should read.
 fn names_a_secret(key: &str) -> bool {
     const ENDINGS: [&str; 12] = [
-        "password", "passwd", "secret", "secretkey", "token", "apikey", "privatekey", "accesskey", "credentials", "passphrase",
-        "serviceaccountkey", "sasljaasconfig",
+        "password",
+        "passwd",
+        "secret",
+        "secretkey",
+        "token",
+        "apikey",
+        "privatekey",
+        "accesskey",
+        "credentials",
+        "passphrase",
+        "serviceaccountkey",
+        "sasljaasconfig",
     ];
     let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     ENDINGS.iter().any(|ending| plain.ends_with(ending))
@@ -175,7 +200,10 @@ fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     let grows = |&at: &usize| {
         let script = subject.script;
         let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any(before, words));
-        (script.are(at, &["GROUP", "BY"]) && !before(&["WITHIN"]) && window_columns(subject, at) == (false, false) && !groups_by_window(subject, at))
+        (script.are(at, &["GROUP", "BY"])
+            && !before(&["WITHIN"])
+            && window_columns(subject, at) == (false, false)
+            && !groups_by_window(subject, at))
             || (script.is(at, "DISTINCT") && before(&["SELECT"]))
             || (script.is(at, "UNION") && !script.is(at + 1, "ALL"))
     };
@@ -186,7 +214,10 @@ fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
             warning(
                 "FL109",
                 Some(subject.script.span(at)),
-                format!("this {} keeps a row for every value it ever saw", subject.script.text(at).to_ascii_uppercase()),
+                format!(
+                    "this {} keeps a row for every value it ever saw",
+                    subject.script.text(at).to_ascii_uppercase()
+                ),
                 "set `sql.state-ttl` in `properties`, or group by a window",
             )
         })
@@ -195,8 +226,21 @@ fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
 
 /// The tokens of the list behind `GROUP BY` at `at`.
 fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
-    const AFTER: [&str; 13] =
-        ["GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION", "EXCEPT", "INTERSECT", "MINUS", "SELECT"];
+    const AFTER: [&str; 13] = [
+        "GROUP",
+        "HAVING",
+        "WINDOW",
+        "QUALIFY",
+        "ORDER",
+        "LIMIT",
+        "OFFSET",
+        "FETCH",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "MINUS",
+        "SELECT",
+    ];
     let script = subject.script;
     let ends = |at: usize| script.is_any(at, &AFTER) || script.symbol(at, ";");
     // The bracket that closes a subquery has its partner before the list.
@@ -220,7 +264,8 @@ fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize
 fn window_columns(subject: &Subject<'_, '_, '_>, at: usize) -> (bool, bool) {
     let list = group_list(subject, at);
     let has = |column: &str| {
-        list.clone().any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
+        list.clone()
+            .any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
     };
     (has("window_start"), has("window_end"))
 }

@@ -51,7 +51,8 @@ fn only_what_keeps_running_is_a_job() {
     assert_eq!(Kind::InsertInto.class(), Class::Job);
     assert_eq!(Kind::StatementSet.class(), Class::Job);
     assert_eq!(Kind::CreateTableAs.class(), Class::TableJob);
-    for definition in [Kind::InsertValues, Kind::CreateTable, Kind::AlterModel, Kind::DropTool, Kind::CreateConnection] {
+    for definition in [Kind::InsertValues, Kind::CreateTable, Kind::AlterModel, Kind::DropTool, Kind::CreateConnection]
+    {
         assert_eq!(definition.class(), Class::Definition, "{definition:?}");
         assert!(!definition.can_resume());
     }
@@ -62,7 +63,9 @@ fn only_what_keeps_running_is_a_job() {
 
 #[test]
 fn a_refusal_says_why_and_what_to_do() {
-    for kind in [Kind::Select, Kind::Show, Kind::Set, Kind::Use, Kind::CreateMaterializedTable, Kind::Delete, Kind::Other] {
+    for kind in
+        [Kind::Select, Kind::Show, Kind::Set, Kind::Use, Kind::CreateMaterializedTable, Kind::Delete, Kind::Other]
+    {
         let Class::Refused(why) = kind.class() else { panic!("{kind:?} is refused") };
         assert!(why.contains([';', ',']) && why.len() > 40, "{kind:?}: {why}");
     }
@@ -77,7 +80,8 @@ fn names_are_the_api_s() {
 
 #[test]
 fn what_a_definition_says_of_itself() {
-    let reading = read("CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')");
+    let reading =
+        read("CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')");
     assert!(reading.if_not_exists && reading.primary_key);
     assert!(reading.startup_option.is_some());
     let reading = read("CREATE TABLE t (id INT, key_primary STRING COMMENT 'PRIMARY KEY')");

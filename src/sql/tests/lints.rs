@@ -10,9 +10,11 @@ pub(super) fn with_defaults(text: &str) -> Vec<Lint> {
 }
 
 fn with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
-    let properties: BTreeMap<_, _> = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let properties: BTreeMap<_, _> =
+        properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
-    let mut context = LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
+    let mut context =
+        LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
     change(&mut context);
     lint(&read(text), text, &context)
 }
@@ -97,13 +99,21 @@ fn fl106_dropped_tables() {
 fn fl107_options_of_elsewhere() {
     one("CREATE TABLE a (x INT) WITH ('kafka.partitions' = '3')", "FL107", "'kafka.partitions'");
     one("CREATE TABLE a (x INT) WITH ('connector' = 'upsert-kafka')", "FL107", "'connector'");
-    one("CREATE TABLE a (x INT) WITH ('properties.bootstrap.servers' = 'h:1')", "FL107", "'properties.bootstrap.servers'");
-    none("CREATE TABLE a (x INT) WITH ('connector' = 'confluent', 'kafka.retention.time' = '1 d', 'value.format' = 'avro-registry')");
+    one(
+        "CREATE TABLE a (x INT) WITH ('properties.bootstrap.servers' = 'h:1')",
+        "FL107",
+        "'properties.bootstrap.servers'",
+    );
+    none(
+        "CREATE TABLE a (x INT) WITH ('connector' = 'confluent', 'kafka.retention.time' = '1 d', 'value.format' = 'avro-registry')",
+    );
 }
 
 #[test]
 fn fl108_secrets_are_an_error_and_never_repeated() {
-    for key in ["api-key", "openai.api_key", "password", "jdbc.password", "client-secret", "mcp.token", "aws.secret-key"] {
+    for key in
+        ["api-key", "openai.api_key", "password", "jdbc.password", "client-secret", "mcp.token", "aws.secret-key"]
+    {
         let text = format!("CREATE CONNECTION c WITH ('type' = 'x', '{key}' = 'hunter2')");
         let lints = with_defaults(&text);
         assert_eq!(found(&lints), ["FL108"], "{text}");
@@ -153,7 +163,8 @@ fn fl113_processing_time() {
 fn what_is_allowed_is_not_said() {
     let allowed = BTreeSet::from(["FL101".to_owned()]);
     let properties = BTreeMap::new();
-    let context = LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
+    let context =
+        LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
     assert_eq!(found(&lint(&read(JOIN), JOIN, &context)), [""; 0]);
 }
 

@@ -5,10 +5,7 @@ use crate::sql::{normal_form, same};
 #[test]
 fn it_reads_as_one_line() {
     let text = "-- totals\ninsert into `sink`\n  select /* all */ Upper( t . `name` ),'x  y'\nfrom t /*+ OPTIONS('k'='v') */ ;;\n";
-    assert_eq!(
-        normal_form(text),
-        "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */"
-    );
+    assert_eq!(normal_form(text), "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */");
 }
 
 #[test]

@@ -88,14 +88,21 @@ fn models_agents_tools_and_connections() {
         ["calls function ML_PREDICT", "reads table t", "calls model c/m", "calls function DESCRIPTOR"]
     );
     assert_eq!(
-        objects("CREATE MODEL m INPUT (a STRING) OUTPUT (b STRING) WITH ('openai.connection' = 'conn-1', 'task' = 'x.connection')"),
+        objects(
+            "CREATE MODEL m INPUT (a STRING) OUTPUT (b STRING) WITH ('openai.connection' = 'conn-1', 'task' = 'x.connection')"
+        ),
         ["creates model m", "calls connection conn-1"]
     );
     assert_eq!(
-        objects("CREATE AGENT a USING MODEL m USING PROMPT 'USING MODEL z' USING TOOLS t, `u` COMMENT 'c' WITH ('k' = 'v')"),
+        objects(
+            "CREATE AGENT a USING MODEL m USING PROMPT 'USING MODEL z' USING TOOLS t, `u` COMMENT 'c' WITH ('k' = 'v')"
+        ),
         ["creates agent a", "calls model m", "calls tool t", "calls tool u"]
     );
-    assert_eq!(objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"), ["creates tool t", "calls connection c-1"]);
+    assert_eq!(
+        objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
+        ["creates tool t", "calls connection c-1"]
+    );
     assert_eq!(objects("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
     assert_eq!(
         objects("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),
@@ -113,10 +120,15 @@ fn searches_name_their_table_first() {
 fn definitions() {
     assert_eq!(objects("CREATE TABLE a LIKE b (INCLUDING ALL)"), ["creates table a", "reads table b"]);
     assert_eq!(
-        objects("CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"),
+        objects(
+            "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"
+        ),
         ["creates table a", "calls function myfn"]
     );
-    assert_eq!(objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"), ["creates table v", "reads table t"]);
+    assert_eq!(
+        objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"),
+        ["creates table v", "reads table t"]
+    );
     assert_eq!(objects("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
     assert_eq!(objects("ALTER TABLE t RENAME TO u"), ["alters table t"]);
@@ -126,14 +138,17 @@ fn definitions() {
 #[test]
 fn statement_sets_name_each_sink() {
     assert_eq!(
-        objects("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM s; INSERT INTO b (x) SELECT 1 FROM s, r; END;"),
+        objects(
+            "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM s; INSERT INTO b (x) SELECT 1 FROM s, r; END;"
+        ),
         ["writes table a", "reads table s", "writes table b", "reads table s", "reads table r"]
     );
 }
 
 #[test]
 fn inserts_with_columns_partitions_and_hints() {
-    let text = "INSERT INTO a /*+ OPTIONS('k'='v') */ PARTITION (p = 1) (x, y) SELECT 1 FROM b /*+ OPTIONS('k'='v') */ c";
+    let text =
+        "INSERT INTO a /*+ OPTIONS('k'='v') */ PARTITION (p = 1) (x, y) SELECT 1 FROM b /*+ OPTIONS('k'='v') */ c";
     assert_eq!(objects(text), ["writes table a", "reads table b"]);
 }
 

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use crate::sql::{keywords::is_reserved, lex::{Sort, lex}, normal_form, read, same};
+use crate::sql::{
+    keywords::is_reserved,
+    lex::{Sort, lex},
+    normal_form, read, same,
+};
 
 /// Statements of our own, with most of what a lexer can meet.
 const STATEMENTS: [&str; 8] = [
@@ -127,7 +131,9 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(mention.span.start >= start, "in order of appearance");
         start = mention.span.start;
         prop_assert!(!mention.name.is_empty());
-        if let Some(first) = mention.name.first() && !written.unwrap_or_default().contains(['`', '\'']) {
+        if let Some(first) = mention.name.first()
+            && !written.unwrap_or_default().contains(['`', '\''])
+        {
             prop_assert!(written.unwrap_or_default().starts_with(first.as_str()));
         }
     }

@@ -37,7 +37,11 @@ fn each_construct_is_named_at_its_place() {
         ("INSERT INTO a SELECT b.x FROM b, c", "a regular join", ","),
         ("INSERT INTO a SELECT b.x FROM b, (SELECT 1 FROM c) d", "a regular join", ","),
         ("INSERT INTO a SELECT x FROM b JOIN c FOR SYSTEM_TIME AS OF b.ts ON b.k = c.k", "a temporal join", "JOIN"),
-        ("INSERT INTO a SELECT x FROM b JOIN c ON b.k = c.k AND b.t BETWEEN c.t AND c.t + INTERVAL '1' HOUR", "a join", "JOIN"),
+        (
+            "INSERT INTO a SELECT x FROM b JOIN c ON b.k = c.k AND b.t BETWEEN c.t AND c.t + INTERVAL '1' HOUR",
+            "a join",
+            "JOIN",
+        ),
         ("INSERT INTO a SELECT x FROM b UNION SELECT x FROM c", "UNION without ALL", "UNION"),
         ("INSERT INTO a SELECT x FROM b INTERSECT SELECT x FROM c", "INTERSECT", "INTERSECT"),
         ("INSERT INTO a SELECT x FROM b ORDER BY x", "ORDER BY", "ORDER"),
@@ -45,11 +49,19 @@ fn each_construct_is_named_at_its_place() {
         ("INSERT INTO a SELECT x FROM b WHERE x IN (SELECT y FROM c)", "a subquery", "SELECT"),
         ("INSERT INTO a SELECT x FROM b WHERE EXISTS (SELECT 1 FROM c)", "EXISTS", "EXISTS"),
         ("INSERT INTO a SELECT x, (SELECT y FROM c) FROM b", "a subquery", "SELECT"),
-        ("INSERT INTO a SELECT x FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(t), INTERVAL '1' HOUR))", "the window TUMBLE", "TUMBLE"),
+        (
+            "INSERT INTO a SELECT x FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(t), INTERVAL '1' HOUR))",
+            "the window TUMBLE",
+            "TUMBLE",
+        ),
         ("INSERT INTO a SELECT x FROM myptf(TABLE b PARTITION BY k)", "a table as an argument", "TABLE b"),
         ("INSERT INTO a SELECT x FROM b ON CONFLICT DO DEDUPLICATE", "ON CONFLICT", "ON"),
         ("CREATE TABLE a (PRIMARY KEY (x) NOT ENFORCED) AS SELECT x FROM b", "a created table with a primary key", "a"),
-        ("INSERT INTO a SELECT x FROM b, LATERAL TABLE(ML_PREDICT('m', x))", "requests of ML_PREDICT that are under way", "ML_PREDICT"),
+        (
+            "INSERT INTO a SELECT x FROM b, LATERAL TABLE(ML_PREDICT('m', x))",
+            "requests of ML_PREDICT that are under way",
+            "ML_PREDICT",
+        ),
     ] {
         assert_eq!(state(text), Some((construct.to_owned(), place.to_owned())), "{text}");
     }
@@ -73,6 +85,12 @@ fn hidden_constructs_are_found_everywhere() {
         "INSERT INTO a SELECT LISTAGG(x) FROM b",
         "INSERT INTO a SELECT x FROM b FETCH FIRST 3 ROWS ONLY",
         "INSERT INTO a SELECT x FROM b NATURAL JOIN c",
+        "INSERT INTO a SELECT x FROM b WHERE x IN (TABLE c)",
+        "INSERT INTO a SELECT x FROM b, LATERAL TABLE(series(1, n => 5)) AS s (y)",
+        "INSERT INTO a SELECT x FROM b CROSS JOIN UNNEST(ARRAY[1, 2]) AS u (y)",
+        "INSERT INTO a SELECT x FROM b CROSS APPLY f(x)",
+        "INSERT INTO a SELECT x, FROM b",
+        "INSERT INTO a SELECT `count`(x) FROM b",
         "INSERT INTO a SELECT x FROM b b1, b b2",
         "INSERT INTO a SELECT x FROM UNNEST(ARRAY[1, 2]) AS u (x), b",
     ] {
@@ -89,7 +107,11 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT mystery(x) AS y FROM b",
         "INSERT INTO a SELECT INTERVAL '1' DAYS, cat.db.mystery(x) FROM b",
     ] {
-        assert_eq!(state(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")), Some(true), "{text}");
+        assert_eq!(
+            state(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")),
+            Some(true),
+            "{text}"
+        );
     }
     for text in [
         "INSERT INTO a SELECT y, mystery(x) FROM b",
@@ -104,7 +126,14 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
 
 #[test]
 fn what_is_not_understood_counts_as_keeping_state() {
-    for text in ["INSERT INTO a SELECT x FROM", "INSERT INTO a", "INSERT INTO a SELECT 'x FROM b", "FROM b INSERT a", "", "UPSERT INTO a SELECT x FROM b"] {
+    for text in [
+        "INSERT INTO a SELECT x FROM",
+        "INSERT INTO a",
+        "INSERT INTO a SELECT 'x FROM b",
+        "FROM b INSERT a",
+        "",
+        "UPSERT INTO a SELECT x FROM b",
+    ] {
         assert!(state(text).is_some(), "{text}");
     }
 }

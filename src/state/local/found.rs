@@ -2,7 +2,7 @@
 
 use super::{
     files::{Files, read, shown},
-    journal::{self, Journal},
+    journal::{self, Base, Journal},
     snapshot::{Formats, Snapshot},
 };
 use crate::state::{Disk, Holder, LedgerError, Recorded};
@@ -33,8 +33,13 @@ impl Found {
             let journal = read(disk, &files.journal)?;
             let has_journal = journal.is_some();
             let snapshot = read(disk, &files.snapshot)?;
-            let journal = journal.map_or(Ok(None), |bytes| journal::read(&files.journal, &bytes))?;
             let snapshot = snapshot.map(|bytes| formats.read(&files.snapshot, bytes)).transpose()?;
+            let is_folded = |base: &Base| {
+                let record = snapshot.as_ref().map(|snapshot| &snapshot.recorded);
+                record.is_some_and(|record| record.lineage == base.lineage && record.serial > base.base)
+            };
+            let read_journal = |bytes: Vec<u8>| journal::read(&files.journal, &bytes, formats.newest, is_folded);
+            let journal = journal.map_or(Ok(None), read_journal)?;
             match combine(files, snapshot, journal) {
                 Ok(found) => return Ok(Found { has_journal, ..found }),
                 Err(error) if looks >= LOOKS => return Err(error),
@@ -65,7 +70,7 @@ impl Found {
             Some(found) if found.serial != recorded.serial => {
                 format!("its serial is {}, not {}", found.serial, recorded.serial)
             }
-            Some(_) => format!("{} says more", shown(&files.journal)),
+            Some(_) => format!("it and {} say something else", shown(&files.journal)),
         };
         Err(LedgerError::Changed { file: shown(&files.snapshot), why })
     }
@@ -82,8 +87,7 @@ fn combine(files: &Files, snapshot: Option<Snapshot>, journal: Option<Journal>) 
                 apply(files, record, &entries)?;
                 begun_by = Some(base.run);
             }
-            // What it says was folded, or it says nothing.
-            Some(record) if record.lineage == base.lineage && record.serial > base.base => {}
+            // It says nothing, or what it says was folded and therefore not read.
             _ if entries.is_empty() => {}
             found => return Err(homeless(files, found.as_ref(), &base)),
         }
@@ -94,13 +98,13 @@ fn combine(files: &Files, snapshot: Option<Snapshot>, journal: Option<Journal>) 
 fn apply(files: &Files, record: &mut Recorded, entries: &[crate::state::Entry]) -> Result<(), LedgerError> {
     entries.iter().try_for_each(|entry| record.apply(entry)).map_err(|error| LedgerError::Damaged {
         file: shown(&files.journal),
-        why: format!("{error} of {}", shown(&files.snapshot)),
+        why: format!("it does not continue {}: {error}", shown(&files.snapshot)),
     })
 }
 
 /// A journal with entries whose snapshot was removed, or replaced by an older or another one. No cut leads here:
 /// somebody did that, and what the entries say would be lost if the journal were ignored.
-fn homeless(files: &Files, found: Option<&Recorded>, base: &journal::Base) -> LedgerError {
+fn homeless(files: &Files, found: Option<&Recorded>, base: &Base) -> LedgerError {
     let snapshot = shown(&files.snapshot);
     let there = match found {
         None => format!("{snapshot} is missing"),

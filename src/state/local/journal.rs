@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::files::shown;
-use crate::state::{Entry, FORMAT, Holder, LedgerError};
+use crate::state::{Entry, Holder, LedgerError};
 
 /// The first line: what the journal builds on, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,8 +58,15 @@ impl Writer {
 /// Reads what is whole. `None` if not even the first line is: then nothing was ever sent on its account.
 ///
 /// A last line without its newline, or with pages that never reached the disk in it, was being written when the run
-/// was cut; it was not acknowledged, and it is left out. Anything else that does not read is damage.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Option<Journal>, LedgerError> {
+/// was cut; it was not acknowledged, and it is left out. Anything else that does not read is damage. There is no way from
+/// an older format to `newest`: entries of a build long gone read as they are, so whatever is added to one has a default.
+/// Where `is_folded` says that the snapshot has it all, nothing but the first line is read.
+pub(super) fn read(
+    path: &Path,
+    bytes: &[u8],
+    newest: u32,
+    is_folded: impl Fn(&Base) -> bool,
+) -> Result<Option<Journal>, LedgerError> {
     let mut journal: Option<Journal> = None;
     let mut previous = String::new();
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
@@ -76,7 +83,14 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Option<Journal>, LedgerE
         }
         previous = found;
         match &mut journal {
-            None => journal = Some(Journal { base: base(path, holds, damaged)?, entries: Vec::new() }),
+            None => {
+                let base = base(path, holds, newest, damaged)?;
+                let is_done = is_folded(&base);
+                journal = Some(Journal { base, entries: Vec::new() });
+                if is_done {
+                    break;
+                }
+            }
             Some(journal) => {
                 let group: Vec<Entry> =
                     serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))?;
@@ -87,14 +101,19 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Option<Journal>, LedgerE
     Ok(journal)
 }
 
-fn base(path: &Path, holds: &RawValue, damaged: impl Fn(String) -> LedgerError) -> Result<Base, LedgerError> {
+fn base(
+    path: &Path,
+    holds: &RawValue,
+    newest: u32,
+    damaged: impl Fn(String) -> LedgerError,
+) -> Result<Base, LedgerError> {
     #[derive(Deserialize)]
     struct Format {
         format: u64,
     }
     let Format { format } = serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))?;
-    if format > u64::from(FORMAT) {
-        return Err(LedgerError::Newer { file: shown(path), found: format, known: FORMAT });
+    if format > u64::from(newest) {
+        return Err(LedgerError::Newer { file: shown(path), found: format, known: newest });
     }
     serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))
 }

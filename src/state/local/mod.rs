@@ -11,7 +11,7 @@ use std::{
 };
 
 use self::{
-    files::{Files, read, refused, remove, shown},
+    files::{Files, refused, remove, shown},
     found::Found,
     journal::{Base, Writer},
     snapshot::Formats,
@@ -63,6 +63,12 @@ impl<D: Disk> Local<D> {
         Local { disk, path: path.into(), formats: Formats::KNOWN, held: None, run: None, broken: None }
     }
 
+    /// As a later build would be: with more formats.
+    #[cfg(test)]
+    pub(super) fn with_formats(self, newest: u32, migrations: &'static [snapshot::Migration]) -> Self {
+        Local { formats: Formats { newest, migrations }, ..self }
+    }
+
     fn files(&self) -> Result<Files, LedgerError> {
         match &self.held {
             Some(held) => Ok(held.files.clone()),
@@ -76,7 +82,8 @@ impl<D: Disk> Local<D> {
         }
         let files = Files::beside(&self.disk, &self.path)?;
         self.disk.create_folder(&files.folder).map_err(refused("create", &files.folder))?;
-        let content = serde_json::to_vec(holder).map_err(|error| incoherent(&files.lock, error))?;
+        let mut content = serde_json::to_vec(holder).map_err(|error| incoherent(&files.lock, error))?;
+        content.push(b'\n');
         let (asked, patience) = (Instant::now(), patience.max(GRACE));
         loop {
             if let Some(lock) = self.disk.lock(&files.lock, &content).map_err(refused("lock", &files.lock))? {
@@ -85,7 +92,7 @@ impl<D: Disk> Local<D> {
             }
             let remaining = patience.saturating_sub(asked.elapsed());
             if remaining.is_zero() {
-                return Err(LedgerError::Locked(Box::new(self.holder_in(&files)?)));
+                return Err(LedgerError::Locked(Box::new(self.holder_in(&files))));
             }
             patience::nap(remaining).await;
         }
@@ -96,25 +103,25 @@ impl<D: Disk> Local<D> {
         if !self.disk.is_locked(&files.lock).map_err(refused("look at", &files.lock))? {
             return Ok(None);
         }
-        self.holder_in(&files).map(Some)
+        Ok(Some(self.holder_in(&files)))
     }
 
-    /// What the lock file says. It is no part of the state, so one that is cut short only says less.
-    fn holder_in(&self, files: &Files) -> Result<Holder, LedgerError> {
-        let content = read(&self.disk, &files.lock)?.unwrap_or_default();
-        Ok(serde_json::from_slice(&content).unwrap_or_else(|_| Holder {
+    /// What the lock file says. It is no part of the state, so one that is cut short or cannot be read says less.
+    fn holder_in(&self, files: &Files) -> Holder {
+        let content = self.disk.read(&files.lock).unwrap_or_default();
+        serde_json::from_slice(&content).unwrap_or_else(|_| Holder {
             command: "another run".to_owned(),
             who: "somebody unknown".to_owned(),
             pid: 0,
             since: "an unknown time".to_owned(),
-        }))
+        })
     }
 
     fn begin_on(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let held = self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))?;
         let files = held.files.clone();
         let base_line = |serial| Base {
-            format: u64::from(recorded.format),
+            format: u64::from(self.formats.newest),
             lineage: recorded.lineage.clone(),
             base: serial,
             run: held.holder.clone(),

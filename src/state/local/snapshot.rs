@@ -55,13 +55,44 @@ impl Formats {
         }
         let older = (!steps.is_empty()).then_some((format, bytes.clone()));
         let mut recorded: Recorded = if older.is_some() {
-            serde_json::from_value(json).map_err(|error| damaged(error.to_string()))?
+            serde_json::from_value(json.clone()).map_err(|error| damaged(error.to_string()))?
         } else {
             // Read again from the text: its errors then have a line and a column.
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?
         };
         recorded.format = self.newest;
+        if let Some(place) =
+            dropped(&json, &serde_json::to_value(&recorded).map_err(|error| damaged(error.to_string()))?)
+        {
+            return Err(damaged(format!("it has `{place}`, which no state of this format has")));
+        }
         Ok(Snapshot { recorded, older })
+    }
+}
+
+/// The first member of `read` that would not be in what is `written` again: a misspelt field, whose content the next
+/// fold would throw away. Empty ones are written or left out, and say nothing.
+fn dropped(read: &Value, written: &Value) -> Option<String> {
+    let members: Vec<(String, &Value, Option<&Value>)> = match read {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value, written.get(key))).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(n, value)| (n.to_string(), value, written.get(n))).collect()
+        }
+        _ => return None,
+    };
+    members.into_iter().find_map(|(key, value, again)| match again {
+        Some(again) => dropped(value, again).map(|inner| format!("{key}.{inner}")),
+        None if is_empty(value) => None,
+        None => Some(key),
+    })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 

@@ -92,6 +92,16 @@ fn numbers_never_go_back() {
 }
 
 #[test]
+fn what_is_being_created_is_not_created_again() {
+    let g2 = |id| submit(id, "orders", "orders", 2, Role::Successor);
+    let create =
+        |id| intend(id, Address::pool("main"), Operation::CreatePool { pool: pool("main"), before: BTreeSet::new() });
+    let recorded = after(&with(running("orders", "orders"), [g2("2"), create("3")]));
+    assert!(refused(&recorded, &g2("4")).contains("intent 2 to create the same is open"));
+    assert!(refused(&recorded, &create("4")).contains("intent 3 to create the same is open"));
+}
+
+#[test]
 fn undo_statements_are_counted_apart() {
     let undo = |id, count| submit(id, "orders", "orders", count, Role::Undo);
     let entries = with(running("orders", "orders"), [undo("2", 1), applied("2", "u"), undo("3", 2)]);
@@ -187,13 +197,23 @@ fn offsets_outlive_the_statement_and_its_record() {
     assert_eq!((tombstone.name.as_str(), tombstone.last_generation), ("orders", Generation(1)));
     assert_eq!(tombstone.offsets, Some(offsets(9)));
 
-    // Declared again, its numbers go on, and where it stood is still known until another generation is in force.
+    // Declared again, its numbers go on, and where it stood is still known until another generation has run.
     let again = with(dead, [declared("orders", "orders")]);
     assert!(after(&again).tombstones.is_empty());
     let record = orders(&again);
     assert_eq!((record.last_generation, record.left_at), (Generation(1), Some(offsets(9))));
     let anew = [submit("4", "orders", "orders", 2, Role::Current), applied("4", "u2")];
-    assert_eq!(orders(&with(again, anew)).left_at, None);
+    let again = with(again, anew);
+    assert_eq!(orders(&again).left_at, Some(offsets(9)));
+    for failed in [vec![gone("orders-g2")], vec![]] {
+        let recorded = after(&with(again.clone(), with(failed, [buried()])));
+        assert_eq!(recorded.tombstones["orders"].offsets, Some(offsets(9)), "one that never ran takes nothing away");
+    }
+    let (key, name) = ("orders".to_owned(), "orders-g2".to_owned());
+    let ran = fact(Fact::Reached { key, name, reached: Reached::Running, kind: None });
+    let ran = with(again, [ran]);
+    assert_eq!(orders(&ran).left_at, None);
+    assert_eq!(orders(&with(ran, [gone("orders-g2")])).left_at, None);
 }
 
 #[test]

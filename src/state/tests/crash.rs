@@ -175,11 +175,12 @@ fn cut_everywhere<D: Disk>(wrap: impl Fn(FakeDisk) -> D + Copy) -> Result<usize,
 fn cut_everywhere_twice() -> Result<usize, String> {
     let mut cuts = 0;
     for at in 0..=points().len() {
+        let seed = at as u64 * 101 % 97;
+        let (first, progress) = cut(&FakeDisk::new(), |disk| disk, at, seed, Progress::default())?;
         for again in 0.. {
-            let seed = (at * 101 + again * 13) as u64 % 97;
-            let place = |why: String| format!("cut at {at}, then at {again}, seed {seed}: {why}");
-            let (disk, progress) = cut(&FakeDisk::new(), |disk| disk, at, seed, Progress::default())?;
-            let (after, progress) = cut(&disk, |disk| disk, again, seed + 1, progress).map_err(place)?;
+            let place = |why: String| format!("cut at {at}, seed {seed}, then at {again}: {why}");
+            let disk = first.restart(1);
+            let (after, progress) = cut(&disk, |disk| disk, again, again as u64 * 13 % 11, progress).map_err(place)?;
             finish(&after, |disk| disk, progress).map_err(place)?;
             cuts += 1;
             if !disk.has_struck() {

@@ -3,6 +3,8 @@
 mod apply;
 mod crash;
 mod local;
+mod memory;
 mod sample;
+mod schema;
 
 use super::*;

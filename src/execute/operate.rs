@@ -1,0 +1,109 @@
+//! One step: ask, wait, record. Which request a step is, what it waits for, and what is then recorded are the plan's.
+
+use super::{
+    event::{Asked, Event, Failure},
+    pools, statements,
+    wait::{self, After},
+    walk::{Footing, Tools},
+};
+use crate::{
+    plan::{Act, PoolRef, Step, Until},
+    resource::{LiveStatement, Phase},
+    settle,
+    state::{Fact, Reached},
+};
+
+/// Carries out one step. `changed` tells, also after a failure, whether something was asked of the cloud.
+pub(super) async fn operate(
+    step: &Step,
+    footing: &Footing<'_>,
+    tools: &Tools,
+    changed: &mut bool,
+) -> Result<(), Failure> {
+    let asked = match &step.act {
+        Act::Record | Act::Wait { .. } => None,
+        Act::Look { name, seen } => {
+            statements::look(name, seen, tools).await?;
+            None
+        }
+        Act::Submit { submission, pool } => {
+            let pool = resolve(pool.as_ref(), tools)?;
+            Some(statements::submit(submission, pool, footing, tools, changed).await?)
+        }
+        Act::Amend { name, seen, to, pool } => {
+            let mut to = to.clone();
+            to.pool = resolve(pool.as_ref(), tools)?;
+            let still = matches!(step.until, Until::Still | Until::Stopped);
+            statements::amend(name, seen.as_ref(), &to, still, footing, tools, changed).await?
+        }
+        Act::Remove { name, seen } => statements::remove(name, seen.as_ref(), footing, tools, changed).await?,
+        Act::CreatePool { pool, before } => Some(pools::create(pool, before, footing, tools, changed).await?),
+        Act::AmendPool { id, to } => Some(pools::amend(id, to, footing, tools, changed).await?),
+        Act::RemovePool { id } => Some(pools::remove(id, footing, tools, changed).await?),
+    };
+    if let Some(what) = asked {
+        tools.tell(Event::Asked { address: footing.address.clone(), what });
+    }
+    let mut facts = arrive(step, footing, tools).await?;
+    facts.extend(step.then.iter().cloned());
+    tools.record.learn(facts).await
+}
+
+/// Waits for what the step waits for, and says what was seen there.
+async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec<Fact>, Failure> {
+    match (step.until, step.act.statement()) {
+        (Until::Nothing, _) => Ok(Vec::new()),
+        (Until::Provisioned | Until::PoolGone, _) => pools::wait(step, footing, tools).await.map(|()| Vec::new()),
+        (_, None) => Ok(Vec::new()),
+        (until, Some(name)) => {
+            let resuming = matches!(&step.act, Act::Amend { to, .. } if !to.stopped);
+            let after = if resuming { After::Resuming } else { After::Other };
+            let result = wait::statement(name, until, after, step.timeout, footing, tools).await;
+            let key = &footing.address.key;
+            let known = tools.record.now().statements.get(key).is_some_and(|record| record.named(name).is_some());
+            match result {
+                Ok(live) if known => Ok(observed(key, name, live.as_ref())),
+                Ok(_) => Ok(Vec::new()),
+                Err((failure, live)) => {
+                    // How far it got decides about the way back, so it is recorded first.
+                    if let Some(live) = live.filter(|_| known) {
+                        tools.record.learn(observed(key, name, Some(&live))).await?;
+                    }
+                    Err(failure)
+                }
+            }
+        }
+    }
+}
+
+/// What is recorded of a statement that was seen, or was seen to be gone.
+fn observed(key: &str, name: &str, live: Option<&LiveStatement>) -> Vec<Fact> {
+    let (key, name) = (key.to_owned(), name.to_owned());
+    let Some(live) = live else { return vec![Fact::Gone { key, name }] };
+    let mut facts = Vec::new();
+    let reached = settle::reached(live);
+    if reached > Reached::Submitted || live.kind.is_some() {
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: live.kind.clone() });
+    }
+    if live.phase == Phase::Stopped && !live.offsets.is_empty() {
+        facts.push(Fact::Stood { key, name, offsets: live.offsets.clone() });
+    }
+    facts
+}
+
+/// The id of a pool, which an earlier passage of this plan may have created.
+fn resolve(pool: Option<&PoolRef>, tools: &Tools) -> Result<Option<String>, Failure> {
+    match pool {
+        None => Ok(None),
+        Some(PoolRef::Id(id)) => Ok(Some(id.clone())),
+        Some(PoolRef::Created(key)) => match tools.record.now().pools.get(key) {
+            Some(record) => Ok(Some(record.id.clone())),
+            None => Err(Failure::Incoherent(format!("pools.{key} has no id yet"))),
+        },
+    }
+}
+
+/// What a statement was asked.
+pub(super) fn asked(name: &str, stopped: bool) -> Asked {
+    if stopped { Asked::Stopped(name.to_owned()) } else { Asked::Resumed(name.to_owned()) }
+}

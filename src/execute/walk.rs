@@ -1,0 +1,108 @@
+//! One passage from its first step to its last; or, after a failure, along its way back.
+
+use super::{
+    event::{Event, Failure},
+    operate,
+    record::Record,
+    run::{Interrupt, Setting},
+    watch::Watch,
+};
+use crate::{
+    plan::{Passage, Step, When},
+    resource::Address,
+    state::Reached,
+};
+
+/// What every step works with.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub setting: Setting,
+    pub record: Record,
+    pub watch: Watch,
+}
+
+/// Where a passage is, for what the user's interrupt means to it.
+pub(super) struct Footing<'a> {
+    pub address: &'a Address,
+    /// Something was changed, and there is a way back: it is finished or taken back, not left as it is.
+    pub open: bool,
+}
+
+impl Tools {
+    pub fn interrupt(&self) -> Interrupt {
+        *self.setting.interrupt.borrow()
+    }
+
+    /// Whether a passage on this footing has to stop where it is.
+    pub fn must_stop(&self, footing: &Footing) -> bool {
+        match self.interrupt() {
+            Interrupt::None => false,
+            Interrupt::Finish => !footing.open,
+            Interrupt::Leave => true,
+        }
+    }
+
+    pub fn tell(&self, event: Event) {
+        self.record.tell(event);
+    }
+}
+
+/// Walks a passage. The error is that of the step that failed, whether or not the way back succeeded.
+pub(super) async fn walk(passage: Passage, tools: Tools) -> Result<(), Failure> {
+    let address = &passage.address;
+    tools.tell(Event::Started { address: address.clone() });
+    let (mut changed, mut walked) = (false, Ok(()));
+    for step in &passage.forward {
+        let footing = Footing { address, open: changed && !passage.way_back.is_empty() };
+        walked = if tools.must_stop(&footing) {
+            Err(Failure::Interrupted)
+        } else {
+            operate::operate(step, &footing, &tools, &mut changed).await
+        };
+        if walked.is_err() {
+            break;
+        }
+    }
+    let Err(failure) = walked else { return Ok(()) };
+    let can_go_back = !matches!(failure, Failure::Ledger(_) | Failure::Incoherent(_));
+    if changed && can_go_back && !passage.way_back.is_empty() && tools.interrupt() < Interrupt::Leave {
+        go_back(&passage, &tools).await;
+    }
+    Err(failure)
+}
+
+/// Every step whose guard holds, in order, until one fails; its failure is told beside the one that led here.
+async fn go_back(passage: &Passage, tools: &Tools) {
+    let address = &passage.address;
+    tools.tell(Event::TakingBack { address: address.clone() });
+    let footing = Footing { address, open: true };
+    let mut taken = 0_usize;
+    for step in &passage.way_back {
+        if !holds(step, address, tools) {
+            continue;
+        }
+        let mut changed = false;
+        if let Err(failure) = operate::operate(step, &footing, tools, &mut changed).await {
+            tools.tell(Event::Failed { address: address.clone(), failure });
+            return;
+        }
+        taken = taken.saturating_add(1);
+    }
+    if taken > 0 {
+        tools.tell(Event::TakenBack { address: address.clone() });
+    }
+}
+
+/// Judges a guard on the record as it is now.
+fn holds(step: &Step, address: &Address, tools: &Tools) -> bool {
+    let recorded = tools.record.now();
+    let generation = |name: &str| recorded.statements.get(&address.key).and_then(|record| record.named(name));
+    match &step.when {
+        None => true,
+        Some(When::NeverRan { name }) => generation(name).is_some_and(|found| found.reached == Reached::Submitted),
+        Some(When::Gone { name }) => {
+            let asked = recorded.open.values().any(|open| open.intent.address == *address);
+            generation(name).is_none() && !asked
+        }
+    }
+}

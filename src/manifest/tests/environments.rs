@@ -1,0 +1,150 @@
+use super::*;
+use crate::manifest::StateLocation;
+
+const PROD: &str = "[project]\nname = \"t\"\n[environments.prod]\norganization = \"b0b21724-4586-4a07-b787-d0bb5aacbf87\"\nid = \"env-z3y2x1\"\ncloud = \"AWS\"\nregion = \"us-east-1\"\n";
+
+fn prod(more: &str) -> World {
+    World::whole(&format!("{PROD}{more}"))
+}
+
+#[test]
+fn a_real_environment_is_identified() {
+    let project = prod("protected = true\nname_prefix = \"p-\"\nrequests_per_second = 10\nprivate = true\n").project();
+    let environment = project.environment;
+    assert_eq!(environment.identity.cloud, "aws");
+    assert_eq!(environment.identity.environment, "env-z3y2x1");
+    assert_eq!(environment.state, StateLocation::File("state/prod.json".into()));
+    assert_eq!((environment.protected, environment.requests_per_second, environment.private), (true, Some(10), true));
+    assert!(environment.simulated.is_none());
+}
+
+#[test]
+fn a_simulated_environment_has_fixed_ids() {
+    let environment = World::whole("[project]\nname = \"t\"\n[environments.local]\nsimulator = true\npace = \"real\"\ncatalog = \"strict\"\nscenario = \"faults.toml\"\n").project().environment;
+    assert_eq!(environment.identity.organization, "00000000-0000-0000-0000-000000000000");
+    assert_eq!(environment.identity.environment, "env-sim");
+    let simulated = environment.simulated.unwrap();
+    assert!(simulated.real_pace && simulated.strict_catalog);
+    assert_eq!(simulated.scenario.as_deref(), Some(Path::new("faults.toml")));
+}
+
+#[test]
+fn what_is_required_is_asked_for() {
+    World::whole("[project]\nname = \"t\"\n[environments.prod]\n").says(&[
+        ("`environments.prod` has no `cloud`", &["[environments.prod]"]),
+        ("`environments.prod` has no `id`", &["[environments.prod]"]),
+        ("`environments.prod` has no `organization`", &["[environments.prod]"]),
+        ("`environments.prod` has no `region`", &["[environments.prod]"]),
+    ]);
+    World::whole("[environments.local]\nsimulator = true\n").says(&[("the project has no name", &[])]);
+    World::whole("[project]\nname = \"t\"\n").says_one("the project has no environment", &[], "[environments.local]");
+}
+
+#[test]
+fn bad_ids_are_errors() {
+    World::whole("[project]\nname = \"t\"\n[environments.prod]\norganization = \"acme\"\nid = \"prod\"\ncloud = \"awss\"\nregion = \"US East\"\n").says(&[
+        ("`acme` is not an organization's id", &["\"acme\""]),
+        ("`prod` is not what `id` takes", &["\"prod\""]),
+        ("`cloud` cannot be \"awss\"", &["\"awss\""]),
+        ("`US East` is not a region", &["\"US East\""]),
+    ]);
+}
+
+#[test]
+fn the_given_environment_else_the_only_one_else_local() {
+    let both = || World::new("[environments.dev]\nsimulator = true\n");
+    assert_eq!(both().project().environment.name, "local");
+    assert_eq!(both().environment("dev").project().environment.name, "dev");
+    assert_eq!(prod("").project().environment.name, "prod");
+    both().environment("dve").says_one("there is no environment `dve`", &[], "did you mean `dev`?");
+    prod("[environments.dev]\nsimulator = true\n").says_one(
+        "which environment?",
+        &[],
+        "choose one of `dev`, `prod` with `--env`",
+    );
+}
+
+#[test]
+fn endpoints_are_origins_that_keys_may_travel_to() {
+    for (good, origin) in [
+        ("https://flink.pr1jy6.us-east-2.aws.confluent.cloud", "https://flink.pr1jy6.us-east-2.aws.confluent.cloud"),
+        ("https://h:8443/", "https://h:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+    ] {
+        let project = prod(&format!("endpoint = \"{good}\"\ncloud_endpoint = \"{good}\"\n")).project();
+        assert_eq!(project.environment.endpoint.as_deref(), Some(origin));
+        assert_eq!(project.environment.cloud_endpoint.as_deref(), Some(origin));
+    }
+    for bad in [
+        "http://example.com",
+        "ftp://h",
+        "h",
+        "https://h/sql/v1",
+        "https://u:p@h",
+        "https://h?x=1",
+        "http://127.0.0.1.evil.com",
+    ] {
+        prod(&format!("endpoint = \"{bad}\"\n"))
+            .says(&[("`endpoint` is not an origin that floe may ask", &[&format!("\"{bad}\"")])]);
+    }
+    prod("private = true\nendpoint = \"https://h\"\n")
+        .says(&[("`private` and `endpoint` cannot both say where statements are asked", &["\"https://h\"", "true"])]);
+}
+
+#[test]
+fn state_is_a_file() {
+    assert_eq!(prod("state = \"x/y.json\"\n").project().environment.state, StateLocation::File("x/y.json".into()));
+    prod("state = \"s3://bucket/x\"\n").says_one(
+        "shared state is not supported by this build yet",
+        &["\"s3://bucket/x\""],
+        "state/prod.json",
+    );
+    prod("state = \"ftp://x\"\n").says(&[("state cannot be kept at `ftp://`", &["\"ftp://x\""])]);
+    prod("state = \"state/\"\n").says(&[("`state` names no file", &["\"state/\""])]);
+}
+
+#[test]
+fn one_confluent_environment_needs_different_prefixes() {
+    let twin = "[environments.next]\nsimulator = false\norganization = \"b0b21724-4586-4a07-b787-d0bb5aacbf87\"\nid = \"env-z3y2x1\"\ncloud = \"aws\"\nregion = \"us-east-1\"\n";
+    prod(twin).environment("prod").says_one(
+        "`next` and `prod` are the same Confluent environment, `env-z3y2x1`",
+        &["\"env-z3y2x1\"", "\"env-z3y2x1\""],
+        "name_prefix",
+    );
+    prod(&format!("{twin}name_prefix = \"n-\"\n")).environment("prod").project();
+    prod("state = \"s.json\"\n[environments.dev]\nsimulator = true\nstate = \"s.json\"\n")
+        .environment("prod")
+        .says(&[("`dev` and `prod` would keep their state in one file, `s.json`", &["\"s.json\"", "\"s.json\""])]);
+}
+
+#[test]
+fn what_means_nothing_here_is_said() {
+    prod("pace = \"real\"\n").says(&[("`pace` means nothing without `simulator = true`", &["\"real\""])]);
+    World::whole("[project]\nname = \"t\"\n[environments.x]\nsimulator = true\nid = \"env-1\"\n")
+        .says(&[("`id` means nothing where `simulator = true`", &["\"env-1\""])]);
+    prod("name_prefix = \"Prod_\"\n").says(&[("`Prod_` cannot begin a cloud name", &["\"Prod_\""])]);
+    prod("requests_per_second = 0\n").says(&[("`requests_per_second` is out of range", &["0"])]);
+}
+
+#[test]
+fn overlays_for_nothing_are_errors_in_every_environment() {
+    let more = "[pools.main]\nmax_cfu = 5\n[statements.orders]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\n[environments.dev.statements.ordres]\nstopped = true\n[environments.dev.pools.man]\nmax_cfu = 5\n";
+    World::new(more).says(&[
+        (
+            "environment `dev` overlays `statements.ordres`, which does not exist",
+            &["[environments.dev.statements.ordres]"],
+        ),
+        ("environment `dev` overlays `pools.man`, which does not exist", &["[environments.dev.pools.man]"]),
+    ]);
+}
+
+#[test]
+fn an_environment_has_a_policy_for_all_its_statements() {
+    use crate::resource::Evolve;
+    let floe = "[project]\nname = \"t\"\n[defaults]\nevolve = \"restart\"\n[environments.local]\nsimulator = true\nevolve = \"manual\"\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\nevolve = \"auto\"\n";
+    let project = World::whole(floe).project();
+    assert_eq!(project.statements["a"].spec.evolve, Evolve::Manual);
+    assert_eq!(project.statements["b"].spec.evolve, Evolve::Auto);
+}

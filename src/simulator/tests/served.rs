@@ -1,0 +1,134 @@
+//! The world behind a port, met by hand-written HTTP over loopback.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    client::{ORG, options, pool, statement},
+    statements::JOB,
+};
+use crate::{
+    cloud::Method,
+    simulator::{Fault, Misfortune, Options, Pace, Simulator, serve},
+};
+
+/// A world on a port of its own, with phases that last some milliseconds.
+async fn served() -> (SocketAddr, Simulator) {
+    let simulator = Simulator::new(Options { pace: Pace::even(Duration::from_millis(20)), ..options() });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, simulator.clone()));
+    (address, simulator)
+}
+
+/// Everything that arrives until the connection ends.
+async fn raw(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> Vec<u8> {
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Basic S0VZOlNFQ1JFVA==\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let exchange = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        // A broken connection is an end like another here; what arrived before it is what counts.
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    };
+    tokio::task::spawn_blocking(exchange).await.unwrap()
+}
+
+/// Status, head and body.
+async fn call(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> (u16, String, String) {
+    let text = String::from_utf8(raw(address, method, path, body).await).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+fn statements(rest: &str) -> String {
+    format!("/sql/v1/organizations/{ORG}/environments/env-1/statements{rest}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_both_apis_are_served_on_one_origin_and_urls_name_it() {
+    let (address, _) = served().await;
+    let (status, head, body) = call(address, "POST", "/fcpm/v2/compute-pools", Some(pool("main", 5))).await;
+    assert_eq!(status, 202, "{body}");
+    assert!(head.contains("content-type: application/json") && head.contains("x-request-id: "), "{head}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        body["spec"]["http_endpoint"],
+        json!(format!("http://{address}/sql/v1/organizations/{ORG}/environments/env-1"))
+    );
+    let (status, head, body) = call(address, "POST", &statements(""), Some(statement("a", JOB))).await;
+    assert_eq!(status, 201, "{body}");
+    assert!(head.contains(&format!("location: http://{address}{}", statements("/a"))), "{head}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (status, head, body) = call(address, "GET", &statements("/a?x=y"), None).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &body["status"]["phase"]), (200, &json!("RUNNING")));
+    assert_eq!(head.matches("date: ").count(), 1, "the world's date alone: {head}");
+    call(address, "POST", &statements(""), Some(statement("b", JOB))).await;
+    let (_, _, body) = call(address, "GET", &statements("?page_size=1"), None).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert!(body["metadata"]["next"].as_str().unwrap().starts_with(&format!("http://{address}/sql/v1/")));
+    assert_eq!(call(address, "DELETE", &statements("/a"), None).await.0, 202);
+    assert_eq!(call(address, "OPTIONS", &statements("/a"), None).await.0, 405);
+    assert_eq!(call(address, "GET", "/nothing", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s27_lost_answers_break_the_connection_before_the_first_byte() {
+    let (address, simulator) = served().await;
+    for (name, does, done) in [
+        ("a", Misfortune::LostBeforeEffect, false),
+        ("b", Misfortune::LostAfterEffect, true),
+        ("c", Misfortune::Refused, false),
+    ] {
+        simulator.push_fault(Fault::once(does).on(Method::Post).name(name));
+        let bytes = raw(address, "POST", &statements(""), Some(statement(name, JOB))).await;
+        assert_eq!(bytes, b"", "{name}");
+        assert_eq!(call(address, "GET", &statements(&format!("/{name}")), None).await.0 == 200, done, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s27_a_cut_body_is_announced_whole_and_breaks_off() {
+    let (address, simulator) = served().await;
+    simulator.push_fault(Fault::once(Misfortune::CutBody(17)).on(Method::Post));
+    let bytes = raw(address, "POST", &statements(""), Some(statement("a", JOB))).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let announced =
+        head.to_lowercase().split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse::<usize>();
+    assert!(announced.unwrap() > 100, "{head}");
+    assert_eq!(body.len(), 17, "{body}");
+    assert_eq!(call(address, "GET", &statements("/a"), None).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s26_limits_hold_per_address_over_all_its_connections() {
+    let simulator = Simulator::new(Options::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, simulator));
+    let mut over = 0;
+    for _ in 0..60 {
+        let (status, head, _) = call(address, "GET", &statements(""), None).await;
+        if status == 429 {
+            assert!(head.contains("retry-after: 1"), "{head}");
+            over += 1;
+        }
+    }
+    assert!(over > 0 && over <= 10, "{over}");
+}

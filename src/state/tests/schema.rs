@@ -1,0 +1,220 @@
+//! `state/schema.json` says all that a snapshot can say, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{sample::*, *};
+use crate::resource::*;
+
+const SCHEMA: &str = include_str!("../../../state/schema.json");
+
+/// A record in which every field there is has a value.
+fn full() -> Recorded {
+    let secret = KeyedHash::of(&HashKey("key".to_owned()), "sesame");
+    let secrets = BTreeMap::from([("openai".to_owned(), secret)]);
+    let pool = Pool { network: Some("n-1".to_owned()), prevent_destroy: true, ..pool("main") };
+    let template = BTreeMap::from([("k".to_owned(), Template::new("${secret.openai}"))]);
+    let sent = Submission {
+        properties: template.clone(),
+        added: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        principal: Some("sa-1".to_owned()),
+        ..submission("orders", 2, Role::Undo)
+    };
+    let generation = GenerationRecord {
+        sent: sent.clone(),
+        offsets: Some(offsets(1)),
+        secrets: secrets.clone(),
+        created_at: Some("2026-01-02T03:04:05Z".to_owned()),
+        ..generation("orders", 2)
+    };
+    let declared = Statement {
+        properties: template,
+        principal: Some("sa-1".to_owned()),
+        undo: Some(Template::new("DROP TABLE a")),
+        accept: Some("restart:3f2a9c".to_owned()),
+        depends_on: BTreeSet::from([Address::statement("a"), Address::pool("main")]),
+        ..statement("orders")
+    };
+    let record = StatementRecord {
+        declared,
+        needs: BTreeSet::from([Address::pool("main")]),
+        current: Some(generation.clone()),
+        successor: Some(generation.clone()),
+        undo: Some(generation.clone()),
+        retired: vec![generation],
+        last_generation: Generation(3),
+        undos: 1,
+        left_at: Some(offsets(2)),
+    };
+    let tombstone =
+        Tombstone { name: "old".to_owned(), last_generation: Generation(4), undos: 2, offsets: Some(offsets(3)) };
+    let (name, uid, id) = ("orders".to_owned(), "u".to_owned(), "lfcp-1".to_owned());
+    let to = Amendment { stopped: false, pool: Some("p".to_owned()), principal: Some("sa".to_owned()) };
+    let pool_to = PoolAmendment { display_name: Some("d".to_owned()), max_cfu: Some(5) };
+    let before = BTreeSet::from(["lfcp-0".to_owned()]);
+    let operations = [
+        Operation::Submit(sent),
+        Operation::Amend { name: name.clone(), uid: uid.clone(), to },
+        Operation::Remove { name, uid },
+        Operation::CreatePool { pool: pool.clone(), before },
+        Operation::AmendPool { id: id.clone(), to: pool_to },
+        Operation::RemovePool { id: id.clone() },
+    ];
+    let open = operations.into_iter().enumerate().map(|(number, operation)| {
+        let id = IntentId(format!("run-{number}"));
+        let intent = Intent { id: id.clone(), address: Address::statement("orders"), operation };
+        (id, OpenIntent { intent, secrets: secrets.clone() })
+    });
+    Recorded {
+        pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
+        statements: BTreeMap::from([("orders".to_owned(), record)]),
+        tombstones: BTreeMap::from([("old".to_owned(), tombstone)]),
+        open: open.collect(),
+        ..empty()
+    }
+}
+
+/// As much of JSON Schema as `schema.json` uses. Notes every property that a value has had.
+struct Reader<'a> {
+    schema: &'a Value,
+    used: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn resolve(&self, schema: &Value, place: &str) -> (Value, String) {
+        match schema.get("$ref").and_then(Value::as_str) {
+            Some(reference) => {
+                let pointer = reference.strip_prefix('#').unwrap();
+                (self.schema.pointer(pointer).expect(reference).clone(), pointer.to_owned())
+            }
+            None => (schema.clone(), place.to_owned()),
+        }
+    }
+
+    fn check(&mut self, value: &Value, schema: &Value, place: &str) -> Result<(), String> {
+        let (schema, place) = self.resolve(schema, place);
+        let wrong = |what: &str| Err(format!("{place}: {value} is no {what}"));
+        if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
+            let tries: Vec<_> = choices
+                .iter()
+                .enumerate()
+                .map(|(n, choice)| self.check(value, choice, &format!("{place}/oneOf/{n}")))
+                .collect();
+            let fits = tries.iter().filter(|fits| fits.is_ok()).count();
+            return if fits == 1 { Ok(()) } else { Err(format!("{place}: {fits} choices fit: {tries:?}")) };
+        }
+        if let Some(only) = schema.get("const") {
+            return if value == only { Ok(()) } else { wrong("such constant") };
+        }
+        let fits = match schema.get("type").and_then(Value::as_str).expect(&place) {
+            "string" => value.is_string(),
+            "integer" => value.is_u64(),
+            "boolean" => value.is_boolean(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            other => panic!("{place}: type {other}"),
+        };
+        if !fits {
+            return wrong("such type");
+        }
+        if let Some(words) = schema.get("enum").and_then(Value::as_array)
+            && !words.contains(value)
+        {
+            return wrong("such word");
+        }
+        for item in value.as_array().into_iter().flatten() {
+            self.check(item, &schema["items"], &format!("{place}/items"))?;
+        }
+        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+            if value.get(required.as_str().unwrap()).is_none() {
+                return Err(format!("{place}: {required} is missing"));
+            }
+        }
+        for (key, field) in value.as_object().into_iter().flatten() {
+            let described = format!("{place}/properties/{key}");
+            match (schema.get("properties").and_then(|all| all.get(key)), &schema["additionalProperties"]) {
+                (Some(property), _) => {
+                    self.check(field, property, &described)?;
+                    self.used.insert(described);
+                }
+                (None, Value::Object(_)) => {
+                    self.check(field, &schema["additionalProperties"], &format!("{place}/additionalProperties"))?;
+                }
+                (None, _) => return Err(format!("{described} is not described")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every property that the schema describes, by its place.
+fn described(schema: &Value, place: &str, found: &mut BTreeSet<String>) {
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let says = ["description", "$ref", "const"].iter().any(|key| property.get(key).is_some());
+        assert!(says, "{place}/properties/{name} says nothing");
+        found.insert(format!("{place}/properties/{name}"));
+        described(property, &format!("{place}/properties/{name}"), found);
+    }
+    for (name, inner) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+        described(inner, &format!("{place}/$defs/{name}"), found);
+    }
+    for key in ["items", "additionalProperties"] {
+        schema.get(key).into_iter().for_each(|inner| described(inner, &format!("{place}/{key}"), found));
+    }
+    for (number, inner) in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        described(inner, &format!("{place}/oneOf/{number}"), found);
+    }
+}
+
+#[test]
+fn the_schema_describes_every_field_and_every_described_field_exists() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let value = serde_json::to_value(full()).unwrap();
+    let mut reader = Reader { schema: &schema, used: BTreeSet::new() };
+    reader.check(&value, &schema, "").unwrap();
+    let mut all = BTreeSet::new();
+    described(&schema, "", &mut all);
+    let unused: Vec<_> = all.difference(&reader.used).collect();
+    assert!(unused.is_empty(), "described, but in no snapshot: {unused:#?}");
+    assert!(all.len() > 80, "{}", all.len());
+    // The sample is read back as it is, so no field of it is only written.
+    assert_eq!(serde_json::from_value::<Recorded>(value).unwrap(), full());
+}
+
+#[test]
+fn the_schema_calls_required_what_reading_requires() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let value = serde_json::to_value(full()).unwrap();
+    let mut pointers = Vec::new();
+    collect(&value, "", &mut pointers);
+    for pointer in pointers {
+        let mut without = value.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let parent = without.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        parent.remove(&key.replace("~1", "/"));
+        let allowed = Reader { schema: &schema, used: BTreeSet::new() }.check(&without, &schema, "").is_ok();
+        assert_eq!(serde_json::from_value::<Recorded>(without).is_ok(), allowed, "without {pointer}");
+    }
+}
+
+/// A pointer to every member of every object.
+fn collect(value: &Value, place: &str, pointers: &mut Vec<String>) {
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        let pointer = format!("{place}/{key}");
+        collect(inner, &pointer, pointers);
+        pointers.push(pointer);
+    }
+    for (number, inner) in value.as_array().into_iter().flatten().enumerate() {
+        collect(inner, &format!("{place}/{number}"), pointers);
+    }
+}
+
+#[test]
+fn a_field_that_is_not_described_is_noticed() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let mut value = serde_json::to_value(full()).unwrap();
+    value["statements"]["orders"]["surprise"] = Value::Bool(true);
+    let error = Reader { schema: &schema, used: BTreeSet::new() }.check(&value, &schema, "").unwrap_err();
+    assert_eq!(error, "/$defs/statement-record/properties/surprise is not described");
+}

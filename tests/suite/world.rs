@@ -1,0 +1,198 @@
+//! A project in a folder, a simulated cloud, a record in memory: three lines make one, one changes it, one runs it.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use floe::{
+    cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
+    diff::{self, Desired, Request},
+    execute::{self, Interrupt, Report, Setting},
+    graph::{self, Graph},
+    live,
+    manifest::{self, Inputs},
+    plan::{self, Plan},
+    resource::{Address, HashKey, Identity, Secrets},
+    settle,
+    simulator::{Options, Simulator},
+    state::{Entry, Holder, Ledger, Memory, Recorded},
+};
+
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub simulator: Simulator,
+    pub ledger: Memory,
+    pub secrets: Secrets,
+    pub run: u32,
+}
+
+/// What a run came to.
+pub struct Run {
+    pub plan: Plan,
+    /// None if the plan was blocked.
+    pub report: Option<Report>,
+}
+
+pub fn identity() -> Identity {
+    Identity {
+        organization: "00000000-0000-0000-0000-000000000000".to_owned(),
+        environment: "env-sim".to_owned(),
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+    }
+}
+
+/// A `floe.toml` with one simulated environment and a pool, and `more` of it.
+pub fn project(more: &str) -> String {
+    format!(
+        "[project]\nname = \"test\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\npool = \"main\"\n\n{more}\n"
+    )
+}
+
+impl World {
+    pub fn new(files: &[(&str, &str)]) -> World {
+        World::with(files, Options::default())
+    }
+
+    pub fn with(files: &[(&str, &str)], options: Options) -> World {
+        let world = World {
+            folder: tempfile::tempdir().unwrap(),
+            simulator: Simulator::new(options),
+            ledger: Memory::new(),
+            secrets: Secrets::default(),
+            run: 0,
+        };
+        for (path, text) in files {
+            world.write(path, text);
+        }
+        world
+    }
+
+    /// A world whose manifest is `main` with the usual head, and a pool of 10 CFU.
+    pub fn of(statements: &str) -> World {
+        World::new(&[("floe.toml", &project("")), ("pools.toml", "[pools.main]\nmax_cfu = 10\n"), ("statements/s.toml", statements)])
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Puts other statements in the place of those that `of` was given.
+    pub fn declare(&self, statements: &str) {
+        self.write("statements/s.toml", statements);
+    }
+
+    pub fn cloud(&self) -> Cloud {
+        self.cloud_through(Arc::new(self.simulator.clone()))
+    }
+
+    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> Cloud {
+        let credentials = Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
+        Cloud::new(wire, Site::public(&identity()).unwrap(), credentials, Limits::default(), 7)
+    }
+
+    pub fn graph(&self) -> Graph {
+        let inputs = Inputs { root: self.folder.path().to_owned(), ..Inputs::default() };
+        let project = manifest::load(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        graph::build(project).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    pub async fn recorded(&self) -> Recorded {
+        let fresh = || Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
+        self.ledger.load().await.unwrap().unwrap_or_else(fresh)
+    }
+
+    /// The plan, with the record that it is to run on.
+    pub async fn plan_with(&self, cloud: &Cloud, request: &Request) -> Result<(Plan, Recorded), floe::cloud::Error> {
+        let graph = self.graph();
+        let recorded = self.recorded().await;
+        let mut live = live::read(cloud).await?;
+        live::confirm(cloud, &mut live, &settle::asks(&recorded)).await;
+        let (mut settled, settlement) = settle::settle(&recorded, &live).unwrap();
+        let mut entries = settlement.entries.clone();
+        let (facts, stuck) = diff::moves(&graph.project, &settled);
+        for fact in facts {
+            let entry = Entry::Record { fact };
+            settled.apply(&entry).unwrap();
+            entries.push(entry);
+        }
+        let hashes = self.secrets.hashes(graph.project.secrets.keys().map(String::as_str), &settled.key);
+        let desired = Desired { graph: &graph, secrets: &hashes };
+        let mut diff = loop {
+            let diff = diff::diff(&desired, &settled, &settlement, &live, request);
+            let asks = live.unanswered(&diff.asks);
+            if asks.is_empty() {
+                break diff;
+            }
+            live::confirm(cloud, &mut live, &asks).await;
+        };
+        diff.changes.extend(stuck);
+        let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, diff);
+        assert_eq!(plan::check(&plan, &recorded), [], "{plan:#?}");
+        Ok((plan, recorded))
+    }
+
+    pub async fn plan(&self) -> Plan {
+        self.plan_with(&self.cloud(), &Request::default()).await.unwrap().0
+    }
+
+    pub async fn apply(&mut self) -> Run {
+        self.apply_with(&self.cloud(), &Request::default()).await
+    }
+
+    pub async fn request(&mut self, request: Request) -> Run {
+        self.apply_with(&self.cloud(), &request).await
+    }
+
+    pub async fn apply_with(&mut self, cloud: &Cloud, request: &Request) -> Run {
+        let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
+        if plan.is_blocked() {
+            return Run { plan, report: None };
+        }
+        let report = self.execute(cloud, &plan, recorded, &mut |_| {}).await;
+        Run { plan, report: Some(report) }
+    }
+
+    pub async fn execute(
+        &mut self,
+        cloud: &Cloud,
+        plan: &Plan,
+        recorded: Recorded,
+        events: &mut (dyn FnMut(execute::Event) + Send),
+    ) -> Report {
+        self.run += 1;
+        let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
+        let setting = Setting {
+            cloud: cloud.clone(),
+            secrets: self.secrets.clone(),
+            project: "test".to_owned(),
+            placeholders: true,
+            run: format!("run{}", self.run),
+            interrupt,
+        };
+        let mut ledger = self.ledger.clone();
+        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
+        ledger.lock(&holder, std::time::Duration::ZERO).await.unwrap();
+        execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
+    }
+
+    /// Applies, and asserts that everything went well and that the next plan is empty.
+    pub async fn converge(&mut self) -> Run {
+        let run = self.apply().await;
+        let report = run.report.as_ref().unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
+        assert!(report.is_complete(), "{:#?} {:#?}", report.failed, report.skipped);
+        let next = self.plan().await;
+        assert!(!next.has_changes() && !next.is_blocked(), "not converged: {:#?}", next.changes);
+        run
+    }
+
+    /// The names and phases of the statements in the cloud.
+    pub fn phases(&self) -> BTreeMap<String, String> {
+        self.simulator.world().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
+    }
+}
+
+/// An address of a statement.
+pub fn statement(key: &str) -> Address {
+    Address::statement(key)
+}
