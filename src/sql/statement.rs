@@ -24,6 +24,8 @@ pub(super) struct Statement<'s, 'a> {
     pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
+    /// The functions that computed columns and watermarks call, but for those that come with Flink.
+    pub column_functions: Vec<Mention>,
     /// What an `ALTER … RENAME TO` makes of the object.
     pub renamed_to: Option<Mention>,
     /// What ends a statement set too early or stands in it wrongly.
@@ -56,6 +58,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             if_not_exists: false,
             temporary: None,
             primary_key: false,
+            column_functions: Vec::new(),
             renamed_to: None,
             faults: Vec::new(),
         }
@@ -238,7 +241,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         // What comes with Flink depends on nothing, and a definition does not run.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in(only));
         let found = self.query.mentions.split_off(mentions);
-        self.query.mentions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
+        self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
         self.query.state.truncate(states);
     }
 
