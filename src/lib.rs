@@ -53,3 +53,5 @@ pub mod plan;
 pub mod execute;
 
 pub mod render;
+
+pub mod cli;

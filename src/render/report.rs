@@ -27,9 +27,11 @@ pub enum Outcome {
 impl Outcome {
     /// The outcome of a run.
     pub fn of(report: &Report) -> Self {
-        if report.interrupted {
+        if report.ledger.is_some() {
+            Outcome::Failed
+        } else if report.interrupted {
             Outcome::Interrupted
-        } else if report.failed.is_empty() && report.skipped.is_empty() && report.not_begun.is_empty() {
+        } else if report.is_complete() {
             Outcome::Done
         } else if report.only_unhealthy() && !report.failed.is_empty() {
             Outcome::Unhealthy
@@ -54,6 +56,9 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
         for line in particulars(failure) {
             say(Paint::Plain, 6, &line);
         }
+    }
+    if let Some(error) = &report.ledger {
+        say(Paint::Red, 2, &format!("✗ the state could not be kept: {}", clean(&error.to_string())));
     }
     for (address, because) in &report.skipped {
         say(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
@@ -91,7 +96,7 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
     let place = &plan.basis.environment;
     match Outcome::of(report) {
         Outcome::Done => Vec::new(),
-        _ if report.ledger_failed() => {
+        _ if report.ledger.is_some() => {
             vec!["Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.".to_owned()]
         }
         Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
