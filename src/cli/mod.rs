@@ -3,14 +3,30 @@
 //! `arguments` is what is typed; each command is a file; `planning` makes one plan, from manifests to passages.
 
 mod ambient;
+mod apply;
 pub mod arguments;
+mod completions;
 pub mod door;
+mod drift;
 mod exit;
+mod graph;
+mod help;
+mod holder;
+mod init;
+mod interrupt;
 mod plan;
 pub mod planning;
 pub mod problems;
+mod progress;
 mod runtime;
+mod saved;
 mod screen;
+mod simulator;
+mod state;
+mod status;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests;
 mod trouble;
 mod validate;
 
@@ -19,7 +35,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::{
-    arguments::{Arguments, Colour, Command, Format, Global},
+    arguments::{Arguments, Command, Format, Global},
     problems::Rank,
 };
 
@@ -46,9 +62,18 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Init { folder } => init::run(&global.folder.join(folder), screen),
         Command::Validate => validate::run(global, ambient, screen),
         Command::Plan(plan) => plan::run(plan, global, ambient, screen),
-        _ => Err(Trouble::new("not yet")),
+        Command::Apply(apply) => apply::apply(apply, global, ambient, screen),
+        Command::Destroy(destroy) => apply::destroy(destroy, global, ambient, screen),
+        Command::Status => status::run(global, ambient, screen),
+        Command::Drift => drift::run(global, ambient, screen),
+        Command::State(command) => state::run(command, global, ambient, screen),
+        Command::Graph { target } => graph::run(target.as_ref(), global, ambient, screen),
+        Command::Simulator(simulator) => simulator::run(simulator, screen),
+        Command::Completions { shell } => completions::run(*shell, screen),
+        Command::Help { topic } => help::run(topic, screen),
     }
 }
 
@@ -68,5 +93,4 @@ fn tell(trouble: &Trouble, global: &Global, screen: &Screen) {
         _ => problems::draw(&problems, screen.err),
     };
     screen.err(&text);
-    let _ = Colour::Auto;
 }

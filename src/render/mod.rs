@@ -5,6 +5,7 @@
 //! request; `event` and `report` tell an apply; `status` and `record` show what there is.
 
 mod beside;
+mod drift;
 mod entry;
 mod event;
 mod graph;
@@ -22,6 +23,7 @@ mod tests;
 mod words;
 
 pub use beside::{Beside, Interrupted, PoolNow, ago};
+pub use drift::drift;
 pub use event::event;
 pub use graph::{dot, graph_json, mermaid, svg};
 pub use json::{kept, plan_json};
