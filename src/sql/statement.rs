@@ -12,6 +12,8 @@ use crate::resource::Span;
 /// A statement as far as it is understood.
 pub(super) struct Statement<'s, 'a> {
     script: &'s Script<'a>,
+    /// How many statements were begun: one, and one more for each `EXPLAIN`, `EXECUTE` or `COMPILE PLAN … FOR` before it.
+    heads: usize,
     /// What walking its queries gave, the objects of its clauses included.
     pub query: Query<'s, 'a>,
     /// The token ranges of its queries.
@@ -45,6 +47,9 @@ pub(super) struct OptionPair {
     pub value_span: Span,
 }
 
+/// No sound statement stands behind more heads than this; it keeps a text of nothing but `EXECUTE` from recursing.
+const MOST_HEADS: usize = 4;
+
 /// The words with which a query begins.
 const QUERY_WORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
@@ -52,6 +57,7 @@ impl<'s, 'a> Statement<'s, 'a> {
     pub fn new(script: &'s Script<'a>) -> Self {
         Statement {
             script,
+            heads: 0,
             query: Query::new(script),
             queries: Vec::new(),
             options: Vec::new(),
@@ -67,6 +73,10 @@ impl<'s, 'a> Statement<'s, 'a> {
     /// Recognises the statement between two tokens.
     pub fn recognise(&mut self, start: usize, end: usize) -> Kind {
         let script = self.script;
+        self.heads += 1;
+        if self.heads > MOST_HEADS {
+            return Kind::Other;
+        }
         if script.symbol(start, "(") || script.is_any(start, &QUERY_WORDS) {
             self.take_query(start, end);
             return Kind::Select;
