@@ -364,10 +364,11 @@ impl<'s, 'a> Statement<'s, 'a> {
             if script.is_any(at, &["INSERT", "UPSERT"]) {
                 inserts += 1;
                 // Without a `;` before it, END is the last word.
-                let closes = next == end && script.is(end.saturating_sub(1), "END");
-                self.insert(at, if closes { end - 1 } else { next });
+                let is_last = || (next..end).all(|at| script.symbol(at, ";"));
+                let closes = script.is(next.saturating_sub(1), "END") && is_last();
+                self.insert(at, if closes { next.saturating_sub(1) } else { next });
                 if closes {
-                    self.fault("the `;` before this END is missing", end - 1);
+                    self.fault("the `;` before this END is missing", next.saturating_sub(1));
                     return Kind::StatementSet;
                 }
             } else if at < next {
