@@ -274,7 +274,8 @@ impl Query<'_, '_> {
         self.matching += 1;
         while at < close {
             let is_pattern = script.is(at, "PATTERN") && script.symbol(at + 1, "(");
-            at = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
+            let next = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
+            at = next.max(at + 1);
         }
         self.matching -= 1;
         close + 1
