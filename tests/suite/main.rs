@@ -4,4 +4,5 @@
 mod bytes;
 mod convergence;
 mod lives;
+mod scenarios;
 mod world;
