@@ -140,9 +140,10 @@ fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
     toml
 }
 
-/// The keys of the statements that problems speak of: by the header above each place.
+/// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
+/// those of the headers above the places.
 fn blamed(problems: &[Problem]) -> BTreeSet<String> {
-    let places = problems.iter().flat_map(|problem| problem.places.iter().map(|(place, _)| place));
+    let places = problems.iter().filter_map(|problem| problem.places.first()).map(|(place, _)| place);
     let header = |place: &Place| {
         let before = place.source.text.get(..place.span.start.saturating_add(1).min(place.source.text.len()))?;
         let (_, after) = before.rsplit_once("\n[statements.").or_else(|| before.rsplit_once("[statements."))?;
