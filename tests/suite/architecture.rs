@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 22] = [
+const HOMES: [(&str, Option<&[&str]>); 23] = [
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),
@@ -68,7 +68,8 @@ const HOMES: [(&str, Option<&[&str]>); 22] = [
     ("sha2", Some(&["resource", "state"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
-    ("tempfile", Some(&["simulator"])),
+    ("tempfile", Some(&["simulator", "cli"])),
+    ("terminal_size", Some(&["cli"])),
     ("thiserror", None),
     ("tokio", Some(&["state", "cloud", "simulator", "live", "execute", "cli"])),
     ("toml", Some(&["manifest"])),
