@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 /// Every room in the order of `lib.rs`, and the rooms that it may use. Data flows from the top to the bottom.
@@ -91,7 +92,7 @@ const PURE: [&str; 3] = ["settle", "diff", "plan"];
 #[test]
 fn a_room_uses_only_the_rooms_to_its_left() {
     let mut violations = Vec::new();
-    for file in House::read().in_rooms() {
+    for file in HOUSE.in_rooms() {
         let allowed = ROOMS.iter().find(|(room, _)| *room == file.room).map_or(&[] as &[&str], |(_, allowed)| *allowed);
         for path in file.paths_in_the_crate() {
             let Some(room) = path.first().filter(|name| ROOMS.iter().any(|(room, _)| room == name)) else { continue };
@@ -106,7 +107,7 @@ fn a_room_uses_only_the_rooms_to_its_left() {
 #[test]
 fn a_crate_is_named_in_its_home_only() {
     let mut violations = Vec::new();
-    let house = House::read();
+    let house = &*HOUSE;
     for file in house.in_rooms() {
         for (name, homes) in HOMES {
             let at_home = homes.is_none_or(|homes| homes.contains(&file.room.as_str()));
@@ -150,7 +151,7 @@ fn every_dependency_has_a_home() {
 fn the_rooms_stand_in_their_order_and_no_module_is_off_the_plan() {
     let lib = blank(&fs::read_to_string(root().join("src/lib.rs")).unwrap());
     let declared: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    let house = House::read();
+    let house = &*HOUSE;
     let folders: BTreeSet<&str> =
         house.files.iter().map(|file| file.room.as_str()).filter(|room| !room.is_empty()).collect();
     let planned: Vec<&str> = ROOMS.iter().map(|(room, _)| *room).filter(|room| folders.contains(room)).collect();
@@ -171,7 +172,7 @@ fn the_rooms_stand_in_their_order_and_no_module_is_off_the_plan() {
 #[test]
 fn no_module_has_a_name_that_says_nothing() {
     let mut violations = Vec::new();
-    for file in House::read().files {
+    for file in &HOUSE.files {
         let parts = Path::new(&file.path).with_extension("");
         for part in parts.iter().filter_map(|part| part.to_str()) {
             if HOMELESS.contains(&part) {
@@ -184,7 +185,7 @@ fn no_module_has_a_name_that_says_nothing() {
 
 #[test]
 fn every_file_is_a_module_that_says_what_it_is() {
-    let house = House::read();
+    let house = &*HOUSE;
     let mut violations = Vec::new();
     for file in &house.files {
         if !file.reachable {
@@ -216,7 +217,7 @@ fn only_cli_prints_and_reads_the_environment() {
         "tokio::signal",
     ];
     let mut violations = Vec::new();
-    for file in House::read().in_rooms().filter(|file| file.room != "cli") {
+    for file in HOUSE.in_rooms().filter(|file| file.room != "cli") {
         let written = words.iter().filter(|word| holds(&file.code, word)).map(|word| (*word).to_owned());
         let imported = file.paths_from("std").into_iter().map(|path| path.join("::"));
         let imported = imported.filter(|path| path.starts_with("std::env"));
@@ -229,7 +230,7 @@ fn only_cli_prints_and_reads_the_environment() {
 #[test]
 fn the_simulator_knows_of_the_cloud_room_nothing_but_the_seam() {
     let mut violations = Vec::new();
-    for file in House::read().in_rooms().filter(|file| file.room == "simulator") {
+    for file in HOUSE.in_rooms().filter(|file| file.room == "simulator") {
         for path in file.paths_in_the_crate() {
             if let [room, name, ..] = path.as_slice()
                 && room == "cloud"
@@ -250,7 +251,7 @@ fn settle_diff_and_plan_are_pure() {
     let words = ["async", "await", "tokio", "fastrand", "Instant", "SystemTime", "HashMap", "HashSet", "thread"];
     let modules = ["fs", "time", "io", "net", "env", "process", "thread"];
     let mut violations = Vec::new();
-    for file in House::read().in_rooms().filter(|file| PURE.contains(&file.room.as_str())) {
+    for file in HOUSE.in_rooms().filter(|file| PURE.contains(&file.room.as_str())) {
         let written = words.iter().filter(|word| holds(&file.code, word)).map(|word| (*word).to_owned());
         let imported = file
             .paths_from("std")
@@ -280,6 +281,8 @@ fn none(violations: Vec<String>, why: &str) {
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+static HOUSE: LazyLock<House> = LazyLock::new(House::read);
 
 struct House {
     files: Vec<File>,
