@@ -75,8 +75,11 @@ pub(super) fn in_short(plan: &Plan) -> String {
     let tally = Tally::of(plan.changes.values());
     let changes = plan.changes.values().filter(|change| change.is_pending()).count();
     let counted = [(changes, "to change"), (tally.blocked, "blocked"), (tally.unhealthy, "unhealthy")];
-    let said: Vec<String> =
-        counted.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let said: Vec<String> = counted
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
     if said.is_empty() { "no changes".to_owned() } else { said.join(", ") }
 }
 

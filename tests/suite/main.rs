@@ -1,8 +1,10 @@
 //! floe against its simulated cloud: one binary for everything that takes a whole run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod architecture;
 mod bytes;
 mod convergence;
+mod input;
 mod lives;
 mod scenarios;
 mod world;

@@ -22,6 +22,8 @@ pub struct World {
     pub ledger: Memory,
     pub secrets: Secrets,
     pub run: u32,
+    /// The environment of the project; its only one, else `local`.
+    pub environment: Option<String>,
 }
 
 /// What a run came to.
@@ -59,6 +61,7 @@ impl World {
             ledger: Memory::new(),
             secrets: Secrets::default(),
             run: 0,
+            environment: None,
         };
         for (path, text) in files {
             world.write(path, text);
@@ -97,7 +100,8 @@ impl World {
     }
 
     pub fn graph(&self) -> Graph {
-        let inputs = Inputs { root: self.folder.path().to_owned(), ..Inputs::default() };
+        let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
+        let inputs = Inputs { root, environment, ..Inputs::default() };
         let project = manifest::load(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"));
         graph::build(project).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }

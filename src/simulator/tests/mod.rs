@@ -1,3 +1,5 @@
+//! The simulated cloud as a client sees it.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod catalog;
