@@ -8,7 +8,7 @@ use super::{
 use crate::{
     live::Presence,
     manifest::DeclaredStatement,
-    resource::{Address, Evolve, LiveStatement, OnOutside, PhaseClass, Template},
+    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Template},
     sql::{self, Class, Kind, ObjectKind, Use},
     state::{GenerationRecord, Reached, StatementRecord},
 };
@@ -270,7 +270,6 @@ fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
 pub(super) fn open_without_current(
     table: &mut Table,
-    key: &str,
     declared: &DeclaredStatement,
     record: &StatementRecord,
 ) -> Option<Change> {
@@ -289,14 +288,12 @@ pub(super) fn open_without_current(
         };
         return Some(Change::new(action, vec![Reason::UndoLeft]));
     }
-    let _ = key;
     let generation = left.sent.generation;
     Some(Change::new(Action::GoOn { to: generation }, vec![Reason::SuccessorLeft { generation, phase: None }]))
 }
 
 /// Recorded and not desired.
 pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) -> Option<Change> {
-    let address = Address::statement(key);
     let why = if table.request.destroy { Reason::Destroy } else { Reason::NotDeclared };
     if record.declared.prevent_destroy && record.generations().next().is_some() {
         return Some(Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]));
@@ -321,7 +318,6 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         }
         Presence::Absent | Presence::Unlisted => Change::new(Action::Forget, vec![why, Reason::Gone]),
     };
-    let _ = address;
     Some(if reading.kind.class() == Class::TableJob { change.noting(objects_stay(&reading)) } else { change })
 }
 

@@ -32,6 +32,8 @@ pub struct Differences {
     pub properties: Vec<Reason>,
     /// Whether catalog or database are among them.
     pub namespace: bool,
+    /// Whether the value of a secret in the SQL itself is another one.
+    pub secret_in_sql: bool,
     /// Pool and principal, where they differ.
     pub placement: Vec<Reason>,
     /// Secrets without a value here.
@@ -46,7 +48,7 @@ impl Differences {
 
     /// Whether a definition would define something else.
     pub fn redefine(&self) -> bool {
-        self.sql || self.namespace
+        self.sql || self.namespace || self.secret_in_sql
     }
 
     /// Everything that differs, SQL first.
@@ -137,6 +139,7 @@ fn compare_secrets(
         match (secrets.get(name), sent.secrets.get(name)) {
             (None, _) => drop(differences.unknown_secrets.insert(name.to_owned())),
             (Some(now), Some(then)) if now != then => {
+                differences.secret_in_sql |= desired.sql.secrets().any(|used| used == name);
                 differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
             }
             // A secret that was not sent at all comes with a change of its template.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::{Asks, Live, Presence},
-    resource::{Address, Kind, LivePool, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
+    resource::{Address, Kind, LivePool, Phase, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
     settle::Settlement,
     state::{PoolRecord, Recorded},
 };
@@ -151,6 +151,16 @@ fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
     if found.phase == PoolPhase::Failed {
         return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
     }
+    match &found.phase {
+        PoolPhase::Provisioning => {
+            return Some(Change::new(Action::Await { phase: Phase::from(found.phase.as_str().to_owned()) }, Vec::new()));
+        }
+        PoolPhase::Deprovisioning => {
+            let phase = Phase::from(found.phase.as_str().to_owned());
+            return Some(Change::blocked(Block::InMotion { phase }));
+        }
+        PoolPhase::Provisioned | PoolPhase::Failed | PoolPhase::Other(_) => {}
+    }
     let places = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
     if let Some((field, live, desired)) = places.into_iter().find(|(_, live, desired)| live != desired) {
         let (field, live, desired) = (field.to_owned(), live.clone(), desired.clone());
@@ -231,7 +241,7 @@ fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     }
     let unexplained = pool.current_cfu > 0 && !ours_run;
     (!foreign.is_empty() || unexplained)
-        .then(|| Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
+        .then_some(Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
 }
 
 /// Nothing is done to a statement whose pool is blocked.

@@ -26,6 +26,8 @@ pub(super) struct Table<'a> {
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: &'a BTreeSet<String>,
+    /// The highest number used by statements that were deleted, by cloud name.
+    pub buried: BTreeMap<&'a str, Generation>,
     pub asks: Asks,
 }
 
@@ -37,6 +39,8 @@ pub(super) struct Row<'a> {
     pub current: &'a GenerationRecord,
     pub reading: Option<&'a Reading>,
     pub differences: Differences,
+    /// The number that a new generation would have.
+    pub next: Generation,
 }
 
 impl Row<'_> {
@@ -44,16 +48,12 @@ impl Row<'_> {
         self.reading.map_or(Class::Job, |reading| reading.kind.class())
     }
 
-    pub fn next_generation(&self) -> Generation {
-        self.record.last_generation.next()
-    }
-
     /// Replaces the current generation.
     pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
         let action = Action::Replace {
             strategy,
             from,
-            to: self.next_generation(),
+            to: self.next,
             before: self.current.sent.sql.clone(),
             after: self.declared.spec.sql.clone(),
         };
@@ -97,15 +97,16 @@ impl<'a> Table<'a> {
         record: Option<&StatementRecord>,
     ) -> Option<Change> {
         let base = declared.spec.name.as_str();
-        let tombstone = self.recorded.tombstones.get(key).filter(|tombstone| tombstone.name == base);
-        let used = record.map(|record| record.last_generation).max(tombstone.map(|t| t.last_generation));
-        let next = used.map_or(Generation::FIRST, Generation::next);
+        let next = self.next_generation(base, record);
         let name = next.name(base);
         let stopped = declared.spec.stopped;
         if !stopped && let Presence::Unknown(why) = self.confirmed(&name) {
             return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
         }
-        let found = self.live.generations(base);
+        // Retired generations are known; what else bears such a name has to be somebody's.
+        let known = |live: &LiveStatement| record.is_some_and(|record| record.named(&live.name).is_some());
+        let mut found = self.live.generations(base);
+        found.retain(|(_, live)| !known(live));
         if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
             return Some(Change::blocked(Block::NotOurs { name: foreign.name.clone() }));
         }
@@ -130,6 +131,14 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// One more than the highest number that was ever used under a cloud name, by anybody.
+    fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
+        let recorded = record.map(|record| record.last_generation);
+        let buried = self.buried.get(base).copied();
+        let live = self.live.generations(base).last().map(|(generation, _)| *generation);
+        recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
+    }
+
     fn is_labelled_ours(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
@@ -141,7 +150,7 @@ impl<'a> Table<'a> {
     fn recorded(&mut self, key: &str, declared: &'a DeclaredStatement, record: &'a StatementRecord) -> Option<Change> {
         let Some(current) = &record.current else {
             // An interrupted redefinition may have left its undo, or a gone job its successor.
-            return match evolution::open_without_current(self, key, declared, record) {
+            return match evolution::open_without_current(self, declared, record) {
                 Some(change) => Some(change),
                 None => self.unrecorded(key, declared, Some(record)),
             };
@@ -154,6 +163,7 @@ impl<'a> Table<'a> {
             current,
             reading: self.desired.graph.readings.get(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
+            next: self.next_generation(&declared.spec.name, Some(record)),
         };
         let change = match self.live.statement(&current.sent.name) {
             _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
@@ -212,19 +222,14 @@ impl<'a> Table<'a> {
             PhaseClass::Running if sent_stopped => {
                 Some(Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }]))
             }
-            PhaseClass::Running if !row.differences.placement.is_empty() => Some(self.restart(row)),
+            PhaseClass::Running if !row.differences.placement.is_empty() => {
+                Some(Change::new(Action::Restart, row.differences.placement.clone()))
+            }
             PhaseClass::Running => self.running(row, live),
             PhaseClass::Stopped if wants_stop => self.stands_still(row),
             PhaseClass::Stopped => Some(self.stopped(row, live, asked)),
             PhaseClass::Moving => Some(self.moving(row, live)),
         }
-    }
-
-    fn restart(&self, row: &Row) -> Change {
-        if row.record.declared.prevent_destroy && row.declared.spec.prevent_destroy {
-            // Moving keeps the state; only what loses it is guarded.
-        }
-        Change::new(Action::Restart, row.differences.placement.clone())
     }
 
     fn resumed_outside(&self, row: &Row) -> Change {

@@ -1,6 +1,9 @@
 //! The owner loop: it alone keeps the record, and it starts each passage when those that it waits for have succeeded.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch::Receiver},
@@ -88,8 +91,12 @@ struct Owner<'a> {
     interrupt: Receiver<Interrupt>,
     /// Why nothing more can be kept.
     broken: Option<LedgerError>,
-    /// Passages that have not begun, by address.
+    /// Passages that have not begun, by address; `after` loses what has succeeded.
     waiting: BTreeMap<Address, Passage>,
+    /// Those of them that wait for each address.
+    needed_by: BTreeMap<Address, Vec<Address>>,
+    /// Those of them that wait for nothing any more.
+    ready: BTreeSet<Address>,
     running: JoinSet<Result<(), Failure>>,
     /// Whose passage each task walks.
     tasks: BTreeMap<task::Id, Address>,
@@ -107,7 +114,16 @@ impl<'a> Owner<'a> {
         events: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {
         let watch = watch::start(setting.cloud.clone());
+        let mut needed_by: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+        for passage in &plan.passages {
+            for before in &passage.after {
+                needed_by.entry(before.clone()).or_default().push(passage.address.clone());
+            }
+        }
+        let is_ready = |passage: &&Passage| passage.after.is_empty();
         Owner {
+            needed_by,
+            ready: plan.passages.iter().filter(is_ready).map(|passage| passage.address.clone()).collect(),
             ledger,
             events,
             tools: Tools { setting: setting.clone(), record: record.clone(), watch },
@@ -161,10 +177,7 @@ impl<'a> Owner<'a> {
         if stopping || self.broken.is_some() {
             return;
         }
-        let is_ready = |passage: &&Passage| passage.after.is_empty();
-        let ready: Vec<Address> =
-            self.waiting.values().filter(is_ready).map(|passage| passage.address.clone()).collect();
-        for address in ready {
+        while let Some(address) = self.ready.pop_first() {
             if let Some(passage) = self.waiting.remove(&address) {
                 let task = self.running.spawn(walk::walk(passage, self.tools.clone()));
                 self.tasks.insert(task.id(), address);
@@ -225,8 +238,13 @@ impl<'a> Owner<'a> {
         let Some(address) = self.tasks.remove(&id) else { return };
         match result {
             Ok(()) => {
-                for passage in self.waiting.values_mut() {
-                    passage.after.remove(&address);
+                for freed in self.needed_by.remove(&address).unwrap_or_default() {
+                    if let Some(passage) = self.waiting.get_mut(&freed) {
+                        passage.after.remove(&address);
+                        if passage.after.is_empty() {
+                            self.ready.insert(freed);
+                        }
+                    }
                 }
                 (self.events)(Event::Done { address: address.clone() });
                 self.done.push(address);
@@ -243,10 +261,10 @@ impl<'a> Owner<'a> {
     fn skip_what_needs(&mut self, address: &Address) {
         let mut causes = vec![address.clone()];
         while let Some(cause) = causes.pop() {
-            let needs = |passage: &&Passage| passage.after.contains(&cause);
-            let left_out: Vec<Address> = self.waiting.values().filter(needs).map(|p| p.address.clone()).collect();
-            for address in left_out {
-                self.waiting.remove(&address);
+            for address in self.needed_by.remove(&cause).unwrap_or_default() {
+                if self.waiting.remove(&address).is_none() {
+                    continue;
+                }
                 (self.events)(Event::Skipped { address: address.clone(), because: cause.clone() });
                 self.skipped.push((address.clone(), cause.clone()));
                 causes.push(address);

@@ -170,6 +170,15 @@ fn shown(problem: Problem, project: &Project, users: [(&User, &str); 2]) -> Prob
     })
 }
 
+/// Where the SQL shows an edge, or the manifest says it.
+pub(super) fn place_of(project: &Project, edge: &Edge) -> Option<Place> {
+    let statement = project.statements.get(&edge.from.key)?;
+    match &edge.why {
+        Why::Inferred { span, .. } => Some(statement.sql.locate(&(span.0..span.1))),
+        Why::Pool | Why::Declared => statement.reference_places.get(&edge.to).cloned(),
+    }
+}
+
 fn place(project: &Project, (key, (start, end)): &User) -> Option<Place> {
     Some(project.statements.get(key)?.sql.locate(&(*start..*end)))
 }

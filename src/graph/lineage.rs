@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, Object, Why};
+use super::{Edge, Graph, Object, Why};
 use crate::{
-    resource::{Address, Kind as AddressKind},
-    sql::{Kind, ObjectKind},
+    resource::{Address, Kind as AddressKind, Place},
+    sql::{Kind, ObjectKind, Use},
 };
 
 /// What is drawn, as plain data in a stable order.
@@ -13,8 +13,8 @@ use crate::{
 pub struct Lineage {
     /// Every box.
     pub nodes: BTreeMap<Node, Looks>,
-    /// Every arrow, in the direction in which data or readiness flows.
-    pub links: BTreeSet<Link>,
+    /// Every arrow, in the direction in which data or readiness flows; sorted by its ends and what it means.
+    pub links: Vec<Link>,
     /// Statements by the key of their pool; under `None` those of the environment's default pool.
     pub pools: BTreeMap<Option<String>, BTreeSet<Address>>,
 }
@@ -40,7 +40,7 @@ pub enum Looks {
 }
 
 /// An arrow.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Where it begins.
     pub from: Node,
@@ -48,6 +48,8 @@ pub struct Link {
     pub to: Node,
     /// What it means.
     pub flow: Flow,
+    /// Where the SQL shows it, the first time, or where the manifest says it.
+    pub place: Option<Place>,
 }
 
 /// What an arrow means.
@@ -122,33 +124,49 @@ fn whole(graph: &Graph) -> Lineage {
     for (object, parties) in &graph.objects {
         let looks = if parties.creator.is_some() { Looks::Own(object.kind) } else { Looks::External(object.kind) };
         lineage.nodes.insert(Node::Object(object.clone()), looks);
-        let from_statements = [
-            (Flow::Creates, parties.creator.iter().collect::<Vec<_>>()),
-            (Flow::Alters, parties.alters.iter().collect()),
-            (Flow::Drops, parties.drops.iter().collect()),
-            (Flow::Writes, parties.writers.iter().collect()),
-        ];
-        for (flow, keys) in from_statements {
-            lineage.links.extend(keys.into_iter().map(|key| Link {
-                from: Node::Statement(Address::statement(key)),
-                to: Node::Object(object.clone()),
-                flow,
-            }));
-        }
-        lineage.links.extend(parties.readers.iter().map(|key| Link {
-            from: Node::Object(object.clone()),
-            to: Node::Statement(Address::statement(key)),
-            flow: Flow::Reads,
-        }));
     }
-    let declared =
-        graph.edges.iter().filter(|edge| edge.why == Why::Declared && edge.to.kind == AddressKind::Statement);
-    lineage.links.extend(declared.map(|edge| Link {
-        from: Node::Statement(edge.to.clone()),
-        to: Node::Statement(edge.from.clone()),
-        flow: Flow::Declared,
-    }));
+    let mut links: BTreeMap<(Node, Node, Flow), Option<Place>> = BTreeMap::new();
+    for (from, to, flow, place) in shown(graph).chain(declared(graph)) {
+        links.entry((from, to, flow)).or_insert(place);
+    }
+    lineage.links = links.into_iter().map(|((from, to, flow), place)| Link { from, to, flow, place }).collect();
     lineage
+}
+
+type Arrow = (Node, Node, Flow, Option<Place>);
+
+/// What the SQL of each statement shows.
+fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {
+    graph.readings.iter().flat_map(move |(key, reading)| {
+        let renamed = reading.renamed_to.iter().map(|mention| (Flow::Creates, mention));
+        let mentions = reading.mentions.iter().map(|mention| (flow_of(mention.role), mention));
+        mentions.chain(renamed).filter_map(move |(flow, mention)| {
+            let object = Node::Object(graph.object_of(key, mention)?);
+            let statement = Node::Statement(Address::statement(key));
+            let place = graph.project.statements.get(key).map(|statement| statement.sql.locate(&mention.span));
+            let (from, to) = if flow == Flow::Reads { (object, statement) } else { (statement, object) };
+            Some((from, to, flow, place))
+        })
+    })
+}
+
+/// What `depends_on` says.
+fn declared(graph: &Graph) -> impl Iterator<Item = Arrow> {
+    let declared = |edge: &&Edge| edge.why == Why::Declared && edge.to.kind == AddressKind::Statement;
+    graph.edges.iter().filter(declared).map(|edge| {
+        let (from, to) = (Node::Statement(edge.to.clone()), Node::Statement(edge.from.clone()));
+        (from, to, Flow::Declared, graph.place_of(edge))
+    })
+}
+
+fn flow_of(role: Use) -> Flow {
+    match role {
+        Use::Creates => Flow::Creates,
+        Use::Alters => Flow::Alters,
+        Use::Drops => Flow::Drops,
+        Use::Reads | Use::Calls => Flow::Reads,
+        Use::Writes => Flow::Writes,
+    }
 }
 
 impl Lineage {

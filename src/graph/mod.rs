@@ -18,8 +18,8 @@ use std::{
 };
 
 use crate::{
-    manifest::Project,
-    resource::{Address, Problem, Span},
+    manifest::{Project, in_order},
+    resource::{Address, Place, Problem, Span},
     sql::{self, Mention, ObjectKind, Reading},
 };
 
@@ -112,10 +112,10 @@ pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
             let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
             Ok(Graph { project, readings, edges, objects, order, needed_by })
         }
-        Ok(_) => Err(problems),
+        Ok(_) => Err(in_order(problems)),
         Err(circles) => {
             problems.extend(circles);
-            Err(problems)
+            Err(in_order(problems))
         }
     }
 }
@@ -137,6 +137,11 @@ impl Graph {
         let start = self.edges.partition_point(|edge| edge.from < *address);
         let end = self.edges.partition_point(|edge| edge.from <= *address);
         self.edges.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
+    pub fn place_of(&self, edge: &Edge) -> Option<Place> {
+        edges::place_of(&self.project, edge)
     }
 
     /// `addresses` and everything that they need, directly or not.

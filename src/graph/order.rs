@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque, btree_map::Entry},
 };
 
 use petgraph::{
@@ -11,7 +11,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 
-use super::{Edge, Why};
+use super::{Edge, Why, edges::place_of};
 use crate::{
     manifest::Project,
     resource::{Address, Problem},
@@ -102,8 +102,8 @@ impl Needs {
                     path.reverse();
                     return path.iter().filter_map(|node| self.addresses.get(node.index()).cloned()).collect();
                 }
-                if !came_from.contains_key(&other) {
-                    came_from.insert(other, node);
+                if let Entry::Vacant(first) = came_from.entry(other) {
+                    first.insert(node);
                     open.push_back(other);
                 }
             }
@@ -122,18 +122,13 @@ fn circle(project: &Project, edges: &[Edge], path: &[Address]) -> Problem {
         let start = edges.partition_point(|edge| (&edge.from, &edge.to) < (from, to));
         let Some(edge) = edges.get(start) else { continue };
         any_declared |= edge.why == Why::Declared;
-        let Some(statement) = project.statements.get(&from.key) else { continue };
-        let label = format!("`{from}` needs `{to}`");
-        problem = match &edge.why {
-            Why::Inferred { object, span } => {
-                let place = statement.sql.locate(&(span.0..span.1));
-                problem.at(place, format!("{label} for `{object}`"))
-            }
-            Why::Pool | Why::Declared => match statement.reference_places.get(to) {
-                Some(place) => problem.at(place.clone(), label),
-                None => problem,
-            },
+        let label = match &edge.why {
+            Why::Inferred { object, .. } => format!("`{from}` needs `{to}` for `{object}`"),
+            Why::Pool | Why::Declared => format!("`{from}` needs `{to}`"),
         };
+        if let Some(place) = place_of(project, edge) {
+            problem = problem.at(place, label);
+        }
     }
     problem.help(if any_declared {
         "remove one of the `depends_on`: what the SQL shows need not be declared"

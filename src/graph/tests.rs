@@ -324,13 +324,15 @@ fn lineage_follows_the_data() {
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
     assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
     assert_eq!(whole.nodes[&by("job")], Looks::Statement(sql::Kind::InsertInto));
-    for (from, to, flow) in [
-        (table("topic"), by("job"), Flow::Reads),
-        (by("job"), table("t"), Flow::Writes),
-        (by("t"), table("t"), Flow::Creates),
-        (by("other"), by("job"), Flow::Declared),
+    for (from, to, flow, shown) in [
+        (table("topic"), by("job"), Flow::Reads, "topic"),
+        (by("job"), table("t"), Flow::Writes, "t"),
+        (by("t"), table("t"), Flow::Creates, "t"),
+        (by("other"), by("job"), Flow::Declared, "\"statements.other\""),
     ] {
-        assert!(whole.links.contains(&Link { from, to, flow }));
+        let is_it = |link: &&Link| (&link.from, &link.to, link.flow) == (&from, &to, flow);
+        let link = whole.links.iter().find(is_it).unwrap();
+        assert_eq!(text(link.place.as_ref().unwrap()), shown);
         assert_eq!(flow.is_inferred(), flow != Flow::Declared);
     }
     assert_eq!(whole.pools[&None].len(), 4);
@@ -341,4 +343,42 @@ fn lineage_follows_the_data() {
     // Not `statements.t`: it is upstream of the table, not of the job that writes it. `other` makes a table too, but not for the job.
     let expected: Vec<&Node> = all.iter().filter(|node| **node != table("other")).collect();
     assert_eq!(nodes, expected);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+
+    /// Whatever needs whom, what is needed comes first, or each circle is said; never both, never neither.
+    #[test]
+    fn what_is_needed_comes_first_or_a_circle_is_said(needs in proptest::collection::vec((0..9_usize, 0..9_usize), 0..14)) {
+        let lines: Vec<String> = (0..9)
+            .map(|at| {
+                let from: Vec<String> =
+                    needs.iter().filter(|(from, to)| *from == at && to != from).map(|(_, to)| format!("t{to}")).collect();
+                let reads = if from.is_empty() { "SELECT 1".to_owned() } else { format!("SELECT * FROM {}", from.join(", ")) };
+                format!("s{at}: CREATE TABLE t{at} AS {reads}")
+            })
+            .collect();
+        match build(world(&lines.join("\n")).project()) {
+            Ok(graph) => {
+                proptest::prop_assert_eq!(graph.order.len(), 9);
+                let position = |address: &Address| graph.order.iter().position(|other| other == address);
+                for edge in &graph.edges {
+                    proptest::prop_assert!(position(&edge.to) < position(&edge.from));
+                }
+                for (from, to) in needs.iter().filter(|(from, to)| from != to) {
+                    let (from, to) = (statement(&format!("s{from}")), statement(&format!("s{to}")));
+                    proptest::prop_assert!(graph.needs(&from).any(|needed| *needed == to));
+                    proptest::prop_assert!(graph.needed_by(&to).any(|user| *user == from));
+                    proptest::prop_assert!(graph.closure(&[from]).contains(&to));
+                }
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    proptest::prop_assert!(problem.message.contains("in a circle"));
+                    proptest::prop_assert!(problem.places.len() >= 2);
+                }
+            }
+        }
+    }
 }

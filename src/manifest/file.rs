@@ -93,6 +93,7 @@ impl Included {
     fn add(&mut self, files: Vec<PathBuf>) -> bool {
         let mut any = false;
         for file in files {
+            let file = tidy(&file);
             let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
             if extension.eq_ignore_ascii_case("sql") {
                 self.statements.insert(file);

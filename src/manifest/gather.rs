@@ -37,10 +37,15 @@ impl Sources {
 pub(super) fn main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Option<Manifest> {
     let path = Path::new("floe.toml");
     if !root.join(path).exists() {
-        problems.push(
-            Problem::new(format!("there is no `floe.toml` in `{}`", root.display()))
-                .help("`floe init` makes a project here; `-C DIR` looks in another folder"),
-        );
+        let above = root
+            .canonicalize()
+            .ok()
+            .and_then(|root| root.ancestors().skip(1).find(|folder| folder.join(path).is_file()).map(Path::to_owned));
+        let help = match above {
+            Some(folder) => format!("there is one further up: `-C {}`", folder.display()),
+            None => "`floe init` makes a project here; `-C DIR` looks in another folder".to_owned(),
+        };
+        problems.push(Problem::new(format!("there is no `floe.toml` in `{}`", root.display())).help(help));
         return None;
     }
     match file::read(root, path) {
@@ -79,7 +84,14 @@ pub(super) fn gather(
     }
     let claimed = claimed(&written.manifest, environments, &mut claims);
     let unclaimed = included.statements.iter().filter(|path| !claimed.contains(*path));
-    add_bare(root, unclaimed, &mut written, sources, problems);
+    let mut of_bare = Vec::new();
+    add_bare(root, unclaimed, &mut written, sources, &mut of_bare);
+    if written.manifest.broken.is_empty() {
+        problems.append(&mut of_bare);
+    } else {
+        // A manifest that could not be read may name these files.
+        written.bare.clear();
+    }
     written
 }
 

@@ -24,7 +24,10 @@ pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, 
 pub use sql_text::SqlText;
 
 use crate::resource::{Address, Place, Problem};
-use check::Desk;
+use check::{
+    Desk,
+    environment::{Interest, environment},
+};
 use gather::{Sources, Written};
 use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
@@ -72,53 +75,52 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let mut found = Vec::new();
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| found.push(problem)).ok();
-    let environment = chosen.and_then(|(name, at)| {
-        let mut substitution = scope.outer();
-        let environment = check::environment::environment(name, at, &mut substitution, &mut found);
-        check::environment::variables(&at.value, &mut substitution);
-        found.append(&mut substitution.problems);
-        environment
-    });
-    found.extend(check::environment::apart(&environments, &mut scope.outer()));
+    let mut fields = scope.outer();
+    let desired = chosen.map(|chosen| environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut found));
+    found.append(&mut fields.problems);
+    for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
+        // Their variables may not be known here, so undefined ones are let be.
+        environment(&inputs.root, (name, at), Interest::Other, &mut scope.outer(), &mut found);
+    }
+    found.extend(check::environment::apart(&environments, &mut fields));
 
     let mut substitution = chosen.map_or_else(|| scope.outer(), |(_, at)| scope.inner(at));
+    substitution.used.append(&mut fields.used);
     let include = main.project.include.as_deref().map(|patterns| substitution.plains(patterns));
     let mut others: BTreeMap<&str, Substitution<'_>> =
         environments.iter().map(|(name, at)| (name.as_str(), scope.inner(at))).collect();
     let mut sources = Sources::default();
     let claims = others.values_mut().collect();
     let written = gather::gather(&inputs.root, main, &environments, include.as_deref(), claims, &mut sources, problems);
-    let manifest = &written.manifest;
-    let complete = !manifest.incomplete;
-    if complete {
-        overlays_for_nothing(&environments, &written, &mut found);
-    }
+    overlays_for_nothing(&environments, &written, &mut found);
 
-    let project = match (environment, chosen) {
-        (Some(environment), Some((chosen, at))) => {
-            let desk = Desk {
-                root: &inputs.root,
-                environment: &environment,
-                defaults: &defaults_in(manifest, at),
-                allow: &manifest.project.allow,
-                complete,
-                pool_keys: manifest.pools.keys().map(String::as_str).collect(),
-                statement_keys: manifest.statements.keys().map(String::as_str).collect(),
-                substitution,
-                sources,
-                problems: Vec::new(),
-            };
-            others.remove(chosen);
-            checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
-        }
-        _ => None,
-    };
-    if main_is_broken(manifest) {
-        found.retain(|problem| !problem.places.is_empty());
-    }
-    found.retain(|problem| problem.places.iter().all(|(place, _)| !manifest.broken.contains(&place.source)));
-    problems.append(&mut found);
+    let project = desired.zip(chosen).and_then(|(environment, (chosen, at))| {
+        others.remove(chosen);
+        let manifest = &written.manifest;
+        let desk = Desk {
+            root: &inputs.root,
+            environment: &environment,
+            defaults: &defaults_in(manifest, at),
+            allow: &manifest.project.allow,
+            complete: !manifest.incomplete,
+            pool_keys: manifest.pools.keys().map(String::as_str).collect(),
+            statement_keys: manifest.statements.keys().map(String::as_str).collect(),
+            substitution,
+            sources,
+            problems: Vec::new(),
+        };
+        checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
+    });
+    problems.extend(found.into_iter().filter(|problem| is_certain(problem, &written.manifest)));
     project
+}
+
+/// Whether a problem stands on files that could be read.
+fn is_certain(problem: &Problem, manifest: &Manifest) -> bool {
+    let main_is_broken = manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"));
+    let stands_nowhere = problem.places.is_empty();
+    let stands_on_broken = problem.places.iter().any(|(place, _)| manifest.broken.contains(&place.source));
+    !stands_on_broken && !(stands_nowhere && main_is_broken)
 }
 
 /// The values that texts may use.
@@ -182,12 +184,15 @@ fn checked<'a>(
     }
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
-    check::statement::same_names(&statements, &mut desk.problems);
+    check::name::same_names(&statements, &mut desk.problems);
     problems.append(&mut desk.substitution.problems);
+    let tables = environments.values().flat_map(|at| at.value.variables.keys().map(String::as_str));
+    problems.extend(desk.substitution.stray_flags(tables));
     for (name, substitution) in others {
         desk.substitution = substitution;
         if let Some(at) = environments.get(name) {
             check_overlays(&mut desk, manifest, &at.value);
+            check::name::names_there(&mut desk, manifest, &statements, (name, at));
         }
     }
     problems.append(&mut desk.problems);
@@ -205,6 +210,7 @@ fn checked<'a>(
 
 /// Overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones are let be.
 fn check_overlays(desk: &mut Desk<'_>, manifest: &Manifest, environment: &EnvironmentLayer) {
+    check::statement::policy(desk, environment);
     for (key, overlay) in &environment.pools {
         if let Some(declared) = manifest.pools.get(key) {
             check::pool::pool(desk, key, declared, Some(overlay));
@@ -215,10 +221,6 @@ fn check_overlays(desk: &mut Desk<'_>, manifest: &Manifest, environment: &Enviro
             check::statement::overlay(desk, key, declared, overlay);
         }
     }
-}
-
-fn main_is_broken(manifest: &Manifest) -> bool {
-    manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"))
 }
 
 fn project_name(project: &ProjectLayer, desk: &mut Desk<'_>) -> Option<String> {
@@ -243,6 +245,9 @@ fn overlays_for_nothing(
     problems: &mut Vec<Problem>,
 ) {
     let manifest = &written.manifest;
+    if manifest.incomplete {
+        return;
+    }
     for (name, environment) in environments {
         let pools = environment.value.pools.iter().map(|(key, at)| (Address::pool(key), &at.place));
         let statements = environment.value.statements.iter().map(|(key, at)| (Address::statement(key), &at.place));
@@ -271,7 +276,7 @@ fn overlay_for_nothing(written: &Written, environment: &str, address: &Address, 
 }
 
 /// Sorted by file and place, each once.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
     problems.dedup();
     problems

@@ -6,7 +6,7 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
     let folded = fold(written);
     known
         .into_iter()
-        .filter(|name| *name != written)
+        .filter(|name| *name != written && name.len().abs_diff(written.len()) <= limit.saturating_mul(4))
         .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
         .filter(|(distance, _)| *distance <= limit)
         .min()

@@ -87,6 +87,21 @@ impl<'a> Substitution<'a> {
         Some((Template::new(filled.template), filled.positions))
     }
 
+    /// Flags that nothing has used and that look like a slip for a variable that exists: the value that was meant to be
+    /// replaced would have stood.
+    pub(super) fn stray_flags<'t>(&'t self, tables: impl Iterator<Item = &'t str>) -> Vec<Problem> {
+        let known: BTreeSet<&str> = tables.chain(self.used.iter().map(String::as_str)).collect();
+        let flags = self.variables.flags.into_iter().flat_map(BTreeMap::keys);
+        let stray = flags.filter(|flag| !known.contains(flag.as_str()));
+        stray
+            .filter_map(|flag| {
+                let near = near::nearest(flag, known.iter().copied())?;
+                let problem = Problem::new(format!("`--var {flag}=…` sets a variable that nothing uses"));
+                Some(problem.help(format!("did you mean `{near}`?")))
+            })
+            .collect()
+    }
+
     fn fill(&mut self, text: &str, positions: &SqlText) -> Option<Filled> {
         let mut filled = Filled {
             text: String::new(),
@@ -249,7 +264,9 @@ fn parts(text: &str) -> impl Iterator<Item = (Part<'_>, Span)> {
                 None => (Part::Open, 2),
             }
         } else {
-            let next = ["$${", "${"].iter().filter_map(|open| rest.find(open)).min().unwrap_or(rest.len());
+            let opening = rest.find("${").unwrap_or(rest.len());
+            let escaped = rest.get(..opening).is_some_and(|before| opening < rest.len() && before.ends_with('$'));
+            let next = opening.saturating_sub(usize::from(escaped));
             (Part::Text(rest.get(..next).unwrap_or(rest)), next)
         };
         let span = at..at.saturating_add(length);

@@ -70,6 +70,7 @@ pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
     if record.successor.is_some()
         && let Some(current) = subject.current()
         && current.stopped
+        && !subject.declared.spec.stopped
     {
         forward.push(resume(current, subject.declared.spec.timeout));
     }

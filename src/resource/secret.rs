@@ -122,8 +122,11 @@ impl Template {
                 return Some(Part::Secret(name));
             }
             // Up to the next opening, or all of it; a lone `$` at the front is text.
-            let next = ["$${", "${secret."].iter().filter_map(|open| rest.get(1..)?.find(open)).min();
-            let cut = next.map_or(rest.len(), |at| at + 1);
+            let opens = |at: usize| {
+                let from = rest.get(at..).unwrap_or_default();
+                at > 0 && (from.starts_with("$${") || from.starts_with("${secret."))
+            };
+            let cut = rest.match_indices('$').map(|(at, _)| at).find(|at| opens(*at)).unwrap_or(rest.len());
             let (piece, tail) = rest.split_at_checked(cut).unwrap_or((rest, ""));
             rest = tail;
             Some(Part::Text(piece))
@@ -188,6 +191,12 @@ mod tests {
         assert_eq!(template.reveal(&secrets()).as_deref(), Ok("a ${x} s3cr3t $ ${y"));
         assert_eq!(template.reveal(&Secrets::default()), Err(Unset("key".to_owned())));
         assert_eq!(Template::literal("${secret.key}").reveal(&secrets()).as_deref(), Ok("${secret.key}"));
+    }
+
+    #[test]
+    fn text_may_begin_with_any_letter() {
+        assert_eq!(Template::new("é${secret.key}ü$${").reveal(&secrets()).as_deref(), Ok("és3cr3tü${"));
+        assert_eq!(Template::new("${secret.key}’${secret.key}").secrets().count(), 2);
     }
 
     #[test]

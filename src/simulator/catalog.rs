@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{options::CatalogMode, statements::Statement};
+use super::{options::CatalogMode, reading::Gist, statements::Statement};
 use crate::sql::{ObjectKind, Use};
 
 /// An object with its full name.
@@ -15,30 +15,44 @@ pub(super) struct Thing {
     name: Vec<String>,
 }
 
-/// Every object that a statement made and none dropped.
+/// Every object that a statement made or dropped.
 #[derive(Debug, Default)]
-pub(super) struct Catalog(BTreeSet<Thing>);
+pub(super) struct Catalog {
+    made: BTreeSet<Thing>,
+    dropped: BTreeSet<Thing>,
+}
 
 impl Catalog {
     pub(super) fn make(&mut self, thing: Thing) {
-        self.0.insert(thing);
+        self.dropped.remove(&thing);
+        self.made.insert(thing);
     }
 
-    pub(super) fn drop_thing(&mut self, thing: &Thing) {
-        self.0.remove(thing);
+    pub(super) fn drop_thing(&mut self, thing: Thing) {
+        self.made.remove(&thing);
+        self.dropped.insert(thing);
     }
 
-    pub(super) fn things(&self) -> impl Iterator<Item = Thing> {
-        self.0.iter().cloned()
+    pub(super) fn made(&self) -> &BTreeSet<Thing> {
+        &self.made
+    }
+
+    pub(super) fn dropped(&self) -> &BTreeSet<Thing> {
+        &self.dropped
+    }
+
+    /// Whether a statement that names it finds it. What nobody made may be there from outside, or built in.
+    fn holds(&self, thing: &Thing, mode: CatalogMode, built_in: bool) -> bool {
+        let outside = mode == CatalogMode::Lenient || built_in;
+        self.made.contains(thing) || (outside && !self.dropped.contains(thing))
     }
 
     /// What `statement` would do to the catalog, or the service's words on why it cannot.
-    pub(super) fn judge(&self, statement: &Statement, mode: CatalogMode) -> Result<Outcome, String> {
-        let gist = &statement.gist;
+    pub(super) fn judge(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<Outcome, String> {
         let mut outcome = Outcome::default();
         for (object, name) in gist.named(Use::Creates) {
             let thing = thing(statement, object, name);
-            let known = self.0.contains(&thing);
+            let known = self.made.contains(&thing);
             if !known {
                 outcome.makes.push(thing);
             } else if gist.if_not_exists {
@@ -52,8 +66,7 @@ impl Catalog {
         for role in [Use::Alters, Use::Drops] {
             for (object, name) in gist.named(role) {
                 let thing = thing(statement, object, name);
-                let known = self.0.contains(&thing);
-                if !known && !gist.if_exists && mode == CatalogMode::Strict {
+                if !gist.if_exists && !self.holds(&thing, mode, false) {
                     return Err(absent(object, &thing));
                 }
                 if role == Use::Drops {
@@ -64,19 +77,17 @@ impl Catalog {
                 }
             }
         }
-        if mode == CatalogMode::Strict {
-            self.needs(statement)?;
-        }
+        self.needs(statement, gist, mode)?;
         Ok(outcome)
     }
 
-    /// In a strict catalog every table that is read or written must have been made. Functions may be built in.
-    fn needs(&self, statement: &Statement) -> Result<(), String> {
-        for role in [Use::Reads, Use::Writes] {
-            for (object, name) in statement.gist.named(role) {
+    /// Whatever is read, written or called must be there.
+    fn needs(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<(), String> {
+        for role in [Use::Reads, Use::Writes, Use::Calls] {
+            for (object, name) in gist.named(role) {
                 let thing = thing(statement, object, name);
-                let made_here = statement.gist.named(Use::Creates).any(|(_, created)| created == name);
-                if object == ObjectKind::Table && !made_here && !self.0.contains(&thing) {
+                let made_here = gist.named(Use::Creates).any(|(_, created)| created == name);
+                if !made_here && !self.holds(&thing, mode, object == ObjectKind::Function) {
                     return Err(absent(object, &thing));
                 }
             }

@@ -16,7 +16,10 @@ use super::{
     statements::uuid,
     world::{Late, World},
 };
-use crate::cloud::{Lost, Request, Response};
+use crate::cloud::{Lost, Method, Request, Response};
+
+/// How many requests are kept for [`Simulator::requests`].
+const REMEMBERED: usize = 100_000;
 
 /// What the client receives.
 pub(super) enum Delivery {
@@ -58,17 +61,14 @@ impl Simulator {
         address: &'a str,
     ) -> Result<(Guest<'a>, Option<Misfortune>), Delivery> {
         let mut inside = self.inside();
-        inside.requests.push((request.method, asked.path.clone()));
         inside.world.advance();
-        let names = names(asked);
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let misfortune = inside.world.faults.meet(request.method, &asked.path, &names);
-        match &misfortune {
-            Some(Misfortune::Refused) => {
-                return Err(Delivery::Nothing(Lost::BeforeSending("connection refused".to_owned())));
-            }
-            Some(Misfortune::LostBeforeEffect) => return Err(Delivery::Nothing(reset())),
-            _ => {}
+        let misfortune = inside.world.faults.meet(request.method, &asked.path, || names(asked));
+        if misfortune == Some(Misfortune::Refused) {
+            return Err(Delivery::Nothing(Lost::BeforeSending("connection refused".to_owned())));
+        }
+        inside.remember(request.method, &asked.path);
+        if misfortune == Some(Misfortune::LostBeforeEffect) {
+            return Err(Delivery::Nothing(reset()));
         }
         let limits = inside.world.options.limits;
         if let Err(excess) = inside.limiter.enter(address, &limits) {
@@ -133,6 +133,14 @@ impl Drop for Guest<'_> {
 }
 
 impl super::Inside {
+    /// Notes that a request came in; only so many are kept.
+    fn remember(&mut self, method: Method, path: &str) {
+        if self.requests.len() >= REMEMBERED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back((method, path.to_owned()));
+    }
+
     /// The headers that every answer bears.
     fn finish(&mut self, mut answer: Answer) -> Response {
         answer.headers.push("Date", http_date(self.world.moment));

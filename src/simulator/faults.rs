@@ -128,8 +128,16 @@ impl Faults {
         self.0.push((fault, 0));
     }
 
-    /// The misfortune of one request, if any. Every fault that fits counts it, the first that is due is met.
-    pub(super) fn meet(&mut self, method: Method, path: &str, names: &[&str]) -> Option<Misfortune> {
+    /// The misfortune of one request, if any: the first that fits and is due. Those before it count the request too,
+    /// those behind it do not. What the request is about is only looked for where a fault asks.
+    pub(super) fn meet(
+        &mut self,
+        method: Method,
+        path: &str,
+        names: impl FnOnce() -> Vec<String>,
+    ) -> Option<Misfortune> {
+        let named = self.0.iter().any(|(fault, _)| fault.name.is_some());
+        let names = if named { names() } else { Vec::new() };
         let mut met = None;
         for (fault, count) in &mut self.0 {
             let fitting = fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()))

@@ -107,6 +107,8 @@ impl Listener for Lines {
 
     async fn accept(&mut self) -> (Line, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
+        // Answers are small; if the option cannot be set they are only slower.
+        let _ = stream.set_nodelay(true);
         (Line { stream, breaker: Breaker(Arc::new(Mutex::new(Mood::Whole))) }, address)
     }
 

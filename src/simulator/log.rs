@@ -5,9 +5,9 @@
 //! It is not synchronized to the disk: the loss of the machine's power is not simulated.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use super::{
     statements::{Born, Now},
     world::Late,
 };
+
+/// How every line begins.
+const BEGIN: &[u8] = b"{\"at\":";
 
 /// One line: the time, how many ids were given out, and what changed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,22 +50,33 @@ pub(super) enum Change {
     Peak(String, usize),
 }
 
-/// The open file.
+/// The open file, held against other processes by a lock on a file beside it.
 pub(super) struct Log {
+    path: PathBuf,
     file: File,
+    /// Held as long as the log is; goes with the process.
+    _lock: File,
     /// Why nothing can be written any more, if so.
     broken: Option<String>,
 }
 
 impl Log {
-    /// Begins a log anew with one record of everything, in one rename.
-    pub(super) fn create(path: &Path, whole: &Record) -> io::Result<Log> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        fresh.write_all(&line(whole)?)?;
-        fresh.persist(path).map_err(|error| error.error)?;
-        let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Log { file, broken: None })
+    /// Opens the log at `path`, or begins one, and reads it. A last line without its end was never answered, and is
+    /// cut off; any other damage is an error, and the file is left as it is.
+    pub(super) fn open(path: &Path) -> io::Result<(Log, Vec<Record>)> {
+        let lock = lock(path)?;
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            bytes => bytes?,
+        };
+        let (records, whole) = read(&bytes).map_err(|error| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}, {error}; remove the file", path.display()))
+        })?;
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        if whole < bytes.len() {
+            file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
+        }
+        Ok((Log { path: path.to_owned(), file, _lock: lock, broken: None }, records))
     }
 
     /// Appends one record in one write. After a failure nothing is written any more: a line after a torn one would be
@@ -77,6 +91,31 @@ impl Log {
         }
         written
     }
+
+    /// Begins anew with one record of everything, in one rename.
+    pub(super) fn compact(&mut self, whole: &Record) -> io::Result<()> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+        fresh.write_all(&line(whole)?)?;
+        fresh.persist(&self.path).map_err(|error| error.error)?;
+        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        Ok(())
+    }
+}
+
+/// Two processes that append to one log would each lose what the other did.
+fn lock(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&name)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            let text = format!("the simulated world {} is in use by another run; wait until it ends", path.display());
+            Err(io::Error::new(io::ErrorKind::WouldBlock, text))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 fn line(record: &Record) -> io::Result<Vec<u8>> {
@@ -85,21 +124,18 @@ fn line(record: &Record) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Reads a log. A last line without its end was never answered, and is left out; any other damage is an error.
-pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        bytes => bytes?,
-    };
+/// The records of whole lines, and how many bytes those lines have.
+pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize), String> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end.saturating_add(1));
     let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let record = |(number, line): (usize, &[u8])| {
-        serde_json::from_slice(line).map_err(|error| {
-            let number = number.saturating_add(1);
-            let path = path.display();
-            let text = format!("{path}, line {number}: this is no log of a simulated world ({error}); remove the file");
-            io::Error::new(io::ErrorKind::InvalidData, text)
-        })
+        let number = number.saturating_add(1);
+        serde_json::from_slice(line)
+            .map_err(|error| format!("line {number}: this is no log of a simulated world ({error})"))
     };
-    lines.enumerate().map(record).collect()
+    let records = lines.enumerate().map(record).collect::<Result<_, _>>()?;
+    // What is cut off has to be the beginning of a record: some other file, without any end of line, is not to be lost.
+    let torn = bytes.get(whole..).unwrap_or_default();
+    let begin = BEGIN.get(..torn.len().min(BEGIN.len())).unwrap_or_default();
+    if torn.starts_with(begin) { Ok((records, whole)) } else { Err("this is no log of a simulated world".to_owned()) }
 }

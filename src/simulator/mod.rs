@@ -28,6 +28,7 @@ mod tests;
 mod world;
 
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -49,7 +50,7 @@ pub struct Simulator(Arc<Mutex<Inside>>);
 struct Inside {
     world: world::World,
     limiter: limiter::Limiter,
-    requests: Vec<(Method, String)>,
+    requests: VecDeque<(Method, String)>,
     /// Ids of requests and errors: apart from the world's, so that reading changes nothing.
     random: fastrand::Rng,
 }
@@ -61,17 +62,18 @@ impl Simulator {
     }
 
     /// The cloud whose log is at `path`, or an empty one. From then on each effect is appended to the log before it is
-    /// answered, so a process that is killed leaves a world that holds what was answered. Fails if the file is no such
-    /// log or cannot be written; a last line that was cut short is left out.
+    /// answered, so a process that is killed leaves a world that holds what was answered. The world's time, and what is
+    /// still to happen in it, go on from the last record; faults begin anew. A last line that was cut short is left
+    /// out. Fails if the file is no such log, cannot be written, or is held by another simulator: it is held until the
+    /// last clone is dropped.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let path = path.as_ref();
-        let records = log::read(path)?;
-        Ok(Simulator::of(world::World::restore(Arc::new(options), records, path)?))
+        let (log, records) = log::Log::open(path.as_ref())?;
+        Ok(Simulator::of(world::World::restore(Arc::new(options), log, records)?))
     }
 
     fn of(world: world::World) -> Simulator {
         let random = fastrand::Rng::with_seed(!world.options.seed);
-        let inside = Inside { world, limiter: limiter::Limiter::default(), requests: Vec::new(), random };
+        let inside = Inside { world, limiter: limiter::Limiter::default(), requests: VecDeque::new(), random };
         Simulator(Arc::new(Mutex::new(inside)))
     }
 
@@ -82,9 +84,9 @@ impl Simulator {
         inside.world.audit.effects().to_vec()
     }
 
-    /// Every request that was received, in order: method and path.
+    /// Every request that was received, in order: method and path without query. The last 100,000 are kept.
     pub fn requests(&self) -> Vec<(Method, String)> {
-        self.inside().requests.clone()
+        self.inside().requests.iter().cloned().collect()
     }
 
     /// Forgets the requests so far.

@@ -1,14 +1,14 @@
 //! What a statement's text means to the world: what becomes of it, and the objects it names.
 
+use serde::{Deserialize, Serialize};
+
 use crate::sql::{self, Kind, ObjectKind, Use};
 
 /// What a text means to the world.
 #[derive(Debug, Clone)]
 pub(super) struct Gist {
-    /// `traits.sql_kind`.
-    pub(super) kind: &'static str,
-    /// What becomes of it.
-    pub(super) sort: Sort,
+    /// What answers show of it.
+    pub(super) traits: Traits,
     /// Whether `IF NOT EXISTS` is said.
     pub(super) if_not_exists: bool,
     /// Whether it says `OR REPLACE` or `OR ALTER`.
@@ -23,8 +23,21 @@ pub(super) struct Gist {
     pub(super) fault: Option<String>,
 }
 
+/// What answers show of a text: kept with the statement, so that a list reads no SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Traits {
+    /// `traits.sql_kind`.
+    pub(super) kind: String,
+    /// What becomes of it.
+    pub(super) sort: Sort,
+    /// `traits.connection_refs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) connections: Vec<String>,
+}
+
 /// What becomes of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Sort {
     /// COMPLETES.
     Definition,
@@ -34,6 +47,8 @@ pub(super) enum Sort {
     TableJob,
     /// Runs while somebody fetches its results.
     Foreground,
+    /// COMPLETES with results.
+    Inquiry,
     /// FAILS.
     Refused,
 }
@@ -51,9 +66,14 @@ impl Gist {
         let reading = sql::read(text);
         let fault = reading.faults.first().map(|fault| fault.message.clone());
         let head = Head::of(text);
-        Gist {
-            kind: reading.kind.api_name(),
+        let connections = reading.mentions.iter().filter(|it| it.object == ObjectKind::Connection);
+        let traits = Traits {
+            kind: reading.kind.api_name().to_owned(),
             sort: sort(reading.kind),
+            connections: connections.filter_map(|it| it.name.last().cloned()).collect(),
+        };
+        Gist {
+            traits,
             if_not_exists: reading.if_not_exists,
             replaces: head.says("OR", &["REPLACE", "ALTER"]),
             if_exists: head.says("IF", &["EXISTS"]),
@@ -74,6 +94,7 @@ fn sort(kind: Kind) -> Sort {
         Kind::InsertInto | Kind::StatementSet => Sort::Job,
         Kind::CreateTableAs | Kind::CreateMaterializedTable => Sort::TableJob,
         Kind::Select => Sort::Foreground,
+        Kind::Show | Kind::Describe | Kind::Explain => Sort::Inquiry,
         Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => {
             Sort::Refused
         }

@@ -14,7 +14,6 @@ use super::{
     log::{Change, Log, Record},
     options::Options,
     pools::{OrgConfig, Pool},
-    reading::Gist,
     statements::{Born, Now, Statement},
 };
 use crate::resource::PoolPhase;
@@ -98,35 +97,45 @@ impl World {
         }
     }
 
-    /// The world that a log tells of, which it goes on writing. Its time goes on from the last record's.
-    pub(super) fn restore(options: Arc<Options>, records: Vec<Record>, path: &std::path::Path) -> io::Result<World> {
+    /// The world that a log tells of, which it goes on writing. Its time goes on from the last record's. A log that is
+    /// mostly past is made anew.
+    pub(super) fn restore(options: Arc<Options>, mut log: Log, records: Vec<Record>) -> io::Result<World> {
         let mut world = World::new(options);
+        let mut told: usize = 0;
         for record in records {
+            told = told.saturating_add(1).saturating_add(record.changes.len());
             world.moment = world.moment.max(record.at);
             world.ids = world.ids.max(record.ids);
             record.changes.into_iter().for_each(|change| world.replay(change));
         }
         world.clock = Clock::at(world.moment);
         world.told = world.moment;
-        world.changes.clear();
-        let whole = Record { at: world.moment, ids: world.ids, changes: world.everything() };
-        world.log = Some(Log::create(path, &whole)?);
+        if told > world.size().saturating_mul(2).saturating_add(100) {
+            log.compact(&Record { at: world.moment, ids: world.ids, changes: world.everything() })?;
+        }
+        world.log = Some(log);
         Ok(world)
+    }
+
+    /// How many changes make up the whole world.
+    fn size(&self) -> usize {
+        let things = self.catalog.made().len().saturating_add(self.catalog.dropped().len());
+        let told = self.audit.effects().len().saturating_add(self.audit.peaks().count());
+        things.saturating_add(told).saturating_add(self.statements.len()).saturating_add(self.pools.len())
     }
 
     fn replay(&mut self, change: Change) {
         match change {
             Change::Born(serial, born, now) => {
                 self.serial = self.serial.max(serial);
-                let gist = Gist::of(&born.sql);
-                self.place(serial, *born, *now, gist);
+                self.place(serial, *born, *now);
             }
             Change::Now(serial, now) => self.set(serial, *now),
             Change::Gone(serial) => drop(self.take(serial)),
             Change::Pool(pool) => self.set_pool(*pool),
             Change::PoolGone(id) => self.drop_pool(&id),
             Change::Made(thing) => self.catalog.make(thing),
-            Change::Dropped(thing) => self.catalog.drop_thing(&thing),
+            Change::Dropped(thing) => self.catalog.drop_thing(thing),
             Change::Config(config) => self.config = config,
             Change::Late(number, late) => {
                 self.serial = self.serial.max(number);
@@ -143,14 +152,23 @@ impl World {
     fn everything(&self) -> Vec<Change> {
         let effects = self.audit.effects().iter().cloned().map(Change::Effect);
         let pools = self.pools.values().cloned().map(|pool| Change::Pool(Box::new(pool)));
-        let things = self.catalog.things().map(Change::Made);
+        let made = self.catalog.made().iter().cloned().map(Change::Made);
+        let dropped = self.catalog.dropped().iter().cloned().map(Change::Dropped);
         let statements = self.statements.values().map(|statement| {
             Change::Born(statement.serial, Box::new(statement.born.clone()), Box::new(statement.now.clone()))
         });
         let late = self.late.iter().map(|(number, late)| Change::Late(*number, late.clone()));
         let peaks = self.audit.peaks().map(|(base, most)| Change::Peak(base.to_owned(), most));
         let config = std::iter::once(Change::Config(self.config.clone()));
-        config.chain(effects).chain(pools).chain(things).chain(statements).chain(late).chain(peaks).collect()
+        config
+            .chain(effects)
+            .chain(pools)
+            .chain(made)
+            .chain(dropped)
+            .chain(statements)
+            .chain(late)
+            .chain(peaks)
+            .collect()
     }
 
     // Time
@@ -264,11 +282,11 @@ impl World {
     }
 
     /// A new statement.
-    pub(super) fn add(&mut self, born: Born, now: Now, gist: Gist) -> u64 {
+    pub(super) fn add(&mut self, born: Born, now: Now) -> u64 {
         self.serial = self.serial.saturating_add(1);
         let serial = self.serial;
         self.tell(|| Change::Born(serial, Box::new(born.clone()), Box::new(now.clone())));
-        self.place(serial, born, now, gist);
+        self.place(serial, born, now);
         serial
     }
 
@@ -326,9 +344,9 @@ impl World {
         self.alive.get(pool).map_or(0, BTreeSet::len)
     }
 
-    fn place(&mut self, serial: u64, born: Born, now: Now, gist: Gist) {
+    fn place(&mut self, serial: u64, born: Born, now: Now) {
         self.names.entry(born.environment.clone()).or_default().insert(born.name.clone(), serial);
-        self.statements.insert(serial, Statement { serial, born, now, before: None, gist });
+        self.statements.insert(serial, Statement { serial, born, now, before: None });
         self.index(serial);
     }
 
@@ -350,14 +368,14 @@ impl World {
     }
 
     fn index(&mut self, serial: u64) {
-        let Some(Statement { born, now, gist, .. }) = self.statements.get(&serial) else { return };
+        let Some(Statement { born, now, .. }) = self.statements.get(&serial) else { return };
         self.by_pool.entry(now.pool.clone()).or_default().insert(born.name.clone(), serial);
         if let Some(due) = now.next.iter().map(|(due, _)| *due).min() {
             self.agenda.insert((due, Subject::Statement(serial)));
         }
         if now.alive {
             self.alive.entry(now.pool.clone()).or_default().insert(serial);
-            if gist.sort.resumes() {
+            if born.traits.sort.resumes() {
                 self.audit.begins(&born.name, serial);
             }
         }
@@ -454,7 +472,7 @@ impl World {
     }
 
     /// A statement dropped an object.
-    pub(super) fn drop_thing(&mut self, thing: &Thing) {
+    pub(super) fn drop_thing(&mut self, thing: Thing) {
         self.tell(|| Change::Dropped(thing.clone()));
         self.catalog.drop_thing(thing);
     }

@@ -2,7 +2,12 @@
 
 /// Whether `word`, in any case, is reserved: no name unless it is quoted, and the same in any case.
 pub(super) fn is_reserved(word: &str) -> bool {
-    holds(&RESERVED, word)
+    reserved(word).is_some()
+}
+
+/// The reserved word, in upper case, that `word` is in any case.
+pub(super) fn reserved(word: &str) -> Option<&'static str> {
+    position(&RESERVED, word).and_then(|at| RESERVED.get(at)).copied()
 }
 
 /// Whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
@@ -12,8 +17,24 @@ pub(super) fn is_unreserved_keyword(word: &str) -> bool {
 
 /// Whether a sorted list of upper-case words holds `word` in any case.
 pub(super) fn holds(sorted: &[&str], word: &str) -> bool {
-    sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).is_ok()
+    position(sorted, word).is_some()
 }
+
+fn position(sorted: &[&str], word: &str) -> Option<usize> {
+    sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).ok()
+}
+
+/// Whether an unreserved keyword, in any case, can be nothing but a column where an operand stands: `name`, `type` and others that
+/// people call their columns by, rather than units of time or words of JSON functions.
+pub(super) fn is_plain_column(word: &str) -> bool {
+    holds(&PLAIN_COLUMNS, word)
+}
+
+#[rustfmt::skip]
+static PLAIN_COLUMNS: [&str; 25] = [
+    "A", "ACTION", "C", "CATALOG_NAME", "COLUMN_NAME", "DATA", "DESCRIPTION", "G", "INPUT", "K", "LABEL", "LENGTH", "LEVEL", "M", "MESSAGE_TEXT",
+    "NAME", "NUMBER", "OUTPUT", "PATH", "ROLE", "SIZE", "SOURCE", "STATE", "TYPE", "VERSION",
+];
 
 /// Words of Confluent's own statements, which Flink's parser does not know.
 static CONFLUENT: [&str; 5] = ["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"];
@@ -125,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_disjoint() {
-        assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && UNRESERVED.is_sorted());
+        assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && PLAIN_COLUMNS.is_sorted() && UNRESERVED.is_sorted());
         assert!(!UNRESERVED.iter().any(|word| is_reserved(word)));
     }
 

@@ -1,6 +1,6 @@
 //! From text to tokens: every byte of a text belongs to exactly one token, to a comment or to blanks.
 
-use super::keywords::is_reserved;
+use super::keywords::reserved;
 use crate::resource::Span;
 
 /// What a token is.
@@ -33,6 +33,8 @@ pub(super) struct Token {
     pub start: usize,
     /// The byte after its last.
     pub end: usize,
+    /// A reserved word in upper case; empty for all others.
+    pub keyword: &'static str,
 }
 
 impl Token {
@@ -47,13 +49,13 @@ impl Token {
     }
 }
 
-/// The longest `${…}` that is taken for a mask. It keeps the lexer linear on texts full of `${`.
+/// The longest `${…}` that is taken for a mask.
 const LONGEST_MASK: usize = 128;
 
 /// The tokens of `text`, in order, without blanks and comments. Takes any text; time is linear in it.
 pub(super) fn lex(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 5);
-    let mut lexer = Lexer { bytes: text.as_bytes(), text, at: 0 };
+    let mut lexer = Lexer { bytes: text.as_bytes(), text, at: 0, keyword: "", brace: None };
     while let Some(token) = lexer.next_token() {
         tokens.push(token);
     }
@@ -64,6 +66,10 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     text: &'a str,
     at: usize,
+    /// The reserved word that was lexed last.
+    keyword: &'static str,
+    /// Where the first `}` at or after `at` stands, as far as it has been looked for.
+    brace: Option<usize>,
 }
 
 impl Lexer<'_> {
@@ -90,7 +96,7 @@ impl Lexer<'_> {
         while !self.text.is_char_boundary(self.at) {
             self.at += 1;
         }
-        Some(Token { sort, start, end: self.at })
+        Some(Token { sort, start, end: self.at, keyword: std::mem::take(&mut self.keyword) })
     }
 
     /// The byte `ahead` of the current one.
@@ -125,7 +131,7 @@ impl Lexer<'_> {
                         Some(length) => self.at = start + 2 + length + 2,
                         None => {
                             self.at = self.bytes.len();
-                            return Some(Token { sort: Sort::Broken, start, end: self.at });
+                            return Some(Token { sort: Sort::Broken, start, end: self.at, keyword: "" });
                         }
                     }
                 }
@@ -206,12 +212,28 @@ impl Lexer<'_> {
         Sort::Number
     }
 
+    /// Where the next `}` stands, or the end of the text. What was found is kept, which keeps the lexer linear.
+    fn next_brace(&mut self) -> usize {
+        match self.brace {
+            Some(brace) if brace >= self.at => brace,
+            _ => {
+                let length = self.rest().iter().position(|&byte| byte == b'}');
+                let brace = length.map_or(self.bytes.len(), |length| self.at + length);
+                self.brace = Some(brace);
+                brace
+            }
+        }
+    }
+
     /// The length of the piece of a word that begins here: a character, or a mask `${…}`; zero if none does.
-    fn word_piece(&self) -> usize {
+    fn word_piece(&mut self) -> usize {
         match self.byte(0) {
             Some(b'$') if self.byte(1) == Some(b'{') => {
-                let inside = self.rest().iter().take(LONGEST_MASK).take_while(|&&byte| byte != b'\n');
-                inside.into_iter().position(|&byte| byte == b'}').map_or(1, |length| length + 1)
+                let close = self.next_brace();
+                let inside = self.bytes.get(self.at..close).unwrap_or_default();
+                // A mask ends on its line; without an end the `$` is a character like others.
+                let is_mask = close < self.bytes.len() && inside.len() < LONGEST_MASK && !inside.contains(&b'\n');
+                if is_mask { inside.len() + 1 } else { 1 }
             }
             Some(byte) if byte < 0x80 => usize::from(is_word_byte(byte)),
             Some(_) => {
@@ -235,18 +257,24 @@ impl Lexer<'_> {
         let quote_at = match self.byte(0) {
             Some(b'\'') => self.at,
             Some(b'&') if self.byte(1) == Some(b'\'') && word.eq_ignore_ascii_case("U") => self.at + 1,
-            _ => return if is_reserved(word) { Sort::Reserved } else { Sort::Word },
+            _ => return self.bare(start),
         };
         // `E'…'`, `N'…'`, `X'…'`, `U&'…'`, `_utf8'…'`.
         let is_prefix = quote_at > self.at
             || ["E", "N", "X"].iter().any(|prefix| word.eq_ignore_ascii_case(prefix))
             || word.starts_with('_');
-        if is_prefix {
-            self.literal(quote_at, word.eq_ignore_ascii_case("E"))
-        } else if is_reserved(word) {
-            Sort::Reserved
-        } else {
-            Sort::Word
+        if is_prefix { self.literal(quote_at, word.eq_ignore_ascii_case("E")) } else { self.bare(start) }
+    }
+
+    /// The bare word from `start` to here.
+    fn bare(&mut self, start: usize) -> Sort {
+        let word = self.text.get(start..self.at).unwrap_or_default();
+        match reserved(word) {
+            Some(keyword) => {
+                self.keyword = keyword;
+                Sort::Reserved
+            }
+            None => Sort::Word,
         }
     }
 

@@ -37,6 +37,9 @@ pub struct Reading {
     pub startup_option: Option<Span>,
     /// Whether the columns of a created table, or those an `ALTER TABLE` adds, have a primary key: it takes upserts.
     pub primary_key: bool,
+    /// The functions, but for those that come with Flink, that computed columns and watermarks of a table call. They have to be
+    /// there when the table is defined, and run in the statements that read it.
+    pub column_functions: Vec<Mention>,
     /// What `ALTER … RENAME TO` makes of the object that it alters: one that exists from then on.
     pub renamed_to: Option<Mention>,
 }

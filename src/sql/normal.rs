@@ -32,7 +32,7 @@ pub fn same(a: &str, b: &str) -> bool {
 fn append(form: &mut String, token: &Token, next: Option<&Token>, text: &str) {
     let written = token.text(text);
     match token.sort {
-        Sort::Reserved => form.extend(written.chars().map(|c| c.to_ascii_uppercase())),
+        Sort::Reserved => form.push_str(token.keyword),
         Sort::Quoted => {
             let name = unquote(written);
             form.push_str(if needs_no_quotes(&name, next, text) { &name } else { written });

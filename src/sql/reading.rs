@@ -36,6 +36,7 @@ pub fn read(text: &str) -> Reading {
         if_not_exists: statement.if_not_exists,
         startup_option,
         primary_key: statement.primary_key,
+        column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),
     }
 }

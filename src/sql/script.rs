@@ -82,7 +82,17 @@ impl<'a> Script<'a> {
 
     /// Whether the token at `at` is the bare word `word`, in any case.
     pub fn is(&self, at: usize, word: &str) -> bool {
-        matches!(self.sort(at), Some(Sort::Reserved | Sort::Word)) && self.text(at).eq_ignore_ascii_case(word)
+        self.tokens.get(at).is_some_and(|token| match token.sort {
+            Sort::Reserved => token.keyword == word,
+            // Words that a recogniser asks for are in upper case, but for names of columns.
+            Sort::Word => token.end - token.start == word.len() && token.text(self.text).eq_ignore_ascii_case(word),
+            _ => false,
+        })
+    }
+
+    /// The reserved word at `at` in upper case; empty if there is none.
+    pub fn keyword(&self, at: usize) -> &'static str {
+        self.tokens.get(at).map_or("", |token| token.keyword)
     }
 
     /// Whether the tokens from `at` on are these bare words.
@@ -126,17 +136,22 @@ impl<'a> Script<'a> {
 
     /// The name that begins at `at`, if one does before `end`.
     pub fn name(&self, at: usize, end: usize) -> Option<Name> {
+        let next = self.name_end(at, end)?;
+        let parts = (at..next).step_by(2).map(|part| self.identifier(part)).collect();
+        Some(Name { parts, span: self.span_of(at, next - 1), next })
+    }
+
+    /// The index behind the name that begins at `at`, if one does before `end`.
+    pub fn name_end(&self, at: usize, end: usize) -> Option<usize> {
         if at >= end || !self.is_identifier(at) {
             return None;
         }
-        let mut parts = vec![self.identifier(at)];
         let mut last = at;
         // After a dot even a reserved word is a part of the name.
         while last + 2 < end && self.symbol(last + 1, ".") && self.is_part(last + 2) {
             last += 2;
-            parts.push(self.identifier(last));
         }
-        Some(Name { parts, span: self.span_of(at, last), next: last + 1 })
+        Some(last + 1)
     }
 
     fn is_part(&self, at: usize) -> bool {

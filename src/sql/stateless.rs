@@ -12,17 +12,17 @@ pub(super) fn first_telling_word(script: &Script<'_>, start: usize, end: usize) 
 }
 
 fn construct(script: &Script<'_>, at: usize) -> Option<String> {
-    let word = script.text(at).to_ascii_uppercase();
+    let word = script.keyword(at);
     let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any(before, words));
-    match word.as_str() {
+    match word {
         "GROUP" | "ORDER" if script.is(at + 1, "BY") => Some(format!("{word} BY")),
         "UNION" if script.is(at + 1, "ALL") => None,
         "UNION" => Some("UNION without ALL".to_owned()),
         "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is(at + 1, "FROM")) => None,
-        "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word),
+        "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word.to_owned()),
         "ON" if script.is(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
-        _ if holds(&HARMLESS, &word) && !(is_aggregate(&word) && script.symbol(at + 1, "(")) => None,
-        _ => Some(word),
+        _ if holds(&HARMLESS, word) && !(is_aggregate(word) && script.symbol(at + 1, "(")) => None,
+        _ => Some(word.to_owned()),
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Statement<'s, 'a> {
     pub temporary: Option<Span>,
     /// Whether the columns of a table name a primary key.
     pub primary_key: bool,
+    /// The functions that computed columns and watermarks call, but for those that come with Flink.
+    pub column_functions: Vec<Mention>,
     /// What an `ALTER … RENAME TO` makes of the object.
     pub renamed_to: Option<Mention>,
     /// What ends a statement set too early or stands in it wrongly.
@@ -56,6 +58,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             if_not_exists: false,
             temporary: None,
             primary_key: false,
+            column_functions: Vec::new(),
             renamed_to: None,
             faults: Vec::new(),
         }
@@ -69,7 +72,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             return Kind::Select;
         }
         match script.text(start).to_ascii_uppercase().as_str() {
-            "CREATE" => self.create(start + 1, end),
+            "CREATE" | "REPLACE" => self.create(start + 1, end),
             "ALTER" => self.alter(start + 1, end),
             "DROP" => self.drop(start + 1, end),
             "INSERT" | "UPSERT" => self.insert(start, end),
@@ -238,7 +241,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         // What comes with Flink depends on nothing, and a definition does not run.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in(only));
         let found = self.query.mentions.split_off(mentions);
-        self.query.mentions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
+        self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
         self.query.state.truncate(states);
     }
 
@@ -386,7 +389,19 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 8] = ["SELECT", "WITH", "VALUES", "INSERT", "UPSERT", "EXECUTE", "CREATE", "STATEMENT"];
+        const STARTS: [&str; 11] = [
+            "SELECT",
+            "WITH",
+            "VALUES",
+            "INSERT",
+            "UPSERT",
+            "EXECUTE",
+            "CREATE",
+            "REPLACE",
+            "STATEMENT",
+            "UPDATE",
+            "DELETE",
+        ];
         let begins = |script: &Script<'_>, at: usize| script.symbol(at, "(") || script.is_any(at, &STARTS);
         if let Some(at) = self.script.find(start, end, begins) {
             self.recognise(at, end);

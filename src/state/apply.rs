@@ -43,13 +43,14 @@ impl Recorded {
             return Err(format!("intent {} to create the same is open; that is to be settled first", other.intent.id));
         }
         let key = &intent.address.key;
+        let mut voided = None;
         match (&intent.operation, intent.address.kind) {
             (Operation::Submit(submission), Kind::Statement) => self.statement(key)?.reserve(submission)?,
             (Operation::Amend { name, uid, to }, Kind::Statement) => {
                 let generation = self.statement(key)?.physical(name, uid)?;
                 // From here on it may run, so where it stood says nothing any more.
                 if !to.stopped {
-                    generation.offsets = None;
+                    voided = generation.offsets.take();
                 }
             }
             (Operation::Remove { name, uid }, Kind::Statement) => {
@@ -64,7 +65,7 @@ impl Recorded {
             }
             (_, kind) => return Err(format!("that is no operation on {}", kind.table())),
         }
-        let open = OpenIntent { intent: intent.clone(), secrets: secrets.clone() };
+        let open = OpenIntent { intent: intent.clone(), secrets: secrets.clone(), voided };
         self.open.insert(intent.id.clone(), open);
         Ok(())
     }
@@ -98,7 +99,8 @@ impl Recorded {
                 self.statement(key)?.take_in(generation);
             }
             Operation::Amend { uid, to, .. } => {
-                let mut generations = self.statements.get_mut(key).into_iter().flat_map(|s| s.generations_mut());
+                let mut generations =
+                    self.statements.get_mut(key).into_iter().flat_map(StatementRecord::generations_mut);
                 // It may be known to be gone by now; then there is nothing left to update.
                 if let Some(generation) = generations.find(|generation| generation.uid == *uid) {
                     generation.stopped = to.stopped;
@@ -124,19 +126,18 @@ impl Recorded {
         Ok(())
     }
 
-    /// The number of a submission that came to nothing is free: the next try takes the same name, so that a request
-    /// that was thought lost and lands late meets it there, and not beside it.
+    /// Nothing came of a request: what its intent took is there again.
     fn give_back(&mut self, open: &OpenIntent) {
-        let Operation::Submit(submission) = &open.intent.operation else { return };
         let Some(record) = self.statements.get_mut(&open.intent.address.key) else { return };
-        if record.named(&submission.name).is_some() {
-            return;
-        }
-        let before = Generation(submission.generation.0.saturating_sub(1));
-        if submission.role == Role::Undo {
-            record.undos = record.undos.saturating_sub(1);
-        } else if record.last_generation == submission.generation {
-            record.last_generation = before;
+        match (&open.intent.operation, &open.voided) {
+            (Operation::Submit(submission), _) => record.release(submission),
+            // The generation stands where it stood; unless something newer is known of it.
+            (Operation::Amend { uid, .. }, Some(offsets)) => {
+                if let Some(generation) = record.generations_mut().find(|generation| generation.uid == *uid) {
+                    generation.offsets.get_or_insert_with(|| offsets.clone());
+                }
+            }
+            _ => {}
         }
     }
 
@@ -149,7 +150,13 @@ impl Recorded {
                 }
             }
             Fact::PoolDeclared { key, declared } => self.pool(key)?.declared = declared.clone(),
-            Fact::Adopted { key, generation } => self.statement(key)?.adopt(generation)?,
+            Fact::Adopted { key, generation } => {
+                let submits = |open: &&OpenIntent| submits(&open.intent, &generation.sent.name);
+                if let Some(open) = self.open.values().find(submits) {
+                    return Err(format!("intent {} to submit it is open; that is to be settled first", open.intent.id));
+                }
+                self.statement(key)?.adopt(generation)?;
+            }
             Fact::PoolAdopted { key, id, declared } => {
                 if let Some(pool) = self.pools.get(key).filter(|pool| pool.id != *id) {
                     return Err(format!("pools.{key} is {} already", pool.id));
@@ -351,6 +358,19 @@ impl StatementRecord {
         Ok(())
     }
 
+    /// The number of a submission that came to nothing is free: the next try takes the same name, so that a request
+    /// that was thought lost and lands late meets it there, and not beside it.
+    fn release(&mut self, submission: &Submission) {
+        if self.named(&submission.name).is_some() {
+            return;
+        }
+        if submission.role == Role::Undo {
+            self.undos = self.undos.saturating_sub(1);
+        } else if self.last_generation == submission.generation {
+            self.last_generation = Generation(submission.generation.0.saturating_sub(1));
+        }
+    }
+
     /// Puts a new generation in the slot of its role. Nothing is lost sight of: what was there retires.
     fn take_in(&mut self, generation: GenerationRecord) {
         let slot = match generation.sent.role {
@@ -436,10 +456,14 @@ fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 /// Whether both, applied, would leave two things where the record has a place for one.
 fn creates_the_same(one: &Intent, other: &Intent) -> bool {
     match (&one.operation, &other.operation) {
-        (Operation::Submit(one), Operation::Submit(other)) => one.name == other.name,
+        (Operation::Submit(submission), _) => submits(other, &submission.name),
         (Operation::CreatePool { .. }, Operation::CreatePool { .. }) => one.address == other.address,
         _ => false,
     }
+}
+
+fn submits(intent: &Intent, name: &str) -> bool {
+    matches!(&intent.operation, Operation::Submit(submission) if submission.name == name)
 }
 
 fn in_words(entry: &Entry) -> String {

@@ -94,7 +94,11 @@ impl Disk for RealDisk {
             return Ok(());
         }
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        File::open(path)?.sync_all()
+        match File::open(path)?.sync_all() {
+            // Some network file systems know no sync of folders: there is nothing that could be waited for.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+            synced => synced,
+        }
     }
 
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<File>> {

@@ -11,7 +11,7 @@ use crate::resource::{Address, Intent, IntentId, KeyedHash, Offsets, Pool, State
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A request is about to be sent.
+    /// A request is about to be sent. Uses up the number of a submission, and voids the offsets of what is resumed.
     Intend {
         /// What will be asked.
         intent: Intent,
@@ -58,7 +58,7 @@ pub enum Outcome {
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
     /// A statement is declared so from now on; makes its record if there is none. Numbers of a tombstone with the
-    /// same key and cloud name go on counting.
+    /// same cloud name, whatever key it is under, go on counting, and the tombstone goes.
     Declared {
         /// The manifest key.
         key: String,
@@ -74,7 +74,8 @@ pub enum Fact {
         /// All that the project says of it.
         declared: Pool,
     },
-    /// A statement that runs already is this address's from now on.
+    /// A statement that runs already is this address's from now on. One that an open intent explains is not adopted:
+    /// that intent was applied.
     Adopted {
         /// The manifest key of a record that is declared and has no current generation.
         key: String,
@@ -116,24 +117,25 @@ pub enum Fact {
         /// The manifest key.
         key: String,
     },
-    /// A generation is confirmed to be gone.
+    /// A generation is confirmed to be gone. Where the one in force stood is kept until another one has run.
     Gone {
         /// The manifest key.
         key: String,
         /// The generation's cloud name.
         name: String,
     },
-    /// The address is deleted: a tombstone takes a statement's place, nothing a pool's.
+    /// The address is deleted: a tombstone takes a statement's place, nothing a pool's. No intent of it may be open.
     Buried {
         /// Whose.
         address: Address,
     },
-    /// The address is not floe's any more; what is in the cloud stays.
+    /// The address is not floe's any more; what is in the cloud stays. A statement leaves a tombstone without offsets,
+    /// so that its numbers stay used; open intents of the address go along.
     Forgotten {
         /// Whose.
         address: Address,
     },
-    /// The same things under another address.
+    /// The same things under another address, which has none; whatever needs the one needs the other from now on.
     Moved {
         /// The address until now.
         from: Address,

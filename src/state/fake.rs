@@ -463,7 +463,7 @@ mod tests {
         file.append(b"1234").unwrap();
         let found: BTreeSet<_> = (0..200).map(|seed| text(&disk.restart(seed), "a").unwrap()).collect();
         assert!(found.iter().all(|text| text.starts_with("safe")));
-        assert!(["safe", "safe12", "safe1234", "safe\0\034"].iter().all(|text| found.contains(*text)), "{found:?}");
+        assert!(["safe", "safe12", "safe1234", "safe\0\u{0}34"].iter().all(|text| found.contains(*text)), "{found:?}");
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub struct OpenIntent {
     /// Keyed hashes of the secrets that went with it: they become the generation's once it is known to be applied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, KeyedHash>,
+    /// Where the generation stood that is to be resumed: still true if nothing comes of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided: Option<Offsets>,
 }
 
 /// An owned pool.
@@ -104,7 +107,7 @@ pub struct GenerationRecord {
     /// The kind that the service reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Where it stood when it last stopped; voided by the intent to resume it.
+    /// Where it stood when it last stopped; voided by the intent to resume it, and given back if that is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
     /// Keyed hashes of the secrets that were sent, by name.

@@ -11,6 +11,9 @@ use std::{env, path::Path, process::ExitCode};
 
 use measure::{Share, confluent, rejected, valid};
 
+/// The least share of each measurement that is held to one.
+type Floors = &'static [(&'static str, f64)];
+
 fn main() -> ExitCode {
     let Some(folder) = env::var_os("FLOE_SQL_CORPUS") else {
         println!("corpus: skipped, FLOE_SQL_CORPUS names no folder");
@@ -18,7 +21,7 @@ fn main() -> ExitCode {
     };
     let verbose = env::var_os("FLOE_SQL_CORPUS_VERBOSE").is_some();
     let folder = Path::new(&folder);
-    let files: [(&str, measure::Measure, &[(&str, f64)]); 3] = [
+    let files: [(&str, measure::Measure, Floors); 3] = [
         ("valid.jsonl", valid, &[("objects", 0.999), ("kind", 1.0)]),
         ("confluent-extra.jsonl", confluent, &[("objects", 1.0), ("kind", 1.0)]),
         ("rejected-by-flink.jsonl", rejected, &[("nothing falsely sure", 1.0)]),

@@ -3,49 +3,61 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{words, wrong};
 use crate::{
     manifest::{
         Environment, Simulated, StateLocation,
-        layer::{At, EnvironmentLayer},
-        substitute::Substitution,
+        layer::{At, EnvironmentLayer, Property},
+        substitute::{self, Substitution},
     },
     resource::{Identity, Place, Problem},
 };
 
+/// Why an environment is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manifest) enum Interest {
+    /// It was chosen, and needs all that makes an environment.
+    Chosen,
+    /// It was not, and may be unfinished. What it says has to be right all the same.
+    Other,
+}
+
 /// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
-/// since the environment's variables are among the fields.
+/// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
+/// more of them.
 pub(in crate::manifest) fn environment(
-    name: &str,
-    at: &At<EnvironmentLayer>,
+    root: &Path,
+    (name, at): (&str, &At<EnvironmentLayer>),
+    interest: Interest,
     substitution: &mut Substitution<'_>,
     problems: &mut Vec<Problem>,
-) -> Option<Environment> {
+) -> Environment {
+    variables(&at.value, substitution);
+    for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_name(variable)) {
+        let problem = Problem::new(format!("`{variable}` cannot be the name of a variable"));
+        problems.push(problem.at(entry.key.clone(), "letters, digits, `_` and `-` only"));
+    }
     let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
-    let mut fields = Checked { name, at, substitution, problems };
+    let mut fields = Checked { root, name, at, interest, substitution, problems };
     let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
     let simulated = fields.simulated(simulator);
     let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
-    let state = fields.state();
-    let name_prefix = fields.name_prefix();
-    let aliases = fields.entries(&at.value.aliases);
-    let requests_per_second = fields.requests_per_second();
-    Some(Environment {
+    Environment {
         name: name.to_owned(),
-        identity: identity?,
+        identity,
         simulated,
         private,
         endpoint,
         cloud_endpoint,
-        state: state?,
-        name_prefix: name_prefix?,
-        aliases,
+        state: fields.state(),
+        name_prefix: fields.name_prefix(),
+        aliases: fields.entries(&at.value.aliases),
         protected: at.value.protected.as_ref().is_some_and(|at| at.value),
-        requests_per_second,
-    })
+        requests_per_second: fields.requests_per_second(),
+    }
 }
 
 /// The variables of an environment; they may use flags and the process's environment.
@@ -53,9 +65,7 @@ pub(in crate::manifest) fn variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
 ) -> BTreeMap<String, String> {
-    let plain = |(name, entry): (&String, &crate::manifest::layer::Property)| {
-        Some((name.clone(), substitution.plain(&entry.value)?.value))
-    };
+    let plain = |(name, entry): (&String, &Property)| Some((name.clone(), substitution.plain(&entry.value)?.value));
     at.variables.iter().filter_map(plain).collect()
 }
 
@@ -97,8 +107,10 @@ pub(in crate::manifest) fn apart(
 }
 
 struct Checked<'c, 'a> {
+    root: &'c Path,
     name: &'c str,
     at: &'c At<EnvironmentLayer>,
+    interest: Interest,
     substitution: &'c mut Substitution<'a>,
     problems: &'c mut Vec<Problem>,
 }
@@ -109,7 +121,7 @@ impl Checked<'_, '_> {
     }
 
     fn required(&mut self, field: &Option<At<String>>, name: &str, example: &str) -> Option<At<String>> {
-        if field.is_none() && !self.at.value.flawed {
+        if field.is_none() && !self.at.value.flawed && self.interest == Interest::Chosen {
             let message = format!("`environments.{}` has no `{name}`", self.name);
             let problem = wrong(self.at, message, "required")
                 .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));
@@ -118,7 +130,7 @@ impl Checked<'_, '_> {
         self.plain(field)
     }
 
-    fn identity(&mut self) -> Option<Identity> {
+    fn identity(&mut self) -> Identity {
         let layer = &self.at.value;
         let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
         let id = self.required(&layer.id, "id", "env-z3y2x1");
@@ -133,10 +145,15 @@ impl Checked<'_, '_> {
         });
         let id = id.and_then(|at| words::id("id", &["env-"], "env-z3y2x1", &at, self.problems));
         let (cloud, region) = (self.cloud(cloud), self.region(region));
-        Some(Identity { organization: organization?.value, environment: id?, cloud: cloud?, region: region? })
+        Identity {
+            organization: organization.map(|at| at.value).unwrap_or_default(),
+            environment: id.unwrap_or_default(),
+            cloud: cloud.unwrap_or_default(),
+            region: region.unwrap_or_default(),
+        }
     }
 
-    fn simulated_identity(&mut self) -> Option<Identity> {
+    fn simulated_identity(&mut self) -> Identity {
         let layer = &self.at.value;
         let meaningless = [
             ("organization", layer.organization.as_ref().map(|at| &at.place)),
@@ -153,20 +170,13 @@ impl Checked<'_, '_> {
                     .help("remove it, or `simulator`"),
             );
         }
-        let cloud = match self.plain(&layer.cloud) {
-            Some(at) => self.cloud(Some(at))?,
-            None => "aws".to_owned(),
-        };
-        let region = match self.plain(&layer.region) {
-            Some(at) => self.region(Some(at))?,
-            None => "us-east-1".to_owned(),
-        };
-        Some(Identity {
+        let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
+        Identity {
             organization: "00000000-0000-0000-0000-000000000000".to_owned(),
             environment: "env-sim".to_owned(),
-            cloud,
-            region,
-        })
+            cloud: self.cloud(cloud).unwrap_or_else(|| "aws".to_owned()),
+            region: self.region(region).unwrap_or_else(|| "us-east-1".to_owned()),
+        }
     }
 
     fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
@@ -200,7 +210,13 @@ impl Checked<'_, '_> {
         let catalog = self.plain(&layer.catalog);
         let real_pace = pace.and_then(|at| words::word("pace", &at, &[("real", true)], self.problems));
         let strict = catalog.and_then(|at| words::word("catalog", &at, &[("strict", true)], self.problems));
-        let scenario = self.plain(&layer.scenario).map(|at| PathBuf::from(at.value));
+        let scenario = self.plain(&layer.scenario).map(|at| {
+            if !self.root.join(&at.value).is_file() {
+                let message = format!("there is no file `{}`", at.value);
+                self.problems.push(wrong(&at, message, "relative to the folder of `floe.toml`"));
+            }
+            PathBuf::from(at.value)
+        });
         Some(Simulated {
             real_pace: real_pace.unwrap_or_default(),
             strict_catalog: strict.unwrap_or_default(),
@@ -248,11 +264,10 @@ impl Checked<'_, '_> {
         None
     }
 
-    fn state(&mut self) -> Option<StateLocation> {
-        let Some(field) = &self.at.value.state else {
-            return Some(StateLocation::File(PathBuf::from(format!("state/{}.json", self.name))));
+    fn state(&mut self) -> StateLocation {
+        let Some(at) = self.plain(&self.at.value.state) else {
+            return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
         };
-        let at = self.substitution.plain(field)?;
         let fault = match at.value.split_once("://") {
             Some(("s3" | "gs" | "az", _)) => Some((
                 "shared state is not supported by this build yet".to_owned(),
@@ -268,18 +283,14 @@ impl Checked<'_, '_> {
             )),
             None => None,
         };
-        match fault {
-            Some((message, help)) => {
-                self.problems.push(wrong(&at, message, "here").help(help));
-                None
-            }
-            None => Some(StateLocation::File(PathBuf::from(at.value))),
+        if let Some((message, help)) = fault {
+            self.problems.push(wrong(&at, message, "here").help(help));
         }
+        StateLocation::File(PathBuf::from(at.value))
     }
 
-    fn name_prefix(&mut self) -> Option<String> {
-        let Some(field) = &self.at.value.name_prefix else { return Some(String::new()) };
-        let at = self.substitution.plain(field)?;
+    fn name_prefix(&mut self) -> String {
+        let Some(at) = self.plain(&self.at.value.name_prefix) else { return String::new() };
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
         let sound = at.value.chars().all(|letter| plain(letter) || letter == '-') && !at.value.starts_with('-');
         if !sound {
@@ -289,7 +300,7 @@ impl Checked<'_, '_> {
                 "a-z, 0-9 and `-`; the first a letter or digit",
             ));
         }
-        sound.then_some(at.value)
+        if sound { at.value } else { String::new() }
     }
 
     fn requests_per_second(&mut self) -> Option<u32> {
@@ -301,10 +312,9 @@ impl Checked<'_, '_> {
         u32::try_from(at.value).ok().filter(|_| sound)
     }
 
-    fn entries(&mut self, entries: &BTreeMap<String, crate::manifest::layer::Property>) -> BTreeMap<String, String> {
-        let plain = |(key, entry): (&String, &crate::manifest::layer::Property)| {
-            Some((key.clone(), self.substitution.plain(&entry.value)?.value))
-        };
+    fn entries(&mut self, entries: &BTreeMap<String, Property>) -> BTreeMap<String, String> {
+        let plain =
+            |(key, entry): (&String, &Property)| Some((key.clone(), self.substitution.plain(&entry.value)?.value));
         entries.iter().filter_map(plain).collect()
     }
 }

@@ -2,15 +2,20 @@
 
 pub(super) mod environment;
 pub(super) mod moved;
-mod name;
+pub(super) mod name;
 pub(super) mod pool;
 pub(super) mod secret;
+mod settings;
+mod sql;
 pub(super) mod statement;
 mod words;
+
+use std::collections::BTreeSet;
 
 use super::{
     gather::Sources,
     layer::{At, StatementLayer},
+    near,
     substitute::Substitution,
 };
 use crate::{
@@ -27,11 +32,21 @@ pub(super) struct Desk<'a> {
     pub allow: &'a [At<String>],
     /// Whether everything was read, so that what is not there does not exist.
     pub complete: bool,
-    pub pool_keys: Vec<&'a str>,
-    pub statement_keys: Vec<&'a str>,
+    pub pool_keys: BTreeSet<&'a str>,
+    pub statement_keys: BTreeSet<&'a str>,
     pub substitution: Substitution<'a>,
     pub sources: Sources,
     pub problems: Vec<Problem>,
+}
+
+/// With so many problems a guess at each costs more than it helps.
+const MOST_GUESSES: usize = 200;
+
+impl Desk<'_> {
+    /// "Did you mean", as long as there are not too many problems to guess at.
+    fn nearest<'k>(&self, written: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
+        if self.problems.len() < MOST_GUESSES { near::nearest(written, known.iter().copied()) } else { None }
+    }
 }
 
 /// Says at the place of `at` what is wrong with it.

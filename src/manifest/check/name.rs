@@ -1,13 +1,116 @@
 //! What a statement may be called on Confluent Cloud.
 
-use crate::resource::{NAME_LIMIT, is_reserved_ending};
+use std::collections::BTreeMap;
+
+use super::Desk;
+use crate::{
+    manifest::{
+        DeclaredStatement,
+        layer::{At, EnvironmentLayer, Manifest, StatementLayer},
+    },
+    resource::{NAME_LIMIT, Place, Problem, cloud_name, is_reserved_ending},
+};
 
 /// How long a name may be: six characters are kept for `-g3` and `-undo-1`.
 const LIMIT: usize = NAME_LIMIT.saturating_sub(6);
 
+/// The cloud name of the statement `key`: `name` where that is set, else its key after the environment's prefix.
+pub(super) fn cloud(
+    desk: &mut Desk<'_>,
+    key: &str,
+    declared: &At<StatementLayer>,
+    name: Option<&At<String>>,
+) -> Option<String> {
+    let (name, place) = match name {
+        Some(at) => {
+            let at = desk.substitution.plain(at)?;
+            (at.value, at.place)
+        }
+        None => (cloud_name(&desk.environment.name_prefix, key), declared.place.clone()),
+    };
+    if let Some((message, label)) = fault(&name) {
+        let mut problem = Problem::new(message).at(place, label);
+        if declared.value.name.is_none() {
+            problem = problem.help("rename the statement, or say `name = \"…\"`");
+        }
+        desk.problems.push(problem);
+    }
+    Some(name)
+}
+
+/// Two statements of one cloud name: the service has one.
+pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, DeclaredStatement>, problems: &mut Vec<Problem>) {
+    let mut names: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
+    for (key, statement) in statements {
+        if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {
+            problems.push(
+                Problem::new(format!(
+                    "`statements.{other}` and `statements.{key}` have one cloud name, `{}`",
+                    statement.spec.name
+                ))
+                .at(statement.place.clone(), "the same name again")
+                .at(first.clone(), "first here")
+                .help("rename one of them, or say `name = \"…\"`"),
+            );
+        }
+    }
+}
+
+/// The names that statements have in an environment that was not chosen: whether the API takes them, and, where it is the
+/// same Confluent environment under another prefix, whether two of them meet. A `name` that both take as it is, or a key
+/// that begins like the other's prefix, would be one statement. Its variables are in `desk.substitution`.
+pub(in crate::manifest) fn names_there(
+    desk: &mut Desk<'_>,
+    manifest: &Manifest,
+    statements: &BTreeMap<String, DeclaredStatement>,
+    (other, environment): (&str, &At<EnvironmentLayer>),
+) {
+    let layer = &environment.value;
+    let mut plain = |field: &Option<At<String>>| field.as_ref().map(|at| desk.substitution.plain(at));
+    let is_same = plain(&layer.id).flatten().is_some_and(|id| id.value == desk.environment.identity.environment);
+    let prefix = match plain(&layer.name_prefix) {
+        Some(Some(prefix)) => prefix.value,
+        Some(None) => return,
+        None => String::new(),
+    };
+    if prefix == desk.environment.name_prefix && layer.statements.is_empty() {
+        return;
+    }
+    let here: BTreeMap<&str, &DeclaredStatement> =
+        statements.values().map(|statement| (statement.spec.name.as_str(), statement)).collect();
+    for (key, at) in &manifest.statements {
+        let overlaid = layer.statements.get(key).and_then(|overlay| overlay.value.name.as_ref());
+        let (name, place) = match overlaid.or(at.value.name.as_ref()) {
+            Some(name) => match desk.substitution.plain(name) {
+                Some(name) => (name.value, name.place),
+                None => continue,
+            },
+            None => (cloud_name(&prefix, key), at.place.clone()),
+        };
+        let is_sound_here = statements.get(key).is_some_and(|statement| fault(&statement.spec.name).is_none());
+        if let Some((message, label)) = fault(&name).filter(|_| is_sound_here) {
+            desk.problems.push(Problem::new(format!("in `{other}` {message}")).at(place, label));
+        } else if let Some(statement) =
+            here.get(name.as_str()).filter(|_| is_same && prefix != desk.environment.name_prefix)
+        {
+            desk.problems.push(meet(desk.environment.name.as_str(), statement, other, &name, &place));
+        }
+    }
+}
+
+fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, place: &Place) -> Problem {
+    let message =
+        format!("`{here}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there");
+    let mut problem = Problem::new(message).at(place.clone(), format!("in `{other}`"));
+    if statement.place != *place {
+        problem = problem.at(statement.place.clone(), format!("in `{here}`"));
+    }
+    problem.help("`name` stands as it is, without `name_prefix`; leave it out, or use a variable in it")
+}
+
 /// Why `name` cannot be the cloud name of a statement, with a label for its place, if there is a reason. The pattern is
 /// the API's; dots are left out, since Confluent's documentation says that they are not supported.
-pub(super) fn fault(name: &str) -> Option<(String, String)> {
+fn fault(name: &str) -> Option<(String, String)> {
     let stranger =
         name.chars().find(|letter| !(letter.is_ascii_lowercase() || letter.is_ascii_digit() || *letter == '-'));
     if name.is_empty() {

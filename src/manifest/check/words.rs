@@ -36,11 +36,18 @@ pub(super) fn word<T: Copy>(
     found
 }
 
+/// Thirty days: after that the service purges a statement that has ended.
+const LONGEST_TIMEOUT: u64 = 30 * 86_400;
+
 /// `timeout`: seconds.
 pub(super) fn duration(at: &At<String>, problems: &mut Vec<Problem>) -> Option<u64> {
     match seconds(&at.value) {
         Some(0) => {
             problems.push(wrong(at, "a `timeout` of nothing would fail at once", "must be longer than zero"));
+            None
+        }
+        Some(seconds) if seconds > LONGEST_TIMEOUT => {
+            problems.push(wrong(at, format!("a `timeout` of {} is as good as none", at.value), "at most `30d`"));
             None
         }
         Some(seconds) => Some(seconds),

@@ -48,7 +48,12 @@ impl Reader {
         }
         let written = self.source.text.get(value.span()).unwrap_or_default();
         let scalar = !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
-        let help = scalar.then(|| format!("write it as a string: `{name} = \"{written}\"`"));
+        let help = match value.get_ref() {
+            DeValue::Table(_) => leaves(name, value.get_ref())
+                .first()
+                .map(|(path, leaf)| format!("if a property is meant: `properties = {{ \"{path}\" = {leaf} }}`")),
+            _ => scalar.then(|| format!("write it as a string: `{name} = \"{written}\"`")),
+        };
         self.wrong_type(name, "a string", value, help);
         None
     }
@@ -149,17 +154,26 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         };
         let mut entries = BTreeMap::new();
         for (key, value) in table {
-            let shown = quoted(key.get_ref());
-            if let Some((path, leaf)) = dotted(key.get_ref(), value.get_ref()) {
-                // `sql.state-ttl = "7 d"` is three tables to TOML.
-                self.reader.problems.push(
-                    Problem::new(format!("`{name}.{path}` is a table, and `{name}` holds strings"))
-                        .at(self.reader.place(key.span()), "TOML takes the dots for tables")
-                        .help(format!("quote the whole key: `\"{path}\" = {leaf}`")),
-                );
-            } else if let Some(text) = self.reader.string(&shown, value) {
-                entries.insert(key.get_ref().to_string(), Property { key: self.reader.place(key.span()), value: text });
-            }
+            let place = self.reader.place(key.span());
+            let value = match value.get_ref() {
+                DeValue::Table(_) => {
+                    // `sql.state-ttl = "7 d"` is three tables to TOML.
+                    let leaves = leaves(key.get_ref(), value.get_ref());
+                    let quoted: Vec<String> =
+                        leaves.iter().map(|(path, leaf)| format!("`\"{path}\" = {leaf}`")).collect();
+                    self.reader.problems.push(
+                        Problem::new(format!("`{name}.{}` is a table, and `{name}` holds strings", key.get_ref()))
+                            .at(place, "TOML takes dots for tables")
+                            .help(format!("quote the whole key: {}", quoted.join(", "))),
+                    );
+                    continue;
+                }
+                _ => self.reader.string(&quoted(key.get_ref()), value).unwrap_or_else(|| {
+                    // It is there, if wrong: whoever refers to it need not hear that it is missing.
+                    At { value: String::new(), place: place.clone() }
+                }),
+            };
+            entries.insert(key.get_ref().to_string(), Property { key: place, value });
         }
         entries
     }
@@ -303,15 +317,15 @@ fn read_all<'t, 'i, T>(
     value
 }
 
-/// The full key and the value of a string that dots have put into nested tables.
-fn dotted(key: &str, value: &DeValue<'_>) -> Option<(String, String)> {
-    let table = value.as_table()?;
-    let Some((inner, value)) = table.iter().next() else { return Some((key.to_owned(), "\"…\"".to_owned())) };
-    let path = format!("{key}.{}", inner.get_ref());
-    match value.get_ref() {
-        DeValue::Table(_) => dotted(&path, value.get_ref()),
-        DeValue::String(text) => Some((path, format!("{:?}", text.as_ref()))),
-        _ => Some((path, "\"…\"".to_owned())),
+/// The full keys and the values of what dots have put into nested tables.
+fn leaves(key: &str, value: &DeValue<'_>) -> Vec<(String, String)> {
+    match value {
+        DeValue::Table(table) => table
+            .iter()
+            .flat_map(|(inner, value)| leaves(&format!("{key}.{}", inner.get_ref()), value.get_ref()))
+            .collect(),
+        DeValue::String(text) => vec![(key.to_owned(), format!("{:?}", text.as_ref()))],
+        _ => vec![(key.to_owned(), "\"…\"".to_owned())],
     }
 }
 

@@ -52,10 +52,10 @@ fn walk(source: &Arc<Source>, raw: &str, base: usize) -> SqlText {
 
 /// How many bytes the escape at the front of `rest` takes, and how many it stands for.
 fn escape(rest: &str) -> (usize, usize) {
-    let digits = match rest.as_bytes().get(1) {
-        Some(b'x') => 2,
-        Some(b'u') => 4,
-        Some(b'U') => 8,
+    let end: usize = match rest.as_bytes().get(1) {
+        Some(b'x') => 4,
+        Some(b'u') => 6,
+        Some(b'U') => 10,
         Some(b'b' | b't' | b'n' | b'f' | b'r' | b'e' | b'"' | b'\\') => return (2, 1),
         // A backslash at the end of a line takes all white space that follows with it.
         _ => {
@@ -63,7 +63,6 @@ fn escape(rest: &str) -> (usize, usize) {
             return (rest.len().saturating_sub(after.trim_start_matches([' ', '\t', '\r', '\n']).len()), 0);
         }
     };
-    let end = digits + 2;
     let letter = rest.get(2..end).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
     (end, letter.map_or(0, char::len_utf8))
 }
@@ -109,6 +108,16 @@ mod tests {
             let (text, map) = read(raw);
             assert_eq!(spelt(&map, 7..8), "X", "{raw}");
             assert_eq!(&text[7..8], "X");
+        }
+    }
+
+    #[test]
+    fn line_breaks_of_both_kinds_keep_their_bytes() {
+        for raw in ["\"\"\"SELECT 1,\r\n\r\n X\r\n\"\"\"", "'''SELECT 1,\r\n\r\n X'''", "'''SELECT 1,\n\r\n  X'''"] {
+            let (text, map) = read(raw);
+            let at = text.find('X').unwrap();
+            assert_eq!(at, 14, "{raw:?}");
+            assert_eq!(spelt(&map, at..at + 1), "X", "{raw:?}");
         }
     }
 

@@ -20,7 +20,7 @@ fn a_real_environment_is_identified() {
 
 #[test]
 fn a_simulated_environment_has_fixed_ids() {
-    let environment = World::whole("[project]\nname = \"t\"\n[environments.local]\nsimulator = true\npace = \"real\"\ncatalog = \"strict\"\nscenario = \"faults.toml\"\n").project().environment;
+    let environment = World::whole("[project]\nname = \"t\"\n[environments.local]\nsimulator = true\npace = \"real\"\ncatalog = \"strict\"\nscenario = \"faults.toml\"\n").file("faults.toml", "").project().environment;
     assert_eq!(environment.identity.organization, "00000000-0000-0000-0000-000000000000");
     assert_eq!(environment.identity.environment, "env-sim");
     let simulated = environment.simulated.unwrap();
@@ -147,4 +147,64 @@ fn an_environment_has_a_policy_for_all_its_statements() {
     let project = World::whole(floe).project();
     assert_eq!(project.statements["a"].spec.evolve, Evolve::Manual);
     assert_eq!(project.statements["b"].spec.evolve, Evolve::Auto);
+}
+
+#[test]
+fn a_scenario_exists() {
+    World::whole("[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nscenario = \"faults.toml\"\n")
+        .says(&[("there is no file `faults.toml`", &["\"faults.toml\""])]);
+}
+
+#[test]
+fn a_name_that_two_prefixes_do_not_tell_apart_is_an_error() {
+    let twin = "[environments.next]\norganization = \"b0b21724-4586-4a07-b787-d0bb5aacbf87\"\nid = \"env-z3y2x1\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nname_prefix = \"n-\"\n[statements.a]\nname = \"orders\"\nsql = \"CREATE TABLE a (x INT)\"\n[statements.n-b]\nsql = \"CREATE TABLE b (x INT)\"\n[statements.b]\nsql = \"CREATE TABLE c (x INT)\"\n";
+    prod(twin).environment("prod").says(&[
+        (
+            "`prod` and `next` are one Confluent environment, and both would have a statement `orders` there",
+            &["\"orders\"", "[statements.a]"],
+        ),
+        (
+            "`prod` and `next` are one Confluent environment, and both would have a statement `n-b` there",
+            &["[statements.b]", "[statements.n-b]"],
+        ),
+    ]);
+}
+
+#[test]
+fn sql_in_another_environments_overlay_is_checked_too() {
+    let more = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\n[environments.dev.statements.a]\n";
+    World::new(&format!("{more}sql_file = \"b.sql\"\n")).says(&[("there is no file `b.sql`", &["\"b.sql\""])]);
+    World::new(&format!("{more}sql = \"SELECT ${{not_here}}\"\n")).project();
+    let problems = World::new(&format!("{more}sql = \"SELECT 1\"\n")).problems();
+    assert_eq!(text(&problems[0].places[0].0), "SELECT");
+}
+
+#[test]
+fn every_environment_is_checked_whichever_is_chosen() {
+    World::new("[environments.prod]\norganization = \"acme\"\nid = \"env-1\"\ncloud = \"aws\"\nevolve = \"never\"\n")
+        .says(&[
+            ("`acme` is not an organization's id", &["\"acme\""]),
+            ("`evolve` cannot be \"never\"", &["\"never\""]),
+        ]);
+}
+
+#[test]
+fn a_bad_environment_hides_no_other_problem() {
+    World::whole("[project]\nname = \"t\"\n[environments.prod]\nid = \"x\"\nname_prefix = \"${p}\"\n")
+        .file("statements/a.toml", "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"nope\"\n")
+        .says(&[
+            ("`environments.prod` has no `cloud`", &["[environments.prod]"]),
+            ("`environments.prod` has no `organization`", &["[environments.prod]"]),
+            ("`environments.prod` has no `region`", &["[environments.prod]"]),
+            ("`x` is not what `id` takes", &["\"x\""]),
+            ("variable `p` is not defined", &["${p}"]),
+            ("there is no pool `nope`", &["\"nope\""]),
+        ]);
+}
+
+#[test]
+fn names_have_to_do_in_every_environment() {
+    let key = "a".repeat(60);
+    World::new(&format!("[statements.{key}]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\nname_prefix = \"feature-\"\n"))
+        .says(&[(&format!("in `dev` the cloud name `feature-{key}` is 68 characters long"), &[&format!("[statements.{key}]")])]);
 }

@@ -21,6 +21,15 @@ fn a_broken_floe_toml_is_all_that_is_said_of_it() {
 }
 
 #[test]
+fn a_file_that_a_broken_manifest_may_name_is_let_be() {
+    World::new("")
+        .file("statements/a.toml", "[statements.a\nsql_file = \"drop.sql\"\n")
+        .file("statements/drop.sql", "DROP TABLE t")
+        .file("statements/my file.sql", "DROP TABLE t")
+        .says(&[("this is not TOML: unclosed table, expected `]`", &[""])]);
+}
+
+#[test]
 fn every_problem_of_every_file_is_reported() {
     World::new("[pools.p]\nmax_cfu = \"5\"\nregoin = \"x\"\n[defaults]\nprinciple = \"sa-1\"\n")
         .file("statements/a.toml", "[statements.a]\nsql = 3\nstoped = true\n")
@@ -111,11 +120,22 @@ fn properties_are_strings_and_the_help_quotes_them() {
         &["5"],
         "`\"client.a\" = \"5\"`",
     );
-    statement("properties = { sql.state-ttl = \"7 d\" }").says_one(
-        "`properties.sql.state-ttl` is a table, and `properties` holds strings",
+    statement("properties = { sql.state-ttl = \"7 d\", sql.local-time-zone = \"UTC\" }").says_one(
+        "`properties.sql` is a table, and `properties` holds strings",
         &["sql"],
-        "`\"sql.state-ttl\" = \"7 d\"`",
+        "`\"sql.local-time-zone\" = \"UTC\"`, `\"sql.state-ttl\" = \"7 d\"`",
     );
+    World::new("[statements.a]\nsql.state-ttl = \"7 d\"\n").says_one(
+        "`sql` must be a string",
+        &["sql"],
+        "`properties = { \"sql.state-ttl\" = \"7 d\" }`",
+    );
+}
+
+#[test]
+fn a_variable_of_the_wrong_type_is_not_missing() {
+    let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { n = 5 }\n[statements.a]\nsql = \"INSERT INTO t VALUES (${n})\"\n";
+    World::whole(floe).says_one("`n` must be a string", &["5"], "`n = \"5\"`");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod files;
 mod layers;
 mod moves;
 mod pools;
+mod properties;
 mod sql;
 mod statements;
 mod variables;

@@ -164,7 +164,8 @@ fn words_durations_and_ids_are_checked() {
     statement("timeout = \"0s\"").says(&[("a `timeout` of nothing would fail at once", &["\"0s\""])]);
     statement("principal = \"alice\"").says(&[("`alice` is not what `principal` takes", &["\"alice\""])]);
     statement("accept = \"yes\"").says(&[("`yes` is no consent that a plan printed", &["\"yes\""])]);
-    statement("allow = [\"104\"]").says(&[("`104` is not the code of a lint", &["\"104\""])]);
+    statement("allow = [\"fl101\"]").says_one("there is no lint `fl101`", &["\"fl101\""], "did you mean `FL101`?");
+    statement("timeout = \"31d\"").says(&[("a `timeout` of 31d is as good as none", &["\"31d\""])]);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn fields_of_environments_take_flags_and_the_process_only() {
 
 #[test]
 fn another_environment_may_need_variables_that_are_not_here() {
-    World::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\n").project();
+    World::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\ncloud = \"${cloud}\"\nregion = \"${region}\"\n").project();
 }
 
 #[test]
@@ -142,4 +142,21 @@ fn secrets_name_a_variable_and_hold_nothing() {
         &["\"sk-123\""],
         "never the secret",
     );
+}
+
+#[test]
+fn a_misspelt_flag_is_an_error_and_an_unused_one_is_not() {
+    let base = || world("\"CREATE TABLE ${table} (x INT)\"", "table = \"t\"");
+    base().flag("tabel", "other").says_one(
+        "`--var tabel=…` sets a variable that nothing uses",
+        &[],
+        "did you mean `table`?",
+    );
+    base().flag("commit", "3f2a9c").project();
+}
+
+#[test]
+fn variables_have_names_that_can_be_referred_to() {
+    world("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
+        .says(&[("`my.table` cannot be the name of a variable", &["\"my.table\""])]);
 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 use super::{
     super::{
         audit::Verb,
+        catalog::Outcome,
         clock::{micros, rfc3339_seconds},
-        reading::Sort,
+        reading::{Gist, Sort},
         scenario::{Fate, seconds},
         world::World,
     },
     record::{Alarm, Next, Now, Statement},
 };
 use crate::{
-    resource::Phase,
+    resource::{Phase, PoolPhase},
     simulator::options::Policy,
     sql::{ObjectKind, Use},
 };
@@ -38,8 +39,8 @@ impl World {
         due.sort_by_key(|(due, _)| *due);
         let Some((_, next)) = due.into_iter().next() else { return };
         match next {
-            Next::Gone => return self.leave(serial),
-            Next::Start => return self.start(serial),
+            Next::Gone => self.leave(serial),
+            Next::Start => self.start(serial),
             Next::Begin => {
                 let due = self.about(self.options.pace.start);
                 self.change(serial, |now| now.begin_again(due));
@@ -71,11 +72,7 @@ impl World {
     fn start(&mut self, serial: u64) {
         let Some(statement) = self.statement(serial).cloned() else { return };
         let fate = self.options.scenario.fate(&statement.born.name).cloned();
-        if let Some(reason) = self.invalid(&statement, fate.as_ref()) {
-            self.change(serial, |now| now.invalid = true);
-            return self.end(serial, Phase::Failed, reason);
-        }
-        let outcome = match self.catalog_verdict(&statement) {
+        let outcome = match self.compile(&statement, fate.as_ref()) {
             Ok(outcome) => outcome,
             Err(reason) => {
                 self.change(serial, |now| now.invalid = true);
@@ -89,7 +86,7 @@ impl World {
             return self.change(serial, |now| now.next.clear());
         }
         if let Some(name) = statement.born.carries_from()
-            && statement.now.began.is_none()
+            && !statement.now.carried
             && !self.may_carry_over(&statement, name)
         {
             return;
@@ -97,57 +94,61 @@ impl World {
         if outcome.nothing_to_do {
             return self.end(serial, Phase::Completed, String::new());
         }
-        let sort = statement.gist.sort;
-        if sort != Sort::Definition && !self.has_room(&statement.now.pool, fate.as_ref()) {
-            if !statement.now.queued() {
-                let at = self.moment;
-                self.change(serial, |now| now.scaling = Some(("POOL_EXHAUSTED".to_owned(), at)));
-            }
-            return self.change(serial, |now| now.next.clear());
+        let runs = matches!(statement.born.traits.sort, Sort::Job | Sort::TableJob | Sort::Foreground);
+        if runs && !self.has_room(serial, &statement.now, fate.as_ref()) {
+            return;
         }
-        for thing in &outcome.drops {
-            self.drop_thing(thing);
+        outcome.drops.into_iter().for_each(|thing| self.drop_thing(thing));
+        outcome.makes.into_iter().for_each(|thing| self.make(thing));
+        if runs {
+            self.run(serial, &statement, fate);
+        } else {
+            self.end(serial, Phase::Completed, String::new());
         }
-        for thing in outcome.makes {
-            self.make(thing);
-        }
-        if sort == Sort::Definition {
-            return self.end(serial, Phase::Completed, String::new());
-        }
-        self.run(serial, &statement, fate);
     }
 
-    /// Why a statement does not compile.
-    fn invalid(&self, statement: &Statement, fate: Option<&Fate>) -> Option<String> {
+    /// What a statement does to the catalog, or the service's words on why it does not compile.
+    fn compile(&self, statement: &Statement, fate: Option<&Fate>) -> Result<Outcome, String> {
         if let Some(Fate::Invalid(detail)) = fate {
-            return Some(detail.clone());
+            return Err(detail.clone());
         }
         let principal = &statement.now.principal;
         if self.options.principals.as_ref().is_some_and(|known| !known.contains(principal)) {
-            return Some(format!("Principal '{principal}' does not exist or you do not have permission to use it."));
+            return Err(format!("Principal '{principal}' does not exist or you do not have permission to use it."));
         }
-        if let Some(fault) = &statement.gist.fault {
-            return Some(format!("SQL parse failed. {fault}"));
+        let gist = Gist::of(&statement.born.sql);
+        if let Some(fault) = &gist.fault {
+            return Err(format!("SQL parse failed. {fault}"));
         }
-        let kind = statement.gist.kind;
-        (statement.gist.sort == Sort::Refused).then(|| format!("Statement of kind {kind} is not supported."))
+        if gist.traits.sort == Sort::Refused {
+            return Err(format!("Statement of kind {} is not supported.", gist.traits.kind));
+        }
+        if gist.traits.sort == Sort::TableJob && statement.now.began.is_some() {
+            return Ok(Outcome::default()); // It made its table when it first ran.
+        }
+        self.catalog.judge(statement, &gist, self.options.catalog)
     }
 
-    /// What the catalog says; a statement that has run already made its table.
-    fn catalog_verdict(&self, statement: &Statement) -> Result<super::super::catalog::Outcome, String> {
-        if statement.now.began.is_some() && statement.gist.sort == Sort::TableJob {
-            return Ok(super::super::catalog::Outcome::default());
-        }
-        self.catalog.judge(statement, self.options.catalog)
-    }
-
-    fn has_room(&self, pool: &str, fate: Option<&Fate>) -> bool {
-        let Some(pool) = self.pool(pool) else { return true };
-        let jobs = self.options.jobs_per_cfu;
+    /// Whether a pool can take one more; if not, the statement waits: for a new pool to be ready, or for room.
+    fn has_room(&mut self, serial: u64, now: &Now, fate: Option<&Fate>) -> bool {
+        let Some(pool) = self.pool(&now.pool) else { return true };
+        let (due, jobs) = (pool.due, self.options.jobs_per_cfu);
         let room = u64::from(pool.max_cfu).saturating_mul(u64::from(jobs));
         let running = u64::try_from(self.running(&pool.id)).unwrap_or(u64::MAX);
-        let provisioned = pool.phase.as_str() == "PROVISIONED";
-        fate != Some(&Fate::PoolExhausted) && provisioned && (jobs == 0 || running < room)
+        let provisioned = pool.phase == PoolPhase::Provisioned;
+        if provisioned && fate != Some(&Fate::PoolExhausted) && (jobs == 0 || running < room) {
+            return true;
+        }
+        let (queued, moment) = (now.queued(), self.moment);
+        self.change(serial, |now| {
+            now.next.clear();
+            now.waits_for = None;
+            if provisioned && !queued {
+                now.scaling = Some(("POOL_EXHAUSTED".to_owned(), moment));
+            }
+            now.next.extend(due.filter(|_| !provisioned).map(|due| (due, Next::Start)));
+        });
+        false
     }
 
     /// Whether offsets can be taken over now; if not, the statement waits or FAILS.
@@ -158,7 +159,10 @@ impl World {
         let policy = match &referenced {
             Some(now) if now.phase == Phase::Stopped => {
                 let read = now.read.clone();
-                self.change(serial, |now| now.read = read);
+                self.change(serial, |now| {
+                    now.read = read;
+                    now.carried = true;
+                });
                 return true;
             }
             Some(now) if matches!(now.phase, Phase::Completed | Phase::Failed | Phase::Deleting) => {
@@ -170,7 +174,10 @@ impl World {
         };
         let deadline = created.saturating_add(micros(CARRY_OVER));
         match policy {
-            Policy::Apply => return true,
+            Policy::Apply => {
+                self.change(serial, |now| now.carried = true);
+                return true;
+            }
             Policy::Reject => {
                 let words = format!("Referenced statement {name} does not exist or has no offsets to start from.");
                 self.end(serial, Phase::Failed, words);
@@ -197,7 +204,7 @@ impl World {
         let bounded = statement.born.snapshot() || fate == Some(Fate::Completes);
         let finish = bounded.then(|| self.about(self.options.pace.finish));
         let idle = moment.saturating_add(micros(IDLE));
-        let foreground = statement.gist.sort == Sort::Foreground;
+        let foreground = statement.born.traits.sort == Sort::Foreground;
         self.change(serial, |now| {
             now.phase = Phase::Running;
             now.detail.clear();
@@ -258,7 +265,7 @@ impl World {
         let Some(statement) = self.statement(serial) else { return };
         let (environment, name) = (statement.born.environment.clone(), statement.born.name.clone());
         let (pool, was_alive, moment) = (statement.now.pool.clone(), statement.now.alive, self.moment);
-        let resumes = statement.gist.sort.resumes();
+        let resumes = statement.born.traits.sort.resumes();
         let read = read_so_far(statement, moment);
         self.change(serial, |now| {
             now.phase = phase;
@@ -342,12 +349,12 @@ impl World {
 
 /// How many records of each topic a statement has read.
 fn read_so_far(statement: &Statement, moment: i64) -> std::collections::BTreeMap<String, u64> {
-    let Statement { born, now, gist, .. } = statement;
+    let Statement { born, now, .. } = statement;
     let mut read = now.read.clone();
-    let (true, Some(began)) = (now.alive, now.began) else { return read };
+    let (true, true, Some(began)) = (born.traits.sort.resumes(), now.alive, now.began) else { return read };
     let records = moment.saturating_sub(began).saturating_mul(RECORDS_PER_SECOND).div_euclid(1_000_000);
     let records = u64::try_from(records).unwrap_or(0);
-    for (object, name) in gist.named(Use::Reads) {
+    for (object, name) in Gist::of(&born.sql).named(Use::Reads) {
         if let (ObjectKind::Table, Some(topic)) = (object, name.last()) {
             // A topic that is read for the first time begins with what it holds already.
             let held = u64::from(fnv(topic).wrapping_add(fnv(&born.environment)) % 1000);

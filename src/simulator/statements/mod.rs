@@ -58,8 +58,7 @@ fn get(world: &mut World, asked: &Asked, environment: &str, name: &str) -> Resul
     if statement.now.phase == Phase::Deleting && world.options.switches.deleting_reads_empty {
         return Ok(empty(204));
     }
-    let now = statement.before.as_deref().filter(|_| asked.view.stale).unwrap_or(&statement.now);
-    Ok(show(world, asked, 200, statement, now))
+    Ok(show(world, asked, 200, statement, statement.seen(asked.view.stale)))
 }
 
 fn list(world: &mut World, asked: &Asked, organization: &str, environment: &str) -> Result<Answer, Failure> {
@@ -83,8 +82,10 @@ fn list(world: &mut World, asked: &Asked, organization: &str, environment: &str)
         let gone = world.departed.iter().filter(|(at, it)| *at >= fresh && it.born.environment == environment);
         found.extend(gone.map(|(_, statement)| statement));
     }
-    let data: Vec<_> =
-        found.iter().map(|it| shown::shown(it, &it.now, &asked.origin, world.moment, switches)).collect();
+    let data: Vec<_> = found
+        .iter()
+        .map(|it| shown::shown(it, it.seen(asked.view.stale), &asked.origin, world.moment, switches))
+        .collect();
     let collection = shown::collection(&asked.origin, organization, environment);
     #[derive(serde::Serialize)]
     struct List<'a> {

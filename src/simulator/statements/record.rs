@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::reading::Gist;
+use super::super::reading::Traits;
 use crate::resource::Phase;
 
 /// A statement of the world.
@@ -18,8 +18,13 @@ pub(in crate::simulator) struct Statement {
     pub(in crate::simulator) now: Now,
     /// What it was before the last change, for stale reads.
     pub(in crate::simulator) before: Option<Box<Now>>,
-    /// What its text means.
-    pub(in crate::simulator) gist: Gist,
+}
+
+impl Statement {
+    /// What it is, or for a stale read what it was before the last change.
+    pub(in crate::simulator) fn seen(&self, stale: bool) -> &Now {
+        self.before.as_deref().filter(|_| stale).unwrap_or(&self.now)
+    }
 }
 
 /// What never changes of a statement.
@@ -33,6 +38,7 @@ pub(in crate::simulator) struct Born {
     pub(in crate::simulator) sql: String,
     /// As sent; `None` if none were.
     pub(in crate::simulator) properties: Option<BTreeMap<String, String>>,
+    pub(in crate::simulator) traits: Traits,
 }
 
 impl Born {
@@ -101,6 +107,9 @@ pub(in crate::simulator) struct Now {
     /// Whether it never compiled, so that it has no traits.
     #[serde(default)]
     pub(in crate::simulator) invalid: bool,
+    /// Whether it has taken over the offsets of another.
+    #[serde(default)]
+    pub(in crate::simulator) carried: bool,
     /// The statement for whose stop it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::simulator) waits_for: Option<String>,

@@ -10,7 +10,7 @@ use super::{
     life::PARTITIONS,
     record::{Now, Statement},
 };
-use crate::{resource::Phase, sql::ObjectKind};
+use crate::resource::Phase;
 
 /// What `latest_offsets_timestamp` is while there are none: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -178,24 +178,30 @@ fn status<'a>(statement: &'a Statement, now: &'a Now, switches: &Switches) -> St
 }
 
 fn traits<'a>(statement: &'a Statement, switches: &Switches) -> Traits<'a> {
-    let gist = &statement.gist;
-    let streaming = match gist.sort {
+    let held = &statement.born.traits;
+    let mut schema = Map::new();
+    if matches!(held.sort, Sort::Foreground | Sort::Inquiry) {
+        schema.insert("columns".to_owned(), json!([])); // Which columns there are is not known here.
+    }
+    let streaming = match held.sort {
         Sort::Job | Sort::Foreground => true,
         Sort::TableJob => !switches.bounded_table_job,
-        Sort::Definition | Sort::Refused => false,
+        Sort::Definition | Sort::Inquiry | Sort::Refused => false,
     };
-    let connections = gist.mentions.iter().filter(|(_, object, _)| *object == ObjectKind::Connection);
     Traits {
-        connection_refs: connections.filter_map(|(.., name)| name.last().map(String::as_str)).collect(),
+        connection_refs: held.connections.iter().map(String::as_str).collect(),
         is_append_only: true,
         is_bounded: !streaming || statement.born.snapshot(),
-        schema: Map::new(),
-        sql_kind: gist.kind,
+        schema,
+        sql_kind: &held.kind,
         upsert_columns: None,
     }
 }
 
 fn identity(organization: &str, principal: &str) -> String {
+    if principal.starts_with("crn:") {
+        return principal.to_owned();
+    }
     let kind = match principal.split_once('-') {
         Some(("sa", _)) => "service-account",
         Some(("pool", _)) => "identity-pool",

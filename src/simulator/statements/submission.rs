@@ -16,6 +16,7 @@ use super::{
         scenario::{Fate, seconds},
         world::World,
     },
+    life::KEPT,
     record::{Born, Next, Now},
     show, shown,
 };
@@ -78,6 +79,7 @@ pub(super) fn create(
     };
     let baseline_cfu = number(&body, "/spec/scaling/baseline_cfu")?;
     let born = Born {
+        traits: Gist::of(&sql).traits,
         organization: organization.to_owned(),
         environment: environment.to_owned(),
         name,
@@ -104,9 +106,8 @@ pub(in crate::simulator) fn begin(
     baseline_cfu: Option<u32>,
 ) -> u64 {
     let moment = world.moment;
-    let gist = Gist::of(&born.sql);
     let pace = world.options.pace;
-    let mut due = world.about(if gist.sort.resumes() { pace.start } else { pace.define });
+    let mut due = world.about(if born.traits.sort.resumes() { pace.start } else { pace.define });
     if let Some(Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
         due = moment.saturating_add(micros(seconds(*after)));
     }
@@ -132,11 +133,12 @@ pub(in crate::simulator) fn begin(
         ended: stopped.then_some(moment),
         alive: false,
         invalid: false,
+        carried: false,
         waits_for: None,
         exceptions: VecDeque::new(),
-        next: if stopped { Vec::new() } else { vec![(due, Next::Start)] },
+        next: vec![if stopped { (moment.saturating_add(micros(KEPT)), Next::Gone) } else { (due, Next::Start) }],
     };
-    let serial = world.add(born, now, gist);
+    let serial = world.add(born, now);
     world.effect(Verb::Created, &name, &uid);
     serial
 }
@@ -245,7 +247,8 @@ pub(in crate::simulator) fn recreate(world: &mut World, serial: u64, sql: Option
     let Some(old) = world.remove(serial) else { return };
     let (name, uid) = (old.born.name.clone(), old.born.uid.clone());
     world.effect(Verb::Deleted, &name, &uid);
-    let born =
-        Born { uid: uuid(&mut world.random()), created: world.moment, sql: sql.unwrap_or(old.born.sql), ..old.born };
+    let sql = sql.unwrap_or(old.born.sql);
+    let traits = Gist::of(&sql).traits;
+    let born = Born { uid: uuid(&mut world.random()), created: world.moment, traits, sql, ..old.born };
     begin(world, born, old.now.pool, old.now.principal, old.now.labels, false, old.now.baseline_cfu);
 }

@@ -198,7 +198,7 @@ fn meaning(world: &World, statement: &Statement, wanted: &Wanted, moved: bool) -
         Policy::Ignore => Ok(Meaning::Nothing),
         Policy::Reject => refused(words),
     };
-    let resumable = statement.gist.sort.resumes();
+    let resumable = statement.born.traits.sort.resumes();
     if now.phase == Phase::Deleting {
         return Err(Failure::new(409, format!("Statement resource={name} is being deleted")));
     }
@@ -221,7 +221,7 @@ fn meaning(world: &World, statement: &Statement, wanted: &Wanted, moved: bool) -
         }
         (true, false, Phase::Completed) => Ok(Meaning::Flag),
         (true, false, _) if !resumable => {
-            let kind = statement.gist.kind;
+            let kind = &statement.born.traits.kind;
             decided(
                 switches.resume_other_kind,
                 Meaning::Resume,

@@ -14,6 +14,8 @@ async fn outcome(client: &Client, name: &str, sql: &str) -> (String, String) {
 async fn what_exists_is_not_created_again_and_what_is_dropped_is_gone() {
     let client = Client::new(options());
     let words = "Table '`dev`.`core`.`orders`' already exists.";
+    let absent = "Table (or view) '`dev`.`core`.`orders`' does not exist, may be on a private cluster, or you do not have \
+                  permission to access it.";
     for (number, (sql, phase, detail)) in [
         ("CREATE TABLE orders (id INT)", "COMPLETED", ""),
         ("CREATE TABLE orders (id INT)", "FAILED", words),
@@ -22,6 +24,9 @@ async fn what_exists_is_not_created_again_and_what_is_dropped_is_gone() {
         ("CREATE TABLE IF NOT EXISTS orders (id INT)", "COMPLETED", ""),
         ("CREATE TABLE ORDERS (id INT)", "COMPLETED", ""),
         ("DROP TABLE orders", "COMPLETED", ""),
+        ("INSERT INTO sink SELECT * FROM orders", "FAILED", absent),
+        ("DROP TABLE orders", "FAILED", absent),
+        ("DROP TABLE IF EXISTS orders", "COMPLETED", ""),
         ("CREATE TABLE orders (id INT)", "COMPLETED", ""),
         ("ALTER TABLE orders RENAME TO sales", "COMPLETED", ""),
         ("CREATE TABLE orders (id INT)", "COMPLETED", ""),
@@ -61,6 +66,10 @@ async fn a_table_that_nobody_made_is_a_topic_from_outside_or_in_a_strict_catalog
     assert_eq!(outcome(&strict, "job-2", job).await.0, "RUNNING");
     let ctas = "CREATE TABLE big AS WITH c AS (SELECT * FROM orders) SELECT * FROM c";
     assert_eq!(outcome(&strict, "ctas", ctas).await.0, "RUNNING");
+    let asks = "INSERT INTO sink SELECT * FROM orders, LATERAL TABLE(ML_PREDICT('m', id))";
+    assert!(outcome(&strict, "asks", asks).await.1.starts_with("Model '`dev`.`core`.`m`' does not exist"));
+    outcome(&strict, "model", "CREATE MODEL m INPUT (i INT) OUTPUT (o INT) WITH ('provider' = 'openai')").await;
+    assert_eq!(outcome(&strict, "asks-2", asks).await.0, "RUNNING");
     assert_eq!(outcome(&strict, "drop", "DROP TABLE nobody").await.0, "FAILED");
     assert_eq!(outcome(&strict, "drop-2", "DROP TABLE IF EXISTS nobody").await.0, "COMPLETED");
 }

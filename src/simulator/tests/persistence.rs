@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cloud::Method,
-    simulator::{Fault, Meddle, Misfortune, Simulator},
+    simulator::{Fault, Meddle, Misfortune, Simulator, log},
 };
 
 /// A world with a bit of everything: after each answer, how long its log was and how much had been done.
@@ -44,18 +44,52 @@ async fn a_world_is_the_same_when_it_is_opened_again_and_its_time_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("world");
     story(&path).await;
-    let before = Simulator::open(&path, options()).unwrap();
-    let (world, effects, audit) = (before.world(), before.effects(), before.audit());
+    let open = || Simulator::open(&path, options()).unwrap();
+    let told = |simulator: Simulator| (simulator.world(), simulator.effects(), simulator.audit());
+    let (world, effects, audit) = told(open());
     assert_eq!(world.statements.len(), 2, "ctas is gone");
     let job = world.statements.iter().find(|it| it.name == "job").unwrap();
     assert_eq!(job.phase.as_str(), "RUNNING");
-    let compacted = fs::read(&path).unwrap().len();
-    let after = Simulator::open(&path, options()).unwrap();
-    assert_eq!((after.world(), after.effects(), after.audit()), (world.clone(), effects, audit));
-    assert_eq!(fs::read(&path).unwrap().len(), compacted, "compaction is stable");
-    after.meddle(Meddle::Advance(Duration::from_secs(3600))).unwrap();
-    let later = Simulator::open(&path, options()).unwrap().world();
+    let length = fs::read(&path).unwrap().len();
+    assert_eq!(told(open()), (world.clone(), effects, audit));
+    assert_eq!(fs::read(&path).unwrap().len(), length, "to open it changes nothing");
+    open().meddle(Meddle::Advance(Duration::from_secs(3600))).unwrap();
+    let later = open().world();
     assert!(later.time > world.time && later.time.starts_with("2026-01-01T01:"), "{}", later.time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_mostly_past_is_made_anew_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world");
+    let client = Client::over(Simulator::open(&path, options()).unwrap());
+    for name in ["job", "job-g2"] {
+        client.submit(name, JOB).await;
+    }
+    for _ in 0..40 {
+        wait(60).await;
+        client.set_stopped("job", true).await;
+        wait(60).await;
+        client.set_stopped("job", false).await;
+    }
+    let before = (client.simulator.world(), client.simulator.effects(), client.simulator.audit());
+    assert_eq!(before.2.most_running["job"], 2);
+    drop(client);
+    let length = fs::read(&path).unwrap().len();
+    let after = Simulator::open(&path, options()).unwrap();
+    assert!(fs::read(&path).unwrap().len() * 2 < length);
+    assert_eq!((after.world(), after.effects(), after.audit()), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_log_is_not_written_by_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world");
+    let first = Simulator::open(&path, options()).unwrap();
+    let error = Simulator::open(&path, options()).err().unwrap().to_string();
+    assert!(error.contains("in use by another run"), "{error}");
+    drop(first);
+    assert!(Simulator::open(&path, options()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,13 +113,22 @@ async fn a_log_cut_at_any_byte_opens_and_holds_all_that_was_answered_before() {
     let answers = story(&path).await;
     let bytes = fs::read(&path).unwrap();
     let cut = folder.path().join("cut");
+    let mut opened = 0;
     for length in 0..=bytes.len() {
+        let (records, whole) = log::read(&bytes[..length]).unwrap();
+        assert_eq!(records.len(), bytes[..length].iter().filter(|byte| **byte == b'\n').count());
+        if length != whole && length != whole + 1 && length % 50 != 0 {
+            continue; // What is cut off is not looked at, so these open like their neighbours.
+        }
+        opened += 1;
         fs::write(&cut, &bytes[..length]).unwrap();
         let told = Simulator::open(&cut, options()).unwrap().effects().len();
+        assert_eq!(fs::read(&cut).unwrap().len(), whole, "the torn line is cut");
         let answered = answers.iter().filter(|(end, _)| *end <= length).map(|(_, effects)| *effects).max().unwrap_or(0);
         let beyond = answers.iter().find(|(end, _)| *end > length).map_or(answered, |(_, effects)| *effects);
         assert!(told >= answered && told <= beyond, "cut at {length}: {answered} <= {told} <= {beyond}");
     }
+    assert!(opened > 30);
     assert_eq!(answers.last().unwrap().1, 8, "the pools, the statements, the stop, the resume, the deletion");
 }
 
@@ -117,10 +160,12 @@ async fn an_effect_that_is_still_to_come_survives_the_process() {
     client.simulator.push_fault(Fault::once(Misfortune::LostThenDone(30.0)));
     let lost = client.try_call(Method::Post, &Client::statements(""), Some(statement("a", JOB))).await;
     assert!(lost.is_err());
+    drop(client);
     let again = Client::over(Simulator::open(&path, options()).unwrap());
     assert_eq!(again.get("a").await.status, 404);
     wait(31).await;
     assert_eq!(again.get("a").await.status, 200);
+    drop(again);
     let third = Client::over(Simulator::open(&path, options()).unwrap());
     wait(60).await;
     assert_eq!(third.simulator.audit().creates["a"], 1);
@@ -134,6 +179,9 @@ async fn a_file_that_is_no_world_is_refused_and_left_alone() {
     let error = Simulator::open(&path, options()).err().unwrap().to_string();
     assert!(error.contains("notes.txt, line 1: this is no log of a simulated world"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "dear diary\n");
+    fs::write(&path, "no end of line").unwrap();
+    assert!(Simulator::open(&path, options()).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "no end of line");
 }
 
 #[tokio::test(start_paused = true)]

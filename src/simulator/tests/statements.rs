@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, FLINK, options, statement, wait};
+use super::client::{Client, FLINK, options, pool, statement, wait};
 use crate::{
     cloud::Method,
     simulator::{Options, Policy, Switches, Verb},
@@ -595,4 +595,51 @@ async fn the_open_questions_about_stop_and_move_have_switches() {
     born_stopped["spec"]["stopped"] = json!(true);
     assert_eq!(other.post(born_stopped.clone()).await.phase(), "STOPPED");
     assert_eq!(client.post(born_stopped).await.phase(), "PENDING", "ignored by default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_waits_for_its_pool_without_a_word_of_exhaustion() {
+    let client = Client::new(options());
+    let made = client.call(Method::Post, &Client::pools(""), Some(pool("main", 5))).await;
+    let mut body = statement("job", JOB);
+    body["spec"]["compute_pool_id"] = made.at("/id").clone();
+    client.post(body).await;
+    wait(60).await;
+    let waiting = client.get("job").await;
+    assert_eq!((waiting.phase(), waiting.at("/status/scaling_status")), ("PENDING", &Value::Null));
+    wait(120).await;
+    assert_eq!(client.phase("job").await, "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn carried_offsets_are_kept_by_a_successor_that_has_to_wait_for_room() {
+    let client = Client::new(options());
+    let pool = client.pool("small", 5).await;
+    let on_pool = |mut body: Value| {
+        body["spec"]["compute_pool_id"] = json!(pool);
+        body
+    };
+    client.submit("v1", JOB).await;
+    for number in 0..5 {
+        client.post(on_pool(statement(&format!("other-{number}"), JOB))).await;
+    }
+    wait(60).await;
+    client.set_stopped("v1", true).await;
+    wait(60).await;
+    client.post(on_pool(carrying("v2", "v1"))).await;
+    wait(60).await;
+    assert_eq!(client.get("v2").await.text("/status/scaling_status/scaling_state"), "POOL_EXHAUSTED");
+    client.delete("v1").await;
+    client.delete("other-0").await;
+    wait(60).await;
+    assert_eq!(client.phase("v2").await, "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_statements_than_the_quota_are_refused() {
+    let client = Client::new(with(|switches| switches.statement_quota = Some(2)));
+    assert_eq!(client.submit("a", JOB).await.status, 201);
+    assert_eq!(client.submit("b", JOB).await.status, 201);
+    let got = client.submit("c", JOB).await;
+    assert_eq!((got.status, got.text("/errors/0/code")), (402, "quota_exceeded"));
 }

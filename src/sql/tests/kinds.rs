@@ -14,6 +14,7 @@ fn the_first_words_make_the_kind() {
         ("CREATE TABLE a WITH ('k' = 'v') AS SELECT x FROM b", Kind::CreateTableAs),
         ("CREATE OR REPLACE TABLE a AS (SELECT x FROM b)", Kind::CreateTableAs),
         ("-- first\nCREATE /* odd */ TEMPORARY VIEW v AS SELECT 1", Kind::CreateView),
+        ("REPLACE TABLE a AS SELECT x FROM b", Kind::CreateTableAs),
         ("CREATE TEMPORARY SYSTEM FUNCTION f AS 'c'", Kind::CreateFunction),
         ("CREATE MODEL m WITH ('provider' = 'x')", Kind::CreateModel),
         ("CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 1", Kind::CreateMaterializedTable),

@@ -8,6 +8,7 @@ mod lints;
 mod normal;
 mod objects;
 mod properties;
+mod search;
 mod state;
 
 use super::{Reading, read};

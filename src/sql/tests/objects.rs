@@ -1,6 +1,7 @@
 //! Which objects a text names.
 
 use super::{objects, reads};
+use crate::sql::read;
 
 #[test]
 fn a_qualified_name_is_one_object_at_one_place() {
@@ -63,6 +64,8 @@ fn table_functions_with_and_without_table() {
 fn aliases_are_no_functions() {
     let text = "SELECT CAST(a AS DECIMAL(10, 2)), x AS y, INTERVAL '1' SECOND(3), CAST(b AS ROW<f INT>) FROM t AS u (p, q), v w (r)";
     assert_eq!(objects(text), ["reads table t", "reads table v"]);
+    let text = "SELECT JSON_VALUE(j, '$' RETURNING CHAR(3)), x = SOME (1, 2) FROM t TABLESAMPLE BERNOULLI (3)";
+    assert_eq!(objects(text), ["reads table t"]);
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn definitions() {
         objects(
             "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"
         ),
-        ["creates table a", "calls function myfn"]
+        ["creates table a"]
     );
     assert_eq!(
         objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"),
@@ -160,4 +163,14 @@ fn nothing_is_made_of_literals_and_comments() {
 #[test]
 fn masks_are_names_like_others() {
     assert_eq!(reads("SELECT x FROM pre_${secret.t}, `${secret.u}`"), ["pre_${secret.t}", "${secret.u}"]);
+}
+
+#[test]
+fn functions_of_columns_stand_apart() {
+    let text =
+        "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(c.`d`.g(w)), WATERMARK FOR t AS h(t) - INTERVAL '5' SECOND)";
+    let functions = read(text).column_functions;
+    let names: Vec<_> = functions.iter().map(|function| function.name.join("/")).collect();
+    assert_eq!(names, ["myfn", "c/d/g", "h"]);
+    assert_eq!(&text[functions[1].span.clone()], "c.`d`.g");
 }

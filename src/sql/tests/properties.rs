@@ -38,7 +38,7 @@ fn tokens(text: &str) -> Vec<(Sort, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn layout_comments_case_and_quotes_keep_the_normal_form(
@@ -115,7 +115,7 @@ proptest! {
 
 /// What holds of every text: spans lie on characters and on what they name, the normal form is its own, and a text that has
 /// a fault is never surely free of state.
-fn check(text: &str) -> Result<(), TestCaseError> {
+pub(super) fn check(text: &str) -> Result<(), TestCaseError> {
     let mut end = 0;
     for token in lex(text) {
         prop_assert!(token.start >= end && token.end > token.start && text.get(token.start..token.end).is_some());

@@ -3,14 +3,13 @@
 //! What has to hold: the record that is found is what a prefix of the entries makes, and every acknowledged entry is
 //! in that prefix. Then the next run goes on from there to the end.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::LazyLock,
-    time::Duration,
-};
+use std::{sync::LazyLock, time::Duration};
 
-use super::{sample::*, *};
+use super::{
+    sample::*,
+    wrapped::{Forgets, Wrapped},
+    *,
+};
 use crate::{
     resource::{Address, Amendment, Role},
     state::fake::{FakeDisk, Fault, Operation},
@@ -259,80 +258,12 @@ fn a_disk_that_refuses_loses_nothing_and_ends_the_run() {
     }
 }
 
-/// A disk on which one kind of sync is left out: what a ledger that forgets it would be like.
-struct Forgetful {
-    disk: FakeDisk,
-    forgets: Forgets,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Forgets {
-    Journal,
-    Snapshot,
-    FolderAfterRename,
-    FolderAfterCreate,
-}
-
-struct ForgetfulFile {
-    file: <FakeDisk as Disk>::File,
-    forgets: bool,
-}
-
-impl Disk for Forgetful {
-    type File = ForgetfulFile;
-    type Lock = <FakeDisk as Disk>::Lock;
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.disk.read(path)
-    }
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.link(path)
-    }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
-    }
-    fn create(&self, path: &Path) -> io::Result<ForgetfulFile> {
-        let forgets = match path.extension() {
-            Some(extension) if extension == "journal" => self.forgets == Forgets::Journal,
-            _ => self.forgets == Forgets::Snapshot,
-        };
-        Ok(ForgetfulFile { file: self.disk.create(path)?, forgets })
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        let is_renamed = self.disk.operations().last().is_some_and(|(operation, _)| *operation == "rename");
-        match self.forgets {
-            Forgets::FolderAfterRename if is_renamed => Ok(()),
-            Forgets::FolderAfterCreate if !is_renamed => Ok(()),
-            _ => self.disk.sync_folder(path),
-        }
-    }
-    fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<Self::Lock>> {
-        self.disk.lock(path, content)
-    }
-    fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        self.disk.is_locked(path)
-    }
-}
-
-impl DiskFile for ForgetfulFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.append(bytes)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        if self.forgets { Ok(()) } else { self.file.sync() }
-    }
-}
-
 #[test]
 fn a_ledger_that_forgets_any_sync_is_caught() {
     for forgets in [Forgets::Journal, Forgets::Snapshot, Forgets::FolderAfterRename, Forgets::FolderAfterCreate] {
-        let outcome = std::panic::catch_unwind(|| cut_everywhere(|disk| Forgetful { disk, forgets }));
+        let outcome = std::panic::catch_unwind(|| {
+            cut_everywhere(|disk| Wrapped { forgets: Some(forgets), ..Wrapped::around(disk) })
+        });
         assert!(!matches!(outcome, Ok(Ok(_))), "nobody noticed that {forgets:?} was not synced");
     }
 }

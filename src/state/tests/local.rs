@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{sample::*, *};
@@ -44,7 +44,7 @@ fn a_run_is_kept_entry_by_entry_and_then_folded() {
 }
 
 /// A folder with a state in it that two runs left, and what it records.
-fn kept() -> (tempfile::TempDir, std::path::PathBuf, Recorded) {
+pub fn kept() -> (tempfile::TempDir, std::path::PathBuf, Recorded) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prod.json");
     let recorded = one_run(&path, &running("orders", "orders"));
@@ -52,7 +52,7 @@ fn kept() -> (tempfile::TempDir, std::path::PathBuf, Recorded) {
 }
 
 /// A whole run that appends `entries`, and what is found after it.
-fn one_run(path: &Path, entries: &[Entry]) -> Recorded {
+pub fn one_run(path: &Path, entries: &[Entry]) -> Recorded {
     wait(async {
         let (mut ledger, mut recorded) = begun(path, entries).await;
         entries.iter().for_each(|entry| recorded.apply(entry).unwrap());
@@ -62,7 +62,7 @@ fn one_run(path: &Path, entries: &[Entry]) -> Recorded {
 }
 
 /// A run that has appended `entries` and is interrupted when it is dropped; and what it began on.
-async fn begun(path: &Path, entries: &[Entry]) -> (Local, Recorded) {
+pub async fn begun(path: &Path, entries: &[Entry]) -> (Local, Recorded) {
     let mut ledger = Local::at(path);
     ledger.lock(&holder("apply"), Duration::from_secs(5)).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap_or_else(empty);
@@ -71,7 +71,7 @@ async fn begun(path: &Path, entries: &[Entry]) -> (Local, Recorded) {
     (ledger, recorded)
 }
 
-fn load(path: &Path) -> Result<Option<Recorded>, LedgerError> {
+pub fn load(path: &Path) -> Result<Option<Recorded>, LedgerError> {
     wait(Local::at(path).load())
 }
 
@@ -299,75 +299,6 @@ fn steps_out_of_order_are_refused() {
         assert!(matches!(error, Err(LedgerError::Incoherent { .. })), "{error:?}");
     }
     assert_eq!(load(&path), Ok(Some(recorded)));
-}
-
-#[test]
-fn the_second_run_is_told_of_the_first_within_a_second_or_waits_for_it() {
-    let (_folder, path, _) = kept();
-    let mut first = Local::at(&path);
-    wait(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
-    let asked = Instant::now();
-    let mut second = Local::at(&path);
-    let error = wait(second.lock(&holder("destroy"), Duration::ZERO)).unwrap_err();
-    assert!(asked.elapsed() < Duration::from_secs(1));
-    assert_eq!(error, LedgerError::Locked(Box::new(holder("apply"))));
-    assert!(error.to_string().contains("`apply` of ana@build-7 (process 4711, since 2026-01-02T03:04:05Z)"));
-
-    let letting_go = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(150));
-        drop(first);
-    });
-    wait(second.lock(&holder("destroy"), Duration::from_secs(20))).unwrap();
-    letting_go.join().unwrap();
-    assert_eq!(wait(Local::at(&path).held_by()), Ok(Some(holder("destroy"))));
-    // Again is no second lock.
-    wait(second.lock(&holder("destroy"), Duration::ZERO)).unwrap();
-}
-
-#[test]
-fn waiting_for_a_lock_takes_real_time_even_on_a_paused_clock() {
-    let (_folder, path, _) = kept();
-    let mut first = Local::at(&path);
-    wait(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let asked = Instant::now();
-    let mut second = Local::at(&path);
-    let patience = Duration::from_millis(400);
-    assert!(runtime.block_on(second.lock(&holder("apply"), patience)).is_err());
-    assert!(asked.elapsed() >= patience);
-}
-
-#[test]
-fn a_lock_file_that_says_little_is_still_a_lock() {
-    let (_folder, path, _) = kept();
-    let lock = path.with_extension("lock");
-    let held = fs::File::options().write(true).open(&lock).unwrap();
-    held.try_lock().unwrap();
-    assert_eq!(fs::read_to_string(&lock).unwrap().lines().count(), 1);
-    for content in ["", "{\"command\": \"app", "\u{0}\u{0}"] {
-        fs::write(&lock, content).unwrap();
-        let error = wait(Local::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap_err();
-        assert!(error.to_string().contains("`another run` of somebody unknown"), "{error}");
-    }
-}
-
-#[test]
-fn readers_do_not_turn_a_run_away() {
-    let (_folder, path, _) = kept();
-    let stop = Arc::new(AtomicBool::new(false));
-    let reading = {
-        let (path, stop) = (path.clone(), Arc::clone(&stop));
-        thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                assert_eq!(wait(Local::at(&path).held_by()).map(drop), Ok(()));
-            }
-        })
-    };
-    for _ in 0..100 {
-        wait(Local::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap();
-    }
-    stop.store(true, Ordering::Relaxed);
-    reading.join().unwrap();
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 mod apply;
 mod crash;
+mod killed;
 mod local;
+mod lock;
 mod memory;
+mod readers;
 mod sample;
 mod schema;
+mod wrapped;
 
 use super::*;

@@ -64,7 +64,7 @@ fn full() -> Recorded {
     let open = operations.into_iter().enumerate().map(|(number, operation)| {
         let id = IntentId(format!("run-{number}"));
         let intent = Intent { id: id.clone(), address: Address::statement("orders"), operation };
-        (id, OpenIntent { intent, secrets: secrets.clone() })
+        (id, OpenIntent { intent, secrets: secrets.clone(), voided: Some(offsets(4)) })
     });
     Recorded {
         pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
