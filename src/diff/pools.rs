@@ -153,7 +153,10 @@ fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
     }
     match &found.phase {
         PoolPhase::Provisioning => {
-            return Some(Change::new(Action::Await { phase: Phase::from(found.phase.as_str().to_owned()) }, Vec::new()));
+            return Some(Change::new(
+                Action::Await { phase: Phase::from(found.phase.as_str().to_owned()) },
+                Vec::new(),
+            ));
         }
         PoolPhase::Deprovisioning => {
             let phase = Phase::from(found.phase.as_str().to_owned());

@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod convergence;
+mod crash;
+mod faults;
+mod interrupt;
 mod lives;
 mod world;
