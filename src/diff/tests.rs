@@ -263,7 +263,7 @@ fn a_policy_or_a_consent_opens_the_way_for_a_replacement() {
         changed("evolve = \"restart\"\nprevent_destroy = true\n").says(),
         "copy BLOCKED [PreventDestroy] [SqlChanged] []"
     );
-    let asked = changed("").request(|request| drop(request.replace.insert(Address::statement("copy"))));
+    let asked = changed("").request(|request| request.replace.extend([Address::statement("copy")]));
     assert!(asked.says().starts_with("copy Replace Restart g1 -> g2 [SqlChanged, Asked]"));
 }
 

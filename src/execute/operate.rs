@@ -44,7 +44,8 @@ pub(super) async fn operate(
     if let Some(what) = asked {
         tools.tell(Event::Asked { address: footing.address.clone(), what });
     }
-    let mut facts = arrive(step, footing, tools).await?;
+    // A passage that this very step opened is not left by its wait.
+    let mut facts = arrive(step, &footing.after(*changed), tools).await?;
     facts.extend(step.then.iter().cloned());
     tools.record.learn(facts).await
 }

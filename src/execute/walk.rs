@@ -22,10 +22,20 @@ pub(super) struct Tools {
 }
 
 /// Where a passage is, for what the user's interrupt means to it.
+#[derive(Clone, Copy)]
 pub(super) struct Footing<'a> {
     pub address: &'a Address,
     /// Something was changed, and there is a way back: it is finished or taken back, not left as it is.
     pub open: bool,
+    /// Whether there is a way back, so that the first change opens the passage.
+    pub has_way_back: bool,
+}
+
+impl Footing<'_> {
+    /// The footing once something was asked of the cloud, or not.
+    pub fn after(&self, changed: bool) -> Self {
+        Footing { open: self.open || (changed && self.has_way_back), ..*self }
+    }
 }
 
 impl Tools {
@@ -52,8 +62,9 @@ pub(super) async fn walk(passage: Passage, tools: Tools) -> Result<(), Failure> 
     let address = &passage.address;
     tools.tell(Event::Started { address: address.clone() });
     let (mut changed, mut walked) = (false, Ok(()));
+    let begun = Footing { address, open: false, has_way_back: !passage.way_back.is_empty() };
     for step in &passage.forward {
-        let footing = Footing { address, open: changed && !passage.way_back.is_empty() };
+        let footing = begun.after(changed);
         walked = if tools.must_stop(&footing) {
             Err(Failure::Interrupted)
         } else {
@@ -75,7 +86,7 @@ pub(super) async fn walk(passage: Passage, tools: Tools) -> Result<(), Failure> 
 async fn go_back(passage: &Passage, tools: &Tools) {
     let address = &passage.address;
     tools.tell(Event::TakingBack { address: address.clone() });
-    let footing = Footing { address, open: true };
+    let footing = Footing { address, open: true, has_way_back: true };
     let mut taken = 0_usize;
     for step in &passage.way_back {
         if !holds(step, address, tools) {

@@ -4,7 +4,10 @@
 mod architecture;
 mod bytes;
 mod convergence;
+mod crash;
+mod faults;
 mod input;
+mod interrupt;
 mod lives;
 mod scenarios;
 mod world;

@@ -15,6 +15,7 @@ use floe::{
     simulator::{Options, Simulator},
     state::{Entry, Holder, Ledger, Memory, Recorded},
 };
+use tokio::sync::watch;
 
 pub struct World {
     pub folder: tempfile::TempDir,
@@ -40,6 +41,15 @@ pub fn identity() -> Identity {
         cloud: "aws".to_owned(),
         region: "us-east-1".to_owned(),
     }
+}
+
+/// The record of a project that was never applied.
+pub fn nothing_recorded() -> Recorded {
+    Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
+}
+
+pub fn holder() -> Holder {
+    Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() }
 }
 
 /// A `floe.toml` with one simulated environment and a pool, and `more` of it.
@@ -107,17 +117,27 @@ impl World {
     }
 
     pub async fn recorded(&self) -> Recorded {
-        let fresh = || Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
-        self.ledger.load().await.unwrap().unwrap_or_else(fresh)
+        self.ledger.load().await.unwrap().unwrap_or_else(nothing_recorded)
     }
 
     /// The plan, with the record that it is to run on.
     pub async fn plan_with(&self, cloud: &Cloud, request: &Request) -> Result<(Plan, Recorded), floe::cloud::Error> {
-        let graph = self.graph();
         let recorded = self.recorded().await;
+        let plan = self.plan_on(cloud, request, &recorded).await?;
+        Ok((plan, recorded))
+    }
+
+    /// The plan on a record from wherever it is kept.
+    pub async fn plan_on(
+        &self,
+        cloud: &Cloud,
+        request: &Request,
+        recorded: &Recorded,
+    ) -> Result<Plan, floe::cloud::Error> {
+        let graph = self.graph();
         let mut live = live::read(cloud).await?;
-        live::confirm(cloud, &mut live, &settle::asks(&recorded)).await;
-        let (mut settled, settlement) = settle::settle(&recorded, &live).unwrap();
+        live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
+        let (mut settled, settlement) = settle::settle(recorded, &live).unwrap();
         let mut entries = settlement.entries.clone();
         let (facts, stuck) = diff::moves(&graph.project, &settled);
         for fact in facts {
@@ -137,8 +157,8 @@ impl World {
         };
         diff.changes.extend(stuck);
         let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, diff);
-        assert_eq!(plan::check(&plan, &recorded), [], "{plan:#?}");
-        Ok((plan, recorded))
+        assert_eq!(plan::check(&plan, recorded), [], "{plan:#?}");
+        Ok(plan)
     }
 
     pub async fn plan(&self) -> Plan {
@@ -169,20 +189,35 @@ impl World {
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
     ) -> Report {
+        let (_sender, interrupt) = watch::channel(Interrupt::None);
+        self.execute_until(interrupt, cloud, plan, recorded, events).await
+    }
+
+    /// Executes with somebody who may press Ctrl-C.
+    pub async fn execute_until(
+        &mut self,
+        interrupt: watch::Receiver<Interrupt>,
+        cloud: &Cloud,
+        plan: &Plan,
+        recorded: Recorded,
+        events: &mut (dyn FnMut(execute::Event) + Send),
+    ) -> Report {
+        let setting = self.setting(cloud, interrupt);
+        let mut ledger = self.ledger.clone();
+        ledger.lock(&holder(), std::time::Duration::ZERO).await.unwrap();
+        execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
+    }
+
+    pub fn setting(&mut self, cloud: &Cloud, interrupt: watch::Receiver<Interrupt>) -> Setting {
         self.run += 1;
-        let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
-        let setting = Setting {
+        Setting {
             cloud: cloud.clone(),
             secrets: self.secrets.clone(),
             project: "test".to_owned(),
             placeholders: true,
             run: format!("run{}", self.run),
             interrupt,
-        };
-        let mut ledger = self.ledger.clone();
-        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
-        ledger.lock(&holder, std::time::Duration::ZERO).await.unwrap();
-        execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
+        }
     }
 
     /// Applies, and asserts that everything went well and that the next plan is empty.

@@ -1,0 +1,368 @@
+//! Every crash point: a run is stopped at each thing that it does on the disk and on the wire; the next one knows what
+//! happened and goes on.
+//!
+//! `FLOE_CRASH=all cargo test --release --test suite crash -- --nocapture` cuts at every point, with every fate of the
+//! request under way and of what the disk had not synced, and again at every point of the recovery. Without
+//! `FLOE_CRASH` a part of that is done.
+
+mod flaw;
+mod holds;
+mod machine;
+mod story;
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use floe::state::fake::{FakeDisk, Fault, Operation};
+
+use flaw::{FLAWS, Flaw};
+use machine::{Flight, Machine, Outcome};
+use story::{STAGES, Stage};
+
+use crate::world::World;
+
+/// How many runs a recovery may take: one that goes on, and some that wait for what was in motion.
+const RUNS: usize = 8;
+
+/// What was counted.
+#[derive(Debug, Default)]
+struct Figures {
+    points: usize,
+    cuts: usize,
+    pairs: usize,
+    runs: usize,
+    orphans: usize,
+    lost: usize,
+    most_creates: usize,
+}
+
+/// Where to cut: at which operation of a run, with what becoming of what was under way.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    at: usize,
+    flight: Flight,
+    disk: u64,
+}
+
+type Problem = String;
+
+fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+}
+
+/// A world and a disk on which every stage before `stage` was applied undisturbed, and `stage` is declared.
+async fn before(stage: usize) -> (World, FakeDisk) {
+    let (mut world, disk) = (story::world(), FakeDisk::new());
+    for earlier in &STAGES[..stage] {
+        earlier.declare(&world);
+        to_the_end(&mut world, &disk, Flaw::None, earlier, &mut Figures::default()).await.unwrap();
+    }
+    STAGES[stage].declare(&world);
+    // What was synced is what a new disk begins with, so that points are counted from the stage's first run.
+    (world, disk.restart(1))
+}
+
+/// Runs until there is nothing left to do.
+async fn to_the_end(
+    world: &mut World,
+    disk: &FakeDisk,
+    flaw: Flaw,
+    stage: &Stage,
+    figures: &mut Figures,
+) -> Result<(), Problem> {
+    let mut last = String::new();
+    for _ in 0..RUNS {
+        let machine = Machine::new(disk.clone(), flaw, Flight::Lost, stage.request());
+        figures.runs += 1;
+        match machine.run(world).await {
+            Outcome::Nothing => return Ok(()),
+            Outcome::Ran(report) => last = format!("{:#?}", report.failed),
+            Outcome::Blocked(plan) => return Err(format!("blocked: {:#?}", plan.changes)),
+            Outcome::Refused(why) => return Err(format!("refused: {why}")),
+            Outcome::Cut => return Err("cut again, unasked".to_owned()),
+        }
+    }
+    Err(format!("{RUNS} runs did not converge; the last one's failures: {last}"))
+}
+
+/// Lets the run on `disk` be cut; gives the disk that is found after it, or `None` if it came to its end before.
+async fn cut(
+    world: &mut World,
+    disk: &FakeDisk,
+    flaw: Flaw,
+    stage: &Stage,
+    cut: Cut,
+    figures: &mut Figures,
+) -> Result<Option<FakeDisk>, Problem> {
+    disk.strike(cut.at, Fault::Cut, cut.disk);
+    let machine = Machine::new(disk.clone(), flaw, cut.flight, stage.request());
+    *machine.knowledge.lock().unwrap() = machine::Knowledge::of(machine.found().await.map_err(|e| e.to_string())?);
+    figures.runs += 1;
+    let outcome = machine.run(world).await;
+    if !disk.has_struck() {
+        return match outcome {
+            Outcome::Cut => Err("it stopped by itself".to_owned()),
+            _ => Ok(None),
+        };
+    }
+    let after = disk.restart(cut.disk);
+    Machine { disk: after.clone(), ..machine }.found_or(&mut figures.lost).await?;
+    Ok(Some(after))
+}
+
+impl Machine {
+    /// The record after a cut, in which everything that was acknowledged has to be.
+    async fn found_or(self, lost: &mut usize) -> Result<(), Problem> {
+        let found = self.found().await.map_err(|error| format!("the state cannot be read: {error}"))?;
+        let knowledge = self.knowledge.lock().unwrap().clone();
+        if knowledge.is_kept_in(&found) {
+            return Ok(());
+        }
+        *lost += 1;
+        Err(format!("what was acknowledged is lost: {knowledge:#?}\nfound: {found:#?}"))
+    }
+}
+
+/// One case: the stage is cut once or twice, then brought to its end, and everything must hold.
+fn case(
+    stage: usize,
+    flaw: Flaw,
+    cuts: &[Cut],
+    expected: Option<&Operation>,
+    figures: &mut Figures,
+) -> Result<bool, Problem> {
+    let place = |why: Problem| format!("stage `{}`, {cuts:?}: {why}", STAGES[stage].name);
+    let work = async {
+        let (mut world, mut disk) = before(stage).await;
+        for one in cuts {
+            match cut(&mut world, &disk, flaw, &STAGES[stage], *one, figures).await? {
+                Some(after) => {
+                    if let Some(expected) = expected.filter(|_| cuts.len() == 1) {
+                        let struck = disk.operations().last().cloned();
+                        if struck.as_ref() != Some(expected) {
+                            return Err(format!("the cut fell on {struck:?}, not on {expected:?}"));
+                        }
+                    }
+                    disk = after;
+                }
+                None => return Ok(false),
+            }
+        }
+        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
+        // What was on its way lands within this time.
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
+        holds::check(&world, &disk, &STAGES[stage], figures).await?;
+        Ok(true)
+    };
+    in_time(work).map_err(place)
+}
+
+/// The operations of an undisturbed run of a stage.
+fn points(stage: usize) -> Vec<Operation> {
+    in_time(async {
+        let (mut world, disk) = before(stage).await;
+        let machine = Machine::new(disk.clone(), Flaw::None, Flight::Lost, STAGES[stage].request());
+        match machine.run(&mut world).await {
+            Outcome::Ran(report) => assert!(report.is_complete(), "{:#?} {:#?}", report.failed, report.skipped),
+            Outcome::Blocked(plan) => panic!("{}: blocked: {:#?}", STAGES[stage].name, plan.changes),
+            Outcome::Refused(why) => panic!("{}: {why}", STAGES[stage].name),
+            Outcome::Nothing | Outcome::Cut => panic!("{}: nothing was done", STAGES[stage].name),
+        }
+        disk.operations()
+    })
+}
+
+/// What can become of what is under way at a point.
+fn fates(at: usize, point: &Operation) -> Vec<Cut> {
+    let (kind, what) = (point.0, point.1.as_str());
+    let changes = kind == "send" && !what.starts_with("GET");
+    let late = [1_u64, 2_500, 25_000][at % 3];
+    let flights = match changes {
+        true => vec![Flight::Lost, Flight::Applied, Flight::Late(Duration::from_millis(late))],
+        false => vec![Flight::Lost],
+    };
+    let disks = if is_everything() && kind != "send" && kind != "answer" {
+        vec![0, 1, 17, 4711]
+    } else {
+        vec![[0, 1, 17][at % 3]]
+    };
+    flights.iter().flat_map(|flight| disks.iter().map(move |disk| Cut { at, flight: *flight, disk: *disk })).collect()
+}
+
+fn is_everything() -> bool {
+    std::env::var("FLOE_CRASH").is_ok_and(|value| value == "all")
+}
+
+/// Every how many-th point is cut.
+fn stride(usual: usize) -> usize {
+    if is_everything() { 1 } else { usual }
+}
+
+#[allow(clippy::print_stdout)]
+fn show(what: &str, figures: &Figures, problems: &[Problem]) {
+    println!("{what}: {figures:?}, {} failed", problems.len());
+    assert!(
+        problems.is_empty(),
+        "{} failed; the first:\n{}",
+        problems.len(),
+        problems[0].chars().take(6_000).collect::<String>()
+    );
+}
+
+fn attempt(
+    stage: usize,
+    flaw: Flaw,
+    cuts: &[Cut],
+    expected: Option<&Operation>,
+    figures: &mut Figures,
+) -> Result<bool, Problem> {
+    let tried = catch_unwind(AssertUnwindSafe(|| case(stage, flaw, cuts, expected, figures)));
+    tried.unwrap_or_else(|panic| {
+        let said =
+            panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("stage `{}`, {cuts:?}: it panicked: {}", STAGES[stage].name, said.unwrap_or_default()))
+    })
+}
+
+fn cut_once(stage: usize) {
+    let (mut figures, mut problems) = (Figures::default(), Vec::new());
+    let points = points(stage);
+    figures.points = points.len();
+    for (at, point) in points.iter().enumerate() {
+        // Reading again and again while waiting is the same point again and again.
+        let is_read = point.1.starts_with("GET");
+        if is_read && at % stride(4) != 0 {
+            continue;
+        }
+        for cut in fates(at, point) {
+            figures.cuts += 1;
+            match attempt(stage, Flaw::None, &[cut], Some(point), &mut figures) {
+                Ok(true) => {}
+                Ok(false) => problems.push(format!("{cut:?}: the run ended before its cut")),
+                Err(why) => problems.push(why),
+            }
+        }
+    }
+    show(&format!("cut once in `{}`", STAGES[stage].name), &figures, &problems);
+}
+
+fn cut_twice(stage: usize) {
+    let (mut figures, mut problems) = (Figures::default(), Vec::new());
+    let points = points(stage);
+    figures.points = points.len();
+    for (at, point) in points.iter().enumerate().step_by(stride(29)) {
+        let fates = fates(at, point);
+        let first = fates[at % fates.len()];
+        // How far the recovery goes is found by cutting it ever later.
+        for again in (at % stride(31)..).step_by(stride(31)) {
+            let flight = [Flight::Lost, Flight::Applied, Flight::Late(Duration::from_secs(3))][again % 3];
+            let second = Cut { at: again, flight, disk: [0, 1, 23][again % 3] };
+            figures.pairs += 1;
+            match attempt(stage, Flaw::None, &[first, second], None, &mut figures) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(why) => problems.push(why),
+            }
+        }
+    }
+    show(&format!("cut twice in `{}`", STAGES[stage].name), &figures, &problems);
+}
+
+#[test]
+fn nothing_is_lost_or_orphaned_when_the_first_apply_is_cut() {
+    cut_once(0);
+}
+
+#[test]
+fn nothing_is_lost_or_orphaned_when_an_apply_of_every_kind_of_change_is_cut() {
+    cut_once(1);
+}
+
+#[test]
+fn nothing_is_lost_or_orphaned_when_jobs_are_replaced_again_and_resumed() {
+    cut_once(2);
+}
+
+#[test]
+fn nothing_is_lost_or_orphaned_when_destroy_is_cut() {
+    cut_once(3);
+}
+
+#[test]
+fn nothing_is_lost_or_orphaned_when_the_recovery_is_cut_too() {
+    (0..STAGES.len()).for_each(cut_twice);
+}
+
+#[test]
+fn every_point_is_the_same_point_again() {
+    for stage in 0..STAGES.len() {
+        assert_eq!(points(stage), points(stage), "{}", STAGES[stage].name);
+    }
+}
+
+/// Each protection is taken away in turn: a suite that does not notice proves nothing.
+#[test]
+#[allow(clippy::print_stdout)]
+fn every_mutant_is_caught() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught: BTreeMap<String, Option<Problem>> =
+        FLAWS.into_iter().map(|flaw| (format!("{flaw:?}"), catch(flaw))).collect();
+    drop(std::panic::take_hook());
+    for (flaw, problem) in &caught {
+        let how = problem.as_ref().map_or("NOT CAUGHT".to_owned(), |why| why.chars().take(160).collect());
+        println!("{flaw}: {}", how.replace('\n', " "));
+    }
+    let count = caught.values().flatten().count();
+    println!("mutants caught: {count} of {}", caught.len());
+    assert_eq!(count, caught.len());
+}
+
+/// The first thing that fails with this flaw.
+fn catch(flaw: Flaw) -> Option<Problem> {
+    let mut figures = Figures::default();
+    for stage in [0, 1, 2] {
+        for (at, point) in points(stage).iter().enumerate() {
+            if point.1.starts_with("GET") && at % 7 != 0 {
+                continue;
+            }
+            for cut in fates(at, point) {
+                for disk in [cut.disk, 0] {
+                    if let Err(why) = attempt(stage, flaw, &[Cut { disk, ..cut }], None, &mut figures) {
+                        return Some(why);
+                    }
+                }
+            }
+        }
+    }
+    // Some are seen without a cut, by what a lost answer or a refusal leads to.
+    story::misfortunes().into_iter().find_map(|fault| {
+        let tried = catch_unwind(AssertUnwindSafe(|| in_time(unlucky(flaw, fault, &mut Figures::default()))));
+        tried.unwrap_or_else(|_| Err("it panicked".to_owned())).err()
+    })
+}
+
+/// Every stage with one misfortune, no cut.
+async fn unlucky(flaw: Flaw, fault: floe::simulator::Fault, figures: &mut Figures) -> Result<(), Problem> {
+    for stage in 0..STAGES.len() {
+        let (mut world, disk) = before(stage).await;
+        world.simulator.push_fault(fault.clone());
+        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
+        holds::check(&world, &disk, &STAGES[stage], figures).await?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_stage_lives_through_every_misfortune() {
+    let faults = story::misfortunes();
+    for fault in faults {
+        let mut figures = Figures::default();
+        in_time(unlucky(Flaw::None, fault.clone(), &mut figures)).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
+    }
+}

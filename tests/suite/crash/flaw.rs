@@ -1,0 +1,101 @@
+//! What a floe would be like that lacks one protection: the mutants that the suite has to catch.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use floe::state::{Disk, DiskFile, fake::FakeDisk};
+
+/// The protection that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// None: floe as it is.
+    None,
+    /// The journal's bytes are not synced.
+    JournalNotSynced,
+    /// The snapshot's bytes are not synced before the rename.
+    SnapshotNotSynced,
+    /// The folder is not synced.
+    FolderNotSynced,
+    /// An intent is written only with what comes after it.
+    IntentAfterRequest,
+    /// An answer that is lost is taken for a refusal.
+    LossIsRefusal,
+    /// Intents that an interrupted run left open are dropped unread.
+    OpenIgnored,
+    /// The numbers that were used are forgotten.
+    NumbersForgotten,
+    /// The way back resumes a predecessor whatever became of the successor.
+    ResumedUnconfirmed,
+    /// A deletion counts as done as soon as it was asked for.
+    DeletionUnconfirmed,
+}
+
+pub const FLAWS: [Flaw; 9] = [
+    Flaw::JournalNotSynced,
+    Flaw::SnapshotNotSynced,
+    Flaw::FolderNotSynced,
+    Flaw::IntentAfterRequest,
+    Flaw::LossIsRefusal,
+    Flaw::OpenIgnored,
+    Flaw::NumbersForgotten,
+    Flaw::ResumedUnconfirmed,
+    Flaw::DeletionUnconfirmed,
+];
+
+/// A disk on which a floe with that flaw would leave out a sync.
+#[derive(Clone)]
+pub struct FlawedDisk {
+    pub disk: FakeDisk,
+    pub flaw: Flaw,
+}
+
+pub struct FlawedFile {
+    file: <FakeDisk as Disk>::File,
+    unsynced: bool,
+}
+
+impl Disk for FlawedDisk {
+    type File = FlawedFile;
+    type Lock = <FakeDisk as Disk>::Lock;
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.disk.read(path)
+    }
+    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.disk.link(path)
+    }
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_folder(path)
+    }
+    fn create(&self, path: &Path) -> io::Result<FlawedFile> {
+        let is_journal = path.extension().is_some_and(|extension| extension == "journal");
+        let unsynced = self.flaw == if is_journal { Flaw::JournalNotSynced } else { Flaw::SnapshotNotSynced };
+        Ok(FlawedFile { file: self.disk.create(path)?, unsynced })
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        if self.flaw == Flaw::FolderNotSynced { Ok(()) } else { self.disk.sync_folder(path) }
+    }
+    fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<Self::Lock>> {
+        self.disk.lock(path, content)
+    }
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_locked(path)
+    }
+}
+
+impl DiskFile for FlawedFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.append(bytes)
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        if self.unsynced { Ok(()) } else { self.file.sync() }
+    }
+}

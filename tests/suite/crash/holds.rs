@@ -1,0 +1,78 @@
+//! What has to hold when a stage has come to its end, however it got there.
+
+use std::collections::BTreeSet;
+
+use floe::state::{Ledger, Local, Reached, Recorded, fake::FakeDisk};
+
+use super::{Figures, Problem, story::Stage};
+use crate::world::{World, nothing_recorded};
+
+pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
+    let found = Local::on(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
+    let recorded = found.unwrap_or_else(nothing_recorded);
+    known_is_there(world, &recorded, figures)?;
+    once_at_most(world, figures)?;
+    as_declared(world, &recorded, stage)?;
+    if recorded.open.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open)) }
+}
+
+/// The cloud holds exactly what the record says: no orphan, nothing imagined.
+fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> Result<(), Problem> {
+    let now = world.simulator.world();
+    let there: BTreeSet<(String, String)> = now.statements.into_iter().map(|it| (it.name, it.uid)).collect();
+    let generations = recorded.statements.values().flat_map(|record| record.generations());
+    let known: BTreeSet<(String, String)> = generations.map(|g| (g.sent.name.clone(), g.uid.clone())).collect();
+    let pools_there: BTreeSet<String> = now.pools.into_iter().map(|pool| pool.id).collect();
+    let pools_known: BTreeSet<String> = recorded.pools.values().map(|pool| pool.id.clone()).collect();
+    let orphans = there.difference(&known).count() + pools_there.difference(&pools_known).count();
+    figures.orphans += orphans;
+    if there != known || pools_there != pools_known {
+        return Err(format!(
+            "the cloud holds {there:#?} and {pools_there:?}, the record {known:#?} and {pools_known:?}; {orphans} orphans"
+        ));
+    }
+    Ok(())
+}
+
+fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
+    let findings = world.simulator.audit();
+    figures.most_creates = findings.creates.values().copied().max().unwrap_or_default().max(figures.most_creates);
+    let twice: Vec<_> = findings.creates.iter().filter(|(_, count)| **count > 1).collect();
+    let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
+    if twice.is_empty() && ran_twice.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("created more than once: {twice:?}; ran more than once: {ran_twice:?}"))
+    }
+}
+
+/// Everything declared is in force as declared, and where jobs that are gone stood is known.
+fn as_declared(world: &World, recorded: &Recorded, stage: &Stage) -> Result<(), Problem> {
+    let graph = world.graph();
+    let declared = &graph.project.statements;
+    let kept: BTreeSet<&String> = if stage.destroy { BTreeSet::new() } else { declared.keys().collect() };
+    if recorded.statements.keys().collect::<BTreeSet<_>>() != kept {
+        return Err(format!("recorded are {:?}, and not {kept:?}", recorded.statements.keys()));
+    }
+    let now = world.simulator.world();
+    for (key, record) in &recorded.statements {
+        let Some(current) = &record.current else { return Err(format!("{key} has no generation in force")) };
+        let live = now.statements.iter().find(|live| live.name == current.sent.name);
+        let live = live.ok_or_else(|| format!("{key} is gone"))?;
+        let wanted = match (current.reached, record.declared.stopped) {
+            (Reached::Completed, _) => "COMPLETED",
+            (_, true) => "STOPPED",
+            (_, false) => "RUNNING",
+        };
+        if live.phase.as_str() != wanted || !declared[key].spec.sql.matches(&live.sql) {
+            return Err(format!("{key} is {} with `{}`, and not {wanted}", live.phase, live.sql));
+        }
+    }
+    for (key, tombstone) in &recorded.tombstones {
+        let is_job = !["orders", "sizes", "doomed"].contains(&key.as_str());
+        if is_job && tombstone.offsets.is_none() {
+            return Err(format!("where {key} stood is lost: {tombstone:#?}"));
+        }
+    }
+    Ok(())
+}

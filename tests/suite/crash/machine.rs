@@ -1,0 +1,273 @@
+//! A machine that can be stopped at any point: its disk and its wire die together, and what was acknowledged is known.
+
+use std::{
+    future::{Future, pending, poll_fn},
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::Duration,
+};
+
+use floe::{
+    cloud::{BoxFuture as Exchange, Headers, Lost, Method, Request, Response, Transport},
+    diff,
+    execute::{self, Interrupt, Report},
+    plan::{self, Plan},
+    resource::Generation,
+    simulator::Simulator,
+    state::{BoxFuture, Entry, Holder, Ledger, LedgerError, Local, Recorded, fake::FakeDisk},
+};
+use tokio::sync::{Notify, watch};
+
+use super::flaw::{Flaw, FlawedDisk};
+use crate::world::{World, holder, nothing_recorded};
+
+const PATH: &str = "state/prod.json";
+
+/// What becomes of a request that is on its way when the machine stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flight {
+    Lost,
+    Applied,
+    /// So long after the machine stopped.
+    Late(Duration),
+}
+
+/// The wire of a machine: every request sent and every answer received is a point at which the machine may stop.
+#[derive(Clone)]
+pub struct Wire {
+    pub simulator: Simulator,
+    pub disk: FakeDisk,
+    pub flight: Flight,
+    pub flaw: Flaw,
+    pub died: Arc<Notify>,
+}
+
+impl Wire {
+    /// The machine has stopped: whoever waits for this waits for ever.
+    async fn dead(&self) -> Result<Response, Lost> {
+        self.died.notify_one();
+        pending().await
+    }
+}
+
+impl Transport for Wire {
+    fn send(&self, request: Request) -> Exchange<'_, Result<Response, Lost>> {
+        Box::pin(async move {
+            if self.disk.is_cut() {
+                return self.dead().await;
+            }
+            let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
+            if self.disk.point("send", &what).is_err() {
+                match self.flight {
+                    Flight::Lost => {}
+                    Flight::Applied => drop(self.simulator.send(request).await),
+                    Flight::Late(after) => {
+                        let simulator = self.simulator.clone();
+                        drop(tokio::spawn(async move {
+                            tokio::time::sleep(after).await;
+                            drop(simulator.send(request).await);
+                        }));
+                    }
+                }
+                return self.dead().await;
+            }
+            let changes = request.method.changes();
+            let is_read = request.method == Method::Get;
+            let outcome = self.simulator.send(request).await;
+            if self.disk.is_cut() || self.disk.point("answer", &what).is_err() {
+                return self.dead().await;
+            }
+            match outcome {
+                Err(Lost::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
+                Ok(response)
+                    if is_read
+                        && self.flaw == Flaw::DeletionUnconfirmed
+                        && String::from_utf8_lossy(&response.body).contains("DELETING")
+                        && !what.contains('?') =>
+                {
+                    Ok(answer(404))
+                }
+                outcome => outcome,
+            }
+        })
+    }
+}
+
+fn answer(status: u16) -> Response {
+    Response { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
+}
+
+/// What a run may say that it knows: the entries that the ledger acknowledged, and those that it was keeping.
+#[derive(Debug, Clone)]
+pub struct Knowledge {
+    pub base: Recorded,
+    pub acknowledged: Vec<Entry>,
+    pub attempted: Vec<Entry>,
+}
+
+impl Knowledge {
+    pub fn of(base: Recorded) -> Knowledge {
+        Knowledge { base, acknowledged: Vec::new(), attempted: Vec::new() }
+    }
+
+    /// Whether `found` holds everything that was acknowledged, and nothing that was never asked for.
+    pub fn is_kept_in(&self, found: &Recorded) -> bool {
+        let mut record = self.base.clone();
+        let keep = |record: &mut Recorded, entries: &[Entry]| entries.iter().all(|entry| record.apply(entry).is_ok());
+        let mut unfolded = found.clone();
+        unfolded.serial = 0;
+        if !keep(&mut record, &self.acknowledged) {
+            return false;
+        }
+        record.serial = 0;
+        record == unfolded || (keep(&mut record, &self.attempted) && record == unfolded)
+    }
+}
+
+/// A ledger that writes down what it acknowledged.
+struct Witness<L> {
+    ledger: L,
+    flaw: Flaw,
+    put_off: Vec<Entry>,
+    knowledge: Arc<Mutex<Knowledge>>,
+}
+
+impl<L: Ledger> Ledger for Witness<L> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
+        self.ledger.load()
+    }
+    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.lock(holder, patience)
+    }
+    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
+        self.ledger.held_by()
+    }
+    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
+        self.ledger.begun_by()
+    }
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.begin(recorded)
+    }
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            if self.flaw == Flaw::IntentAfterRequest && entries.iter().all(|e| matches!(e, Entry::Intend { .. })) {
+                self.put_off.extend(entries.iter().cloned());
+                return Ok(());
+            }
+            let mut all = std::mem::take(&mut self.put_off);
+            all.extend(entries.iter().cloned());
+            self.knowledge.lock().unwrap().attempted.clone_from(&all);
+            self.ledger.append(&all).await?;
+            let mut knowledge = self.knowledge.lock().unwrap();
+            knowledge.attempted.clear();
+            knowledge.acknowledged.extend(all);
+            Ok(())
+        })
+    }
+    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.fold(recorded)
+    }
+}
+
+/// What one run came to.
+pub enum Outcome {
+    /// The machine stopped.
+    Cut,
+    /// The plan was empty.
+    Nothing,
+    Ran(Box<Report>),
+    Blocked(Box<Plan>),
+    /// It ended before it began.
+    Refused(String),
+}
+
+/// One run of floe on a machine, from the lock to the last fold, or to the point where the machine stops.
+pub struct Machine {
+    pub disk: FakeDisk,
+    pub flight: Flight,
+    pub flaw: Flaw,
+    pub request: diff::Request,
+    pub knowledge: Arc<Mutex<Knowledge>>,
+}
+
+impl Machine {
+    pub fn new(disk: FakeDisk, flaw: Flaw, flight: Flight, request: diff::Request) -> Machine {
+        Machine { disk, flight, flaw, request, knowledge: Arc::new(Mutex::new(Knowledge::of(nothing_recorded()))) }
+    }
+
+    /// The record as the next run would read it.
+    pub async fn found(&self) -> Result<Recorded, LedgerError> {
+        Ok(Local::on(self.disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
+    }
+
+    pub async fn run(&self, world: &mut World) -> Outcome {
+        let died = Arc::new(Notify::new());
+        let wire = Wire {
+            simulator: world.simulator.clone(),
+            disk: self.disk.clone(),
+            flight: self.flight,
+            flaw: self.flaw,
+            died: Arc::clone(&died),
+        };
+        let disk = self.disk.clone();
+        let mut run = pin!(self.whole(world, wire));
+        // The machine stops in the middle of whatever it does.
+        let watched = poll_fn(move |context| match run.as_mut().poll(context) {
+            _ if disk.is_cut() => Poll::Ready(Outcome::Cut),
+            polled => polled,
+        });
+        tokio::select! {
+            biased;
+            () = died.notified() => Outcome::Cut,
+            outcome = watched => outcome,
+        }
+    }
+
+    async fn whole(&self, world: &mut World, wire: Wire) -> Outcome {
+        match self.try_whole(world, wire).await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::Refused(error.to_string()),
+        }
+    }
+
+    async fn try_whole(&self, world: &mut World, wire: Wire) -> Result<Outcome, Box<dyn std::error::Error>> {
+        let disk = FlawedDisk { disk: self.disk.clone(), flaw: self.flaw };
+        let mut ledger = Local::on(disk, PATH);
+        ledger.lock(&holder(), Duration::ZERO).await?;
+        let recorded = ledger.load().await?.unwrap_or_else(nothing_recorded);
+        *self.knowledge.lock().unwrap() = Knowledge::of(recorded.clone());
+        let cloud = world.cloud_through(Arc::new(wire));
+        let mut basis = recorded.clone();
+        if self.flaw == Flaw::OpenIgnored {
+            basis.open.clear();
+        }
+        if self.flaw == Flaw::NumbersForgotten {
+            basis.tombstones.clear();
+            basis.statements.values_mut().for_each(|record| {
+                let standing = record.generations().map(|generation| generation.sent.generation).max();
+                record.last_generation = standing.unwrap_or(Generation(0));
+            });
+        }
+        let mut plan = world.plan_on(&cloud, &self.request, &basis).await?;
+        if self.flaw == Flaw::ResumedUnconfirmed {
+            plan.passages.iter_mut().flat_map(|passage| &mut passage.way_back).for_each(|step| step.when = None);
+        }
+        if plan.is_blocked() {
+            return Ok(Outcome::Blocked(Box::new(plan)));
+        }
+        if !plan.has_work() {
+            return Ok(Outcome::Nothing);
+        }
+        let objections = plan::check(&plan, &recorded);
+        if !objections.is_empty() {
+            return Err(format!("the plan is not accepted: {objections:?}").into());
+        }
+        let (_sender, interrupt) = watch::channel(Interrupt::None);
+        let setting = world.setting(&cloud, interrupt);
+        let knowledge = Arc::clone(&self.knowledge);
+        let mut ledger = Witness { ledger, flaw: self.flaw, put_off: Vec::new(), knowledge };
+        let report = execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await?;
+        Ok(Outcome::Ran(Box::new(report)))
+    }
+}
