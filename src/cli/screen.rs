@@ -14,6 +14,8 @@ pub struct Screen {
     pub err: Style,
     /// Whether somebody sits at standard error and input: they can be asked, and shown a table that moves.
     pub interactive: bool,
+    /// Whether nothing is printed: for tests.
+    silent: bool,
 }
 
 /// Columns where no terminal says how many it has.
@@ -40,7 +42,14 @@ impl Screen {
             out: Style { width: width(terminal(terminal_size::terminal_size_of(&out))), colour: coloured(out.is_terminal()) },
             err: Style { width: width(terminal(terminal_size::terminal_size_of(&err))), colour: coloured(err.is_terminal()) },
             interactive: err.is_terminal() && io::stdin().is_terminal(),
+            silent: false,
         }
+    }
+
+    /// One that nobody sees.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Screen { out: Style::default(), err: Style::default(), interactive: false, silent: true }
     }
 
     /// Prints what was asked for.
@@ -48,6 +57,9 @@ impl Screen {
     /// # Errors
     /// When it cannot be written, a full disk for example. Not when nobody reads.
     pub fn out(&self, text: &str) -> Result<(), Trouble> {
+        if self.silent {
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -59,6 +71,9 @@ impl Screen {
 
     /// Says something beside it. Where standard error is gone, nobody can be told.
     pub fn err(&self, text: &str) {
+        if self.silent {
+            return;
+        }
         let mut err = io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
