@@ -46,7 +46,8 @@ impl Ambient {
 
     /// `FLOE_VAR_<NAME>` by `<NAME>`.
     pub fn project_variables(&self) -> BTreeMap<String, String> {
-        let named = |(name, value): (&String, &String)| Some((name.strip_prefix("FLOE_VAR_")?.to_owned(), value.clone()));
+        let named =
+            |(name, value): (&String, &String)| Some((name.strip_prefix("FLOE_VAR_")?.to_owned(), value.clone()));
         self.variables.iter().filter_map(named).collect()
     }
 
@@ -63,12 +64,10 @@ impl Ambient {
 
     /// A variable that is set although its other half is not, and that other half.
     pub fn missing_half(&self) -> Option<(&'static str, &'static str)> {
-        FLINK_KEYS.iter().chain(&CLOUD_KEYS).find_map(|(id, secret)| {
-            match (self.variable(id), self.variable(secret)) {
-                (Some(_), None) => Some((*id, *secret)),
-                (None, Some(_)) => Some((*secret, *id)),
-                _ => None,
-            }
+        FLINK_KEYS.iter().chain(&CLOUD_KEYS).find_map(|(id, secret)| match (self.variable(id), self.variable(secret)) {
+            (Some(_), None) => Some((*id, *secret)),
+            (None, Some(_)) => Some((*secret, *id)),
+            _ => None,
         })
     }
 

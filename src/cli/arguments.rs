@@ -8,10 +8,15 @@ use crate::{diff::Request, resource::Address};
 
 /// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
 #[derive(Debug, Parser)]
-#[command(name = "floe", version, disable_help_subcommand = true, after_help = "\
+#[command(
+    name = "floe",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
 Exit codes: 0 done or nothing to do, 1 error, 2 changes pending (plan --detailed-exitcode, drift), 3 blocked,\n\
 4 unhealthy, 5 locked by another run, 130 interrupted with the state saved.\n\
-Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT.")]
+Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT."
+)]
 pub struct Arguments {
     /// What goes for every command.
     #[command(flatten)]
@@ -26,7 +31,15 @@ pub struct Arguments {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Work in this folder
-    #[arg(short = 'C', long = "chdir", global = true, env = "FLOE_CHDIR", value_name = "DIR", default_value = ".", hide_env_values = true)]
+    #[arg(
+        short = 'C',
+        long = "chdir",
+        global = true,
+        env = "FLOE_CHDIR",
+        value_name = "DIR",
+        default_value = ".",
+        hide_env_values = true
+    )]
     pub folder: PathBuf,
     /// The environment; without it the only one, else `local`
     #[arg(short, long = "env", global = true, env = "FLOE_ENV", value_name = "NAME", hide_env_values = true)]
@@ -123,7 +136,13 @@ pub struct Selection {
     #[arg(long = "target", env = "FLOE_TARGET", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
     pub targets: Vec<Address>,
     /// Not this, nor what needs it (repeatable)
-    #[arg(long = "exclude", env = "FLOE_EXCLUDE", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
+    #[arg(
+        long = "exclude",
+        env = "FLOE_EXCLUDE",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub excludes: Vec<Address>,
 }
 
@@ -132,7 +151,13 @@ pub struct Selection {
 #[command(next_help_heading = "Consent")]
 pub struct Consent {
     /// Replace this even if nothing changed (repeatable)
-    #[arg(long = "replace", env = "FLOE_REPLACE", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
+    #[arg(
+        long = "replace",
+        env = "FLOE_REPLACE",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub replace: Vec<Address>,
     /// Run undos that drop data
     #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = FalseyValueParser::new(), hide_env_values = true)]

@@ -84,12 +84,13 @@ fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result
             }
         }
     };
-    let simulator = Simulator::open(&file, options).map_err(|error| {
-        Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display()))
-    })?;
+    let simulator = Simulator::open(&file, options)
+        .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))?;
     // The simulator takes any key.
-    let credentials =
-        Credentials { flink: Some(Key::new("simulated", "simulated")), cloud: Some(Key::new("simulated", "simulated")) };
+    let credentials = Credentials {
+        flink: Some(Key::new("simulated", "simulated")),
+        cloud: Some(Key::new("simulated", "simulated")),
+    };
     let site = Site::public(identity).map_err(|error| Trouble::new(error.to_string()))?;
     let limits = limits(&project.environment);
     let cloud = Cloud::new(Arc::new(simulator), site, credentials, limits, SIMULATED_SEED);
@@ -99,9 +100,8 @@ fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result
 fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
     let environment = &project.environment;
     if let Some((set, missing)) = ambient.missing_half() {
-        return Err(Trouble::new(format!("{set} is set and {missing} is not")).help(format!(
-            "a key is worth nothing without its secret: set {missing} too, or unset {set}"
-        )));
+        return Err(Trouble::new(format!("{set} is set and {missing} is not"))
+            .help(format!("a key is worth nothing without its secret: set {missing} too, or unset {set}")));
     }
     let credentials = ambient.credentials();
     if credentials.flink.is_none() {
@@ -115,7 +115,8 @@ fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<
     }
     let identity = &environment.identity;
     let refused = |error: crate::cloud::NotAnOrigin| Trouble::new(error.to_string());
-    let mut site = if environment.private { Site::private(identity) } else { Site::public(identity) }.map_err(refused)?;
+    let mut site =
+        if environment.private { Site::private(identity) } else { Site::public(identity) }.map_err(refused)?;
     if let Some(origin) = &environment.endpoint {
         site = site.with_flink(origin).map_err(refused)?;
     }

@@ -5,7 +5,11 @@ use super::{
     arguments::{Format, Global},
     planning,
 };
-use crate::{graph::lineage::lineage, render, resource::{Address, Kind}};
+use crate::{
+    graph::lineage::lineage,
+    render,
+    resource::{Address, Kind},
+};
 
 /// Draws the lineage of the project, or of what lies around `target`.
 pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {

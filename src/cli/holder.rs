@@ -9,7 +9,8 @@ use crate::state::Holder;
 pub(super) fn holder(command: &str, ambient: &Ambient) -> Holder {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| ambient.variable(name)).unwrap_or("somebody");
     let machine = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| ambient.variable(name)).map(str::to_owned);
-    let machine = machine.or_else(|| fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());
+    let machine =
+        machine.or_else(|| fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());
     let now = jiff::Timestamp::now();
     Holder {
         command: command.to_owned(),

@@ -70,8 +70,12 @@ pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, Trouble> {
     let there: Vec<&str> =
         files.iter().map(|(name, _)| *name).filter(|name| wanted(name) && folder.join(name).exists()).collect();
     if !there.is_empty() {
-        return Err(Trouble::new(format!("{} already holds {}; nothing was written", folder.display(), there.join(", ")))
-            .help("choose another folder: `floe init DIR`"));
+        return Err(Trouble::new(format!(
+            "{} already holds {}; nothing was written",
+            folder.display(),
+            there.join(", ")
+        ))
+        .help("choose another folder: `floe init DIR`"));
     }
     for (name, text) in files.iter().filter(|(name, _)| wanted(name)) {
         write(&folder.join(name), text)?;

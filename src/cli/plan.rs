@@ -24,7 +24,11 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
         save(path, &render::kept(&planned.plan, &planned.beside, &id)?)?;
-        screen.err(&format!("Saved to {}; `floe apply {}` carries out exactly this.\n", path.display(), path.display()));
+        screen.err(&format!(
+            "Saved to {}; `floe apply {}` carries out exactly this.\n",
+            path.display(),
+            path.display()
+        ));
     }
     Ok(planning::exit(&planned.plan, arguments.detailed_exitcode))
 }
@@ -59,9 +63,8 @@ pub(super) fn show(planned: &Planned, command: &str, global: &Global, screen: &S
         Format::Text => screen.out(&render::plan(&view)),
         Format::Markdown => screen.out(&render::markdown(&view)),
         Format::Json => screen.out(&render::plan_json(plan, beside)?),
-        Format::Dot | Format::Mermaid | Format::Svg => {
-            Err(Trouble::new("a plan is printed as text, markdown or json").help("dot, mermaid and svg are for `floe graph`"))
-        }
+        Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
+            .help("dot, mermaid and svg are for `floe graph`")),
     }
 }
 

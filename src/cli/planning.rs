@@ -141,12 +141,15 @@ fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request)
                     graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key)
                 }
                 crate::resource::Kind::Statement => {
-                    graph.project.statements.contains_key(&address.key) || recorded.statements.contains_key(&address.key)
+                    graph.project.statements.contains_key(&address.key)
+                        || recorded.statements.contains_key(&address.key)
                 }
             };
             if !known {
-                return Err(Trouble::new(format!("`{flag} {address}` names nothing: it is neither declared nor recorded"))
-                    .help("`floe state list` and the manifests say what there is"));
+                return Err(Trouble::new(format!(
+                    "`{flag} {address}` names nothing: it is neither declared nor recorded"
+                ))
+                .help("`floe state list` and the manifests say what there is"));
             }
         }
     }

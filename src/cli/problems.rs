@@ -96,7 +96,8 @@ impl Drawn {
         }
         let named = |source: &Source| NamedSource::new(source.path.to_string_lossy(), source.text.clone());
         let mut files = files.into_iter();
-        let (source, labels) = files.next().map_or((None, Vec::new()), |(source, labels)| (Some(named(&source)), labels));
+        let (source, labels) =
+            files.next().map_or((None, Vec::new()), |(source, labels)| (Some(named(&source)), labels));
         let elsewhere = files
             .map(|(source, labels)| Drawn {
                 message: "see also".to_owned(),
@@ -137,7 +138,8 @@ impl Diagnostic for Drawn {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
+        (!self.labels.is_empty())
+            .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {

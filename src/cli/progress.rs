@@ -94,5 +94,6 @@ impl Table {
 
 /// A template that this file writes is well-formed; were it not, the plain look would do.
 fn look() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {prefix:34}  {msg}  {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("  {spinner} {prefix:34}  {msg}  {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

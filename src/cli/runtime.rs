@@ -10,8 +10,10 @@ use crate::manifest::Environment;
 pub(super) fn block_on<T>(environment: &Environment, work: impl Future<Output = T>) -> Result<T, Trouble> {
     let paused = environment.simulated.as_ref().is_some_and(|simulated| !simulated.real_pace);
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(paused).build().map_err(|error| {
-        Trouble::new(format!("the system does not let floe work in the background: {error}"))
-    })?;
+    let runtime = builder
+        .enable_all()
+        .start_paused(paused)
+        .build()
+        .map_err(|error| Trouble::new(format!("the system does not let floe work in the background: {error}")))?;
     Ok(runtime.block_on(work))
 }

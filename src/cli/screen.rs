@@ -28,7 +28,8 @@ impl Screen {
     /// This process's, coloured as asked.
     pub fn of_process(colour: Colour, ambient: &Ambient) -> Self {
         let columns = ambient.variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
-        let terminal = |fd: Option<(terminal_size::Width, terminal_size::Height)>| fd.map(|(width, _)| usize::from(width.0));
+        let terminal =
+            |fd: Option<(terminal_size::Width, terminal_size::Height)>| fd.map(|(width, _)| usize::from(width.0));
         let width = |found: Option<usize>| columns.or(found).unwrap_or(WIDTH).clamp(NARROWEST, WIDEST);
         let coloured = |is_terminal: bool| match colour {
             Colour::Always => true,
@@ -39,8 +40,14 @@ impl Screen {
         };
         let (out, err) = (io::stdout(), io::stderr());
         Screen {
-            out: Style { width: width(terminal(terminal_size::terminal_size_of(&out))), colour: coloured(out.is_terminal()) },
-            err: Style { width: width(terminal(terminal_size::terminal_size_of(&err))), colour: coloured(err.is_terminal()) },
+            out: Style {
+                width: width(terminal(terminal_size::terminal_size_of(&out))),
+                colour: coloured(out.is_terminal()),
+            },
+            err: Style {
+                width: width(terminal(terminal_size::terminal_size_of(&err))),
+                colour: coloured(err.is_terminal()),
+            },
             interactive: err.is_terminal() && io::stdin().is_terminal(),
             silent: false,
         }

@@ -25,7 +25,9 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
                 found.extend(lints_of(&graph));
                 checked.push(graph);
             }
-            Err(Trouble::Problems(problems)) => found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR))),
+            Err(Trouble::Problems(problems)) => {
+                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)))
+            }
             Err(other) => return Err(other),
         }
     }

@@ -49,8 +49,12 @@ pub fn markdown(view: &PlanView<'_>) -> String {
 
 fn part(entry: &Entry) -> String {
     let open = if entry.symbol == "!" { " open" } else { "" };
-    let mut text =
-        format!("<details{open}><summary><code>{}</code> <b>{}</b> {}</summary>\n\n", entry.symbol, entry.who(), html(&entry.head));
+    let mut text = format!(
+        "<details{open}><summary><code>{}</code> <b>{}</b> {}</summary>\n\n",
+        entry.symbol,
+        entry.who(),
+        html(&entry.head)
+    );
     if entry.addresses.len() > 1 {
         let names: Vec<String> = entry.addresses.iter().map(|address| format!("`{address}`")).collect();
         let _ = writeln!(text, "{}\n", names.join(", "));

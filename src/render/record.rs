@@ -33,7 +33,8 @@ fn standing(record: &StatementRecord) -> String {
         Reached::Completed => "completed",
     };
     let stopped = if current.stopped { ", stopped" } else { "" };
-    let successor = record.successor.as_ref().map_or(String::new(), |next| format!(", {} to take over", next.sent.name));
+    let successor =
+        record.successor.as_ref().map_or(String::new(), |next| format!(", {} to take over", next.sent.name));
     format!("{reached}{stopped}{successor}")
 }
 

@@ -81,7 +81,8 @@ fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
     let place = &plan.basis.environment;
     let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
     let mut parts = vec![format!("{} done", report.done.len())];
-    let counts = [(report.failed.len(), "failed"), (report.skipped.len(), "skipped"), (report.not_begun.len(), "not begun")];
+    let counts =
+        [(report.failed.len(), "failed"), (report.skipped.len(), "skipped"), (report.not_begun.len(), "not begun")];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
     let (paint, word) = match Outcome::of(report) {
         Outcome::Done => (Paint::Green, "Applied"),
@@ -97,7 +98,10 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
     match Outcome::of(report) {
         Outcome::Done => Vec::new(),
         _ if report.ledger.is_some() => {
-            vec!["Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.".to_owned()]
+            vec![
+                "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened."
+                    .to_owned(),
+            ]
         }
         Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
         Outcome::Unhealthy | Outcome::Failed => {
@@ -135,6 +139,8 @@ fn names(addresses: &[Address]) -> String {
     let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
     match names.len() {
         0..=12 => names.join(", "),
-        many => format!("{}, … ({})", names.iter().take(12).cloned().collect::<Vec<_>>().join(", "), count(many, "address")),
+        many => {
+            format!("{}, … ({})", names.iter().take(12).cloned().collect::<Vec<_>>().join(", "), count(many, "address"))
+        }
     }
 }

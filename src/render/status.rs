@@ -63,7 +63,8 @@ pub fn status(
         );
         text.push_str(line.trim_end());
         text.push('\n');
-        for remark in row.remarks.iter().flat_map(|remark| wrap(&clean(remark), style.width.saturating_sub(6).max(24))) {
+        for remark in row.remarks.iter().flat_map(|remark| wrap(&clean(remark), style.width.saturating_sub(6).max(24)))
+        {
             text.push_str(&format!("      {remark}\n"));
         }
     }

@@ -83,7 +83,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// What the service or a file says, without what would steer a terminal, on one line.
 pub(super) fn clean(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     words.join(" ")
 }
 

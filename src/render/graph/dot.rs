@@ -8,11 +8,18 @@ use crate::graph::lineage::{Flow, Lineage, Looks, Node};
 /// The lineage in the DOT language: statements are boxes in their pool's cluster, objects ellipses, dashed where
 /// external; declared edges are dotted.
 pub fn dot(lineage: &Lineage) -> String {
-    let ids: BTreeMap<&Node, String> = lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
-    let mut text = String::from("digraph floe {\n  rankdir=LR;\n  node [fontname=\"Helvetica\", fontsize=11];\n  edge [fontname=\"Helvetica\", fontsize=9];\n");
+    let ids: BTreeMap<&Node, String> =
+        lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
+    let mut text = String::from(
+        "digraph floe {\n  rankdir=LR;\n  node [fontname=\"Helvetica\", fontsize=11];\n  edge [fontname=\"Helvetica\", fontsize=9];\n",
+    );
     for (number, (pool, addresses)) in lineage.pools.iter().enumerate() {
         let name = pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
-        let _ = writeln!(text, "  subgraph cluster_{number} {{\n    label={};\n    style=rounded;\n    color=gray;", quoted(&name));
+        let _ = writeln!(
+            text,
+            "  subgraph cluster_{number} {{\n    label={};\n    style=rounded;\n    color=gray;",
+            quoted(&name)
+        );
         for address in addresses {
             if let Some(id) = ids.get(&Node::Statement(address.clone())) {
                 let _ = writeln!(text, "    {id};");

@@ -30,7 +30,8 @@ fn depths(lineage: &Lineage) -> BTreeMap<&Node, usize> {
     let mut depths: BTreeMap<&Node, usize> = BTreeMap::new();
     let mut open: BTreeSet<&Node> = lineage.nodes.keys().collect();
     while !open.is_empty() {
-        let ready = |node: &&&Node| into.get(**node).is_none_or(|before| before.iter().all(|node| !open.contains(node)));
+        let ready =
+            |node: &&&Node| into.get(**node).is_none_or(|before| before.iter().all(|node| !open.contains(node)));
         let mut next: Vec<&Node> = open.iter().filter(ready).copied().collect();
         if next.is_empty() {
             // A circle (a job that reads what it writes): its first box begins it.
@@ -54,7 +55,8 @@ fn uncross<'a>(lineage: &'a Lineage, layers: &mut [Vec<&'a Node>]) {
     }
     let mut places = places(layers);
     for round in 0..ROUNDS {
-        let order: Vec<usize> = if round % 2 == 0 { (0..layers.len()).collect() } else { (0..layers.len()).rev().collect() };
+        let order: Vec<usize> =
+            if round % 2 == 0 { (0..layers.len()).collect() } else { (0..layers.len()).rev().collect() };
         for at in order {
             let Some(layer) = layers.get_mut(at) else { continue };
             let mean = |node: &Node| -> f64 {
@@ -77,7 +79,8 @@ fn uncross<'a>(lineage: &'a Lineage, layers: &mut [Vec<&'a Node>]) {
 }
 
 fn places<'a>(layers: &[Vec<&'a Node>]) -> BTreeMap<&'a Node, f64> {
-    let rows = layers.iter().flat_map(|layer| layer.iter().enumerate().map(|(row, node)| (*node, middle(row, layer.len()))));
+    let rows =
+        layers.iter().flat_map(|layer| layer.iter().enumerate().map(|(row, node)| (*node, middle(row, layer.len()))));
     rows.collect()
 }
 

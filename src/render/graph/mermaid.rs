@@ -8,7 +8,8 @@ use crate::graph::lineage::{Flow, Lineage, Looks, Node};
 /// The lineage as a Mermaid flowchart: statements are boxes in their pool's group, objects rounded, external ones with a
 /// dashed border; declared edges are dotted.
 pub fn mermaid(lineage: &Lineage) -> String {
-    let ids: BTreeMap<&Node, String> = lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
+    let ids: BTreeMap<&Node, String> =
+        lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
     let mut text = String::from("flowchart LR\n");
     for (number, (pool, addresses)) in lineage.pools.iter().enumerate() {
         let name = pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));

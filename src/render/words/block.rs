@@ -59,7 +59,8 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
             format!("it FAILED after having run{}", said(detail)),
             vec![
                 begins_again(accept),
-                "Or mend the cause and apply what is in force with `--fix-drift`, which resumes it where it stood.".to_owned(),
+                "Or mend the cause and apply what is in force with `--fix-drift`, which resumes it where it stood."
+                    .to_owned(),
             ],
         ),
         Block::FailedSuccessor { name, detail, accept } => (

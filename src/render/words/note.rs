@@ -13,9 +13,11 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::NameAtNextGeneration { now } => {
             format!("the new name is used from the next generation on; now it is `{now}`")
         }
-        Note::StoppedOutside => "STOPPED: somebody stopped it outside. `--fix-drift` or `on_stopped = \"resume\"` resumes \
+        Note::StoppedOutside => {
+            "STOPPED: somebody stopped it outside. `--fix-drift` or `on_stopped = \"resume\"` resumes \
                                  it, `stopped = true` keeps it so"
-            .to_owned(),
+                .to_owned()
+        }
         Note::ResumedOutside => "runs although `stopped = true`: somebody resumed it outside. `--fix-drift` stops it, \
                                  `stopped = false` keeps it so"
             .to_owned(),
@@ -25,20 +27,21 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             named(field, live, beside)
         ),
         Note::Failed { detail, since } => {
-            let since = since.as_deref().and_then(|since| beside.age(since)).map_or(String::new(), |age| format!(" {age}"));
+            let since =
+                since.as_deref().and_then(|since| beside.age(since)).map_or(String::new(), |age| format!(" {age}"));
             format!(
                 "FAILED{since}{}. `--fix-drift` or `on_failed = \"resume\"` resumes it, `--replace {address}` \
                  submits it anew",
                 said(detail).trim_end_matches('.')
             )
         }
-        Note::Ended => format!(
-            "COMPLETED although its sources have no end; `--replace {address}` submits it anew"
-        ),
+        Note::Ended => format!("COMPLETED although its sources have no end; `--replace {address}` submits it anew"),
         Note::Degraded { detail } => format!("DEGRADED{}", said(detail)),
         Note::Warned { severity, message } => format!("the service warns ({severity}){}", said(message)),
         Note::DueAtNextStart { fields } => format!("at next start: {} changes", fields.join(", ")),
-        Note::OffsetsOnlyHere => "purged or deleted while it stood still: its offsets live in the state alone".to_owned(),
+        Note::OffsetsOnlyHere => {
+            "purged or deleted while it stood still: its offsets live in the state alone".to_owned()
+        }
         Note::InMotion { phase } => {
             format!("{phase} now, from which nothing is decided; apply waits for it first, then plans again")
         }
@@ -58,7 +61,9 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             };
             format!("readers see a gap, then its output again from the beginning of its sources: {sink}")
         }
-        Note::StartsAt { offsets } => format!("it starts at {}; readers see a gap and then what came meanwhile", clean(offsets)),
+        Note::StartsAt { offsets } => {
+            format!("it starts at {}; readers see a gap and then what came meanwhile", clean(offsets))
+        }
         Note::StoppedWithPool { statements } => {
             let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
             format!("these stopped with it: {}", statements.join(", "))

@@ -31,7 +31,11 @@ pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
         Reason::StoppedOutside => "somebody stopped it outside".to_owned(),
         Reason::ResumedOutside => "somebody resumed it outside".to_owned(),
         Reason::MovedOutside { field, live, sent } => {
-            format!("somebody changed its {field} outside: {} → {}", named(field, sent, beside), named(field, live, beside))
+            format!(
+                "somebody changed its {field} outside: {} → {}",
+                named(field, sent, beside),
+                named(field, live, beside)
+            )
         }
         Reason::StoppedByInterruptedRun => "an interrupted run stopped it".to_owned(),
         Reason::SuccessorLeft { generation, phase } => {
