@@ -23,15 +23,24 @@ pub enum Shape {
 
 /// A project of `count` statements in `folder`, a hundred to a file.
 pub fn write(folder: &Path, shape: Shape, count: usize) {
-    let toml = "[project]\nname = \"growth\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\npool = \"main\"\n\
-                properties = { \"sql.current-catalog\" = \"local\", \"sql.current-database\" = \"shop\" }\n\n\
-                [pools.main]\nmax_cfu = 50\n";
+    let toml = "[project]\nname = \"growth\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\n\
+                properties = { \"sql.current-catalog\" = \"local\", \"sql.current-database\" = \"shop\" }\n";
     fs::write(folder.join("floe.toml"), toml).expect("a folder that can be written");
-    fs::write(folder.join("pools.toml"), "").expect("a folder that can be written");
+    // A pool of the service takes 50 CFU at most, and a job takes one at least.
+    let pools = (0..count.div_ceil(50)).fold(String::new(), |mut text, index| {
+        let _ = writeln!(text, "[pools.p{index:03}]\nmax_cfu = 50\n");
+        text
+    });
+    fs::write(folder.join("pools.toml"), pools).expect("a folder that can be written");
     fs::create_dir_all(folder.join("statements")).expect("a folder that can be written");
     for start in (0..count).step_by(100) {
         let text = (start..count.min(start + 100)).fold(String::new(), |mut text, index| {
-            let _ = writeln!(text, "[statements.s{index:05}]\nsql = \"\"\"\n{}\"\"\"\n", sql(shape, index));
+            let _ = writeln!(
+                text,
+                "[statements.s{index:05}]\nsql = \"\"\"\n{}\"\"\"\npool = \"p{:03}\"\n",
+                sql(shape, index),
+                index / 50
+            );
             text
         });
         fs::write(folder.join(format!("statements/{start:05}.toml")), text).expect("a folder that can be written");
@@ -117,6 +126,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             offsets: Offsets::default(),
         };
         let sent = Submission {
+            role: floe::resource::Role::Current,
             name: spec.name.clone(),
             generation: Generation::FIRST,
             sql: spec.sql.clone(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What makes an environment the same one: compared with the state's before anything else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The organization's UUID.
     pub organization: String,

@@ -23,6 +23,7 @@ impl fmt::Display for IntentId {
 /// A request about to be sent: durable before it leaves, settled when its outcome is known. One that is never settled
 /// is what an interrupted run leaves to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Intent {
     /// Its name.
     pub id: IntentId,
@@ -34,7 +35,7 @@ pub struct Intent {
 
 /// A request that changes something, as data: complete but for secrets' values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "operation", rename_all = "kebab-case")]
+#[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
     /// POST a statement under a name that is free.
     Submit(Submission),
@@ -78,6 +79,7 @@ pub enum Operation {
 
 /// A statement to submit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Submission {
     /// The cloud name.
     pub name: String,
@@ -115,6 +117,7 @@ pub enum Role {
 
 /// What to change on a statement that exists. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Amendment {
     /// Stop or resume.
     pub stopped: bool,
@@ -128,6 +131,7 @@ pub struct Amendment {
 
 /// What to change on a pool. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PoolAmendment {
     /// A new display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ pub const UNSET_OFFSET: u64 = 9_223_372_036_854_775_808;
 /// The service's `latest_offsets`: per topic, `partition:0,offset:100;partition:1,offset:200`. Filled only once a
 /// statement is STOPPED; empty while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Offsets {
     /// Per topic, the text as the service gave it.
     pub topics: BTreeMap<String, String>,

@@ -17,6 +17,7 @@ pub enum PoolDeclaration {
 
 /// An owned compute pool. Cloud and region are the environment's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Its display name. The service does not promise that it is unique; identity is the id.
     pub display_name: String,

@@ -1,16 +1,16 @@
 //! Texts with holes for secrets, and the values that fill them. A value never reaches state, a plan or a screen.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{HashKey, KeyedHash};
 
 /// A text in which `${secret.name}` stands for a secret's value and `$${` for a literal `${`. Every other variable
-/// has been replaced. This form is what state and plans keep.
+/// has been replaced. This form is what state and plans keep. Copies share the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Template(String);
+pub struct Template(Arc<str>);
 
 /// One stretch of a template.
 enum Part<'a> {
@@ -26,12 +26,12 @@ pub struct Unset(pub String);
 impl Template {
     /// A template from its written form.
     pub fn new(written: impl Into<String>) -> Self {
-        Template(written.into())
+        Template(Arc::from(written.into()))
     }
 
     /// The template that stands for exactly `text`.
     pub fn literal(text: &str) -> Self {
-        Template(text.replace("${", "$${"))
+        Template(Arc::from(text.replace("${", "$${")))
     }
 
     /// The written form: what state and plans keep, and what people are shown.
@@ -80,7 +80,7 @@ impl Template {
     /// what was sent without knowing a value.
     pub fn matches(&self, text: &str) -> bool {
         if !self.0.contains("${") {
-            return self.0 == text;
+            return *self.0 == *text;
         }
         let mut rest = text;
         let mut after_secret = false;
@@ -105,7 +105,7 @@ impl Template {
     }
 
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let mut rest = self.0.as_str();
+        let mut rest = self.as_str();
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;

@@ -9,6 +9,7 @@ use super::{Address, Template};
 /// Everything a project says about a statement, after overlays, defaults and variables. State keeps it whole as
 /// `declared`: a *change* is a difference between two of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Statement {
     /// The cloud name of its first generation.
     pub name: String,

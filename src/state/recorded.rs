@@ -13,6 +13,7 @@ pub const FORMAT: u32 = 1;
 
 /// Everything that floe remembers of one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// The format of this record; one that is newer than [`FORMAT`] is refused untouched.
     pub format: u32,
@@ -41,6 +42,7 @@ pub struct Recorded {
 
 /// A request that was about to be sent, and whose outcome is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OpenIntent {
     /// What was about to be asked.
     pub intent: Intent,
@@ -54,6 +56,7 @@ pub struct OpenIntent {
 
 /// An owned pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PoolRecord {
     /// Its id: its identity.
     pub id: String,
@@ -63,6 +66,7 @@ pub struct PoolRecord {
 
 /// A statement and its generations. Between its declaration and its first submission it has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StatementRecord {
     /// As it was last declared and applied: undo, guards and policies are taken from here when it is removed.
     pub declared: Statement,
@@ -94,6 +98,7 @@ pub struct StatementRecord {
 
 /// One physical statement: what was sent, and what is known of how far it got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GenerationRecord {
     /// What was sent; an amendment changes its pool and principal.
     pub sent: Submission,
@@ -132,6 +137,7 @@ pub enum Reached {
 
 /// What is left of a deleted statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tombstone {
     /// The cloud name that its generations were named after.
     pub name: String,

@@ -244,7 +244,14 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async { Ok(Found::now(&self.disk, &self.files()?, self.formats)?.begun_by) })
+        Box::pin(async {
+            let files = self.files()?;
+            // Without a journal nobody has begun, and the snapshot need not be read for that.
+            if files::read(&self.disk, &files.journal)?.is_none() {
+                return Ok(None);
+            }
+            Ok(Found::now(&self.disk, &files, self.formats)?.begun_by)
+        })
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
