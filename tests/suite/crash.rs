@@ -134,7 +134,7 @@ fn case(
     expected: Option<&Operation>,
     figures: &mut Figures,
 ) -> Result<bool, Problem> {
-    let place = |why: Problem| format!("stage `{}`, {cuts:?}: {why}", STAGES[stage].name);
+    let place = |why: Problem| format!("stage `{}`, {cuts:?} on {expected:?}: {why}", STAGES[stage].name);
     let work = async {
         let (mut world, mut disk) = before(stage).await;
         for one in cuts {
@@ -205,6 +205,9 @@ fn stride(usual: usize) -> usize {
 #[allow(clippy::print_stdout)]
 fn show(what: &str, figures: &Figures, problems: &[Problem]) {
     println!("{what}: {figures:?}, {} failed", problems.len());
+    for problem in problems {
+        println!("  {}", problem.chars().take(400).collect::<String>().replace('\n', " "));
+    }
     assert!(
         problems.is_empty(),
         "{} failed; the first:\n{}",
@@ -235,7 +238,10 @@ fn cut_once(stage: usize) {
     for (at, point) in points.iter().enumerate() {
         // Reading again and again while waiting is the same point again and again.
         let is_read = point.1.starts_with("GET");
-        if is_read && at % stride(4) != 0 {
+        if std::env::var("FLOE_AT").is_ok_and(|only| only != at.to_string()) {
+            continue;
+        }
+        if is_read && at % stride(9) != 0 {
             continue;
         }
         for cut in fates(at, point) {
@@ -254,11 +260,11 @@ fn cut_twice(stage: usize) {
     let (mut figures, mut problems) = (Figures::default(), Vec::new());
     let points = points(stage);
     figures.points = points.len();
-    for (at, point) in points.iter().enumerate().step_by(stride(29)) {
+    for (at, point) in points.iter().enumerate().step_by(stride(37)) {
         let fates = fates(at, point);
         let first = fates[at % fates.len()];
         // How far the recovery goes is found by cutting it ever later.
-        for again in (at % stride(31)..).step_by(stride(31)) {
+        for again in (at % stride(41)..).step_by(stride(41)) {
             let flight = [Flight::Lost, Flight::Applied, Flight::Late(Duration::from_secs(3))][again % 3];
             let second = Cut { at: again, flight, disk: [0, 1, 23][again % 3] };
             figures.pairs += 1;

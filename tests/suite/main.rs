@@ -6,4 +6,5 @@ mod crash;
 mod faults;
 mod interrupt;
 mod lives;
+mod wire;
 mod world;

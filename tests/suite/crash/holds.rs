@@ -28,7 +28,11 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
     figures.orphans += orphans;
     if there != known || pools_there != pools_known {
         return Err(format!(
-            "the cloud holds {there:#?} and {pools_there:?}, the record {known:#?} and {pools_known:?}; {orphans} orphans"
+            "{orphans} orphans: only the cloud has {:?} and {:?}, only the record {:?} and {:?}",
+            there.difference(&known),
+            pools_there.difference(&pools_known),
+            known.difference(&there),
+            pools_known.difference(&pools_there)
         ));
     }
     Ok(())

@@ -158,6 +158,9 @@ impl<L: Ledger> Ledger for Witness<L> {
             let mut all = std::mem::take(&mut self.put_off);
             all.extend(entries.iter().cloned());
             self.knowledge.lock().unwrap().attempted.clone_from(&all);
+            if std::env::var_os("FLOE_TELL").is_some() {
+                eprintln!("  {all:?}");
+            }
             self.ledger.append(&all).await?;
             let mut knowledge = self.knowledge.lock().unwrap();
             knowledge.attempted.clear();
