@@ -51,3 +51,7 @@ pub mod diff;
 pub mod plan;
 
 pub mod execute;
+
+pub mod render;
+
+pub mod cli;

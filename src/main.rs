@@ -1,2 +1,7 @@
-//! floe
-fn main() {}
+//! floe: `cli` parses, plans, shows, asks, executes and exits.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    floe::cli::main()
+}

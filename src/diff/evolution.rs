@@ -41,7 +41,7 @@ pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatem
     } else if row.declared.spec.evolve == Evolve::Manual {
         Some(Block::Manual { accept })
     } else {
-        let keeps = row.reading.and_then(|reading| reading.state.as_ref()).map(|state| state.construct.clone());
+        let keeps = table.desired.graph.keeps_state(&row.address.key);
         Some(Block::LosesPosition { keeps, accept })
     };
     let mut change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons(table, row));
@@ -207,7 +207,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
         return row.replace(Strategy::Again, None, reasons).noting(Note::OutputAgain { append_only: None });
     }
     let offsets = row.current.offsets.as_ref();
-    let stateless = row.reading.is_some_and(|reading| reading.state.is_none());
+    let stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
     let by = match offsets.and_then(|offsets| offsets.specific()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
         Some(offsets) if stateless && !row.differences.need_replacement() => {

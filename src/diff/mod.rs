@@ -11,6 +11,8 @@ mod pools;
 mod readers;
 mod selection;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

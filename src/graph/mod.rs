@@ -7,6 +7,7 @@ mod edges;
 pub mod lineage;
 mod names;
 mod order;
+mod state;
 
 pub use names::{resolve, resolve_in};
 #[cfg(test)]

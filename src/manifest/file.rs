@@ -1,7 +1,7 @@
 //! Finds and reads the files of a project.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -47,8 +47,8 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
 /// The files that a project includes, apart and in order.
 #[derive(Debug, Default)]
 pub(super) struct Included {
-    pub manifests: BTreeSet<PathBuf>,
-    pub statements: BTreeSet<PathBuf>,
+    pub manifests: Vec<PathBuf>,
+    pub statements: Vec<PathBuf>,
 }
 
 /// Finds the `.toml` and `.sql` files that match `patterns`, or the default ones, which need not match anything.
@@ -62,7 +62,7 @@ pub(super) fn included(root: &Path, patterns: Option<&[At<String>]>, problems: &
             }
         }
         problems.append(&mut folders.problems);
-        return included;
+        return included.in_order();
     };
     for pattern in patterns {
         let place = pattern.place.clone();
@@ -85,10 +85,19 @@ pub(super) fn included(root: &Path, patterns: Option<&[At<String>]>, problems: &
         }
     }
     problems.append(&mut folders.problems);
-    included
+    included.in_order()
 }
 
 impl Included {
+    /// Sorted, each once, whichever patterns match it.
+    fn in_order(mut self) -> Self {
+        for files in [&mut self.manifests, &mut self.statements] {
+            files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+            files.dedup();
+        }
+        self
+    }
+
     /// Whether any of `files` is a manifest or a statement.
     fn add(&mut self, files: Vec<PathBuf>) -> bool {
         let mut any = false;
@@ -96,12 +105,12 @@ impl Included {
             let file = tidy(&file);
             let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
             if extension.eq_ignore_ascii_case("sql") {
-                self.statements.insert(file);
+                self.statements.push(file);
                 any = true;
             } else if extension.eq_ignore_ascii_case("toml") {
                 any = true;
                 if file != Path::new("floe.toml") {
-                    self.manifests.insert(file);
+                    self.manifests.push(file);
                 }
             }
         }
@@ -141,6 +150,9 @@ pub(super) fn neighbours(root: &Path, folder: &Path) -> Vec<String> {
 
 /// A path without `.` and without `x/..`, as far as its text tells.
 pub(super) fn tidy(path: &Path) -> PathBuf {
+    if path.components().all(|component| matches!(component, Component::Normal(_))) {
+        return path.to_owned();
+    }
     let mut tidied = PathBuf::new();
     for component in path.components() {
         match component {

@@ -1,7 +1,7 @@
 //! Everything that the files of a project say, side by side, before an environment is chosen.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,14 +22,19 @@ pub(super) struct Written {
     pub bare: BTreeSet<String>,
 }
 
-/// Files of SQL, each read once.
+/// Files of SQL, each read once. A hash map, which is never iterated, since paths are slow to compare.
 #[derive(Debug, Default)]
-pub(super) struct Sources(BTreeMap<PathBuf, Result<Arc<Source>, Problem>>);
+pub(super) struct Sources(HashMap<PathBuf, Result<Arc<Source>, Problem>>);
 
 impl Sources {
     /// The file at `path`, relative to `root`.
     pub(super) fn read(&mut self, root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
-        self.0.entry(path.to_owned()).or_insert_with(|| file::read(root, path)).clone()
+        if let Some(known) = self.0.get(path) {
+            return known.clone();
+        }
+        let read = file::read(root, path);
+        self.0.insert(path.to_owned(), read.clone());
+        read
     }
 }
 

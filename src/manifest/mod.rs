@@ -120,7 +120,7 @@ fn is_certain(problem: &Problem, manifest: &Manifest) -> bool {
     let main_is_broken = manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"));
     let stands_nowhere = problem.places.is_empty();
     let stands_on_broken = problem.places.iter().any(|(place, _)| manifest.broken.contains(&place.source));
-    !stands_on_broken && !(stands_nowhere && main_is_broken)
+    !(stands_on_broken || stands_nowhere && main_is_broken)
 }
 
 /// The values that texts may use.

@@ -25,6 +25,8 @@ pub enum Moved {
     Live(String),
     /// What would be done to this address now is something else.
     Planned(Address),
+    /// Nothing is to be done to this address any more.
+    Done(Address),
 }
 
 impl fmt::Display for Moved {
@@ -35,6 +37,7 @@ impl fmt::Display for Moved {
             Moved::Recorded(address) => write!(f, "the state records something else of {address} now"),
             Moved::Live(name) => write!(f, "statement `{name}` is not what it was when the plan was made"),
             Moved::Planned(address) => write!(f, "something else would be done to {address} now"),
+            Moved::Done(address) => write!(f, "nothing is to be done to {address} any more"),
         }
     }
 }
@@ -53,11 +56,11 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
     if !moved.is_empty() {
         return moved;
     }
-    let differs = |address: &Address| match (saved.changes.get(address), now.changes.get(address)) {
-        (Some(then), Some(now)) => then.action != now.action,
-        (then, now) => then.is_some() != now.is_some(),
-    };
-    for address in saved.changes.keys() {
+    for (address, change) in &saved.changes {
+        let Some(now_changes) = now.changes.get(address) else {
+            moved.push(Moved::Done(address.clone()));
+            continue;
+        };
         let before = moved.len();
         if basis.declared.get(address).is_some_and(|now| then.declared.get(address) != Some(now)) {
             moved.push(Moved::Declared(address.clone()));
@@ -66,7 +69,7 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
             moved.push(Moved::Recorded(address.clone()));
         }
         let passage = |plan: &Plan| plan.passages.iter().find(|passage| passage.address == *address).cloned();
-        if moved.len() == before && (differs(address) || passage(saved) != passage(now)) {
+        if moved.len() == before && (change.action != now_changes.action || passage(saved) != passage(now)) {
             moved.push(Moved::Planned(address.clone()));
         }
     }

@@ -41,10 +41,10 @@ impl Simulator {
             Ok(let_in) => let_in,
             Err(delivery) => return delivery,
         };
-        if let Some(Misfortune::SlowEffect(after)) = misfortune {
-            tokio::time::sleep(seconds(after)).await;
-        }
-        let (delivery, wait) = self.act(&request, asked, misfortune);
+        let (delivery, wait) = match misfortune {
+            Some(Misfortune::SlowEffect(after)) => self.act_later(request, asked, after).await,
+            misfortune => self.act(&request, asked, misfortune),
+        };
         if let Some(wait) = wait {
             tokio::time::sleep(wait).await;
         }
@@ -76,6 +76,16 @@ impl Simulator {
             return Err(Delivery::Whole(inside.finish(answer)));
         }
         Ok((Guest { simulator: self, address }, misfortune))
+    }
+
+    /// The world acts after a while, whether or not the client still waits by then.
+    async fn act_later(&self, request: Request, asked: Asked, after: f64) -> (Delivery, Option<Duration>) {
+        let simulator = self.clone();
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(seconds(after)).await;
+            simulator.act(&request, asked, None)
+        });
+        task.await.unwrap_or_else(|_| (Delivery::Nothing(reset()), None))
     }
 
     /// The world acts, all at once, and tells its log before anything is answered.

@@ -50,7 +50,7 @@ pub enum Misfortune {
     LostAfterEffect,
     /// No answer; done so many seconds of the world's time later, even if the simulator is killed and opened again before.
     LostThenDone(f64),
-    /// Done and answered after so many seconds.
+    /// Done and answered after so many seconds; done even if the client has given up by then.
     SlowEffect(f64),
     /// Done, and answered so many seconds later.
     SlowAnswer(f64),

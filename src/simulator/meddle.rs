@@ -6,11 +6,14 @@ use super::{
     Simulator,
     audit::Verb,
     clock::rfc3339,
+    pools::{self, Pool},
     statements::{self, Alarm},
+    world::World,
 };
 use crate::resource::{Phase, PoolPhase};
 
-/// Interference from outside the client, at once. Names that do not exist are left alone.
+/// Interference from outside the client, at once. Names that do not exist, and statements in a phase in which the
+/// service would not do it, are left alone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meddle {
     /// Somebody asks a statement to stop.
@@ -118,71 +121,37 @@ impl Simulator {
         let mut inside = self.inside();
         let world = &mut inside.world;
         world.advance();
-        match meddle {
-            Meddle::Advance(span) => world.leap(span),
+        match &meddle {
+            Meddle::Advance(span) => world.leap(*span),
             Meddle::PurgeEnded => {
                 let ended = |phase: &Phase| matches!(phase, Phase::Completed | Phase::Failed | Phase::Stopped);
                 let gone: Vec<_> = world.statements().filter(|it| ended(&it.now.phase)).map(|it| it.serial).collect();
                 gone.into_iter().for_each(|serial| world.purge(serial));
             }
             Meddle::PoolLimit(id, max_cfu) => {
-                if let Some(mut pool) = world.pool(&id).cloned() {
-                    pool.max_cfu = max_cfu;
-                    world.put_pool(pool);
-                    world.effect(Verb::PoolUpdated, &id, &id);
-                    world.feed(&id);
-                }
+                change_pool(world, id, |pool| pool.max_cfu = *max_cfu);
+                world.feed(id);
             }
-            Meddle::DeletePool(id) => super::pools::remove(world, &id),
-            Meddle::FailPool(id) => {
-                if let Some(mut pool) = world.pool(&id).cloned() {
-                    pool.phase = PoolPhase::Failed;
-                    pool.due = None;
-                    world.put_pool(pool);
-                }
-            }
+            Meddle::FailPool(id) => change_pool(world, id, |pool| {
+                pool.phase = PoolPhase::Failed;
+                pool.due = None;
+            }),
+            Meddle::DeletePool(id) => pools::remove(world, id),
             Meddle::MakePool(id, environment, cloud, region, max_cfu) => {
-                world.put_pool(super::pools::given(world.moment, id, environment, &cloud, region, max_cfu));
+                world.put_pool(pools::given(world.moment, id, environment, cloud, region, *max_cfu));
             }
-            Meddle::Stop(name) => each(world, &name, statements::stop, Verb::Stopped),
-            Meddle::Resume(name) => each(world, &name, statements::resume, Verb::Resumed),
-            Meddle::Delete(name) => {
-                for (serial, uid) in world.all_named(&name) {
-                    statements::remove(world, serial, &name, &uid);
+            Meddle::Stop(name)
+            | Meddle::Resume(name)
+            | Meddle::Delete(name)
+            | Meddle::Fail(name, _)
+            | Meddle::Degrade(name)
+            | Meddle::Complete(name)
+            | Meddle::Warn(name, ..)
+            | Meddle::Recreate(name, _)
+            | Meddle::Purge(name) => {
+                for (serial, uid) in world.all_named(name) {
+                    meddle_with(world, &meddle, name, serial, &uid);
                 }
-            }
-            Meddle::Fail(name, detail) => {
-                world.all_named(&name).into_iter().for_each(|(serial, _)| world.fail_at_work(serial, &detail));
-            }
-            Meddle::Degrade(name) => {
-                for (serial, _) in world.all_named(&name) {
-                    world.change(serial, |now| now.phase = Phase::Degraded);
-                }
-            }
-            Meddle::Complete(name) => {
-                for (serial, _) in world.all_named(&name) {
-                    world.end(serial, Phase::Completed, String::new());
-                }
-            }
-            Meddle::Warn(name, severity, message) => {
-                let at = world.moment;
-                for (serial, _) in world.all_named(&name) {
-                    let alarm = Alarm {
-                        severity: severity.clone(),
-                        reason: "SIMULATED".to_owned(),
-                        message: message.clone(),
-                        at,
-                    };
-                    world.change(serial, |now| now.warnings.push(alarm));
-                }
-            }
-            Meddle::Recreate(name, sql) => {
-                for (serial, _) in world.all_named(&name) {
-                    statements::recreate(world, serial, sql.clone());
-                }
-            }
-            Meddle::Purge(name) => {
-                world.all_named(&name).into_iter().for_each(|(serial, _)| world.purge(serial));
             }
         }
         world.advance();
@@ -190,9 +159,43 @@ impl Simulator {
     }
 }
 
-fn each(world: &mut super::world::World, name: &str, act: impl Fn(&mut super::world::World, u64), verb: Verb) {
-    for (serial, uid) in world.all_named(name) {
-        act(world, serial);
-        world.effect(verb, name, &uid);
+fn change_pool(world: &mut World, id: &str, change: impl FnOnce(&mut Pool)) {
+    if let Some(mut pool) = world.pool(id).cloned() {
+        change(&mut pool);
+        world.put_pool(pool);
+        world.effect(Verb::PoolUpdated, id, id);
+    }
+}
+
+/// Interference with one statement; what concerns the whole world or a pool is done already.
+fn meddle_with(world: &mut World, meddle: &Meddle, name: &str, serial: u64, uid: &str) {
+    let Some(phase) = world.statement(serial).map(|statement| statement.now.phase.clone()) else { return };
+    let at_rest = matches!(phase, Phase::Stopped | Phase::Failed);
+    let ended = at_rest || matches!(phase, Phase::Completed | Phase::Stopping | Phase::Failing | Phase::Deleting);
+    match meddle {
+        Meddle::Stop(_) | Meddle::Fail(..) if ended => {}
+        Meddle::Degrade(_) | Meddle::Complete(_) if ended || phase == Phase::Pending => {}
+        Meddle::Resume(_) if !at_rest => {}
+        Meddle::Delete(_) if phase == Phase::Deleting => {}
+        Meddle::Stop(_) => {
+            statements::stop(world, serial);
+            world.effect(Verb::Stopped, name, uid);
+        }
+        Meddle::Resume(_) => {
+            statements::resume(world, serial);
+            world.effect(Verb::Resumed, name, uid);
+        }
+        Meddle::Delete(_) => statements::remove(world, serial, name, uid),
+        Meddle::Fail(_, detail) => world.fail_at_work(serial, detail),
+        Meddle::Degrade(_) => world.change(serial, |now| now.phase = Phase::Degraded),
+        Meddle::Complete(_) => world.end(serial, Phase::Completed, String::new()),
+        Meddle::Warn(_, severity, message) => {
+            let (severity, message) = (severity.clone(), message.clone());
+            let alarm = Alarm { severity, reason: "SIMULATED".to_owned(), message, at: world.moment };
+            world.change(serial, |now| now.warnings.push(alarm));
+        }
+        Meddle::Recreate(_, sql) => statements::recreate(world, serial, sql.clone()),
+        Meddle::Purge(_) => world.purge(serial),
+        _ => {}
     }
 }

@@ -29,7 +29,7 @@ mod world;
 
 use std::{
     collections::VecDeque,
-    io,
+    fmt, io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -106,6 +106,11 @@ impl Simulator {
         self.inside().world.faults.push(fault);
     }
 
+    /// Adds a verdict on statements that start from now on. Those that were added before come first.
+    pub fn push_verdict(&self, verdict: Verdict) {
+        self.inside().world.verdicts.push(verdict);
+    }
+
     /// Ends every misfortune.
     pub fn clear_faults(&self) {
         self.inside().world.faults = faults::Faults::default();
@@ -113,6 +118,13 @@ impl Simulator {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows no more than what it is: a world is large.
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Options {
     pub jobs_per_cfu: u32,
     /// The organization that pools' resource names show: their paths carry none.
     pub organization: String,
-    /// The CPU cloud and region of a default pool, where the request's host names none.
+    /// The cloud and region of a default pool, where the request's host names none.
     pub home: (String, String),
     /// Misfortunes and verdicts from the first request on.
     pub scenario: Scenario,
@@ -198,7 +198,7 @@ pub struct Switches {
     pub stop_pending: Policy,
     /// A stop of a COMPLETED or FAILED statement; `Apply` and `Ignore` keep its phase, the first sets `spec.stopped`.
     pub stop_ended: Policy,
-    /// A resume of a kind that cannot resume; `Apply` makes it FAIL.
+    /// A resume of a kind that cannot resume; `Apply` compiles it again.
     pub resume_other_kind: Policy,
     /// Whether a FAILED job can be resumed.
     pub failed_resumable: bool,
@@ -239,6 +239,9 @@ pub struct Switches {
     pub carry_from_ended: Policy,
     /// Whether a streaming `CREATE TABLE … AS` says `is_bounded: true`, as reported in January 2026.
     pub bounded_table_job: bool,
+    /// Whether a dry run is a statement like others, PENDING first and kept; else it is judged in the answer to its POST
+    /// and never stored, as Confluent's client for Python (0.7.0) expects.
+    pub dry_run_stored: bool,
     /// Whether `end_time` and `duration` (early access) are shown.
     pub ended_fields: bool,
     /// Whether the version moves by itself in the first second after a change.
@@ -279,6 +282,7 @@ impl Default for Switches {
             retry_after: true,
             carry_from_ended: Policy::Ignore,
             bounded_table_job: true,
+            dry_run_stored: false,
             ended_fields: false,
             early_bumps: true,
         }

@@ -1,4 +1,18 @@
 //! A script of misfortunes and verdicts, from a JSON file or a test.
+//!
+//! ```json
+//! {
+//!   "faults": [
+//!     { "method": "POST", "path": "*/statements", "name": "orders*", "after": 1, "times": 2, "does": "lost-after-effect" },
+//!     { "does": { "too-many": { "retry-after": 3 } }, "times": 1 },
+//!     { "method": "GET", "does": { "status": 503 }, "times": 5 }
+//!   ],
+//!   "verdicts": [
+//!     { "name": "enrich-g2", "does": { "fails": { "after": 30, "detail": "deserialization failed" } } },
+//!     { "name": "big-*", "does": "pool-exhausted" }
+//!   ]
+//! }
+//! ```
 
 use std::time::Duration;
 
@@ -63,10 +77,12 @@ impl Scenario {
     pub fn read(text: &str) -> Result<Scenario, String> {
         serde_json::from_str(text).map_err(|error| format!("scenario: {error}"))
     }
+}
 
-    /// What is to become of the statement `name`.
-    pub(super) fn fate(&self, name: &str) -> Option<&Fate> {
-        self.verdicts.iter().find(|verdict| fits(&verdict.name, name)).map(|verdict| &verdict.does)
+impl Verdict {
+    /// Whether it is about the statement `name`.
+    pub(super) fn fits(&self, name: &str) -> bool {
+        fits(&self.name, name)
     }
 }
 

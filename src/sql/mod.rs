@@ -25,9 +25,13 @@ pub use reading::read;
 pub struct Reading {
     /// What sort of statement it is.
     pub kind: Kind,
-    /// Every object it names, in order of appearance.
+    /// Every object it names, in order of appearance; an object that is named twice is there twice. Functions that come with
+    /// Flink are among those that it calls: only the project knows which are its own. Names of functions are the same in any
+    /// case, all others are not.
     pub mentions: Vec<Mention>,
-    /// The first construct that keeps state (or that nothing is known of), and where; `None` only if it surely keeps none.
+    /// The first construct that keeps state (or that nothing is known of), and where; `None` only if it surely keeps none as
+    /// far as the text shows. What the tables and views behind its names add (a view's own query, a source that takes
+    /// upserts, a sink with a primary key) is for those to judge who know their definitions.
     pub state: Option<StateKept>,
     /// Why the text cannot be one submittable statement, each at its place; empty if nothing speaks against it.
     pub faults: Vec<Fault>,
@@ -147,7 +151,7 @@ pub struct Mention {
     pub object: ObjectKind,
     /// Its name, one to three parts, unquoted, in the case it was written in.
     pub name: Vec<String>,
-    /// Where the name stands.
+    /// Where the name stands, quotes included; of one in a literal (`ML_PREDICT('m', …)`), the literal.
     pub span: Span,
 }
 

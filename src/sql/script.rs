@@ -115,11 +115,12 @@ impl<'a> Script<'a> {
         ["(", "[", "{"].iter().any(|bracket| self.symbol(at, bracket))
     }
 
-    /// The index of the bracket that closes the one at `open`, or `end` if there is none before it.
+    /// The index of the bracket that closes the one at `open`, or `end` if there is none before it. Never before `open`, so
+    /// that who goes on behind it goes forward.
     pub fn closing(&self, open: usize, end: usize) -> usize {
         match self.partners.get(open) {
-            Some(Some(close)) if *close > open => (*close).min(end),
-            _ => end,
+            Some(Some(close)) if *close > open => (*close).min(end).max(open),
+            _ => end.max(open),
         }
     }
 

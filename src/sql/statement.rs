@@ -12,6 +12,8 @@ use crate::resource::Span;
 /// A statement as far as it is understood.
 pub(super) struct Statement<'s, 'a> {
     script: &'s Script<'a>,
+    /// How many statements were begun: one, and one more for each `EXPLAIN`, `EXECUTE` or `COMPILE PLAN … FOR` before it.
+    heads: usize,
     /// What walking its queries gave, the objects of its clauses included.
     pub query: Query<'s, 'a>,
     /// The token ranges of its queries.
@@ -45,6 +47,9 @@ pub(super) struct OptionPair {
     pub value_span: Span,
 }
 
+/// No sound statement stands behind more heads than this; it keeps a text of nothing but `EXECUTE` from recursing.
+const MOST_HEADS: usize = 4;
+
 /// The words with which a query begins.
 const QUERY_WORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
@@ -52,6 +57,7 @@ impl<'s, 'a> Statement<'s, 'a> {
     pub fn new(script: &'s Script<'a>) -> Self {
         Statement {
             script,
+            heads: 0,
             query: Query::new(script),
             queries: Vec::new(),
             options: Vec::new(),
@@ -67,6 +73,10 @@ impl<'s, 'a> Statement<'s, 'a> {
     /// Recognises the statement between two tokens.
     pub fn recognise(&mut self, start: usize, end: usize) -> Kind {
         let script = self.script;
+        self.heads += 1;
+        if self.heads > MOST_HEADS {
+            return Kind::Other;
+        }
         if script.symbol(start, "(") || script.is_any(start, &QUERY_WORDS) {
             self.take_query(start, end);
             return Kind::Select;
@@ -113,7 +123,7 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn begins_query(&self, mut at: usize, end: usize) -> bool {
-        while self.script.symbol(at, "(") {
+        while at < end && self.script.symbol(at, "(") {
             at += 1;
         }
         at < end && self.script.is_any(at, &QUERY_WORDS)
@@ -311,7 +321,7 @@ impl<'s, 'a> Statement<'s, 'a> {
             self.query.keeps_state("a sink that is missing", script.span(at.min(end)));
             return Kind::InsertInto;
         };
-        loop {
+        while at < end {
             // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
             let word = usize::from(script.is_any(at, &["EXTEND", "PARTITION"]));
             if !script.symbol(at + word, "(") || (word == 0 && self.begins_query(at, end)) {
@@ -325,7 +335,7 @@ impl<'s, 'a> Statement<'s, 'a> {
         }
         let query_end = conflict.unwrap_or(end);
         let mut first = at;
-        while script.symbol(first, "(") {
+        while first < query_end && script.symbol(first, "(") {
             first += 1;
         }
         let set_words = ["UNION", "EXCEPT", "INTERSECT", "MINUS"];
@@ -354,10 +364,11 @@ impl<'s, 'a> Statement<'s, 'a> {
             if script.is_any(at, &["INSERT", "UPSERT"]) {
                 inserts += 1;
                 // Without a `;` before it, END is the last word.
-                let closes = next == end && script.is(end.saturating_sub(1), "END");
-                self.insert(at, if closes { end - 1 } else { next });
+                let is_last = || (next..end).all(|at| script.symbol(at, ";"));
+                let closes = script.is(next.saturating_sub(1), "END") && is_last();
+                self.insert(at, if closes { next.saturating_sub(1) } else { next });
                 if closes {
-                    self.fault("the `;` before this END is missing", end - 1);
+                    self.fault("the `;` before this END is missing", next.saturating_sub(1));
                     return Kind::StatementSet;
                 }
             } else if at < next {

@@ -1,10 +1,14 @@
 //! floe against its simulated cloud: one binary for everything that takes a whole run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod architecture;
+mod bytes;
 mod convergence;
 mod crash;
 mod faults;
+mod input;
 mod interrupt;
 mod lives;
+mod scenarios;
 mod wire;
 mod world;

@@ -23,6 +23,8 @@ pub struct World {
     pub ledger: Memory,
     pub secrets: Secrets,
     pub run: u32,
+    /// The environment of the project; its only one, else `local`.
+    pub environment: Option<String>,
 }
 
 /// What a run came to.
@@ -69,6 +71,7 @@ impl World {
             ledger: Memory::new(),
             secrets: Secrets::default(),
             run: 0,
+            environment: None,
         };
         for (path, text) in files {
             world.write(path, text);
@@ -107,7 +110,8 @@ impl World {
     }
 
     pub fn graph(&self) -> Graph {
-        let inputs = Inputs { root: self.folder.path().to_owned(), ..Inputs::default() };
+        let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
+        let inputs = Inputs { root, environment, ..Inputs::default() };
         let project = manifest::load(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"));
         graph::build(project).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }

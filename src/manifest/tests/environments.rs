@@ -1,3 +1,5 @@
+//! Which environment it is, where it is reached, what two of them must not share.
+
 use super::*;
 use crate::manifest::StateLocation;
 

@@ -1,3 +1,5 @@
+//! Which files are read, and what is said of those that cannot be.
+
 use super::*;
 
 const CREATE: &str = "CREATE TABLE t (x INT)";

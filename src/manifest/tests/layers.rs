@@ -1,3 +1,5 @@
+//! What files say: TOML, keys and types.
+
 use super::*;
 
 #[test]

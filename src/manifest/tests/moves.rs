@@ -1,3 +1,5 @@
+//! `[[moved]]` blocks and where their chains end.
+
 use super::*;
 use crate::resource::Address;
 

@@ -1,3 +1,5 @@
+//! Pools, owned and by id, and their overlays.
+
 use super::*;
 use crate::resource::PoolDeclaration;
 

@@ -1,3 +1,5 @@
+//! Where SQL stands and what may stand in it.
+
 use super::*;
 
 #[test]

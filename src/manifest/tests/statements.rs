@@ -1,3 +1,5 @@
+//! What a statement says, its defaults and overlays, its name.
+
 use std::collections::BTreeSet;
 
 use super::*;

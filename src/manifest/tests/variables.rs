@@ -1,3 +1,5 @@
+//! `${variable}`, `$${` and `${secret.name}`.
+
 use super::*;
 
 fn world(sql: &str, variables: &str) -> World {

@@ -359,13 +359,13 @@ fn patch_config(world: &mut World, asked: &Asked) -> Result<Answer, Failure> {
 }
 
 /// A pool that somebody else made, ready for use.
-pub(super) fn given(moment: i64, id: String, environment: String, cloud: &str, region: String, max_cfu: u32) -> Pool {
+pub(super) fn given(moment: i64, id: &str, environment: &str, cloud: &str, region: &str, max_cfu: u32) -> Pool {
     Pool {
-        display_name: id.clone(),
-        id,
-        environment,
+        display_name: id.to_owned(),
+        id: id.to_owned(),
+        environment: environment.to_owned(),
         cloud: cloud.to_uppercase(),
-        region,
+        region: region.to_owned(),
         max_cfu,
         enable_ai: false,
         default_pool: false,

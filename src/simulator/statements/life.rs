@@ -71,7 +71,7 @@ impl World {
     /// A PENDING statement is compiled, then waits, completes or runs.
     fn start(&mut self, serial: u64) {
         let Some(statement) = self.statement(serial).cloned() else { return };
-        let fate = self.options.scenario.fate(&statement.born.name).cloned();
+        let fate = self.fate(&statement.born.name).cloned();
         let outcome = match self.compile(&statement, fate.as_ref()) {
             Ok(outcome) => outcome,
             Err(reason) => {
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// What a statement does to the catalog, or the service's words on why it does not compile.
-    fn compile(&self, statement: &Statement, fate: Option<&Fate>) -> Result<Outcome, String> {
+    pub(in crate::simulator) fn compile(&self, statement: &Statement, fate: Option<&Fate>) -> Result<Outcome, String> {
         if let Some(Fate::Invalid(detail)) = fate {
             return Err(detail.clone());
         }
@@ -157,7 +157,7 @@ impl World {
         let referenced = self.named(&statement.born.environment, name).map(|it| it.now.clone());
         let waiting = statement.now.waits_for.is_some();
         let policy = match &referenced {
-            Some(now) if now.phase == Phase::Stopped => {
+            Some(now) if now.phase == Phase::Stopped && now.stopped => {
                 let read = now.read.clone();
                 self.change(serial, |now| {
                     now.read = read;

@@ -17,7 +17,7 @@ use super::{
         world::World,
     },
     life::KEPT,
-    record::{Born, Next, Now},
+    record::{Born, Next, Now, Statement},
     show, shown,
 };
 use crate::resource::Phase;
@@ -26,6 +26,18 @@ use crate::resource::Phase;
 const PROPERTIES: usize = 8192;
 /// When the version moves by itself after a submission, in microseconds: a real one went from 1 to 5 within 0.4 s.
 const BUMPS: [i64; 3] = [120_000, 350_000, 900_000];
+
+/// What a POST asks for.
+struct Submission {
+    name: String,
+    sql: String,
+    properties: Option<BTreeMap<String, String>>,
+    labels: BTreeMap<String, String>,
+    stopped: bool,
+    principal: Option<String>,
+    pool: Option<String>,
+    baseline_cfu: Option<u32>,
+}
 
 /// POST of a statement.
 pub(super) fn create(
@@ -36,84 +48,117 @@ pub(super) fn create(
 ) -> Result<Answer, Failure> {
     let body = asked.body()?;
     let switches = world.options.switches.clone();
-    let name = text(&body, "/name")?.ok_or_else(|| missing("/name", &switches))?;
-    check_name(&name, &switches)?;
     for (pointer, ours) in [("/organization_id", organization), ("/environment_id", environment)] {
         if text(&body, pointer)?.is_some_and(|theirs| theirs != ours) {
             return Err(Failure::new(400, format!("{pointer} differs from the path")).at(pointer));
         }
     }
-    let sql = text(&body, "/spec/statement")?.filter(|sql| !sql.is_empty());
-    let sql = sql.ok_or_else(|| missing("/spec/statement", &switches))?;
-    if sql.len() > switches.sql_limit {
-        let words = format!("This query is too large to process (exceeds {} bytes).", switches.sql_limit);
-        return Err(invalid(&switches, words, "/spec/statement"));
-    }
-    let properties = texts(&body, "/spec/properties")?;
-    if properties.as_ref().is_some_and(|properties| properties.len() > PROPERTIES) {
-        let words = format!("There are more than {PROPERTIES} properties.");
-        return Err(invalid(&switches, words, "/spec/properties"));
-    }
-    let labels = texts(&body, "/metadata/labels")?.unwrap_or_default();
-    let stopped = flag(&body, "/spec/stopped")?.unwrap_or(false);
-    if let Some(existing) = world.named(environment, &name) {
-        let failure = Failure::new(409, format!("Statement resource={name} already exists"))
-            .coded("resource_already_exists", "Resource Already exists");
-        let location = shown::url(&asked.origin, existing);
-        return Err(if switches.conflict_location { failure.with("Location", location) } else { failure });
+    let submission = read(&body, &switches)?;
+    if let Some(existing) = world.named(environment, &submission.name) {
+        return Err(taken(&submission.name, shown::url(&asked.origin, existing), &switches));
     }
     if switches.statement_quota.is_some_and(|most| world.count(environment) >= most) {
         let words = format!("The number of statements in environment {environment} is currently limited to its quota.");
         return Err(Failure::new(switches.quota_status, words).coded("quota_exceeded", "Quota Exceeded"));
     }
-    let stopped = match (stopped, switches.create_stopped) {
+    let stopped = match (submission.stopped, switches.create_stopped) {
         (true, Policy::Reject) => return Err(Failure::new(400, "A statement cannot be created stopped")),
         (stopped, policy) => stopped && policy == Policy::Apply,
     };
-    let principal = text(&body, "/spec/principal")?.filter(|it| !it.is_empty());
-    let principal = principal.unwrap_or_else(|| asked.owner.clone());
+    let principal = submission.principal.unwrap_or_else(|| asked.owner.clone());
     check_principal(world, &principal)?;
-    let pool = match text(&body, "/spec/compute_pool_id")?.filter(|pool| !pool.is_empty()) {
+    let pool = match submission.pool {
         Some(pool) => check_pool(world, asked, environment, &pool).map(|()| pool)?,
         None => pools::default_pool(world, asked, environment)?,
     };
-    let baseline_cfu = number(&body, "/spec/scaling/baseline_cfu")?;
-    let born = Born {
-        traits: Gist::of(&sql).traits,
+    let mut born = Born {
         organization: organization.to_owned(),
         environment: environment.to_owned(),
-        name,
-        uid: uuid(&mut world.random()),
+        name: submission.name,
+        uid: String::new(),
         created: world.moment,
-        sql,
-        properties,
+        traits: Gist::of(&submission.sql).traits,
+        sql: submission.sql,
+        properties: submission.properties,
     };
-    let serial = begin(world, born, pool, principal, labels, stopped, baseline_cfu);
+    let now = fresh(world, &born, pool, principal, submission.labels, stopped, submission.baseline_cfu);
+    if born.dry_run() && !switches.dry_run_stored {
+        return Ok(show_dry_run(world, asked, born, now));
+    }
+    born.uid = uuid(&mut world.random());
+    let serial = begin(world, born, now);
     let Some(statement) = world.statement(serial) else { return Err(Failure::new(500, "Internal Server Error")) };
     let mut answer = show(world, asked, 201, statement, &statement.now);
     answer.headers.push("Location", shown::url(&asked.origin, statement));
     Ok(answer)
 }
 
-/// A new statement begins: PENDING, or STOPPED from the first.
-pub(in crate::simulator) fn begin(
+/// What a body asks for, if it may be asked.
+fn read(body: &Value, switches: &Switches) -> Result<Submission, Failure> {
+    let name = text(body, "/name")?.ok_or_else(|| missing("/name", switches))?;
+    check_name(&name, switches)?;
+    let sql = text(body, "/spec/statement")?.filter(|sql| !sql.is_empty());
+    let sql = sql.ok_or_else(|| missing("/spec/statement", switches))?;
+    if sql.len() > switches.sql_limit {
+        let words = format!("This query is too large to process (exceeds {} bytes).", switches.sql_limit);
+        return Err(invalid(switches, words, "/spec/statement"));
+    }
+    let properties = texts(body, "/spec/properties")?;
+    if properties.as_ref().is_some_and(|properties| properties.len() > PROPERTIES) {
+        let words = format!("There are more than {PROPERTIES} properties.");
+        return Err(invalid(switches, words, "/spec/properties"));
+    }
+    Ok(Submission {
+        name,
+        sql,
+        properties,
+        labels: texts(body, "/metadata/labels")?.unwrap_or_default(),
+        stopped: flag(body, "/spec/stopped")?.unwrap_or(false),
+        principal: text(body, "/spec/principal")?.filter(|principal| !principal.is_empty()),
+        pool: text(body, "/spec/compute_pool_id")?.filter(|pool| !pool.is_empty()),
+        baseline_cfu: number(body, "/spec/scaling/baseline_cfu")?,
+    })
+}
+
+fn taken(name: &str, location: String, switches: &Switches) -> Failure {
+    let failure = Failure::new(409, format!("Statement resource={name} already exists"))
+        .coded("resource_already_exists", "Resource Already exists");
+    if switches.conflict_location { failure.with("Location", location) } else { failure }
+}
+
+/// A dry run is judged in the answer and never stored, as Confluent's client for Python (0.7.0) expects.
+fn show_dry_run(world: &World, asked: &Asked, born: Born, now: Now) -> Answer {
+    let mut statement = Statement { serial: 0, born, now, before: None };
+    let fate = world.fate(&statement.born.name);
+    match world.compile(&statement, fate) {
+        Ok(_) => statement.now.phase = Phase::Completed,
+        Err(reason) => {
+            statement.now.phase = Phase::Failed;
+            statement.now.detail = reason;
+            statement.now.invalid = true;
+        }
+    }
+    show(world, asked, 201, &statement, &statement.now)
+}
+
+/// The condition of a new statement: PENDING, or STOPPED from the first.
+fn fresh(
     world: &mut World,
-    born: Born,
+    born: &Born,
     pool: String,
     principal: String,
     labels: BTreeMap<String, String>,
     stopped: bool,
     baseline_cfu: Option<u32>,
-) -> u64 {
+) -> Now {
     let moment = world.moment;
     let pace = world.options.pace;
     let mut due = world.about(if born.traits.sort.resumes() { pace.start } else { pace.define });
-    if let Some(Fate::Slow(after)) = world.options.scenario.fate(&born.name) {
+    if let Some(Fate::Slow(after)) = world.fate(&born.name) {
         due = moment.saturating_add(micros(seconds(*after)));
     }
     let bumps: VecDeque<i64> = BUMPS.iter().map(|after| moment.saturating_add(*after)).collect();
-    let (name, uid) = (born.name.clone(), born.uid.clone());
-    let now = Now {
+    Now {
         pool,
         principal,
         due_move: None,
@@ -137,7 +182,11 @@ pub(in crate::simulator) fn begin(
         waits_for: None,
         exceptions: VecDeque::new(),
         next: vec![if stopped { (moment.saturating_add(micros(KEPT)), Next::Gone) } else { (due, Next::Start) }],
-    };
+    }
+}
+
+fn begin(world: &mut World, born: Born, now: Now) -> u64 {
+    let (name, uid) = (born.name.clone(), born.uid.clone());
     let serial = world.add(born, now);
     world.effect(Verb::Created, &name, &uid);
     serial
@@ -250,5 +299,7 @@ pub(in crate::simulator) fn recreate(world: &mut World, serial: u64, sql: Option
     let sql = sql.unwrap_or(old.born.sql);
     let traits = Gist::of(&sql).traits;
     let born = Born { uid: uuid(&mut world.random()), created: world.moment, traits, sql, ..old.born };
-    begin(world, born, old.now.pool, old.now.principal, old.now.labels, false, old.now.baseline_cfu);
+    let old = old.now;
+    let now = fresh(world, &born, old.pool, old.principal, old.labels, false, old.baseline_cfu);
+    begin(world, born, now);
 }

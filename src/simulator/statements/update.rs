@@ -9,10 +9,13 @@ use super::{
         answer::{Answer, Failure, empty},
         asked::Asked,
         audit::Verb,
+        clock::micros,
         options::Policy,
         world::World,
     },
-    Statement, find, resume, show, stop,
+    Next, Statement, find,
+    life::KEPT,
+    resume, show, stop,
     submission::{check_pool, check_principal, flag, number, text, texts},
 };
 use crate::resource::Phase;
@@ -155,7 +158,13 @@ fn update(world: &mut World, asked: &Asked, serial: u64, wanted: Wanted) -> Resu
             world.effect(Verb::Stopped, name, uid);
         }
         Meaning::Flag => {
-            world.change(serial, |now| now.stopped = wanted.stopped);
+            let purge = world.moment.saturating_add(micros(KEPT));
+            world.change(serial, |now| {
+                now.stopped = wanted.stopped;
+                if wanted.stopped && now.next.iter().any(|(_, next)| *next == Next::Begin) {
+                    now.only(purge, Next::Gone); // It had been asked to run again, and had not yet begun.
+                }
+            });
             world.effect(if wanted.stopped { Verb::Stopped } else { Verb::Resumed }, name, uid);
         }
         Meaning::Resume => {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::{Lost, Method},
-    simulator::{Fault, Limits, Meddle, Misfortune, Options, Scenario, Verb},
+    simulator::{Fate, Fault, Limits, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
 
 async fn client(fault: Fault) -> Client {
@@ -143,6 +143,16 @@ async fn s27_slow_effects_and_slow_answers_take_their_time() {
         assert_eq!(submission.await.unwrap(), 201);
         assert_eq!(began.elapsed().as_secs(), 5);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s27_a_slow_effect_comes_even_if_the_client_gives_up() {
+    let client = client(Fault::once(Misfortune::SlowEffect(40.0)).on(Method::Post)).await;
+    let given_up = tokio::time::timeout(Duration::from_secs(30), client.submit("a", JOB)).await;
+    assert!(given_up.is_err());
+    assert_eq!(client.get("a").await.status, 404);
+    wait(11).await;
+    assert_eq!(client.get("a").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,6 +293,9 @@ async fn a_scenario_file_says_where_it_is_wrong() {
     ] }"#;
     let scenario = Scenario::read(good).unwrap();
     assert_eq!(scenario.faults[1], Fault::once(Misfortune::Status(503)).after(2));
+    let documented = include_str!("../scenario.rs").split("```").nth(1).unwrap().replace("//!", "");
+    let documented = Scenario::read(documented.trim_start_matches("json")).unwrap();
+    assert_eq!((documented.faults.len(), documented.verdicts.len()), (3, 2));
     for (text, place, words) in [
         ("{\n \"fault\": [] }", "line 2 column 8", "unknown field `fault`"),
         ("{ \"faults\": [\n\n {} ] }", "line 3", "missing field `does`"),
@@ -325,6 +338,18 @@ async fn others_meddle_and_it_is_told() {
     let id = client.pool("main", 10).await;
     meddle(Meddle::PoolLimit(id.clone(), 5));
     assert_eq!(client.simulator.world().pools.iter().find(|pool| pool.id == id).unwrap().max_cfu, 5);
+    client.submit("table", "CREATE TABLE other (id INT)").await;
+    wait(60).await;
+    for odd in [Meddle::Stop("table".into()), Meddle::Fail("table".into(), "x".into()), Meddle::Resume("table".into())]
+    {
+        meddle(odd);
+    }
+    wait(60).await;
+    assert_eq!(client.phase("table").await, "COMPLETED");
+    client.simulator.push_verdict(Verdict { name: "late*".into(), does: Fate::Invalid("no".into()) });
+    client.submit("latest", JOB).await;
+    wait(60).await;
+    assert_eq!(client.phase("latest").await, "FAILED");
     let verbs: Vec<_> = client.simulator.effects().into_iter().filter(|it| it.name == "b").map(|it| it.verb).collect();
     assert_eq!(verbs, [Verb::Created, Verb::Stopped, Verb::Resumed, Verb::Deleted]);
     let requests = client.simulator.requests();

@@ -1,3 +1,5 @@
+//! The simulated cloud as a client sees it.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod catalog;
@@ -5,5 +7,6 @@ mod client;
 mod misfortunes;
 mod persistence;
 mod pools;
+mod robust;
 mod served;
 mod statements;

@@ -468,19 +468,25 @@ async fn s18_carry_over_fails_after_six_hours_and_for_a_statement_that_never_was
 
 #[tokio::test(start_paused = true)]
 async fn s19_a_dry_run_is_judged_and_leaves_nothing() {
-    let client = Client::new(options());
-    for (name, sql) in [("good", TABLE), ("job", JOB), ("bad", "SET 'a' = 'b'")] {
-        let mut body = statement(name, sql);
-        body["spec"]["properties"]["sql.dry-run"] = json!("true");
-        client.post(body).await;
+    for stored in [false, true] {
+        let client = Client::new(with(|switches| switches.dry_run_stored = stored));
+        for (name, sql, phase) in
+            [("good", TABLE, "COMPLETED"), ("job", JOB, "COMPLETED"), ("bad", "SET 'a' = 'b'", "FAILED")]
+        {
+            let mut body = statement(name, sql);
+            body["spec"]["properties"]["sql.dry-run"] = json!("true");
+            let got = client.post(body).await;
+            assert_eq!((got.status, got.phase()), (201, if stored { "PENDING" } else { phase }), "{name}");
+            assert_eq!(got.text("/metadata/uid").is_empty(), !stored);
+            wait(60).await;
+            assert_eq!(client.get(name).await.status, if stored { 200 } else { 404 });
+            assert!(!stored || client.phase(name).await == phase);
+        }
+        assert_eq!(client.simulator.audit().creates.len(), if stored { 3 } else { 0 });
+        client.submit("table", TABLE).await;
+        wait(60).await;
+        assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
     }
-    wait(60).await;
-    for (name, phase) in [("good", "COMPLETED"), ("job", "COMPLETED"), ("bad", "FAILED")] {
-        assert_eq!(client.phase(name).await, phase, "{name}");
-    }
-    client.submit("table", TABLE).await;
-    wait(60).await;
-    assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
 }
 
 #[tokio::test(start_paused = true)]
@@ -642,4 +648,35 @@ async fn more_statements_than_the_quota_are_refused() {
     assert_eq!(client.submit("b", JOB).await.status, 201);
     let got = client.submit("c", JOB).await;
     assert_eq!((got.status, got.text("/errors/0/code")), (402, "quota_exceeded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_right_after_a_resume_wins() {
+    let client = Client::new(options());
+    client.submit("a", JOB).await;
+    wait(60).await;
+    client.set_stopped("a", true).await;
+    wait(60).await;
+    assert_eq!(client.set_stopped("a", false).await.status, 202);
+    assert_eq!(client.set_stopped("a", true).await.status, 202);
+    wait(60).await;
+    let got = client.get("a").await;
+    assert_eq!((got.phase(), got.at("/spec/stopped")), ("STOPPED", &json!(true)));
+    assert_eq!(client.set_stopped("a", false).await.status, 202);
+    wait(60).await;
+    assert_eq!(client.phase("a").await, "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_does_not_start_beside_a_predecessor_that_is_being_resumed() {
+    let client = Client::new(options());
+    client.submit("job", JOB).await;
+    wait(60).await;
+    client.set_stopped("job", true).await;
+    wait(60).await;
+    client.post(carrying("job-g2", "job")).await;
+    client.set_stopped("job", false).await;
+    wait(60).await;
+    assert_eq!((client.phase("job").await, client.phase("job-g2").await), ("RUNNING".into(), "PENDING".into()));
+    assert_eq!(client.simulator.audit().most_running["job"], 1);
 }

@@ -31,6 +31,7 @@ const COMMON_PROBLEMS: &str =
     "https://docs.confluent.io/cloud/current/flink/how-to-guides/resolve-common-query-problems.html";
 const CREATE_TABLE: &str = "https://docs.confluent.io/cloud/current/flink/reference/statements/create-table.html";
 const STATEMENTS: &str = "https://docs.confluent.io/cloud/current/flink/concepts/statements.html";
+const TIME: &str = "https://docs.confluent.io/cloud/current/flink/concepts/timely-stream-processing.html";
 const HINTS: &str = "https://docs.confluent.io/cloud/current/flink/reference/statements/hints.html";
 
 static CATALOGUE: [Explanation; 13] = [
@@ -134,8 +135,9 @@ static CATALOGUE: [Explanation; 13] = [
     Explanation {
         code: "FL113",
         title: "processing time",
-        reason: "Results that depend on the moment of processing can't be repeated, and the service has no processing-time attribute.",
-        source: COMPARISON,
-        fix: "Use `$rowtime`, or a column of your own with a WATERMARK.",
+        reason: "Results that depend on the moment of processing come out differently each time: after a replacement, a restart or a \
+                 pause nobody can tell what they should have been.",
+        source: TIME,
+        fix: "Use `$rowtime`, which every table has, or a column of your own with a WATERMARK.",
     },
 ];

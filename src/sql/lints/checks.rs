@@ -325,7 +325,7 @@ fn processing_time(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
             warning(
                 "FL113",
                 Some(script.span(at)),
-                "Confluent Cloud works in event time and has no processing-time attribute",
+                "what depends on the moment of processing comes out differently after every restart",
                 "use `$rowtime`, or a column with a WATERMARK",
             )
         })

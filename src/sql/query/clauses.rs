@@ -11,9 +11,9 @@ impl Query<'_, '_> {
         let mut clause = first;
         let mut at = start;
         while at < end {
-            let from = at;
-            (at, clause) = self.clause_step(at, end, clause);
-            debug_assert!(at > from, "the walk goes forward");
+            let (next, then) = self.clause_step(at, end, clause);
+            // Forward, whatever stands there.
+            (at, clause) = (next.max(at + 1), then);
         }
         self.close_list();
         self.lists.truncate(depth);

@@ -129,7 +129,8 @@ impl Query<'_, '_> {
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
         let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
-        if !(is_bare && self.may_be_syntax(at)) && !script.symbol(next, "=>") {
+        let is_no_column = (is_bare && self.may_be_syntax(at)) || script.symbol(next, "=>");
+        if !is_no_column {
             self.column();
         }
         if script.symbol(next, ".") && script.symbol(next + 1, "*") {
@@ -273,7 +274,8 @@ impl Query<'_, '_> {
         self.matching += 1;
         while at < close {
             let is_pattern = script.is(at, "PATTERN") && script.symbol(at + 1, "(");
-            at = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
+            let next = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
+            at = next.max(at + 1);
         }
         self.matching -= 1;
         close + 1

@@ -116,7 +116,7 @@ impl<'s, 'a> Query<'s, 'a> {
     pub fn expression(&mut self, start: usize, end: usize) {
         let mut at = start;
         while at < end {
-            at = self.step(at, end);
+            at = self.step(at, end).max(at + 1);
         }
     }
 

@@ -35,6 +35,9 @@ fn hostile(count: usize) -> Vec<String> {
         "UNION ",
         "INSERT INTO a ",
         "EXECUTE STATEMENT SET BEGIN ",
+        "EXECUTE ",
+        "EXPLAIN EXECUTE ",
+        "COMPILE PLAN FOR ",
         "INSERT INTO a SELECT 1;",
         "f(",
         "a(), ",
@@ -68,6 +71,20 @@ fn hostile_texts_are_read_without_a_crash() {
             assert!(text.get(mention.span.clone()).is_some());
         }
         assert!(super::lints::with_defaults(&text).len() <= text.len());
+    }
+}
+
+#[test]
+fn what_fuzzing_found() {
+    // Brackets that nothing closes, on both sides of the semicolon that ends the statement, once went on for ever.
+    let text = format!("INSERT INTO a {};{}SELECT x FROM", "(".repeat(90), "(".repeat(11));
+    assert!(!read(&text).faults.is_empty());
+}
+
+#[test]
+fn heads_without_a_statement_do_not_recurse() {
+    for head in ["EXECUTE ", "EXPLAIN EXECUTE ", "COMPILE PLAN 'p' FOR "] {
+        assert_eq!(read(&head.repeat(100_000)).mentions, [], "{head}");
     }
 }
 

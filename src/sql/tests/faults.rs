@@ -70,6 +70,8 @@ fn nothing_is_a_fault() {
 fn statement_sets_are_whole() {
     only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;", "never closed", "SET");
     only("EXECUTE STATEMENT SET BEGIN END", "empty", "END");
+    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END", "`;` before this END", "END");
+    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END;;", "`;` before this END", "END");
     only(
         "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; DROP TABLE b; END",
         "INSERT INTO statements only",

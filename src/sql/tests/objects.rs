@@ -106,6 +106,9 @@ fn models_agents_tools_and_connections() {
         objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
         ["creates tool t", "calls connection c-1"]
     );
+    assert_eq!(objects("SHOW CREATE TOOL t"), ["calls tool t"]);
+    assert_eq!(objects("DESCRIBE AGENT EXTENDED a"), ["calls agent a"]);
+    assert_eq!(objects("DESCRIBE a"), [""; 0]);
     assert_eq!(objects("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
     assert_eq!(
         objects("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),

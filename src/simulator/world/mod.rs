@@ -1,5 +1,7 @@
 //! Everything there is in a simulated cloud, indexed so that no request looks at more than it answers.
 
+mod restore;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     io,
@@ -14,6 +16,7 @@ use super::{
     log::{Change, Log, Record},
     options::Options,
     pools::{OrgConfig, Pool},
+    scenario::{Fate, Verdict},
     statements::{Born, Now, Statement},
 };
 use crate::resource::PoolPhase;
@@ -43,6 +46,7 @@ pub(super) struct Late {
 pub(super) struct World {
     pub(super) options: Arc<Options>,
     pub(super) faults: Faults,
+    pub(super) verdicts: Vec<Verdict>,
     pub(super) catalog: Catalog,
     pub(super) config: OrgConfig,
     pub(super) audit: Audit,
@@ -75,6 +79,7 @@ impl World {
             clock: Clock::at(options.start),
             moment: options.start,
             told: options.start,
+            verdicts: options.scenario.verdicts.clone(),
             options,
             faults,
             catalog: Catalog::default(),
@@ -95,80 +100,6 @@ impl World {
             changes: Vec::new(),
             log: None,
         }
-    }
-
-    /// The world that a log tells of, which it goes on writing. Its time goes on from the last record's. A log that is
-    /// mostly past is made anew.
-    pub(super) fn restore(options: Arc<Options>, mut log: Log, records: Vec<Record>) -> io::Result<World> {
-        let mut world = World::new(options);
-        let mut told: usize = 0;
-        for record in records {
-            told = told.saturating_add(1).saturating_add(record.changes.len());
-            world.moment = world.moment.max(record.at);
-            world.ids = world.ids.max(record.ids);
-            record.changes.into_iter().for_each(|change| world.replay(change));
-        }
-        world.clock = Clock::at(world.moment);
-        world.told = world.moment;
-        if told > world.size().saturating_mul(2).saturating_add(100) {
-            log.compact(&Record { at: world.moment, ids: world.ids, changes: world.everything() })?;
-        }
-        world.log = Some(log);
-        Ok(world)
-    }
-
-    /// How many changes make up the whole world.
-    fn size(&self) -> usize {
-        let things = self.catalog.made().len().saturating_add(self.catalog.dropped().len());
-        let told = self.audit.effects().len().saturating_add(self.audit.peaks().count());
-        things.saturating_add(told).saturating_add(self.statements.len()).saturating_add(self.pools.len())
-    }
-
-    fn replay(&mut self, change: Change) {
-        match change {
-            Change::Born(serial, born, now) => {
-                self.serial = self.serial.max(serial);
-                self.place(serial, *born, *now);
-            }
-            Change::Now(serial, now) => self.set(serial, *now),
-            Change::Gone(serial) => drop(self.take(serial)),
-            Change::Pool(pool) => self.set_pool(*pool),
-            Change::PoolGone(id) => self.drop_pool(&id),
-            Change::Made(thing) => self.catalog.make(thing),
-            Change::Dropped(thing) => self.catalog.drop_thing(thing),
-            Change::Config(config) => self.config = config,
-            Change::Late(number, late) => {
-                self.serial = self.serial.max(number);
-                self.agenda.insert((late.due, Subject::Late(number)));
-                self.late.insert(number, late);
-            }
-            Change::Arrived(number) => drop(self.take_late(number)),
-            Change::Effect(effect) => self.audit.tell(effect),
-            Change::Peak(base, most) => self.audit.peak(&base, most),
-        }
-    }
-
-    /// The whole world as changes to an empty one.
-    fn everything(&self) -> Vec<Change> {
-        let effects = self.audit.effects().iter().cloned().map(Change::Effect);
-        let pools = self.pools.values().cloned().map(|pool| Change::Pool(Box::new(pool)));
-        let made = self.catalog.made().iter().cloned().map(Change::Made);
-        let dropped = self.catalog.dropped().iter().cloned().map(Change::Dropped);
-        let statements = self.statements.values().map(|statement| {
-            Change::Born(statement.serial, Box::new(statement.born.clone()), Box::new(statement.now.clone()))
-        });
-        let late = self.late.iter().map(|(number, late)| Change::Late(*number, late.clone()));
-        let peaks = self.audit.peaks().map(|(base, most)| Change::Peak(base.to_owned(), most));
-        let config = std::iter::once(Change::Config(self.config.clone()));
-        config
-            .chain(effects)
-            .chain(pools)
-            .chain(made)
-            .chain(dropped)
-            .chain(statements)
-            .chain(late)
-            .chain(peaks)
-            .collect()
     }
 
     // Time
@@ -236,6 +167,11 @@ impl World {
     }
 
     // Statements
+
+    /// What a verdict makes of the statement `name`, if there is one.
+    pub(super) fn fate(&self, name: &str) -> Option<&Fate> {
+        self.verdicts.iter().find(|verdict| verdict.fits(name)).map(|verdict| &verdict.does)
+    }
 
     /// The statement of that name.
     pub(super) fn named(&self, environment: &str, name: &str) -> Option<&Statement> {

@@ -1,0 +1,154 @@
+//! Projects of any size, and the cloud and record that one has once it is applied.
+
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+
+use floe::{
+    graph::Graph,
+    live::Live,
+    resource::{
+        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Submission, labels,
+    },
+    sql::Class,
+    state::{GenerationRecord, PoolRecord, Reached, Recorded, StatementRecord},
+};
+
+/// How the statements of a project depend on each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Of every ten, one creates a table and nine are jobs that read it and write to elsewhere.
+    Wide,
+    /// Each is a view of the one before it.
+    Chain,
+}
+
+/// A project of `count` statements in `folder`, a hundred to a file.
+pub fn write(folder: &Path, shape: Shape, count: usize) {
+    let toml = "[project]\nname = \"growth\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\npool = \"main\"\n\
+                properties = { \"sql.current-catalog\" = \"local\", \"sql.current-database\" = \"shop\" }\n\n\
+                [pools.main]\nmax_cfu = 50\n";
+    fs::write(folder.join("floe.toml"), toml).expect("a folder that can be written");
+    fs::write(folder.join("pools.toml"), "").expect("a folder that can be written");
+    fs::create_dir_all(folder.join("statements")).expect("a folder that can be written");
+    for start in (0..count).step_by(100) {
+        let text = (start..count.min(start + 100)).fold(String::new(), |mut text, index| {
+            let _ = writeln!(text, "[statements.s{index:05}]\nsql = \"\"\"\n{}\"\"\"\n", sql(shape, index));
+            text
+        });
+        fs::write(folder.join(format!("statements/{start:05}.toml")), text).expect("a folder that can be written");
+    }
+}
+
+/// As long as statements of this sort are: a few hundred bytes.
+fn sql(shape: Shape, index: usize) -> String {
+    match (shape, index % 10) {
+        (Shape::Chain, _) if index > 0 => format!(
+            "CREATE VIEW v{index:05} AS\nSELECT order_id, customer_id, product_id, price * 1.01 AS price, ordered_at\n\
+             FROM v{:05}\nWHERE price > 0 AND customer_id IS NOT NULL AND product_id <> 'none'\n",
+            index - 1
+        ),
+        (_, 0) => format!(
+            "CREATE TABLE {}{index:05} (\n  order_id STRING NOT NULL,\n  customer_id STRING,\n  product_id STRING,\n\
+             \x20 price DECIMAL(10, 2),\n  ordered_at TIMESTAMP_LTZ(3),\n\
+             \x20 WATERMARK FOR ordered_at AS ordered_at - INTERVAL '5' SECOND\n) DISTRIBUTED BY HASH(order_id) INTO 6 BUCKETS\n",
+            if shape == Shape::Chain { "v" } else { "orders_" }
+        ),
+        (_, rest) => format!(
+            "INSERT INTO revenue_{index:05}\nSELECT window_start, window_end, customer_id, SUM(price) AS revenue, COUNT(*) AS orders\n\
+             FROM TABLE(TUMBLE(TABLE orders_{:05}, DESCRIPTOR(ordered_at), INTERVAL '{rest}' MINUTE))\n\
+             WHERE price > 0 AND product_id IS NOT NULL\nGROUP BY window_start, window_end, customer_id\n",
+            index - rest
+        ),
+    }
+}
+
+/// What an apply of `graph` leaves: the record, and the cloud that belongs to it.
+pub fn applied(graph: &Graph) -> (Recorded, Live) {
+    let project = &graph.project;
+    let mut recorded =
+        Recorded::new("lineage".to_owned(), project.environment.identity.clone(), HashKey("key".to_owned()));
+    let mut pools = Vec::new();
+    for (index, (key, pool)) in project.pools.iter().enumerate() {
+        let PoolDeclaration::Owned(pool) = &pool.spec else { continue };
+        let id = format!("lfcp-{index:06}");
+        recorded.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: pool.clone() });
+        pools.push(LivePool {
+            id,
+            display_name: pool.display_name.clone(),
+            cloud: pool.cloud.clone(),
+            region: pool.region.clone(),
+            max_cfu: pool.max_cfu,
+            network: None,
+            phase: PoolPhase::Provisioned,
+            current_cfu: 1,
+            created_at: None,
+        });
+    }
+    let mut statements = Vec::new();
+    for (index, (key, declared)) in project.statements.iter().enumerate() {
+        let (spec, reading) = (&declared.spec, &graph.readings[key]);
+        let (reached, phase) = match reading.kind.class() {
+            Class::Definition => (Reached::Completed, Phase::Completed),
+            _ => (Reached::Running, Phase::Running),
+        };
+        let pool = spec.pool.as_ref().and_then(|key| Some(recorded.pools.get(key)?.id.clone()));
+        let address = format!("statements.{key}");
+        let live = LiveStatement {
+            name: spec.name.clone(),
+            uid: format!("00000000-0000-0000-0000-{index:012}"),
+            version: "1".to_owned(),
+            labels: BTreeMap::from([
+                (labels::PROJECT.to_owned(), project.name.clone()),
+                (labels::ADDRESS.to_owned(), address),
+            ]),
+            created_at: Some("2026-01-01T00:00:00Z".to_owned()),
+            updated_at: Some("2026-01-01T00:00:00Z".to_owned()),
+            sql: spec.sql.masked().to_string(),
+            properties: spec.properties.iter().map(|(key, value)| (key.clone(), value.masked().to_string())).collect(),
+            pool: pool.clone(),
+            principal: spec.principal.clone(),
+            stopped: false,
+            phase,
+            detail: String::new(),
+            kind: Some(reading.kind.api_name().to_owned()),
+            bounded: Some(false),
+            append_only: Some(true),
+            scaling: None,
+            warnings: Vec::new(),
+            offsets: Offsets::default(),
+        };
+        let sent = Submission {
+            name: spec.name.clone(),
+            generation: Generation::FIRST,
+            sql: spec.sql.clone(),
+            properties: spec.properties.clone(),
+            added: BTreeMap::new(),
+            pool,
+            principal: spec.principal.clone(),
+        };
+        let current = GenerationRecord {
+            sent,
+            uid: live.uid.clone(),
+            stopped: false,
+            reached,
+            kind: live.kind.clone(),
+            offsets: None,
+            secrets: BTreeMap::new(),
+            created_at: live.created_at.clone(),
+        };
+        let address = floe::resource::Address::statement(key);
+        let record = StatementRecord {
+            declared: spec.clone(),
+            needs: graph.needs(&address).cloned().collect(),
+            current: Some(current),
+            successor: None,
+            undo: None,
+            retired: Vec::new(),
+            last_generation: Generation::FIRST,
+            undos: 0,
+            left_at: None,
+        };
+        recorded.statements.insert(key.clone(), record);
+        statements.push(live);
+    }
+    (recorded, Live::of(statements, Some(pools)))
+}

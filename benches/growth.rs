@@ -1,0 +1,77 @@
+//! How load, graph, diff and plan grow: 100, 1,000 and 10,000 statements, wide and in one chain.
+//!
+//! `cargo bench --bench growth` prints for each the time and, through `throughput`, the statements a second: where work
+//! grows with the project and not faster, that number stays as it is.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod generated;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use floe::{
+    diff::{self, Desired, Request},
+    graph,
+    manifest::{self, Inputs},
+    plan, settle,
+};
+use generated::{Shape, applied, write};
+
+fn growth(criterion: &mut Criterion) {
+    for (shape, name) in [(Shape::Wide, "wide"), (Shape::Chain, "chain")] {
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+        for count in [100_usize, 1_000, 10_000] {
+            group.throughput(Throughput::Elements(count as u64));
+            let folder = tempfile::tempdir().unwrap();
+            write(folder.path(), shape, count);
+            let inputs = Inputs { root: folder.path().to_owned(), ..Inputs::default() };
+            let project = manifest::load(&inputs).unwrap();
+            let graph = graph::build(project.clone()).unwrap();
+            let (recorded, live) = applied(&graph);
+            let secrets = BTreeMap::new();
+            let desired = Desired { graph: &graph, secrets: &secrets };
+            // The same, but that every job has to be replaced.
+            let changed = {
+                let mut recorded = recorded.clone();
+                for record in recorded.statements.values_mut() {
+                    let current = record.current.as_mut().unwrap();
+                    current.sent.properties.insert("sql.state-ttl".to_owned(), floe::resource::Template::new("1 d"));
+                }
+                recorded
+            };
+            let request = Request::default();
+
+            group.bench_with_input(BenchmarkId::new("load", count), &inputs, |bencher, inputs| {
+                bencher.iter(|| manifest::load(inputs).unwrap());
+            });
+            group.bench_function(BenchmarkId::new("graph", count), |bencher| {
+                bencher.iter_batched(
+                    || project.clone(),
+                    |project| graph::build(project).unwrap(),
+                    BatchSize::LargeInput,
+                );
+            });
+            group.bench_function(BenchmarkId::new("diff", count), |bencher| {
+                bencher.iter(|| {
+                    let (settled, settlement) = settle::settle(&recorded, &live).unwrap();
+                    let diff = diff::diff(&desired, &settled, &settlement, &live, &request);
+                    assert!(diff.changes.is_empty() && diff.asks.is_empty());
+                    diff
+                });
+            });
+            group.bench_function(BenchmarkId::new("plan", count), |bencher| {
+                bencher.iter(|| {
+                    let (settled, settlement) = settle::settle(&changed, &live).unwrap();
+                    let diff = diff::diff(&desired, &settled, &settlement, &live, &request);
+                    plan::plan(&desired, &settled, &settlement, Vec::new(), &live, &request, diff)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, growth);
+criterion_main!(benches);

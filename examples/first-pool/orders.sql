@@ -1,0 +1,1 @@
+CREATE TABLE orders (order_id STRING, price DECIMAL(10, 2))

@@ -1,0 +1,10 @@
+//! See `each::snapshot`: any bytes give a value or an error, never a panic, never a write.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code)]
+#[path = "../../tests/suite/bytes/each.rs"]
+mod each;
+
+fuzz_target!(|bytes: &[u8]| each::snapshot(bytes));

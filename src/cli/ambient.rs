@@ -1,0 +1,101 @@
+//! What a command finds around it: the only place that reads the process's environment.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cloud::{Credentials, Key},
+    manifest::Project,
+    resource::Secrets,
+};
+
+/// The process's surroundings, as values, so that tests make their own.
+#[derive(Clone, Default)]
+pub struct Ambient {
+    /// Environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// What randomness begins with.
+    pub seed: u64,
+}
+
+/// Shows which variables there are, never what they hold.
+impl std::fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ambient").field("variables", &self.variables.len()).finish_non_exhaustive()
+    }
+}
+
+/// The variables of the two kinds of key, each with its secret; the first pair that is set is taken.
+const FLINK_KEYS: [(&str, &str); 1] = [("FLINK_API_KEY", "FLINK_API_SECRET")];
+const CLOUD_KEYS: [(&str, &str); 2] =
+    [("CONFLUENT_CLOUD_API_KEY", "CONFLUENT_CLOUD_API_SECRET"), ("CLOUD_API_KEY", "CLOUD_API_SECRET")];
+
+impl Ambient {
+    /// This process's.
+    pub fn of_process() -> Self {
+        // Names and values that are no text belong to nobody here.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Ambient { variables: std::env::vars_os().filter_map(text).collect(), seed: fastrand::u64(..) }
+    }
+
+    /// A variable that is set to something.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// `FLOE_VAR_<NAME>` by `<NAME>`.
+    pub fn project_variables(&self) -> BTreeMap<String, String> {
+        let named =
+            |(name, value): (&String, &String)| Some((name.strip_prefix("FLOE_VAR_")?.to_owned(), value.clone()));
+        self.variables.iter().filter_map(named).collect()
+    }
+
+    /// The values of a project's secrets, as far as they are set.
+    pub fn secrets(&self, project: &Project) -> Secrets {
+        let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variables.get(variable)?.clone()));
+        Secrets::new(project.secrets.iter().filter_map(value).collect())
+    }
+
+    /// The keys that are set. Half a key is none; what is missing is named by [`Ambient::missing_half`].
+    pub fn credentials(&self) -> Credentials {
+        Credentials { flink: self.key(&FLINK_KEYS), cloud: self.key(&CLOUD_KEYS) }
+    }
+
+    /// A variable that is set although its other half is not, and that other half.
+    pub fn missing_half(&self) -> Option<(&'static str, &'static str)> {
+        FLINK_KEYS.iter().chain(&CLOUD_KEYS).find_map(|(id, secret)| match (self.variable(id), self.variable(secret)) {
+            (Some(_), None) => Some((*id, *secret)),
+            (None, Some(_)) => Some((*secret, *id)),
+            _ => None,
+        })
+    }
+
+    fn key(&self, names: &[(&str, &str)]) -> Option<Key> {
+        names.iter().find_map(|(id, secret)| Some(Key::new(self.variable(id)?, self.variable(secret)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ambient(variables: &[(&str, &str)]) -> Ambient {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Ambient { variables: variables.iter().map(owned).collect(), seed: 1 }
+    }
+
+    #[test]
+    fn keys_come_in_pairs() {
+        let both = ambient(&[("FLINK_API_KEY", "k"), ("FLINK_API_SECRET", "s"), ("CLOUD_API_KEY", "c")]);
+        assert!(both.credentials().flink.is_some());
+        assert!(both.credentials().cloud.is_none());
+        assert_eq!(both.missing_half(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
+        assert!(!format!("{both:?}").contains("\"s\""));
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        assert!(ambient(&[("FLINK_API_KEY", ""), ("FLINK_API_SECRET", " ")]).credentials().flink.is_none());
+    }
+}

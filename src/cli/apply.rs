@@ -1,0 +1,228 @@
+//! `floe apply` and `floe destroy`: plan under the lock, show, ask, execute, report.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{ApplyArguments, DestroyArguments, Global},
+    door::{self, Access},
+    holder::holder,
+    interrupt,
+    plan::show,
+    planning::{self, Planned},
+    progress::Progress,
+    runtime,
+    saved::Saved,
+};
+use crate::{
+    cloud::Cloud,
+    diff::Request,
+    execute::{self, Report, Setting},
+    graph::Graph,
+    plan::{Act, Plan, check},
+    render::{self, Outcome},
+    resource::{Address, Secrets},
+    state::{Ledger, Local, Recorded},
+};
+
+/// What is to be done, and by whose leave.
+struct Errand<'a> {
+    command: &'a str,
+    graph: &'a Graph,
+    request: Request,
+    saved: Option<Saved>,
+    yes: bool,
+}
+
+/// `floe apply [FILE]`.
+pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let saved = arguments.file.as_deref().map(Saved::read).transpose()?;
+    let mut global = global.clone();
+    if let (Some(saved), None) = (&saved, &global.environment) {
+        global.environment = Some(saved.plan.basis.environment.clone());
+    }
+    let graph = planning::desired(&planning::inputs(&global, ambient))?;
+    let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
+    let yes = arguments.yes || saved.is_some();
+    let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
+    runtime::block_on(&graph.project.environment, carry_out(errand, &global, ambient, screen))?
+}
+
+/// `floe destroy`.
+pub fn destroy(
+    arguments: &DestroyArguments,
+    global: &Global,
+    ambient: &Ambient,
+    screen: &Screen,
+) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let errand =
+        Errand { command: "destroy", graph: &graph, request: arguments.request(), saved: None, yes: arguments.yes };
+    runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?
+}
+
+async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = errand.graph;
+    let mut ledger = planning::ledger(graph);
+    ledger.lock(&holder(errand.command, ambient), global.lock_timeout).await?;
+    let interrupted = planning::interrupted(&ledger, true).await?;
+    let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
+    let recorded = planning::recorded(&ledger, graph, ambient, lineage.as_deref()).await?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Writes)?;
+    let secrets = ambient.secrets(&graph.project);
+    let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
+    planned.beside.interrupted = interrupted;
+    let mark = errand.saved.as_ref().map(Saved::mark);
+    if let Some(saved) = errand.saved {
+        saved.is_unused(&graph.project)?;
+        planned.plan = saved.still_holds(&planned.plan)?;
+    }
+    show(&planned, errand.command, global, screen)?;
+    let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
+    if planned.plan.is_blocked() {
+        return Ok(Exit::Blocked);
+    }
+    if !planned.plan.has_work() {
+        return Ok(unsettled);
+    }
+    is_sound(&planned)?;
+    if planned.plan.basis.simulated {
+        // A placeholder stands in for what is not set.
+    } else {
+        secrets_are_set(&planned.plan, graph, &secrets)?;
+    }
+    if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen)? {
+        screen.err("Nothing was done.\n");
+        return Ok(Exit::Error);
+    }
+    if let Some(mark) = mark {
+        mark.leave(&graph.project)?;
+    }
+    let report = execute(&planned, &mut ledger, door.cloud.clone(), secrets.clone(), screen).await?;
+    let style = screen.out;
+    let text = render::report(&report, &planned.plan, style);
+    match global.format {
+        super::arguments::Format::Text => screen.out(&format!("\n{}", secrets.redact(&text)))?,
+        _ => screen.err(&secrets.redact(&text)),
+    }
+    Ok(exit(&report).or(unsettled))
+}
+
+/// How often what is in motion is looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// How long apply waits for what is in motion: as long as a statement may take by default.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// The plan once nothing that it is to change is in motion any more, and whether that came about in time.
+async fn still(
+    errand: &Errand<'_>,
+    secrets: &Secrets,
+    recorded: &Recorded,
+    cloud: &Cloud,
+    screen: &Screen,
+) -> Result<(Planned, bool), Trouble> {
+    let hashes = planning::hashes(errand.graph, secrets, recorded);
+    let began = Instant::now();
+    let mut told: Vec<Address> = Vec::new();
+    loop {
+        let planned = planning::planned(errand.graph, &hashes, recorded, cloud, &errand.request).await?;
+        let moving: Vec<Address> = planned.plan.in_motion().cloned().collect();
+        // A plan that is blocked anyway is not worth waiting for.
+        if moving.is_empty() || planned.plan.is_blocked() {
+            return Ok((planned, true));
+        }
+        if began.elapsed() >= PATIENCE {
+            return Ok((planned, false));
+        }
+        if moving != told {
+            let names: Vec<String> = moving.iter().map(Address::to_string).collect();
+            screen.err(&format!("Waiting for what is under way: {}.\n", names.join(", ")));
+            told = moving;
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Someone other than the planner looks at the plan.
+fn is_sound(planned: &Planned) -> Result<(), Trouble> {
+    let violations = check(&planned.plan, &planned.recorded);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = violations.iter().map(|violation| format!("- {violation}")).collect();
+    Err(Trouble::new(format!("this plan must not run; nothing was done\n{}", named.join("\n")))
+        .help("unless its file was edited, this is a bug in floe: please report it with the plan (`--format json`)"))
+}
+
+/// Every secret that goes out has a value here.
+fn secrets_are_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(), Trouble> {
+    let mut missing = Vec::new();
+    for passage in &plan.passages {
+        for step in passage.forward.iter().chain(&passage.way_back) {
+            let Act::Submit { submission, .. } = &step.act else { continue };
+            let texts = std::iter::once(&submission.sql).chain(submission.properties.values());
+            for name in texts.flat_map(|text| text.secrets()).filter(|name| secrets.value(name).is_none()) {
+                let variable = graph.project.secrets.get(name).map_or("(not declared)", String::as_str);
+                let line = format!("- {}: secret `{name}` comes from {variable}, which is not set", passage.address);
+                if !missing.contains(&line) {
+                    missing.push(line);
+                }
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("secrets without a value; nothing was done\n{}", missing.join("\n")))
+        .help("set these environment variables where floe runs"))
+}
+
+/// Asks on a terminal; elsewhere says what is needed instead.
+fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble> {
+    if !screen.interactive {
+        let otherwise = if command == "apply" { " or a plan file (`floe apply FILE`)" } else { "" };
+        return Err(Trouble::new(format!("`floe {command}` asks on a terminal, and here is none; nothing was done"))
+            .help(format!("add `--yes`{otherwise}")));
+    }
+    let place = &plan.basis.environment;
+    let question = if command == "destroy" {
+        format!("\nRemove all of this from {place}? Only \"yes\" or \"y\" goes on: ")
+    } else {
+        format!("\nApply this to {place}? [y/N] ")
+    };
+    Ok(screen.ask(&question))
+}
+
+async fn execute(
+    planned: &Planned,
+    ledger: &mut Local,
+    cloud: Cloud,
+    secrets: Secrets,
+    screen: &Screen,
+) -> Result<Report, Trouble> {
+    let basis = &planned.plan.basis;
+    let setting = Setting {
+        cloud,
+        secrets: secrets.clone(),
+        project: basis.project.clone(),
+        placeholders: basis.simulated,
+        run: format!("{:08x}", fastrand::u32(..)),
+        interrupt: interrupt::listen(),
+    };
+    let mut progress = Progress::new(*screen, secrets);
+    let mut events = |event| progress.take(&event);
+    let report = execute::run(&planned.plan, planned.recorded.clone(), ledger, &setting, &mut events).await;
+    progress.end();
+    Ok(report?)
+}
+
+fn exit(report: &Report) -> Exit {
+    match Outcome::of(report) {
+        Outcome::Done => Exit::Done,
+        Outcome::Unhealthy => Exit::Unhealthy,
+        Outcome::Failed => Exit::Error,
+        Outcome::Interrupted => Exit::Interrupted,
+    }
+}

@@ -1,0 +1,416 @@
+//! The commands and flags, as they are typed.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+use crate::{diff::Request, resource::Address};
+
+/// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "floe",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Exit codes: 0 done or nothing to do, 1 error, 2 changes pending (plan --detailed-exitcode, drift), 3 blocked,\n\
+4 unhealthy, 5 locked by another run, 130 interrupted with the state saved.\n\
+Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT."
+)]
+pub struct Arguments {
+    /// What goes for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Work in this folder
+    #[arg(
+        short = 'C',
+        long = "chdir",
+        global = true,
+        env = "FLOE_CHDIR",
+        value_name = "DIR",
+        default_value = ".",
+        hide_env_values = true
+    )]
+    pub folder: PathBuf,
+    /// The environment; without it the only one, else `local`
+    #[arg(short, long = "env", global = true, env = "FLOE_ENV", value_name = "NAME", hide_env_values = true)]
+    pub environment: Option<String>,
+    /// How to print what is asked for; dot, mermaid and svg are for `graph`
+    #[arg(long, global = true, env = "FLOE_FORMAT", value_enum, default_value_t = Format::Text, hide_env_values = true)]
+    pub format: Format,
+    /// When to use colours (and see NO_COLOR)
+    #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN", hide_env_values = true)]
+    pub color: Colour,
+    /// Say more: what changes nothing, and the SQL of what is created
+    #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub verbose: bool,
+    /// How long to wait for the state if another run holds it: `30s`, `10m`
+    #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration, hide_env_values = true)]
+    pub lock_timeout: Duration,
+    /// A variable's value, over FLOE_VAR_<NAME> and the manifests
+    #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub variables: Vec<(String, String)>,
+}
+
+/// How to print what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the formats' own names")]
+pub enum Format {
+    Text,
+    Json,
+    Markdown,
+    Dot,
+    Mermaid,
+    Svg,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "plain words")]
+pub enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What is asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scaffold a project that plans and applies at once on the simulator
+    Init {
+        /// The folder, made where it is missing
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Check everything that can be known offline: syntax, references, circles, names, lints
+    Validate,
+    /// Say what an apply would do
+    Plan(PlanArguments),
+    /// Make a plan, show it, ask, and execute it; with FILE execute exactly that plan or refuse
+    Apply(ApplyArguments),
+    /// Remove what the project owns, in reverse order
+    Destroy(DestroyArguments),
+    /// Show what everything that the project owns does now; exit code 4 if something is wrong
+    Status,
+    /// Compare what the cloud holds with what was sent; exit code 2 if it differs
+    Drift,
+    /// Look at and repair the record
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Draw dependencies and table lineage: --format dot, mermaid, svg, json
+    Graph {
+        /// Only what lies upstream and downstream of this
+        #[arg(long, env = "FLOE_TARGET", value_name = "ADDRESS", hide_env_values = true)]
+        target: Option<Address>,
+    },
+    /// Serve the simulated cloud over HTTP, for other clients
+    Simulator(SimulatorArguments),
+    /// Print a script that completes commands and flags
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Explain a command, or a lint by its code (FL101)
+    Help {
+        /// The command or code
+        #[arg(value_name = "TOPIC")]
+        topic: Vec<String>,
+    },
+}
+
+/// Which part of a project a run looks at.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Selection {
+    /// Only this and what it needs (repeatable)
+    #[arg(long = "target", env = "FLOE_TARGET", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
+    pub targets: Vec<Address>,
+    /// Not this, nor what needs it (repeatable)
+    #[arg(
+        long = "exclude",
+        env = "FLOE_EXCLUDE",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub excludes: Vec<Address>,
+}
+
+/// What a run may do beyond what the manifests say.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Consent")]
+pub struct Consent {
+    /// Replace this even if nothing changed (repeatable)
+    #[arg(
+        long = "replace",
+        env = "FLOE_REPLACE",
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub replace: Vec<Address>,
+    /// Run undos that drop data
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub allow_data_loss: bool,
+    /// Undo what was changed outside
+    #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub fix_drift: bool,
+}
+
+/// `floe plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArguments {
+    /// Save the plan for `floe apply FILE`
+    #[arg(long, env = "FLOE_OUT", value_name = "FILE", hide_env_values = true)]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 if something would change
+    #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub detailed_exitcode: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "see the type")]
+    pub selection: Selection,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "see the type")]
+    pub consent: Consent,
+}
+
+/// `floe apply`.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArguments {
+    /// A plan that `floe plan --out FILE` saved; it says what is selected and consented to
+    #[arg(value_name = "FILE", conflicts_with_all = ["targets", "excludes", "replace", "allow_data_loss", "fix_drift"])]
+    pub file: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long, env = "FLOE_YES", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "see the type")]
+    pub selection: Selection,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "see the type")]
+    pub consent: Consent,
+}
+
+/// `floe destroy`.
+#[derive(Debug, Clone, Args)]
+pub struct DestroyArguments {
+    /// Do not ask
+    #[arg(short, long, env = "FLOE_YES", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub yes: bool,
+    /// Run undos that drop data
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub allow_data_loss: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "see the type")]
+    pub selection: Selection,
+}
+
+/// `floe state …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum StateCommand {
+    /// List every recorded address
+    List,
+    /// Show all that is recorded of one address
+    Show {
+        /// Which
+        address: Address,
+    },
+    /// Give what is recorded another address; nothing is sent
+    Mv {
+        /// The address until now
+        from: Address,
+        /// The address from now on
+        to: Address,
+    },
+    /// Drop an address from the record; what is in the cloud stays
+    Rm {
+        /// Which
+        #[arg(required = true)]
+        addresses: Vec<Address>,
+    },
+}
+
+/// `floe simulator`.
+#[derive(Clone, Args)]
+pub struct SimulatorArguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, env = "FLOE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080", hide_env_values = true)]
+    pub listen: String,
+    /// The only key of statements, `KEY:SECRET`; without it any is taken
+    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "K:S", value_parser = key, hide_env_values = true)]
+    pub flink_key: Option<(String, String)>,
+    /// The only key of pools, `KEY:SECRET`; without it any is taken
+    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "K:S", value_parser = key, hide_env_values = true)]
+    pub cloud_key: Option<(String, String)>,
+    /// Keep the world in this file; without it the world ends with the process
+    #[arg(long, env = "FLOE_WORLD", value_name = "FILE", hide_env_values = true)]
+    pub world: Option<PathBuf>,
+    /// Faults and verdicts, as JSON
+    #[arg(long, env = "FLOE_SCENARIO", value_name = "FILE", hide_env_values = true)]
+    pub scenario: Option<PathBuf>,
+}
+
+/// Shows whether keys are set, never what they are.
+impl std::fmt::Debug for SimulatorArguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimulatorArguments")
+            .field("listen", &self.listen)
+            .field("flink_key", &self.flink_key.is_some())
+            .field("cloud_key", &self.cloud_key.is_some())
+            .field("world", &self.world)
+            .field("scenario", &self.scenario)
+            .finish()
+    }
+}
+
+/// Shells that can be completed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "their own names")]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl PlanArguments {
+    /// What is asked of the plan.
+    pub fn request(&self) -> Request {
+        request(&self.selection, &self.consent)
+    }
+}
+
+impl ApplyArguments {
+    /// What is asked of the plan.
+    pub fn request(&self) -> Request {
+        request(&self.selection, &self.consent)
+    }
+}
+
+impl DestroyArguments {
+    /// What is asked of the plan.
+    pub fn request(&self) -> Request {
+        let consent = Consent { allow_data_loss: self.allow_data_loss, ..Consent::default() };
+        Request { destroy: true, ..request(&self.selection, &consent) }
+    }
+}
+
+fn request(selection: &Selection, consent: &Consent) -> Request {
+    Request {
+        destroy: false,
+        targets: selection.targets.iter().cloned().collect(),
+        excludes: selection.excludes.iter().cloned().collect(),
+        replace: consent.replace.iter().cloned().collect(),
+        allow_data_loss: consent.allow_data_loss,
+        fix_drift: consent.fix_drift,
+    }
+}
+
+/// `30s`, `10m`, `1h`; a bare number counts seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return Err("use seconds, minutes or hours: `30s`, `10m`, `1h`".to_owned()),
+    };
+    let number: u64 = digits.trim().parse().map_err(|_| "use a number with a unit: `30s`, `10m`, `1h`".to_owned())?;
+    Ok(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as `name=value`".to_owned()),
+    }
+}
+
+/// A key with its secret. The message never holds what was given.
+fn key(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once(':') {
+        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
+        _ => Err("write it as `key:secret`"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Arguments {
+        Arguments::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_and_after_the_command() {
+        for line in ["floe -C x -e dev --lock-timeout 2m plan", "floe plan -C x --env dev --lock-timeout 120"] {
+            let global = parsed(line).global;
+            assert_eq!(global.folder, PathBuf::from("x"));
+            assert_eq!(global.environment.as_deref(), Some("dev"));
+            assert_eq!(global.lock_timeout, Duration::from_secs(120));
+        }
+    }
+
+    #[test]
+    fn selection_and_consent_become_a_request() {
+        let line = "floe plan --target statements.a --target pools.b --exclude statements.c --replace statements.a \
+                    --allow-data-loss --fix-drift";
+        let Command::Plan(plan) = parsed(line).command else { panic!("no plan") };
+        let request = plan.request();
+        assert_eq!(request.targets.len(), 2);
+        assert_eq!(request.excludes.len(), 1);
+        assert_eq!(request.replace.len(), 1);
+        assert!(request.allow_data_loss && request.fix_drift && !request.destroy);
+        let Command::Destroy(destroy) = parsed("floe destroy --exclude pools.b").command else { panic!("no destroy") };
+        assert!(destroy.request().destroy);
+    }
+
+    #[test]
+    fn a_saved_plan_takes_no_selection() {
+        assert!(Arguments::try_parse_from(["floe", "apply", "plan.json", "--target", "pools.a"]).is_err());
+        assert!(Arguments::try_parse_from(["floe", "plan", "--target", "orders"]).is_err());
+    }
+
+    #[test]
+    fn every_long_flag_has_its_variable() {
+        fn walk(command: &clap::Command, missing: &mut Vec<String>) {
+            for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+                let named = matches!(argument.get_id().as_str(), "help" | "version" | "variables");
+                if argument.get_env().is_none() && !named {
+                    missing.push(format!("{} --{}", command.get_name(), argument.get_long().unwrap()));
+                }
+            }
+            command.get_subcommands().for_each(|command| walk(command, missing));
+        }
+        let mut missing = Vec::new();
+        walk(&Arguments::command(), &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn keys_are_never_shown() {
+        let error = Arguments::try_parse_from(["floe", "simulator", "--flink-key", "s3cr3t"]).unwrap_err();
+        assert!(error.to_string().contains("key:secret"));
+        let Command::Simulator(given) = parsed("floe simulator --flink-key a:s3cr3t").command else { panic!() };
+        assert!(!format!("{given:?}").contains("s3cr3t"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Opens the door to a project's cloud: the simulator in this process, or Confluent Cloud over HTTPS.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Ambient, Trouble};
+use crate::{
+    cloud::{Cloud, Credentials, Https, Key, Limits, Site},
+    manifest::{Environment, Project, Simulated, StateLocation},
+    resource::PoolDeclaration,
+    simulator::{CatalogMode, Options, Scenario, Simulator},
+    state::Recorded,
+};
+
+/// What the simulator and everything seeded begins with where nothing is to differ between two runs.
+pub(super) const SIMULATED_SEED: u64 = 7;
+
+/// Whether a command means to change the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It reads. On the simulator it works on a copy of the world, so a run that goes on is not disturbed.
+    Reads,
+    /// It writes, and holds the lock of the state.
+    Writes,
+}
+
+/// An open door. On the simulator a copied world lives as long as this.
+pub struct Door {
+    /// The verbs.
+    pub cloud: Cloud,
+    _copy: Option<tempfile::TempDir>,
+}
+
+/// Opens the door to the environment of `project`. `recorded` says what the project owns so far.
+pub fn open(project: &Project, recorded: &Recorded, ambient: &Ambient, access: Access) -> Result<Door, Trouble> {
+    match &project.environment.simulated {
+        Some(simulated) => simulator(project, simulated, access),
+        None => service(project, recorded, ambient),
+    }
+}
+
+/// Where the state of `project` is kept.
+pub fn state_file(project: &Project) -> PathBuf {
+    let StateLocation::File(path) = &project.environment.state;
+    project.root.join(path)
+}
+
+/// Where the simulated world of `project` is kept: beside its state.
+pub fn world_file(project: &Project) -> PathBuf {
+    state_file(project).with_extension("world")
+}
+
+fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result<Door, Trouble> {
+    let scenario = match &simulated.scenario {
+        Some(path) => read_scenario(&project.root.join(path))?,
+        None => Scenario::default(),
+    };
+    let identity = &project.environment.identity;
+    let options = Options {
+        seed: SIMULATED_SEED,
+        catalog: if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient },
+        organization: identity.organization.clone(),
+        home: (identity.cloud.clone(), identity.region.clone()),
+        scenario,
+        ..Options::default()
+    };
+    let file = world_file(project);
+    let (file, copy) = match access {
+        Access::Writes => {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder).map_err(|error| unwritable("create", folder, &error))?;
+            }
+            (file, None)
+        }
+        Access::Reads => {
+            let copy = tempfile::tempdir().map_err(|error| unwritable("use", &std::env::temp_dir(), &error))?;
+            let copied = copy.path().join("world");
+            match fs::copy(&file, &copied) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable("read", &file, &error)),
+                _ => (copied, Some(copy)),
+            }
+        }
+    };
+    let simulator = Simulator::open(&file, options)
+        .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))?;
+    // The simulator takes any key.
+    let credentials = Credentials {
+        flink: Some(Key::new("simulated", "simulated")),
+        cloud: Some(Key::new("simulated", "simulated")),
+    };
+    let site = Site::public(identity).map_err(|error| Trouble::new(error.to_string()))?;
+    let limits = limits(&project.environment);
+    let cloud = Cloud::new(Arc::new(simulator), site, credentials, limits, SIMULATED_SEED);
+    Ok(Door { cloud, _copy: copy })
+}
+
+fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
+    let environment = &project.environment;
+    if let Some((set, missing)) = ambient.missing_half() {
+        return Err(Trouble::new(format!("{set} is set and {missing} is not"))
+            .help(format!("a key is worth nothing without its secret: set {missing} too, or unset {set}")));
+    }
+    let credentials = ambient.credentials();
+    if credentials.flink.is_none() {
+        return Err(Trouble::new(format!("there is no key to environment `{}`", environment.name)).help(
+            "set FLINK_API_KEY and FLINK_API_SECRET: a Flink API key of that environment and region (Confluent Cloud \
+             Console, environment, Flink, API keys)",
+        ));
+    }
+    if credentials.cloud.is_none() {
+        without_cloud_key(project, recorded)?;
+    }
+    let identity = &environment.identity;
+    let refused = |error: crate::cloud::NotAnOrigin| Trouble::new(error.to_string());
+    let mut site =
+        if environment.private { Site::private(identity) } else { Site::public(identity) }.map_err(refused)?;
+    if let Some(origin) = &environment.endpoint {
+        site = site.with_flink(origin).map_err(refused)?;
+    }
+    if let Some(origin) = &environment.cloud_endpoint {
+        site = site.with_cloud(origin).map_err(refused)?;
+    }
+    let https = Https::new().map_err(|error| Trouble::new(error.to_string()))?;
+    let cloud = Cloud::new(Arc::new(https), site, credentials, limits(environment), ambient.seed);
+    Ok(Door { cloud, _copy: None })
+}
+
+/// Pools given by id are trusted without a Cloud key; owning one needs it.
+fn without_cloud_key(project: &Project, recorded: &Recorded) -> Result<(), Trouble> {
+    let declared = project.pools.iter().find(|(_, pool)| matches!(pool.spec, PoolDeclaration::Owned(_)));
+    let owned = declared.map(|(key, _)| key).or(recorded.pools.keys().next());
+    match owned {
+        None => Ok(()),
+        Some(key) => Err(Trouble::new(format!("the project owns `pools.{key}`, and there is no key to compute pools"))
+            .help(format!(
+                "set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET (or CLOUD_API_KEY and CLOUD_API_SECRET): a Cloud \
+                 API key whose owner has the role FlinkAdmin. Or use a pool that somebody else owns: `id = \"lfcp-…\"` \
+                 in [pools.{key}]"
+            ))),
+    }
+}
+
+fn limits(environment: &Environment) -> Limits {
+    match environment.requests_per_second {
+        // The service allows twenty times as many requests in a minute as in a second.
+        Some(rate) => Limits { per_second: rate, per_minute: rate.saturating_mul(20), ..Limits::default() },
+        None => Limits::default(),
+    }
+}
+
+/// Reads a scenario of the simulator.
+pub(super) fn read_scenario(path: &Path) -> Result<Scenario, Trouble> {
+    let text = fs::read_to_string(path).map_err(|error| unwritable("read", path, &error))?;
+    Scenario::read(&text).map_err(|error| Trouble::new(format!("{}: {error}", path.display())))
+}
+
+/// A file or folder that the system refuses.
+pub(super) fn unwritable(doing: &str, path: &Path, error: &io::Error) -> Trouble {
+    Trouble::new(format!("cannot {doing} {}: {error}", path.display()))
+}

@@ -1,0 +1,121 @@
+//! `floe drift`: what the cloud holds against what was sent, whatever the manifests say. The nightly job.
+
+use serde_json::json;
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global},
+    door::{self, Access},
+    planning, runtime,
+};
+use crate::{
+    graph::Graph,
+    live::{self, Asks, Live, Presence},
+    render,
+    resource::{Address, PhaseClass},
+    settle,
+    state::{GenerationRecord, Reached, Recorded},
+};
+
+/// Prints what differs; exits with 2 if something does.
+pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let (recorded, live) = runtime::block_on(&graph.project.environment, read(&graph, ambient))??;
+    let differences = differences(&recorded, &live);
+    match global.format {
+        Format::Json => {
+            let listed: Vec<_> =
+                differences.iter().map(|(address, what)| json!({ "address": address, "difference": what })).collect();
+            let value = json!({
+                "format_version": 1,
+                "environment": graph.project.environment.name,
+                "simulated": graph.project.environment.simulated.is_some(),
+                "drift": listed,
+            });
+            screen.out(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
+        }
+        Format::Text => screen.out(&render::drift(&graph.project.environment, &differences, screen.out))?,
+        _ => return Err(Trouble::new("drift is printed as text or json")),
+    }
+    Ok(if differences.is_empty() { Exit::Done } else { Exit::Pending })
+}
+
+async fn read(graph: &Graph, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
+    let ledger = planning::ledger(graph);
+    let recorded = planning::recorded(&ledger, graph, ambient, None).await?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
+    let mut live = live::read(&door.cloud).await?;
+    live::confirm(&door.cloud, &mut live, &settle::asks(&recorded)).await;
+    let (settled, _) = settle::settle(&recorded, &live)?;
+    live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
+    Ok((settled, live))
+}
+
+/// What is only missed once a single GET says that it is gone. Definitions that completed are purged by the service,
+/// which is no drift.
+fn asks(settled: &Recorded) -> Asks {
+    let current = settled.statements.values().filter_map(|record| record.current.as_ref());
+    Asks {
+        statements: current.filter(|c| c.reached != Reached::Completed).map(|c| c.sent.name.clone()).collect(),
+        pools: settled.pools.values().map(|record| record.id.clone()).collect(),
+    }
+}
+
+/// What differs, by address.
+fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
+    let mut found = Vec::new();
+    for (key, record) in &settled.pools {
+        let mut say = |what: String| found.push((Address::pool(key), what));
+        match live.pool(&record.id) {
+            Presence::Present(pool) => {
+                if pool.display_name != record.declared.display_name {
+                    say(format!("display_name {} → {}", record.declared.display_name, pool.display_name));
+                }
+                if pool.max_cfu != record.declared.max_cfu {
+                    say(format!("max_cfu {} → {}", record.declared.max_cfu, pool.max_cfu));
+                }
+            }
+            Presence::Absent => say("gone".to_owned()),
+            Presence::Unknown(why) => say(format!("nobody can tell: {why}")),
+            Presence::Unlisted => {}
+        }
+    }
+    for (key, record) in &settled.statements {
+        let Some(current) = &record.current else { continue };
+        let what = statement(current, live);
+        found.extend(what.into_iter().map(|what| (Address::statement(key), what)));
+    }
+    found
+}
+
+fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
+    let name = &current.sent.name;
+    let found = match live.statement(name) {
+        Presence::Present(found) => found,
+        Presence::Unknown(why) => return vec![format!("nobody can tell: {why}")],
+        _ if current.reached == Reached::Completed || current.stopped => return Vec::new(),
+        Presence::Absent => return vec!["gone".to_owned()],
+        Presence::Unlisted => return Vec::new(),
+    };
+    if found.uid != current.uid {
+        return vec!["deleted and created again by somebody else".to_owned()];
+    }
+    let mut differences = Vec::new();
+    let fields = [("pool", &current.sent.pool, &found.pool), ("principal", &current.sent.principal, &found.principal)];
+    for (field, sent, now) in fields {
+        if let (Some(sent), Some(now)) = (sent, now)
+            && sent != now
+        {
+            differences.push(format!("{field} {sent} → {now}"));
+        }
+    }
+    if differences.is_empty() && !settle::same_spec(&current.sent, found) {
+        differences.push("its SQL or properties are not what was sent".to_owned());
+    }
+    match found.phase.class() {
+        PhaseClass::Stopped if !current.stopped => differences.push("stopped outside".to_owned()),
+        PhaseClass::Running if current.stopped => differences.push("resumed outside".to_owned()),
+        _ => {}
+    }
+    differences
+}

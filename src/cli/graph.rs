@@ -1,0 +1,37 @@
+//! `floe graph`: dependencies and table lineage.
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global},
+    planning,
+};
+use crate::{
+    graph::lineage::lineage,
+    render,
+    resource::{Address, Kind},
+};
+
+/// Draws the lineage of the project, or of what lies around `target`.
+pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    if let Some(address) = target {
+        let project = &graph.project;
+        let known = match address.kind {
+            Kind::Pool => project.pools.contains_key(&address.key),
+            Kind::Statement => project.statements.contains_key(&address.key),
+        };
+        if !known {
+            return Err(Trouble::new(format!("{address} is not declared")));
+        }
+    }
+    let lineage = lineage(&graph, target);
+    let text = match global.format {
+        Format::Dot | Format::Text => render::dot(&lineage),
+        Format::Mermaid => render::mermaid(&lineage),
+        Format::Markdown => format!("```mermaid\n{}```\n", render::mermaid(&lineage)),
+        Format::Svg => render::svg(&lineage),
+        Format::Json => render::graph_json(&lineage)?,
+    };
+    screen.out(&text)?;
+    Ok(Exit::Done)
+}

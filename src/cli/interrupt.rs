@@ -1,0 +1,44 @@
+//! Ctrl-C, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
+
+use tokio::sync::watch;
+
+use crate::execute::Interrupt;
+
+/// Listens from now on. Until the first call signals end the process, which is safe at any instant.
+pub(super) fn listen() -> watch::Receiver<Interrupt> {
+    let (said, heard) = watch::channel(Interrupt::None);
+    tokio::spawn(async move {
+        for wish in [Interrupt::Finish, Interrupt::Leave] {
+            asked().await;
+            if said.send(wish).is_err() {
+                return;
+            }
+        }
+        // Keeps the channel open: a closed one would say nothing more anyway.
+        said.closed().await;
+    });
+    heard
+}
+
+/// Waits for Ctrl-C or, where there is one, SIGTERM. Where signals cannot be heard, for ever.
+pub(super) async fn asked() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    biased;
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            _ => std::future::pending().await,
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

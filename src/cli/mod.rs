@@ -1,0 +1,96 @@
+//! Commands and flags. The only place that prints, reads the environment, draws progress, catches signals or exits.
+//!
+//! `arguments` is what is typed; each command is a file; `planning` makes one plan, from manifests to passages.
+
+mod ambient;
+mod apply;
+pub mod arguments;
+mod completions;
+pub mod door;
+mod drift;
+mod exit;
+mod graph;
+mod help;
+mod holder;
+mod init;
+mod interrupt;
+mod plan;
+pub mod planning;
+pub mod problems;
+mod progress;
+mod runtime;
+mod saved;
+mod screen;
+mod simulator;
+mod state;
+mod status;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests;
+mod trouble;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{
+    arguments::{Arguments, Command, Format, Global},
+    problems::Rank,
+};
+
+pub use ambient::Ambient;
+pub use exit::Exit;
+pub use screen::Screen;
+pub use trouble::Trouble;
+
+/// The program: parses the command line, runs the command, says what went wrong.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error).into(),
+    };
+    let ambient = Ambient::of_process();
+    let screen = Screen::of_process(arguments.global.color, &ambient);
+    let exit = run(&arguments, &ambient, &screen).unwrap_or_else(|trouble| {
+        tell(&trouble, &arguments.global, &screen);
+        trouble.exit()
+    });
+    exit.into()
+}
+
+fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Init { folder } => init::run(&global.folder.join(folder), screen),
+        Command::Validate => validate::run(global, ambient, screen),
+        Command::Plan(plan) => plan::run(plan, global, ambient, screen),
+        Command::Apply(apply) => apply::apply(apply, global, ambient, screen),
+        Command::Destroy(destroy) => apply::destroy(destroy, global, ambient, screen),
+        Command::Status => status::run(global, ambient, screen),
+        Command::Drift => drift::run(global, ambient, screen),
+        Command::State(command) => state::run(command, global, ambient, screen),
+        Command::Graph { target } => graph::run(target.as_ref(), global, ambient, screen),
+        Command::Simulator(simulator) => simulator::run(simulator, screen),
+        Command::Completions { shell } => completions::run(*shell, screen),
+        Command::Help { topic } => help::run(topic, screen),
+    }
+}
+
+/// Help and version are what was asked for; everything else is an error. (clap's own code for that is 2, which here
+/// means that changes are pending.)
+fn usage(error: &clap::Error) -> Exit {
+    // A closed pipe is no error.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Error } else { Exit::Done }
+}
+
+/// Says what ended a command, drawn for people or as JSON, always on standard error.
+fn tell(trouble: &Trouble, global: &Global, screen: &Screen) {
+    let problems: Vec<_> = trouble.problems().into_iter().map(|problem| (problem, Rank::ERROR)).collect();
+    let text = match global.format {
+        Format::Json => format!("{:#}\n", problems::json(&problems)),
+        _ => problems::draw(&problems, screen.err),
+    };
+    screen.err(&text);
+}

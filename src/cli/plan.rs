@@ -1,0 +1,85 @@
+//! `floe plan`: what an apply would do.
+
+use std::{fs, io::Write, path::Path};
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global, PlanArguments},
+    door::{self, Access},
+    planning::{self, Planned},
+    runtime,
+};
+use crate::{
+    diff::Request,
+    graph::Graph,
+    render::{self, PlanView},
+    state::Ledger,
+};
+
+/// Makes a plan, shows it, and saves it where that is asked for.
+pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let planned = runtime::block_on(&graph.project.environment, make(&graph, ambient, &arguments.request(), screen))??;
+    show(&planned, "plan", global, screen)?;
+    if let Some(path) = &arguments.out {
+        let id = format!("{:016x}", ambient.seed);
+        save(path, &render::kept(&planned.plan, &planned.beside, &id)?)?;
+        screen.err(&format!(
+            "Saved to {}; `floe apply {}` carries out exactly this.\n",
+            path.display(),
+            path.display()
+        ));
+    }
+    Ok(planning::exit(&planned.plan, arguments.detailed_exitcode))
+}
+
+/// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
+pub(super) async fn make(
+    graph: &Graph,
+    ambient: &Ambient,
+    request: &Request,
+    screen: &Screen,
+) -> Result<Planned, Trouble> {
+    let ledger = planning::ledger(graph);
+    if let Some(holder) = ledger.held_by().await? {
+        screen.err(&format!(
+            "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
+            holder.command, holder.who, holder.since
+        ));
+    }
+    let recorded = planning::recorded(&ledger, graph, ambient, None).await?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
+    let hashes = planning::hashes(graph, &ambient.secrets(&graph.project), &recorded);
+    let mut planned = planning::planned(graph, &hashes, &recorded, &door.cloud, request).await?;
+    planned.beside.interrupted = planning::interrupted(&ledger, false).await?;
+    Ok(planned)
+}
+
+/// Prints a plan in the format that was asked for.
+pub(super) fn show(planned: &Planned, command: &str, global: &Global, screen: &Screen) -> Result<(), Trouble> {
+    let (plan, beside) = (&planned.plan, &planned.beside);
+    let view = PlanView { plan, beside, command, verbose: global.verbose, style: screen.out };
+    match global.format {
+        Format::Text => screen.out(&render::plan(&view)),
+        Format::Markdown => screen.out(&render::markdown(&view)),
+        Format::Json => screen.out(&render::plan_json(plan, beside)?),
+        Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
+            .help("dot, mermaid and svg are for `floe graph`")),
+    }
+}
+
+/// Writes a plan into a file, whole or not at all. Only its owner may read it.
+fn save(path: &Path, text: &str) -> Result<(), Trouble> {
+    let refused = |error: &std::io::Error| door::unwritable("write", path, error);
+    if path.is_dir() {
+        return Err(Trouble::new(format!("cannot write {}: it is a folder", path.display())));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A device or a pipe is written in place.
+    if path.exists() && !path.is_file() {
+        return fs::write(path, text).map_err(|error| refused(&error));
+    }
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| refused(&error))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(|error| refused(&error))?;
+    file.persist(path).map_err(|error| refused(&error.error)).map(drop)
+}

@@ -1,0 +1,99 @@
+//! `floe state …`: looks at the record, and repairs it.
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global, StateCommand},
+    holder::holder,
+    planning, runtime,
+};
+use crate::{
+    graph::Graph,
+    render,
+    resource::{Address, Kind},
+    state::{self, Entry, Fact, Ledger, Recorded},
+};
+
+/// Runs one of the commands.
+pub fn run(command: &StateCommand, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let work = async {
+        match command {
+            StateCommand::List => list(&graph, global, screen).await,
+            StateCommand::Show { address } => show(&graph, address, screen).await,
+            StateCommand::Mv { from, to } => {
+                let fact = Fact::Moved { from: from.clone(), to: to.clone() };
+                repair("state mv", std::slice::from_ref(from), vec![fact], &graph, global, ambient).await?;
+                screen.err(&format!("{from} is {to} now; nothing was sent.\n"));
+                Ok(())
+            }
+            StateCommand::Rm { addresses } => {
+                let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
+                repair("state rm", addresses, facts, &graph, global, ambient).await?;
+                let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+                screen.err(&format!("Forgotten: {}. What is in the cloud stays.\n", names.join(", ")));
+                Ok(())
+            }
+        }
+    };
+    runtime::block_on(&graph.project.environment, work)??;
+    Ok(Exit::Done)
+}
+
+async fn load(ledger: &dyn Ledger, graph: &Graph) -> Result<Recorded, Trouble> {
+    let environment = &graph.project.environment;
+    let recorded = ledger.load().await?.ok_or_else(|| {
+        Trouble::new(format!("nothing is recorded yet for environment `{}`", environment.name))
+            .help("`floe apply` begins a state")
+    })?;
+    state::check(&recorded, &environment.identity)?;
+    Ok(recorded)
+}
+
+async fn list(graph: &Graph, global: &Global, screen: &Screen) -> Result<(), Trouble> {
+    let recorded = load(&planning::ledger(graph), graph).await?;
+    match global.format {
+        Format::Json => screen.out(&format!("{}\n", serde_json::to_string_pretty(&recorded)?)),
+        _ => screen.out(&render::list(&recorded)),
+    }
+}
+
+async fn show(graph: &Graph, address: &Address, screen: &Screen) -> Result<(), Trouble> {
+    let recorded = load(&planning::ledger(graph), graph).await?;
+    let text = render::show(&recorded, address).ok_or_else(|| not_recorded(address))?;
+    screen.out(&text)
+}
+
+/// Records facts, as a run of its own.
+async fn repair(
+    command: &str,
+    addresses: &[Address],
+    facts: Vec<Fact>,
+    graph: &Graph,
+    global: &Global,
+    ambient: &Ambient,
+) -> Result<(), Trouble> {
+    let mut ledger = planning::ledger(graph);
+    ledger.lock(&holder(command, ambient), global.lock_timeout).await?;
+    let mut recorded = load(&ledger, graph).await?;
+    for address in addresses {
+        let known = match address.kind {
+            Kind::Pool => recorded.pools.contains_key(&address.key),
+            Kind::Statement => recorded.statements.contains_key(&address.key),
+        };
+        if !known {
+            return Err(not_recorded(address));
+        }
+    }
+    ledger.begin(&recorded).await?;
+    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::Record { fact }).collect();
+    for entry in &entries {
+        recorded.apply(entry).map_err(|error| Trouble::new(error.to_string()))?;
+    }
+    ledger.append(&entries).await?;
+    ledger.fold(&recorded).await?;
+    Ok(())
+}
+
+fn not_recorded(address: &Address) -> Trouble {
+    Trouble::new(format!("{address} is not recorded")).help("`floe state list` says what is")
+}

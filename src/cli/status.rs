@@ -1,0 +1,148 @@
+//! `floe status`: what everything that the project owns does now.
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global},
+    plan::make,
+    planning::{self, Planned},
+    runtime,
+};
+use crate::{
+    diff::{Action, Request},
+    live::Presence,
+    render::{self, StatusRow},
+    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
+    state::{GenerationRecord, Reached, StatementRecord},
+};
+
+/// Days after which the cloud deletes a statement that does nothing any more (Confluent's page "Flink SQL statements").
+const PURGE_DAYS: i64 = 30;
+
+/// Prints the table; exits with 4 if something is wrong.
+pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let environment = &graph.project.environment;
+    let planned = runtime::block_on(environment, make(&graph, ambient, &Request::default(), screen))??;
+    let rows = rows(&planned);
+    let (project, name, identity) = (&graph.project.name, &environment.name, &environment.identity);
+    let simulated = environment.simulated.is_some();
+    match global.format {
+        Format::Json => {
+            screen.out(&render::status_json(project, name, identity, simulated, &rows, &planned.beside)?)?;
+        }
+        Format::Text => {
+            let text = render::status(project, name, identity, simulated, &rows, &planned.beside, screen.out);
+            screen.out(&ambient.secrets(&graph.project).redact(&text))?;
+        }
+        _ => return Err(Trouble::new("a status is printed as text or json")),
+    }
+    Ok(if rows.iter().any(|row| row.unhealthy) { Exit::Unhealthy } else { Exit::Done })
+}
+
+fn rows(planned: &Planned) -> Vec<StatusRow> {
+    let pools = planned.settled.pools.iter().map(|(key, record)| pool(planned, key, &record.id));
+    let statements = planned.settled.statements.iter().map(|(key, record)| statement(planned, key, record));
+    pools.chain(statements).collect()
+}
+
+fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
+    let (phase, unhealthy) = match planned.live.pool(id) {
+        Presence::Present(pool) => (pool.phase.to_string(), pool.phase == PoolPhase::Failed),
+        Presence::Absent => ("gone".to_owned(), true),
+        Presence::Unlisted | Presence::Unknown(_) => ("unknown".to_owned(), planned.live.pools_listed),
+    };
+    let address = Address::pool(key);
+    StatusRow { address, name: id.to_owned(), phase, since: None, unhealthy, remarks: Vec::new() }
+}
+
+fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRow {
+    let address = Address::statement(key);
+    let change = planned.plan.changes.get(&address);
+    let mut row = match &record.current {
+        Some(current) => generation(planned, &address, current),
+        None => StatusRow {
+            address: address.clone(),
+            name: "-".to_owned(),
+            phase: if record.successor.is_some() { "open" } else { "held" }.to_owned(),
+            since: None,
+            unhealthy: false,
+            remarks: Vec::new(),
+        },
+    };
+    row.unhealthy |= change.is_some_and(crate::diff::Change::is_unhealthy);
+    if let Some(successor) = &record.successor {
+        let phase = match planned.live.statement(&successor.sent.name) {
+            Presence::Present(live) => live.phase.to_string(),
+            _ => "not there".to_owned(),
+        };
+        row.remarks.push(format!("open replacement: `{}` is to take over, and is {phase}", successor.sent.name));
+    }
+    if change.is_some_and(|change| matches!(change.action, Action::GoOn { .. } | Action::TakeBack { .. })) {
+        row.unhealthy = true;
+        row.remarks.push("an interrupted run left it so; the next apply goes on from there".to_owned());
+    }
+    row
+}
+
+fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) -> StatusRow {
+    let name = current.sent.name.clone();
+    let row = |phase: &str, unhealthy: bool, remarks: Vec<String>| StatusRow {
+        address: address.clone(),
+        name: name.clone(),
+        phase: phase.to_owned(),
+        since: None,
+        unhealthy,
+        remarks,
+    };
+    match planned.live.statement(&name) {
+        Presence::Present(live) if live.uid != current.uid => {
+            row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
+        }
+        Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),
+        Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
+        _ if current.reached == Reached::Completed => row("done", false, Vec::new()),
+        _ if current.stopped => {
+            row("purged", false, vec!["it was stopped; its offsets live in the state alone".to_owned()])
+        }
+        Presence::Absent | Presence::Unlisted => row("gone", true, Vec::new()),
+    }
+}
+
+fn present(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
+    let mut row = StatusRow { since: live.updated_at.clone(), ..row.clone() };
+    let (stands, runs) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
+    row.unhealthy = matches!(live.phase, Phase::Failed | Phase::Failing | Phase::Degraded)
+        || (stands && !current.stopped)
+        || (runs && current.stopped);
+    if !live.detail.trim().is_empty() && !runs && live.phase != Phase::Completed {
+        row.remarks.push(live.detail.clone());
+    }
+    if stands && !current.stopped {
+        row.remarks.push("stopped outside".to_owned());
+    }
+    if runs && current.stopped {
+        row.remarks.push("runs although it was stopped: resumed outside".to_owned());
+    }
+    if let Some(scaling) = live.scaling.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
+        row.unhealthy = true;
+        row.remarks.push(format!("{scaling}: its pool has no CFU left"));
+    }
+    for warning in &live.warnings {
+        let severity = String::from(warning.severity.clone());
+        row.unhealthy |= warning.severity == Severity::Critical;
+        row.remarks.push(format!("warning {severity} {}: {}", warning.reason, warning.message));
+    }
+    if matches!(live.phase, Phase::Stopped | Phase::Failed)
+        && let Some(day) = live.updated_at.as_deref().and_then(purge_day)
+    {
+        row.remarks.push(format!("the cloud deletes it on {day}, if it stays so"));
+    }
+    row
+}
+
+/// The day on which a statement that ended at `since` is purged.
+fn purge_day(since: &str) -> Option<String> {
+    let since: jiff::Timestamp = since.parse().ok()?;
+    let purged = jiff::Timestamp::from_second(since.as_second().checked_add(PURGE_DAYS.checked_mul(86_400)?)?).ok()?;
+    purged.to_string().split('T').next().map(str::to_owned)
+}

@@ -1,0 +1,115 @@
+//! What ends a command before it has done what it was asked: words for people, an exit code for pipelines.
+
+use super::Exit;
+use crate::{
+    cloud,
+    resource::Problem,
+    state::{Incoherent, LedgerError, OtherEnvironment},
+};
+
+/// Why a command ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// What the user wrote has problems, each with its place.
+    Problems(Vec<Problem>),
+    /// Something else.
+    Told {
+        /// What happened.
+        message: String,
+        /// The next step.
+        help: Option<String>,
+        /// How the command exits.
+        exit: Exit,
+    },
+}
+
+impl Trouble {
+    /// An error in words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Trouble::Told { message: message.into(), help: None, exit: Exit::Error }
+    }
+
+    /// Says the next step.
+    pub fn help(self, help: impl Into<String>) -> Self {
+        match self {
+            Trouble::Told { message, exit, .. } => Trouble::Told { message, help: Some(help.into()), exit },
+            problems @ Trouble::Problems(_) => problems,
+        }
+    }
+
+    /// Exits otherwise.
+    pub fn exiting(self, exit: Exit) -> Self {
+        match self {
+            Trouble::Told { message, help, .. } => Trouble::Told { message, help, exit },
+            problems @ Trouble::Problems(_) => problems,
+        }
+    }
+
+    /// How the command exits.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Trouble::Problems(_) => Exit::Error,
+            Trouble::Told { exit, .. } => *exit,
+        }
+    }
+
+    /// As problems, so that all trouble is drawn alike.
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            Trouble::Problems(problems) => problems.clone(),
+            Trouble::Told { message, help, .. } => {
+                vec![Problem { message: message.clone(), help: help.clone(), places: Vec::new() }]
+            }
+        }
+    }
+}
+
+impl From<Vec<Problem>> for Trouble {
+    fn from(problems: Vec<Problem>) -> Self {
+        Trouble::Problems(problems)
+    }
+}
+
+impl From<cloud::Error> for Trouble {
+    fn from(error: cloud::Error) -> Self {
+        Trouble::Told { message: error.to_string(), help: error.help, exit: Exit::Error }
+    }
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        let trouble = Trouble::new(error.to_string());
+        match error {
+            LedgerError::Locked(_) => trouble
+                .help("wait for that run to end, or let this one wait with `--lock-timeout 10m`")
+                .exiting(Exit::Locked),
+            LedgerError::Disk { .. } => {
+                trouble.help("nothing was sent to the cloud after this; see to the folder's rights and the disk's room")
+            }
+            LedgerError::Damaged { .. } => {
+                trouble.help("put a good copy of the file in its place; floe changes nothing meanwhile")
+            }
+            LedgerError::Newer { .. } => trouble.help("use the newer floe that wrote it"),
+            LedgerError::Changed { .. } | LedgerError::Incoherent { .. } => trouble,
+        }
+    }
+}
+
+impl From<Box<OtherEnvironment>> for Trouble {
+    fn from(error: Box<OtherEnvironment>) -> Self {
+        Trouble::new(error.to_string())
+    }
+}
+
+impl From<Incoherent> for Trouble {
+    fn from(error: Incoherent) -> Self {
+        Trouble::new(format!("the state contradicts itself: {error}"))
+            .help("nothing was sent; put a good copy of the state in its place, or report this as a bug in floe")
+    }
+}
+
+impl From<serde_json::Error> for Trouble {
+    fn from(error: serde_json::Error) -> Self {
+        Trouble::new(format!("this cannot be written as JSON: {error}"))
+    }
+}

@@ -1,0 +1,115 @@
+//! `floe validate`: everything that can be known offline.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Ambient, Exit, Screen, Trouble,
+    arguments::{Format, Global},
+    planning,
+    problems::{self, Rank},
+};
+use crate::{
+    graph::Graph,
+    manifest::DeclaredStatement,
+    resource::{Evolve, Problem},
+    sql::{self, Lint, LintContext, Severity},
+};
+
+/// Loads the project and lints its SQL. Without `--env` where there are several, each environment is checked.
+pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let (mut found, mut checked) = (Vec::new(), Vec::new());
+    for environment in environments(global)? {
+        let global = Global { environment, ..global.clone() };
+        match planning::desired(&planning::inputs(&global, ambient)) {
+            Ok(graph) => {
+                found.extend(lints_of(&graph));
+                checked.push(graph);
+            }
+            Err(Trouble::Problems(problems)) => {
+                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)))
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    // What is wrong in every environment is said once.
+    let mut told: Vec<(Problem, Rank)> = Vec::new();
+    for one in found {
+        if !told.contains(&one) {
+            told.push(one);
+        }
+    }
+    tell(&told, &checked, global, screen)?;
+    Ok(if told.iter().any(|(_, rank)| rank.is_error) { Exit::Error } else { Exit::Done })
+}
+
+/// The environments to look at: the one that is named, or all. Where the manifest itself is broken, the default one,
+/// which then says so.
+fn environments(global: &Global) -> Result<Vec<Option<String>>, Trouble> {
+    if global.environment.is_some() {
+        return Ok(vec![global.environment.clone()]);
+    }
+    match crate::manifest::environments(&global.folder) {
+        Ok(names) if !names.is_empty() => Ok(names.into_iter().map(Some).collect()),
+        _ => Ok(vec![None]),
+    }
+}
+
+fn tell(told: &[(Problem, Rank)], checked: &[Graph], global: &Global, screen: &Screen) -> Result<(), Trouble> {
+    match global.format {
+        Format::Json => screen.out(&format!("{}\n", serde_json::to_string_pretty(&problems::json(told))?)),
+        Format::Text => {
+            screen.err(&problems::draw(told, screen.err));
+            let errors = told.iter().filter(|(_, rank)| rank.is_error).count();
+            screen.out(&summary(errors, told.len().saturating_sub(errors), checked))
+        }
+        _ => Err(Trouble::new("problems are printed as text or json")),
+    }
+}
+
+fn summary(errors: usize, warnings: usize, checked: &[Graph]) -> String {
+    let plural = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    };
+    let warned = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
+    match checked.first() {
+        Some(graph) if errors == 0 => {
+            let names: Vec<&str> = checked.iter().map(|graph| graph.project.environment.name.as_str()).collect();
+            let project = &graph.project;
+            format!(
+                "{} is valid in {}: {}, {}{warned}.\n",
+                project.name,
+                names.join(", "),
+                plural(project.pools.len(), "pool"),
+                plural(project.statements.len(), "statement")
+            )
+        }
+        _ => format!("{}{warned}.\n", plural(errors, "error")),
+    }
+}
+
+/// The lints of every statement, at their places.
+pub(super) fn lints_of(graph: &Graph) -> Vec<(Problem, Rank)> {
+    let mut found = Vec::new();
+    for (key, statement) in &graph.project.statements {
+        let Some(reading) = graph.reading(key) else { continue };
+        let text = statement.spec.sql.masked();
+        let masked = |(key, value): (&String, &crate::resource::Template)| (key.clone(), value.masked());
+        let properties: BTreeMap<String, String> = statement.spec.properties.iter().map(masked).collect();
+        let context = LintContext {
+            properties: &properties,
+            principal: statement.spec.principal.as_deref(),
+            protected: graph.project.environment.protected,
+            evolves: statement.spec.evolve != Evolve::Manual,
+            allowed: &statement.allow,
+        };
+        found.extend(sql::lint(reading, &text, &context).into_iter().map(|lint| problem(statement, lint)));
+    }
+    found
+}
+
+fn problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, Rank) {
+    let place = lint.span.as_ref().map_or_else(|| statement.place.clone(), |span| statement.sql.locate(span));
+    let problem = Problem::new(lint.message).at(place, "here").help(lint.help);
+    (problem, Rank { is_error: lint.severity == Severity::Error, code: Some(lint.code) })
+}

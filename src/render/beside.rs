@@ -1,0 +1,65 @@
+//! What is shown beside a plan: what the cloud said that decides nothing and changes by itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What lies beside a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Beside {
+    /// Pools of the project that could be looked at, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<String, PoolNow>,
+    /// The service's clock at the snapshot (RFC 3339): ages are counted from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_time: Option<String>,
+    /// The run that left its journal open, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interrupted>,
+}
+
+/// A pool as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolNow {
+    /// Its id.
+    pub id: String,
+    /// CFU in use.
+    pub current_cfu: u32,
+    /// The most CFU it may use.
+    pub max_cfu: u32,
+}
+
+/// A run that began and did not end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Interrupted {
+    /// `apply`, `destroy` …
+    pub command: String,
+    /// Seconds since it began, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_ago: Option<i64>,
+}
+
+impl Beside {
+    /// The key of the pool with this id, or the text itself where there is none.
+    pub(super) fn pool_name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.pools.iter().find(|(_, pool)| pool.id == id).map_or(id, |(key, _)| key.as_str())
+    }
+
+    /// How long ago `moment` was by the service's clock: `3 h ago`.
+    pub(super) fn age(&self, moment: &str) -> Option<String> {
+        let then: jiff::Timestamp = moment.parse().ok()?;
+        let now: jiff::Timestamp = self.service_time.as_deref()?.parse().ok()?;
+        Some(ago(now.as_second().saturating_sub(then.as_second())))
+    }
+}
+
+/// `14 min ago`.
+pub fn ago(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}

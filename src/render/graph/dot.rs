@@ -1,0 +1,51 @@
+//! For Graphviz.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use super::{flow, label, subtitle};
+use crate::graph::lineage::{Flow, Lineage, Looks, Node};
+
+/// The lineage in the DOT language: statements are boxes in their pool's cluster, objects ellipses, dashed where
+/// external; declared edges are dotted.
+pub fn dot(lineage: &Lineage) -> String {
+    let ids: BTreeMap<&Node, String> =
+        lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
+    let mut text = String::from(
+        "digraph floe {\n  rankdir=LR;\n  node [fontname=\"Helvetica\", fontsize=11];\n  edge [fontname=\"Helvetica\", fontsize=9];\n",
+    );
+    for (number, (pool, addresses)) in lineage.pools.iter().enumerate() {
+        let name = pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
+        let _ = writeln!(
+            text,
+            "  subgraph cluster_{number} {{\n    label={};\n    style=rounded;\n    color=gray;",
+            quoted(&name)
+        );
+        for address in addresses {
+            if let Some(id) = ids.get(&Node::Statement(address.clone())) {
+                let _ = writeln!(text, "    {id};");
+            }
+        }
+        text.push_str("  }\n");
+    }
+    for (node, looks) in &lineage.nodes {
+        let Some(id) = ids.get(node) else { continue };
+        let shape = match looks {
+            Looks::Statement(_) => "shape=box, style=\"rounded,filled\", fillcolor=\"#e8f0fe\"",
+            Looks::Own(_) => "shape=ellipse",
+            Looks::External(_) => "shape=ellipse, style=dashed",
+        };
+        let text_of = quoted(&format!("{}\n{}", label(node), subtitle(node, *looks)));
+        let _ = writeln!(text, "  {id} [label={text_of}, {shape}];");
+    }
+    for link in &lineage.links {
+        let (Some(from), Some(to)) = (ids.get(&link.from), ids.get(&link.to)) else { continue };
+        let style = if link.flow == Flow::Declared { ", style=dotted" } else { "" };
+        let _ = writeln!(text, "  {from} -> {to} [label={}{style}];", quoted(flow(link.flow)));
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}

@@ -1,0 +1,45 @@
+//! For programs.
+
+use serde_json::{Value, json};
+
+use super::{flow, kind};
+use crate::graph::lineage::{Lineage, Looks, Node};
+
+/// The lineage as JSON, with a `format_version`.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a bug.
+pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
+    let nodes: Vec<Value> = lineage
+        .nodes
+        .iter()
+        .map(|(node, looks)| match looks {
+            Looks::Statement(kind) => json!({ "id": id(node), "is": "statement", "kind": kind.api_name() }),
+            Looks::Own(of) => json!({ "id": id(node), "is": kind(*of), "external": false }),
+            Looks::External(of) => json!({ "id": id(node), "is": kind(*of), "external": true }),
+        })
+        .collect();
+    let links: Vec<Value> = lineage
+        .links
+        .iter()
+        .map(|link| {
+            json!({
+                "from": id(&link.from), "to": id(&link.to), "flow": flow(link.flow), "inferred": link.flow.is_inferred(),
+            })
+        })
+        .collect();
+    let pools: Vec<Value> = lineage
+        .pools
+        .iter()
+        .map(|(pool, addresses)| json!({ "pool": pool.as_ref().map(|pool| format!("pools.{pool}")), "statements": addresses }))
+        .collect();
+    let value = json!({ "format_version": 1, "nodes": nodes, "links": links, "pools": pools });
+    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+}
+
+fn id(node: &Node) -> String {
+    match node {
+        Node::Statement(address) => address.to_string(),
+        Node::Object(object) => format!("{}:{object}", kind(object.kind)),
+    }
+}

@@ -1,0 +1,266 @@
+//! A plan as a person reads it on a terminal.
+
+use super::{
+    Beside, Paint, Style,
+    entry::{Detail, Entry, entries},
+    style::{columns, count, pad, wrap},
+    words::Tally,
+};
+use crate::{
+    plan::Plan,
+    resource::{Address, Identity},
+};
+
+/// A plan, and how it is to be shown.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanView<'a> {
+    /// What is shown.
+    pub plan: &'a Plan,
+    /// What lies beside it.
+    pub beside: &'a Beside,
+    /// `plan`, `apply`, `destroy`: what the header says.
+    pub command: &'a str,
+    /// Whether to show what changes nothing, and the SQL of what is created.
+    pub verbose: bool,
+    /// Width and colour.
+    pub style: Style,
+}
+
+/// The widest column of addresses; longer ones have a line of their own.
+const WIDEST: usize = 34;
+
+/// Where the text begins that stands below a change's line, where the column of addresses leaves too little room.
+const BELOW: usize = 6;
+
+/// The whole text, with a line end at its end.
+pub fn plan(view: &PlanView<'_>) -> String {
+    let PlanView { plan, beside, style, .. } = *view;
+    let mut page = Page { style, text: String::new() };
+    page.line(&header(view));
+    found(&mut page, plan, beside);
+    let entries = entries(plan.changes.iter(), beside, view.verbose);
+    if !entries.is_empty() {
+        page.line("");
+        let longest = entries.iter().map(|entry| columns(&entry.who())).filter(|length| *length <= WIDEST).max();
+        for entry in &entries {
+            page.entry(entry, longest.unwrap_or(WIDEST), view.verbose);
+        }
+    }
+    page.line("");
+    if let Some(cfu) = cfu(beside) {
+        page.line(&format!("  {cfu}"));
+    }
+    for line in wrap(&summary(plan), style.width) {
+        page.line(&style.paint(Paint::Bold, &line));
+    }
+    let rest = rest(plan);
+    if !rest.is_empty() {
+        page.line(&style.paint(Paint::Dim, &rest));
+    }
+    for line in way_through(view) {
+        page.line(&line);
+    }
+    page.text
+}
+
+/// `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
+pub(super) fn place(environment: &str, identity: &Identity, simulated: bool) -> String {
+    let Identity { environment: id, cloud, region, .. } = identity;
+    let id = if simulated { "SIMULATED" } else { id.as_str() };
+    format!("{environment} ({id}, {cloud} {region})")
+}
+
+/// `5 to change, 1 blocked`: what the first line says.
+pub(super) fn in_short(plan: &Plan) -> String {
+    let tally = Tally::of(plan.changes.values());
+    let changes = plan.changes.values().filter(|change| change.is_pending()).count();
+    let counted = [(changes, "to change"), (tally.blocked, "blocked"), (tally.unhealthy, "unhealthy")];
+    let said: Vec<String> = counted
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    if said.is_empty() { "no changes".to_owned() } else { said.join(", ") }
+}
+
+/// `Plan: 1 to add, …`.
+pub(super) fn summary(plan: &Plan) -> String {
+    let tally = Tally::of(plan.changes.values());
+    let always = [(tally.add, "to add"), (tally.change, "to change")];
+    let sometimes = [
+        (tally.restart, "to restart"),
+        (tally.replace, "to replace"),
+        (tally.adopt, "to adopt"),
+        (tally.forget, "to forget"),
+    ];
+    let last = [(tally.record, "to record"), (tally.waiting, "to wait for"), (tally.blocked, "blocked")];
+    let some = |parts: &[(usize, &str)]| -> Vec<String> {
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect()
+    };
+    if some(&always).is_empty() && some(&sometimes).is_empty() && some(&last).is_empty() && tally.destroy == 0 {
+        return if plan.has_work() {
+            "No changes in the cloud; the record is brought up to date.".to_owned()
+        } else {
+            "No changes: everything is as declared.".to_owned()
+        };
+    }
+    let mut parts: Vec<String> = always.iter().map(|(number, what)| format!("{number} {what}")).collect();
+    parts.extend(some(&sometimes));
+    parts.push(format!("{} to destroy", tally.destroy));
+    parts.extend(some(&last));
+    format!("Plan: {}.", parts.join(", "))
+}
+
+fn header(view: &PlanView<'_>) -> String {
+    let PlanView { plan, style, command, .. } = *view;
+    let basis = &plan.basis;
+    let place = place(&basis.environment, &basis.identity, basis.simulated);
+    let line = format!("floe {command} · {}/{place} · {}", basis.project, in_short(plan));
+    style.paint(Paint::Bold, &line)
+}
+
+/// What an interrupted run left, and what became of it.
+pub(super) fn found_lines(plan: &Plan, beside: &Beside) -> Vec<String> {
+    if plan.found.is_empty() {
+        return Vec::new();
+    }
+    let run = match &beside.interrupted {
+        Some(run) => {
+            let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" {}", super::ago(seconds)));
+            format!("the {} interrupted{when}", run.command)
+        }
+        None => "the run interrupted before".to_owned(),
+    };
+    let applied = plan.found.iter().filter(|found| found.applied).count();
+    let not = plan.found.len().saturating_sub(applied);
+    let mut lines = Vec::new();
+    if applied > 0 {
+        let recorded = if applied == 1 { "it is recorded" } else { "they are recorded" };
+        lines.push(format!("{} of {run} had completed; {recorded}.", count(applied, "step")));
+    }
+    if not > 0 {
+        lines.push(format!("{} of {run} had not taken effect; nothing is left of it.", count(not, "step")));
+    }
+    lines
+}
+
+fn found(page: &mut Page, plan: &Plan, beside: &Beside) {
+    for line in found_lines(plan, beside) {
+        for line in wrap(&line, page.style.width.saturating_sub(2)) {
+            page.line(&format!("  {}", page.style.paint(Paint::Cyan, &line)));
+        }
+    }
+}
+
+/// `CFU: main 14 of 20, heavy 0 of 10 now`.
+pub(super) fn cfu(beside: &Beside) -> Option<String> {
+    let pools: Vec<String> =
+        beside.pools.iter().map(|(key, pool)| format!("{key} {} of {}", pool.current_cfu, pool.max_cfu)).collect();
+    (!pools.is_empty()).then(|| format!("CFU: {} now", pools.join(", ")))
+}
+
+/// What is not listed, counted.
+pub(super) fn rest(plan: &Plan) -> String {
+    let mut parts = Vec::new();
+    if plan.unchanged > 0 {
+        parts.push(format!("{} unchanged", plan.unchanged));
+    }
+    if plan.foreign > 0 {
+        parts.push(format!("{} in the environment not of this project", count(plan.foreign, "statement")));
+    }
+    if parts.is_empty() { String::new() } else { format!("{}.", parts.join("; ")) }
+}
+
+/// The `--exclude` that would let the rest through.
+pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
+    let blocked: Vec<String> = view.plan.blocked().map(Address::to_string).collect();
+    if blocked.is_empty() {
+        return Vec::new();
+    }
+    if !view.plan.has_changes() {
+        return vec!["Nothing is applied while something is blocked.".to_owned()];
+    }
+    let flags: Vec<String> = blocked.iter().map(|address| format!("--exclude {address}")).collect();
+    vec![
+        "Nothing is applied while something is blocked. Without it (and what needs it):".to_owned(),
+        format!("  floe {} -e {} {}", view.command, view.plan.basis.environment, flags.join(" ")),
+    ]
+}
+
+/// The text as it grows.
+struct Page {
+    style: Style,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn entry(&mut self, entry: &Entry, column: usize, verbose: bool) {
+        let style = self.style;
+        let who = entry.who();
+        let indent = column.saturating_add(6);
+        let indent = if style.width >= indent + 36 { indent } else { BELOW };
+        let room = style.width.saturating_sub(indent).max(24);
+        let symbol = style.paint(entry.paint, entry.symbol);
+        let mut head = wrap(&entry.head, room).into_iter();
+        if indent == BELOW || columns(&who) > column {
+            self.line(&format!("  {symbol} {who}"));
+        } else {
+            let first = head.next().unwrap_or_default();
+            self.line(&format!("  {symbol} {}  {}", pad(&who, column), style.paint(entry.paint, &first)));
+        }
+        for line in head {
+            self.line(&format!("{}{}", " ".repeat(indent), style.paint(entry.paint, &line)));
+        }
+        if entry.addresses.len() > 1 {
+            self.members(&entry.addresses, verbose);
+        }
+        for detail in &entry.details {
+            match detail {
+                Detail::Sql(lines) => self.sql(lines),
+                Detail::Prose(text) => self.prose(text, indent, room),
+            }
+        }
+    }
+
+    /// The names of a group: all of them with `-v`, else the first few.
+    fn members(&mut self, addresses: &[Address], verbose: bool) {
+        const SHOWN: usize = 8;
+        let shown = if verbose { addresses.len() } else { SHOWN };
+        let mut names: Vec<&str> = addresses.iter().take(shown).map(|address| address.key.as_str()).collect();
+        let more = format!("and {} more (-v lists them)", addresses.len().saturating_sub(shown));
+        if addresses.len() > shown {
+            names.push(&more);
+        }
+        for line in wrap(&names.join(", "), self.style.width.saturating_sub(BELOW).max(24)) {
+            self.line(&format!("{}{}", " ".repeat(BELOW), self.style.paint(Paint::Dim, &line)));
+        }
+    }
+
+    /// The first line wrapped; lines after it as they are, to be pasted.
+    fn prose(&mut self, text: &str, indent: usize, room: usize) {
+        let (first, paste) = text.split_once('\n').unwrap_or((text, ""));
+        for line in wrap(first, room) {
+            self.line(&format!("{}{line}", " ".repeat(indent)));
+        }
+        for line in paste.lines() {
+            self.line(&format!("{}{}", " ".repeat(BELOW), self.style.paint(Paint::Bold, line)));
+        }
+    }
+
+    fn sql(&mut self, lines: &[super::sql::Line]) {
+        for line in lines {
+            let paint = match line.mark {
+                '+' => Paint::Green,
+                '-' => Paint::Red,
+                _ => Paint::Dim,
+            };
+            let text = self.style.paint(paint, &format!("{} {}", line.mark, line.text));
+            self.line(&format!("{}{} {text}", " ".repeat(BELOW), self.style.paint(Paint::Dim, "│")));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What an apply leaves behind: what is done, what is not and why, and the next step.
+
+use super::{
+    Paint, Style,
+    style::{clean, count, wrap},
+};
+use crate::{
+    execute::{Failure, NotReached, Report},
+    plan::Plan,
+    resource::Address,
+};
+
+/// How an apply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it is done.
+    Done,
+    /// Something did not reach its phase.
+    Unhealthy,
+    /// Something failed.
+    Failed,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// How a report is to be judged.
+impl Outcome {
+    /// The outcome of a run.
+    pub fn of(report: &Report) -> Self {
+        if report.ledger.is_some() {
+            Outcome::Failed
+        } else if report.interrupted {
+            Outcome::Interrupted
+        } else if report.is_complete() {
+            Outcome::Done
+        } else if report.only_unhealthy() && !report.failed.is_empty() {
+            Outcome::Unhealthy
+        } else {
+            Outcome::Failed
+        }
+    }
+}
+
+/// The report as text, with a line end at its end.
+pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
+    let mut text = String::new();
+    let mut say = |paint: Paint, indent: usize, line: &str| {
+        for line in wrap(line, style.width.saturating_sub(indent).max(24)) {
+            text.push_str(&" ".repeat(indent));
+            text.push_str(&style.paint(paint, &line));
+            text.push('\n');
+        }
+    };
+    for (address, failure) in &report.failed {
+        say(Paint::Red, 2, &format!("✗ {address}: {}", clean(&failure.to_string())));
+        for line in particulars(failure) {
+            say(Paint::Plain, 6, &line);
+        }
+    }
+    if let Some(error) = &report.ledger {
+        say(Paint::Red, 2, &format!("✗ the state could not be kept: {}", clean(&error.to_string())));
+    }
+    for (address, because) in &report.skipped {
+        say(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
+    }
+    if !report.not_begun.is_empty() {
+        say(Paint::Yellow, 2, &format!("- not begun: {}", names(&report.not_begun)));
+    }
+    if !report.standing_still.is_empty() {
+        say(Paint::Red, 2, &format!("! stand still now, and are not meant to: {}", names(&report.standing_still)));
+    }
+    let (paint, last) = last_line(report, plan);
+    say(paint, 0, &last);
+    for line in next_steps(report, plan) {
+        say(Paint::Plain, 0, &line);
+    }
+    text
+}
+
+fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
+    let place = &plan.basis.environment;
+    let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
+    let mut parts = vec![format!("{} done", report.done.len())];
+    let counts =
+        [(report.failed.len(), "failed"), (report.skipped.len(), "skipped"), (report.not_begun.len(), "not begun")];
+    parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
+    let (paint, word) = match Outcome::of(report) {
+        Outcome::Done => (Paint::Green, "Applied"),
+        Outcome::Unhealthy => (Paint::Red, "Applied in part"),
+        Outcome::Failed => (Paint::Red, "Applied in part"),
+        Outcome::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
+    };
+    (paint, format!("{word} ({place}{simulated}): {}.", parts.join(", ")))
+}
+
+fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
+    let place = &plan.basis.environment;
+    match Outcome::of(report) {
+        Outcome::Done => Vec::new(),
+        _ if report.ledger.is_some() => {
+            vec![
+                "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened."
+                    .to_owned(),
+            ]
+        }
+        Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
+        Outcome::Unhealthy | Outcome::Failed => {
+            let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
+            let pool = pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
+            pool.into_iter()
+                .chain([format!("What is done is recorded. `floe plan -e {place}` says what is left.")])
+                .collect()
+        }
+    }
+}
+
+fn is_pool_exhausted(failure: &Failure) -> bool {
+    matches!(failure, Failure::NotReached(not) if not.why == crate::execute::Ended::PoolExhausted)
+}
+
+/// What else is known of a failure: the service's help, the job's exceptions.
+fn particulars(failure: &Failure) -> Vec<String> {
+    match failure {
+        Failure::Call(error) => error.help.iter().map(|help| format!("→ {help}")).collect(),
+        Failure::NotReached(not) => exceptions(not),
+        _ => Vec::new(),
+    }
+}
+
+fn exceptions(not: &NotReached) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let said = |exception: &crate::cloud::StatementException| {
+        clean(&format!("{}: {}", exception.name, exception.message)).trim_start_matches(": ").to_owned()
+    };
+    not.exceptions.iter().take(SHOWN).map(said).collect()
+}
+
+fn names(addresses: &[Address]) -> String {
+    let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+    match names.len() {
+        0..=12 => names.join(", "),
+        many => {
+            format!("{}, … ({})", names.iter().take(12).cloned().collect::<Vec<_>>().join(", "), count(many, "address"))
+        }
+    }
+}

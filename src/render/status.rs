@@ -1,0 +1,100 @@
+//! What the project's things do now, as a table.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Beside, Paint, Style,
+    plan::{cfu, place},
+    style::{clean, columns, count, pad, wrap},
+};
+use crate::resource::{Address, Identity};
+
+/// One thing that the state records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusRow {
+    /// Whose.
+    pub address: Address,
+    /// Its cloud name, or the pool's id.
+    pub name: String,
+    /// The phase; `gone`, `unknown` or `held` where there is none.
+    pub phase: String,
+    /// Since when it is in that phase (RFC 3339), as far as the service tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Whether something is wrong with it.
+    pub unhealthy: bool,
+    /// What is to be said: the service's words, warnings, when it is purged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// The table with its header and a last line, with a line end at its end.
+pub fn status(
+    project: &str,
+    environment: &str,
+    identity: &Identity,
+    simulated: bool,
+    rows: &[StatusRow],
+    beside: &Beside,
+    style: Style,
+) -> String {
+    let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
+    let health = if unhealthy == 0 { "all well".to_owned() } else { format!("{unhealthy} unhealthy") };
+    let head = format!("floe status · {project}/{} · {health}", place(environment, identity, simulated));
+    let mut text = format!("{}\n", style.paint(Paint::Bold, &head));
+    if !rows.is_empty() {
+        text.push('\n');
+    }
+    let widest = |of: &dyn Fn(&StatusRow) -> usize, most: usize| rows.iter().map(of).max().unwrap_or(0).min(most);
+    let addresses = widest(&|row| columns(&row.address.to_string()), 40);
+    let phases = widest(&|row| columns(&row.phase), 14);
+    for row in rows {
+        let (symbol, paint) = if row.unhealthy { ("!", Paint::Red) } else { (" ", Paint::Plain) };
+        let age = row.since.as_deref().and_then(|since| beside.age(since)).unwrap_or_default();
+        let line = format!(
+            "  {} {}  {}  {}  {age}",
+            style.paint(paint, symbol),
+            pad(&row.address.to_string(), addresses),
+            style.paint(paint, &pad(&row.phase, phases)),
+            style.paint(Paint::Dim, &row.name)
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+        for remark in row.remarks.iter().flat_map(|remark| wrap(&clean(remark), style.width.saturating_sub(6).max(24)))
+        {
+            text.push_str(&format!("      {remark}\n"));
+        }
+    }
+    text.push('\n');
+    if let Some(cfu) = cfu(beside) {
+        text.push_str(&format!("  {cfu}\n"));
+    }
+    text.push_str(&format!("{}, {unhealthy} unhealthy.\n", count(rows.len(), "thing")));
+    text
+}
+
+/// The same as JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a bug.
+pub fn status_json(
+    project: &str,
+    environment: &str,
+    identity: &Identity,
+    simulated: bool,
+    rows: &[StatusRow],
+    beside: &Beside,
+) -> Result<String, serde_json::Error> {
+    let value = json!({
+        "format_version": 1,
+        "project": project,
+        "environment": environment,
+        "identity": identity,
+        "simulated": simulated,
+        "healthy": rows.iter().all(|row| !row.unhealthy),
+        "rows": rows,
+        "beside": beside,
+    });
+    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+}

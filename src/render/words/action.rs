@@ -1,0 +1,171 @@
+//! What happens to one address, in a symbol and a line.
+
+use super::{
+    super::{
+        Beside, Paint,
+        style::{clean, cut},
+    },
+    reason::reason,
+};
+use crate::{
+    diff::{Action, Change, Reason, Strategy},
+    resource::{Address, Generation, Kind, PoolAmendment, Template},
+    sql::{self, Use},
+};
+
+/// The symbol of a change, with its colour.
+pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
+    match &change.action {
+        Action::Create { .. } | Action::CreatePool { .. } | Action::Hold => ("+", Paint::Green),
+        Action::Adopt { .. } => ("=", Paint::Cyan),
+        Action::Stop | Action::Start | Action::AmendPool { .. } => ("~", Paint::Yellow),
+        Action::Restart => (">", Paint::Cyan),
+        Action::Replace { .. } | Action::GoOn { .. } | Action::TakeBack { .. } => ("±", Paint::Yellow),
+        Action::Delete { .. } => ("-", Paint::Red),
+        Action::Forget => ("x", Paint::Yellow),
+        Action::Blocked { .. } => ("!", Paint::Red),
+        Action::Await { .. } | Action::Record | Action::Note if change.is_unhealthy() => ("!", Paint::Red),
+        Action::Await { .. } | Action::Record | Action::Note => ("·", Paint::Dim),
+    }
+}
+
+/// What happens, in a line; `None` for a note, whose first sentence is the line, and for a block.
+pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Beside) -> Option<String> {
+    Some(match &change.action {
+        Action::Create { sql, name, generation } => match *generation {
+            Generation::FIRST => gist(sql),
+            later => format!("{} as {name} ({later})", gist(sql)),
+        },
+        Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
+        Action::Hold => "held: submitted once `stopped` is turned off".to_owned(),
+        Action::Adopt { name, generation } => {
+            format!("take over `{name}` ({generation}), which bears this project's labels; nothing is sent")
+        }
+        Action::Stop => "stop; its position and state are kept".to_owned(),
+        Action::Start => "resume where it stood".to_owned(),
+        Action::AmendPool { to } => amended(to, change, beside),
+        Action::Restart => format!("{}: stop, move, resume; state kept, short pause", moves(change, beside)),
+        Action::Replace { strategy, from, to, .. } => replaced(*strategy, *from, *to),
+        Action::GoOn { to } => format!("go on with the interrupted replacement: {to} takes over"),
+        Action::TakeBack { from } => {
+            format!("take the interrupted replacement back: delete {from}, resume what was in force before")
+        }
+        Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", cut(&clean(undo.as_str()), 120)),
+        Action::Delete { undo: None } if address.kind == Kind::Pool => "delete the pool".to_owned(),
+        Action::Delete { undo: None } => {
+            "stop and delete; where it stood is kept in the state. Readers of its output see no new rows".to_owned()
+        }
+        Action::Forget => "forget; what is in the cloud stays".to_owned(),
+        Action::Await { phase } => format!("{phase}: wait for it"),
+        Action::Record => "settings that only floe reads; recorded, nothing is sent".to_owned(),
+        Action::Note | Action::Blocked { .. } => return None,
+    })
+}
+
+/// Whether the line of a change says this reason already.
+pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool {
+    match (&change.action, reason) {
+        (Action::Restart, _) => true,
+        (Action::AmendPool { .. }, Reason::FieldChanged { .. }) => true,
+        (Action::Replace { .. }, Reason::SqlChanged) => true,
+        _ => false,
+    }
+}
+
+fn replaced(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
+    let which = match from {
+        Some(from) => format!("replace {from} → {to}"),
+        None => format!("submit {to}"),
+    };
+    let how = match strategy {
+        Strategy::Restart => "beginning again from its sources",
+        Strategy::NeverRan => "which never took effect: delete, submit anew",
+        Strategy::Redefine => "running the undo of what is in force first",
+        Strategy::FromOffsets => "starting where it stood",
+        Strategy::Again => "starting again from its sources",
+    };
+    match (strategy, from) {
+        (Strategy::NeverRan, None) => format!("{which}: what was submitted never took effect"),
+        _ => format!("{which}, {how}"),
+    }
+}
+
+fn amended(to: &PoolAmendment, change: &Change, beside: &Beside) -> String {
+    let said: Vec<String> = change
+        .reasons
+        .iter()
+        .filter(|reason| matches!(reason, Reason::FieldChanged { .. }))
+        .map(|found| reason(found, beside))
+        .collect();
+    if !said.is_empty() {
+        return said.join(", ");
+    }
+    let name = to.display_name.as_ref().map(|name| format!("display_name {name}"));
+    let cfu = to.max_cfu.map(|cfu| format!("max_cfu {cfu}"));
+    name.into_iter().chain(cfu).collect::<Vec<_>>().join(", ")
+}
+
+fn moves(change: &Change, beside: &Beside) -> String {
+    let said: Vec<String> = change.reasons.iter().map(|found| reason(found, beside)).collect();
+    if said.is_empty() { "restart".to_owned() } else { said.join(", ") }
+}
+
+/// What a statement is, in a few words: `CREATE TABLE orders`, `INSERT INTO a`, `STATEMENT SET into a, b`.
+fn gist(sql: &Template) -> String {
+    let reading = sql::read(&sql.masked());
+    let kind = reading.kind.api_name().replace('_', " ");
+    let mut names: Vec<String> = Vec::new();
+    for mention in &reading.mentions {
+        let name = mention.name.join(".");
+        if matches!(mention.role, Use::Creates | Use::Alters | Use::Drops | Use::Writes) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let names = cut(&names.join(", "), 60);
+    match reading.kind {
+        _ if names.is_empty() => kind,
+        sql::Kind::StatementSet => format!("{kind} into {names}"),
+        _ => format!("{kind} {names}"),
+    }
+}
+
+/// How many changes of each sort a plan has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in super::super) struct Tally {
+    pub add: usize,
+    pub change: usize,
+    pub restart: usize,
+    pub replace: usize,
+    pub destroy: usize,
+    pub adopt: usize,
+    pub forget: usize,
+    pub record: usize,
+    pub blocked: usize,
+    pub waiting: usize,
+    pub unhealthy: usize,
+}
+
+impl Tally {
+    /// Counts changes.
+    pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        let mut tally = Tally::default();
+        for change in changes {
+            tally.unhealthy = tally.unhealthy.saturating_add(usize::from(change.is_unhealthy()));
+            let of_its_sort = match &change.action {
+                Action::Create { .. } | Action::CreatePool { .. } | Action::Hold => &mut tally.add,
+                Action::Adopt { .. } => &mut tally.adopt,
+                Action::Stop | Action::Start | Action::AmendPool { .. } => &mut tally.change,
+                Action::Restart => &mut tally.restart,
+                Action::Replace { .. } | Action::GoOn { .. } | Action::TakeBack { .. } => &mut tally.replace,
+                Action::Delete { .. } => &mut tally.destroy,
+                Action::Forget => &mut tally.forget,
+                Action::Record => &mut tally.record,
+                Action::Blocked { .. } => &mut tally.blocked,
+                Action::Await { .. } => &mut tally.waiting,
+                Action::Note => continue,
+            };
+            *of_its_sort = of_its_sort.saturating_add(1);
+        }
+        tally
+    }
+}

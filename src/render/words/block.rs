@@ -1,0 +1,190 @@
+//! What stands in the way of a change, and the choices that a person has.
+
+use super::{super::style::clean, reason::said};
+use crate::{
+    diff::Block,
+    resource::{Address, Kind},
+};
+
+/// Why floe does not go on, and what can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Choice {
+    /// What stands in the way.
+    pub why: String,
+    /// What can be done, one choice each. A choice may hold lines to paste.
+    pub choices: Vec<String>,
+}
+
+/// A block in words.
+pub(in super::super) fn block(block: &Block, address: &Address) -> Choice {
+    let (why, choices) = words(block, address);
+    Choice { why, choices }
+}
+
+fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
+    let table = format!("[{}.{}]", address.kind.table(), address.key);
+    match block {
+        Block::NotOurs { name } => (
+            format!("statement `{name}` exists and is not this project's"),
+            vec![
+                "Give this one another name: `name = \"…\"`.".to_owned(),
+                format!("Or delete `{name}` yourself, if nobody needs it."),
+            ],
+        ),
+        Block::SeveralLive { names } => (
+            format!("{} run at once, and the record knows none of them", names.join(" and ")),
+            vec!["Stop and delete those that are not meant to run; the one that is left is taken over.".to_owned()],
+        ),
+        Block::RecreatedOutside { name } => (
+            format!("`{name}` was deleted and created again by somebody else"),
+            vec![
+                format!("Delete `{name}` yourself: the next plan submits it anew."),
+                format!("Or leave it to them: `floe state rm {address}`, and take it out of the manifests."),
+            ],
+        ),
+        Block::Unknown { why } => (
+            format!("nobody can tell what is there{}", said(why)),
+            vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
+        ),
+        Block::Unclear { why } => (
+            format!("what became of an interrupted run's request is unclear{}", said(why)),
+            vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
+        ),
+        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept),
+        Block::Manual { accept } => (
+            "it changed, and `evolve = \"manual\"`: each change of it is decided by hand".to_owned(),
+            vec![begins_again(accept)],
+        ),
+        Block::FailedPredecessor { detail, accept } => (
+            format!("it FAILED after having run{}", said(detail)),
+            vec![
+                begins_again(accept),
+                "Or mend the cause and apply what is in force with `--fix-drift`, which resumes it where it stood."
+                    .to_owned(),
+            ],
+        ),
+        Block::FailedSuccessor { name, detail, accept } => (
+            format!("its successor `{name}` FAILED and may have written{}", said(detail)),
+            vec![begins_again(accept), "Or put the SQL back to what was in force before.".to_owned()],
+        ),
+        Block::TableJob => (
+            "a new CREATE TABLE … AS would fail on the table that the first one made".to_owned(),
+            vec![
+                "Split it into a CREATE TABLE and an INSERT INTO … SELECT.".to_owned(),
+                "Or give the new version its own table and address.".to_owned(),
+            ],
+        ),
+        Block::CannotStop => (
+            "a statement of this kind can be neither stopped nor resumed".to_owned(),
+            vec![format!("Remove `stopped` from {table}.")],
+        ),
+        Block::NoUndo => (
+            "its SQL changed, and there is no `undo` for what is in force".to_owned(),
+            vec![
+                format!("Add `undo = \"…\"` to {table}, apply that, then change the SQL."),
+                "Or leave it as it was and write an ALTER as a new statement.".to_owned(),
+            ],
+        ),
+        Block::IfNotExists => (
+            "its SQL changed, and says IF NOT EXISTS: it would complete and change nothing".to_owned(),
+            vec![
+                "Write the change as an ALTER in a new statement.".to_owned(),
+                format!("Or take IF NOT EXISTS out and give {table} an `undo`."),
+            ],
+        ),
+        Block::DataLoss { undo } => (
+            format!("its undo may drop data: {}", clean(undo.as_str())),
+            vec![format!("`--allow-data-loss --target {address}` runs it. Nothing brings the data back.")],
+        ),
+        Block::InUse { by } => (
+            format!("what it defines is in use by {}", by.join(", ")),
+            vec!["Stop or remove those first; then it can be undone.".to_owned()],
+        ),
+        Block::PreventDestroy => (
+            "`prevent_destroy = true`, and this would delete, undo or restart it".to_owned(),
+            vec![format!("Take `prevent_destroy` out of {table} and apply that first.")],
+        ),
+        Block::GoneWithoutOffsets { accept } => (
+            "it is gone, and where it stood is not known well enough to go on from there".to_owned(),
+            vec![begins_again(accept), "Or remove it from the manifests.".to_owned()],
+        ),
+        Block::GoneWithSeveralSources { hints, accept } => gone_with_several(hints, accept),
+        Block::InMotion { phase } => (
+            format!("it is {phase}, and what is to change cannot be decided meanwhile"),
+            vec!["Plan again when it has settled; apply waits for it.".to_owned()],
+        ),
+        Block::Renamed { from, to } => (
+            format!("the same SQL goes at {from} and comes at {to}: it looks like a rename"),
+            vec![
+                format!("If it is one, add this, and nothing is sent:\n[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\""),
+                "If it is not: remove the one first, then add the other.".to_owned(),
+            ],
+        ),
+        Block::MovedOnto { from } => (
+            format!("[[moved]] leads here from {from}, and both have a record of their own"),
+            vec![format!("Remove the [[moved]] block; or drop one of the two: `floe state rm {from}`.")],
+        ),
+        Block::RemovesEverything => (
+            "everything that the state records would be removed".to_owned(),
+            vec![
+                "See whether this is the right folder, branch and environment.".to_owned(),
+                "If all of it is to go: `floe destroy`.".to_owned(),
+            ],
+        ),
+        Block::PoolExists { id } => (
+            format!("a pool of this name exists that the state does not know: {id}"),
+            vec![
+                format!("Use it without owning it: `id = \"{id}\"` in {table}."),
+                "Or choose another `display_name`.".to_owned(),
+            ],
+        ),
+        Block::PoolMoved { field, live, desired } => (
+            format!("its {field} is {live} and is to be {desired}, which no pool can change"),
+            vec!["Declare a new pool under a new key, move the statements there, then remove this one.".to_owned()],
+        ),
+        Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
+            format!("{current_cfu} CFU of it are in use by what cannot be seen here"),
+            vec!["Find out whose they are, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
+        ),
+        Block::PoolInUse { statements, .. } => (
+            format!("statements that are not this project's run on it: {}", statements.join(", ")),
+            vec!["Move or stop them first, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
+        ),
+        Block::PoolMissing { id } => {
+            (format!("there is no pool {id}"), vec!["Correct the id, or let the project own a pool.".to_owned()])
+        }
+        Block::PoolFailed { id } => (
+            format!("the service could not create pool {id}"),
+            vec!["Delete it in the cloud; the next plan creates it again.".to_owned()],
+        ),
+        Block::PoolBlocked { pool } => {
+            debug_assert_eq!(pool.kind, Kind::Pool);
+            (format!("its pool is blocked: {pool}"), Vec::new())
+        }
+    }
+}
+
+fn loses_position(keeps: Option<&str>, accept: &str) -> (String, Vec<String>) {
+    let why = match keeps {
+        Some(keeps) => format!("it changed and it keeps state ({keeps}); floe will not guess"),
+        None => "it changed, and the new version would begin again from its sources".to_owned(),
+    };
+    (why, vec![begins_again(accept), "Or give the new version its own name and table.".to_owned()])
+}
+
+fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept: &str) -> (String, Vec<String>) {
+    let mut paste = String::from("Write into its SQL where each source begins; it stood here:");
+    for (topic, offsets) in hints {
+        paste.push_str(&format!(
+            "\n{} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{}') */",
+            clean(topic),
+            clean(offsets)
+        ));
+    }
+    ("it is gone, and had several sources".to_owned(), vec![paste, begins_again(accept)])
+}
+
+/// The consent to one change: lapses with the next.
+fn begins_again(accept: &str) -> String {
+    format!("`accept = \"{accept}\"` begins again from its sources: appended rows come twice.")
+}

@@ -1,0 +1,76 @@
+//! What people should know beside a change.
+
+use super::{
+    super::{Beside, style::clean},
+    reason::{named, said},
+};
+use crate::{diff::Note, resource::Address};
+
+/// A note as a sentence, with the next step where there is one.
+pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) -> String {
+    match note {
+        Note::Cosmetic => "its SQL differs in layout, comments or keyword case only, which is no change".to_owned(),
+        Note::NameAtNextGeneration { now } => {
+            format!("the new name is used from the next generation on; now it is `{now}`")
+        }
+        Note::StoppedOutside => {
+            "STOPPED: somebody stopped it outside. `--fix-drift` or `on_stopped = \"resume\"` resumes \
+                                 it, `stopped = true` keeps it so"
+                .to_owned()
+        }
+        Note::ResumedOutside => "runs although `stopped = true`: somebody resumed it outside. `--fix-drift` stops it, \
+                                 `stopped = false` keeps it so"
+            .to_owned(),
+        Note::MovedOutside { field, live, sent } => format!(
+            "somebody changed its {field} outside: {} → {}. `--fix-drift` changes it back",
+            named(field, sent, beside),
+            named(field, live, beside)
+        ),
+        Note::Failed { detail, since } => {
+            let since =
+                since.as_deref().and_then(|since| beside.age(since)).map_or(String::new(), |age| format!(" {age}"));
+            format!(
+                "FAILED{since}{}. `--fix-drift` or `on_failed = \"resume\"` resumes it, `--replace {address}` \
+                 submits it anew",
+                said(detail).trim_end_matches('.')
+            )
+        }
+        Note::Ended => format!("COMPLETED although its sources have no end; `--replace {address}` submits it anew"),
+        Note::Degraded { detail } => format!("DEGRADED{}", said(detail)),
+        Note::Warned { severity, message } => format!("the service warns ({severity}){}", said(message)),
+        Note::DueAtNextStart { fields } => format!("at next start: {} changes", fields.join(", ")),
+        Note::OffsetsOnlyHere => {
+            "purged or deleted while it stood still: its offsets live in the state alone".to_owned()
+        }
+        Note::InMotion { phase } => {
+            format!("{phase} now, from which nothing is decided; apply waits for it first, then plans again")
+        }
+        Note::StaleReaders { readers } => {
+            let flags: Vec<String> = readers.iter().map(|reader| format!("--replace {reader}")).collect();
+            format!("running readers keep the old definition until they are replaced: {}", flags.join(" "))
+        }
+        Note::CannotLower { live, desired } => {
+            format!("max_cfu is {live} and stays so: the service can raise it, not lower it to {desired}")
+        }
+        Note::ObjectsStay { objects } => format!("what it defined stays: {}", objects.join(", ")),
+        Note::OutputAgain { append_only } => {
+            let sink = match append_only {
+                Some(true) => "appended rows come twice",
+                Some(false) => "keyed rows are overwritten",
+                None => "appended rows come twice, keyed rows are overwritten",
+            };
+            format!("readers see a gap, then its output again from the beginning of its sources: {sink}")
+        }
+        Note::StartsAt { offsets } => {
+            format!("it starts at {}; readers see a gap and then what came meanwhile", clean(offsets))
+        }
+        Note::StoppedWithPool { statements } => {
+            let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
+            format!("these stopped with it: {}", statements.join(", "))
+        }
+        Note::Trusted => "used unseen: it cannot be looked at without a Cloud API key that may".to_owned(),
+        Note::SecretUnknown { name } => {
+            format!("secret `{name}`: (unknown here), so that a change of it would not be seen")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Why something happens.
+
+use super::super::{Beside, style::clean};
+use crate::{
+    diff::Reason,
+    resource::{Phase, Template},
+};
+
+/// A reason as a clause.
+pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
+    match reason {
+        Reason::SqlChanged => "its SQL changed".to_owned(),
+        Reason::PropertyChanged { key, before, after } => {
+            format!("`{key}` {} → {}", value(key, before.as_ref()), value(key, after.as_ref()))
+        }
+        Reason::SecretChanged { name } => format!("secret `{name}` has another value (sensitive)"),
+        Reason::PoolChanged { before, after } => {
+            let before = before.as_deref().map_or("(default pool)", |id| beside.pool_name(id));
+            format!("pool {before} → {}", beside.pool_name(after))
+        }
+        Reason::PrincipalChanged { before, after } => {
+            format!("principal {} → {after}", before.as_deref().unwrap_or("(from the key)"))
+        }
+        Reason::FieldChanged { field, before, after } => format!("{field} {before} → {after}"),
+        Reason::StoppedChanged { to: true } => "`stopped` was turned on".to_owned(),
+        Reason::StoppedChanged { to: false } => "`stopped` was turned off".to_owned(),
+        Reason::NeverRan { detail } => format!("it never took effect{}", said(detail)),
+        Reason::Gone => "it is gone from the cloud".to_owned(),
+        Reason::Failed { detail } => format!("it FAILED after having run{}", said(detail)),
+        Reason::Ended => "it COMPLETED although its sources have no end".to_owned(),
+        Reason::StoppedOutside => "somebody stopped it outside".to_owned(),
+        Reason::ResumedOutside => "somebody resumed it outside".to_owned(),
+        Reason::MovedOutside { field, live, sent } => {
+            format!(
+                "somebody changed its {field} outside: {} → {}",
+                named(field, sent, beside),
+                named(field, live, beside)
+            )
+        }
+        Reason::StoppedByInterruptedRun => "an interrupted run stopped it".to_owned(),
+        Reason::SuccessorLeft { generation, phase } => {
+            let phase = phase.as_ref().map_or("gone by now", Phase::as_str);
+            format!("an interrupted run left its successor {generation}, {phase}")
+        }
+        Reason::UndoLeft => "an interrupted run left its undo".to_owned(),
+        Reason::NotDeclared => "it is not declared any more".to_owned(),
+        Reason::Destroy => "destroy was asked for".to_owned(),
+        Reason::Asked => "`--replace` names it".to_owned(),
+    }
+}
+
+/// `: the service's words`, or nothing.
+pub(super) fn said(detail: &str) -> String {
+    let detail = clean(detail);
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
+/// A pool by its key; anything else as it is.
+pub(super) fn named<'a>(field: &str, value: &'a str, beside: &'a Beside) -> &'a str {
+    if field == "pool" { beside.pool_name(value) } else { value }
+}
+
+/// A property's value. What Confluent itself hides is not shown, and a secret only by its reference.
+fn value(key: &str, template: Option<&Template>) -> String {
+    match template {
+        None => "(not set)".to_owned(),
+        Some(_) if key.starts_with("sql.secrets.") => "(sensitive)".to_owned(),
+        Some(template) => format!("'{}'", clean(template.as_str())),
+    }
+}

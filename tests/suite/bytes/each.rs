@@ -1,0 +1,119 @@
+//! The places where floe reads bytes that it did not just write. Any bytes give a value or an error: never a panic, and
+//! never a write. The fuzz targets include this file.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use floe::{
+    cloud::{
+        BoxFuture, Cloud, Credentials, Headers, Key, Limits, Lost, NewStatement, Request, Response, Site, Transport,
+    },
+    plan::{self, Plan},
+    resource::{Amendment, HashKey, Identity, Pool, PoolAmendment},
+    state::{Ledger, Local, Recorded, fake::FakeDisk},
+};
+
+const STATE: &str = "state/prod.json";
+const JOURNAL: &str = "state/prod.journal";
+
+fn identity() -> Identity {
+    let [organization, environment, cloud, region] = ["o", "env-1", "aws", "us-east-1"].map(str::to_owned);
+    Identity { organization, environment, cloud, region }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
+}
+
+/// A ledger reads what is on the disk, and leaves it as it is.
+fn read(files: &[(&str, &[u8])]) {
+    let disk = FakeDisk::new();
+    for (path, bytes) in files {
+        disk.put(*path, *bytes);
+    }
+    let before = disk.files();
+    let ledger = Local::on(disk.clone(), Path::new(STATE));
+    let loaded = wait(ledger.load());
+    let again = wait(ledger.load());
+    assert_eq!(loaded, again);
+    assert_eq!(disk.files(), before, "reading wrote something");
+}
+
+/// A state file.
+pub fn snapshot(bytes: &[u8]) {
+    read(&[(STATE, bytes)]);
+}
+
+/// A journal, beside the state that it is on.
+pub fn journal(bytes: &[u8]) {
+    let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
+    let state = serde_json::to_vec(&recorded).unwrap_or_default();
+    read(&[(STATE, &state), (JOURNAL, bytes)]);
+    read(&[(JOURNAL, bytes)]);
+}
+
+/// A plan file: what reads is checked before anything of it is run, and what is read is what is written.
+pub fn plan(bytes: &[u8]) {
+    let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
+    let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
+    let _ = plan::check(&plan, &recorded);
+    assert_eq!(plan::moved_since(&plan, &plan), []);
+    let written = serde_json::to_vec(&plan).unwrap_or_default();
+    assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));
+}
+
+/// A service that answers everything with the same bytes.
+struct Parrot(u16, Vec<u8>);
+
+impl Transport for Parrot {
+    fn send(&self, _: Request) -> BoxFuture<'_, Result<Response, Lost>> {
+        let response = Response { status: self.0, headers: Headers::default(), body: self.1.clone() };
+        Box::pin(async { Ok(response) })
+    }
+}
+
+/// An API's answer. The first byte chooses its status.
+pub fn response(bytes: &[u8]) {
+    let (status, body) = match bytes {
+        [first, rest @ ..] => {
+            ([200, 201, 202, 204, 400, 403, 404, 409, 422, 429, 500, 503, 301][usize::from(*first) % 13], rest)
+        }
+        [] => (200, bytes),
+    };
+    let credentials =
+        Credentials { flink: Some(Key::new("k", "secret-value")), cloud: Some(Key::new("k", "secret-value")) };
+    let Ok(site) = Site::public(&identity()) else { return };
+    let cloud = Cloud::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, Limits::default(), 1);
+    let pool = Pool {
+        display_name: "p".to_owned(),
+        max_cfu: 5,
+        network: None,
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+        prevent_destroy: false,
+    };
+    wait(async {
+        let told = [
+            cloud.statements(None).await.err(),
+            cloud.submit(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
+            match cloud.statement("n").await {
+                Ok(Some(found)) => cloud.amend(found, &Amendment::default()).await.err(),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            },
+            cloud.remove("n").await.err(),
+            cloud.exceptions("n").await.err(),
+            cloud.pools().await.err(),
+            cloud.pool("lfcp-1").await.err(),
+            cloud.create_pool(&pool).await.err(),
+            cloud.amend_pool("lfcp-1", &PoolAmendment::default()).await.err(),
+            cloud.remove_pool("lfcp-1").await.err(),
+            cloud.regions(None, None).await.err(),
+        ];
+        for error in told.into_iter().flatten() {
+            let text = error.to_string();
+            assert!(!text.contains("secret-value") && text.len() < 20_000, "{text}");
+        }
+        tokio::time::sleep(Duration::ZERO).await;
+    });
+}

@@ -1,0 +1,195 @@
+//! Real input: the examples in every environment, and the statements of others where `FLOE_SQL_CORPUS` names their folder.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+use floe::{
+    diff::Request,
+    graph::{self, Graph},
+    manifest::{self, Inputs},
+    resource::{Evolve, Place, Problem},
+    simulator::{CatalogMode, Options},
+    sql::{self, LintContext},
+};
+
+use crate::world::{World, project};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+fn loaded(root: &Path, environment: &str) -> Graph {
+    let environment = Some(environment.to_owned());
+    let inputs = Inputs { root: root.to_owned(), environment, ..Inputs::default() };
+    manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|problems| panic!("{}", said(&problems)))
+}
+
+fn said(problems: &[Problem]) -> String {
+    problems.iter().fold(String::new(), |mut text, problem| {
+        let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
+        for (place, label) in &problem.places {
+            let _ = writeln!(text, "  {} at byte {}: {label}", place.source.path.display(), place.span.start);
+        }
+        text
+    })
+}
+
+/// Copies what belongs to the example, not what a run of it left behind.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() && entry.file_name() != "state" {
+            copy(&path, &target);
+        } else if path.is_file() {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+fn world_of_example(name: &str, environment: &str) -> Option<World> {
+    let simulated = loaded(&example(name), environment).project.environment.simulated?;
+    let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
+    let mut world = World::with(&[], Options { catalog, ..Options::default() });
+    copy(&example(name), world.folder.path());
+    world.environment = Some(environment.to_owned());
+    Some(world)
+}
+
+async fn converges_everywhere(name: &str) -> BTreeMap<String, World> {
+    let mut worlds = BTreeMap::new();
+    for environment in manifest::environments(&example(name)).unwrap() {
+        if let Some(mut world) = world_of_example(name, &environment) {
+            world.converge().await;
+            worlds.insert(environment, world);
+        }
+    }
+    worlds
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pool_is_planned_and_applied() {
+    let worlds = converges_everywhere("first-pool").await;
+    assert_eq!(worlds["local"].phases(), BTreeMap::from([("orders".to_owned(), "COMPLETED".to_owned())]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clickstream_is_planned_and_applied_wherever_it_is_simulated() {
+    let worlds = converges_everywhere("clickstream").await;
+    assert_eq!(worlds.keys().collect::<Vec<_>>(), ["dev", "local"]);
+    let local = worlds["local"].phases();
+    assert!(local.len() >= 15, "{local:#?}");
+    for (name, phase) in &local {
+        assert!(["COMPLETED", "RUNNING"].contains(&phase.as_str()), "{name} is {phase}");
+    }
+    // What is stopped in dev was never submitted there.
+    let dev = worlds["dev"].phases();
+    let prefixed: BTreeSet<String> = local.keys().map(|name| format!("dev-{name}")).collect();
+    let held = ["dev-classify-comments".to_owned(), "dev-revenue-per-day".to_owned()];
+    assert_eq!(prefixed.difference(&dev.into_keys().collect()).cloned().collect::<Vec<_>>(), held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clickstream_can_be_destroyed() {
+    let mut world = world_of_example("clickstream", "local").unwrap();
+    world.converge().await;
+    let run = world.request(Request { destroy: true, allow_data_loss: true, ..Request::default() }).await;
+    let report = run.report.unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
+    assert!(report.is_complete(), "{:#?}", report.failed);
+    assert!(world.simulator.world().pools.is_empty());
+}
+
+#[test]
+fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
+    for name in ["first-pool", "clickstream"] {
+        for environment in manifest::environments(&example(name)).unwrap() {
+            let graph = loaded(&example(name), &environment);
+            for (key, statement) in &graph.project.statements {
+                let spec = &statement.spec;
+                let text = spec.sql.masked();
+                let properties =
+                    spec.properties.iter().map(|(name, value)| (name.clone(), value.masked().to_string())).collect();
+                let context = LintContext {
+                    properties: &properties,
+                    principal: spec.principal.as_deref(),
+                    protected: graph.project.environment.protected,
+                    evolves: spec.evolve != Evolve::Manual,
+                    allowed: &statement.allow,
+                };
+                let lints = sql::lint(&graph.readings[key], &text, &context);
+                assert_eq!(lints, [], "{name}, {environment}, {key}");
+            }
+        }
+    }
+}
+
+/// A project that declares each of `texts`; those that `refused` names are left out.
+fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
+    let mut toml = String::new();
+    for (index, text) in texts.iter().enumerate() {
+        let key = format!("s{index}");
+        if !refused.contains(&key) {
+            // What looks like a variable of floe is none in the texts of others.
+            let text = text.replace("${", "$${");
+            let _ = write!(toml, "[statements.{key}]\nsql = {}\n", serde_json::Value::String(text));
+        }
+    }
+    toml
+}
+
+/// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
+/// those of the headers above the places.
+fn blamed(problems: &[Problem]) -> BTreeSet<String> {
+    let places = problems.iter().filter_map(|problem| problem.places.first()).map(|(place, _)| place);
+    let header = |place: &Place| {
+        let before = place.source.text.get(..place.span.start.saturating_add(1).min(place.source.text.len()))?;
+        let (_, after) = before.rsplit_once("\n[statements.").or_else(|| before.rsplit_once("[statements."))?;
+        let rest = place.source.text.get(before.len() - after.len()..)?;
+        rest.split_once(']').map(|(key, _)| key.to_owned())
+    };
+    places.filter_map(header).collect()
+}
+
+/// Loads, plans and applies what of `texts` can be declared together; says how many those were.
+async fn through(texts: &[String]) -> usize {
+    let mut world = World::new(&[("floe.toml", &project("")), ("pools.toml", "[pools.main]\nmax_cfu = 50\n")]);
+    let mut refused = BTreeSet::new();
+    loop {
+        world.declare(&sheet(texts, &refused));
+        let inputs = Inputs { root: world.folder.path().to_owned(), ..Inputs::default() };
+        let problems = match manifest::load(&inputs).and_then(graph::build) {
+            Ok(_) => break,
+            Err(problems) => problems,
+        };
+        let more = blamed(&problems);
+        assert!(!more.is_subset(&refused), "a problem that names no statement: {}", said(&problems));
+        refused.extend(more);
+    }
+    if refused.len() < texts.len() {
+        world.apply().await;
+        world.plan().await;
+    }
+    texts.len() - refused.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn statements_of_others_are_loaded_planned_and_applied() {
+    let Some(folder) = std::env::var_os("FLOE_SQL_CORPUS") else {
+        println!("skipped: FLOE_SQL_CORPUS names no folder");
+        return;
+    };
+    let text = std::fs::read_to_string(Path::new(&folder).join("valid.jsonl")).unwrap();
+    let texts: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["sql"].as_str().unwrap().to_owned())
+        .collect();
+    let mut applied = 0;
+    for batch in texts.chunks(200) {
+        applied += through(batch).await;
+    }
+    println!("{applied} of {} statements were applied; the others cannot be declared, or not together", texts.len());
+    assert!(applied > texts.len() / 3, "only {applied} of {}", texts.len());
+}
