@@ -89,7 +89,7 @@ pub enum Command {
     Init {
         /// The folder, made where it is missing
         #[arg(value_name = "DIR", default_value = ".")]
-        folder: PathBuf,
+        into: PathBuf,
     },
     /// Check everything that can be known offline: syntax, references, circles, names, lints
     Validate,

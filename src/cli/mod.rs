@@ -30,7 +30,10 @@ mod tests;
 mod trouble;
 mod validate;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -62,7 +65,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let global = &arguments.global;
     match &arguments.command {
-        Command::Init { folder } => init::run(&global.folder.join(folder), screen),
+        Command::Init { into } => init::run(&in_folder(global, into), screen),
         Command::Validate => validate::run(global, ambient, screen),
         Command::Plan(plan) => plan::run(plan, global, ambient, screen),
         Command::Apply(apply) => apply::apply(apply, global, ambient, screen),
@@ -74,6 +77,15 @@ fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit
         Command::Simulator(simulator) => simulator::run(simulator, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),
+    }
+}
+
+/// `path` as it is meant with `-C`, without the dot that means nothing.
+fn in_folder(global: &Global, path: &Path) -> PathBuf {
+    match (global.folder == Path::new("."), path == Path::new(".")) {
+        (true, _) => path.to_owned(),
+        (false, true) => global.folder.clone(),
+        (false, false) => global.folder.join(path),
     }
 }
 

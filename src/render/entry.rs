@@ -84,7 +84,7 @@ fn entry(address: &Address, change: &Change, beside: &Beside, verbose: bool) -> 
         (_, None) => notes.remove(0),
     };
     if !reasons.is_empty() {
-        details.push(Detail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
+        details.insert(0, Detail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
     }
     details.extend(sql_of(change, verbose).filter(|lines| !lines.is_empty()).map(Detail::Sql));
     details.extend(notes.into_iter().map(|note| Detail::Prose(sentence(&note))));

@@ -36,7 +36,9 @@ const BELOW: usize = 6;
 pub fn plan(view: &PlanView<'_>) -> String {
     let PlanView { plan, beside, style, .. } = *view;
     let mut page = Page { style, text: String::new() };
-    page.line(&header(view));
+    for line in wrap(&header(view), style.width) {
+        page.line(&style.paint(Paint::Bold, &line));
+    }
     found(&mut page, plan, beside);
     let entries = entries(plan.changes.iter(), beside, view.verbose);
     if !entries.is_empty() {
@@ -112,11 +114,10 @@ pub(super) fn summary(plan: &Plan) -> String {
 }
 
 fn header(view: &PlanView<'_>) -> String {
-    let PlanView { plan, style, command, .. } = *view;
+    let PlanView { plan, command, .. } = *view;
     let basis = &plan.basis;
     let place = place(&basis.environment, &basis.identity, basis.simulated);
-    let line = format!("floe {command} · {}/{place} · {}", basis.project, in_short(plan));
-    style.paint(Paint::Bold, &line)
+    format!("floe {command} · {}/{place} · {}", basis.project, in_short(plan))
 }
 
 /// What an interrupted run left, and what became of it.

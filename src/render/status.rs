@@ -49,15 +49,17 @@ pub fn status(
     let widest = |of: &dyn Fn(&StatusRow) -> usize, most: usize| rows.iter().map(of).max().unwrap_or(0).min(most);
     let addresses = widest(&|row| columns(&row.address.to_string()), 40);
     let phases = widest(&|row| columns(&row.phase), 14);
+    let names = widest(&|row| columns(&row.name), 40);
     for row in rows {
         let (symbol, paint) = if row.unhealthy { ("!", Paint::Red) } else { (" ", Paint::Plain) };
         let age = row.since.as_deref().and_then(|since| beside.age(since)).unwrap_or_default();
+        let name = if age.is_empty() { row.name.clone() } else { pad(&row.name, names) };
         let line = format!(
             "  {} {}  {}  {}  {age}",
             style.paint(paint, symbol),
             pad(&row.address.to_string(), addresses),
             style.paint(paint, &pad(&row.phase, phases)),
-            style.paint(Paint::Dim, &row.name)
+            style.paint(Paint::Dim, &name)
         );
         text.push_str(line.trim_end());
         text.push('\n');

@@ -1,1 +1,341 @@
-//! Rendering, seen from outside.
+//! Every action, reason, note and block as a person reads them, at 80 columns.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    diff::{Action, Block, Change, Note, Reason, Request, Strategy},
+    plan::{Basis, FORMAT_VERSION, Plan},
+    resource::{Address, Generation, Identity, Phase, PoolAmendment, Template},
+};
+
+fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
+    let address = |text: &str| text.parse::<Address>().unwrap();
+    let identity = Identity {
+        organization: "00000000-0000-0000-0000-000000000000".to_owned(),
+        environment: "env-z3y2x1".to_owned(),
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+    };
+    Plan {
+        format_version: FORMAT_VERSION,
+        basis: Basis {
+            project: "clickstream".to_owned(),
+            environment: "prod".to_owned(),
+            identity,
+            simulated: false,
+            lineage: "lineage".to_owned(),
+            declared: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        },
+        request: Request::default(),
+        found: Vec::new(),
+        entries: Vec::new(),
+        changes: changes.into_iter().map(|(key, change)| (address(key), change)).collect(),
+        unchanged: 12,
+        foreign: 1,
+        passages: Vec::new(),
+    }
+}
+
+fn besides() -> Beside {
+    let pool = |id: &str, current_cfu, max_cfu| PoolNow { id: id.to_owned(), current_cfu, max_cfu };
+    Beside {
+        pools: BTreeMap::from([
+            ("heavy".to_owned(), pool("lfcp-2", 0, 10)),
+            ("main".to_owned(), pool("lfcp-1", 14, 20)),
+        ]),
+        service_time: Some("2026-01-02T12:00:00Z".to_owned()),
+        interrupted: None,
+    }
+}
+
+fn shown(plan: &Plan, width: usize) -> String {
+    let beside = besides();
+    let style = Style { width, colour: false };
+    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", verbose: false, style });
+    for line in text.lines() {
+        // What is there to be copied is not broken.
+        let copied = line.contains("--exclude") || line.contains("/*+ OPTIONS");
+        assert!(line.chars().count() <= width || copied, "too wide for {width}: {line}");
+    }
+    text
+}
+
+fn sql(text: &str) -> Template {
+    Template::new(text)
+}
+
+fn replace(strategy: Strategy, from: Option<u32>) -> Action {
+    Action::Replace {
+        strategy,
+        from: from.map(Generation),
+        to: Generation(4),
+        before: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (100, 200)"),
+        after: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (200, 300)"),
+    }
+}
+
+fn every_action() -> Plan {
+    let again = Note::OutputAgain { append_only: Some(true) };
+    let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
+    let cfu = Reason::FieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
+    let ran = |detail: &str| Reason::NeverRan { detail: detail.to_owned() };
+    let create = |text: &str, generation| Action::Create { sql: sql(text), name: "t-g3".to_owned(), generation };
+    let one = |action| Change::new(action, Vec::new());
+    plan_of([
+        (
+            "pools.amended",
+            Change::new(Action::AmendPool { to: PoolAmendment { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
+        ),
+        ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
+        ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
+        ("statements.adopted", one(Action::Adopt { name: "adopted".to_owned(), generation: Generation(2) })),
+        ("statements.awaited", one(Action::Await { phase: Phase::Stopping })),
+        ("statements.created", one(create("CREATE TABLE orders (id STRING)", Generation(1)))),
+        (
+            "statements.created-again",
+            one(create(
+                "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM x; INSERT INTO b SELECT * FROM x; END",
+                Generation(3),
+            )),
+        ),
+        ("statements.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::Destroy])),
+        (
+            "statements.forgotten",
+            Change::new(Action::Forget, vec![Reason::NotDeclared])
+                .noting(Note::ObjectsStay { objects: vec!["orders".to_owned()] }),
+        ),
+        (
+            "statements.gone",
+            Change::new(replace(Strategy::FromOffsets, None), vec![Reason::Gone])
+                .noting(Note::StartsAt { offsets: "partition:0,offset:100".to_owned() }),
+        ),
+        ("statements.gone-too", Change::new(replace(Strategy::Again, None), vec![Reason::Gone, Reason::Asked])),
+        (
+            "statements.goes-on",
+            Change::new(
+                Action::GoOn { to: Generation(4) },
+                vec![Reason::SuccessorLeft { generation: Generation(4), phase: Some(Phase::Pending) }],
+            ),
+        ),
+        ("statements.held", one(Action::Hold)),
+        (
+            "statements.never-ran",
+            Change::new(replace(Strategy::NeverRan, Some(3)), vec![ran("Table 'x' not found"), Reason::SqlChanged]),
+        ),
+        ("statements.recorded", one(Action::Record)),
+        (
+            "statements.redefined",
+            Change::new(replace(Strategy::Redefine, Some(3)), vec![Reason::SqlChanged])
+                .noting(Note::StaleReaders { readers: vec![Address::statement("reader")] }),
+        ),
+        (
+            "statements.replaced",
+            Change::new(replace(Strategy::Restart, Some(3)), vec![Reason::SqlChanged]).noting(again),
+        ),
+        ("statements.restarted", Change::new(Action::Restart, vec![pool_changed])),
+        ("statements.started", Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }])),
+        ("statements.stopped", Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }])),
+        ("statements.taken-back", Change::new(Action::TakeBack { from: Generation(4) }, vec![Reason::UndoLeft])),
+        (
+            "statements.undone",
+            Change::new(Action::Delete { undo: Some(sql("DROP TABLE orders")) }, vec![Reason::NotDeclared]),
+        ),
+    ])
+}
+
+fn every_block() -> Plan {
+    let text = |text: &str| text.to_owned();
+    let accept = || text("restart:3f2a9c");
+    let hints =
+        BTreeMap::from([(text("orders"), text("partition:0,offset:7")), (text("users"), text("partition:0,offset:9"))]);
+    let blocks = [
+        ("pools.exists", Block::PoolExists { id: text("lfcp-9") }),
+        ("pools.failed", Block::PoolFailed { id: text("lfcp-9") }),
+        ("pools.in-use", Block::PoolInUse { statements: vec![text("theirs")], current_cfu: 3 }),
+        ("pools.in-use-unseen", Block::PoolInUse { statements: Vec::new(), current_cfu: 3 }),
+        ("pools.missing", Block::PoolMissing { id: text("lfcp-9") }),
+        (
+            "pools.moved",
+            Block::PoolMoved { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
+        ),
+        ("statements.cannot-stop", Block::CannotStop),
+        ("statements.data-loss", Block::DataLoss { undo: sql("DROP TABLE orders") }),
+        ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
+        (
+            "statements.failed-next",
+            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept() },
+        ),
+        ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
+        ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
+        ("statements.if-not-exists", Block::IfNotExists),
+        ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),
+        ("statements.in-use", Block::InUse { by: vec![text("statements.reader"), text("theirs")] }),
+        ("statements.loses", Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
+        ("statements.loses-position", Block::LosesPosition { keeps: None, accept: accept() }),
+        ("statements.manual", Block::Manual { accept: accept() }),
+        ("statements.moved-onto", Block::MovedOnto { from: Address::statement("before") }),
+        ("statements.no-undo", Block::NoUndo),
+        ("statements.not-ours", Block::NotOurs { name: text("not-ours") }),
+        ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
+        ("statements.prevented", Block::PreventDestroy),
+        ("statements.recreated", Block::RecreatedOutside { name: text("recreated") }),
+        ("statements.removes-all", Block::RemovesEverything),
+        ("statements.renamed", Block::Renamed { from: Address::statement("one"), to: Address::statement("other") }),
+        ("statements.several", Block::SeveralLive { names: vec![text("a"), text("a-g2")] }),
+        ("statements.table-job", Block::TableJob),
+        ("statements.unclear", Block::Unclear { why: text("the list does not show `a`") }),
+        ("statements.unknown", Block::Unknown { why: text("403: a role is missing") }),
+    ];
+    plan_of(blocks.map(|(address, block)| (address, Change::blocked(block))))
+}
+
+fn every_note_and_reason() -> Plan {
+    let text = |text: &str| text.to_owned();
+    let note = |note| Change::new(Action::Note, Vec::new()).noting(note);
+    let moved = || (text("pool"), text("lfcp-2"), text("lfcp-1"));
+    let (field, live, sent) = moved();
+    let reasons = vec![
+        Reason::PropertyChanged { key: text("sql.state-ttl"), before: None, after: Some(sql("7 d")) },
+        Reason::PropertyChanged {
+            key: text("sql.secrets.k"),
+            before: Some(sql("${secret.a}")),
+            after: Some(sql("${secret.b}")),
+        },
+        Reason::SecretChanged { name: text("openai") },
+        Reason::PoolChanged { before: None, after: text("heavy") },
+        Reason::PrincipalChanged { before: None, after: text("sa-1") },
+        Reason::Failed { detail: text("boom") },
+        Reason::Ended,
+        Reason::StoppedOutside,
+        Reason::ResumedOutside,
+        Reason::MovedOutside { field, live, sent },
+        Reason::StoppedByInterruptedRun,
+    ];
+    let (field, live, sent) = moved();
+    plan_of([
+        ("pools.lowered", note(Note::CannotLower { live: 20, desired: 10 })),
+        ("pools.trusted", note(Note::Trusted)),
+        (
+            "pools.with",
+            Change::new(Action::CreatePool { max_cfu: 5 }, vec![Reason::Gone])
+                .noting(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
+        ),
+        ("statements.degraded", note(Note::Degraded { detail: text("slow") })),
+        ("statements.due", note(Note::DueAtNextStart { fields: vec![text("sql"), text("pool")] })),
+        ("statements.ended", note(Note::Ended)),
+        (
+            "statements.failed",
+            note(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
+        ),
+        ("statements.in-motion", note(Note::InMotion { phase: Phase::Pending })),
+        ("statements.moved", note(Note::MovedOutside { field, live, sent })),
+        ("statements.named", note(Note::NameAtNextGeneration { now: text("before") })),
+        ("statements.offsets", note(Note::OffsetsOnlyHere)),
+        ("statements.reasons", Change::new(Action::Start, reasons)),
+        ("statements.resumed", note(Note::ResumedOutside)),
+        ("statements.secret", note(Note::SecretUnknown { name: text("openai") })),
+        ("statements.stopped", note(Note::StoppedOutside)),
+        ("statements.warned", note(Note::Warned { severity: text("CRITICAL"), message: text("state is large") })),
+        ("statements.z-cosmetic", note(Note::Cosmetic)),
+    ])
+}
+
+#[test]
+fn actions() {
+    insta::assert_snapshot!(shown(&every_action(), 80));
+}
+
+#[test]
+fn blocks() {
+    insta::assert_snapshot!(shown(&every_block(), 80));
+}
+
+#[test]
+fn notes_and_reasons() {
+    insta::assert_snapshot!(shown(&every_note_and_reason(), 80));
+}
+
+#[test]
+fn no_text_is_too_wide_at_any_width() {
+    for plan in [every_action(), every_block(), every_note_and_reason()] {
+        for width in [80, 100, 120] {
+            shown(&plan, width);
+        }
+    }
+}
+
+#[test]
+fn many_of_the_same_are_one() {
+    let reason = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
+    let names: Vec<String> = (1..=48).map(|number| format!("statements.job-{number}")).collect();
+    let mut plan = plan_of([]);
+    for name in names {
+        plan.changes.insert(name.parse().unwrap(), Change::new(Action::Restart, vec![reason.clone()]));
+    }
+    insta::assert_snapshot!(shown(&plan, 80));
+}
+
+#[test]
+fn what_an_interrupted_run_left_is_said() {
+    let mut plan = plan_of([]);
+    let operation = crate::resource::Operation::RemovePool { id: "lfcp-1".to_owned() };
+    let intent = |number: u32| crate::resource::Intent {
+        id: crate::resource::IntentId(format!("r-{number}")),
+        address: Address::pool("main"),
+        operation: operation.clone(),
+    };
+    let found = |number, applied| crate::settle::Found { intent: intent(number), applied };
+    plan.found = vec![found(1, true), found(2, true), found(3, false)];
+    let beside =
+        Beside { interrupted: Some(Interrupted { command: "apply".to_owned(), seconds_ago: Some(840) }), ..besides() };
+    let style = Style { width: 80, colour: false };
+    let view = PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style };
+    let text = super::plan(&view);
+    assert!(text.contains("2 steps of the apply interrupted 14 min ago had completed; they are recorded."), "{text}");
+    assert!(text.contains("1 step of the apply interrupted 14 min ago had not taken effect"), "{text}");
+}
+
+#[test]
+fn colour_changes_nothing_but_colour() {
+    let (plan, beside) = (every_block(), besides());
+    let text = |colour| {
+        let style = Style { width: 80, colour };
+        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: true, style })
+    };
+    let mut plain = String::new();
+    let mut rest = text(true);
+    assert!(rest.contains('\u{1b}'));
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.split_once('m').unwrap().1.to_owned();
+    }
+    plain.push_str(&rest);
+    assert_eq!(plain, text(false));
+}
+
+#[test]
+fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
+    let mut plan = every_action();
+    for number in 0..2_000 {
+        let long = format!("CREATE TABLE t{number} ({})", "a STRING, ".repeat(20));
+        let action = Action::Create { sql: sql(&long), name: format!("t{number}"), generation: Generation(1) };
+        plan.changes.insert(Address::statement(format!("t{number}")), Change::new(action, Vec::new()));
+    }
+    let (beside, style) = (besides(), Style::default());
+    let text = super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style });
+    assert!(text.chars().count() < 60_000, "{}", text.chars().count());
+    assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
+    assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
+}
+
+#[test]
+fn json_reads_back_as_the_plan() {
+    for plan in [every_action(), every_block(), every_note_and_reason()] {
+        let text = kept(&plan, &besides(), "abc").unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+        assert!(text.contains("\"id\": \"abc\"") && text.contains("\"current_cfu\": 14"));
+    }
+}

@@ -64,12 +64,12 @@ pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Be
 
 /// Whether the line of a change says this reason already.
 pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool {
-    match (&change.action, reason) {
-        (Action::Restart, _) => true,
-        (Action::AmendPool { .. }, Reason::FieldChanged { .. }) => true,
-        (Action::Replace { .. }, Reason::SqlChanged) => true,
-        _ => false,
-    }
+    matches!(
+        (&change.action, reason),
+        (Action::Restart, _)
+            | (Action::AmendPool { .. }, Reason::FieldChanged { .. })
+            | (Action::Replace { .. }, Reason::SqlChanged)
+    )
 }
 
 fn replaced(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
