@@ -357,7 +357,8 @@ fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
     assert!(counts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", counts.says());
     // An upsert keeps the last row of each key.
     let keyed = copy("").replace("(id INT)", "(id INT, PRIMARY KEY (id) NOT ENFORCED)");
-    let upserts = Scene::of(&keyed).gone("copy").current("copy", |current| current.offsets = Some(offsets(&["orders"])));
+    let upserts =
+        Scene::of(&keyed).gone("copy").current("copy", |current| current.offsets = Some(offsets(&["orders"])));
     assert!(upserts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.says());
     let again = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
     assert!(again.says().starts_with("copy Replace Again - -> g2 [Gone]"));

@@ -28,7 +28,9 @@ impl Graph {
             let found = match mention.role {
                 Use::Reads if definition.kind == Kind::CreateView => self.state_of(creator, seen),
                 Use::Reads if definition.primary_key => Some(format!("the primary key of `{object}`, which it reads")),
-                Use::Writes if definition.primary_key => Some(format!("the primary key of `{object}`, which it writes")),
+                Use::Writes if definition.primary_key => {
+                    Some(format!("the primary key of `{object}`, which it writes"))
+                }
                 _ => None,
             };
             if found.is_some() {
