@@ -142,7 +142,7 @@ async fn run(
 fn manifest(origin: &str) -> String {
     format!(
         "[project]\nname = \"test\"\n\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\
-         environment = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nendpoint = \"{origin}\"\n\
+         id = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nendpoint = \"{origin}\"\n\
          cloud_endpoint = \"{origin}\"\n\n[defaults]\npool = \"main\"\n"
     )
 }
@@ -159,7 +159,7 @@ pub async fn life(stage: usize, kill: Kill, figures: &mut Figures) -> Result<boo
     figures.runs += 1;
     let (killed, _) = run(&world.simulator, world.folder.path(), &STAGES[stage], Some(kill)).await?;
     // What was in motion comes to rest; then the next run finds out what happened and goes on.
-    for _ in 0..3 {
+    for _ in 0..2 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         figures.runs += 1;
         run(&world.simulator, world.folder.path(), &STAGES[stage], None).await?;
