@@ -177,6 +177,12 @@ pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
         return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
     }
     if row.declared.spec.stopped {
+        // One that stood still may be purged. Of one that ran, a list that does not show it says nothing: it may run on.
+        if !row.current.stopped
+            && let Presence::Unknown(why) = table.confirmed(&row.current.sent.name)
+        {
+            return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+        }
         let offsets = row.current.offsets.is_some().then_some(Note::OffsetsOnlyHere);
         return table.quiet(&row.address.key, row.declared, row.record, offsets.into_iter().collect());
     }

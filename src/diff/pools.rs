@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::{Asks, Live, Presence},
-    resource::{Address, Kind, LivePool, Phase, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
+    resource::{Address, Kind, LivePool, Operation, Phase, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
     settle::Settlement,
     state::{PoolRecord, Recorded},
 };
@@ -67,12 +67,27 @@ pub(super) fn changes(
                 .insert(address, removed(record, recorded, live, why, declared.is_some() && !owned, &mut pools.asks));
         }
     }
+    for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
+        let declared = desired.graph.project.pools.get(&address.key);
+        let owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
+        if request.destroy || (!owned && request.targets.is_empty()) {
+            let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
+            changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
+        }
+    }
     for (address, why) in &settlement.unclear {
         if address.kind == Kind::Pool {
             changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
         }
     }
     (changes, pools)
+}
+
+/// Pools that an interrupted run asked for and that nobody has seen.
+fn asked_for(recorded: &Recorded) -> impl Iterator<Item = &Address> {
+    let asked = recorded.open.values().map(|open| &open.intent);
+    let creations = asked.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
+    creations.map(|intent| &intent.address).filter(|address| !recorded.pools.contains_key(&address.key))
 }
 
 /// Whether a selected pool is as it should be, for counting.

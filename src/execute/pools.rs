@@ -24,7 +24,7 @@ const TRIES: u32 = 10;
 /// made, so this is longer than for statements.
 const LANDING: Duration = Duration::from_secs(60);
 
-/// Creates a pool.
+/// Creates a pool. One that an interrupted run asked for may still be on its way: it is looked for first.
 pub(super) async fn create(
     pool: &Pool,
     before: &BTreeSet<String>,
@@ -32,12 +32,21 @@ pub(super) async fn create(
     tools: &Tools,
     changed: &mut bool,
 ) -> Result<Asked, Failure> {
+    if let Some(intent) = asked_before(footing, tools) {
+        let outcome = created(&intent, None, tools).await?;
+        let id = if let Outcome::Applied { id, .. } = &outcome { id.clone() } else { None };
+        tools.record.settle(&intent, outcome).await?;
+        if let Some(id) = id {
+            *changed = true;
+            return Ok(Asked::PoolCreated(id));
+        }
+    }
     for attempt in 0..TRIES {
         let operation = Operation::CreatePool { pool: pool.clone(), before: before.clone() };
         let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
         let outcome = match tools.setting.cloud.create_pool(pool).await {
             Ok(live) => Outcome::Applied { id: Some(live.id), created_at: live.created_at },
-            Err(error) if is_lost(&error) => created(&intent, error, tools).await?,
+            Err(error) if is_lost(&error) => created(&intent, Some(error), tools).await?,
             Err(error) => return Err(refused(&intent, error, tools).await?),
         };
         let id = if let Outcome::Applied { id, .. } = &outcome { id.clone() } else { None };
@@ -51,11 +60,20 @@ pub(super) async fn create(
     Err(lost(&pool.display_name))
 }
 
-/// The answer was lost: the one new pool with that name and spec is ours.
-async fn created(intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+/// The creation of this pool that an interrupted run left open.
+fn asked_before(footing: &Footing, tools: &Tools) -> Option<Intent> {
+    let recorded = tools.record.now();
+    let mut open = recorded.open.values().map(|open| &open.intent);
+    open.find(|intent| intent.address == *footing.address && matches!(intent.operation, Operation::CreatePool { .. }))
+        .cloned()
+}
+
+/// The answer was lost, with that error or with the run that asked: the one new pool with that name and spec is ours.
+async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + LANDING;
     loop {
-        let pools = tools.setting.cloud.pools().await.map_err(|_| Failure::Call(redact(tools, error.clone())))?;
+        let listed = tools.setting.cloud.pools().await;
+        let pools = listed.map_err(|unread| Failure::Call(redact(tools, error.clone().unwrap_or(unread))))?;
         match verdict(intent, &tools.record.now(), &Live::of([], Some(pools))) {
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),

@@ -85,8 +85,7 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
     match &change.action {
         Action::Delete { undo } => return Some((delete(scene, key, record?, undo.as_ref()), Vec::new())),
         Action::Forget => {
-            let address = Address::statement(key);
-            return Some((vec![Step::record(vec![Fact::Forgotten { address }])], Vec::new()));
+            return Some((vec![Step::record(forget(scene, key, record))], Vec::new()));
         }
         _ => {}
     }
@@ -329,6 +328,14 @@ fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&
     }
     steps.push(Step::new(Act::Remove { name, seen: None }, Until::Gone, STOP_TIMEOUT));
     Some(steps)
+}
+
+/// Drops an address from the record. What is confirmed to be gone is noted first, so that where it stood is kept.
+fn forget(scene: &Scene, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
+    let is_gone = |name: &String| scene.live.statement(name) == Presence::Absent;
+    let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
+    let gone = names.filter(is_gone).map(|name| Fact::Gone { key: key.to_owned(), name });
+    gone.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
 }
 
 /// Deletes what is left of a generation, or drops it from the record if there is nothing left.

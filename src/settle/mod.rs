@@ -50,7 +50,7 @@ pub fn asks(recorded: &Recorded) -> Asks {
         }
     }
     for record in recorded.statements.values() {
-        let passing = record.successor.iter().chain(&record.undo);
+        let passing = record.successor.iter().chain(&record.undo).chain(&record.retired);
         asks.statements.extend(passing.map(|generation| generation.sent.name.clone()));
     }
     asks
@@ -74,6 +74,11 @@ pub fn settle(recorded: &Recorded, live: &Live) -> Result<(Recorded, Settlement)
                     let gone = Fact::Gone { key: intent.address.key.clone(), name: name.clone() };
                     settlement.entries.push(Entry::Record { fact: gone });
                 }
+            }
+            // No name keeps a second pool from being made, and the request may still be on its way: the intent stays
+            // open until whoever asks again has looked long enough, or nobody wants it any more.
+            Verdict::Rejected(_) if matches!(intent.operation, Operation::CreatePool { .. }) => {
+                settlement.found.push(Found { intent: intent.clone(), applied: false });
             }
             Verdict::Rejected(why) => {
                 settlement.found.push(Found { intent: intent.clone(), applied: false });

@@ -233,7 +233,9 @@ impl Recorded {
             Kind::Statement => {
                 let record = self.statements.remove(&address.key);
                 if let Some(record) = &record {
-                    self.inter(&address.key, record.tombstone(record.declared.name.clone(), None));
+                    // What is still there may run on. Where one that is gone had stood stays known.
+                    let left_at = record.left_at.clone().filter(|_| record.current.is_none());
+                    self.inter(&address.key, record.tombstone(record.declared.name.clone(), left_at));
                 }
                 record.is_some()
             }

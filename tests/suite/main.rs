@@ -10,4 +10,5 @@ mod input;
 mod interrupt;
 mod lives;
 mod scenarios;
+mod wire;
 mod world;

@@ -28,11 +28,9 @@ pub enum Flaw {
     NumbersForgotten,
     /// The way back resumes a predecessor whatever became of the successor.
     ResumedUnconfirmed,
-    /// A deletion counts as done as soon as it was asked for.
-    DeletionUnconfirmed,
 }
 
-pub const FLAWS: [Flaw; 9] = [
+pub const FLAWS: [Flaw; 8] = [
     Flaw::JournalNotSynced,
     Flaw::SnapshotNotSynced,
     Flaw::FolderNotSynced,
@@ -41,7 +39,6 @@ pub const FLAWS: [Flaw; 9] = [
     Flaw::OpenIgnored,
     Flaw::NumbersForgotten,
     Flaw::ResumedUnconfirmed,
-    Flaw::DeletionUnconfirmed,
 ];
 
 /// A disk on which a floe with that flaw would leave out a sync.

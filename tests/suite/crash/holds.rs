@@ -9,7 +9,10 @@ use crate::world::{World, nothing_recorded};
 
 pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
     let found = Local::on(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
-    let recorded = found.unwrap_or_else(nothing_recorded);
+    check_record(world, found.unwrap_or_else(nothing_recorded), stage, figures)
+}
+
+pub fn check_record(world: &World, recorded: Recorded, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
     known_is_there(world, &recorded, figures)?;
     once_at_most(world, figures)?;
     as_declared(world, &recorded, stage)?;
@@ -28,7 +31,11 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
     figures.orphans += orphans;
     if there != known || pools_there != pools_known {
         return Err(format!(
-            "the cloud holds {there:#?} and {pools_there:?}, the record {known:#?} and {pools_known:?}; {orphans} orphans"
+            "{orphans} orphans: only the cloud has {:?} and {:?}, only the record {:?} and {:?}",
+            there.difference(&known),
+            pools_there.difference(&pools_known),
+            known.difference(&there),
+            pools_known.difference(&pools_there)
         ));
     }
     Ok(())
