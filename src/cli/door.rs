@@ -21,17 +21,16 @@ pub(super) const SIMULATED_SEED: u64 = 7;
 /// Whether a command means to change the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// It reads. On the simulator it works on a copy of the world, so a run that goes on is not disturbed.
+    /// It reads. On the simulator it works on a copy of the world in memory, so a run that goes on is not disturbed.
     Reads,
     /// It writes, and holds the lock of the state.
     Writes,
 }
 
-/// An open door. On the simulator a copied world lives as long as this.
+/// An open door.
 pub struct Door {
     /// The verbs.
     pub cloud: Cloud,
-    _copy: Option<tempfile::TempDir>,
 }
 
 /// Opens the door to the environment of `project`. `recorded` says what the project owns so far.
@@ -68,23 +67,16 @@ fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result
         ..Options::default()
     };
     let file = world_file(project);
-    let (file, copy) = match access {
+    let opened = match access {
         Access::Writes => {
             if let Some(folder) = file.parent() {
                 fs::create_dir_all(folder).map_err(|error| unwritable("create", folder, &error))?;
             }
-            (file, None)
+            Simulator::open(&file, options)
         }
-        Access::Reads => {
-            let copy = tempfile::tempdir().map_err(|error| unwritable("use", &std::env::temp_dir(), &error))?;
-            let copied = copy.path().join("world");
-            match fs::copy(&file, &copied) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable("read", &file, &error)),
-                _ => (copied, Some(copy)),
-            }
-        }
+        Access::Reads => Simulator::copy_of(&file, options),
     };
-    let simulator = Simulator::open(&file, options)
+    let simulator = opened
         .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))?;
     // The simulator takes any key.
     let credentials = Credentials {
@@ -94,7 +86,7 @@ fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result
     let site = Site::public(identity).map_err(|error| Trouble::new(error.to_string()))?;
     let limits = limits(&project.environment);
     let cloud = Cloud::new(Arc::new(simulator), site, credentials, limits, SIMULATED_SEED);
-    Ok(Door { cloud, _copy: copy })
+    Ok(Door { cloud })
 }
 
 fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
@@ -125,7 +117,7 @@ fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<
     }
     let https = Https::new().map_err(|error| Trouble::new(error.to_string()))?;
     let cloud = Cloud::new(Arc::new(https), site, credentials, limits(environment), ambient.seed);
-    Ok(Door { cloud, _copy: None })
+    Ok(Door { cloud })
 }
 
 /// Pools given by id are trusted without a Cloud key; owning one needs it.

@@ -65,15 +65,9 @@ impl Log {
     /// cut off; any other damage is an error, and the file is left as it is.
     pub(super) fn open(path: &Path) -> io::Result<(Log, Vec<Record>)> {
         let lock = lock(path)?;
-        let bytes = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            bytes => bytes?,
-        };
-        let (records, whole) = read(&bytes).map_err(|error| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}, {error}; remove the file", path.display()))
-        })?;
+        let (records, whole, length) = found(path)?;
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        if whole < bytes.len() {
+        if whole < length {
             file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
         }
         Ok((Log { path: path.to_owned(), file, _lock: lock, broken: None }, records))
@@ -101,6 +95,23 @@ impl Log {
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         Ok(())
     }
+}
+
+/// The records of the log at `path`, which is left as it is and may be written meanwhile.
+pub(super) fn look(path: &Path) -> io::Result<Vec<Record>> {
+    found(path).map(|(records, ..)| records)
+}
+
+/// The records at `path`, how many bytes their lines have, and how many there are.
+fn found(path: &Path) -> io::Result<(Vec<Record>, usize, usize)> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        bytes => bytes?,
+    };
+    let (records, whole) = read(&bytes).map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}, {error}; remove the file", path.display()))
+    })?;
+    Ok((records, whole, bytes.len()))
 }
 
 /// Two processes that append to one log would each lose what the other did.

@@ -68,7 +68,14 @@ impl Simulator {
     /// last clone is dropped.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
         let (log, records) = log::Log::open(path.as_ref())?;
-        Ok(Simulator::of(world::World::restore(Arc::new(options), log, records)?))
+        Ok(Simulator::of(world::World::restore(Arc::new(options), Some(log), records)?))
+    }
+
+    /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
+    /// written. Fails if the file is no such log.
+    pub fn copy_of(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
+        let records = log::look(path.as_ref())?;
+        Ok(Simulator::of(world::World::restore(Arc::new(options), None, records)?))
     }
 
     fn of(world: world::World) -> Simulator {

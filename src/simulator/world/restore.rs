@@ -12,11 +12,11 @@ use super::{
 };
 
 impl World {
-    /// The world that a log tells of, which it goes on writing. Its time goes on from the last record's. A log that is
-    /// mostly past is made anew.
+    /// The world that records tell of. Its time goes on from the last record's. It goes on writing `log`, if there is one;
+    /// a log that is mostly past is made anew.
     pub(in crate::simulator) fn restore(
         options: Arc<Options>,
-        mut log: Log,
+        log: Option<Log>,
         records: Vec<Record>,
     ) -> io::Result<World> {
         let mut world = World::new(options);
@@ -29,6 +29,7 @@ impl World {
         }
         world.clock = Clock::at(world.moment);
         world.told = world.moment;
+        let Some(mut log) = log else { return Ok(world) };
         if told > world.size().saturating_mul(2).saturating_add(100) {
             log.compact(&Record { at: world.moment, ids: world.ids, changes: world.everything() })?;
         }
