@@ -24,9 +24,6 @@ mod screen;
 mod simulator;
 mod state;
 mod status;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-mod tests;
 mod trouble;
 mod validate;
 

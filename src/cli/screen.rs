@@ -14,8 +14,6 @@ pub struct Screen {
     pub err: Style,
     /// Whether somebody sits at standard error and input: they can be asked, and shown a table that moves.
     pub interactive: bool,
-    /// Whether nothing is printed: for tests.
-    silent: bool,
 }
 
 /// Columns where no terminal says how many it has.
@@ -49,14 +47,7 @@ impl Screen {
                 colour: coloured(err.is_terminal()),
             },
             interactive: err.is_terminal() && io::stdin().is_terminal(),
-            silent: false,
         }
-    }
-
-    /// One that nobody sees.
-    #[cfg(test)]
-    pub(super) fn silent() -> Self {
-        Screen { out: Style::default(), err: Style::default(), interactive: false, silent: true }
     }
 
     /// Prints what was asked for.
@@ -64,9 +55,6 @@ impl Screen {
     /// # Errors
     /// When it cannot be written, a full disk for example. Not when nobody reads.
     pub fn out(&self, text: &str) -> Result<(), Trouble> {
-        if self.silent {
-            return Ok(());
-        }
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -78,9 +66,6 @@ impl Screen {
 
     /// Says something beside it. Where standard error is gone, nobody can be told.
     pub fn err(&self, text: &str) {
-        if self.silent {
-            return;
-        }
         let mut err = io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }

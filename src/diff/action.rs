@@ -65,10 +65,6 @@ pub enum Action {
         from: Option<Generation>,
         /// The generation that comes.
         to: Generation,
-        /// The SQL that was sent.
-        before: Template,
-        /// The SQL to send.
-        after: Template,
     },
     /// Go on with a replacement that an interrupted run left open.
     GoOn {
@@ -125,7 +121,12 @@ pub enum Strategy {
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Reason {
     /// The SQL says something else.
-    SqlChanged,
+    SqlChanged {
+        /// As it was sent.
+        before: Template,
+        /// As it is desired.
+        after: Template,
+    },
     /// Properties differ. A value with secrets is shown as its template.
     PropertyChanged {
         /// The property.

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     live::Presence,
-    manifest::DeclaredStatement,
     resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Template},
     sql::{self, Class, Kind, ObjectKind, Use},
     state::{GenerationRecord, Reached, StatementRecord},
@@ -274,24 +273,15 @@ fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
-pub(super) fn open_without_current(
-    table: &mut Table,
-    declared: &DeclaredStatement,
-    record: &StatementRecord,
-) -> Option<Change> {
+pub(super) fn open_without_current(table: &mut Table, record: &StatementRecord) -> Option<Change> {
     let left = record.undo.as_ref().or(record.successor.as_ref())?;
     let name = &left.sent.name;
     if let Presence::Unknown(why) = table.confirmed(name) {
         return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
     }
     if record.undo.is_some() {
-        let action = Action::Replace {
-            strategy: Strategy::Redefine,
-            from: None,
-            to: record.last_generation.next(),
-            before: left.sent.sql.clone(),
-            after: declared.spec.sql.clone(),
-        };
+        let to = record.last_generation.next();
+        let action = Action::Replace { strategy: Strategy::Redefine, from: None, to };
         return Some(Change::new(action, vec![Reason::UndoLeft]));
     }
     let generation = left.sent.generation;

@@ -24,8 +24,8 @@ pub enum DesiredPool {
 /// Desired against sent, for one generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// The SQL says something else.
-    pub sql: bool,
+    /// The SQL says something else: as it was sent, and as it is desired.
+    pub sql: Option<(Template, Template)>,
     /// The SQL differs in layout only.
     pub cosmetic: bool,
     /// Properties and secrets that differ.
@@ -43,17 +43,17 @@ pub struct Differences {
 impl Differences {
     /// Whether only a new generation can carry the change.
     pub fn need_replacement(&self) -> bool {
-        self.sql || !self.properties.is_empty()
+        self.sql.is_some() || !self.properties.is_empty()
     }
 
     /// Whether a definition would define something else.
     pub fn redefine(&self) -> bool {
-        self.sql || self.namespace || self.secret_in_sql
+        self.sql.is_some() || self.namespace || self.secret_in_sql
     }
 
     /// Everything that differs, SQL first.
     pub fn reasons(&self) -> Vec<Reason> {
-        let sql = self.sql.then_some(Reason::SqlChanged);
+        let sql = self.sql.clone().map(|(before, after)| Reason::SqlChanged { before, after });
         sql.into_iter().chain(self.properties.iter().chain(&self.placement).cloned()).collect()
     }
 
@@ -62,7 +62,7 @@ impl Differences {
         let mut names: Vec<String> = Vec::new();
         for reason in self.reasons() {
             let name = match reason {
-                Reason::SqlChanged => "sql".to_owned(),
+                Reason::SqlChanged { .. } => "sql".to_owned(),
                 Reason::PropertyChanged { key, .. } => format!("properties.{key}"),
                 Reason::SecretChanged { name } => format!("secret.{name}"),
                 Reason::PoolChanged { .. } => "pool".to_owned(),
@@ -85,7 +85,8 @@ pub fn compare(
     let mut differences = Differences::default();
     if desired.sql != sent.sent.sql {
         let same = sql::same(&desired.sql.masked(), &sent.sent.sql.masked());
-        (differences.sql, differences.cosmetic) = (!same, same);
+        differences.cosmetic = same;
+        differences.sql = (!same).then(|| (sent.sent.sql.clone(), desired.sql.clone()));
     }
     compare_properties(&desired.properties, &sent.sent.properties, &mut differences);
     compare_secrets(desired, secrets, sent, &mut differences);

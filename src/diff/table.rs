@@ -50,14 +50,7 @@ impl Row<'_> {
 
     /// Replaces the current generation.
     pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
-        let action = Action::Replace {
-            strategy,
-            from,
-            to: self.next,
-            before: self.current.sent.sql.clone(),
-            after: self.declared.spec.sql.clone(),
-        };
-        Change::new(action, reasons)
+        Change::new(Action::Replace { strategy, from, to: self.next }, reasons)
     }
 }
 
@@ -150,7 +143,7 @@ impl<'a> Table<'a> {
     fn recorded(&mut self, key: &str, declared: &'a DeclaredStatement, record: &'a StatementRecord) -> Option<Change> {
         let Some(current) = &record.current else {
             // An interrupted redefinition may have left its undo, or a gone job its successor.
-            return match evolution::open_without_current(self, declared, record) {
+            return match evolution::open_without_current(self, record) {
                 Some(change) => Some(change),
                 None => self.unrecorded(key, declared, Some(record)),
             };

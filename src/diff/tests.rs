@@ -189,7 +189,12 @@ impl Scene {
                 Action::Create { generation, name, .. } => format!("Create {name} {generation}"),
                 other => format!("{other:?}"),
             };
-            format!("{} {action} {:?} {:?}", address.key, change.reasons, change.notes)
+            let reason = |reason: &Reason| match reason {
+                Reason::SqlChanged { .. } => "SqlChanged".to_owned(),
+                other => format!("{other:?}"),
+            };
+            let reasons: Vec<_> = change.reasons.iter().map(reason).collect();
+            format!("{} {action} [{}] {:?}", address.key, reasons.join(", "), change.notes)
         };
         let asks = diff.asks.statements.iter().map(|name| format!("asks for {name}"));
         diff.changes.iter().map(line).chain(asks).collect::<Vec<_>>().join("\n")

@@ -6,7 +6,7 @@ use super::{
     words::{block, headline, headline_says, note, reason, symbol},
 };
 use crate::{
-    diff::{Action, Change, Note},
+    diff::{Action, Change, Note, Reason},
     resource::{Address, Kind},
 };
 
@@ -83,17 +83,29 @@ fn entry(address: &Address, change: &Change, beside: &Beside, verbose: bool) -> 
         (_, None) if notes.is_empty() => "as it should be".to_owned(),
         (_, None) => notes.remove(0),
     };
+    // What changed stands above what can be done about it.
+    let (above, below) = match sql_of(change, verbose).filter(|lines| !lines.is_empty()).map(Detail::Sql) {
+        sql if change.is_blocked() => (sql, None),
+        sql => (None, sql),
+    };
+    if let Some(sql) = above {
+        details.insert(0, sql);
+    }
     if !reasons.is_empty() {
         details.insert(0, Detail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
     }
-    details.extend(sql_of(change, verbose).filter(|lines| !lines.is_empty()).map(Detail::Sql));
+    details.extend(below);
     details.extend(notes.into_iter().map(|note| Detail::Prose(sentence(&note))));
     Entry { addresses: vec![address.clone()], symbol, paint, head, details }
 }
 
 fn sql_of(change: &Change, verbose: bool) -> Option<Vec<Line>> {
+    let changed = change.reasons.iter().find_map(|reason| match reason {
+        Reason::SqlChanged { before, after } => Some(sql::difference(before.as_str(), after.as_str())),
+        _ => None,
+    });
     match &change.action {
-        Action::Replace { before, after, .. } => Some(sql::difference(before.as_str(), after.as_str())),
+        _ if changed.is_some() => changed,
         Action::Create { sql, .. } if verbose => Some(sql::whole(sql.as_str())),
         _ => None,
     }

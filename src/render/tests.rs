@@ -69,10 +69,11 @@ fn sql(text: &str) -> Template {
 }
 
 fn replace(strategy: Strategy, from: Option<u32>) -> Action {
-    Action::Replace {
-        strategy,
-        from: from.map(Generation),
-        to: Generation(4),
+    Action::Replace { strategy, from: from.map(Generation), to: Generation(4) }
+}
+
+fn sql_changed() -> Reason {
+    Reason::SqlChanged {
         before: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (100, 200)"),
         after: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (200, 300)"),
     }
@@ -124,18 +125,15 @@ fn every_action() -> Plan {
         ("statements.held", one(Action::Hold)),
         (
             "statements.never-ran",
-            Change::new(replace(Strategy::NeverRan, Some(3)), vec![ran("Table 'x' not found"), Reason::SqlChanged]),
+            Change::new(replace(Strategy::NeverRan, Some(3)), vec![ran("Table 'x' not found"), sql_changed()]),
         ),
         ("statements.recorded", one(Action::Record)),
         (
             "statements.redefined",
-            Change::new(replace(Strategy::Redefine, Some(3)), vec![Reason::SqlChanged])
+            Change::new(replace(Strategy::Redefine, Some(3)), vec![sql_changed()])
                 .noting(Note::StaleReaders { readers: vec![Address::statement("reader")] }),
         ),
-        (
-            "statements.replaced",
-            Change::new(replace(Strategy::Restart, Some(3)), vec![Reason::SqlChanged]).noting(again),
-        ),
+        ("statements.replaced", Change::new(replace(Strategy::Restart, Some(3)), vec![sql_changed()]).noting(again)),
         ("statements.restarted", Change::new(Action::Restart, vec![pool_changed])),
         ("statements.started", Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }])),
         ("statements.stopped", Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }])),

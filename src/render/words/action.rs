@@ -68,7 +68,7 @@ pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool 
         (&change.action, reason),
         (Action::Restart, _)
             | (Action::AmendPool { .. }, Reason::FieldChanged { .. })
-            | (Action::Replace { .. }, Reason::SqlChanged)
+            | (Action::Replace { .. }, Reason::SqlChanged { .. })
     )
 }
 

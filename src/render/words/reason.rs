@@ -9,7 +9,7 @@ use crate::{
 /// A reason as a clause.
 pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
     match reason {
-        Reason::SqlChanged => "its SQL changed".to_owned(),
+        Reason::SqlChanged { .. } => "its SQL changed".to_owned(),
         Reason::PropertyChanged { key, before, after } => {
             format!("`{key}` {} → {}", value(key, before.as_ref()), value(key, after.as_ref()))
         }

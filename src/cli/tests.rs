@@ -1,1 +1,0 @@
-//! Commands, run as a whole.
