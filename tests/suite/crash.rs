@@ -3,7 +3,8 @@
 //!
 //! `FLOE_CRASH=all cargo test --release --test suite crash -- --nocapture` cuts at every point, with every fate of the
 //! request under way and of what the disk had not synced, and again at every point of the recovery. Without
-//! `FLOE_CRASH` a part of that is done.
+//! `FLOE_CRASH` a part of that is done. `FLOE_MUTANTS=1` runs the mutants alone. `FLOE_AT=K` cuts at point K only, and
+//! `FLOE_TELL=1` prints what the ledger is given to keep.
 
 mod binary;
 mod flaw;
