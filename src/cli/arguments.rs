@@ -56,7 +56,7 @@ pub struct Global {
     /// How long to wait for the state if another run holds it: `30s`, `10m`
     #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration, hide_env_values = true)]
     pub lock_timeout: Duration,
-    /// A variable's value, over FLOE_VAR_<NAME> and the manifests
+    /// A variable's value, over `FLOE_VAR_<NAME>` and the manifests
     #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
     pub variables: Vec<(String, String)>,
 }

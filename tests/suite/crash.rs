@@ -306,8 +306,8 @@ fn nothing_is_lost_or_orphaned_when_the_recovery_is_cut_too() {
 
 #[test]
 fn every_point_is_the_same_point_again() {
-    for stage in 0..STAGES.len() {
-        assert_eq!(points(stage), points(stage), "{}", STAGES[stage].name);
+    for (number, stage) in STAGES.iter().enumerate() {
+        assert_eq!(points(number), points(number), "{}", stage.name);
     }
 }
 
@@ -381,13 +381,13 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed() {
 
 /// Every stage with one misfortune, no cut.
 async fn unlucky(flaw: Flaw, fault: floe::simulator::Fault, figures: &mut Figures) -> Result<(), Problem> {
-    for stage in 0..STAGES.len() {
-        let (mut world, disk) = before(stage).await;
+    for (number, stage) in STAGES.iter().enumerate() {
+        let (mut world, disk) = before(number).await;
         world.simulator.push_fault(fault.clone());
-        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
+        to_the_end(&mut world, &disk, flaw, stage, figures).await?;
         tokio::time::sleep(Duration::from_secs(120)).await;
-        to_the_end(&mut world, &disk, flaw, &STAGES[stage], figures).await?;
-        holds::check(&world, &disk, &STAGES[stage], figures).await?;
+        to_the_end(&mut world, &disk, flaw, stage, figures).await?;
+        holds::check(&world, &disk, stage, figures).await?;
     }
     Ok(())
 }

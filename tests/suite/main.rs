@@ -1,5 +1,7 @@
 //! floe against its simulated cloud: one binary for everything that takes a whole run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+// Figures and what was skipped are printed.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod architecture;
 mod bytes;

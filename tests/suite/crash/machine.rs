@@ -112,7 +112,9 @@ impl Knowledge {
             return false;
         }
         record.serial = 0;
-        record == unfolded || (keep(&mut record, &self.attempted) && record == unfolded)
+        // What was asked for last may have become durable before the cut, all of it or not at all.
+        let mut with_last = record.clone();
+        record == unfolded || (keep(&mut with_last, &self.attempted) && with_last == unfolded)
     }
 }
 
