@@ -86,7 +86,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         recorded,
         live,
         request,
-        unclear: &settlement.unclear,
+        settlement,
         pools: &pools.by_key,
         recreated: &pools.recreated,
         buried: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried.last_generation)).collect(),

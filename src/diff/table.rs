@@ -11,7 +11,8 @@ use super::{
 use crate::{
     live::{Asks, Live, Presence},
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement, OnOutside, Phase, PhaseClass, labels},
+    resource::{Address, Generation, LiveStatement, OnOutside, Operation, Phase, PhaseClass, labels},
+    settle::{Found, Settlement},
     sql::{Class, Reading},
     state::{GenerationRecord, Reached, Recorded, StatementRecord},
 };
@@ -22,7 +23,7 @@ pub(super) struct Table<'a> {
     pub recorded: &'a Recorded,
     pub live: &'a Live,
     pub request: &'a Request,
-    pub unclear: &'a BTreeMap<Address, String>,
+    pub settlement: &'a Settlement,
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: &'a BTreeSet<String>,
@@ -58,7 +59,7 @@ impl<'a> Table<'a> {
     /// What happens to one statement; `None` if it is as it should be.
     pub fn statement(&mut self, key: &str) -> Option<Change> {
         let address = Address::statement(key);
-        if let Some(why) = self.unclear.get(&address) {
+        if let Some(why) = self.settlement.unclear.get(&address) {
             return Some(Change::blocked(Block::Unclear { why: why.clone() }));
         }
         let declared = self.desired.graph.project.statements.get(key).filter(|_| !self.request.destroy);
@@ -171,13 +172,23 @@ impl<'a> Table<'a> {
 
     /// Desired, recorded, and there.
     fn present(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
-        if live.phase.class() == PhaseClass::Moving {
+        if live.phase.class() == PhaseClass::Moving || self.is_resuming(row, live) {
             return Some(self.moving(row, live));
         }
         match row.class() {
             Class::Definition => evolution::definition(self, row, live),
             Class::Job | Class::TableJob | Class::Refused(_) => self.job(row, live),
         }
+    }
+
+    /// A job that an interrupted run has just resumed still says STOPPED for a while.
+    fn is_resuming(&self, row: &Row, live: &LiveStatement) -> bool {
+        let resumed = |found: &Found| {
+            found.applied
+                && found.intent.address == row.address
+                && matches!(&found.intent.operation, Operation::Amend { to, .. } if !to.stopped)
+        };
+        live.phase == Phase::Stopped && !live.stopped && self.settlement.found.iter().any(resumed)
     }
 
     /// Nothing is decided from a phase that passes, but that a statement which never took effect may be replaced.

@@ -15,7 +15,7 @@ use crate::{
     resource::{
         Amendment, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
     },
-    settle::{Verdict, verdict},
+    settle::{Verdict, amended, verdict},
     state::Outcome,
 };
 
@@ -127,25 +127,33 @@ pub(super) async fn amend(
     changed: &mut bool,
 ) -> Result<Option<Asked>, Failure> {
     let uid = recorded_uid(name, footing, tools)?;
+    // A request whose answer was lost may land at any later time: what it asked for is then our own doing.
+    let mut may_land = false;
     for attempt in 0..TRIES {
         let Some(found) = fetch(name, tools).await? else {
             return Err(Failure::Changed { name: name.to_owned(), how: "it is gone".to_owned() });
         };
-        check(name, &uid, seen.filter(|_| !*changed), &found.live)?;
+        check(name, &uid, seen.filter(|_| !*changed && !may_land), &found.live)?;
         let operation = Operation::Amend { name: name.to_owned(), uid: uid.clone(), to: to.clone() };
         let still =
             matches!(found.live.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed);
-        if to.stopped && still && to_stand_still && (found.live.stopped || found.live.phase != Phase::Stopped) {
+        let stands = to.stopped && still && to_stand_still;
+        let landed = may_land && amended(to, &found.live);
+        if landed || stands && (found.live.stopped || found.live.phase != Phase::Stopped) {
             let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
             tools.record.settle(&intent, Outcome::Applied { id: None, created_at: None }).await?;
-            return Ok(None);
+            *changed |= landed;
+            return Ok(landed.then(|| asked(name, to.stopped)));
         }
         let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
         let outcome = match tools.setting.cloud.amend(found, to).await {
             Ok(()) => Outcome::Applied { id: None, created_at: None },
             Err(error) => match error.kind {
                 ErrorKind::Conflict => Outcome::Rejected { why: "it had changed since it was read".to_owned() },
-                ErrorKind::Uncertain | ErrorKind::Garbled => read_back(&intent, name, error, tools).await?,
+                ErrorKind::Uncertain | ErrorKind::Garbled => {
+                    may_land = true;
+                    read_back(&intent, name, error, tools).await?
+                }
                 _ => return Err(refused(&intent, error, tools).await?),
             },
         };

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub use catch_up::{reached, same_spec};
-pub use outcome::{Verdict, verdict};
+pub use outcome::{Verdict, amended, verdict};
 
 /// What reading the cloud told about the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -81,7 +81,7 @@ fn submitted(intent: &Intent, submission: &Submission, live: &Live) -> Verdict {
 }
 
 /// Whether what `to` asks for is what is there.
-fn amended(to: &Amendment, found: &LiveStatement) -> bool {
+pub fn amended(to: &Amendment, found: &LiveStatement) -> bool {
     found.stopped == to.stopped
         && (to.pool.is_none() || to.pool == found.pool)
         && (to.principal.is_none() || to.principal == found.principal)

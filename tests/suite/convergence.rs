@@ -90,9 +90,12 @@ impl Sketch {
         }
         for (index, job) in self.jobs.iter().enumerate() {
             let Some(job) = job else { continue };
+            // A table that nobody declares is a topic from outside, and never one that was dropped here.
+            let declared = self.tables.get(job.reads).is_some_and(Option::is_some);
+            let table = if declared { "t" } else { "topic" };
             let _ = write!(
                 text,
-                "[statements.j{index}]\nsql = \"INSERT INTO out{index} SELECT {} FROM t{}\"\npool = \"p{}\"\nstopped = {}\n",
+                "[statements.j{index}]\nsql = \"INSERT INTO out{index} SELECT {} FROM {table}{}\"\npool = \"p{}\"\nstopped = {}\n",
                 job.constant, job.reads, job.pool, job.stopped
             );
             if job.restart {
