@@ -1,6 +1,6 @@
 //! `floe apply` and `floe destroy`: plan under the lock, show, ask, execute, report.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -119,7 +119,7 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 async fn still(
     errand: &Errand<'_>,
     secrets: &Secrets,
-    recorded: &Recorded,
+    recorded: &Arc<Recorded>,
     cloud: &Cloud,
     screen: &Screen,
 ) -> Result<(Planned, bool), Trouble> {
@@ -213,7 +213,7 @@ async fn execute(
     };
     let mut progress = Progress::new(*screen, secrets);
     let mut events = |event| progress.take(&event);
-    let report = execute::run(&planned.plan, planned.recorded.clone(), ledger, &setting, &mut events).await;
+    let report = execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &setting, &mut events).await;
     progress.end();
     Ok(report?)
 }

@@ -48,7 +48,7 @@ async fn read(graph: &Graph, ambient: &Ambient) -> Result<(Recorded, Live), Trou
     live::confirm(&door.cloud, &mut live, &settle::asks(&recorded)).await;
     let (settled, _) = settle::settle(&recorded, &live)?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
-    Ok((settled, live))
+    Ok((settled.into_owned(), live))
 }
 
 /// What is only missed once a single GET says that it is gone. Definitions that completed are purged by the service,

@@ -1,6 +1,6 @@
 //! Makes one plan: desired, recorded and live are brought together, in the order of the map in `lib.rs`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use super::{
     Ambient, Exit, Trouble,
@@ -26,9 +26,9 @@ pub struct Planned {
     /// The plan.
     pub plan: Plan,
     /// The record that the plan is to run on, before the plan's own entries.
-    pub recorded: Recorded,
-    /// The record with the plan's own entries.
-    pub settled: Recorded,
+    pub recorded: Arc<Recorded>,
+    /// The record with the plan's own entries; the same one if there are none.
+    pub settled: Arc<Recorded>,
     /// What the cloud held.
     pub live: Live,
     /// What is shown beside the plan.
@@ -66,17 +66,18 @@ pub async fn recorded(
     graph: &Graph,
     ambient: &Ambient,
     lineage: Option<&str>,
-) -> Result<Recorded, Trouble> {
+) -> Result<Arc<Recorded>, Trouble> {
     let environment = &graph.project.environment;
     if let Some(recorded) = ledger.load().await? {
         state::check(&recorded, &environment.identity)?;
-        return Ok(recorded);
+        return Ok(Arc::new(recorded));
     }
     let seed = if environment.simulated.is_some() { SIMULATED_SEED } else { ambient.seed };
     let mut random = fastrand::Rng::with_seed(seed);
     let made = state::lineage(&mut random);
     let key = state::hash_key(&mut random);
-    Ok(Recorded::new(lineage.map_or(made, str::to_owned), environment.identity.clone(), key))
+    let lineage = lineage.map_or(made, str::to_owned);
+    Ok(Arc::new(Recorded::new(lineage, environment.identity.clone(), key)))
 }
 
 /// The keyed hashes of the secrets that have a value here.
@@ -88,7 +89,7 @@ pub fn hashes(graph: &Graph, secrets: &Secrets, recorded: &Recorded) -> BTreeMap
 pub async fn planned(
     graph: &Graph,
     hashes: &BTreeMap<String, KeyedHash>,
-    recorded: &Recorded,
+    recorded: &Arc<Recorded>,
     cloud: &Cloud,
     request: &Request,
 ) -> Result<Planned, Trouble> {
@@ -100,7 +101,7 @@ pub async fn planned(
     let (facts, stuck) = diff::moves(&graph.project, &settled);
     for fact in facts {
         let entry = Entry::Record { fact };
-        settled.apply(&entry)?;
+        settled.to_mut().apply(&entry)?;
         entries.push(entry);
     }
     let desired = Desired { graph, secrets: hashes };
@@ -108,7 +109,11 @@ pub async fn planned(
     difference.changes.extend(stuck);
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
     let beside = beside(graph, &settled, &live);
-    Ok(Planned { plan, recorded: recorded.clone(), settled, live, beside })
+    let settled = match settled {
+        Cow::Borrowed(_) => Arc::clone(recorded),
+        Cow::Owned(settled) => Arc::new(settled),
+    };
+    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live, beside })
 }
 
 /// The difference, once the snapshot answers all that it asks.

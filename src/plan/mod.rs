@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     diff::{Change, Desired, Diff, Request},
-    live::{Live, Presence},
-    resource::{Address, Fingerprint, Identity, Kind, PoolDeclaration, Seen},
+    live::Live,
+    resource::{Address, Fingerprint, Identity, Kind, Seen},
     settle::{Found, Settlement},
     state::{Entry, Recorded},
 };
@@ -47,20 +47,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// How many live statements are not this project's.
     pub foreign: usize,
-    /// How full each pool that the project uses is now, where pools can be seen.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub pools: BTreeMap<Address, Cfu>,
     /// What runs.
     pub passages: Vec<Passage>,
-}
-
-/// How full a pool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cfu {
-    /// CFU in use.
-    pub now: u32,
-    /// The most that it may use.
-    pub max: u32,
 }
 
 /// What a plan rests on.
@@ -122,23 +110,8 @@ pub fn plan(
         changes: diff.changes,
         unchanged: diff.unchanged,
         foreign: diff.foreign,
-        pools: fullness(desired, recorded, live),
         passages,
     }
-}
-
-fn fullness(desired: &Desired, recorded: &Recorded, live: &Live) -> BTreeMap<Address, Cfu> {
-    let id = |key: &String, spec: &PoolDeclaration| match spec {
-        PoolDeclaration::Borrowed { id } => Some(id.clone()),
-        PoolDeclaration::Owned(_) => recorded.pools.get(key).map(|record| record.id.clone()),
-    };
-    let pools = desired.graph.project.pools.iter();
-    pools
-        .filter_map(|(key, declared)| match live.pool(&id(key, &declared.spec)?) {
-            Presence::Present(pool) => Some((Address::pool(key), Cfu { now: pool.current_cfu, max: pool.max_cfu })),
-            _ => None,
-        })
-        .collect()
 }
 
 impl Plan {

@@ -35,7 +35,6 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
         changes: changes.into_iter().map(|(key, change)| (address(key), change)).collect(),
         unchanged: 12,
         foreign: 1,
-        pools: BTreeMap::new(),
         passages: Vec::new(),
     }
 }

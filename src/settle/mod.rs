@@ -5,7 +5,7 @@
 mod catch_up;
 mod outcome;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +56,13 @@ pub fn asks(recorded: &Recorded) -> Asks {
     asks
 }
 
-/// Settles every open intent, then notes how far each recorded generation has got.
+/// Settles every open intent, then notes how far each recorded generation has got. A record of which there is nothing
+/// new to say is given back as it is.
 ///
 /// # Errors
 /// When the record contradicts itself: a damaged state, or a bug.
-pub fn settle(recorded: &Recorded, live: &Live) -> Result<(Recorded, Settlement), Incoherent> {
-    let mut settled = recorded.clone();
+pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Recorded>, Settlement), Incoherent> {
+    let mut settled = Cow::Borrowed(recorded);
     let mut settlement = Settlement::default();
     for intent in recorded.open.values().map(|open| &open.intent) {
         match verdict(intent, recorded, live) {
@@ -90,11 +91,11 @@ pub fn settle(recorded: &Recorded, live: &Live) -> Result<(Recorded, Settlement)
         }
     }
     for entry in &settlement.entries {
-        settled.apply(entry)?;
+        settled.to_mut().apply(entry)?;
     }
     for fact in catch_up::facts(&settled, live) {
         let entry = Entry::Record { fact };
-        settled.apply(&entry)?;
+        settled.to_mut().apply(&entry)?;
         settlement.entries.push(entry);
     }
     Ok((settled, settlement))

@@ -142,7 +142,7 @@ impl World {
         let (facts, stuck) = diff::moves(&graph.project, &settled);
         for fact in facts {
             let entry = Entry::Record { fact };
-            settled.apply(&entry).unwrap();
+            settled.to_mut().apply(&entry).unwrap();
             entries.push(entry);
         }
         let hashes = self.secrets.hashes(graph.project.secrets.keys().map(String::as_str), &settled.key);
