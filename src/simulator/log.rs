@@ -5,8 +5,8 @@
 //! It is not synchronized to the disk: the loss of the machine's power is not simulated.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Write},
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
 };
 
@@ -61,16 +61,16 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens the log at `path`, or begins one, and reads it. A last line without its end was never answered, and is
-    /// cut off; any other damage is an error, and the file is left as it is.
-    pub(super) fn open(path: &Path) -> io::Result<(Log, Vec<Record>)> {
+    /// Opens the log at `path`, or begins one, and gives each of its records to `take`. A last line without its end was
+    /// never answered, and is cut off; any other damage is an error, and the file is left as it is.
+    pub(super) fn open(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<Log> {
         let lock = lock(path)?;
-        let (records, whole, length) = found(path)?;
+        let (whole, length) = found(path, take)?;
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         if whole < length {
-            file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
+            file.set_len(whole)?;
         }
-        Ok((Log { path: path.to_owned(), file, _lock: lock, broken: None }, records))
+        Ok(Log { path: path.to_owned(), file, _lock: lock, broken: None })
     }
 
     /// Appends one record in one write. After a failure nothing is written any more: a line after a torn one would be
@@ -86,32 +86,36 @@ impl Log {
         written
     }
 
-    /// Begins anew with one record of everything, in one rename.
-    pub(super) fn compact(&mut self, whole: &Record) -> io::Result<()> {
+    /// Begins anew with records of everything, in one rename.
+    pub(super) fn compact(&mut self, whole: impl Iterator<Item = Record>) -> io::Result<()> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        fresh.write_all(&line(whole)?)?;
+        for record in whole {
+            fresh.write_all(&line(&record)?)?;
+        }
         fresh.persist(&self.path).map_err(|error| error.error)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         Ok(())
     }
 }
 
-/// The records of the log at `path`, which is left as it is and may be written meanwhile.
-pub(super) fn look(path: &Path) -> io::Result<Vec<Record>> {
-    found(path).map(|(records, ..)| records)
+/// Gives `take` the records of the log at `path`, which is left as it is and may be written meanwhile.
+pub(super) fn look(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<()> {
+    found(path, take).map(drop)
 }
 
-/// The records at `path`, how many bytes their lines have, and how many there are.
-fn found(path: &Path) -> io::Result<(Vec<Record>, usize, usize)> {
-    let bytes = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        bytes => bytes?,
+/// Reads the file at `path`: how many bytes its whole lines have, and how many there are.
+fn found(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
+        file => file?,
     };
-    let (records, whole) = read(&bytes).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{}, {error}; remove the file", path.display()))
-    })?;
-    Ok((records, whole, bytes.len()))
+    read(BufReader::new(file), take).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            io::Error::new(error.kind(), format!("{}, {error}; remove the file", path.display()))
+        }
+        _ => error,
+    })
 }
 
 /// Two processes that append to one log would each lose what the other did.
@@ -135,18 +139,31 @@ fn line(record: &Record) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// The records of whole lines, and how many bytes those lines have.
-pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Record>, usize), String> {
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end.saturating_add(1));
-    let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let record = |(number, line): (usize, &[u8])| {
-        let number = number.saturating_add(1);
-        serde_json::from_slice(line)
-            .map_err(|error| format!("line {number}: this is no log of a simulated world ({error})"))
-    };
-    let records = lines.enumerate().map(record).collect::<Result<_, _>>()?;
-    // What is cut off has to be the beginning of a record: some other file, without any end of line, is not to be lost.
-    let torn = bytes.get(whole..).unwrap_or_default();
-    let begin = BEGIN.get(..torn.len().min(BEGIN.len())).unwrap_or_default();
-    if torn.starts_with(begin) { Ok((records, whole)) } else { Err("this is no log of a simulated world".to_owned()) }
+/// Gives `take` the record of each whole line, one at a time, so that a large world is never held twice. Returns how many
+/// bytes those lines have, and how many there are.
+pub(super) fn read(mut lines: impl BufRead, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
+    let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let (mut line, mut number, mut whole) = (Vec::new(), 0_u64, 0_u64);
+    loop {
+        line.clear();
+        let length = u64::try_from(lines.read_until(b'\n', &mut line)?).unwrap_or(u64::MAX);
+        let Some(text) = line.strip_suffix(b"\n") else {
+            // What is cut off has to be the beginning of a record: some other file, without any end of line, is not to
+            // be lost.
+            let begin = BEGIN.get(..line.len().min(BEGIN.len())).unwrap_or_default();
+            return match line.starts_with(begin) {
+                true => Ok((whole, whole.saturating_add(length))),
+                false => Err(damaged("this is no log of a simulated world".to_owned())),
+            };
+        };
+        number = number.saturating_add(1);
+        if !text.is_empty() {
+            take(
+                serde_json::from_slice(text).map_err(|error| {
+                    damaged(format!("line {number}: this is no log of a simulated world ({error})"))
+                })?,
+            );
+        }
+        whole = whole.saturating_add(length);
+    }
 }

@@ -67,15 +67,15 @@ impl Simulator {
     /// out. Fails if the file is no such log, cannot be written, or is held by another simulator: it is held until the
     /// last clone is dropped.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let (log, records) = log::Log::open(path.as_ref())?;
-        Ok(Simulator::of(world::World::restore(Arc::new(options), Some(log), records)?))
+        let read = |take: &mut dyn FnMut(log::Record)| log::Log::open(path.as_ref(), take).map(Some);
+        Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))
     }
 
     /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
     /// written. Fails if the file is no such log.
     pub fn copy_of(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let records = log::look(path.as_ref())?;
-        Ok(Simulator::of(world::World::restore(Arc::new(options), None, records)?))
+        let read = |take: &mut dyn FnMut(log::Record)| log::look(path.as_ref(), take).map(|()| None);
+        Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))
     }
 
     fn of(world: world::World) -> Simulator {

@@ -11,27 +11,34 @@ use super::{
     Subject, World,
 };
 
+/// How many changes a line of a log that was made anew holds.
+const LINE: usize = 100;
+
 impl World {
-    /// The world that records tell of. Its time goes on from the last record's. It goes on writing `log`, if there is one;
-    /// a log that is mostly past is made anew.
+    /// The world that the records tell of which `read` gives one by one. Its time goes on from the last record's. It goes
+    /// on writing the log that `read` leaves, if any; one that is mostly past is made anew.
     pub(in crate::simulator) fn restore(
         options: Arc<Options>,
-        log: Option<Log>,
-        records: Vec<Record>,
+        read: impl FnOnce(&mut dyn FnMut(Record)) -> io::Result<Option<Log>>,
     ) -> io::Result<World> {
         let mut world = World::new(options);
         let mut told: usize = 0;
-        for record in records {
+        let log = read(&mut |record| {
             told = told.saturating_add(1).saturating_add(record.changes.len());
             world.moment = world.moment.max(record.at);
             world.ids = world.ids.max(record.ids);
             record.changes.into_iter().for_each(|change| world.replay(change));
-        }
+        })?;
         world.clock = Clock::at(world.moment);
         world.told = world.moment;
         let Some(mut log) = log else { return Ok(world) };
         if told > world.size().saturating_mul(2).saturating_add(100) {
-            log.compact(&Record { at: world.moment, ids: world.ids, changes: world.everything() })?;
+            let mut everything = world.everything().into_iter().peekable();
+            let (at, ids) = (world.moment, world.ids);
+            log.compact(std::iter::from_fn(|| {
+                everything.peek()?;
+                Some(Record { at, ids, changes: everything.by_ref().take(LINE).collect() })
+            }))?;
         }
         world.log = Some(log);
         Ok(world)
