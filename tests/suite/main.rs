@@ -11,6 +11,7 @@ mod faults;
 mod input;
 mod interrupt;
 mod lives;
+mod readme;
 mod scenarios;
 mod wire;
 mod world;
