@@ -94,7 +94,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
     }
     let mut statements = Vec::new();
     for (index, (key, declared)) in project.statements.iter().enumerate() {
-        let (spec, reading) = (&declared.spec, &graph.readings[key]);
+        let (spec, reading) = (&declared.spec, graph.reading(key).unwrap());
         let (reached, phase) = match reading.kind.class() {
             Class::Definition => (Reached::Completed, Phase::Completed),
             _ => (Reached::Running, Phase::Running),

@@ -30,7 +30,10 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
             path.display()
         ));
     }
-    Ok(planning::exit(&planned.plan, arguments.detailed_exitcode))
+    let exit = planning::exit(&planned.plan, arguments.detailed_exitcode);
+    // The process ends here; giving a large project's memory back piece by piece would only take time.
+    std::mem::forget((graph, planned));
+    Ok(exit)
 }
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.

@@ -102,7 +102,7 @@ pub(super) fn annotate(
         {
             continue;
         }
-        let Some(reading) = desired.graph.readings.get(&address.key) else { continue };
+        let Some(reading) = desired.graph.reading(&address.key) else { continue };
         let Some(declared) = desired.graph.project.statements.get(&address.key) else { continue };
         let aliases = &desired.graph.project.environment.aliases;
         let touched = reading

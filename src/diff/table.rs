@@ -155,7 +155,7 @@ impl<'a> Table<'a> {
             declared,
             record,
             current,
-            reading: self.desired.graph.readings.get(key),
+            reading: self.desired.graph.reading(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
             next: self.next_generation(&declared.spec.name, Some(record)),
         };

@@ -89,7 +89,7 @@ impl Scene {
             pools.insert(id, found);
         }
         for (key, declared) in &graph.project.statements {
-            let is_definition = graph.readings[key].kind.class() == Class::Definition;
+            let is_definition = declared.reading.kind.class() == Class::Definition;
             let sent = Submission {
                 name: declared.spec.name.clone(),
                 generation: Generation::FIRST,

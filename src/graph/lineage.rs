@@ -137,7 +137,8 @@ type Arrow = (Node, Node, Flow, Option<Place>);
 
 /// What the SQL of each statement shows.
 fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {
-    graph.readings.iter().flat_map(move |(key, reading)| {
+    graph.project.statements.iter().flat_map(move |(key, statement)| {
+        let reading = &statement.reading;
         let renamed = reading.renamed_to.iter().map(|mention| (Flow::Creates, mention));
         let mentions = reading.mentions.iter().map(|mention| (flow_of(mention.role), mention));
         mentions.chain(renamed).filter_map(move |(flow, mention)| {

@@ -21,7 +21,7 @@ use std::{
 use crate::{
     manifest::{Project, in_order},
     resource::{Address, Place, Problem, Span},
-    sql::{self, Mention, ObjectKind, Reading},
+    sql::{Mention, ObjectKind, Reading},
 };
 
 /// A checked project with its dependencies.
@@ -29,8 +29,6 @@ use crate::{
 pub struct Graph {
     /// What is desired.
     pub project: Project,
-    /// What each statement's SQL says, by key.
-    pub readings: BTreeMap<String, Reading>,
     /// Every dependency, sorted.
     pub edges: Vec<Edge>,
     /// Tables and other objects by their resolved name.
@@ -96,12 +94,7 @@ pub struct Parties {
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
 /// create, alters without an order, drops before uses, circles.
 pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
-    let readings: BTreeMap<String, Reading> = project
-        .statements
-        .iter()
-        .map(|(key, statement)| (key.clone(), sql::read(&statement.spec.sql.masked())))
-        .collect();
-    let uses = names::uses(&project, &readings);
+    let uses = names::uses(&project);
     let (edges, mut problems) = edges::edges(&project, &uses);
     let order = order::order(&project, &edges);
     match order {
@@ -111,7 +104,7 @@ pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
                 needed_by.entry(edge.to.clone()).or_default().insert(edge.from.clone());
             }
             let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
-            Ok(Graph { project, readings, edges, objects, order, needed_by })
+            Ok(Graph { project, edges, objects, order, needed_by })
         }
         Ok(_) => Err(in_order(problems)),
         Err(circles) => {
@@ -157,7 +150,7 @@ impl Graph {
 
     /// What the SQL of the statement `key` says.
     pub fn reading(&self, key: &str) -> Option<&Reading> {
-        self.readings.get(key)
+        self.project.statements.get(key).map(|statement| &statement.reading)
     }
 
     /// The key of the statement that creates `object`; none for an external one.

@@ -6,7 +6,7 @@ use super::{Object, Parties, pair};
 use crate::{
     manifest::Project,
     resource::{Statement, Template},
-    sql::{Mention, ObjectKind, Reading, Use},
+    sql::{Mention, ObjectKind, Use},
 };
 
 /// What completes the names in one statement.
@@ -112,12 +112,12 @@ impl Uses {
 }
 
 /// Every object that the statements of a project name, and who names it.
-pub(super) fn uses(project: &Project, readings: &BTreeMap<String, Reading>) -> BTreeMap<Object, Uses> {
+pub(super) fn uses(project: &Project) -> BTreeMap<Object, Uses> {
     let mut uses: BTreeMap<Object, Uses> = BTreeMap::new();
     for (key, statement) in &project.statements {
-        let Some(reading) = readings.get(key) else { continue };
         let completion = Completion::of(&statement.spec, &project.environment.aliases);
-        for mention in &reading.mentions {
+        let reading = &statement.reading;
+        for mention in reading.mentions.iter().chain(&reading.column_functions) {
             uses.entry(completion.object(mention)).or_default().add(mention.role, key, pair(&mention.span));
         }
         // What an object is renamed to exists from then on.

@@ -101,7 +101,7 @@ fn declared_needs_pools_and_inferred_needs_say_why() {
     assert_eq!(graph.needs(&statement("a")).collect::<Vec<_>>(), [&Address::pool("main"), &statement("t")]);
     assert_eq!(graph.needed_by(&Address::pool("main")).count(), 2);
     assert_eq!(graph.creator_of(&object), Some("t"));
-    assert_eq!(graph.reading("a").unwrap().kind, sql::Kind::InsertInto);
+    assert_eq!(graph.reading("a").unwrap().kind, crate::sql::Kind::InsertInto);
     assert!(graph.reading("b").is_none());
 }
 
@@ -323,7 +323,7 @@ fn lineage_follows_the_data() {
     let whole = lineage(&graph, None);
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
     assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
-    assert_eq!(whole.nodes[&by("job")], Looks::Statement(sql::Kind::InsertInto));
+    assert_eq!(whole.nodes[&by("job")], Looks::Statement(crate::sql::Kind::InsertInto));
     for (from, to, flow, shown) in [
         (table("topic"), by("job"), Flow::Reads, "topic"),
         (by("job"), table("t"), Flow::Writes, "t"),

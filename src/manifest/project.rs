@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::SqlText;
-use crate::resource::{Address, Identity, Place, PoolDeclaration, Statement};
+use crate::{
+    resource::{Address, Identity, Place, PoolDeclaration, Statement},
+    sql::Reading,
+};
 
 /// Everything that is desired of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct DeclaredStatement {
     pub place: Place,
     /// Where its SQL stands.
     pub sql: SqlText,
+    /// What its SQL says.
+    pub reading: Reading,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
     pub reference_places: BTreeMap<Address, Place>,
     /// Codes of lints that are allowed here, the project's included.

@@ -128,7 +128,7 @@ impl<'a> Subject<'a> {
     }
 
     pub fn class(&self) -> Class {
-        self.scene.desired.graph.readings.get(self.key).map_or(Class::Job, |reading| reading.kind.class())
+        self.scene.desired.graph.reading(self.key).map_or(Class::Job, |reading| reading.kind.class())
     }
 
     fn in_force(&self) -> Until {

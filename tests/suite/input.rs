@@ -119,7 +119,7 @@ fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
                     evolves: spec.evolve != Evolve::Manual,
                     allowed: &statement.allow,
                 };
-                let lints = sql::lint(&graph.readings[key], &text, &context);
+                let lints = sql::lint(graph.reading(key).unwrap(), &text, &context);
                 assert_eq!(lints, [], "{name}, {environment}, {key}");
             }
         }

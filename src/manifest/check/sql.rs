@@ -11,7 +11,7 @@ use crate::{
         near,
     },
     resource::{Problem, Source, Span, Template},
-    sql::{self, Class, Kind},
+    sql::{self, Class, Kind, Reading},
 };
 
 /// The most SQL that the service takes, by its documentation.
@@ -105,8 +105,8 @@ pub(super) enum Purpose {
     Undo,
 }
 
-/// Checks a text for what can be said of it offline.
-pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purpose) {
+/// Checks a text for what can be said of it offline. Gives what it says, unless that cannot be read.
+pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purpose) -> Option<Reading> {
     let masked = sql.template.masked();
     let first = first_word(&masked);
     let here = sql.text.locate(&first);
@@ -114,19 +114,19 @@ pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purp
     if first.is_empty() {
         let message = format!("`statements.{key}` has no {what} but white space and comments");
         desk.problems.push(Problem::new(message).at(here, "nothing to run"));
-        return;
+        return None;
     }
     if masked.len() > SQL_LIMIT {
         let message = format!("the SQL of `statements.{key}` is {} bytes long", masked.len());
         desk.problems.push(Problem::new(message).at(here, "the service takes at most 4 MB"));
-        return;
+        return None;
     }
     let reading = sql::read(&masked);
     for fault in &reading.faults {
         desk.problems.push(Problem::new(fault.message.clone()).at(sql.text.locate(&fault.span), "here"));
     }
     if !reading.faults.is_empty() {
-        return;
+        return None;
     }
     let problem = match (purpose, reading.kind.class()) {
         (_, Class::Refused(why)) => Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused"),
@@ -141,9 +141,10 @@ pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purp
                 .at(here, "needs a manifest entry that says so")
                 .help(format!("in `floe.toml`:\n\n[statements.{key}]\nsql_file = \"{}\"", path.display()))
         }
-        _ => return,
+        _ => return Some(reading),
     };
     desk.problems.push(problem);
+    Some(reading)
 }
 
 /// What nobody needs to be told about: it makes something, or runs until it is removed.

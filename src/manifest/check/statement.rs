@@ -35,9 +35,8 @@ pub(in crate::manifest) fn statement(
     let name = name::cloud(desk, key, declared, layer.name.as_ref());
     let settings = settings(desk, &layer);
     let sql = sql_of(desk, key, declared, &layer);
-    if let Some(sql) = &sql {
-        check_sql(desk, key, sql, if bare { Purpose::Bare } else { Purpose::Statement });
-    }
+    let purpose = if bare { Purpose::Bare } else { Purpose::Statement };
+    let reading = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
     let undo = undo(desk, key, &layer);
     let mut reference_places = BTreeMap::new();
     let pool = settings.pool.map(|pool| {
@@ -66,6 +65,7 @@ pub(in crate::manifest) fn statement(
         },
         place: declared.place.clone(),
         sql: sql.text,
+        reading: reading?,
         reference_places,
         allow: settings.allow,
     })
