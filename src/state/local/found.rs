@@ -19,7 +19,8 @@ pub(super) struct Found {
     pub begun_by: Option<Holder>,
     /// Whether there is a journal at all, of use or not.
     pub has_journal: bool,
-    snapshot: Option<Snapshot>,
+    has_snapshot: bool,
+    older: Option<(u64, Vec<u8>)>,
     has_entries: bool,
 }
 
@@ -50,12 +51,12 @@ impl Found {
 
     /// Whether a snapshot has to be written before a journal can build on it.
     pub fn needs_folding(&self) -> bool {
-        self.snapshot.is_none() || self.has_entries || self.older().is_some()
+        !self.has_snapshot || self.has_entries || self.older.is_some()
     }
 
     /// The bytes of a snapshot of an older format, and which.
     pub fn older(&self) -> Option<&(u64, Vec<u8>)> {
-        self.snapshot.as_ref()?.older.as_ref()
+        self.older.as_ref()
     }
 
     /// Whether this is what a run was made for.
@@ -77,7 +78,8 @@ impl Found {
 }
 
 fn combine(files: &Files, snapshot: Option<Snapshot>, journal: Option<Journal>) -> Result<Found, LedgerError> {
-    let mut recorded = snapshot.as_ref().map(|snapshot| snapshot.recorded.clone());
+    let has_snapshot = snapshot.is_some();
+    let (mut recorded, older) = snapshot.map_or((None, None), |snapshot| (Some(snapshot.recorded), snapshot.older));
     let mut begun_by = None;
     let mut has_entries = false;
     if let Some(Journal { base, entries }) = journal {
@@ -92,7 +94,7 @@ fn combine(files: &Files, snapshot: Option<Snapshot>, journal: Option<Journal>) 
             found => return Err(homeless(files, found.as_ref(), &base)),
         }
     }
-    Ok(Found { recorded, begun_by, has_journal: false, snapshot, has_entries })
+    Ok(Found { recorded, begun_by, has_journal: false, has_snapshot, older, has_entries })
 }
 
 fn apply(files: &Files, record: &mut Recorded, entries: &[crate::state::Entry]) -> Result<(), LedgerError> {
