@@ -53,7 +53,7 @@ impl Ambient {
 
     /// The values of a project's secrets, as far as they are set.
     pub fn secrets(&self, project: &Project) -> Secrets {
-        let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variables.get(variable)?.clone()));
+        let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variable(variable)?.to_owned()));
         Secrets::new(project.secrets.iter().filter_map(value).collect())
     }
 

@@ -23,7 +23,7 @@ use crate::{
     graph::Graph,
     plan::{Act, Plan, check},
     render::{self, Outcome},
-    resource::{Address, Secrets},
+    resource::{Address, Operation, Secrets},
     state::{Ledger, Local, Recorded},
 };
 
@@ -115,6 +115,14 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// How long apply waits for what is in motion: as long as a statement may take by default.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// How long a submission of an interrupted run that is not there is looked for: it may still be on its way.
+const LANDING: Duration = Duration::from_secs(12);
+
+/// Whether an interrupted run submitted something that is not there.
+fn may_land(plan: &Plan) -> bool {
+    plan.found.iter().any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
+}
+
 /// The plan once nothing that it is to change is in motion any more, and whether that came about in time.
 async fn still(
     errand: &Errand<'_>,
@@ -123,11 +131,18 @@ async fn still(
     cloud: &Cloud,
     screen: &Screen,
 ) -> Result<(Planned, bool), Trouble> {
-    let hashes = planning::hashes(errand.graph, secrets, recorded);
     let began = Instant::now();
     let mut told: Vec<Address> = Vec::new();
     loop {
-        let planned = planning::planned(errand.graph, &hashes, recorded, cloud, &errand.request).await?;
+        let planned = planning::planned(errand.graph, secrets, recorded, cloud, &errand.request).await?;
+        if may_land(&planned.plan) && began.elapsed() < LANDING {
+            if told.is_empty() {
+                screen.err("Waiting a moment for what the interrupted run may still have under way.\n");
+            }
+            told = planned.plan.found.iter().map(|found| found.intent.address.clone()).collect();
+            sleep(Duration::from_secs(3)).await;
+            continue;
+        }
         let moving: Vec<Address> = planned.plan.in_motion().cloned().collect();
         // A plan that is blocked anyway is not worth waiting for.
         if moving.is_empty() || planned.plan.is_blocked() {

@@ -97,7 +97,7 @@ fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
         Presence::Absent => return vec!["gone".to_owned()],
         Presence::Unlisted => return Vec::new(),
     };
-    if found.uid != current.uid {
+    if !found.is(&current.uid) {
         return vec!["deleted and created again by somebody else".to_owned()];
     }
     let mut differences = Vec::new();

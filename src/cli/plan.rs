@@ -52,8 +52,8 @@ pub(super) async fn make(
     }
     let recorded = planning::recorded(&ledger, graph, ambient, None).await?;
     let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
-    let hashes = planning::hashes(graph, &ambient.secrets(&graph.project), &recorded);
-    let mut planned = planning::planned(graph, &hashes, &recorded, &door.cloud, request).await?;
+    let mut planned =
+        planning::planned(graph, &ambient.secrets(&graph.project), &recorded, &door.cloud, request).await?;
     planned.beside.interrupted = planning::interrupted(&ledger, false).await?;
     Ok(planned)
 }

@@ -81,21 +81,23 @@ pub async fn recorded(
 }
 
 /// The keyed hashes of the secrets that have a value here.
-pub fn hashes(graph: &Graph, secrets: &Secrets, recorded: &Recorded) -> BTreeMap<String, KeyedHash> {
+fn hashes(graph: &Graph, secrets: &Secrets, recorded: &Recorded) -> BTreeMap<String, KeyedHash> {
     secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key)
 }
 
 /// Reads the cloud, settles the record, takes the difference and orders it. Sends GETs only.
 pub async fn planned(
     graph: &Graph,
-    hashes: &BTreeMap<String, KeyedHash>,
+    secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &Cloud,
     request: &Request,
 ) -> Result<Planned, Trouble> {
     every_address_is_known(graph, recorded, request)?;
+    let hashes = hashes(graph, secrets, recorded);
     let mut live = live::read(cloud).await?;
     live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
+    live.redact(secrets);
     let (mut settled, settlement) = settle::settle(recorded, &live)?;
     let mut entries = settlement.entries.clone();
     let (facts, stuck) = diff::moves(&graph.project, &settled);
@@ -104,8 +106,8 @@ pub async fn planned(
         settled.to_mut().apply(&entry)?;
         entries.push(entry);
     }
-    let desired = Desired { graph, secrets: hashes };
-    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request).await?;
+    let desired = Desired { graph, secrets: &hashes };
+    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, secrets).await?;
     difference.changes.extend(stuck);
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
     let beside = beside(graph, &settled, &live);
@@ -124,6 +126,7 @@ async fn answered(
     live: &mut Live,
     cloud: &Cloud,
     request: &Request,
+    secrets: &Secrets,
 ) -> Result<Diff, Trouble> {
     for _ in 0..ROUNDS {
         let difference = diff::diff(desired, settled, settlement, live, request);
@@ -132,6 +135,7 @@ async fn answered(
             return Ok(difference);
         }
         live::confirm(cloud, live, &asks).await;
+        live.redact(secrets);
     }
     Err(Trouble::new("the cloud's answers leave the same question open again and again").help("plan again in a moment"))
 }

@@ -95,7 +95,7 @@ fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) 
         remarks,
     };
     match planned.live.statement(&name) {
-        Presence::Present(live) if live.uid != current.uid => {
+        Presence::Present(live) if !live.is(&current.uid) => {
             row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
         }
         Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),

@@ -328,6 +328,12 @@ pub enum Block {
         /// Their cloud names.
         names: Vec<String>,
     },
+    /// It bears this project's labels, has another text than is declared, and there is a secret in it: adopting it
+    /// would write the secret's value into the state.
+    HidesSecret {
+        /// The cloud name.
+        name: String,
+    },
     /// It was deleted and created again by somebody else.
     RecreatedOutside {
         /// The cloud name.

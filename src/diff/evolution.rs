@@ -8,7 +8,7 @@ use super::{
 use crate::{
     live::Presence,
     resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Template},
-    sql::{self, Class, Kind, ObjectKind, Use},
+    sql::{self, Class, ObjectKind, Use},
     state::{GenerationRecord, Reached, StatementRecord},
 };
 
@@ -98,7 +98,8 @@ pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> O
 fn is_bounded(row: &Row) -> bool {
     let properties = &row.declared.spec.properties;
     let snapshot = properties.get("sql.snapshot.mode").is_some_and(|mode| mode.as_str() == "now");
-    snapshot || properties.keys().any(|key| key.starts_with("sql.tables.scan.bounded"))
+    let hinted = row.declared.spec.sql.as_str().contains("scan.bounded");
+    snapshot || hinted || properties.keys().any(|key| key.starts_with("sql.tables.scan.bounded"))
 }
 
 /// A definition in a phase that lasts.
@@ -148,22 +149,7 @@ fn undo_block(table: &Table, key: &str, record: &StatementRecord, undo: &Templat
 
 /// Whether an undo may drop data. What is not known to be harmless counts as dropping.
 fn drops_data(undo: &Template) -> bool {
-    let harmless = [
-        Kind::DropView,
-        Kind::DropFunction,
-        Kind::DropModel,
-        Kind::DropConnection,
-        Kind::DropAgent,
-        Kind::DropTool,
-        Kind::CreateTable,
-        Kind::CreateView,
-        Kind::CreateFunction,
-        Kind::AlterView,
-        Kind::AlterFunction,
-        Kind::AlterModel,
-        Kind::AlterConnection,
-    ];
-    !harmless.contains(&sql::read(&undo.masked()).kind)
+    !sql::read(&undo.masked()).kind.keeps_data()
 }
 
 /// Desired and recorded, and its statement is not there, or nobody can tell.
@@ -171,7 +157,7 @@ pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
     if row.class() == Class::Definition && row.current.reached == Reached::Completed {
         return in_force_definition(table, row);
     }
-    let done = row.class() == Class::Job && row.current.reached == Reached::Completed;
+    let done = row.class() == Class::Job && row.current.reached == Reached::Completed && is_bounded(row);
     if done && !row.differences.need_replacement() && !table.request.replace.contains(&row.address) {
         return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
     }
@@ -235,13 +221,17 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
             return Some(Change::new(Action::TakeBack { from: generation }, Vec::new()));
         }
     };
+    if let Presence::Unknown(why) = table.confirmed(&row.current.sent.name) {
+        return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+    }
     let left = Reason::SuccessorLeft { generation, phase: Some(found.phase.clone()) };
     let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
         && !row.declared.spec.stopped;
     let may_have_run = successor.reached > Reached::Submitted;
     match found.phase.class() {
         PhaseClass::Failed if may_have_run => {
-            let accept = accept(row);
+            // Consent to this very successor: the one that let it come does not let the next one come too.
+            let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor);
             if !consents(table, row, &accept) {
                 let (name, detail) = (found.name.clone(), found.detail.clone());
                 return Some(Change::blocked(Block::FailedSuccessor { name, detail, accept }));
@@ -254,6 +244,11 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         _ if still_wanted => Some(Change::new(Action::GoOn { to: generation }, vec![left])),
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
             Some(Change::new(Action::GoOn { to: generation }, vec![left]))
+        }
+        PhaseClass::Moving if may_have_run => {
+            let phase = found.phase.clone();
+            let waits = Change::new(Action::Await { phase: phase.clone() }, vec![left]);
+            Some(waits.noting(Note::InMotion { phase }))
         }
         PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
     }
@@ -294,6 +289,10 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
     if record.declared.prevent_destroy && record.generations().next().is_some() {
         return Some(Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]));
     }
+    let strays = table.strays(key, &record.declared.name, record);
+    if !strays.is_empty() {
+        return Some(Change::new(Action::Blocked { by: vec![Block::SeveralLive { names: strays }] }, vec![why]));
+    }
     let Some(current) = &record.current else {
         // Its undo or its successor may be left by an interrupted run; both are deleted with it.
         let left = record.generations().next().is_some();
@@ -307,7 +306,9 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
         // Somebody else's now.
-        Presence::Present(found) if !found.is(&current.uid) => Change::new(Action::Forget, vec![why]),
+        Presence::Present(found) if !found.is(&current.uid) && record.generations().count() == 1 => {
+            Change::new(Action::Forget, vec![why])
+        }
         Presence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),
         Presence::Absent | Presence::Unlisted if record.generations().count() > 1 => {
             Change::new(Action::Delete { undo: None }, vec![why])

@@ -163,6 +163,17 @@ pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(Stri
     moved
 }
 
+/// Whether adopting `live` would write a secret's value down: its text has a secret where the declared template does,
+/// and the rest is not what is declared, so nobody can tell which part of it is the value.
+pub fn hides_a_secret(desired: &Statement, live: &LiveStatement) -> bool {
+    let differs = |template: &Template, text: &str| template.has_secrets() && !template.matches(text);
+    differs(&desired.sql, &live.sql)
+        || desired
+            .properties
+            .iter()
+            .any(|(key, template)| live.properties.get(key).is_some_and(|value| differs(template, value)))
+}
+
 /// What a person copies into `accept` to say yes to one change: it lapses with the next, since it digests both sides.
 pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord) -> String {
     let before = sql::normal_form(&sent.sent.sql.masked());

@@ -70,7 +70,8 @@ pub(super) fn changes(
     for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
         let declared = desired.graph.project.pools.get(&address.key);
         let owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
-        if request.destroy || (!owned && request.targets.is_empty()) {
+        let meant = request.targets.is_empty() || request.targets.contains(address);
+        if meant && (request.destroy || !owned) {
             let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
             changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
         }

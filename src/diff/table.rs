@@ -113,6 +113,9 @@ impl<'a> Table<'a> {
             return Some(Change::blocked(Block::SeveralLive { names }));
         }
         if let Some((generation, live)) = alive.first().copied().or(found.last()) {
+            if fields::hides_a_secret(&declared.spec, live) {
+                return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
+            }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
         }
         match (stopped, record) {
@@ -133,6 +136,23 @@ impl<'a> Table<'a> {
         recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
+    /// Generations that may run beside the one in force: ours that the record does not know, and retired ones.
+    pub fn strays(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
+        let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
+        let unknown = [base, record.declared.name.as_str()]
+            .into_iter()
+            .flat_map(|base| self.live.generations(base))
+            .filter(|(_, live)| record.named(&live.name).is_none() && self.is_labelled_ours(key, live))
+            .map(|(_, live)| live);
+        let retired = record.retired.iter().filter_map(|g| match self.live.statement(&g.sent.name) {
+            Presence::Present(live) if live.is(&g.uid) && live.phase != Phase::Deleting => Some(live),
+            _ => None,
+        });
+        let names: BTreeSet<String> =
+            unknown.chain(retired).filter(|live| runs(live)).map(|live| live.name.clone()).collect();
+        names.into_iter().collect()
+    }
+
     fn is_labelled_ours(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
@@ -149,6 +169,10 @@ impl<'a> Table<'a> {
                 None => self.unrecorded(key, declared, Some(record)),
             };
         };
+        let strays = self.strays(key, &declared.spec.name, record);
+        if !strays.is_empty() {
+            return Some(Change::blocked(Block::SeveralLive { names: strays }));
+        }
         let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, self.pools.get(key)?)));
         let row = Row {
             address: Address::statement(key),
@@ -167,6 +191,10 @@ impl<'a> Table<'a> {
             Presence::Present(live) => self.present(&row, live),
             Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone(self, &row),
         };
+        // On the simulator a placeholder stands in, and nothing depends on the value.
+        let is_real = self.desired.graph.project.environment.simulated.is_none();
+        let unsure = is_real && !row.differences.unknown_secrets.is_empty();
+        let change = change.or_else(|| unsure.then(|| Change::new(Action::Note, Vec::new())));
         change.map(|change| with_settings_notes(change, &row))
     }
 
@@ -197,7 +225,8 @@ impl<'a> Table<'a> {
             Class::Definition => row.differences.redefine(),
             _ => row.differences.need_replacement(),
         };
-        if wanted && live.phase == Phase::Pending && row.current.reached == Reached::Submitted {
+        let parked = row.declared.spec.stopped;
+        if wanted && !parked && live.phase == Phase::Pending && row.current.reached == Reached::Submitted {
             let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
             reasons.extend(row.differences.reasons());
             return row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons);
@@ -213,7 +242,9 @@ impl<'a> Table<'a> {
         let asked = self.request.replace.contains(&row.address);
         let (wants_stop, sent_stopped) = (row.declared.spec.stopped, row.current.stopped);
         match live.phase.class() {
-            PhaseClass::Failed if row.current.reached == Reached::Submitted => Some(evolution::never_ran(row, live)),
+            PhaseClass::Failed if row.current.reached == Reached::Submitted && !wants_stop => {
+                Some(evolution::never_ran(row, live))
+            }
             PhaseClass::Failed => evolution::failed(self, row, live),
             PhaseClass::Completed => evolution::completed(self, row, live),
             PhaseClass::Running if wants_stop && !sent_stopped => {

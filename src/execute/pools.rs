@@ -13,7 +13,7 @@ use crate::{
     cloud::{Error, ErrorKind},
     live::Live,
     plan::{Step, Until},
-    resource::{Intent, LivePool, Operation, Phase, Pool, PoolAmendment, PoolPhase},
+    resource::{Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase},
     settle::{Verdict, verdict},
     state::Outcome,
 };
@@ -119,6 +119,12 @@ pub(super) async fn remove(
     changed: &mut bool,
 ) -> Result<Asked, Failure> {
     for attempt in 0..TRIES {
+        if let Some(other) = somebody_elses(id, tools).await? {
+            return Err(Failure::Changed {
+                name: id.to_owned(),
+                how: format!("`{other}` runs on it, which is not ours"),
+            });
+        }
         let operation = Operation::RemovePool { id: id.to_owned() };
         let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
         let outcome = match tools.setting.cloud.remove_pool(id).await {
@@ -135,6 +141,16 @@ pub(super) async fn remove(
         pause(attempt).await;
     }
     Err(lost(id))
+}
+
+/// A statement that runs on a pool and is in no record: deleting the pool would stop it.
+async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
+    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(redact(tools, error)))?;
+    let recorded = tools.record.now();
+    let ours = |name: &str| recorded.statements.values().any(|record| record.named(name).is_some());
+    let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
+    let deleting = |live: &LiveStatement| live.phase == Phase::Deleting;
+    Ok(there.into_iter().find(|live| runs(live) && !deleting(live) && !ours(&live.name)).map(|live| live.name))
 }
 
 /// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.

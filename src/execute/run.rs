@@ -207,6 +207,8 @@ impl<'a> Owner<'a> {
         }
     }
 
+    /// Applies entries to the record in memory. After one that contradicts it the record is not what the journal says, so
+    /// the ledger refuses to fold it: the next run goes on from the journal.
     fn take_in(&self, entries: &[Entry]) -> Result<(), Failure> {
         if let Some(error) = &self.broken {
             return Err(Failure::Ledger(error.clone()));

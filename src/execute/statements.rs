@@ -16,7 +16,7 @@ use crate::{
         Amendment, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
     },
     settle::{Verdict, amended, verdict},
-    state::Outcome,
+    state::{Outcome, Reached},
 };
 
 /// How often one request is tried again after its outcome was settled as nothing, or after a conflict.
@@ -48,15 +48,25 @@ pub(super) async fn submit(
     let submission = Submission { pool, ..submission.clone() };
     let name = submission.name.clone();
     let mut new = reveal(&submission, tools)?;
+    // A request whose answer was lost may land at any later time, so no refusal of a later one says that nothing came.
+    let mut may_land = false;
     for attempt in 0..TRIES {
+        if attempt > 0 && tools.must_stop(footing) {
+            return Err(Failure::Interrupted);
+        }
         let operation = Operation::Submit(submission.clone());
         let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
         new.labels = labels_of(&intent, tools);
         let outcome = match tools.setting.cloud.submit(&new).await {
             Ok(live) => Outcome::Applied { id: Some(live.uid), created_at: live.created_at },
             Err(error) => match error.kind {
-                ErrorKind::Conflict => taken(&intent, &name, error, tools).await?,
-                ErrorKind::Uncertain | ErrorKind::Garbled => landed(&intent, &name, error, tools).await?,
+                ErrorKind::Conflict => taken(&intent, &name, may_land, error, footing, tools).await?,
+                ErrorKind::Uncertain | ErrorKind::Garbled => {
+                    may_land = true;
+                    landed(&intent, &name, error, tools).await?
+                }
+                // The intent stays open: the next run finds out.
+                _ if may_land => return Err(Failure::Call(redact(tools, error))),
                 _ => return Err(refused(&intent, error, tools).await?),
             },
         };
@@ -72,7 +82,14 @@ pub(super) async fn submit(
 }
 
 /// The name is taken: by our own request, by one that is being deleted, or by somebody else's.
-async fn taken(intent: &Intent, name: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+async fn taken(
+    intent: &Intent,
+    name: &str,
+    may_land: bool,
+    error: Error,
+    footing: &Footing<'_>,
+    tools: &Tools,
+) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + TEARDOWN;
     loop {
         match fetch(name, tools).await? {
@@ -81,12 +98,16 @@ async fn taken(intent: &Intent, name: &str, error: Error, tools: &Tools) -> Resu
                 return Ok(Outcome::Rejected { why: "the name was taken by a statement that is gone now".to_owned() });
             }
             Some(found) if found.live.phase == Phase::Deleting && Instant::now() < deadline => {
+                if tools.must_stop(footing) {
+                    return Err(Failure::Interrupted);
+                }
                 sleep(Duration::from_secs(2)).await;
             }
             Some(found) => {
                 return match judge(intent, name, Some(found.live), tools) {
                     Verdict::Applied(outcome) => Ok(outcome),
                     Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+                    Verdict::Unclear(why) if may_land => Err(Failure::Unclear { name: name.to_owned(), why }),
                     Verdict::Unclear(why) => {
                         // What is there is not what was sent, so the refusal was meant for us and nothing came of it.
                         let refusal = Outcome::Rejected { why: redacted(tools, &error.detail) };
@@ -184,6 +205,10 @@ pub(super) async fn remove(
             return Ok(None);
         }
         check(name, &uid, seen.filter(|_| !*changed), &found.live)?;
+        if found.live.phase.class() == PhaseClass::Running && never_ran(name, footing, tools) {
+            // It ran after all: deleting it would lose where it stands.
+            return Err(Failure::Changed { name: name.to_owned(), how: "it runs by now".to_owned() });
+        }
         let operation = Operation::Remove { name: name.to_owned(), uid: uid.clone() };
         let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
         let outcome = match tools.setting.cloud.remove(name).await {
@@ -203,6 +228,13 @@ pub(super) async fn remove(
         pause(attempt).await;
     }
     Err(Failure::Unclear { name: name.to_owned(), why: "the service kept losing or refusing the deletion".to_owned() })
+}
+
+/// Whether the record says that this generation never was RUNNING.
+fn never_ran(name: &str, footing: &Footing, tools: &Tools) -> bool {
+    let recorded = tools.record.now();
+    let record = recorded.statements.get(&footing.address.key);
+    record.and_then(|record| record.named(name)).is_some_and(|generation| generation.reached == Reached::Submitted)
 }
 
 /// One GET with what the service says of it in `live`, redacted.

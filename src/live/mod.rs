@@ -4,7 +4,7 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Generation, LivePool, LiveStatement};
+use crate::resource::{Generation, LivePool, LiveStatement, Secrets};
 
 pub use read::{confirm, read};
 
@@ -143,6 +143,19 @@ impl Live {
             Err(why) => {
                 self.unknown_pools.insert(id.to_owned(), why);
             }
+        }
+    }
+
+    /// Takes the values of secrets out of whatever the service says in words: it may quote SQL.
+    pub fn redact(&mut self, secrets: &Secrets) {
+        for statement in self.statements.values_mut() {
+            statement.detail = secrets.redact(&statement.detail);
+            for warning in &mut statement.warnings {
+                warning.message = secrets.redact(&warning.message);
+            }
+        }
+        for why in self.unknown_statements.values_mut().chain(self.unknown_pools.values_mut()) {
+            *why = secrets.redact(why);
         }
     }
 

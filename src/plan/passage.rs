@@ -391,6 +391,8 @@ pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<S
         (Phase::Stopping | Phase::Failing, _) => vec![wait(Until::Still)],
         // It is being resumed: let it run first, so that it can be stopped where it stands.
         (Phase::Pending, _) if generation.reached > Reached::Submitted => vec![wait(Until::Settled), stop(None)],
+        // Whatever it is, it may run: it is stopped once it is known what it does.
+        (Phase::Other(_), _) => vec![wait(Until::Settled), stop(None)],
         _ => Vec::new(),
     }
 }

@@ -71,6 +71,7 @@ pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
         && let Some(current) = subject.current()
         && current.stopped
         && !subject.declared.spec.stopped
+        && !record.declared.stopped
     {
         forward.push(resume(current, subject.declared.spec.timeout));
     }
@@ -111,10 +112,12 @@ fn older(subject: &Subject) -> Vec<Step> {
 fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> Vec<Step> {
     let delete = Act::Remove { name: successor.to_owned(), seen: None };
     let delete = Step::new(delete, Until::Gone, STOP_TIMEOUT).when(never_ran(successor));
+    let was_stopped = subject.record.is_some_and(|record| record.declared.stopped);
     let could_run = current.reached >= Reached::Running
         && subject.found(current).is_some_and(|live| {
             matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving)
-                || (live.phase.class() == PhaseClass::Stopped && current.stopped)
+                // One that was stopped on purpose stays so.
+                || (live.phase.class() == PhaseClass::Stopped && current.stopped && !was_stopped)
         });
     let resume = could_run.then(|| resume(current, subject.declared.spec.timeout).when(gone(successor)));
     std::iter::once(delete).chain(resume).collect()

@@ -88,8 +88,8 @@ fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec
         Presence::Present(found) => {
             matches!(found.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed)
         }
-        Presence::Absent | Presence::Unlisted => true,
-        Presence::Unknown(_) => false,
+        Presence::Absent => true,
+        Presence::Unlisted | Presence::Unknown(_) => false,
     });
     if runs && stands_still {
         facts.push(Fact::Promoted { key: key.to_owned() });

@@ -22,7 +22,7 @@ pub enum Verdict {
 /// Judges `intent`. Nothing is assumed from a list that does not show a name: that is `Unclear`.
 pub fn verdict(intent: &Intent, recorded: &Recorded, live: &Live) -> Verdict {
     match &intent.operation {
-        Operation::Submit(submission) => submitted(intent, submission, live),
+        Operation::Submit(submission) => submitted(recorded, submission, live),
         Operation::Amend { name, uid, to } => match live.statement(name) {
             Presence::Present(found) if found.is(uid) && amended(to, found) => applied(None),
             Presence::Present(found) if found.is(uid) => Verdict::Rejected("it did not take effect".to_owned()),
@@ -60,11 +60,11 @@ pub fn verdict(intent: &Intent, recorded: &Recorded, live: &Live) -> Verdict {
     }
 }
 
-fn submitted(intent: &Intent, submission: &Submission, live: &Live) -> Verdict {
+fn submitted(recorded: &Recorded, submission: &Submission, live: &Live) -> Verdict {
     match live.statement(&submission.name) {
         Presence::Present(found) => {
             // The label, where the service keeps labels, is the surest evidence of whose it is.
-            let foreign = found.labels.get(labels::INTENT).is_some_and(|label| *label != intent.id.0);
+            let foreign = found.labels.get(labels::LINEAGE).is_some_and(|label| *label != recorded.lineage);
             if !foreign && same_spec(submission, found) {
                 Verdict::Applied(Outcome::Applied { id: Some(found.uid.clone()), created_at: found.created_at.clone() })
             } else {

@@ -3,6 +3,26 @@
 use super::{Class, Kind, ObjectKind};
 
 impl Kind {
+    /// Whether a statement of this kind surely drops no data. What is not known to be harmless is not.
+    pub fn keeps_data(self) -> bool {
+        matches!(
+            self,
+            Kind::DropView
+                | Kind::DropFunction
+                | Kind::DropModel
+                | Kind::DropConnection
+                | Kind::DropAgent
+                | Kind::DropTool
+                | Kind::CreateTable
+                | Kind::CreateView
+                | Kind::CreateFunction
+                | Kind::AlterView
+                | Kind::AlterFunction
+                | Kind::AlterModel
+                | Kind::AlterConnection
+        )
+    }
+
     /// The spelling of the API's `traits.sql_kind`. Seen in clients and answers of the service are `CREATE_TABLE`,
     /// `CREATE_TABLE_AS`, `CREATE_VIEW`, `CREATE_FUNCTION`, `ALTER_TABLE`, `DROP_TABLE`, `DROP_VIEW`, `SELECT`, `INSERT_INTO`
     /// and `EXPLAIN`; the others follow their pattern.

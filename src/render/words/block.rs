@@ -32,8 +32,15 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
             ],
         ),
         Block::SeveralLive { names } => (
-            format!("{} run at once, and the record knows none of them", names.join(" and ")),
-            vec!["Stop and delete those that are not meant to run; the one that is left is taken over.".to_owned()],
+            format!("{} may run beside what the record knows to be in force", names.join(" and ")),
+            vec!["Stop and delete what is not meant to run, then plan again.".to_owned()],
+        ),
+        Block::HidesSecret { name } => (
+            format!("`{name}` runs with another text than is declared, and there is a secret in it"),
+            vec![
+                format!("Declare what `{name}` runs, so that it can be taken over without writing the secret down."),
+                format!("Or delete `{name}` yourself: the next plan submits it anew."),
+            ],
         ),
         Block::RecreatedOutside { name } => (
             format!("`{name}` was deleted and created again by somebody else"),
