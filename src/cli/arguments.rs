@@ -82,6 +82,14 @@ pub enum Colour {
     Never,
 }
 
+impl Arguments {
+    /// Pipelines pass a variable that is not set as an empty one: an environment without a name is none.
+    pub fn without_empty_words(mut self) -> Self {
+        self.global.environment = self.global.environment.filter(|name| !name.trim().is_empty());
+        self
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -51,9 +51,12 @@ WHERE price > 100
 
 const IGNORE: &str = r"# What the simulator and a run keep beside the state.
 state/local.*
+state/*.world
 state/*.lock
 state/*.journal
 state/*.plans
+# Saved plans hold SQL and settings, and are used once.
+*.plan
 ";
 
 /// Writes the project into `folder`. Overwrites nothing: if one of the files is there, none is written.

@@ -47,7 +47,7 @@ pub use trouble::Trouble;
 /// The program: parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+        Ok(arguments) => arguments.without_empty_words(),
         Err(error) => return usage(&error).into(),
     };
     let ambient = Ambient::of_process();

@@ -142,7 +142,12 @@ fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {
         let renamed = reading.renamed_to.iter().map(|mention| (Flow::Creates, mention));
         let mentions = reading.mentions.iter().map(|mention| (flow_of(mention.role), mention));
         mentions.chain(renamed).filter_map(move |(flow, mention)| {
-            let object = Node::Object(graph.object_of(key, mention)?);
+            let object = graph.object_of(key, mention)?;
+            // A function that nobody here makes is most likely one of Flink's own.
+            if object.kind == ObjectKind::Function && graph.creator_of(&object).is_none() {
+                return None;
+            }
+            let object = Node::Object(object);
             let statement = Node::Statement(Address::statement(key));
             let place = graph.project.statements.get(key).map(|statement| statement.sql.locate(&mention.span));
             let (from, to) = if flow == Flow::Reads { (object, statement) } else { (statement, object) };

@@ -51,7 +51,10 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
             text.push('\n');
         }
     };
-    for (address, failure) in &report.failed {
+    for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted) {
+        say(Paint::Yellow, 2, &format!("- {address}: under way; it goes on by itself"));
+    }
+    for (address, failure) in report.failed.iter().filter(|(_, failure)| *failure != Failure::Interrupted) {
         say(Paint::Red, 2, &format!("✗ {address}: {}", clean(&failure.to_string())));
         for line in particulars(failure) {
             say(Paint::Plain, 6, &line);
@@ -81,8 +84,14 @@ fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
     let place = &plan.basis.environment;
     let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
     let mut parts = vec![format!("{} done", report.done.len())];
-    let counts =
-        [(report.failed.len(), "failed"), (report.skipped.len(), "skipped"), (report.not_begun.len(), "not begun")];
+    let under_way = report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted).count();
+    let failed = report.failed.len().saturating_sub(under_way);
+    let counts = [
+        (under_way, "under way"),
+        (failed, "failed"),
+        (report.skipped.len(), "skipped"),
+        (report.not_begun.len(), "not begun"),
+    ];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
     let (paint, word) = match Outcome::of(report) {
         Outcome::Done => (Paint::Green, "Applied"),

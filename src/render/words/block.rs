@@ -105,7 +105,7 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
         ),
         Block::InUse { by } => (
             format!("what it defines is in use by {}", by.join(", ")),
-            vec!["Stop or remove those first; then it can be undone.".to_owned()],
+            vec!["Remove or replace those first; then it can be undone.".to_owned()],
         ),
         Block::PreventDestroy => (
             "`prevent_destroy = true`, and this would delete, undo or restart it".to_owned(),
