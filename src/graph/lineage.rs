@@ -122,6 +122,9 @@ fn whole(graph: &Graph) -> Lineage {
         lineage.pools.entry(statement.spec.pool.clone()).or_default().insert(address);
     }
     for (object, parties) in &graph.objects {
+        if is_built_in(object, parties.creator.as_deref()) {
+            continue;
+        }
         let looks = if parties.creator.is_some() { Looks::Own(object.kind) } else { Looks::External(object.kind) };
         lineage.nodes.insert(Node::Object(object.clone()), looks);
     }
@@ -131,6 +134,11 @@ fn whole(graph: &Graph) -> Lineage {
     }
     lineage.links = links.into_iter().map(|((from, to, flow), place)| Link { from, to, flow, place }).collect();
     lineage
+}
+
+/// A function that nobody here makes is most likely one of Flink's own, and says nothing about who needs whom.
+fn is_built_in(object: &Object, creator: Option<&str>) -> bool {
+    object.kind == ObjectKind::Function && creator.is_none()
 }
 
 type Arrow = (Node, Node, Flow, Option<Place>);
@@ -143,8 +151,7 @@ fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {
         let mentions = reading.mentions.iter().map(|mention| (flow_of(mention.role), mention));
         mentions.chain(renamed).filter_map(move |(flow, mention)| {
             let object = graph.object_of(key, mention)?;
-            // A function that nobody here makes is most likely one of Flink's own.
-            if object.kind == ObjectKind::Function && graph.creator_of(&object).is_none() {
+            if is_built_in(&object, graph.creator_of(&object)) {
                 return None;
             }
             let object = Node::Object(object);

@@ -382,3 +382,16 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn functions_that_the_project_does_not_make_are_no_part_of_the_lineage() {
+    let job = "[statements.job]\nsql = \"INSERT INTO t SELECT COUNT(*), mine(a) FROM s GROUP BY a\"\n";
+    let made = "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
+    let graph = build(crate::manifest::tests::World::new(&format!("{job}{made}")).project()).unwrap();
+    let functions: Vec<_> = super::lineage::lineage(&graph, None)
+        .nodes
+        .into_iter()
+        .filter(|(_, looks)| matches!(looks, Looks::Own(ObjectKind::Function) | Looks::External(ObjectKind::Function)))
+        .collect();
+    assert_eq!(functions.len(), 1, "{functions:?}");
+}
