@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod input;
 mod interrupt;
+mod late;
 mod lives;
 mod readme;
 mod scenarios;

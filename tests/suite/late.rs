@@ -1,0 +1,159 @@
+//! What comes late, from elsewhere or against expectation: a request that lands after it was given up, a predecessor that
+//! somebody resumes, a secret in the service's words. Each was a way to run a job twice, or to give something away.
+
+use std::time::Duration;
+
+use floe::{
+    cloud::{Method, NewStatement},
+    diff::{Action, Block, Request},
+    execute::Failure,
+    resource::Secrets,
+    simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verdict},
+};
+
+use crate::world::{World, project, statement};
+
+const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+const OLD: &str = "INSERT INTO target SELECT id, price FROM orders";
+const NEW: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
+
+fn job(sql: &str, more: &str) -> String {
+    format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\nevolve = \"restart\"\n{more}")
+}
+
+async fn replaced() -> World {
+    let mut world = World::of(&job(OLD, ""));
+    world.converge().await;
+    world.declare(&job(NEW, ""));
+    world
+}
+
+fn runs_once(world: &World) {
+    let most = world.simulator.audit().most_running;
+    assert!(most.values().all(|most| *most <= 1), "{most:?} {:?}", world.phases());
+}
+
+fn block_of(plan: &floe::plan::Plan, key: &str) -> Block {
+    match &plan.changes[&statement(key)].action {
+        Action::Blocked { by } => by[0].clone(),
+        other => panic!("{key} is not blocked: {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_that_lands_late_is_ours_and_runs_alone() {
+    for delay in [1.0, 11.9, 12.0, 12.2, 12.4, 12.6, 12.8, 13.0, 13.4, 14.0, 14.3] {
+        let mut world = replaced().await;
+        let late = Fault::always(Misfortune::LostThenDone(delay)).on(Method::Post).name("copy-g2").times(1);
+        world.simulator.push_fault(late);
+        world.apply().await;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        runs_once(&world);
+        world.converge().await;
+        runs_once(&world);
+        assert_eq!(world.phases()["copy-g2"], "RUNNING", "{delay}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_lost_answer_proves_nothing() {
+    let mut world = replaced().await;
+    let post = |does| Fault::always(does).on(Method::Post).name("copy-g2").times(1);
+    world.simulator.push_fault(post(Misfortune::LostThenDone(40.0)));
+    world.simulator.push_fault(post(Misfortune::Forbidden));
+    let report = world.apply().await.report.unwrap();
+    assert_eq!(report.standing_still, [statement("copy")]);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    runs_once(&world);
+    world.converge().await;
+    runs_once(&world);
+    assert_eq!(world.phases()["copy-g2"], "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predecessor_that_somebody_resumes_is_told() {
+    let mut world = replaced().await;
+    world.converge().await;
+    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let several = Block::SeveralLive { names: vec!["copy".to_owned()] };
+    assert_eq!(block_of(&world.plan().await, "copy"), several);
+    world.declare(TABLE);
+    assert_eq!(block_of(&world.plan().await, "copy"), several);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_stopped_on_purpose_is_not_resumed_when_its_new_version_fails() {
+    let mut world = World::of(&job(OLD, ""));
+    world.converge().await;
+    world.declare(&job(OLD, "stopped = true\n"));
+    world.converge().await;
+    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no".into()) });
+    world.declare(&job(NEW, ""));
+    let report = world.apply().await.report.unwrap();
+    assert!(matches!(report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert_eq!(world.phases()["copy"], "STOPPED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_never_ran_and_is_parked_is_not_submitted_again() {
+    let verdicts = vec![Verdict { name: "copy".into(), does: Fate::Invalid("no".into()) }];
+    let options = Options { scenario: Scenario { verdicts, ..Scenario::default() }, ..Options::default() };
+    let pools = ("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    let mut world = World::with(&[("floe.toml", &project("")), pools, ("statements/s.toml", &job(OLD, ""))], options);
+    world.apply().await;
+    world.declare(&job(OLD, "stopped = true\n"));
+    world.apply().await;
+    assert!(!world.phases().contains_key("copy-g2"), "{:?}", world.phases());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_generation_is_not_orphaned_when_the_one_in_force_is_somebody_elses() {
+    let mut world = replaced().await;
+    world.converge().await;
+    world.simulator.meddle(Meddle::Recreate("copy-g2".into(), None)).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.declare(TABLE);
+    let plan = world.plan().await;
+    assert!(!matches!(plan.changes[&statement("copy")].action, Action::Forget), "{:#?}", plan.changes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_not_deleted_under_somebody_elses_job() {
+    let pools = "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 5\n";
+    let mut world = World::new(&[("floe.toml", &project("")), ("pools.toml", pools), ("statements/s.toml", TABLE)]);
+    world.converge().await;
+    let spare = world.recorded().await.pools["spare"].id.clone();
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    let cloud = world.cloud();
+    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let sql = "INSERT INTO z SELECT id FROM orders".to_owned();
+    let theirs = NewStatement { name: "theirs".into(), sql, pool: Some(spare), ..NewStatement::default() };
+    cloud.submit(&theirs).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
+    assert!(matches!(&report.failed[..], [(_, Failure::Changed { how, .. })] if how.contains("theirs")));
+    assert_eq!(world.phases()["theirs"], "RUNNING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn adopting_never_writes_a_secret_down() {
+    let table = |more: &str| {
+        format!("[statements.m]\nsql = \"CREATE TABLE m (id STRING) WITH ('k' = '${{secret.s}}'{more})\"\n")
+    };
+    let main = project("[secrets]\ns = { env = \"S\" }\n");
+    let pools = ("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    let mut world = World::new(&[("floe.toml", &main), pools, ("statements/s.toml", &table(""))]);
+    world.secrets = Secrets::new([("s".to_owned(), "hunter2hunter2".to_owned())].into());
+    world.converge().await;
+    let pool = world.recorded().await.pools["main"].id.clone();
+    // The state is lost, and the text around the secret was edited.
+    let mut fresh = World::new(&[("floe.toml", &main), ("statements/s.toml", &table(", 'x' = '1'"))]);
+    fresh.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
+    fresh.simulator = world.simulator.clone();
+    fresh.secrets = world.secrets.clone();
+    let run = fresh.apply().await;
+    assert_eq!(block_of(&run.plan, "m"), Block::HidesSecret { name: "m".to_owned() });
+    let written = serde_json::to_string(&run.plan).unwrap() + &serde_json::to_string(&fresh.recorded().await).unwrap();
+    assert!(!written.contains("hunter2"));
+}
