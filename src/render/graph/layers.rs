@@ -9,7 +9,8 @@ const ROUNDS: usize = 12;
 
 /// The boxes of a lineage in columns; what flows into a box stands left of it, but for circles.
 pub(super) fn layers(lineage: &Lineage) -> Vec<Vec<&Node>> {
-    let depths = depths(lineage);
+    let mut depths = depths(lineage);
+    pull(lineage, &mut depths);
     let last = depths.values().copied().max().unwrap_or(0);
     let mut layers: Vec<Vec<&Node>> = vec![Vec::new(); last.saturating_add(1)];
     for (node, depth) in &depths {
@@ -44,6 +45,22 @@ fn depths(lineage: &Lineage) -> BTreeMap<&Node, usize> {
         }
     }
     depths
+}
+
+/// What nothing flows into (a `CREATE TABLE`, a topic from outside) stands just left of what it flows into, and not at the
+/// far left with all others of its sort.
+fn pull<'a>(lineage: &'a Lineage, depths: &mut BTreeMap<&'a Node, usize>) {
+    let reached: BTreeSet<&Node> =
+        lineage.links.iter().filter(|link| link.from != link.to).map(|link| &link.to).collect();
+    let mut nearest: BTreeMap<&Node, usize> = BTreeMap::new();
+    for link in lineage.links.iter().filter(|link| !reached.contains(&link.from)) {
+        if let Some(depth) = depths.get(&link.to).copied() {
+            nearest.entry(&link.from).and_modify(|known| *known = depth.min(*known)).or_insert(depth);
+        }
+    }
+    for (node, depth) in nearest {
+        depths.insert(node, depth.saturating_sub(1));
+    }
 }
 
 /// Sorts each column by the mean place of its boxes' neighbours, forth and back.
