@@ -66,7 +66,7 @@ const HOMES: [(&str, Option<&[&str]>); 23] = [
     ("serde", None),
     ("serde_json", None),
     // Fingerprints are the room resource's; the checksum of a journal's line is no fingerprint of a noun.
-    ("sha2", Some(&["resource", "state"])),
+    ("sha2", Some(&["resource"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),

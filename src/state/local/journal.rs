@@ -7,10 +7,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::files::shown;
-use crate::state::{Entry, Holder, LedgerError};
+use crate::{
+    resource::Fingerprint,
+    state::{Entry, Holder, LedgerError},
+};
 
 /// The first line: what the journal builds on, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +121,5 @@ fn base(
 }
 
 fn sum(previous: &str, holds: &RawValue) -> String {
-    let digest = Sha256::new().chain_update(previous.as_bytes()).chain_update(holds.get().as_bytes()).finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    Fingerprint::of([previous, holds.get()]).to_string()
 }
