@@ -116,7 +116,6 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
 
 /// Live statements that no record names.
 fn foreign(recorded: &Recorded, live: &Live) -> usize {
-    let ours: BTreeSet<&str> =
-        recorded.statements.values().flat_map(|record| record.generations()).map(|g| g.sent.name.as_str()).collect();
+    let ours = recorded.statement_names();
     live.statements().filter(|statement| !ours.contains(statement.name.as_str())).count()
 }

@@ -247,8 +247,7 @@ fn removed(
 /// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains.
 fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     use crate::resource::PhaseClass::{Moving, Running};
-    let ours: BTreeSet<&str> =
-        recorded.statements.values().flat_map(|r| r.generations()).map(|g| g.sent.name.as_str()).collect();
+    let ours = recorded.statement_names();
     let (mut foreign, mut ours_run) = (Vec::new(), false);
     for statement in live.statements().filter(|statement| statement.pool.as_deref() == Some(pool.id.as_str())) {
         let runs = matches!(statement.phase.class(), Running | Moving);

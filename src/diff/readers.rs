@@ -64,8 +64,7 @@ pub(super) fn users(table: &Table, key: &str, record: &StatementRecord) -> Vec<S
 }
 
 fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {
-    let ours: BTreeSet<&str> =
-        table.recorded.statements.values().flat_map(|r| r.generations()).map(|g| g.sent.name.as_str()).collect();
+    let ours = table.recorded.statement_names();
     let aliases = &table.desired.graph.project.environment.aliases;
     table
         .live

@@ -78,7 +78,7 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
             Verdict::Rejected(_) => {}
-            Verdict::Unclear(why) => return Err(Failure::Unclear { name: footing_name(intent), why }),
+            Verdict::Unclear(why) => return Err(Failure::Unclear { name: intent.address.to_string(), why }),
         }
         sleep(Duration::from_secs(5)).await;
     }
@@ -147,10 +147,13 @@ pub(super) async fn remove(
 async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
     let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(redact(tools, error)))?;
     let recorded = tools.record.now();
-    let ours = |name: &str| recorded.statements.values().any(|record| record.named(name).is_some());
+    let ours = recorded.statement_names();
     let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
     let deleting = |live: &LiveStatement| live.phase == Phase::Deleting;
-    Ok(there.into_iter().find(|live| runs(live) && !deleting(live) && !ours(&live.name)).map(|live| live.name))
+    Ok(there
+        .into_iter()
+        .find(|live| runs(live) && !deleting(live) && !ours.contains(live.name.as_str()))
+        .map(|live| live.name))
 }
 
 /// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.
@@ -210,8 +213,4 @@ fn is_lost(error: &Error) -> bool {
 
 fn lost(name: &str) -> Failure {
     Failure::Unclear { name: name.to_owned(), why: "the service kept losing the request".to_owned() }
-}
-
-fn footing_name(intent: &Intent) -> String {
-    intent.address.to_string()
 }

@@ -167,6 +167,12 @@ impl Recorded {
             open: BTreeMap::new(),
         }
     }
+
+    /// The cloud name of every recorded generation: what is not among them is not ours.
+    pub fn statement_names(&self) -> BTreeSet<&str> {
+        let generations = self.statements.values().flat_map(StatementRecord::generations);
+        generations.map(|generation| generation.sent.name.as_str()).collect()
+    }
 }
 
 impl StatementRecord {
