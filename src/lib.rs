@@ -11,7 +11,8 @@
 //!
 //! Three sources enter: *desired*, *recorded*, *live*. `settle` brings the record up to date with what an interrupted
 //! run left open; then all three meet once, in `diff`. The only loop is through the world: `execute` changes the cloud
-//! and the record, and the next run reads them.
+//! and the record, and the next run reads them. `planning` takes the way from the left to `plan`; the command line and
+//! the tests both call it.
 //!
 //! # Invariants
 //!
@@ -49,6 +50,8 @@ pub mod settle;
 pub mod diff;
 
 pub mod plan;
+
+pub mod planning;
 
 pub mod execute;
 

@@ -7,13 +7,13 @@ use tokio::time::{Instant, sleep};
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{ApplyArguments, DestroyArguments, Global},
+    beside::{beside, interrupted},
     door::{self, Access},
     holder::holder,
     interrupt,
     plan::show,
-    planning::{self, Planned},
     progress::Progress,
-    runtime,
+    project, runtime,
     saved::Saved,
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     execute::{self, Report, Setting},
     graph::Graph,
     plan::{Act, Plan, check},
+    planning::{self, Planned},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
     state::{Ledger, Local, Recorded},
@@ -43,7 +44,7 @@ pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, scr
     if let (Some(saved), None) = (&saved, &global.environment) {
         global.environment = Some(saved.plan.basis.environment.clone());
     }
-    let graph = planning::desired(&planning::inputs(&global, ambient))?;
+    let graph = project::desired(&global, ambient)?;
     let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
     let yes = arguments.yes || saved.is_some();
     let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
@@ -57,7 +58,7 @@ pub fn destroy(
     ambient: &Ambient,
     screen: &Screen,
 ) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let graph = project::desired(global, ambient)?;
     let errand =
         Errand { command: "destroy", graph: &graph, request: arguments.request(), saved: None, yes: arguments.yes };
     runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?
@@ -65,21 +66,21 @@ pub fn destroy(
 
 async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let graph = errand.graph;
-    let mut ledger = planning::ledger(graph);
+    let mut ledger = project::ledger(graph);
     ledger.lock(&holder(errand.command, ambient), global.lock_timeout).await?;
-    let interrupted = planning::interrupted(&ledger, true).await?;
+    let interrupted = interrupted(&ledger, true).await?;
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
-    let recorded = planning::recorded(&ledger, graph, ambient, lineage.as_deref()).await?;
+    let recorded = project::recorded(&ledger, graph, ambient, lineage.as_deref()).await?;
     let door = door::open(&graph.project, &recorded, ambient, Access::Writes)?;
     let secrets = ambient.secrets(&graph.project);
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
-    planned.beside.interrupted = interrupted;
+    let beside = beside(graph, &planned, interrupted);
     let mark = errand.saved.as_ref().map(Saved::mark);
     if let Some(saved) = errand.saved {
         saved.is_unused(&graph.project)?;
         planned.plan = saved.still_holds(&planned.plan)?;
     }
-    show(&planned, errand.command, global, screen)?;
+    show(&planned.plan, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() {
         return Ok(Exit::Blocked);

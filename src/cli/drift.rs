@@ -6,11 +6,12 @@ use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
     door::{self, Access},
-    planning, runtime,
+    project, runtime,
 };
 use crate::{
     graph::Graph,
     live::{self, Asks, Live, Presence},
+    planning::{self, CaughtUp},
     render,
     resource::{Address, PhaseClass},
     settle,
@@ -19,7 +20,7 @@ use crate::{
 
 /// Prints what differs; exits with 2 if something does.
 pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let graph = project::desired(global, ambient)?;
     let (recorded, live) = runtime::block_on(&graph.project.environment, read(&graph, ambient))??;
     let differences = differences(&recorded, &live);
     match global.format {
@@ -41,13 +42,13 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 }
 
 async fn read(graph: &Graph, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
-    let ledger = planning::ledger(graph);
-    let recorded = planning::recorded(&ledger, graph, ambient, None).await?;
+    let ledger = project::ledger(graph);
+    let recorded = project::recorded(&ledger, graph, ambient, None).await?;
     let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
-    let mut live = live::read(&door.cloud).await?;
-    live::confirm(&door.cloud, &mut live, &settle::asks(&recorded)).await;
-    let (settled, _) = settle::settle(&recorded, &live)?;
+    let secrets = ambient.secrets(&graph.project);
+    let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, &recorded, &secrets).await?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
+    live.redact(&secrets);
     Ok((settled.into_owned(), live))
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
-    planning,
+    project,
 };
 use crate::{
     graph::lineage::lineage,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Draws the lineage of the project, or of what lies around `target`.
 pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let graph = project::desired(global, ambient)?;
     if let Some(address) = target {
         let project = &graph.project;
         let known = match address.kind {

@@ -1,10 +1,11 @@
 //! Commands and flags. The only place that prints, reads the environment, draws progress, catches signals or exits.
 //!
-//! `arguments` is what is typed; each command is a file; `planning` makes one plan, from manifests to passages.
+//! `arguments` is what is typed; each command is a file; `project` is what every command begins with.
 
 mod ambient;
 mod apply;
 pub mod arguments;
+mod beside;
 mod completions;
 pub mod door;
 mod drift;
@@ -15,9 +16,9 @@ mod holder;
 mod init;
 mod interrupt;
 mod plan;
-pub mod planning;
 pub mod problems;
 mod progress;
+mod project;
 mod runtime;
 mod saved;
 mod screen;

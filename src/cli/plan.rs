@@ -5,35 +5,45 @@ use std::{fs, io::Write, path::Path};
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global, PlanArguments},
+    beside::{beside, interrupted},
     door::{self, Access},
-    planning::{self, Planned},
-    runtime,
+    project, runtime,
 };
 use crate::{
     diff::Request,
     graph::Graph,
-    render::{self, PlanView},
+    plan::Plan,
+    planning::{self, Planned},
+    render::{self, Beside, PlanView},
     state::Ledger,
 };
 
 /// Makes a plan, shows it, and saves it where that is asked for.
 pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
-    let planned = runtime::block_on(&graph.project.environment, make(&graph, ambient, &arguments.request(), screen))??;
-    show(&planned, "plan", global, screen)?;
+    let graph = project::desired(global, ambient)?;
+    let made = runtime::block_on(&graph.project.environment, make(&graph, ambient, &arguments.request(), screen))??;
+    let (planned, beside) = &made;
+    show(&planned.plan, beside, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
-        save(path, &render::kept(&planned.plan, &planned.beside, &id)?)?;
+        save(path, &render::kept(&planned.plan, beside, &id)?)?;
         screen.err(&format!(
             "Saved to {}; `floe apply {}` carries out exactly this.\n",
             path.display(),
             path.display()
         ));
     }
-    let exit = planning::exit(&planned.plan, arguments.detailed_exitcode);
+    let exit = exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here; giving a large project's memory back piece by piece would only take time.
-    std::mem::forget((graph, planned));
+    std::mem::forget((graph, made));
     Ok(exit)
+}
+
+/// How the exit code of a plan is judged before anything is done about it.
+fn exit(plan: &Plan, detailed: bool) -> Exit {
+    let blocked = if plan.is_blocked() { Exit::Blocked } else { Exit::Done };
+    let pending = if detailed && plan.has_changes() { Exit::Pending } else { Exit::Done };
+    blocked.or(pending)
 }
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
@@ -42,25 +52,30 @@ pub(super) async fn make(
     ambient: &Ambient,
     request: &Request,
     screen: &Screen,
-) -> Result<Planned, Trouble> {
-    let ledger = planning::ledger(graph);
+) -> Result<(Planned, Beside), Trouble> {
+    let ledger = project::ledger(graph);
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
             holder.command, holder.who, holder.since
         ));
     }
-    let recorded = planning::recorded(&ledger, graph, ambient, None).await?;
+    let recorded = project::recorded(&ledger, graph, ambient, None).await?;
     let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
-    let mut planned =
-        planning::planned(graph, &ambient.secrets(&graph.project), &recorded, &door.cloud, request).await?;
-    planned.beside.interrupted = planning::interrupted(&ledger, false).await?;
-    Ok(planned)
+    let secrets = ambient.secrets(&graph.project);
+    let planned = planning::planned(graph, &secrets, &recorded, &door.cloud, request).await?;
+    let beside = beside(graph, &planned, interrupted(&ledger, false).await?);
+    Ok((planned, beside))
 }
 
 /// Prints a plan in the format that was asked for.
-pub(super) fn show(planned: &Planned, command: &str, global: &Global, screen: &Screen) -> Result<(), Trouble> {
-    let (plan, beside) = (&planned.plan, &planned.beside);
+pub(super) fn show(
+    plan: &Plan,
+    beside: &Beside,
+    command: &str,
+    global: &Global,
+    screen: &Screen,
+) -> Result<(), Trouble> {
     let view = PlanView { plan, beside, command, verbose: global.verbose, style: screen.out };
     match global.format {
         Format::Text => screen.out(&render::plan(&view)),

@@ -4,7 +4,7 @@ use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global, StateCommand},
     holder::holder,
-    planning, runtime,
+    project, runtime,
 };
 use crate::{
     graph::Graph,
@@ -15,7 +15,7 @@ use crate::{
 
 /// Runs one of the commands.
 pub fn run(command: &StateCommand, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let graph = project::desired(global, ambient)?;
     let work = async {
         match command {
             StateCommand::List => list(&graph, global, screen).await,
@@ -50,7 +50,7 @@ async fn load(ledger: &dyn Ledger, graph: &Graph) -> Result<Recorded, Trouble> {
 }
 
 async fn list(graph: &Graph, global: &Global, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&planning::ledger(graph), graph).await?;
+    let recorded = load(&project::ledger(graph), graph).await?;
     match global.format {
         Format::Json => screen.out(&format!("{}\n", serde_json::to_string_pretty(&recorded)?)),
         _ => screen.out(&render::list(&recorded)),
@@ -58,7 +58,7 @@ async fn list(graph: &Graph, global: &Global, screen: &Screen) -> Result<(), Tro
 }
 
 async fn show(graph: &Graph, address: &Address, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&planning::ledger(graph), graph).await?;
+    let recorded = load(&project::ledger(graph), graph).await?;
     let text = render::show(&recorded, address).ok_or_else(|| not_recorded(address))?;
     screen.out(&text)
 }
@@ -72,7 +72,7 @@ async fn repair(
     global: &Global,
     ambient: &Ambient,
 ) -> Result<(), Trouble> {
-    let mut ledger = planning::ledger(graph);
+    let mut ledger = project::ledger(graph);
     ledger.lock(&holder(command, ambient), global.lock_timeout).await?;
     let mut recorded = load(&ledger, graph).await?;
     for address in addresses {

@@ -4,12 +4,12 @@ use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
     plan::make,
-    planning::{self, Planned},
-    runtime,
+    project, runtime,
 };
 use crate::{
     diff::{Action, Request},
     live::Presence,
+    planning::Planned,
     render::{self, StatusRow},
     resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
     state::{GenerationRecord, Reached, StatementRecord},
@@ -20,18 +20,18 @@ const PURGE_DAYS: i64 = 30;
 
 /// Prints the table; exits with 4 if something is wrong.
 pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = planning::desired(&planning::inputs(global, ambient))?;
+    let graph = project::desired(global, ambient)?;
     let environment = &graph.project.environment;
-    let planned = runtime::block_on(environment, make(&graph, ambient, &Request::default(), screen))??;
+    let (planned, beside) = runtime::block_on(environment, make(&graph, ambient, &Request::default(), screen))??;
     let rows = rows(&planned);
     let (project, name, identity) = (&graph.project.name, &environment.name, &environment.identity);
     let simulated = environment.simulated.is_some();
     match global.format {
         Format::Json => {
-            screen.out(&render::status_json(project, name, identity, simulated, &rows, &planned.beside)?)?;
+            screen.out(&render::status_json(project, name, identity, simulated, &rows, &beside)?)?;
         }
         Format::Text => {
-            let text = render::status(project, name, identity, simulated, &rows, &planned.beside, screen.out);
+            let text = render::status(project, name, identity, simulated, &rows, &beside, screen.out);
             screen.out(&ambient.secrets(&graph.project).redact(&text))?;
         }
         _ => return Err(Trouble::new("a status is printed as text or json")),

@@ -3,6 +3,7 @@
 use super::Exit;
 use crate::{
     cloud,
+    planning::Unplanned,
     resource::Problem,
     state::{Incoherent, LedgerError, OtherEnvironment},
 };
@@ -73,6 +74,20 @@ impl From<Vec<Problem>> for Trouble {
 impl From<cloud::Error> for Trouble {
     fn from(error: cloud::Error) -> Self {
         Trouble::Told { message: error.to_string(), help: error.help, exit: Exit::Error }
+    }
+}
+
+impl From<Unplanned> for Trouble {
+    fn from(error: Unplanned) -> Self {
+        let message = error.to_string();
+        match error {
+            Unplanned::Cloud(error) => error.into(),
+            Unplanned::Incoherent(error) => error.into(),
+            Unplanned::NamesNothing { .. } => {
+                Trouble::new(message).help("`floe state list` and the manifests say what there is")
+            }
+            Unplanned::NeverAnswered => Trouble::new(message).help("plan again in a moment"),
+        }
     }
 }
 

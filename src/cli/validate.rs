@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
-    planning,
     problems::{self, Rank},
+    project,
 };
 use crate::{
     graph::Graph,
@@ -20,7 +20,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let (mut found, mut checked) = (Vec::new(), Vec::new());
     for environment in environments(global)? {
         let global = Global { environment, ..global.clone() };
-        match planning::desired(&planning::inputs(&global, ambient)) {
+        match project::desired(&global, ambient) {
             Ok(graph) => {
                 found.extend(lints_of(&graph));
                 checked.push(graph);

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every room in the order of `lib.rs`, and the rooms that it may use. Data flows from the top to the bottom.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("resource", &[]),
     ("sql", &["resource"]),
     ("manifest", &["resource", "sql"]),
@@ -23,6 +23,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("settle", &["resource", "state", "live"]),
     ("diff", &["resource", "sql", "manifest", "graph", "state", "live", "settle"]),
     ("plan", &["resource", "sql", "manifest", "graph", "state", "live", "settle", "diff"]),
+    ("planning", &["resource", "manifest", "graph", "state", "cloud", "live", "settle", "diff", "plan"]),
     ("execute", &["resource", "state", "cloud", "live", "settle", "plan"]),
     (
         "render",
@@ -42,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "settle",
             "diff",
             "plan",
+            "planning",
             "execute",
             "render",
         ],

@@ -4,16 +4,15 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use floe::{
     cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
-    diff::{self, Desired, Request},
+    diff::Request,
     execute::{self, Interrupt, Report, Setting},
-    graph::{self, Graph},
-    live,
-    manifest::{self, Inputs},
+    graph::Graph,
+    manifest::Inputs,
     plan::{self, Plan},
+    planning::{self, Unplanned},
     resource::{Address, HashKey, Identity, Secrets},
-    settle,
     simulator::{Options, Simulator},
-    state::{Entry, Holder, Ledger, Memory, Recorded},
+    state::{Holder, Ledger, Memory, Recorded},
 };
 use tokio::sync::watch;
 
@@ -112,8 +111,7 @@ impl World {
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
         let inputs = Inputs { root, environment, ..Inputs::default() };
-        let project = manifest::load(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        graph::build(project).unwrap_or_else(|problems| panic!("{problems:#?}"))
+        planning::desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
     pub async fn recorded(&self) -> Recorded {
@@ -134,30 +132,14 @@ impl World {
         request: &Request,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
-        let graph = self.graph();
-        let mut live = live::read(cloud).await?;
-        live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
-        let (mut settled, settlement) = settle::settle(recorded, &live).unwrap();
-        let mut entries = settlement.entries.clone();
-        let (facts, stuck) = diff::moves(&graph.project, &settled);
-        for fact in facts {
-            let entry = Entry::Record { fact };
-            settled.to_mut().apply(&entry).unwrap();
-            entries.push(entry);
-        }
-        let hashes = self.secrets.hashes(graph.project.secrets.keys().map(String::as_str), &settled.key);
-        let desired = Desired { graph: &graph, secrets: &hashes };
-        let mut diff = loop {
-            let diff = diff::diff(&desired, &settled, &settlement, &live, request);
-            let asks = live.unanswered(&diff.asks);
-            if asks.is_empty() {
-                break diff;
-            }
-            live::confirm(cloud, &mut live, &asks).await;
+        let recorded = Arc::new(recorded.clone());
+        let planned = match planning::planned(&self.graph(), &self.secrets, &recorded, cloud, request).await {
+            Ok(planned) => planned,
+            Err(Unplanned::Cloud(error)) => return Err(error),
+            Err(other) => panic!("{other}"),
         };
-        diff.changes.extend(stuck);
-        let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, diff);
-        assert_eq!(plan::check(&plan, recorded), [], "{plan:#?}");
+        let plan = planned.plan;
+        assert_eq!(plan::check(&plan, &recorded), [], "{plan:#?}");
         Ok(plan)
     }
 

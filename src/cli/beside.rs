@@ -1,0 +1,44 @@
+//! What stands beside a plan and is no part of it: pools in use, the service's clock, a run that was cut short.
+
+use super::Trouble;
+use crate::{
+    graph::Graph,
+    live::Presence,
+    planning::Planned,
+    render::{Beside, Interrupted, PoolNow},
+    resource::PoolDeclaration,
+    state::Ledger,
+};
+
+/// What is shown beside the plan.
+pub(super) fn beside(graph: &Graph, planned: &Planned, interrupted: Option<Interrupted>) -> Beside {
+    let (settled, live) = (&planned.settled, &planned.live);
+    let declared = graph.project.pools.iter().filter_map(|(key, pool)| match &pool.spec {
+        PoolDeclaration::Borrowed { id } => Some((key, id)),
+        PoolDeclaration::Owned(_) => None,
+    });
+    let recorded = settled.pools.iter().map(|(key, record)| (key, &record.id));
+    let now = |(key, id): (&String, &String)| match live.pool(id) {
+        Presence::Present(pool) => {
+            let now = PoolNow { id: id.clone(), current_cfu: pool.current_cfu, max_cfu: pool.max_cfu };
+            Some((key.clone(), now))
+        }
+        _ => None,
+    };
+    Beside {
+        pools: declared.chain(recorded).filter_map(now).collect(),
+        service_time: live.service_time.clone(),
+        interrupted,
+    }
+}
+
+/// The run that left its journal open, unless it goes on.
+pub(super) async fn interrupted(ledger: &dyn Ledger, held_here: bool) -> Result<Option<Interrupted>, Trouble> {
+    let Some(run) = ledger.begun_by().await? else { return Ok(None) };
+    if !held_here && ledger.held_by().await?.is_some() {
+        return Ok(None);
+    }
+    let since = run.since.parse::<jiff::Timestamp>().ok();
+    let seconds_ago = since.map(|since| jiff::Timestamp::now().as_second().saturating_sub(since.as_second()));
+    Ok(Some(Interrupted { command: run.command, seconds_ago }))
+}

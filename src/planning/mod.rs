@@ -1,0 +1,141 @@
+//! Makes one plan: desired, recorded and live are brought together, in the order of the map in `lib.rs`. Sends GETs only.
+//!
+//! The command line and the tests come through here alike, so what is tested is what ships.
+
+mod unplanned;
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::{
+    cloud::Cloud,
+    diff::{self, Desired, Diff, Request},
+    graph::{self, Graph},
+    live::{self, Live},
+    manifest::{self, Inputs},
+    plan::{self, Plan},
+    resource::{Address, Kind, Problem, Secrets},
+    settle::{self, Settlement},
+    state::{Entry, Recorded},
+};
+
+pub use unplanned::Unplanned;
+
+/// A plan and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The record that the plan is to run on, before the plan's own entries.
+    pub recorded: Arc<Recorded>,
+    /// The record with the plan's own entries; the same one if there are none.
+    pub settled: Arc<Recorded>,
+    /// What the cloud held.
+    pub live: Live,
+}
+
+/// The cloud, and the record brought up to date with it.
+#[derive(Debug, Clone)]
+pub struct CaughtUp<'r> {
+    /// What the cloud held.
+    pub live: Live,
+    /// The record, settled; the one that came in if there was nothing new to say of it.
+    pub settled: Cow<'r, Recorded>,
+    /// What became of what an interrupted run left open.
+    pub settlement: Settlement,
+}
+
+/// How often a diff may ask again. Each time it is answered, so one more is never wanted.
+const ROUNDS: usize = 4;
+
+/// The checked project with its dependencies.
+///
+/// # Errors
+/// Every problem of the manifests and the SQL, each with its place.
+pub fn desired(inputs: &Inputs) -> Result<Graph, Vec<Problem>> {
+    graph::build(manifest::load(inputs)?)
+}
+
+/// Reads the cloud and settles the record. The values of `secrets` are taken out of what the service says in words.
+///
+/// # Errors
+/// When the cloud cannot be read, or the record contradicts itself.
+pub async fn catch_up<'r>(cloud: &Cloud, recorded: &'r Recorded, secrets: &Secrets) -> Result<CaughtUp<'r>, Unplanned> {
+    let mut live = live::read(cloud).await?;
+    live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
+    live.redact(secrets);
+    let (settled, settlement) = settle::settle(recorded, &live)?;
+    Ok(CaughtUp { live, settled, settlement })
+}
+
+/// Reads the cloud, settles the record, takes the difference and orders it. `secrets` are those that have a value here.
+///
+/// # Errors
+/// When the cloud cannot be read, the record contradicts itself, or the request names what nobody knows.
+pub async fn planned(
+    graph: &Graph,
+    secrets: &Secrets,
+    recorded: &Arc<Recorded>,
+    cloud: &Cloud,
+    request: &Request,
+) -> Result<Planned, Unplanned> {
+    every_address_is_known(graph, recorded, request)?;
+    let CaughtUp { mut live, mut settled, settlement } = catch_up(cloud, recorded, secrets).await?;
+    let mut entries = settlement.entries.clone();
+    let (facts, stuck) = diff::moves(&graph.project, &settled);
+    for fact in facts {
+        let entry = Entry::Record { fact };
+        settled.to_mut().apply(&entry)?;
+        entries.push(entry);
+    }
+    let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key);
+    let desired = Desired { graph, secrets: &hashes };
+    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, secrets).await?;
+    difference.changes.extend(stuck);
+    let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
+    let settled = match settled {
+        Cow::Borrowed(_) => Arc::clone(recorded),
+        Cow::Owned(settled) => Arc::new(settled),
+    };
+    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live })
+}
+
+/// The difference, once the snapshot answers all that it asks.
+async fn answered(
+    desired: &Desired<'_>,
+    settled: &Recorded,
+    settlement: &Settlement,
+    live: &mut Live,
+    cloud: &Cloud,
+    request: &Request,
+    secrets: &Secrets,
+) -> Result<Diff, Unplanned> {
+    for _ in 0..ROUNDS {
+        let difference = diff::diff(desired, settled, settlement, live, request);
+        let asks = live.unanswered(&difference.asks);
+        if asks.is_empty() {
+            return Ok(difference);
+        }
+        live::confirm(cloud, live, &asks).await;
+        live.redact(secrets);
+    }
+    Err(Unplanned::NeverAnswered)
+}
+
+/// A `--target` that names nothing selects nothing, which is never meant.
+fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request) -> Result<(), Unplanned> {
+    let named = [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
+    for (flag, addresses) in named {
+        if let Some(address) = addresses.iter().find(|address| !is_known(graph, recorded, address)) {
+            return Err(Unplanned::NamesNothing { flag, address: address.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn is_known(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
+    let (project, key) = (&graph.project, &address.key);
+    match address.kind {
+        Kind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
+        Kind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
+    }
+}
