@@ -6,7 +6,8 @@ use floe::{
     graph::Graph,
     live::Live,
     resource::{
-        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Submission, labels,
+        Few, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Submission,
+        labels,
     },
     sql::Class,
     state::{GenerationRecord, PoolRecord, Reached, Recorded, StatementRecord},
@@ -105,7 +106,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             name: spec.name.clone(),
             uid: format!("00000000-0000-0000-0000-{index:012}"),
             version: "1".to_owned(),
-            labels: BTreeMap::from([
+            labels: Few::from_iter([
                 (labels::PROJECT.to_owned(), project.name.clone()),
                 (labels::ADDRESS.to_owned(), address),
             ]),
@@ -131,7 +132,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             generation: Generation::FIRST,
             sql: spec.sql.clone(),
             properties: spec.properties.clone(),
-            added: BTreeMap::new(),
+            added: Few::new(),
             pool,
             principal: spec.principal.clone(),
         };
@@ -149,7 +150,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
         let record = StatementRecord {
             declared: spec.clone(),
             needs: graph.needs(&address).cloned().collect(),
-            current: Some(current),
+            current: Some(Box::new(current)),
             successor: None,
             undo: None,
             retired: Vec::new(),

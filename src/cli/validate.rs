@@ -1,7 +1,5 @@
 //! `floe validate`: everything that can be known offline.
 
-use std::collections::BTreeMap;
-
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
@@ -11,7 +9,7 @@ use super::{
 use crate::{
     graph::Graph,
     manifest::DeclaredStatement,
-    resource::{Evolve, Problem},
+    resource::{Evolve, Few, Problem},
     sql::{self, Lint, LintContext, Severity},
 };
 
@@ -95,7 +93,7 @@ pub(super) fn lints_of(graph: &Graph) -> Vec<(Problem, Rank)> {
         let Some(reading) = graph.reading(key) else { continue };
         let text = statement.spec.sql.masked();
         let masked = |(key, value): (&String, &crate::resource::Template)| (key.clone(), value.masked());
-        let properties: BTreeMap<String, String> = statement.spec.properties.iter().map(masked).collect();
+        let properties: Few<String> = statement.spec.properties.iter().map(masked).collect();
         let context = LintContext {
             properties: &properties,
             principal: statement.spec.principal.as_deref(),

@@ -1,6 +1,6 @@
 //! Lists that come in pages: the whole list, or an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use url::Url;
 
@@ -23,25 +23,21 @@ impl Cloud {
     pub(super) async fn list<S: Shape>(&self, call: Call, key: impl Fn(&S::Noun) -> String) -> Result<Vec<S::Noun>> {
         let call = call.query("page_size", PAGE_SIZE);
         let mut things = Vec::new();
-        let mut places = BTreeMap::new();
+        let mut keys = BTreeSet::new();
         let mut tokens = BTreeSet::new();
         let mut barren = 0;
         let mut page_call = call.clone();
         for _ in 0..MOST {
             let response = self.make(&page_call).await?;
             let page: Page<S> = self.decode(&call, &response)?;
-            let known = places.len();
-            for thing in page.data {
-                places.insert(key(&thing), things.len());
-                things.push(Some(thing));
-            }
-            let Some(next) = page.next else {
-                return Ok(places.into_values().filter_map(|place| things.get_mut(place)?.take()).collect());
-            };
+            let known = keys.len();
+            keys.extend(page.data.iter().map(&key));
+            things.extend(page.data);
+            let Some(next) = page.next else { return Ok(each_once(things, key)) };
             let Some(token) = page_token(&call.url, &next) else {
                 return Err(self.garbled(&call, &response, "the address of the next page has no `page_token`"));
             };
-            barren = if places.len() > known { 0 } else { barren + 1 };
+            barren = if keys.len() > known { 0 } else { barren + 1 };
             if barren >= BARREN || !tokens.insert(token.clone()) {
                 break;
             }
@@ -50,6 +46,19 @@ impl Cloud {
         let detail = "the list does not end: its pages lead back to pages that were read before, or to nothing";
         Err(call.error(ErrorKind::Garbled, detail))
     }
+}
+
+/// Sorted by `key`; of two with the same key, the later one stays.
+fn each_once<T>(mut things: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
+    things.sort_by_cached_key(&key);
+    things.dedup_by(|later, kept| {
+        let same = key(later) == key(kept);
+        if same {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
+    things
 }
 
 /// The token of the next page. Only it is taken from the link: the key goes where the list was asked for, whatever the

@@ -1,8 +1,8 @@
 //! The verbs of statements (`sql/v1`).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
-use crate::resource::{Amendment, LiveStatement, Offsets, Phase};
+use crate::resource::{Amendment, Few, LiveStatement, Offsets, Phase};
 
 use super::{
     Cloud, ErrorKind, Method, Result,
@@ -19,7 +19,7 @@ pub struct NewStatement {
     /// The SQL, sent byte for byte.
     pub sql: String,
     /// The properties.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Few<String>,
     /// The id of its pool; without one the service takes the region's default pool.
     pub pool: Option<String>,
     /// Who it runs as; without one, the key's owner.
@@ -27,7 +27,7 @@ pub struct NewStatement {
     /// Whether it is to be created standing still. Whether the service honours that is not documented.
     pub stopped: bool,
     /// Labels, `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Few<String>,
 }
 
 impl fmt::Debug for NewStatement {
@@ -149,11 +149,11 @@ fn leaving(name: &str) -> LiveStatement {
         name: name.to_owned(),
         uid: String::new(),
         version: String::new(),
-        labels: BTreeMap::new(),
+        labels: Few::new(),
         created_at: None,
         updated_at: None,
         sql: String::new(),
-        properties: BTreeMap::new(),
+        properties: Few::new(),
         pool: None,
         principal: None,
         stopped: false,

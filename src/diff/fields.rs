@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Reason;
 use crate::{
-    resource::{Fingerprint, KeyedHash, LiveStatement, Statement, Template},
+    resource::{Few, Fingerprint, KeyedHash, LiveStatement, Statement, Template},
     sql,
     state::GenerationRecord,
 };
@@ -108,11 +108,7 @@ pub fn compare(
     differences
 }
 
-fn compare_properties(
-    desired: &BTreeMap<String, Template>,
-    sent: &BTreeMap<String, Template>,
-    differences: &mut Differences,
-) {
+fn compare_properties(desired: &Few<Template>, sent: &Few<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
     }

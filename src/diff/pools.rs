@@ -156,7 +156,7 @@ fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
     let mut addresses: Vec<_> = recorded
         .statements
         .iter()
-        .filter(|(_, record)| record.current.as_ref().filter(on).is_some())
+        .filter(|(_, record)| record.current.as_deref().filter(on).is_some())
         .map(|(key, _)| Address::statement(key))
         .collect();
     addresses.sort();

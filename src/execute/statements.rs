@@ -1,6 +1,6 @@
 //! What is asked about statements: written down before, settled after, and by reading where the answer is no answer.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -13,7 +13,7 @@ use crate::{
     cloud::{Error, ErrorKind, Fetched, NewStatement},
     live::Live,
     resource::{
-        Amendment, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
+        Amendment, Few, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
     },
     settle::{Verdict, amended, verdict},
     state::{Outcome, Reached},
@@ -290,7 +290,7 @@ fn reveal(submission: &Submission, tools: &Tools) -> Result<NewStatement, Failur
         Err(Unset(_)) if tools.setting.placeholders => Ok(template.masked()),
         revealed => revealed.map_err(Failure::Unset),
     };
-    let mut properties = BTreeMap::new();
+    let mut properties = Few::new();
     for (key, template) in &submission.properties {
         properties.insert(key.clone(), reveal(template)?);
     }
@@ -302,18 +302,20 @@ fn reveal(submission: &Submission, tools: &Tools) -> Result<NewStatement, Failur
         pool: submission.pool.clone(),
         principal: submission.principal.clone(),
         stopped: false,
-        labels: BTreeMap::new(),
+        labels: Few::new(),
     })
 }
 
 /// Whose it is, where the service keeps labels.
-fn labels_of(intent: &Intent, tools: &Tools) -> BTreeMap<String, String> {
-    BTreeMap::from([
+fn labels_of(intent: &Intent, tools: &Tools) -> Few<String> {
+    [
         (labels::PROJECT.to_owned(), tools.setting.project.clone()),
         (labels::ADDRESS.to_owned(), intent.address.to_string()),
         (labels::LINEAGE.to_owned(), tools.record.now().lineage.clone()),
         (labels::INTENT.to_owned(), intent.id.0.clone()),
-    ])
+    ]
+    .into_iter()
+    .collect()
 }
 
 /// What the service says may quote SQL with a secret in it.

@@ -176,12 +176,12 @@ fn checked<'a>(
         pools.extend(check::pool::pool(&mut desk, key, at, overlay).map(|pool| (key.clone(), pool)));
     }
     check::statement::defaults(&mut desk);
-    let mut statements = BTreeMap::new();
-    for (key, at) in &manifest.statements {
+    let statements = manifest.statements.iter().filter_map(|(key, at)| {
         let overlay = overlays.and_then(|overlays| overlays.statements.get(key));
         let statement = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key));
-        statements.extend(statement.map(|statement| (key.clone(), statement)));
-    }
+        statement.map(|statement| (key.clone(), statement))
+    });
+    let statements = statements.collect();
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
     check::name::same_names(&statements, &mut desk.problems);

@@ -7,7 +7,7 @@ use std::{
 
 use super::SqlText;
 use crate::{
-    resource::{Address, Identity, Place, PoolDeclaration, Statement},
+    resource::{Address, Few, Identity, Place, PoolDeclaration, Statement},
     sql::Reading,
 };
 
@@ -51,7 +51,7 @@ pub struct DeclaredStatement {
     /// What its SQL says.
     pub reading: Reading,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
-    pub reference_places: BTreeMap<Address, Place>,
+    pub reference_places: Few<Place, Address>,
     /// Codes of lints that are allowed here, the project's included.
     pub allow: BTreeSet<String>,
 }

@@ -11,7 +11,7 @@ use crate::{
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Amendment, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen,
+        Address, Amendment, Few, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen,
         Submission, Template, undo_name,
     },
     sql::Class,
@@ -94,7 +94,7 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
         Action::Create { generation, .. } => {
-            let submit = subject.submit(*generation, Role::Current, BTreeMap::new());
+            let submit = subject.submit(*generation, Role::Current, Few::new());
             Some((vec![Step::record(vec![subject.declares()]), submit], Vec::new()))
         }
         Action::Hold | Action::Record => one(Step::record(vec![subject.declares()])),
@@ -150,7 +150,7 @@ impl<'a> Subject<'a> {
     }
 
     pub fn current(&self) -> Option<&'a GenerationRecord> {
-        self.record?.current.as_ref()
+        self.record?.current.as_deref()
     }
 
     /// What there is under a recorded generation's name, if it is that very one.
@@ -165,7 +165,7 @@ impl<'a> Subject<'a> {
         self.found(generation).map(Seen::of)
     }
 
-    pub fn submit(&self, generation: Generation, role: Role, added: BTreeMap<String, String>) -> Step {
+    pub fn submit(&self, generation: Generation, role: Role, added: Few<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
             name: generation.name(&spec.name),
@@ -228,7 +228,7 @@ impl<'a> Subject<'a> {
             Strategy::Restart => replacement::restart(self, to),
             Strategy::NeverRan => {
                 let mut steps = self.clear_away(from)?;
-                steps.push(self.submit(to, Role::Current, BTreeMap::new()).then([self.declares()]));
+                steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
                 Some((steps, Vec::new()))
             }
             Strategy::Redefine => self.redefine(to),
@@ -253,7 +253,7 @@ impl<'a> Subject<'a> {
     fn redefine(&self, to: Generation) -> Option<Lists> {
         let record = self.record?;
         let mut steps = undo_steps(self.scene, self.key, record, record.declared.undo.as_ref())?;
-        steps.push(self.submit(to, Role::Current, BTreeMap::new()).then([self.declares()]));
+        steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
         Some((steps, Vec::new()))
     }
 
@@ -282,7 +282,7 @@ impl<'a> Subject<'a> {
                 role: Role::Current,
                 sql,
                 properties: live.properties.iter().map(property).collect(),
-                added: BTreeMap::new(),
+                added: Few::new(),
                 pool: live.pool.clone(),
                 principal: live.principal.clone(),
             },
@@ -315,7 +315,7 @@ fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&
                 role: Role::Undo,
                 sql: undo?.clone(),
                 properties: record.declared.properties.clone(),
-                added: BTreeMap::new(),
+                added: Few::new(),
                 pool: None,
                 principal: record.declared.principal.clone(),
             };
@@ -356,7 +356,7 @@ fn delete(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Temp
     if undo.is_some() || record.undo.is_some() {
         steps.extend(undo_steps(scene, key, record, undo).unwrap_or_default());
     } else {
-        let passing = record.successor.iter().chain(&record.retired);
+        let passing = record.successor.as_deref().into_iter().chain(&record.retired);
         for generation in passing {
             steps.extend(stand_still(scene, generation));
             steps.push(clear_stopped(scene, key, generation));

@@ -1,13 +1,11 @@
 //! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
 
-use std::collections::BTreeMap;
-
 use super::{
     passage::{STOP_TIMEOUT, Subject, clear_stopped, gone, never_ran, stand_still},
     step::{Act, Step, Until},
 };
 use crate::{
-    resource::{Amendment, Generation, PhaseClass, Role},
+    resource::{Amendment, Few, Generation, PhaseClass, Role},
     state::{Fact, GenerationRecord, Reached},
 };
 
@@ -27,7 +25,7 @@ pub(super) fn restart(subject: &Subject, to: Generation) -> Option<Lists> {
         forward.push(clear_stopped(subject.scene, subject.key, left));
     }
     forward.extend(stand_still(subject.scene, current));
-    let submit = subject.submit(to, Role::Successor, BTreeMap::new());
+    let submit = subject.submit(to, Role::Successor, Few::new());
     let name = to.name(&subject.declared.spec.name);
     forward.push(submit.then(takes_over(subject)));
     forward.extend(older(subject));
@@ -82,11 +80,11 @@ pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
 pub(super) fn successor_of_gone(subject: &Subject, to: Generation, at_offsets: bool) -> Option<Lists> {
     let current = subject.current()?;
     let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific()).filter(|_| at_offsets) {
-        Some(offsets) => BTreeMap::from([
+        Some(offsets) => Few::from_iter([
             (STARTUP_MODE.to_owned(), "specific-offsets".to_owned()),
             (STARTUP_OFFSETS.to_owned(), offsets),
         ]),
-        None => BTreeMap::new(),
+        None => Few::new(),
     };
     let name = to.name(&subject.declared.spec.name);
     let gone = Fact::Gone { key: subject.key.to_owned(), name: current.sent.name.clone() };

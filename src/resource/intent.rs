@@ -1,13 +1,10 @@
 //! What is written down before a request that changes something leaves.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Generation, Pool, Template};
+use super::{Address, Few, Generation, Pool, Template};
 
 /// Identifies one intent within a lineage: the run and a number in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,11 +87,11 @@ pub struct Submission {
     /// The SQL.
     pub sql: Template,
     /// The user's properties.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<String, Template>,
+    #[serde(default, skip_serializing_if = "Few::is_empty")]
+    pub properties: Few<Template>,
     /// Properties that floe adds: offsets to start from, a predecessor to carry over from.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub added: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Few::is_empty")]
+    pub added: Few<String>,
     /// The pool's id, resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

@@ -1,10 +1,8 @@
 //! What the cloud holds now, and what a plan saw of it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Offsets, Phase, PhaseClass, PoolPhase};
+use super::{Few, Fingerprint, Offsets, Phase, PhaseClass, PoolPhase};
 
 /// A statement as the service reports it. Fields that the service left out are empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +14,7 @@ pub struct LiveStatement {
     /// The service's opaque version; moves by itself. Good only between a GET and its PUT.
     pub version: String,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Few<String>,
     /// When it was created (RFC 3339).
     pub created_at: Option<String>,
     /// When it last changed (RFC 3339); for a terminal phase, about when that began.
@@ -24,7 +22,7 @@ pub struct LiveStatement {
     /// The SQL, verbatim.
     pub sql: String,
     /// The properties, as they were sent.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Few<String>,
     /// The id of its pool.
     pub pool: Option<String>,
     /// Who it runs as.

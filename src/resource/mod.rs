@@ -4,6 +4,7 @@
 
 mod address;
 mod environment;
+mod few;
 mod fingerprint;
 mod generation;
 mod intent;
@@ -17,6 +18,7 @@ mod statement;
 
 pub use address::{Address, Kind, NotAnAddress};
 pub use environment::Identity;
+pub use few::Few;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{Generation, NAME_LIMIT, cloud_name, is_reserved_ending, undo_name};
 pub use intent::{Amendment, Intent, IntentId, Operation, PoolAmendment, Role, Submission};

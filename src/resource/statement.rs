@@ -1,10 +1,10 @@
 //! A SQL statement as the project declares it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Template};
+use super::{Address, Few, Template};
 
 /// Everything a project says about a statement, after overlays, defaults and variables. State keeps it whole as
 /// `declared`: a *change* is a difference between two of these.
@@ -16,8 +16,8 @@ pub struct Statement {
     /// Its SQL, git's text after `${…}`, byte for byte.
     pub sql: Template,
     /// Its properties, defaults merged in.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<String, Template>,
+    #[serde(default, skip_serializing_if = "Few::is_empty")]
+    pub properties: Few<Template>,
     /// The manifest key of its pool; without one the service takes the environment's default pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

@@ -71,7 +71,7 @@ fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut V
 /// A successor, an undo or a retired generation that is confirmed gone leaves the record; a successor that runs while its predecessor
 /// stands still has taken over.
 fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec<Fact>) {
-    for generation in record.successor.iter().chain(&record.undo).chain(&record.retired) {
+    for generation in record.passing() {
         let gone = match live.statement(&generation.sent.name) {
             Presence::Absent => true,
             Presence::Present(found) => !found.is(&generation.uid),

@@ -50,8 +50,7 @@ pub fn asks(recorded: &Recorded) -> Asks {
         }
     }
     for record in recorded.statements.values() {
-        let passing = record.successor.iter().chain(&record.undo).chain(&record.retired);
-        asks.statements.extend(passing.map(|generation| generation.sent.name.clone()));
+        asks.statements.extend(record.passing().map(|generation| generation.sent.name.clone()));
         // Whether the successor may take over depends on what the one in force does.
         let predecessor = record.current.iter().filter(|_| record.successor.is_some());
         asks.statements.extend(predecessor.map(|generation| generation.sent.name.clone()));

@@ -380,8 +380,8 @@ impl StatementRecord {
             Role::Successor => &mut self.successor,
             Role::Undo => &mut self.undo,
         };
-        if let Some(displaced) = slot.replace(generation) {
-            self.retired.insert(0, displaced);
+        if let Some(displaced) = slot.replace(Box::new(generation)) {
+            self.retired.insert(0, *displaced);
         }
     }
 
@@ -396,21 +396,21 @@ impl StatementRecord {
         if generation.has_run() {
             self.left_at = None;
         }
-        self.current = Some(generation.clone());
+        self.current = Some(Box::new(generation.clone()));
         Ok(())
     }
 
     fn promote(&mut self) -> Result<(), Why> {
         let successor = self.successor.take().ok_or("it has no successor")?;
         if let Some(predecessor) = self.current.replace(successor) {
-            self.retired.insert(0, predecessor);
+            self.retired.insert(0, *predecessor);
         }
         Ok(())
     }
 
     fn lose(&mut self, name: &str) -> Result<(), Why> {
         self.bearing(name)?;
-        let bears = |generation: &mut GenerationRecord| generation.sent.name == name;
+        let bears = |generation: &mut Box<GenerationRecord>| generation.sent.name == name;
         if self.current.as_ref().is_some_and(|current| current.sent.name == name) {
             self.left_at = self.last_stood();
         }

@@ -75,13 +75,13 @@ pub struct StatementRecord {
     pub needs: BTreeSet<Address>,
     /// The generation in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current: Option<GenerationRecord>,
+    pub current: Option<Box<GenerationRecord>>,
     /// One that is to take over: there is an open replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub successor: Option<GenerationRecord>,
+    pub successor: Option<Box<GenerationRecord>>,
     /// One that undoes the definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<GenerationRecord>,
+    pub undo: Option<Box<GenerationRecord>>,
     /// Predecessors that still stand, stopped, as a way back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<GenerationRecord>,
@@ -178,7 +178,12 @@ impl Recorded {
 impl StatementRecord {
     /// Every generation it has, the current one first.
     pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
-        self.current.iter().chain(&self.successor).chain(&self.undo).chain(&self.retired)
+        self.current.as_deref().into_iter().chain(self.passing())
+    }
+
+    /// Every generation but the one in force.
+    pub fn passing(&self) -> impl Iterator<Item = &GenerationRecord> {
+        self.successor.as_deref().into_iter().chain(self.undo.as_deref()).chain(&self.retired)
     }
 
     /// The generation that bears the cloud name `name`.
@@ -187,6 +192,7 @@ impl StatementRecord {
     }
 
     pub(super) fn generations_mut(&mut self) -> impl Iterator<Item = &mut GenerationRecord> {
-        self.current.iter_mut().chain(&mut self.successor).chain(&mut self.undo).chain(&mut self.retired)
+        let slots = [&mut self.current, &mut self.successor, &mut self.undo];
+        slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut self.retired)
     }
 }

@@ -51,7 +51,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 23] = [
+const HOMES: [(&str, Option<&[&str]>); 24] = [
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),
@@ -61,6 +61,7 @@ const HOMES: [(&str, Option<&[&str]>); 23] = [
     ("hmac", Some(&["resource"])),
     ("indicatif", Some(&["cli"])),
     ("jiff", Some(&["cloud", "simulator", "render", "cli"])),
+    ("litemap", Some(&["resource"])),
     ("miette", Some(&["cli"])),
     ("petgraph", Some(&["graph"])),
     ("reqwest", Some(&["cloud"])),

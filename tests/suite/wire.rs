@@ -2,13 +2,13 @@
 //! of its OpenAPI documents (`sql/v1` and `fcpm/v2`), so that a field that both misspell is seen.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use floe::{
     cloud::{BoxFuture, Headers, Lost, Method, NewStatement, Request, Response, Transport},
+    resource::Few,
     resource::{Amendment, Phase, Pool, PoolAmendment, PoolPhase, Severity},
     simulator::{Meddle, Simulator},
 };
@@ -163,11 +163,11 @@ fn new(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO b SELECT * FROM a;\n".to_owned(),
-        properties: BTreeMap::from([("sql.current-catalog".to_owned(), "prod".to_owned())]),
+        properties: Few::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
         pool: Some(pool.to_owned()),
         principal: Some("sa-1".to_owned()),
         stopped: false,
-        labels: BTreeMap::from([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
+        labels: Few::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
     }
 }
 

@@ -1,10 +1,8 @@
 //! What each verb sends, and what it makes of the answer.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
-use crate::resource::{Amendment, Phase, Pool, PoolAmendment, PoolPhase, Severity};
+use crate::resource::{Amendment, Few, Phase, Pool, PoolAmendment, PoolPhase, Severity};
 
 use super::*;
 
@@ -20,7 +18,7 @@ async fn a_statement_is_read_whole() {
     let live = cloud(&wire).statement("orders").await.unwrap().unwrap().live;
     assert_eq!((live.name.as_str(), live.uid.as_str(), live.version.as_str()), ("orders", "uid-orders", "5"));
     assert_eq!(live.sql, "INSERT INTO a SELECT * FROM b;\n");
-    assert_eq!(live.properties, BTreeMap::from([("sql.current-catalog".to_owned(), "prod".to_owned())]));
+    assert_eq!(live.properties, Few::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]));
     assert_eq!((live.pool.as_deref(), live.principal.as_deref()), (Some("lfcp-1"), Some("sa-1")));
     assert_eq!((live.phase, live.kind.as_deref()), (Phase::Stopped, Some("INSERT_INTO")));
     assert_eq!((live.bounded, live.append_only, live.stopped), (Some(false), Some(true), false));
@@ -56,7 +54,7 @@ async fn unknown_null_and_missing_are_tolerated() {
     assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].kind.as_deref()), (None, 0, None));
     assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
     assert_eq!(live[1].offsets.taken_at, None);
-    assert_eq!(live[2].labels, BTreeMap::from([("l".to_owned(), "x".to_owned())]));
+    assert_eq!(live[2].labels, Few::from_iter([("l".to_owned(), "x".to_owned())]));
     assert_eq!(live[2].warnings.len(), 1);
 }
 
@@ -105,11 +103,11 @@ async fn a_submission_says_everything_once() {
     let new = NewStatement {
         name: text("orders"),
         sql: text("INSERT INTO a SELECT 'x';\n"),
-        properties: BTreeMap::from([(text("sql.state-ttl"), text("7 d"))]),
+        properties: Few::from_iter([(text("sql.state-ttl"), text("7 d"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
         stopped: true,
-        labels: BTreeMap::from([(text("user.confluent.io/floe-project"), text("clickstream"))]),
+        labels: Few::from_iter([(text("user.confluent.io/floe-project"), text("clickstream"))]),
     };
     assert_eq!(cloud.submit(&new).await.unwrap().uid, "uid-orders");
     let sent = &wire.requests()[0];

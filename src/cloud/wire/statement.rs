@@ -1,6 +1,6 @@
 //! Statements and their exceptions.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{LiveStatement, Offsets, Phase, Severity, Warning},
+    resource::{Few, LiveStatement, Offsets, Phase, Severity, Warning},
 };
 
 use super::{Missing, Shape};
@@ -73,7 +73,7 @@ struct WireWarning {
 
 /// Texts by name; one that is null counts as absent.
 #[derive(Default)]
-struct Texts(BTreeMap<String, String>);
+struct Texts(Few<String>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Texts {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-                let mut texts = BTreeMap::new();
+                let mut texts = Few::new();
                 while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
                     texts.extend(text.map(|text| (name, text)));
                 }
@@ -128,7 +128,7 @@ impl Shape for Statement {
             scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
             warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
             offsets: Offsets {
-                topics: status.latest_offsets.unwrap_or_default().0,
+                topics: status.latest_offsets.unwrap_or_default().0.into_iter().collect(),
                 // While it runs the service writes the first moment of year 1.
                 taken_at: filled(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
             },
@@ -183,14 +183,14 @@ pub(in crate::cloud) struct NewStatement<'a> {
 
 #[derive(Serialize)]
 struct NewMetadata<'a> {
-    labels: &'a BTreeMap<String, String>,
+    labels: &'a Few<String>,
 }
 
 #[derive(Serialize)]
 struct NewSpec<'a> {
     statement: &'a str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    properties: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Few::is_empty")]
+    properties: &'a Few<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Property, StatementLayer},
         near,
     },
-    resource::{Evolve, OnOutside, Problem, Template},
+    resource::{Evolve, Few, OnOutside, Problem, Template},
     sql,
 };
 
@@ -19,7 +19,7 @@ const DEFAULT_TIMEOUT: u64 = 15 * 60;
 pub(super) struct Settings {
     pub pool: Option<At<String>>,
     pub principal: Option<String>,
-    pub properties: BTreeMap<String, Template>,
+    pub properties: Few<Template>,
     pub evolve: Evolve,
     pub accept: Option<String>,
     pub on_failed: OnOutside,
@@ -53,8 +53,8 @@ pub(super) fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings 
     }
 }
 
-fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> BTreeMap<String, Template> {
-    let mut filled = BTreeMap::new();
+fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> Few<Template> {
+    let mut filled = Few::new();
     for (key, property) in properties {
         if key == "sql.tables.initial-offset-from" {
             desk.problems.push(

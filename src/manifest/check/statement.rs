@@ -14,7 +14,7 @@ use crate::{
         layer::{At, EnvironmentLayer, StatementLayer},
         merge,
     },
-    resource::{Address, Kind as AddressKind, Place, Statement, Template},
+    resource::{Address, Few, Kind as AddressKind, Place, Statement, Template},
 };
 
 /// Merges and checks the statement `key`. `bare`: no manifest mentions it.
@@ -38,7 +38,7 @@ pub(in crate::manifest) fn statement(
     let purpose = if bare { Purpose::Bare } else { Purpose::Statement };
     let reading = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
     let undo = undo(desk, key, &layer);
-    let mut reference_places = BTreeMap::new();
+    let mut reference_places = Few::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
         pool.value

@@ -18,7 +18,7 @@ fn variables_are_replaced_in_sql_and_strings() {
     let spec = &project.statements["a"].spec;
     assert_eq!(project.name, "p-x");
     assert_eq!(spec.sql.as_str(), "CREATE TABLE c1_t (x INT)");
-    assert_eq!(spec.properties["sql.current-catalog"].as_str(), "c1");
+    assert_eq!(spec.properties.get("sql.current-catalog").unwrap().as_str(), "c1");
     assert_eq!(spec.principal.as_deref(), Some("sa-1"));
 }
 
@@ -111,7 +111,7 @@ fn secrets_stay_references() {
             .project();
     let spec = &project.statements["a"].spec;
     assert_eq!(spec.sql.secrets().collect::<Vec<_>>(), ["key"]);
-    assert_eq!(spec.properties["p"].as_str(), "${secret.key}");
+    assert_eq!(spec.properties.get("p").unwrap().as_str(), "${secret.key}");
     assert_eq!(project.secrets["key"], "KEY");
 }
 

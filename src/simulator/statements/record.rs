@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::super::reading::Traits;
-use crate::resource::Phase;
+use crate::resource::{Few, Phase};
 
 /// A statement of the world.
 #[derive(Debug, Clone)]
@@ -13,9 +13,9 @@ pub(in crate::simulator) struct Statement {
     /// Its number in the world, in order of creation.
     pub(in crate::simulator) serial: u64,
     /// What never changes.
-    pub(in crate::simulator) born: Born,
+    pub(in crate::simulator) born: Box<Born>,
     /// What does.
-    pub(in crate::simulator) now: Now,
+    pub(in crate::simulator) now: Box<Now>,
     /// What it was before the last change, for stale reads.
     pub(in crate::simulator) before: Option<Box<Now>>,
 }
@@ -37,7 +37,7 @@ pub(in crate::simulator) struct Born {
     pub(in crate::simulator) created: i64,
     pub(in crate::simulator) sql: String,
     /// As sent; `None` if none were.
-    pub(in crate::simulator) properties: Option<BTreeMap<String, String>>,
+    pub(in crate::simulator) properties: Option<Few<String>>,
     pub(in crate::simulator) traits: Traits,
 }
 
@@ -72,7 +72,7 @@ pub(in crate::simulator) struct Now {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::simulator) due_move: Option<(String, String)>,
     #[serde(default)]
-    pub(in crate::simulator) labels: BTreeMap<String, String>,
+    pub(in crate::simulator) labels: Few<String>,
     pub(in crate::simulator) stopped: bool,
     pub(in crate::simulator) phase: Phase,
     pub(in crate::simulator) detail: String,

@@ -20,7 +20,7 @@ use super::{
     record::{Born, Next, Now, Statement},
     show, shown,
 };
-use crate::resource::Phase;
+use crate::resource::{Few, Phase};
 
 /// The most properties: the OpenAPI document.
 const PROPERTIES: usize = 8192;
@@ -31,8 +31,8 @@ const BUMPS: [i64; 3] = [120_000, 350_000, 900_000];
 struct Submission {
     name: String,
     sql: String,
-    properties: Option<BTreeMap<String, String>>,
-    labels: BTreeMap<String, String>,
+    properties: Option<Few<String>>,
+    labels: Few<String>,
     stopped: bool,
     principal: Option<String>,
     pool: Option<String>,
@@ -128,7 +128,7 @@ fn taken(name: &str, location: String, switches: &Switches) -> Failure {
 
 /// A dry run is judged in the answer and never stored, as Confluent's client for Python (0.7.0) expects.
 fn show_dry_run(world: &World, asked: &Asked, born: Born, now: Now) -> Answer {
-    let mut statement = Statement { serial: 0, born, now, before: None };
+    let mut statement = Statement { serial: 0, born: Box::new(born), now: Box::new(now), before: None };
     let fate = world.fate(&statement.born.name);
     match world.compile(&statement, fate) {
         Ok(_) => statement.now.phase = Phase::Completed,
@@ -147,7 +147,7 @@ fn fresh(
     born: &Born,
     pool: String,
     principal: String,
-    labels: BTreeMap<String, String>,
+    labels: Few<String>,
     stopped: bool,
     baseline_cfu: Option<u32>,
 ) -> Now {
@@ -268,7 +268,7 @@ pub(super) fn number(body: &Value, pointer: &str) -> Result<Option<u32>, Failure
 }
 
 /// The map of texts at `pointer`.
-pub(super) fn texts(body: &Value, pointer: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+pub(super) fn texts(body: &Value, pointer: &str) -> Result<Option<Few<String>>, Failure> {
     let entries = match body.pointer(pointer) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(entries)) => entries,
@@ -298,8 +298,8 @@ pub(in crate::simulator) fn recreate(world: &mut World, serial: u64, sql: Option
     world.effect(Verb::Deleted, &name, &uid);
     let sql = sql.unwrap_or(old.born.sql);
     let traits = Gist::of(&sql).traits;
-    let born = Born { uid: uuid(&mut world.random()), created: world.moment, traits, sql, ..old.born };
-    let old = old.now;
+    let born = Born { uid: uuid(&mut world.random()), created: world.moment, traits, sql, ..*old.born };
+    let old = *old.now;
     let now = fresh(world, &born, old.pool, old.principal, old.labels, false, old.baseline_cfu);
     begin(world, born, now);
 }

@@ -1,7 +1,5 @@
 //! PUT and PATCH of a statement: stop, resume, and a new pool or principal between the two.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::{
@@ -18,14 +16,14 @@ use super::{
     resume, show, stop,
     submission::{check_pool, check_principal, flag, number, text, texts},
 };
-use crate::resource::Phase;
+use crate::resource::{Few, Phase};
 
 /// What an update wants of a statement.
 struct Wanted {
     stopped: bool,
     pool: String,
     principal: String,
-    labels: Option<BTreeMap<String, String>>,
+    labels: Option<Few<String>>,
     baseline_cfu: Option<u32>,
 }
 

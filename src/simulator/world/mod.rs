@@ -221,7 +221,8 @@ impl World {
     pub(super) fn add(&mut self, born: Born, now: Now) -> u64 {
         self.serial = self.serial.saturating_add(1);
         let serial = self.serial;
-        self.tell(|| Change::Born(serial, Box::new(born.clone()), Box::new(now.clone())));
+        let (born, now) = (Box::new(born), Box::new(now));
+        self.tell(|| Change::Born(serial, born.clone(), now.clone()));
         self.place(serial, born, now);
         serial
     }
@@ -235,16 +236,16 @@ impl World {
         now.bumps.retain(|due| *due > self.moment);
         now.updated = self.moment;
         change(&mut now);
-        self.tell(|| Change::Now(serial, Box::new(now.clone())));
+        self.tell(|| Change::Now(serial, now.clone()));
         self.set(serial, now);
         if let Some(statement) = self.statements.get_mut(&serial) {
-            statement.before = Some(Box::new(before));
+            statement.before = Some(before);
         }
     }
 
     /// Changes only what happens to a statement by itself: no new version.
-    pub(super) fn reschedule(&mut self, serial: u64, now: Now) {
-        self.tell(|| Change::Now(serial, Box::new(now.clone())));
+    pub(super) fn reschedule(&mut self, serial: u64, now: Box<Now>) {
+        self.tell(|| Change::Now(serial, now.clone()));
         self.set(serial, now);
     }
 
@@ -280,13 +281,13 @@ impl World {
         self.alive.get(pool).map_or(0, BTreeSet::len)
     }
 
-    fn place(&mut self, serial: u64, born: Born, now: Now) {
+    fn place(&mut self, serial: u64, born: Box<Born>, now: Box<Now>) {
         self.names.entry(born.environment.clone()).or_default().insert(born.name.clone(), serial);
         self.statements.insert(serial, Statement { serial, born, now, before: None });
         self.index(serial);
     }
 
-    fn set(&mut self, serial: u64, now: Now) {
+    fn set(&mut self, serial: u64, now: Box<Now>) {
         self.unindex(serial);
         if let Some(statement) = self.statements.get_mut(&serial) {
             statement.now = now;

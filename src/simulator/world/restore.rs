@@ -55,9 +55,9 @@ impl World {
         match change {
             Change::Born(serial, born, now) => {
                 self.serial = self.serial.max(serial);
-                self.place(serial, *born, *now);
+                self.place(serial, born, now);
             }
-            Change::Now(serial, now) => self.set(serial, *now),
+            Change::Now(serial, now) => self.set(serial, now),
             Change::Gone(serial) => drop(self.take(serial)),
             Change::Pool(pool) => self.set_pool(*pool),
             Change::PoolGone(id) => self.drop_pool(&id),
@@ -81,9 +81,10 @@ impl World {
         let pools = self.pools.values().cloned().map(|pool| Change::Pool(Box::new(pool)));
         let made = self.catalog.made().iter().cloned().map(Change::Made);
         let dropped = self.catalog.dropped().iter().cloned().map(Change::Dropped);
-        let statements = self.statements.values().map(|statement| {
-            Change::Born(statement.serial, Box::new(statement.born.clone()), Box::new(statement.now.clone()))
-        });
+        let statements = self
+            .statements
+            .values()
+            .map(|statement| Change::Born(statement.serial, statement.born.clone(), statement.now.clone()));
         let late = self.late.iter().map(|(number, late)| Change::Late(*number, late.clone()));
         let peaks = self.audit.peaks().map(|(base, most)| Change::Peak(base.to_owned(), most));
         let config = std::iter::once(Change::Config(self.config.clone()));

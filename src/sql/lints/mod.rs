@@ -3,10 +3,10 @@
 mod catalogue;
 mod checks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Class, Kind, Reading, reading::understand, script::Script};
-use crate::resource::Span;
+use crate::resource::{Few, Span};
 
 pub use catalogue::{Explanation, codes, explain};
 
@@ -14,7 +14,7 @@ pub use catalogue::{Explanation, codes, explain};
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
     /// Its properties, defaults merged in, secrets masked.
-    pub properties: &'a BTreeMap<String, String>,
+    pub properties: &'a Few<String>,
     /// Who it runs as, if the project says so: `sa-…`, `u-…`, `pool-…`.
     pub principal: Option<&'a str>,
     /// Whether its environment is marked `protected = true`.

@@ -1,7 +1,8 @@
 //! Each lint: a text that has it, texts that do not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use crate::resource::Few;
 use crate::sql::{Lint, LintContext, Severity, codes, explain, lint, read};
 
 /// The lints of a text in a project that says nothing special.
@@ -10,8 +11,7 @@ pub(super) fn with_defaults(text: &str) -> Vec<Lint> {
 }
 
 fn with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
-    let properties: BTreeMap<_, _> =
-        properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let properties: Few<_> = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
     let mut context =
         LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
@@ -162,7 +162,7 @@ fn fl113_processing_time() {
 #[test]
 fn what_is_allowed_is_not_said() {
     let allowed = BTreeSet::from(["FL101".to_owned()]);
-    let properties = BTreeMap::new();
+    let properties = Few::new();
     let context =
         LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
     assert_eq!(found(&lint(&read(JOIN), JOIN, &context)), [""; 0]);

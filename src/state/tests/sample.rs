@@ -40,7 +40,7 @@ pub fn statement(name: &str) -> Statement {
     Statement {
         name: name.to_owned(),
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: BTreeMap::new(),
+        properties: Few::new(),
         pool: Some("main".to_owned()),
         principal: None,
         stopped: false,
@@ -73,8 +73,8 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
         generation: Generation(number),
         role,
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: BTreeMap::new(),
-        added: BTreeMap::new(),
+        properties: Few::new(),
+        added: Few::new(),
         pool: Some("lfcp-1".to_owned()),
         principal: None,
     }

@@ -14,10 +14,10 @@ fn full() -> Recorded {
     let secret = KeyedHash::of(&HashKey("key".to_owned()), "sesame");
     let secrets = BTreeMap::from([("openai".to_owned(), secret)]);
     let pool = Pool { network: Some("n-1".to_owned()), prevent_destroy: true, ..pool("main") };
-    let template = BTreeMap::from([("k".to_owned(), Template::new("${secret.openai}"))]);
+    let template = Few::from_iter([("k".to_owned(), Template::new("${secret.openai}"))]);
     let sent = Submission {
         properties: template.clone(),
-        added: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        added: Few::from_iter([("k".to_owned(), "v".to_owned())]),
         principal: Some("sa-1".to_owned()),
         ..submission("orders", 2, Role::Undo)
     };
@@ -39,9 +39,9 @@ fn full() -> Recorded {
     let record = StatementRecord {
         declared,
         needs: BTreeSet::from([Address::pool("main")]),
-        current: Some(generation.clone()),
-        successor: Some(generation.clone()),
-        undo: Some(generation.clone()),
+        current: Some(Box::new(generation.clone())),
+        successor: Some(Box::new(generation.clone())),
+        undo: Some(Box::new(generation.clone())),
         retired: vec![generation],
         last_generation: Generation(3),
         undos: 1,

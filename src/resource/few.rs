@@ -1,0 +1,97 @@
+//! A few named values.
+
+use std::ops::{Deref, DerefMut};
+
+use litemap::LiteMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Values by name, for the handful of properties or labels that a statement has: a sorted list, where a tree would take
+/// five times the memory, many thousand times over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent, bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct Few<V, K = String>(LiteMap<K, V>);
+
+impl<V, K> Few<V, K> {
+    /// None yet.
+    pub const fn new() -> Self {
+        Few(LiteMap::new_vec())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<V, K> Default for Few<V, K> {
+    fn default() -> Self {
+        Few::new()
+    }
+}
+
+/// A map, whatever is in it: by itself the list would write an empty map as `[]`.
+impl<V: Serialize, K: Serialize> Serialize for Few<V, K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self)
+    }
+}
+
+impl<V, K> Deref for Few<V, K> {
+    type Target = LiteMap<K, V>;
+
+    fn deref(&self) -> &LiteMap<K, V> {
+        &self.0
+    }
+}
+
+impl<V, K> DerefMut for Few<V, K> {
+    fn deref_mut(&mut self) -> &mut LiteMap<K, V> {
+        &mut self.0
+    }
+}
+
+impl<V, K: Ord> FromIterator<(K, V)> for Few<V, K> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
+        Few(values.into_iter().collect())
+    }
+}
+
+impl<V, K: Ord> Extend<(K, V)> for Few<V, K> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, values: I) {
+        self.0.extend(values);
+    }
+}
+
+impl<V, K> IntoIterator for Few<V, K> {
+    type Item = (K, V);
+    type IntoIter = std::vec::IntoIter<(K, V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_tuple_vec().into_iter()
+    }
+}
+
+impl<'a, V, K> IntoIterator for &'a Few<V, K> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = <&'a LiteMap<K, V> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::Few;
+
+    #[test]
+    fn it_is_written_as_a_map_even_when_it_is_empty_and_read_back_in_any_order() {
+        assert_eq!(serde_json::to_string(&Few::<String>::new()).unwrap(), "{}");
+        let read: Few<u32> = serde_json::from_str(r#"{"b":2,"a":1,"b":3}"#).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"a":1,"b":3}"#);
+        assert_eq!(read, Few::from_iter([("b".to_owned(), 3), ("a".to_owned(), 1)]));
+        assert!(serde_json::from_str::<Few<u32>>("[1]").is_err());
+    }
+}
