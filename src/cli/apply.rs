@@ -71,7 +71,7 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
     let interrupted = interrupted(&ledger, true).await?;
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
     let recorded = project::recorded(&ledger, graph, ambient, lineage.as_deref()).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Writes)?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Writes).await?;
     let secrets = ambient.secrets(&graph.project);
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
     let beside = beside(graph, &planned, interrupted);

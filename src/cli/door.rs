@@ -8,7 +8,7 @@ use std::{
 
 use super::{Ambient, Trouble};
 use crate::{
-    cloud::{Cloud, Credentials, Https, Key, Limits, Site},
+    cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
     manifest::{Environment, Project, Simulated, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Options, Scenario, Simulator},
@@ -34,10 +34,10 @@ pub struct Door {
 }
 
 /// Opens the door to the environment of `project`. `recorded` says what the project owns so far.
-pub fn open(project: &Project, recorded: &Recorded, ambient: &Ambient, access: Access) -> Result<Door, Trouble> {
+pub async fn open(project: &Project, recorded: &Recorded, ambient: &Ambient, access: Access) -> Result<Door, Trouble> {
     match &project.environment.simulated {
         Some(simulated) => simulator(project, simulated, access),
-        None => service(project, recorded, ambient),
+        None => service(project, recorded, ambient).await,
     }
 }
 
@@ -89,7 +89,7 @@ fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result
     Ok(Door { cloud })
 }
 
-fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
+async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
     let environment = &project.environment;
     if let Some((set, missing)) = ambient.missing_half() {
         return Err(Trouble::new(format!("{set} is set and {missing} is not"))
@@ -115,8 +115,14 @@ fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<
     if let Some(origin) = &environment.cloud_endpoint {
         site = site.with_cloud(origin).map_err(refused)?;
     }
-    let https = Https::new().map_err(|error| Trouble::new(error.to_string()))?;
-    let cloud = Cloud::new(Arc::new(https), site, credentials, limits(environment), ambient.seed);
+    let https: Arc<dyn Transport> = Arc::new(Https::new().map_err(|error| Trouble::new(error.to_string()))?);
+    let open = |site| Cloud::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
+    let cloud = open(site.clone());
+    // Once a run. Without a Cloud key the list cannot be asked for, and the documented name stands.
+    if environment.private && cloud.has_cloud_key() {
+        let endpoint = cloud.private_endpoint().await?;
+        return Ok(Door { cloud: open(site.with_flink(&endpoint).map_err(refused)?) });
+    }
     Ok(Door { cloud })
 }
 

@@ -44,7 +44,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 async fn read(graph: &Graph, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
     let ledger = project::ledger(graph);
     let recorded = project::recorded(&ledger, graph, ambient, None).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Reads).await?;
     let secrets = ambient.secrets(&graph.project);
     let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, &recorded, &secrets).await?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;

@@ -61,7 +61,7 @@ pub(super) async fn make(
         ));
     }
     let recorded = project::recorded(&ledger, graph, ambient, None).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Reads)?;
+    let door = door::open(&graph.project, &recorded, ambient, Access::Reads).await?;
     let secrets = ambient.secrets(&graph.project);
     let planned = planning::planned(graph, &secrets, &recorded, &door.cloud, request).await?;
     let beside = beside(graph, &planned, interrupted(&ledger, false).await?);

@@ -10,7 +10,7 @@ use crate::{
     diff::{Action, Request},
     live::Presence,
     planning::Planned,
-    render::{self, StatusRow},
+    render::{self, StatusRow, StatusView},
     resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
     state::{GenerationRecord, Reached, StatementRecord},
 };
@@ -24,14 +24,20 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let environment = &graph.project.environment;
     let (planned, beside) = runtime::block_on(environment, make(&graph, ambient, &Request::default(), screen))??;
     let rows = rows(&planned);
-    let (project, name, identity) = (&graph.project.name, &environment.name, &environment.identity);
-    let simulated = environment.simulated.is_some();
+    let view = StatusView {
+        project: &graph.project.name,
+        environment: &environment.name,
+        identity: &environment.identity,
+        simulated: environment.simulated.is_some(),
+        rows: &rows,
+        beside: &beside,
+    };
     match global.format {
         Format::Json => {
-            screen.out(&render::status_json(project, name, identity, simulated, &rows, &beside)?)?;
+            screen.out(&render::status_json(&view)?)?;
         }
         Format::Text => {
-            let text = render::status(project, name, identity, simulated, &rows, &beside, screen.out);
+            let text = render::status(&view, screen.out);
             screen.out(&ambient.secrets(&graph.project).redact(&text))?;
         }
         _ => return Err(Trouble::new("a status is printed as text or json")),

@@ -77,6 +77,20 @@ impl From<cloud::Error> for Trouble {
     }
 }
 
+impl From<cloud::NoEndpoint> for Trouble {
+    fn from(error: cloud::NoEndpoint) -> Self {
+        let trouble = Trouble::new(error.to_string());
+        match error {
+            cloud::NoEndpoint::Unlisted(error) => error.into(),
+            cloud::NoEndpoint::UnknownRegion { .. } => trouble.help("see to `cloud` and `region` of the environment"),
+            cloud::NoEndpoint::NotOffered { .. } | cloud::NoEndpoint::Untrusted { .. } => trouble.help(
+                "name the endpoint of your network instead: `endpoint = \"https://flink…confluent.cloud\"` in place of \
+                 `private = true`",
+            ),
+        }
+    }
+}
+
 impl From<Unplanned> for Trouble {
     fn from(error: Unplanned) -> Self {
         let message = error.to_string();

@@ -3,9 +3,9 @@
 //! Above the seam, and so under test: authorization, redirects, paging, pace, JSON and errors. Below it: a connection.
 //!
 //! ```text
-//! statements, pools ─▶ call ─▶ exchange (key, pace, retry, redirects) ─▶ Transport ─▶ https
-//!        ▲                        │
-//!        └──── wire, pages ◀──────┴─▶ failure ─▶ Error
+//! statements, pools, regions ─▶ call ─▶ exchange (key, pace, retry, redirects) ─▶ Transport ─▶ https
+//!        ▲                                 │
+//!        └──── wire, pages ◀───────────────┴─▶ failure ─▶ Error
 //! ```
 
 mod call;
@@ -17,6 +17,7 @@ mod key;
 mod pace;
 mod pages;
 mod pools;
+mod regions;
 mod retry;
 mod site;
 mod statements;
@@ -31,7 +32,7 @@ pub use exchange::Cloud;
 pub use https::{Https, NoHttps};
 pub use key::{Credentials, Key};
 pub use pace::Limits;
-pub use pools::Region;
+pub use regions::{NoEndpoint, Region};
 pub use site::{NotAnOrigin, Site, check_origin};
 pub use statements::{Fetched, NewStatement, StatementException};
 pub use transport::{BoxFuture, Headers, Lost, Method, Request, Response, Transport};

@@ -1,23 +1,8 @@
-//! The verbs of compute pools, and the list of regions (`fcpm/v2`).
+//! The verbs of compute pools (`fcpm/v2`).
 
 use crate::resource::{LivePool, Pool, PoolAmendment};
 
 use super::{Cloud, ErrorKind, Method, Result, call::Call, key::Api, wire};
-
-/// A region that has Flink.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Region {
-    /// The cloud, in lower case.
-    pub cloud: String,
-    /// Its name, for example `us-east-2`.
-    pub name: String,
-    /// Its name for people, for example `Ohio (us-east-2)`.
-    pub display_name: String,
-    /// Where its statements are asked from anywhere.
-    pub public_endpoint: Option<String>,
-    /// Where its statements are asked from a private network.
-    pub private_endpoint: Option<String>,
-}
 
 impl Cloud {
     /// All compute pools of the environment, of whatever region, sorted by id.
@@ -58,18 +43,6 @@ impl Cloud {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),
         }
-    }
-
-    /// The regions that have Flink, all or of one cloud or of one name, with their endpoints.
-    pub async fn regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
-        let mut call = Call::new(self.site(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
-        if let Some(cloud) = cloud {
-            call = call.query("cloud", &cloud.to_ascii_uppercase());
-        }
-        if let Some(region) = region {
-            call = call.query("region_name", region);
-        }
-        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await
     }
 
     fn pools_call(&self, method: Method, rest: &[&str]) -> Result<Call> {

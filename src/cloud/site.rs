@@ -33,8 +33,9 @@ impl Site {
         Site::in_domain(identity, "confluent.cloud")
     }
 
-    /// The region's private endpoint: `https://flink.{region}.{cloud}.private.confluent.cloud`. Pools stay on the
-    /// public host. A network's own endpoint is given to [`Site::at`].
+    /// The region's private endpoint by its documented name, `https://flink.{region}.{cloud}.private.confluent.cloud`,
+    /// for whoever cannot ask for it ([`super::Cloud::private_endpoint`]). Pools stay on the public host. A network's own
+    /// endpoint is given to [`Site::with_flink`].
     pub fn private(identity: &Identity) -> Result<Self, NotAnOrigin> {
         Site::in_domain(identity, "private.confluent.cloud")
     }

@@ -1,11 +1,13 @@
 //! Runs plans: as dependencies allow, recording before and after each request. Decides nothing but when to try again.
 //!
 //! ```text
-//! run (owner loop) ─▶ walk (one passage) ─▶ operate (one step) ─▶ statements, pools ─▶ cloud
-//!   ▲                                            │
-//!   └──────────── record (entries, events) ◀─────┴─▶ wait ─▶ watch (one lister for all waits)
+//! run (owner loop) ─▶ walk (one passage) ─▶ operate (one step) ─▶ asking (one change of statements, pools) ─▶ cloud
+//!   ▲                                            │                   │
+//!   └──────────── record (entries, events) ◀─────┴───────────────────┘
+//!                                                └─▶ wait ─▶ watch (one lister for all waits)
 //! ```
 
+mod asking;
 mod event;
 mod operate;
 mod pools;

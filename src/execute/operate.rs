@@ -1,14 +1,15 @@
 //! One step: ask, wait, record. Which request a step is, what it waits for, and what is then recorded are the plan's.
 
 use super::{
-    event::{Asked, Event, Failure},
+    asking::ask,
+    event::{Event, Failure},
     pools, statements,
     wait::{self, After},
     walk::{Footing, Tools},
 };
 use crate::{
     plan::{Act, PoolRef, Step, Until},
-    resource::{LiveStatement, Phase},
+    resource::{Amendment, LiveStatement, Phase},
     settle,
     state::{Fact, Reached},
 };
@@ -27,19 +28,27 @@ pub(super) async fn operate(
             None
         }
         Act::Submit { submission, pool } => {
-            let pool = resolve(pool.as_ref(), tools)?;
-            Some(statements::submit(submission, pool, footing, tools, changed).await?)
+            let submit = statements::Submit::of(submission, resolve(pool.as_ref(), tools)?, tools)?;
+            ask(submit, footing, tools, changed).await?
         }
         Act::Amend { name, seen, to, pool } => {
-            let mut to = to.clone();
-            to.pool = resolve(pool.as_ref(), tools)?;
-            let still = matches!(step.until, Until::Still | Until::Stopped);
-            statements::amend(name, seen.as_ref(), &to, still, footing, tools, changed).await?
+            let pool = resolve(pool.as_ref(), tools)?;
+            let amend = statements::Amend {
+                name,
+                uid: statements::recorded_uid(name, footing, tools)?,
+                seen: seen.as_ref(),
+                to: Amendment { pool, ..to.clone() },
+                to_stand_still: matches!(step.until, Until::Still | Until::Stopped),
+            };
+            ask(amend, footing, tools, changed).await?
         }
-        Act::Remove { name, seen } => statements::remove(name, seen.as_ref(), footing, tools, changed).await?,
-        Act::CreatePool { pool, before } => Some(pools::create(pool, before, footing, tools, changed).await?),
-        Act::AmendPool { id, to } => Some(pools::amend(id, to, footing, tools, changed).await?),
-        Act::RemovePool { id } => Some(pools::remove(id, footing, tools, changed).await?),
+        Act::Remove { name, seen } => {
+            let uid = statements::recorded_uid(name, footing, tools)?;
+            ask(statements::Remove { name, uid, seen: seen.as_ref() }, footing, tools, changed).await?
+        }
+        Act::CreatePool { pool, before } => pools::create(pool, before, footing, tools, changed).await?,
+        Act::AmendPool { id, to } => ask(pools::Amend { id, to }, footing, tools, changed).await?,
+        Act::RemovePool { id } => ask(pools::Remove { id }, footing, tools, changed).await?,
     };
     if let Some(what) = asked {
         tools.tell(Event::Asked { address: footing.address.clone(), what });
@@ -102,9 +111,4 @@ fn resolve(pool: Option<&PoolRef>, tools: &Tools) -> Result<Option<String>, Fail
             None => Err(Failure::Incoherent(format!("pools.{key} has no id yet"))),
         },
     }
-}
-
-/// What a statement was asked.
-pub(super) fn asked(name: &str, stopped: bool) -> Asked {
-    if stopped { Asked::Stopped(name.to_owned()) } else { Asked::Resumed(name.to_owned()) }
 }

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    asking::{Asking, Demand, Found, ask, done, evidence},
     event::{Asked, Ended, Failure, NotReached},
-    statements::{pause, redact, refused},
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::{Error, ErrorKind},
+    cloud::Error,
     live::Live,
     plan::{Step, Until},
     resource::{Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase},
@@ -31,33 +31,53 @@ pub(super) async fn create(
     footing: &Footing<'_>,
     tools: &Tools,
     changed: &mut bool,
-) -> Result<Asked, Failure> {
+) -> Result<Option<Asked>, Failure> {
+    let demand = Create { pool, before };
     if let Some(intent) = asked_before(footing, tools) {
         let outcome = created(&intent, None, tools).await?;
-        let id = if let Outcome::Applied { id, .. } = &outcome { id.clone() } else { None };
-        tools.record.settle(&intent, outcome).await?;
-        if let Some(id) = id {
+        tools.record.settle(&intent, outcome.clone()).await?;
+        if let Outcome::Applied { id, .. } = outcome {
             *changed = true;
-            return Ok(Asked::PoolCreated(id));
+            return Ok(Some(demand.asked(id)));
         }
     }
-    for attempt in 0..TRIES {
-        let operation = Operation::CreatePool { pool: pool.clone(), before: before.clone() };
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        let outcome = match tools.setting.cloud.create_pool(pool).await {
-            Ok(live) => Outcome::Applied { id: Some(live.id), created_at: live.created_at },
-            Err(error) if is_lost(&error) => created(&intent, Some(error), tools).await?,
-            Err(error) => return Err(refused(&intent, error, tools).await?),
-        };
-        let id = if let Outcome::Applied { id, .. } = &outcome { id.clone() } else { None };
-        tools.record.settle(&intent, outcome).await?;
-        if let Some(id) = id {
-            *changed = true;
-            return Ok(Asked::PoolCreated(id));
-        }
-        pause(attempt).await;
+    ask(demand, footing, tools, changed).await
+}
+
+/// A pool to create. The service takes two of one name, so what was sent once is looked for until it can be ruled out.
+struct Create<'a> {
+    pool: &'a Pool,
+    before: &'a BTreeSet<String>,
+}
+
+impl Demand for Create<'_> {
+    type Ready = ();
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::CreatePool { pool: self.pool.clone(), before: self.before.clone() }
     }
-    Err(lost(&pool.display_name))
+
+    async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
+        Ok(Found::ToAsk(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        let live = tools.setting.cloud.create_pool(self.pool).await?;
+        Ok(Outcome::Applied { id: Some(live.id), created_at: live.created_at })
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        created(intent, Some(error), tools).await
+    }
+
+    fn asked(&self, id: Option<String>) -> Asked {
+        Asked::PoolCreated(id.unwrap_or_default())
+    }
+
+    fn given_up(&self) -> Failure {
+        lost(&self.pool.display_name)
+    }
 }
 
 /// The creation of this pool that an interrupted run left open.
@@ -73,7 +93,7 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
     let deadline = Instant::now() + LANDING;
     loop {
         let listed = tools.setting.cloud.pools().await;
-        let pools = listed.map_err(|unread| Failure::Call(redact(tools, error.clone().unwrap_or(unread))))?;
+        let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
         match verdict(intent, &tools.record.now(), &Live::of([], Some(pools))) {
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
@@ -84,68 +104,81 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
     }
 }
 
-/// Changes a pool.
-pub(super) async fn amend(
-    id: &str,
-    to: &PoolAmendment,
-    footing: &Footing<'_>,
-    tools: &Tools,
-    changed: &mut bool,
-) -> Result<Asked, Failure> {
-    for attempt in 0..TRIES {
-        let operation = Operation::AmendPool { id: id.to_owned(), to: to.clone() };
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        let outcome = match tools.setting.cloud.amend_pool(id, to).await {
-            Ok(_) => Outcome::Applied { id: None, created_at: None },
-            Err(error) if is_lost(&error) => read_back(&intent, id, error, tools).await?,
-            Err(error) => return Err(refused(&intent, error, tools).await?),
-        };
-        let applied = matches!(outcome, Outcome::Applied { .. });
-        tools.record.settle(&intent, outcome).await?;
-        if applied {
-            *changed = true;
-            return Ok(Asked::PoolAmended(id.to_owned()));
-        }
-        pause(attempt).await;
-    }
-    Err(lost(id))
+/// A pool to change.
+pub(super) struct Amend<'a> {
+    pub id: &'a str,
+    pub to: &'a PoolAmendment,
 }
 
-/// Deletes a pool.
-pub(super) async fn remove(
-    id: &str,
-    footing: &Footing<'_>,
-    tools: &Tools,
-    changed: &mut bool,
-) -> Result<Asked, Failure> {
-    for attempt in 0..TRIES {
-        if let Some(other) = somebody_elses(id, tools).await? {
-            return Err(Failure::Changed {
-                name: id.to_owned(),
-                how: format!("`{other}` runs on it, which is not ours"),
-            });
-        }
-        let operation = Operation::RemovePool { id: id.to_owned() };
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        let outcome = match tools.setting.cloud.remove_pool(id).await {
-            Ok(()) => Outcome::Applied { id: None, created_at: None },
-            Err(error) if is_lost(&error) => read_back(&intent, id, error, tools).await?,
-            Err(error) => return Err(refused(&intent, error, tools).await?),
-        };
-        let applied = matches!(outcome, Outcome::Applied { .. });
-        tools.record.settle(&intent, outcome).await?;
-        if applied {
-            *changed = true;
-            return Ok(Asked::PoolRemoved(id.to_owned()));
-        }
-        pause(attempt).await;
+impl Demand for Amend<'_> {
+    type Ready = ();
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::AmendPool { id: self.id.to_owned(), to: self.to.clone() }
     }
-    Err(lost(id))
+
+    async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
+        Ok(Found::ToAsk(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.amend_pool(self.id, self.to).await.map(|_| done())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        read_back(intent, self.id, error, tools).await
+    }
+
+    fn asked(&self, _: Option<String>) -> Asked {
+        Asked::PoolAmended(self.id.to_owned())
+    }
+
+    fn given_up(&self) -> Failure {
+        lost(self.id)
+    }
+}
+
+/// A pool to delete, if nothing of somebody else's runs on it.
+pub(super) struct Remove<'a> {
+    pub id: &'a str,
+}
+
+impl Demand for Remove<'_> {
+    type Ready = ();
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::RemovePool { id: self.id.to_owned() }
+    }
+
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
+        match somebody_elses(self.id, asking.tools).await? {
+            Some(how) => Err(Failure::Changed { name: self.id.to_owned(), how }),
+            None => Ok(Found::ToAsk(())),
+        }
+    }
+
+    async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.remove_pool(self.id).await.map(|()| done())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        read_back(intent, self.id, error, tools).await
+    }
+
+    fn asked(&self, _: Option<String>) -> Asked {
+        Asked::PoolRemoved(self.id.to_owned())
+    }
+
+    fn given_up(&self) -> Failure {
+        lost(self.id)
+    }
 }
 
 /// A statement that runs on a pool and is in no record: deleting the pool would stop it.
 async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
-    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(redact(tools, error)))?;
+    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
     let recorded = tools.record.now();
     let ours = recorded.statement_names();
     let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
@@ -153,7 +186,7 @@ async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failu
     Ok(there
         .into_iter()
         .find(|live| runs(live) && !deleting(live) && !ours.contains(live.name.as_str()))
-        .map(|live| live.name))
+        .map(|live| format!("`{}` runs on it, which is not ours", live.name)))
 }
 
 /// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.
@@ -165,7 +198,7 @@ pub(super) async fn wait(step: &Step, footing: &Footing<'_>, tools: &Tools) -> R
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = tools.setting.interrupt.clone();
     loop {
-        let found = tools.setting.cloud.pool(&id).await.map_err(|error| Failure::Call(redact(tools, error)))?;
+        let found = tools.setting.cloud.pool(&id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
         let ended = match (step.until, &found) {
             (Until::PoolGone, None) => return Ok(()),
             (_, Some(pool)) if step.until == Until::Provisioned && pool.phase == PoolPhase::Provisioned => {
@@ -197,18 +230,11 @@ fn not_reached(id: String, until: Until, why: Ended, found: Option<LivePool>) ->
 }
 
 async fn read_back(intent: &Intent, id: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
-    let found = tools.setting.cloud.pool(id).await.map_err(|_| Failure::Call(redact(tools, error.clone())))?;
+    let found = tools.setting.cloud.pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
     let mut live = Live::default();
     live.learn_pool(id, Ok(found));
-    match verdict(intent, &tools.record.now(), &live) {
-        Verdict::Applied(outcome) => Ok(outcome),
-        Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
-        Verdict::Unclear(why) => Err(Failure::Unclear { name: id.to_owned(), why }),
-    }
-}
-
-fn is_lost(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Uncertain | ErrorKind::Garbled)
+    let verdict = verdict(intent, &tools.record.now(), &live);
+    evidence(verdict, |why| Failure::Unclear { name: id.to_owned(), why })
 }
 
 fn lost(name: &str) -> Failure {

@@ -1,12 +1,12 @@
-//! What is asked about statements: written down before, settled after, and by reading where the answer is no answer.
+//! What is asked about statements: the looks before, the requests, and the readings where the answer is no answer.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::{
+    asking::{Asking, Demand, Found, done, evidence, no},
     event::{Asked, Failure},
-    operate::asked,
     walk::{Footing, Tools},
 };
 use crate::{
@@ -29,67 +29,71 @@ const TEARDOWN: Duration = Duration::from_secs(20 * 60);
 /// Whether a statement still is what the plan saw.
 pub(super) async fn look(name: &str, seen: &Seen, tools: &Tools) -> Result<Fetched, Failure> {
     let found = fetch(name, tools).await?;
-    let found = found.ok_or_else(|| Failure::Changed { name: name.to_owned(), how: "it is gone".to_owned() })?;
-    match seen.still_holds(&found.live) {
-        Ok(()) => Ok(found),
-        Err(how) => Err(Failure::Changed { name: name.to_owned(), how: how.to_owned() }),
+    let found = found.ok_or_else(|| changed(name, "it is gone"))?;
+    seen.still_holds(&found.live).map_err(|how| changed(name, how))?;
+    Ok(found)
+}
+
+/// A statement to submit under a name that is free. It is sent again only under the same name, so it can take effect
+/// once at most.
+pub(super) struct Submit {
+    submission: Submission,
+    new: NewStatement,
+}
+
+impl Submit {
+    /// With its pool, and the secrets in their places.
+    pub fn of(submission: &Submission, pool: Option<String>, tools: &Tools) -> Result<Submit, Failure> {
+        let submission = Submission { pool, ..submission.clone() };
+        let new = reveal(&submission, tools)?;
+        Ok(Submit { submission, new })
     }
 }
 
-/// Submits a statement under a name that is free. An answer that is lost is settled by reading, and the request is
-/// sent again only under the same name, so it can take effect once at most.
-pub(super) async fn submit(
-    submission: &Submission,
-    pool: Option<String>,
-    footing: &Footing<'_>,
-    tools: &Tools,
-    changed: &mut bool,
-) -> Result<Asked, Failure> {
-    let submission = Submission { pool, ..submission.clone() };
-    let name = submission.name.clone();
-    let mut new = reveal(&submission, tools)?;
-    // A request whose answer was lost may land at any later time, so no refusal of a later one says that nothing came.
-    let mut may_land = false;
-    for attempt in 0..TRIES {
-        if attempt > 0 && tools.must_stop(footing) {
-            return Err(Failure::Interrupted);
-        }
-        let operation = Operation::Submit(submission.clone());
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        new.labels = labels_of(&intent, tools);
-        let outcome = match tools.setting.cloud.submit(&new).await {
-            Ok(live) => Outcome::Applied { id: Some(live.uid), created_at: live.created_at },
-            Err(error) => match error.kind {
-                ErrorKind::Conflict => taken(&intent, &name, may_land, error, footing, tools).await?,
-                ErrorKind::Uncertain | ErrorKind::Garbled => {
-                    may_land = true;
-                    landed(&intent, &name, error, tools).await?
-                }
-                // The intent stays open: the next run finds out.
-                _ if may_land => return Err(Failure::Call(redact(tools, error))),
-                _ => return Err(refused(&intent, error, tools).await?),
-            },
-        };
-        let applied = matches!(outcome, Outcome::Applied { .. });
-        tools.record.settle(&intent, outcome).await?;
-        if applied {
-            *changed = true;
-            return Ok(Asked::Submitted(name));
-        }
-        pause(attempt).await;
+impl Demand for Submit {
+    type Ready = ();
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::Submit(self.submission.clone())
     }
-    Err(Failure::Unclear { name, why: "the service kept losing the request".to_owned() })
+
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
+        let stops = asking.again && asking.tools.must_stop(asking.footing);
+        if stops { Err(Failure::Interrupted) } else { Ok(Found::ToAsk(())) }
+    }
+
+    async fn send(&self, (): (), intent: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        let new = NewStatement { labels: labels_of(intent, tools), ..self.new.clone() };
+        let live = tools.setting.cloud.submit(&new).await?;
+        Ok(Outcome::Applied { id: Some(live.uid), created_at: live.created_at })
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        landed(intent, &self.submission.name, error, tools).await
+    }
+
+    async fn refused(&self, intent: &Intent, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
+        match error.kind {
+            ErrorKind::Conflict => taken(intent, &self.submission.name, error, asking).await,
+            // The intent stays open: the next run finds out.
+            _ if asking.may_land => Err(Failure::Call(asking.tools.redact(error))),
+            _ => Err(no(intent, error, asking.tools).await),
+        }
+    }
+
+    fn asked(&self, _: Option<String>) -> Asked {
+        Asked::Submitted(self.submission.name.clone())
+    }
+
+    fn given_up(&self) -> Failure {
+        Failure::Unclear { name: self.submission.name.clone(), why: "the service kept losing the request".to_owned() }
+    }
 }
 
 /// The name is taken: by our own request, by one that is being deleted, or by somebody else's.
-async fn taken(
-    intent: &Intent,
-    name: &str,
-    may_land: bool,
-    error: Error,
-    footing: &Footing<'_>,
-    tools: &Tools,
-) -> Result<Outcome, Failure> {
+async fn taken(intent: &Intent, name: &str, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
+    let Asking { footing, tools, may_land, .. } = *asking;
     let deadline = Instant::now() + TEARDOWN;
     loop {
         match fetch(name, tools).await? {
@@ -110,7 +114,7 @@ async fn taken(
                     Verdict::Unclear(why) if may_land => Err(Failure::Unclear { name: name.to_owned(), why }),
                     Verdict::Unclear(why) => {
                         // What is there is not what was sent, so the refusal was meant for us and nothing came of it.
-                        let refusal = Outcome::Rejected { why: redacted(tools, &error.detail) };
+                        let refusal = Outcome::Rejected { why: tools.redacted(&error.detail) };
                         tools.record.settle(intent, refusal).await?;
                         Err(Failure::Unclear { name: name.to_owned(), why })
                     }
@@ -124,110 +128,137 @@ async fn taken(
 async fn landed(intent: &Intent, name: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + LANDING;
     loop {
-        let found = fetch(name, tools).await.map_err(|_| Failure::Call(redact(tools, error.clone())))?;
+        let found = fetch(name, tools).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
         let is_there = found.is_some();
         match judge(intent, name, found.map(|found| found.live), tools) {
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
             Verdict::Rejected(_) => sleep(Duration::from_secs(2)).await,
             Verdict::Unclear(why) if is_there => return Err(Failure::Unclear { name: name.to_owned(), why }),
-            Verdict::Unclear(_) => return Err(Failure::Call(redact(tools, error))),
+            Verdict::Unclear(_) => return Err(Failure::Call(tools.redact(error))),
         }
     }
 }
 
-/// Stops, resumes or moves a statement: GET, check, PUT the whole, and again after a conflict. Returns `None` where
-/// there is nothing to ask: it stands still already.
-pub(super) async fn amend(
-    name: &str,
-    seen: Option<&Seen>,
-    to: &Amendment,
-    to_stand_still: bool,
-    footing: &Footing<'_>,
-    tools: &Tools,
-    changed: &mut bool,
-) -> Result<Option<Asked>, Failure> {
-    let uid = recorded_uid(name, footing, tools)?;
-    // A request whose answer was lost may land at any later time: what it asked for is then our own doing.
-    let mut may_land = false;
-    for attempt in 0..TRIES {
-        let Some(found) = fetch(name, tools).await? else {
-            return Err(Failure::Changed { name: name.to_owned(), how: "it is gone".to_owned() });
+/// A statement to stop, resume or move: GET, check, PUT the whole, and again after a conflict.
+pub(super) struct Amend<'a> {
+    pub name: &'a str,
+    /// Which physical statement is meant: the recorded one.
+    pub uid: String,
+    /// What the plan saw of it.
+    pub seen: Option<&'a Seen>,
+    pub to: Amendment,
+    /// Whether standing still is all that is wanted, however that came about.
+    pub to_stand_still: bool,
+}
+
+impl Demand for Amend<'_> {
+    type Ready = Fetched;
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::Amend { name: self.name.to_owned(), uid: self.uid.clone(), to: self.to.clone() }
+    }
+
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<Fetched>, Failure> {
+        let Some(found) = fetch(self.name, asking.tools).await? else {
+            return Err(changed(self.name, "it is gone"));
         };
-        check(name, &uid, seen.filter(|_| !*changed && !may_land), &found.live)?;
-        let operation = Operation::Amend { name: name.to_owned(), uid: uid.clone(), to: to.clone() };
+        let untouched = !asking.changed && !asking.may_land;
+        check(self.name, &self.uid, self.seen.filter(|_| untouched), &found.live)?;
         let still =
             matches!(found.live.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed);
-        let stands = to.stopped && still && to_stand_still;
-        let landed = may_land && amended(to, &found.live);
-        if landed || stands && (found.live.stopped || found.live.phase != Phase::Stopped) {
-            let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-            tools.record.settle(&intent, Outcome::Applied { id: None, created_at: None }).await?;
-            *changed |= landed;
-            return Ok(landed.then(|| asked(name, to.stopped)));
+        let stands = self.to.stopped && still && self.to_stand_still;
+        if asking.may_land && amended(&self.to, &found.live) {
+            Ok(Found::Landed)
+        } else if stands && (found.live.stopped || found.live.phase != Phase::Stopped) {
+            Ok(Found::Already)
+        } else {
+            Ok(Found::ToAsk(found))
         }
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        let outcome = match tools.setting.cloud.amend(found, to).await {
-            Ok(()) => Outcome::Applied { id: None, created_at: None },
-            Err(error) => match error.kind {
-                ErrorKind::Conflict => Outcome::Rejected { why: "it had changed since it was read".to_owned() },
-                ErrorKind::Uncertain | ErrorKind::Garbled => {
-                    may_land = true;
-                    read_back(&intent, name, error, tools).await?
-                }
-                _ => return Err(refused(&intent, error, tools).await?),
-            },
-        };
-        let applied = matches!(outcome, Outcome::Applied { .. });
-        tools.record.settle(&intent, outcome).await?;
-        if applied {
-            *changed = true;
-            return Ok(Some(asked(name, to.stopped)));
-        }
-        pause(attempt).await;
     }
-    Err(Failure::Changed { name: name.to_owned(), how: "it kept changing between each reading and writing".to_owned() })
+
+    async fn send(&self, found: Fetched, _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.amend(found, &self.to).await.map(|()| done())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        read_back(intent, self.name, error, tools).await
+    }
+
+    async fn refused(&self, intent: &Intent, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
+        match error.kind {
+            ErrorKind::Conflict => Ok(Outcome::Rejected { why: "it had changed since it was read".to_owned() }),
+            _ => Err(no(intent, error, asking.tools).await),
+        }
+    }
+
+    fn asked(&self, _: Option<String>) -> Asked {
+        let name = self.name.to_owned();
+        if self.to.stopped { Asked::Stopped(name) } else { Asked::Resumed(name) }
+    }
+
+    fn given_up(&self) -> Failure {
+        changed(self.name, "it kept changing between each reading and writing")
+    }
 }
 
-/// Deletes a statement, if it still is the recorded one. Returns `None` where there is nothing left to delete.
-pub(super) async fn remove(
-    name: &str,
-    seen: Option<&Seen>,
-    footing: &Footing<'_>,
-    tools: &Tools,
-    changed: &mut bool,
-) -> Result<Option<Asked>, Failure> {
-    let uid = recorded_uid(name, footing, tools)?;
-    for attempt in 0..TRIES {
-        let Some(found) = fetch(name, tools).await? else { return Ok(None) };
-        // Ours is gone; what bears its name now is somebody else's.
-        if !found.live.is(&uid) || found.live.phase == Phase::Deleting {
-            return Ok(None);
-        }
-        check(name, &uid, seen.filter(|_| !*changed), &found.live)?;
-        if found.live.phase.class() == PhaseClass::Running && never_ran(name, footing, tools) {
-            // It ran after all: deleting it would lose where it stands.
-            return Err(Failure::Changed { name: name.to_owned(), how: "it runs by now".to_owned() });
-        }
-        let operation = Operation::Remove { name: name.to_owned(), uid: uid.clone() };
-        let intent = tools.record.intend(footing.address, operation, &tools.setting.secrets).await?;
-        let outcome = match tools.setting.cloud.remove(name).await {
-            Ok(()) => Outcome::Applied { id: None, created_at: None },
-            Err(error) => match error.kind {
-                ErrorKind::Conflict => Outcome::Rejected { why: redacted(tools, &error.detail) },
-                ErrorKind::Uncertain | ErrorKind::Garbled => read_back(&intent, name, error, tools).await?,
-                _ => return Err(refused(&intent, error, tools).await?),
-            },
-        };
-        let applied = matches!(outcome, Outcome::Applied { .. });
-        tools.record.settle(&intent, outcome).await?;
-        if applied {
-            *changed = true;
-            return Ok(Some(Asked::Removed(name.to_owned())));
-        }
-        pause(attempt).await;
+/// A statement to delete, if it still is the recorded one.
+pub(super) struct Remove<'a> {
+    pub name: &'a str,
+    /// Which physical statement is meant: the recorded one.
+    pub uid: String,
+    /// What the plan saw of it.
+    pub seen: Option<&'a Seen>,
+}
+
+impl Demand for Remove<'_> {
+    type Ready = ();
+    const TRIES: u32 = TRIES;
+
+    fn operation(&self) -> Operation {
+        Operation::Remove { name: self.name.to_owned(), uid: self.uid.clone() }
     }
-    Err(Failure::Unclear { name: name.to_owned(), why: "the service kept losing or refusing the deletion".to_owned() })
+
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
+        let Some(found) = fetch(self.name, asking.tools).await? else { return Ok(Found::Nothing) };
+        // Ours is gone; what bears its name now is somebody else's.
+        if !found.live.is(&self.uid) || found.live.phase == Phase::Deleting {
+            return Ok(Found::Nothing);
+        }
+        check(self.name, &self.uid, self.seen.filter(|_| !asking.changed), &found.live)?;
+        if found.live.phase.class() == PhaseClass::Running && never_ran(self.name, asking.footing, asking.tools) {
+            // It ran after all: deleting it would lose where it stands.
+            return Err(changed(self.name, "it runs by now"));
+        }
+        Ok(Found::ToAsk(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.remove(self.name).await.map(|()| done())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
+        read_back(intent, self.name, error, tools).await
+    }
+
+    async fn refused(&self, intent: &Intent, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
+        match error.kind {
+            ErrorKind::Conflict => Ok(Outcome::Rejected { why: asking.tools.redacted(&error.detail) }),
+            _ => Err(no(intent, error, asking.tools).await),
+        }
+    }
+
+    fn asked(&self, _: Option<String>) -> Asked {
+        Asked::Removed(self.name.to_owned())
+    }
+
+    fn given_up(&self) -> Failure {
+        Failure::Unclear {
+            name: self.name.to_owned(),
+            why: "the service kept losing or refusing the deletion".to_owned(),
+        }
+    }
 }
 
 /// Whether the record says that this generation never was RUNNING.
@@ -239,18 +270,15 @@ fn never_ran(name: &str, footing: &Footing, tools: &Tools) -> bool {
 
 /// One GET with what the service says of it in `live`, redacted.
 pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<Fetched>, Failure> {
-    tools.setting.cloud.statement(name).await.map_err(|error| Failure::Call(redact(tools, error)))
+    tools.setting.cloud.statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
 }
 
 /// What became of a change to something that exists. It is idempotent, so one look is enough: what did not take
 /// effect yet is asked for again.
 async fn read_back(intent: &Intent, name: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
-    let found = fetch(name, tools).await.map_err(|_| Failure::Call(redact(tools, error.clone())))?;
-    match judge(intent, name, found.map(|found| found.live), tools) {
-        Verdict::Applied(outcome) => Ok(outcome),
-        Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
-        Verdict::Unclear(_) => Err(Failure::Call(redact(tools, error))),
-    }
+    let found = fetch(name, tools).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
+    let verdict = judge(intent, name, found.map(|found| found.live), tools);
+    evidence(verdict, |_| Failure::Call(tools.redact(error)))
 }
 
 /// The one judgement that settle makes of interrupted runs, on what a single GET has shown.
@@ -260,22 +288,19 @@ fn judge(intent: &Intent, name: &str, found: Option<LiveStatement>, tools: &Tool
     verdict(intent, &tools.record.now(), &live)
 }
 
-/// A refusal that excludes an effect: settled as nothing, and the reason for stopping here.
-pub(super) async fn refused(intent: &Intent, error: Error, tools: &Tools) -> Result<Failure, Failure> {
-    let error = redact(tools, error);
-    tools.record.settle(intent, Outcome::Rejected { why: error.to_string() }).await?;
-    Ok(Failure::Call(error))
-}
-
 fn check(name: &str, uid: &str, seen: Option<&Seen>, live: &LiveStatement) -> Result<(), Failure> {
-    let changed = |how: &str| Failure::Changed { name: name.to_owned(), how: how.to_owned() };
     if !live.is(uid) {
-        return Err(changed("it was deleted and created again"));
+        return Err(changed(name, "it was deleted and created again"));
     }
-    seen.map_or(Ok(()), |seen| seen.still_holds(live)).map_err(changed)
+    seen.map_or(Ok(()), |seen| seen.still_holds(live)).map_err(|how| changed(name, how))
 }
 
-fn recorded_uid(name: &str, footing: &Footing, tools: &Tools) -> Result<String, Failure> {
+fn changed(name: &str, how: &str) -> Failure {
+    Failure::Changed { name: name.to_owned(), how: how.to_owned() }
+}
+
+/// Which physical statement the record has under a name.
+pub(super) fn recorded_uid(name: &str, footing: &Footing, tools: &Tools) -> Result<String, Failure> {
     let recorded = tools.record.now();
     let record = recorded.statements.get(&footing.address.key);
     match record.and_then(|record| record.named(name)) {
@@ -316,19 +341,4 @@ fn labels_of(intent: &Intent, tools: &Tools) -> Few<String> {
     ]
     .into_iter()
     .collect()
-}
-
-/// What the service says may quote SQL with a secret in it.
-pub(super) fn redact(tools: &Tools, mut error: Error) -> Error {
-    error.detail = redacted(tools, &error.detail);
-    error
-}
-
-pub(super) fn redacted(tools: &Tools, text: &str) -> String {
-    tools.setting.secrets.redact(text)
-}
-
-/// Longer after each attempt, up to three seconds.
-pub(super) async fn pause(attempt: u32) {
-    sleep(Duration::from_millis(u64::from(attempt.saturating_add(1)).saturating_mul(300).min(3_000))).await;
 }

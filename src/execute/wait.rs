@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     event::{Ended, Event, Failure, NotReached},
-    statements::{fetch, redacted},
+    statements::fetch,
     walk::{Footing, Tools},
     watch::Sight,
 };
@@ -177,11 +177,11 @@ impl Wait<'_> {
     }
 
     async fn failure(&self, why: Ended, live: Option<&LiveStatement>, tools: &Tools) -> Failure {
-        let mut detail = live.map(|live| redacted(tools, &live.detail)).unwrap_or_default();
+        let mut detail = live.map(|live| tools.redacted(&live.detail)).unwrap_or_default();
         if why == Ended::Critical {
             let critical = live.into_iter().flat_map(|live| &live.warnings);
             let critical = critical.filter(|warning| warning.severity == Severity::Critical);
-            let messages: Vec<_> = critical.map(|warning| redacted(tools, &warning.message)).collect();
+            let messages: Vec<_> = critical.map(|warning| tools.redacted(&warning.message)).collect();
             detail = [detail, messages.join("; ")]
                 .into_iter()
                 .filter(|part| !part.is_empty())
@@ -194,7 +194,7 @@ impl Wait<'_> {
             None => Vec::new(),
         };
         let redact = |mut exception: crate::cloud::StatementException| {
-            exception.message = redacted(tools, &exception.message);
+            exception.message = tools.redacted(&exception.message);
             exception
         };
         Failure::NotReached(Box::new(NotReached {
@@ -221,7 +221,7 @@ fn tell_if_new(
             address: footing.address.clone(),
             name: name.to_owned(),
             phase: live.map(|live| live.phase.clone()),
-            detail: live.map(|live| redacted(tools, &live.detail)).unwrap_or_default(),
+            detail: live.map(|live| tools.redacted(&live.detail)).unwrap_or_default(),
         });
     }
 }

@@ -8,6 +8,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
+    cloud::Error,
     plan::{Passage, Step, When},
     resource::Address,
     state::Reached,
@@ -54,6 +55,16 @@ impl Tools {
 
     pub fn tell(&self, event: Event) {
         self.record.tell(event);
+    }
+
+    /// What the service says may quote SQL with a secret in it.
+    pub fn redact(&self, mut error: Error) -> Error {
+        error.detail = self.redacted(&error.detail);
+        error
+    }
+
+    pub fn redacted(&self, text: &str) -> String {
+        self.setting.secrets.redact(text)
     }
 }
 

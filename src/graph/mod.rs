@@ -138,16 +138,6 @@ impl Graph {
         edges::place_of(&self.project, edge)
     }
 
-    /// `addresses` and everything that they need, directly or not.
-    pub fn closure(&self, addresses: &[Address]) -> BTreeSet<Address> {
-        reached(addresses, |address| self.needs(address))
-    }
-
-    /// `addresses` and everything that needs them, directly or not.
-    pub fn dependents(&self, addresses: &[Address]) -> BTreeSet<Address> {
-        reached(addresses, |address| self.needed_by(address))
-    }
-
     /// What the SQL of the statement `key` says.
     pub fn reading(&self, key: &str) -> Option<&Reading> {
         self.project.statements.get(key).map(|statement| &statement.reading)
@@ -174,20 +164,4 @@ impl fmt::Display for Object {
 /// A span as a pair, since ranges have no order.
 pub fn pair(span: &Span) -> (usize, usize) {
     (span.start, span.end)
-}
-
-fn reached<'a, I: Iterator<Item = &'a Address>>(
-    addresses: &[Address],
-    next: impl Fn(&Address) -> I,
-) -> BTreeSet<Address> {
-    let mut found: BTreeSet<Address> = addresses.iter().cloned().collect();
-    let mut open: Vec<Address> = addresses.to_vec();
-    while let Some(address) = open.pop() {
-        for other in next(&address) {
-            if found.insert(other.clone()) {
-                open.push(other.clone());
-            }
-        }
-    }
-    found
 }

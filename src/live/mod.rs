@@ -11,16 +11,62 @@ pub use read::{confirm, read};
 /// What the cloud held when it was read. Whatever the list did not show is not absent until a GET says so.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    statements: BTreeMap<String, LiveStatement>,
-    absent_statements: BTreeSet<String>,
-    unknown_statements: BTreeMap<String, String>,
-    pools: BTreeMap<String, LivePool>,
-    absent_pools: BTreeSet<String>,
-    unknown_pools: BTreeMap<String, String>,
+    /// By cloud name.
+    statements: Shelf<LiveStatement>,
+    /// By id.
+    pools: Shelf<LivePool>,
     /// Whether pools were listed; without a Cloud API key they cannot be.
     pub pools_listed: bool,
     /// The service's own time of the snapshot, from its `Date` header: what ages are counted from.
     pub service_time: Option<String>,
+}
+
+/// What is known of all things of one kind.
+#[derive(Debug, Clone)]
+struct Shelf<T> {
+    present: BTreeMap<String, T>,
+    absent: BTreeSet<String>,
+    unknown: BTreeMap<String, String>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Shelf { present: BTreeMap::new(), absent: BTreeSet::new(), unknown: BTreeMap::new() }
+    }
+}
+
+impl<T> Shelf<T> {
+    fn of(things: impl Iterator<Item = (String, T)>) -> Self {
+        Shelf { present: things.collect(), ..Shelf::default() }
+    }
+
+    fn presence(&self, name: &str) -> Presence<'_, T> {
+        if let Some(thing) = self.present.get(name) {
+            Presence::Present(thing)
+        } else if self.absent.contains(name) {
+            Presence::Absent
+        } else if let Some(why) = self.unknown.get(name) {
+            Presence::Unknown(why)
+        } else {
+            Presence::Unlisted
+        }
+    }
+
+    fn learn(&mut self, name: &str, answer: Result<Option<T>, String>) {
+        match answer {
+            Ok(Some(thing)) => drop(self.present.insert(name.to_owned(), thing)),
+            Ok(None) => {
+                self.present.remove(name);
+                self.absent.insert(name.to_owned());
+            }
+            Err(why) => drop(self.unknown.insert(name.to_owned(), why)),
+        }
+    }
+
+    /// Those of `names` of which nothing is known.
+    fn unlisted(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
+        names.iter().filter(|name| matches!(self.presence(name), Presence::Unlisted)).cloned().collect()
+    }
 }
 
 /// What is known of one thing.
@@ -59,53 +105,38 @@ impl Live {
         pools: Option<impl IntoIterator<Item = LivePool>>,
     ) -> Self {
         Live {
-            statements: statements.into_iter().map(|statement| (statement.name.clone(), statement)).collect(),
+            statements: Shelf::of(statements.into_iter().map(|statement| (statement.name.clone(), statement))),
             pools_listed: pools.is_some(),
-            pools: pools.into_iter().flatten().map(|pool| (pool.id.clone(), pool)).collect(),
+            pools: Shelf::of(pools.into_iter().flatten().map(|pool| (pool.id.clone(), pool))),
             ..Live::default()
         }
     }
 
     /// What is known of the statement with this cloud name.
     pub fn statement(&self, name: &str) -> Presence<'_, LiveStatement> {
-        if let Some(statement) = self.statements.get(name) {
-            Presence::Present(statement)
-        } else if self.absent_statements.contains(name) {
-            Presence::Absent
-        } else if let Some(why) = self.unknown_statements.get(name) {
-            Presence::Unknown(why)
-        } else {
-            Presence::Unlisted
-        }
+        self.statements.presence(name)
     }
 
     /// What is known of the pool with this id.
     pub fn pool(&self, id: &str) -> Presence<'_, LivePool> {
-        if let Some(pool) = self.pools.get(id) {
-            Presence::Present(pool)
-        } else if self.absent_pools.contains(id) {
-            Presence::Absent
-        } else if let Some(why) = self.unknown_pools.get(id) {
-            Presence::Unknown(why)
-        } else {
-            Presence::Unlisted
-        }
+        self.pools.presence(id)
     }
 
     /// Every statement, by cloud name.
     pub fn statements(&self) -> impl Iterator<Item = &LiveStatement> {
-        self.statements.values()
+        self.statements.present.values()
     }
 
     /// Every pool, by id.
     pub fn pools(&self) -> impl Iterator<Item = &LivePool> {
-        self.pools.values()
+        self.pools.present.values()
     }
 
     /// The statements that bear the name of a generation of `base`, oldest generation first.
     pub fn generations(&self, base: &str) -> Vec<(Generation, &LiveStatement)> {
         let mut found: Vec<_> = self
             .statements
+            .present
             .range(base.to_owned()..)
             .take_while(|(name, _)| name.starts_with(base))
             .filter_map(|(name, statement)| Some((Generation::of(base, name)?, statement)))
@@ -116,56 +147,29 @@ impl Live {
 
     /// Takes in the answer to a single GET of a statement.
     pub fn learn_statement(&mut self, name: &str, answer: Result<Option<LiveStatement>, String>) {
-        match answer {
-            Ok(Some(statement)) => {
-                self.statements.insert(name.to_owned(), statement);
-            }
-            Ok(None) => {
-                self.statements.remove(name);
-                self.absent_statements.insert(name.to_owned());
-            }
-            Err(why) => {
-                self.unknown_statements.insert(name.to_owned(), why);
-            }
-        }
+        self.statements.learn(name, answer);
     }
 
     /// Takes in the answer to a single GET of a pool.
     pub fn learn_pool(&mut self, id: &str, answer: Result<Option<LivePool>, String>) {
-        match answer {
-            Ok(Some(pool)) => {
-                self.pools.insert(id.to_owned(), pool);
-            }
-            Ok(None) => {
-                self.pools.remove(id);
-                self.absent_pools.insert(id.to_owned());
-            }
-            Err(why) => {
-                self.unknown_pools.insert(id.to_owned(), why);
-            }
-        }
+        self.pools.learn(id, answer);
     }
 
     /// Takes the values of secrets out of whatever the service says in words: it may quote SQL.
     pub fn redact(&mut self, secrets: &Secrets) {
-        for statement in self.statements.values_mut() {
+        for statement in self.statements.present.values_mut() {
             statement.detail = secrets.redact(&statement.detail);
             for warning in &mut statement.warnings {
                 warning.message = secrets.redact(&warning.message);
             }
         }
-        for why in self.unknown_statements.values_mut().chain(self.unknown_pools.values_mut()) {
+        for why in self.statements.unknown.values_mut().chain(self.pools.unknown.values_mut()) {
             *why = secrets.redact(why);
         }
     }
 
     /// Those of `asks` that this snapshot does not answer yet.
     pub fn unanswered(&self, asks: &Asks) -> Asks {
-        let statement = |name: &&String| self.statement(name) == Presence::Unlisted;
-        let pool = |id: &&String| self.pool(id) == Presence::Unlisted;
-        Asks {
-            statements: asks.statements.iter().filter(statement).cloned().collect(),
-            pools: asks.pools.iter().filter(pool).cloned().collect(),
-        }
+        Asks { statements: self.statements.unlisted(&asks.statements), pools: self.pools.unlisted(&asks.pools) }
     }
 }

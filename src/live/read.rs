@@ -11,7 +11,10 @@ use crate::cloud::{Cloud, Result};
 /// When a list cannot be read to its end: half a list is no list.
 pub async fn read(cloud: &Cloud) -> Result<Live> {
     let pools = async { if cloud.has_cloud_key() { cloud.pools().await.map(Some) } else { Ok(None) } };
-    let (statements, pools) = tokio::try_join!(cloud.statements(None), pools)?;
+    let (statements, pools) = match tokio::try_join!(cloud.statements(None), pools) {
+        Ok(lists) => lists,
+        Err(error) => return Err(cloud.explained(error).await),
+    };
     let mut live = Live::of(statements, pools);
     live.service_time = cloud.service_time();
     Ok(live)

@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     replacement,
-    step::{Act, Passage, PoolRef, Step, Until, When},
+    step::{Act, Passage, Placement, PoolRef, STOP_TIMEOUT, Step, Until, When},
 };
 use crate::{
     diff::{Action, Change, Desired, DesiredPool, Reason, Strategy},
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Amendment, Few, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen,
-        Submission, Template, undo_name,
+        Address, Few, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen, Submission,
+        Template, undo_name,
     },
     sql::Class,
     state::{Fact, GenerationRecord, Reached, Recorded, StatementRecord},
 };
 
-/// Seconds that a stop or a deletion may take.
-pub(super) const STOP_TIMEOUT: u64 = 20 * 60;
 /// Seconds that a pool may take to be provisioned.
 const POOL_TIMEOUT: u64 = 60 * 60;
 
@@ -78,7 +76,8 @@ pub(super) struct Subject<'a> {
     pub scene: &'a Scene<'a>,
 }
 
-type Lists = (Vec<Step>, Vec<Step>);
+/// What is done, and the way back.
+pub(super) type Lists = (Vec<Step>, Vec<Step>);
 
 fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
     let record = scene.recorded.statements.get(key);
@@ -100,14 +99,14 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
         Action::Hold | Action::Record => one(Step::record(vec![subject.declares()])),
         Action::Adopt { name, generation } => one(subject.adopt(name, *generation)?),
         Action::Stop => {
-            let stop = subject.amend(Amendment { stopped: true, ..Amendment::default() }, Until::Stopped)?;
+            let current = subject.current()?;
+            let stop = Step::stop(&current.sent.name, subject.seen(current), Until::Stopped);
             one(stop.then([subject.declares()]))
         }
         Action::Start => one(subject.start(&change.reasons)?.then([subject.declares()])),
         Action::Restart => subject.restart(&change.reasons),
         Action::Await { .. } => {
-            let name = record?.current.as_ref()?.sent.name.clone();
-            one(Step::new(Act::Wait { name }, subject.settled(), declared.spec.timeout))
+            one(Step::wait(&subject.current()?.sent.name, subject.settled(), declared.spec.timeout))
         }
         Action::Replace { strategy, from, to, .. } => subject.replace(*strategy, *from, *to),
         Action::GoOn { .. } => replacement::go_on(&subject),
@@ -180,22 +179,14 @@ impl<'a> Subject<'a> {
         Step::new(Act::Submit { submission, pool: self.pool() }, self.in_force(), spec.timeout)
     }
 
-    pub fn amend(&self, to: Amendment, until: Until) -> Option<Step> {
-        let current = self.current()?;
-        let act = Act::Amend { name: current.sent.name.clone(), seen: self.seen(current), to, pool: None };
-        Some(Step::new(act, until, STOP_TIMEOUT))
-    }
-
     /// Resumes the current generation, with the pool and principal that are due.
     fn start(&self, reasons: &[Reason]) -> Option<Step> {
         let current = self.current()?;
-        let (pool, principal) = self.placement(reasons);
-        let to = Amendment { stopped: false, pool: None, principal };
-        let act = Act::Amend { name: current.sent.name.clone(), seen: self.seen(current), to, pool };
-        Some(Step::new(act, Until::Running, self.declared.spec.timeout))
+        let (seen, at) = (self.seen(current), self.placement(reasons));
+        Some(Step::resume(&current.sent.name, seen, at, self.declared.spec.timeout))
     }
 
-    fn placement(&self, reasons: &[Reason]) -> (Option<PoolRef>, Option<String>) {
+    fn placement(&self, reasons: &[Reason]) -> Placement {
         let moved = |field: &str| {
             reasons.iter().any(|reason| match reason {
                 Reason::PoolChanged { .. } => field == "pool",
@@ -205,22 +196,19 @@ impl<'a> Subject<'a> {
             })
         };
         let principal = self.declared.spec.principal.clone().filter(|_| moved("principal"));
-        (self.pool().filter(|_| moved("pool")), principal)
+        Placement { pool: self.pool().filter(|_| moved("pool")), principal }
     }
 
     /// Stop, move, resume. The way back resumes it where it was.
     fn restart(&self, reasons: &[Reason]) -> Option<Lists> {
         let current = self.current()?;
         let found = self.found(current)?;
-        let stop = self.amend(Amendment { stopped: true, ..Amendment::default() }, Until::Stopped)?;
-        let (pool, principal) = self.placement(reasons);
-        let name = current.sent.name.clone();
-        let to = Amendment { stopped: false, pool: None, principal };
-        let act = Act::Amend { name: name.clone(), seen: None, to, pool };
-        let start = Step::new(act, Until::Running, self.declared.spec.timeout).then([self.declares()]);
-        let back = Amendment { stopped: false, pool: None, principal: found.principal.clone() };
-        let back = Act::Amend { name, seen: None, to: back, pool: found.pool.clone().map(PoolRef::Id) };
-        Some((vec![stop, start], vec![Step::new(back, Until::Running, self.declared.spec.timeout)]))
+        let (name, timeout) = (&current.sent.name, self.declared.spec.timeout);
+        let before = Placement { pool: found.pool.clone().map(PoolRef::Id), principal: found.principal.clone() };
+        let stop = Step::stop(name, self.seen(current), Until::Stopped);
+        let start = Step::resume(name, None, self.placement(reasons), timeout).then([self.declares()]);
+        let back = Step::resume(name, None, before, timeout);
+        Some((vec![stop, start], vec![back]))
     }
 
     fn replace(&self, strategy: Strategy, from: Option<Generation>, to: Generation) -> Option<Lists> {
@@ -240,11 +228,10 @@ impl<'a> Subject<'a> {
     /// Removes a generation that never took effect, or drops one from the record that is gone.
     fn clear_away(&self, from: Option<Generation>) -> Option<Vec<Step>> {
         let Some(current) = self.current() else { return Some(Vec::new()) };
-        let name = current.sent.name.clone();
-        let step = if from.is_some() {
-            Step::new(Act::Remove { name, seen: self.seen(current) }, Until::Gone, STOP_TIMEOUT)
-        } else {
-            Step::record(vec![Fact::Gone { key: self.key.to_owned(), name }])
+        let name = &current.sent.name;
+        let step = match from {
+            Some(_) => Step::remove(name, self.seen(current)),
+            None => Step::record(vec![Fact::Gone { key: self.key.to_owned(), name: name.clone() }]),
         };
         Some(vec![step])
     }
@@ -304,7 +291,8 @@ fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&
     let (name, first) = match &record.undo {
         Some(left) => {
             let name = left.sent.name.clone();
-            (name.clone(), Step::new(Act::Wait { name }, Until::Completed, timeout))
+            let wait = Step::wait(&name, Until::Completed, timeout);
+            (name, wait)
         }
         None => {
             let name = undo_name(&record.declared.name, record.undos.saturating_add(1));
@@ -326,7 +314,7 @@ fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&
     if let Some(current) = &record.current {
         steps.push(clear(scene, key, current));
     }
-    steps.push(Step::new(Act::Remove { name, seen: None }, Until::Gone, STOP_TIMEOUT));
+    steps.push(Step::remove(&name, None));
     Some(steps)
 }
 
@@ -340,12 +328,10 @@ fn forget(scene: &Scene, key: &str, record: Option<&StatementRecord>) -> Vec<Fac
 
 /// Deletes what is left of a generation, or drops it from the record if there is nothing left.
 fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
-    let name = generation.sent.name.clone();
-    match scene.live.statement(&name) {
-        Presence::Present(live) if live.is(&generation.uid) => {
-            Step::new(Act::Remove { name, seen: Some(Seen::of(live)) }, Until::Gone, STOP_TIMEOUT)
-        }
-        _ => Step::record(vec![Fact::Gone { key: key.to_owned(), name }]),
+    let name = &generation.sent.name;
+    match scene.live.statement(name) {
+        Presence::Present(live) if live.is(&generation.uid) => Step::remove(name, Some(Seen::of(live))),
+        _ => Step::record(vec![Fact::Gone { key: key.to_owned(), name: name.clone() }]),
     }
 }
 
@@ -380,12 +366,8 @@ pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<S
     if !live.is(&generation.uid) {
         return Vec::new();
     }
-    let name = || generation.sent.name.clone();
-    let stop = |seen| {
-        let to = Amendment { stopped: true, ..Amendment::default() };
-        Step::new(Act::Amend { name: name(), seen, to, pool: None }, Until::Still, STOP_TIMEOUT)
-    };
-    let wait = |until| Step::new(Act::Wait { name: name() }, until, STOP_TIMEOUT);
+    let stop = |seen| Step::stop(&generation.sent.name, seen, Until::Still);
+    let wait = |until| Step::wait(&generation.sent.name, until, STOP_TIMEOUT);
     match (&live.phase, live.phase.class()) {
         (_, PhaseClass::Running) => vec![stop(Some(Seen::of(live)))],
         (Phase::Stopping | Phase::Failing, _) => vec![wait(Until::Still)],

@@ -1,15 +1,13 @@
 //! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
 
 use super::{
-    passage::{STOP_TIMEOUT, Subject, clear_stopped, gone, never_ran, stand_still},
-    step::{Act, Step, Until},
+    passage::{Lists, Subject, clear_stopped, gone, never_ran, stand_still},
+    step::{Placement, Step, Until},
 };
 use crate::{
-    resource::{Amendment, Few, Generation, PhaseClass, Role},
+    resource::{Few, Generation, PhaseClass, Role},
     state::{Fact, GenerationRecord, Reached},
 };
-
-type Lists = (Vec<Step>, Vec<Step>);
 
 /// The startup properties of a job that begins at recorded offsets (Confluent's Flink SQL reference, table options).
 const STARTUP_MODE: &str = "sql.tables.scan.startup.mode";
@@ -43,10 +41,9 @@ pub(super) fn go_on(subject: &Subject) -> Option<Lists> {
     let timeout = subject.declared.spec.timeout;
     let stopped = subject.found(successor).is_some_and(|live| live.phase.class() == PhaseClass::Stopped);
     let arrive = if stopped {
-        let to = Amendment { stopped: false, ..Amendment::default() };
-        Step::new(Act::Amend { name: name.clone(), seen: None, to, pool: None }, Until::Running, timeout)
+        Step::resume(&name, None, Placement::default(), timeout)
     } else {
-        Step::new(Act::Wait { name: name.clone() }, Until::Running, timeout)
+        Step::wait(&name, Until::Running, timeout)
     };
     // What is in force then is what was sent; a desired spec that has moved on is the next plan's.
     let mut takes_over = takes_over(subject);
@@ -89,9 +86,7 @@ pub(super) fn successor_of_gone(subject: &Subject, to: Generation, at_offsets: b
     let name = to.name(&subject.declared.spec.name);
     let gone = Fact::Gone { key: subject.key.to_owned(), name: current.sent.name.clone() };
     let submit = subject.submit(to, Role::Successor, added).then(takes_over(subject)).then([gone]);
-    let clear = Act::Remove { name: name.clone(), seen: None };
-    let back = vec![Step::new(clear, Until::Gone, STOP_TIMEOUT).when(never_ran(&name))];
-    Some((vec![submit], back))
+    Some((vec![submit], vec![Step::remove(&name, None).when(never_ran(&name))]))
 }
 
 /// The successor is in force, and what is declared is what runs.
@@ -108,8 +103,7 @@ fn older(subject: &Subject) -> Vec<Step> {
 /// A successor that never ran is deleted; once it is confirmed to be gone, the old one is resumed. A successor that ran,
 /// or of which nobody knows, is left as it is: resuming the old one beside it could run the job twice.
 fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> Vec<Step> {
-    let delete = Act::Remove { name: successor.to_owned(), seen: None };
-    let delete = Step::new(delete, Until::Gone, STOP_TIMEOUT).when(never_ran(successor));
+    let delete = Step::remove(successor, None).when(never_ran(successor));
     let was_stopped = subject.record.is_some_and(|record| record.declared.stopped);
     let could_run = current.reached >= Reached::Running
         && subject.found(current).is_some_and(|live| {
@@ -122,7 +116,5 @@ fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> V
 }
 
 fn resume(current: &GenerationRecord, timeout: u64) -> Step {
-    let to = Amendment { stopped: false, ..Amendment::default() };
-    let act = Act::Amend { name: current.sent.name.clone(), seen: None, to, pool: None };
-    Step::new(act, Until::Running, timeout)
+    Step::resume(&current.sent.name, None, Placement::default(), timeout)
 }

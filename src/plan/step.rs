@@ -121,6 +121,16 @@ pub enum PoolRef {
     Created(String),
 }
 
+/// What is to change of where a statement runs, and as whom. `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Placement {
+    pub pool: Option<PoolRef>,
+    pub principal: Option<String>,
+}
+
+/// Seconds that a stop or a deletion may take.
+pub(super) const STOP_TIMEOUT: u64 = 20 * 60;
+
 /// What a step waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -178,6 +188,28 @@ impl Step {
     /// Asks for something and waits up to `timeout` seconds.
     pub fn new(act: Act, until: Until, timeout: u64) -> Self {
         Step { when: None, act, until, then: Vec::new(), timeout }
+    }
+
+    /// Waits for a statement and asks nothing.
+    pub(super) fn wait(name: &str, until: Until, timeout: u64) -> Self {
+        Step::new(Act::Wait { name: name.to_owned() }, until, timeout)
+    }
+
+    /// Stops a statement.
+    pub(super) fn stop(name: &str, seen: Option<Seen>, until: Until) -> Self {
+        let to = Amendment { stopped: true, ..Amendment::default() };
+        Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: None }, until, STOP_TIMEOUT)
+    }
+
+    /// Lets a statement run, where and as whom is given, else where it was.
+    pub(super) fn resume(name: &str, seen: Option<Seen>, at: Placement, timeout: u64) -> Self {
+        let to = Amendment { stopped: false, pool: None, principal: at.principal };
+        Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: at.pool }, Until::Running, timeout)
+    }
+
+    /// Deletes a statement, and waits until a GET says that it is gone.
+    pub(super) fn remove(name: &str, seen: Option<Seen>) -> Self {
+        Step::new(Act::Remove { name: name.to_owned(), seen }, Until::Gone, STOP_TIMEOUT)
     }
 
     /// Records facts when the wait has ended well.

@@ -31,5 +31,5 @@ pub use markdown::markdown;
 pub use plan::{PlanView, plan};
 pub use record::{list, show};
 pub use report::{Outcome, report};
-pub use status::{StatusRow, status, status_json};
+pub use status::{StatusRow, StatusView, status, status_json};
 pub use style::{Paint, Style};

@@ -29,16 +29,26 @@ pub struct StatusRow {
     pub remarks: Vec<String>,
 }
 
+/// A status to show.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusView<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// The environment's key.
+    pub environment: &'a str,
+    /// Which Confluent Cloud environment.
+    pub identity: &'a Identity,
+    /// Whether it is simulated.
+    pub simulated: bool,
+    /// What there is.
+    pub rows: &'a [StatusRow],
+    /// What stands beside it.
+    pub beside: &'a Beside,
+}
+
 /// The table with its header and a last line, with a line end at its end.
-pub fn status(
-    project: &str,
-    environment: &str,
-    identity: &Identity,
-    simulated: bool,
-    rows: &[StatusRow],
-    beside: &Beside,
-    style: Style,
-) -> String {
+pub fn status(view: &StatusView<'_>, style: Style) -> String {
+    let StatusView { project, environment, identity, simulated, rows, beside } = *view;
     let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
     let health = if unhealthy == 0 { "all well".to_owned() } else { format!("{unhealthy} unhealthy") };
     let head = format!("floe status · {project}/{} · {health}", place(environment, identity, simulated));
@@ -80,14 +90,8 @@ pub fn status(
 ///
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
-pub fn status_json(
-    project: &str,
-    environment: &str,
-    identity: &Identity,
-    simulated: bool,
-    rows: &[StatusRow],
-    beside: &Beside,
-) -> Result<String, serde_json::Error> {
+pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
+    let StatusView { project, environment, identity, simulated, rows, beside } = *view;
     let value = json!({
         "format_version": 1,
         "project": project,

@@ -12,6 +12,7 @@ mod input;
 mod interrupt;
 mod late;
 mod lives;
+mod private;
 mod readme;
 mod scenarios;
 mod wire;

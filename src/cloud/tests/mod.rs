@@ -19,7 +19,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::resource::Identity;
+use crate::resource::{Identity, Pool};
 
 use super::*;
 
@@ -101,6 +101,17 @@ pub fn before() -> Outcome {
 
 pub fn after() -> Outcome {
     Err(Lost::AfterSending("connection reset".to_owned()))
+}
+
+pub fn new_pool() -> Pool {
+    Pool {
+        display_name: "main".to_owned(),
+        max_cfu: 5,
+        network: None,
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+        prevent_destroy: false,
+    }
 }
 
 pub fn identity() -> Identity {

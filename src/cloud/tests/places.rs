@@ -1,6 +1,65 @@
 //! Endpoints.
 
+use serde_json::json;
+
 use super::*;
+
+/// The regions of one cloud, each with its private endpoint.
+fn regions(endpoints: &[(&str, Option<&str>)]) -> Outcome {
+    let region = |(name, private): &(&str, Option<&str>)| {
+        json!({
+            "id": format!("aws.{name}"), "cloud": "AWS", "region_name": name, "display_name": name,
+            "http_endpoint": format!("https://flink.{name}.aws.confluent.cloud"), "private_http_endpoint": private,
+            "metadata": {"self": ""},
+        })
+    };
+    page(endpoints.iter().map(region).collect(), "")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_private_endpoint_is_the_listed_one() {
+    let listed = "https://flink-vpc.us-east-1.aws.private.confluent.cloud";
+    let wire = Wire::script([regions(&[("eu-west-1", None), ("us-east-1", Some(listed))])]);
+    assert_eq!(cloud(&wire).private_endpoint().await.unwrap(), listed);
+    assert_eq!(wire.lines(), ["GET /fcpm/v2/regions?cloud=AWS&page_size=100"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_without_a_private_endpoint_says_so_and_an_unknown_one_which_there_are() {
+    let said = |answer| async move { cloud(&Wire::script([answer])).private_endpoint().await.unwrap_err() };
+    let unknown = said(regions(&[("eu-west-1", None), ("us-west-2", None)])).await.to_string();
+    assert!(unknown.contains("no region `us-east-1` of aws; it does in eu-west-1, us-west-2"), "{unknown}");
+    assert!(matches!(said(regions(&[("us-east-1", None)])).await, NoEndpoint::NotOffered { .. }));
+    for elsewhere in ["https://flink.example", "http://flink.us-east-1.aws.private.confluent.cloud", "confluent.cloud"]
+    {
+        let error = said(regions(&[("us-east-1", Some(elsewhere))])).await;
+        assert_eq!(error, NoEndpoint::Untrusted { endpoint: elsewhere.to_owned() });
+    }
+    assert!(matches!(said(errors(403, "no")).await, NoEndpoint::Unlisted(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_not_there_is_explained_by_a_region_that_is_not_there() {
+    let wire = Wire::new(|request| match request.url.contains("/fcpm/v2/regions") {
+        true => regions(&[("eu-west-1", None)]),
+        false if request.url.contains("/fcpm/") => page(vec![], ""),
+        false => before(),
+    });
+    let error = crate::live::read(&cloud(&wire)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(error.help.unwrap().contains("it does in eu-west-1"));
+    // A region that is there explains nothing, and neither does a list that fails.
+    for answer in [regions(&[("us-east-1", None)]), errors(403, "no")] {
+        let answer = answer.unwrap();
+        let wire = Wire::new(move |request| match request.url.contains("/fcpm/v2/regions") {
+            true => Ok(answer.clone()),
+            false if request.url.contains("/fcpm/") => page(vec![], ""),
+            false => before(),
+        });
+        let error = crate::live::read(&cloud(&wire)).await.unwrap_err();
+        assert_eq!((error.kind, error.help), (ErrorKind::Unreachable, None));
+    }
+}
 
 #[test]
 fn hosts_take_the_cloud_in_lower_case() {

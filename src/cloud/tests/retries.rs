@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::resource::{Amendment, Pool, PoolAmendment};
+use crate::resource::{Amendment, PoolAmendment};
 
 use super::*;
 use crate::cloud::retry::{self, Wait};
@@ -169,14 +169,7 @@ async fn a_change_that_was_accepted_with_words_that_do_not_read_is_uncertain() {
     for body in ["", "<html>Log in</html>", "{\"name\":\"a", "{}"] {
         let wire = Wire::new(move |_| answer(201, body));
         let cloud = cloud(&wire);
-        let pool = Pool {
-            display_name: "main".to_owned(),
-            max_cfu: 5,
-            network: None,
-            cloud: "aws".to_owned(),
-            region: "us-east-1".to_owned(),
-            prevent_destroy: false,
-        };
+        let pool = new_pool();
         assert_eq!(cloud.submit(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
         assert_eq!(cloud.create_pool(&pool).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
         assert_eq!(cloud.amend_pool("p", &PoolAmendment::default()).await.unwrap_err().kind, ErrorKind::Uncertain);

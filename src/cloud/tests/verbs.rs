@@ -308,14 +308,7 @@ async fn every_verb_may_be_spawned() {
     let cloud = cloud(&refusing);
     let made = Wire::script([answer(200, statement("a").to_string())]);
     let fetched = super::cloud(&made).statement("a").await.unwrap().unwrap();
-    let main = Pool {
-        display_name: "main".to_owned(),
-        max_cfu: 5,
-        network: None,
-        cloud: "aws".to_owned(),
-        region: "us-east-1".to_owned(),
-        prevent_destroy: false,
-    };
+    let main = new_pool();
     let doors: [Cloud; 11] = std::array::from_fn(|_| cloud.clone());
     let [a, b, c, d, e, f, g, h, i, j, k] = doors;
     let kinds = [

@@ -1,0 +1,114 @@
+//! The list of regions (`fcpm/v2`), and what is learnt from it about where statements are asked.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{
+    Cloud, Error, ErrorKind, Method, Result, Site, call::Call, check_origin, key::Api, site::may_follow, wire,
+};
+
+/// A region that has Flink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// The cloud, in lower case.
+    pub cloud: String,
+    /// Its name, for example `us-east-2`.
+    pub name: String,
+    /// Its name for people, for example `Ohio (us-east-2)`.
+    pub display_name: String,
+    /// Where its statements are asked from anywhere.
+    pub public_endpoint: Option<String>,
+    /// Where its statements are asked from a private network.
+    pub private_endpoint: Option<String>,
+}
+
+/// Why there is no private endpoint to ask.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEndpoint {
+    /// The list of regions could not be read.
+    #[error(transparent)]
+    Unlisted(#[from] Error),
+    /// The service does not know the region.
+    #[error("Confluent Cloud offers Flink in no region `{region}` of {cloud}{}", which(.known))]
+    UnknownRegion {
+        /// The cloud, in lower case.
+        cloud: String,
+        /// The region.
+        region: String,
+        /// The regions of that cloud that it does know.
+        known: Vec<String>,
+    },
+    /// The region has none.
+    #[error("Confluent Cloud names no private endpoint for the region `{region}` of {cloud}")]
+    NotOffered {
+        /// The cloud, in lower case.
+        cloud: String,
+        /// The region.
+        region: String,
+    },
+    /// The region's is on a host that a key must not be shown to.
+    #[error("Confluent Cloud names `{endpoint}` as the private endpoint, where no key may be sent")]
+    Untrusted {
+        /// What it names.
+        endpoint: String,
+    },
+}
+
+/// How long a failure may take to be explained.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Cloud {
+    /// The regions that have Flink, all or of one cloud or of one name, with their endpoints.
+    pub async fn regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
+        let mut call = Call::new(self.site(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
+        if let Some(cloud) = cloud {
+            call = call.query("cloud", &cloud.to_ascii_uppercase());
+        }
+        if let Some(region) = region {
+            call = call.query("region_name", region);
+        }
+        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await
+    }
+
+    /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its
+    /// region. One list; it takes a Cloud API key.
+    ///
+    /// # Errors
+    /// When the list cannot be read, the region is not on it or has no such endpoint, or the endpoint is neither
+    /// Confluent Cloud's own nor on the origin that was asked.
+    pub async fn private_endpoint(&self) -> std::result::Result<String, NoEndpoint> {
+        let (cloud, region) = (self.site().identity().cloud.clone(), self.site().identity().region.clone());
+        let regions = self.regions(Some(&cloud), None).await?;
+        let Some(found) = regions.iter().find(|found| found.name.eq_ignore_ascii_case(&region)) else {
+            let known = regions.into_iter().map(|region| region.name).collect();
+            return Err(NoEndpoint::UnknownRegion { cloud, region, known });
+        };
+        let endpoint = found.private_endpoint.clone().ok_or(NoEndpoint::NotOffered { cloud, region })?;
+        match check_origin(&endpoint) {
+            Ok(url) if may_follow(self.site().cloud(), &url) => Ok(endpoint),
+            _ => Err(NoEndpoint::Untrusted { endpoint }),
+        }
+    }
+
+    /// `error` with its likely cause where statements could not be reached: a region that the service does not know
+    /// has no host. Asks for the list of regions, and only then.
+    pub async fn explained(&self, error: Error) -> Error {
+        let site = self.site();
+        let unreached = error.kind == ErrorKind::Unreachable && error.url.starts_with(site.flink().as_str());
+        // An endpoint that the project names says nothing of the region.
+        let derived = [Site::public(site.identity()), Site::private(site.identity())];
+        let derived = derived.iter().flatten().any(|derived| derived.flink() == site.flink());
+        if !(unreached && derived && self.has_cloud_key()) {
+            return error;
+        }
+        match timeout(PATIENCE, self.private_endpoint()).await {
+            Ok(Err(unknown @ NoEndpoint::UnknownRegion { .. })) => Error { help: Some(unknown.to_string()), ..error },
+            _ => error,
+        }
+    }
+}
+
+fn which(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; it does in {}", names.join(", ")) }
+}
