@@ -160,7 +160,7 @@ fn every_point_and_every_pair() {
 fn every_point_is_the_same_point_again() {
     for stage in 0..STAGES.len() {
         let before = Traveller::before(stage);
-        let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(&before));
+        let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(before));
         let told = |points: &[lookout::Point]| -> Vec<_> {
             let marks = |point: &lookout::Point| point.left.iter().map(|left| left.scene.mark()).collect::<Vec<_>>();
             points.iter().map(|point| (point.operation.clone(), marks(point))).collect()
@@ -175,10 +175,10 @@ fn what_a_cut_would_leave_is_what_a_cut_leaves() {
     for stage in 0..STAGES.len() {
         let before = Traveller::before(stage);
         let mut traveller = Traveller::new(stage, Flaw::None);
-        let points = traveller.look(&before);
+        let points = traveller.look(before);
         for (at, point) in points.iter().enumerate().skip(stage).step_by(stride(29)) {
             for left in &point.left {
-                let scene = traveller.cut(&before, at, left);
+                let scene = traveller.cut(before, at, left);
                 let what = format!("stage {stage}, {at}: {:?}, {:?}, {}", point.operation, left.flight, left.disk);
                 assert_eq!(scene.disk.1, left.scene.disk.1, "{what}: the disk");
                 assert_eq!(scene.cloud.1, left.scene.cloud.1, "{what}: the cloud");
@@ -215,7 +215,7 @@ fn catch(flaw: Flaw) -> Option<Problem> {
 
 fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
     let mut traveller = Traveller::new(stage, flaw);
-    let mut points = traveller.look(&Traveller::before(stage));
+    let mut points = traveller.look(Traveller::before(stage));
     for point in &mut points {
         point.left.retain(|left| left.disk == DISKS[0] && !point.operation.1.starts_with("GET"));
     }
@@ -256,9 +256,7 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed() {
 fn live_through(flaw: Flaw, fault: &floe::simulator::Fault) -> Result<(), Problem> {
     let tried = catch_unwind(AssertUnwindSafe(|| {
         let mut stages = 0..STAGES.len();
-        stages.try_for_each(|stage| {
-            Traveller::new(stage, flaw).live_through(&Traveller::before(stage), fault.clone())
-        })
+        stages.try_for_each(|stage| Traveller::new(stage, flaw).live_through(Traveller::before(stage), fault.clone()))
     }));
     tried.unwrap_or_else(|_| Err("it panicked".to_owned()))
 }

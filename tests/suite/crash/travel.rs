@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -51,21 +51,23 @@ impl Traveller {
         Traveller { world, stage, flaw, figures: Figures::default() }
     }
 
-    /// What happens before the first stage.
-    pub fn beginning() -> Scene {
-        in_time(async { Scene::new(FakeDisk::new(), &story::world().simulator) })
-    }
-
     /// What is found when every stage before `stage` was applied undisturbed.
-    pub fn before(stage: usize) -> Scene {
-        (0..stage).fold(Traveller::beginning(), |scene, earlier| {
-            let mut traveller = Traveller::new(earlier, Flaw::None);
-            in_time(async {
-                let disk = traveller.enter(&scene, 0);
-                traveller.to_the_end(&disk, None).await.unwrap();
-                Scene::new(disk.restart(1), &traveller.world.simulator)
-            })
-        })
+    pub fn before(stage: usize) -> &'static Scene {
+        static SCENES: LazyLock<Vec<Scene>> = LazyLock::new(|| {
+            let beginning = in_time(async { Scene::new(FakeDisk::new(), &story::world().simulator) });
+            let mut scenes = vec![beginning];
+            for stage in 0..STAGES.len() - 1 {
+                let mut traveller = Traveller::new(stage, Flaw::None);
+                let scene = in_time(async {
+                    let disk = traveller.enter(&scenes[stage], 0);
+                    traveller.to_the_end(&disk, None).await.unwrap();
+                    Scene::new(disk.restart(1), &traveller.world.simulator)
+                });
+                scenes.push(scene);
+            }
+            scenes
+        });
+        &SCENES[stage]
     }
 
     /// Stands in the scene. Runs are named after how many cuts there were before, so that equal scenes have equal runs.
@@ -176,7 +178,8 @@ impl Traveller {
                     if !known.insert((left.scene.disk.1, knowledge)) {
                         continue;
                     }
-                    let place = |why| format!("cut on {:?}, {:?}, disk {}: {why}", point.operation, left.flight, left.disk);
+                    let place =
+                        |why| format!("cut on {:?}, {:?}, disk {}: {why}", point.operation, left.flight, left.disk);
                     let found = found(&left.scene.disk.0.fork()).await;
                     let found = found.map_err(|error| place(format!("the state cannot be read: {error}")))?;
                     if !point.knowledge.is_kept_in(&found) {
@@ -228,7 +231,7 @@ pub struct Share {
 /// Cuts a stage at every point, and its recovery at every point again, as far as `share` goes.
 pub fn cut_everywhere(stage: usize, share: Share) -> (Figures, Vec<Problem>) {
     let mut first = Traveller::new(stage, Flaw::None);
-    let points = first.look(&Traveller::before(stage));
+    let points = first.look(Traveller::before(stage));
     let mut problems: Vec<Problem> = first.nothing_is_lost(&points).err().into_iter().collect();
     let wrecks = wrecks(&points);
     first.figures.points = points.len();
@@ -269,15 +272,9 @@ fn from_wreck(
     let points = traveller.recover(&wreck.scene, 1, again.is_some()).map_err(place)?;
     let Some(stride) = again else { return Ok(()) };
     traveller.nothing_is_lost(&points).map_err(place)?;
-    let pairs: usize = points.iter().map(|point| point.left.len()).sum();
     traveller.figures.recovery_points += points.len() * wreck.times;
-    if stride == 1 {
-        traveller.figures.pairs += pairs * wreck.times;
-    }
     for second in wrecks(&points).iter().step_by(stride) {
-        if stride > 1 {
-            traveller.figures.pairs += second.times * wreck.times;
-        }
+        traveller.figures.pairs += second.times * wreck.times;
         if !known.lock().unwrap().insert(second.scene.mark()) {
             continue;
         }
