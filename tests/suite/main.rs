@@ -13,6 +13,7 @@ mod interrupt;
 mod late;
 mod lives;
 mod readme;
+mod rivals;
 mod scenarios;
 mod wire;
 mod world;
