@@ -13,6 +13,7 @@ use crate::{
     manifest::Project,
     plan::{FORMAT_VERSION, Plan, moved_since},
     resource::Fingerprint,
+    state::{Disk, RealDisk},
 };
 
 /// A plan that was read from a file.
@@ -62,11 +63,7 @@ impl Saved {
     /// Refuses a plan that was applied before.
     pub fn is_unused(&self, project: &Project) -> Result<(), Trouble> {
         let file = marks(project);
-        let used = match fs::read_to_string(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(|error| door::unwritable("read", &file, &error))?,
-        };
-        if used.lines().any(|line| line.trim() == self.id) {
+        if is_marked(&file, &self.id).map_err(|error| door::unwritable("read", &file, &error))? {
             return Err(Trouble::new("this plan was applied before, and a plan is used once").help("plan again"));
         }
         Ok(())
@@ -89,16 +86,49 @@ impl Mark {
     /// copies of its file are as used as itself. The caller holds the lock of the state.
     pub fn leave(&self, project: &Project) -> Result<(), Trouble> {
         let file = marks(project);
-        let append = || -> io::Result<()> {
-            let mut marks: File = OpenOptions::new().create(true).append(true).open(&file)?;
-            marks.write_all(format!("{}\n", self.id).as_bytes())?;
-            marks.sync_all()
-        };
-        append().map_err(|error| door::unwritable("write", &file, &error))
+        append(&file, &self.id).map_err(|error| door::unwritable("write", &file, &error))
     }
+}
+
+/// Whether a plan is marked in `file`.
+fn is_marked(file: &Path, id: &str) -> io::Result<bool> {
+    match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        read => Ok(read?.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == id.as_bytes())),
+    }
+}
+
+/// Adds a mark, durably, the name of the file included. It begins on a line of its own: a mark before it may have been
+/// cut short, and the two together would mark neither plan.
+fn append(file: &Path, id: &str) -> io::Result<()> {
+    let mut marks: File = OpenOptions::new().create(true).append(true).open(file)?;
+    marks.write_all(format!("\n{id}\n").as_bytes())?;
+    marks.sync_all()?;
+    RealDisk.sync_folder(file.parent().unwrap_or(Path::new("")))
 }
 
 /// Beside the state: the ids of the plans that were used, one a line.
 fn marks(project: &Project) -> PathBuf {
     door::state_file(project).with_extension("plans")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_counts_behind_one_that_was_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("prod.plans");
+        assert!(!is_marked(&file, "aaaa").unwrap());
+        // What a cut may leave: half a mark, or bytes that never reached the disk.
+        for torn in [&b"bbb"[..], b"\0\0\0", b"\xff"] {
+            fs::write(&file, torn).unwrap();
+            append(&file, "aaaa").unwrap();
+            append(&file, "cccc").unwrap();
+            assert!(is_marked(&file, "aaaa").unwrap() && is_marked(&file, "cccc").unwrap());
+            assert!(!is_marked(&file, "bbbb").unwrap() && !is_marked(&file, "aaa").unwrap());
+        }
+    }
 }

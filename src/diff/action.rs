@@ -230,6 +230,11 @@ pub enum Note {
     StoppedOutside,
     /// It runs although it is to stand still: somebody resumed it outside.
     ResumedOutside,
+    /// Submissions of an address that is neither declared nor recorded took effect after they were given up.
+    RunsUnrecorded {
+        /// The cloud names.
+        names: Vec<String>,
+    },
     /// Its pool or principal was changed outside.
     MovedOutside {
         /// `pool` or `principal`.
@@ -500,6 +505,7 @@ impl Change {
                 note,
                 Note::StoppedOutside
                     | Note::ResumedOutside
+                    | Note::RunsUnrecorded { .. }
                     | Note::MovedOutside { .. }
                     | Note::Failed { .. }
                     | Note::Ended

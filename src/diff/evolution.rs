@@ -107,9 +107,7 @@ pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> 
     let in_force = row.current.reached == Reached::Completed;
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
-        PhaseClass::Running | PhaseClass::Moving => {
-            Some(Change::new(Action::Await { phase: live.phase.clone() }, Vec::new()))
-        }
+        PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
         PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(row, live)),
     }
 }

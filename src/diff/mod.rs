@@ -6,6 +6,7 @@
 mod action;
 mod evolution;
 mod fields;
+mod landed;
 mod moved;
 mod pools;
 mod readers;
@@ -110,6 +111,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
     readers::annotate(desired, recorded, live, request, &mut diff.changes);
     pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
     selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
+    landed::annotate(desired, recorded, live, request, &mut diff.changes);
     diff.foreign = foreign(recorded, live);
     diff
 }

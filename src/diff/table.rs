@@ -220,7 +220,7 @@ impl<'a> Table<'a> {
     }
 
     /// Nothing is decided from a phase that passes, but that a statement which never took effect may be replaced.
-    fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
+    pub fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
         let wanted = match row.class() {
             Class::Definition => row.differences.redefine(),
             _ => row.differences.need_replacement(),

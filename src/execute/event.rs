@@ -157,6 +157,8 @@ pub struct Report {
     pub done: Vec<Address>,
     /// What failed, in order.
     pub failed: Vec<(Address, Failure)>,
+    /// Of those, what could not be taken back either, and why: each stands where its way back ended.
+    pub not_taken_back: Vec<(Address, Failure)>,
     /// What was left out, and because of what.
     pub skipped: Vec<(Address, Address)>,
     /// What was not begun since the user asked to stop, or since the record could not be kept.
@@ -177,7 +179,8 @@ impl Report {
 
     /// Whether all that failed is that something did not reach its phase.
     pub fn only_unhealthy(&self) -> bool {
-        self.failed.iter().all(|(_, failure)| matches!(failure, Failure::NotReached(_)))
+        let all = self.failed.iter().chain(&self.not_taken_back);
+        all.into_iter().all(|(_, failure)| matches!(failure, Failure::NotReached(_)))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Message {
     Keep(Vec<Entry>, oneshot::Sender<Result<(), Failure>>),
     /// Tell the user.
     Tell(Event),
+    /// The way back of an address did not succeed.
+    NotTakenBack(Address, Failure),
 }
 
 /// The record as passages see it: they read it, and only the owner loop changes it.
@@ -77,6 +79,11 @@ impl Record {
     /// Writes down what came of it.
     pub async fn settle(&self, intent: &Intent, outcome: Outcome) -> Result<(), Failure> {
         self.keep(vec![Entry::Settle { intent: intent.id.clone(), outcome }]).await
+    }
+
+    /// Tells the user, and the report, that a way back failed.
+    pub fn not_taken_back(&self, address: &Address, failure: Failure) {
+        let _ = self.owner.send(Message::NotTakenBack(address.clone(), failure));
     }
 
     /// Tells the user. A listener that is gone is no reason to stop.

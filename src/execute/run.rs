@@ -102,6 +102,7 @@ struct Owner<'a> {
     tasks: BTreeMap<task::Id, Address>,
     done: Vec<Address>,
     failed: Vec<(Address, Failure)>,
+    not_taken_back: Vec<(Address, Failure)>,
     skipped: Vec<(Address, Address)>,
 }
 
@@ -135,6 +136,7 @@ impl<'a> Owner<'a> {
             tasks: BTreeMap::new(),
             done: Vec::new(),
             failed: Vec::new(),
+            not_taken_back: Vec::new(),
             skipped: Vec::new(),
         }
     }
@@ -191,6 +193,10 @@ impl<'a> Owner<'a> {
         for message in batch.drain(..) {
             match message {
                 Message::Tell(event) => (self.events)(event),
+                Message::NotTakenBack(address, failure) => {
+                    (self.events)(Event::Failed { address: address.clone(), failure: failure.clone() });
+                    self.not_taken_back.push((address, failure));
+                }
                 Message::Keep(entries, done) => match self.take_in(&entries) {
                     Ok(()) => {
                         group.extend(entries);
@@ -292,6 +298,7 @@ impl<'a> Owner<'a> {
             recorded,
             done: self.done,
             failed: self.failed,
+            not_taken_back: self.not_taken_back,
             skipped: self.skipped,
             not_begun: self.waiting.into_keys().collect(),
             interrupted: *self.interrupt.borrow() != Interrupt::None,

@@ -105,7 +105,7 @@ async fn go_back(passage: &Passage, tools: &Tools) {
         }
         let mut changed = false;
         if let Err(failure) = operate::operate(step, &footing, tools, &mut changed).await {
-            tools.tell(Event::Failed { address: address.clone(), failure });
+            tools.record.not_taken_back(address, failure);
             return;
         }
         taken = taken.saturating_add(1);

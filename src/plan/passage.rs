@@ -7,7 +7,7 @@ use super::{
     step::{Act, Passage, Placement, PoolRef, STOP_TIMEOUT, Step, Until, When},
 };
 use crate::{
-    diff::{Action, Change, Desired, DesiredPool, Reason, Strategy},
+    diff::{Action, Change, Desired, DesiredPool, Note, Reason, Strategy},
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
@@ -106,7 +106,10 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
         Action::Start => one(subject.start(&change.reasons)?.then([subject.declares()])),
         Action::Restart => subject.restart(&change.reasons),
         Action::Await { .. } => {
-            one(Step::wait(&subject.current()?.sent.name, subject.settled(), declared.spec.timeout))
+            let wait = Step::wait(&subject.current()?.sent.name, subject.settled(), declared.spec.timeout);
+            // Where nothing is left to decide, what is declared is then in force; else that is for the next plan.
+            let decided = !change.notes.iter().any(|note| matches!(note, Note::InMotion { .. }));
+            one(if decided { wait.then([subject.declares()]) } else { wait })
         }
         Action::Replace { strategy, from, to, .. } => subject.replace(*strategy, *from, *to),
         Action::GoOn { .. } => replacement::go_on(&subject),

@@ -60,6 +60,12 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
             say(Paint::Plain, 6, &line);
         }
     }
+    for (address, failure) in &report.not_taken_back {
+        say(Paint::Red, 2, &format!("✗ {address}: not taken back: {}", clean(&failure.to_string())));
+        for line in particulars(failure) {
+            say(Paint::Plain, 6, &line);
+        }
+    }
     if let Some(error) = &report.ledger {
         say(Paint::Red, 2, &format!("✗ the state could not be kept: {}", clean(&error.to_string())));
     }

@@ -24,7 +24,7 @@ use super::{
 const BEGIN: &[u8] = b"{\"at\":";
 
 /// One line: the time, how many ids were given out, and what changed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) at: i64,
     pub(super) ids: u64,
@@ -33,7 +33,7 @@ pub(super) struct Record {
 }
 
 /// One change of the world.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Change {
     Born(u64, Box<Born>, Box<Now>),

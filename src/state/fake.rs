@@ -147,6 +147,21 @@ impl FakeDisk {
         FakeDisk { world: Arc::new(Mutex::new(World { files, names, durable, folders, ..World::default() })) }
     }
 
+    /// Another disk that is as this one is now, on which nobody holds a lock yet and operations are counted from 0: what
+    /// would become of this one can be tried on it.
+    pub fn fork(&self) -> FakeDisk {
+        let world = self.world();
+        let fork = World {
+            files: world.files.clone(),
+            names: world.names.clone(),
+            durable: world.durable.clone(),
+            folders: world.folders.clone(),
+            unsynced: world.unsynced.clone(),
+            ..World::default()
+        };
+        FakeDisk { world: Arc::new(Mutex::new(fork)) }
+    }
+
     /// The files that a process sees, with their bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let world = self.world();
@@ -264,6 +279,13 @@ pub struct FakeFile {
     disk: FakeDisk,
     path: PathBuf,
     number: u64,
+}
+
+impl FakeFile {
+    /// The same file on a [fork](FakeDisk::fork) of its disk.
+    pub fn on(&self, fork: &FakeDisk) -> FakeFile {
+        FakeFile { disk: fork.clone(), path: self.path.clone(), number: self.number }
+    }
 }
 
 /// A lock on a [`FakeDisk`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use floe::{
     cloud::{Method, NewStatement},
-    diff::{Action, Block, Request},
+    diff::{Action, Block, Note, Request},
     execute::Failure,
     resource::Secrets,
     simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verdict},
@@ -53,6 +53,84 @@ async fn a_submission_that_lands_late_is_ours_and_runs_alone() {
         runs_once(&world);
         assert_eq!(world.phases()["copy-g2"], "RUNNING", "{delay}");
     }
+}
+
+/// Long after floe has stopped looking for it, whatever the request was.
+#[tokio::test(start_paused = true)]
+async fn whatever_lands_long_after_it_was_given_up_makes_nothing_twice_and_deletes_nothing_else() {
+    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+        for after in 0..6 {
+            for delay in [13.0, 20.0, 45.0, 90.0] {
+                let what = format!("{method} {after}, {delay} s");
+                let mut world = replaced().await;
+                world
+                    .declare(&(job(NEW, "") + "[statements.more]\nsql = \"INSERT INTO more SELECT id FROM orders\"\n"));
+                world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(method).after(after));
+                for _ in 0..3 {
+                    world.apply().await;
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                }
+                tokio::time::sleep(Duration::from_secs(120)).await;
+                runs_once(&world);
+                let creates = world.simulator.audit().creates;
+                assert!(creates.values().all(|count| *count == 1), "{what}: {creates:?}");
+                world.apply().await;
+                let plan = world.plan().await;
+                assert!(!plan.has_work() && !plan.is_blocked(), "{what}: {:#?}", plan.changes);
+                let phases = world.phases();
+                assert_eq!((phases["copy-g2"].as_str(), phases["more"].as_str()), ("RUNNING", "RUNNING"), "{what}");
+            }
+        }
+    }
+}
+
+/// A run is killed with a submission under way, the statement is taken out of the manifests, and then it lands.
+#[tokio::test(start_paused = true)]
+async fn what_lands_when_nobody_wants_it_any_more_is_named() {
+    for delay in [20.0, 60.0] {
+        let mut world = World::of(TABLE);
+        world.converge().await;
+        world.declare(&job(OLD, ""));
+        world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(Method::Post).name("copy"));
+        let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
+        world.declare(TABLE);
+        world.apply().await;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(world.phases()["copy"], "RUNNING");
+        let plan = world.plan().await;
+        let change = plan.changes.get(&statement("copy")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
+        assert!(change.notes.contains(&Note::RunsUnrecorded { names: vec!["copy".to_owned()] }), "{change:#?}");
+        // Declared again it is ours again, and is not made twice.
+        world.declare(&job(OLD, ""));
+        world.converge().await;
+        assert_eq!(world.simulator.audit().creates["copy"], 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_an_interrupted_run_asked_for_is_recorded_by_the_next_one() {
+    let mut world = World::of(&job(OLD, ""));
+    world.converge().await;
+    world.declare(&job(OLD, "stopped = true\n"));
+    let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
+    assert_eq!(world.phases()["copy"], "STOPPING");
+    world.apply().await;
+    let plan = world.plan().await;
+    assert!(!plan.has_work(), "{:#?}", plan.changes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_that_fails_is_in_the_report() {
+    let mut world = replaced().await;
+    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no".into()) });
+    world.simulator.push_fault(Fault::always(Misfortune::Forbidden).on(Method::Delete));
+    let run = world.apply().await;
+    let report = run.report.unwrap();
+    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert!(matches!(&report.not_taken_back[..], [(_, Failure::Call(_))]), "{:?}", report.not_taken_back);
+    assert!(!report.only_unhealthy());
+    let said = floe::render::report(&report, &run.plan, floe::render::Style::default());
+    assert!(said.contains("statements.copy: not taken back: "), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ mod late;
 mod lives;
 mod private;
 mod readme;
+mod rivals;
 mod scenarios;
 mod wire;
 mod world;

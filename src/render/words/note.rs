@@ -21,6 +21,12 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::ResumedOutside => "runs although `stopped = true`: somebody resumed it outside. `--fix-drift` stops it, \
                                  `stopped = false` keeps it so"
             .to_owned(),
+        Note::RunsUnrecorded { names } => format!(
+            "{} {} here, and took effect after being given up: nothing records it. Delete it, or declare {address} \
+             again, which adopts it",
+            names.join(" and "),
+            if names.len() == 1 { "was submitted from" } else { "were submitted from" }
+        ),
         Note::MovedOutside { field, live, sent } => format!(
             "somebody changed its {field} outside: {} → {}. `--fix-drift` changes it back",
             named(field, sent, beside),

@@ -44,6 +44,22 @@ impl World {
         Ok(world)
     }
 
+    /// The world that one record tells of, without a log.
+    pub(in crate::simulator) fn retold(options: Arc<Options>, record: Record) -> World {
+        let mut world = World::new(options);
+        world.moment = record.at;
+        world.ids = record.ids;
+        record.changes.into_iter().for_each(|change| world.replay(change));
+        world.clock = Clock::at(world.moment);
+        world.told = world.moment;
+        world
+    }
+
+    /// The whole world in one record.
+    pub(in crate::simulator) fn told_whole(&self) -> Record {
+        Record { at: self.moment, ids: self.ids, changes: self.everything() }
+    }
+
     /// How many changes make up the whole world.
     fn size(&self) -> usize {
         let things = self.catalog.made().len().saturating_add(self.catalog.dropped().len());

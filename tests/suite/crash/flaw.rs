@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use floe::state::{Disk, DiskFile, fake::FakeDisk};
+use floe::state::{Disk, DiskFile};
 
 /// The protection that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +43,19 @@ pub const FLAWS: [Flaw; 8] = [
 
 /// A disk on which a floe with that flaw would leave out a sync.
 #[derive(Clone)]
-pub struct FlawedDisk {
-    pub disk: FakeDisk,
+pub struct FlawedDisk<D> {
+    pub disk: D,
     pub flaw: Flaw,
 }
 
-pub struct FlawedFile {
-    file: <FakeDisk as Disk>::File,
+pub struct FlawedFile<F> {
+    file: F,
     unsynced: bool,
 }
 
-impl Disk for FlawedDisk {
-    type File = FlawedFile;
-    type Lock = <FakeDisk as Disk>::Lock;
+impl<D: Disk> Disk for FlawedDisk<D> {
+    type File = FlawedFile<D::File>;
+    type Lock = D::Lock;
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.disk.read(path)
@@ -66,7 +66,7 @@ impl Disk for FlawedDisk {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.create_folder(path)
     }
-    fn create(&self, path: &Path) -> io::Result<FlawedFile> {
+    fn create(&self, path: &Path) -> io::Result<Self::File> {
         let is_journal = path.extension().is_some_and(|extension| extension == "journal");
         let unsynced = self.flaw == if is_journal { Flaw::JournalNotSynced } else { Flaw::SnapshotNotSynced };
         Ok(FlawedFile { file: self.disk.create(path)?, unsynced })
@@ -88,7 +88,7 @@ impl Disk for FlawedDisk {
     }
 }
 
-impl DiskFile for FlawedFile {
+impl<F: DiskFile> DiskFile for FlawedFile<F> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.append(bytes)
     }

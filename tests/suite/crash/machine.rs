@@ -19,19 +19,13 @@ use floe::{
 };
 use tokio::sync::{Notify, watch};
 
-use super::flaw::{Flaw, FlawedDisk};
+use super::{
+    flaw::{Flaw, FlawedDisk},
+    lookout::{Flight, Lookout, WatchedDisk, fly},
+};
 use crate::world::{World, holder, nothing_recorded};
 
 const PATH: &str = "state/prod.json";
-
-/// What becomes of a request that is on its way when the machine stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flight {
-    Lost,
-    Applied,
-    /// So long after the machine stopped.
-    Late(Duration),
-}
 
 /// The wire of a machine: every request sent and every answer received is a point at which the machine may stop.
 #[derive(Clone)]
@@ -40,10 +34,17 @@ pub struct Wire {
     pub disk: FakeDisk,
     pub flight: Flight,
     pub flaw: Flaw,
+    pub lookout: Option<Lookout>,
     pub died: Arc<Notify>,
 }
 
 impl Wire {
+    async fn look(&self, name: &'static str, what: &str, change: Option<&Request>) {
+        if let Some(lookout) = &self.lookout {
+            lookout.at_wire(&self.disk, name, what, change).await;
+        }
+    }
+
     /// The machine has stopped: whoever waits for this waits for ever.
     async fn dead(&self) -> Result<Response, Lost> {
         self.died.notify_one();
@@ -58,22 +59,18 @@ impl Transport for Wire {
                 return self.dead().await;
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
+            let changes = request.method.changes();
+            self.look("send", &what, Some(&request).filter(|_| changes)).await;
             if self.disk.point("send", &what).is_err() {
-                match self.flight {
-                    Flight::Lost => {}
-                    Flight::Applied => drop(self.simulator.send(request).await),
-                    Flight::Late(after) => {
-                        let simulator = self.simulator.clone();
-                        drop(tokio::spawn(async move {
-                            tokio::time::sleep(after).await;
-                            drop(simulator.send(request).await);
-                        }));
-                    }
+                if changes {
+                    fly(request, self.flight, &self.simulator).await;
                 }
                 return self.dead().await;
             }
-            let changes = request.method.changes();
             let outcome = self.simulator.send(request).await;
+            if !self.disk.is_cut() {
+                self.look("answer", &what, None).await;
+            }
             if self.disk.is_cut() || self.disk.point("answer", &what).is_err() {
                 return self.dead().await;
             }
@@ -89,33 +86,39 @@ fn answer(status: u16) -> Response {
     Response { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
-/// What a run may say that it knows: the entries that the ledger acknowledged, and those that it was keeping.
-#[derive(Debug, Clone)]
+/// What a run may say that it knows: what the ledger acknowledged, and what it was keeping.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Knowledge {
-    pub base: Recorded,
-    pub acknowledged: Vec<Entry>,
-    pub attempted: Vec<Entry>,
+    /// The record with everything that was acknowledged; none if that cannot be.
+    kept: Option<Recorded>,
+    /// The same with what was asked for last, which may have become durable before the cut, all of it or not at all.
+    asked: Option<Recorded>,
 }
 
 impl Knowledge {
-    pub fn of(base: Recorded) -> Knowledge {
-        Knowledge { base, acknowledged: Vec::new(), attempted: Vec::new() }
+    pub fn of(base: &Recorded) -> Knowledge {
+        Knowledge { kept: Some(without_serial(base)), asked: None }
+    }
+
+    fn ask(&mut self, entries: &[Entry]) {
+        self.asked = self.kept.clone();
+        let applies = |record: &mut Recorded| entries.iter().all(|entry| record.apply(entry).is_ok());
+        self.asked.take_if(|record| !applies(record));
+    }
+
+    fn acknowledge(&mut self) {
+        self.kept = self.asked.take();
     }
 
     /// Whether `found` holds everything that was acknowledged, and nothing that was never asked for.
     pub fn is_kept_in(&self, found: &Recorded) -> bool {
-        let mut record = self.base.clone();
-        let keep = |record: &mut Recorded, entries: &[Entry]| entries.iter().all(|entry| record.apply(entry).is_ok());
-        let mut unfolded = found.clone();
-        unfolded.serial = 0;
-        if !keep(&mut record, &self.acknowledged) {
-            return false;
-        }
-        record.serial = 0;
-        // What was asked for last may have become durable before the cut, all of it or not at all.
-        let mut with_last = record.clone();
-        record == unfolded || (keep(&mut with_last, &self.attempted) && with_last == unfolded)
+        let found = Some(without_serial(found));
+        self.kept.is_some() && (found == self.kept || found == self.asked)
     }
+}
+
+fn without_serial(record: &Recorded) -> Recorded {
+    Recorded { serial: 0, ..record.clone() }
 }
 
 /// A ledger that writes down what it acknowledged.
@@ -123,7 +126,7 @@ struct Witness<L> {
     ledger: L,
     flaw: Flaw,
     put_off: Vec<Entry>,
-    knowledge: Arc<Mutex<Knowledge>>,
+    knowledge: Arc<Mutex<Arc<Knowledge>>>,
 }
 
 impl<L: Ledger> Ledger for Witness<L> {
@@ -150,20 +153,23 @@ impl<L: Ledger> Ledger for Witness<L> {
             }
             let mut all = std::mem::take(&mut self.put_off);
             all.extend(entries.iter().cloned());
-            self.knowledge.lock().unwrap().attempted.clone_from(&all);
+            Arc::make_mut(&mut self.knowledge.lock().unwrap()).ask(&all);
             if std::env::var_os("FLOE_TELL").is_some() {
                 eprintln!("  {all:?}");
             }
             self.ledger.append(&all).await?;
-            let mut knowledge = self.knowledge.lock().unwrap();
-            knowledge.attempted.clear();
-            knowledge.acknowledged.extend(all);
+            Arc::make_mut(&mut self.knowledge.lock().unwrap()).acknowledge();
             Ok(())
         })
     }
     fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.ledger.fold(recorded)
     }
+}
+
+/// The record as the next run would read it.
+pub async fn found(disk: &FakeDisk) -> Result<Recorded, LedgerError> {
+    Ok(Local::on(disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
 }
 
 /// What one run came to.
@@ -184,26 +190,37 @@ pub struct Machine {
     pub flight: Flight,
     pub flaw: Flaw,
     pub request: diff::Request,
-    pub knowledge: Arc<Mutex<Knowledge>>,
+    pub knowledge: Arc<Mutex<Arc<Knowledge>>>,
+    pub lookout: Option<Lookout>,
 }
 
 impl Machine {
-    pub fn new(disk: FakeDisk, flaw: Flaw, flight: Flight, request: diff::Request) -> Machine {
-        Machine { disk, flight, flaw, request, knowledge: Arc::new(Mutex::new(Knowledge::of(nothing_recorded()))) }
+    pub fn new(disk: FakeDisk, flaw: Flaw, request: diff::Request) -> Machine {
+        let knowledge = Arc::new(Mutex::new(Arc::new(Knowledge::of(&nothing_recorded()))));
+        Machine { disk, flight: Flight::Lost, flaw, request, knowledge, lookout: None }
     }
 
-    /// The record as the next run would read it.
-    pub async fn found(&self) -> Result<Recorded, LedgerError> {
-        Ok(Local::on(self.disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
+    /// As it is, with somebody looking at it.
+    pub fn seen_from(self, lookout: Lookout) -> Machine {
+        Machine { knowledge: Arc::clone(&lookout.knowledge), lookout: Some(lookout), ..self }
+    }
+
+    fn learn(&self, found: &Recorded) {
+        *self.knowledge.lock().unwrap() = Arc::new(Knowledge::of(found));
     }
 
     pub async fn run(&self, world: &mut World) -> Outcome {
+        match found(&self.disk).await {
+            Ok(found) => self.learn(&found),
+            Err(error) => return Outcome::Refused(error.to_string()),
+        }
         let died = Arc::new(Notify::new());
         let wire = Wire {
             simulator: world.simulator.clone(),
             disk: self.disk.clone(),
             flight: self.flight,
             flaw: self.flaw,
+            lookout: self.lookout.clone(),
             died: Arc::clone(&died),
         };
         let disk = self.disk.clone();
@@ -228,11 +245,12 @@ impl Machine {
     }
 
     async fn try_whole(&self, world: &mut World, wire: Wire) -> Result<Outcome, Box<dyn std::error::Error>> {
-        let disk = FlawedDisk { disk: self.disk.clone(), flaw: self.flaw };
+        let disk = WatchedDisk { disk: self.disk.clone(), lookout: self.lookout.clone() };
+        let disk = FlawedDisk { disk, flaw: self.flaw };
         let mut ledger = Local::on(disk, PATH);
         ledger.lock(&holder(), Duration::ZERO).await?;
         let recorded = ledger.load().await?.unwrap_or_else(nothing_recorded);
-        *self.knowledge.lock().unwrap() = Knowledge::of(recorded.clone());
+        self.learn(&recorded);
         let cloud = world.cloud_through(Arc::new(wire));
         let mut basis = recorded.clone();
         if self.flaw == Flaw::OpenIgnored {

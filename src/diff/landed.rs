@@ -1,0 +1,58 @@
+//! Statements of this very state that nothing records: submissions that were given up and landed after all.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Desired, Request,
+    action::{Action, Change, Note},
+};
+use crate::{
+    live::Live,
+    resource::{Address, Generation, Kind, LiveStatement, Phase, PhaseClass, labels},
+    state::Recorded,
+};
+
+/// Tells of what runs, bears the labels of this project and this state, and has an address that nobody declares or
+/// records any more. What a person took out of the record bears a number that was used; it is not told.
+pub(super) fn annotate(
+    desired: &Desired,
+    recorded: &Recorded,
+    live: &Live,
+    request: &Request,
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    if !request.targets.is_empty() {
+        return;
+    }
+    let known = recorded.statement_names();
+    let mut landed: BTreeMap<Address, Vec<String>> = BTreeMap::new();
+    for statement in live.statements().filter(|statement| runs(statement) && !known.contains(statement.name.as_str())) {
+        let label = |name: &str| statement.labels.get(name).map(String::as_str);
+        let is_ours = label(labels::PROJECT) == Some(desired.graph.project.name.as_str())
+            && label(labels::LINEAGE) == Some(recorded.lineage.as_str());
+        let key =
+            label(labels::ADDRESS).and_then(|address| address.strip_prefix(Kind::Statement.table())?.strip_prefix('.'));
+        let Some(key) = key.filter(|_| is_ours && !is_used(recorded, &statement.name)) else { continue };
+        let address = Address::statement(key);
+        let declared = desired.graph.project.statements.contains_key(key) && !request.destroy;
+        if !declared && !recorded.statements.contains_key(key) && !request.excludes.contains(&address) {
+            landed.entry(address).or_default().push(statement.name.clone());
+        }
+    }
+    for (address, names) in landed {
+        let change = changes.entry(address).or_insert_with(|| Change::new(Action::Note, Vec::new()));
+        change.notes.push(Note::RunsUnrecorded { names });
+    }
+}
+
+fn runs(statement: &LiveStatement) -> bool {
+    matches!(statement.phase.class(), PhaseClass::Running | PhaseClass::Moving) && statement.phase != Phase::Deleting
+}
+
+/// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.
+fn is_used(recorded: &Recorded, name: &str) -> bool {
+    recorded
+        .tombstones
+        .values()
+        .any(|buried| Generation::of(&buried.name, name).is_some_and(|number| number <= buried.last_generation))
+}
