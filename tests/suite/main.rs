@@ -12,6 +12,8 @@ mod input;
 mod interrupt;
 mod late;
 mod lives;
+mod lock;
+mod program;
 mod readme;
 mod scenarios;
 mod wire;
