@@ -140,8 +140,11 @@ impl Scene {
 fn template(stage: usize) -> Result<PathBuf, Problem> {
     static MADE: OnceLock<Result<Vec<tempfile::TempDir>, Problem>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(templates())
+        // Whoever comes first may be on a runtime, which may not start another.
+        let making = std::thread::spawn(|| {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(templates())
+        });
+        making.join().unwrap_or_else(|_| Err("the templates could not be made".to_owned()))
     });
     made.as_ref().map(|made| made[stage].path().to_owned()).map_err(Clone::clone)
 }

@@ -118,3 +118,24 @@ async fn a_read_only_state_folder_is_told_before_anything_is_sent_or_at_the_end_
         scene.comes_to_its_end(&mut Figures::default()).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_not_sent_any_more() {
+    let tables = (0..12).map(|n| format!("[statements.t{n}]\nsql = \"CREATE TABLE t{n} (id STRING)\"\n"));
+    let statements: String = tables.collect();
+    let files =
+        [("pools.toml", "[pools.main]\nid = \"lfcp-theirs\"\n"), ("statements/s.toml", statements.as_str())];
+    let world = World::with(&files, options());
+    let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
+    let slow = program::manifest(&service.origin, "requests_per_second = 2\n");
+    fs::write(folder.join("floe.toml"), slow).unwrap();
+    // All intents are durable by now, and two requests may leave in a second.
+    let reads = 3;
+    let state = folder.join("state");
+    service.meanwhile(reads, move || fs::remove_dir_all(state).unwrap());
+    let ended = service.run(program::floe(folder, &[], &["apply", "--yes"])).await;
+    let (sent, (out, err)) = (service.sent(), program::said(folder));
+    let changes = sent.iter().filter(|sent| sent.changes()).count();
+    assert!(ended.status.code() == Some(1) && (1..=3).contains(&changes), "{sent:#?}\n{out}\n{err}");
+    assert!(words(&out).contains("it is gone") && words(&out).contains("11 given up"), "{out}");
+}
