@@ -395,7 +395,9 @@ mod tests {
 
     #[test]
     fn a_time_has_a_unit() {
-        for (text, seconds) in [("0", 0.0), ("0s", 0.0), ("30s", 30.0), ("10m", 600.0), ("1h30m", 5400.0), ("500ms", 0.5)] {
+        for (text, seconds) in
+            [("0", 0.0), ("0s", 0.0), ("30s", 30.0), ("10m", 600.0), ("1h30m", 5400.0), ("500ms", 0.5)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
         for text in ["", "5", "-1s", "1.5s", "soon", "10 m", "1d", "s", "1h30", "99999999999s", "1s²", "5ｍ"] {

@@ -63,8 +63,8 @@ pub struct Service {
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What happens before a request of that number is passed on.
-type Meanwhile = (usize, Box<dyn FnOnce() + Send>);
+/// What happens before such a request is passed on, once.
+type Meanwhile = (Box<dyn FnMut(&Sent) -> bool + Send>, Box<dyn FnOnce() + Send>);
 
 #[derive(Default)]
 struct Proxy {
@@ -98,8 +98,9 @@ impl Proxy {
             return None;
         }
         let mut sent = self.sent.lock().unwrap();
-        let happens = self.meanwhile.lock().unwrap().take_if(|(at, _)| *at == sent.len());
-        sent.push(Sent { at: SystemTime::now(), line });
+        let now = Sent { at: SystemTime::now(), line };
+        let happens = self.meanwhile.lock().unwrap().take_if(|(is_due, _)| is_due(&now));
+        sent.push(now);
         if let Some((_, happens)) = happens {
             happens();
         }
@@ -161,9 +162,13 @@ impl Service {
         Service { origin: format!("http://{origin}"), proxy, tasks: [serving, passing] }
     }
 
-    /// Lets something happen when the request of this number has come, before it is passed on.
-    pub fn meanwhile(&self, at: usize, happens: impl FnOnce() + Send + 'static) {
-        *self.proxy.meanwhile.lock().unwrap() = Some((at, Box::new(happens)));
+    /// Lets something happen when the first request has come that is so, before it is passed on.
+    pub fn meanwhile(
+        &self,
+        is_due: impl FnMut(&Sent) -> bool + Send + 'static,
+        happens: impl FnOnce() + Send + 'static,
+    ) {
+        *self.proxy.meanwhile.lock().unwrap() = Some((Box::new(is_due), Box::new(happens)));
     }
 
     /// The requests so far.

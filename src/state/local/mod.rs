@@ -59,7 +59,8 @@ impl<F: DiskFile> Run<F> {
         let why = format!(
             "it is gone: somebody moved or removed it, or its folder, while this run went on, and {} entries that were \
              durable in it went along. Nothing more is sent or written. If it was moved put all of that folder back, \
-             then run floe again; if it was removed, run floe again: what bears this project's labels is adopted",
+             then run floe again. If it was removed run floe again: statements with this project's labels are adopted, and \
+             of pools it says what is to be decided",
             self.durable
         );
         Err(LedgerError::Disk { doing: "find", file: shown(file), why })

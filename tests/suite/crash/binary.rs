@@ -79,10 +79,15 @@ impl Scene {
         self.run_before(&Service::of(&self.world.simulator, kill).await, through).await
     }
 
-    /// Runs the program once; when its request number `at` has come, something happens.
+    /// Runs the program once; when request number `at` of those that change something has come, something happens.
     async fn run_while(&self, at: usize, happens: impl FnOnce() + Send + 'static) -> Run {
         let service = Service::of(&self.world.simulator, None).await;
-        service.meanwhile(at, happens);
+        let mut changes = 0;
+        let is_due = move |sent: &Sent| {
+            changes += usize::from(sent.changes());
+            sent.changes() && changes == at + 1
+        };
+        service.meanwhile(is_due, happens);
         self.run_before(&service, &[]).await
     }
 

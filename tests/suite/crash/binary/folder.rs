@@ -3,13 +3,15 @@
 
 use std::{process::Command, time::SystemTime};
 
+use floe::resource::Pool;
+
 use super::*;
 use crate::program::words;
 
 /// How long after it a request may come that had left before: this machine may be busy.
 const UNDER_WAY: Duration = Duration::from_millis(250);
 
-/// One run, in the middle of which something happens to the state's folder: when its request number `at` has come.
+/// One run, in which something happens to the state's folder: when request number `at` of those that change something has come.
 async fn run_while(scene: &Scene, at: usize, happens: impl FnOnce(&Path) + Send + 'static) -> (Run, SystemTime) {
     let (told, when) = std::sync::mpsc::channel();
     let folder = scene.folder().join("state");
@@ -18,7 +20,7 @@ async fn run_while(scene: &Scene, at: usize, happens: impl FnOnce(&Path) + Send 
         told.send(SystemTime::now()).unwrap();
     });
     let run = run.await;
-    let when = when.try_recv().unwrap_or_else(|_| panic!("nothing happened before request {at}: {}", run.said));
+    let when = when.try_recv().unwrap_or_else(|_| panic!("nothing happened before change {at}: {}", run.said));
     (run, when)
 }
 
@@ -31,30 +33,75 @@ fn stopped(run: &Run, since: SystemTime, says: &[&str]) {
     assert!(says.iter().all(|part| said.contains(part)), "{said}");
 }
 
-/// Which request of an undisturbed first apply is the first, or the last, that changes something.
-async fn changing(stage: usize) -> (usize, usize) {
+/// How many requests of an undisturbed run change something.
+async fn changes(stage: usize) -> usize {
     let scene = Scene::before(stage).await.unwrap();
-    let sent = scene.run(&[], None).await.sent;
-    let is_change = |sent: &Sent| sent.changes();
-    (sent.iter().position(is_change).unwrap(), sent.iter().rposition(is_change).unwrap())
+    scene.run(&[], None).await.sent.iter().filter(|sent| sent.changes()).count()
+}
+
+/// Twelve tables in somebody else's pool, and what takes their state away when the first of them is being made. By then
+/// every intent is durable. So many requests may leave in a second.
+async fn removed(per_second: u32) -> (World, Vec<Sent>) {
+    let tables = (0..12).map(|n| format!("[statements.t{n}]\nsql = \"CREATE TABLE t{n} (id STRING)\"\n"));
+    let statements: String = tables.collect();
+    let mut world = World::with(&[("statements/s.toml", statements.as_str())], options());
+    world.environment = Some("test".to_owned());
+    let theirs = Pool {
+        display_name: "theirs".to_owned(),
+        cloud: "aws".to_owned(),
+        region: "us-east-1".to_owned(),
+        max_cfu: 10,
+        network: None,
+        prevent_destroy: false,
+    };
+    let theirs = world.cloud().create_pool(&theirs).await.unwrap();
+    world.write("pools.toml", &format!("[pools.main]\nid = \"{}\"\n", theirs.id));
+    let (code, sent, said) = apply(&world, per_second, true).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("it is gone") && said.contains("Nothing more is sent") && said.contains("test.journal"),
+        "{said}"
+    );
+    (world, sent)
+}
+
+async fn apply(world: &World, per_second: u32, removes: bool) -> (Option<i32>, Vec<Sent>, String) {
+    let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
+    let limited = program::manifest(&service.origin, &format!("requests_per_second = {per_second}\n"));
+    fs::write(folder.join("floe.toml"), limited).unwrap();
+    if removes {
+        let state = folder.join("state");
+        service.meanwhile(Sent::changes, move || fs::remove_dir_all(state).unwrap());
+    }
+    let ended = service.run(program::floe(folder, &[], &["apply", "--yes"])).await;
+    let (out, err) = program::said(folder);
+    (ended.status.code(), service.sent(), words(&(out + &err)))
 }
 
 #[tokio::test]
 async fn a_state_folder_that_is_removed_in_mid_run_stops_it_and_the_next_run_adopts_what_is_there() {
-    let (first, last) = changing(0).await;
-    for at in [first, (first + last) / 2] {
-        let scene = Scene::before(0).await.unwrap();
-        let (run, since) = run_while(&scene, at, |state| fs::remove_dir_all(state).unwrap()).await;
-        stopped(&run, since, &["state/test.journal", "is gone", "Nothing more is sent"]);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        scene.comes_to_its_end(&mut Figures::default()).await.unwrap();
-    }
+    let (world, _) = removed(40).await;
+    let (code, _, said) = apply(&world, 40, false).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, sent, said) = apply(&world, 40, false).await;
+    assert!(code == Some(0) && !sent.iter().any(Sent::changes), "{said}");
+    let creates = world.simulator.audit().creates;
+    assert!(creates.len() == 12 && creates.values().all(|count| *count == 1), "{creates:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_not_sent_any_more() {
+    let (world, sent) = removed(4).await;
+    let changes = sent.iter().filter(|sent| sent.changes()).count();
+    // Those of the first second may have left together.
+    assert!((1..=4).contains(&changes), "{sent:#?}");
+    assert!(world.simulator.audit().creates.len() <= 4);
 }
 
 #[tokio::test]
 async fn a_state_folder_that_is_moved_in_mid_run_stops_it_and_once_it_is_back_the_next_run_goes_on() {
-    let (first, last) = changing(1).await;
-    for at in [first + 1, last] {
+    let last = changes(1).await - 1;
+    for at in [1, last] {
         let scene = Scene::before(1).await.unwrap();
         let (run, since) =
             run_while(&scene, at, |state| fs::rename(state, state.with_extension("away")).unwrap()).await;
@@ -86,9 +133,9 @@ fn read_only(folder: &Path, yes: bool) -> bool {
 
 #[tokio::test]
 async fn a_read_only_state_folder_is_told_before_anything_is_sent_or_at_the_end_and_costs_nothing() {
-    let (first, last) = changing(1).await;
+    let last = changes(1).await - 1;
     // From the beginning, early, and after the last change.
-    for at in [None, Some(first), Some(last)] {
+    for at in [None, Some(0), Some(last)] {
         let scene = Scene::before(1).await.unwrap();
         let state = scene.folder().join("state");
         if !read_only(&state, true) {
@@ -117,25 +164,4 @@ async fn a_read_only_state_folder_is_told_before_anything_is_sent_or_at_the_end_
         scene.nothing_is_lost(&mut Figures::default()).await.unwrap();
         scene.comes_to_its_end(&mut Figures::default()).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn what_waits_for_its_turn_is_not_sent_any_more() {
-    let tables = (0..12).map(|n| format!("[statements.t{n}]\nsql = \"CREATE TABLE t{n} (id STRING)\"\n"));
-    let statements: String = tables.collect();
-    let files =
-        [("pools.toml", "[pools.main]\nid = \"lfcp-theirs\"\n"), ("statements/s.toml", statements.as_str())];
-    let world = World::with(&files, options());
-    let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
-    let slow = program::manifest(&service.origin, "requests_per_second = 2\n");
-    fs::write(folder.join("floe.toml"), slow).unwrap();
-    // All intents are durable by now, and two requests may leave in a second.
-    let reads = 3;
-    let state = folder.join("state");
-    service.meanwhile(reads, move || fs::remove_dir_all(state).unwrap());
-    let ended = service.run(program::floe(folder, &[], &["apply", "--yes"])).await;
-    let (sent, (out, err)) = (service.sent(), program::said(folder));
-    let changes = sent.iter().filter(|sent| sent.changes()).count();
-    assert!(ended.status.code() == Some(1) && (1..=3).contains(&changes), "{sent:#?}\n{out}\n{err}");
-    assert!(words(&out).contains("it is gone") && words(&out).contains("11 given up"), "{out}");
 }
