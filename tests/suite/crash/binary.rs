@@ -19,7 +19,7 @@ use floe::{
 };
 
 use super::{
-    Figures, Problem, holds,
+    Figures, Problem, holds, is_everything, show,
     story::{STAGES, Stage},
 };
 use crate::{
@@ -164,6 +164,10 @@ async fn templates() -> Result<Vec<tempfile::TempDir>, Problem> {
         let kept = tempfile::tempdir().map_err(said)?;
         copy(scene.folder(), kept.path()).map_err(said)?;
         made.push(kept);
+        // What is usually done begins before the second stage at the latest.
+        if made.len() == 2 && !is_everything() {
+            break;
+        }
         stage.declare(&scene.world);
         scene.stage = stage;
         scene.run(&[], None).await.went_well()?;

@@ -1,9 +1,6 @@
 //! Killed at every request's boundary with `FLOE_CRASH=all`, at some of them without.
 
-use super::{
-    super::{is_everything, show},
-    *,
-};
+use super::*;
 use crate::program::{SIDES, Side};
 
 #[derive(Debug, Clone, Copy)]

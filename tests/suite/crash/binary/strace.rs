@@ -6,10 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{
-    super::{is_everything, show},
-    *,
-};
+use super::*;
 
 /// A kind of call, by the names that it has on one machine or another: each machine's libc uses one of them.
 type Call = (&'static str, &'static str);
@@ -31,7 +28,7 @@ enum Strike {
     Kill,
     /// This call fails so, the next one does not.
     Fails(&'static str),
-    /// Every call that would change something fails so from this one on, whatever its kind.
+    /// Writes and syncs fail so from this one on, as when a disk turns read-only.
     FailsFromNowOn(&'static str),
 }
 
@@ -107,11 +104,9 @@ impl Case {
         match self.strike {
             Strike::Kill => inject(self.call.1, format!("signal=SIGKILL:when={}", self.at)).to_vec(),
             Strike::Fails(error) => inject(self.call.1, format!("error={error}:when={}", self.at)).to_vec(),
-            // The lock is taken before, and files are opened for reading as well: only what writes is refused.
             Strike::FailsFromNowOn(error) => {
-                let names = ["write", "fsync", "rename", "unlink"];
                 let of_kind = |kind: &&str| WRITES.iter().find(|(name, _)| name == kind).map(|(_, names)| *names);
-                let names: Vec<&str> = names.iter().filter_map(of_kind).collect();
+                let names: Vec<&str> = ["write", "fsync"].iter().filter_map(of_kind).collect();
                 inject(&names.join(","), format!("error={error}:when={}+", self.at)).to_vec()
             }
         }
@@ -240,28 +235,29 @@ fn by_kind(cases: &[Case]) -> String {
     counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
 }
 
+/// Strikes at every call of every stage with `FLOE_CRASH=all`, at the `usual` ones of one stage without.
 fn strike_all(what: &str, of: Of, usual: &[(&'static str, Strike, usize)]) {
     if let Some(hindrance) = hindrance() {
         println!("skipped: {hindrance}; the program is not struck at its calls to the system");
         return;
     }
     let mut figures = Figures::default();
-    let stages = if is_everything() { 0..STAGES.len() } else { 1..2 };
-    let mut cases = Vec::new();
-    for stage in stages {
-        let calls = counted(stage, of, &mut figures).unwrap_or_else(|why| panic!("undisturbed: {why}"));
-        figures.points += calls.len();
-        let every = every_case(stage, of, &calls);
-        if is_everything() {
-            cases.extend(every);
-            continue;
-        }
-        // The first that is usually struck, or one so far into the run, in hundredths.
-        for (kind, strike, into) in usual {
-            let of_kind: Vec<&Case> =
-                every.iter().filter(|case| case.call.0 == *kind && case.strike == *strike).collect();
-            let chosen = of_kind.get(of_kind.len() * into / 100).unwrap_or_else(|| panic!("no {kind} in {calls:?}"));
-            cases.push(Case { goes_on: false, ..**chosen });
+    let kind = |name: &str| *WRITES.iter().find(|(kind, _)| *kind == name).unwrap();
+    let one = |(name, strike, at): &(&str, Strike, usize)| Case {
+        stage: 1,
+        of,
+        call: kind(name),
+        strike: *strike,
+        at: *at,
+        goes_on: false,
+    };
+    let mut cases: Vec<Case> = usual.iter().map(one).collect();
+    if is_everything() {
+        cases.clear();
+        for stage in 0..STAGES.len() {
+            let calls = counted(stage, of, &mut figures).unwrap_or_else(|why| panic!("undisturbed: {why}"));
+            figures.points += calls.len();
+            cases.extend(every_case(stage, of, &calls));
         }
     }
     let struck = Mutex::new(Vec::new());
@@ -270,10 +266,15 @@ fn strike_all(what: &str, of: Of, usual: &[(&'static str, Strike, usize)]) {
         // How many calls there are differs from run to run, since what comes together is written together.
         let next = Case { at: case.at + 1, ..*case };
         let next = (case.goes_on && !matches!(lived, Ok(false)) && case.at < 2_000).then_some(next);
-        if !matches!(lived, Ok(false)) {
-            struck.lock().unwrap().push(*case);
-        }
-        (lived.map(drop).map_err(|why| format!("stage `{}`, {case:?}: {why}", STAGES[case.stage].name)), next)
+        let lived = match lived {
+            Ok(false) if !is_everything() => Err("there is no such call".to_owned()),
+            Ok(false) => Ok(()),
+            lived => {
+                struck.lock().unwrap().push(*case);
+                lived.map(drop)
+            }
+        };
+        (lived.map_err(|why| format!("stage `{}`, {case:?}: {why}", STAGES[case.stage].name)), next)
     });
     assert!(figures.cuts > 0 || !problems.is_empty(), "nothing was struck");
     println!("{what}: {}", by_kind(&struck.into_inner().unwrap()));
@@ -283,16 +284,16 @@ fn strike_all(what: &str, of: Of, usual: &[(&'static str, Strike, usize)]) {
 #[test]
 fn nothing_is_lost_or_orphaned_when_the_program_is_struck_at_a_call_to_the_system() {
     let usual = [
-        ("write", Strike::Kill, 30),
-        ("write", Strike::Fails("ENOSPC"), 45),
-        ("write", Strike::FailsFromNowOn("EROFS"), 60),
-        ("fsync", Strike::Kill, 50),
-        ("fsync", Strike::Fails("EIO"), 40),
-        ("fsync", Strike::Fails("EIO"), 99),
-        ("rename", Strike::Kill, 99),
-        ("rename", Strike::Fails("ENOSPC"), 99),
-        ("open", Strike::Fails("EIO"), 0),
-        ("unlink", Strike::Kill, 99),
+        ("write", Strike::Kill, 9),
+        ("write", Strike::Fails("ENOSPC"), 12),
+        ("write", Strike::FailsFromNowOn("EROFS"), 15),
+        ("fsync", Strike::Kill, 13),
+        ("fsync", Strike::Fails("EIO"), 2),
+        ("fsync", Strike::Fails("EIO"), 11),
+        ("rename", Strike::Kill, 1),
+        ("rename", Strike::Fails("ENOSPC"), 1),
+        ("open", Strike::Fails("EIO"), 1),
+        ("unlink", Strike::Kill, 2),
     ];
     strike_all("the program, struck at its calls to the system", Of::State, &usual);
 }
@@ -300,6 +301,6 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_struck_at_a_call_to_the_syste
 #[test]
 fn what_cannot_be_printed_costs_no_state() {
     let usual =
-        [("write", Strike::Kill, 50), ("write", Strike::Fails("ENOSPC"), 0), ("write", Strike::Fails("EIO"), 99)];
+        [("write", Strike::Kill, 10), ("write", Strike::Fails("ENOSPC"), 1), ("write", Strike::Fails("EIO"), 5)];
     strike_all("the program, struck at what it prints", Of::Terminal, &usual);
 }
