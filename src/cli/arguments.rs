@@ -323,18 +323,33 @@ fn request(selection: &Selection, consent: &Consent) -> Request {
     }
 }
 
-/// `30s`, `10m`, `1h`; a bare number counts seconds.
+/// `30s`, `10m`, `1h30m`, `500ms`, as Terraform's flag of this name takes them. A number without a unit could mean
+/// anything, so it is refused; only 0 means the same in all.
 fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
-        "" | "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        _ => return Err("use seconds, minutes or hours: `30s`, `10m`, `1h`".to_owned()),
-    };
-    let number: u64 = digits.trim().parse().map_err(|_| "use a number with a unit: `30s`, `10m`, `1h`".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(unit)))
+    let (mut rest, mut total) = (text.trim(), Duration::ZERO);
+    if rest == "0" {
+        return Ok(total);
+    }
+    if rest.is_empty() {
+        return Err("write it as `30s`, `10m` or `1h30m`".to_owned());
+    }
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (unit, next) = behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
+        let number: u32 =
+            number.parse().map_err(|_| format!("`{text}` is no time: write it as `30s`, `10m` or `1h30m`"))?;
+        let one = match unit {
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            "h" => Duration::from_secs(3_600),
+            "" => return Err(format!("`{text}` has no unit: write it as `30s`, `10m` or `1h30m`")),
+            _ => return Err(format!("`{unit}` is no unit of time: write it as `30s`, `10m` or `1h30m`")),
+        };
+        total = total.saturating_add(one.saturating_mul(number));
+        rest = next;
+    }
+    Ok(total)
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -370,11 +385,24 @@ mod tests {
 
     #[test]
     fn global_flags_stand_before_and_after_the_command() {
-        for line in ["floe -C x -e dev --lock-timeout 2m plan", "floe plan -C x --env dev --lock-timeout 120"] {
+        for line in ["floe -C x -e dev --lock-timeout 2m plan", "floe plan -C x --env dev --lock-timeout 1m60s"] {
             let global = parsed(line).global;
             assert_eq!(global.folder, PathBuf::from("x"));
             assert_eq!(global.environment.as_deref(), Some("dev"));
             assert_eq!(global.lock_timeout, Duration::from_secs(120));
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, seconds) in
+            [("0", 0.0), ("0s", 0.0), ("30s", 30.0), ("10m", 600.0), ("1h30m", 5400.0), ("500ms", 0.5)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "5", "-1s", "1.5s", "soon", "10 m", "1d", "s", "1h30", "99999999999s", "1s²", "5ｍ"] {
+            let why = duration(text).unwrap_err();
+            assert!(why.contains("`30s`, `10m` or `1h30m`"), "{text}: {why}");
         }
     }
 

@@ -192,7 +192,8 @@ impl fmt::Display for Failure {
             Failure::Unclear { name, why } => write!(f, "`{name}`: {why}"),
             Failure::NotReached(not) => write!(f, "{not}"),
             Failure::Unset(unset) => write!(f, "{unset}"),
-            Failure::Ledger(error) => write!(f, "{error}"),
+            // Why is told once, for all that it stopped.
+            Failure::Ledger(_) => f.write_str("given up, since the state could not be kept"),
             Failure::Interrupted => f.write_str("interrupted while waiting; it goes on by itself"),
             Failure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
         }

@@ -233,6 +233,9 @@ impl<'a> Owner<'a> {
         let kept = self.ledger.append(&group).await;
         kept.map_err(|error| {
             self.broken = Some(error.clone());
+            // What waits for its turn must not be sent any more, whatever was durable of it before; and what is under
+            // way cannot be recorded: the next run finds out.
+            self.running.abort_all();
             Failure::Ledger(error)
         })
     }
@@ -240,7 +243,10 @@ impl<'a> Owner<'a> {
     fn end(&mut self, ended: Result<(task::Id, Result<(), Failure>), task::JoinError>) {
         let (id, result) = match ended {
             Ok((id, result)) => (id, result),
-            Err(error) if error.is_cancelled() => (error.id(), Err(Failure::Interrupted)),
+            Err(error) if error.is_cancelled() => {
+                let failure = self.broken.clone().map_or(Failure::Interrupted, Failure::Ledger);
+                (error.id(), Err(failure))
+            }
             Err(error) => (error.id(), Err(Failure::Incoherent(error.to_string()))),
         };
         let Some(address) = self.tasks.remove(&id) else { return };

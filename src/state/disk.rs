@@ -40,6 +40,12 @@ pub trait DiskFile: Send + Sync {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes all that was appended durable. After an error nothing is known of what was not durable before.
     fn sync(&mut self) -> io::Result<()>;
+    /// Whether this is the file at `path` still: whoever moves or removes it, or its folder, is told by nobody, and
+    /// writing to it goes on as if it were there. A disk from which nobody takes anything says yes.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let _ = path;
+        Ok(true)
+    }
 }
 
 /// The file system of this machine.
@@ -137,6 +143,26 @@ impl DiskFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(found) => is_same(&found, &self.metadata()?),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// Windows lets nobody move or remove a file that is open, nor its folder.
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> io::Result<bool> {
+    Ok(true)
 }
 
 #[cfg(unix)]

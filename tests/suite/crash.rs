@@ -225,33 +225,6 @@ fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
     wrecks(&points).iter().find_map(|wreck| traveller.recover(&wreck.scene, 1, false).err())
 }
 
-/// The program itself, killed at every request's boundary with `FLOE_CRASH=all`, at some of them without.
-#[test]
-fn nothing_is_lost_or_orphaned_when_the_program_is_killed() {
-    let (mut figures, mut problems) = (Figures::default(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let stages: Vec<usize> = if is_everything() { (0..STAGES.len()).collect() } else { vec![1] };
-    for stage in stages {
-        for at in (2..).step_by(stride(53)) {
-            let mut ended = false;
-            let sides: &[bool] = if is_everything() { &[false, true] } else { &[true] };
-            for after_effect in sides.iter().copied() {
-                let kill = binary::Kill { at, after_effect };
-                match runtime.block_on(binary::life(stage, kill, &mut figures)) {
-                    Ok(true) => figures.cuts += 1,
-                    Ok(false) => ended = true,
-                    Err(why) => problems.push(format!("stage `{}`, {kill:?}: {why}", STAGES[stage].name)),
-                }
-            }
-            if ended || problems.len() > 5 {
-                break;
-            }
-        }
-    }
-    assert!(figures.cuts > 0 || !problems.is_empty(), "nothing was killed");
-    show("the program, killed at its requests", &figures, &problems);
-}
-
 /// Every stage with one misfortune, no cut.
 fn live_through(flaw: Flaw, fault: &floe::simulator::Fault) -> Result<(), Problem> {
     let tried = catch_unwind(AssertUnwindSafe(|| {

@@ -50,6 +50,23 @@ struct Run<F> {
     durable: usize,
 }
 
+impl<F: DiskFile> Run<F> {
+    /// Fails if the journal is not where the next run would look for it: then nothing in it counts as kept.
+    fn is_there(&self, file: &Path) -> Result<(), LedgerError> {
+        if self.journal.is_at(file).map_err(refused("find", file))? {
+            return Ok(());
+        }
+        let why = format!(
+            "it is gone: somebody moved or removed it, or its folder, while this run went on, and {} entries that were \
+             durable in it went along. Nothing more is sent or written. If it was moved put all of that folder back, \
+             then run floe again. If it was removed run floe again: statements with this project's labels are adopted, and \
+             of pools it says what is to be decided",
+            self.durable
+        );
+        Err(LedgerError::Disk { doing: "find", file: shown(file), why })
+    }
+}
+
 impl Local<RealDisk> {
     /// The state in the file at `path`, which need not exist yet. Errors name it as it is given here.
     pub fn at(path: impl Into<PathBuf>) -> Self {
@@ -165,13 +182,14 @@ impl<D: Disk> Local<D> {
         run.journal.append(&line).map_err(|error| told(refused("write", &file)(error), &known()))?;
         run.journal.sync().map_err(|error| told(refused("fsync", &file)(error), &known()))?;
         run.durable = durable.saturating_add(new);
-        Ok(())
+        run.is_there(&file)
     }
 
     fn fold_into_snapshot(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let files = self.files()?;
         let run =
             self.run.as_ref().ok_or_else(|| incoherent(&files.snapshot, "a fold comes before the run has begun"))?;
+        run.is_there(&files.journal)?;
         let (format, serial) = (run.record.format, run.record.serial);
         let mut next = Recorded { format, serial, ..recorded.clone() };
         if next != run.record {
@@ -255,7 +273,9 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(async move { self.unless_broken(|ledger| ledger.begin_on(recorded)) })
+        let known = "this run has sent nothing to change the cloud, and the record is as it was";
+        let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, known));
+        Box::pin(async move { self.unless_broken(begin) })
     }
 
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {

@@ -434,6 +434,34 @@ mod unix {
     }
 
     #[test]
+    fn a_journal_that_is_moved_or_removed_is_no_place_to_keep_anything() {
+        let happenings: [fn(&Path); 4] = [
+            |folder| fs::remove_dir_all(folder).unwrap(),
+            |folder| fs::rename(folder, folder.with_extension("away")).unwrap(),
+            |folder| fs::remove_file(folder.join("prod.journal")).unwrap(),
+            |folder| {
+                fs::write(folder.join("other"), "").unwrap();
+                fs::rename(folder.join("other"), folder.join("prod.journal")).unwrap();
+            },
+        ];
+        for (happens, appends) in happenings.into_iter().flat_map(|one| [(one, true), (one, false)]) {
+            let above = tempfile::tempdir().unwrap();
+            let folder = above.path().join("state");
+            wait(async {
+                let (mut ledger, recorded) = begun(&folder.join("prod.json"), &[declared("a", "a")]).await;
+                happens(&folder);
+                let error = match appends {
+                    true => ledger.append(&[declared("b", "b")]).await.unwrap_err(),
+                    false => ledger.fold(&recorded).await.unwrap_err(),
+                };
+                let (said, entries) = (error.to_string(), if appends { "2 entries" } else { "1 entries" });
+                assert!(said.contains("prod.journal: it is gone") && said.contains(entries), "{said}");
+                assert_eq!(ledger.append(&[declared("c", "c")]).await, Err(error), "it goes on");
+            });
+        }
+    }
+
+    #[test]
     fn a_state_that_cannot_be_written_is_told_before_anything_is_sent() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("state"), "a file where the folder should be").unwrap();

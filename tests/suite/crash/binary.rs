@@ -1,171 +1,228 @@
-//! The real program, killed at the boundaries of its requests: by a proxy between it and the simulated cloud, before a
-//! request is passed on, or after it took effect and before its answer is passed back.
+//! The real program, stopped in the middle: killed at the boundaries of its requests by a proxy between it and the
+//! simulated cloud, and struck at every call to the system that touches its state by strace.
+
+mod folder;
+mod requests;
+mod strace;
 
 use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::VecDeque,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
-use floe::simulator::{Limits, Options, Pace, Simulator, serve};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+use floe::{
+    simulator::{Limits, Options, Pace, Simulator},
+    state::{Ledger, Local, Recorded},
 };
 
 use super::{
-    Figures, Problem, holds,
+    Figures, Problem, holds, is_everything, show,
     story::{STAGES, Stage},
 };
-use crate::world::World;
+use crate::{
+    program::{self, Kill, Sent, Service},
+    world::{World, nothing_recorded},
+};
 
-/// When the program is killed: at which request, and on which side of its effect.
-#[derive(Debug, Clone, Copy)]
-pub struct Kill {
-    pub at: usize,
-    pub after_effect: bool,
+/// How many lives go on side by side: most of the time each waits.
+const SIDE_BY_SIDE: usize = 12;
+
+fn options() -> Options {
+    Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() }
 }
 
+/// A project's folder, the cloud that belongs to it, and what is declared.
 struct Scene {
-    simulator: Simulator,
-    requests: AtomicUsize,
-    kill: Option<Kill>,
-    child: Mutex<Option<Child>>,
+    world: World,
+    stage: &'static Stage,
+}
+
+/// What one run of the program came to.
+struct Run {
+    code: Option<i32>,
+    killed: bool,
+    sent: Vec<Sent>,
+    said: String,
+}
+
+impl Run {
+    /// What it is to be when nothing is in its way.
+    fn went_well(&self) -> Result<(), Problem> {
+        if self.code == Some(0) { Ok(()) } else { Err(format!("exit code {:?}:\n{}", self.code, self.said)) }
+    }
 }
 
 impl Scene {
-    /// SIGKILL, and the program is gone before anything else happens.
-    fn kill(&self) {
-        if let Some(child) = self.child.lock().unwrap().as_mut() {
-            drop(child.kill());
-            drop(child.wait());
-        }
+    /// Every stage before `stage` was applied undisturbed, and `stage` is declared.
+    async fn before(stage: usize) -> Result<Scene, Problem> {
+        let mut world = World::with(&[], options());
+        let template = template(stage)?;
+        copy(&template, world.folder.path()).map_err(|error| error.to_string())?;
+        world.simulator = Simulator::open(world.folder.path().join("world"), options()).map_err(|e| e.to_string())?;
+        STAGES[stage].declare(&world);
+        Ok(Scene { world, stage: &STAGES[stage] })
     }
-}
 
-/// Passes one connection on, request by request.
-async fn pass(scene: Arc<Scene>, mut client: TcpStream, server: std::net::SocketAddr) -> std::io::Result<()> {
-    let mut onward = TcpStream::connect(server).await?;
-    let (mut request, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        tokio::select! {
-            read = client.read(&mut request) => match read? {
-                0 => return Ok(()),
-                count => {
-                    let number = scene.requests.fetch_add(1, Ordering::SeqCst);
-                    let due = scene.kill.filter(|kill| kill.at == number);
-                    if due.is_some_and(|kill| !kill.after_effect) {
-                        scene.kill();
-                        return Ok(());
-                    }
-                    onward.write_all(&request[..count]).await?;
-                    if due.is_some() {
-                        // The answer is there, so the effect is; nobody hears of it.
-                        let _ = onward.read(&mut answer).await?;
-                        scene.kill();
-                        return Ok(());
-                    }
-                }
-            },
-            read = onward.read(&mut answer) => match read? {
-                0 => return Ok(()),
-                count => client.write_all(&answer[..count]).await?,
-            },
-        }
+    fn folder(&self) -> &Path {
+        self.world.folder.path()
     }
-}
 
-/// Runs the program once; whether it was killed, and how many requests it sent.
-async fn run(
-    simulator: &Simulator,
-    folder: &Path,
-    stage: &Stage,
-    kill: Option<Kill>,
-) -> Result<(bool, usize), Problem> {
-    let said = |error: std::io::Error| error.to_string();
-    let (cloud, proxy) =
-        (TcpListener::bind("127.0.0.1:0").await.map_err(said)?, TcpListener::bind("127.0.0.1:0").await.map_err(said)?);
-    let (server, origin) = (cloud.local_addr().map_err(said)?, proxy.local_addr().map_err(said)?);
-    let scene =
-        Arc::new(Scene { simulator: simulator.clone(), requests: AtomicUsize::new(0), kill, child: Mutex::new(None) });
-    let serving = tokio::spawn(serve(cloud, scene.simulator.clone()));
-    let passing = tokio::spawn({
-        let scene = Arc::clone(&scene);
-        async move {
-            while let Ok((client, _)) = proxy.accept().await {
-                drop(tokio::spawn(pass(Arc::clone(&scene), client, server)));
-            }
-        }
-    });
-    std::fs::write(folder.join("floe.toml"), manifest(&format!("http://{origin}"))).map_err(said)?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-    command.arg(if stage.destroy { "destroy" } else { "apply" }).args(["--yes", "--allow-data-loss", "-e", "test"]);
-    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in ["CONFLUENT_CLOUD_API", "FLINK_API", "CONFLUENT_FLINK_API", "CLOUD_API"] {
-        command.env(format!("{variable}_KEY"), "key").env(format!("{variable}_SECRET"), "secret");
+    fn state(&self) -> PathBuf {
+        self.folder().join("state/test.json")
     }
-    let mut child = command.spawn().map_err(said)?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let reading = std::thread::spawn(move || {
-        let text = |pipe: Option<Box<dyn std::io::Read + Send>>| {
-            let mut text = String::new();
-            pipe.map(|mut pipe| pipe.read_to_string(&mut text));
-            text
+
+    /// Runs the program once, started by `through`.
+    async fn run(&self, through: &[String], kill: Option<Kill>) -> Run {
+        self.run_before(&Service::of(&self.world.simulator, kill).await, through).await
+    }
+
+    /// Runs the program once; when request number `at` of those that change something has come, something happens.
+    async fn run_while(&self, at: usize, happens: impl FnOnce() + Send + 'static) -> Run {
+        let service = Service::of(&self.world.simulator, None).await;
+        let mut changes = 0;
+        let is_due = move |sent: &Sent| {
+            changes += usize::from(sent.changes());
+            sent.changes() && changes == at + 1
         };
-        let errors = std::thread::spawn(move || text(stderr.map(|pipe| Box::new(pipe) as _)));
-        let output = text(stdout.map(|pipe| Box::new(pipe) as _));
-        output + &errors.join().unwrap_or_default()
-    });
-    *scene.child.lock().unwrap() = Some(child);
-    let code = loop {
-        let ended = scene.child.lock().unwrap().as_mut().and_then(|child| child.try_wait().ok().flatten());
-        if let Some(status) = ended {
-            break status.code();
+        service.meanwhile(is_due, happens);
+        self.run_before(&service, &[]).await
+    }
+
+    async fn run_before(&self, service: &Service, through: &[String]) -> Run {
+        fs::write(self.folder().join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
+        let command = if self.stage.destroy { "destroy" } else { "apply" };
+        let arguments = [command, "--yes", "--allow-data-loss", "-e", "test"];
+        let ended = service.run(program::floe(self.folder(), through, &arguments)).await;
+        let (out, err) = program::said(self.folder());
+        Run { code: ended.status.code(), killed: service.has_killed(), sent: service.sent(), said: out + &err }
+    }
+
+    /// Runs until there is nothing left to do; then everything has to hold.
+    async fn comes_to_its_end(&self, figures: &mut Figures) -> Result<(), Problem> {
+        for _ in 0..2 {
+            // What was in motion comes to rest; then the next run finds out what happened and goes on.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            figures.runs += 1;
+            self.run(&[], None).await.went_well()?;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
-    let output = reading.join().unwrap_or_default();
-    serving.abort();
-    passing.abort();
-    let sent = scene.requests.load(Ordering::SeqCst);
-    match (code, kill.is_some_and(|kill| sent > kill.at)) {
-        (None, true) => Ok((true, sent)),
-        (Some(0), false) => Ok((false, sent)),
-        (code, killed) => Err(format!("exit code {code:?}, killed: {killed}, after {sent} requests:\n{output}")),
+        holds::check_record(&self.world, self.found().await?, self.stage, figures)
+    }
+
+    /// The state as the next run will find it.
+    async fn found(&self) -> Result<Recorded, Problem> {
+        let found = Local::at(self.state()).load().await.map_err(|why| format!("the state cannot be read: {why}"))?;
+        Ok(found.unwrap_or_else(nothing_recorded))
+    }
+
+    /// Right after the program was stopped: whatever the cloud holds is in the state, as an object or as an intent.
+    async fn nothing_is_lost(&self, figures: &mut Figures) -> Result<(), Problem> {
+        // A request that had left may still arrive.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let found = self.found().await?;
+        let intended = format!("{:?}", found.open);
+        let names = found.statements.values().flat_map(|record| record.generations()).map(|one| one.sent.name.clone());
+        let ids = found.pools.values().map(|pool| pool.id.clone());
+        let known: Vec<String> = names.chain(ids).collect();
+        let there = self.world.simulator.world();
+        let there = there.statements.into_iter().map(|it| (it.name.clone(), it.name));
+        let pools = self.world.simulator.world().pools.into_iter().map(|pool| (pool.id, pool.display_name));
+        let lost: Vec<_> = there
+            .chain(pools)
+            .filter(|(id, name)| !known.contains(id) && !intended.contains(&format!("{name:?}")))
+            .collect();
+        figures.lost += lost.len();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the cloud has {lost:?}, and the state knows {known:?} and intends {intended}"))
     }
 }
 
-fn manifest(origin: &str) -> String {
-    format!(
-        "[project]\nname = \"test\"\n\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\
-         id = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nendpoint = \"{origin}\"\n\
-         cloud_endpoint = \"{origin}\"\n\n[defaults]\npool = \"main\"\n"
-    )
+/// The folder of a project to which every stage before `stage` was applied, with its cloud's log.
+fn template(stage: usize) -> Result<PathBuf, Problem> {
+    static MADE: OnceLock<Result<Vec<tempfile::TempDir>, Problem>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        // Whoever comes first may be on a runtime, which may not start another.
+        let making = std::thread::spawn(|| {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(templates())
+        });
+        making.join().unwrap_or_else(|_| Err("the templates could not be made".to_owned()))
+    });
+    made.as_ref().map(|made| made[stage].path().to_owned()).map_err(Clone::clone)
 }
 
-/// One life through the stages, killed once in `stage`; everything holds at the end of it. `false`: it ended before.
-pub async fn life(stage: usize, kill: Kill, figures: &mut Figures) -> Result<bool, Problem> {
-    let options = Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() };
-    let world = World::with(&[], options);
-    for earlier in &STAGES[..stage] {
-        earlier.declare(&world);
-        run(&world.simulator, world.folder.path(), earlier, None).await?;
-    }
-    STAGES[stage].declare(&world);
-    figures.runs += 1;
-    let (killed, _) = run(&world.simulator, world.folder.path(), &STAGES[stage], Some(kill)).await?;
-    // What was in motion comes to rest; then the next run finds out what happened and goes on.
-    for _ in 0..2 {
+async fn templates() -> Result<Vec<tempfile::TempDir>, Problem> {
+    let said = |error: std::io::Error| error.to_string();
+    let mut made = Vec::new();
+    let mut world = World::with(&[], options());
+    world.simulator = Simulator::open(world.folder.path().join("world"), options()).map_err(said)?;
+    let mut scene = Scene { world, stage: &STAGES[0] };
+    for stage in &STAGES {
+        let kept = tempfile::tempdir().map_err(said)?;
+        copy(scene.folder(), kept.path()).map_err(said)?;
+        made.push(kept);
+        // What is usually done begins before the second stage at the latest.
+        if made.len() == 2 && !is_everything() {
+            break;
+        }
+        stage.declare(&scene.world);
+        scene.stage = stage;
+        scene.run(&[], None).await.went_well()?;
+        // Where the log of the cloud is copied, nothing is in motion.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        figures.runs += 1;
-        run(&world.simulator, world.folder.path(), &STAGES[stage], None).await?;
     }
-    let path = world.folder.path().join("state/test.json");
-    let found = floe::state::Ledger::load(&floe::state::Local::at(path)).await.map_err(|error| error.to_string())?;
-    holds::check_record(&world, found.unwrap_or_else(crate::world::nothing_recorded), &STAGES[stage], figures)?;
-    Ok(killed)
+    Ok(made)
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if entry.is_dir() {
+            copy(&entry, &to.join(name))?;
+        } else if !name.to_string_lossy().ends_with(".lock") {
+            fs::copy(&entry, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lives the cases side by side, each with figures of its own, until one says that there are no more of its kind.
+/// `next` gives the case that follows one that was lived through.
+fn side_by_side<C: Send, L>(cases: Vec<C>, figures: &mut Figures, live: L) -> Vec<Problem>
+where
+    L: Fn(&C, &tokio::runtime::Runtime, &mut Figures) -> (Result<(), Problem>, Option<C>) + Sync,
+{
+    let (queue, problems) = (Mutex::new(VecDeque::from(cases)), Mutex::new(Vec::new()));
+    let total = Mutex::new(figures);
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                loop {
+                    let Some(case) = queue.lock().unwrap().pop_front() else { return };
+                    let mut own = Figures::default();
+                    let (result, next) = live(&case, &runtime, &mut own);
+                    queue.lock().unwrap().extend(next);
+                    problems.lock().unwrap().extend(result.err());
+                    total.lock().unwrap().add(&own);
+                }
+            });
+        }
+    });
+    problems.into_inner().unwrap()
+}
+
+impl Figures {
+    fn add(&mut self, other: &Figures) {
+        self.points += other.points;
+        self.cuts += other.cuts;
+        self.runs += other.runs;
+        self.orphans += other.orphans;
+        self.lost += other.lost;
+        self.most_creates = self.most_creates.max(other.most_creates);
+    }
 }
