@@ -215,14 +215,3 @@ where
     });
     problems.into_inner().unwrap()
 }
-
-impl Figures {
-    fn add(&mut self, other: &Figures) {
-        self.points += other.points;
-        self.cuts += other.cuts;
-        self.runs += other.runs;
-        self.orphans += other.orphans;
-        self.lost += other.lost;
-        self.most_creates = self.most_creates.max(other.most_creates);
-    }
-}
