@@ -112,12 +112,14 @@ static SYNTAX: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::keywords::LONGEST, *};
 
     #[test]
     fn the_lists_are_sorted_and_tell_rows_from_groups() {
         assert!(AGGREGATES.is_sorted() && SCALARS.is_sorted() && WINDOWS.is_sorted() && SEARCHES.is_sorted());
         assert!(RESERVED_FUNCTIONS.is_sorted() && SYNTAX.is_sorted());
+        let all = [&AGGREGATES[..], &SCALARS, &WINDOWS, &SEARCHES, &RESERVED_FUNCTIONS, &SYNTAX].concat();
+        assert!(all.iter().all(|name| name.len() <= LONGEST));
         assert!(!SCALARS.iter().any(|name| is_aggregate(name) || is_window(name) || asks_outside(name)));
     }
 

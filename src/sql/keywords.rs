@@ -21,8 +21,15 @@ pub(super) fn holds(sorted: &[&str], word: &str) -> bool {
 }
 
 fn position(sorted: &[&str], word: &str) -> Option<usize> {
-    sorted.binary_search_by(|entry| entry.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))).ok()
+    let mut upper = [0; LONGEST];
+    let upper = upper.get_mut(..word.len())?;
+    upper.copy_from_slice(word.as_bytes());
+    upper.make_ascii_uppercase();
+    sorted.binary_search_by(|entry| entry.as_bytes().cmp(upper)).ok()
 }
+
+/// No word of any list has more bytes.
+pub(super) const LONGEST: usize = 32;
 
 /// Whether an unreserved keyword, in any case, can be nothing but a column where an operand stands: `name`, `type` and others that
 /// people call their columns by, rather than units of time or words of JSON functions.
@@ -148,6 +155,8 @@ mod tests {
     fn the_lists_are_sorted_and_disjoint() {
         assert!(RESERVED.is_sorted() && CONFLUENT.is_sorted() && PLAIN_COLUMNS.is_sorted() && UNRESERVED.is_sorted());
         assert!(!UNRESERVED.iter().any(|word| is_reserved(word)));
+        let all = [&RESERVED[..], &CONFLUENT, &PLAIN_COLUMNS, &UNRESERVED].concat();
+        assert_eq!(all.iter().map(|word| word.len()).max(), Some(LONGEST));
     }
 
     #[test]

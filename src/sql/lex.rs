@@ -88,6 +88,7 @@ impl Lexer<'_> {
             b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) && !self.follows_a_name(start) => {
                 self.number()
             }
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word(),
             _ if self.word_piece() > 0 => self.word(),
             _ => self.symbol(),
         };
@@ -247,6 +248,8 @@ impl Lexer<'_> {
     fn word(&mut self) -> Sort {
         let start = self.at;
         loop {
+            // Nearly all of a text is this.
+            self.at += self.rest().iter().take_while(|&&byte| is_word_byte(byte) && byte != b'$').count();
             let length = self.word_piece();
             if length == 0 {
                 break;
