@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch::Receiver,
+    time::{Instant, sleep},
+};
 
 use super::{
     Ambient, Exit, Screen, Trouble,
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     cloud::Cloud,
     diff::Request,
-    execute::{self, Report, Setting},
+    execute::{self, Interrupt, Report, Setting},
     graph::Graph,
     plan::{Act, Plan, check},
     planning::{self, Planned},
@@ -64,7 +67,46 @@ pub fn destroy(
     runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?
 }
 
+/// Everything that a run needs, with nothing sent yet.
+struct Ready {
+    planned: Planned,
+    ledger: Local,
+    cloud: Cloud,
+    secrets: Secrets,
+    /// What the run comes to even if all goes well.
+    unsettled: Exit,
+}
+
 async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    // From the first moment on, so that nobody who stops a run before its first request is told anything but that.
+    let mut interrupt = interrupt::listen();
+    let prepared = tokio::select! {
+        biased;
+        _ = interrupt.wait_for(|wish| *wish != Interrupt::None) => {
+            return Err(Trouble::new("interrupted while planning; nothing was sent").exiting(Exit::Interrupted));
+        }
+        prepared = prepare(errand, global, ambient, screen) => prepared?,
+    };
+    let mut ready = match prepared {
+        Ok(ready) => ready,
+        Err(exit) => return Ok(exit),
+    };
+    let report = execute(&mut ready, interrupt, screen).await?;
+    let text = render::report(&report, &ready.planned.plan, screen.out);
+    match global.format {
+        super::arguments::Format::Text => screen.out(&format!("\n{}", ready.secrets.redact(&text)))?,
+        _ => screen.err(&ready.secrets.redact(&text)),
+    }
+    Ok(exit(&report).or(ready.unsettled))
+}
+
+/// Plans, shows and asks. The inner error is an exit: there is nothing to run, or it is not to be run.
+async fn prepare(
+    errand: Errand<'_>,
+    global: &Global,
+    ambient: &Ambient,
+    screen: &Screen,
+) -> Result<Result<Ready, Exit>, Trouble> {
     let graph = errand.graph;
     let mut ledger = project::ledger(graph);
     ledger.lock(&holder(errand.command, ambient), global.lock_timeout).await?;
@@ -76,6 +118,9 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
     let beside = beside(graph, &planned, interrupted);
     let mark = errand.saved.as_ref().map(Saved::mark);
+    if let Some(request) = errand.saved.as_ref().and_then(|saved| saved.without_blocks_elsewhere(&planned.plan)) {
+        planned = planning::planned(graph, &secrets, &recorded, &door.cloud, &request).await?;
+    }
     if let Some(saved) = errand.saved {
         saved.is_unused(&graph.project)?;
         planned.plan = saved.still_holds(&planned.plan)?;
@@ -83,10 +128,10 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
     show(&planned.plan, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() {
-        return Ok(Exit::Blocked);
+        return Ok(Err(Exit::Blocked));
     }
     if !planned.plan.has_work() {
-        return Ok(unsettled);
+        return Ok(Err(unsettled));
     }
     is_sound(&planned)?;
     if planned.plan.basis.simulated {
@@ -94,21 +139,14 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
     } else {
         secrets_are_set(&planned.plan, graph, &secrets)?;
     }
-    if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen)? {
+    if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen).await? {
         screen.err("Nothing was done.\n");
-        return Ok(Exit::Error);
+        return Ok(Err(Exit::Error));
     }
     if let Some(mark) = mark {
         mark.leave(&graph.project)?;
     }
-    let report = execute(&planned, &mut ledger, door.cloud.clone(), secrets.clone(), screen).await?;
-    let style = screen.out;
-    let text = render::report(&report, &planned.plan, style);
-    match global.format {
-        super::arguments::Format::Text => screen.out(&format!("\n{}", secrets.redact(&text)))?,
-        _ => screen.err(&secrets.redact(&text)),
-    }
-    Ok(exit(&report).or(unsettled))
+    Ok(Ok(Ready { planned, ledger, cloud: door.cloud, secrets, unsettled }))
 }
 
 /// How often what is in motion is looked at.
@@ -196,7 +234,7 @@ fn secrets_are_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(), 
 }
 
 /// Asks on a terminal; elsewhere says what is needed instead.
-fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble> {
+async fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble> {
     if !screen.interactive {
         let otherwise = if command == "apply" { " or a plan file (`floe apply FILE`)" } else { "" };
         return Err(Trouble::new(format!("`floe {command}` asks on a terminal, and here is none; nothing was done"))
@@ -208,26 +246,21 @@ fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble
     } else {
         format!("\nApply this to {place}? [y/N] ")
     };
-    Ok(screen.ask(&question))
+    Ok(screen.ask(&question).await)
 }
 
-async fn execute(
-    planned: &Planned,
-    ledger: &mut Local,
-    cloud: Cloud,
-    secrets: Secrets,
-    screen: &Screen,
-) -> Result<Report, Trouble> {
+async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>, screen: &Screen) -> Result<Report, Trouble> {
+    let Ready { planned, ledger, cloud, secrets, .. } = ready;
     let basis = &planned.plan.basis;
     let setting = Setting {
-        cloud,
+        cloud: cloud.clone(),
         secrets: secrets.clone(),
         project: basis.project.clone(),
         placeholders: basis.simulated,
         run: format!("{:08x}", fastrand::u32(..)),
-        interrupt: interrupt::listen(),
+        interrupt,
     };
-    let mut progress = Progress::new(*screen, secrets);
+    let mut progress = Progress::new(*screen, secrets.clone());
     let mut events = |event| progress.take(&event);
     let report = execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &setting, &mut events).await;
     progress.end();

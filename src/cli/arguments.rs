@@ -111,6 +111,13 @@ pub enum Command {
     Status,
     /// Compare what the cloud holds with what was sent; exit code 2 if it differs
     Drift,
+    /// Take a pool over that runs already; nothing is sent
+    Import {
+        /// The pool that the project declares
+        address: Address,
+        /// Its id, `lfcp-…`
+        id: String,
+    },
     /// Look at and repair the record
     #[command(subcommand)]
     State(StateCommand),

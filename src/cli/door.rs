@@ -36,7 +36,7 @@ pub struct Door {
 /// Opens the door to the environment of `project`. `recorded` says what the project owns so far.
 pub async fn open(project: &Project, recorded: &Recorded, ambient: &Ambient, access: Access) -> Result<Door, Trouble> {
     match &project.environment.simulated {
-        Some(simulated) => simulator(project, simulated, access),
+        Some(simulated) => simulator(project, recorded, simulated, access),
         None => service(project, recorded, ambient).await,
     }
 }
@@ -52,12 +52,13 @@ pub fn world_file(project: &Project) -> PathBuf {
     state_file(project).with_extension("world")
 }
 
-fn simulator(project: &Project, simulated: &Simulated, access: Access) -> Result<Door, Trouble> {
+fn simulator(project: &Project, recorded: &Recorded, simulated: &Simulated, access: Access) -> Result<Door, Trouble> {
     let scenario = match &simulated.scenario {
         Some(path) => read_scenario(&project.root.join(path))?,
         None => Scenario::default(),
     };
-    let identity = &project.environment.identity;
+    // The recorded one: the world of an older state lies under an older id.
+    let identity = &recorded.environment;
     let options = Options {
         seed: SIMULATED_SEED,
         catalog: if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient },

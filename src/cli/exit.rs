@@ -35,15 +35,16 @@ impl Exit {
         }
     }
 
-    /// Of two that both hold, the one that is told: 130, then 1, 5, 3, 4, 2, 0.
+    /// Of two that both hold, the one that is told: 1, 130, 5, 3, 4, 2, 0. A pipeline that was cancelled still
+    /// has to hear of what failed; short of that, that not everything was done says more than what follows.
     pub fn or(self, other: Exit) -> Exit {
         if self.weight() >= other.weight() { self } else { other }
     }
 
     fn weight(self) -> u8 {
         match self {
-            Exit::Interrupted => 6,
-            Exit::Error => 5,
+            Exit::Error => 6,
+            Exit::Interrupted => 5,
             Exit::Locked => 4,
             Exit::Blocked => 3,
             Exit::Unhealthy => 2,
@@ -65,8 +66,9 @@ mod tests {
 
     #[test]
     fn where_several_hold_the_graver_is_told() {
-        let order = [Exit::Error, Exit::Locked, Exit::Blocked, Exit::Unhealthy, Exit::Pending, Exit::Done];
-        assert_eq!(order.map(Exit::code), [1, 5, 3, 4, 2, 0]);
+        let order =
+            [Exit::Error, Exit::Interrupted, Exit::Locked, Exit::Blocked, Exit::Unhealthy, Exit::Pending, Exit::Done];
+        assert_eq!(order.map(Exit::code), [1, 130, 5, 3, 4, 2, 0]);
         for (at, graver) in order.iter().enumerate() {
             for other in order.iter().skip(at) {
                 assert_eq!(graver.or(*other), *graver);

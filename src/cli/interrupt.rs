@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::execute::Interrupt;
 
-/// Listens from now on. Until the first call signals end the process, which is safe at any instant.
+/// Listens from now on; until then a signal ends the process, which is safe at any instant.
 pub(super) fn listen() -> watch::Receiver<Interrupt> {
     let (said, heard) = watch::channel(Interrupt::None);
     tokio::spawn(async move {

@@ -13,6 +13,7 @@ mod exit;
 mod graph;
 mod help;
 mod holder;
+mod import;
 mod init;
 mod interrupt;
 mod plan;
@@ -70,6 +71,7 @@ fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit
         Command::Destroy(destroy) => apply::destroy(destroy, global, ambient, screen),
         Command::Status => status::run(global, ambient, screen),
         Command::Drift => drift::run(global, ambient, screen),
+        Command::Import { address, id } => import::run(address, id, global, ambient, screen),
         Command::State(command) => state::run(command, global, ambient, screen),
         Command::Graph { target } => graph::run(target.as_ref(), global, ambient, screen),
         Command::Simulator(simulator) => simulator::run(simulator, screen),

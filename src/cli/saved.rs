@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{Trouble, door};
 use crate::{
+    diff::Request,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, moved_since},
+    plan::{FORMAT_VERSION, Plan, moved_since, without_blocks_elsewhere},
     resource::Fingerprint,
     state::{Disk, RealDisk},
 };
@@ -58,6 +59,11 @@ impl Saved {
         let named: Vec<String> = moved.iter().map(|moved| format!("- {moved}")).collect();
         Err(Trouble::new(format!("the saved plan does not hold any more; nothing was done\n{}", named.join("\n")))
             .help("plan again, look at it, and apply that"))
+    }
+
+    /// What to plan for instead, where only what is no concern of this plan is blocked now.
+    pub fn without_blocks_elsewhere(&self, now: &Plan) -> Option<Request> {
+        without_blocks_elsewhere(&self.plan, now)
     }
 
     /// Refuses a plan that was applied before.

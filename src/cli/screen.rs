@@ -1,6 +1,11 @@
 //! The only place that prints. A reader that has gone away is no error: nobody is left to be told.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    thread,
+};
+
+use tokio::sync::oneshot;
 
 use super::{Ambient, Trouble, arguments::Colour};
 use crate::render::Style;
@@ -70,10 +75,17 @@ impl Screen {
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
-    /// Asks for a yes. Anything else, and the end of input, is a no.
-    pub fn ask(&self, question: &str) -> bool {
+    /// Asks for a yes. Anything else, and the end of input, is a no. Whoever waits for the answer may stop waiting: the
+    /// reading is a thread of its own, which ends with the process.
+    pub async fn ask(&self, question: &str) -> bool {
         self.err(question);
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes" | "Y" | "Yes" | "YES")
+        let (said, heard) = oneshot::channel();
+        thread::spawn(move || {
+            let mut answer = String::new();
+            let read = io::stdin().read_line(&mut answer).is_ok();
+            // Nobody may be waiting any more.
+            let _ = said.send(read && matches!(answer.trim(), "y" | "yes" | "Y" | "Yes" | "YES"));
+        });
+        heard.await.unwrap_or(false)
     }
 }

@@ -7,11 +7,11 @@ use super::{
     project, runtime,
 };
 use crate::{
-    diff::{Action, Request},
+    diff::{Action, Block, Change, Request},
     live::Presence,
     planning::Planned,
     render::{self, StatusRow, StatusView},
-    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
+    resource::{Address, Kind, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
     state::{GenerationRecord, Reached, StatementRecord},
 };
 
@@ -48,7 +48,31 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 fn rows(planned: &Planned) -> Vec<StatusRow> {
     let pools = planned.settled.pools.iter().map(|(key, record)| pool(planned, key, &record.id));
     let statements = planned.settled.statements.iter().map(|(key, record)| statement(planned, key, record));
-    pools.chain(statements).collect()
+    pools.chain(statements).chain(open(planned)).collect()
+}
+
+/// What an interrupted run has asked for and nobody has seen, where there is no record of it yet.
+fn open(planned: &Planned) -> impl Iterator<Item = StatusRow> {
+    let recorded = &planned.settled;
+    let intents = recorded.open.values().map(|open| &open.intent);
+    let unseen = intents.filter(|intent| match intent.address.kind {
+        Kind::Pool => !recorded.pools.contains_key(&intent.address.key),
+        Kind::Statement => !recorded.statements.contains_key(&intent.address.key),
+    });
+    unseen.map(|intent| StatusRow {
+        address: intent.address.clone(),
+        name: "-".to_owned(),
+        phase: "open".to_owned(),
+        since: None,
+        unhealthy: true,
+        remarks: vec!["an interrupted run has asked for it, and nobody can tell what became of that yet".to_owned()],
+    })
+}
+
+/// Why nobody can tell what became of a request of an interrupted run.
+fn unclear(change: &Change) -> Option<&str> {
+    let Action::Blocked { by } = &change.action else { return None };
+    by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
 }
 
 fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
@@ -75,7 +99,11 @@ fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRo
             remarks: Vec::new(),
         },
     };
-    row.unhealthy |= change.is_some_and(crate::diff::Change::is_unhealthy);
+    row.unhealthy |= change.is_some_and(Change::is_unhealthy);
+    if let Some(why) = change.and_then(unclear) {
+        row.unhealthy = true;
+        row.remarks.push(format!("what an interrupted run has asked of it is not settled: {why}"));
+    }
     if let Some(successor) = &record.successor {
         let phase = match planned.live.statement(&successor.sent.name) {
             Presence::Present(live) => live.phase.to_string(),

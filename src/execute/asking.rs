@@ -103,7 +103,10 @@ pub(super) async fn ask<D: Demand>(
         if matches!(found, Found::Nothing) {
             return Ok(None);
         }
-        let intent = tools.record.intend(footing.address, demand.operation(), &tools.setting.secrets).await?;
+        let intent = tools
+            .record
+            .intend(footing.address, demand.operation(), (&tools.setting.secrets, tools.setting.placeholders))
+            .await?;
         let (outcome, asked) = match found {
             Found::ToAsk(ready) => match demand.send(ready, &intent, tools).await {
                 Ok(outcome) => (outcome, true),

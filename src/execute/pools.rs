@@ -20,6 +20,8 @@ use crate::{
 
 /// How often a request that came to nothing is tried again.
 const TRIES: u32 = 10;
+/// How long the count of CFU may lag behind statements that have stopped.
+const DRAINING: Duration = Duration::from_secs(120);
 /// How long a creation whose answer was lost is looked for. Pools have no name that would keep a second one from being
 /// made, so this is longer than for statements.
 const LANDING: Duration = Duration::from_secs(60);
@@ -153,10 +155,11 @@ impl Demand for Remove<'_> {
     }
 
     async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
-        match somebody_elses(self.id, asking.tools).await? {
-            Some(how) => Err(Failure::Changed { name: self.id.to_owned(), how }),
-            None => Ok(Found::ToAsk(())),
+        if let Some(how) = somebody_elses(self.id, asking.tools).await? {
+            return Err(Failure::Changed { name: self.id.to_owned(), how });
         }
+        unseen_use(self.id, asking).await?;
+        Ok(Found::ToAsk(()))
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
@@ -178,15 +181,52 @@ impl Demand for Remove<'_> {
 
 /// A statement that runs on a pool and is in no record: deleting the pool would stop it.
 async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
-    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    let there = running_on(id, tools).await?;
     let recorded = tools.record.now();
     let ours = recorded.statement_names();
-    let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
-    let deleting = |live: &LiveStatement| live.phase == Phase::Deleting;
     Ok(there
         .into_iter()
-        .find(|live| runs(live) && !deleting(live) && !ours.contains(live.name.as_str()))
+        .find(|live| !ours.contains(live.name.as_str()))
         .map(|live| format!("`{}` runs on it, which is not ours", live.name)))
+}
+
+/// Whether a recorded statement runs on a pool.
+async fn ours_run(id: &str, tools: &Tools) -> Result<bool, Failure> {
+    let there = running_on(id, tools).await?;
+    let recorded = tools.record.now();
+    let ours = recorded.statement_names();
+    Ok(there.iter().any(|live| ours.contains(live.name.as_str())))
+}
+
+/// The visible statements that run on a pool, or are about to.
+async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failure> {
+    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    let runs = |live: &LiveStatement| {
+        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
+    };
+    Ok(there.into_iter().filter(runs).collect())
+}
+
+/// What a pool uses after ours have gone from it, somebody else's statements use that this key cannot see. The count
+/// lags a little behind.
+async fn unseen_use(id: &str, asking: &Asking<'_>) -> Result<(), Failure> {
+    let tools = asking.tools;
+    let deadline = Instant::now() + DRAINING;
+    loop {
+        let found = tools.setting.cloud.pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+        let Some(used) = found.map(|pool| pool.current_cfu).filter(|cfu| *cfu > 0) else { return Ok(()) };
+        if ours_run(id, tools).await? {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let how = format!("{used} CFU are in use on it by something that this key cannot see");
+            return Err(Failure::Changed { name: id.to_owned(), how });
+        }
+        if tools.must_stop(asking.footing) {
+            return Err(Failure::Interrupted);
+        }
+        sleep(Duration::from_secs(5)).await;
+    }
 }
 
 /// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.

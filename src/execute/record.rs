@@ -1,15 +1,18 @@
 //! A passage's way to the owner loop: entries to keep, durable on return; events to tell; the record to read.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, Failure};
 use crate::{
-    resource::{Address, Intent, IntentId, Operation, Secrets, Template},
+    resource::{Address, Intent, IntentId, KeyedHash, Operation, Secrets, Template, placeholder},
     state::{Entry, Fact, Outcome, Recorded},
 };
 
@@ -60,14 +63,26 @@ impl Record {
         self.keep(facts.into_iter().map(|fact| Entry::Record { fact }).collect()).await
     }
 
-    /// Writes down what is about to be asked, with the hashes of the secrets that go with it.
-    pub async fn intend(&self, address: &Address, operation: Operation, secrets: &Secrets) -> Result<Intent, Failure> {
+    /// Writes down what is about to be asked, with the hashes of the secrets that go with it, or of the placeholders.
+    pub async fn intend(
+        &self,
+        address: &Address,
+        operation: Operation,
+        (secrets, placeholders): (&Secrets, bool),
+    ) -> Result<Intent, Failure> {
         let number = self.intents.fetch_add(1, Ordering::Relaxed);
         let id = IntentId(format!("{}-{number:06}", self.run));
         let secrets = match &operation {
             Operation::Submit(submission) => {
                 let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
-                secrets.hashes(templates.flat_map(Template::secrets), &self.now().key)
+                let names: BTreeSet<&str> = templates.flat_map(Template::secrets).collect();
+                let key = self.now().key.clone();
+                let mut hashes = secrets.hashes(names.iter().copied(), &key);
+                // A placeholder went out for what is not set, so a value that is set later is another one.
+                for name in names.into_iter().filter(|_| placeholders) {
+                    hashes.entry(name.to_owned()).or_insert_with(|| KeyedHash::of(&key, &placeholder(name)));
+                }
+                hashes
             }
             _ => Default::default(),
         };

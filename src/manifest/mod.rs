@@ -23,7 +23,7 @@ use std::{
 pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, Simulated, StateLocation};
 pub use sql_text::SqlText;
 
-use crate::resource::{Address, Place, Problem};
+use crate::resource::{Address, Identity, Place, Problem};
 use check::{
     Desk,
     environment::{Interest, environment},
@@ -196,11 +196,16 @@ fn checked<'a>(
         }
     }
     problems.append(&mut desk.problems);
-    let Desk { root, environment, .. } = desk;
+    let (root, environment) = (desk.root.to_owned(), desk.environment.clone());
+    let name = name?;
+    let identity = match environment.simulated {
+        Some(_) => Identity::simulated(&name, chosen, environment.identity.cloud, environment.identity.region),
+        None => environment.identity,
+    };
     Some(Project {
-        name: name?,
-        root: root.to_owned(),
-        environment: environment.clone(),
+        name,
+        root,
+        environment: Environment { identity, ..environment },
         pools,
         statements,
         moved,

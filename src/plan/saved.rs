@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Plan;
 use crate::{
-    diff::Desired,
+    diff::{Change, Desired, Request},
     live::{Live, Presence},
     resource::{Address, Fingerprint, Kind, Seen},
     state::Recorded,
@@ -56,6 +56,8 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
     if !moved.is_empty() {
         return moved;
     }
+    // A plan with a block has no passages at all; the block itself is what has moved then.
+    let blocked = saved.changes.keys().any(|address| now.changes.get(address).is_some_and(Change::is_blocked));
     for (address, change) in &saved.changes {
         let Some(now_changes) = now.changes.get(address) else {
             moved.push(Moved::Done(address.clone()));
@@ -69,7 +71,8 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
             moved.push(Moved::Recorded(address.clone()));
         }
         let passage = |plan: &Plan| plan.passages.iter().find(|passage| passage.address == *address).cloned();
-        if moved.len() == before && (change.action != now_changes.action || passage(saved) != passage(now)) {
+        let otherwise = change.action != now_changes.action || (!blocked && passage(saved) != passage(now));
+        if moved.len() == before && otherwise {
             moved.push(Moved::Planned(address.clone()));
         }
     }
@@ -79,6 +82,19 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
         }
     }
     moved
+}
+
+/// What to ask instead of what `saved` asks, if `now` is blocked by other addresses than those that `saved` changes:
+/// the same without them, and without what needs them. They are no concern of a plan that was made and approved
+/// before; but a plan with a block has no passages to compare with.
+pub fn without_blocks_elsewhere(saved: &Plan, now: &Plan) -> Option<Request> {
+    let elsewhere: Vec<&Address> = now.blocked().filter(|address| !saved.changes.contains_key(*address)).collect();
+    if elsewhere.is_empty() {
+        return None;
+    }
+    let mut request = saved.request.clone();
+    request.excludes.extend(elsewhere.into_iter().cloned());
+    Some(request)
 }
 
 /// A digest of what is declared under an address.

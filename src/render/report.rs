@@ -27,7 +27,9 @@ pub enum Outcome {
 impl Outcome {
     /// The outcome of a run.
     pub fn of(report: &Report) -> Self {
-        if report.ledger.is_some() {
+        // What was left when the user asked to stop, and what did not get where it was to get, is no error.
+        let errs = |failure: &Failure| !matches!(failure, Failure::Interrupted | Failure::NotReached(_));
+        if report.ledger.is_some() || report.failed.iter().any(|(_, failure)| errs(failure)) {
             Outcome::Failed
         } else if report.interrupted {
             Outcome::Interrupted
@@ -102,6 +104,7 @@ fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
     let (paint, word) = match Outcome::of(report) {
         Outcome::Done => (Paint::Green, "Applied"),
         Outcome::Unhealthy => (Paint::Red, "Applied in part"),
+        Outcome::Failed if report.interrupted => (Paint::Red, "Interrupted, and applied in part"),
         Outcome::Failed => (Paint::Red, "Applied in part"),
         Outcome::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
     };

@@ -15,3 +15,27 @@ pub struct Identity {
     /// The region, for example `us-east-1`.
     pub region: String,
 }
+
+/// The organization of every simulated environment.
+const SIMULATED: &str = "00000000-0000-0000-0000-000000000000";
+/// The id that all simulated environments had before each got its own.
+const SHARED: &str = "env-sim";
+
+impl Identity {
+    /// A simulated environment's own, from the project's name and its key.
+    pub fn simulated(project: &str, environment: &str, cloud: String, region: String) -> Self {
+        let plain = |text: &str| -> String {
+            text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+        };
+        let environment = format!("{SHARED}-{}-{}", plain(project), plain(environment));
+        Identity { organization: SIMULATED.to_owned(), environment, cloud, region }
+    }
+
+    /// Whether a state of this identity is one of `environment`. A simulated state that is older than ids of their own
+    /// belongs to whichever simulated environment of its region has it.
+    pub fn owns(&self, environment: &Identity) -> bool {
+        let shared = self.organization == SIMULATED && self.environment == SHARED;
+        let taken = Identity { environment: environment.environment.clone(), ..self.clone() };
+        self == environment || (shared && taken == *environment)
+    }
+}

@@ -27,5 +27,5 @@ pub use offsets::{Offsets, UNSET_OFFSET};
 pub use phase::{Phase, PhaseClass, PoolPhase};
 pub use place::{Place, Problem, Source, Span};
 pub use pool::{Pool, PoolDeclaration};
-pub use secret::{Secrets, Template, Unset};
+pub use secret::{Secrets, Template, Unset, placeholder};
 pub use statement::{Evolve, OnOutside, Statement, labels};

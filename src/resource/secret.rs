@@ -71,7 +71,7 @@ impl Template {
         self.parts()
             .map(|part| match part {
                 Part::Text(piece) => piece.to_owned(),
-                Part::Secret(name) => format!("${{secret.{name}}}"),
+                Part::Secret(name) => placeholder(name),
             })
             .collect()
     }
@@ -138,6 +138,11 @@ impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What stands in for the value of a secret: its reference.
+pub fn placeholder(name: &str) -> String {
+    format!("${{secret.{name}}}")
 }
 
 /// The values of a project's secrets, read from the environment by `cli` and handed to `execute` beside the plan.

@@ -66,7 +66,7 @@ impl Log {
     pub(super) fn open(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<Log> {
         let lock = lock(path)?;
         let (whole, length) = found(path, take)?;
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = private(OpenOptions::new().create(true).append(true)).open(path)?;
         if whole < length {
             file.set_len(whole)?;
         }
@@ -118,11 +118,22 @@ fn found(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
     })
 }
 
+/// What is created is its owner's alone: the log holds whatever was submitted.
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
 /// Two processes that append to one log would each lose what the other did.
 fn lock(path: &Path) -> io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&name)?;
+    let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(&name)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

@@ -19,7 +19,7 @@ pub struct OtherEnvironment {
 
 /// Whether `recorded` is the state of `environment`; to be asked before anything else.
 pub fn check(recorded: &Recorded, environment: &Identity) -> Result<(), Box<OtherEnvironment>> {
-    if recorded.environment == *environment {
+    if recorded.environment.owns(environment) {
         return Ok(());
     }
     Err(Box::new(OtherEnvironment { recorded: recorded.environment.clone(), desired: environment.clone() }))
@@ -61,6 +61,20 @@ mod tests {
         assert_eq!(lineage.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(lineage.split('-').nth(2).unwrap().chars().next(), Some('4'));
         assert_eq!(key.0.len(), 64);
+    }
+
+    #[test]
+    fn simulated_environments_are_told_apart_and_an_older_state_is_still_read() {
+        let of = |environment: &str| Identity::simulated("My shop", environment, "aws".into(), "us-east-1".into());
+        assert_eq!(of("dev").environment, "env-sim-my-shop-dev");
+        let recorded = |identity| Recorded::new("l".to_owned(), identity, HashKey("k".to_owned()));
+        assert_eq!(check(&recorded(of("dev")), &of("dev")), Ok(()));
+        assert!(check(&recorded(of("dev")), &of("prod")).is_err());
+        let older = Identity { environment: "env-sim".to_owned(), ..of("dev") };
+        assert_eq!(check(&recorded(older.clone()), &of("dev")), Ok(()));
+        assert!(check(&recorded(older.clone()), &Identity { region: "eu-west-1".to_owned(), ..of("dev") }).is_err());
+        let real = Identity { organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(), ..of("dev") };
+        assert!(check(&recorded(older), &real).is_err());
     }
 
     #[test]

@@ -171,12 +171,10 @@ impl Checked<'_, '_> {
             );
         }
         let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
-        Identity {
-            organization: "00000000-0000-0000-0000-000000000000".to_owned(),
-            environment: "env-sim".to_owned(),
-            cloud: self.cloud(cloud).unwrap_or_else(|| "aws".to_owned()),
-            region: self.region(region).unwrap_or_else(|| "us-east-1".to_owned()),
-        }
+        let cloud = self.cloud(cloud).unwrap_or_else(|| "aws".to_owned());
+        let region = self.region(region).unwrap_or_else(|| "us-east-1".to_owned());
+        // The project's name comes in when it is known.
+        Identity::simulated("", self.name, cloud, region)
     }
 
     fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
