@@ -21,6 +21,9 @@ use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealD
 /// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// What is known while nothing was begun.
+const NOT_BEGUN: &str = "this run has sent nothing to change the cloud, and the record is as it was";
+
 /// Keeps the record of one environment in files: `state/prod.json`, and beside it `prod.journal` and `prod.lock`.
 #[derive(Debug)]
 pub struct Local<D: Disk = RealDisk> {
@@ -254,7 +257,7 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(self.take_lock(holder, patience))
+        Box::pin(async move { self.take_lock(holder, patience).await.map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
@@ -273,8 +276,7 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
-        let known = "this run has sent nothing to change the cloud, and the record is as it was";
-        let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, known));
+        let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, NOT_BEGUN));
         Box::pin(async move { self.unless_broken(begin) })
     }
 

@@ -28,7 +28,9 @@ use crate::{
 };
 
 /// How many lives go on side by side: most of the time each waits.
-const SIDE_BY_SIDE: usize = 12;
+fn side_by_side_at_most() -> usize {
+    if is_everything() { 32 } else { 12 }
+}
 
 fn options() -> Options {
     Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() }
@@ -199,7 +201,7 @@ where
     let (queue, problems) = (Mutex::new(VecDeque::from(cases)), Mutex::new(Vec::new()));
     let total = Mutex::new(figures);
     std::thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
+        for _ in 0..side_by_side_at_most() {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 loop {

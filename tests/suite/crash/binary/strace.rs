@@ -161,8 +161,9 @@ fn is_told(case: &Case, error: &str, struck: SystemTime, run: &Run) -> Result<()
         return Ok(());
     }
     let said = program::words(&run.said);
-    let is_known = said.contains("nothing was sent") || said.contains("durable in");
-    if run.code != Some(1) || !said.contains(error) || !said.contains("state/test.") || !is_known {
+    let is_known =
+        said.contains("has sent nothing") || said.contains("nothing was sent") || said.contains("durable in");
+    if run.code != Some(1) || !said.contains(error) || !said.contains("/state") || !is_known {
         return Err(format!("exit code {:?}, and what is known is not told: {said}", run.code));
     }
     Ok(())
