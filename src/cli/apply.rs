@@ -112,8 +112,9 @@ async fn prepare(
     ledger.lock(&holder(errand.command, ambient), global.lock_timeout).await?;
     let interrupted = interrupted(&ledger, true).await?;
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
-    let recorded = project::recorded(&ledger, graph, ambient, lineage.as_deref()).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Writes).await?;
+    let recorded = project::recorded(&ledger, &graph.project.environment, ambient, lineage.as_deref()).await?;
+    let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
+    let door = door::open(&graph.project, &recorded, ambient, world).await?;
     let secrets = ambient.secrets(&graph.project);
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
     let beside = beside(graph, &planned, interrupted);

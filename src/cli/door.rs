@@ -9,7 +9,7 @@ use std::{
 use super::{Ambient, Trouble};
 use crate::{
     cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
-    manifest::{Environment, Project, Simulated, StateLocation},
+    manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Options, Scenario, Simulator},
     state::Recorded,
@@ -33,28 +33,41 @@ pub struct Door {
     pub cloud: Cloud,
 }
 
-/// Opens the door to the environment of `project`. `recorded` says what the project owns so far.
-pub async fn open(project: &Project, recorded: &Recorded, ambient: &Ambient, access: Access) -> Result<Door, Trouble> {
-    match &project.environment.simulated {
-        Some(simulated) => simulator(project, recorded, simulated, access),
-        None => service(project, recorded, ambient).await,
-    }
+/// Opens the door to the environment of `project`: into its simulated `world` if it has one. `recorded` says what the
+/// project owns so far.
+pub async fn open(
+    project: &Project,
+    recorded: &Recorded,
+    ambient: &Ambient,
+    world: Option<Simulator>,
+) -> Result<Door, Trouble> {
+    let Some(world) = world else { return service(project, recorded, ambient).await };
+    // The simulator takes any key.
+    let credentials = Credentials {
+        flink: Some(Key::new("simulated", "simulated")),
+        cloud: Some(Key::new("simulated", "simulated")),
+    };
+    let site = Site::public(&recorded.environment).map_err(|error| Trouble::new(error.to_string()))?;
+    let limits = limits(&project.environment);
+    Ok(Door { cloud: Cloud::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
 }
 
-/// Where the state of `project` is kept.
-pub fn state_file(project: &Project) -> PathBuf {
-    let StateLocation::File(path) = &project.environment.state;
-    project.root.join(path)
+/// Where the state of an environment is kept.
+pub fn state_file(root: &Path, environment: &Environment) -> PathBuf {
+    let StateLocation::File(path) = &environment.state;
+    root.join(path)
 }
 
-/// Where the simulated world of `project` is kept: beside its state.
-pub fn world_file(project: &Project) -> PathBuf {
-    state_file(project).with_extension("world")
-}
-
-fn simulator(project: &Project, recorded: &Recorded, simulated: &Simulated, access: Access) -> Result<Door, Trouble> {
+/// The simulated world of an environment, if it is simulated, from the file beside its state.
+pub fn world(
+    root: &Path,
+    environment: &Environment,
+    recorded: &Recorded,
+    access: Access,
+) -> Result<Option<Simulator>, Trouble> {
+    let Some(simulated) = &environment.simulated else { return Ok(None) };
     let scenario = match &simulated.scenario {
-        Some(path) => read_scenario(&project.root.join(path))?,
+        Some(path) => read_scenario(&root.join(path))?,
         None => Scenario::default(),
     };
     // The recorded one: the world of an older state lies under an older id.
@@ -67,7 +80,7 @@ fn simulator(project: &Project, recorded: &Recorded, simulated: &Simulated, acce
         scenario,
         ..Options::default()
     };
-    let file = world_file(project);
+    let file = state_file(root, environment).with_extension("world");
     let opened = match access {
         Access::Writes => {
             if let Some(folder) = file.parent() {
@@ -77,17 +90,9 @@ fn simulator(project: &Project, recorded: &Recorded, simulated: &Simulated, acce
         }
         Access::Reads => Simulator::copy_of(&file, options),
     };
-    let simulator = opened
-        .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))?;
-    // The simulator takes any key.
-    let credentials = Credentials {
-        flink: Some(Key::new("simulated", "simulated")),
-        cloud: Some(Key::new("simulated", "simulated")),
-    };
-    let site = Site::public(identity).map_err(|error| Trouble::new(error.to_string()))?;
-    let limits = limits(&project.environment);
-    let cloud = Cloud::new(Arc::new(simulator), site, credentials, limits, SIMULATED_SEED);
-    Ok(Door { cloud })
+    opened
+        .map(Some)
+        .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
 }
 
 async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {

@@ -5,11 +5,10 @@ use serde_json::json;
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
-    door::{self, Access},
-    project, runtime,
+    project::{self, Begun, Opened},
+    runtime,
 };
 use crate::{
-    graph::Graph,
     live::{self, Asks, Live, Presence},
     planning::{self, CaughtUp},
     render,
@@ -20,8 +19,9 @@ use crate::{
 
 /// Prints what differs; exits with 2 if something does.
 pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
-    let (recorded, live) = runtime::block_on(&graph.project.environment, read(&graph, ambient))??;
+    let begun = project::begin(global, ambient)?;
+    let environment = &begun.environment.clone();
+    let (recorded, live) = runtime::block_on(environment, read(begun, ambient))??;
     let differences = differences(&recorded, &live);
     match global.format {
         Format::Json => {
@@ -29,22 +29,20 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
                 differences.iter().map(|(address, what)| json!({ "address": address, "difference": what })).collect();
             let value = json!({
                 "format_version": 1,
-                "environment": graph.project.environment.name,
-                "simulated": graph.project.environment.simulated.is_some(),
+                "environment": environment.name,
+                "simulated": environment.simulated.is_some(),
                 "drift": listed,
             });
             screen.out(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
-        Format::Text => screen.out(&render::drift(&graph.project.environment, &differences, screen.out))?,
+        Format::Text => screen.out(&render::drift(environment, &differences, screen.out))?,
         _ => return Err(Trouble::new("drift is printed as text or json")),
     }
     Ok(if differences.is_empty() { Exit::Done } else { Exit::Pending })
 }
 
-async fn read(graph: &Graph, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
-    let ledger = project::ledger(graph);
-    let recorded = project::recorded(&ledger, graph, ambient, None).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Reads).await?;
+async fn read(begun: Begun, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
+    let Opened { graph, recorded, door, .. } = begun.open(ambient).await?;
     let secrets = ambient.secrets(&graph.project);
     let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, &recorded, &secrets).await?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;

@@ -52,9 +52,10 @@ async fn import(
 ) -> Result<(), Trouble> {
     let mut ledger = project::ledger(graph);
     ledger.lock(&holder("import", ambient), global.lock_timeout).await?;
-    let mut recorded = Recorded::clone(&*project::recorded(&ledger, graph, ambient, None).await?);
+    let mut recorded = Recorded::clone(&*project::recorded(&ledger, &graph.project.environment, ambient, None).await?);
     is_free(&recorded, address, id)?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Reads).await?;
+    let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Reads)?;
+    let door = door::open(&graph.project, &recorded, ambient, world).await?;
     match door.cloud.pool(id).await? {
         Some(found) => may_be(pool, &found)?,
         None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),

@@ -6,8 +6,9 @@ use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global, PlanArguments},
     beside::{beside, interrupted},
-    door::{self, Access},
-    project, runtime,
+    door,
+    project::{self, Begun, Opened},
+    runtime,
 };
 use crate::{
     diff::Request,
@@ -20,9 +21,10 @@ use crate::{
 
 /// Makes a plan, shows it, and saves it where that is asked for.
 pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
-    let made = runtime::block_on(&graph.project.environment, make(&graph, ambient, &arguments.request(), screen))??;
-    let (planned, beside) = &made;
+    let begun = project::begin(global, ambient)?;
+    let environment = begun.environment.clone();
+    let made = runtime::block_on(&environment, make(begun, ambient, &arguments.request(), screen))??;
+    let Made { planned, beside, .. } = &made;
     show(&planned.plan, beside, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
@@ -35,7 +37,7 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
     }
     let exit = exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here; giving a large project's memory back piece by piece would only take time.
-    std::mem::forget((graph, made));
+    std::mem::forget(made);
     Ok(exit)
 }
 
@@ -46,26 +48,28 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
     blocked.or(pending)
 }
 
+/// A plan, what it is of, and what stands beside it.
+pub(super) struct Made {
+    pub graph: Graph,
+    pub planned: Planned,
+    pub beside: Beside,
+}
+
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
-pub(super) async fn make(
-    graph: &Graph,
-    ambient: &Ambient,
-    request: &Request,
-    screen: &Screen,
-) -> Result<(Planned, Beside), Trouble> {
-    let ledger = project::ledger(graph);
+pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, screen: &Screen) -> Result<Made, Trouble> {
+    let Opened { graph, ledger, recorded, door } = begun.open(ambient).await?;
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
             holder.command, holder.who, holder.since
         ));
     }
-    let recorded = project::recorded(&ledger, graph, ambient, None).await?;
-    let door = door::open(&graph.project, &recorded, ambient, Access::Reads).await?;
     let secrets = ambient.secrets(&graph.project);
-    let planned = planning::planned(graph, &secrets, &recorded, &door.cloud, request).await?;
-    let beside = beside(graph, &planned, interrupted(&ledger, false).await?);
-    Ok((planned, beside))
+    let planned = planning::planned(&graph, &secrets, &recorded, &door.cloud, request).await?;
+    let beside = beside(&graph, &planned, interrupted(&ledger, false).await?);
+    // The simulated world is not taken apart either.
+    std::mem::forget(door);
+    Ok(Made { graph, planned, beside })
 }
 
 /// Prints a plan in the format that was asked for.

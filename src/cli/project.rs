@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::{
     Ambient, Trouble,
     arguments::Global,
-    door::{self, SIMULATED_SEED},
+    door::{self, Access, Door, SIMULATED_SEED},
 };
 use crate::{
     graph::Graph,
-    manifest::Inputs,
+    manifest::{self, Environment, Inputs},
     planning,
     state::{self, Ledger, Local, Recorded},
 };
@@ -24,6 +24,53 @@ fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
     }
 }
 
+/// A project of which only the environment is known so far.
+pub(super) struct Begun {
+    inputs: Inputs,
+    /// The environment that it is about.
+    pub environment: Environment,
+}
+
+/// Reads which environment a project is about.
+pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble> {
+    let inputs = inputs(global, ambient);
+    let environment = match manifest::environment(&inputs) {
+        Some(environment) => environment,
+        // It says what is wrong.
+        None => planning::desired(&inputs)?.project.environment,
+    };
+    Ok(Begun { inputs, environment })
+}
+
+/// A project, and what is kept of its environment.
+pub(super) struct Opened {
+    pub graph: Graph,
+    pub ledger: Local,
+    pub recorded: Arc<Recorded>,
+    pub door: Door,
+}
+
+impl Begun {
+    /// Checks the project and, meanwhile, reads what lies on this machine. The service is asked nothing before the
+    /// manifests are right, and their problems are told before all others.
+    pub async fn open(self, ambient: &Ambient) -> Result<Opened, Trouble> {
+        let Begun { inputs, environment } = self;
+        let root = inputs.root.clone();
+        let graph = tokio::task::spawn_blocking(move || planning::desired(&inputs));
+        let ledger = Local::at(door::state_file(&root, &environment));
+        let kept = async {
+            let recorded = recorded(&ledger, &environment, ambient, None).await?;
+            let world = door::world(&root, &environment, &recorded, Access::Reads)?;
+            Ok::<_, Trouble>((recorded, world))
+        };
+        let kept = kept.await;
+        let graph = graph.await.map_err(|error| Trouble::new(format!("checking the project broke off: {error}")))??;
+        let (recorded, world) = kept?;
+        let door = door::open(&graph.project, &recorded, ambient, world).await?;
+        Ok(Opened { graph, ledger, recorded, door })
+    }
+}
+
 /// The checked project with its dependencies.
 pub(super) fn desired(global: &Global, ambient: &Ambient) -> Result<Graph, Trouble> {
     Ok(planning::desired(&inputs(global, ambient))?)
@@ -31,18 +78,17 @@ pub(super) fn desired(global: &Global, ambient: &Ambient) -> Result<Graph, Troub
 
 /// The ledger of a project's environment.
 pub(super) fn ledger(graph: &Graph) -> Local {
-    Local::at(door::state_file(&graph.project))
+    Local::at(door::state_file(&graph.project.root, &graph.project.environment))
 }
 
 /// The record, or a new one where there is none. `lineage` is that of a saved plan, which a record that has yet to be
 /// begun takes over.
 pub(super) async fn recorded(
     ledger: &dyn Ledger,
-    graph: &Graph,
+    environment: &Environment,
     ambient: &Ambient,
     lineage: Option<&str>,
 ) -> Result<Arc<Recorded>, Trouble> {
-    let environment = &graph.project.environment;
     if let Some(recorded) = ledger.load().await? {
         state::check(&recorded, &environment.identity)?;
         return Ok(Arc::new(recorded));

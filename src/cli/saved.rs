@@ -115,7 +115,7 @@ fn append(file: &Path, id: &str) -> io::Result<()> {
 
 /// Beside the state: the ids of the plans that were used, one a line.
 fn marks(project: &Project) -> PathBuf {
-    door::state_file(project).with_extension("plans")
+    door::state_file(&project.root, &project.environment).with_extension("plans")
 }
 
 #[cfg(test)]

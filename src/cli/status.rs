@@ -3,7 +3,7 @@
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
-    plan::make,
+    plan::{Made, make},
     project, runtime,
 };
 use crate::{
@@ -20,9 +20,10 @@ const PURGE_DAYS: i64 = 30;
 
 /// Prints the table; exits with 4 if something is wrong.
 pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
-    let environment = &graph.project.environment;
-    let (planned, beside) = runtime::block_on(environment, make(&graph, ambient, &Request::default(), screen))??;
+    let begun = project::begin(global, ambient)?;
+    let environment = &begun.environment.clone();
+    let Made { graph, planned, beside } =
+        runtime::block_on(environment, make(begun, ambient, &Request::default(), screen))??;
     let rows = rows(&planned);
     let view = StatusView {
         project: &graph.project.name,

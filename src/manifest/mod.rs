@@ -24,10 +24,7 @@ pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, 
 pub use sql_text::SqlText;
 
 use crate::resource::{Address, Identity, Place, Problem};
-use check::{
-    Desk,
-    environment::{Interest, environment},
-};
+use check::{Desk, environment::Interest};
 use gather::{Sources, Written};
 use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
@@ -56,6 +53,19 @@ pub fn load(inputs: &Inputs) -> Result<Project, Vec<Problem>> {
     }
 }
 
+/// The chosen environment by itself, from `floe.toml` alone: it says where everything else is kept. `None` where something
+/// is wrong with it; [`load`] says what.
+pub fn environment(inputs: &Inputs) -> Option<Environment> {
+    let mut problems = Vec::new();
+    let main = gather::main_manifest(&inputs.root, &mut problems)?;
+    let chosen = check::environment::choose(inputs.environment.as_deref(), &main.environments).ok()?;
+    let mut fields = Scope { inputs, secrets: main.secrets.keys().map(String::as_str).collect() }.outer();
+    let environment =
+        check::environment::environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut problems);
+    problems.append(&mut fields.problems);
+    problems.is_empty().then_some(environment)
+}
+
 /// The names of the environments that `floe.toml` in `root` declares, sorted.
 pub fn environments(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -76,11 +86,12 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let chosen = check::environment::choose(inputs.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| found.push(problem)).ok();
     let mut fields = scope.outer();
-    let desired = chosen.map(|chosen| environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut found));
+    let desired = chosen
+        .map(|chosen| check::environment::environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut found));
     found.append(&mut fields.problems);
     for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
         // Their variables may not be known here, so undefined ones are let be.
-        environment(&inputs.root, (name, at), Interest::Other, &mut scope.outer(), &mut found);
+        check::environment::environment(&inputs.root, (name, at), Interest::Other, &mut scope.outer(), &mut found);
     }
     found.extend(check::environment::apart(&environments, &mut fields));
 
