@@ -93,7 +93,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             created_at: None,
         });
     }
-    let mut statements = Vec::new();
+    let mut statements = BTreeMap::new();
     for (index, (key, declared)) in project.statements.iter().enumerate() {
         let (spec, reading) = (&declared.spec, graph.reading(key).unwrap());
         let (reached, phase) = match reading.kind.class() {
@@ -159,7 +159,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             left_at: None,
         };
         recorded.statements.insert(key.clone(), record);
-        statements.push(live);
+        statements.insert(live.name.clone(), live);
     }
-    (recorded, Live::of(statements, Some(pools)))
+    (recorded, Live::of(statements, Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect()))
 }

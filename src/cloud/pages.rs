@@ -1,6 +1,6 @@
 //! Lists that come in pages: the whole list, or an error.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
@@ -18,26 +18,28 @@ const BARREN: u32 = 20;
 const MOST: u32 = 10_000;
 
 impl Cloud {
-    /// Every page of the list at `call`. Sorted by `key`, which tells its things apart, since the service promises no
-    /// order; of a thing that moved onto a second page while the list was read, the later sight counts.
-    pub(super) async fn list<S: Shape>(&self, call: Call, key: impl Fn(&S::Noun) -> String) -> Result<Vec<S::Noun>> {
+    /// Every page of the list at `call`, by `key`, which tells its things apart; of a thing that moved onto a second page
+    /// while the list was read, the later sight counts.
+    pub(super) async fn list<S: Shape>(
+        &self,
+        call: Call,
+        key: impl Fn(&S::Noun) -> String,
+    ) -> Result<BTreeMap<String, S::Noun>> {
         let call = call.query("page_size", PAGE_SIZE);
-        let mut things = Vec::new();
-        let mut keys = BTreeSet::new();
+        let mut things = BTreeMap::new();
         let mut tokens = BTreeSet::new();
         let mut barren = 0;
         let mut page_call = call.clone();
         for _ in 0..MOST {
             let response = self.make(&page_call).await?;
             let page: Page<S> = self.decode(&call, &response)?;
-            let known = keys.len();
-            keys.extend(page.data.iter().map(&key));
-            things.extend(page.data);
-            let Some(next) = page.next else { return Ok(each_once(things, key)) };
+            let known = things.len();
+            things.extend(page.data.into_iter().map(|thing| (key(&thing), thing)));
+            let Some(next) = page.next else { return Ok(things) };
             let Some(token) = page_token(&call.url, &next) else {
                 return Err(self.garbled(&call, &response, "the address of the next page has no `page_token`"));
             };
-            barren = if keys.len() > known { 0 } else { barren + 1 };
+            barren = if things.len() > known { 0 } else { barren + 1 };
             if barren >= BARREN || !tokens.insert(token.clone()) {
                 break;
             }
@@ -46,19 +48,6 @@ impl Cloud {
         let detail = "the list does not end: its pages lead back to pages that were read before, or to nothing";
         Err(call.error(ErrorKind::Garbled, detail))
     }
-}
-
-/// Sorted by `key`; of two with the same key, the later one stays.
-fn each_once<T>(mut things: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
-    things.sort_by_cached_key(&key);
-    things.dedup_by(|later, kept| {
-        let same = key(later) == key(kept);
-        if same {
-            std::mem::swap(later, kept);
-        }
-        same
-    });
-    things
 }
 
 /// The token of the next page. Only it is taken from the link: the key goes where the list was asked for, whatever the

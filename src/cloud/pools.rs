@@ -1,12 +1,14 @@
 //! The verbs of compute pools (`fcpm/v2`).
 
+use std::collections::BTreeMap;
+
 use crate::resource::{LivePool, Pool, PoolAmendment};
 
 use super::{Cloud, ErrorKind, Method, Result, call::Call, key::Api, wire};
 
 impl Cloud {
-    /// All compute pools of the environment, of whatever region, sorted by id.
-    pub async fn pools(&self) -> Result<Vec<LivePool>> {
+    /// All compute pools of the environment, of whatever region, by id.
+    pub async fn pools(&self) -> Result<BTreeMap<String, LivePool>> {
         let call = self.pools_call(Method::Get, &[])?.query("environment", &self.site().identity().environment);
         self.list::<wire::Pool>(call, |pool| pool.id.clone()).await
     }

@@ -68,7 +68,9 @@ impl Cloud {
         if let Some(region) = region {
             call = call.query("region_name", region);
         }
-        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await
+        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name))
+            .await
+            .map(|regions| regions.into_values().collect())
     }
 
     /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its

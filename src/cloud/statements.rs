@@ -1,6 +1,6 @@
 //! The verbs of statements (`sql/v1`).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::resource::{Amendment, Few, LiveStatement, Offsets, Phase};
 
@@ -70,10 +70,10 @@ pub struct StatementException {
 }
 
 impl Cloud {
-    /// All statements of the environment that the key may see, or those of one pool, sorted by name. The service has no
+    /// All statements of the environment that the key may see, or those of one pool, by name. The service has no
     /// snapshot: what changes while the pages are read may be missed, so absence is to be confirmed by
     /// [`Cloud::statement`].
-    pub async fn statements(&self, pool: Option<&str>) -> Result<Vec<LiveStatement>> {
+    pub async fn statements(&self, pool: Option<&str>) -> Result<BTreeMap<String, LiveStatement>> {
         let call = self.statements_call(Method::Get, &[])?;
         let call = match pool {
             Some(pool) => call.query("spec.compute_pool_id", pool),

@@ -170,7 +170,7 @@ impl Scene {
     }
 
     fn diff(&self) -> Diff {
-        let mut snapshot = Live::of(self.statements.values().cloned(), Some(self.pools.values().cloned()));
+        let mut snapshot = Live::of(self.statements.clone(), Some(self.pools.clone()));
         self.gone.iter().for_each(|name| snapshot.learn_statement(name, Ok(None)));
         self.unknown.iter().for_each(|name| snapshot.learn_statement(name, Err("403".to_owned())));
         let desired = Desired { graph: &self.graph, secrets: &BTreeMap::new() };

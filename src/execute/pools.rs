@@ -1,6 +1,9 @@
 //! What is asked about compute pools, and the wait for them.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep};
 
@@ -96,7 +99,7 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
     loop {
         let listed = tools.setting.cloud.pools().await;
         let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
-        match verdict(intent, &tools.record.now(), &Live::of([], Some(pools))) {
+        match verdict(intent, &tools.record.now(), &Live::of(BTreeMap::new(), Some(pools))) {
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
             Verdict::Rejected(_) => {}
@@ -204,7 +207,7 @@ async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failu
     let runs = |live: &LiveStatement| {
         matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
     };
-    Ok(there.into_iter().filter(runs).collect())
+    Ok(there.into_values().filter(runs).collect())
 }
 
 /// What a pool uses after ours have gone from it, somebody else's statements use that this key cannot see. The count

@@ -93,10 +93,8 @@ fn tell(watched: &Watched, name: &str, sight: &Sight) {
 /// One list; what it does not show is reported as not there, unconfirmed. Returns how many pages it had.
 async fn by_list(cloud: &Cloud, watched: &Watched) -> Option<usize> {
     match cloud.statements(None).await {
-        Ok(statements) => {
-            let pages = statements.len().div_ceil(PAGE);
-            let mut found: BTreeMap<String, LiveStatement> =
-                statements.into_iter().map(|statement| (statement.name.clone(), statement)).collect();
+        Ok(mut found) => {
+            let pages = found.len().div_ceil(PAGE);
             for name in watched.keys() {
                 let live = found.remove(name).map(Box::new);
                 tell(watched, name, &Sight::Statement { live, confirmed: false });

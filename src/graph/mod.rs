@@ -76,19 +76,19 @@ pub struct Object {
     pub name: Vec<String>,
 }
 
-/// Who in the project does what with an object; keys of statements.
+/// Who in the project does what with an object; keys of statements, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parties {
     /// The statement that creates it; none for an external one.
     pub creator: Option<String>,
     /// Those that alter it.
-    pub alters: BTreeSet<String>,
+    pub alters: Vec<String>,
     /// Those that drop it.
-    pub drops: BTreeSet<String>,
+    pub drops: Vec<String>,
     /// Those that read or call it.
-    pub readers: BTreeSet<String>,
+    pub readers: Vec<String>,
     /// Those that write it.
-    pub writers: BTreeSet<String>,
+    pub writers: Vec<String>,
 }
 
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements

@@ -36,8 +36,8 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T> Shelf<T> {
-    fn of(things: impl Iterator<Item = (String, T)>) -> Self {
-        Shelf { present: things.collect(), ..Shelf::default() }
+    fn of(present: BTreeMap<String, T>) -> Self {
+        Shelf { present, ..Shelf::default() }
     }
 
     fn presence(&self, name: &str) -> Presence<'_, T> {
@@ -99,15 +99,12 @@ impl Asks {
 }
 
 impl Live {
-    /// A snapshot that holds these things and nothing else.
-    pub fn of(
-        statements: impl IntoIterator<Item = LiveStatement>,
-        pools: Option<impl IntoIterator<Item = LivePool>>,
-    ) -> Self {
+    /// A snapshot that holds these things and nothing else: statements by cloud name, pools by id.
+    pub fn of(statements: BTreeMap<String, LiveStatement>, pools: Option<BTreeMap<String, LivePool>>) -> Self {
         Live {
-            statements: Shelf::of(statements.into_iter().map(|statement| (statement.name.clone(), statement))),
+            statements: Shelf::of(statements),
             pools_listed: pools.is_some(),
-            pools: Shelf::of(pools.into_iter().flatten().map(|pool| (pool.id.clone(), pool))),
+            pools: Shelf::of(pools.unwrap_or_default()),
             ..Live::default()
         }
     }

@@ -20,7 +20,7 @@ async fn all_pages_are_read_and_only_the_token_of_a_link_is_used() {
         page(vec![statement(&format!("s{}", 9 - at))], &next)
     });
     let live = cloud(&wire).statements(Some("lfcp-1")).await.unwrap();
-    assert_eq!(live.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["s7", "s8", "s9"]);
+    assert_eq!(live.keys().collect::<Vec<_>>(), ["s7", "s8", "s9"]);
     let first = format!("GET {STATEMENTS}?spec.compute_pool_id=lfcp-1&page_size=100");
     assert_eq!(wire.lines(), [first.clone(), format!("{first}&page_token=1"), format!("{first}&page_token=2")]);
     let hosts: BTreeSet<_> = wire.requests().iter().map(|r| r.url.split('/').nth(2).unwrap().to_owned()).collect();
@@ -40,7 +40,7 @@ async fn of_something_seen_twice_the_later_sight_counts() {
     let mut later = statement("a");
     later["metadata"]["uid"] = json!("another");
     let wire = Wire::script([page(vec![statement("a"), statement("b")], "?page_token=1"), page(vec![later], "")]);
-    let live = cloud(&wire).statements(None).await.unwrap();
+    let live = cloud(&wire).statements(None).await.unwrap().into_values().collect::<Vec<_>>();
     assert_eq!(live.iter().map(|one| one.uid.as_str()).collect::<Vec<_>>(), ["another", "uid-b"]);
 }
 
@@ -49,7 +49,7 @@ async fn null_means_an_empty_last_page_and_a_missing_list_means_nothing() {
     let null = answer(200, r#"{"kind":"StatementList","metadata":{"next":null},"data":null}"#);
     let no_metadata = answer(200, r#"{"data":[]}"#);
     for fine in [null, no_metadata] {
-        assert_eq!(cloud(&Wire::script([fine])).statements(None).await.unwrap(), []);
+        assert_eq!(cloud(&Wire::script([fine])).statements(None).await.unwrap().len(), 0);
     }
     let broken = [
         "{}",

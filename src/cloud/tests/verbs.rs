@@ -49,7 +49,7 @@ async fn unknown_null_and_missing_are_tolerated() {
         "status": {"traits": {"sql_kind": null, "schema": {}}, "warnings": [{}], "latest_offsets_timestamp": null}
     });
     let wire = Wire::script([page(vec![sparse, bare, null_value], "")]);
-    let live = cloud(&wire).statements(None).await.unwrap();
+    let live = cloud(&wire).statements(None).await.unwrap().into_values().collect::<Vec<_>>();
     assert_eq!(live[0].phase, Phase::Other("HIBERNATING".to_owned()));
     assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].kind.as_deref()), (None, 0, None));
     assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
@@ -220,7 +220,7 @@ async fn pools_are_asked_of_the_other_host_with_the_other_key() {
     ]);
     let cloud = cloud(&wire);
     let pools = cloud.pools().await.unwrap();
-    assert_eq!(pools.iter().map(|pool| pool.id.as_str()).collect::<Vec<_>>(), ["lfcp-1", "lfcp-2"]);
+    assert_eq!(pools.keys().map(String::as_str).collect::<Vec<_>>(), ["lfcp-1", "lfcp-2"]);
     let one = cloud.pool("lfcp-1").await.unwrap().unwrap();
     assert_eq!((one.cloud.as_str(), one.max_cfu, one.current_cfu), ("aws", 10, 3));
     assert_eq!((one.phase, one.network), (PoolPhase::Provisioned, None));

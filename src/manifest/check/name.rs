@@ -18,7 +18,7 @@ const LIMIT: usize = NAME_LIMIT.saturating_sub(6);
 pub(super) fn cloud(
     desk: &mut Desk<'_>,
     key: &str,
-    declared: &At<StatementLayer>,
+    declared: &At<Box<StatementLayer>>,
     name: Option<&At<String>>,
 ) -> Option<String> {
     let (name, place) = match name {

@@ -18,7 +18,7 @@ use crate::{
 const SQL_LIMIT: usize = 4 << 20;
 
 /// A layer says in one way where its SQL comes from.
-pub(super) fn one_source(desk: &mut Desk<'_>, key: &str, layer: &At<StatementLayer>) {
+pub(super) fn one_source(desk: &mut Desk<'_>, key: &str, layer: &At<Box<StatementLayer>>) {
     if let (Some(sql), Some(sql_file)) = (&layer.value.sql, &layer.value.sql_file) {
         desk.problems.push(
             wrong(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
@@ -38,7 +38,7 @@ pub(super) struct Sql {
 pub(super) fn sql_of(
     desk: &mut Desk<'_>,
     key: &str,
-    declared: &At<StatementLayer>,
+    declared: &At<Box<StatementLayer>>,
     layer: &StatementLayer,
 ) -> Option<Sql> {
     let (template, text) = match (&layer.sql, &layer.sql_file) {

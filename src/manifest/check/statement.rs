@@ -21,8 +21,8 @@ use crate::{
 pub(in crate::manifest) fn statement(
     desk: &mut Desk<'_>,
     key: &str,
-    declared: &At<StatementLayer>,
-    overlay: Option<&At<StatementLayer>>,
+    declared: &At<Box<StatementLayer>>,
+    overlay: Option<&At<Box<StatementLayer>>>,
     bare: bool,
 ) -> Option<DeclaredStatement> {
     for layer in [Some(declared), overlay].into_iter().flatten() {
@@ -87,8 +87,8 @@ pub(in crate::manifest) fn policy(desk: &mut Desk<'_>, environment: &Environment
 pub(in crate::manifest) fn overlay(
     desk: &mut Desk<'_>,
     key: &str,
-    declared: &At<StatementLayer>,
-    overlay: &At<StatementLayer>,
+    declared: &At<Box<StatementLayer>>,
+    overlay: &At<Box<StatementLayer>>,
 ) {
     let under = merge::statement(desk.defaults, &declared.value, &mut Vec::new());
     merge::statement(&under, &overlay.value, &mut desk.problems);

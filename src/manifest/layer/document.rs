@@ -112,14 +112,14 @@ fn shared(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
     }
 }
 
-fn statement(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+fn statement(fields: &mut Fields<'_, '_, '_>) -> Box<StatementLayer> {
     fields.elsewhere(&[
         ("file", "the SQL's file is `sql_file`"),
         ("statement", "the SQL is `sql`"),
         ("compute_pool", "the pool's key is `pool`"),
         ("variables", "variables belong to an environment: `variables = { … }` in `[environments.<name>]`"),
     ]);
-    StatementLayer {
+    Box::new(StatementLayer {
         name: fields.string("name"),
         sql: fields.string("sql"),
         sql_file: fields.string("sql_file"),
@@ -130,7 +130,7 @@ fn statement(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
         unset: fields.strings("unset").unwrap_or_default(),
         flawed: fields.is_flawed(),
         ..shared(fields)
-    }
+    })
 }
 
 fn pool(fields: &mut Fields<'_, '_, '_>) -> PoolLayer {

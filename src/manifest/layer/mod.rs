@@ -26,7 +26,7 @@ pub(super) struct Manifest {
     pub secrets: BTreeMap<String, At<Option<At<String>>>>,
     pub environments: BTreeMap<String, At<EnvironmentLayer>>,
     pub pools: BTreeMap<String, At<PoolLayer>>,
-    pub statements: BTreeMap<String, At<StatementLayer>>,
+    pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     pub moved: Vec<At<MovedLayer>>,
     /// Whether something could not be read, so that what seems to be missing may be in there.
     pub incomplete: bool,
@@ -111,7 +111,7 @@ pub(super) struct EnvironmentLayer {
     pub catalog: Option<At<String>>,
     pub scenario: Option<At<String>>,
     pub pools: BTreeMap<String, At<PoolLayer>>,
-    pub statements: BTreeMap<String, At<StatementLayer>>,
+    pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     /// Whether a field was lost to a problem, so that none is missing.
     pub flawed: bool,
 }
