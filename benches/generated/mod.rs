@@ -161,5 +161,5 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
         recorded.statements.insert(key.clone(), record);
         statements.insert(live.name.clone(), live);
     }
-    (recorded, Live::of(statements, Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect()))
+    (recorded, Live::of(statements, Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect())))
 }
