@@ -181,3 +181,52 @@ fn purge_day(since: &str) -> Option<String> {
     let purged = jiff::Timestamp::from_second(since.as_second().checked_add(PURGE_DAYS.checked_mul(86_400)?)?).ok()?;
     purged.to_string().split('T').next().map(str::to_owned)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use super::*;
+    use crate::{
+        cloud::{Cloud, Credentials, Key, Limits, Site},
+        manifest::Inputs,
+        planning,
+        resource::{HashKey, Intent, IntentId, Operation, Pool, Secrets},
+        simulator::{Options, Simulator},
+        state::{Entry, Recorded},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_was_asked_for_and_never_seen_is_named_and_unhealthy() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[pools.main]\nmax_cfu = 5\n";
+        std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
+        let graph = planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap();
+        let identity = graph.project.environment.identity.clone();
+        let pool = Pool {
+            display_name: "main".to_owned(),
+            max_cfu: 5,
+            network: None,
+            cloud: identity.cloud.clone(),
+            region: identity.region.clone(),
+            prevent_destroy: false,
+        };
+        let intent = Intent {
+            id: IntentId("run-1".to_owned()),
+            address: Address::pool("main"),
+            operation: Operation::CreatePool { pool, before: BTreeSet::new() },
+        };
+        let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
+        recorded.apply(&Entry::Intend { intent, secrets: Default::default() }).unwrap();
+        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
+        let simulator = Arc::new(Simulator::new(Options::default()));
+        let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
+        let request = Request::default();
+        let planned =
+            planning::planned(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
+        let rows = rows(&planned);
+        assert_eq!((rows.len(), &rows[0].address), (1, &Address::pool("main")));
+        assert_eq!((rows[0].phase.as_str(), rows[0].unhealthy), ("open", true), "{rows:#?}");
+    }
+}

@@ -337,3 +337,30 @@ fn json_reads_back_as_the_plan() {
         assert!(text.contains("\"id\": \"abc\"") && text.contains("\"current_cfu\": 14"));
     }
 }
+
+#[test]
+fn what_failed_is_told_before_that_somebody_stopped_the_run() {
+    use crate::{
+        execute::{Failure, Report},
+        resource::HashKey,
+        state::Recorded,
+    };
+    let identity = Identity::simulated("p", "local", "aws".to_owned(), "us-east-1".to_owned());
+    let report = |failed: &[Failure]| Report {
+        recorded: Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned())),
+        done: Vec::new(),
+        failed: failed.iter().map(|failure| (Address::statement("a"), failure.clone())).collect(),
+        skipped: Vec::new(),
+        not_begun: Vec::new(),
+        standing_still: Vec::new(),
+        interrupted: true,
+        ledger: None,
+    };
+    let refused = Failure::Changed { name: "a".to_owned(), how: "it is gone".to_owned() };
+    assert_eq!(Outcome::of(&report(&[])), Outcome::Interrupted);
+    assert_eq!(Outcome::of(&report(&[Failure::Interrupted])), Outcome::Interrupted);
+    let both = report(&[Failure::Interrupted, refused]);
+    assert_eq!(Outcome::of(&both), Outcome::Failed);
+    let text = super::report(&both, &plan_of([]), Style { width: 80, colour: false });
+    assert!(text.contains("Interrupted, and applied in part"), "{text}");
+}

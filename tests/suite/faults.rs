@@ -548,3 +548,34 @@ async fn a_name_that_is_being_deleted_is_waited_for() {
     assert_eq!(world.simulator.audit().creates["copy"], 2, "theirs and ours");
     assert!(!world.plan().await.has_work());
 }
+
+/// A cloud in which something uses each pool that a key cannot see: what is told of one pool says so, the list not yet.
+struct Unseen {
+    simulator: Simulator,
+}
+
+impl Transport for Unseen {
+    fn send(&self, request: floe::cloud::Request) -> BoxFuture<'_, Result<Response, Lost>> {
+        Box::pin(async move {
+            let one = request.method == Method::Get && request.url.contains("/compute-pools/");
+            let mut response = self.simulator.send(request).await?;
+            if one && response.status == 200 {
+                let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+                body["status"]["current_cfu"] = 3.into();
+                response.body = serde_json::to_vec(&body).unwrap();
+            }
+            Ok(response)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_something_unseen_uses_is_not_deleted() {
+    let mut world = running().await;
+    let cloud = world.cloud_through(Arc::new(Unseen { simulator: world.simulator.clone() }));
+    let everything = Request { destroy: true, allow_data_loss: true, ..Request::default() };
+    let report = world.apply_with(&cloud, &everything).await.report.unwrap();
+    let [(address, Failure::Changed { how, .. })] = &report.failed[..] else { panic!("{:#?}", report.failed) };
+    assert_eq!((address, how.contains("3 CFU")), (&Address::pool("main"), true), "{how}");
+    assert_eq!(world.simulator.world().pools.len(), 1);
+}

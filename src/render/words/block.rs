@@ -141,7 +141,7 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
         Block::PoolExists { id } => (
             format!("a pool of this name exists that the state does not know: {id}"),
             vec![
-                format!("Own it, if it is this project's (a lost state): `floe import {address} {id}`."),
+                format!("Own it, if it is this project's:\nfloe import {address} {id}"),
                 format!("Use it without owning it: `id = \"{id}\"` in {table}."),
                 "Or choose another `display_name`.".to_owned(),
             ],

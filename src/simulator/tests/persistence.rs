@@ -205,3 +205,16 @@ async fn equal_seeds_and_requests_give_equal_worlds_to_the_byte() {
     assert_eq!(logs[0], logs[1]);
     assert_ne!(logs[0], logs[2]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_world_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    drop(Simulator::open(folder.path().join("w.world"), options()).unwrap());
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+    }
+}

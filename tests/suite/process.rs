@@ -1,0 +1,104 @@
+//! The real process: a state that was lost, and Ctrl-C before anything was sent.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+fn floe(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
+    command.env_clear().args(["-C", folder.to_str().unwrap()]);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = floe(folder).args(arguments).output().unwrap();
+    (status.code(), [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat())
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[defaults]\npool = \"main\"\n\
+                    [pools.main]\nmax_cfu = 5\n[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n";
+    fs::write(folder.path().join("floe.toml"), manifest).unwrap();
+    folder
+}
+
+#[test]
+fn a_lost_state_is_found_again_by_labels_and_by_import() {
+    let folder = project();
+    let at = folder.path();
+    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    let state = fs::read_to_string(at.join("state/local.json")).unwrap();
+    let id = &state[state.find("lfcp-").unwrap()..][..11];
+    fs::remove_file(at.join("state/local.json")).unwrap();
+    let (code, said) = run(at, &["plan"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(&format!("floe import pools.main {id}")), "{said}");
+    for (wrong, why) in [
+        (["import", "pools.main", "lfcp-nothere"], "there is no pool lfcp-nothere"),
+        (["import", "statements.t", "t"], "only pools are imported"),
+        (["import", "pools.other", id], "pools.other is not declared"),
+    ] {
+        let (code, said) = run(at, &wrong);
+        assert!(code == Some(1) && said.contains(why), "{said}");
+    }
+    let (code, said) = run(at, &["import", "pools.main", id]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(at, &["import", "pools.main", id]);
+    assert!(code == Some(1) && said.contains("already"), "{said}");
+    let (code, said) = run(at, &["apply", "--yes"]);
+    assert!(code == Some(0) && said.contains("adopt"), "{said}");
+    let (code, said) = run(at, &["plan", "--detailed-exitcode"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn the_state_of_one_simulated_environment_is_not_anothers() {
+    let folder = project();
+    let at = folder.path();
+    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    let manifest = fs::read_to_string(at.join("floe.toml")).unwrap();
+    let dev = manifest.replace("[environments.local]\n", "[environments.dev]\nstate = \"state/local.json\"\n");
+    fs::write(at.join("floe.toml"), dev).unwrap();
+    let (code, said) = run(at, &["-e", "dev", "plan"]);
+    assert!(code == Some(1) && said.contains("env-sim-p-local"), "{said}");
+    // One from before environments had ids of their own is still read, world and all.
+    let older = project();
+    let at = older.path();
+    fs::create_dir(at.join("state")).unwrap();
+    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    for file in ["state/local.json", "state/local.world"] {
+        let text = fs::read_to_string(at.join(file)).unwrap();
+        fs::write(at.join(file), text.replace("env-sim-p-local", "env-sim")).unwrap();
+    }
+    let (code, said) = run(at, &["plan", "--detailed-exitcode"]);
+    assert!(code == Some(0) && said.contains("no changes"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
+    let folder = project();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let lock = File::create(state.join("local.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let waiting = floe(folder.path())
+        .args(["--lock-timeout", "10m", "apply", "--yes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until it listens a signal would end it; that it waits for the lock cannot be seen from outside.
+    std::thread::sleep(Duration::from_secs(1));
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap().success());
+    let Output { status, stderr, .. } = waiting.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(said.contains("nothing was sent"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
