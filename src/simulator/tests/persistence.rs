@@ -214,8 +214,8 @@ async fn a_world_goes_on_from_a_moment_as_often_as_one_likes() {
     wait(100).await;
     client.submit("job", JOB).await;
     client.simulator.push_fault(Fault::once(Misfortune::LostThenDone(30.0)).on(Method::Delete));
-    let delete = client.request(Method::Delete, &Client::statement("table"), None);
-    assert!(client.simulator.send(delete).await.is_err(), "nobody hears what becomes of it");
+    let deleted = client.try_call(Method::Delete, &Client::statements("/table"), None).await;
+    assert!(deleted.is_err(), "nobody hears what becomes of it");
     let moment = client.simulator.moment();
     // The original goes on beside it.
     wait(60).await;
