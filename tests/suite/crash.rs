@@ -25,7 +25,7 @@ use std::{
 
 use flaw::{FLAWS, Flaw};
 use lookout::DISKS;
-use story::STAGES;
+use story::{STAGES, Stage};
 use travel::{Share, Traveller, cut_everywhere, wrecks};
 
 /// What was counted.
@@ -158,28 +158,28 @@ fn every_point_and_every_pair() {
 
 #[test]
 fn every_point_is_the_same_point_again() {
-    for stage in 0..STAGES.len() {
+    for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
         let before = Traveller::before(stage);
         let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(before));
         let told = |points: &[lookout::Point]| -> Vec<_> {
             let marks = |point: &lookout::Point| point.left.iter().map(|left| left.scene.mark()).collect::<Vec<_>>();
             points.iter().map(|point| (point.operation.clone(), marks(point))).collect()
         };
-        assert!(told(&one) == told(&two), "{}", STAGES[stage].name);
+        assert!(told(&one) == told(&two), "{name}");
     }
 }
 
 /// What was found out from beside is what a run leaves that is cut in earnest.
 #[test]
 fn what_a_cut_would_leave_is_what_a_cut_leaves() {
-    for stage in 0..STAGES.len() {
+    for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
         let before = Traveller::before(stage);
         let mut traveller = Traveller::new(stage, Flaw::None);
         let points = traveller.look(before);
         for (at, point) in points.iter().enumerate().skip(stage).step_by(stride(29)) {
             for left in &point.left {
                 let scene = traveller.cut(before, at, left);
-                let what = format!("stage {stage}, {at}: {:?}, {:?}, {}", point.operation, left.flight, left.disk);
+                let what = format!("{name}, {at}: {:?}, {:?}, {}", point.operation, left.flight, left.disk);
                 assert_eq!(scene.disk.1, left.scene.disk.1, "{what}: the disk");
                 assert_eq!(scene.cloud.1, left.scene.cloud.1, "{what}: the cloud");
             }
