@@ -353,6 +353,7 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         skipped: Vec::new(),
         not_begun: Vec::new(),
         standing_still: Vec::new(),
+        not_taken_back: Vec::new(),
         interrupted: true,
         ledger: None,
     };

@@ -510,4 +510,30 @@ mod tests {
         assert!(disk.is_cut() && disk.point("send", "POST").is_err() && disk.read(&path("lock")).is_err());
         assert!(disk.restart(0).lock(&path("lock"), b"you").unwrap().is_some());
     }
+
+    #[test]
+    fn what_is_tried_on_a_fork_is_what_would_happen_and_does_not() {
+        let disk = FakeDisk::new();
+        let mut file = written(&disk, "a", "one");
+        let _lock = disk.lock(&path("lock"), b"me").unwrap().unwrap();
+        for seed in [0, 1, 17, 4711] {
+            let fork = disk.fork();
+            fork.strike(0, Fault::Cut, seed);
+            assert!(file.on(&fork).append(b"two").is_err() && fork.has_struck());
+            let cut = disk.fork();
+            cut.strike(0, Fault::Cut, seed);
+            drop(file.on(&cut).append(b"two"));
+            assert_eq!(fork.restart(seed).files(), cut.restart(seed).files());
+        }
+        assert!(!disk.is_cut() && disk.is_locked(&path("lock")).unwrap());
+        file.append(b"two").unwrap();
+        assert_eq!(text(&disk, "a").as_deref(), Some("onetwo"));
+        assert_eq!(text(&disk.fork(), "a").as_deref(), Some("onetwo"));
+        // What is synced on the fork is not synced here.
+        let fork = disk.fork();
+        file.on(&fork).sync().unwrap();
+        fork.sync_folder(Path::new(FOLDER)).unwrap();
+        assert_eq!(text(&fork.restart(0), "a").as_deref(), Some("onetwo"));
+        assert_eq!(text(&disk.restart(0), "a"), None);
+    }
 }

@@ -167,7 +167,7 @@ enum Ran {
     Unread,
     /// The plan is blocked, or there is nothing to do.
     Idle(Box<Plan>),
-    Ran,
+    Worked,
 }
 
 /// A whole run as a pipeline does it: under the lock from the reading of the record to the last fold.
@@ -195,7 +195,7 @@ async fn whole_run(world: &mut World, request: &Request, inside: &Cell<bool>) ->
     let (_sender, interrupt) = watch::channel(Interrupt::None);
     let setting = world.setting(&cloud, interrupt);
     execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
-    Ran::Ran
+    Ran::Worked
 }
 
 /// Another pipeline on the same state and cloud.

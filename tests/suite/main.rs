@@ -17,7 +17,6 @@ mod private;
 mod process;
 mod program;
 mod readme;
-mod readme;
 mod rivals;
 mod saved;
 mod scenarios;

@@ -218,3 +218,32 @@ fn a_world_is_its_owners_alone() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_world_goes_on_from_a_moment_as_often_as_one_likes() {
+    let client = Client::over(Simulator::new(options()));
+    client.call(Method::Post, &Client::pools(""), Some(pool("main", 5))).await;
+    client.submit("table", TABLE).await;
+    wait(100).await;
+    client.submit("job", JOB).await;
+    client.simulator.push_fault(Fault::once(Misfortune::LostThenDone(30.0)).on(Method::Delete));
+    let deleted = client.try_call(Method::Delete, &Client::statements("/table"), None).await;
+    assert!(deleted.is_err(), "nobody hears what becomes of it");
+    let moment = client.simulator.moment();
+    // The original goes on beside it.
+    wait(60).await;
+    assert!(client.simulator.world().statements.iter().all(|it| it.name != "table"));
+    let later: Vec<_> = (0..2)
+        .map(|_| {
+            let simulator = Simulator::from_moment(&moment);
+            assert_eq!(simulator.moment().bytes(), moment.bytes());
+            assert_eq!(simulator.world().statements.len(), 2);
+            simulator.meddle(Meddle::Advance(Duration::from_secs(60))).unwrap();
+            (simulator.world(), simulator.effects(), simulator.audit())
+        })
+        .collect();
+    assert_eq!(later[0], later[1]);
+    let original = (client.simulator.world(), client.simulator.effects(), client.simulator.audit());
+    assert_eq!(later[0], original, "what was still to happen has happened there too");
+    assert_ne!(client.simulator.moment().bytes(), moment.bytes());
+}

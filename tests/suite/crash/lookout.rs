@@ -85,9 +85,12 @@ struct Seen {
     written: usize,
     asked: usize,
     disks: Option<(usize, Disks)>,
-    cloud: Option<(usize, Instant, Arc<(Moment, Mark)>)>,
+    cloud: Option<(usize, Instant, Cloud)>,
 }
 
+/// A cloud at a moment.
+type Cloud = Arc<(Moment, Mark)>;
+/// The disks that may be found, each with the seed that selects it.
 type Disks = Vec<(u64, Arc<(FakeDisk, Mark)>)>;
 
 impl Lookout {
@@ -159,7 +162,7 @@ impl Lookout {
         disks
     }
 
-    fn cloud(&self) -> Arc<(Moment, Mark)> {
+    fn cloud(&self) -> Cloud {
         let mut seen = self.seen.lock().unwrap();
         let (asked, now) = (seen.asked, Instant::now());
         if let Some((_, _, cloud)) = seen.cloud.as_ref().filter(|(at, when, _)| (*at, *when) == (asked, now)) {

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, pending, poll_fn},
+    path::Path,
     pin::pin,
     sync::{Arc, Mutex},
     task::Poll,
@@ -15,7 +16,7 @@ use floe::{
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
-    state::{BoxFuture, Entry, Holder, Ledger, LedgerError, Local, Recorded, fake::FakeDisk},
+    state::{BoxFuture, Disk, Entry, Holder, Ledger, LedgerError, Local, Recorded, fake::FakeDisk},
 };
 use tokio::sync::{Notify, watch};
 
@@ -26,6 +27,7 @@ use super::{
 use crate::world::{World, holder, nothing_recorded};
 
 const PATH: &str = "state/prod.json";
+const LOCK: &str = "state/prod.lock";
 
 /// The wire of a machine: every request sent and every answer received is a point at which the machine may stop.
 #[derive(Clone)]
@@ -60,6 +62,8 @@ impl Transport for Wire {
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
             let changes = request.method.changes();
+            let is_alone = self.disk.is_locked(Path::new(LOCK)).unwrap_or_default();
+            assert!(is_alone || !changes, "{what} leaves without the lock");
             self.look("send", &what, Some(&request).filter(|_| changes)).await;
             if self.disk.point("send", &what).is_err() {
                 if changes {

@@ -60,7 +60,7 @@ impl Traveller {
                 let mut traveller = Traveller::new(stage, Flaw::None);
                 let scene = in_time(async {
                     let disk = traveller.enter(&scenes[stage], 0);
-                    traveller.to_the_end(&disk, None).await.unwrap();
+                    traveller.finish(&disk, None).await.unwrap();
                     Scene::new(disk.restart(1), &traveller.world.simulator)
                 });
                 scenes.push(scene);
@@ -117,9 +117,9 @@ impl Traveller {
             in_time(async {
                 let disk = self.enter(scene, cuts);
                 let mut points = looks.then(Vec::new);
-                self.to_the_end(&disk, points.as_mut()).await?;
+                self.finish(&disk, points.as_mut()).await?;
                 tokio::time::sleep(LANDED).await;
-                self.to_the_end(&disk, None).await?;
+                self.finish(&disk, None).await?;
                 holds::check(&self.world, &disk, self.stage, &mut self.figures).await?;
                 Ok(points.unwrap_or_default())
             })
@@ -136,15 +136,15 @@ impl Traveller {
         in_time(async {
             let disk = self.enter(scene, 0);
             self.world.simulator.push_fault(misfortune);
-            self.to_the_end(&disk, None).await?;
+            self.finish(&disk, None).await?;
             tokio::time::sleep(LANDED).await;
-            self.to_the_end(&disk, None).await?;
+            self.finish(&disk, None).await?;
             holds::check(&self.world, &disk, self.stage, &mut self.figures).await
         })
     }
 
     /// Runs until there is nothing left to do.
-    async fn to_the_end(&mut self, disk: &FakeDisk, mut points: Option<&mut Vec<Point>>) -> Result<(), Problem> {
+    async fn finish(&mut self, disk: &FakeDisk, mut points: Option<&mut Vec<Point>>) -> Result<(), Problem> {
         let mut last = String::new();
         for _ in 0..RUNS {
             let mut machine = self.machine(disk);
@@ -242,7 +242,7 @@ pub fn cut_everywhere(stage: usize, share: Share) -> (Figures, Vec<Problem>) {
         let (mut traveller, mut problems) = (Traveller::new(stage, Flaw::None), Vec::new());
         while let Some(wreck) = wrecks.get(next.fetch_add(share.scenes, Ordering::Relaxed)) {
             let number = next.load(Ordering::Relaxed) / share.scenes;
-            let again = share.recoveries > 0 && number % share.recoveries == 0;
+            let again = share.recoveries > 0 && number.is_multiple_of(share.recoveries);
             if let Err(why) = from_wreck(&mut traveller, wreck, again.then_some(share.again), &known) {
                 problems.push(format!("stage `{}`, {why}", traveller.stage.name));
             }
