@@ -72,6 +72,7 @@ struct Proxy {
     kill: Option<Kill>,
     meanwhile: Mutex<Option<Meanwhile>>,
     killed: AtomicBool,
+    holds: AtomicBool,
     child: Mutex<Option<Child>>,
 }
 
@@ -121,6 +122,9 @@ async fn pass(proxy: Arc<Proxy>, mut client: TcpStream, server: SocketAddr) -> s
                     if due == Some(Side::BeforeReading) {
                         proxy.strike();
                         return Ok(());
+                    }
+                    while proxy.holds.load(Ordering::SeqCst) && !request.starts_with(b"GET ") {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     onward.write_all(&request[..count]).await?;
                     if let Some(side) = due {
@@ -174,6 +178,15 @@ impl Service {
     /// The requests so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.proxy.sent.lock().unwrap().clone()
+    }
+
+    /// Keeps requests that change something until it is told to let them go.
+    pub fn hold(&self) {
+        self.proxy.holds.store(true, Ordering::SeqCst);
+    }
+
+    pub fn let_go(&self) {
+        self.proxy.holds.store(false, Ordering::SeqCst);
     }
 
     /// Whether the program was killed here.

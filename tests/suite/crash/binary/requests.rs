@@ -39,15 +39,21 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
             .map(|(at, side)| Case { stage: 1, kill: Kill { at, side }, stride: None })
             .to_vec(),
     };
-    let mut figures = Figures::default();
+    let (mut figures, kills) = (Figures::default(), Mutex::new(Vec::new()));
     let problems = side_by_side(cases, &mut figures, |case, runtime, figures| {
         let lived = runtime.block_on(life(case, figures));
         // How many requests there are differs from run to run: it ends where a run came to its end before.
         let next = case.stride.filter(|_| !matches!(lived, Ok(false)));
         let next = next.map(|stride| Case { kill: Kill { at: case.kill.at + stride, ..case.kill }, ..*case });
+        if !matches!(lived, Ok(false)) {
+            kills.lock().unwrap().push(case.kill.side);
+        }
         let place = |why| format!("stage `{}`, {:?}: {why}", STAGES[case.stage].name, case.kill);
         (lived.map(drop).map_err(place), next.filter(|next| next.kill.at < 1_000))
     });
     assert!(figures.cuts > 0 || !problems.is_empty(), "nothing was killed");
+    let kills = kills.into_inner().unwrap();
+    let by_side = SIDES.map(|side| format!("{side:?} {}", kills.iter().filter(|kill| **kill == side).count()));
+    println!("the program, killed at its requests: {}", by_side.join(", "));
     show("the program, killed at its requests", &figures, &problems);
 }
