@@ -160,7 +160,7 @@ fn every_point_and_every_pair() {
 fn every_point_is_the_same_point_again() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
         let before = Traveller::before(stage);
-        let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(before));
+        let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(before).unwrap());
         let told = |points: &[lookout::Point]| -> Vec<_> {
             let marks = |point: &lookout::Point| point.left.iter().map(|left| left.scene.mark()).collect::<Vec<_>>();
             points.iter().map(|point| (point.operation.clone(), marks(point))).collect()
@@ -175,7 +175,7 @@ fn what_a_cut_would_leave_is_what_a_cut_leaves() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
         let before = Traveller::before(stage);
         let mut traveller = Traveller::new(stage, Flaw::None);
-        let points = traveller.look(before);
+        let points = traveller.look(before).unwrap();
         for (at, point) in points.iter().enumerate().skip(stage).step_by(stride(29)) {
             for left in &point.left {
                 let scene = traveller.cut(before, at, left);
@@ -211,7 +211,7 @@ fn catch(flaw: Flaw) -> Option<Problem> {
     let lost = STAGES_IN_TURN.into_iter().find_map(|stage| {
         let mut traveller = Traveller::new(stage, flaw);
         let points = traveller.look(Traveller::before(stage));
-        traveller.nothing_is_lost(&points).err()
+        points.and_then(|points| traveller.nothing_is_lost(&points)).err()
     });
     // What a lost answer leads to needs no cut.
     let unlucky = || story::misfortunes().into_iter().step_by(7).find_map(|fault| live_through(flaw, &fault).err());
@@ -221,7 +221,7 @@ fn catch(flaw: Flaw) -> Option<Problem> {
 /// The first scene left by a cut from which such a floe does not recover.
 fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
     let mut traveller = Traveller::new(stage, flaw);
-    let mut points = traveller.look(Traveller::before(stage));
+    let mut points = traveller.look(Traveller::before(stage)).ok()?;
     for point in &mut points {
         point.left.retain(|left| left.disk == DISKS[0] && !point.operation.1.starts_with("GET"));
     }

@@ -82,19 +82,19 @@ impl Traveller {
     }
 
     /// The points of one undisturbed run from `scene`, which has all to do.
-    pub fn look(&mut self, scene: &Scene) -> Vec<Point> {
+    pub fn look(&mut self, scene: &Scene) -> Result<Vec<Point>, Problem> {
         in_time(async {
             let disk = self.enter(scene, 0);
             let machine = self.machine(&disk);
             let lookout = Lookout::new(&self.world.simulator, &machine.knowledge);
             self.figures.runs += 1;
             match machine.seen_from(lookout.clone()).run(&mut self.world).await {
-                Outcome::Ran(report) => assert!(report.is_complete(), "{:#?} {:#?}", report.failed, report.skipped),
-                Outcome::Blocked(plan) => panic!("{}: blocked: {:#?}", self.stage.name, plan.changes),
-                Outcome::Refused(why) => panic!("{}: {why}", self.stage.name),
-                Outcome::Nothing | Outcome::Cut => panic!("{}: nothing was done", self.stage.name),
+                Outcome::Ran(report) if report.is_complete() => Ok(lookout.take()),
+                Outcome::Ran(report) => Err(format!("{:#?} {:#?}", report.failed, report.skipped)),
+                Outcome::Blocked(plan) => Err(format!("blocked: {:#?}", plan.changes)),
+                Outcome::Refused(why) => Err(format!("refused: {why}")),
+                Outcome::Nothing | Outcome::Cut => Err("nothing was done".to_owned()),
             }
-            lookout.take()
         })
     }
 
@@ -231,7 +231,7 @@ pub struct Share {
 /// Cuts a stage at every point, and its recovery at every point again, as far as `share` goes.
 pub fn cut_everywhere(stage: usize, share: Share) -> (Figures, Vec<Problem>) {
     let mut first = Traveller::new(stage, Flaw::None);
-    let points = first.look(Traveller::before(stage));
+    let points = first.look(Traveller::before(stage)).unwrap();
     let mut problems: Vec<Problem> = first.nothing_is_lost(&points).err().into_iter().collect();
     let wrecks = wrecks(&points);
     first.figures.points = points.len();
