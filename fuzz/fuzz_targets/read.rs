@@ -1,7 +1,7 @@
 //! Any text is read: every span lies on characters of the text, and a text with faults is never surely free of state.
 #![no_main]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use floe::sql::{LintContext, lint, read};
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|text: &str| {
     }
     assert!(reading.faults.is_empty() || reading.state.is_some());
 
-    let (properties, allowed) = (BTreeMap::new(), BTreeSet::new());
+    let (properties, allowed) = (floe::resource::Few::new(), BTreeSet::new());
     let context =
         LintContext { properties: &properties, principal: Some("u-1"), protected: true, evolves: true, allowed: &allowed };
     for found in lint(&reading, text, &context) {
