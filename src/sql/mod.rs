@@ -13,6 +13,7 @@ mod reading;
 mod script;
 mod stateless;
 mod statement;
+mod words;
 
 use crate::resource::Span;
 

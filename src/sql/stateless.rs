@@ -1,6 +1,6 @@
 //! Which reserved words a query may hold and still keep no state. All others count as keeping some.
 
-use super::{StateKept, functions::is_aggregate, keywords::holds, lex::Sort, script::Script};
+use super::{StateKept, functions::is_aggregate, lex::Sort, script::Script, words::Words};
 
 /// The first reserved word between two tokens that speaks of state or of something unknown.
 pub(super) fn first_telling_word(script: &Script<'_>, start: usize, end: usize) -> Option<StateKept> {
@@ -21,14 +21,14 @@ fn construct(script: &Script<'_>, at: usize) -> Option<String> {
         "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is(at + 1, "FROM")) => None,
         "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word.to_owned()),
         "ON" if script.is(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
-        _ if holds(&HARMLESS, word) && !(is_aggregate(word) && script.symbol(at + 1, "(")) => None,
+        _ if HARMLESS.holds(word) && !(is_aggregate(word) && script.symbol(at + 1, "(")) => None,
         _ => Some(word.to_owned()),
     }
 }
 
 /// Words of projections, conditions, scalar functions, types, and of the shapes that the walk over a query judges itself.
 #[rustfmt::skip]
-static HARMLESS: [&str; 130] = [
+static HARMLESS: Words<130> = Words::new([
     "ABS", "ALL", "AND", "ARRAY", "AS", "ASYMMETRIC", "BETWEEN", "BIGINT", "BINARY", "BIT", "BOOLEAN", "BOTH",
     "BYTES", "CARDINALITY", "CASE", "CAST", "CEIL", "CEILING", "CHAR", "CHARACTER", "CHARACTER_LENGTH", "CHAR_LENGTH",
     "COALESCE", "CROSS", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "DATE", "DAY", "DEC",
@@ -41,4 +41,4 @@ static HARMLESS: [&str; 130] = [
     "SYMMETRIC", "TABLE", "THEN", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "TINYINT", "TO", "TRAILING", "TRIM", "TRUE",
     "TRUNCATE", "TRY_CAST", "UESCAPE", "UNION", "UNKNOWN", "UNNEST", "UPPER", "USER", "USING", "VALUE", "VALUES",
     "VARBINARY", "VARCHAR", "VARIANT", "VARYING", "WHEN", "WHERE", "WITH", "WITHOUT", "YEAR",
-];
+]);
