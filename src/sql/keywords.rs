@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_disjoint() {
-        assert!(!UNRESERVED.iter().any(|word| is_reserved(word)));
+        assert!(!UNRESERVED.iter().any(is_reserved));
     }
 
     #[test]

@@ -31,8 +31,8 @@ fn every_field_arrives() {
     assert_eq!(spec.accept.as_deref(), Some("restart:3f2a9c"));
     assert_eq!(spec.undo.as_ref().unwrap().as_str(), "DROP TABLE a");
     assert_eq!(spec.depends_on, BTreeSet::from([Address::pool("main"), Address::statement("b")]));
-    assert_eq!(text(&declared.reference_places.get(&Address::statement("b")).unwrap()), "\"statements.b\"");
-    assert_eq!(text(&declared.reference_places.get(&Address::pool("main")).unwrap()), "\"pools.main\"");
+    assert_eq!(text(declared.reference_places.get(&Address::statement("b")).unwrap()), "\"statements.b\"");
+    assert_eq!(text(declared.reference_places.get(&Address::pool("main")).unwrap()), "\"pools.main\"");
     assert_eq!(declared.allow, BTreeSet::from(["FL104".to_owned()]));
     assert_eq!(project.statements["b"].spec.timeout, 900);
 }
