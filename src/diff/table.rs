@@ -335,8 +335,8 @@ impl<'a> Table<'a> {
         record: &StatementRecord,
         notes: Vec<Note>,
     ) -> Option<Change> {
-        let needs: BTreeSet<_> = self.desired.graph.needs(&Address::statement(key)).cloned().collect();
-        let settings = declared.spec != record.declared || needs != record.needs;
+        let needs = self.desired.graph.needs(&Address::statement(key));
+        let settings = declared.spec != record.declared || !needs.eq(&record.needs);
         match (settings, notes.is_empty()) {
             (true, _) => Some(Change { action: Action::Record, reasons: Vec::new(), notes }),
             (false, false) => Some(Change { action: Action::Note, reasons: Vec::new(), notes }),

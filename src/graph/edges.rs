@@ -30,6 +30,7 @@ pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Ed
     }
     edges.sort();
     edges.dedup();
+    edges.shrink_to_fit();
     (edges, problems)
 }
 

@@ -3,18 +3,24 @@
 use std::ops::{Deref, DerefMut};
 
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values by name, for the handful of properties or labels that a statement has: a sorted list, where a tree would take
 /// five times the memory, many thousand times over.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent, bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Few<V, K = String>(LiteMap<K, V>);
 
 impl<V, K> Few<V, K> {
     /// None yet.
     pub const fn new() -> Self {
         Few(LiteMap::new_vec())
+    }
+
+    /// The same, without room for more.
+    pub fn fitted(self) -> Self {
+        let mut values = self.0.into_tuple_vec();
+        values.shrink_to_fit();
+        Few(LiteMap::from_sorted_store_unchecked(values))
     }
 
     /// Whether there are none.
@@ -36,6 +42,12 @@ impl<V: Serialize, K: Serialize> Serialize for Few<V, K> {
     }
 }
 
+impl<'de, V: Deserialize<'de>, K: Ord + Deserialize<'de>> Deserialize<'de> for Few<V, K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        LiteMap::deserialize(deserializer).map(|values| Few(values).fitted())
+    }
+}
+
 impl<V, K> Deref for Few<V, K> {
     type Target = LiteMap<K, V>;
 
@@ -52,7 +64,7 @@ impl<V, K> DerefMut for Few<V, K> {
 
 impl<V, K: Ord> FromIterator<(K, V)> for Few<V, K> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
-        Few(values.into_iter().collect())
+        Few(values.into_iter().collect()).fitted()
     }
 }
 

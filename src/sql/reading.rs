@@ -27,6 +27,7 @@ pub fn read(text: &str) -> Reading {
     }
     let startup_option = statement.startup_option();
     let mut mentions = std::mem::take(&mut statement.query.mentions);
+    mentions.shrink_to_fit();
     mentions.sort_by_key(|mention| (mention.span.start, mention.span.end));
     Reading {
         kind,

@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Texts {
                 while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
                     texts.extend(text.map(|text| (name, text)));
                 }
-                Ok(Texts(texts))
+                Ok(Texts(texts.fitted()))
             }
         }
         deserializer.deserialize_map(Members)

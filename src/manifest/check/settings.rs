@@ -67,7 +67,7 @@ fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> F
             filled.insert(key.clone(), template);
         }
     }
-    filled
+    filled.fitted()
 }
 
 fn consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {

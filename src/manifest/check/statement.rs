@@ -66,7 +66,7 @@ pub(in crate::manifest) fn statement(
         place: declared.place.clone(),
         sql: sql.text,
         reading: reading?,
-        reference_places,
+        reference_places: reference_places.fitted(),
         allow: settings.allow,
     })
 }
