@@ -53,7 +53,7 @@ fn needs(graph: &Graph, recorded: &Recorded) -> Neighbours {
     }
     for (key, record) in &recorded.statements {
         if !graph.project.statements.contains_key(key) {
-            needs.insert(Address::statement(key), record.needs.clone());
+            needs.insert(Address::statement(key), record.needs.iter().cloned().collect());
         }
     }
     needs

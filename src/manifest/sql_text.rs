@@ -28,6 +28,12 @@ impl SqlText {
         SqlText { source, stretches: Vec::new() }
     }
 
+    /// The same, without room for more.
+    pub(super) fn fitted(mut self) -> Self {
+        self.stretches.shrink_to_fit();
+        self
+    }
+
     /// The text that is the whole file.
     pub(super) fn whole(source: Arc<Source>) -> Self {
         let length = source.text.len();

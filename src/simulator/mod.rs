@@ -76,7 +76,14 @@ impl Simulator {
     /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
     /// written. Fails if the file is no such log.
     pub fn copy_of(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let read = |take: &mut dyn FnMut(log::Record)| log::look(path.as_ref(), take).map(|()| None);
+        let read = |take: &mut dyn FnMut(log::Record)| {
+            // Who only reads asks for no account of what was done.
+            let mut without_account = |mut record: log::Record| {
+                record.changes.retain(|change| !matches!(change, log::Change::Effect(_)));
+                take(record);
+            };
+            log::look(path.as_ref(), &mut without_account).map(|()| None)
+        };
         Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))
     }
 

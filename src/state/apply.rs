@@ -1,6 +1,9 @@
 //! How a record becomes the next one: one pure, total function over entries.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use super::{
     Entry, Fact, GenerationRecord, OpenIntent, Outcome, PoolRecord, Reached, Recorded, StatementRecord, Tombstone,
@@ -146,7 +149,7 @@ impl Recorded {
             Fact::Declared { key, declared, needs } => {
                 self.declare(key, declared);
                 if let Some(record) = self.statements.get_mut(key) {
-                    record.needs.clone_from(needs);
+                    record.needs = needs.iter().cloned().collect();
                 }
             }
             Fact::PoolDeclared { key, declared } => self.pool(key)?.declared = declared.clone(),
@@ -277,10 +280,11 @@ impl Recorded {
             open.intent.address = to.clone();
         }
         for record in self.statements.values_mut() {
-            for addresses in [&mut record.needs, &mut record.declared.depends_on] {
-                if addresses.remove(from) {
-                    addresses.insert(to.clone());
-                }
+            let moved = |address: Address| if address == *from { to.clone() } else { address };
+            let needs: BTreeSet<Address> = std::mem::take(&mut record.needs).into_iter().map(moved).collect();
+            record.needs = needs.into_iter().collect();
+            if record.declared.depends_on.remove(from) {
+                record.declared.depends_on.insert(to.clone());
             }
             if from.kind == Kind::Pool && record.declared.pool.as_ref() == Some(&from.key) {
                 record.declared.pool = Some(to.key.clone());

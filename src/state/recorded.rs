@@ -70,9 +70,9 @@ pub struct PoolRecord {
 pub struct StatementRecord {
     /// As it was last declared and applied: undo, guards and policies are taken from here when it is removed.
     pub declared: Statement,
-    /// What it needed, declared or inferred: gives deletions their order.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub needs: BTreeSet<Address>,
+    /// What it needed, declared or inferred, sorted, each once: gives deletions their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Address>,
     /// The generation in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<GenerationRecord>>,
@@ -165,6 +165,17 @@ impl Recorded {
             statements: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             open: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps a text once that is both declared and sent, as nearly all are.
+    pub(super) fn share(&mut self) {
+        for record in self.statements.values_mut() {
+            if let Some(current) = &mut record.current
+                && current.sent.sql == record.declared.sql
+            {
+                current.sent.sql = record.declared.sql.clone();
+            }
         }
     }
 

@@ -64,7 +64,7 @@ pub(in crate::manifest) fn statement(
             timeout: settings.timeout,
         },
         place: declared.place.clone(),
-        sql: sql.text,
+        sql: sql.text.fitted(),
         reading: reading?,
         reference_places: reference_places.fitted(),
         allow: settings.allow,

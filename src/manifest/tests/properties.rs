@@ -84,7 +84,11 @@ proptest! {
         let (mut written, mut expected, mut kept) = (String::new(), String::new(), Vec::new());
         for (form, piece) in parts {
             // A `$` before a reference makes it an escape.
-            let piece = piece.replace("${", "").trim_end_matches('$').to_owned();
+            let mut piece = piece;
+            while piece.contains("${") {
+                piece = piece.replace("${", "");
+            }
+            let piece = piece.trim_end_matches('$').to_owned();
             let piece = if written.ends_with('$') { piece.trim_start_matches('{').to_owned() } else { piece };
             match form {
                 0 => { written.push_str("${v}"); expected.push_str(&value); }

@@ -40,10 +40,16 @@ impl Formats {
         if bytes.is_empty() {
             return Err(damaged("it is empty".to_owned()));
         }
+        // Nearly always it is in this build's format, and need not be read twice.
+        if is_object(&bytes)
+            && let Ok(mut recorded) = serde_json::from_slice::<Recorded>(&bytes)
+            && recorded.format == self.newest
+        {
+            recorded.share();
+            return Ok(Snapshot { recorded, older: None });
+        }
         let head: Option<Head> = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        // A list would be read as a struct's fields in their order.
-        let is_object = bytes.trim_ascii_start().starts_with(b"{");
-        let format = head.filter(|_| is_object).and_then(|head| head.format.as_u64());
+        let format = head.filter(|_| is_object(&bytes)).and_then(|head| head.format.as_u64());
         let format = format.ok_or_else(|| damaged("it has no `format`, so it is no state of floe's".to_owned()))?;
         if format > u64::from(self.newest) {
             return Err(LedgerError::Newer { file: shown(path), found: format, known: self.newest });
@@ -66,6 +72,11 @@ impl Formats {
         recorded.format = self.newest;
         Ok(Snapshot { recorded, older: Some((format, bytes)) })
     }
+}
+
+/// A list would be read as a struct's fields in their order.
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
 }
 
 /// What is read before the rest can be: of another format everything else may look otherwise.

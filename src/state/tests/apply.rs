@@ -73,7 +73,7 @@ fn a_submission_uses_its_number_up_before_it_is_sent_and_keeps_its_secrets_hashe
     let current = recorded.statements["orders"].current.as_ref().unwrap();
     assert_eq!((current.uid.as_str(), current.reached, current.stopped), ("u-1", Reached::Submitted, false));
     assert_eq!((&current.secrets, current.created_at.as_deref()), (&hashes, Some("2026-01-01T00:00:00Z")));
-    assert_eq!(recorded.statements["orders"].needs, BTreeSet::from([Address::pool("main")]));
+    assert_eq!(recorded.statements["orders"].needs, [Address::pool("main")]);
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_move_takes_along_whatever_names_the_address() {
     assert_eq!(recorded.statements.keys().collect::<Vec<_>>(), ["purchases", "sales"]);
     assert_eq!(recorded.open[&IntentId("9".to_owned())].intent.address, there);
     let sales = &recorded.statements["sales"];
-    assert_eq!(sales.needs, BTreeSet::from([there.clone(), Address::pool("main")]));
+    assert_eq!(sales.needs, [Address::pool("main"), there.clone()]);
     assert_eq!(sales.declared.depends_on, BTreeSet::from([there.clone()]));
     recorded.apply(&applied("9", "")).unwrap();
     assert!(recorded.statements["purchases"].current.as_ref().unwrap().stopped);

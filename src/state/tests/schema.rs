@@ -38,7 +38,7 @@ fn full() -> Recorded {
     };
     let record = StatementRecord {
         declared,
-        needs: BTreeSet::from([Address::pool("main")]),
+        needs: vec![Address::pool("main")],
         current: Some(Box::new(generation.clone())),
         successor: Some(Box::new(generation.clone())),
         undo: Some(Box::new(generation.clone())),
