@@ -1,6 +1,6 @@
 //! What was done, in order, and what must never have happened: two running copies of a job, a name created twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,14 @@ pub struct Findings {
 #[derive(Debug, Default)]
 pub(super) struct Audit {
     effects: Vec<Effect>,
-    running: BTreeMap<String, BTreeSet<u64>>,
-    most: BTreeMap<String, usize>,
+    jobs: BTreeMap<String, Job>,
+}
+
+/// The running generations of one logical statement.
+#[derive(Debug, Default)]
+struct Job {
+    running: Vec<u64>,
+    most: usize,
 }
 
 impl Audit {
@@ -71,25 +77,25 @@ impl Audit {
     }
 
     pub(super) fn peaks(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.most.iter().map(|(base, most)| (base.as_str(), *most))
+        self.jobs.iter().map(|(base, job)| (base.as_str(), job.most))
     }
 
     pub(super) fn peak(&mut self, base: &str, most: usize) {
-        let known = self.most.entry(base.to_owned()).or_default();
-        *known = most.max(*known);
+        let job = self.jobs.entry(base.to_owned()).or_default();
+        job.most = job.most.max(most);
     }
 
     pub(super) fn begins(&mut self, name: &str, serial: u64) {
-        let base = base(name);
-        let running = self.running.entry(base.to_owned()).or_default();
-        running.insert(serial);
-        let count = running.len();
-        self.peak(base, count);
+        let job = self.jobs.entry(base(name).to_owned()).or_default();
+        if !job.running.contains(&serial) {
+            job.running.push(serial);
+        }
+        job.most = job.most.max(job.running.len());
     }
 
     pub(super) fn ends(&mut self, name: &str, serial: u64) {
-        if let Some(running) = self.running.get_mut(base(name)) {
-            running.remove(&serial);
+        if let Some(job) = self.jobs.get_mut(base(name)) {
+            job.running.retain(|running| *running != serial);
         }
     }
 
@@ -99,7 +105,7 @@ impl Audit {
             let count = creates.entry(effect.name.clone()).or_default();
             *count = count.saturating_add(1);
         }
-        Findings { most_running: self.most.clone(), creates }
+        Findings { most_running: self.peaks().map(|(base, most)| (base.to_owned(), most)).collect(), creates }
     }
 }
 
