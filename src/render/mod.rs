@@ -32,4 +32,4 @@ pub use plan::{PlanView, plan};
 pub use record::{list, show};
 pub use report::{Outcome, report};
 pub use status::{StatusRow, StatusView, status, status_json};
-pub use style::{Paint, Style};
+pub use style::{Paint, Style, wrap};
