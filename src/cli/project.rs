@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::{
     Ambient, Trouble,
     arguments::Global,
@@ -58,18 +56,19 @@ impl Begun {
     pub async fn open(self, ambient: &Ambient) -> Result<Opened, Trouble> {
         let Begun { inputs, environment } = self;
         let ledger = Local::at(door::state_file(&inputs.root, &environment));
+        let root = inputs.root.clone();
+        let graph = tokio::task::spawn_blocking(move || planning::desired(&inputs));
         let kept = async {
             let recorded = recorded(&ledger, &environment, ambient, None).await?;
-            let world = door::world(&inputs.root, &environment, &recorded, Access::Reads)?;
+            let world = door::world(&root, &environment, &recorded, Access::Reads)?;
             Ok::<_, Trouble>((recorded, world))
         };
-        let runtime = Handle::current();
-        let (graph, kept) = std::thread::scope(|scope| {
-            let kept = scope.spawn(|| runtime.block_on(kept));
-            (planning::desired(&inputs), kept.join())
-        });
-        let graph = graph?;
-        let (recorded, world) = kept.map_err(|_| Trouble::new("reading the state broke off"))??;
+        let kept = kept.await;
+        let graph = graph.await.map_err(|error| Trouble::new(format!("checking the project broke off: {error}")))??;
+        let (recorded, world) = kept?;
+        if graph.project.environment != environment {
+            return Err(Trouble::new("the manifests changed while they were read").help("run it again"));
+        }
         let door = door::open(&graph.project, &recorded, ambient, world).await?;
         Ok(Opened { graph, ledger, recorded, door })
     }

@@ -23,7 +23,7 @@ use std::{
 pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, Simulated, StateLocation};
 pub use sql_text::SqlText;
 
-use crate::resource::{Address, Identity, Place, Problem};
+use crate::resource::{Address, Place, Problem};
 use check::{Desk, environment::Interest};
 use gather::{Sources, Written};
 use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
@@ -207,16 +207,11 @@ fn checked<'a>(
         }
     }
     problems.append(&mut desk.problems);
-    let (root, environment) = (desk.root.to_owned(), desk.environment.clone());
-    let name = name?;
-    let identity = match environment.simulated {
-        Some(_) => Identity::simulated(&name, chosen, environment.identity.cloud, environment.identity.region),
-        None => environment.identity,
-    };
+    let Desk { root, environment, .. } = desk;
     Some(Project {
-        name,
-        root,
-        environment: Environment { identity, ..environment },
+        name: name?,
+        root: root.to_owned(),
+        environment: environment.clone(),
         pools,
         statements,
         moved,

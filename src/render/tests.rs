@@ -345,7 +345,7 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         resource::HashKey,
         state::Recorded,
     };
-    let identity = Identity::simulated("p", "local", "aws".to_owned(), "us-east-1".to_owned());
+    let identity = Identity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
     let report = |failed: &[Failure]| Report {
         recorded: Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned())),
         done: Vec::new(),

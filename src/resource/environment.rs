@@ -22,12 +22,9 @@ const SIMULATED: &str = "00000000-0000-0000-0000-000000000000";
 const SHARED: &str = "env-sim";
 
 impl Identity {
-    /// A simulated environment's own, from the project's name and its key.
-    pub fn simulated(project: &str, environment: &str, cloud: String, region: String) -> Self {
-        let plain = |text: &str| -> String {
-            text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
-        };
-        let environment = format!("{SHARED}-{}-{}", plain(project), plain(environment));
+    /// A simulated environment's own, from its key in the manifests.
+    pub fn simulated(key: &str, cloud: String, region: String) -> Self {
+        let environment = format!("{SHARED}-{key}");
         Identity { organization: SIMULATED.to_owned(), environment, cloud, region }
     }
 

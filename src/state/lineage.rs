@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn simulated_environments_are_told_apart_and_an_older_state_is_still_read() {
-        let of = |environment: &str| Identity::simulated("My shop", environment, "aws".into(), "us-east-1".into());
-        assert_eq!(of("dev").environment, "env-sim-my-shop-dev");
+        let of = |environment: &str| Identity::simulated(environment, "aws".into(), "us-east-1".into());
+        assert_eq!(of("dev").environment, "env-sim-dev");
         let recorded = |identity| Recorded::new("l".to_owned(), identity, HashKey("k".to_owned()));
         assert_eq!(check(&recorded(of("dev")), &of("dev")), Ok(()));
         assert!(check(&recorded(of("dev")), &of("prod")).is_err());

@@ -68,7 +68,6 @@ const HOMES: [(&str, Option<&[&str]>); 24] = [
     ("rustls", Some(&["cloud"])),
     ("serde", None),
     ("serde_json", None),
-    // Fingerprints are the room resource's; the checksum of a journal's line is no fingerprint of a noun.
     ("sha2", Some(&["resource"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),

@@ -64,7 +64,7 @@ fn the_state_of_one_simulated_environment_is_not_anothers() {
     let dev = manifest.replace("[environments.local]\n", "[environments.dev]\nstate = \"state/local.json\"\n");
     fs::write(at.join("floe.toml"), dev).unwrap();
     let (code, said) = run(at, &["-e", "dev", "plan"]);
-    assert!(code == Some(1) && said.contains("env-sim-p-local"), "{said}");
+    assert!(code == Some(1) && said.contains("env-sim-local"), "{said}");
     // One from before environments had ids of their own is still read, world and all.
     let older = project();
     let at = older.path();
@@ -72,10 +72,27 @@ fn the_state_of_one_simulated_environment_is_not_anothers() {
     assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
     for file in ["state/local.json", "state/local.world"] {
         let text = fs::read_to_string(at.join(file)).unwrap();
-        fs::write(at.join(file), text.replace("env-sim-p-local", "env-sim")).unwrap();
+        fs::write(at.join(file), text.replace("env-sim-local", "env-sim")).unwrap();
     }
     let (code, said) = run(at, &["plan", "--detailed-exitcode"]);
     assert!(code == Some(0) && said.contains("no changes"), "{said}");
+}
+
+#[test]
+fn what_was_applied_is_read_by_every_command_also_after_the_project_got_another_name() {
+    let folder = project();
+    let at = folder.path();
+    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    let reads = || {
+        for command in [&["plan", "--detailed-exitcode"][..], &["drift"], &["status"], &["state", "list"]] {
+            let (code, said) = run(at, command);
+            assert_eq!(code, Some(0), "{command:?}: {said}");
+        }
+    };
+    reads();
+    let manifest = fs::read_to_string(at.join("floe.toml")).unwrap();
+    fs::write(at.join("floe.toml"), manifest.replacen("name = \"", "name = \"new-", 1)).unwrap();
+    reads();
 }
 
 #[cfg(unix)]

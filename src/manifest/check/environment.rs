@@ -173,8 +173,7 @@ impl Checked<'_, '_> {
         let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
         let cloud = self.cloud(cloud).unwrap_or_else(|| "aws".to_owned());
         let region = self.region(region).unwrap_or_else(|| "us-east-1".to_owned());
-        // The project's name comes in when it is known.
-        Identity::simulated("", self.name, cloud, region)
+        Identity::simulated(self.name, cloud, region)
     }
 
     fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {

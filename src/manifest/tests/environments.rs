@@ -24,7 +24,7 @@ fn a_real_environment_is_identified() {
 fn a_simulated_environment_has_fixed_ids() {
     let environment = World::whole("[project]\nname = \"t\"\n[environments.local]\nsimulator = true\npace = \"real\"\ncatalog = \"strict\"\nscenario = \"faults.toml\"\n").file("faults.toml", "").project().environment;
     assert_eq!(environment.identity.organization, "00000000-0000-0000-0000-000000000000");
-    assert_eq!(environment.identity.environment, "env-sim-t-local");
+    assert_eq!(environment.identity.environment, "env-sim-local");
     let simulated = environment.simulated.unwrap();
     assert!(simulated.real_pace && simulated.strict_catalog);
     assert_eq!(simulated.scenario.as_deref(), Some(Path::new("faults.toml")));
