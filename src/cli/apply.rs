@@ -15,7 +15,7 @@ use super::{
     holder::holder,
     interrupt,
     plan::show,
-    progress::Progress,
+    progress::{Progress, Voice},
     project, runtime,
     saved::Saved,
 };
@@ -73,6 +73,7 @@ struct Ready {
     ledger: Local,
     cloud: Cloud,
     secrets: Secrets,
+    voice: Voice,
     /// What the run comes to even if all goes well.
     unsettled: Exit,
 }
@@ -91,7 +92,7 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
         Ok(ready) => ready,
         Err(exit) => return Ok(exit),
     };
-    let report = execute(&mut ready, interrupt, screen).await?;
+    let report = execute(&mut ready, interrupt).await?;
     let text = render::report(&report, &ready.planned.plan, screen.out);
     match global.format {
         super::arguments::Format::Text => screen.out(&format!("\n{}", ready.secrets.redact(&text)))?,
@@ -114,7 +115,8 @@ async fn prepare(
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
     let recorded = project::recorded(&ledger, &graph.project.environment, ambient, lineage.as_deref()).await?;
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
-    let door = door::open(&graph.project, &recorded, ambient, world).await?;
+    let voice = Voice::new(*screen);
+    let door = door::open(&graph.project, &recorded, ambient, world, &voice).await?;
     let secrets = ambient.secrets(&graph.project);
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
     let beside = beside(graph, &planned, interrupted);
@@ -147,7 +149,7 @@ async fn prepare(
     if let Some(mark) = mark {
         mark.leave(&graph.project)?;
     }
-    Ok(Ok(Ready { planned, ledger, cloud: door.cloud, secrets, unsettled }))
+    Ok(Ok(Ready { planned, ledger, cloud: door.cloud, secrets, voice, unsettled }))
 }
 
 /// How often what is in motion is looked at.
@@ -250,8 +252,8 @@ async fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, T
     Ok(screen.ask(&question).await)
 }
 
-async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>, screen: &Screen) -> Result<Report, Trouble> {
-    let Ready { planned, ledger, cloud, secrets, .. } = ready;
+async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Report, Trouble> {
+    let Ready { planned, ledger, cloud, secrets, voice, .. } = ready;
     let basis = &planned.plan.basis;
     let setting = Setting {
         cloud: cloud.clone(),
@@ -261,7 +263,7 @@ async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>, screen: &Scr
         run: format!("{:08x}", fastrand::u32(..)),
         interrupt,
     };
-    let mut progress = Progress::new(*screen, secrets.clone());
+    let mut progress = Progress::new(voice, secrets.clone());
     let mut events = |event| progress.take(&event);
     let report = execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &setting, &mut events).await;
     progress.end();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{diff::Request, resource::Address};
 
@@ -13,8 +13,15 @@ use crate::{diff::Request, resource::Address};
     version,
     disable_help_subcommand = true,
     after_help = "\
-Exit codes: 0 done or nothing to do, 1 error, 2 changes pending (plan --detailed-exitcode, drift), 3 blocked,\n\
-4 unhealthy, 5 locked by another run, 130 interrupted with the state saved.\n\
+Exit codes:
+  0    done, or nothing to do
+  1    error
+  2    changes pending (plan --detailed-exitcode, drift)
+  3    blocked: a decision is wanted
+  4    unhealthy
+  5    locked by another run
+  130  interrupted; the state is saved
+
 Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT."
 )]
 pub struct Arguments {
@@ -51,7 +58,7 @@ pub struct Global {
     #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN", hide_env_values = true)]
     pub color: Colour,
     /// Say more: what changes nothing, and the SQL of what is created
-    #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = switch, hide_env_values = true)]
     pub verbose: bool,
     /// How long to wait for the state if another run holds it: `30s`, `10m`
     #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration, hide_env_values = true)]
@@ -175,10 +182,10 @@ pub struct Consent {
     )]
     pub replace: Vec<Address>,
     /// Run undos that drop data
-    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = switch, hide_env_values = true)]
     pub allow_data_loss: bool,
     /// Undo what was changed outside
-    #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = switch, hide_env_values = true)]
     pub fix_drift: bool,
 }
 
@@ -189,7 +196,7 @@ pub struct PlanArguments {
     #[arg(long, env = "FLOE_OUT", value_name = "FILE", hide_env_values = true)]
     pub out: Option<PathBuf>,
     /// Exit with 2 if something would change
-    #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = switch, hide_env_values = true)]
     pub detailed_exitcode: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -206,7 +213,7 @@ pub struct ApplyArguments {
     #[arg(value_name = "FILE", conflicts_with_all = ["targets", "excludes", "replace", "allow_data_loss", "fix_drift"])]
     pub file: Option<PathBuf>,
     /// Do not ask
-    #[arg(short, long, env = "FLOE_YES", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(short, long, env = "FLOE_YES", value_parser = switch, hide_env_values = true)]
     pub yes: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -220,10 +227,10 @@ pub struct ApplyArguments {
 #[derive(Debug, Clone, Args)]
 pub struct DestroyArguments {
     /// Do not ask
-    #[arg(short, long, env = "FLOE_YES", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(short, long, env = "FLOE_YES", value_parser = switch, hide_env_values = true)]
     pub yes: bool,
     /// Run undos that drop data
-    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = switch, hide_env_values = true)]
     pub allow_data_loss: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -359,6 +366,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// The variable of a flag that takes no value. An empty one is not set: pipelines pass what is not set that way.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err("write `true` or `false` (or 1, yes, on; 0, no, off)".to_owned()),
+    }
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
@@ -398,6 +414,36 @@ mod tests {
             assert_eq!(global.environment.as_deref(), Some("dev"));
             assert_eq!(global.lock_timeout, Duration::from_secs(120));
         }
+    }
+
+    #[test]
+    fn the_variable_of_a_switch_says_yes_or_no() {
+        for (text, on) in [("1", true), ("TRUE", true), (" yes", true), ("on", true), ("", false), ("0", false)] {
+            assert_eq!(switch(text), Ok(on), "{text}");
+        }
+        for text in ["maybe", "2", "truee", "-"] {
+            assert!(switch(text).unwrap_err().contains("`true` or `false`"), "{text}");
+        }
+        assert!(parsed("floe plan -v").global.verbose && !parsed("floe plan").global.verbose);
+    }
+
+    #[test]
+    fn every_help_keeps_to_the_width_and_its_footer_to_its_lines() {
+        let mut command = Arguments::command();
+        command.build();
+        let mut commands = vec![command];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            for width in [80, 120] {
+                let text = command.clone().term_width(width).render_long_help().to_string();
+                let lines: Vec<&str> = text.lines().collect();
+                let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+                assert!(widest <= width, "{} is {widest} wide:\n{text}", command.get_name());
+            }
+        }
+        let help = Arguments::command().term_width(80).render_help().to_string();
+        let footer: Vec<&str> = help.lines().skip_while(|line| !line.starts_with("Exit codes")).collect();
+        assert!(footer.len() > 7 && footer.iter().all(|line| line.chars().count() <= 80), "{footer:#?}");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use super::Trouble;
 use crate::{
+    diff::{Action, Change},
     graph::Graph,
     live::Presence,
     planning::Planned,
-    render::{Beside, Interrupted, PoolNow},
-    resource::PoolDeclaration,
+    render::{Beside, Interrupted, PoolNow, Runs},
+    resource::{Address, PoolDeclaration},
     state::Ledger,
 };
 
@@ -25,7 +26,13 @@ pub(super) fn beside(graph: &Graph, planned: &Planned, interrupted: Option<Inter
         }
         _ => None,
     };
+    let created = |(address, change): (&Address, &Change)| {
+        let spec = &graph.project.statements.get(&address.key)?.spec;
+        let runs = Runs { pool: spec.pool.clone(), principal: spec.principal.clone() };
+        matches!(change.action, Action::Create { .. }).then(|| (address.clone(), runs))
+    };
     Beside {
+        places: planned.plan.changes.iter().filter_map(created).collect(),
         pools: declared.chain(recorded).filter_map(now).collect(),
         service_time: live.service_time.clone(),
         interrupted,

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Ambient, Trouble};
+use super::{Ambient, Trouble, progress::Voice};
 use crate::{
     cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
     manifest::{Environment, Project, StateLocation},
@@ -34,14 +34,15 @@ pub struct Door {
 }
 
 /// Opens the door to the environment of `project`: into its simulated `world` if it has one. `recorded` says what the
-/// project owns so far.
-pub async fn open(
+/// project owns so far, `voice` tells of calls that are tried again.
+pub(super) async fn open(
     project: &Project,
     recorded: &Recorded,
     ambient: &Ambient,
     world: Option<Simulator>,
+    voice: &Voice,
 ) -> Result<Door, Trouble> {
-    let Some(world) = world else { return service(project, recorded, ambient).await };
+    let Some(world) = world else { return service(project, recorded, ambient, voice).await };
     // The simulator takes any key.
     let credentials = Credentials {
         flink: Some(Key::new("simulated", "simulated")),
@@ -95,7 +96,7 @@ pub fn world(
         .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
 }
 
-async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> Result<Door, Trouble> {
+async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient, voice: &Voice) -> Result<Door, Trouble> {
     let environment = &project.environment;
     if let Some((set, missing)) = ambient.missing_half() {
         return Err(Trouble::new(format!("{set} is set and {missing} is not"))
@@ -122,7 +123,12 @@ async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient) -> R
         site = site.with_cloud(origin).map_err(refused)?;
     }
     let https: Arc<dyn Transport> = Arc::new(Https::new().map_err(|error| Trouble::new(error.to_string()))?);
-    let open = |site| Cloud::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
+    let open = |site| {
+        let cloud = Cloud::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
+        let (voice, secrets) = (voice.clone(), ambient.secrets(project));
+        cloud.on_retry(move |retrying| voice.retrying(retrying, &secrets));
+        cloud
+    };
     let cloud = open(site.clone());
     // Once a run. Without a Cloud key the list cannot be asked for, and the documented name stands.
     if environment.private && cloud.has_cloud_key() {

@@ -21,7 +21,7 @@ use crate::{
 pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let begun = project::begin(global, ambient)?;
     let environment = &begun.environment.clone();
-    let (recorded, live) = runtime::block_on(environment, read(begun, ambient))??;
+    let (recorded, live) = runtime::block_on(environment, read(begun, ambient, screen))??;
     let differences = differences(&recorded, &live);
     match global.format {
         Format::Json => {
@@ -41,8 +41,8 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     Ok(if differences.is_empty() { Exit::Done } else { Exit::Pending })
 }
 
-async fn read(begun: Begun, ambient: &Ambient) -> Result<(Recorded, Live), Trouble> {
-    let Opened { graph, recorded, door, .. } = begun.open(ambient).await?;
+async fn read(begun: Begun, ambient: &Ambient, screen: &Screen) -> Result<(Recorded, Live), Trouble> {
+    let Opened { graph, recorded, door, .. } = begun.open(ambient, screen).await?;
     let secrets = ambient.secrets(&graph.project);
     let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, &recorded, &secrets).await?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;

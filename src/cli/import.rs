@@ -6,6 +6,7 @@ use super::{
     arguments::Global,
     door::{self, Access},
     holder::holder,
+    progress::Voice,
     project, runtime,
 };
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
 pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let graph = project::desired(global, ambient)?;
     let pool = declared(&graph, address)?;
-    let work = import(&graph, address, pool, id, global, ambient);
+    let taken = Taken { address, pool, id };
+    let work = import(&graph, taken, global, ambient, screen);
     runtime::block_on(&graph.project.environment, work)??;
     screen.err(&format!("{address} is {id} from now on; nothing was sent.\n"));
     Ok(Exit::Done)
@@ -42,20 +44,26 @@ fn declared<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Trouble
     }
 }
 
+/// What is taken over.
+struct Taken<'a> {
+    address: &'a Address,
+    pool: &'a Pool,
+    id: &'a str,
+}
+
 async fn import(
     graph: &Graph,
-    address: &Address,
-    pool: &Pool,
-    id: &str,
+    Taken { address, pool, id }: Taken<'_>,
     global: &Global,
     ambient: &Ambient,
+    screen: &Screen,
 ) -> Result<(), Trouble> {
     let mut ledger = project::ledger(graph);
     ledger.lock(&holder("import", ambient), global.lock_timeout).await?;
     let mut recorded = Recorded::clone(&*project::recorded(&ledger, &graph.project.environment, ambient, None).await?);
     is_free(&recorded, address, id)?;
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Reads)?;
-    let door = door::open(&graph.project, &recorded, ambient, world).await?;
+    let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
     match door.cloud.pool(id).await? {
         Some(found) => may_be(pool, &found)?,
         None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),

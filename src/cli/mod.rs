@@ -16,6 +16,7 @@ mod holder;
 mod import;
 mod init;
 mod interrupt;
+mod moved;
 mod plan;
 pub mod problems;
 mod progress;

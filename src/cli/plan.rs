@@ -6,7 +6,7 @@ use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global, PlanArguments},
     beside::{beside, interrupted},
-    door,
+    door, moved,
     project::{self, Begun, Opened},
     runtime,
 };
@@ -23,22 +23,41 @@ use crate::{
 pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
     let begun = project::begin(global, ambient)?;
     let environment = begun.environment.clone();
-    let made = runtime::block_on(&environment, make(begun, ambient, &arguments.request(), screen))??;
+    let inputs = begun.inputs.clone();
+    let work = async {
+        let made = make(begun, ambient, &arguments.request(), screen).await?;
+        let settled = moved::settled(&made.graph.project, &inputs).await;
+        Ok::<_, Trouble>((made, settled))
+    };
+    let (made, settled) = runtime::block_on(&environment, work)??;
     let Made { planned, beside, .. } = &made;
     show(&planned.plan, beside, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
         save(path, &render::kept(&planned.plan, beside, &id)?)?;
-        screen.err(&format!(
-            "Saved to {}; `floe apply {}` carries out exactly this.\n",
-            path.display(),
-            path.display()
-        ));
+        screen.err(&saved(&path.display().to_string(), &planned.plan));
     }
+    settled.iter().for_each(|line| screen.err(line));
     let exit = exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here; giving a large project's memory back piece by piece would only take time.
     std::mem::forget(made);
     Ok(exit)
+}
+
+/// What a saved plan is good for.
+fn saved(path: &str, plan: &Plan) -> String {
+    let blocked: Vec<String> = plan.blocked().map(ToString::to_string).collect();
+    match blocked.as_slice() {
+        [] => format!("Saved to {path}; `floe apply {path}` carries out exactly this.\n"),
+        names => {
+            let are = if names.len() == 1 { "is" } else { "are" };
+            format!(
+                "Saved to {path}, to be looked at: `floe apply {path}` is refused, since {} {are} blocked. Decide, then \
+                 plan again.\n",
+                names.join(", ")
+            )
+        }
+    }
 }
 
 /// How the exit code of a plan is judged before anything is done about it.
@@ -57,7 +76,7 @@ pub(super) struct Made {
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
 pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, screen: &Screen) -> Result<Made, Trouble> {
-    let Opened { graph, ledger, recorded, door } = begun.open(ambient).await?;
+    let Opened { graph, ledger, recorded, door } = begun.open(ambient, screen).await?;
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",

@@ -1,14 +1,15 @@
 //! Problems at their place: drawn for people, listed for programs. The only place that draws with miette.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity as Weight, SourceCode,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    Severity as Weight, SourceCode, SourceSpan, SpanContents,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    render::Style,
+    render::{Style, wrap},
     resource::{Place, Problem, Source},
 };
 
@@ -29,10 +30,13 @@ impl Rank {
 /// Draws problems one below the other.
 pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
     let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(style.width).with_context_lines(1);
+    // The lines are broken here: the drawing crate would break paths and URLs, which then cannot be copied.
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(style.width).with_wrap_lines(false).with_context_lines(1);
+    let files = files(problems);
     let mut text = String::new();
     for (problem, rank) in problems {
-        let drawn = Drawn::of(problem, *rank);
+        let drawn = Drawn::of(problem, *rank, &files, style.width);
         let before = text.len();
         if handler.render_report(&mut text, &drawn).is_err() {
             text.truncate(before);
@@ -44,10 +48,11 @@ pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
 
 /// The same as JSON, with lines and columns that begin at 1.
 pub fn json(problems: &[(Problem, Rank)]) -> Value {
+    let files = files(problems);
     let place = |(place, label): &(Place, String)| {
-        let (line, column) = position(&place.source.text, place.span.start);
+        let (line, column) = files.get(&Arc::as_ptr(&place.source)).map_or((0, 0), |file| file.at(place.span.start));
         json!({
-            "file": place.source.path, "line": line, "column": column,
+            "file": place.source.path, "line": line.saturating_add(1), "column": column.saturating_add(1),
             "span": [place.span.start, place.span.end], "label": label,
         })
     };
@@ -63,64 +68,151 @@ pub fn json(problems: &[(Problem, Rank)]) -> Value {
     json!({ "format_version": 1, "problems": problems.iter().map(one).collect::<Vec<_>>() })
 }
 
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count().saturating_add(1);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
-    (line, column)
+/// Every file that problems stand in, each looked through once, however many problems there are.
+type Files<'a> = BTreeMap<*const Source, File<'a>>;
+
+fn files(problems: &[(Problem, Rank)]) -> Files<'_> {
+    let mut files = Files::new();
+    for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.places) {
+        files.entry(Arc::as_ptr(&place.source)).or_insert_with(|| File::of(&place.source));
+    }
+    files
 }
 
-/// A problem, or the part of it that stands in one file.
+/// A file, and where its lines begin.
 #[derive(Debug)]
-struct Drawn {
-    message: String,
-    help: Option<String>,
-    rank: Rank,
-    source: Option<NamedSource<String>>,
-    labels: Vec<LabeledSpan>,
-    /// The parts in other files.
-    elsewhere: Vec<Drawn>,
+struct File<'a> {
+    name: String,
+    text: &'a str,
+    /// The first is 0. Nothing begins behind a last line end.
+    starts: Vec<usize>,
 }
 
-impl Drawn {
-    fn of(problem: &Problem, rank: Rank) -> Self {
-        let mut files: Vec<(Arc<Source>, Vec<LabeledSpan>)> = Vec::new();
-        for (place, label) in &problem.places {
-            let end = place.span.end.min(place.source.text.len());
-            let start = place.span.start.min(end);
-            let span = LabeledSpan::new(Some(label.clone()), start, end.saturating_sub(start));
-            match files.iter_mut().find(|(source, _)| *source == place.source) {
-                Some((_, labels)) => labels.push(span),
-                None => files.push((Arc::clone(&place.source), vec![span])),
-            }
+impl<'a> File<'a> {
+    fn of(source: &'a Source) -> Self {
+        let text = source.text.as_str();
+        let ends = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).filter(|start| *start < text.len());
+        File {
+            name: source.path.to_string_lossy().into_owned(),
+            text,
+            starts: std::iter::once(0).chain(ends).collect(),
         }
-        let named = |source: &Source| NamedSource::new(source.path.to_string_lossy(), source.text.clone());
-        let mut files = files.into_iter();
-        let (source, labels) =
-            files.next().map_or((None, Vec::new()), |(source, labels)| (Some(named(&source)), labels));
-        let elsewhere = files
-            .map(|(source, labels)| Drawn {
-                message: "see also".to_owned(),
-                help: None,
-                rank: Rank { is_error: rank.is_error, code: None },
-                source: Some(named(&source)),
-                labels,
-                elsewhere: Vec::new(),
-            })
-            .collect();
-        Drawn { message: problem.message.clone(), help: problem.help.clone(), rank, source, labels, elsewhere }
+    }
+
+    /// The line that an offset lies in, from 0.
+    fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// Where a line begins; the end of the text where there is no such line.
+    fn start(&self, line: usize) -> usize {
+        self.starts.get(line).copied().unwrap_or(self.text.len())
+    }
+
+    /// Line and column of an offset, from 0, in characters.
+    fn at(&self, offset: usize) -> (usize, usize) {
+        let line = self.line(offset);
+        let before = self.text.get(self.start(line)..offset).unwrap_or_default();
+        (line, before.chars().count())
     }
 }
 
-impl fmt::Display for Drawn {
+/// A problem as it is drawn: one heading, and below it its places, whatever files they stand in.
+#[derive(Debug)]
+struct Drawn<'a> {
+    message: String,
+    help: Option<String>,
+    rank: Rank,
+    sheet: Sheet<'a>,
+    labels: Vec<LabeledSpan>,
+}
+
+impl<'a> Drawn<'a> {
+    fn of(problem: &Problem, rank: Rank, files: &'a Files<'a>, width: usize) -> Self {
+        let mut sheet = Sheet::default();
+        let mut labels = Vec::new();
+        for (place, label) in &problem.places {
+            let Some(file) = files.get(&Arc::as_ptr(&place.source)) else { continue };
+            let base = sheet.lay(file);
+            let end = place.span.end.min(file.text.len());
+            let start = place.span.start.min(end);
+            let label = Some(label.clone());
+            labels.push(LabeledSpan::new(label, base.saturating_add(start), end.saturating_sub(start)));
+        }
+        Drawn {
+            message: broken(&problem.message, width.saturating_sub(6)),
+            help: problem.help.as_ref().map(|help| broken(help, width.saturating_sub(10))),
+            rank,
+            sheet,
+            labels,
+        }
+    }
+}
+
+/// `text` on lines of at most `width` columns, broken between words only. What fits stays as it is: it may be there to
+/// be pasted.
+fn broken(text: &str, width: usize) -> String {
+    let fit = |line: &str| match line.chars().count() <= width {
+        true => vec![line.to_owned()],
+        false => wrap(line, width),
+    };
+    text.lines().flat_map(fit).collect::<Vec<_>>().join("\n")
+}
+
+/// Files laid one behind the other, so that one drawing can quote several: each begins at an offset of its own.
+#[derive(Debug, Default)]
+struct Sheet<'a>(Vec<(usize, &'a File<'a>)>);
+
+impl<'a> Sheet<'a> {
+    /// Where `file` begins, which is laid down if it does not lie there yet.
+    fn lay(&mut self, file: &'a File<'a>) -> usize {
+        if let Some((base, _)) = self.0.iter().find(|(_, laid)| std::ptr::eq(*laid, file)) {
+            return *base;
+        }
+        // A gap of one, so that the end of a file is not the beginning of the next.
+        let base = self.0.last().map_or(0, |(base, last)| base.saturating_add(last.text.len()).saturating_add(1));
+        self.0.push((base, file));
+        base
+    }
+}
+
+impl SourceCode for Sheet<'_> {
+    fn read_span<'s>(
+        &'s self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        let beyond = || MietteError::OutOfBounds;
+        let (base, file) = self.0.iter().rfind(|(base, _)| *base <= span.offset()).ok_or_else(beyond)?;
+        let start = span.offset().saturating_sub(*base);
+        let end = start.saturating_add(span.len());
+        // What stands in two files is never quoted as one.
+        let (first, last) = (file.line(start), file.line(end.saturating_sub(1).max(start)));
+        let (from, to, line, column) = match (before, after) {
+            (0, 0) => (start, end, first, file.at(start).1),
+            _ => {
+                let top = first.saturating_sub(before);
+                (file.start(top), file.start(last.saturating_add(after).saturating_add(1)), top, 0)
+            }
+        };
+        let data = file.text.get(from..to.max(end)).ok_or_else(beyond)?;
+        let quoted = SourceSpan::new(base.saturating_add(from).into(), data.len());
+        let lines = data.matches('\n').count();
+        let contents = MietteSpanContents::new_named(file.name.clone(), data.as_bytes(), quoted, line, column, lines);
+        Ok(Box::new(contents))
+    }
+}
+
+impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Drawn {}
+impl std::error::Error for Drawn<'_> {}
 
-impl Diagnostic for Drawn {
+impl Diagnostic for Drawn<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.rank.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
     }
@@ -134,39 +226,101 @@ impl Diagnostic for Drawn {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        Some(&self.sheet)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         (!self.labels.is_empty())
             .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
     }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        (!self.elsewhere.is_empty())
-            .then(|| Box::new(self.elsewhere.iter().map(|part| part as &dyn Diagnostic)) as Box<dyn Iterator<Item = _>>)
-    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
+    fn source(path: &str, text: &str) -> Arc<Source> {
+        Arc::new(Source { path: path.into(), text: text.to_owned() })
+    }
+
     #[test]
-    fn places_are_counted_from_one_and_files_told_apart() {
-        let source = |path: &str, text: &str| Arc::new(Source { path: path.into(), text: text.to_owned() });
+    fn places_are_counted_from_one_and_stand_under_one_heading() {
         let (one, two) = (source("a.toml", "x = 1\ny = zwölf\n"), source("b.toml", "z = 2\n"));
         let problem = Problem::new("`y` is no number")
-            .at(Place { source: one, span: 10..15 }, "here")
+            .at(Place { source: one, span: 10..16 }, "here")
             .at(Place { source: two, span: 0..1 }, "and there")
             .help("write one");
         let problems = [(problem, Rank::ERROR)];
-        let drawn = draw(&problems, Style::default());
-        for part in ["`y` is no number", "a.toml:2:5", "b.toml:1:1", "and there", "write one"] {
-            assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
-        }
+        let expected = "  × `y` is no number
+   ╭─[a.toml:2:5]
+ 1 │ x = 1
+ 2 │ y = zwölf
+   ·     ──┬──
+   ·       ╰── here
+   ╰────
+   ╭─[b.toml:1:1]
+ 1 │ z = 2
+   · ┬
+   · ╰── and there
+   ╰────
+  help: write one
+";
+        assert_eq!(draw(&problems, Style::default()), expected);
         let listed = json(&problems);
         assert_eq!(listed.pointer("/problems/0/places/0/line"), Some(&json!(2)));
         assert_eq!(listed.pointer("/problems/0/places/0/column"), Some(&json!(5)));
+    }
+
+    #[test]
+    fn two_places_of_a_file_are_drawn_together_if_they_are_near_and_apart_if_they_are_far() {
+        let text: String = (1..=60).map(|number| format!("k{number:02} = 1\n")).collect();
+        let source = source("a.toml", &text);
+        let lines_drawn = |one: usize, other: usize| {
+            let at = |line: usize| Place { source: Arc::clone(&source), span: (line - 1) * 8..(line - 1) * 8 + 3 };
+            let problem = Problem::new("twice").at(at(other), "again here").at(at(one), "first here");
+            let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
+            assert!(drawn.contains("first here") && drawn.contains("again here"), "{drawn}");
+            (drawn.matches("╭─[").count(), drawn.matches(" = 1").count())
+        };
+        assert_eq!(lines_drawn(5, 7), (1, 5));
+        assert_eq!(lines_drawn(30, 55), (2, 6));
+    }
+
+    #[test]
+    fn the_end_of_a_file_and_an_empty_file_can_be_pointed_at() {
+        for (text, span) in [("", 0..0), ("", 0..7), ("x", 1..1), ("x\n", 2..2), ("x\r\ny", 4..4), ("ä", 0..2)] {
+            let problem = Problem::new("no").at(Place { source: source("a.toml", text), span: span.clone() }, "here");
+            let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
+            assert!(drawn.contains("× no\n") && drawn.contains("[a.toml:"), "{text:?} {span:?}: {drawn}");
+            assert!(!drawn.contains("Failed"), "{text:?} {span:?}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_never_broken() {
+        let url =
+            "https://flink.us-east-1.aws.confluent.cloud/sql/v1/organizations/b0b21724-4586-4a07-b787-d0bb5aacbf87/x";
+        let path = "statements/a-folder/of-some-length/idle-timeout.and/more-of_it/with.a.name/orders-enriched.sql";
+        let problem =
+            Problem::new(format!("GET {url}: refused")).help(format!("see `{path}` and\n\n[statements.x]\n  y"));
+        let drawn = draw(&[(problem, Rank::ERROR)], Style { width: 60, colour: false });
+        assert!(drawn.contains(url) && drawn.contains(path), "{drawn}");
+        assert!(drawn.contains("\n        [statements.x]\n          y\n"), "{drawn}");
+    }
+
+    #[test]
+    fn a_file_of_many_problems_is_looked_through_once() {
+        let text = "k = 1\n".repeat(40_000);
+        let source = source("a.toml", &text);
+        let at = |line: usize| Place { source: Arc::clone(&source), span: line * 6..line * 6 + 1 };
+        let problems: Vec<_> =
+            (0..10_000).map(|line| (Problem::new("no").at(at(line * 4), "here"), Rank::ERROR)).collect();
+        let began = std::time::Instant::now();
+        let drawn = draw(&problems, Style::default());
+        // Looking through the file once a problem takes minutes in a build for tests.
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+        assert!(drawn.contains("[a.toml:39997:1]"));
+        assert_eq!(json(&problems)["problems"].as_array().unwrap().len(), 10_000);
     }
 }

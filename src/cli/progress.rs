@@ -1,23 +1,59 @@
 //! A run as it goes: a table that moves on a terminal, a line an event elsewhere. The only place that knows indicatif.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Screen;
 use crate::{
+    cloud::Retrying,
     execute::Event,
     render::{self, Style},
-    resource::{Address, Secrets},
+    resource::{Address, PhaseClass, Secrets},
 };
+
+/// What is said while a command works: above the table if one moves, else as it comes.
+#[derive(Clone)]
+pub(super) struct Voice {
+    screen: Screen,
+    table: Arc<Mutex<Option<MultiProgress>>>,
+}
+
+impl Voice {
+    /// On standard error.
+    pub fn new(screen: Screen) -> Self {
+        Voice { screen, table: Arc::default() }
+    }
+
+    /// Says that a call is tried again: what, why, and for how long.
+    pub fn retrying(&self, retrying: &Retrying, secrets: &Secrets) {
+        let line = secrets.redact(&render::retrying(retrying, self.screen.err));
+        match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // A terminal that is gone cannot be told.
+            Some(table) => drop(table.println(line)),
+            None => self.screen.err(&format!("{line}\n")),
+        }
+    }
+
+    fn stand_above(&self, table: Option<MultiProgress>) {
+        *self.table.lock().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+}
 
 /// Draws the events of one run.
 pub(super) struct Progress {
     screen: Screen,
+    voice: Voice,
     style: Style,
     /// Whatever a service says back may hold a value that it was sent.
     secrets: Secrets,
     table: Option<Table>,
+    /// What was seen last of an address and says nothing yet: the next event decides whether it has to be told.
+    held: BTreeMap<Address, Event>,
 }
 
 struct Table {
@@ -27,29 +63,71 @@ struct Table {
 
 impl Progress {
     /// On standard error.
-    pub fn new(screen: Screen, secrets: Secrets) -> Self {
+    pub fn new(voice: &Voice, secrets: Secrets) -> Self {
+        let (voice, screen) = (voice.clone(), voice.screen);
         let table = screen.interactive.then(|| Table {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
             running: BTreeMap::new(),
         });
-        Progress { screen, style: screen.err, secrets, table }
+        voice.stand_above(table.as_ref().map(|table| table.bars.clone()));
+        Progress { screen, voice, style: screen.err, secrets, table, held: BTreeMap::new() }
     }
 
     /// Takes in what happened.
     pub fn take(&mut self, event: &Event) {
-        let line = self.secrets.redact(&render::event(event, self.style));
-        match &mut self.table {
-            None => self.screen.err(&format!("{line}\n")),
-            Some(table) => table.take(event, &line, &self.secrets),
+        if self.table.is_none() {
+            let lines = telling(&mut self.held, event, self.style);
+            lines.iter().for_each(|line| self.screen.err(&format!("{}\n", self.secrets.redact(line))));
+        } else if let Some(table) = &mut self.table {
+            let line = self.secrets.redact(&render::event(event, self.style));
+            table.take(event, &line, &self.secrets);
         }
     }
 
-    /// Clears what moves.
+    /// Clears what moves, and says what was held back.
     pub fn end(&mut self) {
+        self.voice.stand_above(None);
+        for event in std::mem::take(&mut self.held).into_values() {
+            self.screen.err(&format!("{}\n", self.secrets.redact(&render::event(&event, self.style))));
+        }
         if let Some(table) = &mut self.table {
             std::mem::take(&mut table.running).into_values().for_each(|bar| bar.finish_and_clear());
         }
     }
+}
+
+/// The lines that an event is worth where they stay: that something begins is told by what is asked, that it is PENDING
+/// by its having been submitted, and the phase in which it is done stands in the line that says so.
+fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    match event {
+        Event::Started { .. } => {}
+        Event::Seen { address, phase, detail, .. } if detail.trim().is_empty() => {
+            let before = held.remove(address);
+            lines.extend(before.map(|before| render::event(&before, style)));
+            if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Moving) {
+                held.insert(address.clone(), event.clone());
+            }
+        }
+        Event::Done { address } => {
+            let phase = match held.remove(address) {
+                Some(Event::Seen { phase: Some(phase), .. }) => Some(phase),
+                _ => None,
+            };
+            lines.push(render::done(address, phase.as_ref(), style));
+        }
+        Event::Asked { address, .. }
+        | Event::Seen { address, .. }
+        | Event::Failed { address, .. }
+        | Event::TakingBack { address }
+        | Event::TakenBack { address }
+        | Event::Skipped { address, .. } => {
+            lines.extend(held.remove(address).map(|before| render::event(&before, style)));
+            lines.push(render::event(event, style));
+        }
+        Event::Stopping => lines.push(render::event(event, style)),
+    }
+    lines
 }
 
 impl Table {
@@ -96,4 +174,57 @@ impl Table {
 fn look() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix:34}  {msg}  {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::{execute::Asked, resource::Phase};
+
+    #[test]
+    fn a_line_that_stays_tells_something() {
+        let address = Address::statement("orders");
+        let seen = |phase: Option<Phase>, detail: &str| Event::Seen {
+            address: address.clone(),
+            name: "orders".to_owned(),
+            phase,
+            detail: detail.to_owned(),
+        };
+        let asked = |what| Event::Asked { address: address.clone(), what };
+        let events = [
+            Event::Started { address: address.clone() },
+            asked(Asked::Stopped("orders".to_owned())),
+            seen(Some(Phase::Stopping), ""),
+            seen(Some(Phase::Stopped), ""),
+            asked(Asked::Submitted("orders-g2".to_owned())),
+            seen(Some(Phase::Pending), ""),
+            seen(Some(Phase::Pending), "no room in the pool"),
+            seen(Some(Phase::Running), ""),
+            Event::Done { address: address.clone() },
+        ];
+        let mut held = BTreeMap::new();
+        let lines: Vec<String> = events.iter().flat_map(|event| telling(&mut held, event, Style::default())).collect();
+        let said: Vec<&str> = lines.iter().map(|line| line.split("orders  ").last().unwrap().trim()).collect();
+        let [stop, stopped, submit, pending, done] = said.as_slice() else { panic!("{lines:#?}") };
+        assert!(stop.contains("stop") && stopped.ends_with("orders is STOPPED"), "{lines:#?}");
+        assert!(submit.contains("orders-g2") && pending.ends_with("PENDING: no room in the pool"), "{lines:#?}");
+        assert!(done.ends_with("done: RUNNING") && held.is_empty(), "{lines:#?}");
+    }
+
+    #[test]
+    fn what_was_seen_before_a_failure_is_not_lost() {
+        let address = Address::statement("orders");
+        let running = Event::Seen {
+            address: address.clone(),
+            name: "orders".to_owned(),
+            phase: Some(Phase::Running),
+            detail: String::new(),
+        };
+        let mut held = BTreeMap::new();
+        assert!(telling(&mut held, &running, Style::default()).is_empty());
+        let lines = telling(&mut held, &Event::TakingBack { address }, Style::default());
+        assert_eq!(lines.len(), 2);
+        assert!(lines.first().unwrap().ends_with("orders is RUNNING"));
+    }
 }

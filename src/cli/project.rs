@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    Ambient, Trouble,
+    Ambient, Screen, Trouble,
     arguments::Global,
     door::{self, Access, Door, SIMULATED_SEED},
+    progress::Voice,
 };
 use crate::{
     graph::Graph,
@@ -26,7 +27,8 @@ fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
 
 /// A project of which only the environment is known so far.
 pub(super) struct Begun {
-    inputs: Inputs,
+    /// What it is loaded with.
+    pub inputs: Inputs,
     /// The environment that it is about.
     pub environment: Environment,
 }
@@ -53,7 +55,7 @@ pub(super) struct Opened {
 impl Begun {
     /// Checks the project and, meanwhile, reads what lies on this machine. The service is asked nothing before the
     /// manifests are right, and their problems are told before all others.
-    pub async fn open(self, ambient: &Ambient) -> Result<Opened, Trouble> {
+    pub async fn open(self, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
         let Begun { inputs, environment } = self;
         let ledger = Local::at(door::state_file(&inputs.root, &environment));
         let root = inputs.root.clone();
@@ -69,7 +71,7 @@ impl Begun {
         if graph.project.environment != environment {
             return Err(Trouble::new("the manifests changed while they were read").help("run it again"));
         }
-        let door = door::open(&graph.project, &recorded, ambient, world).await?;
+        let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
         Ok(Opened { graph, ledger, recorded, door })
     }
 }

@@ -1,5 +1,7 @@
 //! `floe validate`: everything that can be known offline.
 
+use std::{collections::BTreeSet, path::PathBuf};
+
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
@@ -9,7 +11,7 @@ use super::{
 use crate::{
     graph::Graph,
     manifest::DeclaredStatement,
-    resource::{Evolve, Few, Problem},
+    resource::{Evolve, Few, Place, Problem},
     sql::{self, Lint, LintContext, Severity},
 };
 
@@ -30,14 +32,32 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
         }
     }
     // What is wrong in every environment is said once.
-    let mut told: Vec<(Problem, Rank)> = Vec::new();
-    for one in found {
-        if !told.contains(&one) {
-            told.push(one);
-        }
-    }
+    let mut known = BTreeSet::new();
+    let told: Vec<(Problem, Rank)> = found.into_iter().filter(|one| known.insert(key(one))).collect();
     tell(&told, &checked, global, screen)?;
     Ok(if told.iter().any(|(_, rank)| rank.is_error) { Exit::Error } else { Exit::Done })
+}
+
+/// What tells two problems apart, without the texts of their files.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    is_error: bool,
+    code: Option<&'static str>,
+    message: String,
+    help: Option<String>,
+    places: Vec<(PathBuf, usize, usize, String)>,
+}
+
+fn key((problem, rank): &(Problem, Rank)) -> Key {
+    let place =
+        |(place, label): &(Place, String)| (place.source.path.clone(), place.span.start, place.span.end, label.clone());
+    Key {
+        is_error: rank.is_error,
+        code: rank.code,
+        message: problem.message.clone(),
+        help: problem.help.clone(),
+        places: problem.places.iter().map(place).collect(),
+    }
 }
 
 /// The environments to look at: the one that is named, or all. Where the manifest itself is broken, the default one,

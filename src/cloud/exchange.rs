@@ -3,13 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{
@@ -24,6 +24,23 @@ use super::{
 /// Redirects that one call follows; Confluent's own command line follows as many.
 const REDIRECTS: usize = 5;
 
+/// How long a call may fail before somebody is told.
+const SILENCE: Duration = Duration::from_secs(2);
+/// The same where the service only asks for patience, which it does in every large run.
+const PATIENT_SILENCE: Duration = Duration::from_secs(10);
+
+/// A call that failed, and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retrying {
+    /// What went wrong, as [`Error`] would say it.
+    pub trouble: Error,
+    /// How long it may be tried again, about: what the call itself takes comes on top.
+    pub at_most: Duration,
+}
+
+/// Whoever wants to know that calls are tried again.
+type Listener = Box<dyn Fn(&Retrying) + Send + Sync>;
+
 /// The door to one environment. Clones share one limiter, one source of jitter and one count.
 #[derive(Clone)]
 pub struct Cloud(Arc<Door>);
@@ -37,6 +54,9 @@ struct Door {
     requests: AtomicU64,
     /// The last `Date` that was seen.
     date: Mutex<Option<String>>,
+    listener: OnceLock<Listener>,
+    /// Whether the listener knows of the present trouble.
+    told: AtomicBool,
 }
 
 impl Cloud {
@@ -50,7 +70,16 @@ impl Cloud {
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
             requests: AtomicU64::new(0),
             date: Mutex::default(),
+            listener: OnceLock::new(),
+            told: AtomicBool::new(false),
         }))
+    }
+
+    /// Lets `listener` know, once until an answer comes, that a call has failed for about two seconds and is tried
+    /// again. The first listener stays.
+    pub fn on_retry(&self, listener: impl Fn(&Retrying) + Send + Sync + 'static) {
+        // A second one is dropped.
+        let _ = self.0.listener.set(Box::new(listener));
     }
 
     /// Where it leads.
@@ -96,11 +125,16 @@ impl Cloud {
     async fn carry(&self, call: &Call) -> Result<Response> {
         let authorization = self.authorization(call)?;
         let mut waited = Duration::ZERO;
+        let began = Instant::now();
         let mut url = call.url.clone();
         let (mut attempt, mut redirects) = (1, 0);
         loop {
             let outcome = self.exchange(call, &url, &authorization).await;
-            match retry::judge(call.method, outcome) {
+            let verdict = retry::judge(call.method, outcome);
+            if matches!(verdict, Verdict::Answered(_)) {
+                self.0.told.store(false, Ordering::Relaxed);
+            }
+            match verdict {
                 Verdict::Answered(response) if (300..400).contains(&response.status) => {
                     url = next_url(call, &url, &response)?;
                     redirects += 1;
@@ -122,12 +156,30 @@ impl Cloud {
                     if attempt >= ATTEMPTS || waited > PATIENCE {
                         return Err(given_up(call, &trouble, attempt));
                     }
+                    let silence = if matches!(asked, Wait::All(_)) { PATIENT_SILENCE } else { SILENCE };
+                    if began.elapsed().saturating_add(wait) >= silence {
+                        self.tell(call, &trouble, retry::at_most(attempt, asked));
+                    }
                     sleep(wait).await;
                     attempt += 1;
                     // From the start: whoever redirected may know a better address by now.
                     (url, redirects) = (call.url.clone(), 0);
                 }
             }
+        }
+    }
+
+    fn tell(&self, call: &Call, trouble: &Trouble, at_most: Duration) {
+        if let Some(listener) = self.0.listener.get()
+            && !self.0.told.swap(true, Ordering::Relaxed)
+        {
+            let error = match trouble {
+                Trouble::Lost(detail) => call.error(ErrorKind::Unreachable, detail.clone()),
+                Trouble::Status(response) => {
+                    failure::answered(call, ErrorKind::Unreachable, response, failure::detail(response))
+                }
+            };
+            listener(&Retrying { trouble: self.presentable(error), at_most });
         }
     }
 

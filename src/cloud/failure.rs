@@ -25,7 +25,21 @@ pub(super) fn refusal(call: &Call, response: &Response) -> Error {
         _ if call.method.changes() => ErrorKind::Uncertain,
         _ => ErrorKind::Garbled,
     };
-    Error { help: help(kind, call), ..answered(call, kind, response, detail) }
+    let help =
+        if is_page(response) && kind != ErrorKind::Unauthorized { Some(page_help(call)) } else { help(kind, call) };
+    Error { help, ..answered(call, kind, response, detail) }
+}
+
+/// The next step after a page for a browser: this API answers in JSON, whatever it answers.
+pub(super) fn page_help(call: &Call) -> String {
+    let setting = match call.api {
+        Api::Flink => "`endpoint` (or `private`)",
+        Api::Cloud => "`cloud_endpoint`",
+    };
+    format!(
+        "this is a page for people, so a proxy or another host answered, not the service: see to {setting} of the \
+         environment in `floe.toml`, and to HTTPS_PROXY and NO_PROXY where floe runs"
+    )
 }
 
 /// An error about `response`.

@@ -28,7 +28,7 @@ mod wire;
 mod tests;
 
 pub use error::{Error, ErrorKind, Result};
-pub use exchange::Cloud;
+pub use exchange::{Cloud, Retrying};
 pub use https::{Https, NoHttps};
 pub use key::{Credentials, Key};
 pub use pace::Limits;

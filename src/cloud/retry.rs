@@ -90,6 +90,12 @@ pub(super) fn wait(attempt: u32, wait: Wait, jitter: f64) -> Duration {
     }
 }
 
+/// The most that a call waits from its attempt number `attempt` on, if it is never asked to wait again.
+pub(super) fn at_most(attempt: u32, asked: Wait) -> Duration {
+    let own: Duration = (attempt..ATTEMPTS).map(|attempt| wait(attempt, Wait::Unasked, 1.0)).sum();
+    own.max(wait(attempt, asked, 1.0)).min(PATIENCE)
+}
+
 /// `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let text = headers.get("retry-after")?;

@@ -4,18 +4,34 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::resource::Address;
+
 /// What lies beside a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Beside {
     /// Pools of the project that could be looked at, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolNow>,
+    /// Where what is created is to run, and as whom, by address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<Address, Runs>,
     /// The service's clock at the snapshot (RFC 3339): ages are counted from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_time: Option<String>,
     /// The run that left its journal open, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<Interrupted>,
+}
+
+/// Where a statement is to run, and as whom, as the manifests say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Runs {
+    /// The key of its pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Its principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
 }
 
 /// A pool as it is now.
@@ -40,6 +56,15 @@ pub struct Interrupted {
 }
 
 impl Beside {
+    /// ` · pool main, principal sa-abc123`, as far as it is declared.
+    pub(super) fn runs(&self, address: &Address) -> String {
+        let Some(runs) = self.places.get(address) else { return String::new() };
+        let pool = runs.pool.as_ref().map(|pool| format!("pool {pool}"));
+        let principal = runs.principal.as_ref().map(|principal| format!("principal {principal}"));
+        let said: Vec<String> = pool.into_iter().chain(principal).collect();
+        if said.is_empty() { String::new() } else { format!(" · {}", said.join(", ")) }
+    }
+
     /// The key of the pool with this id, or the text itself where there is none.
     pub(super) fn pool_name<'a>(&'a self, id: &'a str) -> &'a str {
         self.pools.iter().find(|(_, pool)| pool.id == id).map_or(id, |(key, _)| key.as_str())

@@ -4,10 +4,33 @@ use super::{
     Paint, Style,
     style::{clean, pad},
 };
-use crate::execute::Event;
+use std::time::Duration;
+
+use crate::{
+    cloud::Retrying,
+    execute::Event,
+    resource::{Address, Phase},
+};
 
 /// The column of addresses.
 const COLUMN: usize = 34;
+
+/// That all steps of an address have succeeded, and the phase in which they left it.
+pub fn done(address: &Address, phase: Option<&Phase>, style: Style) -> String {
+    let phase = phase.map_or(String::new(), |phase| format!(": {}", clean(phase.as_str())));
+    format!("  {} {}  done{phase}", style.paint(Paint::Green, "✓"), pad(&address.to_string(), COLUMN))
+}
+
+/// That a call is tried again: what, why, and for how long.
+pub fn retrying(retrying: &Retrying, style: Style) -> String {
+    let long = match retrying.at_most {
+        short if short <= Duration::from_secs(10) => format!("{} s", short.as_secs().max(1)),
+        long if long <= Duration::from_secs(90) => format!("{} s", long.as_secs().div_ceil(10).saturating_mul(10)),
+        longer => format!("{} min", longer.as_secs().div_ceil(60)),
+    };
+    let line = format!("Trying again for up to {long}: {}", clean(&retrying.trouble.to_string()));
+    style.paint(Paint::Yellow, &line)
+}
 
 /// An event in a line, without a line end.
 pub fn event(event: &Event, style: Style) -> String {
@@ -23,7 +46,7 @@ pub fn event(event: &Event, style: Style) -> String {
             let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             line("·", Paint::Dim, address, format!("{name} is {}{detail}", clean(phase)))
         }
-        Event::Done { address } => line("✓", Paint::Green, address, "done".to_owned()),
+        Event::Done { address } => done(address, None, style),
         Event::Failed { address, failure } => line("✗", Paint::Red, address, clean(&failure.to_string())),
         Event::TakingBack { address } => line("↺", Paint::Yellow, address, "takes back what it had begun".to_owned()),
         Event::TakenBack { address } => line("↺", Paint::Yellow, address, "taken back: as it was before".to_owned()),

@@ -3,6 +3,7 @@
 use super::{
     Beside, Paint, Style,
     entry::{Detail, Entry, entries},
+    fact::facts,
     style::{columns, count, pad, wrap},
     words::Tally,
 };
@@ -82,7 +83,11 @@ pub(super) fn in_short(plan: &Plan) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
-    if said.is_empty() { "no changes".to_owned() } else { said.join(", ") }
+    match said.as_slice() {
+        [] if plan.has_work() => "only the record changes".to_owned(),
+        [] => "no changes".to_owned(),
+        said => said.join(", "),
+    }
 }
 
 /// `Plan: 1 to add, …`.
@@ -101,7 +106,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     };
     if some(&always).is_empty() && some(&sometimes).is_empty() && some(&last).is_empty() && tally.destroy == 0 {
         return if plan.has_work() {
-            "No changes in the cloud; the record is brought up to date.".to_owned()
+            format!("Nothing to send. To record: {}.", facts(&plan.entries))
         } else {
             "No changes: everything is as declared.".to_owned()
         };

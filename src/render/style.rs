@@ -63,7 +63,7 @@ pub(super) fn pad(text: &str, width: usize) -> String {
 
 /// `text` on lines of at most `width` columns, broken between words; a longer word has a line of its own.
 /// Line ends of the text are kept.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();

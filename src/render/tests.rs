@@ -48,6 +48,10 @@ fn besides() -> Beside {
         ]),
         service_time: Some("2026-01-02T12:00:00Z".to_owned()),
         interrupted: None,
+        places: BTreeMap::from([(
+            Address::statement("created"),
+            Runs { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
+        )]),
     }
 }
 
@@ -364,4 +368,58 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
     assert_eq!(Outcome::of(&both), Outcome::Failed);
     let text = super::report(&both, &plan_of([]), Style { width: 80, colour: false });
     assert!(text.contains("Interrupted, and applied in part"), "{text}");
+}
+
+#[test]
+fn what_is_only_recorded_is_named() {
+    use crate::state::{Entry, Fact, Reached};
+    let mut plan = plan_of([]);
+    let fact =
+        Fact::Reached { key: "orders".to_owned(), name: "orders".to_owned(), reached: Reached::Completed, kind: None };
+    plan.entries = vec![Entry::Record { fact }];
+    let text = shown(&plan, 100);
+    assert!(text.contains("· only the record changes"), "{text}");
+    assert!(text.contains("Nothing to send. To record: statements.orders completed."), "{text}");
+    assert!(!text.to_lowercase().contains("no changes"), "{text}");
+}
+
+#[test]
+fn a_change_of_a_secret_is_not_called_a_change_of_sql() {
+    let changed = |name: &str| Reason::SecretChanged { name: name.to_owned() };
+    let blocked = |block, reasons| Change::new(Action::Blocked { by: vec![block] }, reasons);
+    let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+    let plan = plan_of([
+        ("statements.asked", blocked(Block::NoUndo, vec![Reason::Asked])),
+        ("statements.job", blocked(keeps, vec![changed("a"), changed("b")])),
+        ("statements.model", blocked(Block::NoUndo, vec![changed("openai")])),
+        ("statements.sql-too", blocked(Block::IfNotExists, vec![changed("openai"), sql_changed()])),
+    ]);
+    let text = shown(&plan, 200);
+    for head in [
+        "statements.asked    BLOCKED: `--replace` names it, and there is no `undo`",
+        "statements.job      BLOCKED: the values of secrets `a`, `b` changed, and the new version",
+        "statements.model    BLOCKED: the value of secret `openai` changed, and there is no `undo`",
+        "statements.sql-too  BLOCKED: its SQL changed, and it says IF NOT EXISTS",
+    ] {
+        assert!(text.contains(head), "{head} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn how_long_a_call_is_tried_again_is_said_in_round_figures() {
+    let trouble = crate::cloud::Error {
+        kind: crate::cloud::ErrorKind::Unreachable,
+        method: crate::cloud::Method::Get,
+        url: "https://flink.us-east-1.aws.confluent.cloud/x".to_owned(),
+        status: None,
+        detail: "connection refused".to_owned(),
+        request_id: None,
+        help: None,
+    };
+    for (seconds, long) in [(7, "7 s"), (59, "60 s"), (61, "70 s"), (120, "2 min"), (300, "5 min")] {
+        let at_most = std::time::Duration::from_secs(seconds);
+        let line = retrying(&crate::cloud::Retrying { trouble: trouble.clone(), at_most }, Style::default());
+        let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
+        assert_eq!(line, format!("Trying again for up to {long}{rest}"));
+    }
 }

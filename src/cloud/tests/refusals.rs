@@ -72,6 +72,12 @@ async fn what_is_no_answer_is_quoted_briefly() {
     assert_eq!((error.kind, error.status), (ErrorKind::Garbled, Some(200)));
     assert!(error.detail.contains("it begins `<!DOCTYPE html> <html><title>Sign in</title>"), "{error}");
     assert!(error.detail.len() < 400, "{error}");
+    let help = error.help.unwrap_or_default();
+    assert!(help.contains("a proxy or another host answered") && help.contains("`endpoint`"), "{help}");
+    let error = cloud(&Wire::script([answer(404, "<html>")])).pools().await.unwrap_err();
+    assert!(error.help.as_ref().is_some_and(|help| help.contains("`cloud_endpoint`")), "{error:?}");
+    let error = cloud(&Wire::script([answer(200, "{\"data\": [")])).statement("a").await.unwrap_err();
+    assert!(error.help.is_none(), "{error:?}");
     let error = cloud(&Wire::script([answer(200, "")])).statement("a").await.unwrap_err();
     assert_eq!(error.detail, "the answer is empty");
 }

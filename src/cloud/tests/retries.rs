@@ -1,6 +1,6 @@
 //! Who retries what, row by row.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::resource::{Amendment, PoolAmendment};
 
@@ -239,4 +239,43 @@ async fn no_script_of_misfortunes_makes_a_change_take_effect_twice() {
     }
     // The dice met every ending.
     assert!(endings.len() >= 6, "{endings:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_keeps_failing_is_told_of_once_until_an_answer_comes() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let listening = |wire: &Arc<Wire>| {
+        let (cloud, told) = (cloud(wire), Arc::clone(&told));
+        cloud.on_retry(move |retrying| told.lock().unwrap().push(retrying.clone()));
+        cloud
+    };
+    let trouble = |times: usize| (0..times).map(|_| before());
+    let well = || answer(200, statement("a").to_string());
+
+    // One that passes at once is nobody's business.
+    listening(&Wire::script(trouble(1).chain([well()]))).statement("a").await.unwrap();
+    assert_eq!(told.lock().unwrap().len(), 0);
+
+    // One that lasts is told once, after about two seconds, with what is tried and for how long.
+    let dead = listening(&Wire::script(trouble(8)));
+    let began = tokio::time::Instant::now();
+    let error = dead.statement("a").await.unwrap_err();
+    let said = std::mem::take(&mut *told.lock().unwrap());
+    let [retrying] = said.as_slice() else { panic!("{said:#?}") };
+    assert_eq!((retrying.trouble.url.as_str(), error.kind), (error.url.as_str(), ErrorKind::Unreachable));
+    assert!(error.detail.starts_with(&retrying.trouble.detail), "{retrying:?}");
+    assert!(retrying.at_most <= Duration::from_secs(62) && retrying.at_most > began.elapsed() / 2, "{retrying:?}");
+
+    // After an answer a new outage is told again.
+    let twice = listening(&Wire::script(trouble(5).chain([well()]).chain(trouble(5)).chain([well()])));
+    twice.statement("a").await.unwrap();
+    twice.statement("a").await.unwrap();
+    assert_eq!(told.lock().unwrap().len(), 2);
+
+    // That the service asks for a moment's patience is not told.
+    told.lock().unwrap().clear();
+    listening(&Wire::script([limited(&[("retry-after", "3")]), well()])).statement("a").await.unwrap();
+    assert_eq!(told.lock().unwrap().len(), 0);
+    listening(&Wire::script([limited(&[("retry-after", "60")]), well()])).statement("a").await.unwrap();
+    assert_eq!(told.lock().unwrap().len(), 1);
 }

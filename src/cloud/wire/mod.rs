@@ -117,6 +117,7 @@ impl Cloud {
             [] => "the answer is empty".to_owned(),
             body => format!("the answer is not one of this API ({why}); it begins `{}`", failure::excerpt(body)),
         };
-        self.presentable(failure::answered(call, kind, response, detail))
+        let help = failure::is_page(response).then(|| failure::page_help(call));
+        self.presentable(Error { help, ..failure::answered(call, kind, response, detail) })
     }
 }

@@ -55,13 +55,24 @@ pub(super) fn sql_of(
             if !layer.flawed {
                 desk.problems.push(
                     wrong(declared, format!("`statements.{key}` has no SQL"), "neither `sql` nor `sql_file`")
-                        .help(format!("for example `sql_file = \"{key}.sql\"`")),
+                        .help(without_sql(key, &declared.place.source.path)),
                 );
             }
             return None;
         }
     };
     Some(Sql { template, text })
+}
+
+/// The next step where a table has settings alone: often a bare file was removed and its settings stayed.
+fn without_sql(key: &str, manifest: &Path) -> String {
+    let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("statements"));
+    let file = folder.join(format!("{key}.sql"));
+    format!(
+        "no file by itself is its SQL either, as `{}` would be: if that was removed, remove this table too; else write \
+         `sql = \"…\"` or `sql_file = \"{key}.sql\"` here",
+        file.display()
+    )
 }
 
 fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {

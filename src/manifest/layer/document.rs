@@ -203,14 +203,20 @@ fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
 
 /// What the TOML crate found: the first fault of each line, for the others follow from it.
 fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    const TWICE: &str = "duplicate key";
     let mut problems = Vec::new();
     let mut lines = BTreeSet::new();
     let mut table_twice = false;
+    // Where a bracket or quote is not closed, the parser takes what follows for something else.
+    let is_toml = faults.iter().all(|fault| fault.message() == TWICE);
     for fault in faults {
         let span = fault.span().unwrap_or_default();
         let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
         let place = |span: Span| Place { source: Arc::clone(source), span };
-        if fault.message() != "duplicate key" {
+        if fault.message() == TWICE && !is_toml {
+            continue;
+        }
+        if fault.message() != TWICE {
             if lines.insert(line) {
                 let message = format!("this is not TOML: {}", fault.message());
                 problems.push(Problem::new(message).at(place(span), "here"));

@@ -152,6 +152,16 @@ fn a_key_given_twice_shows_both_places() {
 }
 
 #[test]
+fn what_follows_from_a_fault_of_syntax_is_not_told() {
+    let torn = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\nstopped = true\n\n[statements.b]\nsql = \"\"\"\nCREATE TABLE b (x INT)\n\"\"\"\nstopped = true\n[statements.a\nstopped = true\n[statements.a]\nstopped = false\n";
+    let problems = World::new("").file("statements/a.toml", torn).problems();
+    assert!(!problems.is_empty());
+    for problem in &problems {
+        assert!(problem.message.starts_with("this is not TOML"), "{problems:#?}");
+    }
+}
+
+#[test]
 fn names_are_letters_digits_and_dashes() {
     World::new("[pools.\"a b\"]\nmax_cfu = 5\n").says(&[("`a b` cannot be a name here", &["\"a b\""])]);
 }

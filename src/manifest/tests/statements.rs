@@ -77,6 +77,12 @@ fn sql_comes_from_one_place() {
         &["[statements.a]"],
         "sql_file = \"a.sql\"",
     );
+    // Its bare file was removed, and its settings stayed.
+    World::new("").file("statements/jobs/settings.toml", "[statements.late-orders]\nstopped = true\n").says_one(
+        "`statements.late-orders` has no SQL",
+        &["[statements.late-orders]"],
+        "as `statements/jobs/late-orders.sql` would be: if that was removed, remove this table too",
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::{
         Beside, Paint,
         style::{clean, cut},
     },
+    block::{is_what_changed, says_what_changed},
     reason::reason,
 };
 use crate::{
@@ -33,8 +34,8 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
 pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Beside) -> Option<String> {
     Some(match &change.action {
         Action::Create { sql, name, generation } => match *generation {
-            Generation::FIRST => gist(sql),
-            later => format!("{} as {name} ({later})", gist(sql)),
+            Generation::FIRST => format!("{}{}", gist(sql), beside.runs(address)),
+            later => format!("{} as {name} ({later}){}", gist(sql), beside.runs(address)),
         },
         Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
         Action::Hold => "held: submitted once `stopped` is turned off".to_owned(),
@@ -64,6 +65,9 @@ pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Be
 
 /// Whether the line of a change says this reason already.
 pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool {
+    if let Action::Blocked { by } = &change.action {
+        return by.first().is_some_and(says_what_changed) && is_what_changed(reason, &change.reasons);
+    }
     matches!(
         (&change.action, reason),
         (Action::Restart, _)

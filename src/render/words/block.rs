@@ -2,7 +2,7 @@
 
 use super::{super::style::clean, reason::said};
 use crate::{
-    diff::Block,
+    diff::{Block, Reason},
     resource::{Address, Kind},
 };
 
@@ -16,12 +16,12 @@ pub(in super::super) struct Choice {
 }
 
 /// A block in words.
-pub(in super::super) fn block(block: &Block, address: &Address) -> Choice {
-    let (why, choices) = words(block, address);
+pub(in super::super) fn block(block: &Block, address: &Address, reasons: &[Reason]) -> Choice {
+    let (why, choices) = words(block, address, reasons);
     Choice { why, choices }
 }
 
-fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
+fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<String>) {
     let table = format!("[{}.{}]", address.kind.table(), address.key);
     match block {
         Block::NotOurs { name } => (
@@ -57,9 +57,9 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
             format!("what became of an interrupted run's request is unclear{}", said(why)),
             vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
         ),
-        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept),
+        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept, reasons),
         Block::Manual { accept } => (
-            "it changed, and `evolve = \"manual\"`: each change of it is decided by hand".to_owned(),
+            format!("{}, and `evolve = \"manual\"`: each change of it is decided by hand", what_changed(reasons)),
             vec![begins_again(accept)],
         ),
         Block::FailedPredecessor { detail, accept } => (
@@ -86,14 +86,14 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
             vec![format!("Remove `stopped` from {table}.")],
         ),
         Block::NoUndo => (
-            "its SQL changed, and there is no `undo` for what is in force".to_owned(),
+            format!("{}, and there is no `undo` for what is in force", what_changed(reasons)),
             vec![
-                format!("Add `undo = \"…\"` to {table}, apply that, then change the SQL."),
+                format!("Add `undo = \"…\"` to {table}, apply that, then make the change."),
                 "Or leave it as it was and write an ALTER as a new statement.".to_owned(),
             ],
         ),
         Block::IfNotExists => (
-            "its SQL changed, and says IF NOT EXISTS: it would complete and change nothing".to_owned(),
+            format!("{}, and it says IF NOT EXISTS: it would complete and change nothing", what_changed(reasons)),
             vec![
                 "Write the change as an ALTER in a new statement.".to_owned(),
                 format!("Or take IF NOT EXISTS out and give {table} an `undo`."),
@@ -172,10 +172,44 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
     }
 }
 
-fn loses_position(keeps: Option<&str>, accept: &str) -> (String, Vec<String>) {
+/// What it is that changed, in so far as that can be said in a few words; all of it stands below.
+fn what_changed(reasons: &[Reason]) -> String {
+    let secrets = reasons.iter().filter_map(|reason| match reason {
+        Reason::SecretChanged { name } => Some(format!("`{name}`")),
+        _ => None,
+    });
+    let secrets: Vec<String> = secrets.collect();
+    match (reasons, secrets.as_slice()) {
+        (reasons, _) if reasons.iter().any(|reason| matches!(reason, Reason::SqlChanged { .. })) => {
+            "its SQL changed".to_owned()
+        }
+        ([Reason::Asked], _) => "`--replace` names it".to_owned(),
+        (_, []) => "it changed".to_owned(),
+        (_, [one]) => format!("the value of secret {one} changed"),
+        (_, several) => format!("the values of secrets {} changed", several.join(", ")),
+    }
+}
+
+/// Whether what stands in the way is said together with what changed.
+pub(super) fn says_what_changed(block: &Block) -> bool {
+    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::Manual { .. })
+}
+
+/// Whether [`what_changed`] says this one of `reasons`.
+pub(super) fn is_what_changed(reason: &Reason, reasons: &[Reason]) -> bool {
+    match reason {
+        Reason::SqlChanged { .. } => true,
+        Reason::SecretChanged { .. } => !reasons.iter().any(|other| matches!(other, Reason::SqlChanged { .. })),
+        Reason::Asked => reasons.len() == 1,
+        _ => false,
+    }
+}
+
+fn loses_position(keeps: Option<&str>, accept: &str, reasons: &[Reason]) -> (String, Vec<String>) {
+    let what = what_changed(reasons);
     let why = match keeps {
-        Some(keeps) => format!("it changed and it keeps state ({keeps}); floe will not guess"),
-        None => "it changed, and the new version would begin again from its sources".to_owned(),
+        Some(keeps) => format!("{what} and it keeps state ({keeps}); floe will not guess"),
+        None => format!("{what}, and the new version would begin again from its sources"),
     };
     (why, vec![begins_again(accept), "Or give the new version its own name and table.".to_owned()])
 }

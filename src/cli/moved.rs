@@ -1,0 +1,47 @@
+//! `[[moved]]` blocks that have done their work: nothing is left that they could move.
+
+use super::door;
+use crate::{
+    manifest::{self, Inputs, Moved, Project},
+    resource::{Address, Kind},
+    state::{Ledger, Local, Recorded},
+};
+
+/// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
+/// nothing is said.
+pub(super) async fn settled(project: &Project, inputs: &Inputs) -> Vec<String> {
+    if project.moved.is_empty() {
+        return Vec::new();
+    }
+    let Some(states) = states(project, inputs).await else { return Vec::new() };
+    let gone = |moved: &&Moved| !states.iter().any(|recorded| holds(recorded, &moved.from));
+    project.moved.iter().filter(gone).map(sentence).collect()
+}
+
+/// The record of every environment that has one here.
+async fn states(project: &Project, inputs: &Inputs) -> Option<Vec<Recorded>> {
+    let mut states = Vec::new();
+    for name in manifest::environments(&project.root).ok()? {
+        let environment = manifest::environment(&Inputs { environment: Some(name), ..inputs.clone() })?;
+        let ledger = Local::at(door::state_file(&project.root, &environment));
+        states.extend(ledger.load().await.ok()?);
+    }
+    Some(states)
+}
+
+fn holds(recorded: &Recorded, address: &Address) -> bool {
+    match address.kind {
+        Kind::Pool => recorded.pools.contains_key(&address.key),
+        Kind::Statement => recorded.statements.contains_key(&address.key),
+    }
+}
+
+fn sentence(moved: &Moved) -> String {
+    let Moved { from, to, place } = moved;
+    let before = place.source.text.get(..place.span.start).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    format!(
+        "[[moved]] from {from} to {to} ({}:{line}): no state here has {from} any more, so the block can be removed.\n",
+        place.source.path.display()
+    )
+}

@@ -1,0 +1,79 @@
+//! What is written down without anything being sent: settled facts, in a few words each.
+
+use crate::{
+    resource::Address,
+    state::{Entry, Fact, Outcome, Reached},
+};
+
+/// How many are named.
+const NAMED: usize = 5;
+
+/// What entries say, the first few of them.
+pub(super) fn facts(entries: &[Entry]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for entry in entries {
+        let one = said_of(entry);
+        if !said.contains(&one) {
+            said.push(one);
+        }
+    }
+    let more = said.len().saturating_sub(NAMED);
+    said.truncate(NAMED);
+    if more > 0 {
+        said.push(format!("and {more} more"));
+    }
+    said.join("; ")
+}
+
+fn said_of(entry: &Entry) -> String {
+    match entry {
+        Entry::Intend { intent, .. } => format!("what is asked of {}", intent.address),
+        Entry::Settle { outcome: Outcome::Applied { .. }, .. } => "a step of an interrupted run took effect".to_owned(),
+        Entry::Settle { outcome: Outcome::Rejected { .. }, .. } => {
+            "a step of an interrupted run did not take effect".to_owned()
+        }
+        Entry::Record { fact } => said_of_fact(fact),
+    }
+}
+
+fn said_of_fact(fact: &Fact) -> String {
+    let statement = |key: &str| Address::statement(key);
+    match fact {
+        Fact::Declared { key, .. } => format!("how {} is declared", statement(key)),
+        Fact::PoolDeclared { key, .. } => format!("how {} is declared", Address::pool(key)),
+        Fact::Adopted { key, .. } => format!("{} is this project's", statement(key)),
+        Fact::PoolAdopted { key, id, .. } => format!("{} is pool {id}", Address::pool(key)),
+        Fact::Reached { key, reached, .. } => {
+            let how = match reached {
+                Reached::Submitted => "was submitted",
+                Reached::Running => "ran",
+                Reached::Completed => "completed",
+            };
+            format!("{} {how}", statement(key))
+        }
+        Fact::Stood { key, offsets, .. } if offsets.is_empty() => format!("{} runs again", statement(key)),
+        Fact::Stood { key, .. } => format!("where {} stood", statement(key)),
+        Fact::Promoted { key } => format!("the new generation of {} is in force", statement(key)),
+        Fact::Gone { key, name } => format!("`{name}` of {} is gone", statement(key)),
+        Fact::Buried { address } => format!("{address} is deleted"),
+        Fact::Forgotten { address } => format!("{address} is not floe's any more"),
+        Fact::Moved { from, to } => format!("{from} is {to} from now on"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_said_once_and_many_are_counted() {
+        let ran = |key: &str| Entry::Record {
+            fact: Fact::Reached { key: key.to_owned(), name: key.to_owned(), reached: Reached::Running, kind: None },
+        };
+        let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };
+        let two = [ran("a"), ran("a"), Entry::Record { fact: moved }];
+        assert_eq!(facts(&two), "statements.a ran; statements.a is statements.b from now on");
+        let many: Vec<Entry> = (0..9).map(|number| ran(&format!("s{number}"))).collect();
+        assert!(facts(&many).ends_with("statements.s4 ran; and 4 more"), "{}", facts(&many));
+    }
+}
