@@ -121,12 +121,9 @@ async fn prepare(
     let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
     let beside = beside(graph, &planned, interrupted);
     let mark = errand.saved.as_ref().map(Saved::mark);
-    if let Some(request) = errand.saved.as_ref().and_then(|saved| saved.without_blocks_elsewhere(&planned.plan)) {
-        planned = planning::planned(graph, &secrets, &recorded, &door.cloud, &request).await?;
-    }
     if let Some(saved) = errand.saved {
         saved.is_unused(&graph.project)?;
-        planned.plan = saved.still_holds(&planned.plan)?;
+        planned.plan = saved.still_holds(&planned, graph)?;
     }
     show(&planned.plan, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
@@ -165,7 +162,8 @@ fn may_land(plan: &Plan) -> bool {
     plan.found.iter().any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
 }
 
-/// The plan once nothing that it is to change is in motion any more, and whether that came about in time.
+/// The plan once nothing that it is to change is in motion any more, and whether that came about in time. For a saved
+/// plan, what is blocked elsewhere is left out each time.
 async fn still(
     errand: &Errand<'_>,
     secrets: &Secrets,
@@ -176,7 +174,10 @@ async fn still(
     let began = Instant::now();
     let mut told: Vec<Address> = Vec::new();
     loop {
-        let planned = planning::planned(errand.graph, secrets, recorded, cloud, &errand.request).await?;
+        let mut planned = planning::planned(errand.graph, secrets, recorded, cloud, &errand.request).await?;
+        if let Some(request) = errand.saved.as_ref().and_then(|saved| saved.without_blocks_elsewhere(&planned.plan)) {
+            planned = planning::planned(errand.graph, secrets, recorded, cloud, &request).await?;
+        }
         if may_land(&planned.plan) && began.elapsed() < LANDING {
             if told.is_empty() {
                 screen.err("Waiting a moment for what the interrupted run may still have under way.\n");

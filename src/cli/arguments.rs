@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::Ambient;
 use crate::{diff::Request, resource::Address};
 
 /// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
@@ -90,11 +91,29 @@ pub enum Colour {
 }
 
 impl Arguments {
-    /// Pipelines pass a variable that is not set as an empty one: an environment without a name is none.
-    pub fn without_empty_words(mut self) -> Self {
-        self.global.environment = self.global.environment.filter(|name| !name.trim().is_empty());
-        self
+    /// What the process was given. Pipelines pass a variable that is not set as an empty one, so an empty one says
+    /// nothing; and neither does an environment without a name (`--env "$NAME"`).
+    ///
+    /// # Errors
+    /// When that is no command, or it asks for help: the error says it.
+    pub fn given(ambient: &Ambient) -> clap::error::Result<Self> {
+        let mut command = deaf_to_empty(Arguments::command(), ambient);
+        let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let mut given = Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        given.global.environment = given.global.environment.filter(|name| !name.trim().is_empty());
+        Ok(given)
     }
+}
+
+/// `command` without the variables that are set to nothing.
+fn deaf_to_empty(command: clap::Command, ambient: &Ambient) -> clap::Command {
+    let is_empty = |variable: &std::ffi::OsStr| {
+        let value = variable.to_str().and_then(|name| ambient.variables.get(name));
+        value.is_some_and(|value| value.trim().is_empty())
+    };
+    command
+        .mut_args(|argument| if argument.get_env().is_some_and(is_empty) { argument.env(None) } else { argument })
+        .mut_subcommands(|command| deaf_to_empty(command, ambient))
 }
 
 /// What is asked for.
@@ -118,7 +137,8 @@ pub enum Command {
     Status,
     /// Compare what the cloud holds with what was sent; exit code 2 if it differs
     Drift,
-    /// Take a pool over that runs already; nothing is sent
+    /// Take a pool over that runs already; nothing is sent. (Statements with this project's labels are adopted by `apply`;
+    /// those without cannot be taken over)
     Import {
         /// The pool that the project declares
         address: Address,
@@ -393,8 +413,6 @@ fn key(text: &str) -> Result<(String, String), &'static str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parsed(line: &str) -> Arguments {

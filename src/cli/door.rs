@@ -12,7 +12,7 @@ use crate::{
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Options, Scenario, Simulator},
-    state::Recorded,
+    state::{self, RealDisk, Recorded},
 };
 
 /// What the simulator and everything seeded begins with where nothing is to differ between two runs.
@@ -81,7 +81,7 @@ pub fn world(
         scenario,
         ..Options::default()
     };
-    let file = state_file(root, environment).with_extension("world");
+    let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
     let opened = match access {
         Access::Writes => {
             if let Some(folder) = file.parent() {

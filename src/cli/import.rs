@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     graph::Graph,
-    resource::{Address, Kind, LivePool, Pool, PoolDeclaration},
+    resource::{Address, Kind, LivePool, Pool, PoolDeclaration, PoolPhase},
     state::{Entry, Fact, Ledger, Recorded},
 };
 
@@ -30,8 +30,9 @@ pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, scre
 fn declared<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Trouble> {
     if address.kind == Kind::Statement {
         return Err(Trouble::new(format!("{address} is a statement, and only pools are imported")).help(
-            "a statement that bears this project's labels is adopted by `floe apply` itself; any other one is somebody \
-             else's",
+            "`floe apply` itself adopts a statement that bears this project's labels. One without them (made by hand, by \
+             other tools, or where the service kept no labels) cannot be taken over by this version: give this \
+             project's another `name`, or delete that one yourself",
         ));
     }
     match graph.project.pools.get(&address.key).map(|declared| &declared.spec) {
@@ -92,16 +93,79 @@ fn is_free(recorded: &Recorded, address: &Address, id: &str) -> Result<(), Troub
     Ok(())
 }
 
-/// What cannot be changed has to fit; the rest is the next plan's.
+/// What cannot be changed has to fit, and it has to be there to stay: else every plan from then on would be blocked. The
+/// rest is the next plan's.
 fn may_be(pool: &Pool, found: &LivePool) -> Result<(), Trouble> {
-    let place = |cloud: &str, region: &str| format!("{cloud} {region}");
-    if (&found.cloud, &found.region) == (&pool.cloud, &pool.region) {
-        return Ok(());
+    let id = &found.id;
+    match &found.phase {
+        PoolPhase::Failed => {
+            return Err(Trouble::new(format!("{id} has failed, and nothing runs on it"))
+                .help("delete it yourself; `floe apply` makes a new one"));
+        }
+        PoolPhase::Deprovisioning => {
+            return Err(
+                Trouble::new(format!("{id} is being deleted")).help("once it is gone, `floe apply` makes a new one")
+            );
+        }
+        PoolPhase::Provisioning | PoolPhase::Provisioned | PoolPhase::Other(_) => {}
     }
-    Err(Trouble::new(format!(
-        "{} is in {}, and this environment in {}",
-        found.id,
-        place(&found.cloud, &found.region),
-        place(&pool.cloud, &pool.region)
-    )))
+    let place = |cloud: &str, region: &str| format!("{cloud} {region}");
+    if (&found.cloud, &found.region) != (&pool.cloud, &pool.region) {
+        return Err(Trouble::new(format!(
+            "{id} is in {}, and this environment in {}",
+            place(&found.cloud, &found.region),
+            place(&pool.cloud, &pool.region)
+        )));
+    }
+    // The same judgement that a plan makes: a network that either side leaves out says nothing.
+    match (&found.network, &pool.network) {
+        (Some(live), Some(declared)) if live != declared => {
+            Err(Trouble::new(format!("{id} is in network {live}, and {declared} is declared"))
+                .help("a pool never changes its network: declare the one that it is in, or import another pool"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_pool_that_the_next_plan_can_work_with_is_taken_over() {
+        let text = str::to_owned;
+        let pool = Pool {
+            display_name: text("main"),
+            max_cfu: 5,
+            network: Some(text("n-1")),
+            cloud: text("aws"),
+            region: text("us-east-1"),
+            prevent_destroy: false,
+        };
+        let found = LivePool {
+            id: text("lfcp-1"),
+            display_name: text("another"),
+            cloud: text("aws"),
+            region: text("us-east-1"),
+            max_cfu: 50,
+            network: Some(text("n-1")),
+            phase: PoolPhase::Provisioned,
+            current_cfu: 0,
+            created_at: None,
+        };
+        assert!(may_be(&pool, &found).is_ok());
+        assert!(may_be(&pool, &LivePool { network: None, ..found.clone() }).is_ok());
+        assert!(may_be(&Pool { network: None, ..pool.clone() }, &found).is_ok());
+        assert!(may_be(&pool, &LivePool { phase: PoolPhase::Provisioning, ..found.clone() }).is_ok());
+        for (wrong, why) in [
+            (LivePool { network: Some(text("n-2")), ..found.clone() }, "network n-2"),
+            (LivePool { region: text("eu-west-1"), ..found.clone() }, "eu-west-1"),
+            (LivePool { phase: PoolPhase::Failed, ..found.clone() }, "failed"),
+            (LivePool { phase: PoolPhase::Deprovisioning, ..found.clone() }, "being deleted"),
+        ] {
+            let said = format!("{:?}", may_be(&pool, &wrong).unwrap_err());
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }

@@ -35,8 +35,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
-
 use self::{
     arguments::{Arguments, Command, Format, Global},
     problems::Rank,
@@ -49,11 +47,11 @@ pub use trouble::Trouble;
 
 /// The program: parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments.without_empty_words(),
+    let ambient = Ambient::of_process();
+    let arguments = match Arguments::given(&ambient) {
+        Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
-    let ambient = Ambient::of_process();
     let screen = Screen::of_process(arguments.global.color, &ambient);
     let exit = run(&arguments, &ambient, &screen).unwrap_or_else(|trouble| {
         tell(&trouble, &arguments.global, &screen);

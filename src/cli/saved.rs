@@ -11,10 +11,12 @@ use serde_json::Value;
 use super::{Trouble, door};
 use crate::{
     diff::Request,
+    graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, moved_since, without_blocks_elsewhere},
+    plan::{FORMAT_VERSION, Plan, moved_since, taken_out, without_blocks_elsewhere},
+    planning::Planned,
     resource::Fingerprint,
-    state::{Disk, RealDisk},
+    state::{self, Disk, RealDisk},
 };
 
 /// A plan that was read from a file.
@@ -51,8 +53,9 @@ impl Saved {
 
     /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
     /// to be recorded first as it is found now. Refuses, naming what moved.
-    pub fn still_holds(self, now: &Plan) -> Result<Plan, Trouble> {
-        let moved = moved_since(&self.plan, now);
+    pub fn still_holds(self, now: &Planned, graph: &Graph) -> Result<Plan, Trouble> {
+        let moved = moved_since(&self.plan, &now.plan, &taken_out(&self.plan, &now.plan, graph, &now.settled));
+        let now = &now.plan;
         if moved.is_empty() {
             return Ok(Plan { found: now.found.clone(), entries: now.entries.clone(), ..self.plan });
         }
@@ -68,7 +71,7 @@ impl Saved {
 
     /// Refuses a plan that was applied before.
     pub fn is_unused(&self, project: &Project) -> Result<(), Trouble> {
-        let file = marks(project);
+        let file = marks(project)?;
         if is_marked(&file, &self.id).map_err(|error| door::unwritable("read", &file, &error))? {
             return Err(Trouble::new("this plan was applied before, and a plan is used once").help("plan again"));
         }
@@ -91,7 +94,7 @@ impl Mark {
     /// Leaves it beside the state, durably, before the first request: a plan whose run was cut short is used too, and
     /// copies of its file are as used as itself. The caller holds the lock of the state.
     pub fn leave(&self, project: &Project) -> Result<(), Trouble> {
-        let file = marks(project);
+        let file = marks(project)?;
         append(&file, &self.id).map_err(|error| door::unwritable("write", &file, &error))
     }
 }
@@ -114,8 +117,8 @@ fn append(file: &Path, id: &str) -> io::Result<()> {
 }
 
 /// Beside the state: the ids of the plans that were used, one a line.
-fn marks(project: &Project) -> PathBuf {
-    door::state_file(&project.root, &project.environment).with_extension("plans")
+fn marks(project: &Project) -> Result<PathBuf, Trouble> {
+    Ok(state::sibling(&RealDisk, &door::state_file(&project.root, &project.environment), "plans")?)
 }
 
 #[cfg(test)]

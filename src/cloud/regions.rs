@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    Cloud, Error, ErrorKind, Method, Result, Site, call::Call, check_origin, key::Api, site::may_follow, wire,
+    Cloud, Error, ErrorKind, Method, Result, Site, call::Call, check_origin, key::Api, site::may_be_named, wire,
 };
 
 /// A region that has Flink.
@@ -88,7 +88,7 @@ impl Cloud {
         };
         let endpoint = found.private_endpoint.clone().ok_or(NoEndpoint::NotOffered { cloud, region })?;
         match check_origin(&endpoint) {
-            Ok(url) if may_follow(self.site().cloud(), &url) => Ok(endpoint),
+            Ok(url) if may_be_named(self.site().cloud(), &url) => Ok(endpoint),
             _ => Err(NoEndpoint::Untrusted { endpoint }),
         }
     }

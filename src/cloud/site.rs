@@ -123,6 +123,12 @@ pub(super) fn may_follow(from: &Url, to: &Url) -> bool {
     from.origin() == to.origin() || (is_confluent(from) && is_confluent(to))
 }
 
+/// Whether a key may be shown to `to`, which the service names in an answer from `asked`: Confluent Cloud's own hosts over
+/// TLS, wherever that was read (a proxy passes the service's words on), or the origin that was asked and nothing else.
+pub(super) fn may_be_named(asked: &Url, to: &Url) -> bool {
+    is_confluent(to) || asked.origin() == to.origin()
+}
+
 fn is_confluent(url: &Url) -> bool {
     let Some(Host::Domain(host)) = url.host() else { return false };
     url.scheme() == "https" && (host == "confluent.cloud" || host.ends_with(".confluent.cloud"))

@@ -333,8 +333,8 @@ pub enum Block {
         /// Their cloud names.
         names: Vec<String>,
     },
-    /// It bears this project's labels, has another text than is declared, and there is a secret in it: adopting it
-    /// would write the secret's value into the state.
+    /// It bears this project's labels, has another text than is declared, and there is a secret in it, or what looks like
+    /// one: adopting it would write the secret's value into the state.
     HidesSecret {
         /// The cloud name.
         name: String,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Reason;
 use crate::{
+    live::Held,
     resource::{Few, Fingerprint, KeyedHash, LiveStatement, Statement, Template},
     sql,
     state::GenerationRecord,
@@ -159,15 +160,23 @@ pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(Stri
     moved
 }
 
-/// Whether adopting `live` would write a secret's value down: its text has a secret where the declared template does,
-/// and the rest is not what is declared, so nobody can tell which part of it is the value.
-pub fn hides_a_secret(desired: &Statement, live: &LiveStatement) -> bool {
-    let differs = |template: &Template, text: &str| template.has_secrets() && !template.matches(text);
-    differs(&desired.sql, &live.sql)
-        || desired
-            .properties
-            .iter()
-            .any(|(key, template)| live.properties.get(key).is_some_and(|value| differs(template, value)))
+/// Whether adopting `live` would write a secret's value down. A text that fits what is declared is recorded as that;
+/// another one is recorded as it is, and must not be where the declared one has a secret (nobody can tell which part of
+/// it is the value), where a value that is known here stands in it (`held`), or where what is named like a secret is
+/// written out. Of properties under `sql.secrets.` no value is recorded at all.
+pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&Held>) -> bool {
+    let sql = !desired.sql.matches(&live.sql)
+        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::writes_a_secret(&live.sql));
+    let property = |(key, value): (&String, &String)| {
+        let declared = desired.properties.get(key);
+        let fits = declared.is_some_and(|template| template.matches(value));
+        let kept_back = key.starts_with("sql.secrets.");
+        let is_one = declared.is_some_and(Template::has_secrets)
+            || held.is_some_and(|held| held.properties.contains(key))
+            || (sql::names_a_secret(key) && !value.is_empty());
+        !fits && !kept_back && is_one
+    };
+    sql || live.properties.iter().any(property)
 }
 
 /// What a person copies into `accept` to say yes to one change: it lapses with the next, since it digests both sides.

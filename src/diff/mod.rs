@@ -30,6 +30,7 @@ use crate::{
 pub use action::{Action, Block, Change, Note, Reason, Strategy};
 pub use fields::DesiredPool;
 pub use moved::moves;
+pub use selection::left_out;
 
 /// What is wanted of this run, beyond what the manifests say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,13 +34,33 @@ pub(super) fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> B
         reach(&request.targets, &needs(graph, recorded))
     };
     if !request.excludes.is_empty() {
-        // What is kept keeps what it needs; what is not made leaves out what needs it.
-        let left_out = if request.destroy { needs(graph, recorded) } else { needed_by(graph, recorded) };
-        for address in reach(&request.excludes, &left_out) {
+        for address in reach(&request.excludes, &neighbours_left_out(graph, recorded, request)) {
             selected.remove(&address);
         }
     }
     selected
+}
+
+/// Every address that excluding `excludes` takes out of a run, each with the one of them that does.
+pub fn left_out<'a>(
+    graph: &Graph,
+    recorded: &Recorded,
+    request: &Request,
+    excludes: impl Iterator<Item = &'a Address>,
+) -> BTreeMap<Address, Address> {
+    let neighbours = neighbours_left_out(graph, recorded, request);
+    let mut left_out = BTreeMap::new();
+    for by in excludes {
+        for address in reach(&BTreeSet::from([by.clone()]), &neighbours) {
+            left_out.entry(address).or_insert_with(|| by.clone());
+        }
+    }
+    left_out
+}
+
+/// What is kept keeps what it needs; what is not made leaves out what needs it.
+fn neighbours_left_out(graph: &Graph, recorded: &Recorded, request: &Request) -> Neighbours {
+    if request.destroy { needs(graph, recorded) } else { needed_by(graph, recorded) }
 }
 
 type Neighbours = BTreeMap<Address, BTreeSet<Address>>;

@@ -113,7 +113,7 @@ impl<'a> Table<'a> {
             return Some(Change::blocked(Block::SeveralLive { names }));
         }
         if let Some((generation, live)) = alive.first().copied().or(found.last()) {
-            if fields::hides_a_secret(&declared.spec, live) {
+            if fields::hides_a_secret(&declared.spec, live, self.live.held(&live.name)) {
                 return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
             }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));

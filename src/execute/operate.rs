@@ -55,7 +55,7 @@ pub(super) async fn operate(
     }
     // A passage that this very step opened is not left by its wait.
     let mut facts = arrive(step, &footing.after(*changed), tools).await?;
-    facts.extend(step.then.iter().cloned());
+    facts.extend(step.then.iter().map(|fact| tools.record.hashed(fact, &tools.setting.secrets)));
     tools.record.learn(facts).await
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, Failure};
 use crate::{
-    resource::{Address, Intent, IntentId, KeyedHash, Operation, Secrets, Template, placeholder},
+    resource::{Address, Intent, IntentId, KeyedHash, Operation, Secrets, Submission, Template, placeholder},
     state::{Entry, Fact, Outcome, Recorded},
 };
 
@@ -63,6 +63,16 @@ impl Record {
         self.keep(facts.into_iter().map(|fact| Entry::Record { fact }).collect()).await
     }
 
+    /// `fact` as it is kept: what is adopted with the hashes of its secrets. What the service shows says nothing of a
+    /// value, so it is taken to have the one that is set here; the next change of that is then seen.
+    pub fn hashed(&self, fact: &Fact, secrets: &Secrets) -> Fact {
+        let mut fact = fact.clone();
+        if let Fact::Adopted { generation, .. } = &mut fact {
+            generation.secrets = secrets.hashes(secrets_of(&generation.sent).into_iter(), &self.now().key);
+        }
+        fact
+    }
+
     /// Writes down what is about to be asked, with the hashes of the secrets that go with it, or of the placeholders.
     pub async fn intend(
         &self,
@@ -74,8 +84,7 @@ impl Record {
         let id = IntentId(format!("{}-{number:06}", self.run));
         let secrets = match &operation {
             Operation::Submit(submission) => {
-                let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
-                let names: BTreeSet<&str> = templates.flat_map(Template::secrets).collect();
+                let names = secrets_of(submission);
                 let key = self.now().key.clone();
                 let mut hashes = secrets.hashes(names.iter().copied(), &key);
                 // A placeholder went out for what is not set, so a value that is set later is another one.
@@ -105,4 +114,10 @@ impl Record {
     pub fn tell(&self, event: Event) {
         let _ = self.owner.send(Message::Tell(event));
     }
+}
+
+/// The names of the secrets that go with a submission.
+fn secrets_of(submission: &Submission) -> BTreeSet<&str> {
+    let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
+    templates.flat_map(Template::secrets).collect()
 }

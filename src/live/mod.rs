@@ -15,10 +15,21 @@ pub struct Live {
     statements: Shelf<LiveStatement>,
     /// By id.
     pools: Shelf<LivePool>,
+    /// Where known values of secrets stand, by the cloud name of the statement that holds them.
+    held: BTreeMap<String, Held>,
     /// Whether pools were listed; without a Cloud API key they cannot be.
     pub pools_listed: bool,
     /// The service's own time of the snapshot, from its `Date` header: what ages are counted from.
     pub service_time: Option<String>,
+}
+
+/// Where the values of secrets stand in one statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// In its SQL.
+    pub sql: bool,
+    /// In these of its properties.
+    pub properties: BTreeSet<String>,
 }
 
 /// What is known of all things of one kind.
@@ -152,9 +163,22 @@ impl Live {
         self.pools.learn(id, answer);
     }
 
-    /// Takes the values of secrets out of whatever the service says in words: it may quote SQL.
+    /// Where the known values of secrets stand in the statement with this cloud name, once [`Live::redact`] was told
+    /// them; `None` if in none of its texts.
+    pub fn held(&self, name: &str) -> Option<&Held> {
+        self.held.get(name)
+    }
+
+    /// Takes the values of secrets out of whatever the service says in words: it may quote SQL. SQL and properties
+    /// themselves are what the rest is compared with, so they stay, and it is noted where a value stands in them.
     pub fn redact(&mut self, secrets: &Secrets) {
-        for statement in self.statements.present.values_mut() {
+        for (name, statement) in &mut self.statements.present {
+            let properties = statement.properties.iter().filter(|(_, value)| secrets.occur_in(value));
+            let properties = properties.map(|(key, _)| key.clone()).collect();
+            let held = Held { sql: secrets.occur_in(&statement.sql), properties };
+            if held != Held::default() {
+                self.held.insert(name.clone(), held);
+            }
             statement.detail = secrets.redact(&statement.detail);
             for warning in &mut statement.warnings {
                 warning.message = secrets.redact(&warning.message);

@@ -264,9 +264,6 @@ impl<'a> Subject<'a> {
             let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
             (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
         };
-        let templates = std::iter::once(&spec.sql).chain(spec.properties.values());
-        let known = self.scene.desired.secrets;
-        let hash = |name: &str| Some((name.to_owned(), known.get(name)?.clone()));
         let sql = if spec.sql.matches(&live.sql) { spec.sql.clone() } else { Template::literal(&live.sql) };
         GenerationRecord {
             sent: Submission {
@@ -284,9 +281,8 @@ impl<'a> Subject<'a> {
             reached: crate::settle::reached(live),
             kind: live.kind.clone(),
             offsets: Some(live.offsets.clone()).filter(|offsets| !offsets.is_empty()),
-            // What the service shows says nothing of a value: it is taken to have the one that is set here. So the next
-            // change of it is seen.
-            secrets: templates.flat_map(Template::secrets).filter_map(hash).collect(),
+            // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
+            secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),
         }
     }

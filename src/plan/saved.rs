@@ -1,12 +1,13 @@
 //! What a saved plan rests on, and what has moved since.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
 use super::Plan;
 use crate::{
-    diff::{Change, Desired, Request},
+    diff::{self, Change, Desired, Request},
+    graph::Graph,
     live::{Live, Presence},
     resource::{Address, Fingerprint, Kind, Seen},
     state::Recorded,
@@ -27,6 +28,13 @@ pub enum Moved {
     Planned(Address),
     /// Nothing is to be done to this address any more.
     Done(Address),
+    /// Nothing can be done to this address now: another one that stands between it and the cloud is blocked.
+    Blocked {
+        /// What the plan would change.
+        address: Address,
+        /// What is blocked.
+        by: Address,
+    },
 }
 
 impl fmt::Display for Moved {
@@ -38,13 +46,14 @@ impl fmt::Display for Moved {
             Moved::Live(name) => write!(f, "statement `{name}` is not what it was when the plan was made"),
             Moved::Planned(address) => write!(f, "something else would be done to {address} now"),
             Moved::Done(address) => write!(f, "nothing is to be done to {address} any more"),
+            Moved::Blocked { address, by } => write!(f, "{by} is blocked now, and {address} has to wait for it"),
         }
     }
 }
 
-/// What keeps `saved` from being applied, given the plan that would be made `now` for the same request. Changes of
-/// other addresses do not.
-pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
+/// What keeps `saved` from being applied, given the plan that would be made `now` for the same request or for that of
+/// [`without_blocks_elsewhere`], and what that has [`taken_out`]. Changes of other addresses do not.
+pub fn moved_since(saved: &Plan, now: &Plan, taken_out: &BTreeMap<Address, Address>) -> Vec<Moved> {
     let (then, basis) = (&saved.basis, &now.basis);
     let identities = [
         ("project", then.project == basis.project),
@@ -60,7 +69,11 @@ pub fn moved_since(saved: &Plan, now: &Plan) -> Vec<Moved> {
     let blocked = saved.changes.keys().any(|address| now.changes.get(address).is_some_and(Change::is_blocked));
     for (address, change) in &saved.changes {
         let Some(now_changes) = now.changes.get(address) else {
-            moved.push(Moved::Done(address.clone()));
+            let address = address.clone();
+            moved.push(match taken_out.get(&address) {
+                Some(by) => Moved::Blocked { by: by.clone(), address },
+                None => Moved::Done(address),
+            });
             continue;
         };
         let before = moved.len();
@@ -95,6 +108,13 @@ pub fn without_blocks_elsewhere(saved: &Plan, now: &Plan) -> Option<Request> {
     let mut request = saved.request.clone();
     request.excludes.extend(elsewhere.into_iter().cloned());
     Some(request)
+}
+
+/// What the plan of [`without_blocks_elsewhere`] says nothing of, each with the blocked address that it waits for: those
+/// that are blocked, and what needs them.
+pub fn taken_out(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded) -> BTreeMap<Address, Address> {
+    let elsewhere = now.request.excludes.difference(&saved.request.excludes);
+    diff::left_out(graph, recorded, &now.request, elsewhere)
 }
 
 /// A digest of what is declared under an address.

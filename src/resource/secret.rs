@@ -165,6 +165,11 @@ impl Secrets {
         names.filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?)))).collect()
     }
 
+    /// Whether a known value stands in `text`.
+    pub fn occur_in(&self, text: &str) -> bool {
+        self.0.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
+    }
+
     /// `text` with every known value replaced by its reference: for whatever the service sends back.
     pub fn redact(&self, text: &str) -> String {
         // Longest first, so that a value inside another does not leave the rest of it in sight.

@@ -41,11 +41,8 @@ pub trait DiskFile: Send + Sync {
     /// Makes all that was appended durable. After an error nothing is known of what was not durable before.
     fn sync(&mut self) -> io::Result<()>;
     /// Whether this is the file at `path` still: whoever moves or removes it, or its folder, is told by nobody, and
-    /// writing to it goes on as if it were there. A disk from which nobody takes anything says yes.
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let _ = path;
-        Ok(true)
-    }
+    /// writing to it goes on as if it were there.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// The file system of this machine.

@@ -18,7 +18,7 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use entry::{Entry, Fact, Outcome};
 pub use ledger::{BoxFuture, Holder, Ledger, LedgerError};
 pub use lineage::{OtherEnvironment, check, hash_key, lineage};
-pub use local::Local;
+pub use local::{Local, sibling};
 pub use memory::Memory;
 pub use recorded::{FORMAT, GenerationRecord, OpenIntent, PoolRecord, Reached, Recorded, StatementRecord, Tombstone};
 

@@ -119,3 +119,32 @@ fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
     assert!(said.contains("nothing was sent"), "{said}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn an_empty_variable_says_nothing() {
+    let folder = project();
+    let variables =
+        ["CHDIR", "ENV", "FORMAT", "COLOR", "VERBOSE", "LOCK_TIMEOUT", "TARGET", "EXCLUDE", "REPLACE", "OUT"];
+    for empty in ["", " "] {
+        let planned = |named: &[&str]| {
+            let named = named.iter().map(|name| (format!("FLOE_{name}"), empty));
+            let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_floe"))
+                .env_clear()
+                .envs(named)
+                .current_dir(folder.path())
+                .args(["plan", "--detailed-exitcode"])
+                .output()
+                .unwrap();
+            let said = [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat();
+            assert_eq!(status.code(), Some(2), "`{empty}`: {said}");
+            said
+        };
+        let said = planned(&[]);
+        assert_eq!(planned(&variables), said);
+    }
+    // One that is set to something still does, and a flag may still be empty where that is a value.
+    let (code, said) = run(folder.path(), &["--lock-timeout", "", "plan"]);
+    assert!(code == Some(1) && said.contains("30s"), "{said}");
+    let output = floe(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}

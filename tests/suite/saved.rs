@@ -1,8 +1,11 @@
 //! A saved plan, and what may change elsewhere before it is applied.
 
+use std::collections::BTreeMap;
+
 use floe::{
+    cloud::NewStatement,
     diff::{Change, Request},
-    plan::{Moved, moved_since, without_blocks_elsewhere},
+    plan::{Moved, moved_since, taken_out, without_blocks_elsewhere},
     resource::Address,
 };
 
@@ -34,7 +37,7 @@ async fn a_block_elsewhere_is_no_concern_of_a_saved_plan() {
     assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("copy")]);
     let request = without_blocks_elsewhere(&saved, &now).unwrap();
     let (now, _) = world.plan_with(&world.cloud(), &request).await.unwrap();
-    assert_eq!(moved_since(&saved, &now), []);
+    assert_eq!(moved_since(&saved, &now, &BTreeMap::new()), []);
     assert_eq!(now.passages, saved.passages);
 }
 
@@ -50,6 +53,30 @@ async fn a_block_of_what_it_changes_is_named_alone() {
     let (now, _) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
     assert!(now.changes.get(&statement("copy")).is_some_and(Change::is_blocked));
     assert_eq!(without_blocks_elsewhere(&saved, &now), None);
-    let moved = moved_since(&saved, &now);
+    let moved = moved_since(&saved, &now, &BTreeMap::new());
     assert_eq!(moved, [Moved::Declared(statement("copy"))], "not {}", Address::pool("main"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_of_what_it_needs_is_the_reason() {
+    let mut world = World::of(JOBS);
+    let mut saved = world.plan().await;
+    // Meanwhile somebody else takes the table's name.
+    world.request(Request { targets: [Address::pool("main")].into(), ..Request::default() }).await;
+    let theirs = NewStatement {
+        name: "orders".into(),
+        sql: "CREATE TABLE orders (id STRING, price INT)".into(),
+        pool: Some(world.recorded().await.pools["main"].id.clone()),
+        ..NewStatement::default()
+    };
+    world.cloud().submit(&theirs).await.unwrap();
+    saved.changes.retain(|address, _| *address == statement("copy"));
+    let now = world.plan().await;
+    assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("orders")]);
+    let request = without_blocks_elsewhere(&saved, &now).unwrap();
+    let (now, recorded) = world.plan_with(&world.cloud(), &request).await.unwrap();
+    let moved = moved_since(&saved, &now, &taken_out(&saved, &now, &world.graph(), &recorded));
+    assert_eq!(moved, [Moved::Blocked { address: statement("copy"), by: statement("orders") }]);
+    let said = moved[0].to_string();
+    assert!(said.contains("statements.orders is blocked now") && said.contains("statements.copy"), "{said}");
 }

@@ -39,6 +39,29 @@ async fn a_region_without_a_private_endpoint_says_so_and_an_unknown_one_which_th
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_may_name_confluents_own_hosts_or_itself() {
+    let behind = |proxy: &'static str, named: &'static str| async move {
+        let site = Site::public(&identity()).unwrap().with_cloud(proxy).unwrap();
+        let wire = Wire::script([regions(&[("us-east-1", Some(named))])]);
+        Cloud::new(wire, site, keys(), Limits::default(), 7).private_endpoint().await
+    };
+    let own = "https://flink.us-east-1.aws.private.confluent.cloud";
+    for proxy in ["https://confluent.corp.example", "http://127.0.0.1:8080"] {
+        assert_eq!(behind(proxy, own).await.unwrap(), own);
+        assert_eq!(behind(proxy, proxy).await.unwrap(), proxy);
+        for other in [
+            "https://flink.example",
+            "https://confluent.cloud.example",
+            "http://flink.us-east-1.aws.private.confluent.cloud",
+            "http://127.0.0.1:9090",
+            "https://k:s@flink.us-east-1.aws.private.confluent.cloud",
+        ] {
+            assert!(matches!(behind(proxy, other).await, Err(NoEndpoint::Untrusted { .. })), "{proxy} {other}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_is_not_there_is_explained_by_a_region_that_is_not_there() {
     let wire = Wire::new(|request| match request.url.contains("/fcpm/v2/regions") {
         true => regions(&[("eu-west-1", None)]),

@@ -36,9 +36,15 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
             vec!["Stop and delete what is not meant to run, then plan again.".to_owned()],
         ),
         Block::HidesSecret { name } => (
-            format!("`{name}` runs with another text than is declared, and there is a secret in it"),
+            format!(
+                "`{name}` runs with another text than is declared, and a secret, or what is named like one, is written \
+                 out in it"
+            ),
             vec![
-                format!("Declare what `{name}` runs, so that it can be taken over without writing the secret down."),
+                format!(
+                    "Declare what `{name}` runs, with `${{secret.…}}` where the secret stands: then it is taken over \
+                     without writing it down, and changed by the plan after that."
+                ),
                 format!("Or delete `{name}` yourself: the next plan submits it anew."),
             ],
         ),

@@ -3,7 +3,10 @@
 use super::{Lint, Severity, Subject};
 use crate::{
     resource::Span,
-    sql::{Kind, ObjectKind, Use, statement::OptionPair},
+    sql::{
+        Kind, ObjectKind, Use,
+        statement::{OptionPair, Statement},
+    },
 };
 
 /// Every check, in the order of the codes.
@@ -151,9 +154,7 @@ fn refused_option(pair: &OptionPair) -> Option<Lint> {
 }
 
 fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    let written =
-        subject.statement.options.iter().filter(|pair| names_a_secret(&pair.key) && is_written_out(&pair.value));
-    written
+    written_secrets(subject.statement)
         .map(|pair| Lint {
             code: "FL108",
             message: format!(
@@ -167,8 +168,13 @@ fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
         .collect()
 }
 
-/// Whether an option of this name holds what nobody should read.
-fn names_a_secret(key: &str) -> bool {
+/// The options that hold a secret itself.
+pub(super) fn written_secrets<'s>(statement: &'s Statement<'_, '_>) -> impl Iterator<Item = &'s OptionPair> {
+    statement.options.iter().filter(|pair| names_a_secret(&pair.key) && is_written_out(&pair.value))
+}
+
+/// Whether an option or property of this name holds what nobody should read.
+pub fn names_a_secret(key: &str) -> bool {
     const ENDINGS: [&str; 12] = [
         "password",
         "passwd",

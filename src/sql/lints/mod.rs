@@ -9,6 +9,7 @@ use super::{Class, Kind, Reading, reading::understand, script::Script};
 use crate::resource::{Few, Span};
 
 pub use catalogue::{Explanation, codes, explain};
+pub use checks::names_a_secret;
 
 /// What surrounds a statement in its project.
 #[derive(Debug, Clone)]
@@ -62,6 +63,13 @@ pub fn lint(reading: &Reading, text: &str, context: &LintContext<'_>) -> Vec<Lin
     lints.retain(|lint| !context.allowed.contains(lint.code));
     lints.sort_by_key(|lint| (lint.span.as_ref().map(|span| span.start), lint.code));
     lints
+}
+
+/// Whether an option of `text` that is named like a secret holds its value rather than a reference to one.
+pub fn writes_a_secret(text: &str) -> bool {
+    let script = Script::new(text);
+    let (statement, _, _) = understand(&script);
+    checks::written_secrets(&statement).next().is_some()
 }
 
 /// What a check looks at.

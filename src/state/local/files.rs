@@ -26,35 +26,55 @@ impl Files {
     /// The files beside `path`. If that is a symbolic link, beside what it points to: a rename would replace the link,
     /// and everybody who gets here by another name has to meet the same lock.
     pub fn beside(disk: &impl Disk, path: &Path) -> Result<Files, LedgerError> {
-        let mut snapshot = path.to_owned();
-        for _ in 0..LINKS {
-            match disk.link(&snapshot).map_err(refused("follow", &snapshot))? {
-                None => return Ok(Files::named_after(snapshot)),
-                // An absolute target replaces the folder, a relative one is taken from it.
-                Some(target) => snapshot = folder_of(&snapshot).join(target),
-            }
-        }
-        Err(refused("follow", path)(io::Error::other("too many symbolic links, one behind another")))
+        followed(disk, path).map(Files::named_after)
     }
 
     fn named_after(snapshot: PathBuf) -> Files {
-        let stem = match snapshot.extension() {
-            Some(extension) if extension == "json" => snapshot.with_extension(""),
-            _ => snapshot.clone(),
-        };
-        let with = |base: &Path, ending: &str| {
-            let mut name = OsString::from(base);
-            name.push(ending);
-            PathBuf::from(name)
-        };
         Files {
             folder: folder_of(&snapshot).to_owned(),
-            journal: with(&stem, ".journal"),
-            lock: with(&stem, ".lock"),
-            next: with(&snapshot, ".next"),
+            journal: named(&snapshot, "journal"),
+            lock: named(&snapshot, "lock"),
+            next: with(&snapshot, "next"),
             snapshot,
         }
     }
+}
+
+/// The file of this `ending` that lies beside the state at `path`: `prod.plans` beside `prod.json`. The one rule for all
+/// files of an environment, links included, so that no two states share one.
+///
+/// # Errors
+/// When a symbolic link at `path` cannot be followed.
+pub fn sibling(disk: &impl Disk, path: &Path, ending: &str) -> Result<PathBuf, LedgerError> {
+    followed(disk, path).map(|snapshot| named(&snapshot, ending))
+}
+
+/// Where the snapshot lies that `path` leads to.
+fn followed(disk: &impl Disk, path: &Path) -> Result<PathBuf, LedgerError> {
+    let mut snapshot = path.to_owned();
+    for _ in 0..LINKS {
+        match disk.link(&snapshot).map_err(refused("follow", &snapshot))? {
+            None => return Ok(snapshot),
+            // An absolute target replaces the folder, a relative one is taken from it.
+            Some(target) => snapshot = folder_of(&snapshot).join(target),
+        }
+    }
+    Err(refused("follow", path)(io::Error::other("too many symbolic links, one behind another")))
+}
+
+/// Only `.json` is taken off: `a.v1` and `a.v2` are two states.
+fn named(snapshot: &Path, ending: &str) -> PathBuf {
+    match snapshot.extension() {
+        Some(extension) if extension == "json" => with(&snapshot.with_extension(""), ending),
+        _ => with(snapshot, ending),
+    }
+}
+
+fn with(base: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(base);
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -99,5 +119,8 @@ mod tests {
         let odd = Files::named_after(PathBuf::from("prod.journal"));
         assert_eq!((shown(&odd.folder), shown(&odd.journal)), (String::new(), "prod.journal.journal".to_owned()));
         assert_eq!(shown(&Files::named_after(PathBuf::from("a/prod.v2")).lock), "a/prod.v2.lock");
+        for (state, plans) in [("a/prod.json", "a/prod.plans"), ("a/prod.v1", "a/prod.v1.plans"), ("b", "b.plans")] {
+            assert_eq!(shown(&sibling(&crate::state::RealDisk, Path::new(state), "plans").unwrap()), plans);
+        }
     }
 }

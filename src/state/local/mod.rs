@@ -18,6 +18,8 @@ use self::{
 };
 use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, patience};
 
+pub use files::sibling;
+
 /// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
 const GRACE: Duration = Duration::from_millis(200);
 

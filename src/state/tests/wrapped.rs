@@ -99,4 +99,8 @@ impl DiskFile for WrappedFile {
     fn sync(&mut self) -> io::Result<()> {
         if self.forgets { Ok(()) } else { self.file.sync() }
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }

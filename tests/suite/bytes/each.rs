@@ -1,7 +1,7 @@
 //! The places where floe reads bytes that it did not just write. Any bytes give a value or an error: never a panic, and
 //! never a write. The fuzz targets include this file.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
     cloud::{
@@ -57,7 +57,7 @@ pub fn plan(bytes: &[u8]) {
     let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
     let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
     let _ = plan::check(&plan, &recorded);
-    assert_eq!(plan::moved_since(&plan, &plan), []);
+    assert_eq!(plan::moved_since(&plan, &plan, &BTreeMap::new()), []);
     let written = serde_json::to_vec(&plan).unwrap_or_default();
     assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));
 }

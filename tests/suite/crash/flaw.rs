@@ -95,4 +95,7 @@ impl<F: DiskFile> DiskFile for FlawedFile<F> {
     fn sync(&mut self) -> io::Result<()> {
         if self.unsynced { Ok(()) } else { self.file.sync() }
     }
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }

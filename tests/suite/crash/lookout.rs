@@ -249,4 +249,7 @@ impl DiskFile for WatchedFile {
         self.disk.look(|fork| drop(self.file.on(fork).sync()));
         self.file.sync()
     }
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }
