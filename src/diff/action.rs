@@ -454,6 +454,11 @@ pub enum Block {
         /// CFU in use.
         current_cfu: u32,
     },
+    /// The pool would be deleted under our own statements, which nothing in this plan takes off it.
+    PoolCarries {
+        /// Their addresses.
+        statements: Vec<Address>,
+    },
     /// A pool of somebody else's is not there.
     PoolMissing {
         /// Its id.

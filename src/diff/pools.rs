@@ -63,8 +63,11 @@ pub(super) fn changes(
         let address = Address::pool(key);
         if (request.destroy || !owned) && selected.contains(&address) {
             let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
-            changes
-                .insert(address, removed(record, recorded, live, why, declared.is_some() && !owned, &mut pools.asks));
+            let kept_by_id = desired.graph.project.pools.values().any(
+                |declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id),
+            );
+            let kept_by_id = kept_by_id || declared.is_some() && !owned;
+            changes.insert(address, removed(record, recorded, live, why, kept_by_id, &mut pools.asks));
         }
     }
     for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
@@ -244,14 +247,20 @@ fn removed(
     }
 }
 
-/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains.
+/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains. (Ours that
+/// stay on it are found once their changes are known.)
 fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     use crate::resource::PhaseClass::{Moving, Running};
-    let ours = recorded.statement_names();
+    let uids: BTreeMap<&str, &str> = recorded
+        .statements
+        .values()
+        .flat_map(|record| record.generations())
+        .map(|generation| (generation.sent.name.as_str(), generation.uid.as_str()))
+        .collect();
     let (mut foreign, mut ours_run) = (Vec::new(), false);
     for statement in live.statements().filter(|statement| statement.pool.as_deref() == Some(pool.id.as_str())) {
         let runs = matches!(statement.phase.class(), Running | Moving);
-        if ours.contains(statement.name.as_str()) {
+        if uids.get(statement.name.as_str()).is_some_and(|uid| statement.is(uid)) {
             ours_run |= runs;
         } else if runs {
             foreign.push(statement.name.clone());

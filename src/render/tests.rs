@@ -151,6 +151,7 @@ fn every_block() -> Plan {
         BTreeMap::from([(text("orders"), text("partition:0,offset:7")), (text("users"), text("partition:0,offset:9"))]);
     let blocks = [
         ("pools.exists", Block::PoolExists { id: text("lfcp-9") }),
+        ("pools.carries", Block::PoolCarries { statements: vec![Address::statement("a"), Address::statement("b")] }),
         ("pools.failed", Block::PoolFailed { id: text("lfcp-9") }),
         ("pools.in-use", Block::PoolInUse { statements: vec![text("theirs")], current_cfu: 3 }),
         ("pools.in-use-unseen", Block::PoolInUse { statements: Vec::new(), current_cfu: 3 }),

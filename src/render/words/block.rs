@@ -158,6 +158,17 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
             format!("statements that are not this project's run on it: {}", statements.join(", ")),
             vec!["Move or stop them first, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
         ),
+        Block::PoolCarries { statements } => {
+            let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
+            (
+                format!("it would go from under what this plan leaves on it: {}", statements.join(", ")),
+                vec![
+                    "Give them another `pool`, or `stopped = true`, or remove them, in the same plan.".to_owned(),
+                    format!("Or keep the pool for now:
+floe apply --exclude {address}"),
+                ],
+            )
+        }
         Block::PoolMissing { id } => {
             (format!("there is no pool {id}"), vec!["Correct the id, or let the project own a pool.".to_owned()])
         }
