@@ -88,6 +88,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         recorded,
         live,
         request,
+        selected: &selected,
         settlement,
         pools: &pools.by_key,
         recreated: &pools.recreated,

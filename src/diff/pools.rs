@@ -63,9 +63,12 @@ pub(super) fn changes(
         let address = Address::pool(key);
         if (request.destroy || !owned) && selected.contains(&address) {
             let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
-            let kept_by_id = desired.graph.project.pools.values().any(
-                |declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id),
-            );
+            let kept_by_id = desired
+                .graph
+                .project
+                .pools
+                .values()
+                .any(|declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id));
             let kept_by_id = kept_by_id || declared.is_some() && !owned;
             changes.insert(address, removed(record, recorded, live, why, kept_by_id, &mut pools.asks));
         }

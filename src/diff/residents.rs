@@ -78,5 +78,6 @@ fn is_left_on(
 
 /// Whether it runs, or may come to run by itself.
 fn may_run_on(phase: &Phase) -> bool {
-    matches!(phase.class(), PhaseClass::Running | PhaseClass::Moving) && !matches!(phase, Phase::Stopping | Phase::Deleting)
+    matches!(phase.class(), PhaseClass::Running | PhaseClass::Moving)
+        && !matches!(phase, Phase::Stopping | Phase::Deleting)
 }
