@@ -44,6 +44,7 @@ pub(super) fn changes(
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
                 let change = owned(key, pool, record, recorded, live, &mut pools);
+                let change = with_twins(change, twins(pool, record, desired, recorded, live));
                 let at = match (record, pools.recreated.contains(key)) {
                     (Some(record), false) => DesiredPool::Id(record.id.clone()),
                     _ => DesiredPool::ToCreate,
@@ -83,7 +84,15 @@ pub(super) fn changes(
         }
     }
     for (address, why) in &settlement.unclear {
-        if address.kind == Kind::Pool {
+        let (project, key) = (&desired.graph.project, &address.key);
+        let is_looked_at = if recorded.pools.contains_key(key) || project.pools.contains_key(key) {
+            selected.contains(address)
+        } else {
+            // It was asked for and is nothing yet, so the selection does not know it.
+            let is_meant = request.targets.is_empty() || request.targets.contains(address);
+            is_meant && !request.excludes.contains(address)
+        };
+        if address.kind == Kind::Pool && is_looked_at {
             changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
         }
     }
@@ -155,6 +164,27 @@ fn owned(
             Some(if statements.is_empty() { gone } else { gone.noting(Note::StoppedWithPool { statements }) })
         }
     }
+}
+
+/// The ids of other pools that look like a recorded one and that nobody here knows.
+fn twins(pool: &Pool, record: Option<&PoolRecord>, desired: &Desired, recorded: &Recorded, live: &Live) -> Vec<String> {
+    let Some(_) = record else { return Vec::new() };
+    let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
+    let is_borrowed = |id: &str| {
+        let mut declared = desired.graph.project.pools.values();
+        declared.any(|pool| matches!(&pool.spec, PoolDeclaration::Borrowed { id: borrowed } if borrowed == id))
+    };
+    let place = (&pool.display_name, &pool.cloud, &pool.region);
+    let alike = live.pools().filter(|found| (&found.display_name, &found.cloud, &found.region) == place);
+    alike.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
+}
+
+fn with_twins(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
+    if ids.is_empty() {
+        return change;
+    }
+    let change = change.unwrap_or_else(|| Change::new(Action::Note, Vec::new()));
+    Some(change.noting(Note::PoolTwins { ids }))
 }
 
 fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {

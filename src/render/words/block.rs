@@ -164,10 +164,7 @@ fn words(block: &Block, address: &Address) -> (String, Vec<String>) {
                 format!("it would go from under what this plan leaves on it: {}", statements.join(", ")),
                 vec![
                     "Give them another `pool`, or `stopped = true`, or remove them, in the same plan.".to_owned(),
-                    format!(
-                        "Or keep the pool for now:
-floe apply --exclude {address}"
-                    ),
+                    format!("Or leave the pool as it is for now: `--exclude {address}`."),
                 ],
             )
         }
