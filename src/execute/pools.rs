@@ -45,6 +45,10 @@ pub(super) async fn create(
             *changed = true;
             return Ok(Some(demand.asked(id)));
         }
+        // The user may have asked to stop while it was looked for.
+        if tools.must_stop(footing) {
+            return Err(Failure::Interrupted);
+        }
     }
     ask(demand, footing, tools, changed).await
 }
