@@ -310,6 +310,12 @@ pub enum Note {
         /// Their addresses.
         statements: Vec<Address>,
     },
+    /// Pools of the same name, cloud and region are there that no record has and no manifest names: perhaps of a creation
+    /// whose answer was lost and that took effect after another was asked for.
+    PoolTwins {
+        /// Their ids.
+        ids: Vec<String>,
+    },
     /// A pool of somebody else's that could not be looked at: there is no Cloud API key.
     Trusted,
     /// A secret has no value here, so a change of it would not be seen.
@@ -454,6 +460,11 @@ pub enum Block {
         /// CFU in use.
         current_cfu: u32,
     },
+    /// The pool would be deleted under our own statements, which nothing in this plan takes off it.
+    PoolCarries {
+        /// Their addresses.
+        statements: Vec<Address>,
+    },
     /// A pool of somebody else's is not there.
     PoolMissing {
         /// Its id.
@@ -506,6 +517,7 @@ impl Change {
                 Note::StoppedOutside
                     | Note::ResumedOutside
                     | Note::RunsUnrecorded { .. }
+                    | Note::PoolTwins { .. }
                     | Note::MovedOutside { .. }
                     | Note::Failed { .. }
                     | Note::Ended

@@ -10,6 +10,7 @@ mod landed;
 mod moved;
 mod pools;
 mod readers;
+mod residents;
 mod selection;
 mod table;
 #[cfg(test)]
@@ -88,6 +89,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         recorded,
         live,
         request,
+        selected: &selected,
         settlement,
         pools: &pools.by_key,
         recreated: &pools.recreated,
@@ -110,6 +112,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         selected.iter().filter(|address| pools::is_quiet(address, &diff.changes, desired, recorded)).count();
     moved::block_renames(desired, recorded, &mut diff.changes);
     readers::annotate(desired, recorded, live, request, &mut diff.changes);
+    residents::block_deletions_under_them(desired, recorded, live, &diff.pools, &mut diff.changes);
     pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
     selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
     landed::annotate(desired, recorded, live, request, &mut diff.changes);

@@ -44,6 +44,7 @@ pub(super) fn changes(
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
                 let change = owned(key, pool, record, recorded, live, &mut pools);
+                let change = with_twins(change, twins(pool, record, desired, recorded, live));
                 let at = match (record, pools.recreated.contains(key)) {
                     (Some(record), false) => DesiredPool::Id(record.id.clone()),
                     _ => DesiredPool::ToCreate,
@@ -63,8 +64,14 @@ pub(super) fn changes(
         let address = Address::pool(key);
         if (request.destroy || !owned) && selected.contains(&address) {
             let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
-            changes
-                .insert(address, removed(record, recorded, live, why, declared.is_some() && !owned, &mut pools.asks));
+            let kept_by_id = desired
+                .graph
+                .project
+                .pools
+                .values()
+                .any(|declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id));
+            let kept_by_id = kept_by_id || declared.is_some() && !owned;
+            changes.insert(address, removed(record, recorded, live, why, kept_by_id, &mut pools.asks));
         }
     }
     for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
@@ -77,7 +84,15 @@ pub(super) fn changes(
         }
     }
     for (address, why) in &settlement.unclear {
-        if address.kind == Kind::Pool {
+        let (project, key) = (&desired.graph.project, &address.key);
+        let is_looked_at = if recorded.pools.contains_key(key) || project.pools.contains_key(key) {
+            selected.contains(address)
+        } else {
+            // It was asked for and is nothing yet, so the selection does not know it.
+            let is_meant = request.targets.is_empty() || request.targets.contains(address);
+            is_meant && !request.excludes.contains(address)
+        };
+        if address.kind == Kind::Pool && is_looked_at {
             changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
         }
     }
@@ -149,6 +164,27 @@ fn owned(
             Some(if statements.is_empty() { gone } else { gone.noting(Note::StoppedWithPool { statements }) })
         }
     }
+}
+
+/// The ids of other pools that look like a recorded one and that nobody here knows.
+fn twins(pool: &Pool, record: Option<&PoolRecord>, desired: &Desired, recorded: &Recorded, live: &Live) -> Vec<String> {
+    let Some(_) = record else { return Vec::new() };
+    let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
+    let is_borrowed = |id: &str| {
+        let mut declared = desired.graph.project.pools.values();
+        declared.any(|pool| matches!(&pool.spec, PoolDeclaration::Borrowed { id: borrowed } if borrowed == id))
+    };
+    let place = (&pool.display_name, &pool.cloud, &pool.region);
+    let alike = live.pools().filter(|found| (&found.display_name, &found.cloud, &found.region) == place);
+    alike.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
+}
+
+fn with_twins(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
+    if ids.is_empty() {
+        return change;
+    }
+    let change = change.unwrap_or_else(|| Change::new(Action::Note, Vec::new()));
+    Some(change.noting(Note::PoolTwins { ids }))
 }
 
 fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
@@ -244,14 +280,20 @@ fn removed(
     }
 }
 
-/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains.
+/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains. (Ours that
+/// stay on it are found once their changes are known.)
 fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     use crate::resource::PhaseClass::{Moving, Running};
-    let ours = recorded.statement_names();
+    let uids: BTreeMap<&str, &str> = recorded
+        .statements
+        .values()
+        .flat_map(|record| record.generations())
+        .map(|generation| (generation.sent.name.as_str(), generation.uid.as_str()))
+        .collect();
     let (mut foreign, mut ours_run) = (Vec::new(), false);
     for statement in live.statements().filter(|statement| statement.pool.as_deref() == Some(pool.id.as_str())) {
         let runs = matches!(statement.phase.class(), Running | Moving);
-        if ours.contains(statement.name.as_str()) {
+        if uids.get(statement.name.as_str()).is_some_and(|uid| statement.is(uid)) {
             ours_run |= runs;
         } else if runs {
             foreign.push(statement.name.clone());

@@ -49,12 +49,17 @@ pub(super) fn users(table: &Table, key: &str, record: &StatementRecord) -> Vec<S
         }
         _ => false,
     };
+    // What the selection leaves out runs on, declared or not.
+    let is_removed = |other: &str| {
+        let is_wanted = !table.request.destroy && project.statements.contains_key(other);
+        !is_wanted && table.selected.contains(&Address::statement(other))
+    };
     let mut users: Vec<String> = table
         .recorded
         .statements
         .iter()
         .filter(|(other, _)| other.as_str() != key)
-        .filter(|(other, _)| !table.request.destroy && project.statements.contains_key(other.as_str()))
+        .filter(|(other, _)| !is_removed(other.as_str()))
         .filter(|(_, other)| other.current.as_ref().is_some_and(|current| is_alive(&current.sent.name)))
         .filter(|(_, other)| !named(&other.declared, aliases, uses).is_disjoint(&objects))
         .map(|(other, _)| Address::statement(other.as_str()).to_string())

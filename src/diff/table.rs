@@ -23,6 +23,8 @@ pub(super) struct Table<'a> {
     pub recorded: &'a Recorded,
     pub live: &'a Live,
     pub request: &'a Request,
+    /// What this run looks at.
+    pub selected: &'a BTreeSet<Address>,
     pub settlement: &'a Settlement,
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.

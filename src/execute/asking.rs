@@ -99,6 +99,10 @@ pub(super) async fn ask<D: Demand>(
 ) -> Result<Option<Asked>, Failure> {
     let mut asking = Asking { footing, tools, changed: *changed, again: false, may_land: false };
     for attempt in 0..D::TRIES {
+        // Whoever wants to stop wants nothing asked again, unless what was asked has opened a passage.
+        if asking.again && tools.must_stop(&footing.after(*changed)) {
+            return Err(Failure::Interrupted);
+        }
         let found = demand.look(&asking).await?;
         if matches!(found, Found::Nothing) {
             return Ok(None);
@@ -112,6 +116,8 @@ pub(super) async fn ask<D: Demand>(
                 Ok(outcome) => (outcome, true),
                 Err(error) if is_lost(&error) => {
                     asking.may_land = true;
+                    // Whatever a reading tells, or fails to tell: it may take effect, so there is something to take back.
+                    *changed = true;
                     (demand.read_back(&intent, error, tools).await?, true)
                 }
                 Err(error) => (demand.refused(&intent, error, &asking).await?, true),

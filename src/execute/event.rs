@@ -112,7 +112,7 @@ pub enum Failure {
     Unset(Unset),
     /// The record could not be kept. Nothing more is sent.
     Ledger(LedgerError),
-    /// The user asked to stop while this was waited for; it goes on by itself.
+    /// The user asked to stop while this was waited for, or before it was asked again.
     Interrupted,
     /// A bug of floe's: the record and the plan contradict each other.
     Incoherent(String),
@@ -163,7 +163,7 @@ pub struct Report {
     pub skipped: Vec<(Address, Address)>,
     /// What was not begun since the user asked to stop, or since the record could not be kept.
     pub not_begun: Vec<Address>,
-    /// Jobs that stand still now and are not meant to.
+    /// Jobs that are not meant to stand still and do, or may: a stop was asked for and nobody can tell what became of it.
     pub standing_still: Vec<Address>,
     /// Whether the user asked to stop.
     pub interrupted: bool,
@@ -194,7 +194,7 @@ impl fmt::Display for Failure {
             Failure::Unset(unset) => write!(f, "{unset}"),
             // Why is told once, for all that it stopped.
             Failure::Ledger(_) => f.write_str("given up, since the state could not be kept"),
-            Failure::Interrupted => f.write_str("interrupted while waiting; it goes on by itself"),
+            Failure::Interrupted => f.write_str("interrupted while waiting"),
             Failure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
         }
     }

@@ -45,6 +45,10 @@ pub(super) async fn create(
             *changed = true;
             return Ok(Some(demand.asked(id)));
         }
+        // The user may have asked to stop while it was looked for.
+        if tools.must_stop(footing) {
+            return Err(Failure::Interrupted);
+        }
     }
     ask(demand, footing, tools, changed).await
 }
@@ -144,7 +148,7 @@ impl Demand for Amend<'_> {
     }
 }
 
-/// A pool to delete, if nothing of somebody else's runs on it.
+/// A pool to delete, if nothing runs on it.
 pub(super) struct Remove<'a> {
     pub id: &'a str,
 }
@@ -161,7 +165,7 @@ impl Demand for Remove<'_> {
         if let Some(how) = somebody_elses(self.id, asking.tools).await? {
             return Err(Failure::Changed { name: self.id.to_owned(), how });
         }
-        unseen_use(self.id, asking).await?;
+        is_empty(self.id, asking).await?;
         Ok(Found::ToAsk(()))
     }
 
@@ -193,12 +197,12 @@ async fn somebody_elses(id: &str, tools: &Tools) -> Result<Option<String>, Failu
         .map(|live| format!("`{}` runs on it, which is not ours", live.name)))
 }
 
-/// Whether a recorded statement runs on a pool.
-async fn ours_run(id: &str, tools: &Tools) -> Result<bool, Failure> {
+/// A recorded statement that runs on a pool.
+async fn ours_on(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
     let there = running_on(id, tools).await?;
     let recorded = tools.record.now();
     let ours = recorded.statement_names();
-    Ok(there.iter().any(|live| ours.contains(live.name.as_str())))
+    Ok(there.into_iter().map(|live| live.name).find(|name| ours.contains(name.as_str())))
 }
 
 /// The visible statements that run on a pool, or are about to.
@@ -210,19 +214,22 @@ async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failu
     Ok(there.into_values().filter(runs).collect())
 }
 
-/// What a pool uses after ours have gone from it, somebody else's statements use that this key cannot see. The count
-/// lags a little behind.
-async fn unseen_use(id: &str, asking: &Asking<'_>) -> Result<(), Failure> {
+/// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a
+/// little behind them. One of ours that stays would be stopped by the deletion; and what the pool still uses after ours
+/// have gone, somebody else's statements use that this key cannot see.
+async fn is_empty(id: &str, asking: &Asking<'_>) -> Result<(), Failure> {
     let tools = asking.tools;
     let deadline = Instant::now() + DRAINING;
     loop {
+        let ours = ours_on(id, tools).await?;
         let found = tools.setting.cloud.pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
-        let Some(used) = found.map(|pool| pool.current_cfu).filter(|cfu| *cfu > 0) else { return Ok(()) };
-        if ours_run(id, tools).await? {
-            return Ok(());
-        }
+        let Some(pool) = found else { return Ok(()) };
+        let how = match ours {
+            None if pool.current_cfu == 0 => return Ok(()),
+            None => format!("{} CFU are in use on it by something that this key cannot see", pool.current_cfu),
+            Some(name) => format!("`{name}` runs on it, and deleting it would stop that job"),
+        };
         if Instant::now() >= deadline {
-            let how = format!("{used} CFU are in use on it by something that this key cannot see");
             return Err(Failure::Changed { name: id.to_owned(), how });
         }
         if tools.must_stop(asking.footing) {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cloud::Cloud,
     plan::{Passage, Plan},
-    resource::{Address, Kind, Secrets},
+    resource::{Address, Intent, Kind, Operation, Secrets},
     state::{Entry, Ledger, LedgerError, Recorded},
 };
 
@@ -104,6 +104,7 @@ struct Owner<'a> {
     failed: Vec<(Address, Failure)>,
     not_taken_back: Vec<(Address, Failure)>,
     skipped: Vec<(Address, Address)>,
+    taken_back: BTreeSet<Address>,
 }
 
 impl<'a> Owner<'a> {
@@ -138,6 +139,7 @@ impl<'a> Owner<'a> {
             failed: Vec::new(),
             not_taken_back: Vec::new(),
             skipped: Vec::new(),
+            taken_back: BTreeSet::new(),
         }
     }
 
@@ -192,7 +194,12 @@ impl<'a> Owner<'a> {
         let (mut group, mut waiting) = (Vec::new(), Vec::new());
         for message in batch.drain(..) {
             match message {
-                Message::Tell(event) => (self.events)(event),
+                Message::Tell(event) => {
+                    if let Event::TakenBack { address } = &event {
+                        self.taken_back.insert(address.clone());
+                    }
+                    (self.events)(event);
+                }
                 Message::NotTakenBack(address, failure) => {
                     (self.events)(Event::Failed { address: address.clone(), failure: failure.clone() });
                     self.not_taken_back.push((address, failure));
@@ -293,9 +300,16 @@ impl<'a> Owner<'a> {
             None => self.ledger.fold(&recorded).await.err(),
         };
         let touched = self.failed.iter().filter(|(address, _)| address.kind == Kind::Statement);
+        // A stop of which nobody can tell what became of it may still come.
+        let may_stop = |address: &Address, name: &str| {
+            let stops = |intent: &Intent| matches!(&intent.operation, Operation::Amend { name: asked, to, .. } if asked == name && to.stopped);
+            !self.taken_back.contains(address) && recorded.open.values().any(|open| stops(&open.intent))
+        };
         let stands_still = |address: &&Address| {
             recorded.statements.get(&address.key).is_some_and(|record| {
-                record.current.as_ref().is_some_and(|current| current.stopped) && !record.declared.stopped
+                let current = record.current.as_ref();
+                let stands = current.is_some_and(|it| it.stopped || may_stop(address, &it.sent.name));
+                stands && !record.declared.stopped
             })
         };
         let standing_still = touched.map(|(address, _)| address).filter(stands_still).cloned().collect();

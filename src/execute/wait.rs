@@ -100,7 +100,12 @@ pub(super) async fn statement(
         let mut judgement = wait.judge(live.as_ref());
         if !confirmed && (timed_out || !matches!(judgement, Judgement::OnTheWay)) {
             // A list lags: what it tells is acted on only after a GET says the same.
-            live = fetch(name, tools).await.map_err(|failure| (failure, last.clone()))?.map(|fetched| fetched.live);
+            live = match fetch(name, tools).await {
+                Ok(fetched) => fetched.map(|fetched| fetched.live),
+                Err(failure) if timed_out => return Err((failure, last)),
+                // As with a list that could not be read: the deadline ends it.
+                Err(_) => continue,
+            };
             judgement = wait.judge(live.as_ref());
         }
         tell_if_new(footing, tools, name, last.as_ref(), live.as_ref());

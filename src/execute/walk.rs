@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cloud::Error,
     plan::{Passage, Step, When},
-    resource::Address,
+    resource::{Address, Operation},
     state::Reached,
 };
 
@@ -123,8 +123,11 @@ fn holds(step: &Step, address: &Address, tools: &Tools) -> bool {
         None => true,
         Some(When::NeverRan { name }) => generation(name).is_some_and(|found| found.reached == Reached::Submitted),
         Some(When::Gone { name }) => {
-            let asked = recorded.open.values().any(|open| open.intent.address == *address);
-            generation(name).is_none() && !asked
+            // An open submission of it may still land; whatever else is open makes no generation.
+            let makes =
+                |operation: &Operation| matches!(operation, Operation::Submit(submission) if submission.name == *name);
+            let is_asked = recorded.open.values().any(|open| makes(&open.intent.operation));
+            generation(name).is_none() && !is_asked
         }
     }
 }

@@ -134,8 +134,11 @@ fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request)
 
 fn is_known(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
     let (project, key) = (&graph.project, &address.key);
-    match address.kind {
-        Kind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
-        Kind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
-    }
+    // What an interrupted run asked for and nobody has settled is named in plans, so it can be named to them.
+    let is_open = recorded.open.values().any(|open| open.intent.address == *address);
+    is_open
+        || match address.kind {
+            Kind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
+            Kind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
+        }
 }

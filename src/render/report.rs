@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     execute::{Failure, NotReached, Report},
-    plan::Plan,
+    plan::{Act, Plan},
     resource::Address,
 };
 
@@ -29,7 +29,10 @@ impl Outcome {
     pub fn of(report: &Report) -> Self {
         // What was left when the user asked to stop, and what did not get where it was to get, is no error.
         let errs = |failure: &Failure| !matches!(failure, Failure::Interrupted | Failure::NotReached(_));
-        if report.ledger.is_some() || report.failed.iter().any(|(_, failure)| errs(failure)) {
+        let failed = report.failed.iter().any(|(_, failure)| errs(failure));
+        // On a way back nothing but leaving is harmless: what was in force before is not in force again.
+        let not_back = report.not_taken_back.iter().any(|(_, failure)| *failure != Failure::Interrupted);
+        if report.ledger.is_some() || failed || not_back {
             Outcome::Failed
         } else if report.interrupted {
             Outcome::Interrupted
@@ -54,7 +57,12 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
         }
     };
     for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted) {
-        say(Paint::Yellow, 2, &format!("- {address}: under way; it goes on by itself"));
+        let what = if goes_on(address, plan) {
+            "under way; it goes on by itself"
+        } else {
+            "left open; the next apply goes on from there"
+        };
+        say(Paint::Yellow, 2, &format!("- {address}: {what}"));
     }
     for (address, failure) in report.failed.iter().filter(|(_, failure)| *failure != Failure::Interrupted) {
         say(Paint::Red, 2, &format!("✗ {address}: {}", clean(&failure.to_string())));
@@ -86,6 +94,15 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
         say(Paint::Plain, 0, &line);
     }
     text
+}
+
+/// Whether the cloud finishes alone what was begun: one thing was asked, and there is no way back to take.
+fn goes_on(address: &Address, plan: &Plan) -> bool {
+    let asks = |act: &Act| !matches!(act, Act::Record | Act::Look { .. } | Act::Wait { .. });
+    plan.passages
+        .iter()
+        .filter(|passage| passage.address == *address)
+        .all(|passage| passage.way_back.is_empty() && passage.forward.iter().filter(|step| asks(&step.act)).count() < 2)
 }
 
 fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {

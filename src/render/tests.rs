@@ -155,6 +155,7 @@ fn every_block() -> Plan {
         BTreeMap::from([(text("orders"), text("partition:0,offset:7")), (text("users"), text("partition:0,offset:9"))]);
     let blocks = [
         ("pools.exists", Block::PoolExists { id: text("lfcp-9") }),
+        ("pools.carries", Block::PoolCarries { statements: vec![Address::statement("a"), Address::statement("b")] }),
         ("pools.failed", Block::PoolFailed { id: text("lfcp-9") }),
         ("pools.in-use", Block::PoolInUse { statements: vec![text("theirs")], current_cfu: 3 }),
         ("pools.in-use-unseen", Block::PoolInUse { statements: Vec::new(), current_cfu: 3 }),
@@ -220,6 +221,7 @@ fn every_note_and_reason() -> Plan {
     plan_of([
         ("pools.lowered", note(Note::CannotLower { live: 20, desired: 10 })),
         ("pools.trusted", note(Note::Trusted)),
+        ("pools.twins", note(Note::PoolTwins { ids: vec![text("lfcp-9")] })),
         (
             "pools.with",
             Change::new(Action::CreatePool { max_cfu: 5 }, vec![Reason::Gone])
@@ -366,6 +368,12 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
     assert_eq!(Outcome::of(&report(&[Failure::Interrupted])), Outcome::Interrupted);
     let both = report(&[Failure::Interrupted, refused]);
     assert_eq!(Outcome::of(&both), Outcome::Failed);
+    let not_back = |failure: &Failure| Report {
+        not_taken_back: vec![(Address::statement("a"), failure.clone())],
+        ..report(&[Failure::Interrupted])
+    };
+    assert_eq!(Outcome::of(&not_back(&both.failed[1].1)), Outcome::Failed);
+    assert_eq!(Outcome::of(&not_back(&Failure::Interrupted)), Outcome::Interrupted);
     let text = super::report(&both, &plan_of([]), Style { width: 80, colour: false });
     assert!(text.contains("Interrupted, and applied in part"), "{text}");
 }

@@ -579,3 +579,25 @@ async fn a_pool_that_something_unseen_uses_is_not_deleted() {
     assert_eq!((address, how.contains("3 CFU")), (&Address::pool("main"), true), "{how}");
     assert_eq!(world.simulator.world().pools.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_not_deleted_under_our_own_job_that_somebody_resumes_meanwhile() {
+    let mut world = running().await;
+    world.write("pools.toml", MAIN_AND_HEAVY);
+    world.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", both()));
+    world.converge().await;
+    world.declare(&format!("{}pool = \"heavy\"\n", both()));
+    world.converge().await;
+    world.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", both()));
+    world.converge().await;
+    world.write("pools.toml", MAIN);
+    world.declare(&both().replace("[statements.copy]", "[statements.copy]\nstopped = true"));
+    let (plan, recorded) = planned(&world).await;
+    assert_eq!(plan.changes[&Address::pool("heavy")].action, Action::Delete { undo: None }, "{plan:#?}");
+    world.simulator.meddle(Meddle::Resume("copy".to_owned())).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let report = execute(&mut world, &plan, recorded).await;
+    let said = failure(&report, &Address::pool("heavy")).to_string();
+    assert!(said.contains("`copy` runs on it"), "{said}");
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 2));
+}

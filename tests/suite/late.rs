@@ -6,10 +6,12 @@ use std::time::Duration;
 use floe::{
     cloud::{Method, NewStatement},
     diff::{Action, Block, Note, Request},
-    execute::Failure,
-    resource::Secrets,
-    simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verdict},
+    execute::{Event, Failure, Interrupt},
+    resource::{Address, Operation, Secrets},
+    simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
+
+use tokio::sync::watch;
 
 use crate::world::{World, project, statement};
 
@@ -234,4 +236,106 @@ async fn adopting_never_writes_a_secret_down() {
     assert_eq!(block_of(&run.plan, "m"), Block::HidesSecret { name: "m".to_owned() });
     let written = serde_json::to_string(&run.plan).unwrap() + &serde_json::to_string(&fresh.recorded().await).unwrap();
     assert!(!written.contains("hunter2"));
+}
+
+/// A run is killed with a pool's creation under way; it lands, and somebody makes another of the same name and size.
+#[tokio::test(start_paused = true)]
+async fn an_unclear_pool_can_be_left_out() {
+    const MAIN: &str = "[pools.main]\nmax_cfu = 10\n";
+    let mut world = World::of(TABLE);
+    world.converge().await;
+    world.write("pools.toml", &format!("{MAIN}[pools.heavy]\nmax_cfu = 20\n"));
+    world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(20.0)).on(Method::Post).path("*/compute-pools*"));
+    let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
+    let recorded = world.recorded().await;
+    let asked = recorded.open.values().next().unwrap().intent.operation.clone();
+    let Operation::CreatePool { pool, .. } = asked else { panic!("{asked:?}") };
+    world.cloud().create_pool(&pool).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.simulator.world().pools.len(), 3);
+    let heavy = Address::pool("heavy");
+    let without = Request { excludes: [heavy.clone()].into(), ..Request::default() };
+    let orders_only = Request { targets: [statement("orders")].into(), ..Request::default() };
+    for declared in [format!("{MAIN}[pools.heavy]\nmax_cfu = 20\n"), MAIN.to_owned()] {
+        world.write("pools.toml", &declared);
+        let plan = world.plan().await;
+        let change = &plan.changes[&heavy].action;
+        assert!(matches!(change, Action::Blocked { by } if matches!(by[..], [Block::Unclear { .. }])), "{change:?}");
+        for request in [&without, &orders_only] {
+            let plan = world.plan_with(&world.cloud(), request).await.unwrap().0;
+            assert!(!plan.is_blocked(), "{request:?}: {:#?}", plan.changes);
+        }
+    }
+}
+
+/// The answer to the stop of a replacement is lost, and readings fail from some point on, for a while or for good.
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_which_nobody_can_tell_is_taken_back_or_named() {
+    let (mut taken_back, mut named) = (0, 0);
+    for readable in 0..6 {
+        for unreadable in [1, 1_000] {
+            let mut world = replaced().await;
+            let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+            world.simulator.push_fault(Fault::once(Misfortune::LostAfterEffect).on(Method::Put));
+            let forbidden = Fault::always(Misfortune::Forbidden).on(Method::Get).after(readable);
+            world.simulator.push_fault(forbidden.times(unreadable));
+            let cloud = world.cloud();
+            let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
+            let what = format!("{readable}, {unreadable}: {report:#?}");
+            let stopped = world.simulator.effects().iter().any(|effect| effect.verb == Verb::Stopped);
+            let (runs, tells) = (world.phases()["copy"] == "RUNNING", !report.standing_still.is_empty());
+            if !report.failed.is_empty() && stopped {
+                assert!(runs != tells, "{what}");
+                assert_eq!(tells, !report.not_taken_back.is_empty(), "{what}");
+                taken_back += usize::from(runs);
+                named += usize::from(tells);
+            } else if !report.failed.is_empty() {
+                assert!(runs && !tells, "{what}");
+            }
+            world.simulator.clear_faults();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            world.converge().await;
+            runs_once(&world);
+            assert_eq!(world.phases()["copy-g2"], "RUNNING", "{what}");
+        }
+    }
+    assert!(taken_back > 0 && named > 0, "{taken_back} taken back, {named} named");
+}
+
+/// Ctrl-C while a creation whose answer was lost is looked for: no second pool is asked for.
+#[tokio::test(start_paused = true)]
+async fn after_an_interrupt_no_second_pool_is_asked_for() {
+    let mut world = World::of(TABLE);
+    let cloud = world.cloud();
+    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    world.simulator.push_fault(Fault::once(Misfortune::LostBeforeEffect).on(Method::Post).path("*/compute-pools*"));
+    let (sender, interrupt) = watch::channel(Interrupt::None);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        sender.send(Interrupt::Finish).unwrap();
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    });
+    let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
+    assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:?}", report.failed);
+    let posts = world.simulator.requests().into_iter().filter(|(method, _)| *method == Method::Post).count();
+    assert_eq!((posts, world.simulator.world().pools.len()), (1, 0));
+    world.converge().await;
+    assert_eq!(world.simulator.world().pools.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_a_second_interrupt_leaves_standing_does_not_go_on_by_itself() {
+    let mut world = replaced().await;
+    let cloud = world.cloud();
+    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (sender, interrupt) = watch::channel(Interrupt::None);
+    let mut leave = |event: Event| {
+        if matches!(&event, Event::Asked { what, .. } if what.to_string() == "stopping copy") {
+            sender.send(Interrupt::Leave).unwrap();
+        }
+    };
+    let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut leave).await;
+    let said = floe::render::report(&report, &plan, floe::render::Style::default());
+    assert!(said.contains("statements.copy: left open; the next apply goes on from there"), "{said}");
+    assert!(!said.contains("goes on by itself"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use floe::{
     diff::{Action, Block, Note, Request, Strategy},
-    resource::Address,
+    resource::{Address, PoolDeclaration},
     simulator::{Meddle, Verb},
 };
 
@@ -311,4 +311,103 @@ async fn removing_everything_outside_destroy_is_blocked() {
     world.declare("");
     let run = world.apply().await;
     assert!(matches!(blocks(&run, &statement("copy"))[..], [Block::RemovesEverything]));
+}
+
+fn carries(run: &Run, pool: &str) -> Vec<Address> {
+    match &blocks(run, &Address::pool(pool))[..] {
+        [Block::PoolCarries { statements }] => statements.clone(),
+        other => panic!("{other:#?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_not_deleted_under_a_job_that_no_longer_names_one() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    world.write("pools.toml", "");
+    world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", ""));
+    let run = world.apply().await;
+    assert_eq!(carries(&run, "main"), [statement("copy")]);
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+    // Somebody else's principal restarts it, and it stays where it is.
+    world.declare(&format!("{}principal = \"sa-2\"\n", both()));
+    assert_eq!(carries(&world.apply().await, "main"), [statement("copy")]);
+    // What stands still does not need it.
+    world.declare(&format!("{}stopped = true\n", both()));
+    let report = world.apply().await.report.unwrap();
+    assert!(report.is_complete(), "{:#?}", report.failed);
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("STOPPED", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_not_deleted_under_a_job_whose_move_is_left_out() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    world.write("pools.toml", "[pools.heavy]\nmax_cfu = 20\n");
+    world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", "pool = \"heavy\""));
+    let excludes = [statement("copy")].into();
+    let run = world.request(Request { excludes, ..Request::default() }).await;
+    assert_eq!(carries(&run, "main"), [statement("copy")]);
+    world.converge().await;
+    let pools = world.simulator.world().pools;
+    assert_eq!((world.phases()["copy"].as_str(), pools.len()), ("RUNNING", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn destroying_one_pool_spares_it_while_a_job_is_on_it_by_the_record_only() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", ""));
+    let targets = [Address::pool("main")].into();
+    let run = world.request(Request { destroy: true, targets, ..Request::default() }).await;
+    assert_eq!(carries(&run, "main"), [statement("copy")]);
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_another_key_borrows_by_its_id_is_let_go_and_not_deleted() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    let id = world.recorded().await.pools["main"].id.clone();
+    world.write("pools.toml", &format!("[pools.shared]\nid = \"{id}\"\n"));
+    world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", "pool = \"shared\""));
+    let run = world.converge().await;
+    assert_eq!(run.plan.changes[&Address::pool("main")].action, Action::Forget);
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_is_not_dropped_under_a_job_that_the_selection_leaves_out() {
+    let other = "[statements.other]\nsql = \"CREATE VIEW v AS SELECT 1 AS x\"\n";
+    let mut world = World::of(&format!("{}{other}", both()));
+    world.converge().await;
+    world.declare(other);
+    let consent = Request { allow_data_loss: true, ..Request::default() };
+    let without_copy = Request { excludes: [statement("copy")].into(), ..consent.clone() };
+    let only_orders = Request { targets: [statement("orders")].into(), ..consent.clone() };
+    for request in [without_copy, only_orders] {
+        let run = world.request(request).await;
+        assert_eq!(blocks(&run, &statement("orders")), [Block::InUse { by: vec!["statements.copy".to_owned()] }]);
+        assert_eq!(world.phases()["copy"], "RUNNING");
+    }
+    let run = world.request(consent).await;
+    assert!(run.report.as_ref().unwrap().is_complete(), "{:#?}", run.report);
+    assert_eq!(world.phases().keys().collect::<Vec<_>>(), ["other"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_pool_of_the_name_of_ours_is_told() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    let main = world.graph().project.pools["main"].spec.clone();
+    let PoolDeclaration::Owned(pool) = main else { panic!("{main:?}") };
+    let twin = world.cloud().create_pool(&pool).await.unwrap().id;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let plan = world.plan().await;
+    let change = &plan.changes[&Address::pool("main")];
+    assert_eq!(change.notes, [Note::PoolTwins { ids: vec![twin.clone()] }]);
+    assert!(change.is_unhealthy() && !plan.has_work() && !plan.is_blocked());
+    // Whose id stands in a manifest is known.
+    world.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{twin}\"\n"));
+    assert_eq!(world.plan().await.changes.get(&Address::pool("main")), None);
 }

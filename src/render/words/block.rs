@@ -164,6 +164,16 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
             format!("statements that are not this project's run on it: {}", statements.join(", ")),
             vec!["Move or stop them first, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
         ),
+        Block::PoolCarries { statements } => {
+            let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
+            (
+                format!("it would go from under what this plan leaves on it: {}", statements.join(", ")),
+                vec![
+                    "Give them another `pool`, or `stopped = true`, or remove them, in the same plan.".to_owned(),
+                    format!("Or leave the pool as it is for now: `--exclude {address}`."),
+                ],
+            )
+        }
         Block::PoolMissing { id } => {
             (format!("there is no pool {id}"), vec!["Correct the id, or let the project own a pool.".to_owned()])
         }

@@ -74,6 +74,12 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
             format!("these stopped with it: {}", statements.join(", "))
         }
+        Note::PoolTwins { ids } => {
+            format!(
+                "another pool of this name is there that the state does not know: {}; delete it if nobody needs it",
+                ids.join(", ")
+            )
+        }
         Note::Trusted => "used unseen: it cannot be looked at without a Cloud API key that may".to_owned(),
         Note::SecretUnknown { name } => {
             format!("secret `{name}`: (unknown here), so that a change of it would not be seen")

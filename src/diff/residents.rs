@@ -1,0 +1,83 @@
+//! Our own statements on a pool that is to be deleted: the service stops what runs there, so each has to leave first.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Desired,
+    action::{Action, Block, Change, Reason},
+    fields::DesiredPool,
+};
+use crate::{
+    live::{Live, Presence},
+    resource::{Address, Kind, Phase, PhaseClass},
+    state::{GenerationRecord, Recorded, StatementRecord},
+};
+
+/// Blocks the deletion of each pool that a statement of ours is on when this plan is done.
+pub(super) fn block_deletions_under_them(
+    desired: &Desired,
+    recorded: &Recorded,
+    live: &Live,
+    pools: &BTreeMap<String, DesiredPool>,
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    let is_deleted = |(address, change): &(&Address, &Change)| {
+        address.kind == Kind::Pool && matches!(change.action, Action::Delete { .. })
+    };
+    let mut blocked: Vec<(Address, Vec<Address>)> = Vec::new();
+    for (address, _) in changes.iter().filter(is_deleted) {
+        let Some(pool) = recorded.pools.get(&address.key) else { continue };
+        let stays = |(key, record): &(&String, &StatementRecord)| {
+            let change = changes.get(&Address::statement(key.as_str())).map(|change| &change.action);
+            let wanted = desired.graph.project.statements.get(key.as_str());
+            let wanted = wanted.and_then(|declared| declared.spec.pool.as_ref()).and_then(|key| pools.get(key));
+            is_left_on(&pool.id, record, change, wanted, live)
+        };
+        let statements = recorded.statements.iter().filter(stays).map(|(key, _)| Address::statement(key)).collect();
+        blocked.push((address.clone(), statements));
+    }
+    for (address, mut statements) in blocked.into_iter().filter(|(_, statements)| !statements.is_empty()) {
+        statements.sort();
+        if let Some(change) = changes.get_mut(&address) {
+            let why: Vec<Reason> = std::mem::take(&mut change.reasons);
+            *change = Change::new(Action::Blocked { by: vec![Block::PoolCarries { statements }] }, why);
+        }
+    }
+}
+
+/// Whether a statement is on the pool `id` after `change`, as something that runs there or is resumed there. Without a
+/// pool in the manifest it stays where it is.
+fn is_left_on(
+    id: &str,
+    record: &StatementRecord,
+    change: Option<&Action>,
+    wanted: Option<&DesiredPool>,
+    live: &Live,
+) -> bool {
+    let is_on = |generation: &GenerationRecord, runs: bool| match live.statement(&generation.sent.name) {
+        Presence::Present(found) => {
+            found.is(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(&found.phase))
+        }
+        _ => false,
+    };
+    let is_wanted_there = matches!(wanted, Some(DesiredPool::Id(wanted)) if wanted == id);
+    match change {
+        Some(Action::Delete { .. } | Action::Stop) => false,
+        Some(Action::Create { .. } | Action::Replace { .. }) => is_wanted_there,
+        Some(Action::Restart | Action::Start) => {
+            let moves = wanted.is_some() && !is_wanted_there;
+            !moves && record.current.iter().any(|current| is_on(current, false))
+        }
+        // One of the two runs in the end, wherever it is.
+        Some(Action::GoOn { .. } | Action::TakeBack { .. }) => {
+            record.generations().any(|generation| is_on(generation, false))
+        }
+        _ => record.generations().any(|generation| is_on(generation, true)),
+    }
+}
+
+/// Whether it runs, or may come to run by itself.
+fn may_run_on(phase: &Phase) -> bool {
+    matches!(phase.class(), PhaseClass::Running | PhaseClass::Moving)
+        && !matches!(phase, Phase::Stopping | Phase::Deleting)
+}
