@@ -248,8 +248,17 @@ pub(super) async fn wait(step: &Step, footing: &Footing<'_>, tools: &Tools) -> R
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = tools.setting.interrupt.clone();
     loop {
-        let found = tools.setting.cloud.pool(&id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+        let read = tools.setting.cloud.pool(&id).await;
+        if let Err(error) = &read
+            && Instant::now() >= deadline
+        {
+            return Err(Failure::Call(tools.redact(error.clone())));
+        }
+        // Nothing is concluded from what could not be read; the deadline ends it.
+        let is_read = read.is_ok();
+        let found = read.ok().flatten();
         let ended = match (step.until, &found) {
+            _ if !is_read => None,
             (Until::PoolGone, None) => return Ok(()),
             (_, Some(pool)) if step.until == Until::Provisioned && pool.phase == PoolPhase::Provisioned => {
                 return Ok(());

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Plan, order,
-    step::{Act, Passage, Step, Until, When},
+    step::{Act, Passage, PoolRef, Step, Until, When},
 };
 use crate::{
     diff::Action,
-    resource::{Address, Role},
+    resource::{Address, Kind, Role},
     state::{Fact, Recorded},
 };
 
@@ -44,6 +44,7 @@ pub fn check(plan: &Plan, recorded: &Recorded) -> Vec<Violation> {
     found("a resume on the way back follows a confirmed deletion", way_back_is_guarded(plan));
     found("data is dropped by consent only", data_loss_has_consent(plan));
     found("what is in force is declared", in_force_is_declared(plan));
+    found("a pool goes once it is left", pools_go_empty(plan, &settled));
     violations
 }
 
@@ -233,6 +234,41 @@ fn in_force_is_declared(plan: &Plan) -> Found {
         let adopts = facts().any(|fact| matches!(fact, Fact::Adopted { .. }));
         if (submits || adopts) && !facts().any(|fact| matches!(fact, Fact::Declared { .. })) {
             found.push((passage.address.clone(), "nothing records what it was made from".to_owned()));
+        }
+    }
+    found
+}
+
+/// The deletion of a pool waits for every statement of this plan that the record has on it, and none is started there.
+fn pools_go_empty(plan: &Plan, recorded: &Recorded) -> Found {
+    let mut found = Vec::new();
+    for passage in &plan.passages {
+        let removed = passage.forward.iter().find_map(|step| match &step.act {
+            Act::RemovePool { id } => Some(id),
+            _ => None,
+        });
+        let Some(id) = removed else { continue };
+        for other in plan.passages.iter().filter(|other| other.address.kind == Kind::Statement) {
+            let record = recorded.statements.get(&other.address.key);
+            let on_it = |name: Option<&str>| {
+                let mut generations = record.into_iter().flat_map(|record| record.generations());
+                generations.any(|generation| {
+                    name.is_none_or(|name| generation.sent.name == name) && generation.sent.pool.as_ref() == Some(id)
+                })
+            };
+            let starts = |step: &Step| match &step.act {
+                Act::Submit { submission, pool: Some(PoolRef::Id(pool)) } => {
+                    submission.role != Role::Undo && pool == id
+                }
+                Act::Amend { to, pool: Some(PoolRef::Id(pool)), .. } => !to.stopped && pool == id,
+                Act::Amend { name, to, pool: None, .. } => !to.stopped && on_it(Some(name)),
+                _ => false,
+            };
+            if other.forward.iter().any(starts) {
+                found.push((passage.address.clone(), format!("{} would be started on it", other.address)));
+            } else if on_it(None) && !passage.after.contains(&other.address) {
+                found.push((passage.address.clone(), format!("it does not wait for {}", other.address)));
+            }
         }
     }
     found

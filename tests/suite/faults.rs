@@ -601,3 +601,17 @@ async fn a_pool_is_not_deleted_under_our_own_job_that_somebody_resumes_meanwhile
     assert!(said.contains("`copy` runs on it"), "{said}");
     assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_fails_once_does_not_end_a_wait() {
+    let several = (0..4).fold(TABLE.to_owned(), |text, number| {
+        format!("{text}[statements.copy{number}]\nsql = \"INSERT INTO target{number} SELECT id FROM orders\"\n")
+    });
+    for readable in 0..12 {
+        let mut world = world_with(&several, Options::default());
+        let forbidden = Fault::always(Misfortune::Forbidden).on(Method::Get).path("*/statements/*");
+        world.simulator.push_fault(forbidden.after(5 + readable).times(1));
+        let report = world.apply().await.report.unwrap();
+        assert!(report.is_complete(), "{readable}: {:#?}", report.failed);
+    }
+}

@@ -411,3 +411,16 @@ async fn another_pool_of_the_name_of_ours_is_told() {
     world.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{twin}\"\n"));
     assert_eq!(world.plan().await.changes.get(&Address::pool("main")), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_deletes_a_pool_before_its_jobs_leave_it_is_found_out() {
+    let mut world = World::of(&both());
+    world.converge().await;
+    let request = Request { destroy: true, allow_data_loss: true, ..Request::default() };
+    let (mut plan, recorded) = world.plan_with(&world.cloud(), &request).await.unwrap();
+    let pool = plan.passages.iter_mut().find(|passage| passage.address == Address::pool("main")).unwrap();
+    assert!(pool.after.remove(&statement("copy")));
+    let found = floe::plan::check(&plan, &recorded);
+    let said: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["pools.main: a pool goes once it is left: it does not wait for statements.copy"]);
+}
