@@ -279,3 +279,87 @@ fn exit(report: &Report) -> Exit {
         Outcome::Interrupted => Exit::Interrupted,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{
+        cloud::{Credentials, Key, Limits, Site},
+        manifest::Inputs,
+        resource::{Amendment, HashKey},
+        simulator::{Options, Simulator},
+        state::{Holder, Memory},
+    };
+
+    const JOBS: &str = r#"
+[project]
+name = "p"
+[environments.local]
+simulator = true
+[defaults]
+pool = "main"
+[pools.main]
+max_cfu = 10
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price FROM orders"
+[statements.other]
+sql = "INSERT INTO others SELECT id FROM orders"
+"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_saved_plan_waits_for_what_moves_also_where_another_is_blocked() {
+        let folder = tempfile::tempdir().unwrap();
+        let graph = |text: &str| {
+            std::fs::write(folder.path().join("floe.toml"), text).unwrap();
+            planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap()
+        };
+        let before = graph(JOBS);
+        let identity = before.project.environment.identity.clone();
+        let key = || Some(Key::new("k", "s"));
+        let credentials = Credentials { flink: key(), cloud: key() };
+        let site = Site::public(&identity).unwrap();
+        let cloud = Cloud::new(Arc::new(Simulator::new(Options::default())), site, credentials, Limits::default(), 7);
+        let secrets = Secrets::new(BTreeMap::new());
+        let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
+        let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
+        let mut ledger = Memory::new();
+        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
+        ledger.lock(&holder, Duration::ZERO).await.unwrap();
+        let (_sender, interrupt) = watch::channel(Interrupt::None);
+        let (project, run) = ("p".to_owned(), "run".to_owned());
+        let setting =
+            Setting { cloud: cloud.clone(), secrets: secrets.clone(), project, placeholders: true, run, interrupt };
+        let recorded = Recorded::clone(&planned.recorded);
+        let report = execute::run(&planned.plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
+        assert!(report.is_complete(), "{:#?}", report.failed);
+        let recorded = Arc::new(ledger.load().await.unwrap().unwrap());
+        // The plan that is saved lets the pool grow and changes `other`. Then `copy` needs a decision, and somebody stops
+        // `other`.
+        let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
+        let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
+        let saved = planning::planned(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
+        let file = folder.path().join("plan.json");
+        std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
+        let other = cloud.statement("other").await.unwrap().unwrap();
+        cloud.amend(other, &Amendment { stopped: true, pool: None, principal: None }).await.unwrap();
+        let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
+        let request = Request::default();
+        let now = planning::planned(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
+        assert!(now.plan.is_blocked() && now.plan.in_motion().count() == 1, "{:#?}", now.plan.changes);
+        let saved = Some(Saved::read(&file).unwrap());
+        let errand = Errand { command: "apply", graph: &graph, request, saved, yes: true };
+        let screen = Screen { out: render::Style::default(), err: render::Style::default(), interactive: false };
+        let began = Instant::now();
+        let (planned, settled) = still(&errand, &secrets, &recorded, &cloud, &screen).await.unwrap();
+        assert!(settled && began.elapsed() >= BETWEEN_LOOKS);
+        assert_eq!(planned.plan.in_motion().count(), 0, "{:#?}", planned.plan.changes);
+        assert!(!planned.plan.changes.contains_key(&Address::statement("copy")), "{:#?}", planned.plan.changes);
+    }
+}
