@@ -2,7 +2,6 @@
 
 mod dot;
 mod json;
-mod layers;
 mod mermaid;
 mod svg;
 

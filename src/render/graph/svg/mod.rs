@@ -1,0 +1,248 @@
+//! A picture of the lineage that needs no other program.
+//!
+//! `ranks` says in which layer a box stands, `rows` in which order, `places` where, `layout` puts all of it on the page.
+
+mod layout;
+mod places;
+mod ranks;
+mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use self::{
+    layout::{Curve, Frame, HEIGHT, Picture, Piece, layout},
+    ranks::Sketch,
+};
+use super::{flow, label, subtitle};
+use crate::graph::lineage::{Flow, Lineage, Looks, Node};
+
+const MARGIN: f64 = 28.0;
+/// Mean widths of a letter of the title, and of the line below.
+const LETTER: f64 = 7.4;
+const SMALL: f64 = 6.2;
+/// Letters of a title that are shown; the whole name is in the box's tooltip.
+const LONGEST: usize = 34;
+
+/// Colours of pools, one after another: border and tint of each statement say where it runs.
+const POOLS: [(&str, &str); 6] = [
+    ("#1a73e8", "#eef4fe"),
+    ("#9334e6", "#f6eefe"),
+    ("#e8710a", "#fef3ea"),
+    ("#12858d", "#eaf6f7"),
+    ("#c5221f", "#fdeeee"),
+    ("#5f6368", "#f1f3f4"),
+];
+
+/// The lineage as an SVG image.
+pub fn svg(lineage: &Lineage) -> String {
+    let drawing = Drawing::of(lineage);
+    let Picture { width, height, frames, curves } = &drawing.picture;
+    let (legend, legend_width, legend_height) = legend(lineage, *width);
+    let (width, total) = (width.max(legend_width) + 2.0 * MARGIN, height + 2.0 * MARGIN + legend_height);
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{total:.0}\" \
+         viewBox=\"0 0 {width:.0} {total:.0}\" font-family=\"Inter, Helvetica, Arial, sans-serif\">"
+    );
+    text.push_str("<defs>");
+    for (id, colour) in [("tip", "#80868b"), ("back", "#c26401")] {
+        let _ = write!(
+            text,
+            "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
+             orient=\"auto\"><path d=\"M0 0.8 L7 4 L0 7.2 z\" fill=\"{colour}\"/></marker>"
+        );
+    }
+    text.push_str("</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
+    for (line, way) in drawing.lines.iter().zip(curves) {
+        arrow(&mut text, line, way);
+    }
+    let colours = pool_colours(lineage);
+    for ((node, looks), frame) in lineage.nodes.iter().zip(frames) {
+        shape(&mut text, node, *looks, *frame, colours.get(node).copied().unwrap_or(colour(0)));
+    }
+    for (x, y, name, (line, fill)) in legend {
+        let (x, y) = (x + MARGIN, y + height + MARGIN + 22.0);
+        let _ = writeln!(
+            text,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"12\" height=\"12\" rx=\"3\" fill=\"{fill}\" stroke=\"{line}\" \
+             stroke-width=\"2\"/><text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" fill=\"#3c4043\">{}</text>",
+            x + 19.0,
+            y + 10.5,
+            escaped(&name)
+        );
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// Boxes in the order of `Lineage::nodes`, and the lines between them, in their places.
+struct Drawing<'a> {
+    lines: Vec<Line<'a>>,
+    picture: Picture,
+}
+
+/// All that flows from one box to another.
+struct Line<'a> {
+    from: &'a Node,
+    to: &'a Node,
+    flows: Vec<Flow>,
+}
+
+impl Drawing<'_> {
+    fn of(lineage: &Lineage) -> Drawing<'_> {
+        let numbers: BTreeMap<&Node, usize> =
+            lineage.nodes.keys().enumerate().map(|(number, node)| (node, number)).collect();
+        let mut lines: BTreeMap<(usize, usize), Line<'_>> = BTreeMap::new();
+        for link in &lineage.links {
+            if let (Some(from), Some(to)) = (numbers.get(&link.from), numbers.get(&link.to))
+                && from != to
+            {
+                let line = Line { from: &link.from, to: &link.to, flows: Vec::new() };
+                lines.entry((*from, *to)).or_insert(line).flows.push(link.flow);
+            }
+        }
+        let sketch = Sketch {
+            widths: lineage.nodes.iter().map(|(node, looks)| wide(node, *looks)).collect(),
+            links: lines.keys().copied().collect(),
+        };
+        let lines: Vec<Line<'_>> = lines.into_values().collect();
+        let bundles: Vec<usize> = lines.iter().map(|line| usize::from(line.is_declared())).collect();
+        let pools: BTreeMap<&Node, usize> = pool_numbers(lineage);
+        let groups: Vec<usize> =
+            lineage.nodes.keys().map(|node| pools.get(node).map_or(0, |number| number.saturating_add(1))).collect();
+        Drawing { picture: layout(&sketch, &bundles, &groups).framed(), lines }
+    }
+}
+
+impl Line<'_> {
+    /// Whether only the manifest says it.
+    fn is_declared(&self) -> bool {
+        self.flows.iter().all(|flow| !flow.is_inferred())
+    }
+}
+
+impl Picture {
+    /// The same within a margin.
+    fn framed(mut self) -> Picture {
+        for frame in &mut self.frames {
+            (frame.x, frame.y) = (frame.x + MARGIN, frame.y + MARGIN);
+        }
+        self.curves = self.curves.into_iter().map(|curve| curve.moved(MARGIN, MARGIN)).collect();
+        self
+    }
+}
+
+fn wide(node: &Node, looks: Looks) -> f64 {
+    let title = shown(node).chars().count() as f64 * LETTER;
+    let below = subtitle(node, looks).chars().count() as f64 * SMALL;
+    (title.max(below) + 26.0).max(90.0)
+}
+
+/// The title, as much of it as has room.
+fn shown(node: &Node) -> String {
+    let title = label(node);
+    if title.chars().count() <= LONGEST {
+        return title;
+    }
+    title.chars().take(LONGEST.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn full(node: &Node) -> String {
+    match node {
+        Node::Statement(address) => address.to_string(),
+        Node::Object(object) => object.to_string(),
+    }
+}
+
+fn arrow(text: &mut String, line: &Line<'_>, way: &Curve) {
+    let mut path = format!("M{:.1} {:.1}", way.start.0, way.start.1);
+    for piece in &way.pieces {
+        let _ = match piece {
+            Piece::Line((x, y)) => write!(path, " L{x:.1} {y:.1}"),
+            Piece::Bend((x1, y1), (x2, y2), (x, y)) => write!(path, " C{x1:.1} {y1:.1} {x2:.1} {y2:.1} {x:.1} {y:.1}"),
+        };
+    }
+    let dash = if line.is_declared() { " stroke-dasharray=\"2 4\"" } else { "" };
+    let (stroke, tip) = if way.back { ("#d98a3d", "back") } else { ("#9aa0a6", "tip") };
+    let flows: Vec<&str> = line.flows.iter().map(|known| flow(*known)).collect();
+    let _ = writeln!(
+        text,
+        "<path d=\"{path}\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"1.4\" marker-end=\"url(#{tip})\"{dash}>\
+         <title>{} → {}: {}</title></path>",
+        escaped(&full(line.from)),
+        escaped(&full(line.to)),
+        flows.join(", ")
+    );
+}
+
+fn shape(text: &mut String, node: &Node, looks: Looks, frame: Frame, pool: (&str, &str)) {
+    let Frame { x, y, width } = frame;
+    let (round, fill, line, dash) = match looks {
+        Looks::Statement(_) => (8.0, pool.1, pool.0, ""),
+        Looks::Own(_) => (HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),
+        Looks::External(_) => (HEIGHT / 2.0, "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\""),
+    };
+    let middle = x + width / 2.0;
+    let _ = writeln!(
+        text,
+        "<g><title>{}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"{round}\" \
+         fill=\"{fill}\" stroke=\"{line}\" stroke-width=\"1.6\"{dash}/>\
+         <text x=\"{middle:.1}\" y=\"{:.1}\" font-size=\"13\" fill=\"#202124\" text-anchor=\"middle\">{}</text>\
+         <text x=\"{middle:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"#5f6368\" text-anchor=\"middle\">{}</text></g>",
+        escaped(&full(node)),
+        y + 20.0,
+        escaped(&shown(node)),
+        y + 36.0,
+        escaped(&subtitle(node, looks))
+    );
+}
+
+/// The number of each statement's pool.
+fn pool_numbers(lineage: &Lineage) -> BTreeMap<&Node, usize> {
+    let mut pools = BTreeMap::new();
+    for (number, addresses) in lineage.pools.values().enumerate() {
+        pools.extend(addresses.iter().map(|address| (address, number)));
+    }
+    let numbers = lineage.nodes.keys().filter_map(|node| match node {
+        Node::Statement(address) => pools.get(address).map(|number| (node, *number)),
+        Node::Object(_) => None,
+    });
+    numbers.collect()
+}
+
+fn pool_colours(lineage: &Lineage) -> BTreeMap<&Node, (&'static str, &'static str)> {
+    pool_numbers(lineage).into_iter().map(|(node, number)| (node, colour(number))).collect()
+}
+
+fn colour(number: usize) -> (&'static str, &'static str) {
+    POOLS.get(number % POOLS.len()).copied().unwrap_or(("#5f6368", "#f1f3f4"))
+}
+
+type Entry = (f64, f64, String, (&'static str, &'static str));
+
+/// The pools with their colours in lines below the drawing, how wide they are, and how high.
+fn legend(lineage: &Lineage, width: f64) -> (Vec<Entry>, f64, f64) {
+    let name = |pool: &Option<String>| pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
+    let (mut x, mut y, mut widest) = (0.0, 0.0, 0.0_f64);
+    let mut entries = Vec::new();
+    for (number, pool) in lineage.pools.keys().enumerate() {
+        let name = name(pool);
+        let long = 19.0 + name.chars().count() as f64 * SMALL * 1.1;
+        if x > 0.0 && x + long > width {
+            (x, y) = (0.0, y + 22.0);
+        }
+        widest = widest.max(x + long);
+        entries.push((x, y, name, colour(number)));
+        x += long + 22.0;
+    }
+    let height = if entries.is_empty() { 0.0 } else { y + 30.0 };
+    (entries, widest, height)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

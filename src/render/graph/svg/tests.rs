@@ -1,0 +1,196 @@
+//! Drawings of made-up projects: no link beneath a box, no boxes touching, nothing off the page.
+
+use super::{
+    layout::{Curve, Frame, HEIGHT, Piece, Point, layout},
+    ranks::Sketch,
+    *,
+};
+use crate::{
+    graph::Object,
+    graph::lineage::Link,
+    resource::Address,
+    sql::{Kind, ObjectKind},
+};
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % end
+    }
+}
+
+/// Some boxes with links forth and, when asked, back: chains with joins, some parts alone.
+fn sketch(boxes: usize, seed: u64, circles: bool) -> (Sketch, Vec<usize>, Vec<usize>) {
+    let mut dice = Dice(seed);
+    let mut links = std::collections::BTreeSet::new();
+    let reach = 1 + dice.below(12);
+    for node in 1..boxes {
+        for _ in 0..dice.below(3) {
+            links.insert((node - 1 - dice.below(node.min(reach)), node));
+        }
+        if dice.below(6) == 0 {
+            links.insert((dice.below(node), node));
+        }
+        if circles && dice.below(8) == 0 {
+            links.insert((node, dice.below(node)));
+        }
+    }
+    let widths = (0..boxes).map(|_| 90.0 + dice.below(180) as f64).collect();
+    let bundles = links.iter().map(|_| usize::from(dice.below(10) == 0)).collect();
+    let groups = (0..boxes).map(|_| dice.below(4)).collect();
+    (Sketch { widths, links: links.into_iter().collect() }, bundles, groups)
+}
+
+/// Points close to each other along a curve.
+fn along(curve: &Curve) -> Vec<Point> {
+    let (mut here, mut points) = (curve.start, vec![curve.start]);
+    for piece in &curve.pieces {
+        let (one, other, to) = match *piece {
+            Piece::Line(to) => (here, to, to),
+            Piece::Bend(one, other, to) => (one, other, to),
+        };
+        for step in 1..=32 {
+            let t = f64::from(step) / 32.0;
+            let mix = |a: f64, b: f64, c: f64, d: f64| {
+                let u = 1.0 - t;
+                u * u * u * a + 3.0 * u * u * t * b + 3.0 * u * t * t * c + t * t * t * d
+            };
+            points.push((mix(here.0, one.0, other.0, to.0), mix(here.1, one.1, other.1, to.1)));
+        }
+        here = to;
+    }
+    points
+}
+
+fn is_within(point: Point, frame: &Frame, by: f64) -> bool {
+    point.0 > frame.x - by
+        && point.0 < frame.x + frame.width + by
+        && point.1 > frame.y - by
+        && point.1 < frame.y + HEIGHT + by
+}
+
+#[test]
+fn no_link_passes_beneath_a_box_and_no_boxes_touch() {
+    for seed in 0..24 {
+        let (sketch, bundles, groups) = sketch(2 + (seed as usize) * 6, seed, seed % 2 == 0);
+        let picture = layout(&sketch, &bundles, &groups);
+        for ((from, to), curve) in sketch.links.iter().zip(&picture.curves) {
+            let points = along(curve);
+            // It begins and ends at its own boxes, …
+            assert!(is_within(points[0], &picture.frames[*from], 3.0), "seed {seed}: {from} to {to} begins elsewhere");
+            assert!(
+                is_within(*points.last().unwrap(), &picture.frames[*to], 3.0),
+                "seed {seed}: {from} to {to} ends elsewhere"
+            );
+            for (number, frame) in picture.frames.iter().enumerate() {
+                // … stays outside even of these, and well away from all others.
+                let by = if number == *from || number == *to { -0.1 } else { 2.0 };
+                let hit = points.iter().find(|point| is_within(**point, frame, by));
+                assert_eq!(hit, None, "seed {seed}: {from} to {to} runs beneath {number}");
+            }
+        }
+        for (number, frame) in picture.frames.iter().enumerate() {
+            assert!(
+                frame.x >= -0.1 && frame.x + frame.width <= picture.width + 0.1,
+                "seed {seed}: {number} is off the page"
+            );
+            assert!(
+                frame.y >= -0.1 && frame.y + HEIGHT <= picture.height + 0.1,
+                "seed {seed}: {number} is off the page"
+            );
+            for other in &picture.frames[number + 1..] {
+                let beside = frame.x + frame.width + 8.0 <= other.x || other.x + other.width + 8.0 <= frame.x;
+                let below = frame.y + HEIGHT + 8.0 <= other.y || other.y + HEIGHT + 8.0 <= frame.y;
+                assert!(beside || below, "seed {seed}: {number} touches another");
+            }
+        }
+    }
+}
+
+#[test]
+fn links_run_one_way_but_for_those_that_close_a_circle() {
+    for seed in 0..20 {
+        let (sketch, bundles, groups) = sketch(40, seed, false);
+        let picture = layout(&sketch, &bundles, &groups);
+        assert!(picture.curves.iter().all(|curve| !curve.back), "seed {seed}: nothing here runs in a circle");
+        let right = sketch
+            .links
+            .iter()
+            .all(|(from, to)| picture.frames[*from].x + picture.frames[*from].width < picture.frames[*to].x);
+        let down = sketch.links.iter().all(|(from, to)| picture.frames[*from].y + HEIGHT < picture.frames[*to].y);
+        assert!(right || down, "seed {seed}: neither from left to right nor from top to bottom");
+    }
+    let circle = Sketch { widths: vec![90.0; 3], links: vec![(0, 1), (1, 2), (2, 0)] };
+    let picture = layout(&circle, &[0; 3], &[0; 3]);
+    assert_eq!(picture.curves.iter().filter(|curve| curve.back).count(), 1);
+}
+
+#[test]
+fn a_long_chain_runs_down_the_page_and_a_short_one_across() {
+    let chain =
+        |boxes: usize| Sketch { widths: vec![150.0; boxes], links: (1..boxes).map(|node| (node - 1, node)).collect() };
+    let short = layout(&chain(5), &[0; 4], &[0; 5]);
+    assert!(short.width > short.height && short.width < 1600.0);
+    let long = layout(&chain(40), &[0; 39], &[0; 40]);
+    assert!(long.height > long.width && long.width < 1600.0);
+}
+
+#[test]
+fn many_readers_of_one_table_are_folded_to_the_page() {
+    let fan = Sketch { widths: vec![150.0; 201], links: (1..201).map(|node| (0, node)).collect() };
+    let picture = layout(&fan, &[0; 200], &[0; 201]);
+    assert!(picture.width < 2600.0, "{} wide", picture.width);
+    assert!(picture.height < 3200.0, "{} high", picture.height);
+}
+
+#[test]
+fn boxes_of_one_pool_stand_together_where_no_link_minds() {
+    // Four readers of one table, their pools by turns.
+    let fan = Sketch { widths: vec![100.0; 5], links: (1..5).map(|node| (0, node)).collect() };
+    let picture = layout(&fan, &[0; 4], &[0, 1, 2, 1, 2]);
+    let mut readers: Vec<usize> = (1..5).collect();
+    readers.sort_by(|one, other| picture.frames[*one].y.total_cmp(&picture.frames[*other].y));
+    let pools: Vec<usize> = readers.iter().map(|reader| [0, 1, 2, 1, 2][*reader]).collect();
+    assert!(pools == [1, 1, 2, 2] || pools == [2, 2, 1, 1], "{pools:?}");
+}
+
+#[test]
+fn a_large_project_is_drawn_in_no_time() {
+    let (sketch, bundles, groups) = sketch(1500, 7, true);
+    let start = std::time::Instant::now();
+    let picture = layout(&sketch, &bundles, &groups);
+    assert_eq!(picture.frames.len(), 1500);
+    assert!(start.elapsed().as_secs() < 60, "took {:?}", start.elapsed());
+}
+
+fn table(name: &str) -> Node {
+    Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] })
+}
+
+#[test]
+fn an_image_says_names_pools_and_flows() {
+    let job = Address::statement("copy<all>");
+    let reads = |flow| Link { from: table("clicks"), to: Node::Statement(job.clone()), flow, place: None };
+    let writes =
+        Link { from: Node::Statement(job.clone()), to: table(&"long".repeat(20)), flow: Flow::Writes, place: None };
+    let mut lineage = Lineage::default();
+    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
+    lineage.nodes.insert(table(&"long".repeat(20)), Looks::Own(ObjectKind::Table));
+    lineage.nodes.insert(Node::Statement(job.clone()), Looks::Statement(Kind::InsertInto));
+    lineage.links = vec![reads(Flow::Reads), writes];
+    lineage.pools.entry(Some("main".to_owned())).or_default().insert(job);
+    let image = svg(&lineage);
+    assert!(image.contains(">copy&lt;all&gt;</text>"), "{image}");
+    assert!(image.contains("<title>clicks → statements.copy&lt;all&gt;: reads</title>"), "{image}");
+    assert!(
+        image.contains(&format!("<title>{}</title>", "long".repeat(20))),
+        "the whole name is in the tooltip: {image}"
+    );
+    assert!(image.contains("…</text>"), "the box shows the start of it: {image}");
+    assert!(image.contains(">pools.main</text>"), "{image}");
+    assert_eq!(image.matches("marker-end").count(), 2, "{image}");
+    assert_eq!(image, svg(&lineage));
+}
