@@ -146,7 +146,8 @@ impl Seen {
         Seen { uid: live.uid.clone(), spec, stopped: live.stopped, class: live.phase.class() }
     }
 
-    /// Whether `live` is still what was seen. The first difference is named.
+    /// Whether `live` is still what was seen. The first difference is named. Nothing was decided from a phase that was
+    /// under way, so it is none that it came to an end.
     pub fn still_holds(&self, live: &LiveStatement) -> Result<(), &'static str> {
         let now = Seen::of(live);
         if self.uid != now.uid {
@@ -155,10 +156,51 @@ impl Seen {
             Err("its SQL, properties, pool or principal changed")
         } else if self.stopped != now.stopped {
             Err("somebody stopped or resumed it")
-        } else if self.class != now.class {
+        } else if self.class != now.class && self.class != PhaseClass::Moving {
             Err("its phase changed")
         } else {
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_phase(phase: Phase) -> LiveStatement {
+        LiveStatement {
+            name: "orders".to_owned(),
+            uid: "u".to_owned(),
+            version: "1".to_owned(),
+            labels: Few::new(),
+            created_at: None,
+            updated_at: None,
+            sql: "SELECT 1".to_owned(),
+            properties: Few::new(),
+            pool: None,
+            principal: None,
+            stopped: false,
+            phase,
+            detail: String::new(),
+            kind: None,
+            bounded: None,
+            append_only: None,
+            scaling: None,
+            warnings: Vec::new(),
+            offsets: Offsets::default(),
+        }
+    }
+
+    #[test]
+    fn a_phase_under_way_may_come_to_its_end_and_another_may_not_change() {
+        let pending = Seen::of(&in_phase(Phase::Pending));
+        assert_eq!(pending.still_holds(&in_phase(Phase::Running)), Ok(()));
+        assert_eq!(pending.still_holds(&in_phase(Phase::Completed)), Ok(()));
+        let running = Seen::of(&in_phase(Phase::Running));
+        assert_eq!(running.still_holds(&in_phase(Phase::Degraded)), Ok(()));
+        assert_eq!(running.still_holds(&in_phase(Phase::Failed)), Err("its phase changed"));
+        let stopped = LiveStatement { stopped: true, ..in_phase(Phase::Completed) };
+        assert_eq!(pending.still_holds(&stopped), Err("somebody stopped or resumed it"));
     }
 }
