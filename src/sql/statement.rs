@@ -466,6 +466,12 @@ impl<'s, 'a> Statement<'s, 'a> {
         self.query.state.first().cloned()
     }
 
+    /// Whether an option says that changes of the table are upserts. It has a primary key then, wherever that was given.
+    pub fn is_said_to_take_upserts(&self) -> bool {
+        let says = |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
+        self.options.iter().any(says)
+    }
+
     /// Where options or hints set where a source starts.
     pub fn startup_option(&self) -> Option<Span> {
         const KEY: &str = "scan.startup.";

@@ -37,6 +37,10 @@ impl Query<'_, '_> {
                 self.expression(at + 1, close);
                 close + 1
             }
+            "{" if self.matching == 0 => {
+                self.keeps_state("an escape in braces", script.span(at));
+                at + 1
+            }
             "*" => {
                 let before = at.checked_sub(1);
                 if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
@@ -53,8 +57,7 @@ impl Query<'_, '_> {
     /// What stands between two round brackets of an expression: a subquery, or a further expression.
     pub(super) fn group(&mut self, start: usize, end: usize) {
         let script = self.script;
-        let is_query = script.is_any(start, &["SELECT", "WITH"])
-            || (script.is(start, "VALUES") && script.symbol(start + 1, "("))
+        let is_query = script.is_any(start, &["SELECT", "WITH", "VALUES"])
             || (script.is(start, "TABLE")
                 && script.is_identifier(start + 1)
                 && script.name(start + 1, end).is_some_and(|name| name.next == end));
@@ -129,7 +132,9 @@ impl Query<'_, '_> {
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
         let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
-        let is_no_column = (is_bare && self.may_be_syntax(at)) || script.symbol(next, "=>");
+        // A field is one of whatever stands before its dot: `f(x).y` has a column only if `x` is one.
+        let is_field = at.checked_sub(1).is_some_and(|before| script.symbol(before, "."));
+        let is_no_column = (is_bare && self.may_be_syntax(at)) || is_field || script.symbol(next, "=>");
         if !is_no_column {
             self.column();
         }
