@@ -39,7 +39,8 @@ pub(super) fn is_reserved_function(name: &str) -> bool {
     RESERVED_FUNCTIONS.holds(name)
 }
 
-/// Whether an unreserved word followed by `(` is syntax of its own rather than a function of the catalog.
+/// Whether an unreserved word followed by `(` is syntax of its own rather than a function of the catalog, unless it is quoted or
+/// stands where a table does.
 pub(super) fn is_syntax(name: &str) -> bool {
     SYNTAX.holds(name)
 }
@@ -97,18 +98,18 @@ static SEARCHES: Words<6> = Words::new([
 
 #[rustfmt::skip]
 static RESERVED_FUNCTIONS: Words<65> = Words::new([
-    "ABS", "AVG", "CARDINALITY", "CEILING", "CHAR", "CHARACTER_LENGTH", "CHAR_LENGTH", "COALESCE", "COLLECT", "COUNT",
-    "COVAR_POP", "COVAR_SAMP", "CUME_DIST", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DATE", "DENSE_RANK",
-    "ELEMENT", "EVERY", "EXP", "FIRST_VALUE", "FUSION", "GROUPING", "HOUR", "INTERSECTION", "LAG",
-    "LAST_VALUE", "LEAD", "LEFT", "LN", "LOCALTIME", "LOCALTIMESTAMP", "LOWER", "MAX", "MIN", "MINUTE", "MOD",
-    "MONTH", "NTH_VALUE", "NTILE", "NULLIF", "OCTET_LENGTH", "PERCENTILE_CONT", "PERCENTILE_DISC", "PERCENT_RANK",
-    "POWER", "RANK", "REGR_COUNT", "REGR_SXX", "REGR_SYY", "RIGHT", "ROW_NUMBER", "SECOND", "SOME", "SQRT",
-    "STDDEV_POP", "STDDEV_SAMP", "SUM", "TRUNCATE", "UPPER", "USER", "VAR_POP", "VAR_SAMP", "YEAR",
+    "ABS", "AVG", "CARDINALITY", "CHAR", "CHARACTER_LENGTH", "CHAR_LENGTH", "COALESCE", "COLLECT", "COUNT", "COVAR_POP",
+    "COVAR_SAMP", "CUME_DIST", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DATE", "DATETIME", "DENSE_RANK",
+    "ELEMENT", "EVERY", "EXP", "FIRST_VALUE", "FUSION", "GROUPING", "HOUR", "INTERSECTION", "LAG", "LAST_VALUE", "LEAD",
+    "LEFT", "LN", "LOCALTIME", "LOCALTIMESTAMP", "LOWER", "MAX", "MIN", "MINUTE", "MOD", "MONTH", "NTH_VALUE", "NTILE",
+    "NULLIF", "OCTET_LENGTH", "PERCENT_RANK", "POWER", "RANK", "REGR_COUNT", "REGR_SXX", "REGR_SYY", "RIGHT",
+    "ROW_NUMBER", "SECOND", "SOME", "SQRT", "STDDEV_POP", "STDDEV_SAMP", "SUM", "TIME", "TIMESTAMP", "TRUNCATE",
+    "UPPER", "USER", "VAR_POP", "VAR_SAMP", "YEAR",
 ]);
 
 #[rustfmt::skip]
-static SYNTAX: Words<4> = Words::new([
-    "ARRAY_AGG", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
+static SYNTAX: Words<7> = Words::new([
+    "ARRAY_AGG", "FINAL", "FIRST", "LAST", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
 ]);
 
 #[cfg(test)]

@@ -108,7 +108,15 @@ impl Query<'_, '_> {
         let compares = || {
             self.script.is(at, "SOME") && ["=", "<", ">", "<=", ">=", "<>", "!="].contains(&self.script.text(before))
         };
-        self.script.is_any(before, &["TO", "RETURNING"]) || self.script.sort(before) == Some(Sort::Text) || compares()
+        // `x TIMESTAMP(3)` and `ARRAY<TIME(3)>` are types.
+        let is_type = || {
+            self.script.is_any(at, &["TIME", "TIMESTAMP", "DATETIME"])
+                && (self.script.is_identifier(before) || self.script.symbol(before, "<"))
+        };
+        self.script.is_any(before, &["TO", "RETURNING"])
+            || self.script.sort(before) == Some(Sort::Text)
+            || compares()
+            || is_type()
     }
 
     fn name_or_call(&mut self, at: usize, end: usize) -> usize {
@@ -215,11 +223,11 @@ impl Query<'_, '_> {
                 list.unknown = Some((name.parts.join("."), name.span.clone()));
             }
         }
-        let is_navigation = self.matching > 0 && matches!(function.as_str(), "FIRST" | "LAST");
-        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `TUMBLE(TABLE t, …)` is a function.
+        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
         let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
             || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_syntax(open);
-        if !is_syntax(&function) && !is_navigation && !is_grouping {
+        let is_bare = script.sort(open.saturating_sub(1)) != Some(Sort::Quoted) && self.table_function != Some(open);
+        if !(is_bare && (is_syntax(&function) || is_grouping)) {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
         if is_search(&function)

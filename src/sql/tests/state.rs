@@ -99,6 +99,8 @@ fn hidden_constructs_are_found_everywhere() {
         "INSERT INTO a SELECT `count`(x) FROM b",
         "INSERT INTO a SELECT x FROM b b1, b b2",
         "INSERT INTO a SELECT x FROM UNNEST(ARRAY[1, 2]) AS u (x), b",
+        "INSERT INTO a SELECT x FROM b WHERE x > 1LIMIT 3",
+        "INSERT INTO a SELECT x FROM b WHERE x > 1.GROUP BY x",
         "INSERT INTO a SELECT x FROM b WHERE x IN (VALUES 1, 2)",
         "INSERT INTO a SELECT x FROM b WHERE (x) IN (VALUES ROW(1), ROW(2))",
         "INSERT INTO a SELECT x, (VALUES 'one') FROM b",
