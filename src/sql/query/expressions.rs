@@ -284,8 +284,14 @@ impl Query<'_, '_> {
         }
         let close = script.closing(open, end);
         let mut at = open + 1;
+        let mut defining = false;
         self.matching += 1;
         while at < close {
+            defining |= script.is(at, "DEFINE");
+            if defining && script.is(at, "AS") {
+                // Here a condition follows, no alias.
+                self.operand_at = Some(at + 1);
+            }
             let is_pattern = script.is(at, "PATTERN") && script.symbol(at + 1, "(");
             let next = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
             at = next.max(at + 1);

@@ -179,6 +179,13 @@ fn functions_of_columns_stand_apart() {
 }
 
 #[test]
+fn a_condition_of_a_pattern_may_begin_with_a_call() {
+    let text =
+        "SELECT * FROM t MATCH_RECOGNIZE (MEASURES g(A.x) AS h PATTERN (A B) DEFINE A AS f(A.x), B AS q.`r`(B.x) > 1)";
+    assert_eq!(objects(text), ["reads table t", "calls function g", "calls function f", "calls function q/r"]);
+}
+
+#[test]
 fn set_operators_of_multisets_end_no_select() {
     assert_eq!(
         reads("SELECT x MULTISET UNION ALL y, z MULTISET EXCEPT w FROM t UNION ALL SELECT q FROM u"),
