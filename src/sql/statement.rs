@@ -400,10 +400,11 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 11] = [
+        const STARTS: [&str; 12] = [
             "SELECT",
             "WITH",
             "VALUES",
+            "TABLE",
             "INSERT",
             "UPSERT",
             "EXECUTE",

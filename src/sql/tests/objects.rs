@@ -137,6 +137,8 @@ fn definitions() {
     );
     assert_eq!(objects("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
+    assert_eq!(objects("EXPLAIN TABLE a"), ["reads table a"]);
+    assert_eq!(objects("EXPLAIN PLAN FOR CREATE TABLE a AS TABLE b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("ALTER TABLE t RENAME TO u"), ["alters table t"]);
     assert_eq!(objects("CREATE MODEL m WITH ('k' = 'v') AS SELECT a FROM t"), ["creates model m", "reads table t"]);
 }
