@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod state;
+
 use super::{
     lineage::{Flow, Link, Looks, Node, lineage},
     *,

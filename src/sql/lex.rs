@@ -197,20 +197,25 @@ impl Lexer<'_> {
     }
 
     /// Digits, one decimal point, an exponent, and whatever sticks to them.
+    /// Digits, a point, an exponent. A word may follow at once: `1LIMIT 3` is three tokens.
     fn number(&mut self) -> Sort {
-        let mut point = false;
-        while let Some(byte) = self.byte(0) {
-            let sign_of_exponent = matches!(byte, b'+' | b'-')
-                && self.at.checked_sub(1).and_then(|at| self.bytes.get(at)).is_some_and(|&e| e | 32 == b'e')
-                && self.byte(1).is_some_and(|next| next.is_ascii_digit());
-            if byte == b'.' && !point {
-                point = true;
-            } else if !(is_word_byte(byte) || sign_of_exponent) {
-                break;
-            }
+        self.digits();
+        if self.byte(0) == Some(b'.') {
             self.at += 1;
+            self.digits();
+        }
+        if self.byte(0).is_some_and(|byte| byte | 32 == b'e') {
+            let sign = usize::from(matches!(self.byte(1), Some(b'+' | b'-')));
+            if self.byte(1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
+                self.at += 1 + sign;
+                self.digits();
+            }
         }
         Sort::Number
+    }
+
+    fn digits(&mut self) {
+        self.at += self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
     }
 
     /// Where the next `}` stands, or the end of the text. What was found is kept, which keeps the lexer linear.
@@ -335,6 +340,23 @@ mod tests {
                 (Reserved, "from"),
                 (Word, "t"),
                 (Symbol, "."),
+                (Word, "x"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_word_may_follow_a_number_at_once() {
+        use Sort::*;
+        assert_eq!(
+            tokens("1LIMIT 2.UNION .5e1e x"),
+            [
+                (Number, "1"),
+                (Reserved, "LIMIT"),
+                (Number, "2."),
+                (Reserved, "UNION"),
+                (Number, ".5e1"),
+                (Word, "e"),
                 (Word, "x"),
             ]
         );

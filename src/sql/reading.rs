@@ -36,7 +36,7 @@ pub fn read(text: &str) -> Reading {
         faults,
         if_not_exists: statement.if_not_exists,
         startup_option,
-        primary_key: statement.primary_key,
+        primary_key: statement.primary_key || statement.is_said_to_take_upserts(),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),
     }

@@ -400,10 +400,11 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 11] = [
+        const STARTS: [&str; 12] = [
             "SELECT",
             "WITH",
             "VALUES",
+            "TABLE",
             "INSERT",
             "UPSERT",
             "EXECUTE",
@@ -464,6 +465,12 @@ impl<'s, 'a> Statement<'s, 'a> {
     pub fn first_state(&mut self) -> Option<StateKept> {
         self.query.state.sort_by_key(|state| state.span.start);
         self.query.state.first().cloned()
+    }
+
+    /// Whether an option says that changes of the table are upserts. It has a primary key then, wherever that was given.
+    pub fn is_said_to_take_upserts(&self) -> bool {
+        let says = |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
+        self.options.iter().any(says)
     }
 
     /// Where options or hints set where a source starts.

@@ -91,6 +91,7 @@ pub fn is_kind(expected: &str, kind: Kind) -> bool {
         | "RemoveJar"
         | "LoadModule"
         | "UnloadModule"
+        | "EndStatementSet"
         | "StopJob" => &[Other],
         _ if expected.starts_with("Show") => &[Show],
         _ if expected.starts_with("Use") => &[Use],

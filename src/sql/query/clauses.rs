@@ -64,7 +64,11 @@ impl Query<'_, '_> {
                 (self.table(at + 1, end, Link::First), Clause::From)
             }
             "JOIN" if clause == Clause::From => (self.table(at + 1, end, Link::Joined(at)), Clause::From),
-            "UNION" | "EXCEPT" | "INTERSECT" | "MINUS" if clause != Clause::Start => {
+            // `a MULTISET UNION b` is an operator.
+            "UNION" | "EXCEPT" | "INTERSECT" | "MINUS"
+                if clause != Clause::Start
+                    && !at.checked_sub(1).is_some_and(|before| script.is(before, "MULTISET")) =>
+            {
                 let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }

@@ -37,6 +37,10 @@ impl Query<'_, '_> {
                 self.expression(at + 1, close);
                 close + 1
             }
+            "{" if self.matching == 0 => {
+                self.keeps_state("an escape in braces", script.span(at));
+                at + 1
+            }
             "*" => {
                 let before = at.checked_sub(1);
                 if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
@@ -53,8 +57,7 @@ impl Query<'_, '_> {
     /// What stands between two round brackets of an expression: a subquery, or a further expression.
     pub(super) fn group(&mut self, start: usize, end: usize) {
         let script = self.script;
-        let is_query = script.is_any(start, &["SELECT", "WITH"])
-            || (script.is(start, "VALUES") && script.symbol(start + 1, "("))
+        let is_query = script.is_any(start, &["SELECT", "WITH", "VALUES"])
             || (script.is(start, "TABLE")
                 && script.is_identifier(start + 1)
                 && script.name(start + 1, end).is_some_and(|name| name.next == end));
@@ -105,7 +108,15 @@ impl Query<'_, '_> {
         let compares = || {
             self.script.is(at, "SOME") && ["=", "<", ">", "<=", ">=", "<>", "!="].contains(&self.script.text(before))
         };
-        self.script.is_any(before, &["TO", "RETURNING"]) || self.script.sort(before) == Some(Sort::Text) || compares()
+        // `x TIMESTAMP(3)` and `ARRAY<TIME(3)>` are types.
+        let is_type = || {
+            self.script.is_any(at, &["TIME", "TIMESTAMP", "DATETIME"])
+                && (self.script.is_identifier(before) || self.script.symbol(before, "<"))
+        };
+        self.script.is_any(before, &["TO", "RETURNING"])
+            || self.script.sort(before) == Some(Sort::Text)
+            || compares()
+            || is_type()
     }
 
     fn name_or_call(&mut self, at: usize, end: usize) -> usize {
@@ -129,7 +140,9 @@ impl Query<'_, '_> {
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
         let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
-        let is_no_column = (is_bare && self.may_be_syntax(at)) || script.symbol(next, "=>");
+        // A field is one of whatever stands before its dot: `f(x).y` has a column only if `x` is one.
+        let is_field = at.checked_sub(1).is_some_and(|before| script.symbol(before, "."));
+        let is_no_column = (is_bare && self.may_be_syntax(at)) || is_field || script.symbol(next, "=>");
         if !is_no_column {
             self.column();
         }
@@ -210,11 +223,11 @@ impl Query<'_, '_> {
                 list.unknown = Some((name.parts.join("."), name.span.clone()));
             }
         }
-        let is_navigation = self.matching > 0 && matches!(function.as_str(), "FIRST" | "LAST");
-        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `TUMBLE(TABLE t, …)` is a function.
+        // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
         let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
             || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_syntax(open);
-        if !is_syntax(&function) && !is_navigation && !is_grouping {
+        let is_bare = script.sort(open.saturating_sub(1)) != Some(Sort::Quoted) && self.table_function != Some(open);
+        if !(is_bare && (is_syntax(&function) || is_grouping)) {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }
         if is_search(&function)
@@ -271,8 +284,14 @@ impl Query<'_, '_> {
         }
         let close = script.closing(open, end);
         let mut at = open + 1;
+        let mut defining = false;
         self.matching += 1;
         while at < close {
+            defining |= script.is(at, "DEFINE");
+            if defining && script.is(at, "AS") {
+                // Here a condition follows, no alias.
+                self.operand_at = Some(at + 1);
+            }
             let is_pattern = script.is(at, "PATTERN") && script.symbol(at + 1, "(");
             let next = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
             at = next.max(at + 1);

@@ -32,8 +32,10 @@ pub(super) struct Query<'s, 'a> {
     lists: Vec<SelectList>,
     /// How many columns were seen anywhere.
     columns: usize,
-    /// How many `MATCH_RECOGNIZE` are open: inside, `FIRST` and `LAST` are syntax.
+    /// How many `MATCH_RECOGNIZE` are open: inside, braces count repetitions.
     matching: usize,
+    /// The opening bracket of a function that stands where a table does.
+    table_function: Option<usize>,
     /// A token that begins an operand whatever stands before it.
     operand_at: Option<usize>,
     /// For each token, whether a word of time comes before the next join; empty until it is asked for.
@@ -92,6 +94,7 @@ impl<'s, 'a> Query<'s, 'a> {
             lists: Vec::new(),
             columns: 0,
             matching: 0,
+            table_function: None,
             operand_at: None,
             timed: Vec::new(),
         }

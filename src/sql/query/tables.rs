@@ -19,6 +19,9 @@ impl Query<'_, '_> {
         let columns = self.columns;
         if script.is_any(first, &["TABLE", "UNNEST"]) && script.symbol(first + 1, "(") {
             let close = script.closing(first + 1, end);
+            if script.is(first, "TABLE") {
+                self.table_function = script.name_end(first + 2, close);
+            }
             self.expression(first + 2, close);
             self.takes_function(first, close, link, columns);
             return close + 1;
@@ -29,6 +32,7 @@ impl Query<'_, '_> {
             return at;
         };
         if script.symbol(name.next, "(") && name.next < end {
+            self.table_function = Some(name.next);
             let next = self.call(name, end);
             self.takes_function(first, next - 1, link, columns);
             return next;

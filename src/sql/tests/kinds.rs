@@ -89,6 +89,8 @@ fn what_a_definition_says_of_itself() {
     assert!(!reading.if_not_exists && !reading.primary_key && reading.startup_option.is_none());
     assert!(read("CREATE TABLE t (id INT PRIMARY KEY NOT ENFORCED)").primary_key);
     assert!(read("ALTER TABLE t ADD (id INT, PRIMARY KEY (id) NOT ENFORCED)").primary_key);
+    assert!(read("ALTER TABLE t SET ('changelog.mode' = 'upsert')").primary_key);
+    assert!(!read("ALTER TABLE t SET ('changelog.mode' = 'retract')").primary_key);
 }
 
 #[test]

@@ -137,6 +137,8 @@ fn definitions() {
     );
     assert_eq!(objects("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
+    assert_eq!(objects("EXPLAIN TABLE a"), ["reads table a"]);
+    assert_eq!(objects("EXPLAIN PLAN FOR CREATE TABLE a AS TABLE b"), ["creates table a", "reads table b"]);
     assert_eq!(objects("ALTER TABLE t RENAME TO u"), ["alters table t"]);
     assert_eq!(objects("CREATE MODEL m WITH ('k' = 'v') AS SELECT a FROM t"), ["creates model m", "reads table t"]);
 }
@@ -176,4 +178,34 @@ fn functions_of_columns_stand_apart() {
     let names: Vec<_> = functions.iter().map(|function| function.name.join("/")).collect();
     assert_eq!(names, ["myfn", "c/d/g", "h"]);
     assert_eq!(&text[functions[1].span.clone()], "c.`d`.g");
+}
+
+#[test]
+fn a_condition_of_a_pattern_may_begin_with_a_call() {
+    let text =
+        "SELECT * FROM t MATCH_RECOGNIZE (MEASURES g(A.x) AS h PATTERN (A B) DEFINE A AS f(A.x), B AS q.`r`(B.x) > 1)";
+    assert_eq!(objects(text), ["reads table t", "calls function g", "calls function f", "calls function q/r"]);
+}
+
+#[test]
+fn set_operators_of_multisets_end_no_select() {
+    assert_eq!(
+        reads("SELECT x MULTISET UNION ALL y, z MULTISET EXCEPT w FROM t UNION ALL SELECT q FROM u"),
+        ["t", "u"]
+    );
+}
+
+#[test]
+fn syntax_that_looks_like_a_function_is_one_where_it_is_quoted_or_stands_for_a_table() {
+    let calls = |text: &str| {
+        let calls = objects(text).into_iter().filter(|object| object.starts_with("calls"));
+        calls.map(|call| call.replace("calls function ", "")).collect::<Vec<_>>()
+    };
+    assert!(calls("SELECT FIRST(x), LAST(y), ARRAY_AGG(z), CEILING(w) FROM t").is_empty());
+    assert!(calls("SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x) FROM t GROUP BY HOP(y, z, w)").is_empty());
+    assert_eq!(calls("SELECT `first`(x), `Array_Agg`(y) FROM t"), ["first", "Array_Agg"]);
+    assert_eq!(calls("SELECT * FROM TABLE(TUMBLE((SELECT * FROM t), DESCRIPTOR(x), y))"), ["TUMBLE", "DESCRIPTOR"]);
+    assert_eq!(calls("SELECT * FROM HOP(data => (SELECT * FROM t))"), ["HOP"]);
+    assert_eq!(calls("SELECT TIMESTAMP(x), CAST(y AS TIMESTAMP(3)), TIME(z) FROM t"), ["TIMESTAMP", "TIME"]);
+    assert!(calls("SELECT JSON_QUERY(x, '$' RETURNING ARRAY<TIMESTAMP(3)>) FROM t EXTEND (y TIMESTAMP(3))").is_empty());
 }

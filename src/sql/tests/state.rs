@@ -99,6 +99,12 @@ fn hidden_constructs_are_found_everywhere() {
         "INSERT INTO a SELECT `count`(x) FROM b",
         "INSERT INTO a SELECT x FROM b b1, b b2",
         "INSERT INTO a SELECT x FROM UNNEST(ARRAY[1, 2]) AS u (x), b",
+        "INSERT INTO a SELECT x FROM b WHERE x > 1LIMIT 3",
+        "INSERT INTO a SELECT x FROM b WHERE x > 1.GROUP BY x",
+        "INSERT INTO a SELECT x FROM b WHERE x IN (VALUES 1, 2)",
+        "INSERT INTO a SELECT x FROM b WHERE (x) IN (VALUES ROW(1), ROW(2))",
+        "INSERT INTO a SELECT x, (VALUES 'one') FROM b",
+        "INSERT INTO a SELECT x FROM b CROSS JOIN UNNEST(ARRAY[{d '2024-02-29'}]) AS u (y)",
     ] {
         assert!(state(text).is_some(), "{text}");
     }
@@ -113,6 +119,10 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT mystery(x) IS NOT A SET, TIMESTAMPADD(SECOND, 1, NOW()) FROM b",
         "INSERT INTO a SELECT mystery(x) AS y FROM b",
         "INSERT INTO a SELECT INTERVAL '1' DAYS, cat.db.mystery(x) FROM b",
+        "INSERT INTO a SELECT mystery(x).y FROM b",
+        "INSERT INTO a SELECT (mystery(x)).y AS y, (mystery(x)).z.w FROM b",
+        "INSERT INTO a SELECT mystery(x)[1].y FROM b",
+        "INSERT INTO a SELECT CAST(mystery(x) AS ROW<y INT>).y, ROW(1, 2).f0 FROM b",
     ] {
         assert_eq!(
             state(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")),
@@ -125,6 +135,8 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT mystery(x), UPPER(y) FROM b",
         "INSERT INTO a SELECT *, mystery(x) FROM b",
         "INSERT INTO a SELECT t.*, mystery(x) FROM b t",
+        "INSERT INTO a SELECT y[1].z, mystery(x) FROM b",
+        "INSERT INTO a SELECT (y).z, mystery(x) FROM b",
         "INSERT INTO a SELECT x FROM b WHERE mystery(x)",
     ] {
         assert_eq!(state(text), None, "{text}");

@@ -1,0 +1,64 @@
+//! State that a statement's own text does not show.
+
+use super::graph;
+
+/// What `read: …` and `write: …` keep, next to these other statements.
+fn kept(lines: &str, key: &str) -> Option<String> {
+    graph(lines).keeps_state(key)
+}
+
+#[test]
+fn views_keep_what_their_queries_keep() {
+    let views = "
+        counts: CREATE VIEW counts AS SELECT k, COUNT(*) AS n FROM events GROUP BY k
+        few: CREATE VIEW few AS SELECT k FROM counts WHERE n < 3
+        plain: CREATE VIEW plain AS SELECT k FROM events
+    ";
+    let reading = |view: &str| kept(&format!("{views}\nread: INSERT INTO sink SELECT k FROM {view}"), "read");
+    assert_eq!(reading("few").as_deref(), Some("the aggregate COUNT"));
+    assert_eq!(reading("plain"), None);
+    let altered = "
+        plain: CREATE VIEW plain AS SELECT k FROM events
+        changed (plain): ALTER VIEW plain AS SELECT DISTINCT k FROM events
+        read: INSERT INTO sink SELECT k FROM plain
+    ";
+    assert_eq!(kept(altered, "read").as_deref(), Some("DISTINCT"));
+    let renamed = "
+        counts: CREATE VIEW counts AS SELECT COUNT(*) AS n FROM events
+        renamed (counts): ALTER VIEW counts RENAME TO totals
+        read: INSERT INTO sink SELECT n FROM totals
+    ";
+    assert_eq!(kept(renamed, "read").as_deref(), Some("the aggregate COUNT"));
+}
+
+#[test]
+fn a_primary_key_counts_wherever_it_comes_from() {
+    let keyed = "the primary key of `t`, which it reads";
+    for definition in [
+        "t: CREATE TABLE t (k INT, PRIMARY KEY (k) NOT ENFORCED)",
+        "t: CREATE TABLE t LIKE base\nbase: CREATE TABLE base (k INT PRIMARY KEY NOT ENFORCED)",
+        "t: CREATE TABLE t LIKE base (INCLUDING ALL)\nbase: CREATE TABLE base LIKE root\n\
+         root: CREATE TABLE root (k INT PRIMARY KEY NOT ENFORCED)",
+        "t: CREATE TABLE t (k INT)\nmore: ALTER TABLE t ADD PRIMARY KEY (k) NOT ENFORCED",
+        "more: ALTER TABLE t ADD PRIMARY KEY (k) NOT ENFORCED",
+        "t: CREATE TABLE t WITH ('changelog.mode' = 'upsert') LIKE base",
+        "more: ALTER TABLE t SET ('changelog.mode' = 'upsert')",
+        "t: CREATE TABLE t (PRIMARY KEY (k) NOT ENFORCED) AS SELECT k FROM s",
+        "was: CREATE TABLE u (k INT PRIMARY KEY NOT ENFORCED)\nt: ALTER TABLE u RENAME TO t",
+    ] {
+        let lines = format!("{definition}\nread: INSERT INTO sink SELECT k FROM t");
+        assert_eq!(kept(&lines, "read").as_deref(), Some(keyed), "{definition}");
+        let lines = format!("{definition}\nwrite: INSERT INTO t SELECT k FROM source");
+        assert_eq!(kept(&lines, "write"), Some(keyed.replace("reads", "writes")), "{definition}");
+    }
+    for definition in [
+        "t: CREATE TABLE t (k INT)",
+        "t: CREATE TABLE t LIKE base\nbase: CREATE TABLE base (k INT)",
+        "t: CREATE TABLE t WITH ('changelog.mode' = 'retract') LIKE base",
+        "a: CREATE TABLE t LIKE u\nb: CREATE TABLE u (k INT)\nc (b): ALTER TABLE t SET ('a' = 'b')",
+        "t: CREATE TABLE t AS SELECT k FROM s",
+    ] {
+        let lines = format!("{definition}\nread: INSERT INTO sink SELECT k FROM t");
+        assert_eq!(kept(&lines, "read"), None, "{definition}");
+    }
+}
