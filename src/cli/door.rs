@@ -42,14 +42,21 @@ pub(super) async fn open(
     world: Option<Simulator>,
     voice: &Voice,
 ) -> Result<Door, Trouble> {
-    let Some(world) = world else { return service(project, recorded, ambient, voice).await };
+    match world {
+        Some(world) => simulated(world, &project.environment, recorded),
+        None => service(project, recorded, ambient, voice).await,
+    }
+}
+
+/// Opens the door into a simulated world.
+pub(super) fn simulated(world: Simulator, environment: &Environment, recorded: &Recorded) -> Result<Door, Trouble> {
     // The simulator takes any key.
     let credentials = Credentials {
         flink: Some(Key::new("simulated", "simulated")),
         cloud: Some(Key::new("simulated", "simulated")),
     };
     let site = Site::public(&recorded.environment).map_err(|error| Trouble::new(error.to_string()))?;
-    let limits = limits(&project.environment);
+    let limits = limits(environment);
     Ok(Door { cloud: Cloud::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
 }
 
@@ -96,7 +103,13 @@ pub fn world(
         .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
 }
 
-async fn service(project: &Project, recorded: &Recorded, ambient: &Ambient, voice: &Voice) -> Result<Door, Trouble> {
+/// Opens the door to Confluent Cloud.
+pub(super) async fn service(
+    project: &Project,
+    recorded: &Recorded,
+    ambient: &Ambient,
+    voice: &Voice,
+) -> Result<Door, Trouble> {
     let environment = &project.environment;
     if let Some((set, missing)) = ambient.missing_half() {
         return Err(Trouble::new(format!("{set} is set and {missing} is not"))

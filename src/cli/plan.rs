@@ -76,7 +76,7 @@ pub(super) struct Made {
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
 pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, screen: &Screen) -> Result<Made, Trouble> {
-    let Opened { graph, ledger, recorded, door } = begun.open(ambient, screen).await?;
+    let Opened { graph, ledger, recorded, door, live } = begun.open(ambient, screen).await?;
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
@@ -84,7 +84,7 @@ pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, scr
         ));
     }
     let secrets = ambient.secrets(&graph.project);
-    let planned = planning::planned(&graph, &secrets, &recorded, &door.cloud, request).await?;
+    let planned = planning::planned_on(live, &graph, &secrets, &recorded, &door.cloud, request).await?;
     let beside = beside(&graph, &planned, interrupted(&ledger, false).await?);
     // The simulated world is not taken apart either.
     std::mem::forget(door);

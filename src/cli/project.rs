@@ -1,6 +1,8 @@
 //! What a command begins with: the project that it is about, its ledger, and its record.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
+
+use tokio::sync::oneshot;
 
 use super::{
     Ambient, Screen, Trouble,
@@ -10,8 +12,10 @@ use super::{
 };
 use crate::{
     graph::Graph,
+    live::{self, Live},
     manifest::{self, Environment, Inputs},
     planning,
+    resource::Problem,
     state::{self, Ledger, Local, Recorded},
 };
 
@@ -44,36 +48,62 @@ pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble
     Ok(Begun { inputs, environment })
 }
 
-/// A project, and what is kept of its environment.
+/// A project, what is kept of its environment, and what its cloud holds.
 pub(super) struct Opened {
     pub graph: Graph,
     pub ledger: Local,
     pub recorded: Arc<Recorded>,
     pub door: Door,
+    pub live: Live,
 }
 
 impl Begun {
-    /// Checks the project and, meanwhile, reads what lies on this machine. The service is asked nothing before the
-    /// manifests are right, and their problems are told before all others.
+    /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
+    /// asked nothing before the manifests are right, and their problems are told before all others.
     pub async fn open(self, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
         let Begun { inputs, environment } = self;
         let ledger = Local::at(door::state_file(&inputs.root, &environment));
         let root = inputs.root.clone();
-        let graph = tokio::task::spawn_blocking(move || planning::desired(&inputs));
+        let graph = checked(inputs)?;
         let kept = async {
             let recorded = recorded(&ledger, &environment, ambient, None).await?;
-            let world = door::world(&root, &environment, &recorded, Access::Reads)?;
-            Ok::<_, Trouble>((recorded, world))
+            let simulated = match door::world(&root, &environment, &recorded, Access::Reads)? {
+                Some(world) => {
+                    let door = door::simulated(world, &environment, &recorded)?;
+                    let live = live::read(&door.cloud).await?;
+                    Some((door, live))
+                }
+                None => None,
+            };
+            Ok::<_, Trouble>((recorded, simulated))
         };
         let kept = kept.await;
-        let graph = graph.await.map_err(|error| Trouble::new(format!("checking the project broke off: {error}")))??;
-        let (recorded, world) = kept?;
+        let graph = graph.await.map_err(|_| Trouble::new("checking the project broke off"))??;
+        let (recorded, simulated) = kept?;
         if graph.project.environment != environment {
             return Err(Trouble::new("the manifests changed while they were read").help("run it again"));
         }
-        let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
-        Ok(Opened { graph, ledger, recorded, door })
+        let (door, live) = match simulated {
+            Some(read) => read,
+            None => {
+                let door = door::service(&graph.project, &recorded, ambient, &Voice::new(*screen)).await?;
+                let live = live::read(&door.cloud).await?;
+                (door, live)
+            }
+        };
+        Ok(Opened { graph, ledger, recorded, door, live })
     }
+}
+
+/// Checks the project on a thread of its own. It is none of the runtime's: while those work, a simulated clock stands still.
+fn checked(inputs: Inputs) -> Result<oneshot::Receiver<Result<Graph, Vec<Problem>>>, Trouble> {
+    let (told, graph) = oneshot::channel();
+    let check = move || drop(told.send(planning::desired(&inputs)));
+    thread::Builder::new()
+        .name("check".to_owned())
+        .spawn(check)
+        .map_err(|error| Trouble::new(format!("the system does not let floe work in the background: {error}")))?;
+    Ok(graph)
 }
 
 /// The checked project with its dependencies.

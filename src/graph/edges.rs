@@ -15,6 +15,7 @@ use crate::{
 pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Edge>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut edges = said(project);
+    edges.reserve_exact(uses.values().map(Uses::most_needs).sum());
     for (object, uses) in uses {
         only_one_creator(project, object, &uses.creators, &mut problems);
         for creator in uses.creators.iter().take(1) {
@@ -28,7 +29,8 @@ pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Ed
         edges.extend(after_alters(object, uses, &known));
         after_uses(project, object, uses, &known, &mut edges, &mut problems);
     }
-    edges.sort();
+    // Equal edges are the same edge.
+    edges.sort_unstable();
     edges.dedup();
     edges.shrink_to_fit();
     (edges, problems)
@@ -36,7 +38,7 @@ pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Ed
 
 /// What manifests say: pools and `depends_on`.
 fn said(project: &Project) -> Vec<Edge> {
-    let mut edges = Vec::new();
+    let mut edges = Vec::with_capacity(project.statements.len());
     for (key, statement) in &project.statements {
         let from = Address::statement(key);
         let pool = statement.spec.pool.as_ref().map(|pool| (Address::pool(pool), Why::Pool));

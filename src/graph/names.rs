@@ -95,8 +95,18 @@ impl Uses {
         };
         // Statements come one after the other, so a repetition follows what it repeats.
         if users.last().is_none_or(|(last, _)| last != key) {
+            // Most objects have one user in a role.
+            if users.is_empty() {
+                users.reserve_exact(1);
+            }
             users.push((key.to_owned(), span));
         }
+    }
+
+    /// How many statements may need the one that creates the object.
+    pub(super) fn most_needs(&self) -> usize {
+        let users = [&self.alters, &self.readers, &self.writers].into_iter().map(Vec::len);
+        if self.creators.is_empty() { 0 } else { users.sum() }
     }
 
     pub(super) fn parties(self) -> Parties {

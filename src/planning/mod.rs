@@ -55,12 +55,18 @@ pub fn desired(inputs: &Inputs) -> Result<Graph, Vec<Problem>> {
     graph::build(manifest::load(inputs)?)
 }
 
-/// Reads the cloud and settles the record. The values of `secrets` are taken out of what the service says in words.
+/// Settles the record by what was just `read` of the cloud, asking for what the list leaves open. The values of `secrets`
+/// are taken out of what the service says in words.
 ///
 /// # Errors
-/// When the cloud cannot be read, or the record contradicts itself.
-pub async fn catch_up<'r>(cloud: &Cloud, recorded: &'r Recorded, secrets: &Secrets) -> Result<CaughtUp<'r>, Unplanned> {
-    let mut live = live::read(cloud).await?;
+/// When the record contradicts itself.
+pub async fn catch_up<'r>(
+    cloud: &Cloud,
+    read: Live,
+    recorded: &'r Recorded,
+    secrets: &Secrets,
+) -> Result<CaughtUp<'r>, Unplanned> {
+    let mut live = read;
     live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
     live.redact(secrets);
     let (settled, settlement) = settle::settle(recorded, &live)?;
@@ -79,7 +85,23 @@ pub async fn planned(
     request: &Request,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
-    let CaughtUp { mut live, mut settled, settlement } = catch_up(cloud, recorded, secrets).await?;
+    planned_on(live::read(cloud).await?, graph, secrets, recorded, cloud, request).await
+}
+
+/// The same on what was just `read` of the cloud.
+///
+/// # Errors
+/// When the record contradicts itself, or the request names what nobody knows.
+pub async fn planned_on(
+    read: Live,
+    graph: &Graph,
+    secrets: &Secrets,
+    recorded: &Arc<Recorded>,
+    cloud: &Cloud,
+    request: &Request,
+) -> Result<Planned, Unplanned> {
+    every_address_is_known(graph, recorded, request)?;
+    let CaughtUp { mut live, mut settled, settlement } = catch_up(cloud, read, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
     let (facts, stuck) = diff::moves(&graph.project, &settled);
     for fact in facts {

@@ -86,8 +86,12 @@ impl Log {
         written
     }
 
-    /// Begins anew with records of everything, in one rename.
+    /// Begins anew with records of everything, in one rename; after a failure it stays as it is, for the world holds what
+    /// it was never told.
     pub(super) fn compact(&mut self, whole: impl Iterator<Item = Record>) -> io::Result<()> {
+        if let Some(reason) = &self.broken {
+            return Err(io::Error::other(reason.clone()));
+        }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
         for record in whole {
@@ -169,11 +173,9 @@ pub(super) fn read(mut lines: impl BufRead, take: &mut dyn FnMut(Record)) -> io:
         };
         number = number.saturating_add(1);
         if !text.is_empty() {
-            take(
-                serde_json::from_slice(text).map_err(|error| {
-                    damaged(format!("line {number}: this is no log of a simulated world ({error})"))
-                })?,
-            );
+            let no_log = |why: String| damaged(format!("line {number}: this is no log of a simulated world ({why})"));
+            let text = std::str::from_utf8(text).map_err(|error| no_log(error.to_string()))?;
+            take(serde_json::from_str(text).map_err(|error| no_log(error.to_string()))?);
         }
         whole = whole.saturating_add(length);
     }

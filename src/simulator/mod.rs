@@ -67,7 +67,7 @@ impl Simulator {
     /// answered, so a process that is killed leaves a world that holds what was answered. The world's time, and what is
     /// still to happen in it, go on from the last record; faults begin anew. A last line that was cut short is left
     /// out. Fails if the file is no such log, cannot be written, or is held by another simulator: it is held until the
-    /// last clone is dropped.
+    /// last clone is dropped, which leaves a log of what there is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
         let read = |take: &mut dyn FnMut(log::Record)| log::Log::open(path.as_ref(), take).map(Some);
         Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))

@@ -67,6 +67,8 @@ pub(super) struct World {
     late: BTreeMap<u64, Late>,
     changes: Vec<Change>,
     log: Option<Log>,
+    /// How many lines and changes the log holds.
+    logged: usize,
     told: i64,
 }
 
@@ -99,6 +101,7 @@ impl World {
             late: BTreeMap::new(),
             changes: Vec::new(),
             log: None,
+            logged: 0,
         }
     }
 
@@ -135,6 +138,7 @@ impl World {
             return Ok(());
         }
         self.told = self.moment;
+        self.logged = self.logged.saturating_add(1).saturating_add(changes.len());
         log.append(&Record { at: self.moment, ids: self.ids, changes })
     }
 

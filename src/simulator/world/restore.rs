@@ -13,6 +13,8 @@ use super::{
 
 /// How many changes a line of a log that was made anew holds.
 const LINE: usize = 100;
+/// So many lines and changes are not worth a rename.
+const FEW: usize = 100;
 
 impl World {
     /// The world that the records tell of which `read` gives one by one. Its time goes on from the last record's. It goes
@@ -22,26 +24,35 @@ impl World {
         read: impl FnOnce(&mut dyn FnMut(Record)) -> io::Result<Option<Log>>,
     ) -> io::Result<World> {
         let mut world = World::new(options);
-        let mut told: usize = 0;
         let log = read(&mut |record| {
-            told = told.saturating_add(1).saturating_add(record.changes.len());
+            world.logged = world.logged.saturating_add(1).saturating_add(record.changes.len());
             world.moment = world.moment.max(record.at);
             world.ids = world.ids.max(record.ids);
             record.changes.into_iter().for_each(|change| world.replay(change));
         })?;
         world.clock = Clock::at(world.moment);
         world.told = world.moment;
-        let Some(mut log) = log else { return Ok(world) };
-        if told > world.size().saturating_mul(2).saturating_add(100) {
-            let mut everything = world.everything().into_iter().peekable();
-            let (at, ids) = (world.moment, world.ids);
-            log.compact(std::iter::from_fn(|| {
-                everything.peek()?;
-                Some(Record { at, ids, changes: everything.by_ref().take(LINE).collect() })
-            }))?;
-        }
-        world.log = Some(log);
+        world.log = log;
+        world.shorten(2)?;
         Ok(world)
+    }
+
+    /// Makes a log anew that holds more than `times` what there is, in one rename.
+    fn shorten(&mut self, times: usize) -> io::Result<()> {
+        if self.logged <= self.size().saturating_mul(times).saturating_add(FEW) {
+            return Ok(());
+        }
+        let Some(mut log) = self.log.take() else { return Ok(()) };
+        let everything = self.everything();
+        self.logged = everything.len().saturating_add(everything.len().div_ceil(LINE));
+        let mut everything = everything.into_iter().peekable();
+        let (at, ids) = (self.moment, self.ids);
+        log.compact(std::iter::from_fn(|| {
+            everything.peek()?;
+            Some(Record { at, ids, changes: everything.by_ref().take(LINE).collect() })
+        }))?;
+        self.log = Some(log);
+        Ok(())
     }
 
     /// The world that one record tells of, without a log.
@@ -113,5 +124,12 @@ impl World {
             .chain(late)
             .chain(peaks)
             .collect()
+    }
+}
+
+/// Whoever comes next reads what there is, not how it came about. A log that cannot be made anew holds it all the same.
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.shorten(1));
     }
 }

@@ -42,7 +42,8 @@ impl Formats {
         }
         // Nearly always it is in this build's format, and need not be read twice.
         if is_object(&bytes)
-            && let Ok(mut recorded) = serde_json::from_slice::<Recorded>(&bytes)
+            && let Ok(text) = std::str::from_utf8(&bytes)
+            && let Ok(mut recorded) = serde_json::from_str::<Recorded>(text)
             && recorded.format == self.newest
         {
             recorded.share();
