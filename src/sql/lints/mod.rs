@@ -46,6 +46,8 @@ pub struct Lint {
     pub help: String,
     /// Where in the text; `None` if it is about the statement's surroundings.
     pub span: Option<Span>,
+    /// The property that it is about, where it is about one.
+    pub property: Option<String>,
     /// Whether it is an error.
     pub severity: Severity,
 }
