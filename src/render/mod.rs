@@ -30,7 +30,7 @@ pub use graph::{dot, graph_json, mermaid, svg};
 pub use json::{kept, plan_json};
 pub use markdown::markdown;
 pub use plan::{PlanView, plan};
-pub use record::{list, show};
+pub use record::{list, list_json, show};
 pub use report::{Outcome, report};
 pub use status::{StatusRow, StatusView, status, status_json};
 pub use style::{Paint, Style, wrap};
