@@ -47,7 +47,7 @@ pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, scr
     if let (Some(saved), None) = (&saved, &global.environment) {
         global.environment = Some(saved.plan.basis.environment.clone());
     }
-    let graph = project::desired(&global, ambient)?;
+    let graph = project::to_be_sent(&project::inputs(&global, ambient))?;
     let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
     let yes = arguments.yes || saved.is_some();
     let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
@@ -61,7 +61,7 @@ pub fn destroy(
     ambient: &Ambient,
     screen: &Screen,
 ) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let graph = project::desired(&project::inputs(global, ambient))?;
     let errand =
         Errand { command: "destroy", graph: &graph, request: arguments.request(), saved: None, yes: arguments.yes };
     runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?

@@ -13,7 +13,7 @@ use crate::{
 
 /// Draws the lineage of the project, or of what lies around `target`.
 pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let graph = project::desired(&project::inputs(global, ambient))?;
     if let Some(address) = target {
         let project = &graph.project;
         let known = match address.kind {

@@ -17,7 +17,7 @@ use crate::{
 
 /// Records that `address` is the pool `id`.
 pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let graph = project::desired(&project::inputs(global, ambient))?;
     let pool = declared(&graph, address)?;
     let taken = Taken { address, pool, id };
     let work = import(&graph, taken, global, ambient, screen);

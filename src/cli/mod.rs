@@ -16,6 +16,7 @@ mod holder;
 mod import;
 mod init;
 mod interrupt;
+mod lints;
 mod moved;
 mod plan;
 pub mod problems;
@@ -35,10 +36,7 @@ use std::{
     process::ExitCode,
 };
 
-use self::{
-    arguments::{Arguments, Command, Format, Global},
-    problems::Rank,
-};
+use self::arguments::{Arguments, Command, Format, Global};
 
 pub use ambient::Ambient;
 pub use exit::Exit;
@@ -98,7 +96,7 @@ fn usage(error: &clap::Error) -> Exit {
 
 /// Says what ended a command, drawn for people or as JSON, always on standard error.
 fn tell(trouble: &Trouble, global: &Global, screen: &Screen) {
-    let problems: Vec<_> = trouble.problems().into_iter().map(|problem| (problem, Rank::ERROR)).collect();
+    let problems = trouble.problems();
     let text = match global.format {
         Format::Json => format!("{:#}\n", problems::json(&problems)),
         _ => problems::draw(&problems, screen.err),

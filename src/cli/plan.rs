@@ -7,7 +7,7 @@ use super::{
     arguments::{Format, Global, PlanArguments},
     beside::{beside, interrupted},
     door, moved,
-    project::{self, Begun, Opened},
+    project::{self, Begun, Check, Opened},
     runtime,
 };
 use crate::{
@@ -25,7 +25,7 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
     let environment = begun.environment.clone();
     let inputs = begun.inputs.clone();
     let work = async {
-        let made = make(begun, ambient, &arguments.request(), screen).await?;
+        let made = make(begun, project::to_be_sent, ambient, &arguments.request(), screen).await?;
         let settled = moved::settled(&made.graph.project, &inputs).await;
         Ok::<_, Trouble>((made, settled))
     };
@@ -75,8 +75,14 @@ pub(super) struct Made {
 }
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
-pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, screen: &Screen) -> Result<Made, Trouble> {
-    let Opened { graph, ledger, recorded, door } = begun.open(ambient, screen).await?;
+pub(super) async fn make(
+    begun: Begun,
+    check: Check,
+    ambient: &Ambient,
+    request: &Request,
+    screen: &Screen,
+) -> Result<Made, Trouble> {
+    let Opened { graph, ledger, recorded, door } = begun.open(check, ambient, screen).await?;
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",

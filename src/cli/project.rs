@@ -6,17 +6,19 @@ use super::{
     Ambient, Screen, Trouble,
     arguments::Global,
     door::{self, Access, Door, SIMULATED_SEED},
+    lints,
+    problems::Rank,
     progress::Voice,
 };
 use crate::{
     graph::Graph,
-    manifest::{self, Environment, Inputs},
+    manifest::{self, Environment, Flawed, Inputs},
     planning,
     state::{self, Ledger, Local, Recorded},
 };
 
 /// What a project is loaded with.
-fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
+pub(super) fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
     Inputs {
         root: global.folder.clone(),
         environment: global.environment.clone(),
@@ -53,13 +55,18 @@ pub(super) struct Opened {
 }
 
 impl Begun {
+    /// The ledger of its environment.
+    pub fn ledger(&self) -> Local {
+        Local::at(door::state_file(&self.inputs.root, &self.environment))
+    }
+
     /// Checks the project and, meanwhile, reads what lies on this machine. The service is asked nothing before the
     /// manifests are right, and their problems are told before all others.
-    pub async fn open(self, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
+    pub async fn open(self, check: Check, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
+        let ledger = self.ledger();
         let Begun { inputs, environment } = self;
-        let ledger = Local::at(door::state_file(&inputs.root, &environment));
         let root = inputs.root.clone();
-        let graph = tokio::task::spawn_blocking(move || planning::desired(&inputs));
+        let graph = tokio::task::spawn_blocking(move || check(&inputs));
         let kept = async {
             let recorded = recorded(&ledger, &environment, ambient, None).await?;
             let world = door::world(&root, &environment, &recorded, Access::Reads)?;
@@ -76,9 +83,28 @@ impl Begun {
     }
 }
 
-/// The checked project with its dependencies.
-pub(super) fn desired(global: &Global, ambient: &Ambient) -> Result<Graph, Trouble> {
-    Ok(planning::desired(&inputs(global, ambient))?)
+/// Checks a project as far as a command needs it.
+pub(super) type Check = fn(&Inputs) -> Result<Graph, Trouble>;
+
+/// The checked project with its dependencies, to be looked at.
+pub(super) fn desired(inputs: &Inputs) -> Result<Graph, Trouble> {
+    Ok(planning::desired(inputs)?)
+}
+
+/// The same where it is to be sent: some of what may be written must not be.
+pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
+    match planning::desired(inputs) {
+        Ok(graph) => match lints::forbidding(&graph.project) {
+            forbidding if forbidding.is_empty() => Ok(graph),
+            forbidding => Err(Trouble::Problems(forbidding)),
+        },
+        Err(Flawed { problems, sound }) => {
+            let problems = problems.into_iter().map(|problem| (problem, Rank::ERROR));
+            Err(Trouble::Problems(
+                problems.chain(sound.iter().flat_map(|project| lints::forbidding(project))).collect(),
+            ))
+        }
+    }
 }
 
 /// The ledger of a project's environment.

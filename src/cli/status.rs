@@ -23,7 +23,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let begun = project::begin(global, ambient)?;
     let environment = &begun.environment.clone();
     let Made { graph, planned, beside } =
-        runtime::block_on(environment, make(begun, ambient, &Request::default(), screen))??;
+        runtime::block_on(environment, make(begun, project::desired, ambient, &Request::default(), screen))??;
     let rows = rows(&planned);
     let view = StatusView {
         project: &graph.project.name,

@@ -5,14 +5,15 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
+    lints,
     problems::{self, Rank},
     project,
 };
 use crate::{
     graph::Graph,
-    manifest::DeclaredStatement,
-    resource::{Evolve, Few, Place, Problem},
-    sql::{self, Lint, LintContext, Severity},
+    manifest::Flawed,
+    planning,
+    resource::{Place, Problem},
 };
 
 /// Loads the project and lints its SQL. Without `--env` where there are several, each environment is checked.
@@ -20,15 +21,15 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let (mut found, mut checked) = (Vec::new(), Vec::new());
     for environment in environments(global)? {
         let global = Global { environment, ..global.clone() };
-        match project::desired(&global, ambient) {
+        match planning::desired(&project::inputs(&global, ambient)) {
             Ok(graph) => {
-                found.extend(lints_of(&graph));
+                found.extend(lints::all(&graph.project));
                 checked.push(graph);
             }
-            Err(Trouble::Problems(problems)) => {
-                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)))
+            Err(Flawed { problems, sound }) => {
+                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)));
+                found.extend(sound.iter().flat_map(|project| lints::all(project)));
             }
-            Err(other) => return Err(other),
         }
     }
     // What is wrong in every environment is said once.
@@ -104,30 +105,4 @@ fn summary(errors: usize, warnings: usize, checked: &[Graph]) -> String {
         }
         _ => format!("{}{warned}.\n", plural(errors, "error")),
     }
-}
-
-/// The lints of every statement, at their places.
-pub(super) fn lints_of(graph: &Graph) -> Vec<(Problem, Rank)> {
-    let mut found = Vec::new();
-    for (key, statement) in &graph.project.statements {
-        let Some(reading) = graph.reading(key) else { continue };
-        let text = statement.spec.sql.masked();
-        let masked = |(key, value): (&String, &crate::resource::Template)| (key.clone(), value.masked());
-        let properties: Few<String> = statement.spec.properties.iter().map(masked).collect();
-        let context = LintContext {
-            properties: &properties,
-            principal: statement.spec.principal.as_deref(),
-            protected: graph.project.environment.protected,
-            evolves: statement.spec.evolve != Evolve::Manual,
-            allowed: &statement.allow,
-        };
-        found.extend(sql::lint(reading, &text, &context).into_iter().map(|lint| problem(statement, lint)));
-    }
-    found
-}
-
-fn problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, Rank) {
-    let place = lint.span.as_ref().map_or_else(|| statement.place.clone(), |span| statement.sql.locate(span));
-    let problem = Problem::new(lint.message).at(place, "here").help(lint.help);
-    (problem, Rank { is_error: lint.severity == Severity::Error, code: Some(lint.code) })
 }

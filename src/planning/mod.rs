@@ -11,9 +11,9 @@ use crate::{
     diff::{self, Desired, Diff, Request},
     graph::{self, Graph},
     live::{self, Live},
-    manifest::{self, Inputs},
+    manifest::{self, Flawed, Inputs},
     plan::{self, Plan},
-    resource::{Address, Kind, Problem, Secrets},
+    resource::{Address, Kind, Secrets},
     settle::{self, Settlement},
     state::{Entry, Recorded},
 };
@@ -51,8 +51,8 @@ const ROUNDS: usize = 4;
 ///
 /// # Errors
 /// Every problem of the manifests and the SQL, each with its place.
-pub fn desired(inputs: &Inputs) -> Result<Graph, Vec<Problem>> {
-    graph::build(manifest::load(inputs)?)
+pub fn desired(inputs: &Inputs) -> Result<Graph, Flawed> {
+    graph::build(manifest::load(inputs).map_err(graph::judge)?)
 }
 
 /// Reads the cloud and settles the record. The values of `secrets` are taken out of what the service says in words.

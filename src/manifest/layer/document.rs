@@ -98,10 +98,13 @@ fn defaults(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
 
 /// What `[defaults]` and a statement have in common.
 fn shared(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+    let before = fields.reader.problems.len();
+    let properties = fields.entries("properties");
     StatementLayer {
+        lost_properties: fields.reader.problems.len() > before,
+        properties,
         pool: fields.string("pool"),
         principal: fields.string("principal"),
-        properties: fields.entries("properties"),
         stopped: fields.boolean("stopped"),
         evolve: fields.string("evolve"),
         on_failed: fields.string("on_failed"),
@@ -164,7 +167,8 @@ fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
         ),
         ("defaults", "`[defaults]` holds in every environment; let it use `${…}` to differ by environment"),
     ]);
-    EnvironmentLayer {
+    let before = fields.reader.problems.len();
+    let mut layer = EnvironmentLayer {
         organization: fields.string("organization"),
         id: fields.string("id"),
         cloud: fields.string("cloud"),
@@ -183,10 +187,14 @@ fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
         pace: fields.string("pace"),
         catalog: fields.string("catalog"),
         scenario: fields.string("scenario"),
-        pools: fields.named("pools", pool),
-        statements: fields.named("statements", statement),
         flawed: fields.is_flawed(),
-    }
+        ..EnvironmentLayer::default()
+    };
+    layer.sound = fields.reader.problems.len() == before;
+    layer.pools = fields.named("pools", pool);
+    layer.statements = fields.named("statements", statement);
+    layer.sound &= !fields.has_strangers();
+    layer
 }
 
 const CREDENTIALS: &str = "credentials come from the environment only: `FLINK_API_KEY`, `FLINK_API_SECRET`";

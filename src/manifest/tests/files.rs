@@ -7,7 +7,7 @@ const CREATE: &str = "CREATE TABLE t (x INT)";
 #[test]
 fn without_floe_toml_there_is_no_project() {
     let folder = tempfile::tempdir().unwrap();
-    let problems = load(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap_err();
+    let problems = load(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap_err().problems;
     assert!(problems[0].message.starts_with("there is no `floe.toml` in "));
     assert!(problems[0].help.as_deref().unwrap().contains("floe init"));
 }
@@ -15,7 +15,8 @@ fn without_floe_toml_there_is_no_project() {
 #[test]
 fn a_project_further_up_is_pointed_out() {
     let world = World::new("").file("statements/deep/a.sql", CREATE);
-    let problems = load(&Inputs { root: world.root().join("statements/deep"), ..Inputs::default() }).unwrap_err();
+    let problems =
+        load(&Inputs { root: world.root().join("statements/deep"), ..Inputs::default() }).unwrap_err().problems;
     let folder = world.root().canonicalize().unwrap();
     assert_eq!(problems[0].help, Some(format!("there is one further up: `-C {}`", folder.display())));
 }
