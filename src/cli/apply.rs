@@ -125,7 +125,7 @@ async fn prepare(
         saved.is_unused(&graph.project)?;
         planned.plan = saved.still_holds(&planned, graph)?;
     }
-    show(&planned.plan, &beside, errand.command, global, screen)?;
+    show(&planned.plan, graph, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() {
         return Ok(Err(Exit::Blocked));

@@ -30,11 +30,11 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
         Ok::<_, Trouble>((made, settled))
     };
     let (made, settled) = runtime::block_on(&environment, work)??;
-    let Made { planned, beside, .. } = &made;
-    show(&planned.plan, beside, "plan", global, screen)?;
+    let Made { graph, planned, beside } = &made;
+    show(&planned.plan, graph, beside, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
-        save(path, &render::kept(&planned.plan, beside, &id)?)?;
+        save(path, &render::kept(&planned.plan, graph, beside, &id)?)?;
         screen.err(&saved(&path.display().to_string(), &planned.plan));
     }
     settled.iter().for_each(|line| screen.err(line));
@@ -100,6 +100,7 @@ pub(super) async fn make(
 /// Prints a plan in the format that was asked for.
 pub(super) fn show(
     plan: &Plan,
+    graph: &Graph,
     beside: &Beside,
     command: &str,
     global: &Global,
@@ -109,7 +110,7 @@ pub(super) fn show(
     match global.format {
         Format::Text => screen.out(&render::plan(&view)),
         Format::Markdown => screen.out(&render::markdown(&view)),
-        Format::Json => screen.out(&render::plan_json(plan, beside)?),
+        Format::Json => screen.out(&render::plan_json(plan, graph, beside)?),
         Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
             .help("dot, mermaid and svg are for `floe graph`")),
     }

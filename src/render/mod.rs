@@ -12,6 +12,7 @@ mod fact;
 mod graph;
 mod json;
 mod markdown;
+mod place;
 mod plan;
 mod record;
 mod report;
