@@ -76,7 +76,7 @@ impl Flow {
     }
 }
 
-/// The whole project, or what lies upstream and downstream of one statement or pool.
+/// The whole project, or what lies upstream and downstream of one statement or pool, with who creates and alters that.
 pub fn lineage(graph: &Graph, target: Option<&Address>) -> Lineage {
     let whole = whole(graph);
     let Some(target) = target else { return whole };
@@ -97,6 +97,10 @@ pub fn lineage(graph: &Graph, target: Option<&Address>) -> Lineage {
         reach(&down, target, &mut kept);
         reach(&up, target, &mut kept);
     }
+    // Who makes or shapes what is shown belongs to it, also where the target only writes it.
+    let shapes = |link: &&Link| matches!(link.flow, Flow::Creates | Flow::Alters) && kept.contains(&link.to);
+    let makers: Vec<&Node> = whole.links.iter().filter(shapes).map(|link| &link.from).collect();
+    kept.extend(makers);
     whole.only(&kept)
 }
 
