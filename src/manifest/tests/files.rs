@@ -86,6 +86,28 @@ fn two_files_of_one_name_are_told_apart_by_the_toml_that_is_printed() {
 }
 
 #[test]
+fn what_is_printed_tells_any_two_files_apart() {
+    let paths = [
+        &["statements/eu/a/orders.sql", "statements/us/a/orders.sql"][..],
+        &["statements/a_b/orders.sql", "statements/a.b/orders.sql"],
+        &["statements/orders.sql", "statements/${x}/orders.sql", "statements/q\"\\'/orders.sql"],
+        &["statements/a/orders.sql", "statements/b/orders.sql", "statements/c/a-orders.sql"],
+    ];
+    for paths in paths {
+        let world = |more: &str| {
+            let world = World::new(more);
+            paths
+                .iter()
+                .zip(0..)
+                .fold(world, |world, (path, at)| world.file(path, format!("CREATE TABLE t{at} (x INT)")))
+        };
+        let help = world("").problems()[0].help.clone().unwrap();
+        let (_, more) = help.split_once(":\n\n").unwrap();
+        assert_eq!(world(more).project().statements.len(), paths.len(), "{more}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_name_a_statement_says_so() {
     World::new("").file("statements/my orders.sql", CREATE).says_one(
         "the name of `statements/my orders.sql` cannot be the name of a statement",
