@@ -3,6 +3,7 @@
 mod document;
 mod fields;
 pub(super) mod string;
+mod twice;
 
 use std::{collections::BTreeMap, sync::Arc};
 
