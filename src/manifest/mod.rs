@@ -265,6 +265,10 @@ fn project_name(project: &ProjectLayer, desk: &mut Desk<'_>) -> Option<String> {
     let name = desk.substitution.plain(name)?;
     if name.value.trim().is_empty() {
         desk.problems.push(Problem::new("the project's name is empty").at(name.place, "empty"));
+    } else if name.value.chars().any(char::is_control) {
+        let problem = Problem::new("the project's name holds a control character").at(name.place, "more than text");
+        desk.problems
+            .push(problem.help("it becomes a label of every statement, and is printed: letters, digits and blanks do"));
     }
     Some(name.value)
 }

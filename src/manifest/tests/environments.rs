@@ -98,6 +98,16 @@ fn an_include_that_needs_an_unknown_variable_hides_what_it_finds() {
 }
 
 #[test]
+fn a_name_that_would_steer_a_terminal_is_no_name() {
+    let named =
+        |name: &str| World::whole(&format!("[project]\nname = \"{name}\"\n[environments.local]\nsimulator = true\n"));
+    for name in ["p\\u001b[31mred", "two\\nlines", "p\\u0085"] {
+        named(name).says(&[("the project's name holds a control character", &[&format!("\"{name}\"")])]);
+    }
+    named("größe 1").project();
+}
+
+#[test]
 fn endpoints_are_origins_that_keys_may_travel_to() {
     for (good, origin) in [
         ("https://flink.pr1jy6.us-east-2.aws.confluent.cloud", "https://flink.pr1jy6.us-east-2.aws.confluent.cloud"),
