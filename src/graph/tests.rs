@@ -318,7 +318,7 @@ fn lineage_follows_the_data() {
     );
     let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] });
     let by = |key: &str| Node::Statement(statement(key));
-    let whole = lineage(&graph, None);
+    let whole = lineage(&graph, &[]);
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
     assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
     assert_eq!(whole.nodes[&by("job")], Looks::Statement(crate::sql::Kind::InsertInto));
@@ -335,7 +335,7 @@ fn lineage_follows_the_data() {
     }
     assert_eq!(whole.pools[&None].len(), 4);
 
-    let upstream = lineage(&graph, Some(&statement("job")));
+    let upstream = lineage(&graph, &[statement("job")]);
     let nodes: Vec<&Node> = upstream.nodes.keys().collect();
     // `statements.t` makes the table that the job writes; `other` makes one too, but not for the job.
     let expected = [by("job"), by("other"), by("reader"), by("t"), table("sink"), table("t"), table("topic")];
@@ -384,7 +384,7 @@ fn functions_that_the_project_does_not_make_are_no_part_of_the_lineage() {
     let job = "[statements.job]\nsql = \"INSERT INTO t SELECT COUNT(*), mine(a) FROM s GROUP BY a\"\n";
     let made = "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
     let graph = build(crate::manifest::tests::World::new(&format!("{job}{made}")).project()).unwrap();
-    let functions: Vec<_> = super::lineage::lineage(&graph, None)
+    let functions: Vec<_> = super::lineage::lineage(&graph, &[])
         .nodes
         .into_iter()
         .filter(|(_, looks)| matches!(looks, Looks::Own(ObjectKind::Function) | Looks::External(ObjectKind::Function)))
@@ -454,7 +454,7 @@ fn what_is_around_a_target_is_shown_with_who_makes_it() {
         apart: CREATE TABLE apart (x INT)
     ",
     );
-    let shown = lineage(&graph, Some(&statement("job")));
+    let shown = lineage(&graph, &[statement("job")]);
     let statements: Vec<String> = shown
         .nodes
         .keys()

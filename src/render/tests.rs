@@ -461,7 +461,7 @@ fn json_says_of_each_edge_whether_it_is_declared_or_inferred_and_where() {
     assert_eq!((&edges[1]["from"], &edges[1]["inferred"]), (&"statements.c".into(), &false.into()));
     assert_eq!(place(&edges[1]), at(12, "\"statements.b\""));
 
-    let drawn: serde_json::Value = serde_json::from_str(&graph_json(&lineage(&graph, None)).unwrap()).unwrap();
+    let drawn: serde_json::Value = serde_json::from_str(&graph_json(&lineage(&graph, &[])).unwrap()).unwrap();
     let links: Vec<_> =
         drawn["links"].as_array().unwrap().iter().map(|link| (link["flow"].clone(), place(link))).collect();
     assert!(
