@@ -38,8 +38,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
             screen.out(&render::status_json(&view)?)?;
         }
         Format::Text => {
-            let text = render::status(&view, screen.out);
-            screen.out(&ambient.secrets(&graph.project).redact(&text))?;
+            screen.out(&render::status(&view, screen.out))?;
         }
         _ => return Err(Trouble::new("a status is printed as text or json")),
     }

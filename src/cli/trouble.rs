@@ -5,7 +5,7 @@ use crate::{
     cloud,
     manifest::Flawed,
     planning::Unplanned,
-    resource::Problem,
+    resource::{Problem, Secrets},
     state::{Incoherent, LedgerError, OtherEnvironment},
 };
 
@@ -64,6 +64,12 @@ impl Trouble {
             }
         }
     }
+}
+
+/// A call that failed, without the values of secrets: the service may quote what it was sent.
+pub(super) fn redacted(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
+    error.detail = secrets.redact(&error.detail);
+    error
 }
 
 impl From<Flawed> for Trouble {

@@ -60,7 +60,10 @@ pub fn desired(inputs: &Inputs) -> Result<Graph, Flawed> {
 /// # Errors
 /// When the cloud cannot be read, or the record contradicts itself.
 pub async fn catch_up<'r>(cloud: &Cloud, recorded: &'r Recorded, secrets: &Secrets) -> Result<CaughtUp<'r>, Unplanned> {
-    let mut live = live::read(cloud).await?;
+    let mut live = live::read(cloud).await.map_err(|mut error| {
+        error.detail = secrets.redact(&error.detail);
+        error
+    })?;
     live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
     live.redact(secrets);
     let (settled, settlement) = settle::settle(recorded, &live)?;
