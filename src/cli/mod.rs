@@ -30,6 +30,7 @@ mod state;
 mod status;
 mod trouble;
 mod validate;
+mod values;
 
 use std::{
     path::{Path, PathBuf},
@@ -70,7 +71,7 @@ fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit
         Command::Drift => drift::run(global, ambient, screen),
         Command::Import { address, id } => import::run(address, id, global, ambient, screen),
         Command::State(command) => state::run(command, global, ambient, screen),
-        Command::Graph { target } => graph::run(target.as_ref(), global, ambient, screen),
+        Command::Graph { targets } => graph::run(targets, global, ambient, screen),
         Command::Simulator(simulator) => simulator::run(simulator, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),

@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
-    lints,
+    door, lints,
     problems::{self, Rank},
     project,
 };
 use crate::{
     graph::Graph,
-    manifest::Flawed,
+    manifest::{Flawed, Project},
     planning,
     resource::{Place, Problem},
 };
@@ -24,11 +24,14 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
         match planning::desired(&project::inputs(&global, ambient)) {
             Ok(graph) => {
                 found.extend(lints::all(&graph.project));
+                found.extend(scenario(&graph.project).map(|problem| (problem, Rank::ERROR)));
                 checked.push(graph);
             }
             Err(Flawed { problems, sound }) => {
                 found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)));
                 found.extend(sound.iter().flat_map(|project| lints::all(project)));
+                found
+                    .extend(sound.iter().filter_map(|project| scenario(project)).map(|problem| (problem, Rank::ERROR)));
             }
         }
     }
@@ -37,6 +40,15 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let told: Vec<(Problem, Rank)> = found.into_iter().filter(|one| known.insert(key(one))).collect();
     tell(&told, &checked, global, screen)?;
     Ok(if told.iter().any(|(_, rank)| rank.is_error) { Exit::Error } else { Exit::Done })
+}
+
+/// What is wrong with the scenario that the environment is simulated with, if it has one. That there is none where it
+/// should be is told by the manifest.
+fn scenario(project: &Project) -> Option<Problem> {
+    let path = project.environment.simulated.as_ref()?.scenario.as_ref()?;
+    let file = project.root.join(path);
+    let trouble = door::read_scenario(&file).err().filter(|_| file.is_file())?;
+    trouble.problems().into_iter().next().map(|(problem, _)| problem)
 }
 
 /// What tells two problems apart, without the texts of their files.

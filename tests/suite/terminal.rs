@@ -122,3 +122,93 @@ fn everything_wrong_is_told_in_one_run() {
         assert_eq!(ran.err.contains("FL106"), arguments == "validate", "{}", ran.err);
     }
 }
+
+#[test]
+fn a_value_that_would_end_its_string_is_not_sent() {
+    let job = "[secrets]\ns = { env = \"S\" }\n[statements.j]\nsql = \"INSERT INTO t SELECT f('${secret.s}') FROM o\"\n\
+               properties = { \"sql.secrets.s\" = \"${secret.s}\" }\n";
+    let folder = project(&format!("{HEAD}{job}"));
+    let at = folder.path();
+    let ran = run_with(at, &[("S", "x'), g('")], &["apply", "--yes"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let said = flat(&ran.err);
+    assert!(said.contains("secret `s`, from S") && said.contains("double each") && !said.contains("x')"), "{said}");
+    assert!(!run(at, &["status"]).out.contains("statements.j"));
+    assert_eq!(run_with(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
+    // In a property it is no SQL.
+    let other = project(&format!("{HEAD}{}", job.replace("f('${secret.s}')", "x")));
+    assert_eq!(run_with(other.path(), &[("S", "it's")], &["apply", "--yes"]).code, Some(0));
+}
+
+#[test]
+fn floes_own_words_hold_no_secret_and_the_services_do() {
+    let scenario = r#"{ "faults": [{ "method": "POST", "path": "*/statements", "name": "bad", "does": { "status": 400 } }],
+        "verdicts": [{ "name": "late", "does": { "invalid": "no function hunter2hunter2 here" } }] }"#;
+    let folder = project(&format!(
+        "{}[secrets]\ne = {{ env = \"E\" }}\nlong = {{ env = \"L\" }}\n\
+         [statements.late]\nsql = \"INSERT INTO t SELECT f('${{secret.long}}') FROM o\"\n\
+         [statements.one]\nsql = \"INSERT INTO t SELECT f('${{secret.e}}') FROM o\"\n",
+        HEAD.replace("simulator = true", "simulator = true\nscenario = \"scenario.json\"")
+    ));
+    let at = folder.path();
+    fs::write(at.join("scenario.json"), scenario).unwrap();
+    let secrets = [("E", "e"), ("L", "hunter2hunter2")];
+    let applied = run_with(at, &secrets, &["apply", "--yes"]);
+    let status = run_with(at, &secrets, &["status"]);
+    let text = [applied.out.as_str(), &applied.err, &status.out, &status.err].concat();
+    assert!(
+        text.contains("statements.one") && text.contains("Applied in part") && text.contains("unhealthy"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2hunter2"), "{text}");
+    assert!(status.out.contains("${secret.long}") || status.out.contains("${s"), "{}", status.out);
+}
+
+#[test]
+fn validate_reads_the_scenario() {
+    let text = HEAD.replace("simulator = true", "simulator = true\nscenario = \"scenario.json\"");
+    let folder = project(&text);
+    let at = folder.path();
+    for (scenario, code) in [("{ \"faults\": [] }", 0), ("{ \"fault\": [] }", 1), ("{", 1)] {
+        fs::write(at.join("scenario.json"), scenario).unwrap();
+        let ran = run(at, &["validate"]);
+        assert_eq!((ran.code, ran.err.contains("scenario.json")), (Some(code), code == 1), "{}", ran.err);
+    }
+    // Also beside other problems.
+    write(at, &format!("{text}[statements.A]\nsql = \"CREATE TABLE a (x INT)\"\n"));
+    assert!(run(at, &["validate"]).err.contains("scenario.json"));
+}
+
+#[test]
+fn the_variable_of_targets_goes_for_plan_and_graph_alike() {
+    let folder = project(&format!(
+        "{HEAD}[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\n\
+         [statements.c]\nsql = \"CREATE TABLE c (x INT)\"\n"
+    ));
+    for command in ["plan", "graph"] {
+        let ran =
+            run_with(folder.path(), &[("FLOE_TARGET", "statements.a,statements.b")], &[command, "--format", "json"]);
+        assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+        let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let shown = if command == "plan" { found["changes"].to_string() } else { found["nodes"].to_string() };
+        assert!(shown.contains("statements.a") && shown.contains("statements.b"), "{shown}");
+        assert!(!shown.contains("statements.c"), "{shown}");
+    }
+}
+
+#[test]
+fn a_status_keeps_to_the_width() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clickstream");
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-R").arg(&example).arg(folder.path()).status().unwrap();
+    assert!(copied.success());
+    let at = folder.path().join("clickstream");
+    let _ = fs::remove_dir_all(at.join("state"));
+    let local = ["-e", "local"];
+    assert_eq!(run(&at, &[&["apply", "--yes"][..], &local].concat()).code, Some(0));
+    for columns in ["60", "80", "120"] {
+        let ran = run_with(&at, &[("COLUMNS", columns)], &[&["status"][..], &local].concat());
+        let widest = ran.out.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns.parse().unwrap(), "{widest} at {columns}:\n{}", ran.out);
+    }
+}
