@@ -22,6 +22,7 @@ mod plan;
 pub mod problems;
 mod progress;
 mod project;
+mod quote;
 mod runtime;
 mod saved;
 mod screen;
