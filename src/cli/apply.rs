@@ -18,13 +18,14 @@ use super::{
     progress::{Progress, Voice},
     project, runtime,
     saved::Saved,
+    values,
 };
 use crate::{
     cloud::Cloud,
     diff::Request,
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
-    plan::{Act, Plan, check},
+    plan::{Plan, check},
     planning::{self, Planned},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
@@ -47,7 +48,7 @@ pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, scr
     if let (Some(saved), None) = (&saved, &global.environment) {
         global.environment = Some(saved.plan.basis.environment.clone());
     }
-    let graph = project::desired(&global, ambient)?;
+    let graph = project::to_be_sent(&project::inputs(&global, ambient))?;
     let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
     let yes = arguments.yes || saved.is_some();
     let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
@@ -61,7 +62,7 @@ pub fn destroy(
     ambient: &Ambient,
     screen: &Screen,
 ) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let graph = project::desired(&project::inputs(global, ambient))?;
     let errand =
         Errand { command: "destroy", graph: &graph, request: arguments.request(), saved: None, yes: arguments.yes };
     runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?
@@ -95,8 +96,8 @@ async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, scree
     let report = execute(&mut ready, interrupt).await?;
     let text = render::report(&report, &ready.planned.plan, screen.out);
     match global.format {
-        super::arguments::Format::Text => screen.out(&format!("\n{}", ready.secrets.redact(&text)))?,
-        _ => screen.err(&ready.secrets.redact(&text)),
+        super::arguments::Format::Text => screen.out(&format!("\n{text}"))?,
+        _ => screen.err(&text),
     }
     Ok(exit(&report).or(ready.unsettled))
 }
@@ -125,7 +126,7 @@ async fn prepare(
         saved.is_unused(&graph.project)?;
         planned.plan = saved.still_holds(&planned, graph)?;
     }
-    show(&planned.plan, &beside, errand.command, global, screen)?;
+    show(&planned.plan, graph, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() {
         return Ok(Err(Exit::Blocked));
@@ -134,11 +135,11 @@ async fn prepare(
         return Ok(Err(unsettled));
     }
     is_sound(&planned)?;
-    if planned.plan.basis.simulated {
-        // A placeholder stands in for what is not set.
-    } else {
-        secrets_are_set(&planned.plan, graph, &secrets)?;
+    // On the simulator a placeholder stands in for what is not set.
+    if !planned.plan.basis.simulated {
+        values::are_set(&planned.plan, graph, &secrets)?;
     }
+    values::fit(&planned.plan, graph, &secrets)?;
     if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen).await? {
         screen.err("Nothing was done.\n");
         return Ok(Err(Exit::Error));
@@ -214,29 +215,6 @@ fn is_sound(planned: &Planned) -> Result<(), Trouble> {
         .help("unless its file was edited, this is a bug in floe: please report it with the plan (`--format json`)"))
 }
 
-/// Every secret that goes out has a value here.
-fn secrets_are_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(), Trouble> {
-    let mut missing = Vec::new();
-    for passage in &plan.passages {
-        for step in passage.forward.iter().chain(&passage.way_back) {
-            let Act::Submit { submission, .. } = &step.act else { continue };
-            let texts = std::iter::once(&submission.sql).chain(submission.properties.values());
-            for name in texts.flat_map(|text| text.secrets()).filter(|name| secrets.value(name).is_none()) {
-                let variable = graph.project.secrets.get(name).map_or("(not declared)", String::as_str);
-                let line = format!("- {}: secret `{name}` comes from {variable}, which is not set", passage.address);
-                if !missing.contains(&line) {
-                    missing.push(line);
-                }
-            }
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Trouble::new(format!("secrets without a value; nothing was done\n{}", missing.join("\n")))
-        .help("set these environment variables where floe runs"))
-}
-
 /// Asks on a terminal; elsewhere says what is needed instead.
 async fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble> {
     if !screen.interactive {
@@ -264,7 +242,7 @@ async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Re
         run: format!("{:08x}", fastrand::u32(..)),
         interrupt,
     };
-    let mut progress = Progress::new(voice, secrets.clone());
+    let mut progress = Progress::new(voice);
     let mut events = |event| progress.take(&event);
     let report = execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &setting, &mut events).await;
     progress.end();

@@ -150,9 +150,15 @@ pub enum Command {
     State(StateCommand),
     /// Draw dependencies and table lineage: --format dot, mermaid, svg, json
     Graph {
-        /// Only what lies upstream and downstream of this
-        #[arg(long, env = "FLOE_TARGET", value_name = "ADDRESS", hide_env_values = true)]
-        target: Option<Address>,
+        /// Only what lies upstream and downstream of this (repeatable)
+        #[arg(
+            long = "target",
+            env = "FLOE_TARGET",
+            value_name = "ADDRESS",
+            value_delimiter = ',',
+            hide_env_values = true
+        )]
+        targets: Vec<Address>,
     },
     /// Serve the simulated cloud over HTTP, for other clients
     Simulator(SimulatorArguments),

@@ -42,7 +42,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 }
 
 async fn read(begun: Begun, ambient: &Ambient, screen: &Screen) -> Result<(Recorded, Live), Trouble> {
-    let Opened { graph, recorded, door, live, .. } = begun.open(ambient, screen).await?;
+    let Opened { graph, recorded, door, live, .. } = begun.open(project::desired, ambient, screen).await?;
     let secrets = ambient.secrets(&graph.project);
     let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, live, &recorded, &secrets).await?;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;

@@ -11,10 +11,10 @@ use crate::{
     resource::{Address, Kind},
 };
 
-/// Draws the lineage of the project, or of what lies around `target`.
-pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
-    if let Some(address) = target {
+/// Draws the lineage of the project, or of what lies around `targets`.
+pub fn run(targets: &[Address], global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+    let graph = project::desired(&project::inputs(global, ambient))?;
+    for address in targets {
         let project = &graph.project;
         let known = match address.kind {
             Kind::Pool => project.pools.contains_key(&address.key),
@@ -24,7 +24,7 @@ pub fn run(target: Option<&Address>, global: &Global, ambient: &Ambient, screen:
             return Err(Trouble::new(format!("{address} is not declared")));
         }
     }
-    let lineage = lineage(&graph, target);
+    let lineage = lineage(&graph, targets);
     let text = match global.format {
         Format::Dot | Format::Text => render::dot(&lineage),
         Format::Mermaid => render::mermaid(&lineage),

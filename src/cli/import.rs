@@ -8,6 +8,7 @@ use super::{
     holder::holder,
     progress::Voice,
     project, runtime,
+    trouble::redacted,
 };
 use crate::{
     graph::Graph,
@@ -17,7 +18,7 @@ use crate::{
 
 /// Records that `address` is the pool `id`.
 pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let graph = project::desired(&project::inputs(global, ambient))?;
     let pool = declared(&graph, address)?;
     let taken = Taken { address, pool, id };
     let work = import(&graph, taken, global, ambient, screen);
@@ -65,7 +66,8 @@ async fn import(
     is_free(&recorded, address, id)?;
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Reads)?;
     let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
-    match door.cloud.pool(id).await? {
+    let secrets = ambient.secrets(&graph.project);
+    match door.cloud.pool(id).await.map_err(|error| redacted(error, &secrets))? {
         Some(found) => may_be(pool, &found)?,
         None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),
     }

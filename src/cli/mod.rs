@@ -16,11 +16,13 @@ mod holder;
 mod import;
 mod init;
 mod interrupt;
+mod lints;
 mod moved;
 mod plan;
 pub mod problems;
 mod progress;
 mod project;
+mod quote;
 mod runtime;
 mod saved;
 mod screen;
@@ -29,16 +31,14 @@ mod state;
 mod status;
 mod trouble;
 mod validate;
+mod values;
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use self::{
-    arguments::{Arguments, Command, Format, Global},
-    problems::Rank,
-};
+use self::arguments::{Arguments, Command, Format, Global};
 
 pub use ambient::Ambient;
 pub use exit::Exit;
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit
         Command::Drift => drift::run(global, ambient, screen),
         Command::Import { address, id } => import::run(address, id, global, ambient, screen),
         Command::State(command) => state::run(command, global, ambient, screen),
-        Command::Graph { target } => graph::run(target.as_ref(), global, ambient, screen),
+        Command::Graph { targets } => graph::run(targets, global, ambient, screen),
         Command::Simulator(simulator) => simulator::run(simulator, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),
@@ -98,7 +98,7 @@ fn usage(error: &clap::Error) -> Exit {
 
 /// Says what ended a command, drawn for people or as JSON, always on standard error.
 fn tell(trouble: &Trouble, global: &Global, screen: &Screen) {
-    let problems: Vec<_> = trouble.problems().into_iter().map(|problem| (problem, Rank::ERROR)).collect();
+    let problems = trouble.problems();
     let text = match global.format {
         Format::Json => format!("{:#}\n", problems::json(&problems)),
         _ => problems::draw(&problems, screen.err),

@@ -7,7 +7,7 @@ use super::{
     arguments::{Format, Global, PlanArguments},
     beside::{beside, interrupted},
     door, moved,
-    project::{self, Begun, Opened},
+    project::{self, Begun, Check, Opened},
     runtime,
 };
 use crate::{
@@ -25,16 +25,16 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
     let environment = begun.environment.clone();
     let inputs = begun.inputs.clone();
     let work = async {
-        let made = make(begun, ambient, &arguments.request(), screen).await?;
+        let made = make(begun, project::to_be_sent, ambient, &arguments.request(), screen).await?;
         let settled = moved::settled(&made.graph.project, &inputs).await;
         Ok::<_, Trouble>((made, settled))
     };
     let (made, settled) = runtime::block_on(&environment, work)??;
-    let Made { planned, beside, .. } = &made;
-    show(&planned.plan, beside, "plan", global, screen)?;
+    let Made { graph, planned, beside } = &made;
+    show(&planned.plan, graph, beside, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", ambient.seed);
-        save(path, &render::kept(&planned.plan, beside, &id)?)?;
+        save(path, &render::kept(&planned.plan, graph, beside, &id)?)?;
         screen.err(&saved(&path.display().to_string(), &planned.plan));
     }
     settled.iter().for_each(|line| screen.err(line));
@@ -75,8 +75,14 @@ pub(super) struct Made {
 }
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
-pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, screen: &Screen) -> Result<Made, Trouble> {
-    let Opened { graph, ledger, recorded, door, live } = begun.open(ambient, screen).await?;
+pub(super) async fn make(
+    begun: Begun,
+    check: Check,
+    ambient: &Ambient,
+    request: &Request,
+    screen: &Screen,
+) -> Result<Made, Trouble> {
+    let Opened { graph, ledger, recorded, door, live } = begun.open(check, ambient, screen).await?;
     if let Some(holder) = ledger.held_by().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
@@ -94,6 +100,7 @@ pub(super) async fn make(begun: Begun, ambient: &Ambient, request: &Request, scr
 /// Prints a plan in the format that was asked for.
 pub(super) fn show(
     plan: &Plan,
+    graph: &Graph,
     beside: &Beside,
     command: &str,
     global: &Global,
@@ -103,7 +110,7 @@ pub(super) fn show(
     match global.format {
         Format::Text => screen.out(&render::plan(&view)),
         Format::Markdown => screen.out(&render::markdown(&view)),
-        Format::Json => screen.out(&render::plan_json(plan, beside)?),
+        Format::Json => screen.out(&render::plan_json(plan, graph, beside)?),
         Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
             .help("dot, mermaid and svg are for `floe graph`")),
     }

@@ -1,6 +1,6 @@
 //! Problems at their place: drawn for people, listed for programs. The only place that draws with miette.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -8,6 +8,7 @@ use miette::{
 };
 use serde_json::{Value, json};
 
+use super::quote::window;
 use crate::{
     render::{Style, wrap},
     resource::{Place, Problem, Source},
@@ -26,6 +27,9 @@ impl Rank {
     /// An error without a code.
     pub const ERROR: Rank = Rank { is_error: true, code: None };
 }
+
+/// What stands before and behind a quoted line, about.
+const MARGIN: usize = 12;
 
 /// Draws problems one below the other.
 pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
@@ -79,38 +83,48 @@ fn files(problems: &[(Problem, Rank)]) -> Files<'_> {
     files
 }
 
-/// A file, and where its lines begin.
-#[derive(Debug)]
-struct File<'a> {
-    name: String,
-    text: &'a str,
+/// A file or a part of one, and where its lines begin.
+#[derive(Debug, Clone)]
+pub(super) struct File<'a> {
+    pub name: String,
+    pub text: Cow<'a, str>,
     /// The first is 0. Nothing begins behind a last line end.
     starts: Vec<usize>,
+    /// The number of its first line, from 0.
+    top: usize,
+    /// Line and column of what is meant in a part, where they are not those of its text.
+    meant: Option<(usize, usize)>,
 }
 
 impl<'a> File<'a> {
     fn of(source: &'a Source) -> Self {
-        let text = source.text.as_str();
+        File::part(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
+    }
+
+    /// A text that begins with the line `top` of a file.
+    pub(super) fn part(name: String, text: Cow<'a, str>, top: usize, meant: Option<(usize, usize)>) -> Self {
         let ends = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).filter(|start| *start < text.len());
-        File {
-            name: source.path.to_string_lossy().into_owned(),
-            text,
-            starts: std::iter::once(0).chain(ends).collect(),
-        }
+        let starts = std::iter::once(0).chain(ends).collect();
+        File { name, text, starts, top, meant }
+    }
+
+    /// How many lines it has.
+    pub(super) fn lines(&self) -> usize {
+        self.starts.len()
     }
 
     /// The line that an offset lies in, from 0.
-    fn line(&self, offset: usize) -> usize {
+    pub(super) fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// Where a line begins; the end of the text where there is no such line.
-    fn start(&self, line: usize) -> usize {
+    pub(super) fn start(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
 
     /// Line and column of an offset, from 0, in characters.
-    fn at(&self, offset: usize) -> (usize, usize) {
+    pub(super) fn at(&self, offset: usize) -> (usize, usize) {
         let line = self.line(offset);
         let before = self.text.get(self.start(line)..offset).unwrap_or_default();
         (line, before.chars().count())
@@ -133,11 +147,15 @@ impl<'a> Drawn<'a> {
         let mut labels = Vec::new();
         for (place, label) in &problem.places {
             let Some(file) = files.get(&Arc::as_ptr(&place.source)) else { continue };
-            let base = sheet.lay(file);
             let end = place.span.end.min(file.text.len());
-            let start = place.span.start.min(end);
-            let label = Some(label.clone());
-            labels.push(LabeledSpan::new(label, base.saturating_add(start), end.saturating_sub(start)));
+            let span = place.span.start.min(end)..end;
+            // The frame takes a few columns, and narrower than this nothing is told.
+            let (file, span) = match window(file, &span, width.saturating_sub(MARGIN).max(MARGIN)) {
+                Some((part, span)) => (Cow::Owned(part), span),
+                None => (Cow::Borrowed(file), span),
+            };
+            let start = sheet.lay(file).saturating_add(span.start);
+            labels.push(LabeledSpan::new(Some(label.clone()), start, span.len()));
         }
         Drawn {
             message: broken(&problem.message, width.saturating_sub(6)),
@@ -161,12 +179,12 @@ fn broken(text: &str, width: usize) -> String {
 
 /// Files laid one behind the other, so that one drawing can quote several: each begins at an offset of its own.
 #[derive(Debug, Default)]
-struct Sheet<'a>(Vec<(usize, &'a File<'a>)>);
+struct Sheet<'a>(Vec<(usize, Cow<'a, File<'a>>)>);
 
 impl<'a> Sheet<'a> {
     /// Where `file` begins, which is laid down if it does not lie there yet.
-    fn lay(&mut self, file: &'a File<'a>) -> usize {
-        if let Some((base, _)) = self.0.iter().find(|(_, laid)| std::ptr::eq(*laid, file)) {
+    fn lay(&mut self, file: Cow<'a, File<'a>>) -> usize {
+        if let Some((base, _)) = self.0.iter().find(|(_, laid)| std::ptr::eq(&**laid, &*file)) {
             return *base;
         }
         // A gap of one, so that the end of a file is not the beginning of the next.
@@ -190,7 +208,7 @@ impl SourceCode for Sheet<'_> {
         // What stands in two files is never quoted as one.
         let (first, last) = (file.line(start), file.line(end.saturating_sub(1).max(start)));
         let (from, to, line, column) = match (before, after) {
-            (0, 0) => (start, end, first, file.at(start).1),
+            (0, 0) => (start, end, first, file.meant.unwrap_or_else(|| file.at(start)).1),
             _ => {
                 let top = first.saturating_sub(before);
                 (file.start(top), file.start(last.saturating_add(after).saturating_add(1)), top, 0)
@@ -199,7 +217,14 @@ impl SourceCode for Sheet<'_> {
         let data = file.text.get(from..to.max(end)).ok_or_else(beyond)?;
         let quoted = SourceSpan::new(base.saturating_add(from).into(), data.len());
         let lines = data.matches('\n').count();
-        let contents = MietteSpanContents::new_named(file.name.clone(), data.as_bytes(), quoted, line, column, lines);
+        let contents = MietteSpanContents::new_named(
+            file.name.clone(),
+            data.as_bytes(),
+            quoted,
+            line.saturating_add(file.top),
+            column,
+            lines,
+        );
         Ok(Box::new(contents))
     }
 }
@@ -285,6 +310,31 @@ mod tests {
         };
         assert_eq!(lines_drawn(5, 7), (1, 5));
         assert_eq!(lines_drawn(30, 55), (2, 6));
+    }
+
+    #[test]
+    fn of_a_long_line_a_window_is_quoted() {
+        let long = "x".repeat(3_000_000);
+        let text = format!("short = 1\nlong = [\"ä{long}\", bad, \"{long}\"]\nlast = 2\n");
+        let start = text.find("bad").unwrap();
+        let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span: start..start + 3 }, "here");
+        let problems = [(problem, Rank::ERROR)];
+        let drawn = draw(&problems, Style::default());
+        assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
+        assert!(
+            drawn.contains("[a.toml:2:3000014]") && drawn.contains("last = 2") && drawn.contains("short = 1"),
+            "{drawn}"
+        );
+        let lines: Vec<&str> = drawn.lines().collect();
+        let at = lines.iter().position(|line| line.contains("bad")).unwrap();
+        let column = |line: &str, what: &str| line.split_once(what).unwrap().0.chars().count();
+        assert_eq!(column(lines[at], "bad"), column(lines[at + 1], "─┬─"), "{drawn}");
+        assert_eq!(lines[at].matches('…').count(), 2, "{drawn}");
+        // A span that is longer itself is cut, and so is one of several lines.
+        for span in [8..text.len() - 12, start..text.len()] {
+            let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span }, "here");
+            assert!(draw(&[(problem, Rank::ERROR)], Style::default()).len() < 2_000);
+        }
     }
 
     #[test]

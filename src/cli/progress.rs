@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Screen;
+use super::{Screen, trouble::redacted};
 use crate::{
     cloud::Retrying,
     execute::Event,
@@ -31,7 +31,8 @@ impl Voice {
 
     /// Says that a call is tried again: what, why, and for how long.
     pub fn retrying(&self, retrying: &Retrying, secrets: &Secrets) {
-        let line = secrets.redact(&render::retrying(retrying, self.screen.err));
+        let trouble = redacted(retrying.trouble.clone(), secrets);
+        let line = render::retrying(&Retrying { trouble, ..retrying.clone() }, self.screen.err);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // A terminal that is gone cannot be told.
             Some(table) => drop(table.println(line)),
@@ -49,8 +50,6 @@ pub(super) struct Progress {
     screen: Screen,
     voice: Voice,
     style: Style,
-    /// Whatever a service says back may hold a value that it was sent.
-    secrets: Secrets,
     table: Option<Table>,
     /// What was seen last of an address and says nothing yet: the next event decides whether it has to be told.
     held: BTreeMap<Address, Event>,
@@ -63,24 +62,23 @@ struct Table {
 
 impl Progress {
     /// On standard error.
-    pub fn new(voice: &Voice, secrets: Secrets) -> Self {
+    pub fn new(voice: &Voice) -> Self {
         let (voice, screen) = (voice.clone(), voice.screen);
         let table = screen.interactive.then(|| Table {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
             running: BTreeMap::new(),
         });
         voice.stand_above(table.as_ref().map(|table| table.bars.clone()));
-        Progress { screen, voice, style: screen.err, secrets, table, held: BTreeMap::new() }
+        Progress { screen, voice, style: screen.err, table, held: BTreeMap::new() }
     }
 
     /// Takes in what happened.
     pub fn take(&mut self, event: &Event) {
         if self.table.is_none() {
             let lines = telling(&mut self.held, event, self.style);
-            lines.iter().for_each(|line| self.screen.err(&format!("{}\n", self.secrets.redact(line))));
+            lines.iter().for_each(|line| self.screen.err(&format!("{line}\n")));
         } else if let Some(table) = &mut self.table {
-            let line = self.secrets.redact(&render::event(event, self.style));
-            table.take(event, &line, &self.secrets);
+            table.take(event, &render::event(event, self.style));
         }
     }
 
@@ -88,7 +86,7 @@ impl Progress {
     pub fn end(&mut self) {
         self.voice.stand_above(None);
         for event in std::mem::take(&mut self.held).into_values() {
-            self.screen.err(&format!("{}\n", self.secrets.redact(&render::event(&event, self.style))));
+            self.screen.err(&format!("{}\n", render::event(&event, self.style)));
         }
         if let Some(table) = &mut self.table {
             std::mem::take(&mut table.running).into_values().for_each(|bar| bar.finish_and_clear());
@@ -131,7 +129,7 @@ fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> 
 }
 
 impl Table {
-    fn take(&mut self, event: &Event, line: &str, secrets: &Secrets) {
+    fn take(&mut self, event: &Event, line: &str) {
         match event {
             Event::Started { address } => {
                 let bar = self.bars.add(ProgressBar::new_spinner().with_style(look()));
@@ -139,10 +137,10 @@ impl Table {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.running.insert(address.clone(), bar);
             }
-            Event::Asked { address, what } => self.say(address, secrets.redact(&what.to_string())),
+            Event::Asked { address, what } => self.say(address, what.to_string()),
             Event::Seen { address, phase, .. } => {
                 let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
-                self.say(address, secrets.redact(phase));
+                self.say(address, phase.to_owned());
             }
             Event::TakingBack { address } => {
                 self.say(address, "taking back what it had begun".to_owned());

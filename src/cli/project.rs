@@ -8,19 +8,20 @@ use super::{
     Ambient, Screen, Trouble,
     arguments::Global,
     door::{self, Access, Door, SIMULATED_SEED},
+    lints,
+    problems::Rank,
     progress::Voice,
 };
 use crate::{
     graph::Graph,
     live::{self, Live},
-    manifest::{self, Environment, Inputs},
+    manifest::{self, Environment, Flawed, Inputs},
     planning,
-    resource::Problem,
     state::{self, Ledger, Local, Recorded},
 };
 
 /// What a project is loaded with.
-fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
+pub(super) fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
     Inputs {
         root: global.folder.clone(),
         environment: global.environment.clone(),
@@ -58,20 +59,25 @@ pub(super) struct Opened {
 }
 
 impl Begun {
+    /// The ledger of its environment.
+    pub fn ledger(&self) -> Local {
+        Local::at(door::state_file(&self.inputs.root, &self.environment))
+    }
+
     /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
     /// asked nothing before the manifests are right, and their problems are told before all others.
-    pub async fn open(self, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
+    pub async fn open(self, check: Check, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
+        let ledger = self.ledger();
         let Begun { inputs, environment } = self;
-        let ledger = Local::at(door::state_file(&inputs.root, &environment));
         let root = inputs.root.clone();
-        let graph = checked(inputs)?;
+        let graph = checked(inputs, check)?;
         let kept = async {
             let recorded = recorded(&ledger, &environment, ambient, None).await?;
             let simulated = match door::world(&root, &environment, &recorded, Access::Reads)? {
                 Some(world) => {
                     let door = door::simulated(world, &environment, &recorded)?;
-                    let live = live::read(&door.cloud).await?;
-                    Some((door, live))
+                    let read = live::read(&door.cloud).await;
+                    Some((door, read))
                 }
                 None => None,
             };
@@ -83,32 +89,51 @@ impl Begun {
         if graph.project.environment != environment {
             return Err(Trouble::new("the manifests changed while they were read").help("run it again"));
         }
-        let (door, live) = match simulated {
+        let (door, read) = match simulated {
             Some(read) => read,
             None => {
                 let door = door::service(&graph.project, &recorded, ambient, &Voice::new(*screen)).await?;
-                let live = live::read(&door.cloud).await?;
-                (door, live)
+                let read = live::read(&door.cloud).await;
+                (door, read)
             }
         };
+        let live = planning::redacted(read, &ambient.secrets(&graph.project))?;
         Ok(Opened { graph, ledger, recorded, door, live })
     }
 }
 
 /// Checks the project on a thread of its own. It is none of the runtime's: while those work, a simulated clock stands still.
-fn checked(inputs: Inputs) -> Result<oneshot::Receiver<Result<Graph, Vec<Problem>>>, Trouble> {
+fn checked(inputs: Inputs, check: Check) -> Result<oneshot::Receiver<Result<Graph, Trouble>>, Trouble> {
     let (told, graph) = oneshot::channel();
-    let check = move || drop(told.send(planning::desired(&inputs)));
     thread::Builder::new()
         .name("check".to_owned())
-        .spawn(check)
+        .spawn(move || drop(told.send(check(&inputs))))
         .map_err(|error| Trouble::new(format!("the system does not let floe work in the background: {error}")))?;
     Ok(graph)
 }
 
-/// The checked project with its dependencies.
-pub(super) fn desired(global: &Global, ambient: &Ambient) -> Result<Graph, Trouble> {
-    Ok(planning::desired(&inputs(global, ambient))?)
+/// Checks a project as far as a command needs it.
+pub(super) type Check = fn(&Inputs) -> Result<Graph, Trouble>;
+
+/// The checked project with its dependencies, to be looked at.
+pub(super) fn desired(inputs: &Inputs) -> Result<Graph, Trouble> {
+    Ok(planning::desired(inputs)?)
+}
+
+/// The same where it is to be sent: some of what may be written must not be.
+pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
+    match planning::desired(inputs) {
+        Ok(graph) => match lints::forbidding(&graph.project) {
+            forbidding if forbidding.is_empty() => Ok(graph),
+            forbidding => Err(Trouble::Problems(forbidding)),
+        },
+        Err(Flawed { problems, sound }) => {
+            let problems = problems.into_iter().map(|problem| (problem, Rank::ERROR));
+            Err(Trouble::Problems(
+                problems.chain(sound.iter().flat_map(|project| lints::forbidding(project))).collect(),
+            ))
+        }
+    }
 }
 
 /// The ledger of a project's environment.

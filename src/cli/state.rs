@@ -1,13 +1,13 @@
-//! `floe state …`: looks at the record, and repairs it.
+//! `floe state …`: looks at the record, and repairs it. Of the manifests it needs the environment alone.
 
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global, StateCommand},
     holder::holder,
-    project, runtime,
+    project::{self, Begun},
+    runtime,
 };
 use crate::{
-    graph::Graph,
     render,
     resource::{Address, Kind},
     state::{self, Entry, Fact, Ledger, Recorded},
@@ -15,32 +15,32 @@ use crate::{
 
 /// Runs one of the commands.
 pub fn run(command: &StateCommand, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(global, ambient)?;
+    let begun = project::begin(global, ambient)?;
     let work = async {
         match command {
-            StateCommand::List => list(&graph, global, screen).await,
-            StateCommand::Show { address } => show(&graph, address, screen).await,
+            StateCommand::List => list(&begun, global, screen).await,
+            StateCommand::Show { address } => show(&begun, address, screen).await,
             StateCommand::Mv { from, to } => {
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
-                repair("state mv", std::slice::from_ref(from), vec![fact], &graph, global, ambient).await?;
+                repair("state mv", std::slice::from_ref(from), vec![fact], &begun, global, ambient).await?;
                 screen.err(&format!("{from} is {to} now; nothing was sent.\n"));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
                 let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
-                repair("state rm", addresses, facts, &graph, global, ambient).await?;
+                repair("state rm", addresses, facts, &begun, global, ambient).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
                 screen.err(&format!("Forgotten: {}. What is in the cloud stays.\n", names.join(", ")));
                 Ok(())
             }
         }
     };
-    runtime::block_on(&graph.project.environment, work)??;
+    runtime::block_on(&begun.environment, work)??;
     Ok(Exit::Done)
 }
 
-async fn load(ledger: &dyn Ledger, graph: &Graph) -> Result<Recorded, Trouble> {
-    let environment = &graph.project.environment;
+async fn load(ledger: &dyn Ledger, begun: &Begun) -> Result<Recorded, Trouble> {
+    let environment = &begun.environment;
     let recorded = ledger.load().await?.ok_or_else(|| {
         Trouble::new(format!("nothing is recorded yet for environment `{}`", environment.name))
             .help("`floe apply` begins a state")
@@ -49,16 +49,16 @@ async fn load(ledger: &dyn Ledger, graph: &Graph) -> Result<Recorded, Trouble> {
     Ok(recorded)
 }
 
-async fn list(graph: &Graph, global: &Global, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&project::ledger(graph), graph).await?;
+async fn list(begun: &Begun, global: &Global, screen: &Screen) -> Result<(), Trouble> {
+    let recorded = load(&begun.ledger(), begun).await?;
     match global.format {
-        Format::Json => screen.out(&format!("{}\n", serde_json::to_string_pretty(&recorded)?)),
+        Format::Json => screen.out(&render::list_json(&recorded)?),
         _ => screen.out(&render::list(&recorded)),
     }
 }
 
-async fn show(graph: &Graph, address: &Address, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&project::ledger(graph), graph).await?;
+async fn show(begun: &Begun, address: &Address, screen: &Screen) -> Result<(), Trouble> {
+    let recorded = load(&begun.ledger(), begun).await?;
     let text = render::show(&recorded, address).ok_or_else(|| not_recorded(address))?;
     screen.out(&text)
 }
@@ -68,13 +68,13 @@ async fn repair(
     command: &str,
     addresses: &[Address],
     facts: Vec<Fact>,
-    graph: &Graph,
+    begun: &Begun,
     global: &Global,
     ambient: &Ambient,
 ) -> Result<(), Trouble> {
-    let mut ledger = project::ledger(graph);
+    let mut ledger = begun.ledger();
     ledger.lock(&holder(command, ambient), global.lock_timeout).await?;
-    let mut recorded = load(&ledger, graph).await?;
+    let mut recorded = load(&ledger, begun).await?;
     for address in addresses {
         let known = match address.kind {
             Kind::Pool => recorded.pools.contains_key(&address.key),

@@ -23,7 +23,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let begun = project::begin(global, ambient)?;
     let environment = &begun.environment.clone();
     let Made { graph, planned, beside } =
-        runtime::block_on(environment, make(begun, ambient, &Request::default(), screen))??;
+        runtime::block_on(environment, make(begun, project::desired, ambient, &Request::default(), screen))??;
     let rows = rows(&planned);
     let view = StatusView {
         project: &graph.project.name,
@@ -38,8 +38,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
             screen.out(&render::status_json(&view)?)?;
         }
         Format::Text => {
-            let text = render::status(&view, screen.out);
-            screen.out(&ambient.secrets(&graph.project).redact(&text))?;
+            screen.out(&render::status(&view, screen.out))?;
         }
         _ => return Err(Trouble::new("a status is printed as text or json")),
     }

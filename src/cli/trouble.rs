@@ -1,10 +1,11 @@
 //! What ends a command before it has done what it was asked: words for people, an exit code for pipelines.
 
-use super::Exit;
+use super::{Exit, problems::Rank};
 use crate::{
     cloud,
+    manifest::Flawed,
     planning::Unplanned,
-    resource::Problem,
+    resource::{Problem, Secrets},
     state::{Incoherent, LedgerError, OtherEnvironment},
 };
 
@@ -12,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// What the user wrote has problems, each with its place.
-    Problems(Vec<Problem>),
+    Problems(Vec<(Problem, Rank)>),
     /// Something else.
     Told {
         /// What happened.
@@ -55,19 +56,25 @@ impl Trouble {
     }
 
     /// As problems, so that all trouble is drawn alike.
-    pub fn problems(&self) -> Vec<Problem> {
+    pub fn problems(&self) -> Vec<(Problem, Rank)> {
         match self {
             Trouble::Problems(problems) => problems.clone(),
             Trouble::Told { message, help, .. } => {
-                vec![Problem { message: message.clone(), help: help.clone(), places: Vec::new() }]
+                vec![(Problem { message: message.clone(), help: help.clone(), places: Vec::new() }, Rank::ERROR)]
             }
         }
     }
 }
 
-impl From<Vec<Problem>> for Trouble {
-    fn from(problems: Vec<Problem>) -> Self {
-        Trouble::Problems(problems)
+/// A call that failed, without the values of secrets: the service may quote what it was sent.
+pub(super) fn redacted(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
+    error.detail = secrets.redact(&error.detail);
+    error
+}
+
+impl From<Flawed> for Trouble {
+    fn from(flawed: Flawed) -> Self {
+        Trouble::Problems(flawed.problems.into_iter().map(|problem| (problem, Rank::ERROR)).collect())
     }
 }
 

@@ -5,14 +5,15 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     Ambient, Exit, Screen, Trouble,
     arguments::{Format, Global},
+    door, lints,
     problems::{self, Rank},
     project,
 };
 use crate::{
     graph::Graph,
-    manifest::DeclaredStatement,
-    resource::{Evolve, Few, Place, Problem},
-    sql::{self, Lint, LintContext, Severity},
+    manifest::{Flawed, Project},
+    planning,
+    resource::{Place, Problem},
 };
 
 /// Loads the project and lints its SQL. Without `--env` where there are several, each environment is checked.
@@ -20,15 +21,18 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let (mut found, mut checked) = (Vec::new(), Vec::new());
     for environment in environments(global)? {
         let global = Global { environment, ..global.clone() };
-        match project::desired(&global, ambient) {
+        match planning::desired(&project::inputs(&global, ambient)) {
             Ok(graph) => {
-                found.extend(lints_of(&graph));
+                found.extend(lints::all(&graph.project));
+                found.extend(scenario(&graph.project).map(|problem| (problem, Rank::ERROR)));
                 checked.push(graph);
             }
-            Err(Trouble::Problems(problems)) => {
-                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)))
+            Err(Flawed { problems, sound }) => {
+                found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)));
+                found.extend(sound.iter().flat_map(|project| lints::all(project)));
+                found
+                    .extend(sound.iter().filter_map(|project| scenario(project)).map(|problem| (problem, Rank::ERROR)));
             }
-            Err(other) => return Err(other),
         }
     }
     // What is wrong in every environment is said once.
@@ -36,6 +40,15 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let told: Vec<(Problem, Rank)> = found.into_iter().filter(|one| known.insert(key(one))).collect();
     tell(&told, &checked, global, screen)?;
     Ok(if told.iter().any(|(_, rank)| rank.is_error) { Exit::Error } else { Exit::Done })
+}
+
+/// What is wrong with the scenario that the environment is simulated with, if it has one. That there is none where it
+/// should be is told by the manifest.
+fn scenario(project: &Project) -> Option<Problem> {
+    let path = project.environment.simulated.as_ref()?.scenario.as_ref()?;
+    let file = project.root.join(path);
+    let trouble = door::read_scenario(&file).err().filter(|_| file.is_file())?;
+    trouble.problems().into_iter().next().map(|(problem, _)| problem)
 }
 
 /// What tells two problems apart, without the texts of their files.
@@ -104,30 +117,4 @@ fn summary(errors: usize, warnings: usize, checked: &[Graph]) -> String {
         }
         _ => format!("{}{warned}.\n", plural(errors, "error")),
     }
-}
-
-/// The lints of every statement, at their places.
-pub(super) fn lints_of(graph: &Graph) -> Vec<(Problem, Rank)> {
-    let mut found = Vec::new();
-    for (key, statement) in &graph.project.statements {
-        let Some(reading) = graph.reading(key) else { continue };
-        let text = statement.spec.sql.masked();
-        let masked = |(key, value): (&String, &crate::resource::Template)| (key.clone(), value.masked());
-        let properties: Few<String> = statement.spec.properties.iter().map(masked).collect();
-        let context = LintContext {
-            properties: &properties,
-            principal: statement.spec.principal.as_deref(),
-            protected: graph.project.environment.protected,
-            evolves: statement.spec.evolve != Evolve::Manual,
-            allowed: &statement.allow,
-        };
-        found.extend(sql::lint(reading, &text, &context).into_iter().map(|lint| problem(statement, lint)));
-    }
-    found
-}
-
-fn problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, Rank) {
-    let place = lint.span.as_ref().map_or_else(|| statement.place.clone(), |span| statement.sql.locate(span));
-    let problem = Problem::new(lint.message).at(place, "here").help(lint.help);
-    (problem, Rank { is_error: lint.severity == Severity::Error, code: Some(lint.code) })
 }

@@ -200,13 +200,14 @@ impl Wait<'_> {
         };
         let redact = |mut exception: crate::cloud::StatementException| {
             exception.message = tools.redacted(&exception.message);
+            exception.name = tools.redacted(&exception.name);
             exception
         };
         Failure::NotReached(Box::new(NotReached {
             name: self.name.to_owned(),
             until: self.until,
             why,
-            phase: live.map(|live| live.phase.clone()),
+            phase: live.map(|live| tools.phase(live)),
             detail,
             exceptions: exceptions.into_iter().map(redact).collect(),
         }))
@@ -225,7 +226,7 @@ fn tell_if_new(
         tools.tell(Event::Seen {
             address: footing.address.clone(),
             name: name.to_owned(),
-            phase: live.map(|live| live.phase.clone()),
+            phase: live.map(|live| tools.phase(live)),
             detail: live.map(|live| tools.redacted(&live.detail)).unwrap_or_default(),
         });
     }

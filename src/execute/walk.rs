@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cloud::Error,
     plan::{Passage, Step, When},
-    resource::{Address, Operation},
+    resource::{Address, LiveStatement, Operation, Phase},
     state::Reached,
 };
 
@@ -61,6 +61,14 @@ impl Tools {
     pub fn redact(&self, mut error: Error) -> Error {
         error.detail = self.redacted(&error.detail);
         error
+    }
+
+    /// The phase of a statement; one that floe has never heard of is the service's own word.
+    pub fn phase(&self, live: &LiveStatement) -> Phase {
+        match &live.phase {
+            Phase::Other(word) => Phase::Other(self.redacted(word)),
+            known => known.clone(),
+        }
     }
 
     pub fn redacted(&self, text: &str) -> String {

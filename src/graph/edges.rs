@@ -13,16 +13,7 @@ use crate::{
 
 /// Every edge, sorted, each reason once; and what is wrong with who creates, alters and drops what.
 pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Edge>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut edges = said(project);
-    edges.reserve_exact(uses.values().map(Uses::most_needs).sum());
-    for (object, uses) in uses {
-        only_one_creator(project, object, &uses.creators, &mut problems);
-        for creator in uses.creators.iter().take(1) {
-            let others = [&uses.alters, &uses.readers, &uses.writers].into_iter().flatten();
-            edges.extend(others.filter_map(|user| inferred(object, user, creator)));
-        }
-    }
+    let (mut edges, mut problems) = certain(project, uses);
     let known = Reach::of(&edges);
     for (object, uses) in uses {
         in_order(project, object, &uses.alters, &known, &mut problems);
@@ -33,6 +24,34 @@ pub(super) fn edges(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Ed
     edges.sort_unstable();
     edges.dedup();
     edges.shrink_to_fit();
+    (edges, problems)
+}
+
+/// The edges that are there whatever other statements say, sorted, and what is wrong for certain: who else there is may
+/// put alters in order, and decides what comes after what, but takes nothing of this away.
+pub(super) fn of_part(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Edge>, Vec<Problem>) {
+    let (mut edges, mut problems) = certain(project, uses);
+    let known = Reach::of(&edges);
+    for (object, uses) in uses {
+        after_uses(project, object, uses, &known, &mut Vec::new(), &mut problems);
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    (edges, problems)
+}
+
+/// What manifests say and who creates what.
+fn certain(project: &Project, uses: &BTreeMap<Object, Uses>) -> (Vec<Edge>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut edges = said(project);
+    edges.reserve_exact(uses.values().map(Uses::most_needs).sum());
+    for (object, uses) in uses {
+        only_one_creator(project, object, &uses.creators, &mut problems);
+        for creator in uses.creators.iter().take(1) {
+            let others = [&uses.alters, &uses.readers, &uses.writers].into_iter().flatten();
+            edges.extend(others.filter_map(|user| inferred(object, user, creator)));
+        }
+    }
     (edges, problems)
 }
 

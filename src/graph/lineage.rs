@@ -76,18 +76,23 @@ impl Flow {
     }
 }
 
-/// The whole project, or what lies upstream and downstream of one statement or pool.
-pub fn lineage(graph: &Graph, target: Option<&Address>) -> Lineage {
+/// The whole project, or what lies upstream and downstream of some statements and pools, with who creates and alters that.
+pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
     let whole = whole(graph);
-    let Some(target) = target else { return whole };
+    if targets.is_empty() {
+        return whole;
+    }
     let mut kept: BTreeSet<&Node> = BTreeSet::new();
-    let targets: Vec<Node> = match target.kind {
-        AddressKind::Statement => vec![Node::Statement(target.clone())],
-        AddressKind::Pool => {
-            let users = whole.pools.get(&Some(target.key.clone())).into_iter().flatten();
-            users.cloned().map(Node::Statement).collect()
+    let around = |target: &Address| -> Vec<Node> {
+        match target.kind {
+            AddressKind::Statement => vec![Node::Statement(target.clone())],
+            AddressKind::Pool => {
+                let users = whole.pools.get(&Some(target.key.clone())).into_iter().flatten();
+                users.cloned().map(Node::Statement).collect()
+            }
         }
     };
+    let targets: BTreeSet<Node> = targets.iter().flat_map(around).collect();
     let (mut down, mut up): (Neighbours<'_>, Neighbours<'_>) = (BTreeMap::new(), BTreeMap::new());
     for link in &whole.links {
         down.entry(&link.from).or_default().push(&link.to);
@@ -97,6 +102,10 @@ pub fn lineage(graph: &Graph, target: Option<&Address>) -> Lineage {
         reach(&down, target, &mut kept);
         reach(&up, target, &mut kept);
     }
+    // Who makes or shapes what is shown belongs to it, also where the target only writes it.
+    let shapes = |link: &&Link| matches!(link.flow, Flow::Creates | Flow::Alters) && kept.contains(&link.to);
+    let makers: Vec<&Node> = whole.links.iter().filter(shapes).map(|link| &link.from).collect();
+    kept.extend(makers);
     whole.only(&kept)
 }
 

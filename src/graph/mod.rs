@@ -19,8 +19,8 @@ use std::{
 };
 
 use crate::{
-    manifest::{Project, in_order},
-    resource::{Address, Place, Problem, Span},
+    manifest::{Flawed, Project, in_order},
+    resource::{Address, Place, Span},
     sql::{Mention, ObjectKind, Reading},
 };
 
@@ -93,7 +93,7 @@ pub struct Parties {
 
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
 /// create, alters without an order, drops before uses, circles.
-pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
+pub fn build(project: Project) -> Result<Graph, Flawed> {
     let uses = names::uses(&project);
     let (edges, mut problems) = edges::edges(&project, &uses);
     let order = order::order(&project, &edges);
@@ -106,12 +106,22 @@ pub fn build(project: Project) -> Result<Graph, Vec<Problem>> {
             let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
             Ok(Graph { project, edges, objects, order, needed_by })
         }
-        Ok(_) => Err(in_order(problems)),
-        Err(circles) => {
-            problems.extend(circles);
-            Err(in_order(problems))
+        order => {
+            problems.extend(order.err().into_iter().flatten());
+            Err(Flawed { problems: in_order(problems), sound: Some(Box::new(project)) })
         }
     }
+}
+
+/// Adds what is wrong for certain with the statements that stand: whatever those say that do not.
+pub fn judge(mut flawed: Flawed) -> Flawed {
+    if let Some(project) = &flawed.sound {
+        let (edges, problems) = edges::of_part(project, &names::uses(project));
+        flawed.problems.extend(problems);
+        flawed.problems.extend(order::order(project, &edges).err().into_iter().flatten());
+        flawed.problems = in_order(flawed.problems);
+    }
+    flawed
 }
 
 impl Graph {

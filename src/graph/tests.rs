@@ -23,7 +23,7 @@ fn world(lines: &str) -> World {
 }
 
 fn graph(lines: &str) -> Graph {
-    build(world(lines).project()).unwrap_or_else(|problems| panic!("{}", listed(&problems)))
+    build(world(lines).project()).unwrap_or_else(|flawed| panic!("{}", listed(&flawed.problems)))
 }
 
 /// The order of statements.
@@ -33,7 +33,7 @@ fn order(lines: &str) -> Vec<String> {
 
 /// All problems: message and the text at each place.
 fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
-    let problems = build(world(lines).project()).expect_err("a problem");
+    let problems = build(world(lines).project()).expect_err("a problem").problems;
     problems
         .into_iter()
         .map(|problem| (problem.message, problem.places.iter().map(|(place, _)| text(place)).collect()))
@@ -287,7 +287,7 @@ fn a_place_in_an_sql_file_is_shown_too() {
     let world = World::new("")
         .file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
         .file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
-    let problems = build(world.project()).unwrap_err();
+    let problems = build(world.project()).unwrap_err().problems;
     let (place, _) = &problems[0].places[0];
     assert_eq!((place.source.path.to_str(), text(place).as_str()), (Some("statements/b.sql"), "`t`"));
 }
@@ -320,7 +320,7 @@ fn lineage_follows_the_data() {
     );
     let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] });
     let by = |key: &str| Node::Statement(statement(key));
-    let whole = lineage(&graph, None);
+    let whole = lineage(&graph, &[]);
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
     assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
     assert_eq!(whole.nodes[&by("job")], Looks::Statement(crate::sql::Kind::InsertInto));
@@ -337,12 +337,11 @@ fn lineage_follows_the_data() {
     }
     assert_eq!(whole.pools[&None].len(), 4);
 
-    let upstream = lineage(&graph, Some(&statement("job")));
+    let upstream = lineage(&graph, &[statement("job")]);
     let nodes: Vec<&Node> = upstream.nodes.keys().collect();
-    let all = [by("job"), by("other"), by("reader"), table("other"), table("sink"), table("t"), table("topic")];
-    // Not `statements.t`: it is upstream of the table, not of the job that writes it. `other` makes a table too, but not for the job.
-    let expected: Vec<&Node> = all.iter().filter(|node| **node != table("other")).collect();
-    assert_eq!(nodes, expected);
+    // `statements.t` makes the table that the job writes; `other` makes one too, but not for the job.
+    let expected = [by("job"), by("other"), by("reader"), by("t"), table("sink"), table("t"), table("topic")];
+    assert_eq!(nodes, expected.iter().collect::<Vec<_>>());
 }
 
 proptest::proptest! {
@@ -372,7 +371,7 @@ proptest::proptest! {
                     proptest::prop_assert!(graph.needed_by(&to).any(|user| *user == from));
                 }
             }
-            Err(problems) => {
+            Err(Flawed { problems, .. }) => {
                 for problem in &problems {
                     proptest::prop_assert!(problem.message.contains("in a circle"));
                     proptest::prop_assert!(problem.places.len() >= 2);
@@ -387,10 +386,84 @@ fn functions_that_the_project_does_not_make_are_no_part_of_the_lineage() {
     let job = "[statements.job]\nsql = \"INSERT INTO t SELECT COUNT(*), mine(a) FROM s GROUP BY a\"\n";
     let made = "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
     let graph = build(crate::manifest::tests::World::new(&format!("{job}{made}")).project()).unwrap();
-    let functions: Vec<_> = super::lineage::lineage(&graph, None)
+    let functions: Vec<_> = super::lineage::lineage(&graph, &[])
         .nodes
         .into_iter()
         .filter(|(_, looks)| matches!(looks, Looks::Own(ObjectKind::Function) | Looks::External(ObjectKind::Function)))
         .collect();
     assert_eq!(functions.len(), 1, "{functions:?}");
+}
+
+/// What is wrong with what stands of a world with problems, by the graph alone.
+fn judged(world: &World) -> Vec<String> {
+    let flawed = world.flawed();
+    let known: Vec<String> = flawed.problems.iter().map(|problem| problem.message.clone()).collect();
+    let problems = judge(flawed).problems.into_iter().map(|problem| problem.message);
+    problems.filter(|message| !known.contains(message)).collect()
+}
+
+#[test]
+fn what_stands_is_judged_beside_what_does_not() {
+    let lines = "
+        Bad: CREATE TABLE a (x INT)
+        a: CREATE TABLE a (y INT)
+        c (d): CREATE TABLE c (x INT)
+        d (c): CREATE TABLE d (x INT)
+        e (broken): DROP TABLE a
+        broken: CREATE TABLE 'a
+    ";
+    assert_eq!(
+        judged(&world(lines)),
+        [
+            "`a` is created by `statements.Bad` and by `statements.a`",
+            "these need each other in a circle: `statements.c` → `statements.d` → `statements.c`",
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_told_that_follows_from_what_is_told_already() {
+    // `broken` puts the two in order; the catalog of `two` is lost, and so is what it creates.
+    let lines = "
+        t: CREATE TABLE t (x INT)
+        one: ALTER TABLE t ADD (y INT)
+        broken (one): CREATE TABLE 'a
+        zwei (broken): ALTER TABLE t ADD (z INT)
+    ";
+    assert_eq!(judged(&world(lines)), [""; 0]);
+    for properties in
+        ["properties.sql.current-database = \"b\"", "properties = { \"sql.current-database\" = \"${b}\" }"]
+    {
+        let two = format!("[statements.two]\nsql = \"CREATE TABLE t (x INT)\"\n{properties}\n");
+        let one = "[statements.one]\nsql = \"CREATE TABLE t (x INT)\"\n";
+        assert_eq!(judged(&World::new(&format!("{one}{two}"))), [""; 0]);
+    }
+    // A manifest that cannot be read says nothing; it may name the file that seems to be one by itself.
+    let world = World::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
+        .file("statements/u.sql", "CREATE TABLE t (x INT)")
+        .file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");
+    assert_eq!(judged(&world), [""; 0]);
+}
+
+#[test]
+fn what_is_around_a_target_is_shown_with_who_makes_it() {
+    let graph = graph(
+        "
+        sink: CREATE TABLE sink (x INT)
+        wider: ALTER TABLE sink ADD (y INT)
+        job: INSERT INTO sink SELECT x FROM source
+        other: INSERT INTO sink SELECT x FROM elsewhere
+        apart: CREATE TABLE apart (x INT)
+    ",
+    );
+    let shown = lineage(&graph, &[statement("job")]);
+    let statements: Vec<String> = shown
+        .nodes
+        .keys()
+        .filter_map(|node| match node {
+            Node::Statement(address) => Some(address.key.clone()),
+            Node::Object(_) => None,
+        })
+        .collect();
+    assert_eq!(statements, ["job", "sink", "wider"]);
 }

@@ -4,7 +4,7 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Generation, LivePool, LiveStatement, Secrets};
+use crate::resource::{Generation, LivePool, LiveStatement, Phase, Secrets, Severity};
 
 pub use read::{confirm, read};
 
@@ -180,8 +180,16 @@ impl Live {
                 self.held.insert(name.clone(), held);
             }
             statement.detail = secrets.redact(&statement.detail);
+            // Phases and severities that floe knows are its own words too.
+            if let Phase::Other(word) = &mut statement.phase {
+                *word = secrets.redact(word);
+            }
             for warning in &mut statement.warnings {
                 warning.message = secrets.redact(&warning.message);
+                warning.reason = secrets.redact(&warning.reason);
+                if let Severity::Other(word) = &mut warning.severity {
+                    *word = secrets.redact(word);
+                }
             }
         }
         for why in self.statements.unknown.values_mut().chain(self.pools.unknown.values_mut()) {

@@ -182,9 +182,10 @@ fn add_bare<'p>(
     // An entry may spell the name as the file does, or as the statement will be called.
     let keys: BTreeMap<String, String> =
         written.manifest.statements.keys().filter_map(|key| Some((bare_key(key)?, key.clone()))).collect();
+    let taken: BTreeSet<String> = keys.keys().chain(keys.values()).chain(by_key.keys()).cloned().collect();
     for (key, files) in by_key {
         let [(path, place)] = files.as_slice() else {
-            problems.push(one_name(&key, &files));
+            problems.push(one_name(&key, &files, &taken));
             continue;
         };
         add_one(keys.get(&key).unwrap_or(&key), path, place, written, problems);
@@ -220,14 +221,10 @@ fn bare_key(stem: &str) -> Option<String> {
 }
 
 /// Several files that would be one statement: shows the TOML that tells them apart.
-fn one_name(key: &str, files: &[(&PathBuf, Place)]) -> Problem {
-    let entries: Vec<String> = files
-        .iter()
-        .map(|(path, _)| {
-            let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("other");
-            entry(&format!("{}-{key}", bare_key(folder).unwrap_or_else(|| "other".to_owned())), path)
-        })
-        .collect();
+fn one_name(key: &str, files: &[(&PathBuf, Place)], taken: &BTreeSet<String>) -> Problem {
+    let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
+    let names = names_apart(key, &paths, taken);
+    let entries: Vec<String> = names.iter().zip(&paths).map(|(name, path)| entry(name, path)).collect();
     let mut problem = Problem::new(format!("{} files would all be `statements.{key}`", files.len()))
         .help(format!("tell them apart in `floe.toml`:\n\n{}", entries.join("\n\n")));
     for (index, (_, place)) in files.iter().enumerate() {
@@ -236,6 +233,43 @@ fn one_name(key: &str, files: &[(&PathBuf, Place)]) -> Problem {
     problem
 }
 
-fn entry(key: &str, path: &Path) -> String {
-    format!("[statements.{key}]\nsql_file = \"{}\"", path.display())
+/// A name for each of the files: as many of its folders before the key as tell it from the others and from what is
+/// `taken`, and a number where all of them do not.
+fn names_apart(key: &str, paths: &[&Path], taken: &BTreeSet<String>) -> Vec<String> {
+    let deepest = paths.iter().map(|path| path.components().count()).max().unwrap_or_default();
+    for depth in 1..deepest.max(2) {
+        let names: Vec<String> = paths.iter().map(|path| name_below(key, path, depth)).collect();
+        let apart: BTreeSet<&String> = names.iter().collect();
+        if apart.len() == names.len() && !names.iter().any(|name| taken.contains(name)) {
+            return names;
+        }
+    }
+    let mut used = taken.clone();
+    let numbered = paths.iter().filter_map(|path| {
+        let name = name_below(key, path, deepest);
+        let numbers = (2..).map(|number| format!("{name}-{number}"));
+        let free = std::iter::once(name.clone()).chain(numbers).find(|name| !used.contains(name))?;
+        used.insert(free.clone());
+        Some(free)
+    });
+    numbered.collect()
+}
+
+/// The key after the last `depth` folders of its file.
+fn name_below(key: &str, path: &Path, depth: usize) -> String {
+    let folders = path.parent().into_iter().flat_map(Path::ancestors).filter_map(Path::file_name).take(depth);
+    let named = folders.map(|folder| folder.to_str().and_then(bare_key).unwrap_or_else(|| "other".to_owned()));
+    let mut names: Vec<String> = named.collect();
+    if names.is_empty() {
+        names.push("other".to_owned());
+    }
+    names.reverse();
+    names.push(key.to_owned());
+    names.join("-")
+}
+
+/// The entry of `floe.toml` that makes the file at `path` the statement `key`.
+pub(super) fn entry(key: &str, path: &Path) -> String {
+    let path = path.display().to_string().replace("${", "$${");
+    format!("[statements.{key}]\nsql_file = {}", toml::Value::String(path))
 }

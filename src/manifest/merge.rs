@@ -31,8 +31,10 @@ pub(super) fn statement(under: &StatementLayer, over: &StatementLayer, problems:
         allow,
         unset: _,
         flawed,
+        lost_properties,
     } = over;
     merged.flawed |= flawed;
+    merged.lost_properties |= lost_properties;
     // The two are one thing: where its SQL comes from.
     if sql.is_some() || sql_file.is_some() {
         (merged.sql, merged.sql_file) = (sql.clone(), sql_file.clone());

@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use project::{DeclaredPool, DeclaredStatement, Environment, Moved, Project, Simulated, StateLocation};
+pub use project::{DeclaredPool, DeclaredStatement, Environment, Flawed, Moved, Project, Simulated, StateLocation};
 pub use sql_text::SqlText;
 
 use crate::resource::{Address, Place, Problem};
@@ -43,22 +43,25 @@ pub struct Inputs {
     pub var_environment: BTreeMap<String, String>,
 }
 
-/// Loads a project as one environment sees it, or says everything that is wrong with it, in order of file and place.
-pub fn load(inputs: &Inputs) -> Result<Project, Vec<Problem>> {
+/// Loads a project as one environment sees it, or says everything that is wrong with it, beside what stands.
+pub fn load(inputs: &Inputs) -> Result<Project, Flawed> {
     let mut problems = Vec::new();
-    let project = load_into(inputs, &mut problems);
-    match project {
+    match load_into(inputs, &mut problems) {
         Some(project) if problems.is_empty() => Ok(project),
-        _ => Err(in_order(problems)),
+        sound => Err(Flawed { problems: in_order(problems), sound: sound.map(Box::new) }),
     }
 }
 
 /// The chosen environment by itself, from `floe.toml` alone: it says where everything else is kept. `None` where something
-/// is wrong with it; [`load`] says what.
+/// is wrong with it; [`load`] says what. What is wrong elsewhere is no concern here.
 pub fn environment(inputs: &Inputs) -> Option<Environment> {
     let mut problems = Vec::new();
     let main = gather::main_manifest(&inputs.root, &mut problems)?;
     let chosen = check::environment::choose(inputs.environment.as_deref(), &main.environments).ok()?;
+    if !(main.broken.is_empty() && chosen.1.value.sound) {
+        return None;
+    }
+    let mut problems = Vec::new();
     let mut fields = Scope { inputs, secrets: main.secrets.keys().map(String::as_str).collect() }.outer();
     let environment =
         check::environment::environment(&inputs.root, chosen, Interest::Chosen, &mut fields, &mut problems);
@@ -93,11 +96,14 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
         // Their variables may not be known here, so undefined ones are let be.
         check::environment::environment(&inputs.root, (name, at), Interest::Other, &mut scope.outer(), &mut found);
     }
-    found.extend(check::environment::apart(&environments, &mut fields));
+    found.extend(check::apart::apart(&inputs.root, &environments, &mut fields));
 
     let mut substitution = chosen.map_or_else(|| scope.outer(), |(_, at)| scope.inner(at));
     substitution.used.append(&mut fields.used);
-    let include = main.project.include.as_deref().map(|patterns| substitution.plains(patterns));
+    let patterns = main.project.include.as_deref();
+    let include = patterns.map(|patterns| substitution.plains(patterns));
+    // What a pattern would have found may be what others refer to.
+    main.incomplete |= include.as_ref().map(Vec::len) != patterns.map(<[_]>::len);
     let mut others: BTreeMap<&str, Substitution<'_>> =
         environments.iter().map(|(name, at)| (name.as_str(), scope.inner(at))).collect();
     let mut sources = Sources::default();
@@ -105,30 +111,37 @@ fn load_into(inputs: &Inputs, problems: &mut Vec<Problem>) -> Option<Project> {
     let written = gather::gather(&inputs.root, main, &environments, include.as_deref(), claims, &mut sources, problems);
     overlays_for_nothing(&environments, &written, &mut found);
 
-    let project = desired.zip(chosen).and_then(|(environment, (chosen, at))| {
+    let chosen = chosen.map(|(name, _)| name);
+    if let Some(chosen) = chosen {
         others.remove(chosen);
-        let manifest = &written.manifest;
-        let desk = Desk {
-            root: &inputs.root,
-            environment: &environment,
-            defaults: &defaults_in(manifest, at),
-            allow: &manifest.project.allow,
-            complete: !manifest.incomplete,
-            pool_keys: manifest.pools.keys().map(String::as_str).collect(),
-            statement_keys: manifest.statements.keys().map(String::as_str).collect(),
-            substitution,
-            sources,
-            problems: Vec::new(),
-        };
-        checked(desk, &written, (chosen, &environments), others, &secrets, &mut found)
-    });
-    problems.extend(found.into_iter().filter(|problem| is_certain(problem, &written.manifest)));
-    project
+    }
+    let manifest = &written.manifest;
+    let desk = Desk {
+        root: &inputs.root,
+        environment: &desired.unwrap_or_else(Environment::unknown),
+        defaults: &defaults_in(manifest, chosen.and_then(|chosen| environments.get(chosen))),
+        allow: &manifest.project.allow,
+        complete: !manifest.incomplete,
+        pool_keys: manifest.pools.keys().map(String::as_str).collect(),
+        statement_keys: manifest.statements.keys().map(String::as_str).collect(),
+        substitution,
+        sources,
+        problems: Vec::new(),
+        unsound: BTreeSet::new(),
+    };
+    let project = checked(desk, &written, (chosen, &environments), others, &secrets, &mut found);
+    problems.extend(found.into_iter().filter(|problem| is_certain(problem, manifest)));
+    is_known(manifest, Path::new("floe.toml")).then_some(project)
+}
+
+/// Whether a file could be read, so that what it says is what was meant.
+fn is_known(manifest: &Manifest, path: &Path) -> bool {
+    !manifest.broken.iter().any(|source| source.path == path)
 }
 
 /// Whether a problem stands on files that could be read.
 fn is_certain(problem: &Problem, manifest: &Manifest) -> bool {
-    let main_is_broken = manifest.broken.iter().any(|source| source.path == Path::new("floe.toml"));
+    let main_is_broken = !is_known(manifest, Path::new("floe.toml"));
     let stands_nowhere = problem.places.is_empty();
     let stands_on_broken = problem.places.iter().any(|(place, _)| manifest.broken.contains(&place.source));
     !(stands_on_broken || stands_nowhere && main_is_broken)
@@ -160,43 +173,50 @@ impl<'a> Scope<'a> {
 }
 
 /// What an environment says for all its statements lies between `[defaults]` and what a statement says itself.
-fn defaults_in(manifest: &Manifest, environment: &At<EnvironmentLayer>) -> StatementLayer {
+fn defaults_in(manifest: &Manifest, environment: Option<&At<EnvironmentLayer>>) -> StatementLayer {
     let mut defaults = manifest.defaults.clone();
-    if environment.value.evolve.is_some() {
-        defaults.evolve.clone_from(&environment.value.evolve);
+    if let Some(evolve) = environment.and_then(|environment| environment.value.evolve.as_ref()) {
+        defaults.evolve = Some(evolve.clone());
     }
     defaults
 }
 
 /// Everything that is declared, checked as the chosen environment sees it; and, as far as that can be known, what the
-/// overlays of the others say.
+/// overlays of the others say. Where none could be chosen, what holds in all of them.
 fn checked<'a>(
     mut desk: Desk<'a>,
     written: &Written,
-    (chosen, environments): (&str, &BTreeMap<String, At<EnvironmentLayer>>),
+    (chosen, environments): (Option<&str>, &BTreeMap<String, At<EnvironmentLayer>>),
     others: BTreeMap<&str, Substitution<'a>>,
     secrets: &BTreeMap<String, At<Option<At<String>>>>,
     problems: &mut Vec<Problem>,
-) -> Option<Project> {
+) -> Project {
     let Written { manifest, bare } = written;
-    let overlays = environments.get(chosen).map(|at| &at.value);
-    let name = project_name(&manifest.project, &mut desk);
+    let overlays = chosen.and_then(|chosen| environments.get(chosen)).map(|at| &at.value);
+    // What an overlay may complete is not judged without it.
+    let open = |is_overlaid: &dyn Fn(&EnvironmentLayer) -> bool| {
+        chosen.is_none() && environments.values().any(|environment| is_overlaid(&environment.value))
+    };
+    let name = project_name(&manifest.project, &mut desk).unwrap_or_default();
     let mut pools = BTreeMap::new();
-    for (key, at) in &manifest.pools {
+    for (key, at) in manifest.pools.iter().filter(|(key, _)| !open(&|layer| layer.pools.contains_key(*key))) {
         let overlay = overlays.and_then(|overlays| overlays.pools.get(key));
         pools.extend(check::pool::pool(&mut desk, key, at, overlay).map(|pool| (key.clone(), pool)));
     }
     check::statement::defaults(&mut desk);
-    let statements = manifest.statements.iter().filter_map(|(key, at)| {
+    let declared = manifest.statements.iter().filter(|(key, _)| !open(&|layer| layer.statements.contains_key(*key)));
+    let statements = declared.filter_map(|(key, at)| {
         let overlay = overlays.and_then(|overlays| overlays.statements.get(key));
         let statement = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key));
         statement.map(|statement| (key.clone(), statement))
     });
-    let statements = statements.collect();
+    let mut statements = statements.collect();
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
     check::name::same_names(&statements, &mut desk.problems);
-    problems.append(&mut desk.substitution.problems);
+    if chosen.is_some() {
+        problems.append(&mut desk.substitution.problems);
+    }
     let tables = environments.values().flat_map(|at| at.value.variables.keys().map(String::as_str));
     problems.extend(desk.substitution.stray_flags(tables));
     for (name, substitution) in others {
@@ -207,16 +227,16 @@ fn checked<'a>(
         }
     }
     problems.append(&mut desk.problems);
-    let Desk { root, environment, .. } = desk;
-    Some(Project {
-        name: name?,
-        root: root.to_owned(),
-        environment: environment.clone(),
-        pools,
-        statements,
-        moved,
-        secrets,
-    })
+    let Desk { root, environment, unsound, .. } = desk;
+    statements.retain(|key, statement| !unsound.contains(key) && is_as_written(statement, manifest));
+    Project { name, root: root.to_owned(), environment: environment.clone(), pools, statements, moved, secrets }
+}
+
+/// Whether a statement says what was meant. A manifest that could not be read may have named a file that seems to be one
+/// by itself.
+fn is_as_written(statement: &DeclaredStatement, manifest: &Manifest) -> bool {
+    let is_by_itself = statement.place.source.path.extension().is_some_and(|extension| extension == "sql");
+    is_known(manifest, &statement.place.source.path) && (manifest.broken.is_empty() || !is_by_itself)
 }
 
 /// Overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones are let be.
@@ -245,6 +265,10 @@ fn project_name(project: &ProjectLayer, desk: &mut Desk<'_>) -> Option<String> {
     let name = desk.substitution.plain(name)?;
     if name.value.trim().is_empty() {
         desk.problems.push(Problem::new("the project's name is empty").at(name.place, "empty"));
+    } else if name.value.chars().any(char::is_control) {
+        let problem = Problem::new("the project's name holds a control character").at(name.place, "more than text");
+        desk.problems
+            .push(problem.help("it becomes a label of every statement, and is printed: letters, digits and blanks do"));
     }
     Some(name.value)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::SqlText;
 use crate::{
-    resource::{Address, Few, Identity, Place, PoolDeclaration, Statement},
+    resource::{Address, Few, Identity, Place, PoolDeclaration, Problem, Statement},
     sql::Reading,
 };
 
@@ -28,6 +28,15 @@ pub struct Project {
     pub moved: Vec<Moved>,
     /// Secrets: the environment variable that holds each, by name. `cli` reads them.
     pub secrets: BTreeMap<String, String>,
+}
+
+/// A project with problems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flawed {
+    /// All of them, in order of file and place.
+    pub problems: Vec<Problem>,
+    /// What stands in spite of them: good for finding more problems and nothing else. `None` where nothing does.
+    pub sound: Option<Box<Project>>,
 }
 
 /// A pool and where it is declared.
@@ -52,6 +61,8 @@ pub struct DeclaredStatement {
     pub reading: Reading,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
     pub reference_places: Few<Place, Address>,
+    /// The value of each property that is named like a secret.
+    pub secret_places: Few<Place>,
     /// Codes of lints that are allowed here, the project's included.
     pub allow: BTreeSet<String>,
 }
@@ -92,6 +103,25 @@ pub struct Environment {
     pub protected: bool,
     /// Requests a second that this run may send, if lowered: the service's limit is per address, so pipelines share it.
     pub requests_per_second: Option<u32>,
+}
+
+impl Environment {
+    /// What stands in where nobody knows which environment is meant.
+    pub(super) fn unknown() -> Self {
+        Environment {
+            name: String::new(),
+            identity: Identity::simulated("", String::new(), String::new()),
+            simulated: None,
+            private: false,
+            endpoint: None,
+            cloud_endpoint: None,
+            state: StateLocation::File(PathBuf::new()),
+            name_prefix: String::new(),
+            aliases: BTreeMap::new(),
+            protected: false,
+            requests_per_second: None,
+        }
+    }
 }
 
 /// How an environment is simulated.

@@ -7,13 +7,13 @@ mod unplanned;
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    cloud::Cloud,
+    cloud::{self, Cloud},
     diff::{self, Desired, Diff, Request},
     graph::{self, Graph},
     live::{self, Live},
-    manifest::{self, Inputs},
+    manifest::{self, Flawed, Inputs},
     plan::{self, Plan},
-    resource::{Address, Kind, Problem, Secrets},
+    resource::{Address, Kind, Secrets},
     settle::{self, Settlement},
     state::{Entry, Recorded},
 };
@@ -51,8 +51,8 @@ const ROUNDS: usize = 4;
 ///
 /// # Errors
 /// Every problem of the manifests and the SQL, each with its place.
-pub fn desired(inputs: &Inputs) -> Result<Graph, Vec<Problem>> {
-    graph::build(manifest::load(inputs)?)
+pub fn desired(inputs: &Inputs) -> Result<Graph, Flawed> {
+    graph::build(manifest::load(inputs).map_err(graph::judge)?)
 }
 
 /// Settles the record by what was just `read` of the cloud, asking for what the list leaves open. The values of `secrets`
@@ -85,7 +85,19 @@ pub async fn planned(
     request: &Request,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
-    planned_on(live::read(cloud).await?, graph, secrets, recorded, cloud, request).await
+    let read = redacted(live::read(cloud).await, secrets)?;
+    planned_on(read, graph, secrets, recorded, cloud, request).await
+}
+
+/// What was `read` of the cloud; where it could not be, the values of `secrets` are taken out of the service's words.
+///
+/// # Errors
+/// When the cloud could not be read.
+pub fn redacted(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, Unplanned> {
+    Ok(read.map_err(|mut error| {
+        error.detail = secrets.redact(&error.detail);
+        error
+    })?)
 }
 
 /// The same on what was just `read` of the cloud.

@@ -1,5 +1,7 @@
 //! What the state holds, listed and shown.
 
+use serde_json::Value;
+
 use super::style::{columns, pad};
 use crate::{
     resource::{Address, Kind},
@@ -38,12 +40,36 @@ fn standing(record: &StatementRecord) -> String {
     format!("{reached}{stopped}{successor}")
 }
 
-/// One address of the record, whole, as JSON. Secrets are in it by reference and keyed hash only. `None` if it is not
-/// recorded.
+/// The record as JSON, but for the hashes of secrets and their key: together they let a value be guessed at.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a bug.
+pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
+    let mut told = recorded.clone();
+    told.statements.values_mut().for_each(without_hashes);
+    told.open.values_mut().for_each(|open| open.secrets.clear());
+    let mut value = serde_json::to_value(told)?;
+    if let Value::Object(fields) = &mut value {
+        fields.remove("key");
+    }
+    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+}
+
+/// One address of the record as JSON, but for the hashes of secrets. `None` if it is not recorded.
 pub fn show(recorded: &Recorded, address: &Address) -> Option<String> {
     let text = match address.kind {
         Kind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
-        Kind::Statement => serde_json::to_string_pretty(recorded.statements.get(&address.key)?),
+        Kind::Statement => {
+            let mut told = recorded.statements.get(&address.key)?.clone();
+            without_hashes(&mut told);
+            serde_json::to_string_pretty(&told)
+        }
     };
     text.ok().map(|text| text + "\n")
+}
+
+fn without_hashes(record: &mut StatementRecord) {
+    let slots = [&mut record.current, &mut record.successor, &mut record.undo];
+    let generations = slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut record.retired);
+    generations.for_each(|generation| generation.secrets.clear());
 }

@@ -52,7 +52,7 @@ pub fn status(view: &StatusView<'_>, style: Style) -> String {
     let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
     let health = if unhealthy == 0 { "all well".to_owned() } else { format!("{unhealthy} unhealthy") };
     let head = format!("floe status · {project}/{} · {health}", place(environment, identity, simulated));
-    let mut text = format!("{}\n", style.paint(Paint::Bold, &head));
+    let mut text: String = wrap(&head, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
     if !rows.is_empty() {
         text.push('\n');
     }
@@ -60,19 +60,26 @@ pub fn status(view: &StatusView<'_>, style: Style) -> String {
     let addresses = widest(&|row| columns(&row.address.to_string()), 40);
     let phases = widest(&|row| columns(&row.phase), 14);
     let names = widest(&|row| columns(&row.name), 40);
-    for row in rows {
+    let ages: Vec<String> =
+        rows.iter().map(|row| row.since.as_deref().and_then(|since| beside.age(since)).unwrap_or_default()).collect();
+    let age = ages.iter().map(|age| columns(age)).max().unwrap_or(0);
+    // Where a line has no room for the names they stand below.
+    let is_wide = 4 + addresses + 2 + phases + 2 + names + if age > 0 { 2 + age } else { 0 } <= style.width;
+    for (row, age) in rows.iter().zip(&ages) {
         let (symbol, paint) = if row.unhealthy { ("!", Paint::Red) } else { (" ", Paint::Plain) };
-        let age = row.since.as_deref().and_then(|since| beside.age(since)).unwrap_or_default();
-        let name = if age.is_empty() { row.name.clone() } else { pad(&row.name, names) };
+        let name = if age.is_empty() || !is_wide { row.name.clone() } else { pad(&row.name, names) };
+        let name = style.paint(Paint::Dim, &name);
+        let (beside, below) =
+            if is_wide { (format!("{name}  "), String::new()) } else { (String::new(), format!("      {name}\n")) };
         let line = format!(
-            "  {} {}  {}  {}  {age}",
+            "  {} {}  {}  {beside}{age}",
             style.paint(paint, symbol),
             pad(&row.address.to_string(), addresses),
-            style.paint(paint, &pad(&row.phase, phases)),
-            style.paint(Paint::Dim, &name)
+            style.paint(paint, &pad(&row.phase, phases))
         );
         text.push_str(line.trim_end());
         text.push('\n');
+        text.push_str(&below);
         for remark in row.remarks.iter().flat_map(|remark| wrap(&clean(remark), style.width.saturating_sub(6).max(24)))
         {
             text.push_str(&format!("      {remark}\n"));
@@ -80,7 +87,7 @@ pub fn status(view: &StatusView<'_>, style: Style) -> String {
     }
     text.push('\n');
     if let Some(cfu) = cfu(beside) {
-        text.push_str(&format!("  {cfu}\n"));
+        wrap(&cfu, style.width.saturating_sub(2)).iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     }
     text.push_str(&format!("{}, {unhealthy} unhealthy.\n", count(rows.len(), "thing")));
     text

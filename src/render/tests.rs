@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     diff::{Action, Block, Change, Note, Reason, Request, Strategy},
+    graph::{self, Graph, lineage::lineage},
+    manifest::tests::World,
     plan::{Basis, FORMAT_VERSION, Plan},
     resource::{Address, Generation, Identity, Phase, PoolAmendment, Template},
 };
@@ -37,6 +39,11 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
         foreign: 1,
         passages: Vec::new(),
     }
+}
+
+/// The graph of a project with these manifests.
+fn graph_of(more: &str) -> Option<Graph> {
+    graph::build(World::new(more).project()).ok()
 }
 
 fn besides() -> Beside {
@@ -338,7 +345,7 @@ fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
 #[test]
 fn json_reads_back_as_the_plan() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
-        let text = kept(&plan, &besides(), "abc").unwrap();
+        let text = kept(&plan, &graph_of("").unwrap(), &besides(), "abc").unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
         assert!(text.contains("\"id\": \"abc\"") && text.contains("\"current_cfu\": 14"));
     }
@@ -430,4 +437,36 @@ fn how_long_a_call_is_tried_again_is_said_in_round_figures() {
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
         assert_eq!(line, format!("Trying again for up to {long}{rest}"));
     }
+}
+
+/// A declared edge and an inferred one.
+const EDGES: &str = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nsql = \"INSERT INTO s SELECT x FROM a\"\n\
+                     [statements.c]\ndepends_on = [\"statements.b\"]\nsql = \"CREATE TABLE c (x INT)\"\n";
+
+#[test]
+fn json_says_of_each_edge_whether_it_is_declared_or_inferred_and_where() {
+    let graph = graph_of(EDGES).unwrap();
+    let place = |value: &serde_json::Value| {
+        let bytes = &value["span"];
+        let manifest = &graph.project.statements["a"].place.source;
+        let text = &manifest.text[bytes[0].as_u64().unwrap() as usize..bytes[1].as_u64().unwrap() as usize];
+        (value["file"].as_str().unwrap().to_owned(), value["line"].as_u64().unwrap(), text.to_owned())
+    };
+    let at = |line: u64, text: &str| ("floe.toml".to_owned(), line, text.to_owned());
+
+    let plan: serde_json::Value = serde_json::from_str(&plan_json(&plan_of([]), &graph, &besides()).unwrap()).unwrap();
+    let edges = plan["beside"]["edges"].as_array().unwrap();
+    assert_eq!((edges.len(), &edges[0]["to"], &edges[0]["object"]), (2, &"statements.a".into(), &"a".into()));
+    assert_eq!((&edges[0]["inferred"], place(&edges[0])), (&true.into(), at(10, "a")));
+    assert_eq!((&edges[1]["from"], &edges[1]["inferred"]), (&"statements.c".into(), &false.into()));
+    assert_eq!(place(&edges[1]), at(12, "\"statements.b\""));
+
+    let drawn: serde_json::Value = serde_json::from_str(&graph_json(&lineage(&graph, &[])).unwrap()).unwrap();
+    let links: Vec<_> =
+        drawn["links"].as_array().unwrap().iter().map(|link| (link["flow"].clone(), place(link))).collect();
+    assert!(
+        links.contains(&("reads".into(), at(10, "a"))) && links.contains(&("creates".into(), at(8, "a"))),
+        "{links:?}"
+    );
+    assert!(links.contains(&("depends_on".into(), at(12, "\"statements.b\""))), "{links:?}");
 }

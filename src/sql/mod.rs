@@ -17,7 +17,9 @@ mod words;
 
 use crate::resource::Span;
 
-pub use lints::{Explanation, Lint, LintContext, Severity, codes, explain, lint, names_a_secret, writes_a_secret};
+pub use lints::{
+    Explanation, Lint, LintContext, Severity, codes, explain, lint, names_a_secret, strings, writes_a_secret,
+};
 pub use normal::{normal_form, same};
 pub use reading::read;
 

@@ -24,7 +24,7 @@ fn example(name: &str) -> PathBuf {
 fn loaded(root: &Path, environment: &str) -> Graph {
     let environment = Some(environment.to_owned());
     let inputs = Inputs { root: root.to_owned(), environment, ..Inputs::default() };
-    manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|problems| panic!("{}", said(&problems)))
+    manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|flawed| panic!("{}", said(&flawed.problems)))
 }
 
 fn said(problems: &[Problem]) -> String {
@@ -162,7 +162,7 @@ async fn through(texts: &[String]) -> usize {
         let inputs = Inputs { root: world.folder.path().to_owned(), ..Inputs::default() };
         let problems = match manifest::load(&inputs).and_then(graph::build) {
             Ok(_) => break,
-            Err(problems) => problems,
+            Err(flawed) => flawed.problems,
         };
         let more = blamed(&problems);
         assert!(!more.is_subset(&refused), "a problem that names no statement: {}", said(&problems));

@@ -20,6 +20,7 @@ mod readme;
 mod rivals;
 mod saved;
 mod scenarios;
+mod terminal;
 mod values;
 mod wire;
 mod world;

@@ -13,7 +13,7 @@ use crate::{
         layer::{At, EnvironmentLayer, Property},
         substitute::{self, Substitution},
     },
-    resource::{Identity, Place, Problem},
+    resource::{Identity, Problem},
 };
 
 /// Why an environment is looked at.
@@ -67,43 +67,6 @@ pub(in crate::manifest) fn variables(
 ) -> BTreeMap<String, String> {
     let plain = |(name, entry): (&String, &Property)| Some((name.clone(), substitution.plain(&entry.value)?.value));
     at.variables.iter().filter_map(plain).collect()
-}
-
-/// What environments of one project must not share: an id without different prefixes, and a state.
-pub(in crate::manifest) fn apart(
-    environments: &BTreeMap<String, At<EnvironmentLayer>>,
-    substitution: &mut Substitution<'_>,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
-    let mut states: BTreeMap<String, (&str, Place)> = BTreeMap::new();
-    for (name, at) in environments {
-        let mut known = |field: &Option<At<String>>| field.as_ref().and_then(|at| substitution.plain(at));
-        let prefix = known(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
-        if let Some(id) = known(&at.value.id)
-            && let Some((other, place)) = ids.insert((id.value.clone(), prefix), (name, id.place.clone()))
-        {
-            problems.push(
-                Problem::new(format!("`{other}` and `{name}` are the same Confluent environment, `{}`", id.value))
-                    .at(id.place.clone(), "again here")
-                    .at(place, "first here")
-                    .help("give them different `name_prefix`es, so that their statements have different names"),
-            );
-        }
-        let (state, place) = match known(&at.value.state) {
-            Some(state) => (state.value, state.place),
-            None => (format!("state/{name}.json"), at.place.clone()),
-        };
-        if let Some((other, first)) = states.insert(state.clone(), (name, place.clone())) {
-            problems.push(
-                Problem::new(format!("`{other}` and `{name}` would keep their state in one file, `{state}`"))
-                    .at(place, "again here")
-                    .at(first, "first here")
-                    .help("without `state` it is `state/<environment>.json`"),
-            );
-        }
-    }
-    problems
 }
 
 struct Checked<'c, 'a> {

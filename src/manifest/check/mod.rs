@@ -1,5 +1,6 @@
 //! From merged layers to what is desired: every rule that a declaration has to keep.
 
+pub(super) mod apart;
 pub(super) mod environment;
 pub(super) mod moved;
 pub(super) mod name;
@@ -37,6 +38,8 @@ pub(super) struct Desk<'a> {
     pub substitution: Substitution<'a>,
     pub sources: Sources,
     pub problems: Vec<Problem>,
+    /// Keys of statements of which something is wrong that decides what their SQL means: nothing is built on them.
+    pub unsound: BTreeSet<String>,
 }
 
 /// With so many problems a guess at each costs more than it helps.

@@ -6,7 +6,7 @@ use super::{Desk, wrong};
 use crate::{
     manifest::{
         SqlText, file,
-        gather::sql_path,
+        gather::{entry, sql_path},
         layer::{At, StatementLayer, string},
         near,
     },
@@ -150,7 +150,7 @@ pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purp
             let path = &sql.text.source.path;
             Problem::new("a `.sql` file by itself may hold one `CREATE`, `INSERT` or statement set")
                 .at(here, "needs a manifest entry that says so")
-                .help(format!("in `floe.toml`:\n\n[statements.{key}]\nsql_file = \"{}\"", path.display()))
+                .help(format!("in `floe.toml`:\n\n{}", entry(key, path)))
         }
         _ => return Some(reading),
     };

@@ -15,6 +15,7 @@ use crate::{
         merge,
     },
     resource::{Address, Few, Kind as AddressKind, Place, Statement, Template},
+    sql,
 };
 
 /// Merges and checks the statement `key`. `bare`: no manifest mentions it.
@@ -34,9 +35,14 @@ pub(in crate::manifest) fn statement(
     }
     let name = name::cloud(desk, key, declared, layer.name.as_ref());
     let settings = settings(desk, &layer);
+    let before = desk.problems.len();
     let sql = sql_of(desk, key, declared, &layer);
     let purpose = if bare { Purpose::Bare } else { Purpose::Statement };
     let reading = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
+    let has_all_properties = !layer.lost_properties && settings.properties.iter().count() == layer.properties.len();
+    if desk.problems.len() > before || !has_all_properties {
+        desk.unsound.insert(key.to_owned());
+    }
     let undo = undo(desk, key, &layer);
     let mut reference_places = Few::new();
     let pool = settings.pool.map(|pool| {
@@ -45,6 +51,7 @@ pub(in crate::manifest) fn statement(
     });
     let depends_on = depends_on(desk, key, layer.depends_on.as_deref().unwrap_or_default());
     reference_places.extend(depends_on.iter().map(|(address, place)| (address.clone(), place.clone())));
+    let secret_places = secret_places(&layer);
     let sql = sql?;
     Some(DeclaredStatement {
         spec: Statement {
@@ -67,8 +74,14 @@ pub(in crate::manifest) fn statement(
         sql: sql.text.fitted(),
         reading: reading?,
         reference_places: reference_places.fitted(),
+        secret_places,
         allow: settings.allow,
     })
+}
+
+fn secret_places(layer: &StatementLayer) -> Few<Place> {
+    let named = layer.properties.iter().filter(|(key, _)| sql::names_a_secret(key));
+    named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
 
 /// Checks `[defaults]` by themselves.

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 use super::{
     At, EnvironmentLayer, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
     fields::{Fields, Reader},
+    twice::{self, First, TWICE},
 };
 use crate::resource::{Place, Problem, Source, Span};
 
@@ -98,10 +99,13 @@ fn defaults(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
 
 /// What `[defaults]` and a statement have in common.
 fn shared(fields: &mut Fields<'_, '_, '_>) -> StatementLayer {
+    let before = fields.reader.problems.len();
+    let properties = fields.entries("properties");
     StatementLayer {
+        lost_properties: fields.reader.problems.len() > before,
+        properties,
         pool: fields.string("pool"),
         principal: fields.string("principal"),
-        properties: fields.entries("properties"),
         stopped: fields.boolean("stopped"),
         evolve: fields.string("evolve"),
         on_failed: fields.string("on_failed"),
@@ -164,7 +168,8 @@ fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
         ),
         ("defaults", "`[defaults]` holds in every environment; let it use `${…}` to differ by environment"),
     ]);
-    EnvironmentLayer {
+    let before = fields.reader.problems.len();
+    let mut layer = EnvironmentLayer {
         organization: fields.string("organization"),
         id: fields.string("id"),
         cloud: fields.string("cloud"),
@@ -183,10 +188,14 @@ fn environment(fields: &mut Fields<'_, '_, '_>) -> EnvironmentLayer {
         pace: fields.string("pace"),
         catalog: fields.string("catalog"),
         scenario: fields.string("scenario"),
-        pools: fields.named("pools", pool),
-        statements: fields.named("statements", statement),
         flawed: fields.is_flawed(),
-    }
+        ..EnvironmentLayer::default()
+    };
+    layer.sound = fields.reader.problems.len() == before;
+    layer.pools = fields.named("pools", pool);
+    layer.statements = fields.named("statements", statement);
+    layer.sound &= !fields.has_strangers();
+    layer
 }
 
 const CREDENTIALS: &str = "credentials come from the environment only: `FLINK_API_KEY`, `FLINK_API_SECRET`";
@@ -203,75 +212,44 @@ fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
 
 /// What the TOML crate found: the first fault of each line, for the others follow from it.
 fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
-    const TWICE: &str = "duplicate key";
-    let mut problems = Vec::new();
-    let mut lines = BTreeSet::new();
-    let mut table_twice = false;
+    let place = |span: Span| Place { source: Arc::clone(source), span };
     // Where a bracket or quote is not closed, the parser takes what follows for something else.
-    let is_toml = faults.iter().all(|fault| fault.message() == TWICE);
-    for fault in faults {
+    if faults.iter().all(|fault| fault.message() == TWICE) {
+        return given_twice(source, faults);
+    }
+    let mut lines = BTreeSet::new();
+    let mut problems = Vec::new();
+    for fault in faults.iter().filter(|fault| fault.message() != TWICE) {
         let span = fault.span().unwrap_or_default();
         let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
-        let place = |span: Span| Place { source: Arc::clone(source), span };
-        if fault.message() == TWICE && !is_toml {
-            continue;
+        if lines.insert(line) {
+            let message = format!("this is not TOML: {}", fault.message());
+            problems.push(Problem::new(message).at(place(span), "here"));
         }
-        if fault.message() != TWICE {
-            if lines.insert(line) {
-                let message = format!("this is not TOML: {}", fault.message());
-                problems.push(Problem::new(message).at(place(span), "here"));
-            }
-            continue;
-        }
-        let first = earlier(&source.text, &span);
-        let is_header =
-            first.as_ref().is_some_and(|first| source.text.get(first.clone()).is_some_and(|at| at.starts_with('[')));
-        if first.is_none() && table_twice {
-            // A key that is given once in each of two tables of one name.
-            continue;
-        }
-        table_twice |= is_header;
-        let key = source.text.get(span.clone()).unwrap_or_default();
-        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span), "again here");
-        problems.push(match first {
-            Some(first) => problem.at(place(first), "first here"),
-            None => problem,
-        });
     }
     problems
 }
 
-/// Where the key or table header at `span` was written first. The parser keeps one of the two places only.
-fn earlier(text: &str, span: &Span) -> Option<Span> {
-    let line_start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at.saturating_add(1));
-    let line = text.get(line_start..)?.lines().next()?.trim();
-    let key = text.get(span.clone())?;
-    let before = text.get(..line_start)?;
-    let header = line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.trim());
-    let mut found = None;
-    let mut start: usize = 0;
-    for candidate in before.split_inclusive('\n') {
-        let trimmed = candidate.trim_start();
-        let indent = candidate.len().saturating_sub(trimmed.len());
-        let is_it = match header {
-            Some(name) => trimmed
-                .strip_prefix('[')
-                .and_then(|rest| rest.split_once(']'))
-                .is_some_and(|(other, _)| other.trim() == name),
-            None => {
-                if trimmed.starts_with('[') {
-                    found = None;
-                }
-                trimmed.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
-            }
-        };
-        if is_it {
-            let from = start.saturating_add(indent);
-            let length =
-                header.map_or(key.len(), |name| trimmed.find(']').map_or(name.len(), |at| at.saturating_add(1)));
-            found = Some(from..from.saturating_add(length));
+fn given_twice(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let place = |span: Span| Place { source: Arc::clone(source), span };
+    let spans: Vec<Span> = faults.iter().map(|fault| fault.span().unwrap_or_default()).collect();
+    let mut headers: Vec<usize> = Vec::new();
+    let mut problems = Vec::new();
+    for (span, first) in spans.iter().zip(twice::firsts(&source.text, &spans)) {
+        // A key that is given once in each of two tables of one name.
+        let begins = first.as_ref().map_or(0, |first| first.shown.start);
+        if headers.iter().any(|header| (begins..span.start).contains(header)) {
+            continue;
         }
-        start = start.saturating_add(candidate.len());
+        if first.as_ref().is_some_and(First::is_header) {
+            headers.push(span.start);
+        }
+        let key = source.text.get(span.clone()).unwrap_or_default();
+        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span.clone()), "again here");
+        problems.push(match first {
+            Some(first) => problem.at(place(first.shown), "first here"),
+            None => problem,
+        });
     }
-    found
+    problems
 }

@@ -89,6 +89,11 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         self.flawed
     }
 
+    /// Whether there is a key that nobody has taken so far.
+    pub(super) fn has_strangers(&self) -> bool {
+        self.table.keys().any(|key| !self.taken.contains(&key.get_ref().as_ref()))
+    }
+
     pub(super) fn string(&mut self, name: &'static str) -> Option<At<String>> {
         let (_, value) = self.take(name)?;
         let string = self.reader.string(name, value);

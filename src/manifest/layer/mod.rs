@@ -3,6 +3,7 @@
 mod document;
 mod fields;
 pub(super) mod string;
+mod twice;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -66,6 +67,8 @@ pub(super) struct StatementLayer {
     pub unset: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
     pub flawed: bool,
+    /// Whether one of `properties` was lost to a problem, so that what they decide is not known.
+    pub lost_properties: bool,
 }
 
 /// One entry of a table of strings.
@@ -114,6 +117,8 @@ pub(super) struct EnvironmentLayer {
     pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     /// Whether a field was lost to a problem, so that none is missing.
     pub flawed: bool,
+    /// Whether all that it says of itself, its overlays apart, could be read.
+    pub sound: bool,
 }
 
 /// `[[moved]]`.

@@ -67,6 +67,47 @@ fn the_given_environment_else_the_only_one_else_local() {
 }
 
 #[test]
+fn without_an_environment_the_rest_is_checked() {
+    let rest = "[defaults]\nproperties = { \"sql.current-catalog\" = \"${catalog}\" }\n[pools.small]\nmax_cfu = 3\n\
+                [statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"none\"\n\
+                [statements.b]\nsql = \"CREATE TABLE ${b} (x INT)\"\n[statements.c]\nsql = \"SET 'a' = 'b'\"\n";
+    let pool = ("there is no pool `none`", &["\"none\""][..]);
+    let found = World::whole(&format!("[project]\nname = \"t\"\n{rest}")).problems();
+    let said: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(said[0], "the project has no environment");
+    assert!(said.contains(&pool.0) && said.iter().any(|said| said.contains("max_cfu")), "{said:?}");
+    assert!(
+        said.iter().any(|said| said.contains("changes a session")) && !said.iter().any(|said| said.contains("${")),
+        "{said:?}"
+    );
+    // What an overlay of any environment may complete is not judged.
+    let two = "[environments.x]\nsimulator = true\n[environments.y]\nsimulator = true\n";
+    let overlaid = "[pools.p]\n[environments.x.pools.p]\nmax_cfu = 5\n[statements.s]\n\
+                    [environments.x.statements.s]\nsql = \"CREATE TABLE a (x INT)\"\n";
+    World::whole(&format!(
+        "[project]\nname = \"t\"\n{two}{overlaid}[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"none\"\n"
+    ))
+    .says(&[("which environment?", &[]), pool]);
+}
+
+#[test]
+fn an_include_that_needs_an_unknown_variable_hides_what_it_finds() {
+    let text = "[project]\nname = \"t\"\ninclude = [\"${folder}/*.toml\"]\n[environments.local]\nsimulator = true\n\
+                [statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"main\"\n";
+    World::whole(text).says(&[("variable `folder` is not defined", &["${folder}"])]);
+}
+
+#[test]
+fn a_name_that_would_steer_a_terminal_is_no_name() {
+    let named =
+        |name: &str| World::whole(&format!("[project]\nname = \"{name}\"\n[environments.local]\nsimulator = true\n"));
+    for name in ["p\\u001b[31mred", "two\\nlines", "p\\u0085"] {
+        named(name).says(&[("the project's name holds a control character", &[&format!("\"{name}\"")])]);
+    }
+    named("größe 1").project();
+}
+
+#[test]
 fn endpoints_are_origins_that_keys_may_travel_to() {
     for (good, origin) in [
         ("https://flink.pr1jy6.us-east-2.aws.confluent.cloud", "https://flink.pr1jy6.us-east-2.aws.confluent.cloud"),
@@ -119,6 +160,25 @@ fn one_confluent_environment_needs_different_prefixes() {
     prod("state = \"s.json\"\n[environments.dev]\nsimulator = true\nstate = \"s.json\"\n")
         .environment("prod")
         .says(&[("`dev` and `prod` would keep their state in one file, `s.json`", &["\"s.json\"", "\"s.json\""])]);
+}
+
+#[test]
+fn states_are_apart_by_the_files_they_would_write() {
+    let two = |one: &str, other: &str| {
+        let dev = format!("state = \"{one}\"\n[environments.dev]\nsimulator = true\nstate = \"{other}\"\n");
+        prod(&dev).environment("prod")
+    };
+    for (one, other) in [("st/s", "st/s.json"), ("st/s.journal", "st/s.json"), ("st/s.json", "st/s.world")] {
+        let message = format!("`dev` and `prod` would share a file beside their states, `{other}` and `{one}`");
+        two(one, other).says(&[(&message, &[&format!("\"{one}\""), &format!("\"{other}\"")])]);
+    }
+    for one in ["./st/../st/s.json", "st//s.json", "st/./s.json"] {
+        let message = format!("`dev` and `prod` would keep their state in one file, `{one}`");
+        two(one, "st/s.json").says(&[(&message, &[&format!("\"{one}\""), "\"st/s.json\""])]);
+    }
+    for (one, other) in [("st/s.v1", "st/s.v2"), ("st/s.json", "su/s.json"), ("st/s", "st/s2.json")] {
+        two(one, other).project();
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ const CREATE: &str = "CREATE TABLE t (x INT)";
 #[test]
 fn without_floe_toml_there_is_no_project() {
     let folder = tempfile::tempdir().unwrap();
-    let problems = load(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap_err();
+    let problems = load(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap_err().problems;
     assert!(problems[0].message.starts_with("there is no `floe.toml` in "));
     assert!(problems[0].help.as_deref().unwrap().contains("floe init"));
 }
@@ -15,7 +15,8 @@ fn without_floe_toml_there_is_no_project() {
 #[test]
 fn a_project_further_up_is_pointed_out() {
     let world = World::new("").file("statements/deep/a.sql", CREATE);
-    let problems = load(&Inputs { root: world.root().join("statements/deep"), ..Inputs::default() }).unwrap_err();
+    let problems =
+        load(&Inputs { root: world.root().join("statements/deep"), ..Inputs::default() }).unwrap_err().problems;
     let folder = world.root().canonicalize().unwrap();
     assert_eq!(problems[0].help, Some(format!("there is one further up: `-C {}`", folder.display())));
 }
@@ -82,6 +83,28 @@ fn two_files_of_one_name_are_told_apart_by_the_toml_that_is_printed() {
         .file("statements/us/orders.sql", "CREATE TABLE u (x INT)")
         .project();
     assert_eq!(fixed.statements.keys().collect::<Vec<_>>(), ["eu-orders", "us-orders"]);
+}
+
+#[test]
+fn what_is_printed_tells_any_two_files_apart() {
+    let paths = [
+        &["statements/eu/a/orders.sql", "statements/us/a/orders.sql"][..],
+        &["statements/a_b/orders.sql", "statements/a.b/orders.sql"],
+        &["statements/orders.sql", "statements/${x}/orders.sql", "statements/q\"\\'/orders.sql"],
+        &["statements/a/orders.sql", "statements/b/orders.sql", "statements/c/a-orders.sql"],
+    ];
+    for paths in paths {
+        let world = |more: &str| {
+            let world = World::new(more);
+            paths
+                .iter()
+                .zip(0..)
+                .fold(world, |world, (path, at)| world.file(path, format!("CREATE TABLE t{at} (x INT)")))
+        };
+        let help = world("").problems()[0].help.clone().unwrap();
+        let (_, more) = help.split_once(":\n\n").unwrap();
+        assert_eq!(world(more).project().statements.len(), paths.len(), "{more}");
+    }
 }
 
 #[test]

@@ -152,6 +152,27 @@ fn a_key_given_twice_shows_both_places() {
 }
 
 #[test]
+fn the_first_of_two_keys_is_the_one_of_the_same_table() {
+    // Where the first begins, or none.
+    let firsts = |text: &str| -> Vec<Option<usize>> {
+        let problems = World::new("").file("pools.toml", text).problems();
+        assert!(problems.iter().all(|problem| problem.message.ends_with("is given twice")), "{}", listed(&problems));
+        problems.iter().map(|problem| problem.places.get(1).map(|(place, _)| place.span.start)).collect()
+    };
+    // Not inside a string of many lines, and not the one of another table.
+    assert_eq!(firsts("[statements.a]\nsql = \"x\"\nundo = \"\"\"\nsql = 1\n\"\"\"\nsql = \"y\"\n"), [Some(15)]);
+    assert_eq!(firsts("[pools.a]\nid = \"x\"\n[pools.b]\nid = \"y\"\nid = \"z\"\n"), [Some(29)]);
+    // Inline, dotted, quoted.
+    assert_eq!(firsts("[pools]\np = { id = \"x\", id = \"y\" }\n"), [Some(14)]);
+    assert_eq!(firsts("[pools]\np.id = \"x\"\nq.id = \"y\"\np.id = \"z\"\n"), [Some(10)]);
+    assert_eq!(firsts("[pools.p]\n\"id\" = \"x\"\nid = \"y\"\n"), [Some(10)]);
+    // A table that comes twice is one problem, whatever stands in it twice.
+    assert_eq!(firsts("[pools.p]\nid = \"x\"\n[pools.\"p\"]\nid = \"y\"\n"), [Some(0)]);
+    // The third is told, and what stands first is not guessed at.
+    assert_eq!(firsts("[pools.p]\nid = \"x\"\nid = \"y\"\nid = \"z\"\n"), [Some(10), None]);
+}
+
+#[test]
 fn what_follows_from_a_fault_of_syntax_is_not_told() {
     let torn = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\nstopped = true\n\n[statements.b]\nsql = \"\"\"\nCREATE TABLE b (x INT)\n\"\"\"\nstopped = true\n[statements.a\nstopped = true\n[statements.a]\nstopped = false\n";
     let problems = World::new("").file("statements/a.toml", torn).problems();

@@ -14,7 +14,7 @@ mod variables;
 
 use std::{fs, path::Path};
 
-use super::{Inputs, Project, load};
+use super::{Flawed, Inputs, Project, load};
 use crate::resource::Problem;
 
 /// The least that is a project.
@@ -66,11 +66,15 @@ impl World {
     }
 
     pub(crate) fn project(&self) -> Project {
-        load(&self.inputs).unwrap_or_else(|problems| panic!("{}", listed(&problems)))
+        load(&self.inputs).unwrap_or_else(|flawed| panic!("{}", listed(&flawed.problems)))
+    }
+
+    pub(crate) fn flawed(&self) -> Flawed {
+        load(&self.inputs).expect_err("a problem")
     }
 
     fn problems(&self) -> Vec<Problem> {
-        load(&self.inputs).expect_err("a problem")
+        self.flawed().problems
     }
 
     /// Asserts that these are all the problems: the message, and the text at each place.

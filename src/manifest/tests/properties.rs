@@ -66,7 +66,7 @@ proptest! {
     fn any_manifest_is_a_project_or_a_problem(pieces in proptest::collection::vec(0..PIECES.len(), 0..14), sql in ".{0,40}") {
         let text: String = pieces.iter().map(|at| PIECES[*at]).collect();
         let world = World::whole(&text).file("statements/b.sql", &sql);
-        if let Err(problems) = load(&world.inputs) {
+        if let Err(Flawed { problems, .. }) = load(&world.inputs) {
             prop_assert!(!problems.is_empty());
             for (place, _) in problems.iter().flat_map(|problem| &problem.places) {
                 prop_assert!(place.source.text.get(place.span.clone()).is_some(), "{place:?}");

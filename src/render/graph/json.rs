@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{flow, kind};
-use crate::graph::lineage::{Lineage, Looks, Node};
+use crate::{
+    graph::lineage::{Lineage, Link, Looks, Node},
+    render::place::Lines,
+};
 
-/// The lineage as JSON, with a `format_version`.
+/// The lineage as JSON, with a `format_version`; of each link, whether it was inferred, and where it is written.
 ///
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
@@ -19,15 +22,15 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
             Looks::External(of) => json!({ "id": id(node), "is": kind(*of), "external": true }),
         })
         .collect();
-    let links: Vec<Value> = lineage
-        .links
-        .iter()
-        .map(|link| {
-            json!({
-                "from": id(&link.from), "to": id(&link.to), "flow": flow(link.flow), "inferred": link.flow.is_inferred(),
-            })
-        })
-        .collect();
+    let mut lines = Lines::default();
+    let link = |link: &Link| {
+        let mut value = json!({
+            "from": id(&link.from), "to": id(&link.to), "flow": flow(link.flow), "inferred": link.flow.is_inferred(),
+        });
+        lines.add(&mut value, link.place.as_ref());
+        value
+    };
+    let links: Vec<Value> = lineage.links.iter().map(link).collect();
     let pools: Vec<Value> = lineage
         .pools
         .iter()

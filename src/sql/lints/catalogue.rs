@@ -96,8 +96,9 @@ static CATALOGUE: [Explanation; 13] = [
     },
     Explanation {
         code: "FL108",
-        title: "a literal in an option that holds a secret",
-        reason: "The text of a statement can be read by everybody who may list statements, stands in audit logs and in git.",
+        title: "a literal in an option or property that holds a secret",
+        reason: "The text of a statement and its properties can be read by everybody who may list statements, stand in audit \
+                 logs and in git. `plan` and `apply` refuse it too.",
         source: BEST_PRACTICES,
         fix: "Declare it under `[secrets]` and write `${secret.name}`; or put it into a connection.",
     },

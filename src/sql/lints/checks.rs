@@ -27,7 +27,7 @@ pub(super) static ALL: [fn(&Subject<'_, '_, '_>) -> Vec<Lint>; 13] = [
 ];
 
 fn warning(code: &'static str, span: Option<Span>, message: impl Into<String>, help: impl Into<String>) -> Lint {
-    Lint { code, message: message.into(), help: help.into(), span, severity: Severity::Warning }
+    Lint { code, message: message.into(), help: help.into(), span, property: None, severity: Severity::Warning }
 }
 
 fn regular_join(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
@@ -154,18 +154,22 @@ fn refused_option(pair: &OptionPair) -> Option<Lint> {
 }
 
 fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    written_secrets(subject.statement)
-        .map(|pair| Lint {
-            code: "FL108",
-            message: format!(
-                "the secret `{}` is written into the statement, where everybody who may list statements reads it",
-                pair.key
-            ),
-            help: "declare it under [secrets] and write ${secret.name}".to_owned(),
-            span: Some(pair.value_span.clone()),
-            severity: Severity::Error,
-        })
-        .collect()
+    let found = |key: &str, place: &str| Lint {
+        code: "FL108",
+        message: format!(
+            "the secret `{key}` is written into the {place}, where everybody who may list statements reads it"
+        ),
+        help: "declare it under [secrets] and write ${secret.name}".to_owned(),
+        span: None,
+        property: None,
+        severity: Severity::Error,
+    };
+    let options = written_secrets(subject.statement)
+        .map(|pair| Lint { span: Some(pair.value_span.clone()), ..found(&pair.key, "statement") });
+    let properties =
+        subject.context.properties.iter().filter(|(key, value)| names_a_secret(key) && is_written_out(value));
+    let properties = properties.map(|(key, _)| Lint { property: Some(key.clone()), ..found(key, "properties") });
+    options.chain(properties).collect()
 }
 
 /// The options that hold a secret itself.
@@ -189,8 +193,11 @@ pub fn names_a_secret(key: &str) -> bool {
         "serviceaccountkey",
         "sasljaasconfig",
     ];
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    ENDINGS.iter().any(|ending| plain.ends_with(ending))
+    // What a session keeps as a secret, whatever its name.
+    const SESSION: &str = "sql.secrets.";
+    let key = key.to_ascii_lowercase();
+    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    key.starts_with(SESSION) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
 /// Whether a value is the secret itself rather than a reference to one: floe's mask, or the cloud's `{{sessionconfig/sql.secrets.…}}`.

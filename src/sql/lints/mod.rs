@@ -5,7 +5,7 @@ mod checks;
 
 use std::collections::BTreeSet;
 
-use super::{Class, Kind, Reading, reading::understand, script::Script};
+use super::{Class, Kind, Reading, lex::Sort, reading::understand, script::Script};
 use crate::resource::{Few, Span};
 
 pub use catalogue::{Explanation, codes, explain};
@@ -46,6 +46,8 @@ pub struct Lint {
     pub help: String,
     /// Where in the text; `None` if it is about the statement's surroundings.
     pub span: Option<Span>,
+    /// The property that it is about, where it is about one.
+    pub property: Option<String>,
     /// Whether it is an error.
     pub severity: Severity,
 }
@@ -70,6 +72,13 @@ pub fn writes_a_secret(text: &str) -> bool {
     let script = Script::new(text);
     let (statement, _, _) = understand(&script);
     checks::written_secrets(&statement).next().is_some()
+}
+
+/// The strings of a text with their quotes, and its hints, which hold strings.
+pub fn strings(text: &str) -> Vec<&str> {
+    let script = Script::new(text);
+    let strings = (0..script.len()).filter(|&at| script.sort(at) == Some(Sort::Text)).map(|at| script.text(at));
+    strings.chain(script.hints.iter().map(|hint| hint.text(text))).collect()
 }
 
 /// What a check looks at.

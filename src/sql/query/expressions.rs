@@ -63,7 +63,9 @@ impl Query<'_, '_> {
                 && script.name(start + 1, end).is_some_and(|name| name.next == end));
         if is_query && start < end {
             self.keeps_state("a subquery", script.span(start));
+            let known = self.stars.len();
             self.walk(start, end);
+            self.stars.truncate(known);
         } else {
             self.expression(start, end);
         }

@@ -20,8 +20,11 @@ pub(super) struct Query<'s, 'a> {
     pub faults: Vec<Fault>,
     /// The joins of tables that no time bounds, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
-    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out.
+    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out, and whose
+    /// columns come out of the query that is being walked.
     pub stars: Vec<Span>,
+    /// The same of each common table expression, by its name.
+    stars_of: BTreeMap<String, Vec<Span>>,
     /// The windows: calls of `TUMBLE`, `HOP` and the like.
     pub windows: Vec<Span>,
     /// Names that common table expressions hide here, with how many expressions of that name are open.
@@ -88,6 +91,7 @@ impl<'s, 'a> Query<'s, 'a> {
             faults: Vec::new(),
             regular_joins: Vec::new(),
             stars: Vec::new(),
+            stars_of: BTreeMap::new(),
             windows: Vec::new(),
             hidden: BTreeMap::new(),
             hiding: Vec::new(),
@@ -156,7 +160,9 @@ impl<'s, 'a> Query<'s, 'a> {
             if recursive {
                 self.hide(&name);
             }
+            let known = self.stars.len();
             self.walk(at + 1, close);
+            self.stars_of.insert(name.clone(), self.stars.split_off(known));
             if !recursive {
                 self.hide(&name);
             }

@@ -54,7 +54,7 @@ impl Query<'_, '_> {
         if self.script.is_any(open + 1, &["SELECT", "WITH", "VALUES", "TABLE"]) && !self.script.symbol(open + 2, "(")
             || self.script.is_any(open + 1, &["SELECT", "VALUES"])
         {
-            self.walk(open + 1, close);
+            self.walk_below(open + 1, close);
         } else {
             let at = self.table(open + 1, close, Link::First);
             self.clauses(at, close, Clause::From);
@@ -63,6 +63,15 @@ impl Query<'_, '_> {
             self.joins(join, close + 1, false);
         }
         close + 1
+    }
+
+    /// Walks a query in place of a table: its stars reach on where the list above has one too.
+    fn walk_below(&mut self, start: usize, end: usize) {
+        let known = self.stars.len();
+        self.walk(start, end);
+        if self.lists.last().is_none_or(|list| list.star.is_none()) {
+            self.stars.truncate(known);
+        }
     }
 
     /// Takes a function or `UNNEST` in place of a table, from its first token to its closing bracket. One of columns is called
@@ -118,10 +127,13 @@ impl Query<'_, '_> {
     }
 
     pub(super) fn reads(&mut self, name: Name) {
+        let star = self.lists.last().and_then(|list| list.star.clone());
         let hidden = matches!(name.parts.as_slice(), [only] if self.hidden.contains_key(only));
-        if !hidden {
-            let star = self.lists.last_mut().and_then(|list| list.star.take());
-            self.stars.extend(star);
+        if hidden {
+            let below = name.parts.first().and_then(|only| self.stars_of.get(only)).filter(|_| star.is_some());
+            self.stars.extend(below.cloned().unwrap_or_default());
+        } else {
+            self.stars.extend(star.filter(|star| !self.stars.contains(star)));
             self.mention(Use::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }

@@ -52,10 +52,36 @@ fn fl101_regular_joins() {
 fn fl102_stars() {
     one("INSERT INTO a SELECT * FROM b", "FL102", "*");
     one("INSERT INTO a SELECT b.* FROM b", "FL102", "*");
-    one("INSERT INTO a SELECT x FROM (SELECT * FROM b) c", "FL102", "*");
+    // Through whatever stands between.
+    one("INSERT INTO a SELECT * FROM (SELECT * FROM b) c", "FL102", "*");
+    one("INSERT INTO a WITH w AS (SELECT * FROM b) SELECT * FROM w", "FL102", "*");
+    one("INSERT INTO a (SELECT * FROM b)", "FL102", "*");
+    one("INSERT INTO a SELECT x FROM b UNION ALL SELECT * FROM c", "FL102", "*");
+    let windowed = "INSERT INTO a SELECT * FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(t), INTERVAL '1' HOUR))";
+    assert_eq!(found(&with_defaults(windowed)), ["FL102", "FL105"]);
     none("INSERT INTO a SELECT * FROM (SELECT x FROM b) c");
     none("INSERT INTO a WITH w AS (SELECT x FROM b) SELECT * FROM w");
     none("INSERT INTO a SELECT x * y FROM b");
+    // Not where the columns are named above it.
+    none("INSERT INTO a SELECT x FROM (SELECT * FROM b) c");
+    none("INSERT INTO a WITH w AS (SELECT * FROM b), v AS (SELECT * FROM w) SELECT x FROM v");
+    none("INSERT INTO a SELECT * FROM (SELECT x FROM (SELECT * FROM b) c) d");
+    none("INSERT INTO a SELECT x FROM b WHERE EXISTS (SELECT * FROM c WHERE c.k = b.k)");
+    none("INSERT INTO a SELECT x FROM b WHERE x IN (SELECT * FROM c)");
+}
+
+#[test]
+fn fl102_not_in_the_window_join_of_confluents_guide() {
+    let windowed = |table: &str| {
+        format!("(SELECT * FROM TABLE(TUMBLE(TABLE {table}, DESCRIPTOR($rowtime), INTERVAL '5' MINUTES)))")
+    };
+    let text = format!(
+        "INSERT INTO a SELECT L.num, R.num FROM {} L FULL JOIN {} R ON L.num = R.num AND \
+         L.window_start = R.window_start AND L.window_end = R.window_end",
+        windowed("LeftTable"),
+        windowed("RightTable")
+    );
+    assert!(!found(&with_defaults(&text)).contains(&"FL102"));
 }
 
 #[test]
@@ -124,6 +150,22 @@ fn fl108_secrets_are_an_error_and_never_repeated() {
     none("CREATE CONNECTION c WITH ('api-key' = '${secret.key}')");
     none("CREATE MODEL m WITH ('openai.api_key' = '{{sessionconfig/sql.secrets.key}}')");
     none("CREATE MODEL m WITH ('openai.max_tokens_per_key' = '100', 'tokenizer' = 'x')");
+}
+
+#[test]
+fn fl108_in_properties() {
+    const TEXT: &str = "INSERT INTO a SELECT x FROM b";
+    for (key, value) in [("sql.secrets.openai", "sk-1"), ("SQL.Secrets.openai", "sk-1"), ("client.password", "x")] {
+        let lints = with(TEXT, &[(key, value)], |_| {});
+        assert_eq!(found(&lints), ["FL108"], "{key}");
+        assert_eq!((lints[0].severity, lints[0].property.as_deref()), (Severity::Error, Some(key)));
+        assert!(!lints[0].message.contains(value));
+    }
+    for (key, value) in
+        [("sql.secrets.openai", "${secret.openai}"), ("sql.secrets.openai", ""), ("sql.state-ttl", "1 d")]
+    {
+        assert_eq!(found(&with(TEXT, &[(key, value)], |_| {})), [""; 0], "{key} {value}");
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A picture of the lineage that needs no other program.
 //!
-//! `ranks` says in which layer a box stands, `rows` in which order, `places` where, `layout` puts all of it on the page.
+//! `ranks` says in which layer a box stands, `rows` in which order, `places` where, `layout` puts all of it on the page, and
+//! `legend` says below what colours and lines mean.
 
 mod layout;
+mod legend;
 mod places;
 mod ranks;
 mod rows;
@@ -14,6 +16,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use self::{
     layout::{Curve, Frame, HEIGHT, Picture, Piece, layout},
+    legend::{Colours, Legend, colours},
     ranks::Sketch,
 };
 use super::{flow, label, subtitle};
@@ -26,22 +29,15 @@ const SMALL: f64 = 6.2;
 /// Letters of a title that are shown; the whole name is in the box's tooltip.
 const LONGEST: usize = 34;
 
-/// Colours of pools, one after another: border and tint of each statement say where it runs.
-const POOLS: [(&str, &str); 6] = [
-    ("#1a73e8", "#eef4fe"),
-    ("#9334e6", "#f6eefe"),
-    ("#e8710a", "#fef3ea"),
-    ("#12858d", "#eaf6f7"),
-    ("#c5221f", "#fdeeee"),
-    ("#5f6368", "#f1f3f4"),
-];
-
 /// The lineage as an SVG image.
 pub fn svg(lineage: &Lineage) -> String {
+    if lineage.nodes.is_empty() {
+        return nothing();
+    }
     let drawing = Drawing::of(lineage);
     let Picture { width, height, frames, curves } = &drawing.picture;
-    let (legend, legend_width, legend_height) = legend(lineage, *width);
-    let (width, total) = (width.max(legend_width) + 2.0 * MARGIN, height + 2.0 * MARGIN + legend_height);
+    let legend = Legend::of(lineage, drawing.lines.iter().any(Line::is_declared), *width);
+    let (width, total) = (width.max(legend.width) + 2.0 * MARGIN, height + 2.0 * MARGIN + legend.height);
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -60,23 +56,22 @@ pub fn svg(lineage: &Lineage) -> String {
     for (line, way) in drawing.lines.iter().zip(curves) {
         arrow(&mut text, line, way);
     }
-    let colours = pool_colours(lineage);
+    let pools = pool_numbers(lineage);
     for ((node, looks), frame) in lineage.nodes.iter().zip(frames) {
-        shape(&mut text, node, *looks, *frame, colours.get(node).copied().unwrap_or(colour(0)));
+        let number = pools.get(node).copied().unwrap_or_default();
+        shape(&mut text, lineage, node, *looks, *frame, &colours(number, lineage.pools.len()));
     }
-    for (x, y, name, (line, fill)) in legend {
-        let (x, y) = (x + MARGIN, y + height + MARGIN + 22.0);
-        let _ = writeln!(
-            text,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"12\" height=\"12\" rx=\"3\" fill=\"{fill}\" stroke=\"{line}\" \
-             stroke-width=\"2\"/><text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" fill=\"#3c4043\">{}</text>",
-            x + 19.0,
-            y + 10.5,
-            escaped(&name)
-        );
-    }
+    legend.draw(&mut text, height + MARGIN);
     text.push_str("</svg>\n");
     text
+}
+
+/// What is drawn where there is nothing to draw.
+fn nothing() -> String {
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"420\" height=\"80\" viewBox=\"0 0 420 80\" \
+     font-family=\"Inter, Helvetica, Arial, sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+     <text x=\"28\" y=\"45\" font-size=\"14\" fill=\"#3c4043\">Nothing to draw: there are no statements here.</text>\n</svg>\n"
+        .to_owned()
 }
 
 /// Boxes in the order of `Lineage::nodes`, and the lines between them, in their places.
@@ -106,7 +101,7 @@ impl Drawing<'_> {
             }
         }
         let sketch = Sketch {
-            widths: lineage.nodes.iter().map(|(node, looks)| wide(node, *looks)).collect(),
+            widths: lineage.nodes.iter().map(|(node, looks)| wide(lineage, node, *looks)).collect(),
             links: lines.keys().copied().collect(),
         };
         let lines: Vec<Line<'_>> = lines.into_values().collect();
@@ -136,19 +131,38 @@ impl Picture {
     }
 }
 
-fn wide(node: &Node, looks: Looks) -> f64 {
+fn wide(lineage: &Lineage, node: &Node, looks: Looks) -> f64 {
     let title = shown(node).chars().count() as f64 * LETTER;
-    let below = subtitle(node, looks).chars().count() as f64 * SMALL;
+    let below = below(lineage, node, looks).chars().count() as f64 * SMALL;
     (title.max(below) + 26.0).max(90.0)
+}
+
+/// The line below the title: of a statement also its pool, where there are several.
+fn below(lineage: &Lineage, node: &Node, looks: Looks) -> String {
+    let said = subtitle(node, looks);
+    let Node::Statement(address) = node else { return said };
+    let pool =
+        lineage.pools.iter().find(|(_, addresses)| addresses.contains(address)).and_then(|(pool, _)| pool.as_ref());
+    match pool.filter(|_| lineage.pools.len() > 1) {
+        Some(pool) => format!("{said} · {}", cut(pool)),
+        None => said,
+    }
 }
 
 /// The title, as much of it as has room.
 fn shown(node: &Node) -> String {
-    let title = label(node);
-    if title.chars().count() <= LONGEST {
-        return title;
+    cut(&label(node))
+}
+
+/// A name without its middle where it is too long: names of one kind often begin alike and differ in their ends.
+fn cut(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= LONGEST {
+        return name.to_owned();
     }
-    title.chars().take(LONGEST.saturating_sub(1)).chain(['…']).collect()
+    let (ahead, behind) = (LONGEST / 2, LONGEST.saturating_sub(1).saturating_sub(LONGEST / 2));
+    let end = name.chars().skip(length.saturating_sub(behind));
+    name.chars().take(ahead).chain(['…']).chain(end).collect()
 }
 
 fn full(node: &Node) -> String {
@@ -179,10 +193,10 @@ fn arrow(text: &mut String, line: &Line<'_>, way: &Curve) {
     );
 }
 
-fn shape(text: &mut String, node: &Node, looks: Looks, frame: Frame, pool: (&str, &str)) {
+fn shape(text: &mut String, lineage: &Lineage, node: &Node, looks: Looks, frame: Frame, pool: &Colours) {
     let Frame { x, y, width } = frame;
     let (round, fill, line, dash) = match looks {
-        Looks::Statement(_) => (8.0, pool.1, pool.0, ""),
+        Looks::Statement(_) => (8.0, pool.tint.as_str(), pool.line.as_str(), ""),
         Looks::Own(_) => (HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),
         Looks::External(_) => (HEIGHT / 2.0, "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\""),
     };
@@ -197,7 +211,7 @@ fn shape(text: &mut String, node: &Node, looks: Looks, frame: Frame, pool: (&str
         y + 20.0,
         escaped(&shown(node)),
         y + 36.0,
-        escaped(&subtitle(node, looks))
+        escaped(&below(lineage, node, looks))
     );
 }
 
@@ -212,35 +226,6 @@ fn pool_numbers(lineage: &Lineage) -> BTreeMap<&Node, usize> {
         Node::Object(_) => None,
     });
     numbers.collect()
-}
-
-fn pool_colours(lineage: &Lineage) -> BTreeMap<&Node, (&'static str, &'static str)> {
-    pool_numbers(lineage).into_iter().map(|(node, number)| (node, colour(number))).collect()
-}
-
-fn colour(number: usize) -> (&'static str, &'static str) {
-    POOLS.get(number % POOLS.len()).copied().unwrap_or(("#5f6368", "#f1f3f4"))
-}
-
-type Entry = (f64, f64, String, (&'static str, &'static str));
-
-/// The pools with their colours in lines below the drawing, how wide they are, and how high.
-fn legend(lineage: &Lineage, width: f64) -> (Vec<Entry>, f64, f64) {
-    let name = |pool: &Option<String>| pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
-    let (mut x, mut y, mut widest) = (0.0, 0.0, 0.0_f64);
-    let mut entries = Vec::new();
-    for (number, pool) in lineage.pools.keys().enumerate() {
-        let name = name(pool);
-        let long = 19.0 + name.chars().count() as f64 * SMALL * 1.1;
-        if x > 0.0 && x + long > width {
-            (x, y) = (0.0, y + 22.0);
-        }
-        widest = widest.max(x + long);
-        entries.push((x, y, name, colour(number)));
-        x += long + 22.0;
-    }
-    let height = if entries.is_empty() { 0.0 } else { y + 30.0 };
-    (entries, widest, height)
 }
 
 fn escaped(text: &str) -> String {

@@ -189,8 +189,48 @@ fn an_image_says_names_pools_and_flows() {
         image.contains(&format!("<title>{}</title>", "long".repeat(20))),
         "the whole name is in the tooltip: {image}"
     );
-    assert!(image.contains("…</text>"), "the box shows the start of it: {image}");
+    assert!(image.contains("…"), "the box shows its two ends: {image}");
     assert!(image.contains(">pools.main</text>"), "{image}");
     assert_eq!(image.matches("marker-end").count(), 2, "{image}");
     assert_eq!(image, svg(&lineage));
+}
+
+#[test]
+fn every_pool_has_a_colour_and_a_name_of_its_own() {
+    for pools in [1, 6, 7, 12, 40] {
+        let mut lineage = Lineage::default();
+        for number in 0..pools {
+            let address = Address::statement(format!("s{number}"));
+            lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+            lineage.pools.entry(Some(format!("pool-{number}"))).or_default().insert(address);
+        }
+        let lines: std::collections::BTreeSet<String> = (0..pools).map(|number| colours(number, pools).line).collect();
+        assert_eq!(lines.len(), pools);
+        let image = svg(&lineage);
+        assert!((0..pools).all(|number| image.contains(&format!(">pools.pool-{number}</text>"))), "{image}");
+        // With one pool there is nothing to tell apart.
+        assert_eq!(image.contains("INSERT INTO · pool-0</text>"), pools > 1, "{image}");
+        assert!(!image.contains("depends_on") && !image.contains("external"), "{image}");
+    }
+}
+
+#[test]
+fn names_are_cut_in_the_middle_and_lines_explained() {
+    let (one, other) = (Address::statement("orders-enriched-with-customers-and-products-v1"), Address::statement("b"));
+    let mut lineage = Lineage::default();
+    for address in [&one, &other] {
+        lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+    }
+    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
+    let (from, to) = (Node::Statement(one), Node::Statement(other));
+    lineage.links = vec![Link { from, to, flow: Flow::Declared, place: None }];
+    let image = svg(&lineage);
+    assert!(image.contains(">orders-enriched-w…-and-products-v1</text>"), "{image}");
+    assert!(image.contains(">only depends_on says so</text>"), "{image}");
+    assert!(image.contains(">external: not made by this project</text>"), "{image}");
+}
+
+#[test]
+fn an_empty_project_says_so() {
+    assert!(svg(&Lineage::default()).contains(">Nothing to draw: there are no statements here.</text>"));
 }

@@ -1,0 +1,107 @@
+//! What environments of one project must not share.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    manifest::{
+        file,
+        layer::{At, EnvironmentLayer},
+        substitute::Substitution,
+    },
+    resource::{Place, Problem},
+};
+
+/// An id without different prefixes, and a state, belong to one environment of a project only.
+pub(in crate::manifest) fn apart(
+    root: &Path,
+    environments: &BTreeMap<String, At<EnvironmentLayer>>,
+    substitution: &mut Substitution<'_>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
+    let mut states: Vec<Kept<'_>> = Vec::new();
+    for (name, at) in environments {
+        let mut known = |field: &Option<At<String>>| field.as_ref().and_then(|at| substitution.plain(at));
+        let prefix = known(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
+        if let Some(id) = known(&at.value.id)
+            && let Some((other, place)) = ids.insert((id.value.clone(), prefix), (name, id.place.clone()))
+        {
+            problems.push(
+                Problem::new(format!("`{other}` and `{name}` are the same Confluent environment, `{}`", id.value))
+                    .at(id.place.clone(), "again here")
+                    .at(place, "first here")
+                    .help("give them different `name_prefix`es, so that their statements have different names"),
+            );
+        }
+        let (state, place) = match known(&at.value.state) {
+            Some(state) => (state.value, state.place),
+            None => (format!("state/{name}.json"), at.place.clone()),
+        };
+        let kept = Kept { name, snapshot: snapshot(root, &state), state, place };
+        problems.extend(states.iter().find(|first| first.shares_a_file_with(&kept)).map(|first| kept.again(first)));
+        states.push(kept);
+    }
+    problems
+}
+
+/// Where an environment keeps its state.
+struct Kept<'e> {
+    name: &'e str,
+    state: String,
+    snapshot: PathBuf,
+    place: Place,
+}
+
+impl Kept<'_> {
+    /// Whether the two would write one file, the snapshot or one of those beside it.
+    fn shares_a_file_with(&self, other: &Kept<'_>) -> bool {
+        let here = self.files();
+        other.files().iter().any(|file| here.contains(file))
+    }
+
+    /// What the room `state`, the simulator's world and the marks of used plans are called.
+    fn files(&self) -> Vec<PathBuf> {
+        let is_json = self.snapshot.extension().is_some_and(|extension| extension == "json");
+        let base = if is_json { self.snapshot.with_extension("") } else { self.snapshot.clone() };
+        let beside = |path: &Path, ending: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let endings = [".journal", ".lock", ".plans", ".world"];
+        let mut files = vec![self.snapshot.clone(), beside(&self.snapshot, ".next")];
+        files.extend(endings.iter().map(|ending| beside(&base, ending)));
+        files
+    }
+
+    fn again(&self, first: &Kept<'_>) -> Problem {
+        let (name, other) = (self.name, first.name);
+        let message = if self.snapshot == first.snapshot {
+            format!("`{other}` and `{name}` would keep their state in one file, `{}`", self.state)
+        } else {
+            format!(
+                "`{other}` and `{name}` would share a file beside their states, `{}` and `{}`",
+                first.state, self.state
+            )
+        };
+        Problem::new(message).at(self.place.clone(), "again here").at(first.place.clone(), "first here").help(
+            "without `state` it is `state/<environment>.json`; journal and lock lie beside it, without its `.json`",
+        )
+    }
+}
+
+/// The file that `state` leads to, links followed as far as there are any yet.
+fn snapshot(root: &Path, state: &str) -> PathBuf {
+    let path = root.join(state);
+    if let Ok(found) = path.canonicalize() {
+        return found;
+    }
+    let path = file::tidy(&std::path::absolute(&path).unwrap_or(path));
+    match (path.parent().and_then(|folder| folder.canonicalize().ok()), path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
