@@ -1,6 +1,6 @@
 //! The two kinds of API key, and the header field they turn into.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -35,13 +35,19 @@ impl Key {
         BASE64_STANDARD.encode(format!("{}:{}", self.id, self.secret))
     }
 
-    fn redact(&self, text: String) -> String {
-        // Confluent's secrets have 64 characters; one this short would only tear holes into ordinary words.
-        const SHORTEST: usize = 4;
-        [self.token().as_str(), self.secret.as_str()]
-            .into_iter()
-            .filter(|hidden| hidden.len() >= SHORTEST)
-            .fold(text, |text, hidden| if text.contains(hidden) { text.replace(hidden, "(redacted)") } else { text })
+    /// What must not be seen of it, in each spelling in which it may come back: as it is, in JSON, in a URL.
+    fn hidden(&self) -> Vec<String> {
+        // Confluent's secrets have 64 characters and its ids 16; shorter ones than these would only tear holes into
+        // ordinary words.
+        const SHORTEST_SECRET: usize = 4;
+        const SHORTEST_ID: usize = 12;
+        let secrets = [self.token(), self.secret.clone()].into_iter().filter(|text| text.len() >= SHORTEST_SECRET);
+        let id = Some(self.id.clone()).filter(|id| id.len() >= SHORTEST_ID);
+        let spelt = |text: String| {
+            let in_url: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            [text.replace('/', "\\/"), in_url, text]
+        };
+        secrets.chain(id).flat_map(spelt).collect()
     }
 }
 
@@ -71,6 +77,39 @@ impl Credentials {
 
     /// `text` without any part of a key that must not be seen: for whatever a server or a proxy sends back.
     pub(super) fn redact(&self, text: String) -> String {
-        [&self.flink, &self.cloud].into_iter().flatten().fold(text, |text, key| key.redact(text))
+        let mut hidden: Vec<String> = [&self.flink, &self.cloud].into_iter().flatten().flat_map(Key::hidden).collect();
+        hidden.sort();
+        hidden.dedup();
+        without(text, &hidden)
     }
+}
+
+/// A stretch of a secret that is as long as this is hidden too: others cut texts short, and break lines.
+const STRETCH: usize = 12;
+
+fn without(text: String, hidden: &[String]) -> String {
+    let mut covered = vec![false; text.len()];
+    for secret in hidden {
+        let length = secret.len().min(STRETCH);
+        let stretches: BTreeSet<&[u8]> = secret.as_bytes().windows(length).collect();
+        for (at, stretch) in text.as_bytes().windows(length).enumerate() {
+            if stretches.contains(stretch) {
+                covered.iter_mut().skip(at).take(length).for_each(|byte| *byte = true);
+            }
+        }
+    }
+    if !covered.contains(&true) {
+        return text;
+    }
+    let (mut kept, mut in_hidden) = (String::with_capacity(text.len()), false);
+    for (at, letter) in text.char_indices() {
+        let is_hidden = covered.iter().skip(at).take(letter.len_utf8()).any(|byte| *byte);
+        match (is_hidden, in_hidden) {
+            (true, false) => kept.push_str("(redacted)"),
+            (true, true) => {}
+            (false, _) => kept.push(letter),
+        }
+        in_hidden = is_hidden;
+    }
+    kept
 }

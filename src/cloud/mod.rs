@@ -32,6 +32,7 @@ pub use exchange::{Cloud, Retrying};
 pub use https::{Https, NoHttps};
 pub use key::{Credentials, Key};
 pub use pace::Limits;
+pub use pages::Listed;
 pub use regions::{NoEndpoint, Region};
 pub use site::{NotAnOrigin, Site, check_origin};
 pub use statements::{Fetched, NewStatement, StatementException};

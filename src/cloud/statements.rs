@@ -1,11 +1,11 @@
 //! The verbs of statements (`sql/v1`).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use crate::resource::{Amendment, Few, LiveStatement, Offsets, Phase};
 
 use super::{
-    Cloud, ErrorKind, Method, Result,
+    Cloud, ErrorKind, Listed, Method, Result,
     call::Call,
     key::Api,
     wire::{self, Whole},
@@ -73,7 +73,7 @@ impl Cloud {
     /// All statements of the environment that the key may see, or those of one pool, by name. The service has no
     /// snapshot: what changes while the pages are read may be missed, so absence is to be confirmed by
     /// [`Cloud::statement`].
-    pub async fn statements(&self, pool: Option<&str>) -> Result<BTreeMap<String, LiveStatement>> {
+    pub async fn statements(&self, pool: Option<&str>) -> Result<Listed<LiveStatement>> {
         let call = self.statements_call(Method::Get, &[])?;
         let call = match pool {
             Some(pool) => call.query("spec.compute_pool_id", pool),
@@ -82,7 +82,7 @@ impl Cloud {
         self.list::<wire::Statement>(call, |live| live.name.clone()).await
     }
 
-    /// One statement. `None` means the service's 404 and nothing else. An answer without content (204) means that it is
+    /// One statement. `None` means a 404 in which the service says of this name that it does not exist, and nothing else. An answer without content (204) means that it is
     /// being deleted: its phase is then DELETING and everything but its name is empty.
     pub async fn statement(&self, name: &str) -> Result<Option<Fetched>> {
         let call = self.statements_call(Method::Get, &[name])?;
@@ -140,7 +140,7 @@ impl Cloud {
         let identity = self.site().identity();
         let (organization, environment) = (identity.organization.as_str(), identity.environment.as_str());
         let prefix = ["sql", "v1", "organizations", organization, "environments", environment, "statements"];
-        Call::new(self.site(), Api::Flink, method, &[&prefix, rest].concat())
+        Ok(Call::new(self.site(), Api::Flink, method, &[&prefix, rest].concat())?.about(rest.first().copied()))
     }
 }
 

@@ -99,12 +99,14 @@ fn created_pool(pool: &Pool, before: &std::collections::BTreeSet<String>, record
         .filter(|found| found.display_name == pool.display_name && !known(&found.id))
         .filter(|found| found.max_cfu == pool.max_cfu && found.region == pool.region && found.cloud == pool.cloud)
         .collect();
-    match ours.as_slice() {
-        [] => Verdict::Rejected("it never arrived".to_owned()),
-        [found] => {
+    let hidden = live.unreadable_pools().find(|id| !known(id));
+    match (ours.as_slice(), hidden) {
+        ([], Some(id)) => Verdict::Unclear(format!("pool `{id}` is new and its description does not read")),
+        ([], None) => Verdict::Rejected("it never arrived".to_owned()),
+        ([found], _) => {
             Verdict::Applied(Outcome::Applied { id: Some(found.id.clone()), created_at: found.created_at.clone() })
         }
-        several => {
+        (several, _) => {
             let ids: Vec<_> = several.iter().map(|found| found.id.as_str()).collect();
             Verdict::Unclear(format!(
                 "pools {} all bear the name `{}` and are new; delete those that nobody needs",

@@ -107,8 +107,50 @@ async fn no_key_is_shown_wherever_it_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_part_of_a_key_is_shown_wherever_the_words_around_it_are_cut() {
+    let secret = "Zq4Jc0vXW/9kTn2RbL+7yUeHs3AfPdGi5Mo1BxKt6QwSrCjNlDhVmEuIzYgOpF8a";
+    let key = Key::new("ABCDEF7GHIJ2KLMN", secret);
+    let token = key.authorization().trim_start_matches("Basic ").to_owned();
+    let keys = Credentials { flink: Some(key), cloud: None };
+    let leaks = |text: &str| {
+        [secret, &token, "ABCDEF7GHIJ2KLMN"].iter().any(|hidden| {
+            hidden.as_bytes().windows(6).any(|part| text.as_bytes().windows(6).any(|shown| shown == part))
+        })
+    };
+    for shown in [secret.to_owned(), token.clone(), format!("ABCDEF7GHIJ2KLMN:{secret}"), token.replace('/', "\\/")] {
+        for offset in 0..200 {
+            let body = format!("{}{shown} and more", "-".repeat(offset));
+            let bodies = [(400, body.clone()), (400, format!("{{\"x\":\"{body}\"}}")), (200, body)];
+            for (status, body) in bodies.into_iter().take(if offset % 10 == 0 { 3 } else { 1 }) {
+                let wire = Wire::script([with_headers(status, &[("x-request-id", shown.as_str())], &body)]);
+                let cloud = Cloud::new(wire, Site::public(&identity()).unwrap(), keys.clone(), Limits::default(), 7);
+                let error = cloud.submit(&new_statement()).await.unwrap_err();
+                let told = format!("{error} {error:?}");
+                assert!(!leaks(&told), "{offset}: {told}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_cut_short_of_a_key_is_hidden_too() {
+    let token = keys().flink.unwrap().authorization().trim_start_matches("Basic ").to_owned();
+    let body = format!("wrapped {}\n{} and cut {}", &token[..20], &token[20..], &token[..14]);
+    let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
+    assert_eq!(error.detail, "wrapped (redacted) (redacted) and cut (redacted)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_request_steers_no_terminal() {
+    let long = format!("\u{9b}2J\u{1b}[1mreq\u{202e}-{}", "7".repeat(500));
+    let wire = Wire::script([with_headers(400, &[("x-request-id", long.as_str())], "")]);
+    let id = cloud(&wire).submit(&new_statement()).await.unwrap_err().request_id.unwrap();
+    assert!(id.starts_with("2J[1mreq-777") && id.len() == 128, "{id}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_header_is_basic_with_both_parts() {
-    let wire = Wire::script([answer(404, "{}")]);
+    let wire = Wire::script([absent("a")]);
     cloud(&wire).statement("a").await.unwrap();
     let sent = wire.requests();
     // base64 of FLINKKEY:flink-secret-0123
