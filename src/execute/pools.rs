@@ -84,7 +84,7 @@ impl Demand for Create<'_> {
         Asked::PoolCreated(id.unwrap_or_default())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(&self.pool.display_name)
     }
 }
@@ -144,7 +144,7 @@ impl Demand for Amend<'_> {
         Asked::PoolAmended(self.id.to_owned())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(self.id)
     }
 }
@@ -182,7 +182,7 @@ impl Demand for Remove<'_> {
         Asked::PoolRemoved(self.id.to_owned())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(self.id)
     }
 }
