@@ -17,6 +17,7 @@ use super::{
     call::{Call, without_query},
     failure, https,
     pace::Pace,
+    redaction::Hidden,
     retry::{self, ATTEMPTS, PATIENCE, Trouble, Verdict, Wait},
     site::may_follow,
 };
@@ -56,6 +57,7 @@ struct Door {
     wire: Arc<dyn Transport>,
     site: Site,
     credentials: Credentials,
+    hidden: Hidden,
     pace: Pace,
     jitter: Mutex<fastrand::Rng>,
     requests: AtomicU64,
@@ -72,6 +74,7 @@ impl Cloud {
         Cloud(Arc::new(Door {
             wire,
             site,
+            hidden: Hidden::of(&credentials),
             credentials,
             pace: Pace::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -141,11 +144,14 @@ impl Cloud {
 
     /// What a server says, as it may be passed on: no part of a key in it, and nothing that would steer a terminal.
     pub(super) fn in_words(&self, text: String) -> String {
-        let mut text = self.0.credentials.redact(text);
+        if text.is_empty() {
+            return text;
+        }
+        let text = self.0.hidden.out_of(text);
         // Controls, and what turns the direction of writing.
         let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        text.retain(|c| !steers(c) || c == '\n');
-        text
+        let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
+        kept.filter(|c| !steers(*c) || *c == '\n').collect()
     }
 
     /// `response` as it may be quoted. It is cut short only after this: of a key that is cut first, a part would stay.
@@ -154,7 +160,7 @@ impl Cloud {
         // A compressed body is never quoted.
         if !response.body.starts_with(failure::GZIP) {
             let body = String::from_utf8_lossy(&response.body).into_owned();
-            response.body = self.0.credentials.redact(body).into_bytes();
+            response.body = self.0.hidden.out_of(body).into_bytes();
         }
         response
     }
@@ -170,7 +176,8 @@ impl Cloud {
             let (outcome, took) = self.exchange(call, &url, &authorization, spent).await;
             spent = spent.saturating_add(took);
             let verdict = retry::judge(call.method, outcome);
-            if matches!(verdict, Verdict::Answered(_)) {
+            // Where every answer is slow that is told once.
+            if matches!(verdict, Verdict::Answered(_)) && took < SILENCE {
                 self.0.told.store(false, Ordering::Relaxed);
             }
             match verdict {

@@ -1,6 +1,6 @@
 //! The two kinds of API key, and the header field they turn into.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -75,41 +75,8 @@ impl Credentials {
         }
     }
 
-    /// `text` without any part of a key that must not be seen: for whatever a server or a proxy sends back.
-    pub(super) fn redact(&self, text: String) -> String {
-        let mut hidden: Vec<String> = [&self.flink, &self.cloud].into_iter().flatten().flat_map(Key::hidden).collect();
-        hidden.sort();
-        hidden.dedup();
-        without(text, &hidden)
+    /// What must not be seen of the keys.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = String> {
+        [&self.flink, &self.cloud].into_iter().flatten().flat_map(Key::hidden)
     }
-}
-
-/// A stretch of a secret that is as long as this is hidden too: others cut texts short, and break lines.
-const STRETCH: usize = 12;
-
-fn without(text: String, hidden: &[String]) -> String {
-    let mut covered = vec![false; text.len()];
-    for secret in hidden {
-        let length = secret.len().min(STRETCH);
-        let stretches: BTreeSet<&[u8]> = secret.as_bytes().windows(length).collect();
-        for (at, stretch) in text.as_bytes().windows(length).enumerate() {
-            if stretches.contains(stretch) {
-                covered.iter_mut().skip(at).take(length).for_each(|byte| *byte = true);
-            }
-        }
-    }
-    if !covered.contains(&true) {
-        return text;
-    }
-    let (mut kept, mut in_hidden) = (String::with_capacity(text.len()), false);
-    for (at, letter) in text.char_indices() {
-        let is_hidden = covered.iter().skip(at).take(letter.len_utf8()).any(|byte| *byte);
-        match (is_hidden, in_hidden) {
-            (true, false) => kept.push_str("(redacted)"),
-            (true, true) => {}
-            (false, _) => kept.push(letter),
-        }
-        in_hidden = is_hidden;
-    }
-    kept
 }

@@ -17,6 +17,7 @@ mod key;
 mod pace;
 mod pages;
 mod pools;
+mod redaction;
 mod regions;
 mod retry;
 mod site;

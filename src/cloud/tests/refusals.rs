@@ -1,5 +1,7 @@
 //! Errors: what a person reads, and what nobody may read.
 
+use serde_json::json;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -138,6 +140,25 @@ async fn what_others_have_cut_short_of_a_key_is_hidden_too() {
     let body = format!("wrapped {}\n{} and cut {}", &token[..20], &token[20..], &token[..14]);
     let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
     assert_eq!(error.detail, "wrapped (redacted) (redacted) and cut (redacted)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_services_words_on_a_statement_hold_no_key_and_steer_no_terminal() {
+    let words = "\u{9b}2Jkey flink-secret-0123\tof\nCLOUDKEY\u{7}";
+    let mut odd = statement("a");
+    odd["status"]["detail"] = json!(words);
+    odd["status"]["warnings"] = json!([{"severity": "LOW", "reason": words, "message": words}]);
+    let exceptions = json!({"data": [{"name": words, "message": words}]});
+    let wire =
+        Wire::script([page(vec![odd.clone()], ""), answer(200, odd.to_string()), answer(200, exceptions.to_string())]);
+    let cloud = cloud(&wire);
+    let listed = cloud.statements(None).await.unwrap().found.remove("a").unwrap();
+    let (one, exceptions) = (cloud.statement("a").await.unwrap().unwrap().live, cloud.exceptions("a").await.unwrap());
+    let mut said = vec![&exceptions[0].name, &exceptions[0].message];
+    for live in [&listed, &one] {
+        said.extend([&live.detail, &live.warnings[0].reason, &live.warnings[0].message]);
+    }
+    assert!(said.iter().all(|text| *text == "2Jkey (redacted) of\nCLOUDKEY"), "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -308,3 +308,15 @@ async fn a_server_that_says_nothing_is_told_of_at_once_and_given_up_within_minut
         assert!(took <= Duration::from_secs(most) && took <= retrying.at_most + Duration::from_secs(60), "{took:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_always_slow_is_told_of_once() {
+    let wire = Wire::slow(Duration::from_secs(3), |_| answer(200, statement("a").to_string()));
+    let (cloud, told) = (cloud(&wire), Arc::new(Mutex::new(0)));
+    let kept = Arc::clone(&told);
+    cloud.on_retry(move |_| *kept.lock().unwrap() += 1);
+    for _ in 0..5 {
+        cloud.statement("a").await.unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), 1);
+}
