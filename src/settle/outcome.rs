@@ -124,3 +124,43 @@ fn applied(id: Option<String>) -> Verdict {
 fn unlisted(name: &str) -> String {
     format!("the list does not show `{name}`, and a single read has not confirmed that it is gone")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::{
+        cloud::Listed,
+        resource::{HashKey, Identity},
+    };
+
+    #[test]
+    fn a_new_pool_that_does_not_read_may_be_the_one_that_was_asked_for() {
+        let pool = Pool {
+            display_name: "main".to_owned(),
+            max_cfu: 5,
+            network: None,
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+            prevent_destroy: false,
+        };
+        let identity = Identity {
+            organization: "o".to_owned(),
+            environment: "env".to_owned(),
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
+        let nothing = || Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
+        let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it does not read".to_owned())]);
+        let live = Live::listed(nothing(), Some(Listed { found: BTreeMap::new(), unreadable }));
+        let verdict = |before: &[&str]| {
+            let before: BTreeSet<String> = before.iter().map(|id| (*id).to_owned()).collect();
+            created_pool(&pool, &before, &recorded, &live)
+        };
+        assert!(matches!(verdict(&[]), Verdict::Unclear(why) if why.contains("`lfcp-odd`")));
+        assert!(matches!(verdict(&["lfcp-odd"]), Verdict::Rejected(_)));
+    }
+}
