@@ -303,7 +303,7 @@ pub struct SimulatorArguments {
     /// Keep the world in this file; without it the world ends with the process
     #[arg(long, env = "FLOE_WORLD", value_name = "FILE", hide_env_values = true)]
     pub world: Option<PathBuf>,
-    /// Faults and verdicts, as JSON
+    /// Faults, verdicts, and answers to what the API's documents leave open, as JSON
     #[arg(long, env = "FLOE_SCENARIO", value_name = "FILE", hide_env_values = true)]
     pub scenario: Option<PathBuf>,
 }

@@ -18,6 +18,8 @@ pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, Trou
     };
     let options = Options {
         pace: Pace::even(PHASE),
+        // Clients measure ages by their own clock.
+        start: jiff::Timestamp::now().as_microsecond(),
         flink_key: arguments.flink_key.clone(),
         cloud_key: arguments.cloud_key.clone(),
         scenario,

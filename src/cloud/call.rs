@@ -11,6 +11,8 @@ pub(super) struct Call {
     pub(super) api: Api,
     pub(super) method: Method,
     pub(super) url: Url,
+    /// The name or id of the one thing that it is about.
+    pub(super) about: Option<String>,
     /// JSON; empty for none.
     pub(super) body: Vec<u8>,
 }
@@ -18,7 +20,7 @@ pub(super) struct Call {
 impl Call {
     /// A call to the path made of `segments` on the API's origin. Names are escaped into one segment each.
     pub(super) fn new(site: &Site, api: Api, method: Method, segments: &[&str]) -> Result<Self> {
-        let mut call = Call { api, method, url: site.origin(api).clone(), body: Vec::new() };
+        let mut call = Call { api, method, url: site.origin(api).clone(), about: None, body: Vec::new() };
         // URLs drop `.` and go up at `..`: a statement of such a name would be the list of statements.
         if let Some(strange) = segments.iter().find(|segment| matches!(**segment, "" | "." | "..")) {
             return Err(call.error(ErrorKind::Rejected, format!("`{strange}` cannot be a name or an id")));
@@ -27,6 +29,11 @@ impl Call {
             path.clear().extend(segments);
         }
         Ok(call)
+    }
+
+    /// Makes it a call about the thing of that name or id, if there is one.
+    pub(super) fn about(self, name: Option<&str>) -> Self {
+        Call { about: name.map(str::to_owned), ..self }
     }
 
     /// Adds a query parameter.

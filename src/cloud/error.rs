@@ -14,11 +14,11 @@ pub enum ErrorKind {
     Unauthorized,
     /// 403: a role is missing. (A pool's 403 "was not found" is absence and never gets here.)
     Forbidden,
-    /// 404 where the caller did not ask whether it exists.
+    /// 404 (of a pool also 403) in which the service says of the very name or id that it does not exist.
     NotFound,
     /// 409: the name is taken, or the object changed between GET and PUT.
     Conflict,
-    /// Any other 4xx: the service understood and refused, nothing was changed.
+    /// Any other 4xx, a 404 that says nothing of what was asked for among them, and 501: refused, nothing was changed.
     Rejected,
     /// A change that was sent, and whose outcome is unknown: a lost answer or a 5xx. To be settled by reading.
     Uncertain,
@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The answer was no answer of this API: HTML, cut JSON, missing fields, an endless page chain.
     Garbled,
+    /// The answer is larger than floe takes in.
+    TooLarge,
 }
 
 /// A call that failed: everything that is known of it, no credential among it.

@@ -9,14 +9,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::{
     Credentials, Error, ErrorKind, Headers, Limits, Method, Request, Response, Result, Site, Transport,
     call::{Call, without_query},
-    failure,
+    failure, https,
     pace::Pace,
+    redaction::Hidden,
     retry::{self, ATTEMPTS, PATIENCE, Trouble, Verdict, Wait},
     site::may_follow,
 };
@@ -29,13 +30,20 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// The same where the service only asks for patience, which it does in every large run.
 const PATIENT_SILENCE: Duration = Duration::from_secs(10);
 
-/// A call that failed, and is tried again.
+/// How much of an answer that is none is looked through for what may be said of it.
+const QUOTABLE: usize = 256 << 10;
+/// The longest id of a request that is passed on.
+const LONGEST_ID: usize = 128;
+
+/// A call that failed and is tried again, or that nobody answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retrying {
     /// What went wrong, as [`Error`] would say it.
     pub trouble: Error,
-    /// How long it may be tried again, about: what the call itself takes comes on top.
+    /// How long that may go on, about.
     pub at_most: Duration,
+    /// Whether its first answer is still waited for, and nothing is sent again.
+    pub waits: bool,
 }
 
 /// Whoever wants to know that calls are tried again.
@@ -49,6 +57,7 @@ struct Door {
     wire: Arc<dyn Transport>,
     site: Site,
     credentials: Credentials,
+    hidden: Hidden,
     pace: Pace,
     jitter: Mutex<fastrand::Rng>,
     requests: AtomicU64,
@@ -65,6 +74,7 @@ impl Cloud {
         Cloud(Arc::new(Door {
             wire,
             site,
+            hidden: Hidden::of(&credentials),
             credentials,
             pace: Pace::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -75,11 +85,18 @@ impl Cloud {
         }))
     }
 
-    /// Lets `listener` know, once until an answer comes, that a call has failed for about two seconds and is tried
-    /// again. The first listener stays.
+    /// Lets `listener` know, once until an answer comes, that a call has failed or stayed without an answer for about two
+    /// seconds. The first listener stays.
     pub fn on_retry(&self, listener: impl Fn(&Retrying) + Send + Sync + 'static) {
         // A second one is dropped.
         let _ = self.0.listener.set(Box::new(listener));
+    }
+
+    /// Lets the listener know that the caller asks again what the service has refused for a while.
+    pub fn still_refused(&self, refusal: &Error, at_most: Duration) {
+        if let Some(listener) = self.0.listener.get() {
+            listener(&Retrying { trouble: refusal.clone(), at_most, waits: false });
+        }
     }
 
     /// Where it leads.
@@ -116,22 +133,51 @@ impl Cloud {
 
     /// `error` without any part of a key, and without what would steer a terminal.
     pub(super) fn presentable(&self, error: Error) -> Error {
-        let mut detail = self.0.credentials.redact(error.detail);
-        detail.retain(|c| !c.is_control() || c == '\n');
-        Error { detail, ..error }
+        let request_id = error.request_id.map(|id| self.in_words(id.replace('\n', "")));
+        Error {
+            detail: self.in_words(error.detail),
+            request_id: request_id.map(|id| id.chars().take(LONGEST_ID).collect()),
+            help: error.help.map(|help| self.in_words(help)),
+            ..error
+        }
+    }
+
+    /// What a server says, as it may be passed on: no part of a key in it, and nothing that would steer a terminal.
+    pub(super) fn in_words(&self, text: String) -> String {
+        if text.is_empty() {
+            return text;
+        }
+        let text = self.0.hidden.out_of(text);
+        // Controls, and what turns the direction of writing.
+        let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
+        kept.filter(|c| !steers(*c) || *c == '\n').collect()
+    }
+
+    /// `response` as it may be quoted. It is cut short only after this: of a key that is cut first, a part would stay.
+    pub(super) fn quotable(&self, mut response: Response) -> Response {
+        response.body.truncate(QUOTABLE);
+        // A compressed body is never quoted.
+        if !response.body.starts_with(failure::GZIP) {
+            let body = String::from_utf8_lossy(&response.body).into_owned();
+            response.body = self.0.hidden.out_of(body).into_bytes();
+        }
+        response
     }
 
     /// Tries until there is an answer that is no redirect, or a reason to stop.
     async fn carry(&self, call: &Call) -> Result<Response> {
         let authorization = self.authorization(call)?;
-        let mut waited = Duration::ZERO;
-        let began = Instant::now();
+        // Without the queue before the limiter, which may be long and is nobody's failure.
+        let mut spent = Duration::ZERO;
         let mut url = call.url.clone();
         let (mut attempt, mut redirects) = (1, 0);
         loop {
-            let outcome = self.exchange(call, &url, &authorization).await;
+            let (outcome, took) = self.exchange(call, &url, &authorization, spent).await;
+            spent = spent.saturating_add(took);
             let verdict = retry::judge(call.method, outcome);
-            if matches!(verdict, Verdict::Answered(_)) {
+            // Where every answer is slow that is told once.
+            if matches!(verdict, Verdict::Answered(_)) && took < SILENCE {
                 self.0.told.store(false, Ordering::Relaxed);
             }
             match verdict {
@@ -146,19 +192,20 @@ impl Cloud {
                 }
                 Verdict::Answered(response) => return Ok(response),
                 Verdict::Unknown(trouble) => return Err(unknown(call, &trouble)),
+                Verdict::TooLarge(detail) => return Err(call.error(ErrorKind::TooLarge, detail)),
                 Verdict::Again(trouble, asked) => {
                     let wait = retry::wait(attempt, asked, locked(&self.0.jitter).f64());
                     if let Wait::All(time) = asked {
                         self.0.pace.hold(time);
                     }
-                    // Its own waits alone: the queue before the limiter may be long, and is nobody's failure.
-                    waited = waited.saturating_add(wait);
-                    if attempt >= ATTEMPTS || waited > PATIENCE {
+                    let at_most = retry::at_most(attempt, asked, took, spent);
+                    spent = spent.saturating_add(wait);
+                    if attempt >= ATTEMPTS || spent > PATIENCE {
                         return Err(given_up(call, &trouble, attempt));
                     }
                     let silence = if matches!(asked, Wait::All(_)) { PATIENT_SILENCE } else { SILENCE };
-                    if began.elapsed().saturating_add(wait) >= silence {
-                        self.tell(call, &trouble, retry::at_most(attempt, asked));
+                    if spent >= silence {
+                        self.tell(call, &trouble, at_most, false);
                     }
                     sleep(wait).await;
                     attempt += 1;
@@ -169,7 +216,7 @@ impl Cloud {
         }
     }
 
-    fn tell(&self, call: &Call, trouble: &Trouble, at_most: Duration) {
+    fn tell(&self, call: &Call, trouble: &Trouble, at_most: Duration, waits: bool) {
         if let Some(listener) = self.0.listener.get()
             && !self.0.told.swap(true, Ordering::Relaxed)
         {
@@ -179,7 +226,7 @@ impl Cloud {
                     failure::answered(call, ErrorKind::Unreachable, response, failure::detail(response))
                 }
             };
-            listener(&Retrying { trouble: self.presentable(error), at_most });
+            listener(&Retrying { trouble: self.presentable(error), at_most, waits });
         }
     }
 
@@ -191,12 +238,14 @@ impl Cloud {
         Ok(key.authorization())
     }
 
+    /// One exchange of a call that has gone on for `spent`, and how long it took.
     async fn exchange(
         &self,
         call: &Call,
         url: &Url,
         authorization: &str,
-    ) -> std::result::Result<Response, super::Lost> {
+        spent: Duration,
+    ) -> (std::result::Result<Response, super::Lost>, Duration) {
         let mut headers = Headers::default();
         headers.push("Authorization", authorization);
         headers.push("Accept", "application/json");
@@ -207,13 +256,27 @@ impl Cloud {
         let request = Request { method: call.method, url: url.to_string(), headers, body: call.body.clone() };
         let _permit = self.0.pace.permit().await;
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let outcome = self.0.wire.send(request).await;
+        let began = Instant::now();
+        let mut sent = self.0.wire.send(request);
+        let outcome = match timeout(SILENCE.saturating_sub(spent), &mut sent).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let left = PATIENCE.saturating_sub(spent);
+                let at_most = if call.method.changes() { https::TOTAL } else { left.max(https::TOTAL) };
+                self.tell(call, &Trouble::Lost("no answer yet".to_owned()), at_most, spent.is_zero());
+                sent.await
+            }
+        };
         if let Ok(response) = &outcome
             && let Some(date) = response.headers.get("date")
         {
             *locked(&self.0.date) = Some(date.to_owned());
         }
-        outcome
+        let outcome = outcome.map(|response| match response.status {
+            200..300 => response,
+            _ => self.quotable(response),
+        });
+        (outcome, began.elapsed())
     }
 }
 

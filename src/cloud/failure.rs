@@ -6,6 +6,8 @@ use super::{Error, ErrorKind, Method, Response, call::Call, key::Api};
 
 /// How much of a strange body is quoted.
 const EXCERPT: usize = 160;
+/// How a compressed body begins.
+pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The error that a status outside 2xx means.
 pub(super) fn refusal(call: &Call, response: &Response) -> Error {
@@ -13,21 +15,64 @@ pub(super) fn refusal(call: &Call, response: &Response) -> Error {
     let kind = match response.status {
         401 => ErrorKind::Unauthorized,
         // The service answers 403 for a pool that does not exist: "The compute pool lfcp-abc123 was not found."
-        403 if call.api == Api::Cloud && detail.contains("was not found") => ErrorKind::NotFound,
+        403 if call.api == Api::Cloud && says_absent(call, response) => ErrorKind::NotFound,
         // Confluent's Terraform provider knows a 403 that speaks of an invalid API key.
         403 if detail.to_ascii_lowercase().contains("invalid api key") => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
         // A page of some proxy says nothing about a statement.
         404 if is_page(response) => ErrorKind::Garbled,
-        404 => ErrorKind::NotFound,
+        404 if says_absent(call, response) => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
-        400..=499 => ErrorKind::Rejected,
+        400..=499 | 501 => ErrorKind::Rejected,
         _ if call.method.changes() => ErrorKind::Uncertain,
         _ => ErrorKind::Garbled,
     };
-    let help =
-        if is_page(response) && kind != ErrorKind::Unauthorized { Some(page_help(call)) } else { help(kind, call) };
+    let help = match (response.status, kind) {
+        (_, ErrorKind::Unauthorized) => help(kind, call),
+        _ if is_page(response) => Some(page_help(call)),
+        (404, ErrorKind::Rejected) => Some(not_found_help(call)),
+        _ => help(kind, call),
+    };
     Error { help, ..answered(call, kind, response, detail) }
+}
+
+/// Whether the service says of the very thing that was asked for that it does not exist, as in "Statement
+/// resource=orders does not exist". A gateway's 404, or one about an environment, says nothing about the thing.
+fn says_absent(call: &Call, response: &Response) -> bool {
+    let (Some(name), Ok(body)) = (&call.about, serde_json::from_slice::<Value>(&response.body)) else { return false };
+    let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    errors.iter().filter_map(|error| error.get("detail")?.as_str()).any(|detail| {
+        let words = detail.to_ascii_lowercase();
+        let denies = ["not exist", "n't exist", "not found", "no such", "deleted"].iter().any(|no| words.contains(no));
+        denies && names(detail, name)
+    })
+}
+
+/// Whether `name` stands in `text` by itself: in no longer name, and in no path.
+fn names(text: &str, name: &str) -> bool {
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
+    text.match_indices(name).any(|(at, _)| {
+        let before = text.get(..at).unwrap_or_default().chars().next_back();
+        let mut after = text.get(at.saturating_add(name.len())..).unwrap_or_default().chars();
+        let (next, one_more) = (after.next(), after.next());
+        let ends = match next {
+            // The end of a sentence, or a dot in a longer name.
+            Some('.') => !one_more.is_some_and(of_name),
+            next => !next.is_some_and(of_name),
+        };
+        ends && !before.is_some_and(|c| of_name(c) || c == '.')
+    })
+}
+
+fn not_found_help(call: &Call) -> String {
+    let said = call.about.as_ref().map(|name| {
+        format!("this answer does not say that `{name}` is what is missing, so it is not taken for absent; ")
+    });
+    let settings = match call.api {
+        Api::Flink => "`organization` and `id` of the environment in `floe.toml`, and `endpoint` where one is set",
+        Api::Cloud => "`id` of the environment in `floe.toml`, and `cloud_endpoint` where one is set",
+    };
+    format!("{}see to {settings}", said.unwrap_or_default())
 }
 
 /// The next step after a page for a browser: this API answers in JSON, whatever it answers.
@@ -88,7 +133,7 @@ fn said(body: &Value) -> Option<String> {
 /// The beginning of a body that is not what it should be, on one line.
 pub(super) fn excerpt(body: &[u8]) -> String {
     let head = body.get(..EXCERPT * 4).unwrap_or(body);
-    if head.starts_with(&[0x1f, 0x8b]) {
+    if head.starts_with(GZIP) {
         return "(a compressed body)".to_owned();
     }
     let text = String::from_utf8_lossy(head);
@@ -117,6 +162,7 @@ fn meaning(status: u16) -> &'static str {
         422 => "the request is not valid",
         429 => "too many requests",
         500 => "internal error of the service",
+        501 => "the service does not do this",
         502 => "bad gateway",
         503 => "the service is unavailable",
         504 => "the gateway waited in vain",

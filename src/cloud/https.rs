@@ -17,7 +17,10 @@ pub(super) struct Caps {
     pub(super) body: usize,
 }
 
-const CAPS: Caps = Caps { connect: Duration::from_secs(10), total: Duration::from_secs(60), body: 32 << 20 };
+/// How long one exchange may take.
+pub(super) const TOTAL: Duration = Duration::from_secs(60);
+
+const CAPS: Caps = Caps { connect: Duration::from_secs(10), total: TOTAL, body: 32 << 20 };
 
 /// Exchanges over the network. Certificates are checked against the system's roots (on Linux, where `SSL_CERT_FILE` or
 /// `SSL_CERT_DIR` is set, against the roots found there instead). `https://` goes through the proxy that `HTTPS_PROXY` names, unless
@@ -72,14 +75,14 @@ impl Https {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let too_long = || Lost::AfterSending(format!("the answer is longer than {} bytes", self.caps.body));
+        let too_large = || Lost::TooLarge(format!("the answer is longer than {} bytes", self.caps.body));
         if response.content_length().is_some_and(|length| length > self.caps.body as u64) {
-            return Err(too_long());
+            return Err(too_large());
         }
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(lost_in_body)? {
             if body.len().saturating_add(piece.len()) > self.caps.body {
-                return Err(too_long());
+                return Err(too_large());
             }
             body.extend_from_slice(&piece);
         }

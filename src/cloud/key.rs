@@ -35,13 +35,19 @@ impl Key {
         BASE64_STANDARD.encode(format!("{}:{}", self.id, self.secret))
     }
 
-    fn redact(&self, text: String) -> String {
-        // Confluent's secrets have 64 characters; one this short would only tear holes into ordinary words.
-        const SHORTEST: usize = 4;
-        [self.token().as_str(), self.secret.as_str()]
-            .into_iter()
-            .filter(|hidden| hidden.len() >= SHORTEST)
-            .fold(text, |text, hidden| if text.contains(hidden) { text.replace(hidden, "(redacted)") } else { text })
+    /// What must not be seen of it, in each spelling in which it may come back: as it is, in JSON, in a URL.
+    fn hidden(&self) -> Vec<String> {
+        // Confluent's secrets have 64 characters and its ids 16; shorter ones than these would only tear holes into
+        // ordinary words.
+        const SHORTEST_SECRET: usize = 4;
+        const SHORTEST_ID: usize = 12;
+        let secrets = [self.token(), self.secret.clone()].into_iter().filter(|text| text.len() >= SHORTEST_SECRET);
+        let id = Some(self.id.clone()).filter(|id| id.len() >= SHORTEST_ID);
+        let spelt = |text: String| {
+            let in_url: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            [text.replace('/', "\\/"), in_url, text]
+        };
+        secrets.chain(id).flat_map(spelt).collect()
     }
 }
 
@@ -69,8 +75,8 @@ impl Credentials {
         }
     }
 
-    /// `text` without any part of a key that must not be seen: for whatever a server or a proxy sends back.
-    pub(super) fn redact(&self, text: String) -> String {
-        [&self.flink, &self.cloud].into_iter().flatten().fold(text, |text, key| key.redact(text))
+    /// What must not be seen of the keys.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = String> {
+        [&self.flink, &self.cloud].into_iter().flatten().flat_map(Key::hidden)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep_until},
 };
 
@@ -45,19 +45,39 @@ impl Limits {
     }
 }
 
-/// The limiter: exact sliding windows. No second and no minute, wherever it begins, sees more than its limit.
+/// The limiter: exact sliding windows at the service. When a request arrives there is unknown here, but it lies between
+/// its leaving and its answer; so it counts in every window from its leaving until a window's length after its end.
 pub(super) struct Pace {
     limits: Limits,
     connections: Arc<Semaphore>,
-    /// When the latest permits were given, oldest first; at most a minute's worth. Tokio's mutex is fair, and its holder
-    /// waits with it in hand: permits are given in the order in which they were asked for.
-    given: Mutex<VecDeque<Instant>>,
+    /// Tokio's mutex is fair, and its holder waits with it in hand: permits are given in the order in which they were
+    /// asked for.
+    turn: Mutex<()>,
+    window: std::sync::Mutex<Window>,
+    /// One under way has ended.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct Window {
+    under_way: usize,
+    /// When the latest ones ended, oldest first; at most a minute's worth.
+    ends: VecDeque<Instant>,
     /// The service asked everybody to wait until then.
-    held_until: std::sync::Mutex<Option<Instant>>,
+    held_until: Option<Instant>,
+}
+
+/// When the next request may leave.
+enum Next {
+    Now,
+    At(Instant),
+    /// When one that is under way has ended.
+    AfterAnEnd,
 }
 
 /// The right to one request; to be kept while it is under way.
-pub(super) struct Permit {
+pub(super) struct Permit<'a> {
+    pace: &'a Pace,
     _connection: Option<OwnedSemaphorePermit>,
 }
 
@@ -67,28 +87,22 @@ impl Pace {
         Pace {
             limits,
             connections: Arc::new(Semaphore::new(limits.connections as usize)),
-            given: Mutex::default(),
-            held_until: std::sync::Mutex::default(),
+            turn: Mutex::default(),
+            window: std::sync::Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
     /// Waits for the right to one request.
-    pub(super) async fn permit(&self) -> Permit {
-        // The connection first: a time of leaving that is stamped and then waits for a connection would be a lie.
+    pub(super) async fn permit(&self) -> Permit<'_> {
         // The semaphore is never closed, so there is always a permit to come.
         let connection = Arc::clone(&self.connections).acquire_owned().await.ok();
-        let mut given = self.given.lock().await;
+        let _turn = self.turn.lock().await;
         loop {
-            let now = Instant::now();
-            match self.earliest(&given) {
-                Some(at) if at > now => sleep_until(at).await,
-                _ => {
-                    given.push_back(now);
-                    while given.len() > self.limits.per_minute.max(self.limits.per_second) as usize {
-                        given.pop_front();
-                    }
-                    return Permit { _connection: connection };
-                }
+            match self.next() {
+                Next::Now => return Permit { pace: self, _connection: connection },
+                Next::At(time) => sleep_until(time).await,
+                Next::AfterAnEnd => self.ended.notified().await,
             }
         }
     }
@@ -96,17 +110,46 @@ impl Pace {
     /// Lets nothing leave for `wait`: the service said so to one, and means all.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now().checked_add(wait);
-        let mut held = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = (*held).max(until);
+        let mut window = self.window();
+        window.held_until = window.held_until.max(until);
     }
 
-    /// When the next request may leave: a window's length after the one that fills the window, and after any hold.
-    fn earliest(&self, given: &VecDeque<Instant>) -> Option<Instant> {
-        let after = |limit: u32, window: Duration| {
-            let filling = given.len().checked_sub(limit as usize)?;
-            given.get(filling)?.checked_add(window)
-        };
-        let held = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        held.max(after(self.limits.per_second, SECOND)).max(after(self.limits.per_minute, MINUTE))
+    /// Whether the next request may leave now, and then it counts; else when to ask again.
+    fn next(&self) -> Next {
+        let mut window = self.window();
+        let mut at = window.held_until;
+        for (limit, length) in [(self.limits.per_second, SECOND), (self.limits.per_minute, MINUTE)] {
+            // So many of those that ended may still count beside those that are under way, and one more.
+            let Some(beside) = (limit as usize).checked_sub(window.under_way).filter(|beside| *beside > 0) else {
+                return Next::AfterAnEnd;
+            };
+            let filling = window.ends.len().checked_sub(beside).and_then(|index| window.ends.get(index));
+            at = at.max(filling.and_then(|end| end.checked_add(length)));
+        }
+        match at {
+            Some(at) if at > Instant::now() => Next::At(at),
+            _ => {
+                window.under_way = window.under_way.saturating_add(1);
+                Next::Now
+            }
+        }
+    }
+
+    fn window(&self) -> std::sync::MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let most = self.pace.limits.per_minute.max(self.pace.limits.per_second) as usize;
+        let mut window = self.pace.window();
+        window.under_way = window.under_way.saturating_sub(1);
+        window.ends.push_back(Instant::now());
+        while window.ends.len() > most {
+            window.ends.pop_front();
+        }
+        drop(window);
+        self.pace.ended.notify_one();
     }
 }

@@ -1,19 +1,17 @@
 //! The verbs of compute pools (`fcpm/v2`).
 
-use std::collections::BTreeMap;
-
 use crate::resource::{LivePool, Pool, PoolAmendment};
 
-use super::{Cloud, ErrorKind, Method, Result, call::Call, key::Api, wire};
+use super::{Cloud, ErrorKind, Listed, Method, Result, call::Call, key::Api, wire};
 
 impl Cloud {
     /// All compute pools of the environment, of whatever region, by id.
-    pub async fn pools(&self) -> Result<BTreeMap<String, LivePool>> {
+    pub async fn pools(&self) -> Result<Listed<LivePool>> {
         let call = self.pools_call(Method::Get, &[])?.query("environment", &self.site().identity().environment);
         self.list::<wire::Pool>(call, |pool| pool.id.clone()).await
     }
 
-    /// One pool. `None` if the service says that it was not found, which it does with a 404 or with a 403.
+    /// One pool. `None` if the service says of this id that it was not found, which it does with a 404 or with a 403.
     pub async fn pool(&self, id: &str) -> Result<Option<LivePool>> {
         let call = self.pools_call(Method::Get, &[id])?.query("environment", &self.site().identity().environment);
         match self.make(&call).await {
@@ -48,6 +46,7 @@ impl Cloud {
     }
 
     fn pools_call(&self, method: Method, rest: &[&str]) -> Result<Call> {
-        Call::new(self.site(), Api::Cloud, method, &[&["fcpm", "v2", "compute-pools"], rest].concat())
+        let call = Call::new(self.site(), Api::Cloud, method, &[&["fcpm", "v2", "compute-pools"], rest].concat())?;
+        Ok(call.about(rest.first().copied()))
     }
 }

@@ -68,9 +68,9 @@ impl Cloud {
         if let Some(region) = region {
             call = call.query("region_name", region);
         }
-        self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name))
-            .await
-            .map(|regions| regions.into_values().collect())
+        // Who asks wants one region, or to know which there are: one that does not read is left out.
+        let listed = self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await?;
+        Ok(listed.found.into_values().collect())
     }
 
     /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its
@@ -83,13 +83,13 @@ impl Cloud {
         let (cloud, region) = (self.site().identity().cloud.clone(), self.site().identity().region.clone());
         let regions = self.regions(Some(&cloud), None).await?;
         let Some(found) = regions.iter().find(|found| found.name.eq_ignore_ascii_case(&region)) else {
-            let known = regions.into_iter().map(|region| region.name).collect();
+            let known = regions.into_iter().map(|region| self.in_words(region.name)).collect();
             return Err(NoEndpoint::UnknownRegion { cloud, region, known });
         };
         let endpoint = found.private_endpoint.clone().ok_or(NoEndpoint::NotOffered { cloud, region })?;
         match check_origin(&endpoint) {
             Ok(url) if may_be_named(self.site().cloud(), &url) => Ok(endpoint),
-            _ => Err(NoEndpoint::Untrusted { endpoint }),
+            _ => Err(NoEndpoint::Untrusted { endpoint: self.in_words(endpoint) }),
         }
     }
 

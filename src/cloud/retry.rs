@@ -8,7 +8,7 @@ use super::{Headers, Lost, Method, Response};
 
 /// Attempts at one call, the first included.
 pub(super) const ATTEMPTS: u32 = 8;
-/// The most that one call waits between its attempts, all in all.
+/// How long one call goes on, its attempts and the waits between them; the last attempt may go beyond it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// The first wait; it doubles from attempt to attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -28,6 +28,8 @@ pub(super) enum Verdict {
     Again(Trouble, Wait),
     /// Something may have been changed: never send it again.
     Unknown(Trouble),
+    /// A read whose answer is larger than is taken in.
+    TooLarge(String),
 }
 
 /// An attempt that came to nothing.
@@ -56,17 +58,22 @@ pub(super) enum Wait {
 /// |---|---|---|
 /// | nothing left | again | again |
 /// | 429: refused unread | again | again |
-/// | 408, 5xx, lost after sending | again | unknown |
+/// | 408, 5xx but 501, lost after sending | again | unknown |
+/// | too large an answer | too large | unknown |
 pub(super) fn judge(method: Method, outcome: Result<Response, Lost>) -> Verdict {
     match outcome {
         Err(Lost::BeforeSending(detail)) => Verdict::Again(Trouble::Lost(detail), Wait::Unasked),
-        Err(Lost::AfterSending(detail)) if method.changes() => Verdict::Unknown(Trouble::Lost(detail)),
+        Err(Lost::AfterSending(detail) | Lost::TooLarge(detail)) if method.changes() => {
+            Verdict::Unknown(Trouble::Lost(detail))
+        }
+        Err(Lost::TooLarge(detail)) => Verdict::TooLarge(detail),
         Err(Lost::AfterSending(detail)) => Verdict::Again(Trouble::Lost(detail), Wait::Unasked),
         Ok(response) if response.status == 429 => {
             let asked = retry_after(&response.headers).or_else(|| rate_limit_reset(&response.headers));
             Verdict::Again(Trouble::Status(response), Wait::All(asked.unwrap_or(QUIET)))
         }
-        Ok(response) if response.status == 408 || response.status >= 500 => {
+        // 501: the service does not do this, now or later.
+        Ok(response) if response.status == 408 || (response.status >= 500 && response.status != 501) => {
             if method.changes() {
                 return Verdict::Unknown(Trouble::Status(response));
             }
@@ -90,10 +97,12 @@ pub(super) fn wait(attempt: u32, wait: Wait, jitter: f64) -> Duration {
     }
 }
 
-/// The most that a call waits from its attempt number `attempt` on, if it is never asked to wait again.
-pub(super) fn at_most(attempt: u32, asked: Wait) -> Duration {
+/// How much longer a call goes on at most after its attempt number `attempt`, if each further attempt takes as long as
+/// that one `took` and it is never asked to wait again; it has gone on for `spent`.
+pub(super) fn at_most(attempt: u32, asked: Wait, took: Duration, spent: Duration) -> Duration {
     let own: Duration = (attempt..ATTEMPTS).map(|attempt| wait(attempt, Wait::Unasked, 1.0)).sum();
-    own.max(wait(attempt, asked, 1.0)).min(PATIENCE)
+    let attempts = took.saturating_mul(ATTEMPTS.saturating_sub(attempt));
+    own.max(wait(attempt, asked, 1.0)).saturating_add(attempts).min(PATIENCE.saturating_sub(spent).saturating_add(took))
 }
 
 /// `Retry-After`, in seconds or as a date.

@@ -1,11 +1,11 @@
 //! The verbs of statements (`sql/v1`).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use crate::resource::{Amendment, Few, LiveStatement, Offsets, Phase};
 
 use super::{
-    Cloud, ErrorKind, Method, Result,
+    Cloud, ErrorKind, Listed, Method, Result,
     call::Call,
     key::Api,
     wire::{self, Whole},
@@ -73,17 +73,20 @@ impl Cloud {
     /// All statements of the environment that the key may see, or those of one pool, by name. The service has no
     /// snapshot: what changes while the pages are read may be missed, so absence is to be confirmed by
     /// [`Cloud::statement`].
-    pub async fn statements(&self, pool: Option<&str>) -> Result<BTreeMap<String, LiveStatement>> {
+    pub async fn statements(&self, pool: Option<&str>) -> Result<Listed<LiveStatement>> {
         let call = self.statements_call(Method::Get, &[])?;
         let call = match pool {
             Some(pool) => call.query("spec.compute_pool_id", pool),
             None => call,
         };
-        self.list::<wire::Statement>(call, |live| live.name.clone()).await
+        let mut listed = self.list::<wire::Statement>(call, |live| live.name.clone()).await?;
+        listed.found.values_mut().for_each(|live| self.pass_on(live));
+        Ok(listed)
     }
 
-    /// One statement. `None` means the service's 404 and nothing else. An answer without content (204) means that it is
-    /// being deleted: its phase is then DELETING and everything but its name is empty.
+    /// One statement. `None` means a 404 in which the service says of this name that it does not exist, and nothing else.
+    /// An answer without content (204) means that it is being deleted: its phase is then DELETING and everything but its
+    /// name is empty.
     pub async fn statement(&self, name: &str) -> Result<Option<Fetched>> {
         let call = self.statements_call(Method::Get, &[name])?;
         let response = match self.make(&call).await {
@@ -93,7 +96,8 @@ impl Cloud {
         if response.status == 204 {
             return Ok(Some(Fetched { live: leaving(name), whole: None }));
         }
-        let live = self.read::<wire::Statement>(&call, &response)?;
+        let mut live = self.read::<wire::Statement>(&call, &response)?;
+        self.pass_on(&mut live);
         let whole = Some(self.decode(&call, &response)?);
         Ok(Some(Fetched { live, whole }))
     }
@@ -133,14 +137,26 @@ impl Cloud {
         let call = self.statements_call(Method::Get, &[name, "exceptions"])?;
         let response = self.make(&call).await?;
         let page: wire::Page<wire::Exception> = self.decode(&call, &response)?;
-        Ok(page.data)
+        let exceptions = page.data.into_iter();
+        Ok(exceptions
+            .map(|it| StatementException { name: self.in_words(it.name), message: self.in_words(it.message), ..it })
+            .collect())
+    }
+
+    /// Makes the service's words on a statement such as may be passed on.
+    fn pass_on(&self, live: &mut LiveStatement) {
+        live.detail = self.in_words(std::mem::take(&mut live.detail));
+        for warning in &mut live.warnings {
+            warning.message = self.in_words(std::mem::take(&mut warning.message));
+            warning.reason = self.in_words(std::mem::take(&mut warning.reason));
+        }
     }
 
     fn statements_call(&self, method: Method, rest: &[&str]) -> Result<Call> {
         let identity = self.site().identity();
         let (organization, environment) = (identity.organization.as_str(), identity.environment.as_str());
         let prefix = ["sql", "v1", "organizations", organization, "environments", environment, "statements"];
-        Call::new(self.site(), Api::Flink, method, &[&prefix, rest].concat())
+        Ok(Call::new(self.site(), Api::Flink, method, &[&prefix, rest].concat())?.about(rest.first().copied()))
     }
 }
 

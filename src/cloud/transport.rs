@@ -138,4 +138,7 @@ pub enum Lost {
     /// It may have been received and acted on: a reset, a time-out, a body cut short.
     #[error("{0}")]
     AfterSending(String),
+    /// It was answered, by more than is taken in. Asked again it would be answered so again.
+    #[error("{0}")]
+    TooLarge(String),
 }

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     live::{Asks, Live, Presence},
-    resource::{Address, Kind, LivePool, Operation, Phase, Pool, PoolAmendment, PoolDeclaration, PoolPhase},
+    resource::{
+        Address, Kind, LivePool, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolDeclaration, PoolPhase,
+    },
     settle::Settlement,
     state::{PoolRecord, Recorded},
 };
@@ -39,7 +41,7 @@ pub(super) fn changes(
         let change = match &declared.spec {
             PoolDeclaration::Borrowed { id } => {
                 pools.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
-                borrowed(id, live, &mut pools.asks)
+                borrowed(id, recorded, live, &mut pools.asks)
             }
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
@@ -117,7 +119,7 @@ pub(super) fn is_quiet(
     address.kind == Kind::Pool && known && !changes.contains_key(address)
 }
 
-fn borrowed(id: &str, live: &Live, asks: &mut Asks) -> Option<Change> {
+fn borrowed(id: &str, recorded: &Recorded, live: &Live, asks: &mut Asks) -> Option<Change> {
     if !live.pools_listed {
         return Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted));
     }
@@ -127,8 +129,11 @@ fn borrowed(id: &str, live: &Live, asks: &mut Asks) -> Option<Change> {
             asks.pools.insert(id.to_owned());
             None
         }
-        Presence::Absent => Some(Change::blocked(Block::PoolMissing { id: id.to_owned() })),
+        Presence::Absent if hidden(id, recorded, live).is_none() => {
+            Some(Change::blocked(Block::PoolMissing { id: id.to_owned() }))
+        }
         // It may be used without being seen.
+        Presence::Absent => Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted)),
         Presence::Unknown(_) => Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted)),
     }
 }
@@ -158,12 +163,32 @@ fn owned(
         }
         Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
         Presence::Absent => {
+            if let Some(hidden) = hidden(&record.id, recorded, live) {
+                return Some(hidden);
+            }
             pools.recreated.insert(key.to_owned());
             let statements = statements_on(recorded, &record.id);
             let gone = Change::new(create.action, vec![Reason::Gone]);
             Some(if statements.is_empty() { gone } else { gone.noting(Note::StoppedWithPool { statements }) })
         }
     }
+}
+
+/// The service says that a pool was not found while a statement of ours runs on it, which would have stopped with it: the
+/// pool is there and this key may not see it.
+fn hidden(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
+    let generations = recorded.statements.values().flat_map(|record| record.generations());
+    let found = generations.filter_map(|generation| match live.statement(&generation.sent.name) {
+        Presence::Present(found) if found.is(&generation.uid) => Some(found),
+        _ => None,
+    });
+    let mut running = found.filter(|found| found.phase.class() == PhaseClass::Running);
+    let runs = &running.find(|found| found.pool.as_deref() == Some(id))?.name;
+    let why = format!(
+        "the service says that pool `{id}` was not found, while `{runs}` runs on it; does the owner of the Cloud API key \
+         have the role FlinkAdmin on this environment?"
+    );
+    Some(Change::blocked(Block::Unknown { why }))
 }
 
 /// The ids of other pools that look like a recorded one and that nobody here knows.
@@ -275,7 +300,9 @@ fn removed(
             asks.pools.insert(record.id.clone());
             Change::new(Action::Forget, vec![why])
         }
-        Presence::Absent => Change::new(Action::Forget, vec![why, Reason::Gone]),
+        Presence::Absent => {
+            hidden(&record.id, recorded, live).unwrap_or_else(|| Change::new(Action::Forget, vec![why, Reason::Gone]))
+        }
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
     }
 }

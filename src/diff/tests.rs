@@ -437,6 +437,26 @@ fn a_pool_that_is_gone_is_made_again_and_names_what_stopped() {
 }
 
 #[test]
+fn a_pool_that_is_said_to_be_gone_while_a_job_of_ours_runs_on_it_is_blocked() {
+    let absent = |scene: &Scene| {
+        let mut snapshot = Live::of(scene.statements.clone(), Some(BTreeMap::new()));
+        snapshot.learn_pool("lfcp-main", Ok(None));
+        let desired = Desired { graph: &scene.graph, secrets: &BTreeMap::new() };
+        let diff = diff(&desired, &scene.recorded, &Settlement::default(), &snapshot, &scene.request);
+        diff.changes[&Address::pool("main")].action.clone()
+    };
+    let mut scene = converged();
+    let Action::Blocked { by } = absent(&scene) else { panic!("the job runs") };
+    assert!(matches!(by.as_slice(), [Block::Unknown { why }] if why.contains("`copy` runs on it")), "{by:?}");
+    scene.request.destroy = true;
+    assert!(matches!(absent(&scene), Action::Blocked { .. }));
+    scene.statements.get_mut("copy").unwrap().phase = Phase::Stopped;
+    assert_eq!(absent(&scene), Action::Forget);
+    scene.request.destroy = false;
+    assert!(matches!(absent(&scene), Action::CreatePool { .. }));
+}
+
+#[test]
 fn a_pool_of_the_same_name_is_somebody_elses() {
     let mut scene = converged();
     scene.recorded.pools.clear();

@@ -5,7 +5,7 @@
 
 use std::{future::Future, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     event::{Asked, Failure},
@@ -18,6 +18,9 @@ use crate::{
     state::Outcome,
 };
 
+/// How long the service may refuse before somebody is told.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// How far the asking has got, and what it works with.
 pub(super) struct Asking<'a> {
     pub footing: &'a Footing<'a>,
@@ -29,6 +32,8 @@ pub(super) struct Asking<'a> {
     /// Whether the answer to an earlier try was lost. That request may still land at any later time, so what it asked
     /// for is then our own doing, and no refusal of a later one says that nothing came of it.
     pub may_land: bool,
+    /// What the service said to the last try, if it said no.
+    pub refusal: Option<Error>,
 }
 
 /// What a look just before a try finds.
@@ -87,7 +92,7 @@ pub(super) trait Demand: Sync {
     fn asked(&self, id: Option<String>) -> Asked;
 
     /// It was tried often enough.
-    fn given_up(&self) -> Failure;
+    fn given_up(&self, asking: &Asking<'_>) -> Failure;
 }
 
 /// Asks until it took effect. Returns what was asked, if anything was; `changed` tells so after a failure, too.
@@ -97,7 +102,8 @@ pub(super) async fn ask<D: Demand>(
     tools: &Tools,
     changed: &mut bool,
 ) -> Result<Option<Asked>, Failure> {
-    let mut asking = Asking { footing, tools, changed: *changed, again: false, may_land: false };
+    let mut asking = Asking { footing, tools, changed: *changed, again: false, may_land: false, refusal: None };
+    let (mut refused_since, mut told) = (None, false);
     for attempt in 0..D::TRIES {
         // Whoever wants to stop wants nothing asked again, unless what was asked has opened a passage.
         if asking.again && tools.must_stop(&footing.after(*changed)) {
@@ -115,12 +121,15 @@ pub(super) async fn ask<D: Demand>(
             Found::ToAsk(ready) => match demand.send(ready, &intent, tools).await {
                 Ok(outcome) => (outcome, true),
                 Err(error) if is_lost(&error) => {
-                    asking.may_land = true;
+                    (asking.may_land, asking.refusal) = (true, None);
                     // Whatever a reading tells, or fails to tell: it may take effect, so there is something to take back.
                     *changed = true;
                     (demand.read_back(&intent, error, tools).await?, true)
                 }
-                Err(error) => (demand.refused(&intent, error, &asking).await?, true),
+                Err(error) => {
+                    asking.refusal = Some(tools.redact(error.clone()));
+                    (demand.refused(&intent, error, &asking).await?, true)
+                }
             },
             Found::Landed => (done(), true),
             Found::Already | Found::Nothing => (done(), false),
@@ -131,9 +140,16 @@ pub(super) async fn ask<D: Demand>(
             return Ok(asked.then(|| demand.asked(id)));
         }
         asking.again = true;
-        pause(attempt).await;
+        if let Some(refusal) = &asking.refusal {
+            let since = refused_since.get_or_insert_with(Instant::now);
+            if !told && since.elapsed() >= SILENCE {
+                told = true;
+                tools.setting.cloud.still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
+            }
+        }
+        sleep(pause(attempt)).await;
     }
-    Err(demand.given_up())
+    Err(demand.given_up(&asking))
 }
 
 /// It took effect on something that has its id already.
@@ -165,6 +181,6 @@ fn is_lost(error: &Error) -> bool {
 }
 
 /// Longer after each attempt, up to three seconds.
-async fn pause(attempt: u32) {
-    sleep(Duration::from_millis(u64::from(attempt.saturating_add(1)).saturating_mul(300).min(3_000))).await;
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(u64::from(attempt.saturating_add(1)).saturating_mul(300).min(3_000))
 }

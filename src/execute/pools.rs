@@ -13,7 +13,7 @@ use super::{
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::Error,
+    cloud::{Error, Listed},
     live::Live,
     plan::{Step, Until},
     resource::{Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase},
@@ -84,7 +84,7 @@ impl Demand for Create<'_> {
         Asked::PoolCreated(id.unwrap_or_default())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(&self.pool.display_name)
     }
 }
@@ -103,7 +103,8 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
     loop {
         let listed = tools.setting.cloud.pools().await;
         let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
-        match verdict(intent, &tools.record.now(), &Live::of(BTreeMap::new(), Some(pools))) {
+        let nothing = Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
+        match verdict(intent, &tools.record.now(), &Live::listed(nothing, Some(pools))) {
             Verdict::Applied(outcome) => return Ok(outcome),
             Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
             Verdict::Rejected(_) => {}
@@ -143,7 +144,7 @@ impl Demand for Amend<'_> {
         Asked::PoolAmended(self.id.to_owned())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(self.id)
     }
 }
@@ -181,7 +182,7 @@ impl Demand for Remove<'_> {
         Asked::PoolRemoved(self.id.to_owned())
     }
 
-    fn given_up(&self) -> Failure {
+    fn given_up(&self, _: &Asking<'_>) -> Failure {
         lost(self.id)
     }
 }
@@ -207,11 +208,15 @@ async fn ours_on(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
 
 /// The visible statements that run on a pool, or are about to.
 async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failure> {
-    let there = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    let listed = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    if let Some((name, why)) = listed.unreadable.into_iter().next() {
+        // It is on the pool, and whether it runs nobody can tell.
+        return Err(Failure::Unclear { name, why: tools.redacted(&why) });
+    }
     let runs = |live: &LiveStatement| {
         matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
     };
-    Ok(there.into_values().filter(runs).collect())
+    Ok(listed.found.into_values().filter(runs).collect())
 }
 
 /// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a

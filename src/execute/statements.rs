@@ -85,8 +85,13 @@ impl Demand for Submit {
         Asked::Submitted(self.submission.name.clone())
     }
 
-    fn given_up(&self) -> Failure {
-        Failure::Unclear { name: self.submission.name.clone(), why: "the service kept losing the request".to_owned() }
+    fn given_up(&self, asking: &Asking<'_>) -> Failure {
+        // After each refusal a GET has said that there is no such statement.
+        let note = if asking.may_land { "given up" } else { "not created, and given up" };
+        kept_refusing(asking, note).unwrap_or_else(|| Failure::Unclear {
+            name: self.submission.name.clone(),
+            why: "the service kept losing the request".to_owned(),
+        })
     }
 }
 
@@ -96,10 +101,8 @@ async fn taken(intent: &Intent, name: &str, error: Error, asking: &Asking<'_>) -
     let deadline = Instant::now() + TEARDOWN;
     loop {
         match fetch(name, tools).await? {
-            // It is gone by now, so the name is free.
-            None => {
-                return Ok(Outcome::Rejected { why: "the name was taken by a statement that is gone now".to_owned() });
-            }
+            // Nothing bears the name by now, if that is what the conflict was about.
+            None => return Ok(Outcome::Rejected { why: tools.redacted(&error.detail) }),
             Some(found) if found.live.phase == Phase::Deleting && Instant::now() < deadline => {
                 if tools.must_stop(footing) {
                     return Err(Failure::Interrupted);
@@ -187,7 +190,7 @@ impl Demand for Amend<'_> {
 
     async fn refused(&self, intent: &Intent, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
         match error.kind {
-            ErrorKind::Conflict => Ok(Outcome::Rejected { why: "it had changed since it was read".to_owned() }),
+            ErrorKind::Conflict => Ok(Outcome::Rejected { why: asking.tools.redacted(&error.detail) }),
             _ => Err(no(intent, error, asking.tools).await),
         }
     }
@@ -197,8 +200,9 @@ impl Demand for Amend<'_> {
         if self.to.stopped { Asked::Stopped(name) } else { Asked::Resumed(name) }
     }
 
-    fn given_up(&self) -> Failure {
-        changed(self.name, "it kept changing between each reading and writing")
+    fn given_up(&self, asking: &Asking<'_>) -> Failure {
+        let said = asking.refusal.as_ref().map(|refusal| format!(" ({refusal})")).unwrap_or_default();
+        changed(self.name, &format!("it kept changing between each reading and writing{said}"))
     }
 }
 
@@ -252,12 +256,19 @@ impl Demand for Remove<'_> {
         Asked::Removed(self.name.to_owned())
     }
 
-    fn given_up(&self) -> Failure {
-        Failure::Unclear {
+    fn given_up(&self, asking: &Asking<'_>) -> Failure {
+        kept_refusing(asking, "not deleted, and given up").unwrap_or_else(|| Failure::Unclear {
             name: self.name.to_owned(),
-            why: "the service kept losing or refusing the deletion".to_owned(),
-        }
+            why: "the service kept losing the deletion".to_owned(),
+        })
     }
+}
+
+/// What the service said to the last of all tries, if it said no.
+fn kept_refusing(asking: &Asking<'_>, note: &str) -> Option<Failure> {
+    let refusal = asking.refusal.clone()?;
+    let detail = format!("{} ({note} after {TRIES} attempts)", refusal.detail);
+    Some(Failure::Call(Error { detail, ..refusal }))
 }
 
 /// Whether the record says that this generation never was RUNNING.

@@ -9,7 +9,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{cloud::Cloud, resource::LiveStatement};
+use crate::{
+    cloud::{Cloud, Listed},
+    resource::LiveStatement,
+};
 
 /// How many statements a page of the list holds.
 const PAGE: usize = 100;
@@ -93,9 +96,13 @@ fn tell(watched: &Watched, name: &str, sight: &Sight) {
 /// One list; what it does not show is reported as not there, unconfirmed. Returns how many pages it had.
 async fn by_list(cloud: &Cloud, watched: &Watched) -> Option<usize> {
     match cloud.statements(None).await {
-        Ok(mut found) => {
-            let pages = found.len().div_ceil(PAGE);
+        Ok(Listed { mut found, unreadable }) => {
+            let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE);
             for name in watched.keys() {
+                if unreadable.contains_key(name) {
+                    tell(watched, name, &Sight::Unreadable);
+                    continue;
+                }
                 let live = found.remove(name).map(Box::new);
                 tell(watched, name, &Sight::Statement { live, confirmed: false });
             }

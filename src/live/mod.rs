@@ -4,7 +4,10 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::{Generation, LivePool, LiveStatement, Phase, Secrets, Severity};
+use crate::{
+    cloud::Listed,
+    resource::{Generation, LivePool, LiveStatement, Phase, Secrets, Severity},
+};
 
 pub use read::{confirm, read};
 
@@ -17,6 +20,8 @@ pub struct Live {
     pools: Shelf<LivePool>,
     /// Where known values of secrets stand, by the cloud name of the statement that holds them.
     held: BTreeMap<String, Held>,
+    /// Ids of pools that the list showed in a form that does not read.
+    unreadable_pools: BTreeSet<String>,
     /// Whether pools were listed; without a Cloud API key they cannot be.
     pub pools_listed: bool,
     /// The service's own time of the snapshot, from its `Date` header: what ages are counted from.
@@ -120,6 +125,20 @@ impl Live {
         }
     }
 
+    /// What these lists held; what could not be read in them is unknown.
+    pub fn listed(statements: Listed<LiveStatement>, pools: Option<Listed<LivePool>>) -> Self {
+        let (pools, unreadable) = pools.map(|listed| (listed.found, listed.unreadable)).unzip();
+        let mut live = Live::of(statements.found, pools);
+        for (name, why) in statements.unreadable {
+            live.learn_statement(&name, Err(why));
+        }
+        for (id, why) in unreadable.into_iter().flatten() {
+            live.learn_pool(&id, Err(why));
+            live.unreadable_pools.insert(id);
+        }
+        live
+    }
+
     /// What is known of the statement with this cloud name.
     pub fn statement(&self, name: &str) -> Presence<'_, LiveStatement> {
         self.statements.presence(name)
@@ -138,6 +157,11 @@ impl Live {
     /// Every pool, by id.
     pub fn pools(&self) -> impl Iterator<Item = &LivePool> {
         self.pools.present.values()
+    }
+
+    /// The ids of pools that are there and may be any.
+    pub fn unreadable_pools(&self) -> impl Iterator<Item = &str> {
+        self.unreadable_pools.iter().map(String::as_str)
     }
 
     /// The statements that bear the name of a generation of `base`, oldest generation first.

@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::{Asks, Live};
-use crate::cloud::{Cloud, Result};
+use crate::cloud::{Cloud, Error, Result};
 
 /// Lists the statements of the environment and, with a Cloud API key, its pools.
 ///
@@ -15,7 +15,7 @@ pub async fn read(cloud: &Cloud) -> Result<Live> {
         Ok(lists) => lists,
         Err(error) => return Err(cloud.explained(error).await),
     };
-    let mut live = Live::of(statements, pools);
+    let mut live = Live::listed(statements, pools);
     live.service_time = cloud.service_time();
     Ok(live)
 }
@@ -41,9 +41,61 @@ pub async fn confirm(cloud: &Cloud, live: &mut Live, asks: &Asks) {
     }
     // The order of arrival does not matter: answers land in ordered maps.
     for (name, answer) in statements.join_all().await {
-        live.learn_statement(&name, answer.map_err(|error| error.to_string()));
+        live.learn_statement(&name, answer.map_err(told));
     }
     for (id, answer) in pools.join_all().await {
-        live.learn_pool(&id, answer.map_err(|error| error.to_string()));
+        live.learn_pool(&id, answer.map_err(told));
+    }
+}
+
+/// The service's words, and the next step.
+fn told(error: Error) -> String {
+    match &error.help {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use super::*;
+    use crate::{
+        cloud::{BoxFuture, Credentials, Headers, Key, Limits, Lost, Request, Response, Site, Transport},
+        live::Presence,
+        resource::Identity,
+    };
+
+    struct Forbids;
+
+    impl Transport for Forbids {
+        fn send(&self, _: Request) -> BoxFuture<'_, std::result::Result<Response, Lost>> {
+            let body = br#"{"errors":[{"status":"403","detail":"Forbidden Access"}]}"#.to_vec();
+            Box::pin(async { Ok(Response { status: 403, headers: Headers::default(), body }) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_no_absence_and_keeps_its_next_step() {
+        let identity = Identity {
+            organization: "o".to_owned(),
+            environment: "env".to_owned(),
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
+        let cloud = Cloud::new(Arc::new(Forbids), Site::public(&identity).unwrap(), keys, Limits::default(), 1);
+        let mut live = Live::default();
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        confirm(&cloud, &mut live, &Asks { statements: one("orders"), pools: one("lfcp-1") }).await;
+        for presence in [format!("{:?}", live.statement("orders")), format!("{:?}", live.pool("lfcp-1"))] {
+            assert!(
+                presence.starts_with("Unknown")
+                    && presence.contains("403: Forbidden Access; the key's owner needs the role")
+            );
+        }
+        assert!(matches!(live.statement("other"), Presence::Unlisted));
     }
 }

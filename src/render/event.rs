@@ -28,7 +28,8 @@ pub fn retrying(retrying: &Retrying, style: Style) -> String {
         long if long <= Duration::from_secs(90) => format!("{} s", long.as_secs().div_ceil(10).saturating_mul(10)),
         longer => format!("{} min", longer.as_secs().div_ceil(60)),
     };
-    let line = format!("Trying again for up to {long}: {}", clean(&retrying.trouble.to_string()));
+    let what = if retrying.waits { "Waiting" } else { "Trying again" };
+    let line = format!("{what} for up to {long}: {}", clean(&retrying.trouble.to_string()));
     style.paint(Paint::Yellow, &line)
 }
 

@@ -99,12 +99,14 @@ fn created_pool(pool: &Pool, before: &std::collections::BTreeSet<String>, record
         .filter(|found| found.display_name == pool.display_name && !known(&found.id))
         .filter(|found| found.max_cfu == pool.max_cfu && found.region == pool.region && found.cloud == pool.cloud)
         .collect();
-    match ours.as_slice() {
-        [] => Verdict::Rejected("it never arrived".to_owned()),
-        [found] => {
+    let hidden = live.unreadable_pools().find(|id| !known(id));
+    match (ours.as_slice(), hidden) {
+        ([], Some(id)) => Verdict::Unclear(format!("pool `{id}` is new and its description does not read")),
+        ([], None) => Verdict::Rejected("it never arrived".to_owned()),
+        ([found], _) => {
             Verdict::Applied(Outcome::Applied { id: Some(found.id.clone()), created_at: found.created_at.clone() })
         }
-        several => {
+        (several, _) => {
             let ids: Vec<_> = several.iter().map(|found| found.id.as_str()).collect();
             Verdict::Unclear(format!(
                 "pools {} all bear the name `{}` and are new; delete those that nobody needs",
@@ -121,4 +123,44 @@ fn applied(id: Option<String>) -> Verdict {
 
 fn unlisted(name: &str) -> String {
     format!("the list does not show `{name}`, and a single read has not confirmed that it is gone")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::{
+        cloud::Listed,
+        resource::{HashKey, Identity},
+    };
+
+    #[test]
+    fn a_new_pool_that_does_not_read_may_be_the_one_that_was_asked_for() {
+        let pool = Pool {
+            display_name: "main".to_owned(),
+            max_cfu: 5,
+            network: None,
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+            prevent_destroy: false,
+        };
+        let identity = Identity {
+            organization: "o".to_owned(),
+            environment: "env".to_owned(),
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
+        let nothing = || Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
+        let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it does not read".to_owned())]);
+        let live = Live::listed(nothing(), Some(Listed { found: BTreeMap::new(), unreadable }));
+        let verdict = |before: &[&str]| {
+            let before: BTreeSet<String> = before.iter().map(|id| (*id).to_owned()).collect();
+            created_pool(&pool, &before, &recorded, &live)
+        };
+        assert!(matches!(verdict(&[]), Verdict::Unclear(why) if why.contains("`lfcp-odd`")));
+        assert!(matches!(verdict(&["lfcp-odd"]), Verdict::Rejected(_)));
+    }
 }

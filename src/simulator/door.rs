@@ -20,7 +20,8 @@ enum Api {
 
 /// Answers a request whose sender may send it.
 pub(super) fn answer(world: &mut World, asked: &Asked) -> Result<Answer, Failure> {
-    let segments: Vec<_> = asked.path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments = asked.segments();
+    let segments: Vec<_> = segments.iter().map(String::as_str).collect();
     match (api(asked), segments.as_slice()) {
         (
             Some(Api::Statements),

@@ -60,7 +60,7 @@ struct Inside {
 impl Simulator {
     /// An empty cloud in memory.
     pub fn new(options: Options) -> Simulator {
-        Simulator::of(world::World::new(Arc::new(options)))
+        Simulator::of(world::World::new(Arc::new(options.of_scenario())))
     }
 
     /// The cloud whose log is at `path`, or an empty one. From then on each effect is appended to the log before it is
@@ -70,7 +70,7 @@ impl Simulator {
     /// last clone is dropped, which leaves a log of what there is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
         let read = |take: &mut dyn FnMut(log::Record)| log::Log::open(path.as_ref(), take).map(Some);
-        Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))
+        Ok(Simulator::of(world::World::restore(Arc::new(options.of_scenario()), read)?))
     }
 
     /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
@@ -84,7 +84,7 @@ impl Simulator {
             };
             log::look(path.as_ref(), &mut without_account).map(|()| None)
         };
-        Ok(Simulator::of(world::World::restore(Arc::new(options), read)?))
+        Ok(Simulator::of(world::World::restore(Arc::new(options.of_scenario()), read)?))
     }
 
     fn of(world: world::World) -> Simulator {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use serde::Deserialize;
+
 use super::scenario::Scenario;
 
 /// How a simulated cloud behaves. `Default` is the documented service at its usual pace, with any key accepted.
@@ -52,6 +54,15 @@ impl Default for Options {
             home: ("aws".to_owned(), "us-east-1".to_owned()),
             scenario: Scenario::default(),
         }
+    }
+}
+
+impl Options {
+    /// These, with what their scenario says of them.
+    pub(super) fn of_scenario(mut self) -> Options {
+        self.switches = self.scenario.switches.clone().unwrap_or(self.switches);
+        self.principals = self.scenario.principals.clone().or(self.principals);
+        self
     }
 }
 
@@ -162,7 +173,8 @@ pub enum CatalogMode {
 }
 
 /// What becomes of a request that the documents do not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Done.
     Apply,
@@ -174,7 +186,8 @@ pub enum Policy {
 
 /// One switch for each question that the API's documents leave open; each default is the best guess.
 /// **None of these is verified against the live service.**
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Switches {
     /// Whether PUT answers 200 with the statement, not 202 without a body.
     pub put_answers_statement: bool,
@@ -246,6 +259,12 @@ pub struct Switches {
     pub ended_fields: bool,
     /// Whether the version moves by itself in the first second after a change.
     pub early_bumps: bool,
+    /// Whether statements show `network_kind`.
+    pub network_kind_shown: bool,
+    /// Whether statements show `scaling_status`, once there is one.
+    pub scaling_status_shown: bool,
+    /// The status of a second pool of the same display name in its environment; `None` where names may be shared.
+    pub same_pool_name_status: Option<u16>,
 }
 
 impl Default for Switches {
@@ -285,6 +304,9 @@ impl Default for Switches {
             dry_run_stored: false,
             ended_fields: false,
             early_bumps: true,
+            network_kind_shown: true,
+            scaling_status_shown: true,
+            same_pool_name_status: None,
         }
     }
 }

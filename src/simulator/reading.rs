@@ -68,7 +68,12 @@ impl Gist {
         let head = Head::of(text);
         let connections = reading.mentions.iter().filter(|it| it.object == ObjectKind::Connection);
         let traits = Traits {
-            kind: reading.kind.api_name().to_owned(),
+            kind: match reading.kind {
+                Kind::CreateMaterializedTable if head.says("OR", &["ALTER"]) => {
+                    "CREATE_OR_ALTER_MATERIALIZED_TABLE".to_owned()
+                }
+                kind => kind.api_name().to_owned(),
+            },
             sort: sort(reading.kind),
             connections: connections.filter_map(|it| it.name.last().cloned()).collect(),
         };
@@ -92,7 +97,9 @@ impl Gist {
 fn sort(kind: Kind) -> Sort {
     match kind {
         Kind::InsertInto | Kind::StatementSet => Sort::Job,
-        Kind::CreateTableAs | Kind::CreateMaterializedTable => Sort::TableJob,
+        Kind::CreateTableAs => Sort::TableJob,
+        // The job that fills it is the table's, not the statement's, which COMPLETES.
+        Kind::CreateMaterializedTable => Sort::Definition,
         Kind::Select => Sort::Foreground,
         Kind::Show | Kind::Describe | Kind::Explain => Sort::Inquiry,
         Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => {

@@ -10,15 +10,17 @@
 //!   "verdicts": [
 //!     { "name": "enrich-g2", "does": { "fails": { "after": 30, "detail": "deserialization failed" } } },
 //!     { "name": "big-*", "does": "pool-exhausted" }
-//!   ]
+//!   ],
+//!   "switches": { "delete-status": 204, "stop-pending": "reject" },
+//!   "principals": ["u-1a2b3c", "sa-1a2b3c"]
 //! }
 //! ```
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::Deserialize;
 
-use super::faults::Fault;
+use super::{faults::Fault, options::Switches};
 
 /// What goes wrong, and which statements do what their text would not make them do.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -28,6 +30,10 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Verdicts on statements; the first whose name fits is used.
     pub verdicts: Vec<Verdict>,
+    /// Answers to what the API's documents leave open; those that are not named are the best guess.
+    pub switches: Option<Switches>,
+    /// The principals that exist; all, where none are named.
+    pub principals: Option<BTreeSet<String>>,
 }
 
 /// What the service makes of a statement, whatever its text says.

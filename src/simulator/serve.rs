@@ -78,9 +78,14 @@ async fn taken(request: HttpRequest<Body>) -> Result<Request, StatusCode> {
     let body = to_bytes(body, LARGEST).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let host = text(&head.headers, "host").unwrap_or("localhost").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url = format!("http://{host}{path}");
+    // Whatever the client wrote in `Host` is no host.
+    if !url::Url::parse(&url).is_ok_and(|url| url.has_host() && url.username().is_empty()) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     let headers =
         head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    Ok(Request { method, url: format!("http://{host}{path}"), headers: headers.collect(), body: body.to_vec() })
+    Ok(Request { method, url, headers: headers.collect(), body: body.to_vec() })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

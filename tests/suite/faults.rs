@@ -124,11 +124,70 @@ async fn a_storm_of_409s_without_end_is_given_up_and_the_job_runs_on() {
     let report = world.apply().await.report.unwrap();
     let said = failure(&report, &statement("copy")).to_string();
     assert!(said.contains("`copy` changed meanwhile") && said.contains("plan again"), "{said}");
+    assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
     assert_eq!(world.phases()["copy"], "RUNNING");
     assert!(world.recorded().await.open.is_empty());
     world.simulator.clear_faults();
     world.converge().await;
     assert_eq!(world.phases()["copy"], "STOPPED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_services_words() {
+    let mut world = World::of(TABLE);
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    world.simulator.push_fault(Fault::always(Misfortune::Conflict).on(Method::Post).path(STATEMENTS));
+    let (cloud, told) = (world.cloud(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&told);
+    cloud.on_retry(move |retrying| kept.lock().unwrap().push(retrying.clone()));
+    let report = world.apply_with(&cloud, &Request::default()).await.report.unwrap();
+    let Failure::Call(error) = failure(&report, &statement("orders")) else { panic!("{:#?}", report.failed) };
+    assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
+    let detail = "The resource has changed since it was fetched (not created, and given up after 30 attempts)";
+    assert_eq!(error.detail, detail);
+    let told = told.lock().unwrap();
+    let [retrying] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(retrying.trouble.detail, "The resource has changed since it was fetched");
+    assert!(world.recorded().await.open.is_empty() && effects(&world, Verb::Created) == 0);
+}
+
+/// A network that holds requests up, each for another while, and their answers too.
+struct Jittery {
+    simulator: Simulator,
+    dice: Mutex<fastrand::Rng>,
+    refused: Mutex<usize>,
+}
+
+impl Transport for Jittery {
+    fn send(&self, request: floe::cloud::Request) -> BoxFuture<'_, Result<Response, Lost>> {
+        Box::pin(async move {
+            let delay = || Duration::from_millis(self.dice.lock().unwrap().u64(..700));
+            let (there, back) = (delay(), delay());
+            tokio::time::sleep(there).await;
+            let outcome = self.simulator.send(request).await;
+            if outcome.as_ref().is_ok_and(|response| response.status == 429) {
+                *self.refused.lock().unwrap() += 1;
+            }
+            tokio::time::sleep(back).await;
+            outcome
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_as_tight_as_floes_own_are_kept_over_a_network_that_jitters() {
+    let limits = floe::simulator::Limits { on: true, per_second: 40, per_minute: 800, at_once: 80 };
+    let world = world_with(TABLE, Options { limits, ..Options::default() });
+    let dice = Mutex::new(fastrand::Rng::with_seed(11));
+    let wire = Arc::new(Jittery { simulator: world.simulator.clone(), dice, refused: Mutex::default() });
+    let cloud = world.cloud_through(wire.clone());
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..1_200 {
+        let cloud = cloud.clone();
+        all.spawn(async move { cloud.statement(&format!("s{number}")).await.unwrap().is_none() });
+    }
+    assert!(all.join_all().await.into_iter().all(|is_absent| is_absent));
+    assert_eq!(*wire.refused.lock().unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,7 +127,7 @@ async fn a_body_may_not_be_longer_than_the_cap() {
     let undeclared: &'static [&'static str] = Box::leak(Box::new([open, long]));
     let declared: &'static [&'static str] = &["HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n"];
     for pieces in [undeclared, declared] {
-        assert_eq!(get(pieces, NOW).await, Err(Lost::AfterSending("the answer is longer than 1000 bytes".to_owned())));
+        assert_eq!(get(pieces, NOW).await, Err(Lost::TooLarge("the answer is longer than 1000 bytes".to_owned())));
     }
 }
 

@@ -181,6 +181,17 @@ pub fn errors(status: u16, detail: &str) -> Outcome {
     )
 }
 
+/// The service's word that no statement of that name exists.
+pub fn absent(name: &str) -> Outcome {
+    errors(404, &format!("Statement resource={name} does not exist"))
+}
+
+/// That word on whatever statement is asked for.
+pub fn nobody(request: &Request) -> Outcome {
+    let name = request.url.split_once("/statements/").unwrap().1;
+    absent(name.split('/').next().unwrap())
+}
+
 pub fn new_statement() -> NewStatement {
     NewStatement { name: "orders".to_owned(), sql: "SELECT 's3cr3t'".to_owned(), ..NewStatement::default() }
 }

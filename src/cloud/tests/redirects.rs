@@ -60,7 +60,7 @@ async fn a_served_simulator_keeps_its_key_to_itself() {
         ("http://localhost:8080/x", false),
         ("https://flink.us-east-1.aws.confluent.cloud/x", false),
     ] {
-        let wire = Wire::script([to(307, location), answer(404, "{}")]);
+        let wire = Wire::script([to(307, location), absent("a")]);
         let cloud = Cloud::new(wire.clone(), site.clone(), keys(), Limits::default(), 7);
         assert_eq!(cloud.statement("a").await.is_ok(), followed, "{location}");
         assert_eq!(wire.requests().len(), if followed { 2 } else { 1 }, "{location}");
@@ -70,7 +70,7 @@ async fn a_served_simulator_keeps_its_key_to_itself() {
 #[tokio::test(start_paused = true)]
 async fn methods_are_kept_or_the_redirect_is_refused() {
     for status in [301, 302, 303, 307, 308] {
-        let wire = Wire::script([to(status, "/x"), answer(404, "{}")]);
+        let wire = Wire::script([to(status, "/x"), absent("a")]);
         assert!(cloud(&wire).statement("a").await.unwrap().is_none(), "{status}");
     }
     for (status, expected) in [
@@ -97,7 +97,7 @@ async fn five_redirects_are_enough() {
     let mut hops = 0;
     let wire = Wire::new(move |_| {
         hops += 1;
-        if hops <= 5 { to(307, &format!("/hop{hops}")) } else { answer(404, "{}") }
+        if hops <= 5 { to(307, &format!("/hop{hops}")) } else { absent("a") }
     });
     assert!(cloud(&wire).statement("a").await.unwrap().is_none());
     let wire = Wire::new(|_| to(307, "/again?token=1"));

@@ -1,5 +1,7 @@
 //! Errors: what a person reads, and what nobody may read.
 
+use serde_json::json;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -107,8 +109,69 @@ async fn no_key_is_shown_wherever_it_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_part_of_a_key_is_shown_wherever_the_words_around_it_are_cut() {
+    let secret = "Zq4Jc0vXW/9kTn2RbL+7yUeHs3AfPdGi5Mo1BxKt6QwSrCjNlDhVmEuIzYgOpF8a";
+    let key = Key::new("ABCDEF7GHIJ2KLMN", secret);
+    let token = key.authorization().trim_start_matches("Basic ").to_owned();
+    let keys = Credentials { flink: Some(key), cloud: None };
+    let leaks = |text: &str| {
+        [secret, &token, "ABCDEF7GHIJ2KLMN"].iter().any(|hidden| {
+            hidden.as_bytes().windows(6).any(|part| text.as_bytes().windows(6).any(|shown| shown == part))
+        })
+    };
+    for shown in [secret.to_owned(), token.clone(), format!("ABCDEF7GHIJ2KLMN:{secret}"), token.replace('/', "\\/")] {
+        for offset in 0..200 {
+            let body = format!("{}{shown} and more", "-".repeat(offset));
+            let bodies = [(400, body.clone()), (400, format!("{{\"x\":\"{body}\"}}")), (200, body)];
+            for (status, body) in bodies.into_iter().take(if offset % 10 == 0 { 3 } else { 1 }) {
+                let wire = Wire::script([with_headers(status, &[("x-request-id", shown.as_str())], &body)]);
+                let cloud = Cloud::new(wire, Site::public(&identity()).unwrap(), keys.clone(), Limits::default(), 7);
+                let error = cloud.submit(&new_statement()).await.unwrap_err();
+                let told = format!("{error} {error:?}");
+                assert!(!leaks(&told), "{offset}: {told}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_cut_short_of_a_key_is_hidden_too() {
+    let token = keys().flink.unwrap().authorization().trim_start_matches("Basic ").to_owned();
+    let body = format!("wrapped {}\n{} and cut {}", &token[..20], &token[20..], &token[..14]);
+    let error = cloud(&Wire::script([answer(400, body)])).submit(&new_statement()).await.unwrap_err();
+    assert_eq!(error.detail, "wrapped (redacted) (redacted) and cut (redacted)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_services_words_on_a_statement_hold_no_key_and_steer_no_terminal() {
+    let words = "\u{9b}2Jkey flink-secret-0123\tof\nCLOUDKEY\u{7}";
+    let mut odd = statement("a");
+    odd["status"]["detail"] = json!(words);
+    odd["status"]["warnings"] = json!([{"severity": "LOW", "reason": words, "message": words}]);
+    let exceptions = json!({"data": [{"name": words, "message": words}]});
+    let wire =
+        Wire::script([page(vec![odd.clone()], ""), answer(200, odd.to_string()), answer(200, exceptions.to_string())]);
+    let cloud = cloud(&wire);
+    let listed = cloud.statements(None).await.unwrap().found.remove("a").unwrap();
+    let (one, exceptions) = (cloud.statement("a").await.unwrap().unwrap().live, cloud.exceptions("a").await.unwrap());
+    let mut said = vec![&exceptions[0].name, &exceptions[0].message];
+    for live in [&listed, &one] {
+        said.extend([&live.detail, &live.warnings[0].reason, &live.warnings[0].message]);
+    }
+    assert!(said.iter().all(|text| *text == "2Jkey (redacted) of\nCLOUDKEY"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_request_steers_no_terminal() {
+    let long = format!("\u{9b}2J\u{1b}[1mreq\u{202e}-{}", "7".repeat(500));
+    let wire = Wire::script([with_headers(400, &[("x-request-id", long.as_str())], "")]);
+    let id = cloud(&wire).submit(&new_statement()).await.unwrap_err().request_id.unwrap();
+    assert!(id.starts_with("2J[1mreq-777") && id.len() == 128, "{id}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_header_is_basic_with_both_parts() {
-    let wire = Wire::script([answer(404, "{}")]);
+    let wire = Wire::script([absent("a")]);
     cloud(&wire).statement("a").await.unwrap();
     let sent = wire.requests();
     // base64 of FLINKKEY:flink-secret-0123

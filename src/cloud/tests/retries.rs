@@ -86,7 +86,18 @@ async fn refusals_are_answers() {
     }
     for method in [Method::Post, Method::Put, Method::Patch] {
         let wire = Wire::script([errors(404, "no")]);
-        assert_eq!(call(&cloud(&wire), method).await.unwrap_err().kind, ErrorKind::NotFound, "{method}");
+        assert_eq!(call(&cloud(&wire), method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
+    }
+    for method in ALL {
+        let wire = Wire::script([answer(501, "")]);
+        assert_eq!(call(&cloud(&wire), method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
+        assert_eq!(wire.requests().len(), 1, "{method}");
+    }
+    for method in ALL {
+        let wire = Wire::script([Err(Lost::TooLarge("the answer is longer than 9 bytes".to_owned()))]);
+        let kind = if method.changes() { ErrorKind::Uncertain } else { ErrorKind::TooLarge };
+        assert_eq!(call(&cloud(&wire), method).await.unwrap_err().kind, kind, "{method}");
+        assert_eq!(wire.requests().len(), 1, "{method}");
     }
 }
 
@@ -156,7 +167,7 @@ async fn the_services_wish_is_honoured_within_reason() {
         (503, &[("x-ratelimit-reset", "50")], 0),
     ];
     for (status, headers, seconds) in rows {
-        let wire = Wire::script([with_headers(status, headers, ""), errors(404, "no")]);
+        let wire = Wire::script([with_headers(status, headers, ""), absent("a")]);
         cloud(&wire).statement("a").await.unwrap();
         let waited = wire.times()[1] - wire.times()[0];
         let least = Duration::from_secs(seconds);
@@ -278,4 +289,34 @@ async fn a_call_that_keeps_failing_is_told_of_once_until_an_answer_comes() {
     assert_eq!(told.lock().unwrap().len(), 0);
     listening(&Wire::script([limited(&[("retry-after", "60")]), well()])).statement("a").await.unwrap();
     assert_eq!(told.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_told_of_at_once_and_given_up_within_minutes() {
+    for method in [Method::Get, Method::Post] {
+        let wire = Wire::slow(Duration::from_secs(60), |_| after());
+        let (cloud, told) = (cloud(&wire), Arc::new(Mutex::new(Vec::new())));
+        let (began, kept) = (Instant::now(), Arc::clone(&told));
+        cloud.on_retry(move |retrying| kept.lock().unwrap().push((began.elapsed(), retrying.clone())));
+        let kind = call(&cloud, method).await.unwrap_err().kind;
+        let (took, told) = (began.elapsed(), told.lock().unwrap().clone());
+        let [(when, retrying)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((when.as_secs(), retrying.waits, retrying.trouble.detail.as_str()), (2, true, "no answer yet"));
+        let (expected, most) =
+            if method.changes() { (ErrorKind::Uncertain, 60) } else { (ErrorKind::Unreachable, 360) };
+        assert_eq!(kind, expected);
+        assert!(took <= Duration::from_secs(most) && took <= retrying.at_most + Duration::from_secs(60), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_always_slow_is_told_of_once() {
+    let wire = Wire::slow(Duration::from_secs(3), |_| answer(200, statement("a").to_string()));
+    let (cloud, told) = (cloud(&wire), Arc::new(Mutex::new(0)));
+    let kept = Arc::clone(&told);
+    cloud.on_retry(move |_| *kept.lock().unwrap() += 1);
+    for _ in 0..5 {
+        cloud.statement("a").await.unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), 1);
 }

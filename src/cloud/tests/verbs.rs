@@ -49,7 +49,7 @@ async fn unknown_null_and_missing_are_tolerated() {
         "status": {"traits": {"sql_kind": null, "schema": {}}, "warnings": [{}], "latest_offsets_timestamp": null}
     });
     let wire = Wire::script([page(vec![sparse, bare, null_value], "")]);
-    let live = cloud(&wire).statements(None).await.unwrap().into_values().collect::<Vec<_>>();
+    let live = cloud(&wire).statements(None).await.unwrap().found.into_values().collect::<Vec<_>>();
     assert_eq!(live[0].phase, Phase::Other("HIBERNATING".to_owned()));
     assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].kind.as_deref()), (None, 0, None));
     assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
@@ -67,8 +67,11 @@ async fn what_decisions_rest_on_must_be_there() {
         let wire = Wire::script([answer(200, body.to_string()), page(vec![body], "")]);
         let cloud = cloud(&wire);
         let one = cloud.statement("orders").await.unwrap_err();
-        let all = cloud.statements(None).await.unwrap_err();
-        assert_eq!((one.kind, all.kind), (ErrorKind::Garbled, ErrorKind::Garbled), "{field}");
+        assert_eq!(one.kind, ErrorKind::Garbled, "{field}");
+        match cloud.statements(None).await {
+            Err(all) => assert_eq!((all.kind, field), (ErrorKind::Garbled, "name")),
+            Ok(all) => assert!(all.unreadable["orders"].contains(field), "{all:?}"),
+        }
         assert!(one.detail.contains(field) && one.detail.contains("is missing"), "{one}");
     }
 }
@@ -93,6 +96,43 @@ async fn absence_is_a_404_and_nothing_else() {
     let refused = cloud.amend(leaving, &Amendment::default()).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Conflict);
     assert_eq!(wire.requests().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_that_does_not_name_what_was_asked_for_is_not_its_absence() {
+    let foreign = [
+        "",
+        "{}",
+        r#"{"message":"Statement resource=orders does not exist"}"#,
+        r#"{"errors":[{"status":"404","detail":"Not Found"}]}"#,
+        r#"{"errors":[{"status":"404","detail":"Environment env-z3y2x1 does not exist"}]}"#,
+        r#"{"errors":[{"status":"404","detail":"Statement resource=orders-v2 does not exist"}]}"#,
+        r#"{"errors":[{"status":"404","detail":"Statement resource=orders.v2 does not exist"}]}"#,
+        r#"{"errors":[{"status":"404","detail":"no such path: /statements/orders"}]}"#,
+        r#"{"errors":[{"status":"404","detail":"orders is busy"}]}"#,
+    ];
+    for body in foreign {
+        let cloud = cloud(&Wire::new(move |_| answer(404, body)));
+        let (read, removed) = (cloud.statement("orders").await.unwrap_err(), cloud.remove("orders").await.unwrap_err());
+        assert_eq!((read.kind, removed.kind), (ErrorKind::Rejected, ErrorKind::Rejected), "{body}");
+        let help = read.help.unwrap();
+        assert!(help.contains("`orders`") && help.contains("`organization` and `id` of the environment"), "{help}");
+    }
+    for words in
+        ["Statement resource=orders does not exist", "Statement 'orders' not found", "No such statement: orders."]
+    {
+        let cloud = cloud(&Wire::new(move |_| errors(404, words)));
+        assert!(cloud.statement("orders").await.unwrap().is_none(), "{words}");
+    }
+    for words in ["The compute pool lfcp-10 was not found.", "The environment env-z3y2x1 was not found.", "Not Found"] {
+        let cloud = cloud(&Wire::new(move |_| errors(403, words)));
+        let (read, removed) = (cloud.pool("lfcp-1").await.unwrap_err(), cloud.remove_pool("lfcp-1").await.unwrap_err());
+        assert_eq!((read.kind, removed.kind), (ErrorKind::Forbidden, ErrorKind::Forbidden), "{words}");
+        assert!(read.help.unwrap().contains("FlinkAdmin"));
+    }
+    let listed = cloud(&Wire::new(|_| answer(404, ""))).statements(None).await.unwrap_err();
+    assert_eq!((listed.kind, listed.detail.as_str()), (ErrorKind::Rejected, "not found"));
+    assert!(listed.help.unwrap().starts_with("see to `organization` and `id`"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +218,9 @@ async fn deletions_accept_any_success_and_absence() {
         errors(404, "Statement resource=orders does not exist"),
         answer(204, ""),
         errors(403, "The compute pool lfcp-1 was not found."),
+        errors(404, "The compute pool lfcp-1 was not found."),
         errors(404, "nothing"),
+        answer(404, ""),
     ]);
     let cloud = cloud(&wire);
     for _ in 0..3 {
@@ -186,6 +228,10 @@ async fn deletions_accept_any_success_and_absence() {
     }
     for _ in 0..3 {
         cloud.remove_pool("lfcp-1").await.unwrap();
+    }
+    // These say nothing of the pool.
+    for _ in 0..2 {
+        assert_eq!(cloud.remove_pool("lfcp-1").await.unwrap_err().kind, ErrorKind::Rejected);
     }
     assert_eq!(wire.lines()[0], format!("DELETE {STATEMENTS}/orders"));
     assert_eq!(wire.lines()[3], "DELETE /fcpm/v2/compute-pools/lfcp-1?environment=env-z3y2x1");
@@ -219,7 +265,7 @@ async fn pools_are_asked_of_the_other_host_with_the_other_key() {
         errors(403, "Forbidden Access"),
     ]);
     let cloud = cloud(&wire);
-    let pools = cloud.pools().await.unwrap();
+    let pools = cloud.pools().await.unwrap().found;
     assert_eq!(pools.keys().map(String::as_str).collect::<Vec<_>>(), ["lfcp-1", "lfcp-2"]);
     let one = cloud.pool("lfcp-1").await.unwrap().unwrap();
     assert_eq!((one.cloud.as_str(), one.max_cfu, one.current_cfu), ("aws", 10, 3));
@@ -273,7 +319,7 @@ async fn regions_are_filtered_and_show_both_endpoints() {
 
 #[tokio::test(start_paused = true)]
 async fn strange_names_stay_one_segment() {
-    let wire = Wire::new(|_| errors(404, "no"));
+    let wire = Wire::new(|_| absent("a/b?c#d e"));
     let cloud = cloud(&wire);
     cloud.remove("a/b?c#d e").await.unwrap();
     assert_eq!(wire.lines(), [format!("DELETE {STATEMENTS}/a%2Fb%3Fc%23d%20e")]);
@@ -286,9 +332,9 @@ async fn strange_names_stay_one_segment() {
 #[tokio::test(start_paused = true)]
 async fn the_services_clock_and_the_requests_are_told() {
     let wire = Wire::script([
-        with_headers(404, &[("date", "Sun, 06 Nov 1994 08:49:37 GMT")], "{}"),
-        answer(404, "{}"),
-        with_headers(404, &[("date", "noon")], "{}"),
+        with_headers(204, &[("date", "Sun, 06 Nov 1994 08:49:37 GMT")], ""),
+        answer(204, ""),
+        with_headers(204, &[("date", "noon")], ""),
     ]);
     let cloud = cloud(&wire);
     assert_eq!((cloud.service_time(), cloud.requests()), (None, 0));

@@ -11,6 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
 };
+use serde_json::{Value, value::RawValue};
 
 use super::{Cloud, Error, ErrorKind, Response, Result, call::Call, failure};
 
@@ -22,6 +23,9 @@ pub(super) use whole::Whole;
 pub(super) trait Shape: DeserializeOwned {
     /// The thing of the domain.
     type Noun;
+
+    /// The field that tells its like apart.
+    const HANDLE: &'static str;
 
     /// Reads it; fails with the name of a field that it cannot do without.
     fn read(self) -> std::result::Result<Self::Noun, Missing>;
@@ -43,16 +47,14 @@ impl<'de, S: Shape> Deserialize<'de> for Read<S> {
 /// One page of a list.
 pub(super) struct Page<S: Shape> {
     pub(super) data: Vec<S::Noun>,
+    /// Handles of things that do not read, and why.
+    pub(super) unreadable: Vec<(String, String)>,
     /// The address of the next page.
     pub(super) next: Option<String>,
 }
 
 impl<'de, S: Shape> Deserialize<'de> for Page<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            next: Option<String>,
-        }
         #[derive(Deserialize)]
         #[serde(bound = "")]
         struct Raw<S: Shape> {
@@ -66,8 +68,46 @@ impl<'de, S: Shape> Deserialize<'de> for Page<S> {
         if raw.data.is_none() && raw.metadata.is_none() {
             return Err(D::Error::custom("neither `data` nor `metadata` holds anything"));
         }
-        let next = raw.metadata.and_then(|metadata| metadata.next).filter(|next| !next.is_empty());
-        Ok(Page { data: raw.data.map(|Nouns(data)| data).unwrap_or_default(), next })
+        let next = raw.metadata.and_then(Metadata::next);
+        Ok(Page { data: raw.data.map(|Nouns(data)| data).unwrap_or_default(), unreadable: Vec::new(), next })
+    }
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    next: Option<String>,
+}
+
+impl Metadata {
+    fn next(self) -> Option<String> {
+        self.next.filter(|next| !next.is_empty())
+    }
+}
+
+impl<S: Shape> Page<S> {
+    /// A page thing by thing: one that does not read is kept by its handle, and spoils the page only without one.
+    fn piecemeal(text: &str) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Raw<'a> {
+            metadata: Option<Metadata>,
+            #[serde(borrow)]
+            data: Vec<&'a RawValue>,
+        }
+        let raw: Raw<'_> = serde_json::from_str(text)?;
+        let next = raw.metadata.and_then(Metadata::next);
+        let mut page = Page { data: Vec::new(), unreadable: Vec::new(), next };
+        for thing in raw.data {
+            match serde_json::from_str(thing.get()) {
+                Ok(Read::<S>(noun)) => page.data.push(noun),
+                Err(error) => {
+                    let fields: serde_json::Map<String, Value> = serde_json::from_str(thing.get())?;
+                    let handle = fields.get(S::HANDLE).and_then(Value::as_str).filter(|handle| !handle.is_empty());
+                    let Some(handle) = handle else { return Err(error) };
+                    page.unreadable.push((handle.to_owned(), error.to_string()));
+                }
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -102,6 +142,18 @@ impl Cloud {
         self.decode(call, response).map(|Read::<S>(noun)| noun)
     }
 
+    /// Reads the page in the body of a 2xx. One odd thing of somebody's does not hide all others.
+    pub(super) fn page<S: Shape>(&self, call: &Call, response: &Response) -> Result<Page<S>> {
+        self.decode(call, response).or_else(|error| {
+            let text = std::str::from_utf8(&response.body).unwrap_or_default();
+            let mut page = Page::<S>::piecemeal(text).map_err(|_| error)?;
+            for (_, why) in &mut page.unreadable {
+                *why = self.in_words(format!("the service shows it in a form that does not read: {why}"));
+            }
+            Ok(page)
+        })
+    }
+
     /// Reads the body of a 2xx.
     pub(super) fn decode<'a, T: Deserialize<'a>>(&self, call: &Call, response: &'a Response) -> Result<T> {
         let text =
@@ -113,6 +165,7 @@ impl Cloud {
     /// means that its outcome is unknown, not that nothing happened.
     pub(super) fn garbled(&self, call: &Call, response: &Response, why: &str) -> Error {
         let kind = if call.method.changes() { ErrorKind::Uncertain } else { ErrorKind::Garbled };
+        let response = &self.quotable(response.clone());
         let detail = match response.body.trim_ascii() {
             [] => "the answer is empty".to_owned(),
             body => format!("the answer is not one of this API ({why}); it begins `{}`", failure::excerpt(body)),

@@ -42,6 +42,7 @@ struct Status {
 
 impl Shape for Pool {
     type Noun = LivePool;
+    const HANDLE: &'static str = "id";
 
     /// The id, the display name and the limit are what decisions rest on.
     fn read(self) -> Result<LivePool, Missing> {
@@ -139,6 +140,7 @@ pub(in crate::cloud) struct Region {
 
 impl Shape for Region {
     type Noun = crate::cloud::Region;
+    const HANDLE: &'static str = "id";
 
     fn read(self) -> Result<crate::cloud::Region, Missing> {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());

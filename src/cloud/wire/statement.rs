@@ -99,6 +99,7 @@ impl<'de> Deserialize<'de> for Texts {
 
 impl Shape for Statement {
     type Noun = LiveStatement;
+    const HANDLE: &'static str = "name";
 
     /// Without a name, a uid or the SQL nothing can be decided about a statement; without a phase nothing can be
     /// concluded, which is what a phase never heard of means.
@@ -160,6 +161,7 @@ pub(in crate::cloud) struct Exception {
 
 impl Shape for Exception {
     type Noun = StatementException;
+    const HANDLE: &'static str = "name";
 
     fn read(self) -> Result<StatementException, Missing> {
         Ok(StatementException {

@@ -1,5 +1,6 @@
 //! The pools API, `fcpm/v2`: compute pools, regions and the organization's configuration.
 
+mod check;
 mod record;
 mod regions;
 
@@ -14,6 +15,7 @@ use super::{
     world::World,
 };
 use crate::{cloud::Method, resource::PoolPhase};
+use check::{cfu, cfu_at, check_display_name, check_free_name, check_only_default, invalid, missing};
 pub(super) use record::Pool;
 
 /// The organization's configuration of default pools.
@@ -168,6 +170,11 @@ fn create(world: &mut World, asked: &Asked) -> Result<Answer, Failure> {
     if !matches!(wanted.cloud.as_str(), "AWS" | "GCP" | "AZURE") {
         return Err(invalid(400, format!("The cloud '{}' is not supported.", wanted.cloud), "/spec/cloud"));
     }
+    if !regions::offered(world, &wanted.cloud, &wanted.region) {
+        let words = format!("The region '{}' of {} is not supported.", wanted.region, wanted.cloud);
+        return Err(invalid(400, words, "/spec/region"));
+    }
+    check_free_name(world, &wanted.environment, &wanted.display_name, "")?;
     let switches = &world.options.switches;
     let held = world.pools().filter(|pool| pool.environment == wanted.environment).count();
     if switches.pool_quota.is_some_and(|most| held >= most) {
@@ -207,18 +214,29 @@ fn new_pool(world: &mut World, wanted: Wanted, phase: PoolPhase, due: Option<i64
     pool
 }
 
-/// The default pool of an environment, made when it is first needed.
-pub(super) fn default_pool(world: &mut World, asked: &Asked, environment: &str) -> Result<String, Failure> {
-    let (cloud, region) = match asked.place() {
+/// The cloud and the region in which a statement runs that names no pool.
+fn place(world: &World, asked: &Asked) -> (String, String) {
+    match asked.place() {
         Some((cloud, region)) => (cloud.to_uppercase(), region.to_owned()),
         None => (world.options.home.0.to_uppercase(), world.options.home.1.clone()),
-    };
+    }
+}
+
+/// The default pool of an environment, if there is one.
+pub(super) fn known_default(world: &World, asked: &Asked, environment: &str) -> Option<String> {
+    let (cloud, region) = place(world, asked);
     let known = world.pools().find(|pool| {
         let here = pool.environment == environment && pool.region == region && pool.cloud == cloud;
         here && pool.default_pool && pool.phase != PoolPhase::Deprovisioning
     });
-    if let Some(pool) = known {
-        return Ok(pool.id.clone());
+    known.map(|pool| pool.id.clone())
+}
+
+/// The default pool of an environment, made when it is first needed.
+pub(super) fn default_pool(world: &mut World, asked: &Asked, environment: &str) -> Result<String, Failure> {
+    let (cloud, region) = place(world, asked);
+    if let Some(known) = known_default(world, asked, environment) {
+        return Ok(known);
     }
     if !world.config.default_pool_enabled {
         return Err(Failure::new(400, "No compute pool was given, and default pools are disabled."));
@@ -241,8 +259,17 @@ fn patch(world: &mut World, asked: &Asked, id: &str) -> Result<Answer, Failure> 
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     let environment = text("/spec/environment/id").ok_or_else(|| missing("/spec/environment"))?;
     let mut pool = find(world, environment, id)?.clone();
+    if pool.phase == PoolPhase::Deprovisioning {
+        return Err(Failure::new(409, format!("The compute pool {id} is being deleted.")).coded("conflict", "Conflict"));
+    }
+    for (pointer, held) in [("/spec/cloud", &pool.cloud), ("/spec/region", &pool.region)] {
+        if text(pointer).is_some_and(|given| !given.eq_ignore_ascii_case(held)) {
+            return Err(invalid(400, format!("The property '{pointer}' cannot be changed."), pointer));
+        }
+    }
     if let Some(name) = text("/spec/display_name") {
         check_display_name(name)?;
+        check_free_name(world, environment, name, id)?;
         name.clone_into(&mut pool.display_name);
     }
     if let Some(max_cfu) = cfu(world, &body)? {
@@ -290,53 +317,6 @@ pub(super) fn remove(world: &mut World, id: &str) {
     world.effect(Verb::PoolDeleted, id, id);
 }
 
-fn missing(pointer: &str) -> Failure {
-    invalid(400, format!("The property '{pointer}' is required."), pointer)
-}
-
-fn invalid(status: u16, words: String, pointer: &str) -> Failure {
-    Failure::new(status, words).coded("invalid_configuration", "Validation Failed").at(pointer)
-}
-
-/// `max_cfu`: 5, 10, 20, 30, 40, 50, or tens up to 1000 where large pools are available.
-fn cfu(world: &World, body: &Value) -> Result<Option<u32>, Failure> {
-    let Some(value) = body.pointer("/spec/max_cfu").filter(|value| !value.is_null()) else { return Ok(None) };
-    let switches = &world.options.switches;
-    let accepted = |cfu: &u32| {
-        matches!(cfu, 5 | 10 | 20 | 30 | 40 | 50) || (switches.large_pools && *cfu <= 1000 && cfu.is_multiple_of(10))
-    };
-    let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(accepted);
-    let words = || format!("The value {value} of 'max_cfu' is not supported: it must be one of 5, 10, 20, 30, 40, 50.");
-    number.map(Some).ok_or_else(|| invalid(switches.cfu_status, words(), "/spec/max_cfu"))
-}
-
-/// `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`.
-fn check_display_name(name: &str) -> Result<(), Failure> {
-    let first = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
-    let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
-    if first && rest && name.len() <= 64 {
-        return Ok(());
-    }
-    let words = format!("The display name '{name}' must match '^(?:[0-9A-Za-z\\-])[\\w\\.-]{{0,63}}$'.");
-    Err(invalid(400, words, "/spec/display_name"))
-}
-
-fn check_only_default(world: &World, environment: &str, region: &str, but: &str) -> Result<(), Failure> {
-    let other = world.pools().find(|pool| {
-        let here = pool.environment == environment && pool.region == region && pool.id != but;
-        here && pool.default_pool && pool.phase != PoolPhase::Deprovisioning
-    });
-    let status = world.options.switches.second_default_status;
-    match other {
-        None => Ok(()),
-        Some(pool) => Err(invalid(
-            status,
-            format!("The compute pool {} is already the default pool of {environment} in {region}.", pool.id),
-            "/spec/default_pool",
-        )),
-    }
-}
-
 fn shown_config(world: &World) -> Value {
     json!({
         "api_version": "fcpm/v2", "kind": "OrgComputePoolConfig",
@@ -350,8 +330,8 @@ fn patch_config(world: &mut World, asked: &Asked) -> Result<Answer, Failure> {
     if let Some(enabled) = body.pointer("/spec/default_pool_enabled").and_then(Value::as_bool) {
         config.default_pool_enabled = enabled;
     }
-    if let Some(most) = body.pointer("/spec/default_pool_max_cfu").and_then(Value::as_u64) {
-        config.default_pool_max_cfu = u32::try_from(most).unwrap_or(u32::MAX);
+    if let Some(most) = cfu_at(world, &body, "/spec/default_pool_max_cfu")? {
+        config.default_pool_max_cfu = most;
     }
     world.put_config(config);
     let answer = json_answer(200, &shown_config(world));

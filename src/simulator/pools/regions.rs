@@ -32,6 +32,13 @@ impl Region {
     }
 }
 
+/// Whether Flink is offered there: in these regions, and in the one that the world was made for.
+pub(super) fn offered(world: &World, cloud: &str, region: &str) -> bool {
+    let (home_cloud, home) = &world.options.home;
+    let at_home = home_cloud.eq_ignore_ascii_case(cloud) && home == region;
+    at_home || REGIONS.iter().any(|known| known.0.eq_ignore_ascii_case(cloud) && known.1 == region)
+}
+
 /// The regional endpoint of the statements API. On an origin of its own the simulator serves every region itself.
 pub(super) fn endpoint(asked: &Asked, cloud: &str, region: &str, private: &str) -> String {
     if asked.serves() == (true, true) {

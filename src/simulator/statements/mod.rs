@@ -26,6 +26,12 @@ pub(super) fn answer(
     environment: &str,
     rest: &[&str],
 ) -> Result<Answer, Failure> {
+    // An environment belongs to one organization: to the one that has something in it.
+    let owner = world.listed(environment, None, "").next().map(|statement| &statement.born.organization);
+    if owner.is_some_and(|owner| owner != organization) {
+        let words = format!("Environment {environment} does not exist in organization {organization}");
+        return Err(Failure::new(404, words).coded("not_found", "Not Found"));
+    }
     match (asked.method, rest) {
         (Method::Get, []) => list(world, asked, organization, environment),
         (Method::Post, []) => submission::create(world, asked, organization, environment),

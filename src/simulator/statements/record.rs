@@ -49,7 +49,7 @@ impl Born {
 
     /// Whether it only wants to be checked.
     pub(in crate::simulator) fn dry_run(&self) -> bool {
-        self.property("sql.dry-run").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        is_dry_run(self.properties.as_ref())
     }
 
     /// Whether it queries a snapshot, so that it ends.
@@ -61,6 +61,11 @@ impl Born {
     pub(in crate::simulator) fn carries_from(&self) -> Option<&str> {
         self.property("sql.tables.initial-offset-from").filter(|name| !name.is_empty())
     }
+}
+
+/// Whether a statement of these properties only wants to be checked.
+pub(in crate::simulator) fn is_dry_run(properties: Option<&Few<String>>) -> bool {
+    properties.and_then(|it| it.get("sql.dry-run")).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// What changes of a statement.

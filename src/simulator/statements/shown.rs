@@ -66,7 +66,8 @@ struct Status<'a> {
     identity: String,
     latest_offsets: BTreeMap<&'a str, String>,
     latest_offsets_timestamp: String,
-    network_kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_kind: Option<&'static str>,
     phase: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling_status: Option<ScalingStatus<'a>>,
@@ -166,13 +167,15 @@ fn status<'a>(statement: &'a Statement, now: &'a Now, switches: &Switches) -> St
         identity: identity(&statement.born.organization, &now.principal),
         latest_offsets: offsets.collect(),
         latest_offsets_timestamp: now.offsets_at.map_or_else(|| ZERO_TIME.to_owned(), rfc3339),
-        network_kind: "PUBLIC",
+        network_kind: switches.network_kind_shown.then_some("PUBLIC"),
         phase: now.phase.as_str(),
         scaling_status: now
             .scaling
             .as_ref()
+            .filter(|_| switches.scaling_status_shown)
             .map(|(state, at)| ScalingStatus { scaling_state: state, last_updated: rfc3339(*at) }),
-        traits: (!now.invalid).then(|| traits(statement, switches)),
+        // Confluent's client for Python takes a statement without traits for a FAILED one, and for nothing else.
+        traits: (!now.invalid || now.phase != Phase::Failed).then(|| traits(statement, switches)),
         warnings: warnings.collect(),
     }
 }

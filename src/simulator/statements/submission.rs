@@ -17,7 +17,7 @@ use super::{
         world::World,
     },
     life::KEPT,
-    record::{Born, Next, Now, Statement},
+    record::{Born, Next, Now, Statement, is_dry_run},
     show, shown,
 };
 use crate::resource::{Few, Phase};
@@ -69,6 +69,10 @@ pub(super) fn create(
     check_principal(world, &principal)?;
     let pool = match submission.pool {
         Some(pool) => check_pool(world, asked, environment, &pool).map(|()| pool)?,
+        // What is only judged needs no pool, so none is made for it.
+        None if is_dry_run(submission.properties.as_ref()) && !switches.dry_run_stored => {
+            pools::known_default(world, asked, environment).unwrap_or_default()
+        }
         None => pools::default_pool(world, asked, environment)?,
     };
     let mut born = Born {

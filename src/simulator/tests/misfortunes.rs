@@ -296,11 +296,14 @@ async fn a_scenario_file_says_where_it_is_wrong() {
     let documented = include_str!("../scenario.rs").split("```").nth(1).unwrap().replace("//!", "");
     let documented = Scenario::read(documented.trim_start_matches("json")).unwrap();
     assert_eq!((documented.faults.len(), documented.verdicts.len()), (3, 2));
+    assert!(documented.switches.is_some() && documented.principals.is_some());
     for (text, place, words) in [
         ("{\n \"fault\": [] }", "line 2 column 8", "unknown field `fault`"),
         ("{ \"faults\": [\n\n {} ] }", "line 3", "missing field `does`"),
         ("{ \"faults\": [ { \"does\": \"explode\" } ] }", "line 1", "unknown variant `explode`"),
         ("{", "line 1 column 1", "EOF"),
+        ("{ \"switches\": { \"delete\": 204 } }", "line 1", "unknown field `delete`"),
+        ("{ \"switches\": { \"stop-pending\": \"maybe\" } }", "line 1", "unknown variant `maybe`"),
     ] {
         let error = Scenario::read(text).unwrap_err();
         assert!(error.contains(place) && error.contains(words), "{error}");
@@ -379,4 +382,21 @@ async fn a_fault_on_a_pool_is_met_by_its_display_name() {
     assert!(client.try_call(Method::Post, &Client::pools(""), Some(pool("main", 5))).await.is_err());
     let list = client.call(Method::Get, &Client::pools("?environment=env-1"), None).await;
     assert_eq!(list.text("/data/0/spec/display_name"), "main");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scenario_answers_open_questions_and_says_who_exists() {
+    let scenario = r#"{
+        "switches": { "delete-status": 204, "network-kind-shown": false, "pool-absent-status": 404 },
+        "principals": ["sa-known"]
+    }"#;
+    let client = Client::new(Options { scenario: Scenario::read(scenario).unwrap(), ..options() });
+    let mut body = super::client::statement("a", JOB);
+    assert_eq!(client.post(body.clone()).await.status, 400, "the key's owner is not known");
+    body["spec"]["principal"] = json!("sa-known");
+    let made = client.post(body).await;
+    assert_eq!((made.status, made.at("/status/network_kind")), (201, &Value::Null));
+    assert_eq!(client.delete("a").await.status, 204);
+    let url = Client::pools("/lfcp-x?environment=env-1");
+    assert_eq!(client.call(Method::Get, &url, None).await.status, 404);
 }

@@ -210,3 +210,33 @@ async fn a_pool_of_somebody_elses_can_be_used_in_its_own_region_only() {
         assert_eq!(client.post(body).await.status, status, "{pool}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pool_cannot_be_is_refused() {
+    let client = Client::new(options());
+    let with = |pointer: &str, value: Value| {
+        let mut body = pool("main", 10);
+        *body.pointer_mut(pointer).unwrap() = value;
+        body
+    };
+    for (pointer, value) in [("/spec/region", json!("atlantis-1")), ("/spec/cloud", json!("gcp"))] {
+        let got = client.call(Method::Post, &Client::pools(""), Some(with(pointer, value))).await;
+        assert_eq!((got.status, got.text("/errors/0/source/pointer")), (400, "/spec/region"));
+    }
+    let url = Client::pools(&format!("/{}", client.pool("main", 10).await));
+    for (pointer, value) in [("/spec/region", json!("us-east-2")), ("/spec/cloud", json!("GCP"))] {
+        assert_eq!(client.call(Method::Patch, &url, Some(with(pointer, value))).await.status, 400, "{pointer}");
+    }
+    assert_eq!(client.call(Method::Patch, &url, Some(with("/spec/cloud", json!("AWS")))).await.status, 200);
+    client.call(Method::Delete, &format!("{url}?environment=env-1"), None).await;
+    let leaving = client.call(Method::Patch, &url, Some(pool("main", 10))).await;
+    assert_eq!(leaving.status, 409, "{}", leaving.body);
+    let config = format!("{API}/fcpm/v2/compute-pool-config");
+    for (most, status) in [(json!(7), 400), (json!(4_000_000), 400), (json!(20), 200)] {
+        let body = json!({ "spec": { "default_pool_max_cfu": most } });
+        assert_eq!(client.call(Method::Patch, &config, Some(body)).await.status, status);
+    }
+    let unique = Client::new(super::statements::with(|switches| switches.same_pool_name_status = Some(409)));
+    unique.pool("main", 10).await;
+    assert_eq!(unique.call(Method::Post, &Client::pools(""), Some(pool("main", 10))).await.status, 409);
+}

@@ -132,3 +132,21 @@ async fn s26_limits_hold_per_address_over_all_its_connections() {
     }
     assert!(over > 0 && over <= 10, "{over}");
 }
+
+#[tokio::test]
+async fn a_host_that_is_none_is_a_bad_request() {
+    let (address, _) = served().await;
+    for host in ["a b", "[::1", "a@b", "%zz"] {
+        let request = format!("GET /fcpm/v2/regions HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let exchange = move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut text = String::new();
+            let _ = stream.read_to_string(&mut text);
+            text
+        };
+        let text = tokio::task::spawn_blocking(exchange).await.unwrap();
+        assert!(text.starts_with("HTTP/1.1 400 "), "{host}: {text}");
+    }
+}

@@ -483,6 +483,8 @@ async fn s19_a_dry_run_is_judged_and_leaves_nothing() {
             assert!(!stored || client.phase(name).await == phase);
         }
         assert_eq!(client.simulator.audit().creates.len(), if stored { 3 } else { 0 });
+        let pools = client.call(Method::Get, &Client::pools("?environment=env-1"), None).await;
+        assert_eq!(pools.at("/data").as_array().map(Vec::len), Some(usize::from(stored)), "a default pool");
         client.submit("table", TABLE).await;
         wait(60).await;
         assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
@@ -679,4 +681,52 @@ async fn a_successor_does_not_start_beside_a_predecessor_that_is_being_resumed()
     wait(60).await;
     assert_eq!((client.phase("job").await, client.phase("job-g2").await), ("RUNNING".into(), "PENDING".into()));
     assert_eq!(client.simulator.audit().most_running["job"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn traits_are_null_only_while_a_statement_is_failed() {
+    let client = Client::new(options());
+    client.submit("bad", "SET 'a' = 'b'").await;
+    wait(60).await;
+    let failed = client.get("bad").await;
+    assert_eq!((failed.phase(), failed.at("/status/traits")), ("FAILED", &Value::Null));
+    client.delete("bad").await;
+    let leaving = client.get("bad").await;
+    assert_eq!((leaving.phase(), leaving.at("/status/traits").is_object()), ("DELETING", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_materialized_table_completes_and_its_job_is_no_statement() {
+    let client = Client::new(options());
+    for (name, sql, kind) in [
+        ("first", "CREATE MATERIALIZED TABLE t AS SELECT 1", "CREATE_MATERIALIZED_TABLE"),
+        ("again", "CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 2", "CREATE_OR_ALTER_MATERIALIZED_TABLE"),
+        ("alter", "ALTER MATERIALIZED TABLE t SUSPEND", "ALTER_MATERIALIZED_TABLE"),
+    ] {
+        let made = client.submit(name, sql).await;
+        assert_eq!(made.text("/status/traits/sql_kind"), kind);
+        wait(60).await;
+        assert_eq!(client.phase(name).await, "COMPLETED", "{sql}: {}", client.get(name).await.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_belongs_to_one_organization() {
+    let client = Client::new(options());
+    client.submit("a", TABLE).await;
+    let elsewhere = |rest: &str| Client::statements(rest).replace(super::client::ORG, "another");
+    for (method, rest) in [(Method::Get, "/a"), (Method::Get, ""), (Method::Delete, "/a"), (Method::Post, "")] {
+        let got = client.call(method, &elsewhere(rest), None).await;
+        assert_eq!((got.status, got.detail()), (404, "Environment env-1 does not exist in organization another"));
+    }
+    assert_eq!(client.call(Method::Get, &elsewhere("").replace("env-1", "env-2"), None).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_escaped_in_a_path_is_read() {
+    let client = Client::new(options());
+    client.submit("a-b", TABLE).await;
+    assert_eq!(client.get("a%2Db").await.text("/name"), "a-b");
+    assert_eq!(client.get("%61%2db").await.text("/name"), "a-b");
+    assert_eq!(client.get("a%2").await.detail(), "Statement resource=a%2 does not exist");
 }
