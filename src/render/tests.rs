@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    diff::{Action, Block, Change, Note, Reason, Request, Strategy},
+    diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     plan::{Basis, FORMAT_VERSION, Plan},
     resource::{Address, Generation, Identity, Phase, PoolAmendment, Template},
 };
@@ -169,7 +169,7 @@ fn every_block() -> Plan {
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
         (
             "statements.failed-next",
-            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept() },
+            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_go_back: true },
         ),
         ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
@@ -179,12 +179,27 @@ fn every_block() -> Plan {
         ("statements.loses", Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
         ("statements.loses-position", Block::LosesPosition { keeps: None, accept: accept() }),
         ("statements.manual", Block::Manual { accept: accept() }),
+        ("statements.moved-away", Block::MovedOnto { from: Address::statement("moved-away") }),
         ("statements.moved-onto", Block::MovedOnto { from: Address::statement("before") }),
+        ("statements.name-in-use", Block::NameInUse { name: text("j"), by: Address::statement("other") }),
         ("statements.no-undo", Block::NoUndo),
         ("statements.not-ours", Block::NotOurs { name: text("not-ours") }),
         ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
         ("statements.prevented", Block::PreventDestroy),
-        ("statements.recreated", Block::RecreatedOutside { name: text("recreated") }),
+        (
+            "statements.recorded",
+            Block::RecordedElsewhere {
+                name: text("j"),
+                from: Address::statement("before"),
+                to: Address::statement("recorded"),
+            },
+        ),
+        (
+            "statements.recreated",
+            Block::RecreatedOutside { name: text("recreated"), deleted: Recreated::Accepted(accept()) },
+        ),
+        ("statements.recreated-as", Block::RecreatedOutside { name: text("as"), deleted: Recreated::Stuck }),
+        ("statements.recreated-def", Block::RecreatedOutside { name: text("def"), deleted: Recreated::Done }),
         ("statements.removes-all", Block::RemovesEverything),
         ("statements.renamed", Block::Renamed { from: Address::statement("one"), to: Address::statement("other") }),
         ("statements.several", Block::SeveralLive { names: vec![text("a"), text("a-g2")] }),
@@ -240,6 +255,9 @@ fn every_note_and_reason() -> Plan {
         ("statements.offsets", note(Note::OffsetsOnlyHere)),
         ("statements.reasons", Change::new(Action::Start, reasons)),
         ("statements.resumed", note(Note::ResumedOutside)),
+        ("statements.written", note(Note::StartsAsWritten)),
+        ("statements.wanted", note(Note::SecretWanted { name: text("openai") })),
+        ("statements.wrote", note(Note::SuccessorWrote { name: text("wrote-g2") })),
         ("statements.secret", note(Note::SecretUnknown { name: text("openai") })),
         ("statements.stopped", note(Note::StoppedOutside)),
         ("statements.warned", note(Note::Warned { severity: text("CRITICAL"), message: text("state is large") })),
@@ -260,6 +278,26 @@ fn blocks() {
 #[test]
 fn notes_and_reasons() {
     insta::assert_snapshot!(shown(&every_note_and_reason(), 80));
+}
+
+#[test]
+fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
+    let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+    let hints = BTreeMap::new();
+    let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
+    let plan = plan_of([
+        ("statements.a", Change::blocked(keeps).noting(Note::StartsAsWritten)),
+        ("statements.b", Change::blocked(several).noting(Note::StartsAsWritten)),
+    ]);
+    let text = shown(&plan, 200);
+    assert_eq!(text.matches("starts it where its SQL or properties say").count(), 2, "{text}");
+    assert!(!text.contains("twice") && !text.contains("Write into its SQL"), "{text}");
+}
+
+#[test]
+fn what_is_declared_no_more_is_declared_again_to_be_let_go() {
+    let text = shown(&plan_of([("statements.copy", Change::prevented(Reason::NotDeclared, true))]), 200);
+    assert!(text.contains("Declare [statements.copy] again without `prevent_destroy`, apply that"), "{text}");
 }
 
 #[test]
@@ -329,7 +367,8 @@ fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
         plan.changes.insert(Address::statement(format!("t{number}")), Change::new(action, Vec::new()));
     }
     let (beside, style) = (besides(), Style::default());
-    let text = super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style });
+    let text =
+        super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style });
     assert!(text.chars().count() < 60_000, "{}", text.chars().count());
     assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
