@@ -58,7 +58,7 @@ fn besides() -> Beside {
 fn shown(plan: &Plan, width: usize) -> String {
     let beside = besides();
     let style = Style { width, colour: false };
-    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", verbose: false, style });
+    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", given: "", verbose: false, style });
     for line in text.lines() {
         // What is there to be copied is not broken.
         let copied = line.contains("--exclude") || line.contains("/*+ OPTIONS");
@@ -281,6 +281,21 @@ fn notes_and_reasons() {
 }
 
 #[test]
+fn the_way_through_selects_and_consents_as_the_run_did() {
+    let mut plan = every_action();
+    plan.changes.insert(Address::statement("blocked"), Change::blocked(Block::TableJob));
+    let of = |address: &str| std::collections::BTreeSet::from([address.parse::<Address>().unwrap()]);
+    let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
+    plan.request = Request { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
+    let (beside, style) = (besides(), Style { width: 80, colour: false });
+    let given = "-C shop --var q=1";
+    let text = super::plan(&PlanView { plan: &plan, beside: &beside, command: "apply", given, verbose: false, style });
+    let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
+                statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
+    assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
 fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
     let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
     let hints = BTreeMap::new();
@@ -334,7 +349,7 @@ fn what_an_interrupted_run_left_is_said() {
     let beside =
         Beside { interrupted: Some(Interrupted { command: "apply".to_owned(), seconds_ago: Some(840) }), ..besides() };
     let style = Style { width: 80, colour: false };
-    let view = PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style };
+    let view = PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style };
     let text = super::plan(&view);
     assert!(text.contains("2 steps of the apply interrupted 14 min ago had completed; they are recorded."), "{text}");
     assert!(text.contains("1 step of the apply interrupted 14 min ago had not taken effect"), "{text}");
@@ -345,7 +360,7 @@ fn colour_changes_nothing_but_colour() {
     let (plan, beside) = (every_block(), besides());
     let text = |colour| {
         let style = Style { width: 80, colour };
-        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: true, style })
+        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: true, style })
     };
     let mut plain = String::new();
     let mut rest = text(true);
@@ -368,7 +383,7 @@ fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
     }
     let (beside, style) = (besides(), Style::default());
     let text =
-        super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style });
+        super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style });
     assert!(text.chars().count() < 60_000, "{}", text.chars().count());
     assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
