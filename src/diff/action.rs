@@ -423,6 +423,8 @@ pub enum Block {
     },
     /// A `CREATE TABLE … AS` would fail on its own table.
     TableJob,
+    /// What is in force is a job, and what is declared is a definition.
+    WasJob,
     /// The kind of statement cannot be resumed or stopped.
     CannotStop,
     /// A definition without `undo` has another SQL.

@@ -138,11 +138,20 @@ fn is_bounded(row: &Row) -> bool {
 /// A definition in a phase that lasts.
 pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
     let in_force = row.current.reached == Reached::Completed;
+    // A job that ran does not COMPLETE by being declared as a definition.
+    let has_run = row.current.reached > Reached::Submitted;
+    if has_run && row.differences.redefine() && is_job(&row.current.sent.sql) {
+        return Some(Change::new(Action::Blocked { by: vec![Block::WasJob] }, reasons(table, row)));
+    }
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
         PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
         PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(row, live)),
     }
+}
+
+fn is_job(sql: &Template) -> bool {
+    sql::read(&sql.masked()).kind.class() != Class::Definition
 }
 
 /// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.

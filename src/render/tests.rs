@@ -204,6 +204,7 @@ fn every_block() -> Plan {
         ("statements.renamed", Block::Renamed { from: Address::statement("one"), to: Address::statement("other") }),
         ("statements.several", Block::SeveralLive { names: vec![text("a"), text("a-g2")] }),
         ("statements.table-job", Block::TableJob),
+        ("statements.was-job", Block::WasJob),
         ("statements.unclear", Block::Unclear { why: text("the list does not show `a`") }),
         ("statements.unknown", Block::Unknown { why: text("403: a role is missing") }),
     ];

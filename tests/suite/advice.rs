@@ -402,6 +402,17 @@ async fn a_secret_without_a_value_is_told_before_anything_is_submitted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_declared_as_a_definition_goes_and_that_has_a_new_key() {
+    let mut world = in_force(&format!("{TABLE}{COPY}")).await;
+    let table = "sql = \"CREATE TABLE IF NOT EXISTS target (id STRING, price INT)\"\n";
+    world.declare(&format!("{TABLE}[statements.copy]\n{table}"));
+    assert_eq!(block(&world, "statements.copy").await, Block::WasJob);
+    world.declare(&format!("{TABLE}[statements.target]\n{table}"));
+    world.converge().await;
+    assert!(!world.phases().contains_key("copy"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_create_table_as_is_split_under_new_keys() {
     let whole =
         |price: &str| format!("[statements.t]\nsql = \"CREATE TABLE t AS SELECT id, {price} AS price FROM orders\"\n");

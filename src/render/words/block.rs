@@ -103,6 +103,10 @@ fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<Stri
                 "Or give the new version its own table and address.".to_owned(),
             ],
         ),
+        Block::WasJob => (
+            "a job is in force here, and what is declared defines something".to_owned(),
+            vec![format!("Declare that under a new key; the job goes when {table} does.")],
+        ),
         Block::CannotStop => (
             "a statement of this kind can be neither stopped nor resumed".to_owned(),
             vec![format!("Remove `stopped` from {table}.")],
