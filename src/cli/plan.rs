@@ -106,13 +106,34 @@ pub(super) fn show(
     global: &Global,
     screen: &Screen,
 ) -> Result<(), Trouble> {
-    let view = PlanView { plan, beside, command, verbose: global.verbose, style: screen.out };
+    let given = given(global);
+    let view = PlanView { plan, beside, command, given: &given, verbose: global.verbose, style: screen.out };
     match global.format {
         Format::Text => screen.out(&render::plan(&view)),
         Format::Markdown => screen.out(&render::markdown(&view)),
         Format::Json => screen.out(&render::plan_json(plan, graph, beside)?),
         Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
             .help("dot, mermaid and svg are for `floe graph`")),
+    }
+}
+
+/// The flags that a plan does not know, as they would be typed again. Those of variables stay where they are set.
+fn given(global: &Global) -> String {
+    let mut flags = Vec::new();
+    if global.folder != Path::new(".") {
+        flags.push(format!("-C {}", quoted(&global.folder.to_string_lossy())));
+    }
+    flags.extend(global.variables.iter().map(|(name, value)| format!("--var {}", quoted(&format!("{name}={value}")))));
+    flags.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./=:,@%+".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

@@ -300,6 +300,13 @@ pub enum Note {
         /// Whether the service says that it only appends.
         append_only: Option<bool>,
     },
+    /// It starts where its SQL or its properties say, not where it stood.
+    StartsAsWritten,
+    /// What a successor wrote before it FAILED stays: appended rows may be there twice.
+    SuccessorWrote {
+        /// Its cloud name.
+        name: String,
+    },
     /// It starts where it stood.
     StartsAt {
         /// `partition:0,offset:100;…`
@@ -318,6 +325,11 @@ pub enum Note {
     },
     /// A pool of somebody else's that could not be looked at: there is no Cloud API key.
     Trusted,
+    /// A secret has no value here, and is to be sent.
+    SecretWanted {
+        /// Its name.
+        name: String,
+    },
     /// A secret has no value here, so a change of it would not be seen.
     SecretUnknown {
         /// Its name.
@@ -345,10 +357,28 @@ pub enum Block {
         /// The cloud name.
         name: String,
     },
+    /// The manifests declare under `to` what the record has under `from`, which they do not declare.
+    RecordedElsewhere {
+        /// The cloud name.
+        name: String,
+        /// The address in the record.
+        from: Address,
+        /// The address in the manifests.
+        to: Address,
+    },
+    /// Another declared statement still has this cloud name, until its next generation.
+    NameInUse {
+        /// The cloud name.
+        name: String,
+        /// Which.
+        by: Address,
+    },
     /// It was deleted and created again by somebody else.
     RecreatedOutside {
         /// The cloud name.
         name: String,
+        /// What comes of it if theirs is deleted.
+        deleted: Recreated,
     },
     /// Nobody can tell what is there.
     Unknown {
@@ -387,9 +417,14 @@ pub enum Block {
         detail: String,
         /// The consent.
         accept: String,
+        /// Whether its predecessor is there, and goes on once the SQL in force before is declared again.
+        #[serde(default)]
+        can_go_back: bool,
     },
     /// A `CREATE TABLE … AS` would fail on its own table.
     TableJob,
+    /// What is in force is a job, and what is declared is a definition.
+    WasJob,
     /// The kind of statement cannot be resumed or stopped.
     CannotStop,
     /// A definition without `undo` has another SQL.
@@ -415,7 +450,7 @@ pub enum Block {
     },
     /// It is gone, and had several sources: where to start each has to be written into the SQL.
     GoneWithSeveralSources {
-        /// Per topic, the hint to paste.
+        /// Per topic, the hint to paste; none where the SQL says already where it begins.
         hints: BTreeMap<String, String>,
         /// The consent.
         accept: String,
@@ -482,6 +517,20 @@ pub enum Block {
     },
 }
 
+/// What comes of a statement that somebody recreated, if theirs is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recreated {
+    /// It is submitted anew.
+    Anew,
+    /// It is submitted anew with this consent.
+    Accepted(String),
+    /// Nothing: it has done its work.
+    Done,
+    /// It is blocked for another reason.
+    Stuck,
+}
+
 impl Change {
     /// A change with its reasons and no notes.
     pub fn new(action: Action, reasons: Vec<Reason>) -> Self {
@@ -491,6 +540,13 @@ impl Change {
     /// Something that a person has to decide.
     pub fn blocked(by: Block) -> Self {
         Change::new(Action::Blocked { by: vec![by] }, Vec::new())
+    }
+
+    /// Something that `prevent_destroy` keeps from being removed, which may be declared no more.
+    pub fn prevented(why: Reason, undeclared: bool) -> Self {
+        let undeclared = (undeclared && why != Reason::NotDeclared).then_some(Reason::NotDeclared);
+        let reasons = std::iter::once(why).chain(undeclared).collect();
+        Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, reasons)
     }
 
     /// The same change with one more note.

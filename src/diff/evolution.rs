@@ -1,7 +1,7 @@
 //! What becomes of a statement whose SQL is immutable: replaced, redone, undone, taken back, or blocked with its choices.
 
 use super::{
-    action::{Action, Block, Change, Note, Reason, Strategy},
+    action::{Action, Block, Change, Note, Reason, Recreated, Strategy},
     fields, readers,
     table::{Row, Table},
 };
@@ -20,7 +20,40 @@ fn consents(table: &Table, row: &Row, accept: &str) -> bool {
 }
 
 fn accept(row: &Row) -> String {
-    fields::consent(&row.address.to_string(), &row.declared.spec, row.current)
+    fields::consent(&row.address.to_string(), &row.declared.spec, row.current, row.next)
+}
+
+/// What the output of a generation is that begins without the offsets of the one before.
+fn begins(row: &Row, append_only: Option<bool>) -> Note {
+    match fields::says_where_it_begins(&row.declared.spec) {
+        true => Note::StartsAsWritten,
+        false => Note::OutputAgain { append_only },
+    }
+}
+
+/// Under its name there is a statement of somebody else's.
+pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
+    let is_stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
+    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific().is_some());
+    let goes_on_from_offsets = is_known && is_stateless && !row.differences.need_replacement();
+    let deleted = match (row.class(), row.current.reached) {
+        (_, Reached::Submitted) => Recreated::Anew,
+        (Class::Definition, _) => Recreated::Done,
+        (Class::TableJob, _) => Recreated::Stuck,
+        (_, Reached::Completed) if is_bounded(row) => Recreated::Done,
+        _ if goes_on_from_offsets => Recreated::Anew,
+        _ => match accept(row) {
+            accept if consents(table, row, &accept) => Recreated::Anew,
+            accept => Recreated::Accepted(accept),
+        },
+    };
+    blocked_beginning(Block::RecreatedOutside { name: live.name.clone(), deleted }, Vec::new(), row)
+}
+
+/// Blocked until somebody consents to where it begins.
+fn blocked_beginning(by: Block, reasons: Vec<Reason>, row: &Row) -> Change {
+    let change = Change::new(Action::Blocked { by: vec![by] }, reasons);
+    if fields::says_where_it_begins(&row.declared.spec) { change.noting(Note::StartsAsWritten) } else { change }
 }
 
 fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
@@ -43,12 +76,12 @@ pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatem
         let keeps = table.desired.graph.keeps_state(&row.address.key);
         Some(Block::LosesPosition { keeps, accept })
     };
-    let mut change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons(table, row));
+    let reasons = reasons(table, row);
     if let Some(by) = by {
-        change.action = Action::Blocked { by: vec![by] };
-        return change;
+        return blocked_beginning(by, reasons, row);
     }
-    change.noting(Note::OutputAgain { append_only: live.and_then(|live| live.append_only) })
+    let change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons);
+    change.noting(begins(row, live.and_then(|live| live.append_only)))
 }
 
 /// A statement that FAILED before it took effect: delete it and submit anew.
@@ -69,8 +102,8 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
     if row.differences.need_replacement() || asked {
         let accept = accept(row);
         if row.class() != Class::TableJob && !consents(table, row, &accept) {
-            let by = vec![Block::FailedPredecessor { detail, accept }];
-            return Some(Change::new(Action::Blocked { by }, reasons(table, row)));
+            let by = Block::FailedPredecessor { detail, accept };
+            return Some(blocked_beginning(by, reasons(table, row), row));
         }
         return Some(replace_job(table, row, Some(live)));
     }
@@ -105,11 +138,20 @@ fn is_bounded(row: &Row) -> bool {
 /// A definition in a phase that lasts.
 pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
     let in_force = row.current.reached == Reached::Completed;
+    // A job that ran does not COMPLETE by being declared as a definition.
+    let has_run = row.current.reached > Reached::Submitted;
+    if has_run && row.differences.redefine() && is_job(&row.current.sent.sql) {
+        return Some(Change::new(Action::Blocked { by: vec![Block::WasJob] }, reasons(table, row)));
+    }
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
         PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
         PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(row, live)),
     }
+}
+
+fn is_job(sql: &Template) -> bool {
+    sql::read(&sql.masked()).kind.class() != Class::Definition
 }
 
 /// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.
@@ -187,7 +229,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     }
     let accept = accept(row);
     if consents(table, row, &accept) {
-        return row.replace(Strategy::Again, None, reasons).noting(Note::OutputAgain { append_only: None });
+        return row.replace(Strategy::Again, None, reasons).noting(begins(row, None));
     }
     let offsets = row.current.offsets.as_ref();
     let stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
@@ -196,13 +238,14 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
         Some(offsets) if stateless && !row.differences.need_replacement() => {
             return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
         }
-        None if offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
-            let topics = offsets.map(|offsets| offsets.topics.clone()).unwrap_or_default();
-            Block::GoneWithSeveralSources { hints: topics, accept }
+        None if stateless && offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
+            let is_said = fields::says_where_it_begins(&row.declared.spec);
+            let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
+            Block::GoneWithSeveralSources { hints, accept }
         }
         Some(_) | None => Block::GoneWithoutOffsets { accept },
     };
-    Change::new(Action::Blocked { by: vec![by] }, reasons)
+    blocked_beginning(by, reasons, row)
 }
 
 /// A replacement that an interrupted run left open is finished before anything else is decided, from what is there.
@@ -227,16 +270,7 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         && !row.declared.spec.stopped;
     let may_have_run = successor.reached > Reached::Submitted;
     match found.phase.class() {
-        PhaseClass::Failed if may_have_run => {
-            // Consent to this very successor: the one that let it come does not let the next one come too.
-            let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor);
-            if !consents(table, row, &accept) {
-                let (name, detail) = (found.name.clone(), found.detail.clone());
-                return Some(Change::blocked(Block::FailedSuccessor { name, detail, accept }));
-            }
-            let from = Some(row.current.sent.generation);
-            Some(row.replace(Strategy::Restart, from, vec![left]).noting(Note::OutputAgain { append_only: None }))
-        }
+        PhaseClass::Failed if may_have_run => Some(failed_successor(table, row, successor, found, left)),
         // It would fail again: the predecessor goes on, and the next plan says what is to be decided.
         PhaseClass::Failed => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
         _ if still_wanted => Some(Change::new(Action::GoOn { to: generation }, vec![left])),
@@ -250,6 +284,32 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         }
         PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
     }
+}
+
+/// A successor that may have written before it FAILED: the SQL that was in force before takes it back.
+fn failed_successor(
+    table: &Table,
+    row: &Row,
+    successor: &GenerationRecord,
+    found: &LiveStatement,
+    left: Reason,
+) -> Change {
+    let name = found.name.clone();
+    let can_go_back = matches!(table.live.statement(&row.current.sent.name),
+        Presence::Present(before) if before.is(&row.current.uid));
+    // Consent to this very successor: the one that let it come does not let the next one come too.
+    let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor, row.next);
+    let is_accepted = row.declared.spec.accept.as_deref() == Some(&accept);
+    let is_asked = is_accepted || table.request.replace.contains(&row.address);
+    if can_go_back && !is_asked && !row.differences.need_replacement() {
+        let back = Change::new(Action::TakeBack { from: successor.sent.generation }, vec![left]);
+        return back.noting(Note::SuccessorWrote { name });
+    }
+    if !consents(table, row, &accept) {
+        let detail = found.detail.clone();
+        return blocked_beginning(Block::FailedSuccessor { name, detail, accept, can_go_back }, Vec::new(), row);
+    }
+    row.replace(Strategy::Restart, Some(row.current.sent.generation), vec![left]).noting(begins(row, None))
 }
 
 /// An undo that an interrupted run left: a redefinition goes on where it is still wanted.
@@ -285,7 +345,8 @@ pub(super) fn open_without_current(table: &mut Table, record: &StatementRecord) 
 pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) -> Option<Change> {
     let why = if table.request.destroy { Reason::Destroy } else { Reason::NotDeclared };
     if record.declared.prevent_destroy && record.generations().next().is_some() {
-        return Some(Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]));
+        let undeclared = !table.desired.graph.project.statements.contains_key(key);
+        return Some(Change::prevented(why, undeclared));
     }
     let strays = table.strays(key, &record.declared.name, record);
     if !strays.is_empty() {

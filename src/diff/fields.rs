@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::Reason;
 use crate::{
     live::Held,
-    resource::{Few, Fingerprint, KeyedHash, LiveStatement, Statement, Template},
+    resource::{Few, Fingerprint, Generation, KeyedHash, LiveStatement, Statement, Template},
     sql,
     state::GenerationRecord,
 };
@@ -109,6 +109,18 @@ pub fn compare(
     differences
 }
 
+/// Whether SQL or properties say where the sources begin.
+pub fn says_where_it_begins(desired: &Statement) -> bool {
+    desired.sql.as_str().contains("scan.startup.")
+        || desired.properties.keys().any(|key| key.starts_with("sql.tables.scan.startup."))
+}
+
+/// The secrets that go out with a statement and have no value here.
+pub fn unknown_secrets(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
+    let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
+    templates.flat_map(Template::secrets).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
+}
+
 fn compare_properties(desired: &Few<Template>, sent: &Few<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
@@ -179,12 +191,14 @@ pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&H
     sql || live.properties.iter().any(property)
 }
 
-/// What a person copies into `accept` to say yes to one change: it lapses with the next, since it digests both sides.
-pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord) -> String {
+/// What a person copies into `accept` to say yes to one change: it digests both sides and the number of the generation
+/// that comes, so it lapses with the next change, and when what it let come has failed.
+pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord, next: Generation) -> String {
     let before = sql::normal_form(&sent.sent.sql.masked());
     let after = sql::normal_form(&desired.sql.masked());
+    let next = next.to_string();
     let properties = desired.properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-    let head = [address, sent.sent.name.as_str(), before.as_str(), after.as_str()];
+    let head = [address, sent.sent.name.as_str(), next.as_str(), before.as_str(), after.as_str()];
     let fingerprint = Fingerprint::of(head.into_iter().chain(properties));
     format!("restart:{}", fingerprint.short())
 }

@@ -23,15 +23,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     graph::Graph,
     live::{Asks, Live},
-    resource::{Address, KeyedHash},
+    resource::{Address, KeyedHash, LiveStatement, labels},
     settle::Settlement,
     state::Recorded,
 };
 
-pub use action::{Action, Block, Change, Note, Reason, Strategy};
+pub use action::{Action, Block, Change, Note, Reason, Recreated, Strategy};
 pub use fields::DesiredPool;
 pub use moved::moves;
-pub use selection::left_out;
+pub use selection::{left_out, select};
 
 /// What is wanted of this run, beyond what the manifests say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,18 +110,22 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
     diff.asks = table.asks;
     diff.unchanged +=
         selected.iter().filter(|address| pools::is_quiet(address, &diff.changes, desired, recorded)).count();
-    moved::block_renames(desired, recorded, &mut diff.changes);
+    if !request.destroy {
+        moved::block_renames(desired, recorded, &mut diff.changes);
+    }
     readers::annotate(desired, recorded, live, request, &mut diff.changes);
     residents::block_deletions_under_them(desired, recorded, live, &diff.pools, &mut diff.changes);
     pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
     selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
     landed::annotate(desired, recorded, live, request, &mut diff.changes);
-    diff.foreign = foreign(recorded, live);
+    diff.foreign = foreign(&desired.graph.project.name, recorded, live);
     diff
 }
 
-/// Live statements that no record names.
-fn foreign(recorded: &Recorded, live: &Live) -> usize {
+/// Live statements that no record names and that do not bear the project's label.
+fn foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
     let ours = recorded.statement_names();
-    live.statements().filter(|statement| !ours.contains(statement.name.as_str())).count()
+    let is_labelled =
+        |statement: &LiveStatement| statement.labels.get(labels::PROJECT).is_some_and(|labelled| labelled == project);
+    live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labelled(found)).count()
 }

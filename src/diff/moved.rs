@@ -7,14 +7,14 @@ use super::{
     action::{Action, Block, Change},
 };
 use crate::{
-    manifest::Project,
-    resource::{Address, Kind},
+    manifest::{DeclaredStatement, Project},
+    resource::{Address, Generation, Kind},
     sql,
-    state::{Fact, Recorded},
+    state::{Fact, Recorded, StatementRecord},
 };
 
-/// The facts that `[[moved]]` blocks make of the record, and the moves that cannot be made since both addresses have
-/// a record. A block whose `from` has no record is done, or never was.
+/// The facts that `[[moved]]` blocks make of the record, and both sides of the moves that cannot be made since both
+/// addresses have a record. A block whose `from` has no record is done, or never was.
 pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Address, Change>) {
     let mut present: BTreeSet<Address> = recorded.statements.keys().map(Address::statement).collect();
     present.extend(recorded.pools.keys().map(Address::pool));
@@ -24,7 +24,8 @@ pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Add
             continue;
         }
         if present.contains(&moved.to) {
-            blocked.insert(moved.to.clone(), Change::blocked(Block::MovedOnto { from: moved.from.clone() }));
+            let block = Block::MovedOnto { from: moved.from.clone() };
+            blocked.extend([&moved.from, &moved.to].map(|address| (address.clone(), Change::blocked(block.clone()))));
             continue;
         }
         present.remove(&moved.from);
@@ -34,31 +35,90 @@ pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Add
     (facts, blocked)
 }
 
-/// A job that is deleted here and created there with the same SQL is a rename: both are blocked, with the way out.
+/// Whether a change is blocked as one side of a rename.
+pub(super) fn is_rename(change: &Change) -> bool {
+    let is_rename = |block: &Block| matches!(block, Block::Renamed { .. } | Block::RecordedElsewhere { .. });
+    matches!(&change.action, Action::Blocked { by } if by.iter().any(is_rename))
+}
+
+/// What is recorded under one address and declared under another, by name or by SQL, is a rename: both sides are
+/// blocked, with the way out. The old side is so too where the new one is not selected.
 pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mut BTreeMap<Address, Change>) {
-    let deleted: Vec<_> = changes
-        .iter()
-        .filter(|(address, change)| {
-            address.kind == Kind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
-        })
-        .filter_map(|(address, _)| Some((address.clone(), recorded.statements.get(&address.key)?)))
-        .collect();
-    if deleted.is_empty() {
+    let in_force = |key: &String| recorded.statements.get(key).is_some_and(|record| record.current.is_some());
+    let declared = desired.graph.project.statements.iter();
+    let new: Vec<_> = declared.filter(|(key, _)| !in_force(key)).collect();
+    if new.is_empty() {
         return;
     }
-    let mut created: BTreeMap<String, Address> = BTreeMap::new();
-    for (address, change) in changes.iter() {
-        if let (Action::Create { .. } | Action::Hold, Some(declared)) =
-            (&change.action, desired.graph.project.statements.get(&address.key))
-        {
-            created.entry(sql::normal_form(&declared.spec.sql.masked())).or_insert_with(|| address.clone());
+    block_by_name(desired, recorded, &new, changes);
+    block_by_sql(recorded, &new, changes);
+}
+
+fn goes((address, change): &(&Address, &Change)) -> bool {
+    address.kind == Kind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
+}
+
+fn block_by_name(
+    desired: &Desired,
+    recorded: &Recorded,
+    new: &[(&String, &DeclaredStatement)],
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    let names = recorded_names(recorded);
+    for (key, declared) in new {
+        for (name, from) in generations_of(&names, &declared.spec.name).filter(|(_, from)| from != key) {
+            let (from, to) = (Address::statement(from), Address::statement(*key));
+            let is_declared = desired.graph.project.statements.contains_key(&from.key);
+            let goes = changes.get(&from).is_some_and(|change| goes(&(&from, change)));
+            let block = if is_declared {
+                Block::NameInUse { name: name.to_owned(), by: from.clone() }
+            } else {
+                Block::RecordedElsewhere { name: name.to_owned(), from: from.clone(), to: to.clone() }
+            };
+            for address in [Some(&to), Some(&from).filter(|_| goes)].into_iter().flatten() {
+                if let Some(change) = changes.get_mut(address) {
+                    *change = Change::blocked(block.clone());
+                }
+            }
         }
     }
-    for (from, record) in deleted {
-        let Some(to) = created.get(&sql::normal_form(&record.declared.sql.masked())) else { continue };
+}
+
+fn block_by_sql(recorded: &Recorded, new: &[(&String, &DeclaredStatement)], changes: &mut BTreeMap<Address, Change>) {
+    let removed: Vec<Address> = changes.iter().filter(goes).map(|(address, _)| address.clone()).collect();
+    if removed.is_empty() {
+        return;
+    }
+    let mut new_by_sql: BTreeMap<String, Address> = BTreeMap::new();
+    for (key, declared) in new {
+        let to = Address::statement(*key);
+        // What runs under the new address already is not the old one.
+        if changes.get(&to).is_none_or(|change| !matches!(change.action, Action::Adopt { .. })) {
+            new_by_sql.entry(sql::normal_form(&declared.spec.sql.masked())).or_insert(to);
+        }
+    }
+    for from in removed {
+        let Some(record) = recorded.statements.get(&from.key) else { continue };
+        let Some(to) = new_by_sql.get(&sql::normal_form(&record.declared.sql.masked())) else { continue };
         for address in [&from, to] {
-            let block = Block::Renamed { from: from.clone(), to: to.clone() };
-            changes.insert(address.clone(), Change::blocked(block));
+            if let Some(change) = changes.get_mut(address) {
+                *change = Change::blocked(Block::Renamed { from: from.clone(), to: to.clone() });
+            }
         }
     }
+}
+
+/// The cloud name of every recorded generation, with the key that has it.
+fn recorded_names(recorded: &Recorded) -> BTreeMap<&str, &String> {
+    let generations = |(key, record)| StatementRecord::generations(record).map(move |found| (&*found.sent.name, key));
+    recorded.statements.iter().flat_map(generations).collect()
+}
+
+/// Those of `names` that are generations of `base`.
+fn generations_of<'a>(
+    names: &'a BTreeMap<&str, &'a String>,
+    base: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a String)> {
+    let alike = names.range(base..).take_while(move |(name, _)| name.starts_with(base));
+    alike.filter(move |(name, _)| Generation::of(base, name).is_some()).map(|(name, key)| (*name, *key))
 }

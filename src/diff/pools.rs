@@ -13,7 +13,7 @@ use crate::{
         Address, Kind, LivePool, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolDeclaration, PoolPhase,
     },
     settle::Settlement,
-    state::{PoolRecord, Recorded},
+    state::{GenerationRecord, PoolRecord, Reached, Recorded},
 };
 
 /// What was found about pools.
@@ -73,7 +73,12 @@ pub(super) fn changes(
                 .values()
                 .any(|declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id));
             let kept_by_id = kept_by_id || declared.is_some() && !owned;
-            changes.insert(address, removed(record, recorded, live, why, kept_by_id, &mut pools.asks));
+            let undeclared = declared.is_none();
+            let change = match record.declared.prevent_destroy && !kept_by_id {
+                true => Change::prevented(why, undeclared),
+                false => removed(record, recorded, live, why, kept_by_id, &mut pools.asks),
+            };
+            changes.insert(address, change);
         }
     }
     for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
@@ -213,7 +218,10 @@ fn with_twins(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
 }
 
 fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
-    let on = |record: &&crate::state::GenerationRecord| record.sent.pool.as_deref() == Some(id);
+    // What has completed, stood still or never ran did not stop with it.
+    let on = |record: &&GenerationRecord| {
+        record.sent.pool.as_deref() == Some(id) && record.reached == Reached::Running && !record.stopped
+    };
     let mut addresses: Vec<_> = recorded
         .statements
         .iter()
@@ -287,9 +295,6 @@ fn removed(
     if kept_by_id {
         // It is declared by its id now: somebody else owns it from here on.
         return Change::new(Action::Forget, vec![why]);
-    }
-    if record.declared.prevent_destroy {
-        return Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, vec![why]);
     }
     match live.pool(&record.id) {
         Presence::Present(found) => match in_use(found, recorded, live) {

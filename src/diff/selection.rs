@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Request,
     action::{Block, Change},
+    moved,
 };
 use crate::{
     graph::Graph,
@@ -25,13 +26,13 @@ pub(super) fn statement_keys<'a>(graph: &'a Graph, recorded: &'a Recorded) -> BT
 
 /// The addresses that a run looks at: the targets with what they need (in `destroy`, with what needs them), without
 /// the excluded and what needs those.
-pub(super) fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> BTreeSet<Address> {
+pub fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> BTreeSet<Address> {
     let mut selected = if request.targets.is_empty() {
         every(graph, recorded)
     } else if request.destroy {
         reach(&request.targets, &needed_by(graph, recorded))
     } else {
-        reach(&request.targets, &needs(graph, recorded))
+        reach(&request.targets, &comes_along(graph, recorded))
     };
     if !request.excludes.is_empty() {
         for address in reach(&request.excludes, &neighbours_left_out(graph, recorded, request)) {
@@ -39,6 +40,26 @@ pub(super) fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> B
         }
     }
     selected
+}
+
+/// What comes along with a target: what it needs, or, if it is to go, what uses it and has to go first.
+fn comes_along(graph: &Graph, recorded: &Recorded) -> Neighbours {
+    let mut along = needs(graph, recorded);
+    along.retain(|from, _| is_declared(graph, from));
+    for (used, mut users) in needed_by(graph, recorded) {
+        if !is_declared(graph, &used) {
+            users.retain(|user| !is_declared(graph, user));
+            along.insert(used, users);
+        }
+    }
+    along
+}
+
+fn is_declared(graph: &Graph, address: &Address) -> bool {
+    match address.kind {
+        Kind::Pool => graph.project.pools.contains_key(&address.key),
+        Kind::Statement => graph.project.statements.contains_key(&address.key),
+    }
 }
 
 /// Every address that excluding `excludes` takes out of a run, each with the one of them that does.
@@ -110,9 +131,7 @@ pub(super) fn block_removal_of_everything(
     let project = &graph.project;
     let still_declared = recorded.statements.keys().any(|key| project.statements.contains_key(key))
         || recorded.pools.keys().any(|key| project.pools.contains_key(key));
-    // One thing alone may go.
-    let few = recorded.statements.len().saturating_add(recorded.pools.len()) < 2;
-    if request.destroy || !request.targets.is_empty() || still_declared || few {
+    if request.destroy || !request.targets.is_empty() || still_declared {
         return;
     }
     for (address, change) in changes.iter_mut() {
@@ -120,7 +139,7 @@ pub(super) fn block_removal_of_everything(
             Kind::Pool => recorded.pools.contains_key(&address.key),
             Kind::Statement => recorded.statements.contains_key(&address.key),
         };
-        if is_recorded {
+        if is_recorded && !moved::is_rename(change) {
             *change = Change::blocked(Block::RemovesEverything);
         }
     }

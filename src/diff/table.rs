@@ -11,7 +11,7 @@ use super::{
 use crate::{
     live::{Asks, Live, Presence},
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement, OnOutside, Operation, Phase, PhaseClass, labels},
+    resource::{Address, Generation, LiveStatement, OnOutside, Operation, Phase, PhaseClass, Statement, labels},
     settle::{Found, Settlement},
     sql::{Class, Reading},
     state::{GenerationRecord, Reached, Recorded, StatementRecord},
@@ -66,7 +66,9 @@ impl<'a> Table<'a> {
         }
         let declared = self.desired.graph.project.statements.get(key).filter(|_| !self.request.destroy);
         match (declared, self.recorded.statements.get(key)) {
-            (Some(declared), None) => self.unrecorded(key, declared, None),
+            (Some(declared), None) => {
+                self.unrecorded(key, declared, None).map(|change| self.with_wanted_secrets(change, &declared.spec))
+            }
             (Some(declared), Some(record)) => self.recorded(key, declared, record),
             (None, Some(record)) => evolution::removed(self, key, record),
             (None, None) => None,
@@ -168,7 +170,10 @@ impl<'a> Table<'a> {
             // An interrupted redefinition may have left its undo, or a gone job its successor.
             return match evolution::open_without_current(self, record) {
                 Some(change) => Some(change),
-                None => self.unrecorded(key, declared, Some(record)),
+                None => {
+                    let change = self.unrecorded(key, declared, Some(record));
+                    change.map(|change| self.with_wanted_secrets(change, &declared.spec))
+                }
             };
         };
         let strays = self.strays(key, &declared.spec.name, record);
@@ -187,17 +192,29 @@ impl<'a> Table<'a> {
         };
         let change = match self.live.statement(&current.sent.name) {
             _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
-            Presence::Present(live) if !live.is(&current.uid) => {
-                Some(Change::blocked(Block::RecreatedOutside { name: live.name.clone() }))
-            }
+            Presence::Present(live) if !live.is(&current.uid) => Some(evolution::recreated(self, &row, live)),
             Presence::Present(live) => self.present(&row, live),
             Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone(self, &row),
         };
-        // On the simulator a placeholder stands in, and nothing depends on the value.
-        let is_real = self.desired.graph.project.environment.simulated.is_none();
-        let unsure = is_real && !row.differences.unknown_secrets.is_empty();
+        let unsure = self.is_real() && !row.differences.unknown_secrets.is_empty();
         let change = change.or_else(|| unsure.then(|| Change::new(Action::Note, Vec::new())));
-        change.map(|change| with_settings_notes(change, &row))
+        change.map(|change| self.with_wanted_secrets(with_settings_notes(change, &row), &declared.spec))
+    }
+
+    /// On the simulator a placeholder stands in for a secret, and nothing depends on the value.
+    fn is_real(&self) -> bool {
+        self.desired.graph.project.environment.simulated.is_none()
+    }
+
+    /// Names the secrets that a submission wants and that have no value here.
+    fn with_wanted_secrets(&self, mut change: Change, desired: &Statement) -> Change {
+        let submits = matches!(change.action, Action::Create { .. } | Action::Replace { .. });
+        if submits && self.is_real() {
+            change.notes.retain(|note| !matches!(note, Note::SecretUnknown { .. }));
+            let wanted = fields::unknown_secrets(desired, self.desired.secrets);
+            change.notes.extend(wanted.into_iter().map(|name| Note::SecretWanted { name }));
+        }
+        change
     }
 
     /// Desired, recorded, and there.

@@ -39,6 +39,7 @@ pub fn check(plan: &Plan, recorded: &Recorded) -> Vec<Violation> {
     found("a blocked plan runs nothing", blocked_runs_nothing(plan));
     found("every passage carries out a change", passages_have_changes(plan));
     found("only what is recorded or made here is touched", touches_its_own(plan, &settled));
+    found("a cloud name is one address's", names_are_of_one_address(plan, &settled));
     found("a generation's number is never used again", numbers_are_new(plan, &settled));
     found("a job never runs twice", never_two_running(plan, &settled));
     found("a resume on the way back follows a confirmed deletion", way_back_is_guarded(plan));
@@ -104,6 +105,24 @@ fn touches_its_own(plan: &Plan, recorded: &Recorded) -> Found {
                     found.push((passage.address.clone(), format!("pool {id} is not recorded for it")));
                 }
                 _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Nothing that another address has in the record, or another passage touches, is adopted, submitted or removed.
+fn names_are_of_one_address(plan: &Plan, recorded: &Recorded) -> Found {
+    let mut owners: BTreeMap<&str, Address> = BTreeMap::new();
+    for (key, record) in &recorded.statements {
+        owners.extend(record.generations().map(|g| (g.sent.name.as_str(), Address::statement(key))));
+    }
+    let mut found = Vec::new();
+    for passage in &plan.passages {
+        for name in passage.forward.iter().chain(&passage.way_back).filter_map(|step| step.act.statement()) {
+            let owner = owners.entry(name).or_insert_with(|| passage.address.clone());
+            if *owner != passage.address {
+                found.push((passage.address.clone(), format!("`{name}` is {owner}'s")));
             }
         }
     }

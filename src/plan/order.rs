@@ -17,6 +17,8 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
     let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
     let removals = passages.iter().filter(|passage| removes(passage)).map(|passage| passage.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
+    let undone: BTreeSet<Address> =
+        passages.iter().filter(|passage| undoes(passage)).map(|passage| passage.address.clone()).collect();
     let mut after: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for edge in &desired.graph.edges {
         // What is made waits for what it needs; among removals it is the other way about, below.
@@ -34,7 +36,9 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
             .iter()
             .filter(|(_, pool)| record.generations().any(|generation| generation.sent.pool.as_ref() == Some(&pool.id)));
         let used = record.needs.iter().cloned().chain(pools.map(|(key, _)| Address::pool(key)));
-        for used in used.filter(|used| removals.contains(used)) {
+        // An undo that goes before a new definition waits for the users that go, as one that is all there is does.
+        let waits = |used: &Address| removals.contains(used) || (undone.contains(used) && removals.contains(&user));
+        for used in used.filter(waits) {
             if user != used {
                 after.entry(used).or_default().insert(user.clone());
             }

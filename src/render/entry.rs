@@ -69,7 +69,7 @@ fn entry(address: &Address, change: &Change, beside: &Beside, verbose: bool) -> 
     let head = match (&change.action, headline(address, change, beside)) {
         (_, Some(head)) => head,
         (Action::Blocked { by }, None) => {
-            let mut choices = by.iter().map(|by| block(by, address, &change.reasons));
+            let mut choices = by.iter().map(|by| block(by, address, change));
             let first = choices.next();
             for choice in first.iter().flat_map(|first| &first.choices) {
                 details.push(Detail::Prose(choice.clone()));

@@ -1,5 +1,7 @@
 //! A plan as a person reads it on a terminal.
 
+use std::collections::BTreeSet;
+
 use super::{
     Beside, Paint, Style,
     entry::{Detail, Entry, entries},
@@ -8,6 +10,7 @@ use super::{
     words::Tally,
 };
 use crate::{
+    diff::Request,
     plan::Plan,
     resource::{Address, Identity},
 };
@@ -21,6 +24,8 @@ pub struct PlanView<'a> {
     pub beside: &'a Beside,
     /// `plan`, `apply`, `destroy`: what the header says.
     pub command: &'a str,
+    /// Flags that it was given and that are not in the plan, as a shell takes them.
+    pub given: &'a str,
     /// Whether to show what changes nothing, and the SQL of what is created.
     pub verbose: bool,
     /// Width and colour.
@@ -186,10 +191,21 @@ pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
     if !view.plan.has_changes() {
         return vec!["Nothing is applied while something is blocked.".to_owned()];
     }
-    let flags: Vec<String> = blocked.iter().map(|address| format!("--exclude {address}")).collect();
+    let Request { destroy: _, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.request;
+    let named = |flag: &str, addresses: &BTreeSet<Address>| {
+        addresses.iter().map(|address| format!("--{flag} {address}")).collect::<Vec<_>>()
+    };
+    let mut flags = vec![format!("-e {}", view.plan.basis.environment)];
+    flags.extend(Some(view.given).filter(|given| !given.is_empty()).map(str::to_owned));
+    flags.extend(named("target", targets));
+    flags.extend(named("exclude", excludes));
+    flags.extend(blocked.iter().map(|address| format!("--exclude {address}")));
+    flags.extend(named("replace", replace));
+    flags.extend(allow_data_loss.then(|| "--allow-data-loss".to_owned()));
+    flags.extend(fix_drift.then(|| "--fix-drift".to_owned()));
     vec![
         "Nothing is applied while something is blocked. Without it (and what needs it):".to_owned(),
-        format!("  floe {} -e {} {}", view.command, view.plan.basis.environment, flags.join(" ")),
+        format!("  floe {} {}", view.command, flags.join(" ")),
     ]
 }
 

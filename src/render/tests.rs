@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    diff::{Action, Block, Change, Note, Reason, Request, Strategy},
+    diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     graph::{self, Graph, lineage::lineage},
     manifest::tests::World,
     plan::{Basis, FORMAT_VERSION, Plan},
@@ -65,7 +65,7 @@ fn besides() -> Beside {
 fn shown(plan: &Plan, width: usize) -> String {
     let beside = besides();
     let style = Style { width, colour: false };
-    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", verbose: false, style });
+    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", given: "", verbose: false, style });
     for line in text.lines() {
         // What is there to be copied is not broken.
         let copied = line.contains("--exclude") || line.contains("/*+ OPTIONS");
@@ -176,7 +176,7 @@ fn every_block() -> Plan {
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
         (
             "statements.failed-next",
-            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept() },
+            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_go_back: true },
         ),
         ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
@@ -186,16 +186,32 @@ fn every_block() -> Plan {
         ("statements.loses", Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
         ("statements.loses-position", Block::LosesPosition { keeps: None, accept: accept() }),
         ("statements.manual", Block::Manual { accept: accept() }),
+        ("statements.moved-away", Block::MovedOnto { from: Address::statement("moved-away") }),
         ("statements.moved-onto", Block::MovedOnto { from: Address::statement("before") }),
+        ("statements.name-in-use", Block::NameInUse { name: text("j"), by: Address::statement("other") }),
         ("statements.no-undo", Block::NoUndo),
         ("statements.not-ours", Block::NotOurs { name: text("not-ours") }),
         ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
         ("statements.prevented", Block::PreventDestroy),
-        ("statements.recreated", Block::RecreatedOutside { name: text("recreated") }),
+        (
+            "statements.recorded",
+            Block::RecordedElsewhere {
+                name: text("j"),
+                from: Address::statement("before"),
+                to: Address::statement("recorded"),
+            },
+        ),
+        (
+            "statements.recreated",
+            Block::RecreatedOutside { name: text("recreated"), deleted: Recreated::Accepted(accept()) },
+        ),
+        ("statements.recreated-as", Block::RecreatedOutside { name: text("as"), deleted: Recreated::Stuck }),
+        ("statements.recreated-def", Block::RecreatedOutside { name: text("def"), deleted: Recreated::Done }),
         ("statements.removes-all", Block::RemovesEverything),
         ("statements.renamed", Block::Renamed { from: Address::statement("one"), to: Address::statement("other") }),
         ("statements.several", Block::SeveralLive { names: vec![text("a"), text("a-g2")] }),
         ("statements.table-job", Block::TableJob),
+        ("statements.was-job", Block::WasJob),
         ("statements.unclear", Block::Unclear { why: text("the list does not show `a`") }),
         ("statements.unknown", Block::Unknown { why: text("403: a role is missing") }),
     ];
@@ -247,6 +263,9 @@ fn every_note_and_reason() -> Plan {
         ("statements.offsets", note(Note::OffsetsOnlyHere)),
         ("statements.reasons", Change::new(Action::Start, reasons)),
         ("statements.resumed", note(Note::ResumedOutside)),
+        ("statements.written", note(Note::StartsAsWritten)),
+        ("statements.wanted", note(Note::SecretWanted { name: text("openai") })),
+        ("statements.wrote", note(Note::SuccessorWrote { name: text("wrote-g2") })),
         ("statements.secret", note(Note::SecretUnknown { name: text("openai") })),
         ("statements.stopped", note(Note::StoppedOutside)),
         ("statements.warned", note(Note::Warned { severity: text("CRITICAL"), message: text("state is large") })),
@@ -267,6 +286,41 @@ fn blocks() {
 #[test]
 fn notes_and_reasons() {
     insta::assert_snapshot!(shown(&every_note_and_reason(), 80));
+}
+
+#[test]
+fn the_way_through_selects_and_consents_as_the_run_did() {
+    let mut plan = every_action();
+    plan.changes.insert(Address::statement("blocked"), Change::blocked(Block::TableJob));
+    let of = |address: &str| std::collections::BTreeSet::from([address.parse::<Address>().unwrap()]);
+    let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
+    plan.request = Request { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
+    let (beside, style) = (besides(), Style { width: 80, colour: false });
+    let given = "-C shop --var q=1";
+    let text = super::plan(&PlanView { plan: &plan, beside: &beside, command: "apply", given, verbose: false, style });
+    let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
+                statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
+    assert!(text.ends_with(line), "{text}");
+}
+
+#[test]
+fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
+    let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+    let hints = BTreeMap::new();
+    let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
+    let plan = plan_of([
+        ("statements.a", Change::blocked(keeps).noting(Note::StartsAsWritten)),
+        ("statements.b", Change::blocked(several).noting(Note::StartsAsWritten)),
+    ]);
+    let text = shown(&plan, 200);
+    assert_eq!(text.matches("starts it where its SQL or properties say").count(), 2, "{text}");
+    assert!(!text.contains("twice") && !text.contains("Write into its SQL"), "{text}");
+}
+
+#[test]
+fn what_is_declared_no_more_is_declared_again_to_be_let_go() {
+    let text = shown(&plan_of([("statements.copy", Change::prevented(Reason::NotDeclared, true))]), 200);
+    assert!(text.contains("Declare [statements.copy] again without `prevent_destroy`, apply that"), "{text}");
 }
 
 #[test]
@@ -303,7 +357,7 @@ fn what_an_interrupted_run_left_is_said() {
     let beside =
         Beside { interrupted: Some(Interrupted { command: "apply".to_owned(), seconds_ago: Some(840) }), ..besides() };
     let style = Style { width: 80, colour: false };
-    let view = PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style };
+    let view = PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style };
     let text = super::plan(&view);
     assert!(text.contains("2 steps of the apply interrupted 14 min ago had completed; they are recorded."), "{text}");
     assert!(text.contains("1 step of the apply interrupted 14 min ago had not taken effect"), "{text}");
@@ -314,7 +368,7 @@ fn colour_changes_nothing_but_colour() {
     let (plan, beside) = (every_block(), besides());
     let text = |colour| {
         let style = Style { width: 80, colour };
-        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: true, style })
+        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: true, style })
     };
     let mut plain = String::new();
     let mut rest = text(true);
@@ -336,7 +390,8 @@ fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
         plan.changes.insert(Address::statement(format!("t{number}")), Change::new(action, Vec::new()));
     }
     let (beside, style) = (besides(), Style::default());
-    let text = super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", verbose: false, style });
+    let text =
+        super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style });
     assert!(text.chars().count() < 60_000, "{}", text.chars().count());
     assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());

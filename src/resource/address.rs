@@ -61,11 +61,16 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         match text.split_once('.') {
-            Some(("pools", key)) if !key.is_empty() => Ok(Address::pool(key)),
-            Some(("statements", key)) if !key.is_empty() => Ok(Address::statement(key)),
+            Some(("pools", key)) if is_key(key) => Ok(Address::pool(key)),
+            Some(("statements", key)) if is_key(key) => Ok(Address::statement(key)),
             _ => Err(NotAnAddress(text.to_owned())),
         }
     }
+}
+
+/// Whether `key` can be a key in a manifest: letters, digits, `_` and `-`, as TOML takes them without quotes.
+pub fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
 }
 
 impl Serialize for Address {
@@ -77,5 +82,20 @@ impl Serialize for Address {
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_takes_only_what_can_stand_in_a_manifest() {
+        for text in ["pools.main", "statements.orders-enriched", "statements.a_1"] {
+            assert_eq!(text.parse::<Address>().map(|address| address.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["", "orders", "statements.", "statements.a b", "statements.a.b", "statements.ü", "tables.a"] {
+            assert_eq!(text.parse::<Address>(), Err(NotAnAddress(text.to_owned())), "{text}");
+        }
     }
 }

@@ -16,7 +16,7 @@ mod pool;
 mod secret;
 mod statement;
 
-pub use address::{Address, Kind, NotAnAddress};
+pub use address::{Address, Kind, NotAnAddress, is_key};
 pub use environment::Identity;
 pub use few::Few;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};

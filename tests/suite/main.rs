@@ -3,6 +3,7 @@
 // Figures and what was skipped are printed.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod advice;
 mod architecture;
 mod bytes;
 mod convergence;

@@ -10,7 +10,7 @@ use toml::{
 use super::{At, Property};
 use crate::{
     manifest::near,
-    resource::{Place, Problem, Source, Span},
+    resource::{Place, Problem, Source, Span, is_key},
 };
 
 /// What all tables of one file share.
@@ -337,11 +337,6 @@ fn leaves(key: &str, value: &DeValue<'_>) -> Vec<(String, String)> {
 /// A key as TOML wants it.
 fn quoted(key: &str) -> String {
     if is_key(key) { key.to_owned() } else { format!("\"{key}\"") }
-}
-
-/// Whether TOML takes it without quotes; also what pools, statements and environments may be called.
-fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
 }
 
 fn article(value: &DeValue<'_>) -> &'static str {

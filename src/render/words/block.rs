@@ -2,7 +2,7 @@
 
 use super::{super::style::clean, reason::said};
 use crate::{
-    diff::{Block, Reason},
+    diff::{Block, Change, Note, Reason, Recreated},
     resource::{Address, Kind},
 };
 
@@ -16,12 +16,14 @@ pub(in super::super) struct Choice {
 }
 
 /// A block in words.
-pub(in super::super) fn block(block: &Block, address: &Address, reasons: &[Reason]) -> Choice {
-    let (why, choices) = words(block, address, reasons);
+pub(in super::super) fn block(block: &Block, address: &Address, change: &Change) -> Choice {
+    let (why, choices) = words(block, address, change);
     Choice { why, choices }
 }
 
-fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<String>) {
+fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<String>) {
+    let reasons = change.reasons.as_slice();
+    let begins_again = |accept: &str| begins_again(accept, change);
     let table = format!("[{}.{}]", address.kind.table(), address.key);
     match block {
         Block::NotOurs { name } => (
@@ -48,13 +50,19 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
                 format!("Or delete `{name}` yourself: the next plan submits it anew."),
             ],
         ),
-        Block::RecreatedOutside { name } => (
-            format!("`{name}` was deleted and created again by somebody else"),
+        Block::RecordedElsewhere { name, from, to } => (
+            format!("statement `{name}` is declared as {to} and recorded as {from}"),
             vec![
-                format!("Delete `{name}` yourself: the next plan submits it anew."),
-                format!("Or leave it to them: `floe state rm {address}`, and take it out of the manifests."),
+                format!("If it is the same one, add this, and nothing is sent:\n{}", moved(from, to)),
+                format!("Or, for this state alone: `floe state mv {from} {to}`."),
+                format!("If it is not: give {to} another name, `name = \"…\"`."),
             ],
         ),
+        Block::NameInUse { name, by } => (
+            format!("statement `{name}` is {by}'s, until that has a new generation"),
+            vec!["Give this one another name: `name = \"…\"`.".to_owned()],
+        ),
+        Block::RecreatedOutside { name, deleted } => recreated(name, deleted, address, change),
         Block::Unknown { why } => (
             format!("nobody can tell what is there{}", said(why)),
             vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
@@ -63,7 +71,7 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
             format!("what became of an interrupted run's request is unclear{}", said(why)),
             vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
         ),
-        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept, reasons),
+        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept, change),
         Block::Manual { accept } => (
             format!("{}, and `evolve = \"manual\"`: each change of it is decided by hand", what_changed(reasons)),
             vec![begins_again(accept)],
@@ -72,20 +80,32 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
             format!("it FAILED after having run{}", said(detail)),
             vec![
                 begins_again(accept),
-                "Or mend the cause and apply what is in force with `--fix-drift`, which resumes it where it stood."
+                "Or mend the cause, put it back to what is in force, then `floe apply --fix-drift`, which resumes it where \
+                 it stood."
                     .to_owned(),
             ],
         ),
-        Block::FailedSuccessor { name, detail, accept } => (
-            format!("its successor `{name}` FAILED and may have written{}", said(detail)),
-            vec![begins_again(accept), "Or put the SQL back to what was in force before.".to_owned()],
-        ),
+        Block::FailedSuccessor { name, detail, accept, can_go_back } => {
+            let back = can_go_back.then(|| {
+                format!("Or put it back to what was in force before: that deletes `{name}` and resumes the one before it.")
+            });
+            (
+                format!("its successor `{name}` FAILED and may have written{}", said(detail)),
+                std::iter::once(begins_again(accept)).chain(back).collect(),
+            )
+        }
         Block::TableJob => (
             "a new CREATE TABLE … AS would fail on the table that the first one made".to_owned(),
             vec![
-                "Split it into a CREATE TABLE and an INSERT INTO … SELECT.".to_owned(),
+                "Split it, under new keys, into a CREATE TABLE IF NOT EXISTS and an INSERT INTO … SELECT: its table stays \
+                 when it goes."
+                    .to_owned(),
                 "Or give the new version its own table and address.".to_owned(),
             ],
+        ),
+        Block::WasJob => (
+            "a job is in force here, and what is declared defines something".to_owned(),
+            vec![format!("Declare that under a new key; the job goes when {table} does.")],
         ),
         Block::CannotStop => (
             "a statement of this kind can be neither stopped nor resumed".to_owned(),
@@ -102,7 +122,7 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
             format!("{}, and it says IF NOT EXISTS: it would complete and change nothing", what_changed(reasons)),
             vec![
                 "Write the change as an ALTER in a new statement.".to_owned(),
-                format!("Or take IF NOT EXISTS out and give {table} an `undo`."),
+                format!("Or put it back, add `undo = \"…\"` to {table}, apply that, then make the change."),
             ],
         ),
         Block::DataLoss { undo } => (
@@ -111,17 +131,24 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
         ),
         Block::InUse { by } => (
             format!("what it defines is in use by {}", by.join(", ")),
-            vec!["Remove or replace those first; then it can be undone.".to_owned()],
+            vec![
+                "Remove those as well; or apply SQL for them first that does not use it any more.".to_owned(),
+                "What is not this project's, its owner has to stop.".to_owned(),
+            ],
         ),
         Block::PreventDestroy => (
             "`prevent_destroy = true`, and this would delete, undo or restart it".to_owned(),
-            vec![format!("Take `prevent_destroy` out of {table} and apply that first.")],
+            vec![if reasons.contains(&Reason::NotDeclared) {
+                format!("Declare {table} again without `prevent_destroy`, apply that, then remove it.")
+            } else {
+                format!("Take `prevent_destroy` out of {table} and apply that first.")
+            }],
         ),
         Block::GoneWithoutOffsets { accept } => (
             "it is gone, and where it stood is not known well enough to go on from there".to_owned(),
             vec![begins_again(accept), "Or remove it from the manifests.".to_owned()],
         ),
-        Block::GoneWithSeveralSources { hints, accept } => gone_with_several(hints, accept),
+        Block::GoneWithSeveralSources { hints, accept } => gone_with_several(hints, begins_again(accept)),
         Block::InMotion { phase } => (
             format!("it is {phase}, and what is to change cannot be decided meanwhile"),
             vec!["Plan again when it has settled; apply waits for it.".to_owned()],
@@ -129,13 +156,20 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
         Block::Renamed { from, to } => (
             format!("the same SQL goes at {from} and comes at {to}: it looks like a rename"),
             vec![
-                format!("If it is one, add this, and nothing is sent:\n[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\""),
+                format!("If it is one, add this, and nothing is sent:\n{}", moved(from, to)),
                 "If it is not: remove the one first, then add the other.".to_owned(),
             ],
         ),
         Block::MovedOnto { from } => (
-            format!("[[moved]] leads here from {from}, and both have a record of their own"),
-            vec![format!("Remove the [[moved]] block; or drop one of the two: `floe state rm {from}`.")],
+            if from == address {
+                "[[moved]] leads from here to an address with a record of its own".to_owned()
+            } else {
+                format!("[[moved]] leads here from {from}, and both have a record of their own")
+            },
+            vec![format!(
+                "Remove the [[moved]] block; or drop one of the two, and what it has in the cloud stays: `floe state rm \
+                 {from}`."
+            )],
         ),
         Block::RemovesEverything => (
             "everything that the state records would be removed".to_owned(),
@@ -154,7 +188,9 @@ fn words(block: &Block, address: &Address, reasons: &[Reason]) -> (String, Vec<S
         ),
         Block::PoolMoved { field, live, desired } => (
             format!("its {field} is {live} and is to be {desired}, which no pool can change"),
-            vec!["Declare a new pool under a new key, move the statements there, then remove this one.".to_owned()],
+            vec![
+                format!("Put it back, and declare a new pool under a new key; move the statements there, then remove {table}."),
+            ],
         ),
         Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
             format!("{current_cfu} CFU of it are in use by what cannot be seen here"),
@@ -221,17 +257,44 @@ pub(super) fn is_what_changed(reason: &Reason, reasons: &[Reason]) -> bool {
     }
 }
 
-fn loses_position(keeps: Option<&str>, accept: &str, reasons: &[Reason]) -> (String, Vec<String>) {
-    let what = what_changed(reasons);
+fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String, Vec<String>) {
+    let what = what_changed(&change.reasons);
     let why = match keeps {
         Some(keeps) => format!("{what} and it keeps state ({keeps}); floe will not guess"),
+        None if starts_as_written(change) => format!("{what}, and the new version would not begin where it stands"),
         None => format!("{what}, and the new version would begin again from its sources"),
     };
-    (why, vec![begins_again(accept), "Or give the new version its own name and table.".to_owned()])
+    (why, vec![begins_again(accept, change), "Or give the new version its own name and table.".to_owned()])
 }
 
-fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept: &str) -> (String, Vec<String>) {
-    let mut paste = String::from("Write into its SQL where each source begins; it stood here:");
+fn recreated(name: &str, deleted: &Recreated, address: &Address, change: &Change) -> (String, Vec<String>) {
+    let anew = match deleted {
+        Recreated::Anew => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
+        Recreated::Accepted(accept) => {
+            Some(format!("Delete `{name}` yourself, then submit it anew: {}", begins_again(accept, change)))
+        }
+        Recreated::Done => {
+            Some(format!("Delete `{name}` yourself: ours has done its work, and is not submitted again."))
+        }
+        Recreated::Stuck => None,
+    };
+    let leave = format!("leave it to them: `floe state rm {address}`, and take it out of the manifests.");
+    let leave = if anew.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
+    (format!("`{name}` was deleted and created again by somebody else"), anew.into_iter().chain([leave]).collect())
+}
+
+fn moved(from: &Address, to: &Address) -> String {
+    format!("[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\"")
+}
+
+fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept: String) -> (String, Vec<String>) {
+    let why = "it is gone, and had several sources".to_owned();
+    if hints.is_empty() {
+        return (why, vec![accept]);
+    }
+    let mut paste = String::from(
+        "Write into its SQL where each source begins, then plan again for the `accept` of that; it stood here:",
+    );
     for (topic, offsets) in hints {
         paste.push_str(&format!(
             "\n{} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{}') */",
@@ -239,10 +302,18 @@ fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept:
             clean(offsets)
         ));
     }
-    ("it is gone, and had several sources".to_owned(), vec![paste, begins_again(accept)])
+    (why, vec![paste, format!("Or {accept}")])
+}
+
+fn starts_as_written(change: &Change) -> bool {
+    change.notes.contains(&Note::StartsAsWritten)
 }
 
 /// The consent to one change: lapses with the next.
-fn begins_again(accept: &str) -> String {
-    format!("`accept = \"{accept}\"` begins again from its sources: appended rows come twice.")
+fn begins_again(accept: &str, change: &Change) -> String {
+    if starts_as_written(change) {
+        format!("`accept = \"{accept}\"` starts it where its SQL or properties say.")
+    } else {
+        format!("`accept = \"{accept}\"` begins again from its sources: appended rows come twice.")
+    }
 }

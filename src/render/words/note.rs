@@ -67,6 +67,10 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             };
             format!("readers see a gap, then its output again from the beginning of its sources: {sink}")
         }
+        Note::StartsAsWritten => "it starts where its SQL or properties say, whatever was read before".to_owned(),
+        Note::SuccessorWrote { name } => {
+            format!("what `{name}` wrote before it FAILED stays: appended rows may be there twice")
+        }
         Note::StartsAt { offsets } => {
             format!("it starts at {}; readers see a gap and then what came meanwhile", clean(offsets))
         }
@@ -81,6 +85,7 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             )
         }
         Note::Trusted => "used unseen: it cannot be looked at without a Cloud API key that may".to_owned(),
+        Note::SecretWanted { name } => format!("secret `{name}`: (unknown here), and apply needs its value"),
         Note::SecretUnknown { name } => {
             format!("secret `{name}`: (unknown here), so that a change of it would not be seen")
         }
