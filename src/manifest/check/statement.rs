@@ -15,6 +15,7 @@ use crate::{
         merge,
     },
     resource::{Address, Few, Kind as AddressKind, Place, Statement, Template},
+    sql::Class,
 };
 
 /// Merges and checks the statement `key`. `bare`: no manifest mentions it.
@@ -38,6 +39,16 @@ pub(in crate::manifest) fn statement(
     let purpose = if bare { Purpose::Bare } else { Purpose::Statement };
     let reading = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
     let undo = undo(desk, key, &layer);
+    if let (Some(at), Some(Class::Job)) = (&layer.undo, reading.as_ref().map(|reading| reading.kind.class())) {
+        let message = format!("`undo` of `{key}` would never run: a job defines nothing");
+        let mut problem = wrong(at, message, "not for a job");
+        problem.help = Some(
+            "a job that is removed is stopped and deleted, and what it wrote stays; give `undo` to the statement that \
+             creates its table"
+                .to_owned(),
+        );
+        desk.problems.push(problem);
+    }
     let mut reference_places = Few::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
