@@ -221,7 +221,12 @@ impl<'a> Table<'a> {
                 return Change::new(Action::Restart, row.differences.placement.clone());
             }
         }
-        let is_ending = matches!(live.phase, Phase::Stopping | Phase::Failing | Phase::Deleting);
+        let is_ending = match live.phase {
+            // As it is to.
+            Phase::Stopping => !(parked && live.stopped),
+            Phase::Failing | Phase::Deleting => true,
+            _ => false,
+        };
         if is_ending || wanted || parked != row.current.stopped || is_elsewhere {
             return awaits(live);
         }
