@@ -95,9 +95,9 @@ fn observed(key: &str, name: &str, live: Option<&LiveStatement>) -> Vec<Fact> {
     let (key, name) = (key.to_owned(), name.to_owned());
     let Some(live) = live else { return vec![Fact::Gone { key, name }] };
     let mut facts = Vec::new();
-    let reached = settle::reached(live);
-    if reached > Reached::Submitted || live.kind.is_some() {
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: live.kind.clone() });
+    let (reached, kind, bounded) = (settle::reached(live), live.kind.clone(), live.bounded == Some(true));
+    if reached > Reached::Submitted || kind.is_some() {
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
     }
     if let Some(offsets) = live.stands_at() {
         facts.push(Fact::Stood { key, name, offsets: offsets.clone() });

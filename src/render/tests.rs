@@ -393,8 +393,13 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
 fn what_is_only_recorded_is_named() {
     use crate::state::{Entry, Fact, Reached};
     let mut plan = plan_of([]);
-    let fact =
-        Fact::Reached { key: "orders".to_owned(), name: "orders".to_owned(), reached: Reached::Completed, kind: None };
+    let fact = Fact::Reached {
+        key: "orders".to_owned(),
+        name: "orders".to_owned(),
+        reached: Reached::Completed,
+        kind: None,
+        bounded: false,
+    };
     plan.entries = vec![Entry::Record { fact }];
     let text = shown(&plan, 100);
     assert!(text.contains("· only the record changes"), "{text}");

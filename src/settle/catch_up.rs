@@ -51,10 +51,12 @@ fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut V
         return;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
-    let reached = reached(found);
-    if reached > generation.reached || (found.kind.is_some() && found.kind != generation.kind) {
+    let (reached, kind, bounded) = (reached(found), found.kind.clone(), found.bounded == Some(true));
+    // Of what is compiled, the service says at once whether it ends.
+    let is_news = (kind.is_some() && kind != generation.kind) || (bounded && !generation.bounded);
+    if reached > generation.reached || is_news {
         let reached = reached.max(generation.reached);
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: found.kind.clone() });
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
     }
     if let Some(offsets) = found.stands_at() {
         if generation.offsets.as_ref() != Some(offsets) {
