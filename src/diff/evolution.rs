@@ -88,19 +88,23 @@ pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> O
     if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
         return Some(replace_job(table, row, Some(live)));
     }
-    // `is_bounded` is not to be trusted for a streaming CREATE TABLE … AS.
-    let bounded = is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job);
-    let mut notes = if bounded { Vec::new() } else { vec![Note::Ended] };
+    let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job) {
+        Vec::new()
+    } else {
+        vec![Note::Ended]
+    };
     notes.extend(due_notes(row));
     table.quiet(&row.address.key, row.declared, row.record, notes)
 }
 
-/// Whether SQL or properties make a job finite.
+/// Whether SQL, properties or the service's word make a job finite. That is not to be trusted for a streaming
+/// CREATE TABLE … AS.
 fn is_bounded(row: &Row) -> bool {
-    let properties = &row.declared.spec.properties;
-    let snapshot = properties.get("sql.snapshot.mode").is_some_and(|mode| mode.as_str() == "now");
-    let hinted = row.declared.spec.sql.as_str().contains("scan.bounded");
-    snapshot || hinted || properties.keys().any(|key| key.starts_with("sql.tables.scan.bounded"))
+    let property = |key: &str| row.declared.spec.properties.get(key).map(Template::as_str);
+    let snapshot = property("sql.snapshot.mode") == Some("now");
+    let ends = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
+    let hinted = row.reading.is_some_and(|reading| reading.bounded);
+    snapshot || ends || hinted || (row.current.bounded && row.class() == Class::Job)
 }
 
 /// A definition in a phase that lasts.
@@ -316,8 +320,16 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         return Some(Change::new(action, vec![why]));
     };
     let reading = sql::read(&record.declared.sql.masked());
-    if reading.kind.class() == Class::Definition && current.reached == Reached::Completed {
-        return Some(removed_definition(table, key, record, why));
+    let is_undone = record.declared.undo.is_some() || record.undo.is_some();
+    match reading.kind.class() {
+        Class::Definition if current.reached == Reached::Completed => {
+            return Some(removed_definition(table, key, record, why));
+        }
+        // It is stopped first; then its table is undone as any other.
+        Class::TableJob if current.reached > Reached::Submitted && is_undone => {
+            return Some(removed_definition(table, key, record, why));
+        }
+        Class::Definition | Class::Job | Class::TableJob | Class::Refused(_) => {}
     }
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),

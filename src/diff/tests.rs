@@ -111,6 +111,7 @@ impl Scene {
                 stopped: false,
                 reached,
                 kind: Some("KIND".to_owned()),
+                bounded: false,
                 offsets: None,
                 secrets: BTreeMap::new(),
                 created_at: None,
@@ -363,6 +364,25 @@ fn a_job_that_ended_is_told_and_a_bounded_one_is_done() {
     let ended = converged().phase("copy", Phase::Completed);
     assert_eq!(ended.says(), "copy Note [] [Ended]");
     assert_eq!(ended.live("copy", |live| live.bounded = Some(true)).says(), "");
+}
+
+#[test]
+fn a_bounded_job_that_was_purged_is_done() {
+    let done = |bounded: bool, statements: &str| {
+        let gone = Scene::of(statements).gone("copy");
+        gone.current("copy", |it| (it.reached, it.bounded) = (Reached::Completed, bounded)).says()
+    };
+    assert_eq!(done(true, &copy("")), "");
+    let hinted = |mode: &str| {
+        copy("").replace("FROM orders", &format!("FROM orders /*+ OPTIONS('scan.bounded.mode' = '{mode}') */"))
+    };
+    assert_eq!(done(false, &hinted("latest-offset")), "");
+    assert_eq!(done(false, &copy("properties = { \"sql.tables.scan.bounded.mode\" = \"latest-offset\" }\n")), "");
+    let unbounded = copy("properties = { \"sql.tables.scan.bounded.mode\" = \"unbounded\" }\n");
+    let noted = copy("").replace("FROM orders", "FROM orders /* scan.bounded */");
+    for endless in [copy(""), hinted("unbounded"), unbounded, noted] {
+        assert!(done(false, &endless).starts_with("copy BLOCKED [GoneWithoutOffsets"), "{endless}");
+    }
 }
 
 #[test]

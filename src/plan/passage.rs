@@ -291,6 +291,7 @@ impl<'a> Subject<'a> {
             stopped: live.stopped,
             reached: crate::settle::reached(live),
             kind: live.kind.clone(),
+            bounded: live.bounded == Some(true),
             offsets: live.stands_at().cloned(),
             // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
             secrets: BTreeMap::new(),

@@ -50,7 +50,10 @@ pub(super) fn undo(
     pool: Option<PoolRef>,
 ) -> Vec<Step> {
     let timeout = record.declared.timeout;
-    let mut steps = Vec::new();
+    // Of a table job, what writes the table stands still before that goes.
+    let current = record.current.as_deref();
+    let mut steps: Vec<Step> = current.map(|current| stand_still(scene, current)).unwrap_or_default();
+    let stands_since = !steps.is_empty();
     let mut left = record.undo.as_deref();
     if let Some(failed) = left.take_if(|undo| came_to_nothing(scene, undo)) {
         steps.push(clear(scene, key, failed));
@@ -77,7 +80,10 @@ pub(super) fn undo(
         }
         (None, None) => None,
     };
-    steps.extend(record.current.as_deref().map(|current| clear(scene, key, current)));
+    steps.extend(
+        current
+            .map(|current| if stands_since { clear_changed(scene, key, current) } else { clear(scene, key, current) }),
+    );
     steps.extend(name.map(|name| Step::remove(&name, None)));
     steps
 }
@@ -138,12 +144,17 @@ fn put_away(scene: &Scene, key: &str, generation: &GenerationRecord) -> Vec<Step
         return vec![clear(scene, key, generation)];
     }
     let mut steps = stand_still(scene, generation);
-    let mut last = clear(scene, key, generation);
-    if let (Act::Remove { seen, .. }, false) = (&mut last.act, steps.is_empty()) {
+    steps.push(if steps.is_empty() { clear(scene, key, generation) } else { clear_changed(scene, key, generation) });
+    steps
+}
+
+/// Like [`clear`], for a generation that an earlier step of the passage has changed.
+fn clear_changed(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
+    let mut step = clear(scene, key, generation);
+    if let Act::Remove { seen, .. } = &mut step.act {
         *seen = None;
     }
-    steps.push(last);
-    steps
+    step
 }
 
 /// Stops a generation that runs or may come to, wherever it stands; offsets are recorded when it stands still.

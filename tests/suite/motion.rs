@@ -222,3 +222,38 @@ async fn what_is_being_deleted_is_not_adopted() {
     world.converge().await;
     assert_eq!(world.simulator.effects().iter().filter(|effect| effect.verb == Verb::Created).count(), 3);
 }
+
+/// What defines a table and fills it: the filling ends first, then its table goes like any other.
+#[tokio::test(start_paused = true)]
+async fn a_create_table_as_is_stopped_and_undone_with_consent() {
+    let filled =
+        "[statements.filled]\nsql = \"CREATE TABLE filled AS SELECT id FROM orders\"\nundo = \"DROP TABLE filled\"\n";
+    let reader = "[statements.reader]\nsql = \"INSERT INTO target SELECT id FROM filled\"\n";
+    let mut world = World::of(&format!("{TABLE}{filled}{reader}"));
+    world.converge().await;
+    world.declare(&format!("{TABLE}{reader}"));
+    let run = world.request(consent()).await;
+    assert_eq!(blocks(&run, "filled"), [Block::InUse { by: vec!["statements.reader".to_owned()] }]);
+    world.declare(TABLE);
+    assert!(matches!(blocks(&world.apply().await, "filled")[..], [Block::DataLoss { .. }]));
+    world.simulator.push_verdict(Verdict { name: "filled-undo-1".into(), does: Fate::Invalid("no".into()) });
+    let report = world.request(consent()).await.report.unwrap();
+    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert_eq!(world.phases()["filled"], "STOPPED");
+    let report = world.request(consent()).await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    assert_eq!(world.phases().into_keys().collect::<Vec<_>>(), ["orders"]);
+    let undone = world.simulator.effects().into_iter().filter(|effect| effect.name == "filled-undo-2").count();
+    assert_eq!(undone, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_cannot_be_replaced() {
+    let mut world = World::of(TABLE);
+    world.converge().await;
+    let request = Request { replace: [Address::pool("main")].into(), ..Request::default() };
+    let recorded = std::sync::Arc::new(world.recorded().await);
+    let planned =
+        floe::planning::planned(&world.graph(), &world.secrets, &recorded, &world.cloud(), &request).await.map(drop);
+    assert_eq!(planned, Err(floe::planning::Unplanned::ReplacesPool(Address::pool("main"))));
+}
