@@ -58,7 +58,9 @@ fn is_left_on(
         Presence::Present(found) => {
             found.is(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(found))
         }
-        _ => false,
+        // It may run, where it was sent to.
+        Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),
+        Presence::Absent | Presence::Unlisted => false,
     };
     let is_wanted_there = matches!(wanted, Some(DesiredPool::Id(wanted)) if wanted == id);
     match change {

@@ -251,7 +251,7 @@ impl<'a> Subject<'a> {
     /// Runs the old undo, clears both statements away, and submits the new definition.
     fn redefine(&self, to: Generation) -> Option<Lists> {
         let record = self.record?;
-        let pool = self.pool();
+        let pool = self.pool().or_else(|| removal::pool_of(self.scene, record));
         let mut steps = removal::undo(self.scene, self.key, record, record.declared.undo.as_ref(), pool);
         steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
         Some((steps, Vec::new()))

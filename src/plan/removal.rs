@@ -98,9 +98,9 @@ fn came_to_nothing(scene: &Scene, undo: &GenerationRecord) -> bool {
     }
 }
 
-/// Where what is not declared any more is undone: on the pool of its manifest key, else on the one it ran on, as far as
+/// Where what names no pool any more is undone: on the pool of the key that it had, else on the one it ran on, as far as
 /// there still is one.
-fn pool_of(scene: &Scene, record: &StatementRecord) -> Option<PoolRef> {
+pub(super) fn pool_of(scene: &Scene, record: &StatementRecord) -> Option<PoolRef> {
     let key = record.declared.pool.as_ref();
     let declared = key.and_then(|key| match scene.pools.get(key)? {
         DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),

@@ -7,6 +7,7 @@ use floe::{
     cloud::Method,
     diff::{Action, Block, Note, Request, Strategy},
     execute::Failure,
+    resource::Address,
     simulator::{Fault, Meddle, Misfortune, Simulator},
 };
 
@@ -147,6 +148,23 @@ async fn a_retired_generation_that_nobody_can_tell_of_is_not_orphaned_and_nothin
     world.simulator.clear_faults();
     world.converge().await;
     assert_eq!(world.phases().into_keys().collect::<Vec<_>>(), ["orders"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_not_deleted_under_a_generation_that_nobody_can_tell_of() {
+    let on = |sql: &str, pool: &str| job(sql, &format!("evolve = \"restart\"\npool = \"{pool}\"\n"));
+    let mut world = World::of(&on(OLD, "spare"));
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 5\n");
+    world.converge().await;
+    world.declare(&on(NEW, "main"));
+    world.converge().await;
+    hide(&world.simulator, "copy");
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    let plan = world.plan().await;
+    let by = vec![Block::PoolCarries { statements: vec![statement("copy")] }];
+    assert_eq!(plan.changes[&Address::pool("spare")].action, Action::Blocked { by });
+    world.simulator.clear_faults();
+    world.converge().await;
 }
 
 #[tokio::test(start_paused = true)]
