@@ -142,6 +142,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             stopped: false,
             reached,
             kind: live.kind.clone(),
+            bounded: false,
             offsets: None,
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),

@@ -189,7 +189,7 @@ async fn still(
         }
         let moving: Vec<Address> = planned.plan.in_motion().cloned().collect();
         // A plan that is blocked anyway is not worth waiting for.
-        if moving.is_empty() || planned.plan.is_blocked() {
+        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_by_motion_alone()) {
             return Ok((planned, true));
         }
         if began.elapsed() >= PATIENCE {

@@ -135,9 +135,10 @@ fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) 
         Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),
         Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
         _ if current.reached == Reached::Completed => row("done", false, Vec::new()),
-        _ if current.stopped => {
+        _ if current.stopped && current.offsets.is_some() => {
             row("purged", false, vec!["it was stopped; its offsets live in the state alone".to_owned()])
         }
+        _ if current.stopped => row("gone", true, vec!["it was stopped, and where it stood is not known".to_owned()]),
         Presence::Absent | Presence::Unlisted => row("gone", true, Vec::new()),
     }
 }

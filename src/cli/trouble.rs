@@ -107,6 +107,9 @@ impl From<Unplanned> for Trouble {
             Unplanned::NamesNothing { .. } => {
                 Trouble::new(message).help("`floe state list` and the manifests say what there is")
             }
+            Unplanned::ReplacesPool(_) => Trouble::new(message).help(
+                "for another pool, declare one under a new key, let the statements name that, and remove the old one",
+            ),
             Unplanned::NeverAnswered => Trouble::new(message).help("plan again in a moment"),
         }
     }

@@ -272,6 +272,20 @@ pub enum Note {
     },
     /// It was purged or deleted while it stood still: its offsets live in the state alone.
     OffsetsOnlyHere,
+    /// It is gone, and where it stood is not known.
+    GoneFromNowhere,
+    /// It is gone. It once stood here, when somebody else had stopped it; whether it went on from there nobody knows.
+    StoodWhenStoppedOutside {
+        /// `partition:0,offset:100;…` per topic.
+        topics: BTreeMap<String, String>,
+    },
+    /// It goes on as it was sent; these changes are for the next plan.
+    StillToDecide {
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// `--replace` names it, and it is to stand still.
+    NotReplaced,
     /// It is under way; nothing is decided from that.
     InMotion {
         /// The phase.
@@ -560,6 +574,13 @@ impl Change {
         matches!(self.action, Action::Blocked { .. })
     }
 
+    /// Whether it cannot be decided until a phase has passed.
+    pub fn is_undecided(&self) -> bool {
+        let waits = |note: &Note| matches!(note, Note::InMotion { .. });
+        let is_in_motion = |block: &Block| matches!(block, Block::InMotion { .. });
+        self.notes.iter().any(waits) || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion))
+    }
+
     /// Whether an apply would change the cloud or what floe answers for: what `--detailed-exitcode` reports.
     pub fn is_pending(&self) -> bool {
         !matches!(self.action, Action::Record | Action::Note | Action::Await { .. } | Action::Blocked { .. })
@@ -577,6 +598,8 @@ impl Change {
                     | Note::MovedOutside { .. }
                     | Note::Failed { .. }
                     | Note::Ended
+                    | Note::GoneFromNowhere
+                    | Note::StoodWhenStoppedOutside { .. }
                     | Note::Degraded { .. }
             )
         })

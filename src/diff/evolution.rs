@@ -3,7 +3,7 @@
 use super::{
     action::{Action, Block, Change, Note, Reason, Recreated, Strategy},
     fields, readers,
-    table::{Row, Table},
+    table::{Row, Table, due_notes},
 };
 use crate::{
     live::Presence,
@@ -84,10 +84,10 @@ pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatem
     change.noting(begins(row, live.and_then(|live| live.append_only)))
 }
 
-/// A statement that FAILED before it took effect: delete it and submit anew.
-pub(super) fn never_ran(row: &Row, live: &LiveStatement) -> Change {
+/// A statement that FAILED before it took effect, or waits to: delete it and submit anew.
+pub(super) fn never_ran(table: &Table, row: &Row, live: &LiveStatement) -> Change {
     let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
-    reasons.extend(row.differences.reasons());
+    reasons.extend(self::reasons(table, row));
     row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons)
 }
 
@@ -95,9 +95,10 @@ pub(super) fn never_ran(row: &Row, live: &LiveStatement) -> Change {
 pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
     let detail = live.detail.clone();
     let asked = table.request.replace.contains(&row.address);
+    let mut notes = vec![Note::Failed { detail: detail.clone(), since: live.updated_at.clone() }];
+    notes.extend(due_notes(row));
     if row.declared.spec.stopped {
-        let note = Note::Failed { detail, since: live.updated_at.clone() };
-        return table.quiet(&row.address.key, row.declared, row.record, vec![note]);
+        return table.quiet(&row.address.key, row.declared, row.record, notes);
     }
     if row.differences.need_replacement() || asked {
         let accept = accept(row);
@@ -112,8 +113,7 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
         reasons.extend(row.differences.placement.iter().cloned());
         return Some(Change::new(Action::Start, reasons));
     }
-    let note = Note::Failed { detail, since: live.updated_at.clone() };
-    table.quiet(&row.address.key, row.declared, row.record, vec![note])
+    table.quiet(&row.address.key, row.declared, row.record, notes)
 }
 
 /// A job that COMPLETED: a bounded one has done its work, another one has ended.
@@ -121,18 +121,23 @@ pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> O
     if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
         return Some(replace_job(table, row, Some(live)));
     }
-    // `is_bounded` is not to be trusted for a streaming CREATE TABLE … AS.
-    let bounded = is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job);
-    let notes = if bounded { Vec::new() } else { vec![Note::Ended] };
+    let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job) {
+        Vec::new()
+    } else {
+        vec![Note::Ended]
+    };
+    notes.extend(due_notes(row));
     table.quiet(&row.address.key, row.declared, row.record, notes)
 }
 
-/// Whether SQL or properties make a job finite.
+/// Whether SQL, properties or the service's word make a job finite. That is not to be trusted for a streaming
+/// CREATE TABLE … AS.
 fn is_bounded(row: &Row) -> bool {
-    let properties = &row.declared.spec.properties;
-    let snapshot = properties.get("sql.snapshot.mode").is_some_and(|mode| mode.as_str() == "now");
-    let hinted = row.declared.spec.sql.as_str().contains("scan.bounded");
-    snapshot || hinted || properties.keys().any(|key| key.starts_with("sql.tables.scan.bounded"))
+    let property = |key: &str| row.declared.spec.properties.get(key).map(Template::as_str);
+    let snapshot = property("sql.snapshot.mode") == Some("now");
+    let ends = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
+    let hinted = row.reading.is_some_and(|reading| reading.bounded);
+    snapshot || ends || hinted || (row.current.bounded && row.class() == Class::Job)
 }
 
 /// A definition in a phase that lasts.
@@ -146,7 +151,7 @@ pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> 
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
         PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
-        PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(row, live)),
+        PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(table, row, live)),
     }
 }
 
@@ -179,7 +184,7 @@ fn in_force_definition(table: &mut Table, row: &Row) -> Option<Change> {
 }
 
 /// What keeps an undo from being run.
-fn undo_block(table: &Table, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
+fn undo_block(table: &mut Table, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
     if drops_data(undo) && !table.request.allow_data_loss {
         return Some(Block::DataLoss { undo: undo.clone() });
     }
@@ -208,13 +213,22 @@ pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
         {
             return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
         }
-        let offsets = row.current.offsets.is_some().then_some(Note::OffsetsOnlyHere);
-        return table.quiet(&row.address.key, row.declared, row.record, offsets.into_iter().collect());
+        return table.quiet(&row.address.key, row.declared, row.record, where_it_stood(row).into_iter().collect());
     }
     match table.confirmed(&row.current.sent.name) {
         Presence::Absent | Presence::Unlisted => Some(gone_for_sure(table, row)),
         Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
         Presence::Present(_) => None,
+    }
+}
+
+/// What is known of where a job stood that is gone: only of one that was stopped from here it is known for sure.
+fn where_it_stood(row: &Row) -> Option<Note> {
+    match &row.current.offsets {
+        Some(_) if row.current.stopped => Some(Note::OffsetsOnlyHere),
+        Some(offsets) => Some(Note::StoodWhenStoppedOutside { topics: offsets.topics.clone() }),
+        None if row.current.reached == Reached::Submitted => None,
+        None => Some(Note::GoneFromNowhere),
     }
 }
 
@@ -230,6 +244,13 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     let accept = accept(row);
     if consents(table, row, &accept) {
         return row.replace(Strategy::Again, None, reasons).noting(begins(row, None));
+    }
+    // Somebody who stopped it may have resumed it, too, and nobody saw it run on.
+    if !row.current.stopped {
+        let by = vec![Block::GoneWithoutOffsets { accept }];
+        let blocked = Change::new(Action::Blocked { by }, reasons);
+        let stood = where_it_stood(row).filter(|note| matches!(note, Note::StoodWhenStoppedOutside { .. }));
+        return stood.into_iter().fold(blocked, Change::noting);
     }
     let offsets = row.current.offsets.as_ref();
     let stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
@@ -314,15 +335,16 @@ fn failed_successor(
 
 /// An undo that an interrupted run left: a redefinition goes on where it is still wanted.
 fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
-    let failed = match table.live.statement(&undo.sent.name) {
-        Presence::Present(found) => found.phase.class() == PhaseClass::Failed,
-        Presence::Unknown(why) => return Change::blocked(Block::Unknown { why: why.to_owned() }),
-        Presence::Absent | Presence::Unlisted => false,
-    };
-    if failed {
+    if came_to_nothing(table, undo) {
         return Change::new(Action::TakeBack { from: undo.sent.generation }, vec![Reason::UndoLeft]);
     }
     row.replace(Strategy::Redefine, Some(row.current.sent.generation), vec![Reason::UndoLeft])
+}
+
+/// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
+fn came_to_nothing(table: &Table, undo: &GenerationRecord) -> bool {
+    matches!(table.live.statement(&undo.sent.name), Presence::Present(found)
+        if matches!(found.phase.class(), PhaseClass::Failed | PhaseClass::Stopped))
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
@@ -359,8 +381,16 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         return Some(Change::new(action, vec![why]));
     };
     let reading = sql::read(&record.declared.sql.masked());
-    if reading.kind.class() == Class::Definition && current.reached == Reached::Completed {
-        return Some(removed_definition(table, key, record, why));
+    let is_undone = record.declared.undo.is_some() || record.undo.is_some();
+    match reading.kind.class() {
+        Class::Definition if current.reached == Reached::Completed => {
+            return Some(removed_definition(table, key, record, why));
+        }
+        // It is stopped first; then its table is undone as any other.
+        Class::TableJob if current.reached > Reached::Submitted && is_undone => {
+            return Some(removed_definition(table, key, record, why));
+        }
+        Class::Definition | Class::Job | Class::TableJob | Class::Refused(_) => {}
     }
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
@@ -379,14 +409,19 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
 
 fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, why: Reason) -> Change {
     let reading = sql::read(&record.declared.sql.masked());
-    if record.undo.is_some() {
-        return Change::new(Action::Delete { undo: record.declared.undo.clone() }, vec![why, Reason::UndoLeft]);
+    let left: Vec<Reason> = record.undo.iter().map(|_| Reason::UndoLeft).collect();
+    let why: Vec<Reason> = std::iter::once(why).chain(left).collect();
+    // Whether an undo that an interrupted run left has dropped something already, nobody asks again; one that came to
+    // nothing is run anew, and so is the consent asked for anew.
+    if record.undo.as_deref().is_some_and(|undo| !came_to_nothing(table, undo)) {
+        return Change::new(Action::Delete { undo: record.declared.undo.clone() }, why);
     }
     match &record.declared.undo {
-        None => Change::new(Action::Forget, vec![why]).noting(objects_stay(&reading)),
+        None if record.undo.is_some() => Change::new(Action::Delete { undo: None }, why).noting(objects_stay(&reading)),
+        None => Change::new(Action::Forget, why).noting(objects_stay(&reading)),
         Some(undo) => match undo_block(table, key, record, undo) {
-            Some(block) => Change::new(Action::Blocked { by: vec![block] }, vec![why]),
-            None => Change::new(Action::Delete { undo: Some(undo.clone()) }, vec![why]),
+            Some(block) => Change::new(Action::Blocked { by: vec![block] }, why),
+            None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
         },
     }
 }

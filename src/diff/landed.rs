@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     live::Live,
-    resource::{Address, Generation, Kind, LiveStatement, Phase, PhaseClass, labels},
+    resource::{Address, Generation, Kind, LiveStatement, Phase, labels},
     state::Recorded,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn annotate(
 }
 
 fn runs(statement: &LiveStatement) -> bool {
-    matches!(statement.phase.class(), PhaseClass::Running | PhaseClass::Moving) && statement.phase != Phase::Deleting
+    statement.may_run() && statement.phase != Phase::Deleting
 }
 
 /// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.

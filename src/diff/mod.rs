@@ -4,6 +4,7 @@
 //! then the diff is taken again.
 
 mod action;
+mod certainty;
 mod evolution;
 mod fields;
 mod landed;

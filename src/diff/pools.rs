@@ -236,19 +236,25 @@ fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
     if found.phase == PoolPhase::Failed {
         return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
     }
-    match &found.phase {
-        PoolPhase::Provisioning => {
-            return Some(Change::new(
-                Action::Await { phase: Phase::from(found.phase.as_str().to_owned()) },
-                Vec::new(),
-            ));
-        }
-        PoolPhase::Deprovisioning => {
-            let phase = Phase::from(found.phase.as_str().to_owned());
-            return Some(Change::blocked(Block::InMotion { phase }));
-        }
-        PoolPhase::Provisioned | PoolPhase::Failed | PoolPhase::Other(_) => {}
+    let phase = Phase::from(found.phase.as_str().to_owned());
+    if found.phase == PoolPhase::Deprovisioning {
+        return Some(Change::blocked(Block::InMotion { phase }));
     }
+    let change = changed(pool, record, found);
+    match (&found.phase, change) {
+        (PoolPhase::Provisioning, None) => Some(Change::new(Action::Await { phase }, Vec::new())),
+        (PoolPhase::Provisioning, Some(change)) if change.action == Action::Note => {
+            Some(Change { action: Action::Await { phase }, ..change })
+        }
+        (PoolPhase::Provisioning, Some(change)) if !change.is_blocked() => {
+            Some(Change::new(Action::Await { phase: phase.clone() }, Vec::new()).noting(Note::InMotion { phase }))
+        }
+        (_, change) => change,
+    }
+}
+
+/// What differs on a pool that is there.
+fn changed(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
     let places = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
     if let Some((field, live, desired)) = places.into_iter().find(|(_, live, desired)| live != desired) {
         let (field, live, desired) = (field.to_owned(), live.clone(), desired.clone());

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     graph::{Object, resolve, resolve_in},
     live::{Live, Presence},
-    resource::{Address, Kind, PhaseClass, Statement},
+    resource::{Address, Kind, PhaseClass, Role, Statement, Template},
     sql::{self, Mention, Use},
-    state::{Recorded, StatementRecord},
+    state::{GenerationRecord, Recorded, StatementRecord},
 };
 
 /// The objects that a recorded statement creates, by their resolved names.
@@ -39,33 +39,48 @@ fn uses(mention: &Mention) -> bool {
 }
 
 /// Live statements that use what `key` defines, and that this run does not remove.
-pub(super) fn users(table: &Table, key: &str, record: &StatementRecord) -> Vec<String> {
-    let project = &table.desired.graph.project;
+pub(super) fn users(table: &mut Table, key: &str, record: &StatementRecord) -> Vec<String> {
+    let (desired, recorded) = (table.desired, table.recorded);
+    let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
     let objects = created(&record.declared, aliases);
-    let is_alive = |name: &str| match table.live.statement(name) {
-        Presence::Present(live) => {
-            matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving | PhaseClass::Stopped)
-        }
-        _ => false,
-    };
     // What the selection leaves out runs on, declared or not.
     let is_removed = |other: &str| {
         let is_wanted = !table.request.destroy && project.statements.contains_key(other);
         !is_wanted && table.selected.contains(&Address::statement(other))
     };
-    let mut users: Vec<String> = table
-        .recorded
-        .statements
-        .iter()
-        .filter(|(other, _)| other.as_str() != key)
-        .filter(|(other, _)| !is_removed(other.as_str()))
-        .filter(|(_, other)| other.current.as_ref().is_some_and(|current| is_alive(&current.sent.name)))
-        .filter(|(_, other)| !named(&other.declared, aliases, uses).is_disjoint(&objects))
-        .map(|(other, _)| Address::statement(other.as_str()).to_string())
-        .collect();
+    let others = recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
+    let others: Vec<_> = others.collect();
+    let mut users = Vec::new();
+    for (other, record) in others {
+        let mut using = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
+        if using.any(|generation| may_use(table, record, generation)) {
+            users.push(Address::statement(other.as_str()).to_string());
+        }
+    }
     users.extend(foreign_users(table, &objects));
     users
+}
+
+/// Whether what was sent names one of these objects, whatever is declared by now.
+fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<Object>, aliases: &BTreeMap<String, String>) -> bool {
+    let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
+    let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
+    let reading = sql::read(&generation.sent.sql.masked());
+    let found =
+        |mention: &Mention| objects.contains(&resolve_in(mention, catalog.as_deref(), database.as_deref(), aliases));
+    generation.sent.role != Role::Undo && reading.mentions.iter().filter(|mention| uses(mention)).any(found)
+}
+
+/// Whether a generation runs, or is to run again. One that has retired and stands still is a record of where it stood.
+fn may_use(table: &mut Table, record: &StatementRecord, generation: &GenerationRecord) -> bool {
+    let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
+    match table.confirmed(&generation.sent.name) {
+        Presence::Present(live) if !live.is(&generation.uid) => false,
+        Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
+        Presence::Absent | Presence::Unlisted => false,
+        Presence::Unknown(_) => true,
+    }
 }
 
 fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {

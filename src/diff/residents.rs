@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::{Live, Presence},
-    resource::{Address, Kind, Phase, PhaseClass},
+    resource::{Address, Kind, LiveStatement, Phase},
     state::{GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -56,9 +56,11 @@ fn is_left_on(
 ) -> bool {
     let is_on = |generation: &GenerationRecord, runs: bool| match live.statement(&generation.sent.name) {
         Presence::Present(found) => {
-            found.is(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(&found.phase))
+            found.is(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(found))
         }
-        _ => false,
+        // It may run, where it was sent to.
+        Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),
+        Presence::Absent | Presence::Unlisted => false,
     };
     let is_wanted_there = matches!(wanted, Some(DesiredPool::Id(wanted)) if wanted == id);
     match change {
@@ -77,7 +79,6 @@ fn is_left_on(
 }
 
 /// Whether it runs, or may come to run by itself.
-fn may_run_on(phase: &Phase) -> bool {
-    matches!(phase.class(), PhaseClass::Running | PhaseClass::Moving)
-        && !matches!(phase, Phase::Stopping | Phase::Deleting)
+fn may_run_on(found: &LiveStatement) -> bool {
+    found.may_run() && !matches!(found.phase, Phase::Stopping | Phase::Deleting)
 }

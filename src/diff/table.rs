@@ -11,8 +11,8 @@ use super::{
 use crate::{
     live::{Asks, Live, Presence},
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement, OnOutside, Operation, Phase, PhaseClass, Statement, labels},
-    settle::{Found, Settlement},
+    resource::{Address, Generation, LiveStatement, OnOutside, Phase, PhaseClass, Statement, labels},
+    settle::Settlement,
     sql::{Class, Reading},
     state::{GenerationRecord, Reached, Recorded, StatementRecord},
 };
@@ -69,21 +69,12 @@ impl<'a> Table<'a> {
             (Some(declared), None) => {
                 self.unrecorded(key, declared, None).map(|change| self.with_wanted_secrets(change, &declared.spec))
             }
-            (Some(declared), Some(record)) => self.recorded(key, declared, record),
-            (None, Some(record)) => evolution::removed(self, key, record),
-            (None, None) => None,
-        }
-    }
-
-    /// What is known of a statement whose absence would be acted on: an unlisted name is asked for, and meanwhile
-    /// taken for absent in a diff that will be thrown away.
-    pub fn confirmed(&mut self, name: &str) -> Presence<'a, LiveStatement> {
-        match self.live.statement(name) {
-            Presence::Unlisted => {
-                self.asks.statements.insert(name.to_owned());
-                Presence::Absent
+            (Some(declared), Some(record)) => {
+                let change = self.recorded(key, declared, record).map(|change| self.certain(change, record));
+                self.unless_parked(&address, declared, change)
             }
-            known => known,
+            (None, Some(record)) => evolution::removed(self, key, record).map(|change| self.certain(change, record)),
+            (None, None) => None,
         }
     }
 
@@ -108,10 +99,7 @@ impl<'a> Table<'a> {
         if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
             return Some(Change::blocked(Block::NotOurs { name: foreign.name.clone() }));
         }
-        let alive: Vec<_> = found
-            .iter()
-            .filter(|(_, live)| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving))
-            .collect();
+        let alive: Vec<_> = found.iter().filter(|(_, live)| live.may_run()).collect();
         if alive.len() > 1 {
             let names = alive.iter().map(|(_, live)| live.name.clone()).collect();
             return Some(Change::blocked(Block::SeveralLive { names }));
@@ -119,6 +107,9 @@ impl<'a> Table<'a> {
         if let Some((generation, live)) = alive.first().copied().or(found.last()) {
             if fields::hides_a_secret(&declared.spec, live, self.live.held(&live.name)) {
                 return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
+            }
+            if live.phase == Phase::Deleting {
+                return Some(awaits(live));
             }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
         }
@@ -142,7 +133,6 @@ impl<'a> Table<'a> {
 
     /// Generations that may run beside the one in force: ours that the record does not know, and retired ones.
     pub fn strays(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
-        let runs = |live: &LiveStatement| matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving);
         let unknown = [base, record.declared.name.as_str()]
             .into_iter()
             .flat_map(|base| self.live.generations(base))
@@ -153,7 +143,7 @@ impl<'a> Table<'a> {
             _ => None,
         });
         let names: BTreeSet<String> =
-            unknown.chain(retired).filter(|live| runs(live)).map(|live| live.name.clone()).collect();
+            unknown.chain(retired).filter(|live| live.may_run()).map(|live| live.name.clone()).collect();
         names.into_iter().collect()
     }
 
@@ -228,32 +218,36 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A job that an interrupted run has just resumed still says STOPPED for a while.
-    fn is_resuming(&self, row: &Row, live: &LiveStatement) -> bool {
-        let resumed = |found: &Found| {
-            found.applied
-                && found.intent.address == row.address
-                && matches!(&found.intent.operation, Operation::Amend { to, .. } if !to.stopped)
-        };
-        live.phase == Phase::Stopped && !live.stopped && self.settlement.found.iter().any(resumed)
-    }
-
-    /// Nothing is decided from a phase that passes, but that a statement which never took effect may be replaced.
+    /// Nothing is decided from a phase that passes. But a statement that waits and never took effect may be replaced; and
+    /// one may wait for room on its pool for good, so it can be stopped and moved.
     pub fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
-        let wanted = match row.class() {
-            Class::Definition => row.differences.redefine(),
-            _ => row.differences.need_replacement(),
-        };
-        let parked = row.declared.spec.stopped;
-        if wanted && !parked && live.phase == Phase::Pending && row.current.reached == Reached::Submitted {
-            let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
-            reasons.extend(row.differences.reasons());
-            return row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons);
+        let asked = self.request.replace.contains(&row.address);
+        let is_job = row.class() != Class::Definition;
+        let differs = if is_job { row.differences.need_replacement() } else { row.differences.redefine() };
+        let (wanted, parked) = (differs || asked, row.declared.spec.stopped);
+        let is_elsewhere = !row.differences.placement.is_empty();
+        let never_ran = live.phase == Phase::Pending && row.current.reached == Reached::Submitted;
+        if never_ran && !parked && (wanted || (is_job && is_elsewhere)) {
+            return evolution::never_ran(self, row, live);
         }
-        let undecided =
-            wanted || row.declared.spec.stopped != row.current.stopped || !row.differences.placement.is_empty();
-        let change = Change::new(Action::Await { phase: live.phase.clone() }, Vec::new());
-        if undecided { change.noting(Note::InMotion { phase: live.phase.clone() }) } else { change }
+        if is_job && (live.phase == Phase::Pending || live.is_resuming()) {
+            if parked && !row.current.stopped {
+                return due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row);
+            }
+            if is_elsewhere && !parked && !wanted {
+                return Change::new(Action::Restart, row.differences.placement.clone());
+            }
+        }
+        let is_ending = match live.phase {
+            // As it is to.
+            Phase::Stopping => !(parked && live.stopped),
+            Phase::Failing | Phase::Deleting => true,
+            _ => false,
+        };
+        if is_ending || wanted || parked != row.current.stopped || is_elsewhere {
+            return awaits(live);
+        }
+        Change::new(Action::Await { phase: live.phase.clone() }, Vec::new())
     }
 
     /// A job in a phase that lasts.
@@ -262,7 +256,7 @@ impl<'a> Table<'a> {
         let (wants_stop, sent_stopped) = (row.declared.spec.stopped, row.current.stopped);
         match live.phase.class() {
             PhaseClass::Failed if row.current.reached == Reached::Submitted && !wants_stop => {
-                Some(evolution::never_ran(row, live))
+                Some(evolution::never_ran(self, row, live))
             }
             PhaseClass::Failed => evolution::failed(self, row, live),
             PhaseClass::Completed => evolution::completed(self, row, live),
@@ -315,9 +309,7 @@ impl<'a> Table<'a> {
             // Somebody stopped it first; the PUT makes it ours and changes nothing.
             return Some(due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row));
         }
-        let fields = row.differences.field_names();
-        let notes = if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] };
-        self.quiet(&row.address.key, row.declared, row.record, notes)
+        self.quiet(&row.address.key, row.declared, row.record, due_notes(row))
     }
 
     /// Stopped, and to run.
@@ -329,7 +321,9 @@ impl<'a> Table<'a> {
             if !(interrupted && change.is_blocked()) {
                 return change;
             }
-            return Change::new(Action::Start, vec![Reason::StoppedByInterruptedRun]);
+            let fields = row.differences.field_names();
+            let start = Change::new(Action::Start, vec![Reason::StoppedByInterruptedRun]);
+            return start.noting(Note::StillToDecide { fields });
         }
         let by_us = row.current.stopped;
         let with_pool = row.declared.spec.pool.as_ref().is_some_and(|pool| self.recreated.contains(pool));
@@ -364,10 +358,21 @@ impl<'a> Table<'a> {
     }
 }
 
+/// What is under way is waited for, and decided on when that has passed.
+fn awaits(live: &LiveStatement) -> Change {
+    let phase = live.phase.clone();
+    Change::new(Action::Await { phase: phase.clone() }, Vec::new()).noting(Note::InMotion { phase })
+}
+
 /// Says which differences wait for the next start.
 fn due(change: Change, row: &Row) -> Change {
+    due_notes(row).into_iter().fold(change, Change::noting)
+}
+
+/// The differences that wait for the next start.
+pub(super) fn due_notes(row: &Row) -> Vec<Note> {
     let fields = row.differences.field_names();
-    if fields.is_empty() { change } else { change.noting(Note::DueAtNextStart { fields }) }
+    if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] }
 }
 
 /// What is to be said of settings, whatever happens.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod doubt;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -109,6 +111,7 @@ impl Scene {
                 stopped: false,
                 reached,
                 kind: Some("KIND".to_owned()),
+                bounded: false,
                 offsets: None,
                 secrets: BTreeMap::new(),
                 created_at: None,
@@ -142,6 +145,10 @@ impl Scene {
 
     fn phase(self, name: &str, phase: Phase) -> Scene {
         self.live(name, |live| live.phase = phase)
+    }
+
+    fn stopped(self, name: &str) -> Scene {
+        self.live(name, |live| (live.phase, live.stopped) = (Phase::Stopped, true))
     }
 
     fn current(mut self, key: &str, change: impl FnOnce(&mut GenerationRecord)) -> Scene {
@@ -285,7 +292,7 @@ fn numbers_go_on_from_whatever_was_used() {
 #[test]
 fn a_stopped_job_keeps_its_changes_for_the_next_start() {
     let stopped = |more: &str| copy(&format!("stopped = true\n{more}"));
-    let still = || converged().phase("copy", Phase::Stopped).current("copy", |current| current.stopped = true);
+    let still = || converged().stopped("copy").current("copy", |current| current.stopped = true);
     let due = stopped("principal = \"sa-1\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM");
     assert_eq!(still().desired(&due).says(), "copy Record [] [DueAtNextStart { fields: [\"sql\", \"principal\"] }]");
     let mut recorded = still();
@@ -298,19 +305,29 @@ fn a_stopped_job_keeps_its_changes_for_the_next_start() {
 
 #[test]
 fn what_an_interrupted_run_stopped_runs_again_even_while_a_change_is_blocked() {
-    let scene = converged().phase("copy", Phase::Stopped).current("copy", |current| current.stopped = true);
+    let scene = converged().stopped("copy").current("copy", |current| current.stopped = true);
     assert_eq!(scene.says(), "copy Start [StoppedByInterruptedRun] []");
     let changed = scene.desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert_eq!(changed.says(), "copy Start [StoppedByInterruptedRun] []");
+    assert_eq!(changed.says(), "copy Start [StoppedByInterruptedRun] [StillToDecide { fields: [\"sql\"] }]");
 }
 
 #[test]
 fn phases_that_pass_decide_nothing() {
-    for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Other("NEW".to_owned())] {
+    let other = Phase::Other("NEW".to_owned());
+    for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
         let scene = converged().phase("copy", phase.clone());
-        assert_eq!(scene.says(), format!("copy Await {{ phase: {phase:?} }} [] []"));
+        let undecided = format!("copy Await {{ phase: {phase:?} }} [] [InMotion {{ phase: {phase:?} }}]");
+        // It is on its way to run, or may be.
+        let starts = matches!(phase, Phase::Stopped | Phase::Pending | Phase::Other(_));
+        let awaited =
+            if starts { undecided.replace(&format!("InMotion {{ phase: {phase:?} }}"), "") } else { undecided.clone() };
+        assert_eq!(scene.says(), awaited);
         let changed = scene.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-        assert_eq!(changed.says(), format!("copy Await {{ phase: {phase:?} }} [] [InMotion {{ phase: {phase:?} }}]"));
+        assert_eq!(changed.says(), undecided);
+        let asked = converged().phase("copy", phase.clone()).request(|request| {
+            request.replace.extend([Address::statement("copy")]);
+        });
+        assert_eq!(asked.says(), undecided);
     }
 }
 
@@ -334,6 +351,12 @@ fn a_failed_job_is_reported_resumed_or_blocked() {
     assert_eq!(failed().desired(&copy("on_failed = \"resume\"\n")).says(), "copy Start [Failed { detail: \"\" }] []");
     let changed = failed().desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
     assert!(changed.says().starts_with("copy BLOCKED [FailedPredecessor"));
+    let moved = copy("principal = \"sa-1\"\n");
+    let due = "DueAtNextStart { fields: [\"principal\"] }";
+    let says = failed().desired(&moved).says();
+    assert_eq!(says, format!("copy Record [] [Failed {{ detail: \"\", since: None }}, {due}]"));
+    let ended = converged().phase("copy", Phase::Completed).desired(&moved);
+    assert_eq!(ended.says(), format!("copy Record [] [Ended, {due}]"));
 }
 
 #[test]
@@ -344,6 +367,25 @@ fn a_job_that_ended_is_told_and_a_bounded_one_is_done() {
 }
 
 #[test]
+fn a_bounded_job_that_was_purged_is_done() {
+    let done = |bounded: bool, statements: &str| {
+        let gone = Scene::of(statements).gone("copy");
+        gone.current("copy", |it| (it.reached, it.bounded) = (Reached::Completed, bounded)).says()
+    };
+    assert_eq!(done(true, &copy("")), "");
+    let hinted = |mode: &str| {
+        copy("").replace("FROM orders", &format!("FROM orders /*+ OPTIONS('scan.bounded.mode' = '{mode}') */"))
+    };
+    assert_eq!(done(false, &hinted("latest-offset")), "");
+    assert_eq!(done(false, &copy("properties = { \"sql.tables.scan.bounded.mode\" = \"latest-offset\" }\n")), "");
+    let unbounded = copy("properties = { \"sql.tables.scan.bounded.mode\" = \"unbounded\" }\n");
+    let noted = copy("").replace("FROM orders", "FROM orders /* scan.bounded */");
+    for endless in [copy(""), hinted("unbounded"), unbounded, noted] {
+        assert!(done(false, &endless).starts_with("copy BLOCKED [GoneWithoutOffsets"), "{endless}");
+    }
+}
+
+#[test]
 fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
     let offsets = |topics: &[&str]| Offsets {
         topics: topics.iter().map(|topic| ((*topic).to_owned(), "partition:0,offset:7".to_owned())).collect(),
@@ -351,19 +393,24 @@ fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
     };
     let gone = |topics: &[&str]| {
         let offsets = offsets(topics);
-        converged().gone("copy").current("copy", |current| current.offsets = Some(offsets))
+        converged().gone("copy").current("copy", |current| (current.stopped, current.offsets) = (true, Some(offsets)))
     };
+    let outside = gone(&["orders"]).current("copy", |current| current.stopped = false);
+    assert!(outside.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", outside.says());
+    assert!(outside.says().contains("StoodWhenStoppedOutside"), "{}", outside.says());
     assert!(gone(&["orders"]).says().starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
     assert!(gone(&["a", "b"]).says().starts_with("copy BLOCKED [GoneWithSeveralSources"));
     assert!(converged().gone("copy").says().starts_with("copy BLOCKED [GoneWithoutOffsets"));
     let stateful = copy("").replace("SELECT id FROM orders", "SELECT COUNT(*) FROM orders GROUP BY id");
-    let counts =
-        Scene::of(&stateful).gone("copy").current("copy", |current| current.offsets = Some(offsets(&["orders"])));
+    let counts = Scene::of(&stateful)
+        .gone("copy")
+        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
     assert!(counts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", counts.says());
     // An upsert keeps the last row of each key.
     let keyed = copy("").replace("(id INT)", "(id INT, PRIMARY KEY (id) NOT ENFORCED)");
-    let upserts =
-        Scene::of(&keyed).gone("copy").current("copy", |current| current.offsets = Some(offsets(&["orders"])));
+    let upserts = Scene::of(&keyed)
+        .gone("copy")
+        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
     assert!(upserts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.says());
     let again = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
     assert!(again.says().starts_with("copy Replace Again - -> g2 [Gone]"));

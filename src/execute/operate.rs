@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     plan::{Act, PoolRef, Step, Until},
-    resource::{Amendment, LiveStatement, Phase},
+    resource::{Amendment, LiveStatement},
     settle,
     state::{Fact, Reached},
 };
@@ -35,16 +35,20 @@ pub(super) async fn operate(
             let pool = resolve(pool.as_ref(), tools)?;
             let amend = statements::Amend {
                 name,
-                uid: statements::recorded_uid(name, footing, tools)?,
+                uid: statements::recorded_uid(name, footing, tools).ok_or_else(|| statements::went(name))?,
                 seen: seen.as_ref(),
                 to: Amendment { pool, ..to.clone() },
                 to_stand_still: matches!(step.until, Until::Still | Until::Stopped),
             };
             ask(amend, footing, tools, changed).await?
         }
-        Act::Remove { name, seen } => {
-            let uid = statements::recorded_uid(name, footing, tools)?;
-            ask(statements::Remove { name, uid, seen: seen.as_ref() }, footing, tools, changed).await?
+        Act::Remove { name, seen, unless_in_force } => {
+            let Some(uid) = statements::recorded_uid(name, footing, tools) else {
+                // It went while an earlier step waited for it.
+                return tools.record.learn(step.then.iter().cloned()).await;
+            };
+            let (seen, unless_in_force) = (seen.as_ref(), *unless_in_force);
+            ask(statements::Remove { name, uid, seen, unless_in_force }, footing, tools, changed).await?
         }
         Act::CreatePool { pool, before } => pools::create(pool, before, footing, tools, changed).await?,
         Act::AmendPool { id, to } => ask(pools::Amend { id, to }, footing, tools, changed).await?,
@@ -91,12 +95,12 @@ fn observed(key: &str, name: &str, live: Option<&LiveStatement>) -> Vec<Fact> {
     let (key, name) = (key.to_owned(), name.to_owned());
     let Some(live) = live else { return vec![Fact::Gone { key, name }] };
     let mut facts = Vec::new();
-    let reached = settle::reached(live);
-    if reached > Reached::Submitted || live.kind.is_some() {
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: live.kind.clone() });
+    let (reached, kind, bounded) = (settle::reached(live), live.kind.clone(), live.bounded == Some(true));
+    if reached > Reached::Submitted || kind.is_some() {
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
     }
-    if live.phase == Phase::Stopped && !live.offsets.is_empty() {
-        facts.push(Fact::Stood { key, name, offsets: live.offsets.clone() });
+    if let Some(offsets) = live.stands_at() {
+        facts.push(Fact::Stood { key, name, offsets: offsets.clone() });
     }
     facts
 }

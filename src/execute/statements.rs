@@ -16,7 +16,7 @@ use crate::{
         Amendment, Few, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
     },
     settle::{Verdict, amended, verdict},
-    state::{Outcome, Reached},
+    state::Outcome,
 };
 
 /// How often one request is tried again after its outcome was settled as nothing, or after a conflict.
@@ -168,12 +168,10 @@ impl Demand for Amend<'_> {
         };
         let untouched = !asking.changed && !asking.may_land;
         check(self.name, &self.uid, self.seen.filter(|_| untouched), &found.live)?;
-        let still =
-            matches!(found.live.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed);
-        let stands = self.to.stopped && still && self.to_stand_still;
+        let stands = self.to.stopped && self.to_stand_still && !found.live.may_run();
         if asking.may_land && amended(&self.to, &found.live) {
             Ok(Found::Landed)
-        } else if stands && (found.live.stopped || found.live.phase != Phase::Stopped) {
+        } else if stands {
             Ok(Found::Already)
         } else {
             Ok(Found::ToAsk(found))
@@ -191,6 +189,10 @@ impl Demand for Amend<'_> {
     async fn refused(&self, intent: &Intent, error: Error, asking: &Asking<'_>) -> Result<Outcome, Failure> {
         match error.kind {
             ErrorKind::Conflict => Ok(Outcome::Rejected { why: asking.tools.redacted(&error.detail) }),
+            // What the service makes of a stop of what is PENDING is not known. It is asked again when that has passed.
+            ErrorKind::Rejected if self.to.stopped && is_pending(self.name, asking.tools).await => {
+                Ok(Outcome::Rejected { why: asking.tools.redacted(&error.detail) })
+            }
             _ => Err(no(intent, error, asking.tools).await),
         }
     }
@@ -202,8 +204,17 @@ impl Demand for Amend<'_> {
 
     fn given_up(&self, asking: &Asking<'_>) -> Failure {
         let said = asking.refusal.as_ref().map(|refusal| format!(" ({refusal})")).unwrap_or_default();
-        changed(self.name, &format!("it kept changing between each reading and writing{said}"))
+        let how = if self.to.stopped {
+            "it kept changing, or stayed PENDING, unstoppable"
+        } else {
+            "it kept changing between each reading and writing"
+        };
+        changed(self.name, &format!("{how}{said}"))
     }
+}
+
+async fn is_pending(name: &str, tools: &Tools) -> bool {
+    matches!(fetch(name, tools).await, Ok(Some(found)) if found.live.phase == Phase::Pending)
 }
 
 /// A statement to delete, if it still is the recorded one.
@@ -213,6 +224,8 @@ pub(super) struct Remove<'a> {
     pub uid: String,
     /// What the plan saw of it.
     pub seen: Option<&'a Seen>,
+    /// Whether it stays if it took effect after all.
+    pub unless_in_force: bool,
 }
 
 impl Demand for Remove<'_> {
@@ -230,9 +243,8 @@ impl Demand for Remove<'_> {
             return Ok(Found::Nothing);
         }
         check(self.name, &self.uid, self.seen.filter(|_| !asking.changed), &found.live)?;
-        if found.live.phase.class() == PhaseClass::Running && never_ran(self.name, asking.footing, asking.tools) {
-            // It ran after all: deleting it would lose where it stands.
-            return Err(changed(self.name, "it runs by now"));
+        if self.unless_in_force && matches!(found.live.phase.class(), PhaseClass::Running | PhaseClass::Completed) {
+            return Err(changed(self.name, &format!("it is {} by now", found.live.phase)));
         }
         Ok(Found::ToAsk(()))
     }
@@ -271,13 +283,6 @@ fn kept_refusing(asking: &Asking<'_>, note: &str) -> Option<Failure> {
     Some(Failure::Call(Error { detail, ..refusal }))
 }
 
-/// Whether the record says that this generation never was RUNNING.
-fn never_ran(name: &str, footing: &Footing, tools: &Tools) -> bool {
-    let recorded = tools.record.now();
-    let record = recorded.statements.get(&footing.address.key);
-    record.and_then(|record| record.named(name)).is_some_and(|generation| generation.reached == Reached::Submitted)
-}
-
 /// One GET with what the service says of it in `live`, redacted.
 pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<Fetched>, Failure> {
     tools.setting.cloud.statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
@@ -309,14 +314,16 @@ fn changed(name: &str, how: &str) -> Failure {
     Failure::Changed { name: name.to_owned(), how: how.to_owned() }
 }
 
-/// Which physical statement the record has under a name.
-pub(super) fn recorded_uid(name: &str, footing: &Footing, tools: &Tools) -> Result<String, Failure> {
+/// Which physical statement the record has under a name; none if that is known to be gone.
+pub(super) fn recorded_uid(name: &str, footing: &Footing, tools: &Tools) -> Option<String> {
     let recorded = tools.record.now();
     let record = recorded.statements.get(&footing.address.key);
-    match record.and_then(|record| record.named(name)) {
-        Some(generation) => Ok(generation.uid.clone()),
-        None => Err(Failure::Incoherent(format!("`{name}` is not recorded for {}", footing.address))),
-    }
+    record.and_then(|record| record.named(name)).map(|generation| generation.uid.clone())
+}
+
+/// What was to be changed went while an earlier step of the passage waited for it.
+pub(super) fn went(name: &str) -> Failure {
+    changed(name, "it is gone")
 }
 
 /// The statement as it goes out: secrets in their places, floe's own properties beside the user's.

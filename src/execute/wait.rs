@@ -136,6 +136,10 @@ impl Wait<'_> {
         }
         let class = live.phase.class();
         match (self.until, class) {
+            // It is being resumed, by somebody else where it is to stand still.
+            (Until::Stopped | Until::Still | Until::Settled, PhaseClass::Stopped) if !live.stopped => {
+                Judgement::OnTheWay
+            }
             (Until::Running, PhaseClass::Running | PhaseClass::Completed)
             | (Until::Completed, PhaseClass::Completed)
             | (Until::Stopped, PhaseClass::Stopped)

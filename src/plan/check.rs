@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     diff::Action,
-    resource::{Address, Kind, Role},
-    state::{Fact, Recorded},
+    resource::{Address, Kind, Role, Seen},
+    state::{Entry, Fact, Reached, Recorded},
 };
 
 /// A plan that must not run: a bug of floe's, or a file that was edited.
@@ -43,6 +43,8 @@ pub fn check(plan: &Plan, recorded: &Recorded) -> Vec<Violation> {
     found("a generation's number is never used again", numbers_are_new(plan, &settled));
     found("a job never runs twice", never_two_running(plan, &settled));
     found("a resume on the way back follows a confirmed deletion", way_back_is_guarded(plan));
+    found("nothing is gone that is not confirmed to be", gone_is_confirmed(plan, recorded, &settled));
+    found("what took effect is not deleted as if it had not", unused_is_deleted_unused(plan, &settled));
     found("data is dropped by consent only", data_loss_has_consent(plan));
     found("what is in force is declared", in_force_is_declared(plan));
     found("a pool goes once it is left", pools_go_empty(plan, &settled));
@@ -154,10 +156,10 @@ fn never_two_running(plan: &Plan, recorded: &Recorded) -> Found {
     for passage in &plan.passages {
         let mut running: BTreeMap<String, bool> = BTreeMap::new();
         if let Some(record) = recorded.statements.get(&passage.address.key) {
-            for generation in record.current.iter().chain(&record.successor) {
+            for generation in record.generations().filter(|generation| generation.sent.role != Role::Undo) {
                 let name = &generation.sent.name;
-                let seen = plan.basis.seen.get(name);
-                running.insert(name.clone(), seen.is_some_and(may_run));
+                let may_run = plan.basis.seen.get(name).map_or(!plan.basis.absent.contains(name), Seen::may_run);
+                running.insert(name.clone(), may_run);
             }
         }
         for step in &passage.forward {
@@ -169,11 +171,6 @@ fn never_two_running(plan: &Plan, recorded: &Recorded) -> Found {
         }
     }
     found
-}
-
-fn may_run(seen: &crate::resource::Seen) -> bool {
-    use crate::resource::PhaseClass::{Moving, Running};
-    matches!(seen.class, Running | Moving)
 }
 
 fn starts_beside<'a>(step: &Step, running: &'a BTreeMap<String, bool>) -> Option<&'a str> {
@@ -219,6 +216,62 @@ fn way_back_is_guarded(plan: &Plan) -> Found {
                     passage.address.clone(),
                     "the predecessor would be resumed beside its successor".to_owned(),
                 ));
+            }
+        }
+    }
+    found
+}
+
+/// A generation leaves the record on evidence: the plan's readings say that it is not there or that another one bears its
+/// name, or an earlier step of the passage has deleted it.
+fn gone_is_confirmed(plan: &Plan, recorded: &Recorded, settled: &Recorded) -> Found {
+    let uid = |name: &str| {
+        let records = recorded.statements.values().chain(settled.statements.values());
+        records.filter_map(|record| record.named(name)).map(|generation| generation.uid.as_str()).next()
+    };
+    let is_confirmed = |name: &str| {
+        let seen = plan.basis.seen.get(name).map(|seen| seen.uid.as_str());
+        let is_another = seen.is_some_and(|seen| !seen.is_empty() && Some(seen) != uid(name));
+        plan.basis.absent.contains(name) || is_another
+    };
+    let mut found = Vec::new();
+    let mut look = |address: &Address, facts: &[Fact], removed: &BTreeSet<&str>| {
+        for fact in facts {
+            if let Fact::Gone { name, .. } = fact
+                && !is_confirmed(name)
+                && !removed.contains(name.as_str())
+            {
+                found.push((address.clone(), format!("`{name}` may still be there")));
+            }
+        }
+    };
+    for entry in &plan.entries {
+        if let Entry::Record { fact: fact @ Fact::Gone { key, .. } } = entry {
+            look(&Address::statement(key), std::slice::from_ref(fact), &BTreeSet::new());
+        }
+    }
+    for passage in &plan.passages {
+        let mut removed = BTreeSet::new();
+        for step in passage.forward.iter().chain(&passage.way_back) {
+            if let (Act::Remove { name, .. }, Until::Gone) = (&step.act, step.until) {
+                removed.insert(name.as_str());
+            }
+            look(&passage.address, &step.then, &removed);
+        }
+    }
+    found
+}
+
+/// What the record has as never in force may be in force by the time it is deleted: then it stays.
+fn unused_is_deleted_unused(plan: &Plan, recorded: &Recorded) -> Found {
+    let mut found = Vec::new();
+    for passage in &plan.passages {
+        let Some(record) = recorded.statements.get(&passage.address.key) else { continue };
+        for step in passage.forward.iter().chain(&passage.way_back) {
+            let Act::Remove { name, unless_in_force: false, .. } = &step.act else { continue };
+            let generation = record.named(name).filter(|generation| generation.sent.role != Role::Undo);
+            if generation.is_some_and(|generation| generation.reached == Reached::Submitted) {
+                found.push((passage.address.clone(), format!("`{name}` may have taken effect by then")));
             }
         }
     }

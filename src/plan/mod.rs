@@ -3,18 +3,19 @@
 mod check;
 mod order;
 mod passage;
+mod removal;
 mod replacement;
 mod saved;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    diff::{Change, Desired, Diff, Request},
+    diff::{Action, Block, Change, Desired, Diff, Request},
     live::Live,
-    resource::{Address, Fingerprint, Identity, Kind, Seen},
+    resource::{Address, Fingerprint, Identity, Seen},
     settle::{Found, Settlement},
     state::{Entry, Recorded},
 };
@@ -70,6 +71,9 @@ pub struct Basis {
     pub recorded: BTreeMap<Address, Option<Fingerprint>>,
     /// What was seen of each statement that a changed address has.
     pub seen: BTreeMap<String, Seen>,
+    /// Those of them that a single reading has confirmed to be gone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub absent: BTreeSet<String>,
 }
 
 /// Makes the plan of a diff that asks nothing more. `recorded` has been settled, and moved facts applied; `entries`
@@ -92,6 +96,7 @@ pub fn plan(
     };
     order::order(desired, recorded, &mut passages);
     let project = &desired.graph.project;
+    let names = saved::names(recorded, &diff.changes, &entries);
     Plan {
         format_version: FORMAT_VERSION,
         basis: Basis {
@@ -102,7 +107,8 @@ pub fn plan(
             lineage: recorded.lineage.clone(),
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
-            seen: diff.changes.keys().flat_map(|address| saved::seen(recorded, live, address)).collect(),
+            seen: saved::seen(&names, live),
+            absent: saved::absent(names, live),
         },
         request: request.clone(),
         found: settlement.found.clone(),
@@ -135,13 +141,22 @@ impl Plan {
         self.changes.iter().filter(|(_, change)| change.is_blocked()).map(|(address, _)| address)
     }
 
-    /// The statements with changes that wait for a phase to pass: an apply waits for it, then plans again.
+    /// What cannot be decided until a phase has passed: an apply waits for it, then plans again.
     pub fn in_motion(&self) -> impl Iterator<Item = &Address> {
-        let waits =
-            |change: &Change| change.notes.iter().any(|note| matches!(note, crate::diff::Note::InMotion { .. }));
-        self.changes
-            .iter()
-            .filter(move |(address, change)| address.kind == Kind::Statement && waits(change))
-            .map(|(a, _)| a)
+        self.changes.iter().filter(|(_, change)| change.is_undecided()).map(|(address, _)| address)
+    }
+
+    /// Whether all that is blocked is so until a phase has passed, and no person has to decide.
+    pub fn is_blocked_by_motion_alone(&self) -> bool {
+        let passes = |block: &Block| match block {
+            Block::InMotion { .. } => true,
+            Block::PoolBlocked { pool } => self.changes.get(pool).is_some_and(Change::is_undecided),
+            _ => false,
+        };
+        let mut blocks = self.changes.values().filter_map(|change| match &change.action {
+            Action::Blocked { by } => Some(by),
+            _ => None,
+        });
+        self.is_blocked() && blocks.all(|by| by.iter().all(passes))
     }
 }

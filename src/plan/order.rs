@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{Act, Passage};
+use super::step::{Act, Passage, PoolRef};
 use crate::{
     diff::Desired,
     graph::resolve,
@@ -47,6 +47,11 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
     for (creator, former) in successors_in_office(desired, recorded, &removals, &present) {
         after.entry(creator).or_default().insert(former);
     }
+    for passage in passages.iter() {
+        for pool in pools_to_come(passage).filter(|pool| present.contains(pool) && *pool != passage.address) {
+            after.entry(passage.address.clone()).or_default().insert(pool);
+        }
+    }
     for passage in passages.iter_mut() {
         passage.after = after.remove(&passage.address).unwrap_or_default();
     }
@@ -59,6 +64,15 @@ fn is_desired(desired: &Desired, address: &Address) -> bool {
         Kind::Pool => project.pools.contains_key(&address.key),
         Kind::Statement => project.statements.contains_key(&address.key),
     }
+}
+
+/// The pools that a passage needs and that this plan creates.
+fn pools_to_come(passage: &Passage) -> impl Iterator<Item = Address> {
+    passage.forward.iter().filter_map(|step| match &step.act {
+        Act::Submit { pool: Some(PoolRef::Created(key)), .. }
+        | Act::Amend { pool: Some(PoolRef::Created(key)), .. } => Some(Address::pool(key)),
+        _ => None,
+    })
 }
 
 /// Whether a passage takes its address away altogether.

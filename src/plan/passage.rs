@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    replacement,
+    removal, replacement,
     step::{Act, Passage, Placement, PoolRef, STOP_TIMEOUT, Step, Until, When},
 };
 use crate::{
@@ -11,11 +11,10 @@ use crate::{
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Few, Generation, Kind, LiveStatement, Phase, PhaseClass, PoolDeclaration, Role, Seen, Submission,
-        Template, undo_name,
+        Address, Few, Generation, Kind, LiveStatement, PhaseClass, PoolDeclaration, Role, Seen, Submission, Template,
     },
     sql::Class,
-    state::{Fact, GenerationRecord, Reached, Recorded, StatementRecord},
+    state::{Fact, GenerationRecord, Recorded, StatementRecord},
 };
 
 /// Seconds that a pool may take to be provisioned.
@@ -48,6 +47,7 @@ fn pool(scene: &Scene, address: &Address, action: &Action) -> Option<Vec<Step>> 
     });
     let id = scene.recorded.pools.get(&key).map(|record| record.id.clone());
     let step = match (action, declared, id) {
+        (Action::Await { .. }, Some(_), Some(_)) => Step::new(Act::Record, Until::Provisioned, POOL_TIMEOUT),
         (Action::CreatePool { .. }, Some(pool), _) => {
             let named = scene.live.pools().filter(|live| live.display_name == pool.display_name);
             let before = named.map(|live| live.id.clone()).collect();
@@ -82,9 +82,9 @@ pub(super) type Lists = (Vec<Step>, Vec<Step>);
 fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
     let record = scene.recorded.statements.get(key);
     match &change.action {
-        Action::Delete { undo } => return Some((delete(scene, key, record?, undo.as_ref()), Vec::new())),
+        Action::Delete { undo } => return Some((removal::delete(scene, key, record?, undo.as_ref()), Vec::new())),
         Action::Forget => {
-            return Some((vec![Step::record(forget(scene, key, record))], Vec::new()));
+            return Some((vec![Step::record(removal::forget(scene, key, record))], Vec::new()));
         }
         _ => {}
     }
@@ -103,13 +103,21 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
             let stop = Step::stop(&current.sent.name, subject.seen(current), Until::Stopped);
             one(stop.then([subject.declares()]))
         }
-        Action::Start => one(subject.start(&change.reasons)?.then([subject.declares()])),
+        Action::Start => {
+            let start = subject.start(&change.reasons)?;
+            // What runs then is what was sent; what is declared beyond that is for the next plan.
+            let is_all = !change.notes.iter().any(|note| matches!(note, Note::StillToDecide { .. }));
+            one(if is_all { start.then([subject.declares()]) } else { start })
+        }
         Action::Restart => subject.restart(&change.reasons),
         Action::Await { .. } => {
-            let wait = Step::wait(&subject.current()?.sent.name, subject.settled(), declared.spec.timeout);
+            let wait = |until| Some(Step::wait(&subject.current()?.sent.name, until, declared.spec.timeout));
             // Where nothing is left to decide, what is declared is then in force; else that is for the next plan.
-            let decided = !change.notes.iter().any(|note| matches!(note, Note::InMotion { .. }));
-            one(if decided { wait.then([subject.declares()]) } else { wait })
+            if change.is_undecided() {
+                one(wait(Until::Settled)?)
+            } else {
+                one(wait(subject.settled())?.then([subject.declares()]))
+            }
         }
         Action::Replace { strategy, from, to, .. } => subject.replace(*strategy, *from, *to),
         Action::GoOn { .. } => replacement::go_on(&subject),
@@ -202,7 +210,7 @@ impl<'a> Subject<'a> {
         Placement { pool: self.pool().filter(|_| moved("pool")), principal }
     }
 
-    /// Stop, move, resume. The way back resumes it where it was.
+    /// Stop, move, resume. The way back stops it again and resumes it where it was.
     fn restart(&self, reasons: &[Reason]) -> Option<Lists> {
         let current = self.current()?;
         let found = self.found(current)?;
@@ -210,8 +218,9 @@ impl<'a> Subject<'a> {
         let before = Placement { pool: found.pool.clone().map(PoolRef::Id), principal: found.principal.clone() };
         let stop = Step::stop(name, self.seen(current), Until::Stopped);
         let start = Step::resume(name, None, self.placement(reasons), timeout).then([self.declares()]);
-        let back = Step::resume(name, None, before, timeout);
-        Some((vec![stop, start], vec![back]))
+        // It takes another pool or principal only while it stands still, and by then it may be PENDING.
+        let back = vec![Step::stop(name, None, Until::Still), Step::resume(name, None, before, timeout)];
+        Some((vec![stop, start], back))
     }
 
     fn replace(&self, strategy: Strategy, from: Option<Generation>, to: Generation) -> Option<Lists> {
@@ -233,8 +242,8 @@ impl<'a> Subject<'a> {
         let Some(current) = self.current() else { return Some(Vec::new()) };
         let name = &current.sent.name;
         let step = match from {
-            Some(_) => Step::remove(name, self.seen(current)),
-            None => Step::record(vec![Fact::Gone { key: self.key.to_owned(), name: name.clone() }]),
+            Some(_) => Step::remove_unused(name, self.seen(current)),
+            None => removal::clear(self.scene, self.key, current),
         };
         Some(vec![step])
     }
@@ -242,7 +251,8 @@ impl<'a> Subject<'a> {
     /// Runs the old undo, clears both statements away, and submits the new definition.
     fn redefine(&self, to: Generation) -> Option<Lists> {
         let record = self.record?;
-        let mut steps = undo_steps(self.scene, self.key, record, record.declared.undo.as_ref())?;
+        let pool = self.pool().or_else(|| removal::pool_of(self.scene, record));
+        let mut steps = removal::undo(self.scene, self.key, record, record.declared.undo.as_ref(), pool);
         steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
         Some((steps, Vec::new()))
     }
@@ -251,7 +261,8 @@ impl<'a> Subject<'a> {
         let Presence::Present(live) = self.scene.live.statement(name) else { return None };
         let adopted = Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted(live, generation)) };
         let look = Act::Look { name: name.to_owned(), seen: Seen::of(live) };
-        let until = if live.phase.class() == PhaseClass::Moving { Until::Settled } else { Until::Nothing };
+        let is_moving = live.phase.class() == PhaseClass::Moving || live.is_resuming();
+        let until = if is_moving { Until::Settled } else { Until::Nothing };
         Some(Step::new(look, until, self.declared.spec.timeout).then([self.declares(), adopted]))
     }
 
@@ -280,118 +291,13 @@ impl<'a> Subject<'a> {
             stopped: live.stopped,
             reached: crate::settle::reached(live),
             kind: live.kind.clone(),
-            offsets: Some(live.offsets.clone()).filter(|offsets| !offsets.is_empty()),
+            bounded: live.bounded == Some(true),
+            offsets: live.stands_at().cloned(),
             // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),
         }
     }
-}
-
-/// Runs the undo (or waits for the one that an interrupted run left), then clears the definition's statement and the
-/// undo's away, in that order: as long as the undo is in the record, a later run knows that it was run.
-fn undo_steps(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Template>) -> Option<Vec<Step>> {
-    let timeout = record.declared.timeout;
-    let (name, first) = match &record.undo {
-        Some(left) => {
-            let name = left.sent.name.clone();
-            let wait = Step::wait(&name, Until::Completed, timeout);
-            (name, wait)
-        }
-        None => {
-            let name = undo_name(&record.declared.name, record.undos.saturating_add(1));
-            let pool = record.current.as_ref().and_then(|current| current.sent.pool.clone()).map(PoolRef::Id);
-            let submission = Submission {
-                name: name.clone(),
-                generation: record.last_generation,
-                role: Role::Undo,
-                sql: undo?.clone(),
-                properties: record.declared.properties.clone(),
-                added: Few::new(),
-                pool: None,
-                principal: record.declared.principal.clone(),
-            };
-            (name, Step::new(Act::Submit { submission, pool }, Until::Completed, timeout))
-        }
-    };
-    let mut steps = vec![first];
-    if let Some(current) = &record.current {
-        steps.push(clear(scene, key, current));
-    }
-    steps.push(Step::remove(&name, None));
-    Some(steps)
-}
-
-/// Drops an address from the record. What is confirmed to be gone is noted first, so that where it stood is kept.
-fn forget(scene: &Scene, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
-    let is_gone = |name: &String| scene.live.statement(name) == Presence::Absent;
-    let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
-    let gone = names.filter(is_gone).map(|name| Fact::Gone { key: key.to_owned(), name });
-    gone.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
-}
-
-/// Deletes what is left of a generation, or drops it from the record if there is nothing left.
-fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
-    let name = &generation.sent.name;
-    match scene.live.statement(name) {
-        Presence::Present(live) if live.is(&generation.uid) => Step::remove(name, Some(Seen::of(live))),
-        _ => Step::record(vec![Fact::Gone { key: key.to_owned(), name: name.clone() }]),
-    }
-}
-
-/// Stops what runs, deletes every generation, and buries the address with its last offsets.
-fn delete(scene: &Scene, key: &str, record: &StatementRecord, undo: Option<&Template>) -> Vec<Step> {
-    let buried = Fact::Buried { address: Address::statement(key) };
-    let mut steps = Vec::new();
-    if undo.is_some() || record.undo.is_some() {
-        steps.extend(undo_steps(scene, key, record, undo).unwrap_or_default());
-    } else {
-        let passing = record.successor.as_deref().into_iter().chain(&record.retired);
-        for generation in passing {
-            steps.extend(stand_still(scene, generation));
-            steps.push(clear_stopped(scene, key, generation));
-        }
-        if let Some(current) = &record.current {
-            steps.extend(stand_still(scene, current));
-            steps.push(clear_stopped(scene, key, current));
-        }
-    }
-    // One group with the last deletion, so that a crash in between loses no offsets.
-    match steps.last_mut() {
-        Some(last) => last.then.push(buried),
-        None => steps.push(Step::record(vec![buried])),
-    }
-    steps
-}
-
-/// Stops a generation that runs, or waits for one in motion that has run; offsets are recorded when it stands still.
-pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<Step> {
-    let Presence::Present(live) = scene.live.statement(&generation.sent.name) else { return Vec::new() };
-    if !live.is(&generation.uid) {
-        return Vec::new();
-    }
-    let stop = |seen| Step::stop(&generation.sent.name, seen, Until::Still);
-    let wait = |until| Step::wait(&generation.sent.name, until, STOP_TIMEOUT);
-    match (&live.phase, live.phase.class()) {
-        (_, PhaseClass::Running) => vec![stop(Some(Seen::of(live)))],
-        (Phase::Stopping | Phase::Failing, _) => vec![wait(Until::Still)],
-        // It is being resumed: let it run first, so that it can be stopped where it stands.
-        (Phase::Pending, _) if generation.reached > Reached::Submitted => vec![wait(Until::Settled), stop(None)],
-        // Whatever it is, it may run: it is stopped once it is known what it does.
-        (Phase::Other(_), _) => vec![wait(Until::Settled), stop(None)],
-        _ => Vec::new(),
-    }
-}
-
-/// Like [`clear`], for a generation that an earlier step of the passage may have changed.
-pub(super) fn clear_stopped(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
-    let mut step = clear(scene, key, generation);
-    if let Act::Remove { seen, .. } = &mut step.act
-        && !stand_still(scene, generation).is_empty()
-    {
-        *seen = None;
-    }
-    step
 }
 
 /// A guard that is only met while a successor never ran.

@@ -1,11 +1,12 @@
 //! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
 
 use super::{
-    passage::{Lists, Subject, clear_stopped, gone, never_ran, stand_still},
-    step::{Placement, Step, Until},
+    passage::{Lists, Subject, gone, never_ran},
+    removal::{clear, stand_still},
+    step::{Act, Placement, Step, Until},
 };
 use crate::{
-    resource::{Few, Generation, PhaseClass, Role},
+    resource::{Few, Generation, PhaseClass, Role, Seen},
     state::{Fact, GenerationRecord, Reached},
 };
 
@@ -19,10 +20,9 @@ pub(super) fn restart(subject: &Subject, to: Generation) -> Option<Lists> {
     let current = subject.current()?;
     let mut forward = Vec::new();
     if let Some(left) = subject.record.and_then(|record| record.successor.as_ref()) {
-        forward.extend(stand_still(subject.scene, left));
-        forward.push(clear_stopped(subject.scene, subject.key, left));
+        forward.push(clear(subject.scene, subject.key, left));
     }
-    forward.extend(stand_still(subject.scene, current));
+    forward.extend(at_rest(subject, current));
     let submit = subject.submit(to, Role::Successor, Few::new());
     let name = to.name(&subject.declared.spec.name);
     forward.push(submit.then(takes_over(subject)));
@@ -36,7 +36,7 @@ pub(super) fn go_on(subject: &Subject) -> Option<Lists> {
     let name = successor.sent.name.clone();
     let mut forward = Vec::new();
     if let Some(current) = subject.current() {
-        forward.extend(stand_still(subject.scene, current));
+        forward.extend(at_rest(subject, current));
     }
     let timeout = subject.declared.spec.timeout;
     let stopped = subject.found(successor).is_some_and(|live| live.phase.class() == PhaseClass::Stopped);
@@ -60,7 +60,7 @@ pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
     let record = subject.record?;
     let mut forward = Vec::new();
     for left in record.undo.iter().chain(&record.successor) {
-        forward.push(clear_stopped(subject.scene, subject.key, left));
+        forward.push(clear(subject.scene, subject.key, left));
     }
     if record.successor.is_some()
         && let Some(current) = subject.current()
@@ -86,7 +86,7 @@ pub(super) fn successor_of_gone(subject: &Subject, to: Generation, at_offsets: b
     let name = to.name(&subject.declared.spec.name);
     let gone = Fact::Gone { key: subject.key.to_owned(), name: current.sent.name.clone() };
     let submit = subject.submit(to, Role::Successor, added).then(takes_over(subject)).then([gone]);
-    Some((vec![submit], vec![Step::remove(&name, None).when(never_ran(&name))]))
+    Some((vec![submit], vec![Step::remove_unused(&name, None).when(never_ran(&name))]))
 }
 
 /// The successor is in force, and what is declared is what runs.
@@ -97,17 +97,29 @@ fn takes_over(subject: &Subject) -> Vec<Fact> {
 /// Predecessors of the predecessor have served as a way back long enough.
 fn older(subject: &Subject) -> Vec<Step> {
     let retired = subject.record.map(|record| record.retired.as_slice()).unwrap_or_default();
-    retired.iter().map(|generation| clear_stopped(subject.scene, subject.key, generation)).collect()
+    retired.iter().map(|generation| clear(subject.scene, subject.key, generation)).collect()
+}
+
+/// Lets the predecessor stand still, or makes sure that it still does: somebody may have resumed it since.
+fn at_rest(subject: &Subject, current: &GenerationRecord) -> Vec<Step> {
+    let steps = stand_still(subject.scene, current);
+    match subject.found(current) {
+        Some(live) if steps.is_empty() => {
+            let look = Act::Look { name: current.sent.name.clone(), seen: Seen::of(live) };
+            vec![Step::new(look, Until::Nothing, 0)]
+        }
+        _ => steps,
+    }
 }
 
 /// A successor that never ran is deleted; once it is confirmed to be gone, the old one is resumed. A successor that ran,
 /// or of which nobody knows, is left as it is: resuming the old one beside it could run the job twice.
 fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> Vec<Step> {
-    let delete = Step::remove(successor, None).when(never_ran(successor));
+    let delete = Step::remove_unused(successor, None).when(never_ran(successor));
     let was_stopped = subject.record.is_some_and(|record| record.declared.stopped);
     let could_run = current.reached >= Reached::Running
         && subject.found(current).is_some_and(|live| {
-            matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving)
+            live.may_run()
                 // One that was stopped on purpose stays so.
                 || (live.phase.class() == PhaseClass::Stopped && current.stopped && !was_stopped)
         });

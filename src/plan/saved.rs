@@ -1,6 +1,9 @@
 //! What a saved plan rests on, and what has moved since.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Serialize;
 
@@ -10,7 +13,7 @@ use crate::{
     graph::Graph,
     live::{Live, Presence},
     resource::{Address, Fingerprint, Kind, Seen},
-    state::Recorded,
+    state::{Entry, Fact, Recorded},
 };
 
 /// Something that a saved plan rests on and that is not so any more.
@@ -138,16 +141,30 @@ fn digest(value: &impl Serialize) -> Option<Fingerprint> {
     serde_json::to_string(value).ok().map(|text| Fingerprint::of([text.as_str()]))
 }
 
-/// What was seen of each statement that an address has.
-pub(super) fn seen(recorded: &Recorded, live: &Live, address: &Address) -> Vec<(String, Seen)> {
-    if address.kind == Kind::Pool {
-        return Vec::new();
-    }
-    let generations = recorded.statements.get(&address.key).into_iter().flat_map(|record| record.generations());
-    generations
-        .filter_map(|generation| match live.statement(&generation.sent.name) {
-            Presence::Present(found) => Some((generation.sent.name.clone(), Seen::of(found))),
-            _ => None,
-        })
-        .collect()
+/// The cloud names of every statement that a changed address has, and of those that the plan's entries take out of the
+/// record.
+pub(super) fn names(recorded: &Recorded, changes: &BTreeMap<Address, Change>, entries: &[Entry]) -> BTreeSet<String> {
+    let changed = changes.keys().filter(|address| address.kind == Kind::Statement);
+    let records = changed.filter_map(|address| recorded.statements.get(&address.key));
+    let kept = records.flat_map(|record| record.generations()).map(|generation| generation.sent.name.clone());
+    let lost = entries.iter().filter_map(|entry| match entry {
+        Entry::Record { fact: Fact::Gone { name, .. } } => Some(name.clone()),
+        _ => None,
+    });
+    kept.chain(lost).collect()
+}
+
+/// What was seen of each of these statements.
+pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, Seen> {
+    let present = names.iter().filter_map(|name| match live.statement(name) {
+        Presence::Present(found) => Some((name.clone(), Seen::of(found))),
+        Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => None,
+    });
+    present.collect()
+}
+
+/// Those of these statements that are confirmed to be gone.
+pub(super) fn absent(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<String> {
+    names.retain(|name| live.statement(name) == Presence::Absent);
+    names
 }

@@ -47,7 +47,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
 pub enum Act {
-    /// Nothing: only `then` is recorded.
+    /// Nothing: only `then` is recorded, once a pool has come to where it is to be.
     Record,
     /// Nothing: only the wait counts.
     Wait {
@@ -89,6 +89,9 @@ pub enum Act {
         /// What the plan saw of it; none once an earlier step of the passage has changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<Seen>,
+        /// Whether it stays if it runs or has COMPLETED by then: the plan takes it for one that never took effect.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unless_in_force: bool,
     },
     /// POST a pool.
     CreatePool {
@@ -209,7 +212,14 @@ impl Step {
 
     /// Deletes a statement, and waits until a GET says that it is gone.
     pub(super) fn remove(name: &str, seen: Option<Seen>) -> Self {
-        Step::new(Act::Remove { name: name.to_owned(), seen }, Until::Gone, STOP_TIMEOUT)
+        let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: false };
+        Step::new(act, Until::Gone, STOP_TIMEOUT)
+    }
+
+    /// Deletes a statement that never took effect, unless it has by then.
+    pub(super) fn remove_unused(name: &str, seen: Option<Seen>) -> Self {
+        let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: true };
+        Step::new(act, Until::Gone, STOP_TIMEOUT)
     }
 
     /// Records facts when the wait has ended well.

@@ -164,7 +164,10 @@ fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request)
             return Err(Unplanned::NamesNothing { flag, address: address.clone() });
         }
     }
-    Ok(())
+    match request.replace.iter().find(|address| address.kind == Kind::Pool) {
+        Some(pool) => Err(Unplanned::ReplacesPool(pool.clone())),
+        None => Ok(()),
+    }
 }
 
 fn is_known(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {

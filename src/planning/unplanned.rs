@@ -21,6 +21,9 @@ pub enum Unplanned {
         /// What it names.
         address: Address,
     },
+    /// `--replace` names a pool.
+    #[error("`--replace {0}` names a pool, and only statements have generations that replace one another")]
+    ReplacesPool(Address),
     /// Whatever is asked of the cloud opens another question.
     #[error("the cloud's answers leave the same question open again and again")]
     NeverAnswered,

@@ -68,7 +68,13 @@ mod tests {
     #[test]
     fn each_is_said_once_and_many_are_counted() {
         let ran = |key: &str| Entry::Record {
-            fact: Fact::Reached { key: key.to_owned(), name: key.to_owned(), reached: Reached::Running, kind: None },
+            fact: Fact::Reached {
+                key: key.to_owned(),
+                name: key.to_owned(),
+                reached: Reached::Running,
+                kind: None,
+                bounded: false,
+            },
         };
         let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };
         let two = [ran("a"), ran("a"), Entry::Record { fact: moved }];

@@ -1,6 +1,6 @@
 //! Every action, reason, note and block as a person reads them, at 80 columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
@@ -30,6 +30,7 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             declared: BTreeMap::new(),
             recorded: BTreeMap::new(),
             seen: BTreeMap::new(),
+            absent: BTreeSet::new(),
         },
         request: Request::default(),
         found: Vec::new(),
@@ -257,17 +258,27 @@ fn every_note_and_reason() -> Plan {
             "statements.failed",
             note(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
         ),
+        ("statements.gone", note(Note::GoneFromNowhere)),
         ("statements.in-motion", note(Note::InMotion { phase: Phase::Pending })),
         ("statements.moved", note(Note::MovedOutside { field, live, sent })),
         ("statements.named", note(Note::NameAtNextGeneration { now: text("before") })),
         ("statements.offsets", note(Note::OffsetsOnlyHere)),
+        ("statements.parked", note(Note::NotReplaced)),
         ("statements.reasons", Change::new(Action::Start, reasons)),
         ("statements.resumed", note(Note::ResumedOutside)),
         ("statements.written", note(Note::StartsAsWritten)),
         ("statements.wanted", note(Note::SecretWanted { name: text("openai") })),
         ("statements.wrote", note(Note::SuccessorWrote { name: text("wrote-g2") })),
+        ("statements.resuming", note(Note::InMotion { phase: Phase::Stopped })),
         ("statements.secret", note(Note::SecretUnknown { name: text("openai") })),
+        (
+            "statements.stood",
+            note(Note::StoodWhenStoppedOutside {
+                topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]),
+            }),
+        ),
         ("statements.stopped", note(Note::StoppedOutside)),
+        ("statements.to-decide", note(Note::StillToDecide { fields: vec![text("sql")] })),
         ("statements.warned", note(Note::Warned { severity: text("CRITICAL"), message: text("state is large") })),
         ("statements.z-cosmetic", note(Note::Cosmetic)),
     ])
@@ -444,8 +455,13 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
 fn what_is_only_recorded_is_named() {
     use crate::state::{Entry, Fact, Reached};
     let mut plan = plan_of([]);
-    let fact =
-        Fact::Reached { key: "orders".to_owned(), name: "orders".to_owned(), reached: Reached::Completed, kind: None };
+    let fact = Fact::Reached {
+        key: "orders".to_owned(),
+        name: "orders".to_owned(),
+        reached: Reached::Completed,
+        kind: None,
+        bounded: false,
+    };
     plan.entries = vec![Entry::Record { fact }];
     let text = shown(&plan, 100);
     assert!(text.contains("· only the record changes"), "{text}");

@@ -53,6 +53,22 @@ impl LiveStatement {
     pub fn is(&self, uid: &str) -> bool {
         self.uid == uid || self.uid.is_empty()
     }
+
+    /// Whether it is about to run again: it still says STOPPED, and is not asked to be.
+    pub fn is_resuming(&self) -> bool {
+        self.phase == Phase::Stopped && !self.stopped
+    }
+
+    /// Whether it runs, or may come to run by itself.
+    pub fn may_run(&self) -> bool {
+        self.phase.class().may_run(self.stopped)
+    }
+
+    /// Where it stands, if it does and the service tells.
+    pub fn stands_at(&self) -> Option<&Offsets> {
+        let stands = self.phase == Phase::Stopped && self.stopped;
+        Some(&self.offsets).filter(|offsets| stands && !offsets.is_empty())
+    }
 }
 
 /// A warning of the service about a statement.
@@ -146,6 +162,11 @@ impl Seen {
         Seen { uid: live.uid.clone(), spec, stopped: live.stopped, class: live.phase.class() }
     }
 
+    /// Whether it ran, or might have come to run by itself.
+    pub fn may_run(&self) -> bool {
+        self.class.may_run(self.stopped)
+    }
+
     /// Whether `live` is still what was seen. The first difference is named. Nothing was decided from a phase that was
     /// under way, so it is none that it came to an end.
     pub fn still_holds(&self, live: &LiveStatement) -> Result<(), &'static str> {
@@ -190,6 +211,15 @@ mod tests {
             warnings: Vec::new(),
             offsets: Offsets::default(),
         }
+    }
+
+    #[test]
+    fn what_is_stopped_and_not_asked_to_be_may_run() {
+        let stands = |stopped| LiveStatement { stopped, ..in_phase(Phase::Stopped) };
+        assert!(stands(false).may_run() && Seen::of(&stands(false)).may_run());
+        assert!(!stands(true).may_run() && !Seen::of(&stands(true)).may_run());
+        assert!(in_phase(Phase::Stopping).may_run() && in_phase(Phase::Degraded).may_run());
+        assert!(!in_phase(Phase::Failed).may_run() && !in_phase(Phase::Completed).may_run());
     }
 
     #[test]

@@ -95,6 +95,18 @@ pub enum PhaseClass {
     Failed,
 }
 
+impl PhaseClass {
+    /// Whether what is in this phase runs, or may come to run by itself. One that is STOPPED and is not asked to be is
+    /// being resumed.
+    pub fn may_run(self, stopped: bool) -> bool {
+        match self {
+            PhaseClass::Running | PhaseClass::Moving => true,
+            PhaseClass::Stopped => !stopped,
+            PhaseClass::Completed | PhaseClass::Failed => false,
+        }
+    }
+}
+
 /// `status.phase` of a compute pool, extensible like a statement's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]

@@ -51,20 +51,36 @@ fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut V
         return;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
-    let reached = reached(found);
-    if reached > generation.reached || (found.kind.is_some() && found.kind != generation.kind) {
+    let (reached, kind, bounded) = (reached(found), found.kind.clone(), found.bounded == Some(true));
+    // Of what is compiled, the service says at once whether it ends.
+    let is_news = (kind.is_some() && kind != generation.kind) || (bounded && !generation.bounded);
+    if reached > generation.reached || is_news {
         let reached = reached.max(generation.reached);
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind: found.kind.clone() });
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
     }
-    match found.phase.class() {
-        PhaseClass::Stopped if !found.offsets.is_empty() && generation.offsets.as_ref() != Some(&found.offsets) => {
-            facts.push(Fact::Stood { key, name, offsets: found.offsets.clone() });
+    if let Some(offsets) = found.stands_at() {
+        if generation.offsets.as_ref() != Some(offsets) {
+            facts.push(Fact::Stood { key, name, offsets: offsets.clone() });
         }
-        // Somebody resumed it: where it stood is not where it is.
-        PhaseClass::Running if generation.offsets.is_some() => {
-            facts.push(Fact::Stood { key, name, offsets: Offsets::default() });
-        }
-        _ => {}
+    } else if generation.offsets.is_some() && moved_on(found) {
+        facts.push(Fact::Stood { key, name, offsets: Offsets::default() });
+    }
+}
+
+/// Whether a statement that stood still has been resumed since, as far as its phase tells: where it stood is not where it
+/// is.
+fn moved_on(found: &LiveStatement) -> bool {
+    match found.phase {
+        Phase::Stopped => !found.stopped,
+        Phase::Deleting => false,
+        Phase::Pending
+        | Phase::Running
+        | Phase::Degraded
+        | Phase::Stopping
+        | Phase::Failing
+        | Phase::Failed
+        | Phase::Completed
+        | Phase::Other(_) => true,
     }
 }
 
@@ -85,9 +101,7 @@ fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec
     let Presence::Present(found) = live.statement(&successor.sent.name) else { return };
     let runs = found.is(&successor.uid) && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
     let stands_still = record.current.as_ref().is_none_or(|current| match live.statement(&current.sent.name) {
-        Presence::Present(found) => {
-            matches!(found.phase.class(), PhaseClass::Stopped | PhaseClass::Completed | PhaseClass::Failed)
-        }
+        Presence::Present(found) => !found.may_run(),
         Presence::Absent => true,
         Presence::Unlisted | Presence::Unknown(_) => false,
     });

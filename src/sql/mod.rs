@@ -42,6 +42,8 @@ pub struct Reading {
     pub if_not_exists: bool,
     /// Where hints (`/*+ OPTIONS(…) */`) or `WITH` options set `scan.startup.…`.
     pub startup_option: Option<Span>,
+    /// Whether hints end every table that the statement reads (`scan.bounded.mode`, other than `unbounded`).
+    pub bounded: bool,
     /// Whether the columns of a created table, or those an `ALTER TABLE` adds, have a primary key, or an option says
     /// `'changelog.mode' = 'upsert'`: it takes upserts.
     pub primary_key: bool,

@@ -26,6 +26,7 @@ pub fn read(text: &str) -> Reading {
         state = Some(StateKept { construct: "a text that is not understood".to_owned(), span });
     }
     let startup_option = statement.startup_option();
+    let bounded = statement.is_bounded();
     let mut mentions = std::mem::take(&mut statement.query.mentions);
     mentions.shrink_to_fit();
     mentions.sort_by_key(|mention| (mention.span.start, mention.span.end));
@@ -36,6 +37,7 @@ pub fn read(text: &str) -> Reading {
         faults,
         if_not_exists: statement.if_not_exists,
         startup_option,
+        bounded,
         primary_key: statement.primary_key || statement.is_said_to_take_upserts(),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),

@@ -473,6 +473,22 @@ impl<'s, 'a> Statement<'s, 'a> {
         self.options.iter().any(says)
     }
 
+    /// Whether there is a hint for each table that is read that ends it.
+    pub fn is_bounded(&self) -> bool {
+        let reads = self.query.mentions.iter().filter(|mention| mention.role == Use::Reads).count();
+        let ends = self.script.hints.iter().filter(|hint| {
+            let text = hint.text(self.script.source());
+            let inside = text.strip_prefix("/*+").unwrap_or(text);
+            let inside = Script::new(inside.strip_suffix("*/").unwrap_or(inside));
+            (0..inside.len()).any(|at| {
+                inside.literal(at).is_some_and(|key| key == "scan.bounded.mode")
+                    && inside.symbol(at + 1, "=")
+                    && inside.literal(at + 2).is_some_and(|mode| mode != "unbounded")
+            })
+        });
+        reads > 0 && ends.count() >= reads
+    }
+
     /// Where options or hints set where a source starts.
     pub fn startup_option(&self) -> Option<Span> {
         const KEY: &str = "scan.startup.";

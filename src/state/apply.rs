@@ -95,6 +95,7 @@ impl Recorded {
                     stopped: false,
                     reached: Reached::Submitted,
                     kind: None,
+                    bounded: false,
                     offsets: None,
                     secrets: open.secrets.clone(),
                     created_at: created_at.map(str::to_owned),
@@ -166,10 +167,11 @@ impl Recorded {
                 }
                 self.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone() });
             }
-            Fact::Reached { key, name, reached, kind } => {
+            Fact::Reached { key, name, reached, kind, bounded } => {
                 let record = self.statement(key)?;
                 let generation = record.bearing(name)?;
                 generation.reached = generation.reached.max(*reached);
+                generation.bounded |= bounded;
                 if kind.is_some() {
                     generation.kind.clone_from(kind);
                 }

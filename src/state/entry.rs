@@ -102,6 +102,9 @@ pub enum Fact {
         /// The kind that the service reported.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<String>,
+        /// Whether the service said that it comes to its end by itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bounded: bool,
     },
     /// A generation stopped, here. Without topics: it runs again, so where it stood says nothing any more.
     Stood {

@@ -112,6 +112,9 @@ pub struct GenerationRecord {
     /// The kind that the service reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// Whether the service said that it comes to its end by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bounded: bool,
     /// Where it stood when it last stopped; voided by the intent to resume it, and given back if that is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,

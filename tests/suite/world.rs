@@ -1,6 +1,6 @@
 //! A project in a folder, a simulated cloud, a record in memory: three lines make one, one changes it, one runs it.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
     cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
@@ -11,7 +11,7 @@ use floe::{
     plan::{self, Plan},
     planning::{self, Unplanned},
     resource::{Address, HashKey, Identity, Secrets},
-    simulator::{Options, Simulator},
+    simulator::{Options, Simulator, WorldNow},
     state::{Holder, Ledger, Memory, Recorded},
 };
 use tokio::sync::watch;
@@ -164,6 +164,21 @@ impl World {
         Run { plan, report: Some(report) }
     }
 
+    /// Applies, and is killed as soon as the cloud looks so.
+    pub async fn killed_when(&mut self, request: Request, looks: impl Fn(&WorldNow) -> bool) {
+        let simulator = self.simulator.clone();
+        let watched = async move {
+            while !looks(&simulator.world()) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = watched => {}
+            run = self.request(request) => panic!("it came to its end: {:#?}", run.report),
+        }
+    }
+
     pub async fn execute(
         &mut self,
         cloud: &Cloud,
@@ -186,7 +201,7 @@ impl World {
     ) -> Report {
         let setting = self.setting(cloud, interrupt);
         let mut ledger = self.ledger.clone();
-        ledger.lock(&holder(), std::time::Duration::ZERO).await.unwrap();
+        ledger.lock(&holder(), Duration::ZERO).await.unwrap();
         execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
     }
 
@@ -216,6 +231,11 @@ impl World {
     pub fn phases(&self) -> BTreeMap<String, String> {
         self.simulator.world().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
     }
+}
+
+/// Whether the cloud shows this statement in that phase.
+pub fn shows(world: &WorldNow, name: &str, phase: &str) -> bool {
+    world.statements.iter().any(|it| it.name == name && it.phase.as_str() == phase)
 }
 
 /// An address of a statement.

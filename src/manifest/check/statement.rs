@@ -15,7 +15,7 @@ use crate::{
         merge,
     },
     resource::{Address, Few, Kind as AddressKind, Place, Statement, Template},
-    sql,
+    sql::{self, Class},
 };
 
 /// Merges and checks the statement `key`. `bare`: no manifest mentions it.
@@ -44,6 +44,16 @@ pub(in crate::manifest) fn statement(
         desk.unsound.insert(key.to_owned());
     }
     let undo = undo(desk, key, &layer);
+    if let (Some(at), Some(Class::Job)) = (&layer.undo, reading.as_ref().map(|reading| reading.kind.class())) {
+        let message = format!("`undo` of `{key}` would never run: a job defines nothing");
+        let mut problem = wrong(at, message, "not for a job");
+        problem.help = Some(
+            "a job that is removed is stopped and deleted, and what it wrote stays; give `undo` to the statement that \
+             creates its table"
+                .to_owned(),
+        );
+        desk.problems.push(problem);
+    }
     let mut reference_places = Few::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);

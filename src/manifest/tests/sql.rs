@@ -77,6 +77,15 @@ fn a_bare_file_holds_what_makes_or_runs_something() {
 }
 
 #[test]
+fn a_job_has_nothing_to_undo() {
+    let undo = |sql: &str| World::new(&format!("[statements.a]\nsql = \"{sql}\"\nundo = \"DROP TABLE b\"\n"));
+    undo("INSERT INTO b SELECT x FROM c")
+        .says(&[("`undo` of `a` would never run: a job defines nothing", &["\"DROP TABLE b\""])]);
+    undo("CREATE TABLE b AS SELECT x FROM c").project();
+    undo("INSERT INTO b VALUES (1)").project();
+}
+
+#[test]
 fn undo_is_checked_like_sql() {
     let undo =
         |undo: &str| World::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nundo = \"{undo}\"\n"));

@@ -4,7 +4,10 @@ use super::{
     super::{Beside, style::clean},
     reason::{named, said},
 };
-use crate::{diff::Note, resource::Address};
+use crate::{
+    diff::Note,
+    resource::{Address, Phase},
+};
 
 /// A note as a sentence, with the next step where there is one.
 pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) -> String {
@@ -47,6 +50,25 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::DueAtNextStart { fields } => format!("at next start: {} changes", fields.join(", ")),
         Note::OffsetsOnlyHere => {
             "purged or deleted while it stood still: its offsets live in the state alone".to_owned()
+        }
+        Note::GoneFromNowhere => "it is gone, and where it stood is not known".to_owned(),
+        Note::StoodWhenStoppedOutside { topics } => {
+            let topics: Vec<String> = topics.iter().map(|(topic, at)| format!("{topic} at {at}")).collect();
+            format!(
+                "it is gone. When somebody stopped it outside it stood here, and whether it went on from there is not \
+                 known: {}",
+                clean(&topics.join(", "))
+            )
+        }
+        Note::StillToDecide { fields } => {
+            format!("it goes on as it was; the next plan decides on {}", fields.join(", "))
+        }
+        Note::NotReplaced => {
+            "`--replace` does nothing to what is to stand still: set `stopped = false` for a new generation".to_owned()
+        }
+        Note::InMotion { phase: Phase::Stopped } => {
+            "STOPPED and being resumed, from which nothing is decided; apply waits for it first, then plans again"
+                .to_owned()
         }
         Note::InMotion { phase } => {
             format!("{phase} now, from which nothing is decided; apply waits for it first, then plans again")

@@ -94,6 +94,20 @@ fn what_a_definition_says_of_itself() {
 }
 
 #[test]
+fn hints_that_end_every_table_make_a_job_finite() {
+    let bounded = |text: &str| read(text).bounded;
+    let hint = |mode: &str| format!("/*+ OPTIONS('scan.startup.mode' = 'x', 'scan.bounded.mode' = '{mode}') */");
+    let ends = hint("latest-offset");
+    assert!(bounded(&format!("INSERT INTO a SELECT x FROM b {ends}")));
+    assert!(bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c {ends} ON b.i = c.i")));
+    assert!(!bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c ON b.i = c.i")));
+    assert!(!bounded(&format!("INSERT INTO a SELECT x FROM b {}", hint("unbounded"))));
+    assert!(!bounded("INSERT INTO a SELECT x FROM b -- not yet: 'scan.bounded.mode' = 'latest-offset'"));
+    assert!(!bounded("INSERT INTO a SELECT 'scan.bounded.mode' FROM b"));
+    assert!(!bounded("INSERT INTO a SELECT x FROM b"));
+}
+
+#[test]
 fn a_startup_hint_is_found_at_its_key() {
     let text = "INSERT INTO a SELECT x FROM b /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */";
     assert_eq!(&text[read(text).startup_option.unwrap()], "scan.startup.mode");

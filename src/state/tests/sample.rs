@@ -88,6 +88,7 @@ pub fn generation(base: &str, number: u32) -> GenerationRecord {
         stopped: false,
         reached: Reached::Running,
         kind: Some("INSERT_INTO".to_owned()),
+        bounded: false,
         offsets: None,
         secrets: BTreeMap::new(),
         created_at: None,
@@ -145,7 +146,7 @@ pub fn running(key: &str, base: &str) -> Vec<Entry> {
         declared(key, base),
         submit(&id, key, base, 1, Role::Current),
         applied(&id, &format!("uid-{base}")),
-        fact(Fact::Reached { key: key.to_owned(), name, reached: Reached::Running, kind: None }),
+        fact(Fact::Reached { key: key.to_owned(), name, reached: Reached::Running, kind: None, bounded: false }),
     ]
 }
 

@@ -1,0 +1,95 @@
+//! What has to be known before something is started, deleted or undone: a list that does not show a name says nothing, and
+//! neither does a 403.
+
+use super::{
+    action::{Action, Block, Change, Note},
+    table::{Row, Table},
+};
+use crate::{
+    live::Presence,
+    manifest::DeclaredStatement,
+    resource::{Address, LiveStatement},
+    sql::Class,
+    state::StatementRecord,
+};
+
+impl<'a> Table<'a> {
+    /// What is known of a statement whose absence would be acted on: an unlisted name is asked for, and meanwhile
+    /// taken for absent in a diff that will be thrown away.
+    pub fn confirmed(&mut self, name: &str) -> Presence<'a, LiveStatement> {
+        match self.live.statement(name) {
+            Presence::Unlisted => {
+                self.asks.statements.insert(name.to_owned());
+                Presence::Absent
+            }
+            known => known,
+        }
+    }
+
+    /// Blocks what would start, delete or undo something while nobody can tell of one of its generations, which may run.
+    pub fn certain(&mut self, change: Change, record: &StatementRecord) -> Change {
+        let acts = match change.action {
+            Action::Create { .. }
+            | Action::Start
+            | Action::Restart
+            | Action::Replace { .. }
+            | Action::GoOn { .. }
+            | Action::TakeBack { .. }
+            | Action::Delete { .. } => true,
+            Action::CreatePool { .. }
+            | Action::AmendPool { .. }
+            | Action::Hold
+            | Action::Adopt { .. }
+            | Action::Stop
+            | Action::Forget
+            | Action::Await { .. }
+            | Action::Record
+            | Action::Note
+            | Action::Blocked { .. } => false,
+        };
+        let mut unknown = None;
+        for generation in record.generations().filter(|_| acts) {
+            if let Presence::Unknown(why) = self.confirmed(&generation.sent.name) {
+                unknown.get_or_insert(why);
+            }
+        }
+        match unknown {
+            Some(why) => {
+                Change { action: Action::Blocked { by: vec![Block::Unknown { why: why.to_owned() }] }, ..change }
+            }
+            None => change,
+        }
+    }
+
+    /// Whether a job that says STOPPED is being resumed. One whose pool is gone stands still, whatever it is asked.
+    pub fn is_resuming(&mut self, row: &Row, live: &LiveStatement) -> bool {
+        row.class() != Class::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
+    }
+
+    fn has_lost_its_pool(&mut self, live: &LiveStatement) -> bool {
+        let Some(id) = live.pool.as_deref().filter(|_| self.live.pools_listed) else { return false };
+        match self.live.pool(id) {
+            Presence::Absent => true,
+            Presence::Unlisted => {
+                self.asks.pools.insert(id.to_owned());
+                true
+            }
+            Presence::Present(_) | Presence::Unknown(_) => false,
+        }
+    }
+
+    /// Says that `--replace` does nothing to what is to stand still.
+    pub fn unless_parked(
+        &self,
+        address: &Address,
+        declared: &DeclaredStatement,
+        change: Option<Change>,
+    ) -> Option<Change> {
+        let replaces = |change: &Change| change.is_blocked() || matches!(change.action, Action::Replace { .. });
+        let is_asked = self.request.replace.contains(address) && declared.spec.stopped;
+        if !is_asked || change.as_ref().is_some_and(replaces) {
+            return change;
+        }
+        Some(change.unwrap_or_else(|| Change::new(Action::Note, Vec::new())).noting(Note::NotReplaced))
+    }
+}
