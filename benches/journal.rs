@@ -274,6 +274,9 @@ impl<L: Ledger> Ledger for Timed<L> {
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
             let began = Instant::now();
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.fold_interrupted(recorded)
+    }
             let done = self.ledger.append(entries).await;
             self.count(began);
             self.groups += 1;

@@ -127,11 +127,10 @@ async fn prepare(
     }
     show(&planned.plan, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
-    if planned.plan.is_blocked() {
-        return Ok(Err(Exit::Blocked));
-    }
-    if !planned.plan.has_work() {
-        return Ok(Err(unsettled));
+    if planned.plan.is_blocked() || !planned.plan.has_work() {
+        // What an interrupted run left would stay unfolded as long as there is nothing else to do.
+        ledger.fold_interrupted(&recorded).await?;
+        return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { unsettled }));
     }
     is_sound(&planned)?;
     if planned.plan.basis.simulated {

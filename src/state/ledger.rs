@@ -31,6 +31,10 @@ pub trait Ledger: Send + Sync {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Appends entries as one group: one write, one fsync. Entries that [`Recorded::apply`] would refuse are
+    /// For a run that has nothing to do: folds what an interrupted run left in its journal and removes that, beginning
+    /// none. `recorded` is what `load` gave under the lock. Where no journal lies nothing is written.
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+
     /// [`LedgerError::Incoherent`], and none of the group is written: a journal can always be read back.
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>>;
 

@@ -140,7 +140,7 @@ impl<D: Disk> Local<D> {
     }
 
     fn begin_on(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
-        let held = self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))?;
+        let held = self.held()?;
         let files = held.files.clone();
         let base_line = |serial| Base {
             format: u64::from(self.formats.newest),
@@ -150,15 +150,7 @@ impl<D: Disk> Local<D> {
         };
         let found = Found::now(&self.disk, &files, self.formats)?;
         found.is_still(recorded, &files)?;
-        let mut record = recorded.clone();
-        record.format = self.formats.newest;
-        if found.needs_folding() {
-            record.serial = record.serial.saturating_add(1);
-            self.write_snapshot(&files, &record, found.older())?;
-        }
-        if found.has_journal {
-            remove(&self.disk, &files.journal)?;
-        }
+        let record = self.fold_found(&found, recorded, &files)?;
         let mut writer = Writer::default();
         let line = writer.line(&base_line(record.serial)).map_err(|error| incoherent(&files.journal, error))?;
         let mut journal = self.disk.create(&files.journal).map_err(refused("create", &files.journal))?;
@@ -183,6 +175,37 @@ impl<D: Disk> Local<D> {
                 "{durable} entries of this run are durable in it, and the {new} after them may or may not be. Nothing \
                  more is sent or written; make room or repair the disk, then run floe again: it settles what is open"
             )
+    fn fold_left(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+        let files = self.held()?.files.clone();
+        let found = Found::now(&self.disk, &files, self.formats)?;
+        if !found.has_journal {
+            return Ok(());
+        }
+        found.is_still(recorded, &files)?;
+        match &found.recorded {
+            None => remove(&self.disk, &files.journal),
+            Some(_) => self.fold_found(&found, recorded, &files).map(drop),
+        }
+    }
+
+    /// Folds what was found into the snapshot, and removes its journal. What the snapshot holds then.
+    fn fold_found(&self, found: &Found, recorded: &Recorded, files: &Files) -> Result<Recorded, LedgerError> {
+        let mut record = recorded.clone();
+        record.format = self.formats.newest;
+        if found.needs_folding() {
+            record.serial = record.serial.saturating_add(1);
+            self.write_snapshot(files, &record, found.older())?;
+        }
+        if found.has_journal {
+            remove(&self.disk, &files.journal)?;
+        }
+        Ok(record)
+    }
+
+    fn held(&self) -> Result<&Held<D::Lock>, LedgerError> {
+        self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))
+    }
+
         };
         run.journal.append(&line).map_err(|error| told(refused("write", &file)(error), &known()))?;
         run.journal.sync().map_err(|error| told(refused("fsync", &file)(error), &known()))?;
@@ -280,6 +303,11 @@ impl<D: Disk> Ledger for Local<D> {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, NOT_BEGUN));
         Box::pin(async move { self.unless_broken(begin) })
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        let fold = move |ledger: &mut Self| ledger.fold_left(recorded).map_err(|error| told(error, NOT_BEGUN));
+        Box::pin(async move { self.unless_broken(fold) })
+    }
+
     }
 
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {

@@ -112,6 +112,9 @@ impl Scene {
         }
         holds::check_record(&self.world, self.found().await?, self.stage, figures)
     }
+        if self.state().with_extension("journal").exists() {
+            return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
+        }
 
     /// The state as the next run will find it.
     async fn found(&self) -> Result<Recorded, Problem> {

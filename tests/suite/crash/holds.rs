@@ -9,6 +9,10 @@ use crate::world::{World, nothing_recorded};
 
 pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
     let found = Local::on(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
+    // Without a journal the snapshot alone is what was loaded.
+    if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
+        return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
+    }
     check_record(world, found.unwrap_or_else(nothing_recorded), stage, figures)
 }
 
