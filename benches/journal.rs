@@ -154,7 +154,7 @@ fn cloud(graph: &Graph, wire: Arc<dyn Transport>, origin: Option<&str>) -> Cloud
 
 /// One apply as `floe apply` does it, from the lock to the fold.
 async fn apply(graph: &Graph, cloud: &Cloud, ledger: &mut dyn Ledger) {
-    let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
+    let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
     ledger.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));

@@ -11,14 +11,15 @@ use std::{
 };
 
 use self::{
-    files::{Files, refused, remove, shown},
+    files::{Files, refused, remove, replace, shown},
     found::Found,
     journal::{Base, Writer},
     snapshot::Formats,
 };
-use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, patience};
+use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, Used, patience};
 
 pub use files::sibling;
+pub(super) use files::{read, replace as replace_file, with};
 
 /// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
 const GRACE: Duration = Duration::from_millis(200);
@@ -128,6 +129,15 @@ impl<D: Disk> Local<D> {
         Ok(Some(self.holder_in(&files)))
     }
 
+    fn who_began(&self) -> Result<Option<Holder>, LedgerError> {
+        let files = self.files()?;
+        // Without a journal nobody has begun, and the snapshot need not be read for that.
+        if files::read(&self.disk, &files.journal)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Found::now(&self.disk, &files, self.formats)?.begun_by)
+    }
+
     /// What the lock file says. It is no part of the state, so one that is cut short or cannot be read says less.
     fn holder_in(&self, files: &Files) -> Holder {
         let content = self.disk.read(&files.lock).unwrap_or_default();
@@ -136,6 +146,7 @@ impl<D: Disk> Local<D> {
             who: "somebody unknown".to_owned(),
             pid: 0,
             since: "an unknown time".to_owned(),
+            plan: None,
         })
     }
 
@@ -157,6 +168,9 @@ impl<D: Disk> Local<D> {
         journal.append(&line).map_err(refused("write", &files.journal))?;
         journal.sync().map_err(refused("fsync", &files.journal))?;
         self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))?;
+        if let Some(plan) = &held.holder.plan {
+            Used::in_file(&self.disk, files.plans).add(plan)?;
+        }
         self.run = Some(Run { journal, writer, record, durable: 0 });
         Ok(())
     }
@@ -247,20 +261,10 @@ impl<D: Disk> Local<D> {
         if let Some((format, bytes)) = older {
             let mut kept = files.snapshot.clone().into_os_string();
             kept.push(format!(".format-{format}"));
-            self.write_file(files, bytes, Path::new(&kept))?;
+            replace(&self.disk, &files.next, bytes, Path::new(&kept))?;
         }
         let bytes = snapshot::write(record).map_err(|error| incoherent(&files.snapshot, error))?;
-        self.write_file(files, &bytes, &files.snapshot)
-    }
-
-    fn write_file(&self, files: &Files, bytes: &[u8], to: &Path) -> Result<(), LedgerError> {
-        // What a cut run left of its own.
-        remove(&self.disk, &files.next)?;
-        let mut next = self.disk.create(&files.next).map_err(refused("create", &files.next))?;
-        next.append(bytes).map_err(refused("write", &files.next))?;
-        next.sync().map_err(refused("fsync", &files.next))?;
-        self.disk.rename(&files.next, to).map_err(refused("replace", to))?;
-        self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))
+        replace(&self.disk, &files.next, &bytes, &files.snapshot)
     }
 
     /// Runs `work` unless an earlier one failed while writing: after that nothing is known of what a write would meet.
@@ -278,7 +282,8 @@ impl<D: Disk> Local<D> {
 
 impl<D: Disk> Ledger for Local<D> {
     fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
-        Box::pin(async { Ok(Found::now(&self.disk, &self.files()?, self.formats)?.recorded) })
+        let found = || Found::now(&self.disk, &self.files()?, self.formats).map(|found| found.recorded);
+        Box::pin(async move { found().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
@@ -286,18 +291,11 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async { self.holder() })
+        Box::pin(async { self.holder().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async {
-            let files = self.files()?;
-            // Without a journal nobody has begun, and the snapshot need not be read for that.
-            if files::read(&self.disk, &files.journal)?.is_none() {
-                return Ok(None);
-            }
-            Ok(Found::now(&self.disk, &files, self.formats)?.begun_by)
-        })
+        Box::pin(async { self.who_began().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
