@@ -193,8 +193,11 @@ impl Disk for Counting {
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.disk.link(path)
     }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_folder(path)
     }
     fn create(&self, path: &Path) -> io::Result<CountedFile> {
         Ok(CountedFile { file: self.disk.create(path)?, written: Arc::clone(&self.written) })
@@ -271,12 +274,12 @@ impl<L: Ledger> Ledger for Timed<L> {
             done
         })
     }
-    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(async {
-            let began = Instant::now();
     fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.ledger.fold_interrupted(recorded)
     }
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async {
+            let began = Instant::now();
             let done = self.ledger.append(entries).await;
             self.count(began);
             self.groups += 1;

@@ -175,20 +175,6 @@ impl<D: Disk> Local<D> {
         Ok(())
     }
 
-    fn append_group(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
-        let file = self.files()?.journal;
-        let run = self.run.as_mut().ok_or_else(|| incoherent(&file, "entries come before the run has begun"))?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        entries.iter().try_for_each(|entry| run.record.apply(entry)).map_err(|error| incoherent(&file, error))?;
-        let line = run.writer.line(entries).map_err(|error| incoherent(&file, error))?;
-        let (durable, new) = (run.durable, entries.len());
-        let known = || {
-            format!(
-                "{durable} entries of this run are durable in it, and the {new} after them may or may not be. Nothing \
-                 more is sent or written; make room or repair the disk, then run floe again: it settles what is open"
-            )
     fn fold_left(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let files = self.held()?.files.clone();
         let found = Found::now(&self.disk, &files, self.formats)?;
@@ -220,6 +206,20 @@ impl<D: Disk> Local<D> {
         self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))
     }
 
+    fn append_group(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        let file = self.files()?.journal;
+        let run = self.run.as_mut().ok_or_else(|| incoherent(&file, "entries come before the run has begun"))?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        entries.iter().try_for_each(|entry| run.record.apply(entry)).map_err(|error| incoherent(&file, error))?;
+        let line = run.writer.line(entries).map_err(|error| incoherent(&file, error))?;
+        let (durable, new) = (run.durable, entries.len());
+        let known = || {
+            format!(
+                "{durable} entries of this run are durable in it, and the {new} after them may or may not be. Nothing \
+                 more is sent or written; make room or repair the disk, then run floe again: it settles what is open"
+            )
         };
         run.journal.append(&line).map_err(|error| told(refused("write", &file)(error), &known()))?;
         run.journal.sync().map_err(|error| told(refused("fsync", &file)(error), &known()))?;
@@ -301,11 +301,11 @@ impl<D: Disk> Ledger for Local<D> {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, NOT_BEGUN));
         Box::pin(async move { self.unless_broken(begin) })
+    }
+
     fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         let fold = move |ledger: &mut Self| ledger.fold_left(recorded).map_err(|error| told(error, NOT_BEGUN));
         Box::pin(async move { self.unless_broken(fold) })
-    }
-
     }
 
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
@@ -315,6 +315,20 @@ impl<D: Disk> Ledger for Local<D> {
     fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move { self.unless_broken(|ledger| ledger.fold_into_snapshot(recorded)) })
     }
+}
+
+/// The bytes of a journal on `recorded` with these groups, whether or not the record would take them.
+pub(super) fn journal_of(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
+    let [command, who, since] = ["apply", "somebody", ""].map(str::to_owned);
+    let run = Holder { command, who, pid: 1, since, plan: None };
+    let base =
+        Base { format: u64::from(recorded.format), lineage: recorded.lineage.clone(), base: recorded.serial, run };
+    let mut writer = Writer::default();
+    let mut bytes = writer.line(&base)?;
+    for group in groups {
+        bytes.extend(writer.line(group)?);
+    }
+    Ok(bytes)
 }
 
 fn incoherent(file: &Path, why: impl ToString) -> LedgerError {

@@ -63,8 +63,11 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.disk.link(path)
     }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_folder(path)
     }
     fn create(&self, path: &Path) -> io::Result<Self::File> {
         let is_journal = path.extension().is_some_and(|extension| extension == "journal");

@@ -211,9 +211,12 @@ impl Disk for WatchedDisk {
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.disk.link(path)
     }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.look(|fork| drop(fork.create_folder(path)));
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.look(|fork| drop(fork.make_folder(path)));
+        self.disk.make_folder(path)
     }
     fn create(&self, path: &Path) -> io::Result<WatchedFile> {
         self.look(|fork| drop(fork.create(path)));
