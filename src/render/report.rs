@@ -36,9 +36,9 @@ impl Outcome {
             Outcome::Failed
         } else if report.interrupted {
             Outcome::Interrupted
-        } else if report.is_complete() {
+        } else if report.is_complete() && report.twins.is_empty() {
             Outcome::Done
-        } else if report.only_unhealthy() && !report.failed.is_empty() {
+        } else if report.is_complete() || (report.only_unhealthy() && !report.failed.is_empty()) {
             Outcome::Unhealthy
         } else {
             Outcome::Failed
@@ -89,6 +89,11 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
         say(Paint::Red, 2, &format!("! stand still now, and are not meant to: {}", names(&report.standing_still)));
     }
     let (paint, last) = last_line(report, plan);
+    for (address, id) in &report.twins {
+        let why = "bears the name of the pool that was created here, and is in no record: a creation whose answer was lost \
+                   landed after it was given up, or somebody made it meanwhile. Delete it if nobody uses it";
+        say(Paint::Red, 2, &format!("! {address}: {id} {why}"));
+    }
     say(paint, 0, &last);
     for line in next_steps(report, plan) {
         say(Paint::Plain, 0, &line);

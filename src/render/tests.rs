@@ -28,6 +28,7 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             declared: BTreeMap::new(),
             recorded: BTreeMap::new(),
             seen: BTreeMap::new(),
+            seen_pools: BTreeMap::new(),
         },
         request: Request::default(),
         found: Vec::new(),
@@ -360,6 +361,7 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         not_begun: Vec::new(),
         standing_still: Vec::new(),
         not_taken_back: Vec::new(),
+        twins: Vec::new(),
         interrupted: true,
         ledger: None,
     };

@@ -47,8 +47,9 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
 
 fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
     let findings = world.simulator.audit();
-    figures.most_creates = findings.creates.values().copied().max().unwrap_or_default().max(figures.most_creates);
-    let twice: Vec<_> = findings.creates.iter().filter(|(_, count)| **count > 1).collect();
+    let creates = || findings.creates.iter().chain(&findings.pool_creates);
+    figures.most_creates = creates().map(|(_, count)| *count).max().unwrap_or_default().max(figures.most_creates);
+    let twice: Vec<_> = creates().filter(|(_, count)| **count > 1).collect();
     let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
     if twice.is_empty() && ran_twice.is_empty() {
         Ok(())
