@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diff::{Change, Desired, Diff, Request},
     live::Live,
-    resource::{Address, Fingerprint, Identity, Kind, Seen},
+    resource::{Address, Fingerprint, Identity, Kind, Seen, SeenPool},
     settle::{Found, Settlement},
     state::{Entry, Recorded},
 };
@@ -70,6 +70,9 @@ pub struct Basis {
     pub recorded: BTreeMap<Address, Option<Fingerprint>>,
     /// What was seen of each statement that a changed address has.
     pub seen: BTreeMap<String, Seen>,
+    /// What was seen of each recorded pool that is a changed address, by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen_pools: BTreeMap<String, SeenPool>,
 }
 
 /// Makes the plan of a diff that asks nothing more. `recorded` has been settled, and moved facts applied; `entries`
@@ -103,6 +106,7 @@ pub fn plan(
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
             seen: diff.changes.keys().flat_map(|address| saved::seen(recorded, live, address)).collect(),
+            seen_pools: diff.changes.keys().filter_map(|address| saved::seen_pool(recorded, live, address)).collect(),
         },
         request: request.clone(),
         found: settlement.found.clone(),
