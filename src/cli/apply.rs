@@ -118,8 +118,9 @@ async fn prepare(
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
     let voice = Voice::new(*screen);
     let door = door::open(&graph.project, &recorded, ambient, world, &voice).await?;
-    let secrets = ambient.secrets(&graph.project);
-    let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
+    let given = ambient.secrets(&graph.project);
+    let (mut planned, settled) = still(&errand, &given, &recorded, &door.cloud, screen).await?;
+    let secrets = planned.secrets.clone();
     let beside = beside(graph, &planned, interrupted);
     if let Some(saved) = errand.saved {
         saved.is_unused(&graph.project, begun.as_ref())?;

@@ -39,7 +39,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
         }
         Format::Text => {
             let text = render::status(&view, screen.out);
-            screen.out(&ambient.secrets(&graph.project).redact(&text))?;
+            screen.out(&planned.secrets.redact(&text))?;
         }
         _ => return Err(Trouble::new("a status is printed as text or json")),
     }

@@ -2,6 +2,7 @@
 //!
 //! The command line and the tests come through here alike, so what is tested is what ships.
 
+mod shown;
 mod unplanned;
 
 use std::{borrow::Cow, sync::Arc};
@@ -18,6 +19,7 @@ use crate::{
     state::{Entry, Recorded},
 };
 
+pub use shown::redact;
 pub use unplanned::Unplanned;
 
 /// A plan and what it was made from.
@@ -31,6 +33,8 @@ pub struct Planned {
     pub settled: Arc<Recorded>,
     /// What the cloud held.
     pub live: Live,
+    /// The secrets that were given, hiding also what the cloud shows of the others.
+    pub secrets: Secrets,
 }
 
 /// The cloud, and the record brought up to date with it.
@@ -42,6 +46,8 @@ pub struct CaughtUp<'r> {
     pub settled: Cow<'r, Recorded>,
     /// What became of what an interrupted run left open.
     pub settlement: Settlement,
+    /// The secrets that were given, hiding also what the cloud shows of the others.
+    pub secrets: Secrets,
 }
 
 /// How often a diff may ask again. Each time it is answered, so one more is never wanted.
@@ -62,9 +68,9 @@ pub fn desired(inputs: &Inputs) -> Result<Graph, Vec<Problem>> {
 pub async fn catch_up<'r>(cloud: &Cloud, recorded: &'r Recorded, secrets: &Secrets) -> Result<CaughtUp<'r>, Unplanned> {
     let mut live = live::read(cloud).await?;
     live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
-    live.redact(secrets);
+    let secrets = redact(&mut live, secrets, recorded);
     let (settled, settlement) = settle::settle(recorded, &live)?;
-    Ok(CaughtUp { live, settled, settlement })
+    Ok(CaughtUp { live, settled, settlement, secrets })
 }
 
 /// Reads the cloud, settles the record, takes the difference and orders it. `secrets` are those that have a value here.
@@ -79,7 +85,7 @@ pub async fn planned(
     request: &Request,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
-    let CaughtUp { mut live, mut settled, settlement } = catch_up(cloud, recorded, secrets).await?;
+    let CaughtUp { mut live, mut settled, settlement, secrets } = catch_up(cloud, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
     let (facts, stuck) = diff::moves(&graph.project, &settled);
     for fact in facts {
@@ -89,14 +95,14 @@ pub async fn planned(
     }
     let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key);
     let desired = Desired { graph, secrets: &hashes };
-    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, secrets).await?;
+    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
     difference.changes.extend(stuck);
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
     let settled = match settled {
         Cow::Borrowed(_) => Arc::clone(recorded),
         Cow::Owned(settled) => Arc::new(settled),
     };
-    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live })
+    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live, secrets })
 }
 
 /// The difference, once the snapshot answers all that it asks.
@@ -116,7 +122,7 @@ async fn answered(
             return Ok(difference);
         }
         live::confirm(cloud, live, &asks).await;
-        live.redact(secrets);
+        redact(live, secrets, settled);
     }
     Err(Unplanned::NeverAnswered)
 }
