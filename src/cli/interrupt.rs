@@ -1,4 +1,4 @@
-//! Ctrl-C, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
+//! Ctrl-C, a terminal that goes away, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
 
 use tokio::sync::watch;
 
@@ -20,18 +20,20 @@ pub(super) fn listen() -> watch::Receiver<Interrupt> {
     heard
 }
 
-/// Waits for Ctrl-C or, where there is one, SIGTERM. Where signals cannot be heard, for ever.
+/// Waits for Ctrl-C or, where there are such, SIGTERM, or SIGHUP of a terminal that went away. Where signals cannot be
+/// heard, for ever.
 pub(super) async fn asked() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-        match (interrupt, terminate) {
-            (Ok(mut interrupt), Ok(mut terminate)) => {
+        let heard = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        match heard {
+            [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] => {
                 tokio::select! {
                     biased;
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
                 }
             }
             _ => std::future::pending().await,

@@ -98,6 +98,14 @@ fn what_was_applied_is_read_by_every_command_also_after_the_project_got_another_
 #[cfg(unix)]
 #[test]
 fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
+    // A pipeline that is cancelled, and a terminal that goes away, mean the same.
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        leaves_with_130(signal);
+    }
+}
+
+#[cfg(unix)]
+fn leaves_with_130(signal: &str) {
     let folder = project();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -112,11 +120,11 @@ fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
     // Until it listens a signal would end it; that it waits for the lock cannot be seen from outside.
     std::thread::sleep(Duration::from_secs(1));
     let began = Instant::now();
-    assert!(Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
     let Output { status, stderr, .. } = waiting.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&stderr);
-    assert_eq!(status.code(), Some(130), "{said}");
-    assert!(said.contains("nothing was sent"), "{said}");
+    assert_eq!(status.code(), Some(130), "{signal}: {said}");
+    assert!(said.contains("nothing was sent"), "{signal}: {said}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
