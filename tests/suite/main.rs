@@ -13,6 +13,7 @@ mod interrupt;
 mod late;
 mod lives;
 mod lock;
+mod objections;
 mod private;
 mod process;
 mod program;
