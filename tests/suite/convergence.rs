@@ -14,15 +14,15 @@ use std::{
 use fastrand::Rng;
 use floe::{
     cloud::Method,
-    diff::Request,
+    diff::{Note, Request},
     execute::{self, Interrupt},
     plan::Plan,
-    simulator::{Fault, Misfortune, Options},
+    simulator::{Effect, Fault, Misfortune, Options},
     state::{Ledger, LedgerError, Local, Memory, Recorded, fake::FakeDisk},
 };
 use tokio::sync::watch;
 
-use crate::world::{World, holder, nothing_recorded, project};
+use crate::world::{World, holder, nothing_recorded, project, statement};
 
 /// A project that can be edited at random and written out.
 #[derive(Clone)]
@@ -167,6 +167,9 @@ const FLOOR: u64 = 70;
 /// Runs that were turned away since another one held the lock, and runs that went on where one was killed.
 static TURNED_AWAY: AtomicUsize = AtomicUsize::new(0);
 static WENT_ON: AtomicUsize = AtomicUsize::new(0);
+
+/// Jobs that stand still though they are not meant to, and the plan says so: of a thousand cases in ten at most.
+static STANDS_AND_IS_TOLD: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the record is kept: in memory, or on a disk whose machine may go down with what is not synced.
 enum Kept {
@@ -354,7 +357,15 @@ fn holds(world: &World, recorded: &Recorded, plan: &Plan, what: &str) {
         }
         let phase = world.phases().get(&current.sent.name).cloned().unwrap_or_default();
         let wanted = if record.declared.stopped { "STOPPED" } else { "RUNNING" };
-        assert_eq!(phase, wanted, "{what}: {key}");
+        let change = plan.changes.get(&statement(key));
+        // A stop that an interrupted run asked for, and that landed long after a reading had found nothing of it.
+        if phase == "STOPPED" && change.is_some_and(|change| change.notes.contains(&Note::StoppedOutside)) {
+            STANDS_AND_IS_TOLD.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        let of_it = |effect: &Effect| effect.name == current.sent.name;
+        let effects: Vec<_> = world.simulator.effects().into_iter().filter(of_it).collect();
+        assert_eq!(phase, wanted, "{what}: {key}: {change:#?} {effects:#?} {record:#?}");
     }
 }
 
@@ -370,6 +381,9 @@ fn cases(share: u64, shares: u64) {
     println!("{to_their_end} of {lived} cases ended with nothing for a person to decide");
     assert!(lived < 100 || to_their_end * 100 >= lived * FLOOR, "{to_their_end} of {lived}");
     let (turned_away, went_on) = (TURNED_AWAY.load(Ordering::Relaxed), WENT_ON.load(Ordering::Relaxed));
+    let told = STANDS_AND_IS_TOLD.load(Ordering::Relaxed);
+    println!("so far {told} jobs that stand still, as the plan says");
+    assert!(cases < 200 || told as u64 * 100 <= cases, "{told} of {cases} stand still");
     println!("so far {turned_away} runs turned away, {went_on} went on where one was killed");
     assert!(cases < 200 || (turned_away > 0 && went_on > 0), "no two runs were there at once");
 }

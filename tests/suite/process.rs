@@ -128,6 +128,30 @@ fn leaves_with_130(signal: &str) {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_to_outlive_its_terminal_does() {
+    let folder = project();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let lock = File::create(state.join("local.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let mut waiting = Command::new("nohup")
+        .arg(env!("CARGO_BIN_EXE_floe"))
+        .args(["-C", folder.path().to_str().unwrap(), "--lock-timeout", "10m", "apply", "--yes"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let tell = |signal: &str| Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap();
+    assert!(tell("-HUP").success());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(tell("-INT").success(), "it has ended");
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+}
+
 #[test]
 fn an_empty_variable_says_nothing() {
     let folder = project();
