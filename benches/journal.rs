@@ -154,7 +154,7 @@ fn cloud(graph: &Graph, wire: Arc<dyn Transport>, origin: Option<&str>) -> Cloud
 
 /// One apply as `floe apply` does it, from the lock to the fold.
 async fn apply(graph: &Graph, cloud: &Cloud, ledger: &mut dyn Ledger) {
-    let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
+    let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
     ledger.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
@@ -193,8 +193,11 @@ impl Disk for Counting {
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.disk.link(path)
     }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_folder(path)
     }
     fn create(&self, path: &Path) -> io::Result<CountedFile> {
         Ok(CountedFile { file: self.disk.create(path)?, written: Arc::clone(&self.written) })
@@ -270,6 +273,9 @@ impl<L: Ledger> Ledger for Timed<L> {
             self.count(began);
             done
         })
+    }
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.fold_interrupted(recorded)
     }
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {

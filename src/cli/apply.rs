@@ -29,7 +29,7 @@ use crate::{
     planning::{self, Planned},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
-    state::{Ledger, Local, Recorded},
+    state::{Holder, Ledger, Local, Recorded},
 };
 
 /// What is to be done, and by whose leave.
@@ -111,28 +111,28 @@ async fn prepare(
 ) -> Result<Result<Ready, Exit>, Trouble> {
     let graph = errand.graph;
     let mut ledger = project::ledger(graph);
-    ledger.lock(&holder(errand.command, ambient), global.lock_timeout).await?;
-    let interrupted = interrupted(&ledger, true).await?;
+    let plan = errand.saved.as_ref().map(|saved| saved.id.clone());
+    ledger.lock(&Holder { plan, ..holder(errand.command, ambient) }, global.lock_timeout).await?;
+    let (begun, interrupted) = (ledger.begun_by().await?, interrupted(&ledger, true).await?);
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
     let recorded = project::recorded(&ledger, &graph.project.environment, ambient, lineage.as_deref()).await?;
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
     let voice = Voice::new(*screen);
     let door = door::open(&graph.project, &recorded, ambient, world, &voice).await?;
-    let secrets = ambient.secrets(&graph.project);
-    let (mut planned, settled) = still(&errand, &secrets, &recorded, &door.cloud, screen).await?;
+    let given = ambient.secrets(&graph.project);
+    let (mut planned, settled) = still(&errand, &given, &recorded, &door.cloud, screen).await?;
+    let secrets = planned.secrets.clone();
     let beside = beside(graph, &planned, interrupted);
-    let mark = errand.saved.as_ref().map(Saved::mark);
     if let Some(saved) = errand.saved {
-        saved.is_unused(&graph.project)?;
+        saved.is_unused(&graph.project, begun.as_ref())?;
         planned.plan = saved.still_holds(&planned, graph)?;
     }
     show(&planned.plan, graph, &beside, errand.command, global, screen)?;
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
-    if planned.plan.is_blocked() {
-        return Ok(Err(Exit::Blocked));
-    }
-    if !planned.plan.has_work() {
-        return Ok(Err(unsettled));
+    if planned.plan.is_blocked() || !planned.plan.has_work() {
+        // What an interrupted run left would stay unfolded as long as there is nothing else to do.
+        ledger.fold_interrupted(&recorded).await?;
+        return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { unsettled }));
     }
     is_sound(&planned)?;
     // On the simulator a placeholder stands in for what is not set.
@@ -143,9 +143,6 @@ async fn prepare(
     if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen).await? {
         screen.err("Nothing was done.\n");
         return Ok(Err(Exit::Error));
-    }
-    if let Some(mark) = mark {
-        mark.leave(&graph.project)?;
     }
     Ok(Ok(Ready { planned, ledger, cloud: door.cloud, secrets, voice, unsettled }))
 }
@@ -271,7 +268,7 @@ mod tests {
         manifest::Inputs,
         resource::{Amendment, HashKey},
         simulator::{Options, Simulator},
-        state::{Holder, Memory},
+        state::Memory,
     };
 
     const JOBS: &str = r#"
@@ -308,7 +305,7 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
         let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
         let mut ledger = Memory::new();
-        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() };
+        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
         ledger.lock(&holder, Duration::ZERO).await.unwrap();
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let (project, run) = ("p".to_owned(), "run".to_owned());

@@ -44,9 +44,10 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 async fn read(begun: Begun, ambient: &Ambient, screen: &Screen) -> Result<(Recorded, Live), Trouble> {
     let Opened { graph, recorded, door, live, .. } = begun.open(project::desired, ambient, screen).await?;
     let secrets = ambient.secrets(&graph.project);
-    let CaughtUp { mut live, settled, .. } = planning::catch_up(&door.cloud, live, &recorded, &secrets).await?;
+    let caught_up = planning::catch_up(&door.cloud, live, &recorded, &secrets).await?;
+    let CaughtUp { mut live, settled, secrets, .. } = caught_up;
     live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
-    live.redact(&secrets);
+    planning::redact(&mut live, &secrets, &settled);
     Ok((settled.into_owned(), live))
 }
 

@@ -17,5 +17,6 @@ pub(super) fn holder(command: &str, ambient: &Ambient) -> Holder {
         who: format!("{user}@{}", machine.trim()),
         pid: std::process::id(),
         since: jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
+        plan: None,
     }
 }

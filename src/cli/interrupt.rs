@@ -1,4 +1,7 @@
-//! Ctrl-C, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
+//! Ctrl-C, a terminal that goes away, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
+
+#[cfg(unix)]
+use std::sync::LazyLock;
 
 use tokio::sync::watch;
 
@@ -20,18 +23,27 @@ pub(super) fn listen() -> watch::Receiver<Interrupt> {
     heard
 }
 
-/// Waits for Ctrl-C or, where there is one, SIGTERM. Where signals cannot be heard, for ever.
+/// Waits for Ctrl-C or, where there are such, SIGTERM, or SIGHUP of a terminal that went away. Where signals cannot be
+/// heard, for ever.
 pub(super) async fn asked() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let mut hangup = if *OUTLIVES_ITS_TERMINAL { None } else { signal(SignalKind::hangup()).ok() };
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         match (interrupt, terminate) {
             (Ok(mut interrupt), Ok(mut terminate)) => {
                 tokio::select! {
                     biased;
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    () = hung_up => {}
                 }
             }
             _ => std::future::pending().await,
@@ -42,3 +54,12 @@ pub(super) async fn asked() {
         std::future::pending::<()>().await;
     }
 }
+
+/// Whether whoever started this process has it ignore SIGHUP, as `nohup` does: to listen would undo that. Only Linux tells.
+#[cfg(unix)]
+static OUTLIVES_ITS_TERMINAL: LazyLock<bool> = LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is the first signal.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+});

@@ -1,10 +1,6 @@
 //! Plans in files: what binds them, and that each is used once.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -16,7 +12,7 @@ use crate::{
     plan::{FORMAT_VERSION, Plan, moved_since, taken_out, without_blocks_elsewhere},
     planning::Planned,
     resource::Fingerprint,
-    state::{self, Disk, RealDisk},
+    state::{Holder, RealDisk, Used},
 };
 
 /// A plan that was read from a file.
@@ -25,7 +21,7 @@ pub(super) struct Saved {
     /// The plan.
     pub plan: Plan,
     /// What it is marked as used under.
-    id: String,
+    pub id: String,
 }
 
 impl Saved {
@@ -69,75 +65,16 @@ impl Saved {
         without_blocks_elsewhere(&self.plan, now)
     }
 
-    /// Refuses a plan that was applied before.
-    pub fn is_unused(&self, project: &Project) -> Result<(), Trouble> {
-        let file = marks(project)?;
-        if is_marked(&file, &self.id).map_err(|error| door::unwritable("read", &file, &error))? {
-            return Err(Trouble::new("this plan was applied before, and a plan is used once").help("plan again"));
+    /// Refuses a plan that was used before. `begun` is the run that left its journal open.
+    pub fn is_unused(&self, project: &Project, begun: Option<&Holder>) -> Result<(), Trouble> {
+        let used = Used::beside(&RealDisk, &door::state_file(&project.root, &project.environment))?;
+        if !used.has(&self.id)? {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// What marks it as used.
-    pub fn mark(&self) -> Mark {
-        Mark { id: self.id.clone() }
-    }
-}
-
-/// The mark of a plan that is about to be used.
-#[derive(Debug, Clone)]
-pub(super) struct Mark {
-    id: String,
-}
-
-impl Mark {
-    /// Leaves it beside the state, durably, before the first request: a plan whose run was cut short is used too, and
-    /// copies of its file are as used as itself. The caller holds the lock of the state.
-    pub fn leave(&self, project: &Project) -> Result<(), Trouble> {
-        let file = marks(project)?;
-        append(&file, &self.id).map_err(|error| door::unwritable("write", &file, &error))
-    }
-}
-
-/// Whether a plan is marked in `file`.
-fn is_marked(file: &Path, id: &str) -> io::Result<bool> {
-    match fs::read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        read => Ok(read?.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == id.as_bytes())),
-    }
-}
-
-/// Adds a mark, durably, the name of the file included. It begins on a line of its own: a mark before it may have been
-/// cut short, and the two together would mark neither plan.
-fn append(file: &Path, id: &str) -> io::Result<()> {
-    let mut marks: File = OpenOptions::new().create(true).append(true).open(file)?;
-    marks.write_all(format!("\n{id}\n").as_bytes())?;
-    marks.sync_all()?;
-    RealDisk.sync_folder(file.parent().unwrap_or(Path::new("")))
-}
-
-/// Beside the state: the ids of the plans that were used, one a line.
-fn marks(project: &Project) -> Result<PathBuf, Trouble> {
-    Ok(state::sibling(&RealDisk, &door::state_file(&project.root, &project.environment), "plans")?)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_counts_behind_one_that_was_cut_short() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("prod.plans");
-        assert!(!is_marked(&file, "aaaa").unwrap());
-        // What a cut may leave: half a mark, or bytes that never reached the disk.
-        for torn in [&b"bbb"[..], b"\0\0\0", b"\xff"] {
-            fs::write(&file, torn).unwrap();
-            append(&file, "aaaa").unwrap();
-            append(&file, "cccc").unwrap();
-            assert!(is_marked(&file, "aaaa").unwrap() && is_marked(&file, "cccc").unwrap());
-            assert!(!is_marked(&file, "bbbb").unwrap() && !is_marked(&file, "aaa").unwrap());
+        if begun.is_some_and(|run| run.plan.as_ref() == Some(&self.id)) {
+            return Err(Trouble::new("this plan was begun and its run was interrupted, and a plan is used once")
+                .help("`floe plan` shows what is left of it, and `floe apply` goes on from there"));
         }
+        Err(Trouble::new("this plan was applied before, and a plan is used once").help("plan again"))
     }
 }

@@ -165,6 +165,8 @@ pub struct Report {
     pub not_begun: Vec<Address>,
     /// Jobs that are not meant to stand still and do, or may: a stop was asked for and nobody can tell what became of it.
     pub standing_still: Vec<Address>,
+    /// Pools in no record that bear the name of one that was created here, each by its id.
+    pub twins: Vec<(Address, String)>,
     /// Whether the user asked to stop.
     pub interrupted: bool,
     /// Why the record could not be kept to the end; it is then what the journal holds.

@@ -15,8 +15,10 @@ use super::{
 use crate::{
     cloud::{Error, Listed},
     live::Live,
-    plan::{Step, Until},
-    resource::{Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase},
+    plan::{Act, Plan, Step, Until},
+    resource::{
+        Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase,
+    },
     settle::{Verdict, verdict},
     state::Outcome,
 };
@@ -112,6 +114,33 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
         }
         sleep(Duration::from_secs(5)).await;
     }
+}
+
+/// Pools that are in no record and bear the name of one that `plan` created: a creation whose answer was lost has landed
+/// after it was given up, or somebody made them meanwhile. A list that cannot be read tells nothing.
+pub(super) async fn twins(plan: &Plan, tools: &Tools) -> Vec<(Address, String)> {
+    let mut created: Vec<(&Address, &Pool, &BTreeSet<String>)> = Vec::new();
+    for passage in &plan.passages {
+        for step in &passage.forward {
+            if let Act::CreatePool { pool, before } = &step.act {
+                created.push((&passage.address, pool, before));
+            }
+        }
+    }
+    created.retain(|(address, ..)| tools.record.now().pools.contains_key(&address.key));
+    if created.is_empty() {
+        return Vec::new();
+    }
+    let Ok(pools) = tools.setting.cloud.pools().await else { return Vec::new() };
+    let recorded = tools.record.now();
+    let is_known = |id: &String| recorded.pools.values().any(|record| record.id == *id);
+    let new = pools.found.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
+    new.filter_map(|live| {
+        let named = |pool: &Pool| pool.display_name == live.display_name && pool.region == live.region;
+        let twin = created.iter().find(|(_, pool, before)| named(pool) && !before.contains(&live.id));
+        twin.map(|(address, ..)| (Address::clone(address), live.id))
+    })
+    .collect()
 }
 
 /// A pool to change.

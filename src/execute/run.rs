@@ -13,6 +13,7 @@ use tokio::{
 
 use super::{
     event::{Event, Failure, Report},
+    pools,
     record::{Message, Record},
     walk::{self, Tools},
     watch,
@@ -77,7 +78,11 @@ pub async fn run(
     if owner.failed.is_empty() {
         owner.work(messages).await;
     }
-    Ok(owner.report().await)
+    let twins = match owner.broken.is_none() && *setting.interrupt.borrow() == Interrupt::None {
+        true => pools::twins(plan, &owner.tools).await,
+        false => Vec::new(),
+    };
+    Ok(owner.report(twins).await)
 }
 
 /// How long requests under way may still take once the user wants to leave.
@@ -293,7 +298,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    async fn report(self) -> Report {
+    async fn report(self, twins: Vec<(Address, String)>) -> Report {
         let recorded = self.record.now().clone();
         let ledger = match self.broken {
             Some(error) => Some(error),
@@ -315,6 +320,7 @@ impl<'a> Owner<'a> {
         let standing_still = touched.map(|(address, _)| address).filter(stands_still).cloned().collect();
         Report {
             standing_still,
+            twins,
             recorded,
             done: self.done,
             failed: self.failed,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diff::{Action, Block, Change, Desired, Diff, Request},
     live::Live,
-    resource::{Address, Fingerprint, Identity, Seen},
+    resource::{Address, Fingerprint, Identity, Seen, SeenPool},
     settle::{Found, Settlement},
     state::{Entry, Recorded},
 };
@@ -74,6 +74,9 @@ pub struct Basis {
     /// Those of them that a single reading has confirmed to be gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent: BTreeSet<String>,
+    /// What was seen of each recorded pool that is a changed address, by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen_pools: BTreeMap<String, SeenPool>,
 }
 
 /// Makes the plan of a diff that asks nothing more. `recorded` has been settled, and moved facts applied; `entries`
@@ -109,6 +112,7 @@ pub fn plan(
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
             seen: saved::seen(&names, live),
             absent: saved::absent(names, live),
+            seen_pools: diff.changes.keys().filter_map(|address| saved::seen_pool(recorded, live, address)).collect(),
         },
         request: request.clone(),
         found: settlement.found.clone(),

@@ -12,7 +12,7 @@ use crate::{
     diff::{self, Change, Desired, Request},
     graph::Graph,
     live::{Live, Presence},
-    resource::{Address, Fingerprint, Kind, Seen},
+    resource::{Address, Fingerprint, Kind, Seen, SeenPool},
     state::{Entry, Fact, Recorded},
 };
 
@@ -27,6 +27,8 @@ pub enum Moved {
     Recorded(Address),
     /// The cloud holds something else under this name now.
     Live(String),
+    /// The pool with this id is not what it was.
+    Pool(String),
     /// What would be done to this address now is something else.
     Planned(Address),
     /// Nothing is to be done to this address any more.
@@ -47,6 +49,7 @@ impl fmt::Display for Moved {
             Moved::Declared(address) => write!(f, "{address} is declared differently now"),
             Moved::Recorded(address) => write!(f, "the state records something else of {address} now"),
             Moved::Live(name) => write!(f, "statement `{name}` is not what it was when the plan was made"),
+            Moved::Pool(id) => write!(f, "pool {id} is not what it was when the plan was made"),
             Moved::Planned(address) => write!(f, "something else would be done to {address} now"),
             Moved::Done(address) => write!(f, "nothing is to be done to {address} any more"),
             Moved::Blocked { address, by } => write!(f, "{by} is blocked now, and {address} has to wait for it"),
@@ -86,7 +89,12 @@ pub fn moved_since(saved: &Plan, now: &Plan, taken_out: &BTreeMap<Address, Addre
         if basis.recorded.get(address).is_some_and(|now| then.recorded.get(address) != Some(now)) {
             moved.push(Moved::Recorded(address.clone()));
         }
-        let passage = |plan: &Plan| plan.passages.iter().find(|passage| passage.address == *address).cloned();
+        let passage = |plan: &Plan| {
+            let mut passage = plan.passages.iter().find(|passage| passage.address == *address).cloned()?;
+            // What it waits for beyond what this plan changes is the other changes' concern.
+            passage.after.retain(|before| saved.changes.contains_key(before));
+            Some(passage)
+        };
         let otherwise = change.action != now_changes.action || (!blocked && passage(saved) != passage(now));
         if moved.len() == before && otherwise {
             moved.push(Moved::Planned(address.clone()));
@@ -95,6 +103,11 @@ pub fn moved_since(saved: &Plan, now: &Plan, taken_out: &BTreeMap<Address, Addre
     for (name, seen) in &then.seen {
         if basis.seen.get(name).is_some_and(|now| now != seen) {
             moved.push(Moved::Live(name.clone()));
+        }
+    }
+    for (id, seen) in &then.seen_pools {
+        if basis.seen_pools.get(id).is_some_and(|now| !seen.still_holds(now)) {
+            moved.push(Moved::Pool(id.clone()));
         }
     }
     moved
@@ -167,4 +180,13 @@ pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, Se
 pub(super) fn absent(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<String> {
     names.retain(|name| live.statement(name) == Presence::Absent);
     names
+}
+
+/// What was seen of the recorded pool that an address is.
+pub(super) fn seen_pool(recorded: &Recorded, live: &Live, address: &Address) -> Option<(String, SeenPool)> {
+    let record = recorded.pools.get(&address.key).filter(|_| address.kind == Kind::Pool)?;
+    match live.pool(&record.id) {
+        Presence::Present(found) => Some((record.id.clone(), SeenPool::of(found))),
+        _ => None,
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The command line and the tests come through here alike, so what is tested is what ships.
 
+mod shown;
 mod unplanned;
 
 use std::{borrow::Cow, sync::Arc};
@@ -18,6 +19,7 @@ use crate::{
     state::{Entry, Recorded},
 };
 
+pub use shown::redact;
 pub use unplanned::Unplanned;
 
 /// A plan and what it was made from.
@@ -31,6 +33,8 @@ pub struct Planned {
     pub settled: Arc<Recorded>,
     /// What the cloud held.
     pub live: Live,
+    /// The secrets that were given, hiding also what the cloud shows of the others.
+    pub secrets: Secrets,
 }
 
 /// The cloud, and the record brought up to date with it.
@@ -42,6 +46,8 @@ pub struct CaughtUp<'r> {
     pub settled: Cow<'r, Recorded>,
     /// What became of what an interrupted run left open.
     pub settlement: Settlement,
+    /// The secrets that were given, hiding also what the cloud shows of the others.
+    pub secrets: Secrets,
 }
 
 /// How often a diff may ask again. Each time it is answered, so one more is never wanted.
@@ -68,9 +74,9 @@ pub async fn catch_up<'r>(
 ) -> Result<CaughtUp<'r>, Unplanned> {
     let mut live = read;
     live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
-    live.redact(secrets);
+    let secrets = redact(&mut live, secrets, recorded);
     let (settled, settlement) = settle::settle(recorded, &live)?;
-    Ok(CaughtUp { live, settled, settlement })
+    Ok(CaughtUp { live, settled, settlement, secrets })
 }
 
 /// Reads the cloud, settles the record, takes the difference and orders it. `secrets` are those that have a value here.
@@ -113,7 +119,7 @@ pub async fn planned_on(
     request: &Request,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
-    let CaughtUp { mut live, mut settled, settlement } = catch_up(cloud, read, recorded, secrets).await?;
+    let CaughtUp { mut live, mut settled, settlement, secrets } = catch_up(cloud, read, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
     let (facts, stuck) = diff::moves(&graph.project, &settled);
     for fact in facts {
@@ -123,7 +129,7 @@ pub async fn planned_on(
     }
     let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key);
     let desired = Desired { graph, secrets: &hashes };
-    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, secrets).await?;
+    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
     let selected = diff::select(graph, &settled, request);
     difference.changes.extend(stuck.into_iter().filter(|(address, _)| selected.contains(address)));
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
@@ -131,7 +137,7 @@ pub async fn planned_on(
         Cow::Borrowed(_) => Arc::clone(recorded),
         Cow::Owned(settled) => Arc::new(settled),
     };
-    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live })
+    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live, secrets })
 }
 
 /// The difference, once the snapshot answers all that it asks.
@@ -151,7 +157,7 @@ async fn answered(
             return Ok(difference);
         }
         live::confirm(cloud, live, &asks).await;
-        live.redact(secrets);
+        redact(live, secrets, settled);
     }
     Err(Unplanned::NeverAnswered)
 }

@@ -8,6 +8,7 @@ use crate::{
     execute::{Failure, NotReached, Report},
     plan::{Act, Plan},
     resource::Address,
+    state::{LedgerError, PoolRecord},
 };
 
 /// How an apply ended.
@@ -36,9 +37,9 @@ impl Outcome {
             Outcome::Failed
         } else if report.interrupted {
             Outcome::Interrupted
-        } else if report.is_complete() {
+        } else if report.is_complete() && report.twins.is_empty() {
             Outcome::Done
-        } else if report.only_unhealthy() && !report.failed.is_empty() {
+        } else if report.is_complete() || (report.only_unhealthy() && !report.failed.is_empty()) {
             Outcome::Unhealthy
         } else {
             Outcome::Failed
@@ -88,6 +89,11 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
     if !report.standing_still.is_empty() {
         say(Paint::Red, 2, &format!("! stand still now, and are not meant to: {}", names(&report.standing_still)));
     }
+    for (address, id) in &report.twins {
+        let why = "bears the name of the pool that was created here, and is in no record: a creation whose answer was lost \
+                   landed after it was given up, or somebody made it meanwhile. Delete it if nobody uses it";
+        say(Paint::Red, 2, &format!("! {address}: {id} {why}"));
+    }
     let (paint, last) = last_line(report, plan);
     say(paint, 0, &last);
     for line in next_steps(report, plan) {
@@ -133,10 +139,8 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
     match Outcome::of(report) {
         Outcome::Done => Vec::new(),
         _ if report.ledger.is_some() => {
-            vec![
-                "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened."
-                    .to_owned(),
-            ]
+            let mend = "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
+            std::iter::once(mend.to_owned()).chain(imports(report)).collect()
         }
         Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
         Outcome::Unhealthy | Outcome::Failed => {
@@ -147,6 +151,16 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
                 .collect()
         }
     }
+}
+
+/// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
+fn imports(report: &Report) -> Vec<String> {
+    if !matches!(&report.ledger, Some(LedgerError::Disk { doing: "find", .. })) || report.recorded.pools.is_empty() {
+        return Vec::new();
+    }
+    let import = |(key, record): (&String, &PoolRecord)| format!("  floe import {} {}", Address::pool(key), record.id);
+    let first = "If the state is gone, its pools are taken over by".to_owned();
+    std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()
 }
 
 fn is_pool_exhausted(failure: &Failure) -> bool {

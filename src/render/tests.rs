@@ -31,6 +31,7 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             recorded: BTreeMap::new(),
             seen: BTreeMap::new(),
             absent: BTreeSet::new(),
+            seen_pools: BTreeMap::new(),
         },
         request: Request::default(),
         found: Vec::new(),
@@ -433,6 +434,7 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         not_begun: Vec::new(),
         standing_still: Vec::new(),
         not_taken_back: Vec::new(),
+        twins: Vec::new(),
         interrupted: true,
         ledger: None,
     };

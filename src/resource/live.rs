@@ -185,6 +185,35 @@ impl Seen {
     }
 }
 
+/// What a plan saw of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPool {
+    /// Its display name.
+    pub display_name: String,
+    /// The most CFU that it may use.
+    pub max_cfu: u32,
+    /// What it did.
+    pub class: PhaseClass,
+}
+
+impl SeenPool {
+    /// What is to be seen of `live`.
+    pub fn of(live: &LivePool) -> Self {
+        let class = match live.phase {
+            PoolPhase::Provisioned => PhaseClass::Running,
+            PoolPhase::Failed => PhaseClass::Failed,
+            PoolPhase::Provisioning | PoolPhase::Deprovisioning | PoolPhase::Other(_) => PhaseClass::Moving,
+        };
+        SeenPool { display_name: live.display_name.clone(), max_cfu: live.max_cfu, class }
+    }
+
+    /// Whether what is seen `now` is what was seen. A phase that was under way may have come to its end.
+    pub fn still_holds(&self, now: &SeenPool) -> bool {
+        let class = if self.class == PhaseClass::Moving { self.class } else { now.class };
+        *self == SeenPool { class, ..now.clone() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

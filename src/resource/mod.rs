@@ -22,7 +22,7 @@ pub use few::Few;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{Generation, NAME_LIMIT, cloud_name, is_reserved_ending, undo_name};
 pub use intent::{Amendment, Intent, IntentId, Operation, PoolAmendment, Role, Submission};
-pub use live::{LivePool, LiveStatement, Seen, Severity, Warning};
+pub use live::{LivePool, LiveStatement, Seen, SeenPool, Severity, Warning};
 pub use offsets::{Offsets, UNSET_OFFSET};
 pub use phase::{Phase, PhaseClass, PoolPhase};
 pub use place::{Place, Problem, Source, Span};

@@ -1,6 +1,10 @@
 //! Texts with holes for secrets, and the values that fill them. A value never reaches state, a plan or a screen.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,29 +83,44 @@ impl Template {
     /// Whether `text` could be this template with some values in the secrets' places. Lets live be compared with
     /// what was sent without knowing a value.
     pub fn matches(&self, text: &str) -> bool {
+        self.fit(text, |_, _| {})
+    }
+
+    /// What stands in the secrets' places in a `text` that is this template with some values in them, by name. Nothing
+    /// where it is not. Of secrets that stand side by side each is said to be both.
+    pub fn shown_in(&self, text: &str) -> Vec<(String, String)> {
+        let mut shown = Vec::new();
+        let fits = self.fit(text, |name, value| shown.push((name.to_owned(), value.to_owned())));
+        if fits { shown } else { Vec::new() }
+    }
+
+    /// Holds `text` against the template, and takes what stands in each secret's place.
+    fn fit(&self, text: &str, mut take: impl FnMut(&str, &str)) -> bool {
         if !self.0.contains("${") {
             return *self.0 == *text;
         }
         let mut rest = text;
-        let mut after_secret = false;
+        let mut open: Vec<&str> = Vec::new();
         let mut parts = self.parts().peekable();
         while let Some(part) = parts.next() {
             match part {
-                Part::Secret(_) => after_secret = true,
+                Part::Secret(name) => open.push(name),
                 Part::Text(piece) => {
                     let last = parts.peek().is_none();
-                    let found = match (after_secret, last) {
+                    let found = match (!open.is_empty(), last) {
                         (false, _) => rest.starts_with(piece).then_some(0),
                         (true, true) => rest.ends_with(piece).then(|| rest.len() - piece.len()),
                         (true, false) => rest.find(piece),
                     };
                     let Some(start) = found else { return false };
+                    open.drain(..).for_each(|name| take(name, rest.get(..start).unwrap_or_default()));
                     rest = rest.get(start + piece.len()..).unwrap_or_default();
-                    after_secret = false;
                 }
             }
         }
-        after_secret || rest.is_empty()
+        let ends = !open.is_empty() || rest.is_empty();
+        open.into_iter().for_each(|name| take(name, rest));
+        ends
     }
 
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
@@ -147,17 +166,31 @@ pub fn placeholder(name: &str) -> String {
 
 /// The values of a project's secrets, read from the environment by `cli` and handed to `execute` beside the plan.
 #[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, String>);
+pub struct Secrets {
+    values: BTreeMap<String, String>,
+    /// What the cloud shows in the places of secrets: no values to send, and to be hidden all the same.
+    shown: BTreeSet<(String, String)>,
+}
 
 impl Secrets {
     /// Secrets by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
-        Secrets(values)
+        Secrets { values, shown: BTreeSet::new() }
+    }
+
+    /// The same secrets, hiding also what the cloud was seen to hold in the places of those that have no value here.
+    pub fn hiding(&self, shown: impl IntoIterator<Item = (String, String)>) -> Self {
+        let is_told = |(name, value): &(String, String)| {
+            self.value(name).is_none() && !value.is_empty() && *value != placeholder(name)
+        };
+        let mut hiding = self.clone();
+        hiding.shown.extend(shown.into_iter().filter(is_told));
+        hiding
     }
 
     /// The value of `name`, if it is known here.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.values.get(name).map(String::as_str)
     }
 
     /// The keyed hashes of those of `names` that are known here.
@@ -167,13 +200,14 @@ impl Secrets {
 
     /// Whether a known value stands in `text`.
     pub fn occur_in(&self, text: &str) -> bool {
-        self.0.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
+        self.values.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
     }
 
     /// `text` with every known value replaced by its reference: for whatever the service sends back.
     pub fn redact(&self, text: &str) -> String {
         // Longest first, so that a value inside another does not leave the rest of it in sight.
-        let mut values: Vec<_> = self.0.iter().filter(|(_, value)| !value.is_empty()).collect();
+        let shown = self.shown.iter().map(|(name, value)| (name, value));
+        let mut values: Vec<_> = self.values.iter().chain(shown).filter(|(_, value)| !value.is_empty()).collect();
         values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
         values
             .iter()
@@ -183,7 +217,7 @@ impl Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
@@ -216,6 +250,19 @@ mod tests {
         assert!(!template.matches("WITH ('k' = 'whatever', 'v' = '2')"));
         assert!(Template::new("${secret.key}").matches("anything"));
         assert!(!Template::new("x${secret.key}").matches("anything"));
+    }
+
+    #[test]
+    fn what_the_cloud_holds_in_the_hole_is_hidden_and_never_sent() {
+        let template = Template::new("WITH ('k' = '${secret.other}', 'v' = '${secret.key}')");
+        let shown = template.shown_in("WITH ('k' = 'hunter2', 'v' = 'older')");
+        assert_eq!(shown, [("other".to_owned(), "hunter2".to_owned()), ("key".to_owned(), "older".to_owned())]);
+        assert_eq!(template.shown_in("WITH ('k' = 'hunter2')"), []);
+        assert_eq!(Template::new("${secret.a}${secret.b}").shown_in("xy").len(), 2);
+        let hiding = secrets().hiding(shown).hiding([("third".to_owned(), placeholder("third"))]);
+        assert_eq!(hiding.redact("hunter2 s3cr3t ${secret.third}"), "${secret.other} ${secret.key} ${secret.third}");
+        assert_eq!((hiding.value("other"), hiding.occur_in("hunter2")), (None, false));
+        assert!(!format!("{hiding:?}").contains("hunter2"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::resource::Generation;
 pub struct Effect {
     /// What was done.
     pub verb: Verb,
-    /// The statement's name or the pool's id.
+    /// The statement's name or the pool's id; of a pool that was created, its display name.
     pub name: String,
     /// The statement's `uid`; for a pool its id again.
     pub uid: String,
@@ -51,6 +51,8 @@ pub struct Findings {
     pub most_running: BTreeMap<String, usize>,
     /// Per cloud name, how many creations took effect.
     pub creates: BTreeMap<String, usize>,
+    /// Per display name, how many pools were created under it.
+    pub pool_creates: BTreeMap<String, usize>,
 }
 
 /// The running account.
@@ -100,12 +102,19 @@ impl Audit {
     }
 
     pub(super) fn findings(&self) -> Findings {
-        let mut creates: BTreeMap<String, usize> = BTreeMap::new();
-        for effect in self.effects.iter().filter(|effect| effect.verb == Verb::Created) {
-            let count = creates.entry(effect.name.clone()).or_default();
-            *count = count.saturating_add(1);
+        let counted = |verb: Verb| {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for effect in self.effects.iter().filter(|effect| effect.verb == verb) {
+                let count = counts.entry(effect.name.clone()).or_default();
+                *count = count.saturating_add(1);
+            }
+            counts
+        };
+        Findings {
+            most_running: self.peaks().map(|(base, most)| (base.to_owned(), most)).collect(),
+            creates: counted(Verb::Created),
+            pool_creates: counted(Verb::PoolCreated),
         }
-        Findings { most_running: self.peaks().map(|(base, most)| (base.to_owned(), most)).collect(), creates }
     }
 }
 

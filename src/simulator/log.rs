@@ -76,14 +76,26 @@ impl Log {
     /// Appends one record in one write. After a failure nothing is written any more: a line after a torn one would be
     /// lost with it.
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
-        if let Some(reason) = &self.broken {
-            return Err(io::Error::other(reason.clone()));
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
         }
         let written = line(record).and_then(|line| self.file.write_all(&line));
         if let Err(error) = &written {
             self.broken = Some(error.to_string());
         }
         written
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(super) fn refusal(&self) -> Option<io::Error> {
+        self.broken.clone().map(io::Error::other)
+    }
+
+    /// As on a disk that is full from now on.
+    #[cfg(test)]
+    pub(super) fn fill_the_disk(&mut self) -> io::Result<()> {
+        self.file = File::open(&self.path)?;
+        Ok(())
     }
 
     /// Begins anew with records of everything, in one rename; after a failure it stays as it is, for the world holds what

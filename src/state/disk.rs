@@ -18,8 +18,20 @@ pub trait Disk: Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Where the symbolic link at `path` points to; `None` if there is no link.
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>>;
+    /// Whether a folder is there.
+    fn is_folder(&self, path: &Path) -> bool;
+    /// Makes a folder in one that is there. One that exists already is no error.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
     /// Makes a folder and those above it, durably, where they are missing.
-    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        if path.as_os_str().is_empty() || self.is_folder(path) {
+            return Ok(());
+        }
+        let above = path.parent().unwrap_or(Path::new(""));
+        self.create_folder(above)?;
+        self.make_folder(path)?;
+        self.sync_folder(above)
+    }
     /// Makes a new, empty file that its owner alone may read and write. One that exists is an error.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     /// Gives a file another name, replacing what bore it.
@@ -66,17 +78,15 @@ impl Disk for RealDisk {
         }
     }
 
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        if path.as_os_str().is_empty() || path.is_dir() {
-            return Ok(());
-        }
-        let above = path.parent().unwrap_or(Path::new(""));
-        self.create_folder(above)?;
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
         match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            made => made?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            made => made,
         }
-        self.sync_folder(above)
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {

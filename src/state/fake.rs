@@ -11,11 +11,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Disk, DiskFile};
+use super::{Disk, DiskFile, Entry, Recorded};
 
 /// A disk in memory. Clones are the same disk.
 ///
-/// Operations that change something are counted from 0: `create_folder`, `create`, `append`, `sync`, `rename`, `remove`,
+/// Operations that change something are counted from 0: `make_folder`, `create`, `append`, `sync`, `rename`, `remove`,
 /// `sync_folder` and `lock`.
 #[derive(Debug, Clone, Default)]
 pub struct FakeDisk {
@@ -37,13 +37,23 @@ pub enum Fault {
 /// An operation that was asked for: its name and the file's name.
 pub type Operation = (&'static str, String);
 
+/// The bytes of a journal on `recorded` with any entries, also with such as no run may write.
+///
+/// # Errors
+/// When an entry cannot be written as JSON.
+pub fn journal(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
+    super::local::journal_of(recorded, groups)
+}
+
 #[derive(Debug, Default)]
 struct World {
     files: BTreeMap<u64, Bytes>,
     /// Names as a process sees them, and as they are on the disk.
     names: BTreeMap<PathBuf, u64>,
     durable: BTreeMap<PathBuf, u64>,
+    /// Folders likewise.
     folders: BTreeSet<PathBuf>,
+    durable_folders: BTreeSet<PathBuf>,
     unsynced: Vec<Change>,
     locked: BTreeSet<PathBuf>,
     operations: Vec<Operation>,
@@ -65,6 +75,7 @@ struct Bytes {
 /// A change of names in one folder.
 #[derive(Debug, Clone)]
 enum Change {
+    Folder(PathBuf),
     Name(PathBuf, u64),
     Rename(PathBuf, PathBuf, u64),
     Remove(PathBuf),
@@ -131,10 +142,15 @@ impl FakeDisk {
             1 => true,
             _ => random.bool(),
         };
-        let mut names = world.durable.clone();
+        let (mut names, mut folders) = (world.durable.clone(), world.durable_folders.clone());
         for change in world.unsynced.iter().filter(|_| survives()) {
-            change.apply_to(&mut names);
+            change.apply_to(&mut names, &mut folders);
         }
+        // With a folder goes what was in it.
+        let is_gone =
+            |path: &Path| path.ancestors().any(|above| world.folders.contains(above) && !folders.contains(above));
+        names.retain(|path, _| !is_gone(path));
+        let folders: BTreeSet<PathBuf> = folders.iter().filter(|path| !is_gone(path)).cloned().collect();
         let mut random = fastrand::Rng::with_seed(seed);
         let mut files = BTreeMap::new();
         for number in names.values() {
@@ -142,9 +158,9 @@ impl FakeDisk {
             let all = bytes.after_restart(seed, &mut random);
             files.insert(*number, Bytes { synced: all.len(), all, is_lost: false });
         }
-        let folders = world.folders.clone();
-        let durable = names.clone();
-        FakeDisk { world: Arc::new(Mutex::new(World { files, names, durable, folders, ..World::default() })) }
+        let (durable, durable_folders) = (names.clone(), folders.clone());
+        let after = World { files, names, durable, folders, durable_folders, ..World::default() };
+        FakeDisk { world: Arc::new(Mutex::new(after)) }
     }
 
     /// Another disk that is as this one is now, on which nobody holds a lock yet and operations are counted from 0: what
@@ -156,6 +172,7 @@ impl FakeDisk {
             names: world.names.clone(),
             durable: world.durable.clone(),
             folders: world.folders.clone(),
+            durable_folders: world.durable_folders.clone(),
             unsynced: world.unsynced.clone(),
             ..World::default()
         };
@@ -215,7 +232,7 @@ impl World {
         match self.operation(name, path)? {
             Some(error) if !self.is_cut || self.random.0.bool() => Err(error),
             struck => {
-                change.apply_to(&mut self.names);
+                change.apply_to(&mut self.names, &mut self.folders);
                 self.unsynced.push(change);
                 struck.map_or(Ok(()), Err)
             }
@@ -249,8 +266,11 @@ impl Bytes {
 }
 
 impl Change {
-    fn apply_to(&self, names: &mut BTreeMap<PathBuf, u64>) {
+    fn apply_to(&self, names: &mut BTreeMap<PathBuf, u64>, folders: &mut BTreeSet<PathBuf>) {
         match self {
+            Change::Folder(path) => {
+                folders.insert(path.clone());
+            }
             Change::Name(path, number) => {
                 names.insert(path.clone(), *number);
             }
@@ -268,7 +288,7 @@ impl Change {
     }
 
     fn is_in(&self, folder: &Path) -> bool {
-        let (Change::Name(path, _) | Change::Rename(_, path, _) | Change::Remove(path)) = self;
+        let (Change::Folder(path) | Change::Name(path, _) | Change::Rename(_, path, _) | Change::Remove(path)) = self;
         path.parent() == Some(folder)
     }
 }
@@ -318,16 +338,12 @@ impl Disk for FakeDisk {
         Ok(None)
     }
 
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world();
-        if world.folders.contains(path) {
-            return Ok(());
-        }
-        if let Some(error) = world.operation("create_folder", path)? {
-            return Err(error);
-        }
-        world.folders.insert(path.to_owned());
-        Ok(())
+    fn is_folder(&self, path: &Path) -> bool {
+        self.world().folders.contains(path)
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.world().change("make_folder", path, Change::Folder(path.to_owned()))
     }
 
     fn create(&self, path: &Path) -> io::Result<FakeFile> {
@@ -358,10 +374,10 @@ impl Disk for FakeDisk {
         if let Some(error) = world.operation("sync_folder", path)? {
             return Err(error);
         }
-        let World { unsynced, durable, .. } = &mut *world;
+        let World { unsynced, durable, durable_folders, .. } = &mut *world;
         unsynced.retain(|change| {
             if change.is_in(path) {
-                change.apply_to(durable);
+                change.apply_to(durable, durable_folders);
             }
             !change.is_in(path)
         });
@@ -479,6 +495,21 @@ mod tests {
             .collect();
         let either = [("new".to_owned(), None), ("old".to_owned(), Some("new".to_owned()))];
         assert_eq!(found, BTreeSet::from(either));
+    }
+
+    #[test]
+    fn with_a_folder_that_was_not_synced_goes_what_was_in_it() {
+        let (disk, deep) = (FakeDisk::new(), Path::new("above/deep"));
+        disk.make_folder(Path::new("above")).unwrap();
+        disk.make_folder(deep).unwrap();
+        disk.create(&deep.join("a")).unwrap();
+        for folder in [deep, Path::new("above")] {
+            disk.sync_folder(folder).unwrap();
+            assert_eq!((disk.restart(0).files().len(), disk.restart(1).files().len()), (0, 1));
+        }
+        disk.sync_folder(Path::new("")).unwrap();
+        assert_eq!(disk.restart(0).files().len(), 1);
+        assert!(disk.restart(0).is_folder(deep));
     }
 
     #[test]

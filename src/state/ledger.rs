@@ -27,8 +27,13 @@ pub trait Ledger: Send + Sync {
     fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
 
     /// Starts a journal on `recorded`, which is what `load` gave under the lock or a new record; on anything else it is
-    /// [`LedgerError::Changed`]. What an interrupted run left in its journal is folded first, so nothing is lost.
+    /// [`LedgerError::Changed`]. What an interrupted run left in its journal is folded first, so nothing is lost. The saved
+    /// plan that the holder names is used from then on.
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+
+    /// For a run that has nothing to do: folds what an interrupted run left in its journal and removes that, beginning
+    /// none. `recorded` is what `load` gave under the lock. Where no journal lies nothing is written.
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Appends entries as one group: one write, one fsync. Entries that [`Recorded::apply`] would refuse are
     /// [`LedgerError::Incoherent`], and none of the group is written: a journal can always be read back.
@@ -50,6 +55,9 @@ pub struct Holder {
     pub pid: u32,
     /// Since when (RFC 3339).
     pub since: String,
+    /// The id of the saved plan that the run carries out, if it does: beginning uses it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// Why a record could not be read or kept. Every variant names the file.

@@ -192,6 +192,20 @@ impl Ledger for Memory {
         })
     }
 
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            if self.shared().journal.is_none() {
+                return Ok(());
+            }
+            self.begin(recorded).await?;
+            self.write(|shared, run| {
+                shared.journal = None;
+                run.has_begun = false;
+                Ok(())
+            })
+        })
+    }
+
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {

@@ -12,6 +12,7 @@ mod local;
 mod memory;
 mod patience;
 mod recorded;
+mod used;
 
 pub use apply::Incoherent;
 pub use disk::{Disk, DiskFile, RealDisk};
@@ -21,6 +22,7 @@ pub use lineage::{OtherEnvironment, check, hash_key, lineage};
 pub use local::{Local, sibling};
 pub use memory::Memory;
 pub use recorded::{FORMAT, GenerationRecord, OpenIntent, PoolRecord, Reached, Recorded, StatementRecord, Tombstone};
+pub use used::Used;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -5,6 +5,7 @@
 
 use std::{
     cell::Cell,
+    collections::BTreeSet,
     fmt::Write,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -13,15 +14,15 @@ use std::{
 use fastrand::Rng;
 use floe::{
     cloud::Method,
-    diff::Request,
+    diff::{Note, Request},
     execute::{self, Interrupt},
     plan::Plan,
-    simulator::{Fault, Misfortune, Options},
-    state::{Ledger, LedgerError},
+    simulator::{Effect, Fault, Misfortune, Options},
+    state::{Ledger, LedgerError, Local, Memory, Recorded, fake::FakeDisk},
 };
 use tokio::sync::watch;
 
-use crate::world::{World, holder, nothing_recorded, project};
+use crate::world::{World, holder, nothing_recorded, project, statement};
 
 /// A project that can be edited at random and written out.
 #[derive(Clone)]
@@ -147,6 +148,7 @@ fn misfortune(rng: &mut Rng) -> Fault {
     let fault = Fault::always(does.clone()).after(rng.u64(0..6)).times(rng.u64(1..4));
     match does {
         Misfortune::Conflict => fault.on(Method::Put),
+        Misfortune::LostThenDone(after) if after > POOL_LANDED => fault.path("*/statements*"),
         _ if rng.bool() => fault.on(methods[rng.usize(0..methods.len())]),
         _ => fault,
     }
@@ -155,9 +157,41 @@ fn misfortune(rng: &mut Rng) -> Fault {
 /// Seconds within which everything lands that is under way.
 const LANDED: f64 = 90.0;
 
+/// Seconds within which the creation of a pool lands. What comes after floe has looked for it for a minute makes a second
+/// one, as no name keeps that from being made; `late` has tests of what is told then.
+const POOL_LANDED: f64 = 55.0;
+
+/// Of a hundred cases at least so many end with nothing for a person to decide: what is blocked shows little.
+const FLOOR: u64 = 70;
+
 /// Runs that were turned away since another one held the lock, and runs that went on where one was killed.
 static TURNED_AWAY: AtomicUsize = AtomicUsize::new(0);
 static WENT_ON: AtomicUsize = AtomicUsize::new(0);
+
+/// Jobs that stand still though they are not meant to, and the plan says so: of a thousand cases in ten at most.
+static STANDS_AND_IS_TOLD: AtomicUsize = AtomicUsize::new(0);
+
+/// Where the record is kept: in memory, or on a disk whose machine may go down with what is not synced.
+enum Kept {
+    Memory(Memory),
+    Disk(FakeDisk),
+}
+
+impl Kept {
+    fn ledger(&self) -> Box<dyn Ledger> {
+        match self {
+            Kept::Memory(memory) => Box::new(memory.clone()),
+            Kept::Disk(disk) => Box::new(Local::on(disk.clone(), "state/prod.json")),
+        }
+    }
+
+    /// A run was killed in the middle; on a disk its machine goes down as well.
+    fn go_down(&mut self, rng: &mut Rng) {
+        if let Kept::Disk(disk) = self {
+            *disk = disk.restart(rng.u64(0..4));
+        }
+    }
+}
 
 /// What a run came to.
 enum Ran {
@@ -171,14 +205,14 @@ enum Ran {
 }
 
 /// A whole run as a pipeline does it: under the lock from the reading of the record to the last fold.
-async fn whole_run(world: &mut World, request: &Request, inside: &Cell<bool>) -> Ran {
+async fn whole_run(world: &mut World, kept: &Kept, request: &Request, inside: &Cell<bool>) -> Ran {
     struct Leaves<'a>(&'a Cell<bool>);
     impl Drop for Leaves<'_> {
         fn drop(&mut self) {
             self.0.set(false);
         }
     }
-    let mut ledger = world.ledger.clone();
+    let mut ledger = kept.ledger();
     match ledger.lock(&holder(), Duration::ZERO).await {
         Ok(()) => {}
         Err(LedgerError::Locked(_)) => return Ran::TurnedAway,
@@ -190,11 +224,12 @@ async fn whole_run(world: &mut World, request: &Request, inside: &Cell<bool>) ->
     let cloud = world.cloud();
     let Ok(plan) = world.plan_on(&cloud, request, &recorded).await else { return Ran::Unread };
     if plan.is_blocked() || !plan.has_work() {
+        ledger.fold_interrupted(&recorded).await.unwrap();
         return Ran::Idle(Box::new(plan));
     }
     let (_sender, interrupt) = watch::channel(Interrupt::None);
     let setting = world.setting(&cloud, interrupt);
-    execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
+    execute::run(&plan, recorded, &mut *ledger, &setting, &mut |_| {}).await.unwrap();
     Ran::Worked
 }
 
@@ -207,12 +242,17 @@ fn pipeline_beside(world: &World, toml: &str) -> World {
     beside
 }
 
-async fn case(seed: u64) {
+/// Whether it ended with nothing for a person to decide.
+async fn case(seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
     let mut sketch = Sketch::new(&mut rng);
     let toml = project("").replace("pool = \"main\"", "pool = \"p0\"");
     let mut world = World::with(&[("floe.toml", &toml)], Options { seed, ..Options::default() });
     let mut beside = pipeline_beside(&world, &toml);
+    let mut kept = match seed % 16 {
+        3 | 10 => Kept::Disk(FakeDisk::new()),
+        _ => Kept::Memory(world.ledger.clone()),
+    };
     let request = Request { allow_data_loss: true, ..Request::default() };
     let inside = Cell::new(false);
     for round in 0..3 {
@@ -229,17 +269,24 @@ async fn case(seed: u64) {
             }
             // Some runs are killed in the middle: what is on disk by then is all that the next one has.
             let patience = if rng.u32(0..3) == 0 { rng.f64() * 120.0 } else { f64::from(u32::MAX) };
-            let later = (rng.u32(0..3) == 0).then(|| Duration::from_secs_f64(rng.f64() * 60.0));
-            let first =
-                tokio::time::timeout(Duration::from_secs_f64(patience), whole_run(&mut world, &request, &inside));
+            // A lock on a disk is waited for in real time, so nobody else comes there.
+            let is_shared = rng.u32(0..3) == 0 && matches!(kept, Kept::Memory(_));
+            let later = is_shared.then(|| Duration::from_secs_f64(rng.f64() * 60.0));
+            let first = tokio::time::timeout(
+                Duration::from_secs_f64(patience),
+                whole_run(&mut world, &kept, &request, &inside),
+            );
             let second = async {
                 tokio::time::sleep(later?).await;
                 let first_runs = inside.get();
-                let ran = whole_run(&mut beside, &request, &inside).await;
+                let ran = whole_run(&mut beside, &kept, &request, &inside).await;
                 assert_eq!(matches!(ran, Ran::TurnedAway), first_runs, "seed {seed}, round {round}: the lock");
                 Some(ran)
             };
             let (first, second) = tokio::join!(first, second);
+            if first.is_err() {
+                kept.go_down(&mut rng);
+            }
             match &second {
                 Some(Ran::TurnedAway) => drop(TURNED_AWAY.fetch_add(1, Ordering::Relaxed)),
                 Some(_) if first.is_err() => drop(WENT_ON.fetch_add(1, Ordering::Relaxed)),
@@ -259,32 +306,33 @@ async fn case(seed: u64) {
         tokio::time::sleep(Duration::from_secs_f64(LANDED)).await;
         let mut plan = None;
         for _ in 0..6 {
-            match whole_run(&mut world, &request, &inside).await {
+            match whole_run(&mut world, &kept, &request, &inside).await {
                 Ran::Idle(idle) => plan = Some(idle),
                 _ => tokio::time::sleep(Duration::from_secs(30)).await,
             }
         }
         let plan = plan.unwrap_or_else(|| panic!("seed {seed}, round {round}: it did not converge after the landing"));
-        holds(&world, &plan, seed, round).await;
+        let recorded = kept.ledger().load().await.unwrap().unwrap_or_else(nothing_recorded);
+        holds(&world, &recorded, &plan, &format!("seed {seed}, round {round}"));
         if plan.is_blocked() {
             // What a person would have to decide is not what this is about.
-            return;
+            return false;
         }
         for _ in 0..rng.usize(1..4) {
             sketch.edit(&mut rng);
         }
     }
+    true
 }
 
 /// What must hold after every round.
-async fn holds(world: &World, plan: &Plan, seed: u64, round: u32) {
-    let what = format!("seed {seed}, round {round}");
+fn holds(world: &World, recorded: &Recorded, plan: &Plan, what: &str) {
     let findings = world.simulator.audit();
-    let created_twice: Vec<_> = findings.creates.iter().filter(|(_, count)| **count > 1).collect();
+    let creates = findings.creates.iter().chain(&findings.pool_creates);
+    let created_twice: Vec<_> = creates.filter(|(_, count)| **count > 1).collect();
     assert!(created_twice.is_empty(), "{what}: created twice: {created_twice:?}");
     let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
     assert!(ran_twice.is_empty(), "{what}: ran twice: {ran_twice:?}");
-    let recorded = world.recorded().await;
     let known: Vec<&str> =
         recorded.statements.values().flat_map(|record| record.generations()).map(|g| g.sent.name.as_str()).collect();
     for (name, phase) in world.phases() {
@@ -295,6 +343,13 @@ async fn holds(world: &World, plan: &Plan, seed: u64, round: u32) {
     if plan.is_blocked() {
         return;
     }
+    for name in &known {
+        assert!(world.phases().contains_key(*name), "{what}: `{name}` is recorded and not there");
+    }
+    let pools: BTreeSet<String> = world.simulator.world().pools.into_iter().map(|pool| pool.id).collect();
+    let known_pools: BTreeSet<String> = recorded.pools.values().map(|record| record.id.clone()).collect();
+    assert_eq!(pools, known_pools, "{what}: the pools there and those that are recorded");
+    assert!(recorded.open.is_empty(), "{what}: {:#?}", recorded.open);
     for (key, record) in &recorded.statements {
         let Some(current) = &record.current else { continue };
         if current.reached == floe::state::Reached::Completed {
@@ -302,18 +357,33 @@ async fn holds(world: &World, plan: &Plan, seed: u64, round: u32) {
         }
         let phase = world.phases().get(&current.sent.name).cloned().unwrap_or_default();
         let wanted = if record.declared.stopped { "STOPPED" } else { "RUNNING" };
-        assert_eq!(phase, wanted, "{what}: {key}");
+        let change = plan.changes.get(&statement(key));
+        // A stop that an interrupted run asked for, and that landed long after a reading had found nothing of it.
+        if phase == "STOPPED" && change.is_some_and(|change| change.notes.contains(&Note::StoppedOutside)) {
+            STANDS_AND_IS_TOLD.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        let of_it = |effect: &Effect| effect.name == current.sent.name;
+        let effects: Vec<_> = world.simulator.effects().into_iter().filter(of_it).collect();
+        assert_eq!(phase, wanted, "{what}: {key}: {change:#?} {effects:#?} {record:#?}");
     }
 }
 
 fn cases(share: u64, shares: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let (cases, first) = (number("FLOE_CASES").unwrap_or(2_000), number("FLOE_SEED").unwrap_or(0));
+    let (mut lived, mut to_their_end) = (0_u64, 0_u64);
     for seed in (first..first + cases).filter(|seed| seed % shares == share) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(case(seed));
+        lived += 1;
+        to_their_end += u64::from(runtime.block_on(case(seed)));
     }
+    println!("{to_their_end} of {lived} cases ended with nothing for a person to decide");
+    assert!(lived < 100 || to_their_end * 100 >= lived * FLOOR, "{to_their_end} of {lived}");
     let (turned_away, went_on) = (TURNED_AWAY.load(Ordering::Relaxed), WENT_ON.load(Ordering::Relaxed));
+    let told = STANDS_AND_IS_TOLD.load(Ordering::Relaxed);
+    println!("so far {told} jobs that stand still, as the plan says");
+    assert!(cases < 200 || told as u64 * 100 <= cases, "{told} of {cases} stand still");
     println!("so far {turned_away} runs turned away, {went_on} went on where one was killed");
     assert!(cases < 200 || (turned_away > 0 && went_on > 0), "no two runs were there at once");
 }

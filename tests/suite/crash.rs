@@ -149,7 +149,7 @@ fn every_point_and_every_pair() {
         all.add(&figures);
         problems.extend(found);
     }
-    let caught = FLAWS.into_iter().filter(|flaw| catch(*flaw).is_some()).count();
+    let caught = FLAWS.into_iter().filter(|flaw| is_caught(*flaw)).count();
     println!("{}", all.row("all", &format!("{caught} of {}", FLAWS.len())));
     println!("{} failed; {} s on {threads} threads", problems.len(), began.elapsed().as_secs());
     none("every point and every pair", &problems);
@@ -194,15 +194,24 @@ fn every_mutant_is_caught() {
     if is_everything() {
         return;
     }
-    let mut caught = 0;
-    for flaw in FLAWS {
-        let problem = catch(flaw);
-        caught += usize::from(problem.is_some());
-        let how = problem.map_or("NOT CAUGHT".to_owned(), |why| why.chars().take(200).collect());
-        println!("{flaw:?}: {}", how.replace('\n', " "));
-    }
+    let caught = FLAWS.into_iter().filter(|flaw| is_caught(*flaw)).count();
     println!("mutants caught: {caught} of {}", FLAWS.len());
     assert_eq!(caught, FLAWS.len());
+}
+
+/// The same search finds nothing where no protection was taken away: else it would prove nothing of those.
+#[test]
+fn a_floe_without_a_flaw_is_not_caught() {
+    assert_eq!(catch(Flaw::None), None);
+}
+
+/// Whether a flaw leads to a failure, and to one of its kind.
+#[allow(clippy::print_stdout)]
+fn is_caught(flaw: Flaw) -> bool {
+    let problem = catch(flaw);
+    let how = problem.as_ref().map_or("NOT CAUGHT".to_owned(), |why| why.chars().take(200).collect());
+    println!("{flaw:?}: {}", how.replace('\n', " "));
+    problem.is_some_and(|why| flaw.leads_to().iter().any(|kind| why.contains(kind)))
 }
 
 /// The first thing that fails with this flaw: what costs least is tried first.
@@ -225,7 +234,9 @@ fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
     for point in &mut points {
         point.left.retain(|left| left.disk == DISKS[0] && !point.operation.1.starts_with("GET"));
     }
-    wrecks(&points).iter().find_map(|wreck| traveller.recover(&wreck.scene, 1, false).err())
+    // Nothing is to be found without a flaw, so a part of them is looked at there.
+    let stride = if flaw == Flaw::None { stride(17) } else { 1 };
+    wrecks(&points).iter().step_by(stride).find_map(|wreck| traveller.recover(&wreck.scene, 1, false).err())
 }
 
 /// Every stage with one misfortune, no cut.

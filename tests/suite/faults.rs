@@ -145,7 +145,7 @@ async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_servi
     assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
     let detail = "The resource has changed since it was fetched (not created, and given up after 30 attempts)";
     assert_eq!(error.detail, detail);
-    let told = told.lock().unwrap();
+    let told = told.lock().unwrap().clone();
     let [retrying] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(retrying.trouble.detail, "The resource has changed since it was fetched");
     assert!(world.recorded().await.open.is_empty() && effects(&world, Verb::Created) == 0);

@@ -7,6 +7,7 @@ use floe::{
     cloud::{Method, NewStatement},
     diff::{Action, Block, Note, Request},
     execute::{Event, Failure, Interrupt},
+    render::{self, Outcome},
     resource::{Address, Operation, Secrets},
     simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
@@ -106,6 +107,30 @@ async fn what_lands_when_nobody_wants_it_any_more_is_named() {
         world.declare(&job(OLD, ""));
         world.converge().await;
         assert_eq!(world.simulator.audit().creates["copy"], 1);
+    }
+}
+
+/// No name keeps a second pool from being made, so what lands after floe has looked for it for a minute makes one. While
+/// the run goes on it is told of it.
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_lands_after_it_was_given_up_is_named_at_the_end_of_the_run() {
+    for delay in [5.0, 50.0, 61.0, 70.0] {
+        let mut world = World::of(&job(OLD, ""));
+        world
+            .simulator
+            .push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(Method::Post).path("*compute-pools"));
+        let report = world.apply().await.report.unwrap();
+        assert!(report.is_complete(), "{delay}: {:#?}", report.failed);
+        let pools: Vec<String> = world.simulator.world().pools.into_iter().map(|pool| pool.id).collect();
+        assert_eq!(world.simulator.audit().pool_creates["main"], pools.len(), "{delay}");
+        let ours = &report.recorded.pools["main"].id;
+        let others: Vec<_> =
+            pools.iter().filter(|id| *id != ours).map(|id| (Address::pool("main"), id.clone())).collect();
+        assert_eq!((others.len(), &report.twins), (usize::from(delay > 60.0), &others), "{delay}");
+        let expected = if others.is_empty() { Outcome::Done } else { Outcome::Unhealthy };
+        assert_eq!(Outcome::of(&report), expected);
+        let said = render::report(&report, &world.plan().await, render::Style { width: 400, colour: false });
+        assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} bears the name"))), "{said}");
     }
 }
 

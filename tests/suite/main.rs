@@ -16,6 +16,7 @@ mod late;
 mod lives;
 mod lock;
 mod motion;
+mod objections;
 mod private;
 mod process;
 mod program;

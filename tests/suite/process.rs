@@ -98,6 +98,14 @@ fn what_was_applied_is_read_by_every_command_also_after_the_project_got_another_
 #[cfg(unix)]
 #[test]
 fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
+    // A pipeline that is cancelled, and a terminal that goes away, mean the same.
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        leaves_with_130(signal);
+    }
+}
+
+#[cfg(unix)]
+fn leaves_with_130(signal: &str) {
     let folder = project();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -112,12 +120,36 @@ fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
     // Until it listens a signal would end it; that it waits for the lock cannot be seen from outside.
     std::thread::sleep(Duration::from_secs(1));
     let began = Instant::now();
-    assert!(Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
     let Output { status, stderr, .. } = waiting.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&stderr);
-    assert_eq!(status.code(), Some(130), "{said}");
-    assert!(said.contains("nothing was sent"), "{said}");
+    assert_eq!(status.code(), Some(130), "{signal}: {said}");
+    assert!(said.contains("nothing was sent"), "{signal}: {said}");
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_to_outlive_its_terminal_does() {
+    let folder = project();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let lock = File::create(state.join("local.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let mut waiting = Command::new("nohup")
+        .arg(env!("CARGO_BIN_EXE_floe"))
+        .args(["-C", folder.path().to_str().unwrap(), "--lock-timeout", "10m", "apply", "--yes"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let tell = |signal: &str| Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap();
+    assert!(tell("-HUP").success());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(tell("-INT").success(), "it has ended");
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
 }
 
 #[test]

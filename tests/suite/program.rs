@@ -175,6 +175,12 @@ impl Service {
         *self.proxy.meanwhile.lock().unwrap() = Some((Box::new(is_due), Box::new(happens)));
     }
 
+    /// Kills the program at the first request that is so; the request is passed on.
+    pub fn kill_at(&self, is_due: impl FnMut(&Sent) -> bool + Send + 'static) {
+        let proxy = Arc::clone(&self.proxy);
+        self.meanwhile(is_due, move || proxy.strike());
+    }
+
     /// The requests so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.proxy.sent.lock().unwrap().clone()

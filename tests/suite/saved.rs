@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use floe::{
     cloud::NewStatement,
     diff::{Change, Request},
-    plan::{Moved, moved_since, taken_out, without_blocks_elsewhere},
+    plan::{Moved, Plan, moved_since, taken_out, without_blocks_elsewhere},
     resource::Address,
+    simulator::Meddle,
+    state::Recorded,
 };
 
 use crate::world::{World, statement};
@@ -79,4 +81,101 @@ async fn a_block_of_what_it_needs_is_the_reason() {
     assert_eq!(moved, [Moved::Blocked { address: statement("copy"), by: statement("orders") }]);
     let said = moved[0].to_string();
     assert!(said.contains("statements.orders is blocked now") && said.contains("statements.copy"), "{said}");
+}
+
+/// A replaced pool size and a new job: what the plans below are of.
+const CHANGED: &str = r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price FROM orders"
+stopped = true
+[statements.other]
+sql = "INSERT INTO others SELECT id FROM orders"
+[statements.more]
+sql = "INSERT INTO more SELECT price FROM orders"
+"#;
+
+/// What moves between the plan and its application.
+type Moves = fn(&World, &mut Plan, &mut Recorded);
+
+fn pool(world: &World) -> String {
+    world.simulator.world().pools[0].id.clone()
+}
+
+const WAIT: &str = "statements.orders is blocked now, and statements.copy has to wait for it\n\
+                    statements.orders is blocked now, and statements.more has to wait for it";
+
+/// A row for each kind of refusal: what moves, and what is told of it.
+const MOVES: [(&str, Moves); 11] = [
+    ("it was made for another project", |_, saved, _| saved.basis.project = "other".to_owned()),
+    ("it was made for another environment", |_, saved, _| saved.basis.environment = "prod".to_owned()),
+    ("it was made for another environment", |_, saved, _| saved.basis.identity.environment = "env-other".to_owned()),
+    ("it was made for another state", |_, _, recorded| recorded.lineage = "another".to_owned()),
+    ("statements.more is declared differently now", |world, _, _| {
+        world.declare(&CHANGED.replace("SELECT price FROM", "SELECT id FROM"));
+    }),
+    ("the state records something else of statements.copy now", |_, _, recorded| {
+        recorded.statements.get_mut("copy").unwrap().needs.clear();
+    }),
+    ("statement `copy` is not what it was when the plan was made", |_, saved, _| {
+        saved.basis.seen.get_mut("copy").unwrap().uid = "another".to_owned();
+    }),
+    ("pool POOL is not what it was when the plan was made", |world, _, _| {
+        world.simulator.meddle(Meddle::PoolLimit(pool(world), 20)).unwrap();
+    }),
+    ("something else would be done to statements.more now", |_, saved, _| {
+        saved.passages.retain(|passage| passage.address != statement("more"));
+    }),
+    ("nothing is to be done to statements.copy any more", |world, _, _| {
+        world.declare(&CHANGED.replace("stopped = true\n", ""));
+    }),
+    (WAIT, |world, _, _| world.declare(&CHANGED.replace("price INT", "price BIGINT"))),
+];
+
+async fn applied_with_a_plan_to_go_on() -> (World, Plan) {
+    let mut world = World::of(JOBS);
+    world.converge().await;
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 30\n");
+    world.declare(CHANGED);
+    let saved = world.plan().await;
+    assert_eq!(saved.changes.len(), 3, "{:#?}", saved.changes);
+    (world, saved)
+}
+
+/// What is told of a saved plan that is to be applied now, on `recorded`.
+async fn refusals(world: &World, saved: &Plan, recorded: &Recorded) -> Vec<String> {
+    let cloud = world.cloud();
+    let mut now = world.plan_on(&cloud, &saved.request, recorded).await.unwrap();
+    if let Some(request) = without_blocks_elsewhere(saved, &now) {
+        now = world.plan_on(&cloud, &request, recorded).await.unwrap();
+    }
+    let moved = moved_since(saved, &now, &taken_out(saved, &now, &world.graph(), recorded));
+    moved.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_move_refuses_a_saved_plan_and_is_told_alone() {
+    for (told, moves) in MOVES {
+        let (world, mut saved) = applied_with_a_plan_to_go_on().await;
+        let mut recorded = world.recorded().await;
+        assert_eq!(refusals(&world, &saved, &recorded).await, [""; 0]);
+        moves(&world, &mut saved, &mut recorded);
+        let told = told.replace("POOL", &pool(&world));
+        assert_eq!(refusals(&world, &saved, &recorded).await.join("\n"), told);
+    }
+}
+
+/// What it waits for besides is no change of it: a pool that is to grow by now comes before whatever runs on it.
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_done_elsewhere_by_now_moves_nothing() {
+    let mut world = World::of(JOBS);
+    world.converge().await;
+    world.declare(CHANGED);
+    let saved = world.plan().await;
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
+    let more = world.plan().await.passages.into_iter().find(|passage| passage.address == statement("more")).unwrap();
+    assert!(more.after.contains(&Address::pool("main")), "{more:#?}");
+    let recorded = world.recorded().await;
+    assert_eq!(refusals(&world, &saved, &recorded).await, [""; 0]);
 }

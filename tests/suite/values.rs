@@ -1,11 +1,13 @@
 //! Values of secrets: one that is set later, or changes after its statement was adopted, is a change.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use floe::{
     diff::{Action, Block, Reason, Request},
     plan::moved_since,
+    planning,
     resource::{HashKey, Secrets},
+    simulator::Meddle,
     state::Memory,
 };
 
@@ -56,6 +58,26 @@ async fn a_value_that_changes_after_an_adoption_is_a_change() {
     assert!(matches!(run.plan.changes[&statement("job")].action, Action::Adopt { .. }), "{:#?}", run.plan.changes);
     world.secrets = value("correct-horse");
     is_seen(&world.plan().await);
+}
+
+/// The service quotes what was submitted. Where the variable is not set the value is still read off what the cloud shows.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_not_set_here_is_hidden_where_the_service_quotes_it() {
+    let mut world = world();
+    world.secrets = value("hunter2hunter2");
+    world.converge().await;
+    let detail = "cannot read ML_PREDICT('m', 'hunter2hunter2')".to_owned();
+    world.simulator.meddle(Meddle::Fail("job".to_owned(), detail)).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    for secrets in [value("hunter2hunter2"), Secrets::default()] {
+        world.secrets = secrets;
+        let recorded = std::sync::Arc::new(world.recorded().await);
+        let (cloud, request) = (world.cloud(), Request::default());
+        let planned = planning::planned(&world.graph(), &world.secrets, &recorded, &cloud, &request).await.unwrap();
+        let written = serde_json::to_string(&planned.plan).unwrap();
+        assert!(written.contains("cannot read ML_PREDICT('m', '${secret.s}')"), "{written}");
+        assert!(!written.contains("hunter2") && planned.secrets.redact("hunter2hunter2") == "${secret.s}", "{written}");
+    }
 }
 
 /// `world` as somebody finds it whose state is gone: its pool is given by its id.

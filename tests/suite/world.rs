@@ -48,7 +48,7 @@ pub fn nothing_recorded() -> Recorded {
 }
 
 pub fn holder() -> Holder {
-    Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new() }
+    Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None }
 }
 
 /// A `floe.toml` with one simulated environment and a pool, and `more` of it.

@@ -210,7 +210,7 @@ fn new_pool(world: &mut World, wanted: Wanted, phase: PoolPhase, due: Option<i64
         due,
     };
     world.put_pool(pool.clone());
-    world.effect(Verb::PoolCreated, &pool.id, &pool.id);
+    world.effect(Verb::PoolCreated, &pool.display_name, &pool.id);
     pool
 }
 

@@ -59,6 +59,24 @@ async fn a_world_is_the_same_when_it_is_opened_again_and_its_time_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_is_shown_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world");
+    let client = Client::over(Simulator::open(&path, options()).unwrap());
+    client.submit("before", TABLE).await;
+    client.simulator.inside().world.fill_the_disk().unwrap();
+    assert_eq!(client.submit("job", JOB).await.status, 500);
+    for name in ["job", "before"] {
+        let got = client.get(name).await;
+        assert_eq!((got.status, got.detail().contains("cannot be written")), (500, true), "{name}: {got:?}");
+    }
+    assert_eq!(client.call(Method::Get, &Client::pools(""), None).await.status, 500);
+    drop(client);
+    let after = Client::over(Simulator::open(&path, options()).unwrap());
+    assert_eq!((after.get("before").await.status, after.get("job").await.status), (200, 404));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_that_is_mostly_past_is_made_anew_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("world");

@@ -134,12 +134,21 @@ impl World {
         let stale = self.moment.saturating_sub(self.told) >= 1_000_000;
         let changes = std::mem::take(&mut self.changes);
         let Some(log) = &mut self.log else { return Ok(()) };
+        // What was not written is not so after a restart: nobody is shown it, not even by a reading.
+        if let Some(refusal) = log.refusal() {
+            return Err(refusal);
+        }
         if changes.is_empty() && !stale {
             return Ok(());
         }
         self.told = self.moment;
         self.logged = self.logged.saturating_add(1).saturating_add(changes.len());
         log.append(&Record { at: self.moment, ids: self.ids, changes })
+    }
+
+    #[cfg(test)]
+    pub(super) fn fill_the_disk(&mut self) -> io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), Log::fill_the_disk)
     }
 
     fn tell(&mut self, change: impl FnOnce() -> Change) {

@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::state::{Disk, LedgerError};
+use crate::state::{Disk, DiskFile, LedgerError};
 
 /// How many symbolic links may stand one behind another.
 const LINKS: usize = 32;
 
-/// Four files in one folder. Only the first three outlive a run, and only the first holds what an undisturbed run left.
+/// The files in one folder. Snapshot, lock and the ids of used plans outlive a run; only the first holds what it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     pub folder: PathBuf,
@@ -20,6 +20,8 @@ pub(super) struct Files {
     pub lock: PathBuf,
     /// The next snapshot until it is renamed into place.
     pub next: PathBuf,
+    /// The ids of the saved plans that were used.
+    pub plans: PathBuf,
 }
 
 impl Files {
@@ -35,6 +37,7 @@ impl Files {
             journal: named(&snapshot, "journal"),
             lock: named(&snapshot, "lock"),
             next: with(&snapshot, "next"),
+            plans: named(&snapshot, "plans"),
             snapshot,
         }
     }
@@ -70,7 +73,7 @@ fn named(snapshot: &Path, ending: &str) -> PathBuf {
     }
 }
 
-fn with(base: &Path, ending: &str) -> PathBuf {
+pub(in crate::state) fn with(base: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(base);
     name.push(".");
     name.push(ending);
@@ -82,12 +85,25 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Reads a file that may be missing.
-pub(super) fn read(disk: &impl Disk, path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+pub(in crate::state) fn read(disk: &impl Disk, path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
     match disk.read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refused("read", path)(error)),
     }
+}
+
+/// Puts `bytes` in the place of the file at `to` so that at every instant one whole file is there: written as `next`,
+/// synced, renamed.
+pub(in crate::state) fn replace(disk: &impl Disk, next: &Path, bytes: &[u8], to: &Path) -> Result<(), LedgerError> {
+    // What a cut run left of its own.
+    remove(disk, next)?;
+    let mut file = disk.create(next).map_err(refused("create", next))?;
+    file.append(bytes).map_err(refused("write", next))?;
+    file.sync().map_err(refused("fsync", next))?;
+    disk.rename(next, to).map_err(refused("replace", to))?;
+    let folder = folder_of(to);
+    disk.sync_folder(folder).map_err(refused("fsync", folder))
 }
 
 /// Removes a file that may be missing.

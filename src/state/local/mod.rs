@@ -11,14 +11,15 @@ use std::{
 };
 
 use self::{
-    files::{Files, refused, remove, shown},
+    files::{Files, refused, remove, replace, shown},
     found::Found,
     journal::{Base, Writer},
     snapshot::Formats,
 };
-use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, patience};
+use super::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, RealDisk, Recorded, Used, patience};
 
 pub use files::sibling;
+pub(super) use files::{read, replace as replace_file, with};
 
 /// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
 const GRACE: Duration = Duration::from_millis(200);
@@ -128,6 +129,15 @@ impl<D: Disk> Local<D> {
         Ok(Some(self.holder_in(&files)))
     }
 
+    fn who_began(&self) -> Result<Option<Holder>, LedgerError> {
+        let files = self.files()?;
+        // Without a journal nobody has begun, and the snapshot need not be read for that.
+        if files::read(&self.disk, &files.journal)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Found::now(&self.disk, &files, self.formats)?.begun_by)
+    }
+
     /// What the lock file says. It is no part of the state, so one that is cut short or cannot be read says less.
     fn holder_in(&self, files: &Files) -> Holder {
         let content = self.disk.read(&files.lock).unwrap_or_default();
@@ -136,11 +146,12 @@ impl<D: Disk> Local<D> {
             who: "somebody unknown".to_owned(),
             pid: 0,
             since: "an unknown time".to_owned(),
+            plan: None,
         })
     }
 
     fn begin_on(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
-        let held = self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))?;
+        let held = self.held()?;
         let files = held.files.clone();
         let base_line = |serial| Base {
             format: u64::from(self.formats.newest),
@@ -150,23 +161,49 @@ impl<D: Disk> Local<D> {
         };
         let found = Found::now(&self.disk, &files, self.formats)?;
         found.is_still(recorded, &files)?;
-        let mut record = recorded.clone();
-        record.format = self.formats.newest;
-        if found.needs_folding() {
-            record.serial = record.serial.saturating_add(1);
-            self.write_snapshot(&files, &record, found.older())?;
-        }
-        if found.has_journal {
-            remove(&self.disk, &files.journal)?;
-        }
+        let record = self.fold_found(&found, recorded, &files)?;
         let mut writer = Writer::default();
         let line = writer.line(&base_line(record.serial)).map_err(|error| incoherent(&files.journal, error))?;
         let mut journal = self.disk.create(&files.journal).map_err(refused("create", &files.journal))?;
         journal.append(&line).map_err(refused("write", &files.journal))?;
         journal.sync().map_err(refused("fsync", &files.journal))?;
         self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))?;
+        if let Some(plan) = &held.holder.plan {
+            Used::in_file(&self.disk, files.plans).add(plan)?;
+        }
         self.run = Some(Run { journal, writer, record, durable: 0 });
         Ok(())
+    }
+
+    fn fold_left(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+        let files = self.held()?.files.clone();
+        let found = Found::now(&self.disk, &files, self.formats)?;
+        if !found.has_journal {
+            return Ok(());
+        }
+        found.is_still(recorded, &files)?;
+        match &found.recorded {
+            None => remove(&self.disk, &files.journal),
+            Some(_) => self.fold_found(&found, recorded, &files).map(drop),
+        }
+    }
+
+    /// Folds what was found into the snapshot, and removes its journal. What the snapshot holds then.
+    fn fold_found(&self, found: &Found, recorded: &Recorded, files: &Files) -> Result<Recorded, LedgerError> {
+        let mut record = recorded.clone();
+        record.format = self.formats.newest;
+        if found.needs_folding() {
+            record.serial = record.serial.saturating_add(1);
+            self.write_snapshot(files, &record, found.older())?;
+        }
+        if found.has_journal {
+            remove(&self.disk, &files.journal)?;
+        }
+        Ok(record)
+    }
+
+    fn held(&self) -> Result<&Held<D::Lock>, LedgerError> {
+        self.held.as_ref().ok_or_else(|| incoherent(&self.path, "a run begins without the lock"))
     }
 
     fn append_group(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
@@ -224,20 +261,10 @@ impl<D: Disk> Local<D> {
         if let Some((format, bytes)) = older {
             let mut kept = files.snapshot.clone().into_os_string();
             kept.push(format!(".format-{format}"));
-            self.write_file(files, bytes, Path::new(&kept))?;
+            replace(&self.disk, &files.next, bytes, Path::new(&kept))?;
         }
         let bytes = snapshot::write(record).map_err(|error| incoherent(&files.snapshot, error))?;
-        self.write_file(files, &bytes, &files.snapshot)
-    }
-
-    fn write_file(&self, files: &Files, bytes: &[u8], to: &Path) -> Result<(), LedgerError> {
-        // What a cut run left of its own.
-        remove(&self.disk, &files.next)?;
-        let mut next = self.disk.create(&files.next).map_err(refused("create", &files.next))?;
-        next.append(bytes).map_err(refused("write", &files.next))?;
-        next.sync().map_err(refused("fsync", &files.next))?;
-        self.disk.rename(&files.next, to).map_err(refused("replace", to))?;
-        self.disk.sync_folder(&files.folder).map_err(refused("fsync", &files.folder))
+        replace(&self.disk, &files.next, &bytes, &files.snapshot)
     }
 
     /// Runs `work` unless an earlier one failed while writing: after that nothing is known of what a write would meet.
@@ -255,7 +282,8 @@ impl<D: Disk> Local<D> {
 
 impl<D: Disk> Ledger for Local<D> {
     fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
-        Box::pin(async { Ok(Found::now(&self.disk, &self.files()?, self.formats)?.recorded) })
+        let found = || Found::now(&self.disk, &self.files()?, self.formats).map(|found| found.recorded);
+        Box::pin(async move { found().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
@@ -263,23 +291,21 @@ impl<D: Disk> Ledger for Local<D> {
     }
 
     fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async { self.holder() })
+        Box::pin(async { self.holder().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async {
-            let files = self.files()?;
-            // Without a journal nobody has begun, and the snapshot need not be read for that.
-            if files::read(&self.disk, &files.journal)?.is_none() {
-                return Ok(None);
-            }
-            Ok(Found::now(&self.disk, &files, self.formats)?.begun_by)
-        })
+        Box::pin(async { self.who_began().map_err(|error| told(error, NOT_BEGUN)) })
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         let begin = move |ledger: &mut Self| ledger.begin_on(recorded).map_err(|error| told(error, NOT_BEGUN));
         Box::pin(async move { self.unless_broken(begin) })
+    }
+
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        let fold = move |ledger: &mut Self| ledger.fold_left(recorded).map_err(|error| told(error, NOT_BEGUN));
+        Box::pin(async move { self.unless_broken(fold) })
     }
 
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
@@ -289,6 +315,20 @@ impl<D: Disk> Ledger for Local<D> {
     fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move { self.unless_broken(|ledger| ledger.fold_into_snapshot(recorded)) })
     }
+}
+
+/// The bytes of a journal on `recorded` with these groups, whether or not the record would take them.
+pub(super) fn journal_of(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
+    let [command, who, since] = ["apply", "somebody", ""].map(str::to_owned);
+    let run = Holder { command, who, pid: 1, since, plan: None };
+    let base =
+        Base { format: u64::from(recorded.format), lineage: recorded.lineage.clone(), base: recorded.serial, run };
+    let mut writer = Writer::default();
+    let mut bytes = writer.line(&base)?;
+    for group in groups {
+        bytes.extend(writer.line(group)?);
+    }
+    Ok(bytes)
 }
 
 fn incoherent(file: &Path, why: impl ToString) -> LedgerError {

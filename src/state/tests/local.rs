@@ -108,6 +108,38 @@ fn what_an_interrupted_run_left_is_loaded_and_then_folded() {
 }
 
 #[test]
+fn a_run_with_nothing_to_do_folds_what_an_interrupted_one_left() {
+    let (_folder, path, before) = kept();
+    let after = interrupted(&path);
+    let (journal, stale) = (path.with_extension("journal"), fs::read(path.with_extension("journal")).unwrap());
+    let idle = || {
+        wait(async {
+            let mut ledger = Local::at(&path);
+            ledger.lock(&holder("apply"), Duration::ZERO).await.unwrap();
+            let recorded = ledger.load().await.unwrap().unwrap();
+            ledger.fold_interrupted(&recorded).await.unwrap();
+        });
+        assert!(!journal.exists());
+        load(&path).unwrap().unwrap()
+    };
+    let folded = idle();
+    assert_eq!(folded, Recorded { serial: before.serial + 1, ..after });
+    // One that was folded already is removed alone, and then there is nothing to write.
+    fs::write(&journal, stale).unwrap();
+    assert_eq!(idle(), folded);
+    assert_eq!(idle(), folded);
+    // Nor is anything begun where there is no snapshot yet.
+    fs::remove_file(&path).unwrap();
+    fs::write(&journal, "{").unwrap();
+    wait(async {
+        let mut ledger = Local::at(&path);
+        ledger.lock(&holder("apply"), Duration::ZERO).await.unwrap();
+        ledger.fold_interrupted(&empty()).await.unwrap();
+    });
+    assert!(!journal.exists() && !path.exists());
+}
+
+#[test]
 fn a_torn_last_line_is_cut_and_any_other_bad_line_is_damage() {
     let (_folder, path, _) = kept();
     let journal = path.with_extension("journal");

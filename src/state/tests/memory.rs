@@ -11,7 +11,7 @@ fn both_ledgers_live_the_same_life() {
     let on_disk = wait(a_life(|| Box::new(Local::at(&path))));
     let in_memory = wait(a_life(|| Box::new(memory.clone())));
     assert_eq!(on_disk, in_memory);
-    assert_eq!(on_disk.iter().filter(|seen| *seen == "refused").count(), 4, "{on_disk:#?}");
+    assert_eq!(on_disk.iter().filter(|seen| *seen == "refused").count(), 5, "{on_disk:#?}");
 }
 
 /// A run, one that is interrupted, one that contradicts the record, one that begins on something else, and one more;
@@ -37,6 +37,20 @@ async fn a_life(ledger: impl Fn() -> Box<dyn Ledger>) -> Vec<String> {
             seen.push(said(ledger.fold(&recorded).await));
         }
         drop(ledger);
+        seen.push(look(&*reader).await);
+    }
+    // Another one is interrupted, and the two after it have nothing to do.
+    let (mut last, reader) = (ledger(), ledger());
+    last.lock(&holder("apply"), Duration::ZERO).await.unwrap();
+    last.begin(&last.load().await.unwrap().unwrap()).await.unwrap();
+    last.append(&[declared("d", "d")]).await.unwrap();
+    drop(last);
+    for _ in 0..2 {
+        let mut idle = ledger();
+        idle.lock(&holder("apply"), Duration::ZERO).await.unwrap();
+        let recorded = idle.load().await.unwrap().unwrap();
+        seen.push(said(idle.fold_interrupted(&Recorded { serial: 99, ..recorded.clone() }).await));
+        seen.push(said(idle.fold_interrupted(&recorded).await));
         seen.push(look(&*reader).await);
     }
     seen

@@ -9,6 +9,7 @@ mod memory;
 mod readers;
 mod sample;
 mod schema;
+mod used;
 mod wrapped;
 
 use super::*;

@@ -33,6 +33,7 @@ pub fn holder(command: &str) -> Holder {
         who: "ana@build-7".to_owned(),
         pid: 4711,
         since: "2026-01-02T03:04:05Z".to_owned(),
+        plan: None,
     }
 }
 

@@ -59,8 +59,12 @@ impl Disk for Wrapped {
         self.disk.link(path)
     }
 
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_folder(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<WrappedFile> {

@@ -1,15 +1,26 @@
 //! The places where floe reads bytes that it did not just write. Any bytes give a value or an error: never a panic, and
 //! never a write. The fuzz targets include this file.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use floe::{
     cloud::{
         BoxFuture, Cloud, Credentials, Headers, Key, Limits, Lost, NewStatement, Request, Response, Site, Transport,
     },
     plan::{self, Plan},
-    resource::{Amendment, HashKey, Identity, Pool, PoolAmendment},
-    state::{Ledger, Local, Recorded, fake::FakeDisk},
+    resource::{
+        Address, Amendment, Few, Generation, HashKey, Identity, Intent, IntentId, Operation, Pool, PoolAmendment, Role,
+        Statement, Submission, Template,
+    },
+    state::{
+        Entry, Fact, Ledger, LedgerError, Local, Outcome, Recorded,
+        fake::{self, FakeDisk},
+    },
 };
 
 const STATE: &str = "state/prod.json";
@@ -25,8 +36,9 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
 }
 
-/// A ledger reads what is on the disk, and leaves it as it is.
-fn read(files: &[(&str, &[u8])]) {
+/// A ledger reads what is on the disk, and leaves it as it is. What it says is a record, or that one of the files is
+/// damaged or newer.
+fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
     let disk = FakeDisk::new();
     for (path, bytes) in files {
         disk.put(*path, *bytes);
@@ -37,26 +49,85 @@ fn read(files: &[(&str, &[u8])]) {
     let again = wait(ledger.load());
     assert_eq!(loaded, again);
     assert_eq!(disk.files(), before, "reading wrote something");
+    match loaded {
+        Ok(recorded) => recorded,
+        Err(LedgerError::Damaged { .. } | LedgerError::Newer { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
 }
 
-/// A state file.
-pub fn snapshot(bytes: &[u8]) {
-    read(&[(STATE, bytes)]);
+/// A state file. The record that it says, if it says one.
+pub fn snapshot(bytes: &[u8]) -> Option<Recorded> {
+    read(&[(STATE, bytes)])
 }
 
-/// A journal, beside the state that it is on.
-pub fn journal(bytes: &[u8]) {
-    let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
-    let state = serde_json::to_vec(&recorded).unwrap_or_default();
-    read(&[(STATE, &state), (JOURNAL, bytes)]);
+/// The record that journals are on where none is given.
+fn recorded() -> Recorded {
+    Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
+}
+
+/// A journal, beside the state that it is on. The record that they say together, if they say one.
+pub fn journal_on(state: &[u8], bytes: &[u8]) -> Option<Recorded> {
     read(&[(JOURNAL, bytes)]);
+    read(&[(STATE, state), (JOURNAL, bytes)])
+}
+
+/// A journal of any bytes.
+pub fn journal(bytes: &[u8]) {
+    let state = serde_json::to_vec(&recorded()).unwrap_or_default();
+    journal_on(&state, bytes);
+}
+
+/// A journal whose lines are whole and whose entries are any: bytes choose them among those that may fit together.
+pub fn entries(bytes: &[u8]) -> Option<Recorded> {
+    let groups: Vec<Vec<Entry>> = bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry).collect()).collect();
+    let state = serde_json::to_vec(&recorded()).unwrap_or_default();
+    let written = fake::journal(&recorded(), &groups).unwrap_or_default();
+    journal_on(&state, &written)
+}
+
+/// The entry that two bytes choose: its kind, and whose it is.
+fn entry(bytes: &[u8]) -> Option<Entry> {
+    let (kind, of) = (*bytes.first()?, *bytes.get(1)?);
+    let key = ["a", "b"][usize::from(of & 1)].to_owned();
+    let number = Generation(u32::from(of >> 1 & 1) + 1);
+    let (id, name) = (IntentId((of >> 2 & 3).to_string()), number.name(&key));
+    let address = Address::statement(&key);
+    let intend = |operation| Entry::Intend {
+        intent: Intent { id: id.clone(), address: address.clone(), operation },
+        secrets: BTreeMap::new(),
+    };
+    let settle = |outcome| Entry::Settle { intent: id.clone(), outcome };
+    let fact = |fact| Entry::Record { fact };
+    let uid = format!("uid-{name}");
+    Some(match kind % 12 {
+        0 | 1 => fact(Fact::Declared { declared: Box::new(declared(&key)), key, needs: BTreeSet::new() }),
+        2 | 3 => intend(Operation::Submit(submission(&key, number))),
+        4 | 5 => settle(Outcome::Applied { id: Some(uid), created_at: None }),
+        6 => settle(Outcome::Rejected { why: "no".to_owned() }),
+        7 => intend(Operation::Remove { name, uid }),
+        8 => fact(Fact::Gone { key, name }),
+        9 => fact(Fact::Promoted { key }),
+        10 => fact(Fact::Buried { address }),
+        _ => fact(Fact::Forgotten { address }),
+    })
+}
+
+fn declared(name: &str) -> Statement {
+    let text = serde_json::json!({ "name": name, "sql": "SELECT 1", "timeout": 60 });
+    serde_json::from_value(text).unwrap_or_else(|error| panic!("no statement: {error}"))
+}
+
+fn submission(base: &str, generation: Generation) -> Submission {
+    let role = if generation == Generation(1) { Role::Current } else { Role::Successor };
+    let (name, sql) = (generation.name(base), Template::new("SELECT 1"));
+    Submission { name, generation, role, sql, properties: Few::new(), added: Few::new(), pool: None, principal: None }
 }
 
 /// A plan file: what reads is checked before anything of it is run, and what is read is what is written.
 pub fn plan(bytes: &[u8]) {
     let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
-    let recorded = Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()));
-    let _ = plan::check(&plan, &recorded);
+    let _ = plan::check(&plan, &recorded());
     assert_eq!(plan::moved_since(&plan, &plan, &BTreeMap::new()), []);
     let written = serde_json::to_vec(&plan).unwrap_or_default();
     assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));

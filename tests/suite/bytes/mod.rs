@@ -4,10 +4,19 @@
 
 mod each;
 
-use fastrand::Rng;
-use floe::diff::Request;
+use std::{path::Path, time::Duration};
 
-use crate::world::World;
+use fastrand::Rng;
+use floe::{
+    diff::Request,
+    execute::{self, Interrupt},
+    state::{
+        Ledger, Local, Recorded,
+        fake::{FakeDisk, Fault},
+    },
+};
+
+use crate::world::{World, holder};
 
 /// Another text made of a good one.
 fn spoil(good: &[u8], rng: &mut Rng) -> Vec<u8> {
@@ -35,7 +44,7 @@ fn spoil(good: &[u8], rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-fn search(good: &[u8], each: fn(&[u8])) {
+fn search(good: &[u8], each: impl Fn(&[u8])) {
     let count = std::env::var("FLOE_BYTES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
     let mut rng = Rng::with_seed(1);
     each(good);
@@ -59,16 +68,62 @@ async fn converged() -> World {
 
 #[tokio::test(start_paused = true)]
 async fn a_spoiled_state_file_is_an_error_and_stays_as_it_is() {
-    let world = converged().await;
-    let good = serde_json::to_vec_pretty(&world.recorded().await).unwrap();
-    std::thread::spawn(move || search(&good, each::snapshot)).join().unwrap();
+    let recorded = converged().await.recorded().await;
+    let good = serde_json::to_vec_pretty(&recorded).unwrap();
+    std::thread::spawn(move || {
+        assert_eq!(each::snapshot(&good), Some(recorded));
+        search(&good, |bytes| drop(each::snapshot(bytes)));
+    })
+    .join()
+    .unwrap();
 }
 
+/// What is on the disk when a run stops just before its snapshot takes the place of the last one: the last one, the whole
+/// journal, and what they say together.
+async fn stopped_before_its_end() -> (Vec<u8>, Vec<u8>, Recorded) {
+    let run = |stops_at: Option<usize>| async move {
+        let mut world = World::of(PROJECT);
+        let disk = FakeDisk::new();
+        if let Some(at) = stops_at {
+            disk.strike(at, Fault::Cut, 0);
+        }
+        let mut ledger = Local::on(disk.clone(), "state/prod.json");
+        ledger.lock(&holder(), Duration::ZERO).await.unwrap();
+        let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+        let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
+        let setting = world.setting(&world.cloud(), interrupt);
+        (disk, execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap().recorded)
+    };
+    let operations = run(None).await.0.operations();
+    let last = operations.iter().rposition(|(operation, _)| *operation == "rename");
+    let (disk, recorded) = run(last).await;
+    let files = disk.restart(0).files();
+    let file = |name: &str| files[Path::new(name)].clone();
+    (file("state/prod.json"), file("state/prod.journal"), Recorded { serial: 1, ..recorded })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spoiled_journal_is_an_error_and_stays_as_it_is() {
+    let (state, good, recorded) = stopped_before_its_end().await;
+    std::thread::spawn(move || {
+        assert_eq!(each::journal_on(&state, &good), Some(recorded));
+        search(&good, |bytes| drop(each::journal_on(&state, bytes)));
+        search(&good, each::journal);
+    })
+    .join()
+    .unwrap();
+}
+
+/// Bytes at random mostly break a checksum; entries at random get behind it.
 #[test]
-fn a_spoiled_journal_is_an_error_and_stays_as_it_is() {
-    let good =
-        b"{\"base\":0,\"lineage\":\"lineage\",\"run\":\"r\",\"sum\":\"00000000\"}\n{\"entries\":[],\"sum\":\"0\"}\n";
-    search(good, each::journal);
+fn a_journal_of_any_entries_is_a_record_or_an_error() {
+    let mut rng = Rng::with_seed(2);
+    let mut records = 0;
+    for _ in 0..300 {
+        let bytes: Vec<u8> = (0..rng.usize(0..14)).map(|_| rng.u8(..)).collect();
+        records += usize::from(each::entries(&bytes).is_some());
+    }
+    assert!((20..280).contains(&records), "{records} of 300 are records");
 }
 
 #[tokio::test(start_paused = true)]

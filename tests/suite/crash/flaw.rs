@@ -30,6 +30,25 @@ pub enum Flaw {
     ResumedUnconfirmed,
 }
 
+impl Flaw {
+    /// The words of what has to come of it, any of them.
+    pub fn leads_to(self) -> &'static [&'static str] {
+        match self {
+            Flaw::None => &[],
+            Flaw::JournalNotSynced | Flaw::FolderNotSynced => &["what was acknowledged is lost"],
+            Flaw::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
+            // Statements that run and that no record knows.
+            Flaw::IntentAfterRequest => &["SeveralLive", "orphans", "created more than once"],
+            Flaw::LossIsRefusal => &["PoolExists", "SeveralLive", "orphans", "created more than once"],
+            Flaw::OpenIgnored => &["still open", "created more than once"],
+            Flaw::NumbersForgotten => &["contradicts the record", "was used before", "created more than once"],
+            Flaw::ResumedUnconfirmed => {
+                &["a resume on the way back follows a confirmed deletion", "ran more than once"]
+            }
+        }
+    }
+}
+
 pub const FLAWS: [Flaw; 8] = [
     Flaw::JournalNotSynced,
     Flaw::SnapshotNotSynced,
@@ -63,8 +82,11 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.disk.link(path)
     }
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_folder(path)
+    fn is_folder(&self, path: &Path) -> bool {
+        self.disk.is_folder(path)
+    }
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.disk.make_folder(path)
     }
     fn create(&self, path: &Path) -> io::Result<Self::File> {
         let is_journal = path.extension().is_some_and(|extension| extension == "journal");

@@ -9,6 +9,10 @@ use crate::world::{World, nothing_recorded};
 
 pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
     let found = Local::on(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
+    // Without a journal the snapshot alone is what was loaded.
+    if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
+        return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
+    }
     check_record(world, found.unwrap_or_else(nothing_recorded), stage, figures)
 }
 
@@ -43,8 +47,9 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
 
 fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
     let findings = world.simulator.audit();
-    figures.most_creates = findings.creates.values().copied().max().unwrap_or_default().max(figures.most_creates);
-    let twice: Vec<_> = findings.creates.iter().filter(|(_, count)| **count > 1).collect();
+    let creates = || findings.creates.iter().chain(&findings.pool_creates);
+    figures.most_creates = creates().map(|(_, count)| *count).max().unwrap_or_default().max(figures.most_creates);
+    let twice: Vec<_> = creates().filter(|(_, count)| **count > 1).collect();
     let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
     if twice.is_empty() && ran_twice.is_empty() {
         Ok(())

@@ -149,6 +149,9 @@ impl<L: Ledger> Ledger for Witness<L> {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.ledger.begin(recorded)
     }
+    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.ledger.fold_interrupted(recorded)
+    }
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             if self.flaw == Flaw::IntentAfterRequest && entries.iter().all(|e| matches!(e, Entry::Intend { .. })) {
@@ -271,11 +274,9 @@ impl Machine {
         if self.flaw == Flaw::ResumedUnconfirmed {
             plan.passages.iter_mut().flat_map(|passage| &mut passage.way_back).for_each(|step| step.when = None);
         }
-        if plan.is_blocked() {
-            return Ok(Outcome::Blocked(Box::new(plan)));
-        }
-        if !plan.has_work() {
-            return Ok(Outcome::Nothing);
+        if plan.is_blocked() || !plan.has_work() {
+            ledger.fold_interrupted(&recorded).await?;
+            return Ok(if plan.is_blocked() { Outcome::Blocked(Box::new(plan)) } else { Outcome::Nothing });
         }
         let objections = plan::check(&plan, &recorded);
         if !objections.is_empty() {

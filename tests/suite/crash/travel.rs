@@ -29,7 +29,7 @@ use crate::world::World;
 /// How many runs a recovery may take: one that goes on, and some that wait for what was in motion.
 const RUNS: usize = 8;
 /// What was on its way lands within this time.
-const LANDED: Duration = Duration::from_secs(120);
+const LANDED: Duration = Duration::from_secs(240);
 
 /// Work on a clock that stands still while nobody waits.
 pub fn in_time<T>(work: impl Future<Output = T>) -> T {

@@ -1,7 +1,7 @@
 //! The state's folder is taken away, moved or made read-only while the program runs: nothing more is sent, what is known
 //! is told, and the next run goes on.
 
-use std::{process::Command, time::SystemTime};
+use std::process::Command;
 
 use floe::resource::Pool;
 
@@ -50,7 +50,7 @@ async fn removed(per_second: u32) -> (World, Vec<Sent>) {
     };
     let theirs = world.cloud().create_pool(&theirs).await.unwrap();
     world.write("pools.toml", &format!("[pools.main]\nid = \"{}\"\n", theirs.id));
-    let (code, sent, said) = apply(&world, per_second, true).await;
+    let (code, sent, said) = apply(&world, per_second, Some(Sent::changes)).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(
         said.contains("it is gone") && said.contains("Nothing more is sent") && said.contains("test.journal"),
@@ -59,13 +59,18 @@ async fn removed(per_second: u32) -> (World, Vec<Sent>) {
     (world, sent)
 }
 
-async fn apply(world: &World, per_second: u32, removes: bool) -> (Option<i32>, Vec<Sent>, String) {
+/// One apply, in which the state's folder is removed when such a request has come.
+async fn apply(
+    world: &World,
+    per_second: u32,
+    removes_at: Option<fn(&Sent) -> bool>,
+) -> (Option<i32>, Vec<Sent>, String) {
     let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
     let limited = program::manifest(&service.origin, &format!("requests_per_second = {per_second}\n"));
     fs::write(folder.join("floe.toml"), limited).unwrap();
-    if removes {
+    if let Some(is_due) = removes_at {
         let state = folder.join("state");
-        service.meanwhile(Sent::changes, move || fs::remove_dir_all(state).unwrap());
+        service.meanwhile(is_due, move || fs::remove_dir_all(state).unwrap());
     }
     let ended = service.run(program::floe(folder, &[], &["apply", "--yes"])).await;
     let (out, err) = program::said(folder);
@@ -75,13 +80,37 @@ async fn apply(world: &World, per_second: u32, removes: bool) -> (Option<i32>, V
 #[tokio::test]
 async fn a_state_folder_that_is_removed_in_mid_run_stops_it_and_the_next_run_adopts_what_is_there() {
     let (world, _) = removed(40).await;
-    let (code, _, said) = apply(&world, 40, false).await;
+    let (code, _, said) = apply(&world, 40, None).await;
     assert_eq!(code, Some(0), "{said}");
-    let (code, sent, said) = apply(&world, 40, false).await;
+    let (code, sent, said) = apply(&world, 40, None).await;
     assert!(code == Some(0) && !sent.iter().any(Sent::changes), "{said}");
     let creates = world.simulator.audit().creates;
     assert!(creates.len() == 12 && creates.values().all(|count| *count == 1), "{creates:?}");
 }
+
+#[tokio::test]
+async fn the_pools_of_a_state_folder_that_was_removed_are_named_and_taken_over() {
+    let files = [("statements/s.toml", "[statements.t]\nsql = \"CREATE TABLE t (id STRING)\"\n"), ("pools.toml", MAIN)];
+    let mut world = World::with(&files, options());
+    world.environment = Some("test".to_owned());
+    let is_submission = |sent: &Sent| sent.changes() && sent.line.contains("/statements");
+    let (code, _, said) = apply(&world, 40, Some(is_submission)).await;
+    assert_eq!(code, Some(1), "{said}");
+    let pool = world.simulator.world().pools.remove(0).id;
+    assert!(said.contains(&format!("floe import pools.main {pool}")), "{said}");
+    let service = Service::of(&world.simulator, None).await;
+    fs::write(world.folder.path().join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
+    let import = program::floe(world.folder.path(), &[], &["import", "pools.main", &pool]);
+    assert_eq!(service.run(import).await.status.code(), Some(0), "{:?}", program::said(world.folder.path()));
+    let (code, _, said) = apply(&world, 40, None).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, sent, said) = apply(&world, 40, None).await;
+    assert!(code == Some(0) && !sent.iter().any(Sent::changes), "{said}");
+    let audit = world.simulator.audit();
+    assert_eq!((audit.creates["t"], audit.pool_creates["main"]), (1, 1));
+}
+
+const MAIN: &str = "[pools.main]\nmax_cfu = 5\n";
 
 #[tokio::test]
 async fn what_waits_for_its_turn_is_not_sent_any_more() {

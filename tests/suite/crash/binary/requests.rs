@@ -57,3 +57,33 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
     println!("the program, killed at its requests: {}", by_side.join(", "));
     show("the program, killed at its requests", &figures, &problems);
 }
+
+/// A saved plan is used once its run has begun. After a kill the same command says so, and what goes on from there.
+#[tokio::test]
+async fn a_saved_plan_whose_run_is_killed_was_begun_and_apply_goes_on() {
+    let files = [("statements/s.toml", "[statements.t]\nsql = \"CREATE TABLE t (id STRING)\"\n"), ("pools.toml", MAIN)];
+    let world = World::with(&files, options());
+    let run = async |is_killed: bool, arguments: &[&str]| {
+        let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
+        if is_killed {
+            service.kill_at(Sent::changes);
+        }
+        fs::write(folder.join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
+        let ended = service.run(program::floe(folder, &[], arguments)).await;
+        let (out, err) = program::said(folder);
+        (ended.status.code(), service.sent().iter().any(Sent::changes), program::words(&(out + &err)))
+    };
+    assert_eq!(run(false, &["plan", "--out", "the.plan"]).await.0, Some(0));
+    let (code, changes, said) = run(true, &["apply", "the.plan"]).await;
+    assert_eq!((code, changes), (None, true), "{said}");
+    let (code, changes, said) = run(false, &["apply", "the.plan"]).await;
+    assert_eq!((code, changes), (Some(1), false), "{said}");
+    assert!(said.contains("was begun and its run was interrupted") && said.contains("`floe apply` goes on"), "{said}");
+    let (code, _, said) = run(false, &["apply", "--yes"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, changes, said) = run(false, &["apply", "the.plan"]).await;
+    assert_eq!((code, changes, said.contains("was applied before")), (Some(1), false, true), "{said}");
+    assert_eq!(world.simulator.audit().pool_creates["main"], 1);
+}
+
+const MAIN: &str = "[pools.main]\nmax_cfu = 5\n";
