@@ -37,7 +37,7 @@ fn growth(criterion: &mut Criterion) {
                 let mut recorded = recorded.clone();
                 for record in recorded.statements.values_mut() {
                     let current = record.current.as_mut().unwrap();
-                    current.sent.properties.insert("sql.state-ttl".to_owned(), floe::resource::Template::new("1 d"));
+                    current.sent.properties.insert("sql.state-ttl".into(), floe::resource::Template::new("1 d"));
                 }
                 recorded
             };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::Reason;
 use crate::{
     live::Held,
-    resource::{Few, Fingerprint, Generation, KeyedHash, LiveStatement, Statement, Template},
+    resource::{Few, Fingerprint, Generation, KeyedHash, LiveStatement, Name, Statement, Template},
     sql,
     state::GenerationRecord,
 };
@@ -129,9 +129,9 @@ fn compare_properties(desired: &Few<Template>, sent: &Few<Template>, differences
     for key in keys {
         let (before, after) = (sent.get(key), desired.get(key));
         if before != after {
-            differences.namespace |= NAMESPACE.contains(&key.as_str());
+            differences.namespace |= NAMESPACE.contains(&&**key);
             let (before, after) = (before.cloned(), after.cloned());
-            differences.properties.push(Reason::PropertyChanged { key: key.clone(), before, after });
+            differences.properties.push(Reason::PropertyChanged { key: key.to_string(), before, after });
         }
     }
 }
@@ -179,12 +179,12 @@ pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(Stri
 pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&Held>) -> bool {
     let sql = !desired.sql.matches(&live.sql)
         && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::writes_a_secret(&live.sql));
-    let property = |(key, value): (&String, &String)| {
+    let property = |(key, value): (&Name, &String)| {
         let declared = desired.properties.get(key);
         let fits = declared.is_some_and(|template| template.matches(value));
         let kept_back = key.starts_with("sql.secrets.");
         let is_one = declared.is_some_and(Template::has_secrets)
-            || held.is_some_and(|held| held.properties.contains(key))
+            || held.is_some_and(|held| held.properties.contains(&**key))
             || (sql::names_a_secret(key) && !value.is_empty());
         !fits && !kept_back && is_one
     };
@@ -197,7 +197,7 @@ pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord, next
     let before = sql::normal_form(&sent.sent.sql.masked());
     let after = sql::normal_form(&desired.sql.masked());
     let next = next.to_string();
-    let properties = desired.properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    let properties = desired.properties.iter().flat_map(|(key, value)| [&**key, value.as_str()]);
     let head = [address, sent.sent.name.as_str(), next.as_str(), before.as_str(), after.as_str()];
     let fingerprint = Fingerprint::of(head.into_iter().chain(properties));
     format!("restart:{}", fingerprint.short())

@@ -198,7 +198,7 @@ impl Live {
     pub fn redact(&mut self, secrets: &Secrets) {
         for (name, statement) in &mut self.statements.present {
             let properties = statement.properties.iter().filter(|(_, value)| secrets.occur_in(value));
-            let properties = properties.map(|(key, _)| key.clone()).collect();
+            let properties = properties.map(|(key, _)| key.to_string()).collect();
             let held = Held { sql: secrets.occur_in(&statement.sql), properties };
             if held != Held::default() {
                 self.held.insert(name.clone(), held);

@@ -11,7 +11,8 @@ use crate::{
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Few, Generation, Kind, LiveStatement, PhaseClass, PoolDeclaration, Role, Seen, Submission, Template,
+        Address, Few, Generation, Kind, LiveStatement, Name, PhaseClass, PoolDeclaration, Role, Seen, Submission,
+        Template,
     },
     sql::Class,
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
@@ -270,7 +271,7 @@ impl<'a> Subject<'a> {
     /// secret's value gets into the state.
     fn adopted(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
         let spec = &self.declared.spec;
-        let property = |(key, value): (&String, &String)| {
+        let property = |(key, value): (&Name, &String)| {
             let declared = spec.properties.get(key).filter(|template| template.matches(value));
             let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
             (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))

@@ -5,10 +5,12 @@ use std::ops::{Deref, DerefMut};
 use litemap::LiteMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Name;
+
 /// Values by name, for the handful of properties or labels that a statement has: a sorted list, where a tree would take
 /// five times the memory, many thousand times over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Few<V, K = String>(LiteMap<K, V>);
+pub struct Few<V, K = Name>(LiteMap<K, V>);
 
 impl<V, K> Few<V, K> {
     /// None yet.
@@ -62,9 +64,9 @@ impl<V, K> DerefMut for Few<V, K> {
     }
 }
 
-impl<V, K: Ord> FromIterator<(K, V)> for Few<V, K> {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(values: I) -> Self {
-        Few(values.into_iter().collect()).fitted()
+impl<V, K: Ord, N: Into<K>> FromIterator<(N, V)> for Few<V, K> {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(values: I) -> Self {
+        Few(values.into_iter().map(|(name, value)| (name.into(), value)).collect()).fitted()
     }
 }
 

@@ -157,7 +157,7 @@ impl Seen {
     pub fn of(live: &LiveStatement) -> Self {
         let pool = live.pool.as_deref().unwrap_or_default();
         let principal = live.principal.as_deref().unwrap_or_default();
-        let properties = live.properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        let properties = live.properties.iter().flat_map(|(key, value)| [&**key, value.as_str()]);
         let spec = Fingerprint::of([live.sql.as_str(), pool, principal].into_iter().chain(properties));
         Seen { uid: live.uid.clone(), spec, stopped: live.stopped, class: live.phase.class() }
     }

@@ -123,7 +123,7 @@ fn thing(statement: &Statement, object: ObjectKind, name: &[String]) -> Thing {
     {
         *last = last.to_lowercase(); // Function names are compared without case.
     }
-    Thing { environment: born.environment.clone(), kind: noun(object).to_owned(), name: full }
+    Thing { environment: born.environment.to_string(), kind: noun(object).to_owned(), name: full }
 }
 
 fn shown(thing: &Thing) -> String {

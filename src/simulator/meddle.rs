@@ -94,7 +94,7 @@ impl Simulator {
         let world = &mut inside.world;
         world.advance();
         let statements = world.statements().map(|it| StatementNow {
-            environment: it.born.environment.clone(),
+            environment: it.born.environment.to_string(),
             name: it.born.name.clone(),
             uid: it.born.uid.clone(),
             sql: it.born.sql.clone(),

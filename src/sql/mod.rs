@@ -18,7 +18,8 @@ mod words;
 use crate::resource::Span;
 
 pub use lints::{
-    Explanation, Lint, LintContext, Severity, codes, explain, lint, names_a_secret, strings, writes_a_secret,
+    Explanation, Lint, LintContext, Severity, codes, explain, forbidding, lint, names_a_secret, strings,
+    writes_a_secret,
 };
 pub use normal::{normal_form, same};
 pub use reading::read;
@@ -50,6 +51,9 @@ pub struct Reading {
     /// The functions, but for those that come with Flink, that computed columns and watermarks of a table call. They have to be
     /// there when the table is defined, and run in the statements that read it.
     pub column_functions: Vec<Mention>,
+    /// Options named like a secret (`password`, `api-key`, …) whose value is written out rather than referred to. Never holds
+    /// the value.
+    pub written_secrets: Vec<WrittenSecret>,
     /// What `ALTER … RENAME TO` makes of the object that it alters: one that exists from then on.
     pub renamed_to: Option<Mention>,
 }
@@ -158,6 +162,15 @@ pub struct Mention {
     /// Its name, one to three parts, unquoted, in the case it was written in.
     pub name: Vec<String>,
     /// Where the name stands, quotes included; of one in a literal (`ML_PREDICT('m', …)`), the literal.
+    pub span: Span,
+}
+
+/// An option that holds a secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenSecret {
+    /// The option's key.
+    pub option: String,
+    /// Where its value stands, quotes included.
     pub span: Span,
 }
 

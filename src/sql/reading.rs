@@ -1,6 +1,6 @@
 //! From a text to what is known of it.
 
-use super::{Fault, Kind, Reading, StateKept, script::Script, statement::Statement};
+use super::{Fault, Kind, Reading, StateKept, WrittenSecret, lints, script::Script, statement::Statement};
 
 /// How many of the faults of one text are told.
 const MOST_FAULTS: usize = 20;
@@ -39,9 +39,16 @@ pub fn read(text: &str) -> Reading {
         startup_option,
         bounded,
         primary_key: statement.primary_key || statement.is_said_to_take_upserts(),
+        written_secrets: written_secrets(&statement),
         column_functions: std::mem::take(&mut statement.column_functions),
         renamed_to: statement.renamed_to.take(),
     }
+}
+
+/// The options that hold a secret itself.
+pub(super) fn written_secrets(statement: &Statement<'_, '_>) -> Vec<WrittenSecret> {
+    let written = statement.options.iter().filter(|pair| lints::is_written_secret(&pair.key, &pair.value));
+    written.map(|pair| WrittenSecret { option: pair.key.clone(), span: pair.value_span.clone() }).collect()
 }
 
 /// Recognises the one statement of a text; with it, what is wrong with the others if there are more.

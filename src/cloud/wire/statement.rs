@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{Few, LiveStatement, Offsets, Phase, Severity, Warning},
+    resource::{Few, LiveStatement, Name, Offsets, Phase, Severity, Warning},
 };
 
 use super::{Missing, Shape};
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Texts {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
                 let mut texts = Few::new();
-                while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
+                while let Some((name, text)) = map.next_entry::<Name, Option<String>>()? {
                     texts.extend(text.map(|text| (name, text)));
                 }
                 Ok(Texts(texts.fitted()))
@@ -129,7 +129,13 @@ impl Shape for Statement {
             scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
             warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
             offsets: Offsets {
-                topics: status.latest_offsets.unwrap_or_default().0.into_iter().collect(),
+                topics: status
+                    .latest_offsets
+                    .unwrap_or_default()
+                    .0
+                    .into_iter()
+                    .map(|(topic, at)| (topic.to_string(), at))
+                    .collect(),
                 // While it runs the service writes the first moment of year 1.
                 taken_at: filled(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
             },

@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Property, StatementLayer},
         near,
     },
-    resource::{Evolve, Few, OnOutside, Problem, Template},
+    resource::{Evolve, Few, Name, OnOutside, Problem, Template},
     sql,
 };
 
@@ -64,7 +64,7 @@ fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> F
             );
         }
         if let Some((template, _)) = desk.substitution.template(&property.value) {
-            filled.insert(key.clone(), template);
+            filled.insert(Name::from(key.as_str()), template);
         }
     }
     filled.fitted()

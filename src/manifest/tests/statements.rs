@@ -43,8 +43,7 @@ fn defaults_lie_under_declarations_under_overlays() {
     let project = World::whole(floe).project();
     let spec = &project.statements["s"].spec;
     assert_eq!((spec.pool.as_deref(), spec.principal.as_deref()), (Some("big"), None));
-    let properties: Vec<(&str, &str)> =
-        spec.properties.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let properties: Vec<(&str, &str)> = spec.properties.iter().map(|(key, value)| (&**key, value.as_str())).collect();
     assert_eq!(properties, [("b", "2"), ("c", "3"), ("d", "2")]);
     assert_eq!(project.statements["s"].allow.len(), 2);
 }

@@ -28,7 +28,7 @@ pub(super) fn answer(
 ) -> Result<Answer, Failure> {
     // An environment belongs to one organization: to the one that has something in it.
     let owner = world.listed(environment, None, "").next().map(|statement| &statement.born.organization);
-    if owner.is_some_and(|owner| owner != organization) {
+    if owner.is_some_and(|owner| *owner != *organization) {
         let words = format!("Environment {environment} does not exist in organization {organization}");
         return Err(Failure::new(404, words).coded("not_found", "Not Found"));
     }
@@ -85,7 +85,7 @@ fn list(world: &mut World, asked: &Asked, organization: &str, environment: &str)
         world.listed(environment, pool, page.after()).filter(fits).take(page.size.saturating_add(1)).collect();
     let next = page.next(&mut found, |statement| statement.born.name.as_str());
     if let (Some(fresh), true) = (fresh, page.after().is_empty()) {
-        let gone = world.departed.iter().filter(|(at, it)| *at >= fresh && it.born.environment == environment);
+        let gone = world.departed.iter().filter(|(at, it)| *at >= fresh && it.born.environment == *environment);
         found.extend(gone.map(|(_, statement)| statement));
     }
     let data: Vec<_> = found

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::super::reading::Traits;
-use crate::resource::{Few, Phase};
+use crate::resource::{Few, Name, Phase};
 
 /// A statement of the world.
 #[derive(Debug, Clone)]
@@ -30,8 +30,8 @@ impl Statement {
 /// What never changes of a statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::simulator) struct Born {
-    pub(in crate::simulator) organization: String,
-    pub(in crate::simulator) environment: String,
+    pub(in crate::simulator) organization: Name,
+    pub(in crate::simulator) environment: Name,
     pub(in crate::simulator) name: String,
     pub(in crate::simulator) uid: String,
     pub(in crate::simulator) created: i64,

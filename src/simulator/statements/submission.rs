@@ -76,8 +76,8 @@ pub(super) fn create(
         None => pools::default_pool(world, asked, environment)?,
     };
     let mut born = Born {
-        organization: organization.to_owned(),
-        environment: environment.to_owned(),
+        organization: (*organization).into(),
+        environment: (*environment).into(),
         name: submission.name,
         uid: String::new(),
         created: world.moment,

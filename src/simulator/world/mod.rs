@@ -19,7 +19,7 @@ use super::{
     scenario::{Fate, Verdict},
     statements::{Born, Now, Statement},
 };
-use crate::resource::PoolPhase;
+use crate::resource::{Name, PoolPhase};
 
 /// How many statements that are gone a lagging list can still show.
 const DEPARTED: usize = 1000;
@@ -57,7 +57,7 @@ pub(super) struct World {
     serial: u64,
     ids: u64,
     statements: BTreeMap<u64, Statement>,
-    names: BTreeMap<String, BTreeMap<String, u64>>,
+    names: BTreeMap<Name, BTreeMap<String, u64>>,
     by_pool: BTreeMap<String, BTreeMap<String, u64>>,
     alive: BTreeMap<String, BTreeSet<u64>>,
     queues: BTreeMap<String, BTreeSet<u64>>,
@@ -227,7 +227,7 @@ impl World {
         let serials = names.into_iter().flat_map(move |names| names.range(from.clone()));
         serials
             .filter_map(|(_, serial)| self.statements.get(serial))
-            .filter(move |statement| statement.born.environment == environment)
+            .filter(move |statement| statement.born.environment == *environment)
     }
 
     /// A new statement.
@@ -333,7 +333,7 @@ impl World {
             self.queues.entry(now.pool.clone()).or_default().insert(serial);
         }
         if let Some(name) = &now.waits_for {
-            self.followers.entry((born.environment.clone(), name.clone())).or_default().insert(serial);
+            self.followers.entry((born.environment.to_string(), name.clone())).or_default().insert(serial);
         }
     }
 
@@ -353,7 +353,7 @@ impl World {
             self.queues.entry(now.pool.clone()).or_default().remove(&serial);
         }
         if let Some(name) = &now.waits_for {
-            self.followers.entry((born.environment.clone(), name.clone())).or_default().remove(&serial);
+            self.followers.entry((born.environment.to_string(), name.clone())).or_default().remove(&serial);
         }
     }
 

@@ -1,12 +1,9 @@
 //! The checks, one function a code.
 
-use super::{Lint, Severity, Subject};
+use super::{Lint, LintContext, Severity, Subject};
 use crate::{
     resource::Span,
-    sql::{
-        Kind, ObjectKind, Use,
-        statement::{OptionPair, Statement},
-    },
+    sql::{Kind, ObjectKind, Reading, Use, statement::OptionPair},
 };
 
 /// Every check, in the order of the codes.
@@ -154,6 +151,11 @@ fn refused_option(pair: &OptionPair) -> Option<Lint> {
 }
 
 fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
+    secret_literals(subject.reading, subject.context)
+}
+
+/// The secrets that are written into a statement or its properties.
+pub(super) fn secret_literals(reading: &Reading, context: &LintContext<'_>) -> Vec<Lint> {
     let found = |key: &str, place: &str| Lint {
         code: "FL108",
         message: format!(
@@ -164,17 +166,16 @@ fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
         property: None,
         severity: Severity::Error,
     };
-    let options = written_secrets(subject.statement)
-        .map(|pair| Lint { span: Some(pair.value_span.clone()), ..found(&pair.key, "statement") });
-    let properties =
-        subject.context.properties.iter().filter(|(key, value)| names_a_secret(key) && is_written_out(value));
-    let properties = properties.map(|(key, _)| Lint { property: Some(key.clone()), ..found(key, "properties") });
+    let options = reading.written_secrets.iter();
+    let options = options.map(|secret| Lint { span: Some(secret.span.clone()), ..found(&secret.option, "statement") });
+    let properties = context.properties.iter().filter(|(key, value)| is_written_secret(key, value));
+    let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
     options.chain(properties).collect()
 }
 
-/// The options that hold a secret itself.
-pub(super) fn written_secrets<'s>(statement: &'s Statement<'_, '_>) -> impl Iterator<Item = &'s OptionPair> {
-    statement.options.iter().filter(|pair| names_a_secret(&pair.key) && is_written_out(&pair.value))
+/// Whether an option or property holds a secret itself.
+pub(in crate::sql) fn is_written_secret(key: &str, value: &str) -> bool {
+    names_a_secret(key) && is_written_out(value)
 }
 
 /// Whether an option or property of this name holds what nobody should read.

@@ -5,10 +5,16 @@ mod checks;
 
 use std::collections::BTreeSet;
 
-use super::{Class, Kind, Reading, lex::Sort, reading::understand, script::Script};
+use super::{
+    Class, Kind, Reading,
+    lex::Sort,
+    reading::{understand, written_secrets},
+    script::Script,
+};
 use crate::resource::{Few, Span};
 
 pub use catalogue::{Explanation, codes, explain};
+pub(super) use checks::is_written_secret;
 pub use checks::names_a_secret;
 
 /// What surrounds a statement in its project.
@@ -71,7 +77,17 @@ pub fn lint(reading: &Reading, text: &str, context: &LintContext<'_>) -> Vec<Lin
 pub fn writes_a_secret(text: &str) -> bool {
     let script = Script::new(text);
     let (statement, _, _) = understand(&script);
-    checks::written_secrets(&statement).next().is_some()
+    !written_secrets(&statement).is_empty()
+}
+
+/// Of the lints of a statement those that are errors, in order of place. Takes no second look at its text.
+pub fn forbidding(reading: &Reading, context: &LintContext<'_>) -> Vec<Lint> {
+    if !reading.faults.is_empty() {
+        return Vec::new();
+    }
+    let mut lints = checks::secret_literals(reading, context);
+    lints.retain(|lint| !context.allowed.contains(lint.code));
+    lints
 }
 
 /// The strings of a text with their quotes, and its hints, which hold strings.
