@@ -82,10 +82,18 @@ fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
     }
     for (key, record) in &settled.statements {
         let Some(current) = &record.current else { continue };
-        let what = statement(current, live);
-        found.extend(what.into_iter().map(|what| (Address::statement(key), what)));
+        let beside = record.retired.iter().filter(|retired| runs(retired, live));
+        let beside = beside.map(|retired| format!("`{}` runs beside `{}`", retired.sent.name, current.sent.name));
+        let what = statement(current, live).into_iter().chain(beside);
+        found.extend(what.map(|what| (Address::statement(key), what)));
     }
     found
+}
+
+/// Whether a generation that another one has followed runs all the same.
+fn runs(retired: &GenerationRecord, live: &Live) -> bool {
+    matches!(live.statement(&retired.sent.name), Presence::Present(found)
+        if found.is(&retired.uid) && found.may_run() && !found.is_leaving())
 }
 
 fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {

@@ -9,7 +9,7 @@ use crate::{
     diff::Request,
     graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, moved_since, taken_out, without_blocks_elsewhere},
+    plan::{FORMAT_VERSION, Plan, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
     planning::Planned,
     resource::Fingerprint,
     state::{Holder, RealDisk, Used},
@@ -48,12 +48,12 @@ impl Saved {
     }
 
     /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
-    /// to be recorded first as it is found now. Refuses, naming what moved.
+    /// to be recorded first as it is found now, and what that rests on. Refuses, naming what moved.
     pub fn still_holds(self, now: &Planned, graph: &Graph) -> Result<Plan, Trouble> {
         let moved = moved_since(&self.plan, &now.plan, &taken_out(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
         if moved.is_empty() {
-            return Ok(Plan { found: now.found.clone(), entries: now.entries.clone(), ..self.plan });
+            return Ok(on_record_of(self.plan, now));
         }
         let named: Vec<String> = moved.iter().map(|moved| format!("- {moved}")).collect();
         Err(Trouble::new(format!("the saved plan does not hold any more; nothing was done\n{}", named.join("\n")))

@@ -588,20 +588,27 @@ impl Change {
 
     /// Whether something is wrong with the live thing, whatever is done about it.
     pub fn is_unhealthy(&self) -> bool {
-        self.notes.iter().any(|note| {
-            matches!(
-                note,
-                Note::StoppedOutside
-                    | Note::ResumedOutside
-                    | Note::RunsUnrecorded { .. }
-                    | Note::PoolTwins { .. }
-                    | Note::MovedOutside { .. }
-                    | Note::Failed { .. }
-                    | Note::Ended
-                    | Note::GoneFromNowhere
-                    | Note::StoodWhenStoppedOutside { .. }
-                    | Note::Degraded { .. }
-            )
-        })
+        let is_left_stopped = self.reasons.contains(&Reason::StoppedByInterruptedRun);
+        let by: &[Block] = if let Action::Blocked { by } = &self.action { by } else { &[] };
+        let is_amiss = by.iter().any(|block| {
+            matches!(block, Block::SeveralLive { .. } | Block::RecreatedOutside { .. } | Block::Unclear { .. })
+        });
+        is_left_stopped
+            || is_amiss
+            || self.notes.iter().any(|note| {
+                matches!(
+                    note,
+                    Note::StoppedOutside
+                        | Note::ResumedOutside
+                        | Note::RunsUnrecorded { .. }
+                        | Note::PoolTwins { .. }
+                        | Note::MovedOutside { .. }
+                        | Note::Failed { .. }
+                        | Note::Ended
+                        | Note::GoneFromNowhere
+                        | Note::StoodWhenStoppedOutside { .. }
+                        | Note::Degraded { .. }
+                )
+            })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     action::{Action, Block, Change, Note},
-    table::{Row, Table},
+    table::{Row, Table, awaits},
 };
 use crate::{
     live::Presence,
@@ -58,6 +58,18 @@ impl<'a> Table<'a> {
                 Change { action: Action::Blocked { by: vec![Block::Unknown { why: why.to_owned() }] }, ..change }
             }
             None => change,
+        }
+    }
+
+    /// Waits for a retired generation that is being deleted before anything starts: it may run until it is gone.
+    pub fn once_gone(&self, change: Change, record: &StatementRecord) -> Change {
+        let leaving = record.retired.iter().find_map(|retired| match self.live.statement(&retired.sent.name) {
+            Presence::Present(live) if live.is(&retired.uid) && live.is_leaving() => Some(live),
+            _ => None,
+        });
+        match leaving {
+            Some(live) if change.is_pending() => awaits(live),
+            _ => change,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     action::{Action, Block, Change, Note, Reason, Recreated, Strategy},
     fields, readers,
-    table::{Row, Table, due_notes},
+    table::{Row, Table, awaits, due_notes},
 };
 use crate::{
     live::Presence,
@@ -290,6 +290,10 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
     let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
         && !row.declared.spec.stopped;
     let may_have_run = successor.reached > Reached::Submitted;
+    // A way back was at it: once it is gone, its predecessor goes on.
+    if found.is_leaving() {
+        return Some(Change { reasons: vec![left], ..awaits(found) });
+    }
     match found.phase.class() {
         PhaseClass::Failed if may_have_run => Some(failed_successor(table, row, successor, found, left)),
         // It would fail again: the predecessor goes on, and the next plan says what is to be decided.
@@ -298,11 +302,7 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
             Some(Change::new(Action::GoOn { to: generation }, vec![left]))
         }
-        PhaseClass::Moving if may_have_run => {
-            let phase = found.phase.clone();
-            let waits = Change::new(Action::Await { phase: phase.clone() }, vec![left]);
-            Some(waits.noting(Note::InMotion { phase }))
-        }
+        PhaseClass::Moving if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
         PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
     }
 }

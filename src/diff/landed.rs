@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     live::Live,
-    resource::{Address, Generation, Kind, LiveStatement, Phase, labels},
+    resource::{Address, Generation, Kind, LiveStatement, is_undo_name, labels},
     state::Recorded,
 };
 
-/// Tells of what runs, bears the labels of this project and this state, and has an address that nobody declares or
+/// Tells of what runs or undoes, bears the labels of this project and this state, and has an address that nobody declares or
 /// records any more. What a person took out of the record bears a number that was used; it is not told.
 pub(super) fn annotate(
     desired: &Desired,
@@ -26,7 +26,9 @@ pub(super) fn annotate(
     }
     let known = recorded.statement_names();
     let mut landed: BTreeMap<Address, Vec<String>> = BTreeMap::new();
-    for statement in live.statements().filter(|statement| runs(statement) && !known.contains(statement.name.as_str())) {
+    for statement in
+        live.statements().filter(|statement| is_amiss(statement) && !known.contains(statement.name.as_str()))
+    {
         let label = |name: &str| statement.labels.get(name).map(String::as_str);
         let is_ours = label(labels::PROJECT) == Some(desired.graph.project.name.as_str())
             && label(labels::LINEAGE) == Some(recorded.lineage.as_str());
@@ -45,8 +47,9 @@ pub(super) fn annotate(
     }
 }
 
-fn runs(statement: &LiveStatement) -> bool {
-    statement.may_run() && statement.phase != Phase::Deleting
+/// Whether it runs, or undid something once more.
+fn is_amiss(statement: &LiveStatement) -> bool {
+    (statement.may_run() || is_undo_name(&statement.name)) && !statement.is_leaving()
 }
 
 /// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.

@@ -71,6 +71,7 @@ impl<'a> Table<'a> {
             }
             (Some(declared), Some(record)) => {
                 let change = self.recorded(key, declared, record).map(|change| self.certain(change, record));
+                let change = change.map(|change| self.once_gone(change, record));
                 self.unless_parked(&address, declared, change)
             }
             (None, Some(record)) => evolution::removed(self, key, record).map(|change| self.certain(change, record)),
@@ -108,7 +109,7 @@ impl<'a> Table<'a> {
             if fields::hides_a_secret(&declared.spec, live, self.live.held(&live.name)) {
                 return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
             }
-            if live.phase == Phase::Deleting {
+            if live.is_leaving() {
                 return Some(awaits(live));
             }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
@@ -139,7 +140,7 @@ impl<'a> Table<'a> {
             .filter(|(_, live)| record.named(&live.name).is_none() && self.is_labelled_ours(key, live))
             .map(|(_, live)| live);
         let retired = record.retired.iter().filter_map(|g| match self.live.statement(&g.sent.name) {
-            Presence::Present(live) if live.is(&g.uid) && live.phase != Phase::Deleting => Some(live),
+            Presence::Present(live) if live.is(&g.uid) && !live.is_leaving() => Some(live),
             _ => None,
         });
         let names: BTreeSet<String> =
@@ -359,7 +360,7 @@ impl<'a> Table<'a> {
 }
 
 /// What is under way is waited for, and decided on when that has passed.
-fn awaits(live: &LiveStatement) -> Change {
+pub fn awaits(live: &LiveStatement) -> Change {
     let phase = live.phase.clone();
     Change::new(Action::Await { phase: phase.clone() }, Vec::new()).noting(Note::InMotion { phase })
 }

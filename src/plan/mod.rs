@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use check::{Violation, check};
-pub use saved::{Moved, moved_since, taken_out, without_blocks_elsewhere};
+pub use saved::{Moved, moved_since, on_record_of, taken_out, without_blocks_elsewhere};
 pub use step::{Act, Passage, PoolRef, Step, Until, When};
 
 /// The version of the plan's JSON.

@@ -150,6 +150,16 @@ pub(super) fn recorded(recorded: &Recorded, address: &Address) -> Option<Fingerp
     }
 }
 
+/// The saved plan on the record of now: what has to be recorded first is as it is found now, with what that rests on.
+pub fn on_record_of(saved: Plan, now: &Plan) -> Plan {
+    let mut plan = Plan { found: now.found.clone(), entries: now.entries.clone(), ..saved };
+    plan.basis.absent.extend(now.basis.absent.iter().cloned());
+    for (name, seen) in &now.basis.seen {
+        plan.basis.seen.entry(name.clone()).or_insert_with(|| seen.clone());
+    }
+    plan
+}
+
 fn digest(value: &impl Serialize) -> Option<Fingerprint> {
     serde_json::to_string(value).ok().map(|text| Fingerprint::of([text.as_str()]))
 }

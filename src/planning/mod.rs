@@ -130,8 +130,11 @@ pub async fn planned_on(
     let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key);
     let desired = Desired { graph, secrets: &hashes };
     let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
-    let selected = diff::select(graph, &settled, request);
-    difference.changes.extend(stuck.into_iter().filter(|(address, _)| selected.contains(address)));
+    // What is removed whole needs no name.
+    if !request.destroy {
+        let selected = diff::select(graph, &settled, request);
+        difference.changes.extend(stuck.into_iter().filter(|(address, _)| selected.contains(address)));
+    }
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
     let settled = match settled {
         Cow::Borrowed(_) => Arc::clone(recorded),

@@ -50,6 +50,11 @@ pub fn undo_name(base: &str, count: u32) -> String {
     format!("{base}-undo-{count}")
 }
 
+/// Whether `name` is that of a statement that undoes another: no manifest can give it.
+pub fn is_undo_name(name: &str) -> bool {
+    is_reserved_ending(name) && name.rsplit_once('-').is_some_and(|(head, _)| head.ends_with("-undo"))
+}
+
 /// The cloud name that a manifest key gets when it sets no `name`: the prefix, then the key with `_` turned into `-`.
 pub fn cloud_name(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.replace('_', "-"))
@@ -78,6 +83,14 @@ mod tests {
         }
         for foreign in ["orders-g1", "orders-g02", "orders-g", "orders2", "order", "orders-g2x", "orders-undo-1"] {
             assert_eq!(Generation::of("orders", foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn an_undo_is_told_by_its_name() {
+        assert!(is_undo_name(&undo_name("orders", 12)));
+        for name in ["orders", "orders-g2", "undo-1", "orders-undo", "orders-undo-x", "orders-undo-1-g2"] {
+            assert!(!is_undo_name(name), "{name}");
         }
     }
 

@@ -64,6 +64,11 @@ impl LiveStatement {
         self.phase.class().may_run(self.stopped)
     }
 
+    /// Whether it is being deleted: it may run until it is gone, and nothing keeps it.
+    pub fn is_leaving(&self) -> bool {
+        self.phase == Phase::Deleting
+    }
+
     /// Where it stands, if it does and the service tells.
     pub fn stands_at(&self) -> Option<&Offsets> {
         let stands = self.phase == Phase::Stopped && self.stopped;

@@ -21,7 +21,7 @@ pub use address::{Address, Kind, NotAnAddress, is_key};
 pub use environment::Identity;
 pub use few::Few;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
-pub use generation::{Generation, NAME_LIMIT, cloud_name, is_reserved_ending, undo_name};
+pub use generation::{Generation, NAME_LIMIT, cloud_name, is_reserved_ending, is_undo_name, undo_name};
 pub use intent::{Amendment, Intent, IntentId, Operation, PoolAmendment, Role, Submission};
 pub use live::{LivePool, LiveStatement, Seen, SeenPool, Severity, Warning};
 pub use name::Name;

@@ -8,7 +8,7 @@ use floe::{
     diff::{Action, Block, Note, Request, Strategy},
     execute::Failure,
     resource::Address,
-    simulator::{Fault, Meddle, Misfortune, Simulator},
+    simulator::{Fate, Fault, Meddle, Misfortune, Simulator, Verdict},
 };
 
 use crate::world::{Run, World, shows, statement};
@@ -268,4 +268,37 @@ async fn a_definition_that_completes_before_it_is_deleted_as_one_that_never_did_
     assert!(matches!(&report.failed[..], [(_, Failure::Changed { .. })]), "{:?}", report.failed);
     assert_eq!(world.phases()["orders"], "COMPLETED");
     assert!(matches!(blocks(&world.apply().await, "orders")[..], [Block::DataLoss { .. }]));
+}
+
+/// It may run until it is gone, and no service says how long that takes.
+#[tokio::test(start_paused = true)]
+async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
+    let mut world = running("evolve = \"restart\"\n").await;
+    world.declare(&job(NEW, "evolve = \"restart\"\n"));
+    world.converge().await;
+    assert_eq!(world.phases()["copy"], "STOPPED");
+    world.cloud().remove("copy").await.unwrap();
+    assert_eq!(world.phases()["copy"], "DELETING");
+    assert!(!world.plan().await.has_work(), "nothing is to be done");
+    world.declare(&job("INSERT INTO target SELECT id, price FROM orders WHERE price > 2", "evolve = \"restart\"\n"));
+    let plan = world.plan().await;
+    assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
+    pass(60).await;
+    settle(&mut world).await;
+    assert_eq!(world.phases()["copy-g3"], "RUNNING");
+}
+
+/// A run is killed while its way back deletes the successor: that is not gone on with.
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_is_being_deleted_is_waited_for_and_not_gone_on_with() {
+    let mut world = running("evolve = \"restart\"\n").await;
+    world.declare(&job(NEW, "evolve = \"restart\"\n"));
+    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no permission".into()) });
+    world.killed_when(Request::default(), |now| shows(now, "copy-g2", "DELETING")).await;
+    let plan = world.plan().await;
+    assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
+    pass(60).await;
+    // Its number is used, and the policy lets another one come.
+    settle(&mut world).await;
+    assert_eq!(world.phases()["copy-g3"], "RUNNING");
 }

@@ -110,6 +110,29 @@ async fn what_lands_when_nobody_wants_it_any_more_is_named() {
     }
 }
 
+/// An undo is deleted once it is done, so what lands long after it was given up undoes once more, and is told.
+#[tokio::test(start_paused = true)]
+async fn an_undo_that_lands_when_it_is_done_and_gone_is_named() {
+    let mut world = World::of(TABLE);
+    world.declare(&format!(
+        "{TABLE}[statements.doomed]\nsql = \"CREATE TABLE doomed (id STRING)\"\nundo = \"DROP TABLE doomed\"\n"
+    ));
+    world.converge().await;
+    world.declare(TABLE);
+    let fault = Fault::once(Misfortune::LostThenDone(100.0)).on(Method::Post).name("doomed-undo-1");
+    world.simulator.push_fault(fault);
+    let request = Request { allow_data_loss: true, ..Request::default() };
+    for _ in 0..3 {
+        world.apply_with(&world.cloud(), &request).await;
+    }
+    assert!(!world.phases().contains_key("doomed") && !world.phases().contains_key("doomed-undo-1"));
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert!(world.phases().contains_key("doomed-undo-1"), "it has landed");
+    let plan = world.plan().await;
+    let change = plan.changes.get(&statement("doomed")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
+    assert_eq!(change.notes, [Note::RunsUnrecorded { names: vec!["doomed-undo-1".to_owned()] }]);
+}
+
 /// No name keeps a second pool from being made, so what lands after floe has looked for it for a minute makes one. While
 /// the run goes on it is told of it.
 #[tokio::test(start_paused = true)]

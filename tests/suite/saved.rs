@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use floe::{
     cloud::NewStatement,
     diff::{Change, Request},
-    plan::{Moved, Plan, moved_since, taken_out, without_blocks_elsewhere},
+    plan::{Moved, Plan, check, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
     resource::Address,
     simulator::Meddle,
     state::Recorded,
@@ -178,4 +178,23 @@ async fn what_is_to_be_done_elsewhere_by_now_moves_nothing() {
     assert!(more.after.contains(&Address::pool("main")), "{more:#?}");
     let recorded = world.recorded().await;
     assert_eq!(refusals(&world, &saved, &recorded).await, [""; 0]);
+}
+
+/// The cloud purges what stands still after 30 days, whatever a saved plan is about.
+#[tokio::test(start_paused = true)]
+async fn a_retired_generation_of_another_job_may_go_meanwhile() {
+    let mut world = World::of(JOBS);
+    world.converge().await;
+    let evolved =
+        JOBS.replace("SELECT id, price FROM orders\"", "SELECT id, price + 1 FROM orders\"\nevolve = \"restart\"");
+    world.declare(&evolved);
+    world.converge().await;
+    assert_eq!(world.phases()["copy"], "STOPPED");
+    world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
+    let saved = world.plan().await;
+    world.simulator.meddle(Meddle::Purge("copy".into())).unwrap();
+    let (now, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+    assert!(!now.entries.is_empty(), "that it is gone is recorded first");
+    assert_eq!(moved_since(&saved, &now, &BTreeMap::new()), []);
+    assert_eq!(check(&on_record_of(saved, &now), &recorded), []);
 }

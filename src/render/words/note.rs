@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diff::Note,
-    resource::{Address, Phase},
+    resource::{Address, Phase, is_undo_name},
 };
 
 /// A note as a sentence, with the next step where there is one.
@@ -24,12 +24,15 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::ResumedOutside => "runs although `stopped = true`: somebody resumed it outside. `--fix-drift` stops it, \
                                  `stopped = false` keeps it so"
             .to_owned(),
-        Note::RunsUnrecorded { names } => format!(
-            "{} {} here, and took effect after being given up: nothing records it. Delete it, or declare {address} \
-             again, which adopts it",
-            names.join(" and "),
-            if names.len() == 1 { "was submitted from" } else { "were submitted from" }
-        ),
+        Note::RunsUnrecorded { names } => {
+            let or_adopt = format!(", or declare {address} again, which adopts it");
+            format!(
+                "{} {} here, and took effect after being given up: nothing records it. Delete it{}",
+                names.join(" and "),
+                if names.len() == 1 { "was submitted from" } else { "were submitted from" },
+                if names.iter().all(|name| is_undo_name(name)) { "" } else { &or_adopt }
+            )
+        }
         Note::MovedOutside { field, live, sent } => format!(
             "somebody changed its {field} outside: {} → {}. `--fix-drift` changes it back",
             named(field, sent, beside),

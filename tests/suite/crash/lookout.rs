@@ -41,13 +41,15 @@ pub const FLIGHTS: [Flight; 6] = [
     Flight::Late(Duration::from_secs(100)),
 ];
 
-/// For so long floe looks for a pool whose creation nobody answered. No name keeps a second one from being made, so what
-/// lands later than that is told and not prevented; `late` has tests of it.
+/// For so long floe looks for a pool whose creation nobody answered. No name keeps a second one from being made, nor an undo
+/// from being made again once it is done and deleted, so what lands later than that is told and not prevented; `late` has
+/// tests of both.
 const LOOKED_FOR: Duration = Duration::from_secs(60);
 
 fn may_fly(change: &Request, flight: Flight) -> bool {
-    let creates_pool = change.method == Method::Post && change.url.contains("/compute-pools");
-    !(creates_pool && matches!(flight, Flight::Late(after) if after > LOOKED_FOR))
+    let body = String::from_utf8_lossy(&change.body);
+    let makes_again = change.url.contains("/compute-pools") || body.contains("-undo-");
+    !(change.method == Method::Post && makes_again && matches!(flight, Flight::Late(after) if after > LOOKED_FOR))
 }
 
 /// Which part of what was not synced survives: nothing, all, and two selections by chance.
