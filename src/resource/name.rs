@@ -109,9 +109,8 @@ mod tests {
 
     #[test]
     fn names_beyond_those_that_are_shared_are_names_all_the_same() {
-        let names: Vec<_> = (0..2 * SHARED).map(|number| Name::from(number.to_string())).collect();
-        assert!(
-            names.iter().enumerate().all(|(number, name)| **name == number.to_string() && *name == Name::from(&**name))
-        );
+        let texts: Vec<String> = (0..2 * SHARED).map(|number| number.to_string()).collect();
+        let names: Vec<Name> = texts.iter().map(|text| Name::from(text.as_str())).collect();
+        assert!(names.iter().zip(&texts).all(|(name, text)| **name == **text));
     }
 }
