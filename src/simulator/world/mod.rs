@@ -429,8 +429,8 @@ impl World {
 
     /// A request whose effect is still to come.
     pub(super) fn put_late(&mut self, late: Late) {
-        self.serial = self.serial.saturating_add(1);
-        let number = self.serial;
+        // A number of what is still to come, whatever there was before: a world that is read back gives the same.
+        let number = self.late.last_key_value().map_or(0, |(last, _)| *last).saturating_add(1);
         self.tell(|| Change::Late(number, late.clone()));
         self.agenda.insert((late.due, Subject::Late(number)));
         self.late.insert(number, late);

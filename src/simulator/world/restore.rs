@@ -92,7 +92,6 @@ impl World {
             Change::Dropped(thing) => self.catalog.drop_thing(thing),
             Change::Config(config) => self.config = config,
             Change::Late(number, late) => {
-                self.serial = self.serial.max(number);
                 self.agenda.insert((late.due, Subject::Late(number)));
                 self.late.insert(number, late);
             }
