@@ -67,7 +67,11 @@ pub fn lint(reading: &Reading, text: &str, context: &LintContext<'_>) -> Vec<Lin
     let script = Script::new(text);
     let (statement, _, _) = understand(&script);
     let subject = Subject { reading, script: &script, statement: &statement, context };
-    let mut lints: Vec<Lint> = checks::ALL.iter().flat_map(|check| check(&subject)).collect();
+    told(checks::ALL.iter().flat_map(|check| check(&subject)).collect(), context)
+}
+
+/// Those that are not allowed here, in order of place and code.
+fn told(mut lints: Vec<Lint>, context: &LintContext<'_>) -> Vec<Lint> {
     lints.retain(|lint| !context.allowed.contains(lint.code));
     lints.sort_by_key(|lint| (lint.span.as_ref().map(|span| span.start), lint.code));
     lints
@@ -85,9 +89,7 @@ pub fn forbidding(reading: &Reading, context: &LintContext<'_>) -> Vec<Lint> {
     if !reading.faults.is_empty() {
         return Vec::new();
     }
-    let mut lints = checks::secret_literals(reading, context);
-    lints.retain(|lint| !context.allowed.contains(lint.code));
-    lints
+    told(checks::secret_literals(reading, context), context)
 }
 
 /// The strings of a text with their quotes, and its hints, which hold strings.
