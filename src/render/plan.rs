@@ -191,9 +191,9 @@ pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
     if !view.plan.has_changes() {
         return vec!["Nothing is applied while something is blocked.".to_owned()];
     }
-    let Request { destroy: _, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.request;
-    // What was asked for is all blocked: without it there is nothing to let through.
-    if !targets.is_empty() && targets.iter().all(|target| blocked.contains(&target.to_string())) {
+    let Request { destroy, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.request;
+    // Nobody removes what uses a thing in order to keep the thing.
+    if *destroy && !targets.is_empty() && targets.iter().all(|target| blocked.contains(&target.to_string())) {
         return vec!["Nothing is applied while something is blocked.".to_owned()];
     }
     let named = |flag: &str, addresses: &BTreeSet<Address>| {

@@ -313,6 +313,10 @@ fn the_way_through_selects_and_consents_as_the_run_did() {
     let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
+    // To remove what uses a thing and keep the thing was not asked for.
+    plan.request.destroy = true;
+    let view = PlanView { plan: &plan, beside: &beside, command: "destroy", given, verbose: false, style };
+    assert!(super::plan(&view).ends_with("\nNothing is applied while something is blocked.\n"));
 }
 
 #[test]
