@@ -343,8 +343,7 @@ fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
 
 /// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
 fn came_to_nothing(table: &Table, undo: &GenerationRecord) -> bool {
-    matches!(table.live.statement(&undo.sent.name), Presence::Present(found)
-        if matches!(found.phase.class(), PhaseClass::Failed | PhaseClass::Stopped))
+    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.came_to_nothing(&undo.uid))
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.

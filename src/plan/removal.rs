@@ -7,7 +7,7 @@ use super::{
 use crate::{
     diff::DesiredPool,
     live::Presence,
-    resource::{Address, Few, Phase, PhaseClass, Role, Seen, Submission, Template, undo_name},
+    resource::{Address, Few, Phase, Role, Seen, Submission, Template, undo_name},
     state::{Fact, GenerationRecord, Reached, StatementRecord},
 };
 
@@ -91,9 +91,7 @@ pub(super) fn undo(
 /// Whether an undo that an interrupted run left will not complete any more.
 fn came_to_nothing(scene: &Scene, undo: &GenerationRecord) -> bool {
     match scene.live.statement(&undo.sent.name) {
-        Presence::Present(live) => {
-            live.is(&undo.uid) && matches!(live.phase.class(), PhaseClass::Failed | PhaseClass::Stopped)
-        }
+        Presence::Present(live) => live.came_to_nothing(&undo.uid),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => false,
     }
 }

@@ -95,17 +95,6 @@ pub async fn planned(
     planned_on(read, graph, secrets, recorded, cloud, request).await
 }
 
-/// What was `read` of the cloud; where it could not be, the values of `secrets` are taken out of the service's words.
-///
-/// # Errors
-/// When the cloud could not be read.
-pub fn redacted(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, Unplanned> {
-    Ok(read.map_err(|mut error| {
-        error.detail = secrets.redact(&error.detail);
-        error
-    })?)
-}
-
 /// The same on what was just `read` of the cloud.
 ///
 /// # Errors
@@ -141,6 +130,17 @@ pub async fn planned_on(
         Cow::Owned(settled) => Arc::new(settled),
     };
     Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live, secrets })
+}
+
+/// What was `read` of the cloud; where it could not be, the values of `secrets` are taken out of the service's words.
+///
+/// # Errors
+/// When the cloud could not be read.
+pub fn redacted(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, Unplanned> {
+    Ok(read.map_err(|mut error| {
+        error.detail = secrets.redact(&error.detail);
+        error
+    })?)
 }
 
 /// The difference, once the snapshot answers all that it asks.

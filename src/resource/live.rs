@@ -69,6 +69,11 @@ impl LiveStatement {
         self.phase == Phase::Deleting
     }
 
+    /// Whether it is the physical statement with that uid, and one that was to complete will not any more.
+    pub fn came_to_nothing(&self, uid: &str) -> bool {
+        self.is(uid) && matches!(self.phase.class(), PhaseClass::Failed | PhaseClass::Stopped)
+    }
+
     /// Where it stands, if it does and the service tells.
     pub fn stands_at(&self) -> Option<&Offsets> {
         let stands = self.phase == Phase::Stopped && self.stopped;
