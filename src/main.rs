@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A plan of a large project is a million small pieces, made by two threads and gone a moment later.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     floe::cli::main()
 }

@@ -3,7 +3,7 @@
 use super::problems::Rank;
 use crate::{
     manifest::{DeclaredStatement, Project},
-    resource::{Evolve, Few, Name, Problem, Template},
+    resource::{Evolve, Problem},
     sql::{self, Lint, LintContext, Severity},
 };
 
@@ -23,10 +23,8 @@ fn of_each(
 ) -> Vec<(Problem, Rank)> {
     let mut found = Vec::new();
     for statement in project.statements.values() {
-        let masked = |(key, value): (&Name, &Template)| (key.clone(), value.masked());
-        let properties: Few<String> = statement.spec.properties.iter().map(masked).collect();
         let context = LintContext {
-            properties: &properties,
+            properties: &statement.spec.properties,
             principal: statement.spec.principal.as_deref(),
             protected: project.environment.protected,
             evolves: statement.spec.evolve != Evolve::Manual,

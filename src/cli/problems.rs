@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { path: path.into(), text: text.to_owned() })
+        Arc::new(Source { path: path.into(), text: text.into() })
     }
 
     #[test]

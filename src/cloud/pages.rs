@@ -20,8 +20,8 @@ const MOST: usize = 100_000;
 /// What a list held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
-    /// What could be read, by name or id.
-    pub found: BTreeMap<String, T>,
+    /// What could be read, by name or id. Boxed: a tree that grows at its end is half empty, and such things are large.
+    pub found: BTreeMap<String, Box<T>>,
     /// What is there and could not be read, by name or id, and why.
     pub unreadable: BTreeMap<String, String>,
 }
@@ -71,7 +71,7 @@ impl<T> Listed<T> {
         for thing in page.data {
             let name = key(&thing);
             self.unreadable.remove(&name);
-            self.found.insert(name, thing);
+            self.found.insert(name, Box::new(thing));
         }
         for (name, why) in page.unreadable {
             self.found.remove(&name);

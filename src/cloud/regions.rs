@@ -70,7 +70,7 @@ impl Cloud {
         }
         // Who asks wants one region, or to know which there are: one that does not read is left out.
         let listed = self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await?;
-        Ok(listed.found.into_values().collect())
+        Ok(listed.found.into_values().map(|region| *region).collect())
     }
 
     /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its

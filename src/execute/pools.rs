@@ -245,7 +245,7 @@ async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failu
     let runs = |live: &LiveStatement| {
         matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
     };
-    Ok(listed.found.into_values().filter(runs).collect())
+    Ok(listed.found.into_values().map(|live| *live).filter(runs).collect())
 }
 
 /// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a

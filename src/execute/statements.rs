@@ -329,7 +329,7 @@ pub(super) fn went(name: &str) -> Failure {
 /// The statement as it goes out: secrets in their places, floe's own properties beside the user's.
 fn reveal(submission: &Submission, tools: &Tools) -> Result<NewStatement, Failure> {
     let reveal = |template: &Template| match template.reveal(&tools.setting.secrets) {
-        Err(Unset(_)) if tools.setting.placeholders => Ok(template.masked()),
+        Err(Unset(_)) if tools.setting.placeholders => Ok(template.masked().into_owned()),
         revealed => revealed.map_err(Failure::Unset),
     };
     let mut properties = Few::new();

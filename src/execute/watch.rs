@@ -103,7 +103,7 @@ async fn by_list(cloud: &Cloud, watched: &Watched) -> Option<usize> {
                     tell(watched, name, &Sight::Unreadable);
                     continue;
                 }
-                let live = found.remove(name).map(Box::new);
+                let live = found.remove(name);
                 tell(watched, name, &Sight::Statement { live, confirmed: false });
             }
             Some(pages)

@@ -16,6 +16,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use crate::{
@@ -72,8 +73,8 @@ pub struct Object {
     /// What it is.
     pub kind: ObjectKind,
     /// Its name: three parts where catalog and database are known. The last part of a function's is in lower case, since
-    /// functions are found in any case.
-    pub name: Vec<String>,
+    /// functions are found in any case. Copies share it: every edge that shows the object has one.
+    pub name: Arc<[Arc<str>]>,
 }
 
 /// Who in the project does what with an object; keys of statements, sorted, each once.

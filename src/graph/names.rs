@@ -1,6 +1,6 @@
 //! Which object a name in a statement means, and who in the project uses it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Object, Parties, pair};
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
 
 /// What completes the names in one statement.
 pub(super) struct Completion<'a> {
-    catalog: Option<String>,
-    database: Option<String>,
+    catalog: Option<Arc<str>>,
+    database: Option<Arc<str>>,
     aliases: &'a BTreeMap<String, String>,
 }
 
@@ -20,39 +20,38 @@ impl<'a> Completion<'a> {
     pub(super) fn of(statement: &Statement, aliases: &'a BTreeMap<String, String>) -> Self {
         let property = |name: &str| {
             let value = statement.properties.get(name).map(Template::masked)?;
-            Some(aliases.get(&value).cloned().unwrap_or(value))
+            Some(Arc::from(aliases.get(&*value).map_or(&*value, String::as_str)))
         };
         Completion { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
     }
 
     /// What completes names where catalog and database are these.
     fn within(catalog: Option<&str>, database: Option<&str>, aliases: &'a BTreeMap<String, String>) -> Self {
-        let meant = |name: &str| aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let meant = |name: &str| Arc::from(aliases.get(name).map_or(name, String::as_str));
         Completion { catalog: catalog.map(meant), database: database.map(meant), aliases }
     }
 
     /// The object that `mention` means.
     pub(super) fn object(&self, mention: &Mention) -> Object {
-        let depth = match mention.object {
+        let depth: usize = match mention.object {
             ObjectKind::Catalog => 1,
             ObjectKind::Database => 2,
             _ => 3,
         };
-        let mut name: Vec<String> = Vec::with_capacity(depth);
         let missing = depth.saturating_sub(mention.name.len());
         let current = [&self.catalog, &self.database];
-        name.extend(current.into_iter().take(missing).flatten().cloned());
+        let completed = current.into_iter().take(missing).flatten().cloned();
         let last = mention.name.len().saturating_sub(1);
-        name.extend(mention.name.iter().enumerate().map(|(index, part)| {
+        let written = mention.name.iter().enumerate().map(|(index, part)| {
             let is_own_name = index == last && depth == 3;
             match self.aliases.get(part) {
                 // An alias stands for a catalog or a database, never for a table that happens to bear its name.
-                Some(meant) if !is_own_name => meant.clone(),
-                _ if is_own_name && mention.object == ObjectKind::Function => part.to_lowercase(),
-                _ => part.clone(),
+                Some(meant) if !is_own_name => Arc::from(meant.as_str()),
+                _ if is_own_name && mention.object == ObjectKind::Function => Arc::from(part.to_lowercase()),
+                _ => Arc::from(part.as_str()),
             }
-        }));
-        Object { kind: mention.object, name }
+        });
+        Object { kind: mention.object, name: completed.chain(written).collect() }
     }
 }
 

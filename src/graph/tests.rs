@@ -87,7 +87,7 @@ fn declared_needs_pools_and_inferred_needs_say_why() {
     let graph = build(world.project()).unwrap();
     let why: Vec<(&str, &Why)> =
         graph.edges_of(&statement("a")).iter().map(|edge| (edge.to.key.as_str(), &edge.why)).collect();
-    let object = Object { kind: ObjectKind::Table, name: vec!["t".to_owned()] };
+    let object = Object { kind: ObjectKind::Table, name: ["t".into()].into() };
     assert_eq!(
         why,
         [
@@ -318,7 +318,7 @@ fn lineage_follows_the_data() {
         other: CREATE TABLE other (x INT)
     ",
     );
-    let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] });
+    let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: [name.into()].into() });
     let by = |key: &str| Node::Statement(statement(key));
     let whole = lineage(&graph, &[]);
     assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));

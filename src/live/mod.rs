@@ -40,7 +40,7 @@ pub struct Held {
 /// What is known of all things of one kind.
 #[derive(Debug, Clone)]
 struct Shelf<T> {
-    present: BTreeMap<String, T>,
+    present: BTreeMap<String, Box<T>>,
     absent: BTreeSet<String>,
     unknown: BTreeMap<String, String>,
 }
@@ -52,7 +52,7 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T> Shelf<T> {
-    fn of(present: BTreeMap<String, T>) -> Self {
+    fn of(present: BTreeMap<String, Box<T>>) -> Self {
         Shelf { present, ..Shelf::default() }
     }
 
@@ -70,7 +70,7 @@ impl<T> Shelf<T> {
 
     fn learn(&mut self, name: &str, answer: Result<Option<T>, String>) {
         match answer {
-            Ok(Some(thing)) => drop(self.present.insert(name.to_owned(), thing)),
+            Ok(Some(thing)) => drop(self.present.insert(name.to_owned(), Box::new(thing))),
             Ok(None) => {
                 self.present.remove(name);
                 self.absent.insert(name.to_owned());
@@ -117,6 +117,14 @@ impl Asks {
 impl Live {
     /// A snapshot that holds these things and nothing else: statements by cloud name, pools by id.
     pub fn of(statements: BTreeMap<String, LiveStatement>, pools: Option<BTreeMap<String, LivePool>>) -> Self {
+        let pools = pools.map(|pools| pools.into_iter().map(|(id, pool)| (id, Box::new(pool))).collect());
+        Live::holding(statements.into_iter().map(|(name, live)| (name, Box::new(live))).collect(), pools)
+    }
+
+    fn holding(
+        statements: BTreeMap<String, Box<LiveStatement>>,
+        pools: Option<BTreeMap<String, Box<LivePool>>>,
+    ) -> Self {
         Live {
             statements: Shelf::of(statements),
             pools_listed: pools.is_some(),
@@ -128,7 +136,7 @@ impl Live {
     /// What these lists held; what could not be read in them is unknown.
     pub fn listed(statements: Listed<LiveStatement>, pools: Option<Listed<LivePool>>) -> Self {
         let (pools, unreadable) = pools.map(|listed| (listed.found, listed.unreadable)).unzip();
-        let mut live = Live::of(statements.found, pools);
+        let mut live = Live::holding(statements.found, pools);
         for (name, why) in statements.unreadable {
             live.learn_statement(&name, Err(why));
         }
@@ -151,12 +159,12 @@ impl Live {
 
     /// Every statement, by cloud name.
     pub fn statements(&self) -> impl Iterator<Item = &LiveStatement> {
-        self.statements.present.values()
+        self.statements.present.values().map(Box::as_ref)
     }
 
     /// Every pool, by id.
     pub fn pools(&self) -> impl Iterator<Item = &LivePool> {
-        self.pools.present.values()
+        self.pools.present.values().map(Box::as_ref)
     }
 
     /// The ids of pools that are there and may be any.
@@ -171,7 +179,7 @@ impl Live {
             .present
             .range(base.to_owned()..)
             .take_while(|(name, _)| name.starts_with(base))
-            .filter_map(|(name, statement)| Some((Generation::of(base, name)?, statement)))
+            .filter_map(|(name, statement)| Some((Generation::of(base, name)?, &**statement)))
             .collect();
         found.sort_by_key(|(generation, _)| *generation);
         found

@@ -29,12 +29,12 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
     let bytes = bytes.map_err(|error| Problem::new(format!("`{shown}` cannot be read: {error}")))?;
     match String::from_utf8(bytes) {
         Ok(text) => {
-            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+            let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
             Ok(Arc::new(Source { path: path.to_owned(), text }))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let text = Arc::from(String::from_utf8_lossy(error.as_bytes()));
             let source = Arc::new(Source { path: path.to_owned(), text });
             let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
             Err(Problem::new(format!("`{shown}` is not UTF-8"))

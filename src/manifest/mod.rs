@@ -205,19 +205,21 @@ fn checked<'a>(
     }
     check::statement::defaults(&mut desk);
     let declared = manifest.statements.iter().filter(|(key, _)| !open(&|layer| layer.statements.contains_key(*key)));
-    let statements = declared.filter_map(|(key, at)| {
+    // How many there will be is known, so that none is moved to make room for the next.
+    let mut statements = Vec::with_capacity(manifest.statements.len());
+    for (key, at) in declared {
         let overlay = overlays.and_then(|overlays| overlays.statements.get(key));
         let statement = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key));
-        statement.map(|statement| (key.clone(), statement))
-    });
-    let mut statements = statements.collect();
+        statements.extend(statement.map(|statement| (key.clone(), statement)));
+    }
+    let mut statements = BTreeMap::from_iter(statements);
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
     check::name::same_names(&statements, &mut desk.problems);
     if chosen.is_some() {
         problems.append(&mut desk.substitution.problems);
     }
-    let tables = environments.values().flat_map(|at| at.value.variables.keys().map(String::as_str));
+    let tables = environments.values().flat_map(|at| at.value.variables.keys().map(|name| &**name));
     problems.extend(desk.substitution.stray_flags(tables));
     for (name, substitution) in others {
         desk.substitution = substitution;

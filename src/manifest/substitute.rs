@@ -1,6 +1,9 @@
 //! `${variable}`, `$${` and `${secret.name}` in strings and SQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{layer::At, layer::string, near, sql_text::SqlText};
 use crate::resource::{Problem, Span, Template};
@@ -51,12 +54,13 @@ impl<'a> Substitution<'a> {
     }
 
     /// A string that takes variables and no secrets.
-    pub(super) fn plain(&mut self, text: &At<String>) -> Option<At<String>> {
-        if !text.value.contains("${") {
-            return Some(text.clone());
+    pub(super) fn plain(&mut self, text: &At<impl AsRef<str>>) -> Option<At<String>> {
+        let written = text.value.as_ref();
+        if !written.contains("${") {
+            return Some(At { value: written.to_owned(), place: text.place.clone() });
         }
-        let positions = string::positions(&text.place, text.value.len());
-        let filled = self.fill(&text.value, &positions)?;
+        let positions = string::positions(&text.place, written.len());
+        let filled = self.fill(written, &positions)?;
         if let Some((name, span)) = filled.secrets.first() {
             let problem = Problem::new(format!("`${{secret.{name}}}` cannot stand here"))
                 .at(positions.locate(span), "a secret")
@@ -73,15 +77,15 @@ impl<'a> Substitution<'a> {
     }
 
     /// A string that takes variables and secrets.
-    pub(super) fn template(&mut self, text: &At<String>) -> Option<(Template, SqlText)> {
+    pub(super) fn template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlText)> {
         let positions = string::positions(&text.place, text.value.len());
         self.text(&text.value, positions)
     }
 
     /// A text that takes variables and secrets, and where it stands.
-    pub(super) fn text(&mut self, text: &str, positions: SqlText) -> Option<(Template, SqlText)> {
+    pub(super) fn text(&mut self, text: &Arc<str>, positions: SqlText) -> Option<(Template, SqlText)> {
         if !text.contains("${") {
-            return Some((Template::new(text), positions));
+            return Some((Template::new(Arc::clone(text)), positions));
         }
         let filled = self.fill(text, &positions)?;
         Some((Template::new(filled.template), filled.positions))

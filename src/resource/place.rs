@@ -11,7 +11,7 @@ pub struct Source {
     /// The path as people should see it: relative to the project.
     pub path: PathBuf,
     /// The whole text.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// A labelled stretch of a file.

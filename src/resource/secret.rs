@@ -1,6 +1,7 @@
 //! Texts with holes for secrets, and the values that fill them. A value never reaches state, a plan or a screen.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
@@ -29,8 +30,8 @@ pub struct Unset(pub String);
 
 impl Template {
     /// A template from its written form.
-    pub fn new(written: impl Into<String>) -> Self {
-        Template(Arc::from(written.into()))
+    pub fn new(written: impl Into<Arc<str>>) -> Self {
+        Template(written.into())
     }
 
     /// The template that stands for exactly `text`.
@@ -71,13 +72,16 @@ impl Template {
     }
 
     /// The text with each secret's place taken by its reference: what the room `sql` reads.
-    pub fn masked(&self) -> String {
-        self.parts()
-            .map(|part| match part {
-                Part::Text(piece) => piece.to_owned(),
-                Part::Secret(name) => placeholder(name),
-            })
-            .collect()
+    pub fn masked(&self) -> Cow<'_, str> {
+        // A reference is its own mask, so only escapes make a difference.
+        if !self.0.contains("$${") {
+            return Cow::Borrowed(&self.0);
+        }
+        let pieces = self.parts().map(|part| match part {
+            Part::Text(piece) => Cow::Borrowed(piece),
+            Part::Secret(name) => Cow::Owned(placeholder(name)),
+        });
+        Cow::Owned(pieces.collect())
     }
 
     /// Whether `text` could be this template with some values in the secrets' places. Lets live be compared with

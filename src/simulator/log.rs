@@ -126,7 +126,7 @@ fn found(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
         file => file?,
     };
-    read(BufReader::new(file), take).map_err(|error| match error.kind() {
+    read(BufReader::with_capacity(1 << 16, file), take).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => {
             io::Error::new(error.kind(), format!("{}, {error}; remove the file", path.display()))
         }

@@ -51,7 +51,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 24] = [
+const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),
@@ -63,6 +63,8 @@ const HOMES: [(&str, Option<&[&str]>); 24] = [
     ("jiff", Some(&["cloud", "simulator", "render", "cli"])),
     ("litemap", Some(&["resource"])),
     ("miette", Some(&["cli"])),
+    // The program's own, outside all rooms.
+    ("mimalloc", Some(&[])),
     ("petgraph", Some(&["graph"])),
     ("reqwest", Some(&["cloud"])),
     ("rustls", Some(&["cloud"])),

@@ -13,7 +13,7 @@ use crate::{
         layer::{At, EnvironmentLayer, Property},
         substitute::{self, Substitution},
     },
-    resource::{Identity, Problem},
+    resource::{Few, Identity, Name, Problem},
 };
 
 /// Why an environment is looked at.
@@ -65,7 +65,7 @@ pub(in crate::manifest) fn variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
 ) -> BTreeMap<String, String> {
-    let plain = |(name, entry): (&String, &Property)| Some((name.clone(), substitution.plain(&entry.value)?.value));
+    let plain = |(name, entry): (&Name, &Property)| Some((name.to_string(), substitution.plain(&entry.value)?.value));
     at.variables.iter().filter_map(plain).collect()
 }
 
@@ -272,9 +272,9 @@ impl Checked<'_, '_> {
         u32::try_from(at.value).ok().filter(|_| sound)
     }
 
-    fn entries(&mut self, entries: &BTreeMap<String, Property>) -> BTreeMap<String, String> {
+    fn entries(&mut self, entries: &Few<Property>) -> BTreeMap<String, String> {
         let plain =
-            |(key, entry): (&String, &Property)| Some((key.clone(), self.substitution.plain(&entry.value)?.value));
+            |(key, entry): (&Name, &Property)| Some((key.to_string(), self.substitution.plain(&entry.value)?.value));
         entries.iter().filter_map(plain).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! A statement's fields that are strings and no SQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Desk, words, wrong};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Property, StatementLayer},
         near,
     },
-    resource::{Evolve, Few, Name, OnOutside, Problem, Template},
+    resource::{Evolve, Few, OnOutside, Problem, Template},
     sql,
 };
 
@@ -53,10 +53,10 @@ pub(super) fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings 
     }
 }
 
-fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> Few<Template> {
+fn properties(desk: &mut Desk<'_>, properties: &Few<Property>) -> Few<Template> {
     let mut filled = Few::new();
     for (key, property) in properties {
-        if key == "sql.tables.initial-offset-from" {
+        if **key == *"sql.tables.initial-offset-from" {
             desk.problems.push(
                 Problem::new(format!("`{key}` is floe's to set"))
                     .at(property.key.clone(), "set when offsets are carried over to a new generation")
@@ -64,7 +64,7 @@ fn properties(desk: &mut Desk<'_>, properties: &BTreeMap<String, Property>) -> F
             );
         }
         if let Some((template, _)) = desk.substitution.template(&property.value) {
-            filled.insert(Name::from(key.as_str()), template);
+            filled.insert(key.clone(), template);
         }
     }
     filled.fitted()

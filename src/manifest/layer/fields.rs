@@ -10,7 +10,7 @@ use toml::{
 use super::{At, Property};
 use crate::{
     manifest::near,
-    resource::{Place, Problem, Source, Span, is_key},
+    resource::{Few, Name, Place, Problem, Source, Span, is_key},
 };
 
 /// What all tables of one file share.
@@ -42,9 +42,9 @@ impl Reader {
     }
 
     /// A string, or a problem that shows how it is written.
-    fn string(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<String>> {
+    fn string<T: for<'a> From<&'a str>>(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<T>> {
         if let DeValue::String(text) = value.get_ref() {
-            return Some(At { value: text.to_string(), place: self.place(value.span()) });
+            return Some(At { value: T::from(text), place: self.place(value.span()) });
         }
         let written = self.source.text.get(value.span()).unwrap_or_default();
         let scalar = !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
@@ -94,7 +94,8 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         self.table.keys().any(|key| !self.taken.contains(&key.get_ref().as_ref()))
     }
 
-    pub(super) fn string(&mut self, name: &'static str) -> Option<At<String>> {
+    /// A string, as a `String` or as a text that copies share.
+    pub(super) fn string<T: for<'a> From<&'a str>>(&mut self, name: &'static str) -> Option<At<T>> {
         let (_, value) = self.take(name)?;
         let string = self.reader.string(name, value);
         self.flawed |= string.is_none();
@@ -150,14 +151,14 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
     }
 
     /// A table of strings whose keys are the user's: properties, variables, aliases.
-    pub(super) fn entries(&mut self, name: &'static str) -> BTreeMap<String, Property> {
-        let Some((_, value)) = self.take(name) else { return BTreeMap::new() };
+    pub(super) fn entries(&mut self, name: &'static str) -> Few<Property> {
+        let Some((_, value)) = self.take(name) else { return Few::new() };
         let Some(table) = value.get_ref().as_table() else {
             let help = Some(format!("for example `{name} = {{ \"key\" = \"value\" }}`"));
             self.reader.wrong_type(name, "a table of strings", value, help);
-            return BTreeMap::new();
+            return Few::new();
         };
-        let mut entries = BTreeMap::new();
+        let mut entries = Few::new();
         for (key, value) in table {
             let place = self.reader.place(key.span());
             let value = match value.get_ref() {
@@ -175,10 +176,10 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
                 }
                 _ => self.reader.string(&quoted(key.get_ref()), value).unwrap_or_else(|| {
                     // It is there, if wrong: whoever refers to it need not hear that it is missing.
-                    At { value: String::new(), place: place.clone() }
+                    At { value: Arc::from(""), place: place.clone() }
                 }),
             };
-            entries.insert(key.get_ref().to_string(), Property { key: place, value });
+            entries.insert(Name::from(key.get_ref().as_ref()), Property { key: place, value });
         }
         entries
     }

@@ -7,7 +7,7 @@ mod twice;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::resource::{Place, Source};
+use crate::resource::{Few, Place, Source};
 
 pub(super) use document::{Role, read};
 
@@ -49,12 +49,12 @@ pub(super) struct ProjectLayer {
 #[derive(Debug, Default, Clone)]
 pub(super) struct StatementLayer {
     pub name: Option<At<String>>,
-    pub sql: Option<At<String>>,
+    pub sql: Option<At<Arc<str>>>,
     pub sql_file: Option<At<String>>,
-    pub undo: Option<At<String>>,
+    pub undo: Option<At<Arc<str>>>,
     pub pool: Option<At<String>>,
     pub principal: Option<At<String>>,
-    pub properties: BTreeMap<String, Property>,
+    pub properties: Few<Property>,
     pub stopped: Option<At<bool>>,
     pub evolve: Option<At<String>>,
     pub accept: Option<At<String>>,
@@ -76,7 +76,7 @@ pub(super) struct StatementLayer {
 pub(super) struct Property {
     /// Where its key stands.
     pub key: Place,
-    pub value: At<String>,
+    pub value: At<Arc<str>>,
 }
 
 /// `[pools.<key>]`, or an environment's overlay of one.
@@ -104,8 +104,8 @@ pub(super) struct EnvironmentLayer {
     pub cloud_endpoint: Option<At<String>>,
     pub state: Option<At<String>>,
     pub name_prefix: Option<At<String>>,
-    pub variables: BTreeMap<String, Property>,
-    pub aliases: BTreeMap<String, Property>,
+    pub variables: Few<Property>,
+    pub aliases: Few<Property>,
     pub evolve: Option<At<String>>,
     pub protected: Option<At<bool>>,
     pub requests_per_second: Option<At<i64>>,

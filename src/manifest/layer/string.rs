@@ -86,7 +86,7 @@ mod tests {
     /// The value of `x = <raw>` by the TOML crate, and where each of its bytes stands by this module.
     fn read(raw: &str) -> (String, SqlText) {
         let document = format!("x = {raw}\n");
-        let source = Arc::new(Source { path: "floe.toml".into(), text: document });
+        let source = Arc::new(Source { path: "floe.toml".into(), text: document.into() });
         let table = toml::de::DeTable::parse(&source.text).unwrap();
         let value = table.get_ref().get("x").unwrap();
         let text = value.get_ref().as_str().unwrap().to_owned();

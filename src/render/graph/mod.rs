@@ -17,7 +17,7 @@ use crate::sql::ObjectKind;
 fn label(node: &Node) -> String {
     match node {
         Node::Statement(address) => address.key.clone(),
-        Node::Object(object) => object.name.last().cloned().unwrap_or_else(|| object.to_string()),
+        Node::Object(object) => object.name.last().map_or_else(|| object.to_string(), ToString::to_string),
     }
 }
 
@@ -26,7 +26,7 @@ fn subtitle(node: &Node, looks: Looks) -> String {
     match (node, looks) {
         (_, Looks::Statement(kind)) => kind.api_name().replace('_', " "),
         (Node::Object(object), Looks::Own(_) | Looks::External(_)) => {
-            let (_, rest) = object.name.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
+            let rest = object.name.split_last().map_or(&[][..], |(_, rest)| rest);
             let external = if matches!(looks, Looks::External(_)) { "external " } else { "" };
             let place = if rest.is_empty() { String::new() } else { format!(" · {}", rest.join(".")) };
             format!("{external}{}{place}", kind(object.kind))

@@ -168,7 +168,7 @@ pub(super) fn secret_literals(reading: &Reading, context: &LintContext<'_>) -> V
     };
     let options = reading.written_secrets.iter();
     let options = options.map(|secret| Lint { span: Some(secret.span.clone()), ..found(&secret.option, "statement") });
-    let properties = context.properties.iter().filter(|(key, value)| is_written_secret(key, value));
+    let properties = context.properties.iter().filter(|(key, value)| is_written_secret(key, &value.masked()));
     let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
     options.chain(properties).collect()
 }

@@ -11,7 +11,7 @@ use super::{
     reading::{understand, written_secrets},
     script::Script,
 };
-use crate::resource::{Few, Span};
+use crate::resource::{Few, Span, Template};
 
 pub use catalogue::{Explanation, codes, explain};
 pub(super) use checks::is_written_secret;
@@ -20,8 +20,8 @@ pub use checks::names_a_secret;
 /// What surrounds a statement in its project.
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
-    /// Its properties, defaults merged in, secrets masked.
-    pub properties: &'a Few<String>,
+    /// Its properties, defaults merged in.
+    pub properties: &'a Few<Template>,
     /// Who it runs as, if the project says so: `sa-…`, `u-…`, `pool-…`.
     pub principal: Option<&'a str>,
     /// Whether its environment is marked `protected = true`.
@@ -121,7 +121,7 @@ impl Subject<'_, '_, '_> {
     /// Whether a property is set to more than nothing: `0`, `0 ms` and the like switch off what the lints ask for.
     fn sets(&self, property: &str) -> bool {
         self.context.properties.get(property).is_some_and(|value| {
-            let digits: String = value.trim().chars().take_while(char::is_ascii_digit).collect();
+            let digits: String = value.masked().trim().chars().take_while(char::is_ascii_digit).collect();
             digits.is_empty() || digits.bytes().any(|digit| digit != b'0')
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::Few;
+use crate::resource::{Few, Template};
 use crate::sql::{Lint, LintContext, Severity, codes, explain, lint, read};
 
 /// The lints of a text in a project that says nothing special.
@@ -11,7 +11,7 @@ pub(super) fn with_defaults(text: &str) -> Vec<Lint> {
 }
 
 fn with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
-    let properties: Few<_> = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let properties: Few<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
     let mut context =
         LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };

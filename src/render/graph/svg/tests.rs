@@ -167,7 +167,7 @@ fn a_large_project_is_drawn_in_no_time() {
 }
 
 fn table(name: &str) -> Node {
-    Node::Object(Object { kind: ObjectKind::Table, name: vec![name.to_owned()] })
+    Node::Object(Object { kind: ObjectKind::Table, name: [name.into()].into() })
 }
 
 #[test]
