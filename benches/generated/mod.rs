@@ -159,7 +159,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             undos: 0,
             left_at: None,
         };
-        recorded.statements.insert(key.clone(), record);
+        recorded.statements.insert(key.clone(), Box::new(record));
         statements.insert(live.name.clone(), live);
     }
     (recorded, Live::of(statements, Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect())))

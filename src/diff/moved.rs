@@ -10,7 +10,7 @@ use crate::{
     manifest::{DeclaredStatement, Project},
     resource::{Address, Generation, Kind},
     sql,
-    state::{Fact, Recorded, StatementRecord},
+    state::{Fact, Recorded},
 };
 
 /// The facts that `[[moved]]` blocks make of the record, and both sides of the moves that cannot be made since both
@@ -46,7 +46,8 @@ pub(super) fn is_rename(change: &Change) -> bool {
 pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mut BTreeMap<Address, Change>) {
     let in_force = |key: &String| recorded.statements.get(key).is_some_and(|record| record.current.is_some());
     let declared = desired.graph.project.statements.iter();
-    let new: Vec<_> = declared.filter(|(key, _)| !in_force(key)).collect();
+    let new = declared.filter(|(key, _)| !in_force(key)).map(|(key, declared)| (key, &**declared));
+    let new: Vec<_> = new.collect();
     if new.is_empty() {
         return;
     }
@@ -110,8 +111,8 @@ fn block_by_sql(recorded: &Recorded, new: &[(&String, &DeclaredStatement)], chan
 
 /// The cloud name of every recorded generation, with the key that has it.
 fn recorded_names(recorded: &Recorded) -> BTreeMap<&str, &String> {
-    let generations = |(key, record)| StatementRecord::generations(record).map(move |found| (&*found.sent.name, key));
-    recorded.statements.iter().flat_map(generations).collect()
+    let statements = recorded.statements.iter();
+    statements.flat_map(|(key, record)| record.generations().map(move |found| (&*found.sent.name, key))).collect()
 }
 
 /// Those of `names` that are generations of `base`.

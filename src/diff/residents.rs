@@ -27,13 +27,14 @@ pub(super) fn block_deletions_under_them(
     let mut blocked: Vec<(Address, Vec<Address>)> = Vec::new();
     for (address, _) in changes.iter().filter(is_deleted) {
         let Some(pool) = recorded.pools.get(&address.key) else { continue };
-        let stays = |(key, record): &(&String, &StatementRecord)| {
-            let change = changes.get(&Address::statement(key.as_str())).map(|change| &change.action);
-            let wanted = desired.graph.project.statements.get(key.as_str());
+        let stays = |key: &str, record: &StatementRecord| {
+            let change = changes.get(&Address::statement(key)).map(|change| &change.action);
+            let wanted = desired.graph.project.statements.get(key);
             let wanted = wanted.and_then(|declared| declared.spec.pool.as_ref()).and_then(|key| pools.get(key));
             is_left_on(&pool.id, record, change, wanted, live)
         };
-        let statements = recorded.statements.iter().filter(stays).map(|(key, _)| Address::statement(key)).collect();
+        let statements = recorded.statements.iter().filter(|(key, record)| stays(key, record));
+        let statements = statements.map(|(key, _)| Address::statement(key)).collect();
         blocked.push((address.clone(), statements));
     }
     for (address, mut statements) in blocked.into_iter().filter(|(_, statements)| !statements.is_empty()) {

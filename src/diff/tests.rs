@@ -127,7 +127,7 @@ impl Scene {
                 undos: 0,
                 left_at: None,
             };
-            recorded.statements.insert(key.clone(), record);
+            recorded.statements.insert(key.clone(), Box::new(record));
         }
         let request = Request::default();
         Scene { graph, recorded, statements: live_statements, pools, gone: vec![], unknown: vec![], request }

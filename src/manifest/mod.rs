@@ -205,14 +205,12 @@ fn checked<'a>(
     }
     check::statement::defaults(&mut desk);
     let declared = manifest.statements.iter().filter(|(key, _)| !open(&|layer| layer.statements.contains_key(*key)));
-    // How many there will be is known, so that none is moved to make room for the next.
-    let mut statements = Vec::with_capacity(manifest.statements.len());
+    let mut statements = BTreeMap::new();
     for (key, at) in declared {
         let overlay = overlays.and_then(|overlays| overlays.statements.get(key));
         let statement = check::statement::statement(&mut desk, key, at, overlay, bare.contains(key));
-        statements.extend(statement.map(|statement| (key.clone(), statement)));
+        statements.extend(statement.map(|statement| (key.clone(), Box::new(statement))));
     }
-    let mut statements = BTreeMap::from_iter(statements);
     let moved = check::moved::moved(&mut desk, &manifest.moved);
     let secrets = check::secret::secrets(&mut desk, secrets);
     check::name::same_names(&statements, &mut desk.problems);

@@ -23,7 +23,7 @@ pub struct Project {
     /// Pools by key.
     pub pools: BTreeMap<String, DeclaredPool>,
     /// Statements by key.
-    pub statements: BTreeMap<String, DeclaredStatement>,
+    pub statements: BTreeMap<String, Box<DeclaredStatement>>,
     /// `[[moved]]` blocks. `to` is where a chain of them ends: a declared address.
     pub moved: Vec<Moved>,
     /// Secrets: the environment variable that holds each, by name. `cli` reads them.

@@ -81,7 +81,7 @@ pub(super) struct Subject<'a> {
 pub(super) type Lists = (Vec<Step>, Vec<Step>);
 
 fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
-    let record = scene.recorded.statements.get(key);
+    let record = scene.recorded.statements.get(key).map(Box::as_ref);
     match &change.action {
         Action::Delete { undo } => return Some((removal::delete(scene, key, record?, undo.as_ref()), Vec::new())),
         Action::Forget => {

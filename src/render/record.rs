@@ -46,7 +46,7 @@ fn standing(record: &StatementRecord) -> String {
 /// When it cannot be written as JSON, which is a bug.
 pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
     let mut told = recorded.clone();
-    told.statements.values_mut().for_each(without_hashes);
+    told.statements.values_mut().for_each(|record| without_hashes(record));
     told.open.values_mut().for_each(|open| open.secrets.clear());
     let mut value = serde_json::to_value(told)?;
     if let Value::Object(fields) = &mut value {

@@ -104,7 +104,7 @@ impl Recorded {
             }
             Operation::Amend { uid, to, .. } => {
                 let mut generations =
-                    self.statements.get_mut(key).into_iter().flat_map(StatementRecord::generations_mut);
+                    self.statements.get_mut(key).into_iter().flat_map(|record| record.generations_mut());
                 // It may be known to be gone by now; then there is nothing left to update.
                 if let Some(generation) = generations.find(|generation| generation.uid == *uid) {
                     generation.stopped = to.stopped;
@@ -193,7 +193,8 @@ impl Recorded {
     }
 
     fn statement(&mut self, key: &str) -> Result<&mut StatementRecord, Why> {
-        self.statements.get_mut(key).ok_or_else(|| format!("statements.{key} is not recorded"))
+        let record = self.statements.get_mut(key).map(Box::as_mut);
+        record.ok_or_else(|| format!("statements.{key} is not recorded"))
     }
 
     fn pool(&mut self, key: &str) -> Result<&mut PoolRecord, Why> {
@@ -201,7 +202,8 @@ impl Recorded {
     }
 
     fn declare(&mut self, key: &str, declared: &Statement) {
-        let record = self.statements.entry(key.to_owned()).or_insert_with(|| StatementRecord::new(declared.clone()));
+        let new = || Box::new(StatementRecord::new(declared.clone()));
+        let record = self.statements.entry(key.to_owned()).or_insert_with(new);
         let until_now = mem::replace(&mut record.declared, declared.clone());
         let left_behind = (until_now.name != declared.name).then(|| record.tombstone(until_now.name, None));
         if let Some(dead) = self.exhume(&declared.name)

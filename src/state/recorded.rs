@@ -28,9 +28,9 @@ pub struct Recorded {
     /// Owned pools by manifest key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolRecord>,
-    /// Statements by manifest key.
+    /// Statements by manifest key. Boxed: a tree that grows at its end is half empty, and records are large.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub statements: BTreeMap<String, StatementRecord>,
+    pub statements: BTreeMap<String, Box<StatementRecord>>,
     /// What was deleted or forgotten: its offsets, and the numbers that may not be used again. By manifest key; an older
     /// one whose key another cloud name has taken since stands under `key/name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -184,7 +184,7 @@ impl Recorded {
 
     /// The cloud name of every recorded generation: what is not among them is not ours.
     pub fn statement_names(&self) -> BTreeSet<&str> {
-        let generations = self.statements.values().flat_map(StatementRecord::generations);
+        let generations = self.statements.values().flat_map(|record| record.generations());
         generations.map(|generation| generation.sent.name.as_str()).collect()
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn cloud(
 }
 
 /// Two statements of one cloud name: the service has one.
-pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, DeclaredStatement>, problems: &mut Vec<Problem>) {
+pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, Box<DeclaredStatement>>, problems: &mut Vec<Problem>) {
     let mut names: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
     for (key, statement) in statements {
         if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {
@@ -62,7 +62,7 @@ pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, DeclaredStat
 pub(in crate::manifest) fn names_there(
     desk: &mut Desk<'_>,
     manifest: &Manifest,
-    statements: &BTreeMap<String, DeclaredStatement>,
+    statements: &BTreeMap<String, Box<DeclaredStatement>>,
     (other, environment): (&str, &At<EnvironmentLayer>),
 ) {
     let layer = &environment.value;
@@ -77,7 +77,7 @@ pub(in crate::manifest) fn names_there(
         return;
     }
     let here: BTreeMap<&str, &DeclaredStatement> =
-        statements.values().map(|statement| (statement.spec.name.as_str(), statement)).collect();
+        statements.values().map(|statement| (statement.spec.name.as_str(), &**statement)).collect();
     for (key, at) in &manifest.statements {
         let overlaid = layer.statements.get(key).and_then(|overlay| overlay.value.name.as_ref());
         let (name, place) = match overlaid.or(at.value.name.as_ref()) {

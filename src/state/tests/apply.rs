@@ -15,7 +15,7 @@ fn refused(recorded: &Recorded, entry: &Entry) -> String {
 }
 
 fn orders(entries: &[Entry]) -> StatementRecord {
-    after(entries).statements.remove("orders").unwrap()
+    *after(entries).statements.remove("orders").unwrap()
 }
 
 fn with(mut entries: Vec<Entry>, more: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
@@ -492,7 +492,7 @@ proptest! {
     #[test]
     fn what_was_applied_is_lost_sight_of_only_when_it_is_told_to_be_gone(entries in prop::collection::vec(any_entry(), 0..60)) {
         let uids = |recorded: &Recorded| -> BTreeSet<(String, String)> {
-            let all = recorded.statements.values().flat_map(StatementRecord::generations);
+            let all = recorded.statements.values().flat_map(|record| record.generations());
             all.map(|generation| (generation.sent.name.clone(), generation.uid.clone())).collect()
         };
         let mut recorded = empty();

@@ -69,7 +69,7 @@ fn full() -> Recorded {
     });
     Recorded {
         pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
-        statements: BTreeMap::from([("orders".to_owned(), record)]),
+        statements: BTreeMap::from([("orders".to_owned(), Box::new(record))]),
         tombstones: BTreeMap::from([("old".to_owned(), tombstone)]),
         open: open.collect(),
         ..empty()
