@@ -204,9 +204,9 @@ fn add_one(key: &str, path: &Path, place: &Place, written: &mut Written, problem
                 )),
             );
         }
-        Some(declared) => declared.value.sql_file = Some(sql_file),
+        Some(declared) => declared.value.sql_file = Some(Box::new(sql_file)),
         None => {
-            let value = StatementLayer { sql_file: Some(sql_file), ..StatementLayer::default() };
+            let value = StatementLayer { sql_file: Some(Box::new(sql_file)), ..StatementLayer::default() };
             written.manifest.statements.insert(key.to_owned(), At { value: Box::new(value), place: place.clone() });
             written.bare.insert(key.to_owned());
         }

@@ -26,7 +26,7 @@ pub use sql_text::SqlText;
 use crate::resource::{Address, Place, Problem};
 use check::{Desk, environment::Interest};
 use gather::{Sources, Written};
-use layer::{At, EnvironmentLayer, Manifest, ProjectLayer, StatementLayer};
+use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
 
 /// What a project is loaded with besides its files.
@@ -188,7 +188,7 @@ fn checked<'a>(
     written: &Written,
     (chosen, environments): (Option<&str>, &BTreeMap<String, At<EnvironmentLayer>>),
     others: BTreeMap<&str, Substitution<'a>>,
-    secrets: &BTreeMap<String, At<Option<At<String>>>>,
+    secrets: &BTreeMap<String, At<Field<String>>>,
     problems: &mut Vec<Problem>,
 ) -> Project {
     let Written { manifest, bare } = written;

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     manifest::{
         file,
-        layer::{At, EnvironmentLayer},
+        layer::{At, EnvironmentLayer, Field},
         substitute::Substitution,
     },
     resource::{Place, Problem},
@@ -24,7 +24,7 @@ pub(in crate::manifest) fn apart(
     let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
     let mut states: Vec<Kept<'_>> = Vec::new();
     for (name, at) in environments {
-        let mut known = |field: &Option<At<String>>| field.as_ref().and_then(|at| substitution.plain(at));
+        let mut known = |field: &Field<String>| field.as_ref().and_then(|at| substitution.plain(at));
         let prefix = known(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
         if let Some(id) = known(&at.value.id)
             && let Some((other, place)) = ids.insert((id.value.clone(), prefix), (name, id.place.clone()))

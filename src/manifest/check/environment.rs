@@ -10,7 +10,7 @@ use super::{words, wrong};
 use crate::{
     manifest::{
         Environment, Simulated, StateLocation,
-        layer::{At, EnvironmentLayer, Property},
+        layer::{At, EnvironmentLayer, Field, Property},
         substitute::{self, Substitution},
     },
     resource::{Few, Identity, Name, Problem},
@@ -79,11 +79,11 @@ struct Checked<'c, 'a> {
 }
 
 impl Checked<'_, '_> {
-    fn plain(&mut self, field: &Option<At<String>>) -> Option<At<String>> {
+    fn plain(&mut self, field: &Field<String>) -> Option<At<String>> {
         self.substitution.plain(field.as_ref()?)
     }
 
-    fn required(&mut self, field: &Option<At<String>>, name: &str, example: &str) -> Option<At<String>> {
+    fn required(&mut self, field: &Field<String>, name: &str, example: &str) -> Option<At<String>> {
         if field.is_none() && !self.at.value.flawed && self.interest == Interest::Chosen {
             let message = format!("`environments.{}` has no `{name}`", self.name);
             let problem = wrong(self.at, message, "required")
@@ -203,7 +203,7 @@ impl Checked<'_, '_> {
     }
 
     /// An origin: `https://`, or `http://` on loopback, so that keys never travel in the clear.
-    fn origin(&mut self, name: &str, field: &Option<At<String>>) -> Option<String> {
+    fn origin(&mut self, name: &str, field: &Field<String>) -> Option<String> {
         let at = self.plain(field)?;
         let fault = match url::Url::parse(&at.value) {
             Err(error) => format!("{error}"),

@@ -6,7 +6,7 @@ use super::Desk;
 use crate::{
     manifest::{
         DeclaredStatement,
-        layer::{At, EnvironmentLayer, Manifest, StatementLayer},
+        layer::{At, EnvironmentLayer, Field, Manifest, StatementLayer},
     },
     resource::{NAME_LIMIT, Place, Problem, cloud_name, is_reserved_ending},
 };
@@ -66,7 +66,7 @@ pub(in crate::manifest) fn names_there(
     (other, environment): (&str, &At<EnvironmentLayer>),
 ) {
     let layer = &environment.value;
-    let mut plain = |field: &Option<At<String>>| field.as_ref().map(|at| desk.substitution.plain(at));
+    let mut plain = |field: &Field<String>| field.as_ref().map(|at| desk.substitution.plain(at));
     let is_same = plain(&layer.id).flatten().is_some_and(|id| id.value == desk.environment.identity.environment);
     let prefix = match plain(&layer.name_prefix) {
         Some(Some(prefix)) => prefix.value,

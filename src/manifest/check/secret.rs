@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{Desk, wrong};
-use crate::manifest::{layer::At, substitute};
+use crate::manifest::{
+    layer::{At, Field},
+    substitute,
+};
 
 /// Checks the names of secrets and of the variables that hold them.
 pub(in crate::manifest) fn secrets(
     desk: &mut Desk<'_>,
-    secrets: &BTreeMap<String, At<Option<At<String>>>>,
+    secrets: &BTreeMap<String, At<Field<String>>>,
 ) -> BTreeMap<String, String> {
     let mut checked = BTreeMap::new();
     for (name, at) in secrets {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Desk, words, wrong};
 use crate::{
     manifest::{
-        layer::{At, Property, StatementLayer},
+        layer::{At, Field, Property, StatementLayer},
         near,
     },
     resource::{Evolve, Few, OnOutside, Problem, Template},
@@ -30,7 +30,7 @@ pub(super) struct Settings {
 
 /// Substitutes and checks them.
 pub(super) fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings {
-    let mut plain = |field: &Option<At<String>>| field.as_ref().and_then(|at| desk.substitution.plain(at));
+    let mut plain = |field: &Field<String>| field.as_ref().and_then(|at| desk.substitution.plain(at));
     let (pool, principal, evolve) = (plain(&layer.pool), plain(&layer.principal), plain(&layer.evolve));
     let (accept, timeout) = (plain(&layer.accept), plain(&layer.timeout));
     let (on_failed, on_stopped) = (plain(&layer.on_failed), plain(&layer.on_stopped));

@@ -33,7 +33,7 @@ pub(in crate::manifest) fn statement(
     if let Some(overlay) = overlay {
         layer = merge::statement(&layer, &overlay.value, &mut desk.problems);
     }
-    let name = name::cloud(desk, key, declared, layer.name.as_ref());
+    let name = name::cloud(desk, key, declared, layer.name.as_deref());
     let settings = settings(desk, &layer);
     let before = desk.problems.len();
     let sql = sql_of(desk, key, declared, &layer);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use toml::de::DeTable;
 
 use super::{
-    At, EnvironmentLayer, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
+    At, EnvironmentLayer, Field, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
     fields::{Fields, Reader},
     twice::{self, First, TWICE},
 };
@@ -71,7 +71,7 @@ fn project(fields: &mut Fields<'_, '_, '_>) -> ProjectLayer {
 }
 
 /// The variable of a secret. `None` where something is wrong with it; it is declared all the same.
-fn secret(fields: &mut Fields<'_, '_, '_>) -> Option<At<String>> {
+fn secret(fields: &mut Fields<'_, '_, '_>) -> Field<String> {
     fields
         .elsewhere(&[("value", "secrets stay out of manifests: `{ env = \"NAME\" }` names a variable that holds it")]);
     let env = fields.string("env");
@@ -207,7 +207,7 @@ fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
             fields.missing(name, "it takes `from = \"statements.a\"` and `to = \"statements.b\"`");
         }
     }
-    Some(MovedLayer { from: from?, to: to? })
+    Some(MovedLayer { from: *from?, to: *to? })
 }
 
 /// What the TOML crate found: the first fault of each line, for the others follow from it.

@@ -7,7 +7,7 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{At, Property};
+use super::{At, Field, Property};
 use crate::{
     manifest::near,
     resource::{Few, Name, Place, Problem, Source, Span, is_key},
@@ -95,18 +95,18 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
     }
 
     /// A string, as a `String` or as a text that copies share.
-    pub(super) fn string<T: for<'a> From<&'a str>>(&mut self, name: &'static str) -> Option<At<T>> {
+    pub(super) fn string<T: for<'a> From<&'a str>>(&mut self, name: &'static str) -> Field<T> {
         let (_, value) = self.take(name)?;
         let string = self.reader.string(name, value);
         self.flawed |= string.is_none();
-        string
+        string.map(Box::new)
     }
 
-    pub(super) fn boolean(&mut self, name: &'static str) -> Option<At<bool>> {
+    pub(super) fn boolean(&mut self, name: &'static str) -> Field<bool> {
         let (_, value) = self.take(name)?;
         let place = self.reader.place(value.span());
         if let DeValue::Boolean(value) = value.get_ref() {
-            return Some(At { value: *value, place });
+            return Some(Box::new(At { value: *value, place }));
         }
         let help = value
             .get_ref()
@@ -117,7 +117,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         None
     }
 
-    pub(super) fn integer(&mut self, name: &'static str) -> Option<At<i64>> {
+    pub(super) fn integer(&mut self, name: &'static str) -> Field<i64> {
         let (_, value) = self.take(name)?;
         let place = self.reader.place(value.span());
         let Some(number) = value.get_ref().as_integer() else {
@@ -130,7 +130,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
             return None;
         };
         match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(value) => Some(At { value, place }),
+            Ok(value) => Some(Box::new(At { value, place })),
             Err(_) => {
                 self.reader.problems.push(Problem::new(format!("`{name}` is out of range")).at(place, "this number"));
                 self.flawed = true;

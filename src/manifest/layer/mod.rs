@@ -18,13 +18,16 @@ pub(super) struct At<T> {
     pub place: Place,
 }
 
+/// A field that may be written or not. Boxed: most of most things are not.
+pub(super) type Field<T> = Option<Box<At<T>>>;
+
 /// One manifest.
 #[derive(Debug, Default)]
 pub(super) struct Manifest {
     pub project: ProjectLayer,
     pub defaults: StatementLayer,
     /// The environment variable of each secret, if nothing is wrong with it.
-    pub secrets: BTreeMap<String, At<Option<At<String>>>>,
+    pub secrets: BTreeMap<String, At<Field<String>>>,
     pub environments: BTreeMap<String, At<EnvironmentLayer>>,
     pub pools: BTreeMap<String, At<PoolLayer>>,
     pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
@@ -38,7 +41,7 @@ pub(super) struct Manifest {
 /// `[project]`.
 #[derive(Debug, Default)]
 pub(super) struct ProjectLayer {
-    pub name: Option<At<String>>,
+    pub name: Field<String>,
     pub include: Option<Vec<At<String>>>,
     pub allow: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
@@ -48,21 +51,21 @@ pub(super) struct ProjectLayer {
 /// `[defaults]`, `[statements.<key>]`, or an environment's overlay of one.
 #[derive(Debug, Default, Clone)]
 pub(super) struct StatementLayer {
-    pub name: Option<At<String>>,
-    pub sql: Option<At<Arc<str>>>,
-    pub sql_file: Option<At<String>>,
-    pub undo: Option<At<Arc<str>>>,
-    pub pool: Option<At<String>>,
-    pub principal: Option<At<String>>,
+    pub name: Field<String>,
+    pub sql: Field<Arc<str>>,
+    pub sql_file: Field<String>,
+    pub undo: Field<Arc<str>>,
+    pub pool: Field<String>,
+    pub principal: Field<String>,
     pub properties: Few<Property>,
-    pub stopped: Option<At<bool>>,
-    pub evolve: Option<At<String>>,
-    pub accept: Option<At<String>>,
-    pub on_failed: Option<At<String>>,
-    pub on_stopped: Option<At<String>>,
+    pub stopped: Field<bool>,
+    pub evolve: Field<String>,
+    pub accept: Field<String>,
+    pub on_failed: Field<String>,
+    pub on_stopped: Field<String>,
     pub depends_on: Option<Vec<At<String>>>,
-    pub prevent_destroy: Option<At<bool>>,
-    pub timeout: Option<At<String>>,
+    pub prevent_destroy: Field<bool>,
+    pub timeout: Field<String>,
     pub allow: Option<Vec<At<String>>>,
     pub unset: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
@@ -82,11 +85,11 @@ pub(super) struct Property {
 /// `[pools.<key>]`, or an environment's overlay of one.
 #[derive(Debug, Default, Clone)]
 pub(super) struct PoolLayer {
-    pub id: Option<At<String>>,
-    pub display_name: Option<At<String>>,
-    pub max_cfu: Option<At<i64>>,
-    pub network: Option<At<String>>,
-    pub prevent_destroy: Option<At<bool>>,
+    pub id: Field<String>,
+    pub display_name: Field<String>,
+    pub max_cfu: Field<i64>,
+    pub network: Field<String>,
+    pub prevent_destroy: Field<bool>,
     pub unset: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
     pub flawed: bool,
@@ -95,24 +98,24 @@ pub(super) struct PoolLayer {
 /// `[environments.<name>]`.
 #[derive(Debug, Default)]
 pub(super) struct EnvironmentLayer {
-    pub organization: Option<At<String>>,
-    pub id: Option<At<String>>,
-    pub cloud: Option<At<String>>,
-    pub region: Option<At<String>>,
-    pub private: Option<At<bool>>,
-    pub endpoint: Option<At<String>>,
-    pub cloud_endpoint: Option<At<String>>,
-    pub state: Option<At<String>>,
-    pub name_prefix: Option<At<String>>,
+    pub organization: Field<String>,
+    pub id: Field<String>,
+    pub cloud: Field<String>,
+    pub region: Field<String>,
+    pub private: Field<bool>,
+    pub endpoint: Field<String>,
+    pub cloud_endpoint: Field<String>,
+    pub state: Field<String>,
+    pub name_prefix: Field<String>,
     pub variables: Few<Property>,
     pub aliases: Few<Property>,
-    pub evolve: Option<At<String>>,
-    pub protected: Option<At<bool>>,
-    pub requests_per_second: Option<At<i64>>,
-    pub simulator: Option<At<bool>>,
-    pub pace: Option<At<String>>,
-    pub catalog: Option<At<String>>,
-    pub scenario: Option<At<String>>,
+    pub evolve: Field<String>,
+    pub protected: Field<bool>,
+    pub requests_per_second: Field<i64>,
+    pub simulator: Field<bool>,
+    pub pace: Field<String>,
+    pub catalog: Field<String>,
+    pub scenario: Field<String>,
     pub pools: BTreeMap<String, At<PoolLayer>>,
     pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     /// Whether a field was lost to a problem, so that none is missing.
