@@ -60,6 +60,8 @@ pub struct Findings {
 pub(super) struct Audit {
     effects: Vec<Effect>,
     jobs: BTreeMap<String, Job>,
+    /// Whether nothing is kept.
+    silent: bool,
 }
 
 /// The running generations of one logical statement.
@@ -70,8 +72,15 @@ struct Job {
 }
 
 impl Audit {
+    /// One that keeps nothing, for a world that nobody asks what was done in it.
+    pub(super) fn silent() -> Audit {
+        Audit { silent: true, ..Audit::default() }
+    }
+
     pub(super) fn tell(&mut self, effect: Effect) {
-        self.effects.push(effect);
+        if !self.silent {
+            self.effects.push(effect);
+        }
     }
 
     pub(super) fn effects(&self) -> &[Effect] {
@@ -83,11 +92,17 @@ impl Audit {
     }
 
     pub(super) fn peak(&mut self, base: &str, most: usize) {
+        if self.silent {
+            return;
+        }
         let job = self.jobs.entry(base.to_owned()).or_default();
         job.most = job.most.max(most);
     }
 
     pub(super) fn begins(&mut self, name: &str, serial: u64) {
+        if self.silent {
+            return;
+        }
         let job = self.jobs.entry(base(name).to_owned()).or_default();
         if !job.running.contains(&serial) {
             job.running.push(serial);

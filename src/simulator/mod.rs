@@ -70,21 +70,16 @@ impl Simulator {
     /// last clone is dropped, which leaves a log of what there is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
         let read = |take: &mut dyn FnMut(log::Record)| log::Log::open(path.as_ref(), take).map(Some);
-        Ok(Simulator::of(world::World::restore(Arc::new(options.of_scenario()), read)?))
+        let options = Arc::new(options.of_scenario());
+        Ok(Simulator::of(world::World::restore(options, audit::Audit::default(), read)?))
     }
 
     /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
-    /// written. Fails if the file is no such log.
+    /// written, and no account is kept of what was done. Fails if the file is no such log.
     pub fn copy_of(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let read = |take: &mut dyn FnMut(log::Record)| {
-            // Who only reads asks for no account of what was done.
-            let mut without_account = |mut record: log::Record| {
-                record.changes.retain(|change| !matches!(change, log::Change::Effect(_)));
-                take(record);
-            };
-            log::look(path.as_ref(), &mut without_account).map(|()| None)
-        };
-        Ok(Simulator::of(world::World::restore(Arc::new(options.of_scenario()), read)?))
+        let read = |take: &mut dyn FnMut(log::Record)| log::look(path.as_ref(), take).map(|()| None);
+        let options = Arc::new(options.of_scenario());
+        Ok(Simulator::of(world::World::restore(options, audit::Audit::silent(), read)?))
     }
 
     fn of(world: world::World) -> Simulator {

@@ -113,7 +113,7 @@ impl World {
             return Err(detail.clone());
         }
         let principal = &statement.now.principal;
-        if self.options.principals.as_ref().is_some_and(|known| !known.contains(principal)) {
+        if self.options.principals.as_ref().is_some_and(|known| !known.contains(&**principal)) {
             return Err(format!("Principal '{principal}' does not exist or you do not have permission to use it."));
         }
         let gist = Gist::of(&statement.born.sql);
@@ -380,7 +380,7 @@ impl Now {
         self.warnings.clear();
         self.scaling = None;
         self.only(due, Next::Start);
-        if let Some((pool, principal)) = self.due_move.take() {
+        if let Some((pool, principal)) = self.due_move.take().map(|due| *due) {
             self.pool = pool;
             self.principal = principal;
         }

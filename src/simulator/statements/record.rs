@@ -71,11 +71,11 @@ pub(in crate::simulator) fn is_dry_run(properties: Option<&Few<String>>) -> bool
 /// What changes of a statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::simulator) struct Now {
-    pub(in crate::simulator) pool: String,
-    pub(in crate::simulator) principal: String,
+    pub(in crate::simulator) pool: Name,
+    pub(in crate::simulator) principal: Name,
     /// The pool and principal of its next start, where they were changed while it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::simulator) due_move: Option<(String, String)>,
+    pub(in crate::simulator) due_move: Option<Box<(Name, Name)>>,
     #[serde(default)]
     pub(in crate::simulator) labels: Few<String>,
     pub(in crate::simulator) stopped: bool,

@@ -20,7 +20,7 @@ use super::{
     record::{Born, Next, Now, Statement, is_dry_run},
     show, shown,
 };
-use crate::resource::{Few, Phase};
+use crate::resource::{Few, Name, Phase};
 
 /// The most properties: the OpenAPI document.
 const PROPERTIES: usize = 8192;
@@ -85,7 +85,7 @@ pub(super) fn create(
         sql: submission.sql,
         properties: submission.properties,
     };
-    let now = fresh(world, &born, pool, principal, submission.labels, stopped, submission.baseline_cfu);
+    let now = fresh(world, &born, pool.into(), principal.into(), submission.labels, stopped, submission.baseline_cfu);
     if born.dry_run() && !switches.dry_run_stored {
         return Ok(show_dry_run(world, asked, born, now));
     }
@@ -149,8 +149,8 @@ fn show_dry_run(world: &World, asked: &Asked, born: Born, now: Now) -> Answer {
 fn fresh(
     world: &mut World,
     born: &Born,
-    pool: String,
-    principal: String,
+    pool: Name,
+    principal: Name,
     labels: Few<String>,
     stopped: bool,
     baseline_cfu: Option<u32>,

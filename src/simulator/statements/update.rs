@@ -16,13 +16,13 @@ use super::{
     resume, show, stop,
     submission::{check_pool, check_principal, flag, number, text, texts},
 };
-use crate::resource::{Few, Phase};
+use crate::resource::{Few, Name, Phase};
 
 /// What an update wants of a statement.
 struct Wanted {
     stopped: bool,
-    pool: String,
-    principal: String,
+    pool: Name,
+    principal: Name,
     labels: Option<Few<String>>,
     baseline_cfu: Option<u32>,
 }
@@ -50,10 +50,10 @@ pub(super) fn put(world: &mut World, asked: &Asked, environment: &str, name: &st
     }
     let wanted = Wanted {
         stopped: flag(&body, "/spec/stopped")?.unwrap_or(statement.now.stopped),
-        pool: text(&body, "/spec/compute_pool_id")?.unwrap_or_else(|| statement.now.pool.clone()),
+        pool: text(&body, "/spec/compute_pool_id")?.map_or_else(|| statement.now.pool.clone(), Name::from),
         principal: text(&body, "/spec/principal")?
             .filter(|principal| !principal.is_empty())
-            .unwrap_or_else(|| statement.now.principal.clone()),
+            .map_or_else(|| statement.now.principal.clone(), Name::from),
         labels: texts(&body, "/metadata/labels")?,
         baseline_cfu: number(&body, "/spec/scaling/baseline_cfu")?.or(statement.now.baseline_cfu),
     };
@@ -88,8 +88,8 @@ pub(super) fn patch(world: &mut World, asked: &Asked, environment: &str, name: &
         let path = field("path");
         match (field("op").to_ascii_lowercase().as_str(), path, value) {
             ("add" | "replace", "/spec/stopped", Some(Value::Bool(stopped))) => wanted.stopped = *stopped,
-            ("add" | "replace", "/spec/compute_pool_id", Some(Value::String(pool))) => wanted.pool.clone_from(pool),
-            ("add" | "replace", "/spec/principal", Some(Value::String(id))) => wanted.principal.clone_from(id),
+            ("add" | "replace", "/spec/compute_pool_id", Some(Value::String(pool))) => wanted.pool = pool.as_str().into(),
+            ("add" | "replace", "/spec/principal", Some(Value::String(id))) => wanted.principal = id.as_str().into(),
             ("test", "/metadata/resource_version", Some(Value::String(version))) => {
                 if *version != now.version_at(world.moment).0.to_string() {
                     return Err(conflict(name));
@@ -183,7 +183,7 @@ fn update(world: &mut World, asked: &Asked, serial: u64, wanted: Wanted) -> Resu
                     now.pool = wanted.pool;
                     now.principal = wanted.principal;
                 } else {
-                    now.due_move = Some((wanted.pool, wanted.principal));
+                    now.due_move = Some(Box::new((wanted.pool, wanted.principal)));
                 }
             });
             world.effect(Verb::Updated, name, uid);

@@ -4,6 +4,7 @@ use std::{io, sync::Arc};
 
 use super::{
     super::{
+        audit::Audit,
         clock::Clock,
         log::{Change, Log, Record},
         options::Options,
@@ -18,12 +19,14 @@ const FEW: usize = 100;
 
 impl World {
     /// The world that the records tell of which `read` gives one by one. Its time goes on from the last record's. It goes
-    /// on writing the log that `read` leaves, if any; one that is mostly past is made anew.
+    /// on writing the log that `read` leaves, if any; one that is mostly past is made anew. What was done goes into `audit`.
     pub(in crate::simulator) fn restore(
         options: Arc<Options>,
+        audit: Audit,
         read: impl FnOnce(&mut dyn FnMut(Record)) -> io::Result<Option<Log>>,
     ) -> io::Result<World> {
         let mut world = World::new(options);
+        world.audit = audit;
         let log = read(&mut |record| {
             world.logged = world.logged.saturating_add(1).saturating_add(record.changes.len());
             world.moment = world.moment.max(record.at);
