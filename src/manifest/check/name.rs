@@ -39,7 +39,10 @@ pub(super) fn cloud(
 }
 
 /// Two statements of one cloud name: the service has one.
-pub(in crate::manifest) fn same_names(statements: &BTreeMap<String, Box<DeclaredStatement>>, problems: &mut Vec<Problem>) {
+pub(in crate::manifest) fn same_names(
+    statements: &BTreeMap<String, Box<DeclaredStatement>>,
+    problems: &mut Vec<Problem>,
+) {
     let mut names: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
     for (key, statement) in statements {
         if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {

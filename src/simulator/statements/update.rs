@@ -88,7 +88,9 @@ pub(super) fn patch(world: &mut World, asked: &Asked, environment: &str, name: &
         let path = field("path");
         match (field("op").to_ascii_lowercase().as_str(), path, value) {
             ("add" | "replace", "/spec/stopped", Some(Value::Bool(stopped))) => wanted.stopped = *stopped,
-            ("add" | "replace", "/spec/compute_pool_id", Some(Value::String(pool))) => wanted.pool = pool.as_str().into(),
+            ("add" | "replace", "/spec/compute_pool_id", Some(Value::String(pool))) => {
+                wanted.pool = pool.as_str().into()
+            }
             ("add" | "replace", "/spec/principal", Some(Value::String(id))) => wanted.principal = id.as_str().into(),
             ("test", "/metadata/resource_version", Some(Value::String(version))) => {
                 if *version != now.version_at(world.moment).0.to_string() {
