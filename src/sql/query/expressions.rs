@@ -141,10 +141,9 @@ impl Query<'_, '_> {
             return script.name(at, end).map_or(next, |name| self.call(name, end));
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
-        let is_bare = next == at + 1 && script.sort(at) == Some(Sort::Word);
         // A field is one of whatever stands before its dot: `f(x).y` has a column only if `x` is one.
         let is_field = at.checked_sub(1).is_some_and(|before| script.symbol(before, "."));
-        let is_no_column = (is_bare && self.may_be_syntax(at)) || is_field || script.symbol(next, "=>");
+        let is_no_column = (next == at + 1 && self.may_be_syntax(at)) || is_field || script.symbol(next, "=>");
         if !is_no_column {
             self.column();
         }
@@ -154,9 +153,10 @@ impl Query<'_, '_> {
         next
     }
 
-    /// Whether the bare word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
+    /// Whether the word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
+    /// Quotes prove nothing: where they are needless, a text means the same without them, and is to be read the same.
     fn may_be_syntax(&self, at: usize) -> bool {
-        let word = self.script.text(at);
+        let word = self.script.text(at).trim_matches('`');
         let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any(before, &["IS", "NOT"]));
         is_unreserved_keyword(word) && (after_is || !is_plain_column(word))
     }

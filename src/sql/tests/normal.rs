@@ -1,6 +1,6 @@
 //! The normal form: what it leaves out and what it keeps.
 
-use crate::sql::{normal_form, same};
+use crate::sql::{normal_form, read, same};
 
 #[test]
 fn it_reads_as_one_line() {
@@ -53,6 +53,20 @@ fn unreserved_words_keep_their_case_and_quotes() {
     assert_ne!(normal_form("f(`model` m)"), normal_form("f(model m)"));
     assert_ne!(normal_form("SELECT `first`(x) FROM a"), normal_form("SELECT first(x) FROM a"));
     assert_eq!(normal_form("SELECT `model`, t.`name` FROM a"), normal_form("SELECT model, t.name FROM a"));
+}
+
+#[test]
+fn quotes_without_need_change_no_verdict() {
+    for (one, other) in [
+        ("SELECT `columns`, f(x) FROM a", "SELECT columns, f(x) FROM a"),
+        ("SELECT 1 FROM f(`columns`)", "SELECT 1 FROM f(columns)"),
+        ("SELECT 1 FROM a, LATERAL TABLE(f(`days`))", "SELECT 1 FROM a, LATERAL TABLE(f(days))"),
+        ("SELECT `name`, f(x) FROM a", "SELECT name, f(x) FROM a"),
+    ] {
+        assert!(same(one, other), "{one}");
+        let construct = |text| read(text).state.map(|state| state.construct);
+        assert_eq!(construct(one), construct(other), "{one}");
+    }
 }
 
 #[test]
