@@ -19,7 +19,8 @@ pub fn normal_form(text: &str) -> String {
         if !form.is_empty() {
             form.push(' ');
         }
-        append(&mut form, token, rest.as_slice().first(), text);
+        let next = rest.as_slice().iter().find(|token| token.sort != Sort::Hint);
+        append(&mut form, token, next, text);
     }
     form
 }
@@ -43,7 +44,7 @@ fn append(form: &mut String, token: &Token, next: Option<&Token>, text: &str) {
 
 /// Whether a name means the same without quotes. One that is a keyword in some places may begin syntax there only if an
 /// operand or a bracket follows, and keeps its quotes before them.
-fn needs_no_quotes(name: &str, next: Option<&Token>, text: &str) -> bool {
+pub(super) fn needs_no_quotes(name: &str, next: Option<&Token>, text: &str) -> bool {
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins_well
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

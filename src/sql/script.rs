@@ -3,6 +3,7 @@
 use super::{
     Fault,
     lex::{Sort, Token, lex, literal_value, unquote},
+    normal::needs_no_quotes,
 };
 use crate::resource::Span;
 
@@ -80,14 +81,32 @@ impl<'a> Script<'a> {
         start..self.span(last).end.max(start)
     }
 
-    /// Whether the token at `at` is the bare word `word`, in any case.
+    /// Whether the token at `at` is the bare word `word`, in any case. Quotes that it does not need count for nothing: a
+    /// text is read as its normal form is.
     pub fn is(&self, at: usize, word: &str) -> bool {
         self.tokens.get(at).is_some_and(|token| match token.sort {
             Sort::Reserved => token.keyword == word,
             // Words that a recogniser asks for are in upper case, but for names of columns.
             Sort::Word => token.end - token.start == word.len() && token.text(self.text).eq_ignore_ascii_case(word),
+            Sort::Quoted if token.end - token.start == word.len() + 2 => {
+                self.word(at).is_some_and(|name| name.eq_ignore_ascii_case(word))
+            }
             _ => false,
         })
+    }
+
+    /// The word at `at` that is no reserved one, where it has no quotes or needs none.
+    pub fn word(&self, at: usize) -> Option<&'a str> {
+        let token = self.tokens.get(at)?;
+        let written = token.text(self.text);
+        match token.sort {
+            Sort::Word => Some(written),
+            Sort::Quoted => {
+                let name = written.strip_prefix('`')?.strip_suffix('`')?;
+                needs_no_quotes(name, self.tokens.get(at + 1), self.text).then_some(name)
+            }
+            _ => None,
+        }
     }
 
     /// The reserved word at `at` in upper case; empty if there is none.

@@ -154,9 +154,8 @@ impl Query<'_, '_> {
     }
 
     /// Whether the word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
-    /// Quotes prove nothing: where they are needless, a text means the same without them, and is to be read the same.
     fn may_be_syntax(&self, at: usize) -> bool {
-        let word = self.script.text(at).trim_matches('`');
+        let Some(word) = self.script.word(at) else { return false };
         let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any(before, &["IS", "NOT"]));
         is_unreserved_keyword(word) && (after_is || !is_plain_column(word))
     }
@@ -167,8 +166,8 @@ impl Query<'_, '_> {
         let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
         match script.sort(before) {
             Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
-            Some(Sort::Word) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
-            Some(Sort::Quoted | Sort::Text | Sort::Number) => true,
+            Some(Sort::Word | Sort::Quoted) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
+            Some(Sort::Text | Sort::Number) => true,
             Some(Sort::Symbol) => script.symbol(before, ")") || script.symbol(before, "]"),
             _ => false,
         }
@@ -228,7 +227,9 @@ impl Query<'_, '_> {
         // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
         let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
             || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_syntax(open);
-        let is_bare = script.sort(open.saturating_sub(1)) != Some(Sort::Quoted) && self.table_function != Some(open);
+        let before = open.saturating_sub(1);
+        let is_quoted = script.sort(before) == Some(Sort::Quoted) && script.word(before).is_none();
+        let is_bare = !is_quoted && self.table_function != Some(open);
         if !(is_bare && (is_syntax(&function) || is_grouping)) {
             self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
         }

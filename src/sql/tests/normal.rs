@@ -62,6 +62,8 @@ fn quotes_without_need_change_no_verdict() {
         ("SELECT 1 FROM f(`columns`)", "SELECT 1 FROM f(columns)"),
         ("SELECT 1 FROM a, LATERAL TABLE(f(`days`))", "SELECT 1 FROM a, LATERAL TABLE(f(days))"),
         ("SELECT `name`, f(x) FROM a", "SELECT name, f(x) FROM a"),
+        ("SELECT 1 FROM a, b WHERE a.`window_start` = b.x", "SELECT 1 FROM a, b WHERE a.window_start = b.x"),
+        ("SELECT 1 FROM t GROUP BY `cumulate`(x)", "SELECT 1 FROM t GROUP BY cumulate(x)"),
     ] {
         assert!(same(one, other), "{one}");
         let construct = |text| read(text).state.map(|state| state.construct);
