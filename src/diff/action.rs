@@ -279,6 +279,11 @@ pub enum Note {
         /// `partition:0,offset:100;…` per topic.
         topics: BTreeMap<String, String>,
     },
+    /// One of its name was removed before.
+    RemovedBefore {
+        /// Where it stood then, as far as that is known: `partition:0,offset:100;…` per topic.
+        topics: BTreeMap<String, String>,
+    },
     /// It goes on as it was sent; these changes are for the next plan.
     StillToDecide {
         /// The fields.
@@ -311,8 +316,8 @@ pub enum Note {
     /// Its output will be written again from the beginning of its sources: appended rows come twice, keyed rows are
     /// overwritten.
     OutputAgain {
-        /// Whether the service says that it only appends.
-        append_only: Option<bool>,
+        /// Whether the tables that it writes have a primary key; `None` where the project does not say or they differ.
+        keyed: Option<bool>,
     },
     /// It starts where its SQL or its properties say, not where it stood.
     StartsAsWritten,

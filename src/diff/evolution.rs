@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     live::Presence,
-    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Template},
+    manifest::DeclaredStatement,
+    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Statement, Template},
     sql::{self, Class, ObjectKind, Use},
     state::{GenerationRecord, Reached, StatementRecord},
 };
@@ -19,23 +20,47 @@ fn consents(table: &Table, row: &Row, accept: &str) -> bool {
         || table.request.replace.contains(&row.address)
 }
 
+/// Whether its offsets alone say where a job stood: nothing in it keeps state. A table that nobody in the project defines may
+/// have rows that change, which would be put in order first; not where the service said that the job only ever gives new ones.
+fn is_where_it_stood(table: &Table, row: &Row) -> bool {
+    let (graph, key) = (table.desired.graph, &row.address.key);
+    row.reading.is_some()
+        && graph.keeps_state(key).is_none()
+        && (row.current.append_only == Some(true) || graph.unknown_source(key).is_none())
+}
+
 fn accept(row: &Row) -> String {
     fields::consent(&row.address.to_string(), &row.declared.spec, row.current, row.next)
 }
 
 /// What the output of a generation is that begins without the offsets of the one before.
-fn begins(row: &Row, append_only: Option<bool>) -> Note {
-    match fields::says_where_it_begins(&row.declared.spec) {
+fn begins(table: &Table, key: &str, desired: &Statement) -> Note {
+    match fields::says_where_it_begins(desired) {
         true => Note::StartsAsWritten,
-        false => Note::OutputAgain { append_only },
+        false => Note::OutputAgain { keyed: table.desired.graph.overwrites(key) },
     }
+}
+
+/// What is to be known of a job that is submitted after one of its name was removed: its output comes again.
+pub(super) fn again(
+    table: &Table,
+    key: &str,
+    declared: &DeclaredStatement,
+    record: Option<&StatementRecord>,
+) -> Vec<Note> {
+    let buried = table.buried.get(declared.spec.name.as_str());
+    let stood = record.and_then(|record| record.left_at.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
+    if declared.reading.kind.class() != Class::Job || (stood.is_none() && buried.is_none()) {
+        return Vec::new();
+    }
+    let topics = stood.map(|stood| stood.topics.clone()).unwrap_or_default();
+    vec![Note::RemovedBefore { topics }, begins(table, key, &declared.spec)]
 }
 
 /// Under its name there is a statement of somebody else's.
 pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
-    let is_stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
     let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific().is_some());
-    let goes_on_from_offsets = is_known && is_stateless && !row.differences.need_replacement();
+    let goes_on_from_offsets = is_known && is_where_it_stood(table, row) && !row.differences.need_replacement();
     let deleted = match (row.class(), row.current.reached) {
         (_, Reached::Submitted) => Recreated::Anew,
         (Class::Definition, _) => Recreated::Done,
@@ -62,7 +87,7 @@ fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
 }
 
 /// A job that gets a new generation: with consent it begins again from its sources, else it is blocked.
-pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatement>) -> Change {
+pub(super) fn replace_job(table: &Table, row: &Row) -> Change {
     let accept = accept(row);
     let by = if row.class() == Class::TableJob {
         Some(Block::TableJob)
@@ -81,7 +106,7 @@ pub(super) fn replace_job(table: &mut Table, row: &Row, live: Option<&LiveStatem
         return blocked_beginning(by, reasons, row);
     }
     let change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons);
-    change.noting(begins(row, live.and_then(|live| live.append_only)))
+    change.noting(begins(table, &row.address.key, &row.declared.spec))
 }
 
 /// A statement that FAILED before it took effect, or waits to: delete it and submit anew.
@@ -106,7 +131,7 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
             let by = Block::FailedPredecessor { detail, accept };
             return Some(blocked_beginning(by, reasons(table, row), row));
         }
-        return Some(replace_job(table, row, Some(live)));
+        return Some(replace_job(table, row));
     }
     if row.declared.spec.on_failed == OnOutside::Resume || table.request.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
@@ -119,7 +144,7 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
 /// A job that COMPLETED: a bounded one has done its work, another one has ended.
 pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
     if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
-        return Some(replace_job(table, row, Some(live)));
+        return Some(replace_job(table, row));
     }
     let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job) {
         Vec::new()
@@ -243,7 +268,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     }
     let accept = accept(row);
     if consents(table, row, &accept) {
-        return row.replace(Strategy::Again, None, reasons).noting(begins(row, None));
+        return row.replace(Strategy::Again, None, reasons).noting(begins(table, &row.address.key, &row.declared.spec));
     }
     // Somebody who stopped it may have resumed it, too, and nobody saw it run on.
     if !row.current.stopped {
@@ -253,7 +278,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
         return stood.into_iter().fold(blocked, Change::noting);
     }
     let offsets = row.current.offsets.as_ref();
-    let stateless = row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none();
+    let stateless = is_where_it_stood(table, row);
     let by = match offsets.and_then(|offsets| offsets.specific()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
         Some(offsets) if stateless && !row.differences.need_replacement() => {
@@ -330,7 +355,11 @@ fn failed_successor(
         let detail = found.detail.clone();
         return blocked_beginning(Block::FailedSuccessor { name, detail, accept, can_go_back }, Vec::new(), row);
     }
-    row.replace(Strategy::Restart, Some(row.current.sent.generation), vec![left]).noting(begins(row, None))
+    row.replace(Strategy::Restart, Some(row.current.sent.generation), vec![left]).noting(begins(
+        table,
+        &row.address.key,
+        &row.declared.spec,
+    ))
 }
 
 /// An undo that an interrupted run left: a redefinition goes on where it is still wanted.

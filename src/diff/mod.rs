@@ -94,7 +94,7 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         settlement,
         pools: &pools.by_key,
         recreated: &pools.recreated,
-        buried: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried.last_generation)).collect(),
+        buried: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried)).collect(),
         asks: pools.asks.clone(),
     };
     let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };

@@ -14,7 +14,7 @@ use crate::{
     resource::{Address, Generation, LiveStatement, OnOutside, Phase, PhaseClass, Statement, labels},
     settle::Settlement,
     sql::{Class, Reading},
-    state::{GenerationRecord, Reached, Recorded, StatementRecord},
+    state::{GenerationRecord, Reached, Recorded, StatementRecord, Tombstone},
 };
 
 /// What every row of the table looks at.
@@ -29,8 +29,8 @@ pub(super) struct Table<'a> {
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: &'a BTreeSet<String>,
-    /// The highest number used by statements that were deleted, by cloud name.
-    pub buried: BTreeMap<&'a str, Generation>,
+    /// What is left of statements that were deleted, by cloud name.
+    pub buried: BTreeMap<&'a str, &'a Tombstone>,
     pub asks: Asks,
 }
 
@@ -119,7 +119,8 @@ impl<'a> Table<'a> {
             (true, None) => Some(Change::new(Action::Hold, Vec::new())),
             (false, _) => {
                 let sql = declared.spec.sql.clone();
-                Some(Change::new(Action::Create { sql, name, generation: next }, Vec::new()))
+                let change = Change::new(Action::Create { sql, name, generation: next }, Vec::new());
+                Some(evolution::again(self, key, declared, record).into_iter().fold(change, Change::noting))
             }
         }
     }
@@ -127,7 +128,7 @@ impl<'a> Table<'a> {
     /// One more than the highest number that was ever used under a cloud name, by anybody.
     fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
         let recorded = record.map(|record| record.last_generation);
-        let buried = self.buried.get(base).copied();
+        let buried = self.buried.get(base).map(|buried| buried.last_generation);
         let live = self.live.generations(base).last().map(|(generation, _)| *generation);
         recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
     }
@@ -266,7 +267,7 @@ impl<'a> Table<'a> {
             }
             PhaseClass::Running if wants_stop => Some(self.resumed_outside(row)),
             PhaseClass::Running if row.differences.need_replacement() || asked => {
-                Some(evolution::replace_job(self, row, Some(live)))
+                Some(evolution::replace_job(self, row))
             }
             PhaseClass::Running if sent_stopped => {
                 Some(Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }]))
@@ -276,7 +277,7 @@ impl<'a> Table<'a> {
             }
             PhaseClass::Running => self.running(row, live),
             PhaseClass::Stopped if wants_stop => self.stands_still(row),
-            PhaseClass::Stopped => Some(self.stopped(row, live, asked)),
+            PhaseClass::Stopped => Some(self.stopped(row, asked)),
             PhaseClass::Moving => Some(self.moving(row, live)),
         }
     }
@@ -314,10 +315,10 @@ impl<'a> Table<'a> {
     }
 
     /// Stopped, and to run.
-    fn stopped(&mut self, row: &Row, live: &LiveStatement, asked: bool) -> Change {
+    fn stopped(&mut self, row: &Row, asked: bool) -> Change {
         let interrupted = row.current.stopped && !row.record.declared.stopped;
         if row.differences.need_replacement() || asked {
-            let change = evolution::replace_job(self, row, Some(live));
+            let change = evolution::replace_job(self, row);
             // A job that an interrupted run stopped must not stand still while a person decides.
             if !(interrupted && change.is_blocked()) {
                 return change;

@@ -16,7 +16,7 @@ use crate::{
         Submission,
     },
     sql::Class,
-    state::{GenerationRecord, PoolRecord, Reached, StatementRecord},
+    state::{GenerationRecord, PoolRecord, Reached, StatementRecord, Tombstone},
 };
 
 const HEAD: &str = "[pools.main]\nmax_cfu = 10\n[defaults]\npool = \"main\"\n";
@@ -112,6 +112,7 @@ impl Scene {
                 reached,
                 kind: Some("KIND".to_owned()),
                 bounded: false,
+                append_only: None,
                 offsets: None,
                 secrets: BTreeMap::new(),
                 created_at: None,
@@ -258,7 +259,7 @@ fn settings_are_written_down_only() {
 #[test]
 fn a_policy_or_a_consent_opens_the_way_for_a_replacement() {
     let changed = |more: &str| converged().desired(&copy(more).replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputAgain { append_only: None }]";
+    let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputAgain { keyed: None }]";
     // It stands in people's repositories, so it stays the same from version to version.
     let accept = "restart:d5c39c";
     assert_eq!(
@@ -412,8 +413,44 @@ fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
     assert!(upserts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.says());
+    // Whether the rows of a table from elsewhere change, the service alone knows.
+    let foreign = |append_only: Option<bool>| {
+        Scene::of(&copy("").replace("FROM orders", "FROM theirs"))
+            .gone("copy")
+            .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))))
+            .current("copy", |it| it.append_only = append_only)
+            .says()
+    };
+    assert!(foreign(Some(true)).starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
+    assert!(foreign(Some(false)).starts_with("copy BLOCKED [GoneWithoutOffsets"));
+    assert!(foreign(None).starts_with("copy BLOCKED [GoneWithoutOffsets"));
     let again = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
     assert!(again.says().starts_with("copy Replace Again - -> g2 [Gone]"));
+}
+
+#[test]
+fn a_job_that_comes_again_says_what_its_readers_see() {
+    let buried = |statements: &str, key: &str, stood: Option<&str>| {
+        let mut scene = Scene::of(statements).gone(key).gone(&format!("{key}-g2"));
+        scene.recorded.statements.remove(key);
+        let offsets =
+            stood.map(|at| Offsets { topics: BTreeMap::from([("orders".to_owned(), at.to_owned())]), taken_at: None });
+        let (name, last_generation) = (key.to_owned(), Generation::FIRST);
+        scene.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undos: 0, offsets });
+        scene.says()
+    };
+    let topics = "RemovedBefore { topics: {\"orders\": \"partition:0,offset:7\"} }";
+    assert_eq!(
+        buried(&copy(""), "copy", Some("partition:0,offset:7")),
+        format!("copy Create copy-g2 g2 [] [{topics}, OutputAgain {{ keyed: None }}]")
+    );
+    let hinted = copy("").replace("FROM orders", "FROM orders /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */");
+    assert_eq!(
+        buried(&hinted, "copy", None),
+        "copy Create copy-g2 g2 [] [RemovedBefore { topics: {} }, StartsAsWritten]"
+    );
+    // A definition writes nothing.
+    assert_eq!(buried(&copy(""), "orders", None), "orders Create orders-g2 g2 [] []");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
     plan::{Act, PoolRef, Step, Until},
     resource::{Amendment, LiveStatement},
     settle,
-    state::{Fact, Reached},
+    state::{Fact, Recorded},
 };
 
 /// Carries out one step. `changed` tells, also after a failure, whether something was asked of the cloud.
@@ -73,15 +73,13 @@ async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec
             let resuming = matches!(&step.act, Act::Amend { to, .. } if !to.stopped);
             let after = if resuming { After::Resuming } else { After::Other };
             let result = wait::statement(name, until, after, step.timeout, footing, tools).await;
-            let key = &footing.address.key;
-            let known = tools.record.now().statements.get(key).is_some_and(|record| record.named(name).is_some());
+            let told = |live| observed(&footing.address.key, name, live, &tools.record.now());
             match result {
-                Ok(live) if known => Ok(observed(key, name, live.as_ref())),
-                Ok(_) => Ok(Vec::new()),
+                Ok(live) => Ok(told(live.as_ref())),
                 Err((failure, live)) => {
                     // How far it got decides about the way back, so it is recorded first.
-                    if let Some(live) = live.filter(|_| known) {
-                        tools.record.learn(observed(key, name, Some(&live))).await?;
+                    if let Some(live) = live {
+                        tools.record.learn(told(Some(&live))).await?;
                     }
                     Err(failure)
                 }
@@ -90,19 +88,15 @@ async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec
     }
 }
 
-/// What is recorded of a statement that was seen, or was seen to be gone.
-fn observed(key: &str, name: &str, live: Option<&LiveStatement>) -> Vec<Fact> {
-    let (key, name) = (key.to_owned(), name.to_owned());
-    let Some(live) = live else { return vec![Fact::Gone { key, name }] };
-    let mut facts = Vec::new();
-    let (reached, kind, bounded) = (settle::reached(live), live.kind.clone(), live.bounded == Some(true));
-    if reached > Reached::Submitted || kind.is_some() {
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
+/// What a look at a generation tells its record; nothing where there is none of it.
+fn observed(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
+    let Some(generation) = recorded.statements.get(key).and_then(|record| record.named(name)) else {
+        return Vec::new();
+    };
+    match live {
+        Some(live) => settle::told(key, generation, live),
+        None => vec![Fact::Gone { key: key.to_owned(), name: name.to_owned() }],
     }
-    if let Some(offsets) = live.stands_at() {
-        facts.push(Fact::Stood { key, name, offsets: offsets.clone() });
-    }
-    facts
 }
 
 /// The id of a pool, which an earlier passage of this plan may have created.

@@ -5,6 +5,14 @@ use std::collections::BTreeSet;
 use super::{Graph, Object};
 use crate::sql::{Kind, Use};
 
+/// What the project says of an object.
+struct Definition<'g> {
+    /// The statements that make it what it is.
+    by: BTreeSet<&'g str>,
+    /// Whether that is all: nothing of it comes from elsewhere.
+    is_whole: bool,
+}
+
 impl Graph {
     /// What keeps state in the statement `key`, as people say it; `None` if nothing is known to. Beyond the text itself:
     /// the views that it reads, tables with a primary key that it reads (their changelog is put in order first) or
@@ -28,25 +36,57 @@ impl Graph {
                 _ => return None,
             };
             let object = self.object_of(key, mention)?;
-            let definitions = self.definitions_of(&object);
-            if definitions.iter().any(|definition| self.gives_a_key(definition)) {
+            let definition = self.definition_of(&object);
+            if self.has_a_key(&definition) {
                 return Some(format!("the primary key of `{object}`, which it {verb}"));
             }
-            let is_view = |key: &&&str| {
-                self.reading(key).is_some_and(|view| matches!(view.kind, Kind::CreateView | Kind::AlterView))
-            };
-            definitions.iter().filter(is_view).find_map(|view| self.state_of(view, seen))
+            self.views(&definition).find_map(|view| self.state_of(view, seen))
         })
     }
 
-    /// The statements that make `object` what it is: they create or alter it, or what it was renamed from, or a table that
+    /// Whether the tables that the statement `key` writes have a primary key, so that rows that come again overwrite their
+    /// like. `None` where nobody in the project says, or not of all the same.
+    pub fn overwrites(&self, key: &str) -> Option<bool> {
+        let writes = self.reading(key)?.mentions.iter().filter(|mention| mention.role == Use::Writes);
+        let mut all = None;
+        for object in writes.filter_map(|mention| self.object_of(key, mention)) {
+            let definition = self.definition_of(&object);
+            let is_keyed = self.has_a_key(&definition);
+            if (!is_keyed && !definition.is_whole) || all.is_some_and(|all| all != is_keyed) {
+                return None;
+            }
+            all = Some(is_keyed);
+        }
+        all
+    }
+
+    /// A table that the statement `key` reads, itself or through views, and that nobody in the project makes what it is:
+    /// whether its rows change, and so have to be put in order first, the service alone knows.
+    pub fn unknown_source(&self, key: &str) -> Option<Object> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![key]);
+        while let Some(key) = open.pop() {
+            let Some(reading) = self.reading(key).filter(|_| seen.insert(key)) else { continue };
+            let reads = reading.mentions.iter().filter(|mention| mention.role == Use::Reads);
+            for object in reads.filter_map(|mention| self.object_of(key, mention)) {
+                let definition = self.definition_of(&object);
+                if !definition.is_whole {
+                    return Some(object);
+                }
+                open.extend(self.views(&definition));
+            }
+        }
+        None
+    }
+
+    /// What the project says of `object`: the statements that create or alter it, or what it was renamed from, or a table that
     /// it is like.
-    fn definitions_of(&self, object: &Object) -> BTreeSet<&str> {
-        let (mut definitions, mut open) = (BTreeSet::new(), vec![object.clone()]);
+    fn definition_of(&self, object: &Object) -> Definition<'_> {
+        let (mut by, mut is_whole, mut open) = (BTreeSet::new(), true, vec![object.clone()]);
         while let Some(object) = open.pop() {
-            let Some(parties) = self.objects.get(&object) else { continue };
-            for key in parties.creator.iter().chain(&parties.alters) {
-                let Some(reading) = self.reading(key).filter(|_| definitions.insert(key.as_str())) else { continue };
+            let parties = self.objects.get(&object);
+            is_whole &= parties.is_some_and(|parties| parties.creator.is_some());
+            for key in parties.into_iter().flat_map(|parties| parties.creator.iter().chain(&parties.alters)) {
+                let Some(reading) = self.reading(key).filter(|_| by.insert(key.as_str())) else { continue };
                 let is_origin = |role: Use| match role {
                     Use::Reads => reading.kind == Kind::CreateTable,
                     Use::Alters => reading.renamed_to.is_some(),
@@ -56,10 +96,17 @@ impl Graph {
                 open.extend(origins.filter_map(|mention| self.object_of(key, mention)));
             }
         }
-        definitions
+        Definition { by, is_whole }
     }
 
-    fn gives_a_key(&self, key: &str) -> bool {
-        self.reading(key).is_some_and(|reading| reading.primary_key)
+    fn has_a_key(&self, definition: &Definition) -> bool {
+        definition.by.iter().any(|key| self.reading(key).is_some_and(|reading| reading.primary_key))
+    }
+
+    /// The views among the statements that define something.
+    fn views<'g>(&'g self, definition: &Definition<'g>) -> impl Iterator<Item = &'g str> {
+        let is_view =
+            |key: &&str| self.reading(key).is_some_and(|view| matches!(view.kind, Kind::CreateView | Kind::AlterView));
+        definition.by.iter().copied().filter(is_view)
     }
 }

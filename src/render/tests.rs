@@ -92,7 +92,7 @@ fn sql_changed() -> Reason {
 }
 
 fn every_action() -> Plan {
-    let again = Note::OutputAgain { append_only: Some(true) };
+    let again = Note::OutputAgain { keyed: Some(false) };
     let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
     let cfu = Reason::FieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
     let ran = |detail: &str| Reason::NeverRan { detail: detail.to_owned() };
@@ -266,6 +266,10 @@ fn every_note_and_reason() -> Plan {
         ("statements.offsets", note(Note::OffsetsOnlyHere)),
         ("statements.parked", note(Note::NotReplaced)),
         ("statements.reasons", Change::new(Action::Start, reasons)),
+        (
+            "statements.removed",
+            note(Note::RemovedBefore { topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]) }),
+        ),
         ("statements.resumed", note(Note::ResumedOutside)),
         ("statements.written", note(Note::StartsAsWritten)),
         ("statements.wanted", note(Note::SecretWanted { name: text("openai") })),
@@ -346,6 +350,24 @@ fn no_text_is_too_wide_at_any_width() {
             shown(&plan, width);
         }
     }
+}
+
+#[test]
+fn of_many_pools_those_with_the_least_room_are_named() {
+    let pool = |number: u32| {
+        let now = PoolNow { id: format!("lfcp-{number}"), current_cfu: number, max_cfu: 50 };
+        (format!("pool-{number:02}"), now)
+    };
+    let told = |pools: u32| super::plan::cfu(&Beside { pools: (0..pools).map(pool).collect(), ..besides() });
+    assert_eq!(
+        told(10).as_deref(),
+        Some(
+            "CFU: pool-05 5 of 50, pool-06 6 of 50, pool-07 7 of 50, pool-08 8 of 50, pool-09 9 of 50, \
+             5 other pools 10 of 250 now"
+        )
+    );
+    assert!(told(6).is_some_and(|line| line.ends_with("pool-05 5 of 50 now")));
+    assert_eq!(told(0), None);
 }
 
 #[test]
@@ -467,6 +489,7 @@ fn what_is_only_recorded_is_named() {
         reached: Reached::Completed,
         kind: None,
         bounded: false,
+        append_only: None,
     };
     plan.entries = vec![Entry::Record { fact }];
     let text = shown(&plan, 100);

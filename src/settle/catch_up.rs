@@ -38,25 +38,30 @@ pub(super) fn facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (key, record) in &recorded.statements {
         for generation in record.generations() {
-            observed(key, generation, live, &mut facts);
+            if let Presence::Present(found) = live.statement(&generation.sent.name) {
+                facts.extend(told(key, generation, found));
+            }
         }
         handed_over(key, record, live, &mut facts);
     }
     facts
 }
 
-fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut Vec<Fact>) {
-    let Presence::Present(found) = live.statement(&generation.sent.name) else { return };
+/// What a look at a generation tells beyond what its record has.
+pub fn told(key: &str, generation: &GenerationRecord, found: &LiveStatement) -> Vec<Fact> {
+    let mut facts = Vec::new();
     if !found.is(&generation.uid) {
-        return;
+        return facts;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
-    let (reached, kind, bounded) = (reached(found), found.kind.clone(), found.bounded == Some(true));
-    // Of what is compiled, the service says at once whether it ends.
-    let is_news = (kind.is_some() && kind != generation.kind) || (bounded && !generation.bounded);
+    let (reached, kind) = (reached(found).max(generation.reached), found.kind.clone());
+    let (bounded, append_only) = (found.bounded == Some(true), found.append_only);
+    // Of what is compiled, the service says at once whether it ends, and what comes out of it.
+    let is_news = (kind.is_some() && kind != generation.kind)
+        || (bounded && !generation.bounded)
+        || (append_only.is_some() && append_only != generation.append_only);
     if reached > generation.reached || is_news {
-        let reached = reached.max(generation.reached);
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded, append_only });
     }
     if let Some(offsets) = found.stands_at() {
         if generation.offsets.as_ref() != Some(offsets) {
@@ -65,6 +70,7 @@ fn observed(key: &str, generation: &GenerationRecord, live: &Live, facts: &mut V
     } else if generation.offsets.is_some() && moved_on(found) {
         facts.push(Fact::Stood { key, name, offsets: Offsets::default() });
     }
+    facts
 }
 
 /// Whether a statement that stood still has been resumed since, as far as its phase tells: where it stood is not where it

@@ -15,7 +15,7 @@ use crate::{
     state::{Entry, Fact, Incoherent, Outcome, Recorded},
 };
 
-pub use catch_up::{reached, same_spec};
+pub use catch_up::{reached, same_spec, told};
 pub use outcome::{Verdict, amended, verdict};
 
 /// What reading the cloud told about the record.

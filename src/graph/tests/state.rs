@@ -62,3 +62,39 @@ fn a_primary_key_counts_wherever_it_comes_from() {
         assert_eq!(kept(&lines, "read"), None, "{definition}");
     }
 }
+
+#[test]
+fn a_table_from_elsewhere_is_found_behind_views_and_likenesses() {
+    let unknown = |lines: &str| graph(lines).unknown_source("read").map(|object| object.to_string());
+    for lines in [
+        "read: INSERT INTO sink SELECT k FROM t",
+        "v: CREATE VIEW v AS SELECT k FROM t\nread: INSERT INTO sink SELECT k FROM v",
+        "v: CREATE TABLE v LIKE t\nread: INSERT INTO sink SELECT k FROM v",
+        "more: ALTER TABLE t ADD (x INT)\nread: INSERT INTO sink SELECT k FROM t",
+        "o: CREATE TABLE o (k INT)\nread: INSERT INTO sink SELECT k FROM o UNION ALL SELECT k FROM t",
+    ] {
+        assert!(unknown(lines).is_some_and(|object| object.ends_with('t') || object.ends_with('v')), "{lines}");
+    }
+    for lines in [
+        "o: CREATE TABLE o (k INT)\nread: INSERT INTO sink SELECT k FROM o",
+        "o: CREATE TABLE o AS SELECT k FROM t\nread: INSERT INTO sink SELECT k FROM o",
+        "o: CREATE TABLE o (k INT)\nv: CREATE VIEW v AS SELECT k FROM o\nread: INSERT INTO sink SELECT k FROM v",
+        "read: INSERT INTO sink SELECT 1",
+    ] {
+        assert_eq!(unknown(lines), None, "{lines}");
+    }
+}
+
+#[test]
+fn what_a_second_writing_does_to_a_sink_is_its_definition_to_say() {
+    let overwrites = |definitions: &str, sink: &str| {
+        graph(&format!("{definitions}\nwrite: INSERT INTO {sink} SELECT k FROM source")).overwrites("write")
+    };
+    let (plain, keyed) = ("p: CREATE TABLE p (k INT)", "q: CREATE TABLE q (k INT PRIMARY KEY NOT ENFORCED)");
+    assert_eq!(overwrites(plain, "p"), Some(false));
+    assert_eq!(overwrites(keyed, "q"), Some(true));
+    assert_eq!(overwrites("", "elsewhere"), None);
+    assert_eq!(overwrites("p: CREATE TABLE p LIKE elsewhere", "p"), None);
+    let both = "write: EXECUTE STATEMENT SET BEGIN INSERT INTO p SELECT 1; INSERT INTO q SELECT 1; END";
+    assert_eq!(graph(&format!("{plain}\n{keyed}\n{both}")).overwrites("write"), None);
+}

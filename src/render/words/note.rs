@@ -1,5 +1,7 @@
 //! What people should know beside a change.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::{Beside, style::clean},
     reason::{named, said},
@@ -55,13 +57,13 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             "purged or deleted while it stood still: its offsets live in the state alone".to_owned()
         }
         Note::GoneFromNowhere => "it is gone, and where it stood is not known".to_owned(),
-        Note::StoodWhenStoppedOutside { topics } => {
-            let topics: Vec<String> = topics.iter().map(|(topic, at)| format!("{topic} at {at}")).collect();
-            format!(
-                "it is gone. When somebody stopped it outside it stood here, and whether it went on from there is not \
-                 known: {}",
-                clean(&topics.join(", "))
-            )
+        Note::StoodWhenStoppedOutside { topics } => format!(
+            "it is gone. When somebody stopped it outside it stood here, and whether it went on from there is not known: {}",
+            stood(topics)
+        ),
+        Note::RemovedBefore { topics } if topics.is_empty() => "one of this name was removed before".to_owned(),
+        Note::RemovedBefore { topics } => {
+            format!("one of this name was removed before, where it stood at {}", stood(topics))
         }
         Note::StillToDecide { fields } => {
             format!("it goes on as it was; the next plan decides on {}", fields.join(", "))
@@ -84,10 +86,10 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             format!("max_cfu is {live} and stays so: the service can raise it, not lower it to {desired}")
         }
         Note::ObjectsStay { objects } => format!("what it defined stays: {}", objects.join(", ")),
-        Note::OutputAgain { append_only } => {
-            let sink = match append_only {
-                Some(true) => "appended rows come twice",
-                Some(false) => "keyed rows are overwritten",
+        Note::OutputAgain { keyed } => {
+            let sink = match keyed {
+                Some(true) => "keyed rows are overwritten",
+                Some(false) => "appended rows come twice",
                 None => "appended rows come twice, keyed rows are overwritten",
             };
             format!("readers see a gap, then its output again from the beginning of its sources: {sink}")
@@ -115,4 +117,9 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
             format!("secret `{name}`: (unknown here), so that a change of it would not be seen")
         }
     }
+}
+
+fn stood(topics: &BTreeMap<String, String>) -> String {
+    let topics: Vec<String> = topics.iter().map(|(topic, at)| format!("{topic} at {at}")).collect();
+    clean(&topics.join(", "))
 }
