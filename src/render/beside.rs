@@ -35,7 +35,7 @@ pub struct Runs {
 }
 
 /// A pool as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PoolNow {
     /// Its id.
     pub id: String,

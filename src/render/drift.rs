@@ -24,6 +24,6 @@ pub fn drift(environment: &Environment, differences: &[(Address, String)], style
         let symbol = style.paint(Paint::Yellow, "~");
         text.push_str(&format!("  {symbol} {}  {}\n", pad(&address.to_string(), column), clean(what)));
     }
-    text.push_str("\n`floe plan --fix-drift` says what would put it back.\n");
+    text.push_str(&format!("\n`floe plan -e {} --fix-drift` says what would put it back.\n", environment.name));
     text
 }

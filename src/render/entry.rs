@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     diff::{Action, Change, Note, Reason},
+    plan::Plan,
     resource::{Address, Kind},
 };
 
@@ -38,16 +39,10 @@ pub(super) enum Detail {
 const GROUP: usize = 3;
 
 /// The entries of a plan's changes, in order of address; those that say the same are one.
-pub(super) fn entries<'a>(
-    changes: impl Iterator<Item = (&'a Address, &'a Change)>,
-    beside: &Beside,
-    verbose: bool,
-) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for (address, change) in changes.filter(|(_, change)| verbose || !is_quiet(change)) {
-        entries.push(entry(address, change, beside, verbose));
-    }
-    grouped(entries)
+pub(super) fn entries(plan: &Plan, beside: &Beside, verbose: bool) -> Vec<Entry> {
+    let environment = &plan.basis.environment;
+    let told = plan.changes.iter().filter(|(_, change)| verbose || !is_quiet(change));
+    grouped(told.map(|(address, change)| entry(address, change, beside, environment, verbose)).collect())
 }
 
 /// Whether only `-v` lists it: settings that floe alone reads, and nothing to be said of them.
@@ -55,7 +50,7 @@ pub(super) fn is_quiet(change: &Change) -> bool {
     matches!(change.action, Action::Record | Action::Note) && change.notes.iter().all(|note| *note == Note::Cosmetic)
 }
 
-fn entry(address: &Address, change: &Change, beside: &Beside, verbose: bool) -> Entry {
+fn entry(address: &Address, change: &Change, beside: &Beside, environment: &str, verbose: bool) -> Entry {
     let (symbol, paint) = symbol(change);
     let notes = change.notes.iter().filter(|note| verbose || **note != Note::Cosmetic);
     let mut notes: Vec<String> = notes.map(|found| note(found, address, beside)).collect();
@@ -69,7 +64,7 @@ fn entry(address: &Address, change: &Change, beside: &Beside, verbose: bool) -> 
     let head = match (&change.action, headline(address, change, beside)) {
         (_, Some(head)) => head,
         (Action::Blocked { by }, None) => {
-            let mut choices = by.iter().map(|by| block(by, address, change));
+            let mut choices = by.iter().map(|by| block(by, address, change, environment));
             let first = choices.next();
             for choice in first.iter().flat_map(|first| &first.choices) {
                 details.push(Detail::Prose(choice.clone()));

@@ -26,7 +26,7 @@ pub fn markdown(view: &PlanView<'_>) -> String {
     text.push('\n');
     let mut length = text.chars().count();
     let mut left_out = Vec::new();
-    for entry in entries(plan.changes.iter(), view.beside, true) {
+    for entry in entries(plan, view.beside, true) {
         let part = part(&entry);
         let size = part.chars().count();
         if length.saturating_add(size) > LIMIT - TAIL {

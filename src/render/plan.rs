@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Beside, Paint, Style,
+    Beside, Paint, PoolNow, Style,
     entry::{Detail, Entry, entries},
     fact::facts,
     style::{columns, count, pad, wrap},
@@ -46,7 +46,7 @@ pub fn plan(view: &PlanView<'_>) -> String {
         page.line(&style.paint(Paint::Bold, &line));
     }
     found(&mut page, plan, beside);
-    let entries = entries(plan.changes.iter(), beside, view.verbose);
+    let entries = entries(plan, beside, view.verbose);
     if !entries.is_empty() {
         page.line("");
         let longest = entries.iter().map(|entry| columns(&entry.who())).filter(|length| *length <= WIDEST).max();
@@ -55,8 +55,8 @@ pub fn plan(view: &PlanView<'_>) -> String {
         }
     }
     page.line("");
-    if let Some(cfu) = cfu(beside) {
-        page.line(&format!("  {cfu}"));
+    for line in wrap(&cfu(beside).unwrap_or_default(), style.width.saturating_sub(2)) {
+        page.line(&format!("  {line}"));
     }
     for line in wrap(&summary(plan), style.width) {
         page.line(&style.paint(Paint::Bold, &line));
@@ -163,11 +163,26 @@ fn found(page: &mut Page, plan: &Plan, beside: &Beside) {
     }
 }
 
-/// `CFU: main 14 of 20, heavy 0 of 10 now`.
+/// How many pools are told one by one.
+const POOLS: usize = 6;
+
+/// `CFU: heavy 0 of 10, main 14 of 20 now`. Of many pools those with the least room are named, the others summed up.
 pub(super) fn cfu(beside: &Beside) -> Option<String> {
-    let pools: Vec<String> =
-        beside.pools.iter().map(|(key, pool)| format!("{key} {} of {}", pool.current_cfu, pool.max_cfu)).collect();
-    (!pools.is_empty()).then(|| format!("CFU: {} now", pools.join(", ")))
+    let mut pools: Vec<(&String, &PoolNow)> = beside.pools.iter().collect();
+    let mut others = Vec::new();
+    if pools.len() > POOLS {
+        pools.sort_by_key(|(_, pool)| pool.max_cfu.saturating_sub(pool.current_cfu));
+        others = pools.split_off(POOLS.saturating_sub(1));
+        pools.sort();
+    }
+    let mut parts: Vec<String> =
+        pools.iter().map(|(key, pool)| format!("{key} {} of {}", pool.current_cfu, pool.max_cfu)).collect();
+    if !others.is_empty() {
+        let sum = |of: fn(&PoolNow) -> u32| others.iter().map(|(_, pool)| u64::from(of(pool))).sum::<u64>();
+        let (used, most) = (sum(|pool| pool.current_cfu), sum(|pool| pool.max_cfu));
+        parts.push(format!("{} other pools {used} of {most}", others.len()));
+    }
+    (!parts.is_empty()).then(|| format!("CFU: {} now", parts.join(", ")))
 }
 
 /// What is not listed, counted.

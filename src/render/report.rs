@@ -140,7 +140,7 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
         Outcome::Done => Vec::new(),
         _ if report.ledger.is_some() => {
             let mend = "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
-            std::iter::once(mend.to_owned()).chain(imports(report)).collect()
+            std::iter::once(mend.to_owned()).chain(imports(report, place)).collect()
         }
         Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
         Outcome::Unhealthy | Outcome::Failed => {
@@ -154,11 +154,13 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
 }
 
 /// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
-fn imports(report: &Report) -> Vec<String> {
+fn imports(report: &Report, place: &str) -> Vec<String> {
     if !matches!(&report.ledger, Some(LedgerError::Disk { doing: "find", .. })) || report.recorded.pools.is_empty() {
         return Vec::new();
     }
-    let import = |(key, record): (&String, &PoolRecord)| format!("  floe import {} {}", Address::pool(key), record.id);
+    let import = |(key, record): (&String, &PoolRecord)| {
+        format!("  floe import -e {place} {} {}", Address::pool(key), record.id)
+    };
     let first = "If the state is gone, its pools are taken over by".to_owned();
     std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()
 }

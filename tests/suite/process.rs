@@ -36,7 +36,7 @@ fn a_lost_state_is_found_again_by_labels_and_by_import() {
     fs::remove_file(at.join("state/local.json")).unwrap();
     let (code, said) = run(at, &["plan"]);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains(&format!("floe import pools.main {id}")), "{said}");
+    assert!(said.contains(&format!("floe import -e local pools.main {id}")), "{said}");
     for (wrong, why) in [
         (["import", "pools.main", "lfcp-nothere"], "there is no pool lfcp-nothere"),
         (["import", "statements.t", "t"], "only pools are imported"),

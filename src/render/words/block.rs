@@ -15,13 +15,13 @@ pub(in super::super) struct Choice {
     pub choices: Vec<String>,
 }
 
-/// A block in words.
-pub(in super::super) fn block(block: &Block, address: &Address, change: &Change) -> Choice {
-    let (why, choices) = words(block, address, change);
+/// A block in words. Commands that are to be pasted name the environment.
+pub(in super::super) fn block(block: &Block, address: &Address, change: &Change, environment: &str) -> Choice {
+    let (why, choices) = words(block, address, change, environment);
     Choice { why, choices }
 }
 
-fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<String>) {
+fn words(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
     let begins_again = |accept: &str| begins_again(accept, change);
     let table = format!("[{}.{}]", address.kind.table(), address.key);
@@ -54,7 +54,7 @@ fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<Stri
             format!("statement `{name}` is declared as {to} and recorded as {from}"),
             vec![
                 format!("If it is the same one, add this, and nothing is sent:\n{}", moved(from, to)),
-                format!("Or, for this state alone: `floe state mv {from} {to}`."),
+                format!("Or, for this state alone: `floe state mv -e {environment} {from} {to}`."),
                 format!("If it is not: give {to} another name, `name = \"…\"`."),
             ],
         ),
@@ -62,7 +62,7 @@ fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<Stri
             format!("statement `{name}` is {by}'s, until that has a new generation"),
             vec!["Give this one another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, deleted } => recreated(name, deleted, address, change),
+        Block::RecreatedOutside { name, deleted } => recreated(name, deleted, address, change, environment),
         Block::Unknown { why } => (
             format!("nobody can tell what is there{}", said(why)),
             vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
@@ -80,9 +80,10 @@ fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<Stri
             format!("it FAILED after having run{}", said(detail)),
             vec![
                 begins_again(accept),
-                "Or mend the cause, put it back to what is in force, then `floe apply --fix-drift`, which resumes it where \
-                 it stood."
-                    .to_owned(),
+                format!(
+                    "Or mend the cause, put it back to what is in force, then `floe apply -e {environment} --fix-drift`, \
+                     which resumes it where it stood."
+                ),
             ],
         ),
         Block::FailedSuccessor { name, detail, accept, can_go_back } => {
@@ -167,21 +168,21 @@ fn words(block: &Block, address: &Address, change: &Change) -> (String, Vec<Stri
                 format!("[[moved]] leads here from {from}, and both have a record of their own")
             },
             vec![format!(
-                "Remove the [[moved]] block; or drop one of the two, and what it has in the cloud stays: `floe state rm \
-                 {from}`."
+                "Remove the [[moved]] block; or drop one of the two, and what it has in the cloud stays: `floe state rm -e \
+                 {environment} {from}`."
             )],
         ),
         Block::RemovesEverything => (
             "everything that the state records would be removed".to_owned(),
             vec![
                 "See whether this is the right folder, branch and environment.".to_owned(),
-                "If all of it is to go: `floe destroy`.".to_owned(),
+                format!("If all of it is to go: `floe destroy -e {environment}`."),
             ],
         ),
         Block::PoolExists { id } => (
             format!("a pool of this name exists that the state does not know: {id}"),
             vec![
-                format!("Own it, if it is this project's:\nfloe import {address} {id}"),
+                format!("Own it, if it is this project's:\nfloe import -e {environment} {address} {id}"),
                 format!("Use it without owning it: `id = \"{id}\"` in {table}."),
                 "Or choose another `display_name`.".to_owned(),
             ],
@@ -267,7 +268,13 @@ fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String
     (why, vec![begins_again(accept, change), "Or give the new version its own name and table.".to_owned()])
 }
 
-fn recreated(name: &str, deleted: &Recreated, address: &Address, change: &Change) -> (String, Vec<String>) {
+fn recreated(
+    name: &str,
+    deleted: &Recreated,
+    address: &Address,
+    change: &Change,
+    environment: &str,
+) -> (String, Vec<String>) {
     let anew = match deleted {
         Recreated::Anew => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
         Recreated::Accepted(accept) => {
@@ -278,7 +285,8 @@ fn recreated(name: &str, deleted: &Recreated, address: &Address, change: &Change
         }
         Recreated::Stuck => None,
     };
-    let leave = format!("leave it to them: `floe state rm {address}`, and take it out of the manifests.");
+    let leave =
+        format!("leave it to them: `floe state rm -e {environment} {address}`, and take it out of the manifests.");
     let leave = if anew.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
     (format!("`{name}` was deleted and created again by somebody else"), anew.into_iter().chain([leave]).collect())
 }

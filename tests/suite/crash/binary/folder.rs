@@ -97,7 +97,7 @@ async fn the_pools_of_a_state_folder_that_was_removed_are_named_and_taken_over()
     let (code, _, said) = apply(&world, 40, Some(is_submission)).await;
     assert_eq!(code, Some(1), "{said}");
     let pool = world.simulator.world().pools.remove(0).id;
-    assert!(said.contains(&format!("floe import pools.main {pool}")), "{said}");
+    assert!(said.contains(&format!("floe import -e test pools.main {pool}")), "{said}");
     let service = Service::of(&world.simulator, None).await;
     fs::write(world.folder.path().join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
     let import = program::floe(world.folder.path(), &[], &["import", "pools.main", &pool]);
