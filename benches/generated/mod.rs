@@ -143,7 +143,6 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             reached,
             kind: live.kind.clone(),
             bounded: false,
-            append_only: None,
             offsets: None,
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),

@@ -474,6 +474,16 @@ pub enum Block {
         /// The consent.
         accept: String,
     },
+    /// It is gone, and where it stood is enough to go on from only if the rows of a source never change, of which the project
+    /// does not say.
+    GoneFromUnknownSource {
+        /// The table that nobody in the project defines.
+        source: String,
+        /// The hint to paste, by topic; none where the SQL says already where it begins.
+        hints: BTreeMap<String, String>,
+        /// The consent.
+        accept: String,
+    },
     /// It is being changed in a way that cannot be decided while it is under way.
     InMotion {
         /// The phase.

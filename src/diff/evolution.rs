@@ -20,13 +20,9 @@ fn consents(table: &Table, row: &Row, accept: &str) -> bool {
         || table.request.replace.contains(&row.address)
 }
 
-/// Whether its offsets alone say where a job stood: nothing in it keeps state. A table that nobody in the project defines may
-/// have rows that change, which would be put in order first; not where the service said that the job only ever gives new ones.
-fn is_where_it_stood(table: &Table, row: &Row) -> bool {
-    let (graph, key) = (table.desired.graph, &row.address.key);
-    row.reading.is_some()
-        && graph.keeps_state(key).is_none()
-        && (row.current.append_only == Some(true) || graph.unknown_source(key).is_none())
+/// Whether nothing is known in a job that keeps state.
+fn is_stateless(table: &Table, row: &Row) -> bool {
+    row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none()
 }
 
 fn accept(row: &Row) -> String {
@@ -60,7 +56,8 @@ pub(super) fn again(
 /// Under its name there is a statement of somebody else's.
 pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
     let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific().is_some());
-    let goes_on_from_offsets = is_known && is_where_it_stood(table, row) && !row.differences.need_replacement();
+    let is_where_it_stood = is_stateless(table, row) && table.desired.graph.unknown_source(&row.address.key).is_none();
+    let goes_on_from_offsets = is_known && is_where_it_stood && !row.differences.need_replacement();
     let deleted = match (row.class(), row.current.reached) {
         (_, Reached::Submitted) => Recreated::Anew,
         (Class::Definition, _) => Recreated::Done,
@@ -278,15 +275,18 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
         return stood.into_iter().fold(blocked, Change::noting);
     }
     let offsets = row.current.offsets.as_ref();
-    let stateless = is_where_it_stood(table, row);
+    let stateless = is_stateless(table, row);
+    let is_said = fields::says_where_it_begins(&row.declared.spec);
+    let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
     let by = match offsets.and_then(|offsets| offsets.specific()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
         Some(offsets) if stateless && !row.differences.need_replacement() => {
-            return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
+            let Some(source) = table.desired.graph.unknown_source(&row.address.key) else {
+                return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
+            };
+            Block::GoneFromUnknownSource { source: source.to_string(), hints, accept }
         }
         None if stateless && offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
-            let is_said = fields::says_where_it_begins(&row.declared.spec);
-            let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
             Block::GoneWithSeveralSources { hints, accept }
         }
         Some(_) | None => Block::GoneWithoutOffsets { accept },

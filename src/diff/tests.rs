@@ -112,7 +112,6 @@ impl Scene {
                 reached,
                 kind: Some("KIND".to_owned()),
                 bounded: false,
-                append_only: None,
                 offsets: None,
                 secrets: BTreeMap::new(),
                 created_at: None,
@@ -414,16 +413,12 @@ fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
     assert!(upserts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.says());
     // Whether the rows of a table from elsewhere change, the service alone knows.
-    let foreign = |append_only: Option<bool>| {
-        Scene::of(&copy("").replace("FROM orders", "FROM theirs"))
-            .gone("copy")
-            .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))))
-            .current("copy", |it| it.append_only = append_only)
-            .says()
-    };
-    assert!(foreign(Some(true)).starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
-    assert!(foreign(Some(false)).starts_with("copy BLOCKED [GoneWithoutOffsets"));
-    assert!(foreign(None).starts_with("copy BLOCKED [GoneWithoutOffsets"));
+    let theirs = Scene::of(&copy("").replace("FROM orders", "FROM theirs"))
+        .gone("copy")
+        .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))));
+    let blocked =
+        "copy BLOCKED [GoneFromUnknownSource { source: \"theirs\", hints: {\"theirs\": \"partition:0,offset:7\"}";
+    assert!(theirs.says().starts_with(blocked), "{}", theirs.says());
     let again = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
     assert!(again.says().starts_with("copy Replace Again - -> g2 [Gone]"));
 }

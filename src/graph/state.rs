@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::{Graph, Object};
 use crate::sql::{Kind, Use};
 
+const VIEWS: [Kind; 2] = [Kind::CreateView, Kind::AlterView];
+
 /// What the project says of an object.
 struct Definition<'g> {
     /// The statements that make it what it is.
@@ -40,7 +42,7 @@ impl Graph {
             if self.has_a_key(&definition) {
                 return Some(format!("the primary key of `{object}`, which it {verb}"));
             }
-            self.views(&definition).find_map(|view| self.state_of(view, seen))
+            self.of_kind(&definition, &VIEWS).find_map(|view| self.state_of(view, seen))
         })
     }
 
@@ -60,8 +62,8 @@ impl Graph {
         all
     }
 
-    /// A table that the statement `key` reads, itself or through views, and that nobody in the project makes what it is:
-    /// whether its rows change, and so have to be put in order first, the service alone knows.
+    /// A table that the statement `key` reads, itself or through what it reads from, and of which the project does not say
+    /// whether its rows change, and so have to be put in order first: nobody defines it, or a query that keeps state does.
     pub fn unknown_source(&self, key: &str) -> Option<Object> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![key]);
         while let Some(key) = open.pop() {
@@ -69,10 +71,12 @@ impl Graph {
             let reads = reading.mentions.iter().filter(|mention| mention.role == Use::Reads);
             for object in reads.filter_map(|mention| self.object_of(key, mention)) {
                 let definition = self.definition_of(&object);
-                if !definition.is_whole {
+                let made: Vec<&str> = self.of_kind(&definition, &[Kind::CreateTableAs]).collect();
+                let changes = |made: &&str| self.reading(made).is_some_and(|reading| reading.state.is_some());
+                if !definition.is_whole || made.iter().any(changes) {
                     return Some(object);
                 }
-                open.extend(self.views(&definition));
+                open.extend(self.of_kind(&definition, &VIEWS).chain(made));
             }
         }
         None
@@ -103,10 +107,9 @@ impl Graph {
         definition.by.iter().any(|key| self.reading(key).is_some_and(|reading| reading.primary_key))
     }
 
-    /// The views among the statements that define something.
-    fn views<'g>(&'g self, definition: &Definition<'g>) -> impl Iterator<Item = &'g str> {
-        let is_view =
-            |key: &&str| self.reading(key).is_some_and(|view| matches!(view.kind, Kind::CreateView | Kind::AlterView));
-        definition.by.iter().copied().filter(is_view)
+    /// Those of the statements that define something that are of these kinds.
+    fn of_kind<'g>(&'g self, definition: &Definition<'g>, kinds: &[Kind]) -> impl Iterator<Item = &'g str> {
+        let is_one = |key: &&str| self.reading(key).is_some_and(|reading| kinds.contains(&reading.kind));
+        definition.by.iter().copied().filter(is_one)
     }
 }

@@ -293,7 +293,6 @@ impl<'a> Subject<'a> {
             reached: crate::settle::reached(live),
             kind: live.kind.clone(),
             bounded: live.bounded == Some(true),
-            append_only: live.append_only,
             offsets: live.stands_at().cloned(),
             // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
             secrets: BTreeMap::new(),

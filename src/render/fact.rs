@@ -74,7 +74,6 @@ mod tests {
                 reached: Reached::Running,
                 kind: None,
                 bounded: false,
-                append_only: None,
             },
         };
         let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };

@@ -181,6 +181,14 @@ fn every_block() -> Plan {
             Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_go_back: true },
         ),
         ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
+        (
+            "statements.gone-theirs",
+            Block::GoneFromUnknownSource {
+                source: "lake.theirs".to_owned(),
+                hints: BTreeMap::from([("theirs".to_owned(), "partition:0,offset:7".to_owned())]),
+                accept: accept(),
+            },
+        ),
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
         ("statements.if-not-exists", Block::IfNotExists),
         ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),
@@ -489,7 +497,6 @@ fn what_is_only_recorded_is_named() {
         reached: Reached::Completed,
         kind: None,
         bounded: false,
-        append_only: None,
     };
     plan.entries = vec![Entry::Record { fact }];
     let text = shown(&plan, 100);

@@ -37,7 +37,8 @@ pub struct LiveStatement {
     pub kind: Option<String>,
     /// `traits.is_bounded`. Not to be trusted for a streaming `CREATE TABLE … AS`.
     pub bounded: Option<bool>,
-    /// `traits.is_append_only`.
+    /// `traits.is_append_only`: whether the statement's results are. Not to be trusted for what a job writes, whose own result
+    /// is empty: definitions are said to be append-only, too.
     pub append_only: Option<bool>,
     /// `scaling_status.scaling_state`, for example `POOL_EXHAUSTED`.
     pub scaling: Option<String>,

@@ -54,14 +54,12 @@ pub fn told(key: &str, generation: &GenerationRecord, found: &LiveStatement) -> 
         return facts;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
-    let (reached, kind) = (reached(found).max(generation.reached), found.kind.clone());
-    let (bounded, append_only) = (found.bounded == Some(true), found.append_only);
-    // Of what is compiled, the service says at once whether it ends, and what comes out of it.
-    let is_news = (kind.is_some() && kind != generation.kind)
-        || (bounded && !generation.bounded)
-        || (append_only.is_some() && append_only != generation.append_only);
+    let reached = reached(found).max(generation.reached);
+    let (kind, bounded) = (found.kind.clone(), found.bounded == Some(true));
+    // Of what is compiled, the service says at once whether it ends.
+    let is_news = (kind.is_some() && kind != generation.kind) || (bounded && !generation.bounded);
     if reached > generation.reached || is_news {
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded, append_only });
+        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
     }
     if let Some(offsets) = found.stands_at() {
         if generation.offsets.as_ref() != Some(offsets) {

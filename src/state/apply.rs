@@ -96,7 +96,6 @@ impl Recorded {
                     reached: Reached::Submitted,
                     kind: None,
                     bounded: false,
-                    append_only: None,
                     offsets: None,
                     secrets: open.secrets.clone(),
                     created_at: created_at.map(str::to_owned),
@@ -168,12 +167,11 @@ impl Recorded {
                 }
                 self.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone() });
             }
-            Fact::Reached { key, name, reached, kind, bounded, append_only } => {
+            Fact::Reached { key, name, reached, kind, bounded } => {
                 let record = self.statement(key)?;
                 let generation = record.bearing(name)?;
                 generation.reached = generation.reached.max(*reached);
                 generation.bounded |= bounded;
-                generation.append_only = append_only.or(generation.append_only);
                 if kind.is_some() {
                     generation.kind.clone_from(kind);
                 }

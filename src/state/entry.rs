@@ -105,9 +105,6 @@ pub enum Fact {
         /// Whether the service said that it comes to its end by itself.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
-        /// Whether the service said that what it gives only ever gains rows.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        append_only: Option<bool>,
     },
     /// A generation stopped, here. Without topics: it runs again, so where it stood says nothing any more.
     Stood {

@@ -115,9 +115,6 @@ pub struct GenerationRecord {
     /// Whether the service said that it comes to its end by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bounded: bool,
-    /// Whether the service said that what it gives only ever gains rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub append_only: Option<bool>,
     /// Where it stood when it last stopped; voided by the intent to resume it, and given back if that is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,

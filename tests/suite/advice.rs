@@ -3,7 +3,7 @@
 mod notes;
 mod pools;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use floe::{
     cloud::NewStatement,
@@ -239,6 +239,38 @@ async fn a_consent_whose_generation_never_ran_is_asked_for_again() {
     world.converge().await;
 }
 
+/// With the hints of a block written behind the tables.
+fn pasted(statements: &str, hints: &BTreeMap<String, String>) -> String {
+    hints.iter().fold(statements.to_owned(), |pasted, (topic, offsets)| {
+        let hint = format!(
+            "{topic} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{offsets}') */"
+        );
+        pasted.replace(&format!("FROM {topic}"), &format!("FROM {hint}"))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hint_of_a_source_from_elsewhere_and_its_consent_start_a_gone_job() {
+    let copy = "[statements.copy]\nsql = \"INSERT INTO target SELECT id FROM theirs\"\n";
+    let mut world = in_force(copy).await;
+    world.declare(&format!("{copy}stopped = true\n"));
+    world.converge().await;
+    meddle(&world, Meddle::Purge("copy".into()));
+    world.declare(copy);
+    let Block::GoneFromUnknownSource { hints, .. } = block(&world, "statements.copy").await else {
+        panic!("it is not so")
+    };
+    let pasted = pasted(copy, &hints);
+    assert_ne!(pasted, copy);
+    world.declare(&pasted);
+    let plan = world.plan().await;
+    let Block::GoneWithoutOffsets { accept } = block_of(&plan, "statements.copy") else { panic!("it is not so") };
+    assert_eq!(plan.changes[&statement("copy")].notes, [Note::StartsAsWritten]);
+    world.declare(&format!("{pasted}accept = \"{accept}\"\n"));
+    let run = world.converge().await;
+    assert_eq!(run.plan.changes[&statement("copy")].notes, [Note::StartsAsWritten]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn hints_of_several_sources_and_their_consent_start_a_gone_job() {
     let mut world = in_force(JOIN).await;
@@ -251,13 +283,7 @@ async fn hints_of_several_sources_and_their_consent_start_a_gone_job() {
     };
     assert_eq!(hints.len(), 2, "{hints:?}");
     assert!(hints.values().all(|offsets| !offsets.contains("9223372036854775808")), "{hints:?}");
-    let mut pasted = JOIN.to_owned();
-    for (topic, offsets) in &hints {
-        let hint = format!(
-            "{topic} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{offsets}') */"
-        );
-        pasted = pasted.replace(&format!("FROM {topic}"), &format!("FROM {hint}"));
-    }
+    let pasted = pasted(JOIN, &hints);
     world.declare(&pasted);
     let plan = world.plan().await;
     let Block::GoneWithSeveralSources { hints, accept } = block_of(&plan, "statements.both") else {

@@ -1,5 +1,7 @@
 //! What stands in the way of a change, and the choices that a person has.
 
+use std::collections::BTreeMap;
+
 use super::{super::style::clean, reason::said};
 use crate::{
     diff::{Block, Change, Note, Reason, Recreated},
@@ -149,7 +151,14 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
             "it is gone, and where it stood is not known well enough to go on from there".to_owned(),
             vec![begins_again(accept), "Or remove it from the manifests.".to_owned()],
         ),
-        Block::GoneWithSeveralSources { hints, accept } => gone_with_several(hints, begins_again(accept)),
+        Block::GoneWithSeveralSources { hints, accept } => (
+            "it is gone, and had several sources".to_owned(),
+            written_there("Write into its SQL where each source begins", hints, begins_again(accept)),
+        ),
+        Block::GoneFromUnknownSource { source, hints, accept } => (
+            format!("it is gone, and the project does not say whether rows of `{source}` change, which it reads"),
+            written_there("If they do not, write into its SQL where it begins", hints, begins_again(accept)),
+        ),
         Block::InMotion { phase } => (
             format!("it is {phase}, and what is to change cannot be decided meanwhile"),
             vec!["Plan again when it has settled; apply waits for it.".to_owned()],
@@ -295,14 +304,12 @@ fn moved(from: &Address, to: &Address) -> String {
     format!("[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\"")
 }
 
-fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept: String) -> (String, Vec<String>) {
-    let why = "it is gone, and had several sources".to_owned();
+/// The hints that make a job go on where it stood, or else the consent to its beginning.
+fn written_there(advice: &str, hints: &BTreeMap<String, String>, accept: String) -> Vec<String> {
     if hints.is_empty() {
-        return (why, vec![accept]);
+        return vec![accept];
     }
-    let mut paste = String::from(
-        "Write into its SQL where each source begins, then plan again for the `accept` of that; it stood here:",
-    );
+    let mut paste = format!("{advice}, then plan again for the `accept` of that; it stood here:");
     for (topic, offsets) in hints {
         paste.push_str(&format!(
             "\n{} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{}') */",
@@ -310,7 +317,7 @@ fn gone_with_several(hints: &std::collections::BTreeMap<String, String>, accept:
             clean(offsets)
         ));
     }
-    (why, vec![paste, format!("Or {accept}")])
+    vec![paste, format!("Or {accept}")]
 }
 
 fn starts_as_written(change: &Change) -> bool {

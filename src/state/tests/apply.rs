@@ -184,7 +184,7 @@ fn a_taken_slot_gives_its_generation_to_the_retired() {
 fn how_far_it_got_never_goes_back() {
     let reached = |reached, kind: Option<&str>| {
         let (key, name) = ("orders".to_owned(), "orders".to_owned());
-        fact(Fact::Reached { key, name, reached, kind: kind.map(str::to_owned), bounded: false, append_only: None })
+        fact(Fact::Reached { key, name, reached, kind: kind.map(str::to_owned), bounded: false })
     };
     let steps = [reached(Reached::Completed, Some("CREATE_TABLE")), reached(Reached::Running, None)];
     let current = orders(&with(running("orders", "orders"), steps)).current.unwrap();
@@ -223,8 +223,7 @@ fn offsets_outlive_the_statement_and_its_record() {
         assert_eq!(recorded.tombstones["orders"].offsets, Some(offsets(9)), "one that never ran takes nothing away");
     }
     let (key, name) = ("orders".to_owned(), "orders-g2".to_owned());
-    let ran =
-        fact(Fact::Reached { key, name, reached: Reached::Running, kind: None, bounded: false, append_only: None });
+    let ran = fact(Fact::Reached { key, name, reached: Reached::Running, kind: None, bounded: false });
     let ran = with(again, [ran]);
     assert_eq!(orders(&ran).left_at, None);
     assert_eq!(orders(&with(ran, [gone("orders-g2")])).left_at, None);

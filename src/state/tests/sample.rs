@@ -90,7 +90,6 @@ pub fn generation(base: &str, number: u32) -> GenerationRecord {
         reached: Reached::Running,
         kind: Some("INSERT_INTO".to_owned()),
         bounded: false,
-        append_only: None,
         offsets: None,
         secrets: BTreeMap::new(),
         created_at: None,
@@ -148,14 +147,7 @@ pub fn running(key: &str, base: &str) -> Vec<Entry> {
         declared(key, base),
         submit(&id, key, base, 1, Role::Current),
         applied(&id, &format!("uid-{base}")),
-        fact(Fact::Reached {
-            key: key.to_owned(),
-            name,
-            reached: Reached::Running,
-            kind: None,
-            bounded: false,
-            append_only: None,
-        }),
+        fact(Fact::Reached { key: key.to_owned(), name, reached: Reached::Running, kind: None, bounded: false }),
     ]
 }
 

@@ -24,7 +24,6 @@ fn full() -> Recorded {
     let generation = GenerationRecord {
         sent: sent.clone(),
         bounded: true,
-        append_only: Some(true),
         offsets: Some(offsets(1)),
         secrets: secrets.clone(),
         created_at: Some("2026-01-02T03:04:05Z".to_owned()),
