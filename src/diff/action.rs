@@ -560,6 +560,23 @@ pub enum Recreated {
     Stuck,
 }
 
+impl Block {
+    /// The consent that would let a new generation begin in spite of it.
+    pub fn consent(&self) -> Option<&str> {
+        match self {
+            Block::LosesPosition { accept, .. }
+            | Block::Manual { accept }
+            | Block::FailedPredecessor { accept, .. }
+            | Block::FailedSuccessor { accept, .. }
+            | Block::GoneWithoutOffsets { accept }
+            | Block::GoneWithSeveralSources { accept, .. }
+            | Block::GoneFromUnknownSource { accept, .. }
+            | Block::RecreatedOutside { deleted: Recreated::Accepted(accept), .. } => Some(accept),
+            _ => None,
+        }
+    }
+}
+
 impl Change {
     /// A change with its reasons and no notes.
     pub fn new(action: Action, reasons: Vec<Reason>) -> Self {

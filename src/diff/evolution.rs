@@ -69,13 +69,17 @@ pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Chang
             accept => Recreated::Accepted(accept),
         },
     };
-    blocked_beginning(Block::RecreatedOutside { name: live.name.clone(), deleted }, Vec::new(), row)
+    blocked_beginning(table, Block::RecreatedOutside { name: live.name.clone(), deleted }, Vec::new(), row)
 }
 
-/// Blocked until somebody consents to where it begins.
-fn blocked_beginning(by: Block, reasons: Vec<Reason>, row: &Row) -> Change {
+/// Blocked until somebody consents to where it begins, and to what that does to what it writes.
+fn blocked_beginning(table: &Table, by: Block, reasons: Vec<Reason>, row: &Row) -> Change {
+    let is_asked = by.consent().is_some();
     let change = Change::new(Action::Blocked { by: vec![by] }, reasons);
-    if fields::says_where_it_begins(&row.declared.spec) { change.noting(Note::StartsAsWritten) } else { change }
+    match begins(table, &row.address.key, &row.declared.spec) {
+        Note::OutputAgain { .. } if !is_asked => change,
+        begins => change.noting(begins),
+    }
 }
 
 fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
@@ -100,7 +104,7 @@ pub(super) fn replace_job(table: &Table, row: &Row) -> Change {
     };
     let reasons = reasons(table, row);
     if let Some(by) = by {
-        return blocked_beginning(by, reasons, row);
+        return blocked_beginning(table, by, reasons, row);
     }
     let change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons);
     change.noting(begins(table, &row.address.key, &row.declared.spec))
@@ -126,7 +130,7 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
         let accept = accept(row);
         if row.class() != Class::TableJob && !consents(table, row, &accept) {
             let by = Block::FailedPredecessor { detail, accept };
-            return Some(blocked_beginning(by, reasons(table, row), row));
+            return Some(blocked_beginning(table, by, reasons(table, row), row));
         }
         return Some(replace_job(table, row));
     }
@@ -291,7 +295,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
         }
         Some(_) | None => Block::GoneWithoutOffsets { accept },
     };
-    blocked_beginning(by, reasons, row)
+    blocked_beginning(table, by, reasons, row)
 }
 
 /// A replacement that an interrupted run left open is finished before anything else is decided, from what is there.
@@ -353,7 +357,7 @@ fn failed_successor(
     }
     if !consents(table, row, &accept) {
         let detail = found.detail.clone();
-        return blocked_beginning(Block::FailedSuccessor { name, detail, accept, can_go_back }, Vec::new(), row);
+        return blocked_beginning(table, Block::FailedSuccessor { name, detail, accept, can_go_back }, Vec::new(), row);
     }
     row.replace(Strategy::Restart, Some(row.current.sent.generation), vec![left]).noting(begins(
         table,

@@ -263,13 +263,15 @@ fn a_policy_or_a_consent_opens_the_way_for_a_replacement() {
     let accept = "restart:d5c39c";
     assert_eq!(
         changed("").says(),
-        format!("copy BLOCKED [LosesPosition {{ keeps: None, accept: {accept:?} }}] [SqlChanged] []")
+        format!(
+            "copy BLOCKED [LosesPosition {{ keeps: None, accept: {accept:?} }}] [SqlChanged] [OutputAgain {{ keyed: None }}]"
+        )
     );
     assert_eq!(changed(&format!("accept = {accept:?}\n")).says(), replaced);
     assert_eq!(changed("evolve = \"restart\"\n").says(), replaced);
     assert_eq!(
         changed("evolve = \"manual\"\n").says(),
-        format!("copy BLOCKED [Manual {{ accept: {accept:?} }}] [SqlChanged] []")
+        format!("copy BLOCKED [Manual {{ accept: {accept:?} }}] [SqlChanged] [OutputAgain {{ keyed: None }}]")
     );
     assert_eq!(
         changed("evolve = \"restart\"\nprevent_destroy = true\n").says(),

@@ -52,7 +52,9 @@ pub(super) fn is_quiet(change: &Change) -> bool {
 
 fn entry(address: &Address, change: &Change, beside: &Beside, environment: &str, verbose: bool) -> Entry {
     let (symbol, paint) = symbol(change);
-    let notes = change.notes.iter().filter(|note| verbose || **note != Note::Cosmetic);
+    // What a consent does to the output is said of the consent.
+    let is_said = |note: &Note| change.is_blocked() && matches!(note, Note::OutputAgain { .. });
+    let notes = change.notes.iter().filter(|note| (verbose || **note != Note::Cosmetic) && !is_said(note));
     let mut notes: Vec<String> = notes.map(|found| note(found, address, beside)).collect();
     let reasons: Vec<String> = change
         .reasons

@@ -332,6 +332,21 @@ fn the_way_through_selects_and_consents_as_the_run_did() {
 }
 
 #[test]
+fn consent_is_worded_by_what_it_does_to_what_is_written() {
+    let text = |keyed| {
+        let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+        shown(&plan_of([("statements.a", Change::blocked(keeps).noting(Note::OutputAgain { keyed }))]), 200)
+    };
+    assert!(
+        text(Some(true)).contains("begins again from its sources: keyed rows are overwritten."),
+        "{}",
+        text(Some(true))
+    );
+    assert!(text(Some(false)).contains("begins again from its sources: appended rows come twice."));
+    assert_eq!(text(None).matches("twice").count(), 1, "{}", text(None));
+}
+
+#[test]
 fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
     let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
     let hints = BTreeMap::new();

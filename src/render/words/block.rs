@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::style::clean, reason::said};
+use super::{super::style::clean, note::twice, reason::said};
 use crate::{
     diff::{Block, Change, Note, Reason, Recreated},
     resource::{Address, Kind},
@@ -327,8 +327,11 @@ fn starts_as_written(change: &Change) -> bool {
 /// The consent to one change: lapses with the next.
 fn begins_again(accept: &str, change: &Change) -> String {
     if starts_as_written(change) {
-        format!("`accept = \"{accept}\"` starts it where its SQL or properties say.")
-    } else {
-        format!("`accept = \"{accept}\"` begins again from its sources: appended rows come twice.")
+        return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
     }
+    let keyed = change.notes.iter().find_map(|note| match note {
+        Note::OutputAgain { keyed } => *keyed,
+        _ => None,
+    });
+    format!("`accept = \"{accept}\"` begins again from its sources: {}.", twice(keyed))
 }

@@ -87,12 +87,7 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         }
         Note::ObjectsStay { objects } => format!("what it defined stays: {}", objects.join(", ")),
         Note::OutputAgain { keyed } => {
-            let sink = match keyed {
-                Some(true) => "keyed rows are overwritten",
-                Some(false) => "appended rows come twice",
-                None => "appended rows come twice, keyed rows are overwritten",
-            };
-            format!("readers see a gap, then its output again from the beginning of its sources: {sink}")
+            format!("readers see a gap, then its output again from the beginning of its sources: {}", twice(*keyed))
         }
         Note::StartsAsWritten => "it starts where its SQL or properties say, whatever was read before".to_owned(),
         Note::SuccessorWrote { name } => {
@@ -116,6 +111,15 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::SecretUnknown { name } => {
             format!("secret `{name}`: (unknown here), so that a change of it would not be seen")
         }
+    }
+}
+
+/// What becomes of rows that are written a second time.
+pub(super) fn twice(keyed: Option<bool>) -> &'static str {
+    match keyed {
+        Some(true) => "keyed rows are overwritten",
+        Some(false) => "appended rows come twice",
+        None => "appended rows come twice, keyed rows are overwritten",
     }
 }
 
