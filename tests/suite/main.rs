@@ -10,6 +10,7 @@ mod convergence;
 mod crash;
 mod doubt;
 mod faults;
+mod formats;
 mod input;
 mod interrupt;
 mod late;

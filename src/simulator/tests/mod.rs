@@ -4,6 +4,7 @@
 
 mod catalog;
 mod client;
+mod formats;
 mod misfortunes;
 mod persistence;
 mod pools;

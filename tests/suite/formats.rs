@@ -1,0 +1,292 @@
+//! The files of version 0.1.0 are read, written again as they were, and worked with.
+//!
+//! `tests/fixtures/0.1.0` holds them. They pin the names in files, which stay as they are when names in the code change.
+//! `FLOE_WRITE_FIXTURES=1 cargo test formats` writes those that are missing, through the code as it is then. It never
+//! writes over one that is there.
+
+mod project;
+mod samples;
+mod scenario;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    mem::{Discriminant, discriminant},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use floe::{
+    graph::Graph,
+    manifest::Inputs,
+    plan::Plan,
+    planning, render,
+    resource::{Operation, PoolDeclaration},
+    simulator::Scenario,
+    state::{
+        Entry, Fact, Holder, Ledger, Local, Outcome, Recorded, Used,
+        fake::{self, FakeDisk},
+    },
+};
+use serde_json::{Value, value::RawValue};
+
+const STATE: &str = "state/prod.json";
+const JOURNAL: &str = "state/prod.journal";
+const PLANS: &str = "state/prod.plans";
+
+/// Whether what is missing is to be written.
+fn writes() -> bool {
+    std::env::var_os("FLOE_WRITE_FIXTURES").is_some()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0").join(name)
+}
+
+/// The bytes of a fixture, which are those that `made` gives if it has yet to be written.
+fn kept(name: &str, made: &[u8]) -> Vec<u8> {
+    let path = fixture(name);
+    if writes() && !path.exists() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, made).unwrap();
+    }
+    fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Shows where two texts begin to differ.
+fn same(name: &str, now: &[u8], kept: &[u8]) {
+    if now == kept {
+        return;
+    }
+    let at = now.iter().zip(kept).take_while(|(now, kept)| now == kept).count();
+    let around = |bytes: &[u8]| {
+        let part = bytes.get(at.saturating_sub(80)..bytes.len().min(at + 80));
+        String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
+    };
+    panic!("{name} differs from byte {at} on\nnow:     {}\nfixture: {}", around(now), around(kept));
+}
+
+fn holder(plan: Option<&str>) -> Holder {
+    let [command, who, since] = ["apply", "ana@build-7", "2026-01-02T03:04:05Z"].map(str::to_owned);
+    Holder { command, who, pid: 4711, since, plan: plan.map(str::to_owned) }
+}
+
+/// What the files say together.
+async fn loaded(files: &[(&str, &[u8])]) -> Recorded {
+    let disk = FakeDisk::new();
+    files.iter().for_each(|(path, bytes)| disk.put(*path, *bytes));
+    Local::on(disk, STATE).load().await.unwrap().unwrap()
+}
+
+/// A ledger whose run has begun on `recorded`.
+async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> Local<FakeDisk> {
+    disk.put(STATE, serde_json::to_vec(recorded).unwrap());
+    let mut ledger = Local::on(disk.clone(), STATE);
+    ledger.lock(&holder(plan), Duration::ZERO).await.unwrap();
+    let recorded = ledger.load().await.unwrap().unwrap();
+    ledger.begin(&recorded).await.unwrap();
+    ledger
+}
+
+/// The bytes of a snapshot, as a run leaves it.
+async fn snapshot(recorded: &Recorded) -> Vec<u8> {
+    let disk = FakeDisk::new();
+    let before = Recorded { serial: recorded.serial - 1, ..recorded.clone() };
+    begun(&disk, &before, None).await.fold(&before).await.unwrap();
+    disk.files()[Path::new(STATE)].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_of_0_1_0_with_every_field_is_read_and_written_unchanged() {
+    let made = snapshot(&samples::full()).await;
+    let kept = kept("records/full.json", &made);
+    let read = loaded(&[(STATE, &kept)]).await;
+    same("full.json", &snapshot(&read).await, &kept);
+    assert_eq!(read, samples::full());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_of_0_1_0_that_an_apply_left_is_read_and_written_unchanged() {
+    for folder in project::folders().await {
+        let kept = fs::read(folder.join("state/local.json")).unwrap();
+        let read = loaded(&[(STATE, &kept)]).await;
+        assert!(!read.statements.is_empty() && !read.pools.is_empty());
+        same("local.json", &snapshot(&read).await, &kept);
+    }
+}
+
+/// The groups of a journal, and before them what it builds on.
+fn groups(journal: &[u8]) -> (Value, Vec<Vec<Entry>>) {
+    let lines = journal.split_inclusive(|byte| *byte == b'\n');
+    let mut held = lines.map(serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>);
+    let base = serde_json::from_str(held.next().unwrap().unwrap()["holds"].get()).unwrap();
+    let group = |line: &RawValue| serde_json::from_str(line.get()).unwrap();
+    (base, held.map(|line| group(&line.unwrap()["holds"])).collect())
+}
+
+/// The bytes of a journal that a run writes group by group.
+async fn journal(on: &Recorded, plan: Option<&str>, groups: &[Vec<Entry>]) -> Vec<u8> {
+    let disk = FakeDisk::new();
+    let mut ledger = begun(&disk, on, plan).await;
+    for group in groups {
+        ledger.append(group).await.unwrap();
+    }
+    disk.files()[Path::new(JOURNAL)].clone()
+}
+
+/// Which variants an entry is made of.
+type Variants =
+    (Discriminant<Entry>, Option<Discriminant<Operation>>, Option<Discriminant<Outcome>>, Option<Discriminant<Fact>>);
+
+fn variants<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> HashSet<Variants> {
+    let of = |entry: &Entry| match entry {
+        Entry::Intend { intent, .. } => (discriminant(entry), Some(discriminant(&intent.operation)), None, None),
+        Entry::Settle { outcome, .. } => (discriminant(entry), None, Some(discriminant(outcome)), None),
+        Entry::Record { fact } => (discriminant(entry), None, None, Some(discriminant(fact))),
+    };
+    entries.into_iter().map(of).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_of_0_1_0_with_every_entry_is_read_and_written_unchanged() {
+    let (base, story) = (samples::begun(), samples::story());
+    assert_eq!(variants(story.iter().flatten()), variants(&samples::entries()), "an entry is in no journal");
+    let state = kept("records/begun.json", &snapshot(&base).await);
+    let kept = kept("records/every.journal", &journal(&base, Some("0123456789abcdef"), &story).await);
+    let (first, read) = groups(&kept);
+    assert_eq!(first["run"], serde_json::to_value(holder(Some("0123456789abcdef"))).unwrap());
+    assert_eq!(read, story);
+    let recorded = loaded(&[(STATE, &state)]).await;
+    same("every.journal", &journal(&recorded, Some("0123456789abcdef"), &read).await, &kept);
+    // The real reader makes the same of it.
+    let mut after = samples::begun();
+    story.iter().flatten().for_each(|entry| after.apply(entry).unwrap());
+    assert_eq!(loaded(&[(STATE, &state), (JOURNAL, &kept)]).await, after);
+    assert_eq!(after.open.len(), 1, "it is the journal of an interrupted run");
+}
+
+/// A record takes only what continues it. The words of those entries that no record takes one after another are pinned
+/// here, by the writer that is for tests.
+#[test]
+fn every_entry_of_0_1_0_is_read_and_written_unchanged() {
+    let written = |groups: &[Vec<Entry>]| fake::journal(&samples::begun(), groups).unwrap();
+    let each: Vec<Vec<Entry>> = samples::entries().into_iter().map(|entry| vec![entry]).collect();
+    let kept = kept("records/entries.journal", &written(&each));
+    let (_, read) = groups(&kept);
+    assert_eq!(read, each);
+    same("entries.journal", &written(&read), &kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_marks_of_used_plans_of_0_1_0_are_found_and_kept() {
+    for folder in project::folders().await {
+        let marks = fs::read(folder.join("state/local.plans")).unwrap();
+        let disk = FakeDisk::new();
+        disk.put(PLANS, marks.as_slice());
+        let used = Used::beside(&disk, Path::new(STATE)).unwrap();
+        let ids = String::from_utf8(marks.clone()).unwrap();
+        assert!(ids.lines().count() > 0 && ids.lines().all(|id| used.has(id).unwrap()), "{ids}");
+        drop(begun(&disk, &samples::begun(), Some("another")).await);
+        let after = disk.files()[Path::new(PLANS)].clone();
+        assert_eq!(after, [marks.as_slice(), b"another\n"].concat());
+    }
+}
+
+// ---- plans
+
+/// A plan as `apply` reads it, and the id that its file gives it.
+fn plan(bytes: &[u8]) -> (Plan, String) {
+    let value: Value = serde_json::from_slice(bytes).unwrap();
+    let id = value["id"].as_str().unwrap().to_owned();
+    (serde_json::from_value(value).unwrap(), id)
+}
+
+fn graph(root: &Path) -> Graph {
+    let inputs = Inputs { root: root.to_owned(), ..Inputs::default() };
+    planning::desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_of_0_1_0_with_every_variant_is_read_and_written_unchanged() {
+    let graph = graph(&project::applied().await);
+    let written = |plan: &Plan, id: &str| render::kept(plan, &graph, &samples::beside(), id).unwrap().into_bytes();
+    let kept = kept("plans/every.plan", &written(&samples::plan(), "0123456789abcdef"));
+    let (read, id) = plan(&kept);
+    same("every.plan", &written(&read, &id), &kept);
+    assert_eq!(read, samples::plan());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_of_0_1_0_that_was_made_is_read_and_written_unchanged() {
+    let folder = project::applied().await;
+    let kept = fs::read(folder.join("change.plan")).unwrap();
+    let (read, id) = plan(&kept);
+    let written = render::kept(&read, &graph(&folder), &render::Beside::default(), &id).unwrap();
+    // What stands beside a plan is shown and never read. The sample has all of it.
+    let (mut now, then) =
+        (serde_json::from_str::<Value>(&written).unwrap(), serde_json::from_slice::<Value>(&kept).unwrap());
+    assert_eq!(now["beside"]["edges"], then["beside"]["edges"]);
+    now["beside"] = then["beside"].clone();
+    let text = serde_json::to_string_pretty(&now).unwrap() + "\n";
+    same("change.plan", text.as_bytes(), &kept);
+}
+
+/// A saved plan holds digests of what is declared, so it is refused if a declaration is written otherwise.
+#[test]
+fn the_declarations_of_pools_of_0_1_0_are_read_and_written_unchanged() {
+    let written = |all: &[PoolDeclaration]| serde_json::to_vec_pretty(all).unwrap();
+    let kept = kept("plans/pool-declarations.json", &written(&samples::pool_declarations()));
+    let read: Vec<PoolDeclaration> = serde_json::from_slice(&kept).unwrap();
+    assert_eq!(read, samples::pool_declarations());
+    same("pool-declarations.json", &written(&read), &kept);
+}
+
+// ---- the simulator
+
+/// People write scenarios and floe only reads them, so this file is written by hand.
+#[test]
+fn a_scenario_of_0_1_0_with_every_switch_and_fault_is_read() {
+    let text = fs::read_to_string(fixture("simulator/scenario.json")).unwrap();
+    assert_eq!(Scenario::read(&text).unwrap(), scenario::every());
+    // Each switch has another value than the default, so that one that is not read is noticed.
+    for switch in scenario::switches_of(&text) {
+        let without =
+            text.lines().filter(|line| !line.contains(&format!("\"{switch}\":"))).collect::<Vec<_>>().join("\n");
+        let without = without.replace(",\n  }", "\n  }");
+        assert_ne!(Scenario::read(&without).unwrap(), scenario::every(), "{switch} is said nowhere else");
+    }
+}
+
+// ---- whole projects
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_of_0_1_0_is_applied_to_its_state_and_world_and_leaves_nothing_to_do() {
+    let copy = project::copy(&project::applied().await);
+    let (code, said) = project::floe(copy.path(), &["apply", "change.plan", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    project::is_in_order(copy.path());
+    let (code, said) = project::floe(copy.path(), &["apply", "change.plan", "--yes"]);
+    assert!(code == Some(1) && said.contains("this plan was applied before"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_plan_of_0_1_0_stays_used() {
+    let copy = project::copy(&project::applied().await);
+    let (code, said) = project::floe(copy.path(), &["apply", "first.plan", "--yes"]);
+    assert!(code == Some(1) && said.contains("this plan was applied before"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_of_0_1_0_is_taken_up_by_the_next_apply() {
+    let folder = project::interrupted().await;
+    let journal = fs::read(folder.join("state/local.journal")).unwrap();
+    let state = fs::read(folder.join("state/local.json")).unwrap();
+    let open = loaded(&[(STATE, &state), (JOURNAL, &journal)]).await.open;
+    assert!(open.values().any(|it| matches!(&it.intent.operation, Operation::Submit(it) if it.name == "copy-g2")));
+    let copy = project::copy(&folder);
+    let (code, said) = project::floe(copy.path(), &["apply", "--yes", "--allow-data-loss"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert!(!copy.path().join("state/local.journal").exists());
+    project::is_in_order(copy.path());
+}

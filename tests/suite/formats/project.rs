@@ -1,0 +1,236 @@
+//! Folders as 0.1.0 left them: one with a saved plan to apply, one with a run that was interrupted.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use floe::{
+    cli::door::{self, Access},
+    cloud::{Cloud, Credentials, Key, Limits, Method, Site},
+    diff::Request,
+    execute::{self, Interrupt, Setting},
+    planning,
+    resource::Secrets,
+    simulator::{Fault, Misfortune},
+    state::{Ledger, Local},
+};
+use tokio::sync::{OnceCell, watch};
+
+use super::{fixture, graph, holder, writes};
+use crate::world::shows;
+
+const HEAD: &str = r#"
+[project]
+name = "shop"
+
+[environments.local]
+simulator = true
+
+[secrets]
+openai = { env = "OPENAI_API_KEY" }
+
+[defaults]
+pool = "main"
+
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+undo = "DROP TABLE orders"
+
+[statements.ask]
+sql = "INSERT INTO answers SELECT id FROM orders"
+properties = { "sql.secrets.openai" = "${secret.openai}" }
+principal = "sa-1"
+"#;
+
+/// What is applied first.
+const BEFORE: &str = r#"
+[pools.main]
+max_cfu = 10
+[pools.spare]
+max_cfu = 5
+
+[statements.users]
+sql = "CREATE TABLE users (id STRING)"
+undo = "DROP TABLE users"
+[statements.cheap]
+sql = "CREATE VIEW cheap AS SELECT id FROM orders WHERE price < 10"
+undo = "DROP VIEW cheap"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price FROM orders"
+evolve = "restart"
+[statements.steady]
+sql = "INSERT INTO steady SELECT id FROM orders"
+[statements.held]
+sql = "INSERT INTO held SELECT id FROM orders"
+stopped = true
+[statements.halted]
+sql = "INSERT INTO halted SELECT id FROM orders"
+[statements.old]
+sql = "INSERT INTO old SELECT id FROM orders"
+[statements.sales]
+sql = "INSERT INTO sales SELECT id FROM orders"
+"#;
+
+/// What the saved plan makes of it.
+const AFTER: &str = r#"
+[[moved]]
+from = "statements.sales"
+to = "statements.purchases"
+
+[pools.main]
+max_cfu = 20
+[pools.second]
+max_cfu = 5
+
+[statements.cheap]
+sql = "CREATE VIEW cheap AS SELECT id FROM orders WHERE price < 20"
+undo = "DROP VIEW cheap"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price + 1 FROM orders"
+evolve = "restart"
+[statements.steady]
+sql = "INSERT INTO steady SELECT id FROM orders"
+pool = "second"
+[statements.held]
+sql = "INSERT INTO held SELECT id FROM orders"
+[statements.halted]
+sql = "INSERT INTO halted SELECT id FROM orders"
+stopped = true
+[statements.purchases]
+sql = "INSERT INTO sales SELECT id FROM orders"
+name = "sales"
+[statements.fresh]
+sql = "INSERT INTO fresh SELECT id FROM orders"
+pool = "second"
+"#;
+
+/// Both folders.
+pub async fn folders() -> [PathBuf; 2] {
+    [applied().await, interrupted().await]
+}
+
+/// A project with its state and world, and a saved plan that is yet to be applied.
+pub async fn applied() -> PathBuf {
+    static MADE: OnceCell<PathBuf> = OnceCell::const_new();
+    MADE.get_or_init(|| async {
+        let folder = fixture("applied");
+        if writes() && !folder.exists() {
+            let made = changed();
+            let (code, said) = floe(made.path(), &["plan", "--allow-data-loss", "--out", "change.plan"]);
+            assert_eq!(code, Some(0), "{said}");
+            copy_files(made.path(), &folder);
+        }
+        folder
+    })
+    .await
+    .clone()
+}
+
+/// The same project with the journal of a run that was killed on its way.
+pub async fn interrupted() -> PathBuf {
+    static MADE: OnceCell<PathBuf> = OnceCell::const_new();
+    MADE.get_or_init(|| async {
+        let folder = fixture("interrupted");
+        if writes() && !folder.exists() {
+            let made = changed();
+            fs::remove_file(made.path().join("first.plan")).unwrap();
+            kill_while_the_successor_is_submitted(made.path()).await;
+            copy_files(made.path(), &folder);
+        }
+        folder
+    })
+    .await
+    .clone()
+}
+
+/// A project that was applied from a saved plan, and whose manifest was changed since.
+fn changed() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("floe.toml"), format!("{HEAD}{BEFORE}").trim_start()).unwrap();
+    for arguments in [&["plan", "--out", "first.plan"][..], &["apply", "first.plan", "--yes"]] {
+        let (code, said) = floe(at, arguments);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    fs::write(at.join("floe.toml"), format!("{HEAD}{AFTER}").trim_start()).unwrap();
+    folder
+}
+
+/// The world has the successor of `copy`, and nobody has heard of it.
+async fn kill_while_the_successor_is_submitted(root: &Path) {
+    let graph = graph(root);
+    let environment = &graph.project.environment;
+    let mut ledger = Local::at(door::state_file(root, environment));
+    ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
+    let recorded = ledger.load().await.unwrap().unwrap();
+    let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
+    simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
+    let key = || Some(Key::new("key", "secret"));
+    let site = Site::public(&recorded.environment).unwrap();
+    let credentials = Credentials { flink: key(), cloud: key() };
+    let cloud = Cloud::new(Arc::new(simulator.clone()), site, credentials, Limits::default(), 7);
+    let request = Request { allow_data_loss: true, ..Request::default() };
+    let secrets = Secrets::default();
+    let planned = planning::planned(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
+    let (_sender, interrupt) = watch::channel(Interrupt::None);
+    let setting =
+        Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };
+    let killed = async {
+        while !shows(&simulator.world(), "copy-g2", "PENDING") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let mut deaf = |_| {};
+    tokio::select! {
+        biased;
+        () = killed => {}
+        run = execute::run(&planned.plan, recorded, &mut ledger, &setting, &mut deaf) => panic!("{run:#?}"),
+    }
+}
+
+/// The real program, without anything of this machine's.
+pub fn floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_floe"))
+        .env_clear()
+        .envs([("USER", "ana"), ("HOSTNAME", "build-7")])
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+/// The next plan is empty, and nothing is wrong.
+pub fn is_in_order(folder: &Path) {
+    for command in [&["plan", "--detailed-exitcode"][..], &["status"], &["drift"]] {
+        let (code, said) = floe(folder, command);
+        assert_eq!(code, Some(0), "{command:?}: {said}");
+    }
+    let (_, said) = floe(folder, &["plan"]);
+    assert!(said.contains("No changes: everything is as declared."), "{said}");
+}
+
+/// A copy that may be written to.
+pub fn copy(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_files(folder, copy.path());
+    copy
+}
+
+/// Copies all files but those that hold locks.
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() {
+            copy_files(&path, &to.join(name));
+        } else if path.extension().is_none_or(|extension| extension != "lock") {
+            fs::write(to.join(name), fs::read(&path).unwrap()).unwrap();
+        }
+    }
+}

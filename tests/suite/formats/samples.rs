@@ -1,0 +1,691 @@
+//! Values that use every variant and every field of what the files hold.
+//!
+//! Each list begins with one variant, and a `match` without a wildcard leads from each variant to the next. A variant that
+//! is added later does not compile until it has a place in its list. Structs are written without `..` for the same reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use floe::{
+    diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
+    plan::{Act, Basis, FORMAT_VERSION, Passage, Plan, PoolRef, Step, Until, When},
+    render::{Beside, Interrupted, PoolNow, Runs},
+    resource::{
+        Address, Amendment, Evolve, Few, Fingerprint, Generation, HashKey, Identity, Intent, IntentId, KeyedHash,
+        Offsets, OnOutside, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolDeclaration, Role, Seen, SeenPool,
+        Statement, Submission, Template,
+    },
+    settle::Found,
+    state::{
+        Entry, FORMAT, Fact, GenerationRecord, OpenIntent, Outcome, PoolRecord, Reached, Recorded, StatementRecord,
+        Tombstone,
+    },
+};
+
+/// Every value from `first` on.
+pub fn each<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
+    std::iter::successors(Some(first), next).collect()
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn created() -> String {
+    text("2026-01-02T03:04:05Z")
+}
+
+fn sql() -> Template {
+    Template::new("INSERT INTO target SELECT id FROM orders")
+}
+
+fn orders() -> Address {
+    Address::statement("orders")
+}
+
+fn main_pool() -> Address {
+    Address::pool("main")
+}
+
+fn topics() -> BTreeMap<String, String> {
+    BTreeMap::from([(text("orders"), text("partition:0,offset:100;partition:1,offset:200"))])
+}
+
+fn templates() -> Few<Template> {
+    Few::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
+}
+
+// ---- nouns
+
+pub fn identity() -> Identity {
+    Identity {
+        organization: text("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
+        environment: text("env-1"),
+        cloud: text("aws"),
+        region: text("us-east-1"),
+    }
+}
+
+pub fn hashes() -> BTreeMap<String, KeyedHash> {
+    BTreeMap::from([(text("openai"), KeyedHash::of(&HashKey(text("key")), "sesame"))])
+}
+
+pub fn offsets() -> Offsets {
+    Offsets { topics: topics(), taken_at: Some(created()) }
+}
+
+pub fn pool(name: &str) -> Pool {
+    Pool {
+        display_name: text(name),
+        max_cfu: 10,
+        network: Some(text("n-1")),
+        cloud: text("aws"),
+        region: text("us-east-1"),
+        prevent_destroy: true,
+    }
+}
+
+pub fn pool_declarations() -> Vec<PoolDeclaration> {
+    each(PoolDeclaration::Owned(pool("main")), |it| match it {
+        PoolDeclaration::Owned(_) => Some(PoolDeclaration::Borrowed { id: text("lfcp-1") }),
+        PoolDeclaration::Borrowed { .. } => None,
+    })
+}
+
+pub fn roles() -> Vec<Role> {
+    each(Role::Current, |it| match it {
+        Role::Current => Some(Role::Successor),
+        Role::Successor => Some(Role::Undo),
+        Role::Undo => None,
+    })
+}
+
+pub fn all_reached() -> Vec<Reached> {
+    each(Reached::Submitted, |it| match it {
+        Reached::Submitted => Some(Reached::Running),
+        Reached::Running => Some(Reached::Completed),
+        Reached::Completed => None,
+    })
+}
+
+fn all_evolve() -> Vec<Evolve> {
+    each(Evolve::Auto, |it| match it {
+        Evolve::Auto => Some(Evolve::Restart),
+        Evolve::Restart => Some(Evolve::Manual),
+        Evolve::Manual => None,
+    })
+}
+
+fn all_on_outside() -> Vec<OnOutside> {
+    each(OnOutside::Report, |it| match it {
+        OnOutside::Report => Some(OnOutside::Resume),
+        OnOutside::Resume => None,
+    })
+}
+
+fn phases() -> Vec<Phase> {
+    each(Phase::Pending, |it| match it {
+        Phase::Pending => Some(Phase::Running),
+        Phase::Running => Some(Phase::Completed),
+        Phase::Completed => Some(Phase::Deleting),
+        Phase::Deleting => Some(Phase::Failing),
+        Phase::Failing => Some(Phase::Failed),
+        Phase::Failed => Some(Phase::Stopping),
+        Phase::Stopping => Some(Phase::Stopped),
+        Phase::Stopped => Some(Phase::Degraded),
+        Phase::Degraded => Some(Phase::Other(text("SIMMERING"))),
+        Phase::Other(_) => None,
+    })
+}
+
+fn classes() -> Vec<PhaseClass> {
+    each(PhaseClass::Moving, |it| match it {
+        PhaseClass::Moving => Some(PhaseClass::Running),
+        PhaseClass::Running => Some(PhaseClass::Stopped),
+        PhaseClass::Stopped => Some(PhaseClass::Completed),
+        PhaseClass::Completed => Some(PhaseClass::Failed),
+        PhaseClass::Failed => None,
+    })
+}
+
+pub fn statement(name: &str, evolve: Evolve, on_outside: OnOutside) -> Statement {
+    Statement {
+        name: text(name),
+        sql: sql(),
+        properties: templates(),
+        pool: Some(text("main")),
+        principal: Some(text("sa-1")),
+        stopped: true,
+        undo: Some(Template::new("DROP TABLE target")),
+        evolve,
+        accept: Some(text("restart:3f2a9c")),
+        on_failed: on_outside,
+        on_stopped: on_outside,
+        depends_on: BTreeSet::from([main_pool(), orders()]),
+        prevent_destroy: true,
+        timeout: 900,
+    }
+}
+
+pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
+    Submission {
+        name: text(name),
+        generation: Generation(generation),
+        role,
+        sql: sql(),
+        properties: templates(),
+        added: Few::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
+        pool: Some(text("lfcp-1")),
+        principal: Some(text("sa-1")),
+    }
+}
+
+pub fn generation(name: &str, number: u32, role: Role, reached: Reached) -> GenerationRecord {
+    GenerationRecord {
+        sent: submission(name, number, role),
+        uid: format!("uid-{name}"),
+        stopped: true,
+        reached,
+        kind: Some(text("INSERT_INTO")),
+        bounded: true,
+        offsets: Some(offsets()),
+        secrets: hashes(),
+        created_at: Some(created()),
+    }
+}
+
+pub fn resume() -> Amendment {
+    Amendment { stopped: false, pool: Some(text("lfcp-2")), principal: Some(text("sa-2")) }
+}
+
+pub fn pool_amendment() -> PoolAmendment {
+    PoolAmendment { display_name: Some(text("big")), max_cfu: Some(20) }
+}
+
+pub fn operations() -> Vec<Operation> {
+    let submit = |role| Operation::Submit(submission("orders", 1, role));
+    let (name, uid, id) = (text("orders"), text("uid-orders"), text("lfcp-1"));
+    let mut all = each(submit(Role::Current), |it| match it {
+        Operation::Submit(_) => Some(Operation::Amend { name: name.clone(), uid: uid.clone(), to: resume() }),
+        Operation::Amend { .. } => Some(Operation::Remove { name: name.clone(), uid: uid.clone() }),
+        Operation::Remove { .. } => {
+            let before = BTreeSet::from([text("lfcp-0")]);
+            Some(Operation::CreatePool { pool: pool("main"), before })
+        }
+        Operation::CreatePool { .. } => Some(Operation::AmendPool { id: id.clone(), to: pool_amendment() }),
+        Operation::AmendPool { .. } => Some(Operation::RemovePool { id: id.clone() }),
+        Operation::RemovePool { .. } => None,
+    });
+    all.extend(roles().into_iter().map(submit));
+    all
+}
+
+pub fn intents() -> Vec<Intent> {
+    let intent = |(number, operation): (usize, Operation)| {
+        let is_pools = matches!(
+            operation,
+            Operation::CreatePool { .. } | Operation::AmendPool { .. } | Operation::RemovePool { .. }
+        );
+        let address = if is_pools { main_pool() } else { orders() };
+        Intent { id: IntentId(format!("run-{number}")), address, operation }
+    };
+    operations().into_iter().enumerate().map(intent).collect()
+}
+
+// ---- the state and its journal
+
+/// A record in which every field has a value, and every word stands somewhere.
+pub fn full() -> Recorded {
+    let generation = |name: &str, number, role, reached| Box::new(generation(name, number, role, reached));
+    let retired = all_reached().into_iter().zip(4..);
+    let retired =
+        retired.map(|(reached, number)| *generation(&format!("orders-g{number}"), number, Role::Current, reached));
+    let record = StatementRecord {
+        declared: statement("orders", Evolve::Auto, OnOutside::Report),
+        needs: vec![main_pool(), Address::statement("users")],
+        current: Some(generation("orders", 1, Role::Current, Reached::Running)),
+        successor: Some(generation("orders-g2", 2, Role::Successor, Reached::Submitted)),
+        undo: Some(generation("orders-undo-1", 1, Role::Undo, Reached::Completed)),
+        retired: retired.collect(),
+        last_generation: Generation(7),
+        undos: 1,
+        left_at: Some(offsets()),
+    };
+    let mut statements = BTreeMap::from([(text("orders"), Box::new(record.clone()))]);
+    for (number, evolve) in all_evolve().into_iter().enumerate() {
+        for on_outside in all_on_outside() {
+            let name = format!("evolves-{number}-{}", on_outside == OnOutside::Resume);
+            let declared = statement(&name, evolve, on_outside);
+            statements.insert(name, Box::new(StatementRecord { declared, ..record.clone() }));
+        }
+    }
+    let tombstone = Tombstone { name: text("old"), last_generation: Generation(4), undos: 2, offsets: Some(offsets()) };
+    let open = |intent: Intent| (intent.id.clone(), OpenIntent { intent, secrets: hashes(), voided: Some(offsets()) });
+    Recorded {
+        format: FORMAT,
+        lineage: text("lineage-1"),
+        serial: 7,
+        environment: identity(),
+        key: HashKey(text("key")),
+        pools: BTreeMap::from([(text("main"), PoolRecord { id: text("lfcp-1"), declared: pool("main") })]),
+        statements,
+        tombstones: BTreeMap::from([(text("old"), tombstone)]),
+        open: intents().into_iter().map(open).collect(),
+    }
+}
+
+pub fn outcomes() -> Vec<Outcome> {
+    each(Outcome::Applied { id: Some(text("uid-orders")), created_at: Some(created()) }, |it| match it {
+        Outcome::Applied { .. } => Some(Outcome::Rejected { why: text("no") }),
+        Outcome::Rejected { .. } => None,
+    })
+}
+
+pub fn declared(key: &str, name: &str) -> Fact {
+    let declared = Box::new(statement(name, Evolve::Restart, OnOutside::Resume));
+    Fact::Declared { key: text(key), declared, needs: BTreeSet::from([main_pool(), Address::statement("users")]) }
+}
+
+pub fn reached(key: &str, name: &str, reached: Reached) -> Fact {
+    Fact::Reached { key: text(key), name: text(name), reached, kind: Some(text("INSERT_INTO")), bounded: true }
+}
+
+pub fn facts() -> Vec<Fact> {
+    let key = || text("orders");
+    each(declared("orders", "orders"), |it| match it {
+        Fact::Declared { .. } => Some(Fact::PoolDeclared { key: text("main"), declared: pool("main") }),
+        Fact::PoolDeclared { .. } => {
+            let generation = Box::new(generation("orders", 1, Role::Current, Reached::Running));
+            Some(Fact::Adopted { key: key(), generation })
+        }
+        Fact::Adopted { .. } => {
+            Some(Fact::PoolAdopted { key: text("main"), id: text("lfcp-1"), declared: pool("main") })
+        }
+        Fact::PoolAdopted { .. } => Some(reached("orders", "orders", Reached::Running)),
+        Fact::Reached { .. } => Some(Fact::Stood { key: key(), name: text("orders"), offsets: offsets() }),
+        Fact::Stood { .. } => Some(Fact::Promoted { key: key() }),
+        Fact::Promoted { .. } => Some(Fact::Gone { key: key(), name: text("orders") }),
+        Fact::Gone { .. } => Some(Fact::Buried { address: orders() }),
+        Fact::Buried { .. } => Some(Fact::Forgotten { address: orders() }),
+        Fact::Forgotten { .. } => Some(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
+        Fact::Moved { .. } => None,
+    })
+}
+
+/// Every entry, whether or not a record would take them one after another.
+pub fn entries() -> Vec<Entry> {
+    let intent = || intents().into_iter().next().unwrap();
+    let kinds = each(Entry::Intend { intent: intent(), secrets: hashes() }, |it| match it {
+        Entry::Intend { .. } => {
+            Some(Entry::Settle { intent: intent().id, outcome: Outcome::Rejected { why: text("no") } })
+        }
+        Entry::Settle { .. } => Some(Entry::Record { fact: Fact::Promoted { key: text("orders") } }),
+        Entry::Record { .. } => None,
+    });
+    let intends = intents().into_iter().map(|intent| Entry::Intend { intent, secrets: hashes() });
+    let settles = outcomes().into_iter().map(|outcome| Entry::Settle { intent: intent().id, outcome });
+    let records = facts().into_iter().map(|fact| Entry::Record { fact });
+    kinds.into_iter().chain(intends).chain(settles).chain(records).collect()
+}
+
+/// The record that the journal of [`story`] continues.
+pub fn begun() -> Recorded {
+    Recorded { serial: 1, ..Recorded::new(text("lineage-1"), identity(), HashKey(text("key"))) }
+}
+
+/// A journal that a record takes, in groups.
+pub fn story() -> Vec<Vec<Entry>> {
+    let record = |fact| Entry::Record { fact };
+    let intend = |id: &str, address: Address, operation| {
+        let intent = Intent { id: IntentId(text(id)), address, operation };
+        Entry::Intend { intent, secrets: hashes() }
+    };
+    let settle = |id: &str, outcome| Entry::Settle { intent: IntentId(text(id)), outcome };
+    let applied =
+        |id: &str, given: &str| settle(id, Outcome::Applied { id: Some(text(given)), created_at: Some(created()) });
+    let done = |id: &str| settle(id, Outcome::Applied { id: None, created_at: None });
+    let submit = |id: &str, name: &str, generation, role| {
+        intend(id, orders(), Operation::Submit(submission(name, generation, role)))
+    };
+    let amend = |id: &str, name: &str, to| {
+        intend(id, orders(), Operation::Amend { name: text(name), uid: format!("uid-{name}"), to })
+    };
+    let remove =
+        |id: &str, name: &str| intend(id, orders(), Operation::Remove { name: text(name), uid: format!("uid-{name}") });
+    let gone = |name: &str| record(Fact::Gone { key: text("orders"), name: text(name) });
+    let other = || Address::pool("other");
+    let stop = Amendment { stopped: true, pool: None, principal: None };
+    let create = Operation::CreatePool { pool: pool("main"), before: BTreeSet::from([text("lfcp-0")]) };
+    let adopted = Box::new(generation("sales-g3", 3, Role::Current, Reached::Running));
+    vec![
+        vec![intend("run-1", main_pool(), create)],
+        vec![
+            applied("run-1", "lfcp-1"),
+            record(Fact::PoolDeclared { key: text("main"), declared: pool("main") }),
+            record(Fact::PoolAdopted { key: text("other"), id: text("lfcp-2"), declared: pool("other") }),
+        ],
+        vec![record(declared("orders", "orders"))],
+        vec![submit("run-2", "orders", 1, Role::Current)],
+        vec![applied("run-2", "uid-orders"), record(reached("orders", "orders", Reached::Running))],
+        vec![amend("run-3", "orders", stop)],
+        vec![done("run-3"), record(Fact::Stood { key: text("orders"), name: text("orders"), offsets: offsets() })],
+        vec![amend("run-4", "orders", resume())],
+        vec![settle("run-4", Outcome::Rejected { why: text("no") })],
+        vec![submit("run-5", "orders-g2", 2, Role::Successor)],
+        vec![
+            applied("run-5", "uid-orders-g2"),
+            record(reached("orders", "orders-g2", Reached::Submitted)),
+            record(Fact::Promoted { key: text("orders") }),
+        ],
+        vec![remove("run-6", "orders")],
+        vec![done("run-6"), gone("orders")],
+        vec![submit("run-7", "orders-undo-1", 1, Role::Undo)],
+        vec![applied("run-7", "uid-orders-undo-1"), record(reached("orders", "orders-undo-1", Reached::Completed))],
+        vec![
+            record(declared("sales", "sales")),
+            record(Fact::Adopted { key: text("sales"), generation: adopted }),
+            record(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
+            record(Fact::Forgotten { address: Address::statement("sales") }),
+        ],
+        vec![intend("run-8", main_pool(), Operation::AmendPool { id: text("lfcp-1"), to: pool_amendment() })],
+        vec![done("run-8")],
+        vec![intend("run-9", other(), Operation::RemovePool { id: text("lfcp-2") })],
+        vec![done("run-9"), record(Fact::Buried { address: other() })],
+        // What was interrupted.
+        vec![intend(
+            "run-10",
+            Address::statement("purchases"),
+            Operation::Amend { name: text("orders-g2"), uid: text("uid-orders-g2"), to: resume() },
+        )],
+    ]
+}
+
+// ---- plans
+
+fn strategies() -> Vec<Strategy> {
+    each(Strategy::Restart, |it| match it {
+        Strategy::Restart => Some(Strategy::NeverRan),
+        Strategy::NeverRan => Some(Strategy::Redefine),
+        Strategy::Redefine => Some(Strategy::FromOffsets),
+        Strategy::FromOffsets => Some(Strategy::Again),
+        Strategy::Again => None,
+    })
+}
+
+fn actions() -> Vec<Action> {
+    let name = || text("orders");
+    let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
+    let mut all = each(Action::Create { sql: sql(), name: name(), generation: Generation(1) }, |it| match it {
+        Action::Create { .. } => Some(Action::CreatePool { max_cfu: 10 }),
+        Action::CreatePool { .. } => Some(Action::Hold),
+        Action::Hold => Some(Action::Adopt { name: name(), generation: Generation(1) }),
+        Action::Adopt { .. } => Some(Action::Stop),
+        Action::Stop => Some(Action::Start),
+        Action::Start => Some(Action::AmendPool { to: pool_amendment() }),
+        Action::AmendPool { .. } => Some(Action::Restart),
+        Action::Restart => Some(replace(Strategy::Restart)),
+        Action::Replace { .. } => Some(Action::GoOn { to: Generation(2) }),
+        Action::GoOn { .. } => Some(Action::TakeBack { from: Generation(2) }),
+        Action::TakeBack { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
+        Action::Delete { .. } => Some(Action::Forget),
+        Action::Forget => Some(Action::Await { phase: Phase::Pending }),
+        Action::Await { .. } => Some(Action::Record),
+        Action::Record => Some(Action::Note),
+        Action::Note => Some(Action::Blocked { by: blocks() }),
+        Action::Blocked { .. } => None,
+    });
+    all.extend(strategies().into_iter().map(replace));
+    all.extend(phases().into_iter().map(|phase| Action::Await { phase }));
+    all
+}
+
+fn reasons() -> Vec<Reason> {
+    let (before, after) = (|| Some(text("lfcp-1")), || text("lfcp-2"));
+    each(Reason::SqlChanged { before: sql(), after: Template::new("SELECT 1") }, |it| match it {
+        Reason::SqlChanged { .. } => {
+            Some(Reason::PropertyChanged { key: text("k"), before: Some(sql()), after: Some(sql()) })
+        }
+        Reason::PropertyChanged { .. } => Some(Reason::SecretChanged { name: text("openai") }),
+        Reason::SecretChanged { .. } => Some(Reason::PoolChanged { before: before(), after: after() }),
+        Reason::PoolChanged { .. } => Some(Reason::PrincipalChanged { before: before(), after: after() }),
+        Reason::PrincipalChanged { .. } => {
+            Some(Reason::FieldChanged { field: text("max_cfu"), before: text("10"), after: text("20") })
+        }
+        Reason::FieldChanged { .. } => Some(Reason::StoppedChanged { to: true }),
+        Reason::StoppedChanged { .. } => Some(Reason::NeverRan { detail: text("no such table") }),
+        Reason::NeverRan { .. } => Some(Reason::Gone),
+        Reason::Gone => Some(Reason::Failed { detail: text("division by zero") }),
+        Reason::Failed { .. } => Some(Reason::Ended),
+        Reason::Ended => Some(Reason::StoppedOutside),
+        Reason::StoppedOutside => Some(Reason::ResumedOutside),
+        Reason::ResumedOutside => {
+            Some(Reason::MovedOutside { field: text("pool"), live: text("lfcp-2"), sent: text("lfcp-1") })
+        }
+        Reason::MovedOutside { .. } => Some(Reason::StoppedByInterruptedRun),
+        Reason::StoppedByInterruptedRun => {
+            Some(Reason::SuccessorLeft { generation: Generation(2), phase: Some(Phase::Running) })
+        }
+        Reason::SuccessorLeft { .. } => Some(Reason::UndoLeft),
+        Reason::UndoLeft => Some(Reason::NotDeclared),
+        Reason::NotDeclared => Some(Reason::Destroy),
+        Reason::Destroy => Some(Reason::Asked),
+        Reason::Asked => None,
+    })
+}
+
+fn notes() -> Vec<Note> {
+    let texts = || vec![text("a"), text("b")];
+    let addresses = || vec![main_pool(), orders()];
+    let detail = || text("division by zero");
+    each(Note::Cosmetic, |it| match it {
+        Note::Cosmetic => Some(Note::NameAtNextGeneration { now: text("orders") }),
+        Note::NameAtNextGeneration { .. } => Some(Note::StoppedOutside),
+        Note::StoppedOutside => Some(Note::ResumedOutside),
+        Note::ResumedOutside => Some(Note::RunsUnrecorded { names: texts() }),
+        Note::RunsUnrecorded { .. } => {
+            Some(Note::MovedOutside { field: text("principal"), live: text("sa-2"), sent: text("sa-1") })
+        }
+        Note::MovedOutside { .. } => Some(Note::Failed { detail: detail(), since: Some(created()) }),
+        Note::Failed { .. } => Some(Note::Ended),
+        Note::Ended => Some(Note::Degraded { detail: detail() }),
+        Note::Degraded { .. } => Some(Note::Warned { severity: text("CRITICAL"), message: text("state grows") }),
+        Note::Warned { .. } => Some(Note::DueAtNextStart { fields: texts() }),
+        Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyHere),
+        Note::OffsetsOnlyHere => Some(Note::GoneFromNowhere),
+        Note::GoneFromNowhere => Some(Note::StoodWhenStoppedOutside { topics: topics() }),
+        Note::StoodWhenStoppedOutside { .. } => Some(Note::RemovedBefore { topics: topics() }),
+        Note::RemovedBefore { .. } => Some(Note::StillToDecide { fields: texts() }),
+        Note::StillToDecide { .. } => Some(Note::NotReplaced),
+        Note::NotReplaced => Some(Note::InMotion { phase: Phase::Stopping }),
+        Note::InMotion { .. } => Some(Note::StaleReaders { readers: addresses() }),
+        Note::StaleReaders { .. } => Some(Note::CannotLower { live: 20, desired: 10 }),
+        Note::CannotLower { .. } => Some(Note::ObjectsStay { objects: texts() }),
+        Note::ObjectsStay { .. } => Some(Note::OutputAgain { keyed: Some(true) }),
+        Note::OutputAgain { .. } => Some(Note::StartsAsWritten),
+        Note::StartsAsWritten => Some(Note::SuccessorWrote { name: text("orders-g2") }),
+        Note::SuccessorWrote { .. } => Some(Note::StartsAt { offsets: text("partition:0,offset:100") }),
+        Note::StartsAt { .. } => Some(Note::StoppedWithPool { statements: addresses() }),
+        Note::StoppedWithPool { .. } => Some(Note::PoolTwins { ids: texts() }),
+        Note::PoolTwins { .. } => Some(Note::Trusted),
+        Note::Trusted => Some(Note::SecretWanted { name: text("openai") }),
+        Note::SecretWanted { .. } => Some(Note::SecretUnknown { name: text("openai") }),
+        Note::SecretUnknown { .. } => None,
+    })
+}
+
+fn recreated() -> Vec<Recreated> {
+    each(Recreated::Anew, |it| match it {
+        Recreated::Anew => Some(Recreated::Accepted(text("restart:3f2a9c"))),
+        Recreated::Accepted(_) => Some(Recreated::Done),
+        Recreated::Done => Some(Recreated::Stuck),
+        Recreated::Stuck => None,
+    })
+}
+
+fn blocks() -> Vec<Block> {
+    let (name, why, detail, id) = (|| text("orders"), || text("a 403"), || text("no"), || text("lfcp-1"));
+    let accept = || text("restart:3f2a9c");
+    let (from, to) = (orders, || Address::statement("purchases"));
+    let recreated_outside = |deleted| Block::RecreatedOutside { name: name(), deleted };
+    let mut all = each(Block::NotOurs { name: name() }, |it| match it {
+        Block::NotOurs { .. } => Some(Block::SeveralLive { names: vec![name(), text("orders-g2")] }),
+        Block::SeveralLive { .. } => Some(Block::HidesSecret { name: name() }),
+        Block::HidesSecret { .. } => Some(Block::RecordedElsewhere { name: name(), from: from(), to: to() }),
+        Block::RecordedElsewhere { .. } => Some(Block::NameInUse { name: name(), by: to() }),
+        Block::NameInUse { .. } => Some(recreated_outside(Recreated::Anew)),
+        Block::RecreatedOutside { .. } => Some(Block::Unknown { why: why() }),
+        Block::Unknown { .. } => Some(Block::Unclear { why: why() }),
+        Block::Unclear { .. } => Some(Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
+        Block::LosesPosition { .. } => Some(Block::Manual { accept: accept() }),
+        Block::Manual { .. } => Some(Block::FailedPredecessor { detail: detail(), accept: accept() }),
+        Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
+            name: text("orders-g2"),
+            detail: detail(),
+            accept: accept(),
+            can_go_back: true,
+        }),
+        Block::FailedSuccessor { .. } => Some(Block::TableJob),
+        Block::TableJob => Some(Block::WasJob),
+        Block::WasJob => Some(Block::CannotStop),
+        Block::CannotStop => Some(Block::NoUndo),
+        Block::NoUndo => Some(Block::IfNotExists),
+        Block::IfNotExists => Some(Block::DataLoss { undo: Template::new("DROP TABLE target") }),
+        Block::DataLoss { .. } => Some(Block::InUse { by: vec![name()] }),
+        Block::InUse { .. } => Some(Block::PreventDestroy),
+        Block::PreventDestroy => Some(Block::GoneWithoutOffsets { accept: accept() }),
+        Block::GoneWithoutOffsets { .. } => Some(Block::GoneWithSeveralSources { hints: topics(), accept: accept() }),
+        Block::GoneWithSeveralSources { .. } => {
+            Some(Block::GoneFromUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
+        }
+        Block::GoneFromUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+        Block::InMotion { .. } => Some(Block::Renamed { from: from(), to: to() }),
+        Block::Renamed { .. } => Some(Block::MovedOnto { from: from() }),
+        Block::MovedOnto { .. } => Some(Block::RemovesEverything),
+        Block::RemovesEverything => Some(Block::PoolExists { id: id() }),
+        Block::PoolExists { .. } => {
+            Some(Block::PoolMoved { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") })
+        }
+        Block::PoolMoved { .. } => Some(Block::PoolInUse { statements: vec![name()], current_cfu: 3 }),
+        Block::PoolInUse { .. } => Some(Block::PoolCarries { statements: vec![orders()] }),
+        Block::PoolCarries { .. } => Some(Block::PoolMissing { id: id() }),
+        Block::PoolMissing { .. } => Some(Block::PoolFailed { id: id() }),
+        Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
+        Block::PoolBlocked { .. } => None,
+    });
+    all.extend(recreated().into_iter().map(recreated_outside));
+    all
+}
+
+fn seen(class: PhaseClass) -> Seen {
+    Seen { uid: text("uid-orders"), spec: Fingerprint::of(["SELECT 1"]), stopped: true, class }
+}
+
+fn pool_refs() -> Vec<PoolRef> {
+    each(PoolRef::Id(text("lfcp-1")), |it| match it {
+        PoolRef::Id(_) => Some(PoolRef::Created(text("main"))),
+        PoolRef::Created(_) => None,
+    })
+}
+
+fn acts() -> Vec<Act> {
+    let (name, id) = (|| text("orders"), || text("lfcp-1"));
+    let seen = || seen(PhaseClass::Running);
+    let submit = |pool| Act::Submit { submission: submission("orders", 1, Role::Current), pool: Some(pool) };
+    let mut all = each(Act::Record, |it| match it {
+        Act::Record => Some(Act::Wait { name: name() }),
+        Act::Wait { .. } => Some(Act::Look { name: name(), seen: seen() }),
+        Act::Look { .. } => Some(submit(PoolRef::Id(id()))),
+        Act::Submit { .. } => {
+            let pool = Some(PoolRef::Created(text("main")));
+            Some(Act::Amend { name: name(), seen: Some(seen()), to: resume(), pool })
+        }
+        Act::Amend { .. } => Some(Act::Remove { name: name(), seen: Some(seen()), unless_in_force: true }),
+        Act::Remove { .. } => Some(Act::CreatePool { pool: pool("main"), before: BTreeSet::from([text("lfcp-0")]) }),
+        Act::CreatePool { .. } => Some(Act::AmendPool { id: id(), to: pool_amendment() }),
+        Act::AmendPool { .. } => Some(Act::RemovePool { id: id() }),
+        Act::RemovePool { .. } => None,
+    });
+    all.extend(pool_refs().into_iter().map(submit));
+    all
+}
+
+fn waits() -> Vec<Until> {
+    each(Until::Nothing, |it| match it {
+        Until::Nothing => Some(Until::Running),
+        Until::Running => Some(Until::Completed),
+        Until::Completed => Some(Until::Stopped),
+        Until::Stopped => Some(Until::Still),
+        Until::Still => Some(Until::Settled),
+        Until::Settled => Some(Until::Gone),
+        Until::Gone => Some(Until::Provisioned),
+        Until::Provisioned => Some(Until::PoolGone),
+        Until::PoolGone => None,
+    })
+}
+
+fn guards() -> Vec<When> {
+    each(When::NeverRan { name: text("orders-g2") }, |it| match it {
+        When::NeverRan { .. } => Some(When::Gone { name: text("orders-g2") }),
+        When::Gone { .. } => None,
+    })
+}
+
+fn step(when: Option<When>, act: Act, until: Until, then: Vec<Fact>) -> Step {
+    Step { when, act, until, then, timeout: 900 }
+}
+
+/// A plan that nobody made, with every variant and every field that a plan can hold.
+pub fn plan() -> Plan {
+    let change = |action| Change { action, reasons: reasons(), notes: notes() };
+    let changes = actions().into_iter().enumerate();
+    let changes = changes.map(|(number, action)| (Address::statement(format!("s-{number:02}")), change(action)));
+    let seen = classes().into_iter().enumerate().map(|(number, class)| (format!("s-{number}"), seen(class)));
+    let seen_pool = SeenPool { display_name: text("main"), max_cfu: 10, class: PhaseClass::Running };
+    let digests = BTreeMap::from([(orders(), Some(Fingerprint::of(["SELECT 1"]))), (main_pool(), None)]);
+    let found = intents().into_iter().zip([true, false].into_iter().cycle());
+    let mut forward: Vec<Step> = acts().into_iter().map(|act| step(None, act, Until::Running, facts())).collect();
+    forward.extend(waits().into_iter().map(|until| step(None, Act::Wait { name: text("orders") }, until, vec![])));
+    let way_back = guards().into_iter().map(|when| step(Some(when), Act::Record, Until::Still, facts()));
+    let passage =
+        Passage { address: orders(), after: BTreeSet::from([main_pool()]), forward, way_back: way_back.collect() };
+    Plan {
+        format_version: FORMAT_VERSION,
+        basis: Basis {
+            project: text("shop"),
+            environment: text("local"),
+            identity: identity(),
+            simulated: true,
+            lineage: text("lineage-1"),
+            declared: digests.clone(),
+            recorded: digests,
+            seen: seen.collect(),
+            absent: BTreeSet::from([text("orders-g2")]),
+            seen_pools: BTreeMap::from([(text("lfcp-1"), seen_pool)]),
+        },
+        request: Request {
+            destroy: true,
+            targets: BTreeSet::from([main_pool()]),
+            excludes: BTreeSet::from([orders()]),
+            replace: BTreeSet::from([Address::statement("users")]),
+            allow_data_loss: true,
+            fix_drift: true,
+        },
+        found: found.map(|(intent, applied)| Found { intent, applied }).collect(),
+        entries: entries(),
+        changes: changes.collect(),
+        unchanged: 3,
+        foreign: 2,
+        passages: vec![passage],
+    }
+}
+
+/// What stands beside it.
+pub fn beside() -> Beside {
+    let pool = PoolNow { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
+    let runs = Runs { pool: Some(text("main")), principal: Some(text("sa-1")) };
+    Beside {
+        pools: BTreeMap::from([(text("main"), pool)]),
+        places: BTreeMap::from([(orders(), runs)]),
+        service_time: Some(created()),
+        interrupted: Some(Interrupted { command: text("apply"), seconds_ago: Some(840) }),
+    }
+}
