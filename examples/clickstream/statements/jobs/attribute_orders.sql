@@ -1,4 +1,4 @@
--- Every click on a product in the hour before it was ordered.
+-- Every click on a product in the hour before the product was ordered.
 INSERT INTO orders_attributed
 SELECT
   o.order_id,

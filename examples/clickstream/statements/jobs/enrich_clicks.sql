@@ -1,4 +1,4 @@
--- Each click with the user and the product as they were at that moment.
+-- Each click with its user and product as of the time of the click.
 INSERT INTO clicks_enriched
 SELECT
   c.click_id,

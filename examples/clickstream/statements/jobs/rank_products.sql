@@ -1,4 +1,4 @@
--- The ten products of each category that were clicked most in the last hour, every five minutes.
+-- The ten most clicked products of each category in the last hour, computed every five minutes.
 INSERT INTO top_products
 WITH counted AS (
   SELECT window_start, window_end, category, product_id, COUNT(*) AS click_count

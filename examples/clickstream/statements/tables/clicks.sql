@@ -1,4 +1,4 @@
--- What the web site reports. Producers write to the topic `clicks`.
+-- Events reported by the web site. Producers write to the topic `clicks`.
 CREATE TABLE clicks (
   click_id   STRING NOT NULL,
   user_id    STRING NOT NULL,

@@ -1,4 +1,4 @@
--- What the shop sold. The time of an order is that of its Kafka record, `$rowtime`.
+-- Orders of the shop. The time of an order is the timestamp of its Kafka record, `$rowtime`.
 CREATE TABLE orders (
   order_id   STRING NOT NULL,
   user_id    STRING NOT NULL,
