@@ -1,0 +1,115 @@
+//! Runs a page: its files, scripts and transcripts, from top to bottom.
+
+use super::{
+    page::{Block, Page, Role},
+    sandbox::{Ran, Sandbox},
+    transcript,
+};
+
+/// What is done with an output that differs from the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It is a problem.
+    Compare,
+    /// The page is changed.
+    Write,
+}
+
+/// What a run of a page has found.
+pub struct Outcome {
+    /// Problems, each with file and line.
+    pub problems: Vec<String>,
+    /// The page's text; a different one if outputs were written into it.
+    pub text: String,
+}
+
+/// Runs a page.
+pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
+    let mut problems = page.problems.clone();
+    let mut lines: Vec<String> = page.text.lines().map(str::to_owned).collect();
+    let mut moved: isize = 0;
+    for block in &page.blocks {
+        match block.role() {
+            Role::Shown | Role::NotRun => {}
+            Role::Wrong(why) => problems.push(page.at(block.line, why)),
+            Role::File(path) => sandbox.write(path, &format!("{}\n", block.body.join("\n"))),
+            Role::Script(shell) => {
+                let ran = sandbox.run(shell, &block.body.join("\n"));
+                if ran.code != Some(0) {
+                    problems.push(page.at(block.line, &format!("{}:\n{}", ended(&ran), ran.output)));
+                }
+            }
+            Role::Transcript => {
+                let written = transcribe(page, block, sandbox, mode, &mut problems);
+                let blanks = " ".repeat(block.indent);
+                let written: Vec<String> = written
+                    .into_iter()
+                    .map(|line| if line.is_empty() { line } else { format!("{blanks}{line}") })
+                    .collect();
+                if mode == Mode::Write && written != lines_of(&lines, block, moved) {
+                    let change = written.len() as isize - block.lines.len() as isize;
+                    let start = block.lines.start.wrapping_add_signed(moved);
+                    let end = block.lines.end.wrapping_add_signed(moved);
+                    lines.splice(start..end, written);
+                    moved += change;
+                }
+            }
+        }
+    }
+    let text = if moved == 0 && lines.iter().map(String::as_str).eq(page.text.lines()) {
+        page.text.clone()
+    } else {
+        lines.join("\n") + "\n"
+    };
+    Outcome { problems, text }
+}
+
+fn lines_of<'l>(lines: &'l [String], block: &Block, moved: isize) -> &'l [String] {
+    &lines[block.lines.start.wrapping_add_signed(moved)..block.lines.end.wrapping_add_signed(moved)]
+}
+
+fn ended(ran: &Ran) -> String {
+    match ran.code {
+        Some(code) => format!("exits with {code}"),
+        None => "was ended by a signal".to_owned(),
+    }
+}
+
+/// Runs the commands of a transcript. Returns the block's lines with what is printed now.
+fn transcribe(page: &Page, block: &Block, sandbox: &Sandbox, mode: Mode, problems: &mut Vec<String>) -> Vec<String> {
+    let mut written: Vec<String> = Vec::new();
+    let mut is_as_shown = true;
+    for command in transcript::commands(&block.body) {
+        let ran = sandbox.run("sh", &command.text);
+        let actual = transcript::lines(&ran.output);
+        let line = block.line + 1 + command.at;
+        if mode == Mode::Write && actual.iter().any(|line| line.trim_start().starts_with(&block.fence)) {
+            problems.push(page.at(line, "the output would end the block; give the block a longer fence"));
+            return block.body.clone();
+        }
+        let mut expected = command.expected.clone();
+        if ran.code != Some(command.code) || !transcript::fits(&command.expected, &actual) {
+            is_as_shown = false;
+            match (mode, ran.code, transcript::updated(&command.expected, &actual)) {
+                (Mode::Write, Some(_), Ok(updated)) => expected = updated,
+                (Mode::Write, Some(_), Err(why)) => problems.push(page.at(line, why)),
+                _ => {
+                    let what = format!("`{}` {} and prints\n\n{}\n", command.text, ended(&ran), actual.join("\n"));
+                    problems.push(page.at(
+                        line,
+                        &format!(
+                            "{what}\nThe page expects exit code {} and\n\n{}",
+                            command.code,
+                            command.expected.join("\n")
+                        ),
+                    ));
+                }
+            }
+        }
+        if !written.is_empty() {
+            written.push(String::new());
+        }
+        written.extend(transcript::written(&command, ran.code.unwrap_or(command.code), &expected));
+    }
+    if is_as_shown { block.body.clone() } else { written }
+}

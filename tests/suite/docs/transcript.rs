@@ -1,0 +1,98 @@
+//! A `console` block: commands, and what each prints.
+
+/// One command of a transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The index of the `$` line in the block.
+    pub at: usize,
+    /// What a shell is given.
+    pub text: String,
+    /// The lines of the block that are the command.
+    pub written: Vec<String>,
+    /// The exit code; 0 if the block does not say.
+    pub code: i32,
+    /// What is printed, without blank lines at its end. A `...` line stands for any lines.
+    pub expected: Vec<String>,
+}
+
+const ELISION: &str = "...";
+
+/// The commands of a block.
+pub fn commands(body: &[String]) -> Vec<Command> {
+    let mut commands: Vec<Command> = Vec::new();
+    let mut in_command = false;
+    for (at, line) in body.iter().enumerate() {
+        if let Some(text) = line.strip_prefix("$ ") {
+            let text = text.to_owned();
+            commands.push(Command { at, text, written: vec![line.clone()], code: 0, expected: Vec::new() });
+            in_command = true;
+            continue;
+        }
+        let Some(command) = commands.last_mut() else { continue };
+        let code = line.strip_prefix("? ").and_then(|code| code.trim().parse().ok());
+        match (in_command, line.strip_prefix("> ").or((line == ">").then_some("")), code) {
+            (true, Some(more), _) => {
+                command.text = format!("{}\n{more}", command.text);
+                command.written.push(line.clone());
+            }
+            (true, None, Some(code)) => {
+                command.code = code;
+                in_command = false;
+            }
+            _ => {
+                command.expected.push(line.trim_end().to_owned());
+                in_command = false;
+            }
+        }
+    }
+    for command in &mut commands {
+        trim(&mut command.expected);
+    }
+    commands
+}
+
+/// The lines of an output, without blanks at their ends and blank lines at its end.
+pub fn lines(output: &str) -> Vec<String> {
+    let mut lines = output.lines().map(|line| line.trim_end().to_owned()).collect();
+    trim(&mut lines);
+    lines
+}
+
+fn trim(lines: &mut Vec<String>) {
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+}
+
+/// Returns whether `actual` has the `expected` lines.
+pub fn fits(expected: &[String], actual: &[String]) -> bool {
+    match expected.split_first() {
+        None => actual.is_empty(),
+        Some((first, rest)) if first == ELISION => (0..=actual.len()).any(|skipped| fits(rest, &actual[skipped..])),
+        Some((first, rest)) => actual.split_first().is_some_and(|(line, others)| line == first && fits(rest, others)),
+    }
+}
+
+/// What to write in the place of `expected`: `actual`, with the lines left out that one `...` left out before.
+pub fn updated(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'static str> {
+    if fits(expected, actual) {
+        return Ok(expected.to_vec());
+    }
+    let elisions: Vec<usize> = (0..expected.len()).filter(|&at| expected[at] == ELISION).collect();
+    match elisions.as_slice() {
+        [] => Ok(actual.to_vec()),
+        [at] if expected.len() - 1 < actual.len() => {
+            let tail = actual.len() - (expected.len() - 1 - at);
+            let (head, tail) = (&actual[..*at], &actual[tail..]);
+            Ok(head.iter().cloned().chain([ELISION.to_owned()]).chain(tail.iter().cloned()).collect())
+        }
+        [_] => Ok(actual.to_vec()),
+        _ => Err("an output with several `...` lines has changed; edit it by hand"),
+    }
+}
+
+/// The lines of a command with its exit code and output, as a block shows them.
+pub fn written(command: &Command, code: i32, output: &[String]) -> Vec<String> {
+    let code = (code != 0).then(|| format!("? {code}"));
+    command.written.iter().cloned().chain(code).chain(output.iter().cloned()).collect()
+}
