@@ -33,10 +33,13 @@ use floe::{
     execute::{self, Interrupt, Setting},
     graph::{self, Graph},
     manifest::{self, Inputs},
-    planning::planned,
+    planning::make_plan,
     resource::{HashKey, Secrets},
     simulator::{Options, Pace, Simulator, serve},
-    state::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, Local, Memory, RealDisk, Recorded},
+    state::{
+        Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, MemoryLedger, RealDisk,
+        Recorded,
+    },
 };
 use generated::{Shape, write};
 use tokio::sync::watch;
@@ -65,7 +68,7 @@ fn bytes() -> bool {
         let written = Arc::new(AtomicU64::new(0));
         let path = folder.path().join("state.json");
         let disk = Counting { disk: RealDisk, written: Arc::clone(&written) };
-        let mut ledger = Timed::around(Local::on(disk, &path));
+        let mut ledger = Timed::around(LocalLedger::on_disk(disk, &path));
         let cloud = cloud(&graph, Arc::new(Simulator::new(Options::default())), None);
         runtime.block_on(apply(&graph, &cloud, &mut ledger));
         let (state, written) = (fs::metadata(&path).unwrap().len(), written.load(Ordering::Relaxed));
@@ -88,8 +91,8 @@ fn bytes() -> bool {
 fn time() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let graph = project(folder.path(), 1_000);
-    let (in_memory, _) = timed(&graph, "in memory", Memory::new());
-    let (on_disk, share) = timed(&graph, "on this disk", Local::at(folder.path().join("state.json")));
+    let (in_memory, _) = timed(&graph, "in memory", MemoryLedger::new());
+    let (on_disk, share) = timed(&graph, "on this disk", LocalLedger::at(folder.path().join("state.json")));
     let difference = on_disk.as_secs_f64() / in_memory.as_secs_f64() - 1.0;
     println!("the whole of the one and of the other: {:+.2} %, which is mostly chance", difference * 100.0);
     if share >= SHARE {
@@ -154,11 +157,12 @@ fn cloud(graph: &Graph, wire: Arc<dyn Transport>, origin: Option<&str>) -> Cloud
 
 /// One apply as `floe apply` does it, from the lock to the fold.
 async fn apply(graph: &Graph, cloud: &Cloud, ledger: &mut dyn Ledger) {
-    let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
+    let holder =
+        LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
     ledger.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-    let planned = planned(graph, &Secrets::default(), &recorded, cloud, &Request::default()).await.unwrap();
+    let planned = make_plan(graph, &Secrets::default(), &recorded, cloud, &Request::default()).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
     let setting = Setting {
         cloud: cloud.clone(),
@@ -190,8 +194,8 @@ impl Disk for Counting {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.disk.read(path)
     }
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.link(path)
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.disk.read_link(path)
     }
     fn is_folder(&self, path: &Path) -> bool {
         self.disk.is_folder(path)
@@ -199,8 +203,8 @@ impl Disk for Counting {
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.make_folder(path)
     }
-    fn create(&self, path: &Path) -> io::Result<CountedFile> {
-        Ok(CountedFile { file: self.disk.create(path)?, written: Arc::clone(&self.written) })
+    fn create_new(&self, path: &Path) -> io::Result<CountedFile> {
+        Ok(CountedFile { file: self.disk.create_new(path)?, written: Arc::clone(&self.written) })
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
@@ -228,8 +232,8 @@ impl DiskFile for CountedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync()
     }
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_at(path)
+    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_still_at(path)
     }
 }
 
@@ -254,19 +258,19 @@ impl<L> Timed<L> {
 }
 
 impl<L: Ledger> Ledger for Timed<L> {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
+    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
         self.ledger.load()
     }
-    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn lock<'a>(&'a mut self, holder: &'a LockHolder, patience: Duration) -> LedgerFuture<'a, Result<(), LedgerError>> {
         self.ledger.lock(holder, patience)
     }
-    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        self.ledger.held_by()
+    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
+        self.ledger.lock_holder()
     }
-    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        self.ledger.begun_by()
+    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
+        self.ledger.interrupted_run()
     }
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
             let began = Instant::now();
             let done = self.ledger.begin(recorded).await;
@@ -274,10 +278,10 @@ impl<L: Ledger> Ledger for Timed<L> {
             done
         })
     }
-    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.ledger.fold_interrupted(recorded)
+    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
+        self.ledger.compact_interrupted(recorded)
     }
-    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
             let began = Instant::now();
             let done = self.ledger.append(entries).await;
@@ -287,10 +291,10 @@ impl<L: Ledger> Ledger for Timed<L> {
             done
         })
     }
-    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn compact<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
             let began = Instant::now();
-            let done = self.ledger.fold(recorded).await;
+            let done = self.ledger.compact(recorded).await;
             self.count(began);
             done
         })

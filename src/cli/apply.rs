@@ -26,10 +26,10 @@ use crate::{
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
     plan::{Plan, check},
-    planning::{self, Planned},
+    planning::{self, PlanningOutput},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
-    state::{Holder, Ledger, Local, Recorded},
+    state::{Ledger, LocalLedger, LockHolder, Recorded},
 };
 
 /// What is to be done, and by whose leave.
@@ -70,8 +70,8 @@ pub fn destroy(
 
 /// Everything that a run needs, with nothing sent yet.
 struct Ready {
-    planned: Planned,
-    ledger: Local,
+    planned: PlanningOutput,
+    ledger: LocalLedger,
     cloud: Cloud,
     secrets: Secrets,
     voice: Voice,
@@ -111,9 +111,9 @@ async fn prepare(
 ) -> Result<Result<Ready, Exit>, Trouble> {
     let graph = errand.graph;
     let mut ledger = project::ledger(graph);
-    let plan = errand.saved.as_ref().map(|saved| saved.id.clone());
-    ledger.lock(&Holder { plan, ..holder(errand.command, ambient) }, global.lock_timeout).await?;
-    let (begun, interrupted) = (ledger.begun_by().await?, interrupted(&ledger, true).await?);
+    let saved_plan_id = errand.saved.as_ref().map(|saved| saved.id.clone());
+    ledger.lock(&LockHolder { saved_plan_id, ..holder(errand.command, ambient) }, global.lock_timeout).await?;
+    let (begun, interrupted) = (ledger.interrupted_run().await?, interrupted(&ledger, true).await?);
     let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
     let recorded = project::recorded(&ledger, &graph.project.environment, ambient, lineage.as_deref()).await?;
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
@@ -131,7 +131,7 @@ async fn prepare(
     let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() || !planned.plan.has_work() {
         // What an interrupted run left would stay unfolded as long as there is nothing else to do.
-        ledger.fold_interrupted(&recorded).await?;
+        ledger.compact_interrupted(&recorded).await?;
         return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { unsettled }));
     }
     is_sound(&planned)?;
@@ -168,13 +168,13 @@ async fn still(
     recorded: &Arc<Recorded>,
     cloud: &Cloud,
     screen: &Screen,
-) -> Result<(Planned, bool), Trouble> {
+) -> Result<(PlanningOutput, bool), Trouble> {
     let began = Instant::now();
     let mut told: Vec<Address> = Vec::new();
     loop {
-        let mut planned = planning::planned(errand.graph, secrets, recorded, cloud, &errand.request).await?;
+        let mut planned = planning::make_plan(errand.graph, secrets, recorded, cloud, &errand.request).await?;
         if let Some(request) = errand.saved.as_ref().and_then(|saved| saved.without_blocks_elsewhere(&planned.plan)) {
-            planned = planning::planned(errand.graph, secrets, recorded, cloud, &request).await?;
+            planned = planning::make_plan(errand.graph, secrets, recorded, cloud, &request).await?;
         }
         if may_land(&planned.plan) && began.elapsed() < LANDING {
             if told.is_empty() {
@@ -202,7 +202,7 @@ async fn still(
 }
 
 /// Someone other than the planner looks at the plan.
-fn is_sound(planned: &Planned) -> Result<(), Trouble> {
+fn is_sound(planned: &PlanningOutput) -> Result<(), Trouble> {
     let violations = check(&planned.plan, &planned.recorded);
     if violations.is_empty() {
         return Ok(());
@@ -266,9 +266,9 @@ mod tests {
     use crate::{
         cloud::{Credentials, Key, Limits, Site},
         manifest::Inputs,
-        resource::{Amendment, HashKey},
+        resource::{HashKey, StatementUpdate},
         simulator::{Options, Simulator},
-        state::Memory,
+        state::MemoryLedger,
     };
 
     const JOBS: &str = r#"
@@ -293,7 +293,7 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let folder = tempfile::tempdir().unwrap();
         let graph = |text: &str| {
             std::fs::write(folder.path().join("floe.toml"), text).unwrap();
-            planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap()
+            planning::load_desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap()
         };
         let before = graph(JOBS);
         let identity = before.project.environment.identity.clone();
@@ -303,9 +303,10 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let cloud = Cloud::new(Arc::new(Simulator::new(Options::default())), site, credentials, Limits::default(), 7);
         let secrets = Secrets::new(BTreeMap::new());
         let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-        let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
-        let mut ledger = Memory::new();
-        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
+        let planned = planning::make_plan(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
+        let mut ledger = MemoryLedger::new();
+        let holder =
+            LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
         ledger.lock(&holder, Duration::ZERO).await.unwrap();
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let (project, run) = ("p".to_owned(), "run".to_owned());
@@ -319,14 +320,15 @@ sql = "INSERT INTO others SELECT id FROM orders"
         // `other`.
         let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
         let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
-        let saved = planning::planned(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
+        let saved =
+            planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
         let other = cloud.statement("other").await.unwrap().unwrap();
-        cloud.amend(other, &Amendment { stopped: true, pool: None, principal: None }).await.unwrap();
+        cloud.amend(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
         let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
         let request = Request::default();
-        let now = planning::planned(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
+        let now = planning::make_plan(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
         assert!(now.plan.is_blocked() && now.plan.in_motion().count() == 1, "{:#?}", now.plan.changes);
         let saved = Some(Saved::read(&file).unwrap());
         let errand = Errand { command: "apply", graph: &graph, request, saved, yes: true };

@@ -5,14 +5,14 @@ use crate::{
     diff::{Action, Change},
     graph::Graph,
     live::Presence,
-    planning::Planned,
+    planning::PlanningOutput,
     render::{Beside, Interrupted, PoolNow, Runs},
     resource::{Address, PoolDeclaration},
     state::Ledger,
 };
 
 /// What is shown beside the plan.
-pub(super) fn beside(graph: &Graph, planned: &Planned, interrupted: Option<Interrupted>) -> Beside {
+pub(super) fn beside(graph: &Graph, planned: &PlanningOutput, interrupted: Option<Interrupted>) -> Beside {
     let (settled, live) = (&planned.settled, &planned.live);
     let declared = graph.project.pools.iter().filter_map(|(key, pool)| match &pool.spec {
         PoolDeclaration::Borrowed { id } => Some((key, id)),
@@ -41,8 +41,8 @@ pub(super) fn beside(graph: &Graph, planned: &Planned, interrupted: Option<Inter
 
 /// The run that left its journal open, unless it goes on.
 pub(super) async fn interrupted(ledger: &dyn Ledger, held_here: bool) -> Result<Option<Interrupted>, Trouble> {
-    let Some(run) = ledger.begun_by().await? else { return Ok(None) };
-    if !held_here && ledger.held_by().await?.is_some() {
+    let Some(run) = ledger.interrupted_run().await? else { return Ok(None) };
+    if !held_here && ledger.lock_holder().await?.is_some() {
         return Ok(None);
     }
     let since = run.since.parse::<jiff::Timestamp>().ok();

@@ -9,12 +9,12 @@ use super::{
     runtime,
 };
 use crate::{
-    live::{self, Asks, Live, Presence},
-    planning::{self, CaughtUp},
+    live::{self, Live, Lookups, Presence},
+    planning::{self, SettledRecord},
     render,
     resource::{Address, PhaseClass},
     settle,
-    state::{GenerationRecord, Reached, Recorded},
+    state::{FurthestPhase, GenerationRecord, Recorded},
 };
 
 /// Prints what differs; exits with 2 if something does.
@@ -44,19 +44,19 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 async fn read(begun: Begun, ambient: &Ambient, screen: &Screen) -> Result<(Recorded, Live), Trouble> {
     let Opened { graph, recorded, door, live, .. } = begun.open(project::desired, ambient, screen).await?;
     let secrets = ambient.secrets(&graph.project);
-    let caught_up = planning::catch_up(&door.cloud, live, &recorded, &secrets).await?;
-    let CaughtUp { mut live, settled, secrets, .. } = caught_up;
-    live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
-    planning::redact(&mut live, &secrets, &settled);
+    let caught_up = planning::settle_with_lookups(&door.cloud, live, &recorded, &secrets).await?;
+    let SettledRecord { mut live, settled, secrets, .. } = caught_up;
+    live::fetch_missing(&door.cloud, &mut live, &asks(&settled)).await;
+    planning::redact_live(&mut live, &secrets, &settled);
     Ok((settled.into_owned(), live))
 }
 
 /// What is only missed once a single GET says that it is gone. Definitions that completed are purged by the service,
 /// which is no drift.
-fn asks(settled: &Recorded) -> Asks {
+fn asks(settled: &Recorded) -> Lookups {
     let current = settled.statements.values().filter_map(|record| record.current.as_ref());
-    Asks {
-        statements: current.filter(|c| c.reached != Reached::Completed).map(|c| c.sent.name.clone()).collect(),
+    Lookups {
+        statements: current.filter(|c| c.reached != FurthestPhase::Completed).map(|c| c.sent.name.clone()).collect(),
         pools: settled.pools.values().map(|record| record.id.clone()).collect(),
     }
 }
@@ -93,7 +93,7 @@ fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
 /// Whether a generation that another one has followed runs all the same.
 fn runs(retired: &GenerationRecord, live: &Live) -> bool {
     matches!(live.statement(&retired.sent.name), Presence::Present(found)
-        if found.is(&retired.uid) && found.may_run() && !found.is_leaving())
+        if found.has_uid(&retired.uid) && found.may_run() && !found.is_being_deleted())
 }
 
 fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
@@ -101,11 +101,11 @@ fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
     let found = match live.statement(name) {
         Presence::Present(found) => found,
         Presence::Unknown(why) => return vec![format!("nobody can tell: {why}")],
-        _ if current.reached == Reached::Completed || current.stopped => return Vec::new(),
+        _ if current.reached == FurthestPhase::Completed || current.stopped => return Vec::new(),
         Presence::Absent => return vec!["gone".to_owned()],
         Presence::Unlisted => return Vec::new(),
     };
-    if !found.is(&current.uid) {
+    if !found.has_uid(&current.uid) {
         return vec!["deleted and created again by somebody else".to_owned()];
     }
     let mut differences = Vec::new();
@@ -117,7 +117,7 @@ fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
             differences.push(format!("{field} {sent} → {now}"));
         }
     }
-    if differences.is_empty() && !settle::same_spec(&current.sent, found) {
+    if differences.is_empty() && !settle::matches_sent_spec(&current.sent, found) {
         differences.push("its SQL or properties are not what was sent".to_owned());
     }
     match found.phase.class() {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     graph::lineage::lineage,
     render,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
 };
 
 /// Draws the lineage of the project, or of what lies around `targets`.
@@ -17,8 +17,8 @@ pub fn run(targets: &[Address], global: &Global, ambient: &Ambient, screen: &Scr
     for address in targets {
         let project = &graph.project;
         let known = match address.kind {
-            Kind::Pool => project.pools.contains_key(&address.key),
-            Kind::Statement => project.statements.contains_key(&address.key),
+            ResourceKind::Pool => project.pools.contains_key(&address.key),
+            ResourceKind::Statement => project.statements.contains_key(&address.key),
         };
         if !known {
             return Err(Trouble::new(format!("{address} is not declared")));

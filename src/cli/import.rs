@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     graph::Graph,
-    resource::{Address, Kind, LivePool, Pool, PoolDeclaration, PoolPhase},
+    resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, ResourceKind},
     state::{Entry, Fact, Ledger, Recorded},
 };
 
@@ -29,7 +29,7 @@ pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, scre
 
 /// The pool that the project declares and would own.
 fn declared<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Trouble> {
-    if address.kind == Kind::Statement {
+    if address.kind == ResourceKind::Statement {
         return Err(Trouble::new(format!("{address} is a statement, and only pools are imported")).help(
             "`floe apply` itself adopts a statement that bears this project's labels. One without them (made by hand, by \
              other tools, or where the service kept no labels) cannot be taken over by this version: give this \
@@ -72,11 +72,11 @@ async fn import(
         None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),
     }
     let fact = Fact::PoolAdopted { key: address.key.clone(), id: id.to_owned(), declared: pool.clone() };
-    let entry = Entry::Record { fact };
+    let entry = Entry::FactRecorded { fact };
     ledger.begin(&recorded).await?;
     recorded.apply(&entry)?;
     ledger.append(&[entry]).await?;
-    Ok(ledger.fold(&recorded).await?)
+    Ok(ledger.compact(&recorded).await?)
 }
 
 /// One address has one pool, and one pool one address; and what an interrupted run has asked for comes first.
@@ -88,7 +88,7 @@ fn is_free(recorded: &Recorded, address: &Address, id: &str) -> Result<(), Troub
     if let Some((key, _)) = recorded.pools.iter().find(|(_, record)| record.id == id) {
         return Err(Trouble::new(format!("{id} is pools.{key} already")));
     }
-    if recorded.open.values().any(|open| open.intent.address == *address) {
+    if recorded.open_intents.values().any(|open| open.intent.address == *address) {
         return Err(Trouble::new(format!("an interrupted run has asked for {address}"))
             .help("`floe apply` finds out what became of that first"));
     }

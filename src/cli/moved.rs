@@ -3,8 +3,8 @@
 use super::door;
 use crate::{
     manifest::{self, Inputs, Moved, Project},
-    resource::{Address, Kind},
-    state::{Ledger, Local, Recorded},
+    resource::{Address, ResourceKind},
+    state::{Ledger, LocalLedger, Recorded},
 };
 
 /// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
@@ -23,7 +23,7 @@ async fn states(project: &Project, inputs: &Inputs) -> Option<Vec<Recorded>> {
     let mut states = Vec::new();
     for name in manifest::environments(&project.root).ok()? {
         let environment = manifest::environment(&Inputs { environment: Some(name), ..inputs.clone() })?;
-        let ledger = Local::at(door::state_file(&project.root, &environment));
+        let ledger = LocalLedger::at(door::state_file(&project.root, &environment));
         states.extend(ledger.load().await.ok()?);
     }
     Some(states)
@@ -31,8 +31,8 @@ async fn states(project: &Project, inputs: &Inputs) -> Option<Vec<Recorded>> {
 
 fn holds(recorded: &Recorded, address: &Address) -> bool {
     match address.kind {
-        Kind::Pool => recorded.pools.contains_key(&address.key),
-        Kind::Statement => recorded.statements.contains_key(&address.key),
+        ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+        ResourceKind::Statement => recorded.statements.contains_key(&address.key),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     diff::Request,
     graph::Graph,
     plan::Plan,
-    planning::{self, Planned},
+    planning::{self, PlanningOutput},
     render::{self, Beside, PlanView},
     state::Ledger,
 };
@@ -70,7 +70,7 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
 /// A plan, what it is of, and what stands beside it.
 pub(super) struct Made {
     pub graph: Graph,
-    pub planned: Planned,
+    pub planned: PlanningOutput,
     pub beside: Beside,
 }
 
@@ -83,14 +83,14 @@ pub(super) async fn make(
     screen: &Screen,
 ) -> Result<Made, Trouble> {
     let Opened { graph, ledger, recorded, door, live } = begun.open(check, ambient, screen).await?;
-    if let Some(holder) = ledger.held_by().await? {
+    if let Some(holder) = ledger.lock_holder().await? {
         screen.err(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
             holder.command, holder.who, holder.since
         ));
     }
     let secrets = ambient.secrets(&graph.project);
-    let planned = planning::planned_on(live, &graph, &secrets, &recorded, &door.cloud, request).await?;
+    let planned = planning::plan_from(live, &graph, &secrets, &recorded, &door.cloud, request).await?;
     let beside = beside(&graph, &planned, interrupted(&ledger, false).await?);
     // The simulated world is not taken apart either.
     std::mem::forget(door);

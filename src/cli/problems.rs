@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::quote::window;
 use crate::{
     render::{Style, wrap},
-    resource::{Place, Problem, Source},
+    resource::{Problem, SourceFile, SourceLocation},
 };
 
 /// How much a problem weighs, and the code under which `floe help` tells more.
@@ -53,7 +53,7 @@ pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
 /// The same as JSON, with lines and columns that begin at 1.
 pub fn json(problems: &[(Problem, Rank)]) -> Value {
     let files = files(problems);
-    let place = |(place, label): &(Place, String)| {
+    let place = |(place, label): &(SourceLocation, String)| {
         let (line, column) = files.get(&Arc::as_ptr(&place.source)).map_or((0, 0), |file| file.at(place.span.start));
         json!({
             "file": place.source.path, "line": line.saturating_add(1), "column": column.saturating_add(1),
@@ -66,18 +66,18 @@ pub fn json(problems: &[(Problem, Rank)]) -> Value {
             "code": rank.code,
             "message": problem.message,
             "help": problem.help,
-            "places": problem.places.iter().map(place).collect::<Vec<_>>(),
+            "places": problem.locations.iter().map(place).collect::<Vec<_>>(),
         })
     };
     json!({ "format_version": 1, "problems": problems.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// Every file that problems stand in, each looked through once, however many problems there are.
-type Files<'a> = BTreeMap<*const Source, File<'a>>;
+type Files<'a> = BTreeMap<*const SourceFile, File<'a>>;
 
 fn files(problems: &[(Problem, Rank)]) -> Files<'_> {
     let mut files = Files::new();
-    for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.places) {
+    for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.locations) {
         files.entry(Arc::as_ptr(&place.source)).or_insert_with(|| File::of(&place.source));
     }
     files
@@ -97,7 +97,7 @@ pub(super) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn of(source: &'a Source) -> Self {
+    fn of(source: &'a SourceFile) -> Self {
         File::part(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
     }
 
@@ -145,7 +145,7 @@ impl<'a> Drawn<'a> {
     fn of(problem: &Problem, rank: Rank, files: &'a Files<'a>, width: usize) -> Self {
         let mut sheet = Sheet::default();
         let mut labels = Vec::new();
-        for (place, label) in &problem.places {
+        for (place, label) in &problem.locations {
             let Some(file) = files.get(&Arc::as_ptr(&place.source)) else { continue };
             let end = place.span.end.min(file.text.len());
             let span = place.span.start.min(end)..end;
@@ -265,16 +265,16 @@ impl Diagnostic for Drawn<'_> {
 mod tests {
     use super::*;
 
-    fn source(path: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { path: path.into(), text: text.into() })
+    fn source(path: &str, text: &str) -> Arc<SourceFile> {
+        Arc::new(SourceFile { path: path.into(), text: text.into() })
     }
 
     #[test]
     fn places_are_counted_from_one_and_stand_under_one_heading() {
         let (one, two) = (source("a.toml", "x = 1\ny = zwölf\n"), source("b.toml", "z = 2\n"));
         let problem = Problem::new("`y` is no number")
-            .at(Place { source: one, span: 10..16 }, "here")
-            .at(Place { source: two, span: 0..1 }, "and there")
+            .at(SourceLocation { source: one, span: 10..16 }, "here")
+            .at(SourceLocation { source: two, span: 0..1 }, "and there")
             .help("write one");
         let problems = [(problem, Rank::ERROR)];
         let expected = "  × `y` is no number
@@ -302,7 +302,8 @@ mod tests {
         let text: String = (1..=60).map(|number| format!("k{number:02} = 1\n")).collect();
         let source = source("a.toml", &text);
         let lines_drawn = |one: usize, other: usize| {
-            let at = |line: usize| Place { source: Arc::clone(&source), span: (line - 1) * 8..(line - 1) * 8 + 3 };
+            let at =
+                |line: usize| SourceLocation { source: Arc::clone(&source), span: (line - 1) * 8..(line - 1) * 8 + 3 };
             let problem = Problem::new("twice").at(at(other), "again here").at(at(one), "first here");
             let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
             assert!(drawn.contains("first here") && drawn.contains("again here"), "{drawn}");
@@ -317,7 +318,8 @@ mod tests {
         let long = "x".repeat(3_000_000);
         let text = format!("short = 1\nlong = [\"ä{long}\", bad, \"{long}\"]\nlast = 2\n");
         let start = text.find("bad").unwrap();
-        let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span: start..start + 3 }, "here");
+        let problem =
+            Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span: start..start + 3 }, "here");
         let problems = [(problem, Rank::ERROR)];
         let drawn = draw(&problems, Style::default());
         assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
@@ -332,7 +334,7 @@ mod tests {
         assert_eq!(lines[at].matches('…').count(), 2, "{drawn}");
         // A span that is longer itself is cut, and so is one of several lines.
         for span in [8..text.len() - 12, start..text.len()] {
-            let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span }, "here");
+            let problem = Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span }, "here");
             assert!(draw(&[(problem, Rank::ERROR)], Style::default()).len() < 2_000);
         }
     }
@@ -340,7 +342,8 @@ mod tests {
     #[test]
     fn the_end_of_a_file_and_an_empty_file_can_be_pointed_at() {
         for (text, span) in [("", 0..0), ("", 0..7), ("x", 1..1), ("x\n", 2..2), ("x\r\ny", 4..4), ("ä", 0..2)] {
-            let problem = Problem::new("no").at(Place { source: source("a.toml", text), span: span.clone() }, "here");
+            let problem =
+                Problem::new("no").at(SourceLocation { source: source("a.toml", text), span: span.clone() }, "here");
             let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
             assert!(drawn.contains("× no\n") && drawn.contains("[a.toml:"), "{text:?} {span:?}: {drawn}");
             assert!(!drawn.contains("Failed"), "{text:?} {span:?}: {drawn}");
@@ -363,7 +366,7 @@ mod tests {
     fn a_file_of_many_problems_is_looked_through_once() {
         let text = "k = 1\n".repeat(40_000);
         let source = source("a.toml", &text);
-        let at = |line: usize| Place { source: Arc::clone(&source), span: line * 6..line * 6 + 1 };
+        let at = |line: usize| SourceLocation { source: Arc::clone(&source), span: line * 6..line * 6 + 1 };
         let problems: Vec<_> =
             (0..10_000).map(|line| (Problem::new("no").at(at(line * 4), "here"), Rank::ERROR)).collect();
         let began = std::time::Instant::now();

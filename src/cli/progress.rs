@@ -103,7 +103,7 @@ fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> 
         Event::Seen { address, phase, detail, .. } if detail.trim().is_empty() => {
             let before = held.remove(address);
             lines.extend(before.map(|before| render::event(&before, style)));
-            if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Moving) {
+            if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Transitional) {
                 held.insert(address.clone(), event.clone());
             }
         }

@@ -17,7 +17,7 @@ use crate::{
     live::{self, Live},
     manifest::{self, Environment, Flawed, Inputs},
     planning,
-    state::{self, Ledger, Local, Recorded},
+    state::{self, Ledger, LocalLedger, Recorded},
 };
 
 /// What a project is loaded with.
@@ -44,7 +44,7 @@ pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble
     let environment = match manifest::environment(&inputs) {
         Some(environment) => environment,
         // It says what is wrong.
-        None => planning::desired(&inputs)?.project.environment,
+        None => planning::load_desired(&inputs)?.project.environment,
     };
     Ok(Begun { inputs, environment })
 }
@@ -52,7 +52,7 @@ pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble
 /// A project, what is kept of its environment, and what its cloud holds.
 pub(super) struct Opened {
     pub graph: Graph,
-    pub ledger: Local,
+    pub ledger: LocalLedger,
     pub recorded: Arc<Recorded>,
     pub door: Door,
     pub live: Live,
@@ -60,8 +60,8 @@ pub(super) struct Opened {
 
 impl Begun {
     /// The ledger of its environment.
-    pub fn ledger(&self) -> Local {
-        Local::at(door::state_file(&self.inputs.root, &self.environment))
+    pub fn ledger(&self) -> LocalLedger {
+        LocalLedger::at(door::state_file(&self.inputs.root, &self.environment))
     }
 
     /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
@@ -97,7 +97,7 @@ impl Begun {
                 (door, read)
             }
         };
-        let live = planning::redacted(read, &ambient.secrets(&graph.project))?;
+        let live = planning::redact_read_error(read, &ambient.secrets(&graph.project))?;
         Ok(Opened { graph, ledger, recorded, door, live })
     }
 }
@@ -117,12 +117,12 @@ pub(super) type Check = fn(&Inputs) -> Result<Graph, Trouble>;
 
 /// The checked project with its dependencies, to be looked at.
 pub(super) fn desired(inputs: &Inputs) -> Result<Graph, Trouble> {
-    Ok(planning::desired(inputs)?)
+    Ok(planning::load_desired(inputs)?)
 }
 
 /// The same where it is to be sent: some of what may be written must not be.
 pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
-    match planning::desired(inputs) {
+    match planning::load_desired(inputs) {
         Ok(graph) => match lints::forbidding(&graph.project) {
             forbidding if forbidding.is_empty() => Ok(graph),
             forbidding => Err(Trouble::Problems(forbidding)),
@@ -137,8 +137,8 @@ pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
 }
 
 /// The ledger of a project's environment.
-pub(super) fn ledger(graph: &Graph) -> Local {
-    Local::at(door::state_file(&graph.project.root, &graph.project.environment))
+pub(super) fn ledger(graph: &Graph) -> LocalLedger {
+    LocalLedger::at(door::state_file(&graph.project.root, &graph.project.environment))
 }
 
 /// The record, or a new one where there is none. `lineage` is that of a saved plan, which a record that has yet to be
@@ -150,13 +150,13 @@ pub(super) async fn recorded(
     lineage: Option<&str>,
 ) -> Result<Arc<Recorded>, Trouble> {
     if let Some(recorded) = ledger.load().await? {
-        state::check(&recorded, &environment.identity)?;
+        state::check_environment(&recorded, &environment.identity)?;
         return Ok(Arc::new(recorded));
     }
     let seed = if environment.simulated.is_some() { SIMULATED_SEED } else { ambient.seed };
     let mut random = fastrand::Rng::with_seed(seed);
-    let made = state::lineage(&mut random);
-    let key = state::hash_key(&mut random);
+    let made = state::new_lineage(&mut random);
+    let key = state::new_hash_key(&mut random);
     let lineage = lineage.map_or(made, str::to_owned);
     Ok(Arc::new(Recorded::new(lineage, environment.identity.clone(), key)))
 }

@@ -10,9 +10,9 @@ use crate::{
     graph::Graph,
     manifest::Project,
     plan::{FORMAT_VERSION, Plan, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
-    planning::Planned,
+    planning::PlanningOutput,
     resource::Fingerprint,
-    state::{Holder, RealDisk, Used},
+    state::{ConsumedPlans, LockHolder, RealDisk},
 };
 
 /// A plan that was read from a file.
@@ -49,7 +49,7 @@ impl Saved {
 
     /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
     /// to be recorded first as it is found now, and what that rests on. Refuses, naming what moved.
-    pub fn still_holds(self, now: &Planned, graph: &Graph) -> Result<Plan, Trouble> {
+    pub fn still_holds(self, now: &PlanningOutput, graph: &Graph) -> Result<Plan, Trouble> {
         let moved = moved_since(&self.plan, &now.plan, &taken_out(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
         if moved.is_empty() {
@@ -66,12 +66,12 @@ impl Saved {
     }
 
     /// Refuses a plan that was used before. `begun` is the run that left its journal open.
-    pub fn is_unused(&self, project: &Project, begun: Option<&Holder>) -> Result<(), Trouble> {
-        let used = Used::beside(&RealDisk, &door::state_file(&project.root, &project.environment))?;
-        if !used.has(&self.id)? {
+    pub fn is_unused(&self, project: &Project, begun: Option<&LockHolder>) -> Result<(), Trouble> {
+        let used = ConsumedPlans::for_state(&RealDisk, &door::state_file(&project.root, &project.environment))?;
+        if !used.contains(&self.id)? {
             return Ok(());
         }
-        if begun.is_some_and(|run| run.plan.as_ref() == Some(&self.id)) {
+        if begun.is_some_and(|run| run.saved_plan_id.as_ref() == Some(&self.id)) {
             return Err(Trouble::new("this plan was begun and its run was interrupted, and a plan is used once")
                 .help("`floe plan` shows what is left of it, and `floe apply` goes on from there"));
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     render,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
     state::{self, Entry, Fact, Ledger, Recorded},
 };
 
@@ -45,7 +45,7 @@ async fn load(ledger: &dyn Ledger, begun: &Begun) -> Result<Recorded, Trouble> {
         Trouble::new(format!("nothing is recorded yet for environment `{}`", environment.name))
             .help("`floe apply` begins a state")
     })?;
-    state::check(&recorded, &environment.identity)?;
+    state::check_environment(&recorded, &environment.identity)?;
     Ok(recorded)
 }
 
@@ -77,22 +77,22 @@ async fn repair(
     let mut recorded = load(&ledger, begun).await?;
     for address in addresses {
         let known = match address.kind {
-            Kind::Pool => recorded.pools.contains_key(&address.key),
-            Kind::Statement => recorded.statements.contains_key(&address.key),
+            ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+            ResourceKind::Statement => recorded.statements.contains_key(&address.key),
         };
         // What an interrupted run left open can be forgotten or moved like what is recorded.
-        let is_open = recorded.open.values().any(|open| open.intent.address == *address);
+        let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
         if !known && !is_open {
             return Err(not_recorded(address));
         }
     }
     ledger.begin(&recorded).await?;
-    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::Record { fact }).collect();
+    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect();
     for entry in &entries {
         recorded.apply(entry).map_err(|error| Trouble::new(error.to_string()))?;
     }
     ledger.append(&entries).await?;
-    ledger.fold(&recorded).await?;
+    ledger.compact(&recorded).await?;
     Ok(())
 }
 

@@ -9,10 +9,10 @@ use super::{
 use crate::{
     diff::{Action, Block, Change, Request},
     live::Presence,
-    planning::Planned,
+    planning::PlanningOutput,
     render::{self, StatusRow, StatusView},
-    resource::{Address, Kind, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
-    state::{GenerationRecord, Reached, StatementRecord},
+    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, ResourceKind, WarningSeverity},
+    state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
 /// Days after which the cloud deletes a statement that does nothing any more (Confluent's page "Flink SQL statements").
@@ -45,19 +45,19 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     Ok(if rows.iter().any(|row| row.unhealthy) { Exit::Unhealthy } else { Exit::Done })
 }
 
-fn rows(planned: &Planned) -> Vec<StatusRow> {
+fn rows(planned: &PlanningOutput) -> Vec<StatusRow> {
     let pools = planned.settled.pools.iter().map(|(key, record)| pool(planned, key, &record.id));
     let statements = planned.settled.statements.iter().map(|(key, record)| statement(planned, key, record));
     pools.chain(statements).chain(open(planned)).collect()
 }
 
 /// What an interrupted run has asked for and nobody has seen, where there is no record of it yet.
-fn open(planned: &Planned) -> impl Iterator<Item = StatusRow> {
+fn open(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
     let recorded = &planned.settled;
-    let intents = recorded.open.values().map(|open| &open.intent);
+    let intents = recorded.open_intents.values().map(|open| &open.intent);
     let unseen = intents.filter(|intent| match intent.address.kind {
-        Kind::Pool => !recorded.pools.contains_key(&intent.address.key),
-        Kind::Statement => !recorded.statements.contains_key(&intent.address.key),
+        ResourceKind::Pool => !recorded.pools.contains_key(&intent.address.key),
+        ResourceKind::Statement => !recorded.statements.contains_key(&intent.address.key),
     });
     unseen.map(|intent| StatusRow {
         address: intent.address.clone(),
@@ -75,7 +75,7 @@ fn unclear(change: &Change) -> Option<&str> {
     by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
 }
 
-fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
+fn pool(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     let (phase, unhealthy) = match planned.live.pool(id) {
         Presence::Present(pool) => (pool.phase.to_string(), pool.phase == PoolPhase::Failed),
         Presence::Absent => ("gone".to_owned(), true),
@@ -85,7 +85,7 @@ fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
     StatusRow { address, name: id.to_owned(), phase, since: None, unhealthy, remarks: Vec::new() }
 }
 
-fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRow {
+fn statement(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> StatusRow {
     let address = Address::statement(key);
     let change = planned.plan.changes.get(&address);
     let mut row = match &record.current {
@@ -118,7 +118,7 @@ fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRo
     row
 }
 
-fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) -> StatusRow {
+fn generation(planned: &PlanningOutput, address: &Address, current: &GenerationRecord) -> StatusRow {
     let name = current.sent.name.clone();
     let row = |phase: &str, unhealthy: bool, remarks: Vec<String>| StatusRow {
         address: address.clone(),
@@ -129,12 +129,12 @@ fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) 
         remarks,
     };
     match planned.live.statement(&name) {
-        Presence::Present(live) if !live.is(&current.uid) => {
+        Presence::Present(live) if !live.has_uid(&current.uid) => {
             row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
         }
         Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),
         Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
-        _ if current.reached == Reached::Completed => row("done", false, Vec::new()),
+        _ if current.reached == FurthestPhase::Completed => row("done", false, Vec::new()),
         _ if current.stopped && current.offsets.is_some() => {
             row("purged", false, vec!["it was stopped; its offsets live in the state alone".to_owned()])
         }
@@ -158,13 +158,13 @@ fn present(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) ->
     if runs && current.stopped {
         row.remarks.push("runs although it was stopped: resumed outside".to_owned());
     }
-    if let Some(scaling) = live.scaling.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
+    if let Some(scaling) = live.scaling_state.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
         row.unhealthy = true;
         row.remarks.push(format!("{scaling}: its pool has no CFU left"));
     }
     for warning in &live.warnings {
         let severity = String::from(warning.severity.clone());
-        row.unhealthy |= warning.severity == Severity::Critical;
+        row.unhealthy |= warning.severity == WarningSeverity::Critical;
         row.remarks.push(format!("warning {severity} {}: {}", warning.reason, warning.message));
     }
     if matches!(live.phase, Phase::Stopped | Phase::Failed)
@@ -202,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[pools.main]\nmax_cfu = 5\n";
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
-        let graph = planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap();
+        let graph = planning::load_desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap();
         let identity = graph.project.environment.identity.clone();
         let pool = Pool {
             display_name: "main".to_owned(),
@@ -215,16 +215,16 @@ mod tests {
         let intent = Intent {
             id: IntentId("run-1".to_owned()),
             address: Address::pool("main"),
-            operation: Operation::CreatePool { pool, before: BTreeSet::new() },
+            operation: Operation::CreatePool { pool, existing_ids: BTreeSet::new() },
         };
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
-        recorded.apply(&Entry::Intend { intent, secrets: Default::default() }).unwrap();
+        recorded.apply(&Entry::IntentOpened { intent, secrets: Default::default() }).unwrap();
         let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
         let simulator = Arc::new(Simulator::new(Options::default()));
         let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
         let request = Request::default();
         let planned =
-            planning::planned(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
+            planning::make_plan(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
         let rows = rows(&planned);
         assert_eq!((rows.len(), &rows[0].address), (1, &Address::pool("main")));
         assert_eq!((rows[0].phase.as_str(), rows[0].unhealthy), ("open", true), "{rows:#?}");

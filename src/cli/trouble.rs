@@ -4,9 +4,9 @@ use super::{Exit, problems::Rank};
 use crate::{
     cloud,
     manifest::Flawed,
-    planning::Unplanned,
+    planning::PlanningError,
     resource::{Problem, Secrets},
-    state::{Incoherent, LedgerError, OtherEnvironment},
+    state::{EnvironmentMismatch, InconsistentEntry, LedgerError},
 };
 
 /// Why a command ended early.
@@ -60,7 +60,7 @@ impl Trouble {
         match self {
             Trouble::Problems(problems) => problems.clone(),
             Trouble::Told { message, help, .. } => {
-                vec![(Problem { message: message.clone(), help: help.clone(), places: Vec::new() }, Rank::ERROR)]
+                vec![(Problem { message: message.clone(), help: help.clone(), locations: Vec::new() }, Rank::ERROR)]
             }
         }
     }
@@ -98,19 +98,19 @@ impl From<cloud::NoEndpoint> for Trouble {
     }
 }
 
-impl From<Unplanned> for Trouble {
-    fn from(error: Unplanned) -> Self {
+impl From<PlanningError> for Trouble {
+    fn from(error: PlanningError) -> Self {
         let message = error.to_string();
         match error {
-            Unplanned::Cloud(error) => error.into(),
-            Unplanned::Incoherent(error) => error.into(),
-            Unplanned::NamesNothing { .. } => {
+            PlanningError::Cloud(error) => error.into(),
+            PlanningError::InconsistentState(error) => error.into(),
+            PlanningError::UnknownAddress { .. } => {
                 Trouble::new(message).help("`floe state list` and the manifests say what there is")
             }
-            Unplanned::ReplacesPool(_) => Trouble::new(message).help(
+            PlanningError::PoolNotReplaceable(_) => Trouble::new(message).help(
                 "for another pool, declare one under a new key, let the statements name that, and remove the old one",
             ),
-            Unplanned::NeverAnswered => Trouble::new(message).help("plan again in a moment"),
+            PlanningError::LookupsNotConverging => Trouble::new(message).help("plan again in a moment"),
         }
     }
 }
@@ -128,20 +128,20 @@ impl From<LedgerError> for Trouble {
             LedgerError::Damaged { .. } => {
                 trouble.help("put a good copy of the file in its place; floe changes nothing meanwhile")
             }
-            LedgerError::Newer { .. } => trouble.help("use the newer floe that wrote it"),
-            LedgerError::Changed { .. } | LedgerError::Incoherent { .. } => trouble,
+            LedgerError::NewerFormat { .. } => trouble.help("use the newer floe that wrote it"),
+            LedgerError::ChangedSinceRead { .. } | LedgerError::Inconsistent { .. } => trouble,
         }
     }
 }
 
-impl From<Box<OtherEnvironment>> for Trouble {
-    fn from(error: Box<OtherEnvironment>) -> Self {
+impl From<Box<EnvironmentMismatch>> for Trouble {
+    fn from(error: Box<EnvironmentMismatch>) -> Self {
         Trouble::new(error.to_string())
     }
 }
 
-impl From<Incoherent> for Trouble {
-    fn from(error: Incoherent) -> Self {
+impl From<InconsistentEntry> for Trouble {
+    fn from(error: InconsistentEntry) -> Self {
         Trouble::new(format!("the state contradicts itself: {error}"))
             .help("nothing was sent; put a good copy of the state in its place, or report this as a bug in floe")
     }

@@ -13,7 +13,7 @@ use crate::{
     graph::Graph,
     manifest::{Flawed, Project},
     planning,
-    resource::{Place, Problem},
+    resource::{Problem, SourceLocation},
 };
 
 /// Loads the project and lints its SQL. Without `--env` where there are several, each environment is checked.
@@ -21,7 +21,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let (mut found, mut checked) = (Vec::new(), Vec::new());
     for environment in environments(global)? {
         let global = Global { environment, ..global.clone() };
-        match planning::desired(&project::inputs(&global, ambient)) {
+        match planning::load_desired(&project::inputs(&global, ambient)) {
             Ok(graph) => {
                 found.extend(lints::all(&graph.project));
                 found.extend(scenario(&graph.project).map(|problem| (problem, Rank::ERROR)));
@@ -62,14 +62,15 @@ struct Key {
 }
 
 fn key((problem, rank): &(Problem, Rank)) -> Key {
-    let place =
-        |(place, label): &(Place, String)| (place.source.path.clone(), place.span.start, place.span.end, label.clone());
+    let place = |(place, label): &(SourceLocation, String)| {
+        (place.source.path.clone(), place.span.start, place.span.end, label.clone())
+    };
     Key {
         is_error: rank.is_error,
         code: rank.code,
         message: problem.message.clone(),
         help: problem.help.clone(),
-        places: problem.places.iter().map(place).collect(),
+        places: problem.locations.iter().map(place).collect(),
     }
 }
 

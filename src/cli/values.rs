@@ -15,7 +15,7 @@ pub(super) fn are_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(
     let mut missing = Vec::new();
     for (address, submission) in submissions(plan) {
         let texts = std::iter::once(&submission.sql).chain(submission.properties.values());
-        for name in texts.flat_map(|text| text.secrets()).filter(|name| secrets.value(name).is_none()) {
+        for name in texts.flat_map(|text| text.secret_names()).filter(|name| secrets.value(name).is_none()) {
             let line = format!("- {address}: secret `{name}` comes from {}, which is not set", variable(graph, name));
             if !missing.contains(&line) {
                 missing.push(line);
@@ -68,10 +68,10 @@ fn variable<'g>(graph: &'g Graph, name: &str) -> &'g str {
 fn in_strings(text: &Template) -> Vec<&str> {
     // No text of anybody's holds these.
     let mark = |name: &str| format!("\u{1}{name}\u{1}");
-    let marks: BTreeMap<String, String> = text.secrets().map(|name| (name.to_owned(), mark(name))).collect();
+    let marks: BTreeMap<String, String> = text.secret_names().map(|name| (name.to_owned(), mark(name))).collect();
     let Ok(marked) = text.reveal(&Secrets::new(marks)) else { return Vec::new() };
     let strings = sql::strings(&marked);
-    text.secrets().filter(|name| strings.iter().any(|string| string.contains(&mark(name)))).collect()
+    text.secret_names().filter(|name| strings.iter().any(|string| string.contains(&mark(name)))).collect()
 }
 
 /// Whether a single quote stands in it alone: two of them are one that belongs to the string.

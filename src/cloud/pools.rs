@@ -1,6 +1,6 @@
 //! The verbs of compute pools (`fcpm/v2`).
 
-use crate::resource::{LivePool, Pool, PoolAmendment};
+use crate::resource::{LivePool, Pool, PoolUpdate};
 
 use super::{Cloud, ErrorKind, Listed, Method, Result, call::Call, key::Api, wire};
 
@@ -29,7 +29,7 @@ impl Cloud {
     }
 
     /// Renames a pool or raises its limit (the service does not lower one).
-    pub async fn amend_pool(&self, id: &str, amendment: &PoolAmendment) -> Result<LivePool> {
+    pub async fn amend_pool(&self, id: &str, amendment: &PoolUpdate) -> Result<LivePool> {
         let body = wire::PoolChange::of(amendment, &self.site().identity().environment);
         let call = self.pools_call(Method::Patch, &[id])?.json(&body)?;
         let response = self.make(&call).await?;

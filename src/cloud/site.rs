@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use crate::resource::Identity;
+use crate::resource::EnvironmentIdentity;
 
 use super::key::Api;
 
@@ -11,7 +11,7 @@ use super::key::Api;
 pub struct Site {
     flink: Url,
     cloud: Url,
-    identity: Identity,
+    identity: EnvironmentIdentity,
 }
 
 /// An endpoint that may not be used: it is no origin, or keys would travel in the clear.
@@ -29,20 +29,20 @@ impl Site {
     pub const CLOUD_ORIGIN: &str = "https://api.confluent.cloud";
 
     /// The public endpoints: `https://flink.{region}.{cloud}.confluent.cloud`, the cloud in lower case.
-    pub fn public(identity: &Identity) -> Result<Self, NotAnOrigin> {
+    pub fn public(identity: &EnvironmentIdentity) -> Result<Self, NotAnOrigin> {
         Site::in_domain(identity, "confluent.cloud")
     }
 
     /// The region's private endpoint by its documented name, `https://flink.{region}.{cloud}.private.confluent.cloud`,
     /// for whoever cannot ask for it ([`super::Cloud::private_endpoint`]). Pools stay on the public host. A network's own
     /// endpoint is given to [`Site::with_flink`].
-    pub fn private(identity: &Identity) -> Result<Self, NotAnOrigin> {
+    pub fn private(identity: &EnvironmentIdentity) -> Result<Self, NotAnOrigin> {
         Site::in_domain(identity, "private.confluent.cloud")
     }
 
     /// Endpoints that the project names.
-    pub fn at(flink_origin: &str, cloud_origin: &str, identity: &Identity) -> Result<Self, NotAnOrigin> {
-        let identity = Identity { cloud: identity.cloud.to_ascii_lowercase(), ..identity.clone() };
+    pub fn at(flink_origin: &str, cloud_origin: &str, identity: &EnvironmentIdentity) -> Result<Self, NotAnOrigin> {
+        let identity = EnvironmentIdentity { cloud: identity.cloud.to_ascii_lowercase(), ..identity.clone() };
         Ok(Site { flink: check_origin(flink_origin)?, cloud: check_origin(cloud_origin)?, identity })
     }
 
@@ -67,7 +67,7 @@ impl Site {
     }
 
     /// The environment; its cloud is in lower case.
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &EnvironmentIdentity {
         &self.identity
     }
 
@@ -78,7 +78,7 @@ impl Site {
         }
     }
 
-    fn in_domain(identity: &Identity, domain: &str) -> Result<Self, NotAnOrigin> {
+    fn in_domain(identity: &EnvironmentIdentity, domain: &str) -> Result<Self, NotAnOrigin> {
         let (cloud, region) = (identity.cloud.to_ascii_lowercase(), identity.region.to_ascii_lowercase());
         let given = format!("https://flink.{region}.{cloud}.{domain}");
         // A `/` in a region would end the host early and send the key to whoever comes before it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::resource::{Amendment, Few, LiveStatement, Offsets, Phase};
+use crate::resource::{LiveStatement, Offsets, Phase, SmallMap, StatementUpdate};
 
 use super::{
     Cloud, ErrorKind, Listed, Method, Result,
@@ -19,7 +19,7 @@ pub struct NewStatement {
     /// The SQL, sent byte for byte.
     pub sql: String,
     /// The properties.
-    pub properties: Few<String>,
+    pub properties: SmallMap<String>,
     /// The id of its pool; without one the service takes the region's default pool.
     pub pool: Option<String>,
     /// Who it runs as; without one, the key's owner.
@@ -27,7 +27,7 @@ pub struct NewStatement {
     /// Whether it is to be created standing still. Whether the service honours that is not documented.
     pub stopped: bool,
     /// Labels, `metadata.labels`.
-    pub labels: Few<String>,
+    pub labels: SmallMap<String>,
 }
 
 impl fmt::Debug for NewStatement {
@@ -112,7 +112,7 @@ impl Cloud {
     /// Stops or resumes a statement, or moves it to another pool or principal: sends back the whole object that a GET
     /// gave, with only that changed, since the service refuses less. [`ErrorKind::Conflict`] if it has changed since the
     /// GET, which it also does by itself. Success means that the change was accepted, not that it has come about.
-    pub async fn amend(&self, fetched: Fetched, amendment: &Amendment) -> Result<()> {
+    pub async fn amend(&self, fetched: Fetched, amendment: &StatementUpdate) -> Result<()> {
         let call = self.statements_call(Method::Put, &[&fetched.live.name])?;
         let Some(whole) = fetched.whole else {
             return Err(call.error(ErrorKind::Conflict, "it is being deleted, so nothing was sent"));
@@ -164,21 +164,21 @@ fn leaving(name: &str) -> LiveStatement {
     LiveStatement {
         name: name.to_owned(),
         uid: String::new(),
-        version: String::new(),
-        labels: Few::new(),
+        resource_version: String::new(),
+        labels: SmallMap::new(),
         created_at: None,
         updated_at: None,
         sql: String::new(),
-        properties: Few::new(),
+        properties: SmallMap::new(),
         pool: None,
         principal: None,
         stopped: false,
         phase: Phase::Deleting,
         detail: String::new(),
-        kind: None,
+        sql_kind: None,
         bounded: None,
         append_only: None,
-        scaling: None,
+        scaling_state: None,
         warnings: Vec::new(),
         offsets: Offsets::default(),
     }

@@ -64,7 +64,7 @@ impl<'a> Table<'a> {
     /// Waits for a retired generation that is being deleted before anything starts: it may run until it is gone.
     pub fn once_gone(&self, change: Change, record: &StatementRecord) -> Change {
         let leaving = record.retired.iter().find_map(|retired| match self.live.statement(&retired.sent.name) {
-            Presence::Present(live) if live.is(&retired.uid) && live.is_leaving() => Some(live),
+            Presence::Present(live) if live.has_uid(&retired.uid) && live.is_being_deleted() => Some(live),
             _ => None,
         });
         match leaving {

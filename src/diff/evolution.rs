@@ -8,9 +8,9 @@ use super::{
 use crate::{
     live::Presence,
     manifest::DeclaredStatement,
-    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Statement, Template},
+    resource::{Evolve, LiveStatement, PhaseClass, Statement, Template, UnexpectedPhasePolicy},
     sql::{self, Class, ObjectKind, Use},
-    state::{GenerationRecord, Reached, StatementRecord},
+    state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
 /// Whether a person has said yes to losing this job's position: by policy, by consent to this very change, or by flag.
@@ -45,7 +45,8 @@ pub(super) fn again(
     record: Option<&StatementRecord>,
 ) -> Vec<Note> {
     let buried = table.buried.get(declared.spec.name.as_str());
-    let stood = record.and_then(|record| record.left_at.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
+    let stood =
+        record.and_then(|record| record.last_offsets.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
     if declared.reading.kind.class() != Class::Job || (stood.is_none() && buried.is_none()) {
         return Vec::new();
     }
@@ -55,14 +56,14 @@ pub(super) fn again(
 
 /// Under its name there is a statement of somebody else's.
 pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
-    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific().is_some());
+    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
     let is_where_it_stood = is_stateless(table, row) && table.desired.graph.unknown_source(&row.address.key).is_none();
     let goes_on_from_offsets = is_known && is_where_it_stood && !row.differences.need_replacement();
     let deleted = match (row.class(), row.current.reached) {
-        (_, Reached::Submitted) => Recreated::Anew,
+        (_, FurthestPhase::Submitted) => Recreated::Anew,
         (Class::Definition, _) => Recreated::Done,
         (Class::TableJob, _) => Recreated::Stuck,
-        (_, Reached::Completed) if is_bounded(row) => Recreated::Done,
+        (_, FurthestPhase::Completed) if is_bounded(row) => Recreated::Done,
         _ if goes_on_from_offsets => Recreated::Anew,
         _ => match accept(row) {
             accept if consents(table, row, &accept) => Recreated::Anew,
@@ -134,7 +135,7 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
         }
         return Some(replace_job(table, row));
     }
-    if row.declared.spec.on_failed == OnOutside::Resume || table.request.fix_drift {
+    if row.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || table.request.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
         reasons.extend(row.differences.placement.iter().cloned());
         return Some(Change::new(Action::Start, reasons));
@@ -168,15 +169,15 @@ fn is_bounded(row: &Row) -> bool {
 
 /// A definition in a phase that lasts.
 pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
-    let in_force = row.current.reached == Reached::Completed;
+    let in_force = row.current.reached == FurthestPhase::Completed;
     // A job that ran does not COMPLETE by being declared as a definition.
-    let has_run = row.current.reached > Reached::Submitted;
+    let has_run = row.current.reached > FurthestPhase::Submitted;
     if has_run && row.differences.redefine() && is_job(&row.current.sent.sql) {
         return Some(Change::new(Action::Blocked { by: vec![Block::WasJob] }, reasons(table, row)));
     }
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
-        PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
+        PhaseClass::Running | PhaseClass::Transitional => Some(table.moving(row, live)),
         PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(table, row, live)),
     }
 }
@@ -225,10 +226,10 @@ fn drops_data(undo: &Template) -> bool {
 
 /// Desired and recorded, and its statement is not there, or nobody can tell.
 pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
-    if row.class() == Class::Definition && row.current.reached == Reached::Completed {
+    if row.class() == Class::Definition && row.current.reached == FurthestPhase::Completed {
         return in_force_definition(table, row);
     }
-    let done = row.class() == Class::Job && row.current.reached == Reached::Completed && is_bounded(row);
+    let done = row.class() == Class::Job && row.current.reached == FurthestPhase::Completed && is_bounded(row);
     if done && !row.differences.need_replacement() && !table.request.replace.contains(&row.address) {
         return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
     }
@@ -253,7 +254,7 @@ fn where_it_stood(row: &Row) -> Option<Note> {
     match &row.current.offsets {
         Some(_) if row.current.stopped => Some(Note::OffsetsOnlyHere),
         Some(offsets) => Some(Note::StoodWhenStoppedOutside { topics: offsets.topics.clone() }),
-        None if row.current.reached == Reached::Submitted => None,
+        None if row.current.reached == FurthestPhase::Submitted => None,
         None => Some(Note::GoneFromNowhere),
     }
 }
@@ -261,7 +262,7 @@ fn where_it_stood(row: &Row) -> Option<Note> {
 fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     let mut reasons = vec![Reason::Gone];
     reasons.extend(self::reasons(table, row));
-    if row.current.reached == Reached::Submitted {
+    if row.current.reached == FurthestPhase::Submitted {
         return row.replace(Strategy::NeverRan, None, reasons);
     }
     if row.class() == Class::TableJob {
@@ -282,7 +283,7 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     let stateless = is_stateless(table, row);
     let is_said = fields::says_where_it_begins(&row.declared.spec);
     let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
-    let by = match offsets.and_then(|offsets| offsets.specific()) {
+    let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
         Some(offsets) if stateless && !row.differences.need_replacement() => {
             let Some(source) = table.desired.graph.unknown_source(&row.address.key) else {
@@ -318,9 +319,9 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
     let left = Reason::SuccessorLeft { generation, phase: Some(found.phase.clone()) };
     let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
         && !row.declared.spec.stopped;
-    let may_have_run = successor.reached > Reached::Submitted;
+    let may_have_run = successor.reached > FurthestPhase::Submitted;
     // A way back was at it: once it is gone, its predecessor goes on.
-    if found.is_leaving() {
+    if found.is_being_deleted() {
         return Some(Change { reasons: vec![left], ..awaits(found) });
     }
     match found.phase.class() {
@@ -331,8 +332,8 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
             Some(Change::new(Action::GoOn { to: generation }, vec![left]))
         }
-        PhaseClass::Moving if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
-        PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
+        PhaseClass::Transitional if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
+        PhaseClass::Transitional => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
     }
 }
 
@@ -346,7 +347,7 @@ fn failed_successor(
 ) -> Change {
     let name = found.name.clone();
     let can_go_back = matches!(table.live.statement(&row.current.sent.name),
-        Presence::Present(before) if before.is(&row.current.uid));
+        Presence::Present(before) if before.has_uid(&row.current.uid));
     // Consent to this very successor: the one that let it come does not let the next one come too.
     let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor, row.next);
     let is_accepted = row.declared.spec.accept.as_deref() == Some(&accept);
@@ -376,7 +377,7 @@ fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
 
 /// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
 fn came_to_nothing(table: &Table, undo: &GenerationRecord) -> bool {
-    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.came_to_nothing(&undo.uid))
+    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
@@ -415,11 +416,11 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
     let reading = sql::read(&record.declared.sql.masked());
     let is_undone = record.declared.undo.is_some() || record.undo.is_some();
     match reading.kind.class() {
-        Class::Definition if current.reached == Reached::Completed => {
+        Class::Definition if current.reached == FurthestPhase::Completed => {
             return Some(removed_definition(table, key, record, why));
         }
         // It is stopped first; then its table is undone as any other.
-        Class::TableJob if current.reached > Reached::Submitted && is_undone => {
+        Class::TableJob if current.reached > FurthestPhase::Submitted && is_undone => {
             return Some(removed_definition(table, key, record, why));
         }
         Class::Definition | Class::Job | Class::TableJob | Class::Refused(_) => {}
@@ -427,7 +428,7 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
         // Somebody else's now.
-        Presence::Present(found) if !found.is(&current.uid) && record.generations().count() == 1 => {
+        Presence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {
             Change::new(Action::Forget, vec![why])
         }
         Presence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     graph::{Object, resolve, resolve_in},
     live::{Live, Presence},
-    resource::{Address, Kind, PhaseClass, Role, Statement, Template},
+    resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template},
     sql::{self, Mention, Use},
     state::{GenerationRecord, Recorded, StatementRecord},
 };
@@ -76,7 +76,7 @@ fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<Object>, aliases: 
 fn may_use(table: &mut Table, record: &StatementRecord, generation: &GenerationRecord) -> bool {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
     match table.confirmed(&generation.sent.name) {
-        Presence::Present(live) if !live.is(&generation.uid) => false,
+        Presence::Present(live) if !live.has_uid(&generation.uid) => false,
         Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
         Presence::Absent | Presence::Unlisted => false,
         Presence::Unknown(_) => true,
@@ -116,7 +116,7 @@ pub(super) fn annotate(
     }
     let mut notes = Vec::new();
     for (address, change) in changes.iter() {
-        if address.kind != Kind::Statement
+        if address.kind != ResourceKind::Statement
             || !matches!(change.action, Action::Create { .. } | Action::Replace { strategy: Strategy::Redefine, .. })
         {
             continue;

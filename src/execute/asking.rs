@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cloud::{Error, ErrorKind},
     resource::{Intent, Operation},
-    settle::Verdict,
+    settle::IntentVerdict,
     state::Outcome,
 };
 
@@ -167,11 +167,11 @@ pub(super) async fn no(intent: &Intent, error: Error, tools: &Tools) -> Failure 
 }
 
 /// A reading's verdict as an outcome. Where nobody can tell the intent stays open, and `unclear` says why it ends here.
-pub(super) fn evidence(verdict: Verdict, unclear: impl FnOnce(String) -> Failure) -> Result<Outcome, Failure> {
+pub(super) fn evidence(verdict: IntentVerdict, unclear: impl FnOnce(String) -> Failure) -> Result<Outcome, Failure> {
     match verdict {
-        Verdict::Applied(outcome) => Ok(outcome),
-        Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
-        Verdict::Unclear(why) => Err(unclear(why)),
+        IntentVerdict::Applied(outcome) => Ok(outcome),
+        IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+        IntentVerdict::Unclear(why) => Err(unclear(why)),
     }
 }
 

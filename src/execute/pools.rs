@@ -16,10 +16,8 @@ use crate::{
     cloud::{Error, Listed},
     live::Live,
     plan::{Act, Plan, Step, Until},
-    resource::{
-        Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase,
-    },
-    settle::{Verdict, verdict},
+    resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},
+    settle::{IntentVerdict, judge_intent},
     state::Outcome,
 };
 
@@ -66,7 +64,7 @@ impl Demand for Create<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::CreatePool { pool: self.pool.clone(), before: self.before.clone() }
+        Operation::CreatePool { pool: self.pool.clone(), existing_ids: self.before.clone() }
     }
 
     async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -94,7 +92,7 @@ impl Demand for Create<'_> {
 /// The creation of this pool that an interrupted run left open.
 fn asked_before(footing: &Footing, tools: &Tools) -> Option<Intent> {
     let recorded = tools.record.now();
-    let mut open = recorded.open.values().map(|open| &open.intent);
+    let mut open = recorded.open_intents.values().map(|open| &open.intent);
     open.find(|intent| intent.address == *footing.address && matches!(intent.operation, Operation::CreatePool { .. }))
         .cloned()
 }
@@ -106,11 +104,11 @@ async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result
         let listed = tools.setting.cloud.pools().await;
         let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
         let nothing = Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
-        match verdict(intent, &tools.record.now(), &Live::listed(nothing, Some(pools))) {
-            Verdict::Applied(outcome) => return Ok(outcome),
-            Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
-            Verdict::Rejected(_) => {}
-            Verdict::Unclear(why) => return Err(Failure::Unclear { name: intent.address.to_string(), why }),
+        match judge_intent(intent, &tools.record.now(), &Live::from_lists(nothing, Some(pools))) {
+            IntentVerdict::Applied(outcome) => return Ok(outcome),
+            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
+            IntentVerdict::Rejected(_) => {}
+            IntentVerdict::Unclear(why) => return Err(Failure::Unclear { name: intent.address.to_string(), why }),
         }
         sleep(Duration::from_secs(5)).await;
     }
@@ -146,7 +144,7 @@ pub(super) async fn twins(plan: &Plan, tools: &Tools) -> Vec<(Address, String)> 
 /// A pool to change.
 pub(super) struct Amend<'a> {
     pub id: &'a str,
-    pub to: &'a PoolAmendment,
+    pub to: &'a PoolUpdate,
 }
 
 impl Demand for Amend<'_> {
@@ -154,7 +152,7 @@ impl Demand for Amend<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::AmendPool { id: self.id.to_owned(), to: self.to.clone() }
+        Operation::UpdatePool { id: self.id.to_owned(), to: self.to.clone() }
     }
 
     async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -188,7 +186,7 @@ impl Demand for Remove<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::RemovePool { id: self.id.to_owned() }
+        Operation::DeletePool { id: self.id.to_owned() }
     }
 
     async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -243,7 +241,7 @@ async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failu
         return Err(Failure::Unclear { name, why: tools.redacted(&why) });
     }
     let runs = |live: &LiveStatement| {
-        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
+        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Transitional) && live.phase != Phase::Deleting
     };
     Ok(listed.found.into_values().map(|live| *live).filter(runs).collect())
 }
@@ -325,8 +323,8 @@ fn not_reached(id: String, until: Until, why: Ended, found: Option<LivePool>) ->
 async fn read_back(intent: &Intent, id: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
     let found = tools.setting.cloud.pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
     let mut live = Live::default();
-    live.learn_pool(id, Ok(found));
-    let verdict = verdict(intent, &tools.record.now(), &live);
+    live.add_pool_answer(id, Ok(found));
+    let verdict = judge_intent(intent, &tools.record.now(), &live);
     evidence(verdict, |why| Failure::Unclear { name: id.to_owned(), why })
 }
 

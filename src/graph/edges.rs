@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::Project,
-    resource::{Address, Kind, Place, Problem},
+    resource::{Address, Problem, ResourceKind, SourceLocation},
 };
 
 /// Every edge, sorted, each reason once; and what is wrong with who creates, alters and drops what.
@@ -193,7 +193,7 @@ fn shown(problem: Problem, project: &Project, users: [(&User, &str); 2]) -> Prob
 }
 
 /// Where the SQL shows an edge, or the manifest says it.
-pub(super) fn place_of(project: &Project, edge: &Edge) -> Option<Place> {
+pub(super) fn place_of(project: &Project, edge: &Edge) -> Option<SourceLocation> {
     let statement = project.statements.get(&edge.from.key)?;
     match &edge.why {
         Why::Inferred { span, .. } => Some(statement.sql.locate(&(span.0..span.1))),
@@ -201,7 +201,7 @@ pub(super) fn place_of(project: &Project, edge: &Edge) -> Option<Place> {
     }
 }
 
-fn place(project: &Project, (key, (start, end)): &User) -> Option<Place> {
+fn place(project: &Project, (key, (start, end)): &User) -> Option<SourceLocation> {
     Some(project.statements.get(key)?.sql.locate(&(*start..*end)))
 }
 
@@ -214,7 +214,7 @@ struct Reach {
 impl Reach {
     fn of(edges: &[Edge]) -> Self {
         let mut reach = Reach { needs: BTreeMap::new(), needed_by: BTreeMap::new() };
-        for Edge { from, to, .. } in edges.iter().filter(|edge| edge.to.kind == Kind::Statement) {
+        for Edge { from, to, .. } in edges.iter().filter(|edge| edge.to.kind == ResourceKind::Statement) {
             reach.needs.entry(from.key.clone()).or_default().push(to.key.clone());
             reach.needed_by.entry(to.key.clone()).or_default().push(from.key.clone());
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Edge, Graph, Object, Why};
 use crate::{
-    resource::{Address, Kind as AddressKind, Place},
+    resource::{Address, ResourceKind as AddressKind, SourceLocation},
     sql::{Kind, ObjectKind, Use},
 };
 
@@ -49,7 +49,7 @@ pub struct Link {
     /// What it means.
     pub flow: Flow,
     /// Where the SQL shows it, the first time, or where the manifest says it.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 /// What an arrow means.
@@ -137,7 +137,7 @@ fn whole(graph: &Graph) -> Lineage {
         let looks = if parties.creator.is_some() { Looks::Own(object.kind) } else { Looks::External(object.kind) };
         lineage.nodes.insert(Node::Object(object.clone()), looks);
     }
-    let mut links: BTreeMap<(Node, Node, Flow), Option<Place>> = BTreeMap::new();
+    let mut links: BTreeMap<(Node, Node, Flow), Option<SourceLocation>> = BTreeMap::new();
     for (from, to, flow, place) in shown(graph).chain(declared(graph)) {
         links.entry((from, to, flow)).or_insert(place);
     }
@@ -150,7 +150,7 @@ fn is_built_in(object: &Object, creator: Option<&str>) -> bool {
     object.kind == ObjectKind::Function && creator.is_none()
 }
 
-type Arrow = (Node, Node, Flow, Option<Place>);
+type Arrow = (Node, Node, Flow, Option<SourceLocation>);
 
 /// What the SQL of each statement shows.
 fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {

@@ -21,7 +21,7 @@ use std::{
 
 use crate::{
     manifest::{Flawed, Project, in_order},
-    resource::{Address, Place, Span},
+    resource::{Address, SourceLocation, Span},
     sql::{Mention, ObjectKind, Reading},
 };
 
@@ -145,7 +145,7 @@ impl Graph {
     }
 
     /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
-    pub fn place_of(&self, edge: &Edge) -> Option<Place> {
+    pub fn place_of(&self, edge: &Edge) -> Option<SourceLocation> {
         edges::place_of(&self.project, edge)
     }
 

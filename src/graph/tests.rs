@@ -36,7 +36,7 @@ fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
     let problems = build(world(lines).project()).expect_err("a problem").problems;
     problems
         .into_iter()
-        .map(|problem| (problem.message, problem.places.iter().map(|(place, _)| text(place)).collect()))
+        .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text(place)).collect()))
         .collect()
 }
 
@@ -288,7 +288,7 @@ fn a_place_in_an_sql_file_is_shown_too() {
         .file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
         .file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
     let problems = build(world.project()).unwrap_err().problems;
-    let (place, _) = &problems[0].places[0];
+    let (place, _) = &problems[0].locations[0];
     assert_eq!((place.source.path.to_str(), text(place).as_str()), (Some("statements/b.sql"), "`t`"));
 }
 
@@ -374,7 +374,7 @@ proptest::proptest! {
             Err(Flawed { problems, .. }) => {
                 for problem in &problems {
                     proptest::prop_assert!(problem.message.contains("in a circle"));
-                    proptest::prop_assert!(problem.places.len() >= 2);
+                    proptest::prop_assert!(problem.locations.len() >= 2);
                 }
             }
         }

@@ -10,13 +10,13 @@ use std::{
 use glob::{MatchOptions, Pattern};
 
 use super::{layer::At, near};
-use crate::resource::{Place, Problem, Source};
+use crate::resource::{Problem, SourceFile, SourceLocation};
 
 /// What a project includes when it does not say.
 pub(super) const DEFAULT_INCLUDE: [&str; 2] = ["pools.toml", "statements/**"];
 
 /// Reads the file at `path`, which is relative to `root`. A byte order mark is left out.
-pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
+pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
     let shown = path.display();
     let full = root.join(path);
     // A pipe or a device would never end.
@@ -30,15 +30,15 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
-            Ok(Arc::new(Source { path: path.to_owned(), text }))
+            Ok(Arc::new(SourceFile { path: path.to_owned(), text }))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = Arc::from(String::from_utf8_lossy(error.as_bytes()));
-            let source = Arc::new(Source { path: path.to_owned(), text });
+            let source = Arc::new(SourceFile { path: path.to_owned(), text });
             let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
             Err(Problem::new(format!("`{shown}` is not UTF-8"))
-                .at(Place { source, span }, format!("byte {at} begins no character"))
+                .at(SourceLocation { source, span }, format!("byte {at} begins no character"))
                 .help("save the file as UTF-8"))
         }
     }
@@ -118,7 +118,7 @@ impl Included {
     }
 }
 
-fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
+fn nothing_matches(root: &Path, pattern: &At<String>, place: SourceLocation) -> Problem {
     let problem =
         Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "nothing here");
     if root.join(&pattern.value).is_dir() {

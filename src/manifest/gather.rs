@@ -11,7 +11,7 @@ use super::{
     layer::{self, At, EnvironmentLayer, Manifest, Role, StatementLayer},
     substitute::Substitution,
 };
-use crate::resource::{Place, Problem, Source};
+use crate::resource::{Problem, SourceFile, SourceLocation};
 
 /// What is written.
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(super) struct Written {
 
 /// Files of SQL, each read once. A hash map, which is never iterated, since paths are slow to compare.
 #[derive(Debug, Default)]
-pub(super) struct Sources(HashMap<PathBuf, Result<Arc<Source>, Problem>>);
+pub(super) struct Sources(HashMap<PathBuf, Result<Arc<SourceFile>, Problem>>);
 
 impl Sources {
     /// The file at `path`, relative to `root`.
-    pub(super) fn read(&mut self, root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
+    pub(super) fn read(&mut self, root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
         if let Some(known) = self.0.get(path) {
             return known.clone();
         }
@@ -126,7 +126,7 @@ fn add(manifest: &mut Manifest, more: Manifest, problems: &mut Vec<Problem>) {
     manifest.broken.extend(more.broken);
 }
 
-fn declared_twice(table: &str, key: &str, first: &Place, again: &Place) -> Problem {
+fn declared_twice(table: &str, key: &str, first: &SourceLocation, again: &SourceLocation) -> Problem {
     Problem::new(format!("`{table}.{key}` is declared twice"))
         .at(again.clone(), "again here")
         .at(first.clone(), "first here")
@@ -159,7 +159,7 @@ fn add_bare<'p>(
     sources: &mut Sources,
     problems: &mut Vec<Problem>,
 ) {
-    let mut by_key: BTreeMap<String, Vec<(&PathBuf, Place)>> = BTreeMap::new();
+    let mut by_key: BTreeMap<String, Vec<(&PathBuf, SourceLocation)>> = BTreeMap::new();
     for path in paths {
         let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).and_then(bare_key) else {
             problems.push(
@@ -171,7 +171,7 @@ fn add_bare<'p>(
         match sources.read(root, path) {
             Ok(source) => {
                 let first_line = source.text.lines().next().map_or(0, str::len);
-                by_key.entry(key).or_default().push((path, Place { source, span: 0..first_line }));
+                by_key.entry(key).or_default().push((path, SourceLocation { source, span: 0..first_line }));
             }
             Err(problem) => {
                 problems.push(problem);
@@ -192,7 +192,7 @@ fn add_bare<'p>(
     }
 }
 
-fn add_one(key: &str, path: &Path, place: &Place, written: &mut Written, problems: &mut Vec<Problem>) {
+fn add_one(key: &str, path: &Path, place: &SourceLocation, written: &mut Written, problems: &mut Vec<Problem>) {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let sql_file = At { value: name.replace("${", "$${"), place: place.clone() };
     match written.manifest.statements.get_mut(key) {
@@ -221,7 +221,7 @@ fn bare_key(stem: &str) -> Option<String> {
 }
 
 /// Several files that would be one statement: shows the TOML that tells them apart.
-fn one_name(key: &str, files: &[(&PathBuf, Place)], taken: &BTreeSet<String>) -> Problem {
+fn one_name(key: &str, files: &[(&PathBuf, SourceLocation)], taken: &BTreeSet<String>) -> Problem {
     let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
     let names = names_apart(key, &paths, taken);
     let entries: Vec<String> = names.iter().zip(&paths).map(|(name, path)| entry(name, path)).collect();

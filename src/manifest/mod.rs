@@ -23,7 +23,7 @@ use std::{
 pub use project::{DeclaredPool, DeclaredStatement, Environment, Flawed, Moved, Project, Simulated, StateLocation};
 pub use sql_text::SqlText;
 
-use crate::resource::{Address, Place, Problem};
+use crate::resource::{Address, Problem, SourceLocation};
 use check::{Desk, environment::Interest};
 use gather::{Sources, Written};
 use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
@@ -142,8 +142,8 @@ fn is_known(manifest: &Manifest, path: &Path) -> bool {
 /// Whether a problem stands on files that could be read.
 fn is_certain(problem: &Problem, manifest: &Manifest) -> bool {
     let main_is_broken = !is_known(manifest, Path::new("floe.toml"));
-    let stands_nowhere = problem.places.is_empty();
-    let stands_on_broken = problem.places.iter().any(|(place, _)| manifest.broken.contains(&place.source));
+    let stands_nowhere = problem.locations.is_empty();
+    let stands_on_broken = problem.locations.iter().any(|(place, _)| manifest.broken.contains(&place.source));
     !(stands_on_broken || stands_nowhere && main_is_broken)
 }
 
@@ -295,17 +295,19 @@ fn overlays_for_nothing(
     }
 }
 
-fn overlay_for_nothing(written: &Written, environment: &str, address: &Address, place: &Place) -> Problem {
+fn overlay_for_nothing(written: &Written, environment: &str, address: &Address, place: &SourceLocation) -> Problem {
     let near = match address.kind {
-        crate::resource::Kind::Pool => near::nearest(&address.key, written.manifest.pools.keys().map(String::as_str)),
-        crate::resource::Kind::Statement => {
+        crate::resource::ResourceKind::Pool => {
+            near::nearest(&address.key, written.manifest.pools.keys().map(String::as_str))
+        }
+        crate::resource::ResourceKind::Statement => {
             near::nearest(&address.key, written.manifest.statements.keys().map(String::as_str))
         }
     };
     let problem = Problem::new(format!("environment `{environment}` overlays `{address}`, which does not exist"))
         .at(place.clone(), "nothing to overlay");
     match near {
-        Some(near) => problem.help(format!("did you mean `{}.{near}`?", address.kind.table())),
+        Some(near) => problem.help(format!("did you mean `{}.{near}`?", address.kind.manifest_table())),
         None => problem.help("an overlay says what differs; declare the thing itself in a manifest"),
     }
 }
@@ -318,6 +320,6 @@ pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 fn sort_key(problem: &Problem) -> (Option<(&Path, usize)>, &str) {
-    let first = problem.places.first().map(|(place, _)| (place.source.path.as_path(), place.span.start));
+    let first = problem.locations.first().map(|(place, _)| (place.source.path.as_path(), place.span.start));
     (first, problem.message.as_str())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::SqlText;
 use crate::{
-    resource::{Address, Few, Identity, Place, PoolDeclaration, Problem, Statement},
+    resource::{Address, EnvironmentIdentity, PoolDeclaration, Problem, SmallMap, SourceLocation, Statement},
     sql::Reading,
 };
 
@@ -45,7 +45,7 @@ pub struct DeclaredPool {
     /// What is declared.
     pub spec: PoolDeclaration,
     /// Its header, `[pools.main]`.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A statement and where it is declared.
@@ -54,15 +54,15 @@ pub struct DeclaredStatement {
     /// What is declared.
     pub spec: Statement,
     /// Its header, or the start of its `.sql` file.
-    pub place: Place,
+    pub place: SourceLocation,
     /// Where its SQL stands.
     pub sql: SqlText,
     /// What its SQL says.
     pub reading: Reading,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
-    pub reference_places: Few<Place, Address>,
+    pub reference_places: SmallMap<SourceLocation, Address>,
     /// The value of each property that is named like a secret.
-    pub secret_places: Few<Place>,
+    pub secret_places: SmallMap<SourceLocation>,
     /// Codes of lints that are allowed here, the project's included.
     pub allow: BTreeSet<String>,
 }
@@ -75,7 +75,7 @@ pub struct Moved {
     /// The address from now on.
     pub to: Address,
     /// The block.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// `[environments.<name>]`.
@@ -84,7 +84,7 @@ pub struct Environment {
     /// Its key.
     pub name: String,
     /// Which Confluent Cloud environment in which region. A simulated one has fixed ids.
-    pub identity: Identity,
+    pub identity: EnvironmentIdentity,
     /// Where it is simulated, how. `None` for the real service.
     pub simulated: Option<Simulated>,
     /// Whether the private host names are used.
@@ -110,7 +110,7 @@ impl Environment {
     pub(super) fn unknown() -> Self {
         Environment {
             name: String::new(),
-            identity: Identity::simulated("", String::new(), String::new()),
+            identity: EnvironmentIdentity::simulated("", String::new(), String::new()),
             simulated: None,
             private: false,
             endpoint: None,

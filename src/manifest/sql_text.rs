@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::resource::{Place, Source, Span};
+use crate::resource::{SourceFile, SourceLocation, Span};
 
 /// Where a statement's SQL stands in a file: maps offsets of the text after `${…}` to the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlText {
     /// The `.sql` file or the manifest that holds the string.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// Without gaps, in ascending order of the text.
     stretches: Vec<Stretch>,
 }
@@ -24,7 +24,7 @@ struct Stretch {
 
 impl SqlText {
     /// A text that is nothing yet.
-    pub(super) fn empty(source: Arc<Source>) -> Self {
+    pub(super) fn empty(source: Arc<SourceFile>) -> Self {
         SqlText { source, stretches: Vec::new() }
     }
 
@@ -35,7 +35,7 @@ impl SqlText {
     }
 
     /// The text that is the whole file.
-    pub(super) fn whole(source: Arc<Source>) -> Self {
+    pub(super) fn whole(source: Arc<SourceFile>) -> Self {
         let length = source.text.len();
         let mut text = SqlText::empty(source);
         text.push(length, 0..length, true);
@@ -43,7 +43,7 @@ impl SqlText {
     }
 
     /// The place in the file of a span of the SQL.
-    pub fn locate(&self, span: &Span) -> Place {
+    pub fn locate(&self, span: &Span) -> SourceLocation {
         let start = self.stretch_at(span.start).map_or_else(
             || self.stretches.last().map_or(0, |last| last.file.end),
             |stretch| match stretch.verbatim {
@@ -60,7 +60,7 @@ impl SqlText {
             }
             Some(stretch) => stretch.file.end,
         };
-        Place { source: Arc::clone(&self.source), span: start..end.max(start) }
+        SourceLocation { source: Arc::clone(&self.source), span: start..end.max(start) }
     }
 
     /// How long the text is.

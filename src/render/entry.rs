@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diff::{Action, Change, Note, Reason},
     plan::Plan,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
 };
 
 /// A change, ready to be laid out.
@@ -156,8 +156,8 @@ impl Entry {
         match self.addresses.as_slice() {
             [one] => one.to_string(),
             several => {
-                let kind = several.first().map_or(Kind::Statement, |address| address.kind);
-                format!("× {} {}", several.len(), kind.table())
+                let kind = several.first().map_or(ResourceKind::Statement, |address| address.kind);
+                format!("× {} {}", several.len(), kind.manifest_table())
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diff::Request,
     plan::Plan,
-    resource::{Address, Identity},
+    resource::{Address, EnvironmentIdentity},
 };
 
 /// A plan, and how it is to be shown.
@@ -72,8 +72,8 @@ pub fn plan(view: &PlanView<'_>) -> String {
 }
 
 /// `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
-pub(super) fn place(environment: &str, identity: &Identity, simulated: bool) -> String {
-    let Identity { environment: id, cloud, region, .. } = identity;
+pub(super) fn place(environment: &str, identity: &EnvironmentIdentity, simulated: bool) -> String {
+    let EnvironmentIdentity { environment: id, cloud, region, .. } = identity;
     let id = if simulated { "SIMULATED" } else { id.as_str() };
     format!("{environment} ({id}, {cloud} {region})")
 }

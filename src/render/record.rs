@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::style::{columns, pad};
 use crate::{
-    resource::{Address, Kind},
-    state::{Reached, Recorded, StatementRecord},
+    resource::{Address, ResourceKind},
+    state::{FurthestPhase, Recorded, StatementRecord},
 };
 
 /// Every address that is recorded, one a line: address, cloud name or id, how far it got.
@@ -30,9 +30,9 @@ pub fn list(recorded: &Recorded) -> String {
 fn standing(record: &StatementRecord) -> String {
     let Some(current) = &record.current else { return "held".to_owned() };
     let reached = match current.reached {
-        Reached::Submitted => "submitted",
-        Reached::Running => "ran",
-        Reached::Completed => "completed",
+        FurthestPhase::Submitted => "submitted",
+        FurthestPhase::Running => "ran",
+        FurthestPhase::Completed => "completed",
     };
     let stopped = if current.stopped { ", stopped" } else { "" };
     let successor =
@@ -47,7 +47,7 @@ fn standing(record: &StatementRecord) -> String {
 pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
     let mut told = recorded.clone();
     told.statements.values_mut().for_each(|record| without_hashes(record));
-    told.open.values_mut().for_each(|open| open.secrets.clear());
+    told.open_intents.values_mut().for_each(|open| open.secrets.clear());
     let mut value = serde_json::to_value(told)?;
     if let Value::Object(fields) = &mut value {
         fields.remove("key");
@@ -58,8 +58,8 @@ pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
 /// One address of the record as JSON, but for the hashes of secrets. `None` if it is not recorded.
 pub fn show(recorded: &Recorded, address: &Address) -> Option<String> {
     let text = match address.kind {
-        Kind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
-        Kind::Statement => {
+        ResourceKind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
+        ResourceKind::Statement => {
             let mut told = recorded.statements.get(&address.key)?.clone();
             without_hashes(&mut told);
             serde_json::to_string_pretty(&told)

@@ -8,7 +8,7 @@ use super::{
     plan::{cfu, place},
     style::{clean, columns, count, pad, wrap},
 };
-use crate::resource::{Address, Identity};
+use crate::resource::{Address, EnvironmentIdentity};
 
 /// One thing that the state records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ pub struct StatusView<'a> {
     /// The environment's key.
     pub environment: &'a str,
     /// Which Confluent Cloud environment.
-    pub identity: &'a Identity,
+    pub identity: &'a EnvironmentIdentity,
     /// Whether it is simulated.
     pub simulated: bool,
     /// What there is.

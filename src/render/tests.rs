@@ -8,12 +8,12 @@ use crate::{
     graph::{self, Graph, lineage::lineage},
     manifest::tests::World,
     plan::{Basis, FORMAT_VERSION, Plan},
-    resource::{Address, Generation, Identity, Phase, PoolAmendment, Template},
+    resource::{Address, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
 };
 
 fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
     let address = |text: &str| text.parse::<Address>().unwrap();
-    let identity = Identity {
+    let identity = EnvironmentIdentity {
         organization: "00000000-0000-0000-0000-000000000000".to_owned(),
         environment: "env-z3y2x1".to_owned(),
         cloud: "aws".to_owned(),
@@ -101,7 +101,7 @@ fn every_action() -> Plan {
     plan_of([
         (
             "pools.amended",
-            Change::new(Action::AmendPool { to: PoolAmendment { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
+            Change::new(Action::AmendPool { to: PoolUpdate { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
         ),
         ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
         ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
@@ -407,13 +407,13 @@ fn many_of_the_same_are_one() {
 #[test]
 fn what_an_interrupted_run_left_is_said() {
     let mut plan = plan_of([]);
-    let operation = crate::resource::Operation::RemovePool { id: "lfcp-1".to_owned() };
+    let operation = crate::resource::Operation::DeletePool { id: "lfcp-1".to_owned() };
     let intent = |number: u32| crate::resource::Intent {
         id: crate::resource::IntentId(format!("r-{number}")),
         address: Address::pool("main"),
         operation: operation.clone(),
     };
-    let found = |number, applied| crate::settle::Found { intent: intent(number), applied };
+    let found = |number, applied| crate::settle::InterruptedRequest { intent: intent(number), applied };
     plan.found = vec![found(1, true), found(2, true), found(3, false)];
     let beside =
         Beside { interrupted: Some(Interrupted { command: "apply".to_owned(), seconds_ago: Some(840) }), ..besides() };
@@ -474,7 +474,7 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         resource::HashKey,
         state::Recorded,
     };
-    let identity = Identity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
+    let identity = EnvironmentIdentity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
     let report = |failed: &[Failure]| Report {
         recorded: Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned())),
         done: Vec::new(),
@@ -504,16 +504,16 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
 
 #[test]
 fn what_is_only_recorded_is_named() {
-    use crate::state::{Entry, Fact, Reached};
+    use crate::state::{Entry, Fact, FurthestPhase};
     let mut plan = plan_of([]);
-    let fact = Fact::Reached {
+    let fact = Fact::PhaseReached {
         key: "orders".to_owned(),
         name: "orders".to_owned(),
-        reached: Reached::Completed,
-        kind: None,
+        reached: FurthestPhase::Completed,
+        sql_kind: None,
         bounded: false,
     };
-    plan.entries = vec![Entry::Record { fact }];
+    plan.entries = vec![Entry::FactRecorded { fact }];
     let text = shown(&plan, 100);
     assert!(text.contains("· only the record changes"), "{text}");
     assert!(text.contains("Nothing to send. To record: statements.orders completed."), "{text}");

@@ -43,10 +43,10 @@ async fn record(world: &World, fact: Fact) {
     ledger.lock(&holder(), Duration::ZERO).await.unwrap();
     let mut recorded = world.recorded().await;
     ledger.begin(&recorded).await.unwrap();
-    let entries = [Entry::Record { fact }];
+    let entries = [Entry::FactRecorded { fact }];
     recorded.apply(&entries[0]).unwrap();
     ledger.append(&entries).await.unwrap();
-    ledger.fold(&recorded).await.unwrap();
+    ledger.compact(&recorded).await.unwrap();
 }
 
 fn moved(from: &str, to: &str) -> Fact {

@@ -126,7 +126,7 @@ async fn a_storm_of_409s_without_end_is_given_up_and_the_job_runs_on() {
     assert!(said.contains("`copy` changed meanwhile") && said.contains("plan again"), "{said}");
     assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
     assert_eq!(world.phases()["copy"], "RUNNING");
-    assert!(world.recorded().await.open.is_empty());
+    assert!(world.recorded().await.open_intents.is_empty());
     world.simulator.clear_faults();
     world.converge().await;
     assert_eq!(world.phases()["copy"], "STOPPED");
@@ -148,7 +148,7 @@ async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_servi
     let told = told.lock().unwrap().clone();
     let [retrying] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(retrying.trouble.detail, "The resource has changed since it was fetched");
-    assert!(world.recorded().await.open.is_empty() && effects(&world, Verb::Created) == 0);
+    assert!(world.recorded().await.open_intents.is_empty() && effects(&world, Verb::Created) == 0);
 }
 
 /// A network that holds requests up, each for another while, and their answers too.
@@ -271,7 +271,7 @@ async fn lose(method: Method, path: &str, before: &str, pools: [&str; 2], change
         let late = matches!(does, Misfortune::LostThenDone(_));
         assert!(requests.len() == 1 + again || late, "{method} {path} {does:?}: {requests:?}");
         let recorded = world.recorded().await;
-        assert!(recorded.open.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open);
+        assert!(recorded.open_intents.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open_intents);
         let created_twice = world.simulator.audit().creates.into_iter().find(|(_, count)| *count > 1);
         assert_eq!(created_twice, None, "{method} {path} {does:?}");
     }
@@ -434,7 +434,7 @@ async fn a_key_that_is_revoked_between_plan_and_apply_changes_nothing_and_leaves
     let report = execute(&mut world, &plan, recorded).await;
     assert!(!report.is_complete());
     assert_eq!(world.simulator.effects(), []);
-    assert!(world.recorded().await.open.is_empty());
+    assert!(world.recorded().await.open_intents.is_empty());
     world.simulator.clear_faults();
     world.converge().await;
 }
@@ -581,7 +581,7 @@ async fn a_name_that_somebody_takes_between_plan_and_apply_is_left_to_them() {
     assert!(said.contains("`copy`") && said.contains("did not send"), "{said}");
     assert_eq!(world.simulator.world().statements, before);
     let recorded = world.recorded().await;
-    assert!(recorded.open.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
+    assert!(recorded.open_intents.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
     let plan = world.plan().await;
     match &plan.changes[&statement("copy")].action {
         Action::Blocked { by } => assert!(matches!(by[0], Block::NotOurs { .. }), "{by:#?}"),

@@ -10,7 +10,7 @@ use floe::{
     diff::Request,
     graph::{self, Graph},
     manifest::{self, Inputs},
-    resource::{Evolve, Place, Problem},
+    resource::{Evolve, Problem, SourceLocation},
     simulator::{CatalogMode, Options},
     sql::{self, LintContext},
 };
@@ -30,7 +30,7 @@ fn loaded(root: &Path, environment: &str) -> Graph {
 fn said(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
         let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
-        for (place, label) in &problem.places {
+        for (place, label) in &problem.locations {
             let _ = writeln!(text, "  {} at byte {}: {label}", place.source.path.display(), place.span.start);
         }
         text
@@ -141,8 +141,8 @@ fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
 /// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
 /// those of the headers above the places.
 fn blamed(problems: &[Problem]) -> BTreeSet<String> {
-    let places = problems.iter().filter_map(|problem| problem.places.first()).map(|(place, _)| place);
-    let header = |place: &Place| {
+    let places = problems.iter().filter_map(|problem| problem.locations.first()).map(|(place, _)| place);
+    let header = |place: &SourceLocation| {
         let before = place.source.text.get(..place.span.start.saturating_add(1).min(place.source.text.len()))?;
         let (_, after) = before.rsplit_once("\n[statements.").or_else(|| before.rsplit_once("[statements."))?;
         let rest = place.source.text.get(before.len() - after.len()..)?;

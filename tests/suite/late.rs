@@ -296,7 +296,7 @@ async fn an_unclear_pool_can_be_left_out() {
     world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(20.0)).on(Method::Post).path("*/compute-pools*"));
     let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
     let recorded = world.recorded().await;
-    let asked = recorded.open.values().next().unwrap().intent.operation.clone();
+    let asked = recorded.open_intents.values().next().unwrap().intent.operation.clone();
     let Operation::CreatePool { pool, .. } = asked else { panic!("{asked:?}") };
     world.cloud().create_pool(&pool).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;

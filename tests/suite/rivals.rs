@@ -13,7 +13,7 @@ use floe::{
     execute::{self, Interrupt},
     resource::{HashKey, labels},
     simulator::{Fault, Misfortune, Simulator},
-    state::{Ledger, Memory, Recorded},
+    state::{Ledger, MemoryLedger, Recorded},
 };
 use tokio::sync::watch;
 
@@ -62,7 +62,7 @@ impl Pipeline {
         let mut world = World::new(&[("floe.toml", &toml), ("pools.toml", POOLS)]);
         let recorded = Recorded::new(lineage.to_owned(), identity(), HashKey("key".to_owned()));
         world.simulator = simulator.clone();
-        world.ledger = Memory::keeping(recorded);
+        world.ledger = MemoryLedger::with_record(recorded);
         let wire = Witnessed { simulator: simulator.clone(), project: name.to_owned(), wrongs: Arc::clone(wrongs) };
         Pipeline { world, wire }
     }

@@ -116,7 +116,7 @@ const MOVES: [(&str, Moves); 11] = [
         world.declare(&CHANGED.replace("SELECT price FROM", "SELECT id FROM"));
     }),
     ("the state records something else of statements.copy now", |_, _, recorded| {
-        recorded.statements.get_mut("copy").unwrap().needs.clear();
+        recorded.statements.get_mut("copy").unwrap().dependencies.clear();
     }),
     ("statement `copy` is not what it was when the plan was made", |_, saved, _| {
         saved.basis.seen.get_mut("copy").unwrap().uid = "another".to_owned();

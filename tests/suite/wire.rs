@@ -8,8 +8,8 @@ use std::{
 
 use floe::{
     cloud::{BoxFuture, Headers, Lost, Method, NewStatement, Request, Response, Transport},
-    resource::Few,
-    resource::{Amendment, Phase, Pool, PoolAmendment, PoolPhase, Severity},
+    resource::SmallMap,
+    resource::{Phase, Pool, PoolPhase, PoolUpdate, StatementUpdate, WarningSeverity},
     simulator::{Meddle, Simulator},
 };
 use serde_json::{Value, json};
@@ -163,11 +163,11 @@ fn new(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO b SELECT * FROM a;\n".to_owned(),
-        properties: Few::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
+        properties: SmallMap::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
         pool: Some(pool.to_owned()),
         principal: Some("sa-1".to_owned()),
         stopped: false,
-        labels: Few::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
+        labels: SmallMap::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
     }
 }
 
@@ -193,7 +193,7 @@ async fn pools_are_created_read_listed_changed_and_deleted_in_the_apis_words() {
     assert_eq!((status, &list["kind"], &list["api_version"]), (200, &json!("ComputePoolList"), &json!("fcpm/v2")));
     fits(&list["data"], &json!([pool_shape()]), "list");
 
-    cloud.amend_pool(&id, &PoolAmendment { max_cfu: Some(20), display_name: None }).await.unwrap();
+    cloud.amend_pool(&id, &PoolUpdate { max_cfu: Some(20), display_name: None }).await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, url), (Method::Patch, format!("{POOLS}/{id}")));
     assert_eq!(sent, json!({ "spec": { "max_cfu": 20, "environment": { "id": "env-sim" } } }));
@@ -237,7 +237,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     assert_eq!((fetched.live.phase.clone(), fetched.live.warnings.len()), (Phase::Running, 1));
 
     // PUT sends back the whole of what was read, and changes what is meant.
-    cloud.amend(fetched, &Amendment { stopped: true, ..Amendment::default() }).await.unwrap();
+    cloud.amend(fetched, &StatementUpdate { stopped: true, ..StatementUpdate::default() }).await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, url), (Method::Put, format!("{STATEMENTS}/copy")));
     let mut expected = whole.clone();
@@ -321,18 +321,21 @@ async fn every_field_of_a_statement_is_read_and_goes_back_untouched() {
     let cloud = world.cloud_through(Arc::new(tap.clone()));
     let fetched = cloud.statement("copy").await.unwrap().unwrap();
     let live = fetched.live.clone();
-    assert_eq!((live.name.as_str(), live.version.as_str()), ("copy", "a23av"));
+    assert_eq!((live.name.as_str(), live.resource_version.as_str()), ("copy", "a23av"));
     assert_eq!(live.uid, "12345678-1234-1234-1234-123456789012");
     assert_eq!(live.created_at.as_deref(), Some("2026-01-23T16:20:22.64651Z"));
     assert_eq!((live.sql.as_str(), live.properties.len()), ("SELECT 1", 0));
     assert_eq!((live.pool.as_deref(), live.principal.as_deref()), (Some("lfcp-1"), Some("sa-1")));
-    assert_eq!((live.phase, live.stopped, live.kind.as_deref()), (Phase::Stopped, true, Some("INSERT_INTO")));
-    assert_eq!(live.scaling.as_deref(), Some("POOL_EXHAUSTED"));
+    assert_eq!((live.phase, live.stopped, live.sql_kind.as_deref()), (Phase::Stopped, true, Some("INSERT_INTO")));
+    assert_eq!(live.scaling_state.as_deref(), Some("POOL_EXHAUSTED"));
     assert_eq!(live.offsets.topics["orders"], "partition:0,offset:15;partition:1,offset:7");
     assert_eq!(live.offsets.taken_at.as_deref(), Some("2026-01-23T16:30:00Z"));
-    assert_eq!((live.warnings[0].severity.clone(), live.warnings[0].message.as_str()), (Severity::Critical, "beware"));
+    assert_eq!(
+        (live.warnings[0].severity.clone(), live.warnings[0].message.as_str()),
+        (WarningSeverity::Critical, "beware")
+    );
     cloud
-        .amend(fetched, &Amendment { stopped: false, pool: Some("lfcp-2".to_owned()), principal: None })
+        .amend(fetched, &StatementUpdate { stopped: false, pool: Some("lfcp-2".to_owned()), principal: None })
         .await
         .unwrap();
     let (_, _, sent) = tap.sent();

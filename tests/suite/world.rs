@@ -9,17 +9,17 @@ use floe::{
     graph::Graph,
     manifest::Inputs,
     plan::{self, Plan},
-    planning::{self, Unplanned},
-    resource::{Address, HashKey, Identity, Secrets},
+    planning::{self, PlanningError},
+    resource::{Address, EnvironmentIdentity, HashKey, Secrets},
     simulator::{Options, Simulator, WorldNow},
-    state::{Holder, Ledger, Memory, Recorded},
+    state::{Ledger, LockHolder, MemoryLedger, Recorded},
 };
 use tokio::sync::watch;
 
 pub struct World {
     pub folder: tempfile::TempDir,
     pub simulator: Simulator,
-    pub ledger: Memory,
+    pub ledger: MemoryLedger,
     pub secrets: Secrets,
     pub run: u32,
     /// The environment of the project; its only one, else `local`.
@@ -33,8 +33,8 @@ pub struct Run {
     pub report: Option<Report>,
 }
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: "00000000-0000-0000-0000-000000000000".to_owned(),
         environment: "env-sim".to_owned(),
         cloud: "aws".to_owned(),
@@ -47,8 +47,8 @@ pub fn nothing_recorded() -> Recorded {
     Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
-pub fn holder() -> Holder {
-    Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None }
+pub fn holder() -> LockHolder {
+    LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None }
 }
 
 /// A `floe.toml` with one simulated environment and a pool, and `more` of it.
@@ -67,7 +67,7 @@ impl World {
         let world = World {
             folder: tempfile::tempdir().unwrap(),
             simulator: Simulator::new(options),
-            ledger: Memory::new(),
+            ledger: MemoryLedger::new(),
             secrets: Secrets::default(),
             run: 0,
             environment: None,
@@ -111,7 +111,7 @@ impl World {
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
         let inputs = Inputs { root, environment, ..Inputs::default() };
-        planning::desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
+        planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
     pub async fn recorded(&self) -> Recorded {
@@ -133,9 +133,9 @@ impl World {
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
         let recorded = Arc::new(recorded.clone());
-        let planned = match planning::planned(&self.graph(), &self.secrets, &recorded, cloud, request).await {
+        let planned = match planning::make_plan(&self.graph(), &self.secrets, &recorded, cloud, request).await {
             Ok(planned) => planned,
-            Err(Unplanned::Cloud(error)) => return Err(error),
+            Err(PlanningError::Cloud(error)) => return Err(error),
             Err(other) => panic!("{other}"),
         };
         let plan = planned.plan;

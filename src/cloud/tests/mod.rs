@@ -19,7 +19,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::resource::{Identity, Pool};
+use crate::resource::{EnvironmentIdentity, Pool};
 
 use super::*;
 
@@ -114,8 +114,8 @@ pub fn new_pool() -> Pool {
     }
 }
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(),
         environment: "env-z3y2x1".to_owned(),
         cloud: "aws".to_owned(),

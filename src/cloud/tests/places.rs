@@ -87,7 +87,7 @@ async fn a_host_that_is_not_there_is_explained_by_a_region_that_is_not_there() {
 
 #[test]
 fn hosts_take_the_cloud_in_lower_case() {
-    let shouted = Identity { cloud: "AWS".to_owned(), ..identity() };
+    let shouted = EnvironmentIdentity { cloud: "AWS".to_owned(), ..identity() };
     let public = Site::public(&shouted).unwrap();
     assert_eq!(public.flink().as_str(), "https://flink.us-east-1.aws.confluent.cloud/");
     assert_eq!(public.cloud().as_str(), "https://api.confluent.cloud/");
@@ -102,7 +102,7 @@ fn hosts_take_the_cloud_in_lower_case() {
 #[test]
 fn a_region_cannot_lead_elsewhere() {
     for region in ["evil.example/", "a.b", "", "x@evil", "x:1", "x#", "us east"] {
-        let crooked = Identity { region: region.to_owned(), ..identity() };
+        let crooked = EnvironmentIdentity { region: region.to_owned(), ..identity() };
         assert!(Site::public(&crooked).is_err(), "{region}");
         assert!(Site::private(&crooked).is_err(), "{region}");
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::resource::{Amendment, PoolAmendment};
+use crate::resource::{PoolUpdate, StatementUpdate};
 
 use super::*;
 use crate::cloud::retry::{self, Wait};
@@ -19,9 +19,9 @@ async fn call(cloud: &Cloud, method: Method) -> Result<()> {
         Method::Put => {
             let wire = Wire::script([answer(200, statement("a").to_string())]);
             let fetched = super::cloud(&wire).statement("a").await.unwrap().unwrap();
-            cloud.amend(fetched, &Amendment::default()).await
+            cloud.amend(fetched, &StatementUpdate::default()).await
         }
-        Method::Patch => cloud.amend_pool("lfcp-1", &PoolAmendment::default()).await.map(drop),
+        Method::Patch => cloud.amend_pool("lfcp-1", &PoolUpdate::default()).await.map(drop),
         Method::Delete => cloud.remove("a").await,
     }
 }
@@ -183,7 +183,7 @@ async fn a_change_that_was_accepted_with_words_that_do_not_read_is_uncertain() {
         let pool = new_pool();
         assert_eq!(cloud.submit(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
         assert_eq!(cloud.create_pool(&pool).await.unwrap_err().kind, ErrorKind::Uncertain, "{body}");
-        assert_eq!(cloud.amend_pool("p", &PoolAmendment::default()).await.unwrap_err().kind, ErrorKind::Uncertain);
+        assert_eq!(cloud.amend_pool("p", &PoolUpdate::default()).await.unwrap_err().kind, ErrorKind::Uncertain);
         assert_eq!(wire.requests().len(), 3);
     }
     // What needs no words in answer still does not take a log-in page for one.

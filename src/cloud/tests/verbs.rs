@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::resource::{Amendment, Few, Phase, Pool, PoolAmendment, PoolPhase, Severity};
+use crate::resource::{Phase, Pool, PoolPhase, PoolUpdate, SmallMap, StatementUpdate, WarningSeverity};
 
 use super::*;
 
@@ -16,15 +16,15 @@ async fn a_statement_is_read_whole() {
     body["status"]["warnings"] = json!([{"severity": "CRITICAL", "reason": "STATE", "message": "grows"}]);
     let wire = Wire::script([answer(200, body.to_string())]);
     let live = cloud(&wire).statement("orders").await.unwrap().unwrap().live;
-    assert_eq!((live.name.as_str(), live.uid.as_str(), live.version.as_str()), ("orders", "uid-orders", "5"));
+    assert_eq!((live.name.as_str(), live.uid.as_str(), live.resource_version.as_str()), ("orders", "uid-orders", "5"));
     assert_eq!(live.sql, "INSERT INTO a SELECT * FROM b;\n");
-    assert_eq!(live.properties, Few::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]));
+    assert_eq!(live.properties, SmallMap::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]));
     assert_eq!((live.pool.as_deref(), live.principal.as_deref()), (Some("lfcp-1"), Some("sa-1")));
-    assert_eq!((live.phase, live.kind.as_deref()), (Phase::Stopped, Some("INSERT_INTO")));
+    assert_eq!((live.phase, live.sql_kind.as_deref()), (Phase::Stopped, Some("INSERT_INTO")));
     assert_eq!((live.bounded, live.append_only, live.stopped), (Some(false), Some(true), false));
-    assert_eq!(live.scaling.as_deref(), Some("POOL_EXHAUSTED"));
-    assert_eq!(live.warnings[0].severity, Severity::Critical);
-    assert_eq!(live.offsets.specific().as_deref(), Some("partition:0,offset:100"));
+    assert_eq!(live.scaling_state.as_deref(), Some("POOL_EXHAUSTED"));
+    assert_eq!(live.warnings[0].severity, WarningSeverity::Critical);
+    assert_eq!(live.offsets.specific_offsets().as_deref(), Some("partition:0,offset:100"));
     assert_eq!(live.offsets.taken_at.as_deref(), Some("2026-04-02T15:00:00Z"));
     assert_eq!(live.updated_at.as_deref(), Some("2026-04-02T14:05:22.64651Z"));
     assert_eq!(wire.lines(), [format!("GET {STATEMENTS}/orders")]);
@@ -51,10 +51,10 @@ async fn unknown_null_and_missing_are_tolerated() {
     let wire = Wire::script([page(vec![sparse, bare, null_value], "")]);
     let live = cloud(&wire).statements(None).await.unwrap().found.into_values().collect::<Vec<_>>();
     assert_eq!(live[0].phase, Phase::Other("HIBERNATING".to_owned()));
-    assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].kind.as_deref()), (None, 0, None));
+    assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].sql_kind.as_deref()), (None, 0, None));
     assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
     assert_eq!(live[1].offsets.taken_at, None);
-    assert_eq!(live[2].labels, Few::from_iter([("l".to_owned(), "x".to_owned())]));
+    assert_eq!(live[2].labels, SmallMap::from_iter([("l".to_owned(), "x".to_owned())]));
     assert_eq!(live[2].warnings.len(), 1);
 }
 
@@ -93,7 +93,7 @@ async fn absence_is_a_404_and_nothing_else() {
     assert_eq!(cloud.statement("orders").await.unwrap_err().kind, ErrorKind::Garbled);
     assert_eq!(cloud.statement("orders").await.unwrap_err().kind, ErrorKind::Garbled);
     // What has nothing to send back is not sent.
-    let refused = cloud.amend(leaving, &Amendment::default()).await.unwrap_err();
+    let refused = cloud.amend(leaving, &StatementUpdate::default()).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Conflict);
     assert_eq!(wire.requests().len(), 5);
 }
@@ -143,11 +143,11 @@ async fn a_submission_says_everything_once() {
     let new = NewStatement {
         name: text("orders"),
         sql: text("INSERT INTO a SELECT 'x';\n"),
-        properties: Few::from_iter([(text("sql.state-ttl"), text("7 d"))]),
+        properties: SmallMap::from_iter([(text("sql.state-ttl"), text("7 d"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
         stopped: true,
-        labels: Few::from_iter([(text("user.confluent.io/floe-project"), text("clickstream"))]),
+        labels: SmallMap::from_iter([(text("user.confluent.io/floe-project"), text("clickstream"))]),
     };
     assert_eq!(cloud.submit(&new).await.unwrap().uid, "uid-orders");
     let sent = &wire.requests()[0];
@@ -183,12 +183,12 @@ async fn a_put_sends_back_what_it_does_not_know_byte_for_byte() {
     ]);
     let cloud = cloud(&wire);
     let fetched = cloud.statement("orders").await.unwrap().unwrap();
-    cloud.amend(fetched, &Amendment { stopped: true, pool: None, principal: None }).await.unwrap();
+    cloud.amend(fetched, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
     let sent = String::from_utf8(wire.requests()[1].body.clone()).unwrap();
     assert_eq!(sent, body.replace("\"stopped\":false", "\"stopped\":true").replace(",\n ", ","));
 
     let fetched = cloud.statement("orders").await.unwrap().unwrap();
-    let moved = Amendment { stopped: false, pool: Some("lfcp-2".to_owned()), principal: Some("sa-2".to_owned()) };
+    let moved = StatementUpdate { stopped: false, pool: Some("lfcp-2".to_owned()), principal: Some("sa-2".to_owned()) };
     cloud.amend(fetched, &moved).await.unwrap();
     let spec = &wire.body(3)["spec"];
     assert_eq!(
@@ -206,7 +206,10 @@ async fn a_put_adds_what_the_answer_left_out() {
     let wire = Wire::script([answer(200, bare.to_string()), answer(202, "")]);
     let cloud = cloud(&wire);
     let fetched = cloud.statement("a").await.unwrap().unwrap();
-    cloud.amend(fetched, &Amendment { stopped: true, pool: Some("lfcp-9".to_owned()), principal: None }).await.unwrap();
+    cloud
+        .amend(fetched, &StatementUpdate { stopped: true, pool: Some("lfcp-9".to_owned()), principal: None })
+        .await
+        .unwrap();
     assert_eq!(wire.body(1)["spec"], json!({"statement": "SELECT 1", "stopped": true, "compute_pool_id": "lfcp-9"}));
 }
 
@@ -298,7 +301,7 @@ async fn pools_are_created_and_amended_by_the_apis_shapes() {
         "environment": {"id": "env-z3y2x1"}, "network": {"id": "n-abc12"}
     }});
     assert_eq!(wire.body(0), expected);
-    cloud.amend_pool("lfcp-9", &PoolAmendment { display_name: None, max_cfu: Some(20) }).await.unwrap();
+    cloud.amend_pool("lfcp-9", &PoolUpdate { display_name: None, max_cfu: Some(20) }).await.unwrap();
     assert_eq!(wire.body(1), json!({"spec": {"environment": {"id": "env-z3y2x1"}, "max_cfu": 20}}));
     assert_eq!(wire.lines()[1], "PATCH /fcpm/v2/compute-pools/lfcp-9");
 }
@@ -361,13 +364,13 @@ async fn every_verb_may_be_spawned() {
         spawned(async move { a.statements(Some("p")).await }).await,
         spawned(async move { b.statement("a").await }).await,
         spawned(async move { c.submit(&new_statement()).await }).await,
-        spawned(async move { d.amend(fetched, &Amendment::default()).await }).await,
+        spawned(async move { d.amend(fetched, &StatementUpdate::default()).await }).await,
         spawned(async move { e.remove("a").await }).await,
         spawned(async move { f.exceptions("a").await }).await,
         spawned(async move { g.pools().await }).await,
         spawned(async move { h.pool("p").await }).await,
         spawned(async move { i.create_pool(&main).await }).await,
-        spawned(async move { j.amend_pool("p", &PoolAmendment::default()).await }).await,
+        spawned(async move { j.amend_pool("p", &PoolUpdate::default()).await }).await,
         spawned(async move { k.regions(None, None).await }).await,
     ];
     assert_eq!(kinds, [ErrorKind::Rejected; 11]);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{self, LivePool, PoolAmendment, PoolPhase};
+use crate::resource::{self, LivePool, PoolPhase, PoolUpdate};
 
 use super::{Missing, Shape};
 
@@ -117,7 +117,7 @@ struct ChangedSpec<'a> {
 }
 
 impl<'a> PoolChange<'a> {
-    pub(in crate::cloud) fn of(amendment: &'a PoolAmendment, environment: &'a str) -> Self {
+    pub(in crate::cloud) fn of(amendment: &'a PoolUpdate, environment: &'a str) -> Self {
         PoolChange {
             spec: ChangedSpec {
                 environment: Id { id: environment },

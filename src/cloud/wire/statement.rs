@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{Few, LiveStatement, Name, Offsets, Phase, Severity, Warning},
+    resource::{InternedStr, LiveStatement, Offsets, Phase, SmallMap, StatementWarning, WarningSeverity},
 };
 
 use super::{Missing, Shape};
@@ -73,7 +73,7 @@ struct WireWarning {
 
 /// Texts by name; one that is null counts as absent.
 #[derive(Default)]
-struct Texts(Few<String>);
+struct Texts(SmallMap<String>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -86,11 +86,11 @@ impl<'de> Deserialize<'de> for Texts {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-                let mut texts = Few::new();
-                while let Some((name, text)) = map.next_entry::<Name, Option<String>>()? {
+                let mut texts = SmallMap::new();
+                while let Some((name, text)) = map.next_entry::<InternedStr, Option<String>>()? {
                     texts.extend(text.map(|text| (name, text)));
                 }
-                Ok(Texts(texts.fitted()))
+                Ok(Texts(texts.shrunk_to_fit()))
             }
         }
         deserializer.deserialize_map(Members)
@@ -112,7 +112,7 @@ impl Shape for Statement {
         Ok(LiveStatement {
             name,
             uid: filled(metadata.uid).ok_or(Missing("metadata.uid"))?,
-            version: metadata.resource_version.unwrap_or_default(),
+            resource_version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default().0,
             created_at: filled(metadata.created_at),
             updated_at: filled(metadata.updated_at),
@@ -123,10 +123,10 @@ impl Shape for Statement {
             stopped: spec.stopped.unwrap_or_default(),
             phase: Phase::from(filled(status.phase).unwrap_or_else(|| "UNKNOWN".to_owned())),
             detail: status.detail.unwrap_or_default(),
-            kind: filled(traits.sql_kind),
+            sql_kind: filled(traits.sql_kind),
             bounded: traits.is_bounded,
             append_only: traits.is_append_only,
-            scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
+            scaling_state: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
             warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
             offsets: Offsets {
                 topics: status
@@ -144,9 +144,9 @@ impl Shape for Statement {
 }
 
 impl WireWarning {
-    fn read(self) -> Warning {
-        Warning {
-            severity: Severity::from(self.severity.unwrap_or_default()),
+    fn read(self) -> StatementWarning {
+        StatementWarning {
+            severity: WarningSeverity::from(self.severity.unwrap_or_default()),
             reason: self.reason.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
         }
@@ -191,14 +191,14 @@ pub(in crate::cloud) struct NewStatement<'a> {
 
 #[derive(Serialize)]
 struct NewMetadata<'a> {
-    labels: &'a Few<String>,
+    labels: &'a SmallMap<String>,
 }
 
 #[derive(Serialize)]
 struct NewSpec<'a> {
     statement: &'a str,
-    #[serde(skip_serializing_if = "Few::is_empty")]
-    properties: &'a Few<String>,
+    #[serde(skip_serializing_if = "SmallMap::is_empty")]
+    properties: &'a SmallMap<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::resource::Amendment;
+use crate::resource::StatementUpdate;
 
 /// The members of an object in their order, each value as its text.
 #[derive(Clone, Default)]
@@ -17,7 +17,7 @@ pub(in crate::cloud) struct Whole(Vec<(String, Box<RawValue>)>);
 
 impl Whole {
     /// The object with `amendment` made in its `spec`.
-    pub(in crate::cloud) fn amended(&self, amendment: &Amendment) -> serde_json::Result<Whole> {
+    pub(in crate::cloud) fn amended(&self, amendment: &StatementUpdate) -> serde_json::Result<Whole> {
         let mut spec: Whole = match self.get("spec") {
             Some(spec) => serde_json::from_str(spec.get())?,
             None => return Err(serde_json::Error::custom("`spec` is missing")),

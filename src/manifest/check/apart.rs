@@ -11,7 +11,7 @@ use crate::{
         layer::{At, EnvironmentLayer, Field},
         substitute::Substitution,
     },
-    resource::{Place, Problem},
+    resource::{Problem, SourceLocation},
 };
 
 /// An id without different prefixes, and a state, belong to one environment of a project only.
@@ -21,7 +21,7 @@ pub(in crate::manifest) fn apart(
     substitution: &mut Substitution<'_>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
+    let mut ids: BTreeMap<(String, String), (&str, SourceLocation)> = BTreeMap::new();
     let mut states: Vec<Kept<'_>> = Vec::new();
     for (name, at) in environments {
         let mut known = |field: &Field<String>| field.as_ref().and_then(|at| substitution.plain(at));
@@ -52,7 +52,7 @@ struct Kept<'e> {
     name: &'e str,
     state: String,
     snapshot: PathBuf,
-    place: Place,
+    place: SourceLocation,
 }
 
 impl Kept<'_> {

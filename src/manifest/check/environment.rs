@@ -13,7 +13,7 @@ use crate::{
         layer::{At, EnvironmentLayer, Field, Property},
         substitute::{self, Substitution},
     },
-    resource::{Few, Identity, Name, Problem},
+    resource::{EnvironmentIdentity, InternedStr, Problem, SmallMap},
 };
 
 /// Why an environment is looked at.
@@ -65,7 +65,8 @@ pub(in crate::manifest) fn variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
 ) -> BTreeMap<String, String> {
-    let plain = |(name, entry): (&Name, &Property)| Some((name.to_string(), substitution.plain(&entry.value)?.value));
+    let plain =
+        |(name, entry): (&InternedStr, &Property)| Some((name.to_string(), substitution.plain(&entry.value)?.value));
     at.variables.iter().filter_map(plain).collect()
 }
 
@@ -93,7 +94,7 @@ impl Checked<'_, '_> {
         self.plain(field)
     }
 
-    fn identity(&mut self) -> Identity {
+    fn identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
         let id = self.required(&layer.id, "id", "env-z3y2x1");
@@ -108,7 +109,7 @@ impl Checked<'_, '_> {
         });
         let id = id.and_then(|at| words::id("id", &["env-"], "env-z3y2x1", &at, self.problems));
         let (cloud, region) = (self.cloud(cloud), self.region(region));
-        Identity {
+        EnvironmentIdentity {
             organization: organization.map(|at| at.value).unwrap_or_default(),
             environment: id.unwrap_or_default(),
             cloud: cloud.unwrap_or_default(),
@@ -116,7 +117,7 @@ impl Checked<'_, '_> {
         }
     }
 
-    fn simulated_identity(&mut self) -> Identity {
+    fn simulated_identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let meaningless = [
             ("organization", layer.organization.as_ref().map(|at| &at.place)),
@@ -136,7 +137,7 @@ impl Checked<'_, '_> {
         let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
         let cloud = self.cloud(cloud).unwrap_or_else(|| "aws".to_owned());
         let region = self.region(region).unwrap_or_else(|| "us-east-1".to_owned());
-        Identity::simulated(self.name, cloud, region)
+        EnvironmentIdentity::simulated(self.name, cloud, region)
     }
 
     fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
@@ -272,9 +273,10 @@ impl Checked<'_, '_> {
         u32::try_from(at.value).ok().filter(|_| sound)
     }
 
-    fn entries(&mut self, entries: &Few<Property>) -> BTreeMap<String, String> {
-        let plain =
-            |(key, entry): (&Name, &Property)| Some((key.to_string(), self.substitution.plain(&entry.value)?.value));
+    fn entries(&mut self, entries: &SmallMap<Property>) -> BTreeMap<String, String> {
+        let plain = |(key, entry): (&InternedStr, &Property)| {
+            Some((key.to_string(), self.substitution.plain(&entry.value)?.value))
+        };
         entries.iter().filter_map(plain).collect()
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     manifest::Environment,
-    resource::{Place, Problem},
+    resource::{Problem, SourceLocation},
 };
 
 /// What checks of pools and statements share.
@@ -58,6 +58,6 @@ fn wrong<T>(at: &At<T>, message: impl Into<String>, label: impl Into<String>) ->
 }
 
 /// Where a duplicate and what it repeats stand.
-fn both(problem: Problem, again: &Place, first: &Place) -> Problem {
+fn both(problem: Problem, again: &SourceLocation, first: &SourceLocation) -> Problem {
     problem.at(again.clone(), "again here").at(first.clone(), "first here")
 }

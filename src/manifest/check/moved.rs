@@ -9,7 +9,7 @@ use crate::{
         layer::{At, MovedLayer},
         near,
     },
-    resource::{Address, Kind, Problem},
+    resource::{Address, Problem, ResourceKind},
 };
 
 /// Checks all moves together and follows chains of them to their end.
@@ -93,12 +93,13 @@ pub(super) fn address(desk: &mut Desk<'_>, written: &At<String>) -> Option<At<Ad
         Ok(value) => Some(At { value, place: written.place }),
         Err(error) => {
             let guess = [
-                (Kind::Statement, desk.statement_keys.contains(&written.value.as_str())),
-                (Kind::Pool, desk.pool_keys.contains(&written.value.as_str())),
+                (ResourceKind::Statement, desk.statement_keys.contains(&written.value.as_str())),
+                (ResourceKind::Pool, desk.pool_keys.contains(&written.value.as_str())),
             ];
             let guess = guess.into_iter().find(|(_, exists)| *exists);
             let mut problem = wrong(&written, error.to_string(), "not an address");
-            problem.help = guess.map(|(kind, _)| format!("did you mean `{}.{}`?", kind.table(), written.value));
+            problem.help =
+                guess.map(|(kind, _)| format!("did you mean `{}.{}`?", kind.manifest_table(), written.value));
             desk.problems.push(problem);
             None
         }

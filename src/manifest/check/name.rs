@@ -8,11 +8,11 @@ use crate::{
         DeclaredStatement,
         layer::{At, EnvironmentLayer, Field, Manifest, StatementLayer},
     },
-    resource::{NAME_LIMIT, Place, Problem, cloud_name, is_reserved_ending},
+    resource::{MAX_STATEMENT_NAME_LENGTH, Problem, SourceLocation, default_cloud_name, has_reserved_suffix},
 };
 
 /// How long a name may be: six characters are kept for `-g3` and `-undo-1`.
-const LIMIT: usize = NAME_LIMIT.saturating_sub(6);
+const LIMIT: usize = MAX_STATEMENT_NAME_LENGTH.saturating_sub(6);
 
 /// The cloud name of the statement `key`: `name` where that is set, else its key after the environment's prefix.
 pub(super) fn cloud(
@@ -26,7 +26,7 @@ pub(super) fn cloud(
             let at = desk.substitution.plain(at)?;
             (at.value, at.place)
         }
-        None => (cloud_name(&desk.environment.name_prefix, key), declared.place.clone()),
+        None => (default_cloud_name(&desk.environment.name_prefix, key), declared.place.clone()),
     };
     if let Some((message, label)) = fault(&name) {
         let mut problem = Problem::new(message).at(place, label);
@@ -43,7 +43,7 @@ pub(in crate::manifest) fn same_names(
     statements: &BTreeMap<String, Box<DeclaredStatement>>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut names: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
+    let mut names: BTreeMap<&str, (&str, &SourceLocation)> = BTreeMap::new();
     for (key, statement) in statements {
         if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {
             problems.push(
@@ -88,7 +88,7 @@ pub(in crate::manifest) fn names_there(
                 Some(name) => (name.value, name.place),
                 None => continue,
             },
-            None => (cloud_name(&prefix, key), at.place.clone()),
+            None => (default_cloud_name(&prefix, key), at.place.clone()),
         };
         let is_sound_here = statements.get(key).is_some_and(|statement| fault(&statement.spec.name).is_none());
         if let Some((message, label)) = fault(&name).filter(|_| is_sound_here) {
@@ -101,7 +101,7 @@ pub(in crate::manifest) fn names_there(
     }
 }
 
-fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, place: &Place) -> Problem {
+fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, place: &SourceLocation) -> Problem {
     let message =
         format!("`{here}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there");
     let mut problem = Problem::new(message).at(place.clone(), format!("in `{other}`"));
@@ -129,9 +129,12 @@ fn fault(name: &str) -> Option<(String, String)> {
     }
     if name.len() > LIMIT {
         let message = format!("the cloud name `{name}` is {} characters long", name.len());
-        return Some((message, format!("at most {LIMIT}: {NAME_LIMIT}, six of them kept for `-g3` and `-undo-1`")));
+        return Some((
+            message,
+            format!("at most {LIMIT}: {MAX_STATEMENT_NAME_LENGTH}, six of them kept for `-g3` and `-undo-1`"),
+        ));
     }
-    is_reserved_ending(name).then(|| {
+    has_reserved_suffix(name).then(|| {
         let message = format!("the cloud name `{name}` ends like a generation or an undo");
         (message, "`-g<number>` and `-undo-<number>` are reserved".to_owned())
     })

@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Field, Property, StatementLayer},
         near,
     },
-    resource::{Evolve, Few, OnOutside, Problem, Template},
+    resource::{Evolve, Problem, SmallMap, Template, UnexpectedPhasePolicy},
     sql,
 };
 
@@ -19,11 +19,11 @@ const DEFAULT_TIMEOUT: u64 = 15 * 60;
 pub(super) struct Settings {
     pub pool: Option<At<String>>,
     pub principal: Option<String>,
-    pub properties: Few<Template>,
+    pub properties: SmallMap<Template>,
     pub evolve: Evolve,
     pub accept: Option<String>,
-    pub on_failed: OnOutside,
-    pub on_stopped: OnOutside,
+    pub on_failed: UnexpectedPhasePolicy,
+    pub on_stopped: UnexpectedPhasePolicy,
     pub timeout: u64,
     pub allow: BTreeSet<String>,
 }
@@ -53,8 +53,8 @@ pub(super) fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings 
     }
 }
 
-fn properties(desk: &mut Desk<'_>, properties: &Few<Property>) -> Few<Template> {
-    let mut filled = Few::new();
+fn properties(desk: &mut Desk<'_>, properties: &SmallMap<Property>) -> SmallMap<Template> {
+    let mut filled = SmallMap::new();
     for (key, property) in properties {
         if **key == *"sql.tables.initial-offset-from" {
             desk.problems.push(
@@ -67,7 +67,7 @@ fn properties(desk: &mut Desk<'_>, properties: &Few<Property>) -> Few<Template> 
             filled.insert(key.clone(), template);
         }
     }
-    filled.fitted()
+    filled.shrunk_to_fit()
 }
 
 fn consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {

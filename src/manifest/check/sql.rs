@@ -10,7 +10,7 @@ use crate::{
         layer::{At, StatementLayer, string},
         near,
     },
-    resource::{Problem, Source, Span, Template},
+    resource::{Problem, SourceFile, Span, Template},
     sql::{self, Class, Kind, Reading},
 };
 
@@ -75,7 +75,7 @@ fn without_sql(key: &str, manifest: &Path) -> String {
     )
 }
 
-fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
+fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<SourceFile>> {
     let path = sql_path(sql_file);
     if path.is_absolute() {
         let message = format!("`{}` begins at the root of the file system", sql_file.value);
@@ -101,7 +101,7 @@ fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
         }
         Err(problem) => {
             let problem =
-                if problem.places.is_empty() { problem.at(sql_file.place.clone(), "named here") } else { problem };
+                if problem.locations.is_empty() { problem.at(sql_file.place.clone(), "named here") } else { problem };
             desk.problems.push(problem);
             None
         }

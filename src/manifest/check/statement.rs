@@ -14,7 +14,7 @@ use crate::{
         layer::{At, EnvironmentLayer, StatementLayer},
         merge,
     },
-    resource::{Address, Few, Kind as AddressKind, Place, Statement, Template},
+    resource::{Address, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
     sql::{self, Class},
 };
 
@@ -54,7 +54,7 @@ pub(in crate::manifest) fn statement(
         );
         desk.problems.push(problem);
     }
-    let mut reference_places = Few::new();
+    let mut reference_places = SmallMap::new();
     let pool = settings.pool.map(|pool| {
         reference_places.insert(Address::pool(pool.value.clone()), pool.place);
         pool.value
@@ -83,13 +83,13 @@ pub(in crate::manifest) fn statement(
         place: declared.place.clone(),
         sql: sql.text.fitted(),
         reading: reading?,
-        reference_places: reference_places.fitted(),
+        reference_places: reference_places.shrunk_to_fit(),
         secret_places,
         allow: settings.allow,
     })
 }
 
-fn secret_places(layer: &StatementLayer) -> Few<Place> {
+fn secret_places(layer: &StatementLayer) -> SmallMap<SourceLocation> {
     let named = layer.properties.iter().filter(|(key, _)| sql::names_a_secret(key));
     named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
@@ -133,7 +133,7 @@ fn undo(desk: &mut Desk<'_>, key: &str, layer: &StatementLayer) -> Option<Templa
     Some(undo.template)
 }
 
-fn depends_on(desk: &mut Desk<'_>, key: &str, written: &[At<String>]) -> BTreeMap<Address, Place> {
+fn depends_on(desk: &mut Desk<'_>, key: &str, written: &[At<String>]) -> BTreeMap<Address, SourceLocation> {
     let mut addresses = BTreeMap::new();
     for written in written {
         let Some(at) = moved::address(desk, written) else { continue };
@@ -149,7 +149,7 @@ fn depends_on(desk: &mut Desk<'_>, key: &str, written: &[At<String>]) -> BTreeMa
             let mut problem = wrong(&at, format!("there is no {kind} `{}`", at.value.key), "not declared");
             problem.help = desk
                 .nearest(&at.value.key, keys)
-                .map(|near| format!("did you mean `{}.{near}`?", at.value.kind.table()));
+                .map(|near| format!("did you mean `{}.{near}`?", at.value.kind.manifest_table()));
             desk.problems.push(problem);
         }
     }

@@ -3,7 +3,7 @@
 use super::wrong;
 use crate::{
     manifest::{layer::At, near},
-    resource::{Evolve, OnOutside, Problem},
+    resource::{Evolve, Problem, UnexpectedPhasePolicy},
 };
 
 /// `evolve`.
@@ -13,8 +13,8 @@ pub(super) fn evolve(at: &At<String>, problems: &mut Vec<Problem>) -> Option<Evo
 }
 
 /// `on_failed`, `on_stopped`.
-pub(super) fn on_outside(name: &str, at: &At<String>, problems: &mut Vec<Problem>) -> Option<OnOutside> {
-    word(name, at, &[("report", OnOutside::Report), ("resume", OnOutside::Resume)], problems)
+pub(super) fn on_outside(name: &str, at: &At<String>, problems: &mut Vec<Problem>) -> Option<UnexpectedPhasePolicy> {
+    word(name, at, &[("report", UnexpectedPhasePolicy::Report), ("resume", UnexpectedPhasePolicy::Resume)], problems)
 }
 
 /// A word of a few.

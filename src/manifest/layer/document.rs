@@ -9,7 +9,7 @@ use super::{
     fields::{Fields, Reader},
     twice::{self, First, TWICE},
 };
-use crate::resource::{Place, Problem, Source, Span};
+use crate::resource::{Problem, SourceFile, SourceLocation, Span};
 
 /// Which file of a project it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(in crate::manifest) enum Role {
 }
 
 /// Reads a manifest as far as it can be read; adds what is wrong to `problems`.
-pub(in crate::manifest) fn read(source: &Arc<Source>, role: Role, problems: &mut Vec<Problem>) -> Manifest {
+pub(in crate::manifest) fn read(source: &Arc<SourceFile>, role: Role, problems: &mut Vec<Problem>) -> Manifest {
     let (document, faults) = DeTable::parse_recoverable(&source.text);
     let mut reader = Reader { source: Arc::clone(source), problems: Vec::new(), incomplete: !faults.is_empty() };
     let mut fields = Fields::of(document.get_ref(), reader.place(0..0), String::new(), &mut reader);
@@ -211,8 +211,8 @@ fn moved(fields: &mut Fields<'_, '_, '_>) -> Option<MovedLayer> {
 }
 
 /// What the TOML crate found: the first fault of each line, for the others follow from it.
-fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
-    let place = |span: Span| Place { source: Arc::clone(source), span };
+fn syntax(source: &Arc<SourceFile>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let place = |span: Span| SourceLocation { source: Arc::clone(source), span };
     // Where a bracket or quote is not closed, the parser takes what follows for something else.
     if faults.iter().all(|fault| fault.message() == TWICE) {
         return given_twice(source, faults);
@@ -230,8 +230,8 @@ fn syntax(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
     problems
 }
 
-fn given_twice(source: &Arc<Source>, faults: &[toml::de::Error]) -> Vec<Problem> {
-    let place = |span: Span| Place { source: Arc::clone(source), span };
+fn given_twice(source: &Arc<SourceFile>, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let place = |span: Span| SourceLocation { source: Arc::clone(source), span };
     let spans: Vec<Span> = faults.iter().map(|fault| fault.span().unwrap_or_default()).collect();
     let mut headers: Vec<usize> = Vec::new();
     let mut problems = Vec::new();

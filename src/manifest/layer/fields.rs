@@ -10,24 +10,24 @@ use toml::{
 use super::{At, Field, Property};
 use crate::{
     manifest::near,
-    resource::{Few, Name, Place, Problem, Source, Span, is_key},
+    resource::{InternedStr, Problem, SmallMap, SourceFile, SourceLocation, Span, is_valid_key},
 };
 
 /// What all tables of one file share.
 pub(super) struct Reader {
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     pub problems: Vec<Problem>,
     /// Whether a whole entry was lost to a problem.
     pub incomplete: bool,
 }
 
 impl Reader {
-    pub(super) fn place(&self, span: Span) -> Place {
-        Place { source: Arc::clone(&self.source), span }
+    pub(super) fn place(&self, span: Span) -> SourceLocation {
+        SourceLocation { source: Arc::clone(&self.source), span }
     }
 
     /// `[header]` of a table, or the key of one that is written inline or dotted.
-    fn header(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Place {
+    fn header(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> SourceLocation {
         let written = self.source.text.get(value.span()).unwrap_or_default();
         let is_header = value.get_ref().is_table() && written.starts_with('[');
         self.place(if is_header { value.span() } else { key.span() })
@@ -65,7 +65,7 @@ pub(super) struct Fields<'t, 'i, 'r> {
     /// What people call it: `[statements.orders]`.
     owner: String,
     /// Where it begins.
-    place: Place,
+    place: SourceLocation,
     taken: Vec<&'static str>,
     /// Whether a field was lost to a problem, so that it is not missing.
     flawed: bool,
@@ -75,7 +75,7 @@ pub(super) struct Fields<'t, 'i, 'r> {
 }
 
 impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
-    pub(super) fn of(table: &'t DeTable<'i>, place: Place, owner: String, reader: &'r mut Reader) -> Self {
+    pub(super) fn of(table: &'t DeTable<'i>, place: SourceLocation, owner: String, reader: &'r mut Reader) -> Self {
         Fields { table, place, owner, taken: Vec::new(), flawed: false, elsewhere: &[], reader }
     }
 
@@ -151,14 +151,14 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
     }
 
     /// A table of strings whose keys are the user's: properties, variables, aliases.
-    pub(super) fn entries(&mut self, name: &'static str) -> Few<Property> {
-        let Some((_, value)) = self.take(name) else { return Few::new() };
+    pub(super) fn entries(&mut self, name: &'static str) -> SmallMap<Property> {
+        let Some((_, value)) = self.take(name) else { return SmallMap::new() };
         let Some(table) = value.get_ref().as_table() else {
             let help = Some(format!("for example `{name} = {{ \"key\" = \"value\" }}`"));
             self.reader.wrong_type(name, "a table of strings", value, help);
-            return Few::new();
+            return SmallMap::new();
         };
-        let mut entries = Few::new();
+        let mut entries = SmallMap::new();
         for (key, value) in table {
             let place = self.reader.place(key.span());
             let value = match value.get_ref() {
@@ -179,7 +179,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
                     At { value: Arc::from(""), place: place.clone() }
                 }),
             };
-            entries.insert(Name::from(key.get_ref().as_ref()), Property { key: place, value });
+            entries.insert(InternedStr::from(key.get_ref().as_ref()), Property { key: place, value });
         }
         entries
     }
@@ -217,7 +217,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
         for (key, value) in table {
             let place = self.reader.header(key, value);
             let name = format!("{prefix}.{}", key.get_ref());
-            if !is_key(key.get_ref()) {
+            if !is_valid_key(key.get_ref()) {
                 self.reader.problems.push(
                     Problem::new(format!("`{}` cannot be a name here", key.get_ref()))
                         .at(self.reader.place(key.span()), "letters, digits, `-` and `_` only"),
@@ -274,7 +274,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
     }
 
     /// Where the key `name` stands, if it is there.
-    pub(super) fn key_place(&self, name: &str) -> Option<Place> {
+    pub(super) fn key_place(&self, name: &str) -> Option<SourceLocation> {
         self.table.get_key_value(name).map(|(key, value)| self.reader.header(key, value))
     }
 
@@ -312,7 +312,7 @@ impl<'t, 'i, 'r> Fields<'t, 'i, 'r> {
 
 fn read_all<'t, 'i, T>(
     table: &'t DeTable<'i>,
-    place: Place,
+    place: SourceLocation,
     owner: String,
     reader: &mut Reader,
     read: impl FnOnce(&mut Fields<'t, 'i, '_>) -> T,
@@ -337,7 +337,7 @@ fn leaves(key: &str, value: &DeValue<'_>) -> Vec<(String, String)> {
 
 /// A key as TOML wants it.
 fn quoted(key: &str) -> String {
-    if is_key(key) { key.to_owned() } else { format!("\"{key}\"") }
+    if is_valid_key(key) { key.to_owned() } else { format!("\"{key}\"") }
 }
 
 fn article(value: &DeValue<'_>) -> &'static str {

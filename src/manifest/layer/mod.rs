@@ -7,7 +7,7 @@ mod twice;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::resource::{Few, Place, Source};
+use crate::resource::{SmallMap, SourceFile, SourceLocation};
 
 pub(super) use document::{Role, read};
 
@@ -15,7 +15,7 @@ pub(super) use document::{Role, read};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct At<T> {
     pub value: T,
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A field that may be written or not. Boxed: most of most things are not.
@@ -35,7 +35,7 @@ pub(super) struct Manifest {
     /// Whether something could not be read, so that what seems to be missing may be in there.
     pub incomplete: bool,
     /// Files that are not even TOML. What their tables seem to say is good for knowing names and nothing else.
-    pub broken: Vec<Arc<Source>>,
+    pub broken: Vec<Arc<SourceFile>>,
 }
 
 /// `[project]`.
@@ -57,7 +57,7 @@ pub(super) struct StatementLayer {
     pub undo: Field<Arc<str>>,
     pub pool: Field<String>,
     pub principal: Field<String>,
-    pub properties: Few<Property>,
+    pub properties: SmallMap<Property>,
     pub stopped: Field<bool>,
     pub evolve: Field<String>,
     pub accept: Field<String>,
@@ -78,7 +78,7 @@ pub(super) struct StatementLayer {
 #[derive(Debug, Clone)]
 pub(super) struct Property {
     /// Where its key stands.
-    pub key: Place,
+    pub key: SourceLocation,
     pub value: At<Arc<str>>,
 }
 
@@ -107,8 +107,8 @@ pub(super) struct EnvironmentLayer {
     pub cloud_endpoint: Field<String>,
     pub state: Field<String>,
     pub name_prefix: Field<String>,
-    pub variables: Few<Property>,
-    pub aliases: Few<Property>,
+    pub variables: SmallMap<Property>,
+    pub aliases: SmallMap<Property>,
     pub evolve: Field<String>,
     pub protected: Field<bool>,
     pub requests_per_second: Field<i64>,

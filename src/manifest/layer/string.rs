@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     manifest::sql_text::SqlText,
-    resource::{Place, Source},
+    resource::{SourceFile, SourceLocation},
 };
 
 /// Maps the value of the TOML string at `place`, which is `length` bytes long, to the file.
-pub(in crate::manifest) fn positions(place: &Place, length: usize) -> SqlText {
+pub(in crate::manifest) fn positions(place: &SourceLocation, length: usize) -> SqlText {
     let raw = place.source.text.get(place.span.clone()).unwrap_or_default();
     let walked = walk(&place.source, raw, place.span.start);
     if walked.len() == length {
@@ -20,7 +20,7 @@ pub(in crate::manifest) fn positions(place: &Place, length: usize) -> SqlText {
     whole
 }
 
-fn walk(source: &Arc<Source>, raw: &str, base: usize) -> SqlText {
+fn walk(source: &Arc<SourceFile>, raw: &str, base: usize) -> SqlText {
     let mut text = SqlText::empty(Arc::clone(source));
     let (quotes, escapes) = match raw {
         _ if raw.starts_with("\"\"\"") => (3, true),
@@ -86,11 +86,11 @@ mod tests {
     /// The value of `x = <raw>` by the TOML crate, and where each of its bytes stands by this module.
     fn read(raw: &str) -> (String, SqlText) {
         let document = format!("x = {raw}\n");
-        let source = Arc::new(Source { path: "floe.toml".into(), text: document.into() });
+        let source = Arc::new(SourceFile { path: "floe.toml".into(), text: document.into() });
         let table = toml::de::DeTable::parse(&source.text).unwrap();
         let value = table.get_ref().get("x").unwrap();
         let text = value.get_ref().as_str().unwrap().to_owned();
-        let place = Place { source: Arc::clone(&source), span: value.span() };
+        let place = SourceLocation { source: Arc::clone(&source), span: value.span() };
         let map = positions(&place, text.len());
         (text, map)
     }

@@ -238,7 +238,7 @@ fn sql_in_another_environments_overlay_is_checked_too() {
     World::new(&format!("{more}sql_file = \"b.sql\"\n")).says(&[("there is no file `b.sql`", &["\"b.sql\""])]);
     World::new(&format!("{more}sql = \"SELECT ${{not_here}}\"\n")).project();
     let problems = World::new(&format!("{more}sql = \"SELECT 1\"\n")).problems();
-    assert_eq!(text(&problems[0].places[0].0), "SELECT");
+    assert_eq!(text(&problems[0].locations[0].0), "SELECT");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_key_given_twice_shows_both_places() {
         .says(&[("`max_cfu` is given twice", &["max_cfu", "max_cfu"])]);
     let world = World::new("").file("pools.toml", "[pools.p] # one\nmax_cfu = 5\n\n[pools.p]\nmax_cfu = 10\n");
     let problems = world.says(&[("`p` is given twice", &["p", "[pools.p]"])]);
-    let spans: Vec<usize> = problems[0].places.iter().map(|(place, _)| place.span.start).collect();
+    let spans: Vec<usize> = problems[0].locations.iter().map(|(place, _)| place.span.start).collect();
     assert_eq!(spans, [36, 0]);
 }
 
@@ -157,7 +157,7 @@ fn the_first_of_two_keys_is_the_one_of_the_same_table() {
     let firsts = |text: &str| -> Vec<Option<usize>> {
         let problems = World::new("").file("pools.toml", text).problems();
         assert!(problems.iter().all(|problem| problem.message.ends_with("is given twice")), "{}", listed(&problems));
-        problems.iter().map(|problem| problem.places.get(1).map(|(place, _)| place.span.start)).collect()
+        problems.iter().map(|problem| problem.locations.get(1).map(|(place, _)| place.span.start)).collect()
     };
     // Not inside a string of many lines, and not the one of another table.
     assert_eq!(firsts("[statements.a]\nsql = \"x\"\nundo = \"\"\"\nsql = 1\n\"\"\"\nsql = \"y\"\n"), [Some(15)]);

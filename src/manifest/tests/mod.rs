@@ -83,7 +83,7 @@ impl World {
         let problems = self.problems();
         let found: Vec<(String, Vec<String>)> = problems
             .iter()
-            .map(|problem| (problem.message.clone(), problem.places.iter().map(|(place, _)| text(place)).collect()))
+            .map(|problem| (problem.message.clone(), problem.locations.iter().map(|(place, _)| text(place)).collect()))
             .collect();
         let expected: Vec<(String, Vec<String>)> = expected
             .iter()
@@ -102,7 +102,7 @@ impl World {
     }
 }
 
-pub(crate) fn text(place: &crate::resource::Place) -> String {
+pub(crate) fn text(place: &crate::resource::SourceLocation) -> String {
     place.source.text[place.span.clone()].to_owned()
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn listed(problems: &[Problem]) -> String {
         .iter()
         .map(|problem| {
             let places: Vec<String> = problem
-                .places
+                .locations
                 .iter()
                 .map(|(place, label)| format!("  {}: {:?} ({label})", place.source.path.display(), text(place)))
                 .collect();

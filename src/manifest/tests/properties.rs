@@ -11,7 +11,7 @@ use crate::{
         sql_text::SqlText,
         substitute::{Substitution, Variables},
     },
-    resource::{Secrets, Source},
+    resource::{Secrets, SourceFile},
 };
 
 /// Pieces from which manifests, good and bad, are made.
@@ -68,7 +68,7 @@ proptest! {
         let world = World::whole(&text).file("statements/b.sql", &sql);
         if let Err(Flawed { problems, .. }) = load(&world.inputs) {
             prop_assert!(!problems.is_empty());
-            for (place, _) in problems.iter().flat_map(|problem| &problem.places) {
+            for (place, _) in problems.iter().flat_map(|problem| &problem.locations) {
                 prop_assert!(place.source.text.get(place.span.clone()).is_some(), "{place:?}");
             }
         }
@@ -102,7 +102,7 @@ proptest! {
             written.push_str(&piece);
             expected.push_str(&piece);
         }
-        let source = Arc::new(Source { path: "a.sql".into(), text: written.as_str().into() });
+        let source = Arc::new(SourceFile { path: "a.sql".into(), text: written.as_str().into() });
         let table = BTreeMap::from([("v".to_owned(), value)]);
         let variables = Variables { table, ..Variables::default() };
         let mut substitution = Substitution::new(variables, ["k"].into());
@@ -126,10 +126,10 @@ proptest! {
     /// Any bytes at all can be read as a layer.
     #[test]
     fn any_text_is_read(text in "\\PC{0,200}") {
-        let source = Arc::new(Source { path: "pools.toml".into(), text: text.into() });
+        let source = Arc::new(SourceFile { path: "pools.toml".into(), text: text.into() });
         let mut problems = Vec::new();
         layer::read(&source, Role::Included, &mut problems);
-        for (place, _) in problems.iter().flat_map(|problem| &problem.places) {
+        for (place, _) in problems.iter().flat_map(|problem| &problem.locations) {
             prop_assert!(source.text.get(place.span.clone()).is_some());
         }
     }

@@ -41,9 +41,9 @@ fn what_no_tool_can_keep_is_refused_at_its_first_word() {
     let world = World::new("").file("statements/a.sql", "/* hm */ -- so\n  SELECT 1");
     let problems = world.problems();
     assert!(problems[0].message.starts_with("floe cannot keep this statement: "), "{}", listed(&problems));
-    assert_eq!(text(&problems[0].places[0].0), "SELECT");
+    assert_eq!(text(&problems[0].locations[0].0), "SELECT");
     let problems = World::new("[statements.a]\nsql = \"SHOW TABLES\"\n").problems();
-    assert_eq!(text(&problems[0].places[0].0), "SHOW");
+    assert_eq!(text(&problems[0].locations[0].0), "SHOW");
 }
 
 #[test]

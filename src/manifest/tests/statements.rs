@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::resource::{Address, Evolve, OnOutside};
+use crate::resource::{Address, Evolve, UnexpectedPhasePolicy};
 
 fn statement(fields: &str) -> World {
     World::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n{fields}\n"))
@@ -27,7 +27,10 @@ fn every_field_arrives() {
         ("other", Some("main"), Some("u-1"))
     );
     assert_eq!((spec.stopped, spec.prevent_destroy, spec.timeout), (true, true, 5_400));
-    assert_eq!((spec.evolve, spec.on_failed, spec.on_stopped), (Evolve::Restart, OnOutside::Resume, OnOutside::Resume));
+    assert_eq!(
+        (spec.evolve, spec.on_failed, spec.on_stopped),
+        (Evolve::Restart, UnexpectedPhasePolicy::Resume, UnexpectedPhasePolicy::Resume)
+    );
     assert_eq!(spec.accept.as_deref(), Some("restart:3f2a9c"));
     assert_eq!(spec.undo.as_ref().unwrap().as_str(), "DROP TABLE a");
     assert_eq!(spec.depends_on, BTreeSet::from([Address::pool("main"), Address::statement("b")]));

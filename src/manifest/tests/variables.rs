@@ -110,7 +110,7 @@ fn secrets_stay_references() {
         world("\"CREATE TABLE t (x INT) WITH ('k' = '${secret.key}')\"\nproperties = { p = \"${secret.key}\" }", "")
             .project();
     let spec = &project.statements["a"].spec;
-    assert_eq!(spec.sql.secrets().collect::<Vec<_>>(), ["key"]);
+    assert_eq!(spec.sql.secret_names().collect::<Vec<_>>(), ["key"]);
     assert_eq!(spec.properties.get("p").unwrap().as_str(), "${secret.key}");
     assert_eq!(project.secrets["key"], "KEY");
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diff::{Action, Change, Reason, Strategy},
-    resource::{Address, Generation, Kind, PoolAmendment, Template},
+    resource::{Address, Generation, PoolUpdate, ResourceKind, Template},
     sql::{self, Use},
 };
 
@@ -52,7 +52,7 @@ pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Be
             format!("take the interrupted replacement back: delete {from}, resume what was in force before")
         }
         Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", cut(&clean(undo.as_str()), 120)),
-        Action::Delete { undo: None } if address.kind == Kind::Pool => "delete the pool".to_owned(),
+        Action::Delete { undo: None } if address.kind == ResourceKind::Pool => "delete the pool".to_owned(),
         Action::Delete { undo: None } => {
             "stop and delete; where it stood is kept in the state. Readers of its output see no new rows".to_owned()
         }
@@ -94,7 +94,7 @@ fn replaced(strategy: Strategy, from: Option<Generation>, to: Generation) -> Str
     }
 }
 
-fn amended(to: &PoolAmendment, change: &Change, beside: &Beside) -> String {
+fn amended(to: &PoolUpdate, change: &Change, beside: &Beside) -> String {
     let said: Vec<String> = change
         .reasons
         .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{super::style::clean, note::twice, reason::said};
 use crate::{
     diff::{Block, Change, Note, Reason, Recreated},
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
 };
 
 /// Why floe does not go on, and what can be done.
@@ -26,7 +26,7 @@ pub(in super::super) fn block(block: &Block, address: &Address, change: &Change,
 fn words(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
     let begins_again = |accept: &str| begins_again(accept, change);
-    let table = format!("[{}.{}]", address.kind.table(), address.key);
+    let table = format!("[{}.{}]", address.kind.manifest_table(), address.key);
     match block {
         Block::NotOurs { name } => (
             format!("statement `{name}` exists and is not this project's"),
@@ -228,7 +228,7 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
             vec!["Delete it in the cloud; the next plan creates it again.".to_owned()],
         ),
         Block::PoolBlocked { pool } => {
-            debug_assert_eq!(pool.kind, Kind::Pool);
+            debug_assert_eq!(pool.kind, ResourceKind::Pool);
             (format!("its pool is blocked: {pool}"), Vec::new())
         }
     }

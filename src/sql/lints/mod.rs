@@ -11,7 +11,7 @@ use super::{
     reading::{understand, written_secrets},
     script::Script,
 };
-use crate::resource::{Few, Span, Template};
+use crate::resource::{SmallMap, Span, Template};
 
 pub use catalogue::{Explanation, codes, explain};
 pub(super) use checks::is_written_secret;
@@ -21,7 +21,7 @@ pub use checks::names_a_secret;
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
     /// Its properties, defaults merged in.
-    pub properties: &'a Few<Template>,
+    pub properties: &'a SmallMap<Template>,
     /// Who it runs as, if the project says so: `sa-…`, `u-…`, `pool-…`.
     pub principal: Option<&'a str>,
     /// Whether its environment is marked `protected = true`.

@@ -121,7 +121,7 @@ fn time_is_linear_in_the_text() {
             .map(|text| {
                 let start = std::time::Instant::now();
                 let reading = read(text);
-                let empty = crate::resource::Few::new();
+                let empty = crate::resource::SmallMap::new();
                 let none = std::collections::BTreeSet::new();
                 let context = crate::sql::LintContext {
                     properties: &empty,

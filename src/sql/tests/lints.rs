@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::{Few, Template};
+use crate::resource::{SmallMap, Template};
 use crate::sql::{Lint, LintContext, Severity, codes, explain, lint, read};
 
 /// The lints of a text in a project that says nothing special.
@@ -11,7 +11,7 @@ pub(super) fn with_defaults(text: &str) -> Vec<Lint> {
 }
 
 fn with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
-    let properties: Few<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
+    let properties: SmallMap<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
     let mut context =
         LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
@@ -204,7 +204,7 @@ fn fl113_processing_time() {
 #[test]
 fn what_is_allowed_is_not_said() {
     let allowed = BTreeSet::from(["FL101".to_owned()]);
-    let properties = Few::new();
+    let properties = SmallMap::new();
     let context =
         LintContext { properties: &properties, principal: None, protected: false, evolves: false, allowed: &allowed };
     assert_eq!(found(&lint(&read(JOIN), JOIN, &context)), [""; 0]);

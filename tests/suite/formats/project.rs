@@ -16,7 +16,7 @@ use floe::{
     planning,
     resource::Secrets,
     simulator::{Fault, Misfortune},
-    state::{Ledger, Local},
+    state::{Ledger, LocalLedger},
 };
 use tokio::sync::{OnceCell, watch};
 
@@ -164,7 +164,7 @@ fn changed() -> tempfile::TempDir {
 async fn kill_while_the_successor_is_submitted(root: &Path) {
     let graph = graph(root);
     let environment = &graph.project.environment;
-    let mut ledger = Local::at(door::state_file(root, environment));
+    let mut ledger = LocalLedger::at(door::state_file(root, environment));
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
     let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
@@ -175,7 +175,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let cloud = Cloud::new(Arc::new(simulator.clone()), site, credentials, Limits::default(), 7);
     let request = Request { allow_data_loss: true, ..Request::default() };
     let secrets = Secrets::default();
-    let planned = planning::planned(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
+    let planned = planning::make_plan(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
     let setting =
         Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };
