@@ -9,7 +9,7 @@ use floe::{
         Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, SmallMap, Submission,
         labels,
     },
-    sql::Class,
+    sql::StatementClass,
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded, StatementRecord},
 };
 
@@ -72,7 +72,7 @@ fn sql(shape: Shape, index: usize) -> String {
 }
 
 /// What an apply of `graph` leaves: the record, and the cloud that belongs to it.
-pub fn applied(graph: &Graph) -> (Recorded, Live) {
+pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
     let project = &graph.project;
     let mut recorded =
         Recorded::new("lineage".to_owned(), project.environment.identity.clone(), HashKey("key".to_owned()));
@@ -95,9 +95,9 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
     }
     let mut statements = BTreeMap::new();
     for (index, (key, declared)) in project.statements.iter().enumerate() {
-        let (spec, reading) = (&declared.spec, graph.reading(key).unwrap());
-        let (reached, phase) = match reading.kind.class() {
-            Class::Definition => (FurthestPhase::Completed, Phase::Completed),
+        let (spec, analysis) = (&declared.spec, graph.analysis(key).unwrap());
+        let (reached, phase) = match analysis.kind.class() {
+            StatementClass::Definition => (FurthestPhase::Completed, Phase::Completed),
             _ => (FurthestPhase::Running, Phase::Running),
         };
         let pool = spec.pool.as_ref().and_then(|key| Some(recorded.pools.get(key)?.id.clone()));
@@ -119,7 +119,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             stopped: false,
             phase,
             detail: String::new(),
-            sql_kind: Some(reading.kind.api_name().to_owned()),
+            sql_kind: Some(analysis.kind.api_name().to_owned()),
             bounded: Some(false),
             append_only: Some(true),
             scaling_state: None,
@@ -150,7 +150,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
         let address = floe::resource::Address::statement(key);
         let record = StatementRecord {
             declared: spec.clone(),
-            dependencies: graph.needs(&address).cloned().collect(),
+            dependencies: graph.dependencies(&address).cloned().collect(),
             current: Some(Box::new(current)),
             successor: None,
             undo: None,

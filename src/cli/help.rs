@@ -8,7 +8,7 @@ use crate::sql;
 /// Explains a command or a lint's code.
 pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, Trouble> {
     if let [code] = topic
-        && let Some(lint) = sql::explain(code)
+        && let Some(lint) = sql::explain_lint(code)
     {
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         screen.out(&format!(
@@ -27,7 +27,7 @@ pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, Trouble> {
     let mut found = &mut command;
     for name in topic {
         found = found.find_subcommand_mut(name).ok_or_else(|| {
-            let codes: Vec<&str> = sql::codes().collect();
+            let codes: Vec<&str> = sql::lint_codes().collect();
             Trouble::new(format!("there is neither a command nor a lint `{name}`"))
                 .help(format!("`floe help` lists commands; lints are {}", codes.join(", ")))
         })?;

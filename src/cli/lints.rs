@@ -4,17 +4,17 @@ use super::problems::Rank;
 use crate::{
     manifest::{DeclaredStatement, Project},
     resource::{Evolve, Problem},
-    sql::{self, Lint, LintContext, Severity},
+    sql::{self, Lint, LintContext, LintSeverity},
 };
 
 /// The lints of every statement, at their places.
 pub(super) fn all(project: &Project) -> Vec<(Problem, Rank)> {
-    of_each(project, |statement, context| sql::lint(&statement.reading, &statement.spec.sql.masked(), context))
+    of_each(project, |statement, context| sql::lint(&statement.analysis, &statement.spec.sql.masked(), context))
 }
 
 /// Those that must not be sent.
 pub(super) fn forbidding(project: &Project) -> Vec<(Problem, Rank)> {
-    of_each(project, |statement, context| sql::forbidding(&statement.reading, context))
+    of_each(project, |statement, context| sql::lint_errors(&statement.analysis, context))
 }
 
 fn of_each(
@@ -26,9 +26,9 @@ fn of_each(
         let context = LintContext {
             properties: &statement.spec.properties,
             principal: statement.spec.principal.as_deref(),
-            protected: project.environment.protected,
-            evolves: statement.spec.evolve != Evolve::Manual,
-            allowed: &statement.allow,
+            is_protected: project.environment.protected,
+            can_evolve: statement.spec.evolve != Evolve::Manual,
+            allowed_codes: &statement.allow,
         };
         found.extend(lint(statement, &context).into_iter().map(|lint| problem(statement, lint)));
     }
@@ -40,5 +40,5 @@ fn problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, Rank) {
     let in_text = lint.span.as_ref().map(|span| statement.sql.locate(span));
     let place = of_property.or(in_text).unwrap_or_else(|| statement.place.clone());
     let problem = Problem::new(lint.message).at(place, "here").help(lint.help);
-    (problem, Rank { is_error: lint.severity == Severity::Error, code: Some(lint.code) })
+    (problem, Rank { is_error: lint.severity == LintSeverity::Error, code: Some(lint.code) })
 }

@@ -70,7 +70,7 @@ fn in_strings(text: &Template) -> Vec<&str> {
     let mark = |name: &str| format!("\u{1}{name}\u{1}");
     let marks: BTreeMap<String, String> = text.secret_names().map(|name| (name.to_owned(), mark(name))).collect();
     let Ok(marked) = text.reveal(&Secrets::new(marks)) else { return Vec::new() };
-    let strings = sql::strings(&marked);
+    let strings = sql::string_literals_and_hints(&marked);
     text.secret_names().filter(|name| strings.iter().any(|string| string.contains(&mark(name)))).collect()
 }
 

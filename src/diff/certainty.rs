@@ -9,7 +9,7 @@ use crate::{
     live::Presence,
     manifest::DeclaredStatement,
     resource::{Address, LiveStatement},
-    sql::Class,
+    sql::StatementClass,
     state::StatementRecord,
 };
 
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
 
     /// Whether a job that says STOPPED is being resumed. One whose pool is gone stands still, whatever it is asked.
     pub fn is_resuming(&mut self, row: &Row, live: &LiveStatement) -> bool {
-        row.class() != Class::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
+        row.class() != StatementClass::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
     }
 
     fn has_lost_its_pool(&mut self, live: &LiveStatement) -> bool {

@@ -85,7 +85,7 @@ pub fn compare(
 ) -> Differences {
     let mut differences = Differences::default();
     if desired.sql != sent.sent.sql {
-        let same = sql::same(&desired.sql.masked(), &sent.sent.sql.masked());
+        let same = sql::are_equivalent(&desired.sql.masked(), &sent.sent.sql.masked());
         differences.cosmetic = same;
         differences.sql = (!same).then(|| (sent.sent.sql.clone(), desired.sql.clone()));
     }
@@ -178,14 +178,14 @@ pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(Stri
 /// written out. Of properties under `sql.secrets.` no value is recorded at all.
 pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&SecretLocations>) -> bool {
     let sql = !desired.sql.matches(&live.sql)
-        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::writes_a_secret(&live.sql));
+        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::has_plaintext_secret(&live.sql));
     let property = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
         let fits = declared.is_some_and(|template| template.matches(value));
         let kept_back = key.starts_with("sql.secrets.");
         let is_one = declared.is_some_and(Template::has_secrets)
             || held.is_some_and(|held| held.properties.contains(&**key))
-            || (sql::names_a_secret(key) && !value.is_empty());
+            || (sql::is_sensitive_key(key) && !value.is_empty());
         !fits && !kept_back && is_one
     };
     sql || live.properties.iter().any(property)

@@ -13,7 +13,7 @@ use crate::{
     manifest::DeclaredStatement,
     resource::{Address, Generation, LiveStatement, Phase, PhaseClass, Statement, UnexpectedPhasePolicy, labels},
     settle::Settlement,
-    sql::{Class, Reading},
+    sql::{Analysis, StatementClass},
     state::{FurthestPhase, GenerationRecord, Recorded, StatementRecord, Tombstone},
 };
 
@@ -40,15 +40,15 @@ pub(super) struct Row<'a> {
     pub declared: &'a DeclaredStatement,
     pub record: &'a StatementRecord,
     pub current: &'a GenerationRecord,
-    pub reading: Option<&'a Reading>,
+    pub analysis: Option<&'a Analysis>,
     pub differences: Differences,
     /// The number that a new generation would have.
     pub next: Generation,
 }
 
 impl Row<'_> {
-    pub fn class(&self) -> Class {
-        self.reading.map_or(Class::Job, |reading| reading.kind.class())
+    pub fn class(&self) -> StatementClass {
+        self.analysis.map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
     /// Replaces the current generation.
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
             declared,
             record,
             current,
-            reading: self.desired.graph.reading(key),
+            analysis: self.desired.graph.analysis(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
             next: self.next_generation(&declared.spec.name, Some(record)),
         };
@@ -215,8 +215,8 @@ impl<'a> Table<'a> {
             return Some(self.moving(row, live));
         }
         match row.class() {
-            Class::Definition => evolution::definition(self, row, live),
-            Class::Job | Class::TableJob | Class::Refused(_) => self.job(row, live),
+            StatementClass::Definition => evolution::definition(self, row, live),
+            StatementClass::Job | StatementClass::TableJob | StatementClass::Unsupported(_) => self.job(row, live),
         }
     }
 
@@ -224,7 +224,7 @@ impl<'a> Table<'a> {
     /// one may wait for room on its pool for good, so it can be stopped and moved.
     pub fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
         let asked = self.request.replace.contains(&row.address);
-        let is_job = row.class() != Class::Definition;
+        let is_job = row.class() != StatementClass::Definition;
         let differs = if is_job { row.differences.need_replacement() } else { row.differences.redefine() };
         let (wanted, parked) = (differs || asked, row.declared.spec.stopped);
         let is_elsewhere = !row.differences.placement.is_empty();
@@ -351,7 +351,7 @@ impl<'a> Table<'a> {
         record: &StatementRecord,
         notes: Vec<Note>,
     ) -> Option<Change> {
-        let needs = self.desired.graph.needs(&Address::statement(key));
+        let needs = self.desired.graph.dependencies(&Address::statement(key));
         let settings = declared.spec != record.declared || !needs.eq(&record.dependencies);
         match (settings, notes.is_empty()) {
             (true, _) => Some(Change { action: Action::Record, reasons: Vec::new(), notes }),

@@ -15,7 +15,7 @@ use crate::{
         EnvironmentIdentity, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase,
         Role, SmallMap, Submission,
     },
-    sql::Class,
+    sql::StatementClass,
     state::{FurthestPhase, GenerationRecord, PoolRecord, StatementRecord, Tombstone},
 };
 
@@ -91,7 +91,7 @@ impl Scene {
             pools.insert(id, found);
         }
         for (key, declared) in &graph.project.statements {
-            let is_definition = declared.reading.kind.class() == Class::Definition;
+            let is_definition = declared.analysis.kind.class() == StatementClass::Definition;
             let sent = Submission {
                 name: declared.spec.name.clone(),
                 generation: Generation::FIRST,
@@ -118,7 +118,7 @@ impl Scene {
             };
             let record = StatementRecord {
                 declared: declared.spec.clone(),
-                dependencies: graph.needs(&Address::statement(key)).cloned().collect(),
+                dependencies: graph.dependencies(&Address::statement(key)).cloned().collect(),
                 current: Some(Box::new(current)),
                 successor: None,
                 undo: None,

@@ -8,7 +8,7 @@ use std::{
 use super::SqlText;
 use crate::{
     resource::{Address, EnvironmentIdentity, PoolDeclaration, Problem, SmallMap, SourceLocation, Statement},
-    sql::Reading,
+    sql::Analysis,
 };
 
 /// Everything that is desired of one environment.
@@ -58,7 +58,7 @@ pub struct DeclaredStatement {
     /// Where its SQL stands.
     pub sql: SqlText,
     /// What its SQL says.
-    pub reading: Reading,
+    pub analysis: Analysis,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
     pub reference_places: SmallMap<SourceLocation, Address>,
     /// The value of each property that is named like a secret.

@@ -283,7 +283,7 @@ fn data_loss_has_consent(plan: &Plan) -> Found {
     let harmless = |passage: &Passage| {
         passage.forward.iter().all(|step| match &step.act {
             Act::Submit { submission, .. } if submission.role == Role::Undo => {
-                crate::sql::read(&submission.sql.masked()).kind.keeps_data()
+                crate::sql::analyze(&submission.sql.masked()).kind.keeps_data()
             }
             _ => true,
         })

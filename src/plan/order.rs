@@ -7,7 +7,7 @@ use crate::{
     diff::Desired,
     graph::resolve,
     resource::{Address, ResourceKind, Role},
-    sql::{self, Use},
+    sql::{self, Usage},
     state::Recorded,
 };
 
@@ -92,8 +92,8 @@ fn successors_in_office(
     let mut pairs = Vec::new();
     for former in removals.iter().filter(|address| address.kind == ResourceKind::Statement) {
         let Some(record) = recorded.statements.get(&former.key) else { continue };
-        let reading = sql::read(&record.declared.sql.masked());
-        for mention in reading.mentions.iter().filter(|mention| mention.role == Use::Creates) {
+        let analysis = sql::analyze(&record.declared.sql.masked());
+        for mention in analysis.mentions.iter().filter(|mention| mention.usage == Usage::Creates) {
             let object = resolve(mention, &record.declared, aliases);
             let creator = desired.graph.objects.get(&object).and_then(|parties| parties.creator.as_ref());
             let creator = creator.map(Address::statement).filter(|creator| present.contains(creator));

@@ -14,7 +14,7 @@ use crate::{
         Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, ResourceKind, Role,
         SeenStatement, SmallMap, Submission, Template,
     },
-    sql::Class,
+    sql::StatementClass,
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -134,16 +134,16 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
 
 impl<'a> Subject<'a> {
     pub fn declares(&self) -> Fact {
-        let dependencies = self.scene.desired.graph.needs(&Address::statement(self.key)).cloned().collect();
+        let dependencies = self.scene.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
         Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
     }
 
-    pub fn class(&self) -> Class {
-        self.scene.desired.graph.reading(self.key).map_or(Class::Job, |reading| reading.kind.class())
+    pub fn class(&self) -> StatementClass {
+        self.scene.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
     fn in_force(&self) -> Until {
-        if self.class() == Class::Definition { Until::Completed } else { Until::Running }
+        if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
     }
 
     /// What an interrupted run was waiting for: being in force, or any phase that lasts where it is to stand still.

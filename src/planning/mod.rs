@@ -58,7 +58,7 @@ const MAX_LOOKUP_ROUNDS: usize = 4;
 /// # Errors
 /// Every problem of the manifests and the SQL, each with its place.
 pub fn load_desired(inputs: &Inputs) -> Result<Graph, Flawed> {
-    graph::build(manifest::load(inputs).map_err(graph::judge)?)
+    graph::build(manifest::load(inputs).map_err(graph::add_graph_problems)?)
 }
 
 /// Settles the record by what was just `read` of the cloud, asking for what the list leaves open. The values of `secrets`

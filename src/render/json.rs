@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Beside, place::Lines};
 use crate::{
-    graph::{Edge, Graph, Why},
+    graph::{Edge, EdgeReason, Graph},
     plan::Plan,
 };
 
@@ -46,11 +46,11 @@ fn edges(graph: &Graph) -> Value {
     let mut lines = Lines::default();
     let edge = |edge: &Edge| {
         let mut value = json!({ "from": edge.from, "to": edge.to, "inferred": false });
-        if let (Why::Inferred { object, .. }, Value::Object(fields)) = (&edge.why, &mut value) {
+        if let (EdgeReason::Inferred { object, .. }, Value::Object(fields)) = (&edge.reason, &mut value) {
             fields.insert("inferred".to_owned(), json!(true));
             fields.insert("object".to_owned(), json!(object.to_string()));
         }
-        lines.add(&mut value, graph.place_of(edge).as_ref());
+        lines.add(&mut value, graph.place_of_edge(edge).as_ref());
         value
     };
     graph.edges.iter().map(edge).collect()

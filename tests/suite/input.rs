@@ -113,11 +113,11 @@ fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
                 let context = LintContext {
                     properties: &spec.properties,
                     principal: spec.principal.as_deref(),
-                    protected: graph.project.environment.protected,
-                    evolves: spec.evolve != Evolve::Manual,
-                    allowed: &statement.allow,
+                    is_protected: graph.project.environment.protected,
+                    can_evolve: spec.evolve != Evolve::Manual,
+                    allowed_codes: &statement.allow,
                 };
-                let lints = sql::lint(graph.reading(key).unwrap(), &text, &context);
+                let lints = sql::lint(graph.analysis(key).unwrap(), &text, &context);
                 assert_eq!(lints, [], "{name}, {environment}, {key}");
             }
         }

@@ -84,12 +84,12 @@ fn consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
 }
 
 fn lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    if sql::codes().any(|code| code == at.value) {
+    if sql::lint_codes().any(|code| code == at.value) {
         return Some(at.value);
     }
     let problem = wrong(&at, format!("there is no lint `{}`", at.value), "unknown");
     let upper = at.value.to_uppercase();
-    let near = sql::codes().find(|code| *code == upper).or_else(|| near::nearest(&at.value, sql::codes()));
+    let near = sql::lint_codes().find(|code| *code == upper).or_else(|| near::nearest(&at.value, sql::lint_codes()));
     problems.push(match near {
         Some(code) => problem.help(format!("did you mean `{code}`?")),
         None => problem.help("codes look like `FL104`; `floe validate` prints them"),

@@ -11,7 +11,7 @@ use crate::{
         near,
     },
     resource::{Problem, SourceFile, Span, Template},
-    sql::{self, Class, Kind, Reading},
+    sql::{self, Analysis, StatementClass, StatementKind},
 };
 
 /// The most SQL that the service takes, by its documentation.
@@ -117,7 +117,7 @@ pub(super) enum Purpose {
 }
 
 /// Checks a text for what can be said of it offline. Gives what it says, unless that cannot be read.
-pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purpose) -> Option<Reading> {
+pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purpose) -> Option<Analysis> {
     let masked = sql.template.masked();
     let first = first_word(&masked);
     let here = sql.text.locate(&first);
@@ -132,49 +132,51 @@ pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purp
         desk.problems.push(Problem::new(message).at(here, "the service takes at most 4 MB"));
         return None;
     }
-    let reading = sql::read(&masked);
-    for fault in &reading.faults {
-        desk.problems.push(Problem::new(fault.message.clone()).at(sql.text.locate(&fault.span), "here"));
+    let analysis = sql::analyze(&masked);
+    for error in &analysis.errors {
+        desk.problems.push(Problem::new(error.message.clone()).at(sql.text.locate(&error.span), "here"));
     }
-    if !reading.faults.is_empty() {
+    if !analysis.errors.is_empty() {
         return None;
     }
-    let problem = match (purpose, reading.kind.class()) {
-        (_, Class::Refused(why)) => Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused"),
-        (Purpose::Undo, Class::Job | Class::TableJob) => {
+    let problem = match (purpose, analysis.kind.class()) {
+        (_, StatementClass::Unsupported(why)) => {
+            Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused")
+        }
+        (Purpose::Undo, StatementClass::Job | StatementClass::TableJob) => {
             Problem::new("an `undo` has to complete, and this keeps running")
                 .at(here, "keeps running")
                 .help("for example `undo = \"DROP TABLE …\"`")
         }
-        (Purpose::Bare, _) if !may_stand_alone(reading.kind) => {
+        (Purpose::Bare, _) if !may_stand_alone(analysis.kind) => {
             let path = &sql.text.source.path;
             Problem::new("a `.sql` file by itself may hold one `CREATE`, `INSERT` or statement set")
                 .at(here, "needs a manifest entry that says so")
                 .help(format!("in `floe.toml`:\n\n{}", entry(key, path)))
         }
-        _ => return Some(reading),
+        _ => return Some(analysis),
     };
     desk.problems.push(problem);
-    Some(reading)
+    Some(analysis)
 }
 
 /// What nobody needs to be told about: it makes something, or runs until it is removed.
-fn may_stand_alone(kind: Kind) -> bool {
+fn may_stand_alone(kind: StatementKind) -> bool {
     matches!(
         kind,
-        Kind::CreateTable
-            | Kind::CreateTableAs
-            | Kind::CreateView
-            | Kind::CreateFunction
-            | Kind::CreateModel
-            | Kind::CreateConnection
-            | Kind::CreateAgent
-            | Kind::CreateTool
-            | Kind::CreateDatabase
-            | Kind::CreateCatalog
-            | Kind::InsertInto
-            | Kind::InsertValues
-            | Kind::StatementSet
+        StatementKind::CreateTable
+            | StatementKind::CreateTableAs
+            | StatementKind::CreateView
+            | StatementKind::CreateFunction
+            | StatementKind::CreateModel
+            | StatementKind::CreateConnection
+            | StatementKind::CreateAgent
+            | StatementKind::CreateTool
+            | StatementKind::CreateDatabase
+            | StatementKind::CreateCatalog
+            | StatementKind::InsertInto
+            | StatementKind::InsertValues
+            | StatementKind::StatementSet
     )
 }
 

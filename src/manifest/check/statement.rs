@@ -15,7 +15,7 @@ use crate::{
         merge,
     },
     resource::{Address, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
-    sql::{self, Class},
+    sql::{self, StatementClass},
 };
 
 /// Merges and checks the statement `key`. `bare`: no manifest mentions it.
@@ -38,13 +38,14 @@ pub(in crate::manifest) fn statement(
     let before = desk.problems.len();
     let sql = sql_of(desk, key, declared, &layer);
     let purpose = if bare { Purpose::Bare } else { Purpose::Statement };
-    let reading = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
+    let analysis = sql.as_ref().and_then(|sql| check_sql(desk, key, sql, purpose));
     let has_all_properties = !layer.lost_properties && settings.properties.iter().count() == layer.properties.len();
     if desk.problems.len() > before || !has_all_properties {
         desk.unsound.insert(key.to_owned());
     }
     let undo = undo(desk, key, &layer);
-    if let (Some(at), Some(Class::Job)) = (&layer.undo, reading.as_ref().map(|reading| reading.kind.class())) {
+    if let (Some(at), Some(StatementClass::Job)) = (&layer.undo, analysis.as_ref().map(|reading| reading.kind.class()))
+    {
         let message = format!("`undo` of `{key}` would never run: a job defines nothing");
         let mut problem = wrong(at, message, "not for a job");
         problem.help = Some(
@@ -82,7 +83,7 @@ pub(in crate::manifest) fn statement(
         },
         place: declared.place.clone(),
         sql: sql.text.fitted(),
-        reading: reading?,
+        analysis: analysis?,
         reference_places: reference_places.shrunk_to_fit(),
         secret_places,
         allow: settings.allow,
@@ -90,7 +91,7 @@ pub(in crate::manifest) fn statement(
 }
 
 fn secret_places(layer: &StatementLayer) -> SmallMap<SourceLocation> {
-    let named = layer.properties.iter().filter(|(key, _)| sql::names_a_secret(key));
+    let named = layer.properties.iter().filter(|(key, _)| sql::is_sensitive_key(key));
     named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
 

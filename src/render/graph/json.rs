@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{flow, kind};
 use crate::{
-    graph::lineage::{Lineage, Link, Looks, Node},
+    graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
     render::place::Lines,
 };
 
@@ -17,20 +17,20 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
         .nodes
         .iter()
         .map(|(node, looks)| match looks {
-            Looks::Statement(kind) => json!({ "id": id(node), "is": "statement", "kind": kind.api_name() }),
-            Looks::Own(of) => json!({ "id": id(node), "is": kind(*of), "external": false }),
-            Looks::External(of) => json!({ "id": id(node), "is": kind(*of), "external": true }),
+            LineageNodeKind::Statement(kind) => json!({ "id": id(node), "is": "statement", "kind": kind.api_name() }),
+            LineageNodeKind::Managed(of) => json!({ "id": id(node), "is": kind(*of), "external": false }),
+            LineageNodeKind::External(of) => json!({ "id": id(node), "is": kind(*of), "external": true }),
         })
         .collect();
     let mut lines = Lines::default();
-    let link = |link: &Link| {
+    let link = |link: &LineageEdge| {
         let mut value = json!({
-            "from": id(&link.from), "to": id(&link.to), "flow": flow(link.flow), "inferred": link.flow.is_inferred(),
+            "from": id(&link.from), "to": id(&link.to), "flow": flow(link.kind), "inferred": link.kind.is_inferred(),
         });
         lines.add(&mut value, link.place.as_ref());
         value
     };
-    let links: Vec<Value> = lineage.links.iter().map(link).collect();
+    let links: Vec<Value> = lineage.edges.iter().map(link).collect();
     let pools: Vec<Value> = lineage
         .pools
         .iter()
@@ -40,9 +40,9 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&value).map(|text| text + "\n")
 }
 
-fn id(node: &Node) -> String {
+fn id(node: &LineageNode) -> String {
     match node {
-        Node::Statement(address) => address.to_string(),
-        Node::Object(object) => format!("{}:{object}", kind(object.kind)),
+        LineageNode::Statement(address) => address.to_string(),
+        LineageNode::Object(object) => format!("{}:{object}", kind(object.kind)),
     }
 }

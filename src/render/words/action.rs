@@ -11,7 +11,7 @@ use super::{
 use crate::{
     diff::{Action, Change, Reason, Strategy},
     resource::{Address, Generation, PoolUpdate, ResourceKind, Template},
-    sql::{self, Use},
+    sql::{self, Usage},
 };
 
 /// The symbol of a change, with its colour.
@@ -116,19 +116,21 @@ fn moves(change: &Change, beside: &Beside) -> String {
 
 /// What a statement is, in a few words: `CREATE TABLE orders`, `INSERT INTO a`, `STATEMENT SET into a, b`.
 fn gist(sql: &Template) -> String {
-    let reading = sql::read(&sql.masked());
-    let kind = reading.kind.api_name().replace('_', " ");
+    let analysis = sql::analyze(&sql.masked());
+    let kind = analysis.kind.api_name().replace('_', " ");
     let mut names: Vec<String> = Vec::new();
-    for mention in &reading.mentions {
+    for mention in &analysis.mentions {
         let name = mention.name.join(".");
-        if matches!(mention.role, Use::Creates | Use::Alters | Use::Drops | Use::Writes) && !names.contains(&name) {
+        if matches!(mention.usage, Usage::Creates | Usage::Alters | Usage::Drops | Usage::Writes)
+            && !names.contains(&name)
+        {
             names.push(name);
         }
     }
     let names = cut(&names.join(", "), 60);
-    match reading.kind {
+    match analysis.kind {
         _ if names.is_empty() => kind,
-        sql::Kind::StatementSet => format!("{kind} into {names}"),
+        sql::StatementKind::StatementSet => format!("{kind} into {names}"),
         _ => format!("{kind} {names}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{MARGIN, SMALL, escaped};
-use crate::graph::lineage::{Lineage, Looks};
+use crate::graph::lineage::{Lineage, LineageNodeKind};
 
 /// Border and tint of the statements of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Legend {
         let pools = lineage.pools.keys().enumerate();
         let pools = pools.map(|(number, pool)| (Sample::Pool(colours(number, lineage.pools.len())), name(pool)));
         let declared = is_any_declared.then(|| (Sample::Declared, "only depends_on says so".to_owned()));
-        let is_external = |looks: &Looks| matches!(looks, Looks::External(_));
+        let is_external = |looks: &LineageNodeKind| matches!(looks, LineageNodeKind::External(_));
         let external = lineage.nodes.values().any(is_external);
         let external = external.then(|| (Sample::External, "external: not made by this project".to_owned()));
         let (mut x, mut y) = (0.0, 0.0);

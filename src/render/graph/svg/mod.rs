@@ -20,7 +20,7 @@ use self::{
     ranks::Sketch,
 };
 use super::{flow, label, subtitle};
-use crate::graph::lineage::{Flow, Lineage, Looks, Node};
+use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 const MARGIN: f64 = 28.0;
 /// Mean widths of a letter of the title, and of the line below.
@@ -82,22 +82,22 @@ struct Drawing<'a> {
 
 /// All that flows from one box to another.
 struct Line<'a> {
-    from: &'a Node,
-    to: &'a Node,
-    flows: Vec<Flow>,
+    from: &'a LineageNode,
+    to: &'a LineageNode,
+    flows: Vec<LineageEdgeKind>,
 }
 
 impl Drawing<'_> {
     fn of(lineage: &Lineage) -> Drawing<'_> {
-        let numbers: BTreeMap<&Node, usize> =
+        let numbers: BTreeMap<&LineageNode, usize> =
             lineage.nodes.keys().enumerate().map(|(number, node)| (node, number)).collect();
         let mut lines: BTreeMap<(usize, usize), Line<'_>> = BTreeMap::new();
-        for link in &lineage.links {
+        for link in &lineage.edges {
             if let (Some(from), Some(to)) = (numbers.get(&link.from), numbers.get(&link.to))
                 && from != to
             {
                 let line = Line { from: &link.from, to: &link.to, flows: Vec::new() };
-                lines.entry((*from, *to)).or_insert(line).flows.push(link.flow);
+                lines.entry((*from, *to)).or_insert(line).flows.push(link.kind);
             }
         }
         let sketch = Sketch {
@@ -106,7 +106,7 @@ impl Drawing<'_> {
         };
         let lines: Vec<Line<'_>> = lines.into_values().collect();
         let bundles: Vec<usize> = lines.iter().map(|line| usize::from(line.is_declared())).collect();
-        let pools: BTreeMap<&Node, usize> = pool_numbers(lineage);
+        let pools: BTreeMap<&LineageNode, usize> = pool_numbers(lineage);
         let groups: Vec<usize> =
             lineage.nodes.keys().map(|node| pools.get(node).map_or(0, |number| number.saturating_add(1))).collect();
         Drawing { picture: layout(&sketch, &bundles, &groups).framed(), lines }
@@ -131,16 +131,16 @@ impl Picture {
     }
 }
 
-fn wide(lineage: &Lineage, node: &Node, looks: Looks) -> f64 {
+fn wide(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> f64 {
     let title = shown(node).chars().count() as f64 * LETTER;
     let below = below(lineage, node, looks).chars().count() as f64 * SMALL;
     (title.max(below) + 26.0).max(90.0)
 }
 
 /// The line below the title: of a statement also its pool, where there are several.
-fn below(lineage: &Lineage, node: &Node, looks: Looks) -> String {
+fn below(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> String {
     let said = subtitle(node, looks);
-    let Node::Statement(address) = node else { return said };
+    let LineageNode::Statement(address) = node else { return said };
     let pool =
         lineage.pools.iter().find(|(_, addresses)| addresses.contains(address)).and_then(|(pool, _)| pool.as_ref());
     match pool.filter(|_| lineage.pools.len() > 1) {
@@ -150,7 +150,7 @@ fn below(lineage: &Lineage, node: &Node, looks: Looks) -> String {
 }
 
 /// The title, as much of it as has room.
-fn shown(node: &Node) -> String {
+fn shown(node: &LineageNode) -> String {
     cut(&label(node))
 }
 
@@ -165,10 +165,10 @@ fn cut(name: &str) -> String {
     name.chars().take(ahead).chain(['…']).chain(end).collect()
 }
 
-fn full(node: &Node) -> String {
+fn full(node: &LineageNode) -> String {
     match node {
-        Node::Statement(address) => address.to_string(),
-        Node::Object(object) => object.to_string(),
+        LineageNode::Statement(address) => address.to_string(),
+        LineageNode::Object(object) => object.to_string(),
     }
 }
 
@@ -193,12 +193,19 @@ fn arrow(text: &mut String, line: &Line<'_>, way: &Curve) {
     );
 }
 
-fn shape(text: &mut String, lineage: &Lineage, node: &Node, looks: Looks, frame: Frame, pool: &Colours) {
+fn shape(
+    text: &mut String,
+    lineage: &Lineage,
+    node: &LineageNode,
+    looks: LineageNodeKind,
+    frame: Frame,
+    pool: &Colours,
+) {
     let Frame { x, y, width } = frame;
     let (round, fill, line, dash) = match looks {
-        Looks::Statement(_) => (8.0, pool.tint.as_str(), pool.line.as_str(), ""),
-        Looks::Own(_) => (HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),
-        Looks::External(_) => (HEIGHT / 2.0, "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\""),
+        LineageNodeKind::Statement(_) => (8.0, pool.tint.as_str(), pool.line.as_str(), ""),
+        LineageNodeKind::Managed(_) => (HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),
+        LineageNodeKind::External(_) => (HEIGHT / 2.0, "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\""),
     };
     let middle = x + width / 2.0;
     let _ = writeln!(
@@ -216,14 +223,14 @@ fn shape(text: &mut String, lineage: &Lineage, node: &Node, looks: Looks, frame:
 }
 
 /// The number of each statement's pool.
-fn pool_numbers(lineage: &Lineage) -> BTreeMap<&Node, usize> {
+fn pool_numbers(lineage: &Lineage) -> BTreeMap<&LineageNode, usize> {
     let mut pools = BTreeMap::new();
     for (number, addresses) in lineage.pools.values().enumerate() {
         pools.extend(addresses.iter().map(|address| (address, number)));
     }
     let numbers = lineage.nodes.keys().filter_map(|node| match node {
-        Node::Statement(address) => pools.get(address).map(|number| (node, *number)),
-        Node::Object(_) => None,
+        LineageNode::Statement(address) => pools.get(address).map(|number| (node, *number)),
+        LineageNode::Object(_) => None,
     });
     numbers.collect()
 }

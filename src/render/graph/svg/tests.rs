@@ -6,10 +6,10 @@ use super::{
     *,
 };
 use crate::{
-    graph::Object,
-    graph::lineage::Link,
+    graph::SqlObject,
+    graph::lineage::LineageEdge,
     resource::Address,
-    sql::{Kind, ObjectKind},
+    sql::{ObjectKind, StatementKind},
 };
 
 /// Numbers that look random and are the same each time.
@@ -166,21 +166,26 @@ fn a_large_project_is_drawn_in_no_time() {
     assert!(start.elapsed().as_secs() < 60, "took {:?}", start.elapsed());
 }
 
-fn table(name: &str) -> Node {
-    Node::Object(Object { kind: ObjectKind::Table, name: [name.into()].into() })
+fn table(name: &str) -> LineageNode {
+    LineageNode::Object(SqlObject { kind: ObjectKind::Table, name: [name.into()].into() })
 }
 
 #[test]
 fn an_image_says_names_pools_and_flows() {
     let job = Address::statement("copy<all>");
-    let reads = |flow| Link { from: table("clicks"), to: Node::Statement(job.clone()), flow, place: None };
-    let writes =
-        Link { from: Node::Statement(job.clone()), to: table(&"long".repeat(20)), flow: Flow::Writes, place: None };
+    let reads =
+        |kind| LineageEdge { from: table("clicks"), to: LineageNode::Statement(job.clone()), kind, place: None };
+    let writes = LineageEdge {
+        from: LineageNode::Statement(job.clone()),
+        to: table(&"long".repeat(20)),
+        kind: LineageEdgeKind::Writes,
+        place: None,
+    };
     let mut lineage = Lineage::default();
-    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
-    lineage.nodes.insert(table(&"long".repeat(20)), Looks::Own(ObjectKind::Table));
-    lineage.nodes.insert(Node::Statement(job.clone()), Looks::Statement(Kind::InsertInto));
-    lineage.links = vec![reads(Flow::Reads), writes];
+    lineage.nodes.insert(table("clicks"), LineageNodeKind::External(ObjectKind::Table));
+    lineage.nodes.insert(table(&"long".repeat(20)), LineageNodeKind::Managed(ObjectKind::Table));
+    lineage.nodes.insert(LineageNode::Statement(job.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
+    lineage.edges = vec![reads(LineageEdgeKind::Reads), writes];
     lineage.pools.entry(Some("main".to_owned())).or_default().insert(job);
     let image = svg(&lineage);
     assert!(image.contains(">copy&lt;all&gt;</text>"), "{image}");
@@ -201,7 +206,9 @@ fn every_pool_has_a_colour_and_a_name_of_its_own() {
         let mut lineage = Lineage::default();
         for number in 0..pools {
             let address = Address::statement(format!("s{number}"));
-            lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+            lineage
+                .nodes
+                .insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
             lineage.pools.entry(Some(format!("pool-{number}"))).or_default().insert(address);
         }
         let lines: std::collections::BTreeSet<String> = (0..pools).map(|number| colours(number, pools).line).collect();
@@ -219,11 +226,13 @@ fn names_are_cut_in_the_middle_and_lines_explained() {
     let (one, other) = (Address::statement("orders-enriched-with-customers-and-products-v1"), Address::statement("b"));
     let mut lineage = Lineage::default();
     for address in [&one, &other] {
-        lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+        lineage
+            .nodes
+            .insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
     }
-    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
-    let (from, to) = (Node::Statement(one), Node::Statement(other));
-    lineage.links = vec![Link { from, to, flow: Flow::Declared, place: None }];
+    lineage.nodes.insert(table("clicks"), LineageNodeKind::External(ObjectKind::Table));
+    let (from, to) = (LineageNode::Statement(one), LineageNode::Statement(other));
+    lineage.edges = vec![LineageEdge { from, to, kind: LineageEdgeKind::Declared, place: None }];
     let image = svg(&lineage);
     assert!(image.contains(">orders-enriched-w…-and-products-v1</text>"), "{image}");
     assert!(image.contains(">only depends_on says so</text>"), "{image}");
