@@ -13,7 +13,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use floe::{
     diff::{self, Desired, Request},
     graph,
-    manifest::{self, Inputs},
+    manifest::{self, LoadOptions},
     plan, settle,
 };
 use generated::{Shape, state_after_apply, write};
@@ -26,7 +26,7 @@ fn growth(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(count as u64));
             let folder = tempfile::tempdir().unwrap();
             write(folder.path(), shape, count);
-            let inputs = Inputs { root: folder.path().to_owned(), ..Inputs::default() };
+            let inputs = LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() };
             let project = manifest::load(&inputs).unwrap();
             let graph = graph::build(project.clone()).unwrap();
             let (recorded, live) = state_after_apply(&graph);

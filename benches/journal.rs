@@ -28,11 +28,11 @@ use std::{
 };
 
 use floe::{
-    cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
     diff::Request,
     execute::{self, Interrupt, Setting},
     graph::{self, Graph},
-    manifest::{self, Inputs},
+    manifest::{self, LoadOptions},
     planning::make_plan,
     resource::{HashKey, Secrets},
     simulator::{Options, Pace, Simulator, serve},
@@ -110,7 +110,7 @@ fn measure_time() -> bool {
 /// How long an apply takes in real time, and which share of it is spent in the ledger.
 fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, f64) {
     let mut ledger = TimedLedger::new(ledger);
-    let cloud = cloud(graph, Arc::new(Https::new().unwrap()), Some(&start_simulator()));
+    let cloud = cloud(graph, Arc::new(HttpsTransport::new().unwrap()), Some(&start_simulator()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let started = Instant::now();
     runtime.block_on(run_apply(graph, &cloud, &mut ledger));
@@ -120,7 +120,7 @@ fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, 
         "1,000 statements, state {location}: {:.2} s, {} requests; {} ms of it in the ledger ({:.2} %), for {} entries in {} \
          groups, the slowest {:.1} ms",
         elapsed.as_secs_f64(),
-        cloud.requests(),
+        cloud.request_count(),
         ledger.time_spent.as_millis(),
         share * 100.0,
         ledger.entries,
@@ -132,7 +132,7 @@ fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, 
 
 fn project(folder: &Path, count: usize) -> Graph {
     write(folder, Shape::Wide, count);
-    let inputs = Inputs { root: folder.to_owned(), ..Inputs::default() };
+    let inputs = LoadOptions { root: folder.to_owned(), ..LoadOptions::default() };
     graph::build(manifest::load(&inputs).unwrap()).unwrap()
 }
 
@@ -152,17 +152,18 @@ fn start_simulator() -> String {
     origin_receiver.recv().unwrap()
 }
 
-fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> Cloud {
-    let mut site = Site::public(&graph.project.environment.identity).unwrap();
+fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> CloudClient {
+    let mut site = Endpoints::public(&graph.project.environment.identity).unwrap();
     if let Some(origin) = origin {
-        site = site.with_flink(origin).unwrap().with_cloud(origin).unwrap();
+        site = site.with_flink_origin(origin).unwrap().with_cloud_origin(origin).unwrap();
     }
-    let credentials = Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
-    Cloud::new(transport, site, credentials, Limits::default(), 7)
+    let credentials =
+        Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
+    CloudClient::new(transport, site, credentials, RateLimits::default(), 7)
 }
 
 /// One apply as `floe apply` does it, from the lock to the fold.
-async fn run_apply(graph: &Graph, cloud: &Cloud, ledger: &mut dyn Ledger) {
+async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) {
     let holder =
         LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
     ledger.lock(&holder, Duration::ZERO).await.unwrap();

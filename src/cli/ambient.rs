@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cloud::{Credentials, Key},
+    cloud::{ApiKey, Credentials},
     manifest::Project,
     resource::Secrets,
 };
@@ -71,8 +71,8 @@ impl Ambient {
         })
     }
 
-    fn key(&self, names: &[(&str, &str)]) -> Option<Key> {
-        names.iter().find_map(|(id, secret)| Some(Key::new(self.variable(id)?, self.variable(secret)?)))
+    fn key(&self, names: &[(&str, &str)]) -> Option<ApiKey> {
+        names.iter().find_map(|(id, secret)| Some(ApiKey::new(self.variable(id)?, self.variable(secret)?)))
     }
 }
 

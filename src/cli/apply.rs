@@ -21,7 +21,7 @@ use super::{
     values,
 };
 use crate::{
-    cloud::Cloud,
+    cloud::CloudClient,
     diff::Request,
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
@@ -72,7 +72,7 @@ pub fn destroy(
 struct Ready {
     planned: PlanningOutput,
     ledger: LocalLedger,
-    cloud: Cloud,
+    cloud: CloudClient,
     secrets: Secrets,
     voice: Voice,
     /// What the run comes to even if all goes well.
@@ -166,7 +166,7 @@ async fn still(
     errand: &Errand<'_>,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     screen: &Screen,
 ) -> Result<(PlanningOutput, bool), Trouble> {
     let began = Instant::now();
@@ -264,8 +264,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{Credentials, Key, Limits, Site},
-        manifest::Inputs,
+        cloud::{ApiKey, Credentials, Endpoints, RateLimits},
+        manifest::LoadOptions,
         resource::{HashKey, StatementUpdate},
         simulator::{Options, Simulator},
         state::MemoryLedger,
@@ -293,14 +293,15 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let folder = tempfile::tempdir().unwrap();
         let graph = |text: &str| {
             std::fs::write(folder.path().join("floe.toml"), text).unwrap();
-            planning::load_desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap()
+            planning::load_desired(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap()
         };
         let before = graph(JOBS);
         let identity = before.project.environment.identity.clone();
-        let key = || Some(Key::new("k", "s"));
+        let key = || Some(ApiKey::new("k", "s"));
         let credentials = Credentials { flink: key(), cloud: key() };
-        let site = Site::public(&identity).unwrap();
-        let cloud = Cloud::new(Arc::new(Simulator::new(Options::default())), site, credentials, Limits::default(), 7);
+        let site = Endpoints::public(&identity).unwrap();
+        let cloud =
+            CloudClient::new(Arc::new(Simulator::new(Options::default())), site, credentials, RateLimits::default(), 7);
         let secrets = Secrets::new(BTreeMap::new());
         let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
         let planned = planning::make_plan(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
@@ -324,8 +325,8 @@ sql = "INSERT INTO others SELECT id FROM orders"
             planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
-        let other = cloud.statement("other").await.unwrap().unwrap();
-        cloud.amend(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
+        let other = cloud.fetch_statement("other").await.unwrap().unwrap();
+        cloud.update_statement(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
         let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
         let request = Request::default();
         let now = planning::make_plan(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();

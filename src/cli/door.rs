@@ -8,7 +8,7 @@ use std::{
 
 use super::{Ambient, Trouble, progress::Voice};
 use crate::{
-    cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Options, Scenario, Simulator},
@@ -30,7 +30,7 @@ pub enum Access {
 /// An open door.
 pub struct Door {
     /// The verbs.
-    pub cloud: Cloud,
+    pub cloud: CloudClient,
 }
 
 /// Opens the door to the environment of `project`: into its simulated `world` if it has one. `recorded` says what the
@@ -52,12 +52,12 @@ pub(super) async fn open(
 pub(super) fn simulated(world: Simulator, environment: &Environment, recorded: &Recorded) -> Result<Door, Trouble> {
     // The simulator takes any key.
     let credentials = Credentials {
-        flink: Some(Key::new("simulated", "simulated")),
-        cloud: Some(Key::new("simulated", "simulated")),
+        flink: Some(ApiKey::new("simulated", "simulated")),
+        cloud: Some(ApiKey::new("simulated", "simulated")),
     };
-    let site = Site::public(&recorded.environment).map_err(|error| Trouble::new(error.to_string()))?;
+    let site = Endpoints::public(&recorded.environment).map_err(|error| Trouble::new(error.to_string()))?;
     let limits = limits(environment);
-    Ok(Door { cloud: Cloud::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
+    Ok(Door { cloud: CloudClient::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
 }
 
 /// Where the state of an environment is kept.
@@ -73,7 +73,7 @@ pub fn world(
     recorded: &Recorded,
     access: Access,
 ) -> Result<Option<Simulator>, Trouble> {
-    let Some(simulated) = &environment.simulated else { return Ok(None) };
+    let Some(simulated) = &environment.simulator else { return Ok(None) };
     let scenario = match &simulated.scenario {
         Some(path) => read_scenario(&root.join(path))?,
         None => Scenario::default(),
@@ -126,18 +126,18 @@ pub(super) async fn service(
         without_cloud_key(project, recorded)?;
     }
     let identity = &environment.identity;
-    let refused = |error: crate::cloud::NotAnOrigin| Trouble::new(error.to_string());
-    let mut site =
-        if environment.private { Site::private(identity) } else { Site::public(identity) }.map_err(refused)?;
+    let refused = |error: crate::cloud::InvalidOrigin| Trouble::new(error.to_string());
+    let mut site = if environment.private { Endpoints::private(identity) } else { Endpoints::public(identity) }
+        .map_err(refused)?;
     if let Some(origin) = &environment.endpoint {
-        site = site.with_flink(origin).map_err(refused)?;
+        site = site.with_flink_origin(origin).map_err(refused)?;
     }
     if let Some(origin) = &environment.cloud_endpoint {
-        site = site.with_cloud(origin).map_err(refused)?;
+        site = site.with_cloud_origin(origin).map_err(refused)?;
     }
-    let https: Arc<dyn Transport> = Arc::new(Https::new().map_err(|error| Trouble::new(error.to_string()))?);
+    let https: Arc<dyn Transport> = Arc::new(HttpsTransport::new().map_err(|error| Trouble::new(error.to_string()))?);
     let open = |site| {
-        let cloud = Cloud::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
+        let cloud = CloudClient::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
         let (voice, secrets) = (voice.clone(), ambient.secrets(project));
         cloud.on_retry(move |retrying| voice.retrying(retrying, &secrets));
         cloud
@@ -146,7 +146,7 @@ pub(super) async fn service(
     // Once a run. Without a Cloud key the list cannot be asked for, and the documented name stands.
     if environment.private && cloud.has_cloud_key() {
         let endpoint = cloud.private_endpoint().await?;
-        return Ok(Door { cloud: open(site.with_flink(&endpoint).map_err(refused)?) });
+        return Ok(Door { cloud: open(site.with_flink_origin(&endpoint).map_err(refused)?) });
     }
     Ok(Door { cloud })
 }
@@ -166,11 +166,11 @@ fn without_cloud_key(project: &Project, recorded: &Recorded) -> Result<(), Troub
     }
 }
 
-fn limits(environment: &Environment) -> Limits {
+fn limits(environment: &Environment) -> RateLimits {
     match environment.requests_per_second {
         // The service allows twenty times as many requests in a minute as in a second.
-        Some(rate) => Limits { per_second: rate, per_minute: rate.saturating_mul(20), ..Limits::default() },
-        None => Limits::default(),
+        Some(rate) => RateLimits { per_second: rate, per_minute: rate.saturating_mul(20), ..RateLimits::default() },
+        None => RateLimits::default(),
     }
 }
 

@@ -30,7 +30,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
             let value = json!({
                 "format_version": 1,
                 "environment": environment.name,
-                "simulated": environment.simulated.is_some(),
+                "simulated": environment.simulator.is_some(),
                 "drift": listed,
             });
             screen.out(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;

@@ -67,7 +67,7 @@ async fn import(
     let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Reads)?;
     let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
     let secrets = ambient.secrets(&graph.project);
-    match door.cloud.pool(id).await.map_err(|error| redacted(error, &secrets))? {
+    match door.cloud.fetch_pool(id).await.map_err(|error| redacted(error, &secrets))? {
         Some(found) => may_be(pool, &found)?,
         None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),
     }

@@ -37,7 +37,7 @@ fn of_each(
 
 fn problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, Rank) {
     let of_property = lint.property.as_ref().and_then(|key| statement.secret_places.get(key.as_str())).cloned();
-    let in_text = lint.span.as_ref().map(|span| statement.sql.locate(span));
+    let in_text = lint.span.as_ref().map(|span| statement.source_map.locate(span));
     let place = of_property.or(in_text).unwrap_or_else(|| statement.place.clone());
     let problem = Problem::new(lint.message).at(place, "here").help(lint.help);
     (problem, Rank { is_error: lint.severity == LintSeverity::Error, code: Some(lint.code) })

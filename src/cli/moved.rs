@@ -2,27 +2,27 @@
 
 use super::door;
 use crate::{
-    manifest::{self, Inputs, Moved, Project},
+    manifest::{self, LoadOptions, MovedBlock, Project},
     resource::{Address, ResourceKind},
     state::{Ledger, LocalLedger, Recorded},
 };
 
 /// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
 /// nothing is said.
-pub(super) async fn settled(project: &Project, inputs: &Inputs) -> Vec<String> {
+pub(super) async fn settled(project: &Project, inputs: &LoadOptions) -> Vec<String> {
     if project.moved.is_empty() {
         return Vec::new();
     }
     let Some(states) = states(project, inputs).await else { return Vec::new() };
-    let gone = |moved: &&Moved| !states.iter().any(|recorded| holds(recorded, &moved.from));
+    let gone = |moved: &&MovedBlock| !states.iter().any(|recorded| holds(recorded, &moved.from));
     project.moved.iter().filter(gone).map(sentence).collect()
 }
 
 /// The record of every environment that has one here.
-async fn states(project: &Project, inputs: &Inputs) -> Option<Vec<Recorded>> {
+async fn states(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
     let mut states = Vec::new();
-    for name in manifest::environments(&project.root).ok()? {
-        let environment = manifest::environment(&Inputs { environment: Some(name), ..inputs.clone() })?;
+    for name in manifest::environment_names(&project.root).ok()? {
+        let environment = manifest::load_environment(&LoadOptions { environment: Some(name), ..inputs.clone() })?;
         let ledger = LocalLedger::at(door::state_file(&project.root, &environment));
         states.extend(ledger.load().await.ok()?);
     }
@@ -36,8 +36,8 @@ fn holds(recorded: &Recorded, address: &Address) -> bool {
     }
 }
 
-fn sentence(moved: &Moved) -> String {
-    let Moved { from, to, place } = moved;
+fn sentence(moved: &MovedBlock) -> String {
+    let MovedBlock { from, to, place } = moved;
     let before = place.source.text.get(..place.span.start).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
     format!(

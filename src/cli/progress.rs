@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Screen, trouble::redacted};
 use crate::{
-    cloud::Retrying,
+    cloud::RetryNotice,
     execute::Event,
     render::{self, Style},
     resource::{Address, PhaseClass, Secrets},
@@ -30,9 +30,9 @@ impl Voice {
     }
 
     /// Says that a call is tried again: what, why, and for how long.
-    pub fn retrying(&self, retrying: &Retrying, secrets: &Secrets) {
-        let trouble = redacted(retrying.trouble.clone(), secrets);
-        let line = render::retrying(&Retrying { trouble, ..retrying.clone() }, self.screen.err);
+    pub fn retrying(&self, retrying: &RetryNotice, secrets: &Secrets) {
+        let error = redacted(retrying.error.clone(), secrets);
+        let line = render::retrying(&RetryNotice { error, ..retrying.clone() }, self.screen.err);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // A terminal that is gone cannot be told.
             Some(table) => drop(table.println(line)),

@@ -15,25 +15,25 @@ use super::{
 use crate::{
     graph::Graph,
     live::{self, Live},
-    manifest::{self, Environment, Flawed, Inputs},
+    manifest::{self, Environment, InvalidProject, LoadOptions},
     planning,
     state::{self, Ledger, LocalLedger, Recorded},
 };
 
 /// What a project is loaded with.
-pub(super) fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
-    Inputs {
+pub(super) fn inputs(global: &Global, ambient: &Ambient) -> LoadOptions {
+    LoadOptions {
         root: global.folder.clone(),
         environment: global.environment.clone(),
         var_flags: global.variables.iter().cloned().collect(),
-        var_environment: ambient.project_variables(),
+        env_variables: ambient.project_variables(),
     }
 }
 
 /// A project of which only the environment is known so far.
 pub(super) struct Begun {
     /// What it is loaded with.
-    pub inputs: Inputs,
+    pub inputs: LoadOptions,
     /// The environment that it is about.
     pub environment: Environment,
 }
@@ -41,7 +41,7 @@ pub(super) struct Begun {
 /// Reads which environment a project is about.
 pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble> {
     let inputs = inputs(global, ambient);
-    let environment = match manifest::environment(&inputs) {
+    let environment = match manifest::load_environment(&inputs) {
         Some(environment) => environment,
         // It says what is wrong.
         None => planning::load_desired(&inputs)?.project.environment,
@@ -103,7 +103,7 @@ impl Begun {
 }
 
 /// Checks the project on a thread of its own. It is none of the runtime's: while those work, a simulated clock stands still.
-fn checked(inputs: Inputs, check: Check) -> Result<oneshot::Receiver<Result<Graph, Trouble>>, Trouble> {
+fn checked(inputs: LoadOptions, check: Check) -> Result<oneshot::Receiver<Result<Graph, Trouble>>, Trouble> {
     let (told, graph) = oneshot::channel();
     thread::Builder::new()
         .name("check".to_owned())
@@ -113,24 +113,24 @@ fn checked(inputs: Inputs, check: Check) -> Result<oneshot::Receiver<Result<Grap
 }
 
 /// Checks a project as far as a command needs it.
-pub(super) type Check = fn(&Inputs) -> Result<Graph, Trouble>;
+pub(super) type Check = fn(&LoadOptions) -> Result<Graph, Trouble>;
 
 /// The checked project with its dependencies, to be looked at.
-pub(super) fn desired(inputs: &Inputs) -> Result<Graph, Trouble> {
+pub(super) fn desired(inputs: &LoadOptions) -> Result<Graph, Trouble> {
     Ok(planning::load_desired(inputs)?)
 }
 
 /// The same where it is to be sent: some of what may be written must not be.
-pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
+pub(super) fn to_be_sent(inputs: &LoadOptions) -> Result<Graph, Trouble> {
     match planning::load_desired(inputs) {
         Ok(graph) => match lints::forbidding(&graph.project) {
             forbidding if forbidding.is_empty() => Ok(graph),
             forbidding => Err(Trouble::Problems(forbidding)),
         },
-        Err(Flawed { problems, sound }) => {
+        Err(InvalidProject { problems, partial }) => {
             let problems = problems.into_iter().map(|problem| (problem, Rank::ERROR));
             Err(Trouble::Problems(
-                problems.chain(sound.iter().flat_map(|project| lints::forbidding(project))).collect(),
+                problems.chain(partial.iter().flat_map(|project| lints::forbidding(project))).collect(),
             ))
         }
     }
@@ -153,7 +153,7 @@ pub(super) async fn recorded(
         state::check_environment(&recorded, &environment.identity)?;
         return Ok(Arc::new(recorded));
     }
-    let seed = if environment.simulated.is_some() { SIMULATED_SEED } else { ambient.seed };
+    let seed = if environment.simulator.is_some() { SIMULATED_SEED } else { ambient.seed };
     let mut random = fastrand::Rng::with_seed(seed);
     let made = state::new_lineage(&mut random);
     let key = state::new_hash_key(&mut random);

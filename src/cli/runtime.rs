@@ -8,7 +8,7 @@ use crate::manifest::Environment;
 /// Runs `work` to its end. On a simulated environment time is paused and leaps ahead when all wait, unless real pace is
 /// asked for; a real service never meets a paused clock.
 pub(super) fn block_on<T>(environment: &Environment, work: impl Future<Output = T>) -> Result<T, Trouble> {
-    let paused = environment.simulated.as_ref().is_some_and(|simulated| !simulated.real_pace);
+    let paused = environment.simulator.as_ref().is_some_and(|simulated| !simulated.real_pace);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder
         .enable_all()

@@ -29,7 +29,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
         project: &graph.project.name,
         environment: &environment.name,
         identity: &environment.identity,
-        simulated: environment.simulated.is_some(),
+        simulated: environment.simulator.is_some(),
         rows: &rows,
         beside: &beside,
     };
@@ -189,8 +189,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{Cloud, Credentials, Key, Limits, Site},
-        manifest::Inputs,
+        cloud::{ApiKey, CloudClient, Credentials, Endpoints, RateLimits},
+        manifest::LoadOptions,
         planning,
         resource::{HashKey, Intent, IntentId, Operation, Pool, Secrets},
         simulator::{Options, Simulator},
@@ -202,7 +202,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[pools.main]\nmax_cfu = 5\n";
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
-        let graph = planning::load_desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap();
+        let graph =
+            planning::load_desired(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap();
         let identity = graph.project.environment.identity.clone();
         let pool = Pool {
             display_name: "main".to_owned(),
@@ -219,9 +220,9 @@ mod tests {
         };
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
         recorded.apply(&Entry::IntentOpened { intent, secrets: Default::default() }).unwrap();
-        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
+        let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
         let simulator = Arc::new(Simulator::new(Options::default()));
-        let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
+        let cloud = CloudClient::new(simulator, Endpoints::public(&identity).unwrap(), keys, RateLimits::default(), 7);
         let request = Request::default();
         let planned =
             planning::make_plan(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();

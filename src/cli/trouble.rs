@@ -3,7 +3,7 @@
 use super::{Exit, problems::Rank};
 use crate::{
     cloud,
-    manifest::Flawed,
+    manifest::InvalidProject,
     planning::PlanningError,
     resource::{Problem, Secrets},
     state::{EnvironmentMismatch, InconsistentEntry, LedgerError},
@@ -72,8 +72,8 @@ pub(super) fn redacted(mut error: cloud::Error, secrets: &Secrets) -> cloud::Err
     error
 }
 
-impl From<Flawed> for Trouble {
-    fn from(flawed: Flawed) -> Self {
+impl From<InvalidProject> for Trouble {
+    fn from(flawed: InvalidProject) -> Self {
         Trouble::Problems(flawed.problems.into_iter().map(|problem| (problem, Rank::ERROR)).collect())
     }
 }
@@ -84,13 +84,13 @@ impl From<cloud::Error> for Trouble {
     }
 }
 
-impl From<cloud::NoEndpoint> for Trouble {
-    fn from(error: cloud::NoEndpoint) -> Self {
+impl From<cloud::PrivateEndpointError> for Trouble {
+    fn from(error: cloud::PrivateEndpointError) -> Self {
         let trouble = Trouble::new(error.to_string());
         match error {
-            cloud::NoEndpoint::Unlisted(error) => error.into(),
-            cloud::NoEndpoint::UnknownRegion { .. } => trouble.help("see to `cloud` and `region` of the environment"),
-            cloud::NoEndpoint::NotOffered { .. } | cloud::NoEndpoint::Untrusted { .. } => trouble.help(
+            cloud::PrivateEndpointError::RegionsUnavailable(error) => error.into(),
+            cloud::PrivateEndpointError::UnknownRegion { .. } => trouble.help("see to `cloud` and `region` of the environment"),
+            cloud::PrivateEndpointError::NotOffered { .. } | cloud::PrivateEndpointError::UntrustedHost { .. } => trouble.help(
                 "name the endpoint of your network instead: `endpoint = \"https://flink…confluent.cloud\"` in place of \
                  `private = true`",
             ),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     graph::Graph,
-    manifest::{Flawed, Project},
+    manifest::{InvalidProject, Project},
     planning,
     resource::{Problem, SourceLocation},
 };
@@ -27,11 +27,12 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
                 found.extend(scenario(&graph.project).map(|problem| (problem, Rank::ERROR)));
                 checked.push(graph);
             }
-            Err(Flawed { problems, sound }) => {
+            Err(InvalidProject { problems, partial }) => {
                 found.extend(problems.into_iter().map(|problem| (problem, Rank::ERROR)));
-                found.extend(sound.iter().flat_map(|project| lints::all(project)));
-                found
-                    .extend(sound.iter().filter_map(|project| scenario(project)).map(|problem| (problem, Rank::ERROR)));
+                found.extend(partial.iter().flat_map(|project| lints::all(project)));
+                found.extend(
+                    partial.iter().filter_map(|project| scenario(project)).map(|problem| (problem, Rank::ERROR)),
+                );
             }
         }
     }
@@ -45,7 +46,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
 /// What is wrong with the scenario that the environment is simulated with, if it has one. That there is none where it
 /// should be is told by the manifest.
 fn scenario(project: &Project) -> Option<Problem> {
-    let path = project.environment.simulated.as_ref()?.scenario.as_ref()?;
+    let path = project.environment.simulator.as_ref()?.scenario.as_ref()?;
     let file = project.root.join(path);
     let trouble = door::read_scenario(&file).err().filter(|_| file.is_file())?;
     trouble.problems().into_iter().next().map(|(problem, _)| problem)
@@ -80,7 +81,7 @@ fn environments(global: &Global) -> Result<Vec<Option<String>>, Trouble> {
     if global.environment.is_some() {
         return Ok(vec![global.environment.clone()]);
     }
-    match crate::manifest::environments(&global.folder) {
+    match crate::manifest::environment_names(&global.folder) {
         Ok(names) if !names.is_empty() => Ok(names.into_iter().map(Some).collect()),
         _ => Ok(vec![None]),
     }

@@ -195,7 +195,7 @@ impl<'a> Table<'a> {
 
     /// On the simulator a placeholder stands in for a secret, and nothing depends on the value.
     fn is_real(&self) -> bool {
-        self.desired.graph.project.environment.simulated.is_none()
+        self.desired.graph.project.environment.simulator.is_none()
     }
 
     /// Names the secrets that a submission wants and that have no value here.

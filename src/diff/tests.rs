@@ -1,4 +1,4 @@
-//! World, change, expectation: a converged world in three lines, one thing changed, and what the diff says of it.
+//! ProjectFixture, change, expectation: a converged world in three lines, one thing changed, and what the diff says of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     graph,
     live::Live,
-    manifest::tests::World,
+    manifest::tests::ProjectFixture,
     resource::{
         EnvironmentIdentity, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase,
         Role, SmallMap, Submission,
@@ -35,7 +35,7 @@ struct Scene {
 }
 
 fn graph_of(statements: &str) -> Graph {
-    graph::build(World::new(&format!("{HEAD}{statements}")).project()).unwrap()
+    graph::build(ProjectFixture::new(&format!("{HEAD}{statements}")).load()).unwrap()
 }
 
 fn live(sent: &Submission, phase: Phase) -> LiveStatement {

@@ -144,7 +144,7 @@ pub(super) async fn ask<D: Demand>(
             let since = refused_since.get_or_insert_with(Instant::now);
             if !told && since.elapsed() >= SILENCE {
                 told = true;
-                tools.setting.cloud.still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
+                tools.setting.cloud.notify_still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
             }
         }
         sleep(pause(attempt)).await;
@@ -177,7 +177,7 @@ pub(super) fn evidence(verdict: IntentVerdict, unclear: impl FnOnce(String) -> F
 
 /// Whether the request may have taken effect although no answer says so.
 fn is_lost(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Uncertain | ErrorKind::Garbled)
+    matches!(error.kind, ErrorKind::Uncertain | ErrorKind::InvalidResponse)
 }
 
 /// Longer after each attempt, up to three seconds.

@@ -13,7 +13,7 @@ use super::{
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::{Error, Listed},
+    cloud::{Error, Listing},
     live::Live,
     plan::{Act, Plan, Step, Until},
     resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},
@@ -101,9 +101,9 @@ fn asked_before(footing: &Footing, tools: &Tools) -> Option<Intent> {
 async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + LANDING;
     loop {
-        let listed = tools.setting.cloud.pools().await;
+        let listed = tools.setting.cloud.list_pools().await;
         let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
-        let nothing = Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
+        let nothing = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
         match judge_intent(intent, &tools.record.now(), &Live::from_lists(nothing, Some(pools))) {
             IntentVerdict::Applied(outcome) => return Ok(outcome),
             IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
@@ -129,10 +129,10 @@ pub(super) async fn twins(plan: &Plan, tools: &Tools) -> Vec<(Address, String)> 
     if created.is_empty() {
         return Vec::new();
     }
-    let Ok(pools) = tools.setting.cloud.pools().await else { return Vec::new() };
+    let Ok(pools) = tools.setting.cloud.list_pools().await else { return Vec::new() };
     let recorded = tools.record.now();
     let is_known = |id: &String| recorded.pools.values().any(|record| record.id == *id);
-    let new = pools.found.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
+    let new = pools.items.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
     new.filter_map(|live| {
         let named = |pool: &Pool| pool.display_name == live.display_name && pool.region == live.region;
         let twin = created.iter().find(|(_, pool, before)| named(pool) && !before.contains(&live.id));
@@ -160,7 +160,7 @@ impl Demand for Amend<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.amend_pool(self.id, self.to).await.map(|_| done())
+        tools.setting.cloud.update_pool(self.id, self.to).await.map(|_| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -198,7 +198,7 @@ impl Demand for Remove<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.remove_pool(self.id).await.map(|()| done())
+        tools.setting.cloud.delete_pool(self.id).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -235,7 +235,8 @@ async fn ours_on(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
 
 /// The visible statements that run on a pool, or are about to.
 async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failure> {
-    let listed = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    let listed =
+        tools.setting.cloud.list_statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
     if let Some((name, why)) = listed.unreadable.into_iter().next() {
         // It is on the pool, and whether it runs nobody can tell.
         return Err(Failure::Unclear { name, why: tools.redacted(&why) });
@@ -243,7 +244,7 @@ async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failu
     let runs = |live: &LiveStatement| {
         matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Transitional) && live.phase != Phase::Deleting
     };
-    Ok(listed.found.into_values().map(|live| *live).filter(runs).collect())
+    Ok(listed.items.into_values().map(|live| *live).filter(runs).collect())
 }
 
 /// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a
@@ -254,7 +255,7 @@ async fn is_empty(id: &str, asking: &Asking<'_>) -> Result<(), Failure> {
     let deadline = Instant::now() + DRAINING;
     loop {
         let ours = ours_on(id, tools).await?;
-        let found = tools.setting.cloud.pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+        let found = tools.setting.cloud.fetch_pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
         let Some(pool) = found else { return Ok(()) };
         let how = match ours {
             None if pool.current_cfu == 0 => return Ok(()),
@@ -280,7 +281,7 @@ pub(super) async fn wait(step: &Step, footing: &Footing<'_>, tools: &Tools) -> R
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = tools.setting.interrupt.clone();
     loop {
-        let read = tools.setting.cloud.pool(&id).await;
+        let read = tools.setting.cloud.fetch_pool(&id).await;
         if let Err(error) = &read
             && Instant::now() >= deadline
         {
@@ -321,7 +322,7 @@ fn not_reached(id: String, until: Until, why: Ended, found: Option<LivePool>) ->
 }
 
 async fn read_back(intent: &Intent, id: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
-    let found = tools.setting.cloud.pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
+    let found = tools.setting.cloud.fetch_pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
     let mut live = Live::default();
     live.add_pool_answer(id, Ok(found));
     let verdict = judge_intent(intent, &tools.record.now(), &live);

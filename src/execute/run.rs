@@ -19,7 +19,7 @@ use super::{
     watch,
 };
 use crate::{
-    cloud::Cloud,
+    cloud::CloudClient,
     plan::{Passage, Plan},
     resource::{Address, Intent, Operation, ResourceKind, Secrets},
     state::{Entry, Ledger, LedgerError, Recorded},
@@ -41,7 +41,7 @@ pub enum Interrupt {
 #[derive(Clone)]
 pub struct Setting {
     /// The cloud.
-    pub cloud: Cloud,
+    pub cloud: CloudClient,
     /// The values of secrets.
     pub secrets: Secrets,
     /// The project's name, for labels.

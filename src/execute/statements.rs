@@ -10,7 +10,7 @@ use super::{
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::{Error, ErrorKind, Fetched, NewStatement},
+    cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
     live::Live,
     resource::{
         Intent, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, SeenStatement, SmallMap, StatementUpdate,
@@ -28,7 +28,7 @@ const LANDING: Duration = Duration::from_secs(12);
 const TEARDOWN: Duration = Duration::from_secs(20 * 60);
 
 /// Whether a statement still is what the plan saw.
-pub(super) async fn look(name: &str, seen: &SeenStatement, tools: &Tools) -> Result<Fetched, Failure> {
+pub(super) async fn look(name: &str, seen: &SeenStatement, tools: &Tools) -> Result<FetchedStatement, Failure> {
     let found = fetch(name, tools).await?;
     let found = found.ok_or_else(|| changed(name, "it is gone"))?;
     seen.still_holds(&found.live).map_err(|how| changed(name, how))?;
@@ -65,7 +65,7 @@ impl Demand for Submit {
 
     async fn send(&self, (): (), intent: &Intent, tools: &Tools) -> Result<Outcome, Error> {
         let new = NewStatement { labels: labels_of(intent, tools), ..self.new.clone() };
-        let live = tools.setting.cloud.submit(&new).await?;
+        let live = tools.setting.cloud.submit_statement(&new).await?;
         Ok(Outcome::Applied { id: Some(live.uid), created_at: live.created_at })
     }
 
@@ -156,14 +156,14 @@ pub(super) struct Amend<'a> {
 }
 
 impl Demand for Amend<'_> {
-    type Ready = Fetched;
+    type Ready = FetchedStatement;
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
         Operation::Update { name: self.name.to_owned(), uid: self.uid.clone(), to: self.to.clone() }
     }
 
-    async fn look(&self, asking: &Asking<'_>) -> Result<Found<Fetched>, Failure> {
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<FetchedStatement>, Failure> {
         let Some(found) = fetch(self.name, asking.tools).await? else {
             return Err(changed(self.name, "it is gone"));
         };
@@ -179,8 +179,8 @@ impl Demand for Amend<'_> {
         }
     }
 
-    async fn send(&self, found: Fetched, _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.amend(found, &self.to).await.map(|()| done())
+    async fn send(&self, found: FetchedStatement, _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.update_statement(found, &self.to).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -251,7 +251,7 @@ impl Demand for Remove<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.remove(self.name).await.map(|()| done())
+        tools.setting.cloud.delete_statement(self.name).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -285,8 +285,8 @@ fn kept_refusing(asking: &Asking<'_>, note: &str) -> Option<Failure> {
 }
 
 /// One GET with what the service says of it in `live`, redacted.
-pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<Fetched>, Failure> {
-    tools.setting.cloud.statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
+pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<FetchedStatement>, Failure> {
+    tools.setting.cloud.fetch_statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
 }
 
 /// What became of a change to something that exists. It is idempotent, so one look is enough: what did not take

@@ -199,7 +199,7 @@ impl Wait<'_> {
         }
         // They help, and their absence is no reason to say less.
         let exceptions = match live {
-            Some(_) => tools.setting.cloud.exceptions(self.name).await.unwrap_or_default(),
+            Some(_) => tools.setting.cloud.list_exceptions(self.name).await.unwrap_or_default(),
             None => Vec::new(),
         };
         let redact = |mut exception: crate::cloud::StatementException| {

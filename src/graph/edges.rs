@@ -208,13 +208,13 @@ fn with_use_places(problem: Problem, project: &Project, users: [(&UseSite, &str)
 pub(super) fn edge_place(project: &Project, edge: &Edge) -> Option<SourceLocation> {
     let statement = project.statements.get(&edge.from.key)?;
     match &edge.reason {
-        EdgeReason::Inferred { span, .. } => Some(statement.sql.locate(&(span.0..span.1))),
+        EdgeReason::Inferred { span, .. } => Some(statement.source_map.locate(&(span.0..span.1))),
         EdgeReason::Pool | EdgeReason::Declared => statement.reference_places.get(&edge.to).cloned(),
     }
 }
 
 fn use_site_place(project: &Project, (key, (start, end)): &UseSite) -> Option<SourceLocation> {
-    Some(project.statements.get(key)?.sql.locate(&(*start..*end)))
+    Some(project.statements.get(key)?.source_map.locate(&(*start..*end)))
 }
 
 /// The edges that are certain before alters and drops are placed, in both directions.

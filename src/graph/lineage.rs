@@ -171,7 +171,7 @@ fn edges_from_sql(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
             }
             let object = LineageNode::Object(object);
             let statement = LineageNode::Statement(Address::statement(key));
-            let place = graph.project.statements.get(key).map(|statement| statement.sql.locate(&mention.span));
+            let place = graph.project.statements.get(key).map(|statement| statement.source_map.locate(&mention.span));
             let (from, to) = if flow == LineageEdgeKind::Reads { (object, statement) } else { (statement, object) };
             Some((from, to, flow, place))
         })

@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    manifest::{Flawed, Project, in_order},
+    manifest::{InvalidProject, Project, sorted_problems},
     resource::{Address, SourceLocation, Span},
     sql::{Analysis, Mention, ObjectKind},
 };
@@ -94,7 +94,7 @@ pub struct ObjectUsers {
 
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
 /// create, alters without an order, drops before uses, circles.
-pub fn build(project: Project) -> Result<Graph, Flawed> {
+pub fn build(project: Project) -> Result<Graph, InvalidProject> {
     let uses = names::use_sites(&project);
     let (edges, mut problems) = edges::find_edges(&project, &uses);
     let order = order::topological_order(&project, &edges);
@@ -109,18 +109,18 @@ pub fn build(project: Project) -> Result<Graph, Flawed> {
         }
         order => {
             problems.extend(order.err().into_iter().flatten());
-            Err(Flawed { problems: in_order(problems), sound: Some(Box::new(project)) })
+            Err(InvalidProject { problems: sorted_problems(problems), partial: Some(Box::new(project)) })
         }
     }
 }
 
 /// Adds what is wrong for certain with the statements that stand: whatever those say that do not.
-pub fn add_graph_problems(mut flawed: Flawed) -> Flawed {
-    if let Some(project) = &flawed.sound {
+pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
+    if let Some(project) = &flawed.partial {
         let (edges, problems) = edges::edges_of_partial_project(project, &names::use_sites(project));
         flawed.problems.extend(problems);
         flawed.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
-        flawed.problems = in_order(flawed.problems);
+        flawed.problems = sorted_problems(flawed.problems);
     }
     flawed
 }

@@ -8,10 +8,10 @@ use super::{
     lineage::{LineageEdge, LineageEdgeKind, LineageNode, LineageNodeKind, lineage},
     *,
 };
-use crate::manifest::tests::{World, listed, text};
+use crate::manifest::tests::{ProjectFixture, format_problems, text_at};
 
 /// A project with these statements.
-fn world(lines: &str) -> World {
+fn world(lines: &str) -> ProjectFixture {
     let mut toml = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (head, sql) = line.split_once(": ").unwrap();
@@ -19,11 +19,11 @@ fn world(lines: &str) -> World {
         let needs: Vec<String> = needs.split_whitespace().map(|need| format!("\"statements.{need}\"")).collect();
         toml.push_str(&format!("[statements.{key}]\nsql = '''{sql}'''\ndepends_on = [{}]\n", needs.join(", ")));
     }
-    World::new("").file("statements/all.toml", toml)
+    ProjectFixture::new("").with_file("statements/all.toml", toml)
 }
 
 fn graph(lines: &str) -> Graph {
-    build(world(lines).project()).unwrap_or_else(|flawed| panic!("{}", listed(&flawed.problems)))
+    build(world(lines).load()).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
 }
 
 /// The order of statements.
@@ -33,10 +33,10 @@ fn statement_order(lines: &str) -> Vec<String> {
 
 /// All problems: message and the text at each place.
 fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
-    let problems = build(world(lines).project()).expect_err("a problem").problems;
+    let problems = build(world(lines).load()).expect_err("a problem").problems;
     problems
         .into_iter()
-        .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text(place)).collect()))
+        .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text_at(place)).collect()))
         .collect()
 }
 
@@ -78,13 +78,13 @@ fn a_statement_does_not_depend_on_itself() {
 
 #[test]
 fn each_dependency_states_its_reason() {
-    let world = World::new("[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n")
-        .file("statements/t.sql", "CREATE TABLE t (x INT)")
-        .file(
+    let world = ProjectFixture::new("[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n")
+        .with_file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .with_file(
             "statements/a.toml",
             "[statements.a]\nsql = \"INSERT INTO t SELECT * FROM t\"\ndepends_on = [\"statements.t\"]\n",
         );
-    let graph = build(world.project()).unwrap();
+    let graph = build(world.load()).unwrap();
     let reasons: Vec<(&str, &EdgeReason)> =
         graph.edges_of(&statement("a")).iter().map(|edge| (edge.to.key.as_str(), &edge.reason)).collect();
     let object = SqlObject { kind: ObjectKind::Table, name: ["t".into()].into() };
@@ -123,10 +123,10 @@ fn dependencies_and_dependents_are_direct() {
 
 #[test]
 fn names_are_completed_and_aliases_replaced() {
-    let world = World::new("aliases = { \"env-1\" = \"prod\", \"lkc-1\" = \"core\", t = \"x\" }\n[defaults]\nproperties = { \"sql.current-catalog\" = \"prod\", \"sql.current-database\" = \"core\" }\n[statements.by-id]\nsql = \"INSERT INTO `env-1`.`lkc-1`.t SELECT * FROM `lkc-1`.s\"\n[statements.other]\nsql = \"INSERT INTO o SELECT * FROM t\"\nproperties = { \"sql.current-database\" = \"lkc-2\" }\n")
-        .file("statements/t.sql", "CREATE TABLE t (x INT)")
-        .file("statements/s.sql", "CREATE TABLE prod.core.s (x INT)");
-    let graph = build(world.project()).unwrap();
+    let world = ProjectFixture::new("aliases = { \"env-1\" = \"prod\", \"lkc-1\" = \"core\", t = \"x\" }\n[defaults]\nproperties = { \"sql.current-catalog\" = \"prod\", \"sql.current-database\" = \"core\" }\n[statements.by-id]\nsql = \"INSERT INTO `env-1`.`lkc-1`.t SELECT * FROM `lkc-1`.s\"\n[statements.other]\nsql = \"INSERT INTO o SELECT * FROM t\"\nproperties = { \"sql.current-database\" = \"lkc-2\" }\n")
+        .with_file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .with_file("statements/s.sql", "CREATE TABLE prod.core.s (x INT)");
+    let graph = build(world.load()).unwrap();
     assert_eq!(graph.dependencies(&statement("by-id")).collect::<Vec<_>>(), [&statement("s"), &statement("t")]);
     assert_eq!(graph.dependencies(&statement("other")).count(), 0);
     let names: Vec<String> = graph.objects.keys().map(SqlObject::to_string).collect();
@@ -284,12 +284,12 @@ fn each_cycle_is_one_problem_with_its_shortest_path() {
 
 #[test]
 fn a_problem_in_an_sql_file_points_into_that_file() {
-    let world = World::new("")
-        .file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
-        .file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
-    let problems = build(world.project()).unwrap_err().problems;
+    let world = ProjectFixture::new("")
+        .with_file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
+        .with_file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
+    let problems = build(world.load()).unwrap_err().problems;
     let (place, _) = &problems[0].locations[0];
-    assert_eq!((place.source.path.to_str(), text(place).as_str()), (Some("statements/b.sql"), "`t`"));
+    assert_eq!((place.source.path.to_str(), text_at(place).as_str()), (Some("statements/b.sql"), "`t`"));
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn lineage_follows_the_data() {
     ] {
         let is_expected = |link: &&LineageEdge| (&link.from, &link.to, link.kind) == (&from, &to, flow);
         let link = whole_lineage.edges.iter().find(is_expected).unwrap();
-        assert_eq!(text(link.place.as_ref().unwrap()), shown);
+        assert_eq!(text_at(link.place.as_ref().unwrap()), shown);
         assert_eq!(flow.is_inferred(), flow != LineageEdgeKind::Declared);
     }
     assert_eq!(whole_lineage.pools[&None].len(), 4);
@@ -369,7 +369,7 @@ proptest::proptest! {
                 format!("s{at}: CREATE TABLE t{at} AS {reads}")
             })
             .collect();
-        match build(world(&lines.join("\n")).project()) {
+        match build(world(&lines.join("\n")).load()) {
             Ok(graph) => {
                 proptest::prop_assert_eq!(graph.order.len(), 9);
                 let position = |address: &Address| graph.order.iter().position(|other| other == address);
@@ -382,7 +382,7 @@ proptest::proptest! {
                     proptest::prop_assert!(graph.dependents(&to).any(|user| *user == from));
                 }
             }
-            Err(Flawed { problems, .. }) => {
+            Err(InvalidProject { problems, .. }) => {
                 for problem in &problems {
                     proptest::prop_assert!(problem.message.contains("in a circle"));
                     proptest::prop_assert!(problem.locations.len() >= 2);
@@ -397,7 +397,7 @@ fn lineage_omits_functions_that_the_project_does_not_create() {
     let job = "[statements.job]\nsql = \"INSERT INTO t SELECT COUNT(*), mine(a) FROM s GROUP BY a\"\n";
     let create_function =
         "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
-    let graph = build(crate::manifest::tests::World::new(&format!("{job}{create_function}")).project()).unwrap();
+    let graph = build(crate::manifest::tests::ProjectFixture::new(&format!("{job}{create_function}")).load()).unwrap();
     let functions: Vec<_> = super::lineage::lineage(&graph, &[])
         .nodes
         .into_iter()
@@ -412,8 +412,8 @@ fn lineage_omits_functions_that_the_project_does_not_create() {
 }
 
 /// What is wrong with what stands of a world with problems, by the graph alone.
-fn graph_problems(world: &World) -> Vec<String> {
-    let flawed = world.flawed();
+fn graph_problems(world: &ProjectFixture) -> Vec<String> {
+    let flawed = world.load_invalid();
     let known: Vec<String> = flawed.problems.iter().map(|problem| problem.message.clone()).collect();
     let problems = add_graph_problems(flawed).problems.into_iter().map(|problem| problem.message);
     problems.filter(|message| !known.contains(message)).collect()
@@ -453,12 +453,12 @@ fn graph_problems_caused_by_invalid_parts_are_not_reported() {
     {
         let two = format!("[statements.two]\nsql = \"CREATE TABLE t (x INT)\"\n{properties}\n");
         let one = "[statements.one]\nsql = \"CREATE TABLE t (x INT)\"\n";
-        assert_eq!(graph_problems(&World::new(&format!("{one}{two}"))), [""; 0]);
+        assert_eq!(graph_problems(&ProjectFixture::new(&format!("{one}{two}"))), [""; 0]);
     }
     // A manifest that cannot be read says nothing; it may name the file that seems to be one by itself.
-    let world = World::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
-        .file("statements/u.sql", "CREATE TABLE t (x INT)")
-        .file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");
+    let world = ProjectFixture::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
+        .with_file("statements/u.sql", "CREATE TABLE t (x INT)")
+        .with_file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");
     assert_eq!(graph_problems(&world), [""; 0]);
 }
 

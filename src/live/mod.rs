@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    cloud::Listed,
+    cloud::Listing,
     resource::{Generation, LivePool, LiveStatement, Phase, Secrets, WarningSeverity},
 };
 
@@ -137,9 +137,9 @@ impl Live {
     }
 
     /// What these lists held; what could not be read in them is unknown.
-    pub fn from_lists(statements: Listed<LiveStatement>, pools: Option<Listed<LivePool>>) -> Self {
-        let (pools, unreadable) = pools.map(|listed| (listed.found, listed.unreadable)).unzip();
-        let mut live = Live::from_boxed(statements.found, pools);
+    pub fn from_lists(statements: Listing<LiveStatement>, pools: Option<Listing<LivePool>>) -> Self {
+        let (pools, unreadable) = pools.map(|listed| (listed.items, listed.unreadable)).unzip();
+        let mut live = Live::from_boxed(statements.items, pools);
         for (name, why) in statements.unreadable {
             live.add_statement_answer(&name, Err(why));
         }

@@ -3,17 +3,17 @@
 use tokio::task::JoinSet;
 
 use super::{Live, Lookups};
-use crate::cloud::{Cloud, Error, Result};
+use crate::cloud::{CloudClient, Error, Result};
 
 /// Lists the statements of the environment and, with a Cloud API key, its pools.
 ///
 /// # Errors
 /// When a list cannot be read to its end: half a list is no list.
-pub async fn read(cloud: &Cloud) -> Result<Live> {
-    let pools = async { if cloud.has_cloud_key() { cloud.pools().await.map(Some) } else { Ok(None) } };
-    let (statements, pools) = match tokio::try_join!(cloud.statements(None), pools) {
+pub async fn read(cloud: &CloudClient) -> Result<Live> {
+    let pools = async { if cloud.has_cloud_key() { cloud.list_pools().await.map(Some) } else { Ok(None) } };
+    let (statements, pools) = match tokio::try_join!(cloud.list_statements(None), pools) {
         Ok(lists) => lists,
-        Err(error) => return Err(cloud.explained(error).await),
+        Err(error) => return Err(cloud.explain_unreachable(error).await),
     };
     let mut live = Live::from_lists(statements, pools);
     live.service_time = cloud.service_time();
@@ -21,13 +21,13 @@ pub async fn read(cloud: &Cloud) -> Result<Live> {
 }
 
 /// Asks for each name one by one and takes the answers in. A call that fails makes its object unknown, not absent.
-pub async fn fetch_missing(cloud: &Cloud, live: &mut Live, lookups: &Lookups) {
+pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Lookups) {
     let pending = live.pending_lookups(lookups);
     let mut statements = JoinSet::new();
     for name in pending.statements {
         let cloud = cloud.clone();
         statements.spawn(async move {
-            let answer = cloud.statement(&name).await;
+            let answer = cloud.fetch_statement(&name).await;
             (name, answer.map(|found| found.map(|fetched| fetched.live)))
         });
     }
@@ -35,7 +35,7 @@ pub async fn fetch_missing(cloud: &Cloud, live: &mut Live, lookups: &Lookups) {
     for id in pending.pools {
         let cloud = cloud.clone();
         pools.spawn(async move {
-            let answer = cloud.pool(&id).await;
+            let answer = cloud.fetch_pool(&id).await;
             (id, answer)
         });
     }
@@ -63,7 +63,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{BoxFuture, Credentials, Headers, Key, Limits, Lost, Request, Response, Site, Transport},
+        cloud::{
+            ApiKey, BoxFuture, Credentials, Endpoints, Headers, HttpRequest, HttpResponse, RateLimits, Transport,
+            TransportError,
+        },
         live::Presence,
         resource::EnvironmentIdentity,
     };
@@ -71,9 +74,9 @@ mod tests {
     struct ForbiddingTransport;
 
     impl Transport for ForbiddingTransport {
-        fn send(&self, _: Request) -> BoxFuture<'_, std::result::Result<Response, Lost>> {
+        fn send(&self, _: HttpRequest) -> BoxFuture<'_, std::result::Result<HttpResponse, TransportError>> {
             let body = br#"{"errors":[{"status":"403","detail":"Forbidden Access"}]}"#.to_vec();
-            Box::pin(async { Ok(Response { status: 403, headers: Headers::default(), body }) })
+            Box::pin(async { Ok(HttpResponse { status: 403, headers: Headers::default(), body }) })
         }
     }
 
@@ -85,9 +88,14 @@ mod tests {
             cloud: "aws".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
-        let cloud =
-            Cloud::new(Arc::new(ForbiddingTransport), Site::public(&identity).unwrap(), keys, Limits::default(), 1);
+        let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
+        let cloud = CloudClient::new(
+            Arc::new(ForbiddingTransport),
+            Endpoints::public(&identity).unwrap(),
+            keys,
+            RateLimits::default(),
+            1,
+        );
         let mut live = Live::default();
         let one = |name: &str| BTreeSet::from([name.to_owned()]);
         fetch_missing(&cloud, &mut live, &Lookups { statements: one("orders"), pools: one("lfcp-1") }).await;

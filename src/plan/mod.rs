@@ -106,7 +106,7 @@ pub fn plan(
             project: project.name.clone(),
             environment: project.environment.name.clone(),
             identity: project.environment.identity.clone(),
-            simulated: project.environment.simulated.is_some(),
+            simulated: project.environment.simulator.is_some(),
             lineage: recorded.lineage.clone(),
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),

@@ -8,11 +8,11 @@ mod unplanned;
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    cloud::{self, Cloud},
+    cloud::{self, CloudClient},
     diff::{self, Desired, Diff, Request},
     graph::{self, Graph},
     live::{self, Live},
-    manifest::{self, Flawed, Inputs},
+    manifest::{self, InvalidProject, LoadOptions},
     plan::{self, Plan},
     resource::{Address, ResourceKind, Secrets},
     settle::{self, Settlement},
@@ -57,7 +57,7 @@ const MAX_LOOKUP_ROUNDS: usize = 4;
 ///
 /// # Errors
 /// Every problem of the manifests and the SQL, each with its place.
-pub fn load_desired(inputs: &Inputs) -> Result<Graph, Flawed> {
+pub fn load_desired(inputs: &LoadOptions) -> Result<Graph, InvalidProject> {
     graph::build(manifest::load(inputs).map_err(graph::add_graph_problems)?)
 }
 
@@ -67,7 +67,7 @@ pub fn load_desired(inputs: &Inputs) -> Result<Graph, Flawed> {
 /// # Errors
 /// When the record contradicts itself.
 pub async fn settle_with_lookups<'r>(
-    cloud: &Cloud,
+    cloud: &CloudClient,
     read: Live,
     recorded: &'r Recorded,
     secrets: &Secrets,
@@ -87,7 +87,7 @@ pub async fn make_plan(
     graph: &Graph,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
 ) -> Result<PlanningOutput, PlanningError> {
     check_selected_addresses(graph, recorded, request)?;
@@ -104,7 +104,7 @@ pub async fn plan_from(
     graph: &Graph,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
 ) -> Result<PlanningOutput, PlanningError> {
     check_selected_addresses(graph, recorded, request)?;
@@ -151,7 +151,7 @@ async fn diff_with_lookups(
     settled: &Recorded,
     settlement: &Settlement,
     live: &mut Live,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
     secrets: &Secrets,
 ) -> Result<Diff, PlanningError> {

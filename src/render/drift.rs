@@ -9,7 +9,7 @@ use crate::{manifest::Environment, resource::Address};
 
 /// The differences, one a line, with a header and a line end at its end.
 pub fn drift(environment: &Environment, differences: &[(Address, String)], style: Style) -> String {
-    let place = place(&environment.name, &environment.identity, environment.simulated.is_some());
+    let place = place(&environment.name, &environment.identity, environment.simulator.is_some());
     let short = match differences.len() {
         0 => "no drift".to_owned(),
         number => count(number, "difference"),

@@ -7,7 +7,7 @@ use super::{
 use std::time::Duration;
 
 use crate::{
-    cloud::Retrying,
+    cloud::RetryNotice,
     execute::Event,
     resource::{Address, Phase},
 };
@@ -22,14 +22,14 @@ pub fn done(address: &Address, phase: Option<&Phase>, style: Style) -> String {
 }
 
 /// That a call is tried again: what, why, and for how long.
-pub fn retrying(retrying: &Retrying, style: Style) -> String {
-    let long = match retrying.at_most {
+pub fn retrying(retrying: &RetryNotice, style: Style) -> String {
+    let long = match retrying.max_duration {
         short if short <= Duration::from_secs(10) => format!("{} s", short.as_secs().max(1)),
         long if long <= Duration::from_secs(90) => format!("{} s", long.as_secs().div_ceil(10).saturating_mul(10)),
         longer => format!("{} min", longer.as_secs().div_ceil(60)),
     };
-    let what = if retrying.waits { "Waiting" } else { "Trying again" };
-    let line = format!("{what} for up to {long}: {}", clean(&retrying.trouble.to_string()));
+    let what = if retrying.is_waiting { "Waiting" } else { "Trying again" };
+    let line = format!("{what} for up to {long}: {}", clean(&retrying.error.to_string()));
     style.paint(Paint::Yellow, &line)
 }
 

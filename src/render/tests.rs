@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     graph::{self, Graph, lineage::lineage},
-    manifest::tests::World,
+    manifest::tests::ProjectFixture,
     plan::{Basis, FORMAT_VERSION, Plan},
     resource::{Address, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
 };
@@ -45,7 +45,7 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
 
 /// The graph of a project with these manifests.
 fn graph_of(more: &str) -> Option<Graph> {
-    graph::build(World::new(more).project()).ok()
+    graph::build(ProjectFixture::new(more).load()).ok()
 }
 
 fn besides() -> Beside {
@@ -554,9 +554,11 @@ fn how_long_a_call_is_tried_again_is_said_in_round_figures() {
         help: None,
     };
     for (seconds, long) in [(7, "7 s"), (59, "60 s"), (61, "70 s"), (120, "2 min"), (300, "5 min")] {
-        let at_most = std::time::Duration::from_secs(seconds);
-        let line =
-            retrying(&crate::cloud::Retrying { trouble: trouble.clone(), at_most, waits: false }, Style::default());
+        let max_duration = std::time::Duration::from_secs(seconds);
+        let line = retrying(
+            &crate::cloud::RetryNotice { error: trouble.clone(), max_duration, is_waiting: false },
+            Style::default(),
+        );
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
         assert_eq!(line, format!("Trying again for up to {long}{rest}"));
     }

@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::Listed,
+        cloud::Listing,
         resource::{EnvironmentIdentity, HashKey},
     };
 
@@ -168,9 +168,9 @@ mod tests {
             region: "us-east-1".to_owned(),
         };
         let recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
-        let no_statements = || Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
+        let no_statements = || Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
         let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it does not read".to_owned())]);
-        let live = Live::from_lists(no_statements(), Some(Listed { found: BTreeMap::new(), unreadable }));
+        let live = Live::from_lists(no_statements(), Some(Listing { items: BTreeMap::new(), unreadable }));
         let verdict = |before: &[&str]| {
             let before: BTreeSet<String> = before.iter().map(|id| (*id).to_owned()).collect();
             judge_pool_creation(&pool, &before, &recorded, &live)

@@ -18,7 +18,7 @@ use std::{
 
 use floe::{
     graph::Graph,
-    manifest::Inputs,
+    manifest::LoadOptions,
     plan::Plan,
     planning, render,
     resource::{Operation, PoolDeclaration},
@@ -202,7 +202,7 @@ fn plan(bytes: &[u8]) -> (Plan, String) {
 }
 
 fn graph(root: &Path) -> Graph {
-    let inputs = Inputs { root: root.to_owned(), ..Inputs::default() };
+    let inputs = LoadOptions { root: root.to_owned(), ..LoadOptions::default() };
     planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 

@@ -9,7 +9,7 @@ use std::{
 use floe::{
     diff::Request,
     graph::{self, Graph},
-    manifest::{self, Inputs},
+    manifest::{self, LoadOptions},
     resource::{Evolve, Problem, SourceLocation},
     simulator::{CatalogMode, Options},
     sql::{self, LintContext},
@@ -23,7 +23,7 @@ fn example(name: &str) -> PathBuf {
 
 fn loaded(root: &Path, environment: &str) -> Graph {
     let environment = Some(environment.to_owned());
-    let inputs = Inputs { root: root.to_owned(), environment, ..Inputs::default() };
+    let inputs = LoadOptions { root: root.to_owned(), environment, ..LoadOptions::default() };
     manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|flawed| panic!("{}", said(&flawed.problems)))
 }
 
@@ -51,7 +51,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn world_of_example(name: &str, environment: &str) -> Option<World> {
-    let simulated = loaded(&example(name), environment).project.environment.simulated?;
+    let simulated = loaded(&example(name), environment).project.environment.simulator?;
     let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
     let mut world = World::with(&[], Options { catalog, ..Options::default() });
     copy(&example(name), world.folder.path());
@@ -61,7 +61,7 @@ fn world_of_example(name: &str, environment: &str) -> Option<World> {
 
 async fn converges_everywhere(name: &str) -> BTreeMap<String, World> {
     let mut worlds = BTreeMap::new();
-    for environment in manifest::environments(&example(name)).unwrap() {
+    for environment in manifest::environment_names(&example(name)).unwrap() {
         if let Some(mut world) = world_of_example(name, &environment) {
             world.converge().await;
             worlds.insert(environment, world);
@@ -105,7 +105,7 @@ async fn the_clickstream_can_be_destroyed() {
 #[test]
 fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
     for name in ["first-pool", "clickstream"] {
-        for environment in manifest::environments(&example(name)).unwrap() {
+        for environment in manifest::environment_names(&example(name)).unwrap() {
             let graph = loaded(&example(name), &environment);
             for (key, statement) in &graph.project.statements {
                 let spec = &statement.spec;
@@ -157,7 +157,7 @@ async fn through(texts: &[String]) -> usize {
     let mut refused = BTreeSet::new();
     loop {
         world.declare(&sheet(texts, &refused));
-        let inputs = Inputs { root: world.folder.path().to_owned(), ..Inputs::default() };
+        let inputs = LoadOptions { root: world.folder.path().to_owned(), ..LoadOptions::default() };
         let problems = match manifest::load(&inputs).and_then(graph::build) {
             Ok(_) => break,
             Err(flawed) => flawed.problems,

@@ -257,7 +257,7 @@ async fn a_pool_is_not_deleted_under_somebody_elses_job() {
     let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
     let sql = "INSERT INTO z SELECT id FROM orders".to_owned();
     let theirs = NewStatement { name: "theirs".into(), sql, pool: Some(spare), ..NewStatement::default() };
-    cloud.submit(&theirs).await.unwrap();
+    cloud.submit_statement(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(&report.failed[..], [(_, Failure::Changed { how, .. })] if how.contains("theirs")));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture, Lost, Method, Request, Response, Transport},
+    cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, TransportError},
     diff::{self, Action, Block},
     execute::{self, Interrupt},
     resource::{HashKey, labels},
@@ -37,7 +37,7 @@ struct Witnessed {
 }
 
 impl Transport for Witnessed {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let name = request.url.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
         if matches!(request.method, Method::Put | Method::Delete) {
             let world = self.simulator.world();

@@ -71,7 +71,7 @@ async fn a_block_of_what_it_needs_is_the_reason() {
         pool: Some(world.recorded().await.pools["main"].id.clone()),
         ..NewStatement::default()
     };
-    world.cloud().submit(&theirs).await.unwrap();
+    world.cloud().submit_statement(&theirs).await.unwrap();
     saved.changes.retain(|address, _| *address == statement("copy"));
     let now = world.plan().await;
     assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("orders")]);

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
-    cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, RateLimits, Transport},
     diff::Request,
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
-    manifest::Inputs,
+    manifest::LoadOptions,
     plan::{self, Plan},
     planning::{self, PlanningError},
     resource::{Address, EnvironmentIdentity, HashKey, Secrets},
@@ -98,19 +98,19 @@ impl World {
         self.write("statements/s.toml", statements);
     }
 
-    pub fn cloud(&self) -> Cloud {
+    pub fn cloud(&self) -> CloudClient {
         self.cloud_through(Arc::new(self.simulator.clone()))
     }
 
-    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> Cloud {
+    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> CloudClient {
         let credentials =
-            Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
-        Cloud::new(wire, Site::public(&identity()).unwrap(), credentials, Limits::default(), 7)
+            Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
+        CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
     }
 
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
-        let inputs = Inputs { root, environment, ..Inputs::default() };
+        let inputs = LoadOptions { root, environment, ..LoadOptions::default() };
         planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
@@ -119,7 +119,11 @@ impl World {
     }
 
     /// The plan, with the record that it is to run on.
-    pub async fn plan_with(&self, cloud: &Cloud, request: &Request) -> Result<(Plan, Recorded), floe::cloud::Error> {
+    pub async fn plan_with(
+        &self,
+        cloud: &CloudClient,
+        request: &Request,
+    ) -> Result<(Plan, Recorded), floe::cloud::Error> {
         let recorded = self.recorded().await;
         let plan = self.plan_on(cloud, request, &recorded).await?;
         Ok((plan, recorded))
@@ -128,7 +132,7 @@ impl World {
     /// The plan on a record from wherever it is kept.
     pub async fn plan_on(
         &self,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         request: &Request,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
@@ -155,7 +159,7 @@ impl World {
         self.apply_with(&self.cloud(), &request).await
     }
 
-    pub async fn apply_with(&mut self, cloud: &Cloud, request: &Request) -> Run {
+    pub async fn apply_with(&mut self, cloud: &CloudClient, request: &Request) -> Run {
         let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
         if plan.is_blocked() {
             return Run { plan, report: None };
@@ -181,7 +185,7 @@ impl World {
 
     pub async fn execute(
         &mut self,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
@@ -194,7 +198,7 @@ impl World {
     pub async fn execute_until(
         &mut self,
         interrupt: watch::Receiver<Interrupt>,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
@@ -205,7 +209,7 @@ impl World {
         execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
     }
 
-    pub fn setting(&mut self, cloud: &Cloud, interrupt: watch::Receiver<Interrupt>) -> Setting {
+    pub fn setting(&mut self, cloud: &CloudClient, interrupt: watch::Receiver<Interrupt>) -> Setting {
         self.run += 1;
         Setting {
             cloud: cloud.clone(),

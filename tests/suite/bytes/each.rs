@@ -10,7 +10,8 @@ use std::{
 
 use floe::{
     cloud::{
-        BoxFuture, Cloud, Credentials, Headers, Key, Limits, Lost, NewStatement, Request, Response, Site, Transport,
+        ApiKey, BoxFuture, CloudClient, Credentials, Endpoints, Headers, HttpRequest, HttpResponse, NewStatement,
+        RateLimits, Transport, TransportError,
     },
     plan::{self, Plan},
     resource::{
@@ -146,8 +147,8 @@ pub fn plan(bytes: &[u8]) {
 struct Parrot(u16, Vec<u8>);
 
 impl Transport for Parrot {
-    fn send(&self, _: Request) -> BoxFuture<'_, Result<Response, Lost>> {
-        let response = Response { status: self.0, headers: Headers::default(), body: self.1.clone() };
+    fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        let response = HttpResponse { status: self.0, headers: Headers::default(), body: self.1.clone() };
         Box::pin(async { Ok(response) })
     }
 }
@@ -161,9 +162,9 @@ pub fn response(bytes: &[u8]) {
         [] => (200, bytes),
     };
     let credentials =
-        Credentials { flink: Some(Key::new("k", "secret-value")), cloud: Some(Key::new("k", "secret-value")) };
-    let Ok(site) = Site::public(&identity()) else { return };
-    let cloud = Cloud::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, Limits::default(), 1);
+        Credentials { flink: Some(ApiKey::new("k", "secret-value")), cloud: Some(ApiKey::new("k", "secret-value")) };
+    let Ok(site) = Endpoints::public(&identity()) else { return };
+    let cloud = CloudClient::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, RateLimits::default(), 1);
     let pool = Pool {
         display_name: "p".to_owned(),
         max_cfu: 5,
@@ -174,21 +175,21 @@ pub fn response(bytes: &[u8]) {
     };
     wait(async {
         let told = [
-            cloud.statements(None).await.err(),
-            cloud.submit(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
-            match cloud.statement("n").await {
-                Ok(Some(found)) => cloud.amend(found, &StatementUpdate::default()).await.err(),
+            cloud.list_statements(None).await.err(),
+            cloud.submit_statement(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
+            match cloud.fetch_statement("n").await {
+                Ok(Some(found)) => cloud.update_statement(found, &StatementUpdate::default()).await.err(),
                 Ok(None) => None,
                 Err(error) => Some(error),
             },
-            cloud.remove("n").await.err(),
-            cloud.exceptions("n").await.err(),
-            cloud.pools().await.err(),
-            cloud.pool("lfcp-1").await.err(),
+            cloud.delete_statement("n").await.err(),
+            cloud.list_exceptions("n").await.err(),
+            cloud.list_pools().await.err(),
+            cloud.fetch_pool("lfcp-1").await.err(),
             cloud.create_pool(&pool).await.err(),
-            cloud.amend_pool("lfcp-1", &PoolUpdate::default()).await.err(),
-            cloud.remove_pool("lfcp-1").await.err(),
-            cloud.regions(None, None).await.err(),
+            cloud.update_pool("lfcp-1", &PoolUpdate::default()).await.err(),
+            cloud.delete_pool("lfcp-1").await.err(),
+            cloud.list_regions(None, None).await.err(),
         ];
         for error in told.into_iter().flatten() {
             let text = error.to_string();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use floe::{
-    cloud::{Method, Request, Transport},
+    cloud::{HttpRequest, Method, Transport},
     simulator::{Fault, Misfortune, Moment, Simulator},
     state::{
         Disk, DiskFile,
@@ -46,7 +46,7 @@ pub const FLIGHTS: [Flight; 6] = [
 /// tests of both.
 const LOOKED_FOR: Duration = Duration::from_secs(60);
 
-fn may_fly(change: &Request, flight: Flight) -> bool {
+fn may_fly(change: &HttpRequest, flight: Flight) -> bool {
     let body = String::from_utf8_lossy(&change.body);
     let makes_again = change.url.contains("/compute-pools") || body.contains("-undo-");
     !(change.method == Method::Post && makes_again && matches!(flight, Flight::Late(after) if after > LOOKED_FOR))
@@ -56,7 +56,7 @@ fn may_fly(change: &Request, flight: Flight) -> bool {
 pub const DISKS: [u64; 4] = [0, 1, 17, 4711];
 
 /// Lets a request meet its fate.
-pub async fn fly(request: Request, flight: Flight, simulator: &Simulator) {
+pub async fn fly(request: HttpRequest, flight: Flight, simulator: &Simulator) {
     match flight {
         Flight::Lost => return,
         Flight::Applied => {}
@@ -141,7 +141,7 @@ impl Lookout {
     }
 
     /// A request is about to leave, which changes something if it is given here; or an answer has come in.
-    pub async fn at_wire(&self, disk: &FakeDisk, name: &'static str, what: &str, change: Option<&Request>) {
+    pub async fn at_wire(&self, disk: &FakeDisk, name: &'static str, what: &str, change: Option<&HttpRequest>) {
         let disks = self.disks(disk);
         let mut clouds = vec![(Flight::Lost, self.cloud())];
         if let Some(change) = change {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture as Exchange, Headers, Lost, Request, Response, Transport},
+    cloud::{BoxFuture as Exchange, Headers, HttpRequest, HttpResponse, Transport, TransportError},
     diff,
     execute::{self, Interrupt, Report},
     plan::{self, Plan},
@@ -41,27 +41,27 @@ pub struct Wire {
 }
 
 impl Wire {
-    async fn look(&self, name: &'static str, what: &str, change: Option<&Request>) {
+    async fn look(&self, name: &'static str, what: &str, change: Option<&HttpRequest>) {
         if let Some(lookout) = &self.lookout {
             lookout.at_wire(&self.disk, name, what, change).await;
         }
     }
 
     /// The machine has stopped: whoever waits for this waits for ever.
-    async fn dead(&self) -> Result<Response, Lost> {
+    async fn dead(&self) -> Result<HttpResponse, TransportError> {
         self.died.notify_one();
         pending().await
     }
 }
 
 impl Transport for Wire {
-    fn send(&self, request: Request) -> Exchange<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> Exchange<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             if self.disk.has_crashed() {
                 return self.dead().await;
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
-            let changes = request.method.changes();
+            let changes = request.method.is_mutating();
             let is_alone = self.disk.is_locked(Path::new(LOCK)).unwrap_or_default();
             assert!(is_alone || !changes, "{what} leaves without the lock");
             self.look("send", &what, Some(&request).filter(|_| changes)).await;
@@ -79,15 +79,15 @@ impl Transport for Wire {
                 return self.dead().await;
             }
             match outcome {
-                Err(Lost::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
+                Err(TransportError::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
                 outcome => outcome,
             }
         })
     }
 }
 
-fn answer(status: u16) -> Response {
-    Response { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
+fn answer(status: u16) -> HttpResponse {
+    HttpResponse { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
 /// What a run may say that it knows: what the ledger acknowledged, and what it was keeping.

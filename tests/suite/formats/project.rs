@@ -10,7 +10,7 @@ use std::{
 
 use floe::{
     cli::door::{self, Access},
-    cloud::{Cloud, Credentials, Key, Limits, Method, Site},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, Method, RateLimits},
     diff::Request,
     execute::{self, Interrupt, Setting},
     planning,
@@ -169,10 +169,10 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let recorded = ledger.load().await.unwrap().unwrap();
     let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
     simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
-    let key = || Some(Key::new("key", "secret"));
-    let site = Site::public(&recorded.environment).unwrap();
+    let key = || Some(ApiKey::new("key", "secret"));
+    let site = Endpoints::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
-    let cloud = Cloud::new(Arc::new(simulator.clone()), site, credentials, Limits::default(), 7);
+    let cloud = CloudClient::new(Arc::new(simulator.clone()), site, credentials, RateLimits::default(), 7);
     let request = Request { allow_data_loss: true, ..Request::default() };
     let secrets = Secrets::default();
     let planned = planning::make_plan(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
