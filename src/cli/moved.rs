@@ -9,34 +9,34 @@ use crate::{
 
 /// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
 /// nothing is said.
-pub(super) async fn settled(project: &Project, inputs: &LoadOptions) -> Vec<String> {
+pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions) -> Vec<String> {
     if project.moved.is_empty() {
         return Vec::new();
     }
-    let Some(states) = states(project, inputs).await else { return Vec::new() };
-    let gone = |moved: &&MovedBlock| !states.iter().any(|recorded| holds(recorded, &moved.from));
-    project.moved.iter().filter(gone).map(sentence).collect()
+    let Some(records) = load_all_records(project, inputs).await else { return Vec::new() };
+    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| is_recorded(recorded, &moved.from));
+    project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
 }
 
 /// The record of every environment that has one here.
-async fn states(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
-    let mut states = Vec::new();
+async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
+    let mut records = Vec::new();
     for name in manifest::environment_names(&project.root).ok()? {
         let environment = manifest::load_environment(&LoadOptions { environment: Some(name), ..inputs.clone() })?;
         let ledger = LocalLedger::at(door::state_file(&project.root, &environment));
-        states.extend(ledger.load().await.ok()?);
+        records.extend(ledger.load().await.ok()?);
     }
-    Some(states)
+    Some(records)
 }
 
-fn holds(recorded: &Recorded, address: &Address) -> bool {
+fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
     match address.kind {
         ResourceKind::Pool => recorded.pools.contains_key(&address.key),
         ResourceKind::Statement => recorded.statements.contains_key(&address.key),
     }
 }
 
-fn sentence(moved: &MovedBlock) -> String {
+fn obsolete_block_notice(moved: &MovedBlock) -> String {
     let MovedBlock { from, to, place } = moved;
     let before = place.source.text.get(..place.span.start).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);

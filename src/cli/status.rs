@@ -1,9 +1,9 @@
 //! `floe status`: what everything that the project owns does now.
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global},
-    plan::{Made, make},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat},
+    plan::{PreparedPlan, prepare_plan},
     project, runtime,
 };
 use crate::{
@@ -19,40 +19,42 @@ use crate::{
 const PURGE_DAYS: i64 = 30;
 
 /// Prints the table; exits with 4 if something is wrong.
-pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let begun = project::begin(global, ambient)?;
-    let environment = &begun.environment.clone();
-    let Made { graph, planned, beside } =
-        runtime::block_on(environment, make(begun, project::desired, ambient, &Request::default(), screen))??;
-    let rows = rows(&planned);
+pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
+    let project_context = project::load_context(global, process)?;
+    let environment = &project_context.environment.clone();
+    let PreparedPlan { graph, planned, context } = runtime::block_on(
+        environment,
+        prepare_plan(project_context, project::desired, process, &Request::default(), screen),
+    )??;
+    let rows = status_rows(&planned);
     let view = StatusView {
         project: &graph.project.name,
         environment: &environment.name,
         identity: &environment.identity,
         simulated: environment.simulator.is_some(),
         rows: &rows,
-        beside: &beside,
+        context: &context,
     };
     match global.format {
-        Format::Json => {
-            screen.out(&render::status_json(&view)?)?;
+        OutputFormat::Json => {
+            screen.print(&render::status_json(&view)?)?;
         }
-        Format::Text => {
-            screen.out(&render::status(&view, screen.out))?;
+        OutputFormat::Text => {
+            screen.print(&render::status_text(&view, screen.stdout_style))?;
         }
-        _ => return Err(Trouble::new("a status is printed as text or json")),
+        _ => return Err(CommandError::new("a status is printed as text or json")),
     }
     Ok(if rows.iter().any(|row| row.unhealthy) { Exit::Unhealthy } else { Exit::Done })
 }
 
-fn rows(planned: &PlanningOutput) -> Vec<StatusRow> {
-    let pools = planned.settled.pools.iter().map(|(key, record)| pool(planned, key, &record.id));
-    let statements = planned.settled.statements.iter().map(|(key, record)| statement(planned, key, record));
-    pools.chain(statements).chain(open(planned)).collect()
+fn status_rows(planned: &PlanningOutput) -> Vec<StatusRow> {
+    let pools = planned.settled.pools.iter().map(|(key, record)| pool_row(planned, key, &record.id));
+    let statements = planned.settled.statements.iter().map(|(key, record)| statement_row(planned, key, record));
+    pools.chain(statements).chain(unrecorded_intent_rows(planned)).collect()
 }
 
 /// What an interrupted run has asked for and nobody has seen, where there is no record of it yet.
-fn open(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
+fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
     let recorded = &planned.settled;
     let intents = recorded.open_intents.values().map(|open| &open.intent);
     let unseen = intents.filter(|intent| match intent.address.kind {
@@ -70,12 +72,12 @@ fn open(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
 }
 
 /// Why nobody can tell what became of a request of an interrupted run.
-fn unclear(change: &Change) -> Option<&str> {
+fn unclear_reason(change: &Change) -> Option<&str> {
     let Action::Blocked { by } = &change.action else { return None };
     by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
 }
 
-fn pool(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
+fn pool_row(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     let (phase, unhealthy) = match planned.live.pool(id) {
         Presence::Present(pool) => (pool.phase.to_string(), pool.phase == PoolPhase::Failed),
         Presence::Absent => ("gone".to_owned(), true),
@@ -85,11 +87,11 @@ fn pool(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     StatusRow { address, name: id.to_owned(), phase, since: None, unhealthy, remarks: Vec::new() }
 }
 
-fn statement(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> StatusRow {
+fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> StatusRow {
     let address = Address::statement(key);
     let change = planned.plan.changes.get(&address);
     let mut row = match &record.current {
-        Some(current) => generation(planned, &address, current),
+        Some(current) => generation_row(planned, &address, current),
         None => StatusRow {
             address: address.clone(),
             name: "-".to_owned(),
@@ -100,7 +102,7 @@ fn statement(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> S
         },
     };
     row.unhealthy |= change.is_some_and(Change::is_unhealthy);
-    if let Some(why) = change.and_then(unclear) {
+    if let Some(why) = change.and_then(unclear_reason) {
         row.unhealthy = true;
         row.remarks.push(format!("what an interrupted run has asked of it is not settled: {why}"));
     }
@@ -118,7 +120,7 @@ fn statement(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> S
     row
 }
 
-fn generation(planned: &PlanningOutput, address: &Address, current: &GenerationRecord) -> StatusRow {
+fn generation_row(planned: &PlanningOutput, address: &Address, current: &GenerationRecord) -> StatusRow {
     let name = current.sent.name.clone();
     let row = |phase: &str, unhealthy: bool, remarks: Vec<String>| StatusRow {
         address: address.clone(),
@@ -132,7 +134,7 @@ fn generation(planned: &PlanningOutput, address: &Address, current: &GenerationR
         Presence::Present(live) if !live.has_uid(&current.uid) => {
             row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
         }
-        Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),
+        Presence::Present(live) => live_row(&row(live.phase.as_str(), false, Vec::new()), live, current),
         Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
         _ if current.reached == FurthestPhase::Completed => row("done", false, Vec::new()),
         _ if current.stopped && current.offsets.is_some() => {
@@ -143,19 +145,19 @@ fn generation(planned: &PlanningOutput, address: &Address, current: &GenerationR
     }
 }
 
-fn present(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
+fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
     let mut row = StatusRow { since: live.updated_at.clone(), ..row.clone() };
-    let (stands, runs) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
+    let (is_stopped, is_running) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
     row.unhealthy = matches!(live.phase, Phase::Failed | Phase::Failing | Phase::Degraded)
-        || (stands && !current.stopped)
-        || (runs && current.stopped);
-    if !live.detail.trim().is_empty() && !runs && live.phase != Phase::Completed {
+        || (is_stopped && !current.stopped)
+        || (is_running && current.stopped);
+    if !live.detail.trim().is_empty() && !is_running && live.phase != Phase::Completed {
         row.remarks.push(live.detail.clone());
     }
-    if stands && !current.stopped {
+    if is_stopped && !current.stopped {
         row.remarks.push("stopped outside".to_owned());
     }
-    if runs && current.stopped {
+    if is_running && current.stopped {
         row.remarks.push("runs although it was stopped: resumed outside".to_owned());
     }
     if let Some(scaling) = live.scaling_state.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
@@ -198,7 +200,7 @@ mod tests {
     };
 
     #[tokio::test(start_paused = true)]
-    async fn a_pool_that_was_asked_for_and_never_seen_is_named_and_unhealthy() {
+    async fn a_requested_pool_that_was_never_seen_is_listed_as_unhealthy() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[pools.main]\nmax_cfu = 5\n";
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
@@ -226,7 +228,7 @@ mod tests {
         let request = Request::default();
         let planned =
             planning::make_plan(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
-        let rows = rows(&planned);
+        let rows = status_rows(&planned);
         assert_eq!((rows.len(), &rows[0].address), (1, &Address::pool("main")));
         assert_eq!((rows[0].phase.as_str(), rows[0].unhealthy), ("open", true), "{rows:#?}");
     }

@@ -306,7 +306,7 @@ impl CloudClient {
 
 impl fmt::Debug for CloudClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cloud")
+        f.debug_struct("CloudClient")
             .field("site", &self.0.endpoints)
             .field("requests", &self.request_count())
             .finish_non_exhaustive()

@@ -54,7 +54,7 @@ impl ApiKey {
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(redacted)")
+        f.write_str("ApiKey(redacted)")
     }
 }
 

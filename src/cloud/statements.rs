@@ -54,7 +54,7 @@ pub struct FetchedStatement {
 
 impl fmt::Debug for FetchedStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fetched").field("live", &self.live).finish_non_exhaustive()
+        f.debug_struct("FetchedStatement").field("live", &self.live).finish_non_exhaustive()
     }
 }
 

@@ -101,7 +101,7 @@ impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let HttpRequest { method, url, headers, body } = self;
         let body = format_args!("{} bytes", body.len());
-        f.debug_struct("Request")
+        f.debug_struct("HttpRequest")
             .field("method", method)
             .field("url", url)
             .field("headers", headers)
@@ -125,7 +125,7 @@ impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let HttpResponse { status, headers, body } = self;
         let body = format_args!("{} bytes", body.len());
-        f.debug_struct("Response").field("status", status).field("headers", headers).field("body", &body).finish()
+        f.debug_struct("HttpResponse").field("status", status).field("headers", headers).field("body", &body).finish()
     }
 }
 

@@ -6,26 +6,26 @@ use crate::{
 };
 
 /// How many are named.
-const NAMED: usize = 5;
+const MAX_DESCRIBED: usize = 5;
 
 /// What entries say, the first few of them.
-pub(super) fn facts(entries: &[Entry]) -> String {
-    let mut said: Vec<String> = Vec::new();
+pub(super) fn describe_entries(entries: &[Entry]) -> String {
+    let mut descriptions: Vec<String> = Vec::new();
     for entry in entries {
-        let one = said_of(entry);
-        if !said.contains(&one) {
-            said.push(one);
+        let description = describe_entry(entry);
+        if !descriptions.contains(&description) {
+            descriptions.push(description);
         }
     }
-    let more = said.len().saturating_sub(NAMED);
-    said.truncate(NAMED);
+    let more = descriptions.len().saturating_sub(MAX_DESCRIBED);
+    descriptions.truncate(MAX_DESCRIBED);
     if more > 0 {
-        said.push(format!("and {more} more"));
+        descriptions.push(format!("and {more} more"));
     }
-    said.join("; ")
+    descriptions.join("; ")
 }
 
-fn said_of(entry: &Entry) -> String {
+fn describe_entry(entry: &Entry) -> String {
     match entry {
         Entry::IntentOpened { intent, .. } => format!("what is asked of {}", intent.address),
         Entry::IntentSettled { outcome: Outcome::Applied { .. }, .. } => {
@@ -34,11 +34,11 @@ fn said_of(entry: &Entry) -> String {
         Entry::IntentSettled { outcome: Outcome::Rejected { .. }, .. } => {
             "a step of an interrupted run did not take effect".to_owned()
         }
-        Entry::FactRecorded { fact } => said_of_fact(fact),
+        Entry::FactRecorded { fact } => describe_fact(fact),
     }
 }
 
-fn said_of_fact(fact: &Fact) -> String {
+fn describe_fact(fact: &Fact) -> String {
     let statement = |key: &str| Address::statement(key);
     match fact {
         Fact::Declared { key, .. } => format!("how {} is declared", statement(key)),
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_said_once_and_many_are_counted() {
+    fn repeated_entries_are_described_once_and_the_rest_are_counted() {
         let ran = |key: &str| Entry::FactRecorded {
             fact: Fact::PhaseReached {
                 key: key.to_owned(),
@@ -80,8 +80,8 @@ mod tests {
         };
         let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };
         let two = [ran("a"), ran("a"), Entry::FactRecorded { fact: moved }];
-        assert_eq!(facts(&two), "statements.a ran; statements.a is statements.b from now on");
+        assert_eq!(describe_entries(&two), "statements.a ran; statements.a is statements.b from now on");
         let many: Vec<Entry> = (0..9).map(|number| ran(&format!("s{number}"))).collect();
-        assert!(facts(&many).ends_with("statements.s4 ran; and 4 more"), "{}", facts(&many));
+        assert!(describe_entries(&many).ends_with("statements.s4 ran; and 4 more"), "{}", describe_entries(&many));
     }
 }

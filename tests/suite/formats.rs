@@ -209,7 +209,8 @@ fn graph(root: &Path) -> Graph {
 #[tokio::test(start_paused = true)]
 async fn a_saved_plan_of_0_1_0_with_every_variant_is_read_and_written_unchanged() {
     let graph = graph(&project::applied().await);
-    let written = |plan: &Plan, id: &str| render::kept(plan, &graph, &samples::beside(), id).unwrap().into_bytes();
+    let written =
+        |plan: &Plan, id: &str| render::saved_plan_json(plan, &graph, &samples::beside(), id).unwrap().into_bytes();
     let kept = kept("plans/every.plan", &written(&samples::plan(), "0123456789abcdef"));
     let (read, id) = plan(&kept);
     same("every.plan", &written(&read, &id), &kept);
@@ -221,7 +222,7 @@ async fn a_saved_plan_of_0_1_0_that_was_made_is_read_and_written_unchanged() {
     let folder = project::applied().await;
     let kept = fs::read(folder.join("change.plan")).unwrap();
     let (read, id) = plan(&kept);
-    let written = render::kept(&read, &graph(&folder), &render::Beside::default(), &id).unwrap();
+    let written = render::saved_plan_json(&read, &graph(&folder), &render::PlanContext::default(), &id).unwrap();
     // What stands beside a plan is shown and never read. The sample has all of it.
     let (mut now, then) =
         (serde_json::from_str::<Value>(&written).unwrap(), serde_json::from_slice::<Value>(&kept).unwrap());

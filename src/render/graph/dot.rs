@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{flow, label, subtitle};
+use super::{flow_name, node_label, node_subtitle};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 /// The lineage in the DOT language: statements are boxes in their pool's cluster, objects ellipses, dashed where
 /// external; declared edges are dotted.
-pub fn dot(lineage: &Lineage) -> String {
+pub fn graph_dot(lineage: &Lineage) -> String {
     let ids: BTreeMap<&LineageNode, String> =
         lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
     let mut text = String::from(
@@ -34,13 +34,13 @@ pub fn dot(lineage: &Lineage) -> String {
             LineageNodeKind::Managed(_) => "shape=ellipse",
             LineageNodeKind::External(_) => "shape=ellipse, style=dashed",
         };
-        let text_of = quoted(&format!("{}\n{}", label(node), subtitle(node, *looks)));
-        let _ = writeln!(text, "  {id} [label={text_of}, {shape}];");
+        let label_text = quoted(&format!("{}\n{}", node_label(node), node_subtitle(node, *looks)));
+        let _ = writeln!(text, "  {id} [label={label_text}, {shape}];");
     }
     for link in &lineage.edges {
         let (Some(from), Some(to)) = (ids.get(&link.from), ids.get(&link.to)) else { continue };
         let style = if link.kind == LineageEdgeKind::Declared { ", style=dotted" } else { "" };
-        let _ = writeln!(text, "  {from} -> {to} [label={}{style}];", quoted(flow(link.kind)));
+        let _ = writeln!(text, "  {from} -> {to} [label={}{style}];", quoted(flow_name(link.kind)));
     }
     text.push_str("}\n");
     text

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{flow, label};
+use super::{flow_name, node_label};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 /// The lineage as a Mermaid flowchart: statements are boxes in their pool's group, objects rounded, external ones with a
 /// dashed border; declared edges are dotted.
-pub fn mermaid(lineage: &Lineage) -> String {
+pub fn graph_mermaid(lineage: &Lineage) -> String {
     let ids: BTreeMap<&LineageNode, String> =
         lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
     let mut text = String::from("flowchart LR\n");
@@ -16,7 +16,7 @@ pub fn mermaid(lineage: &Lineage) -> String {
         let _ = writeln!(text, "  subgraph p{number}[{}]", quoted(&name));
         for node in addresses.iter().map(|address| LineageNode::Statement(address.clone())) {
             if let Some(id) = ids.get(&node) {
-                let _ = writeln!(text, "    {id}[{}]", quoted(&label(&node)));
+                let _ = writeln!(text, "    {id}[{}]", quoted(&node_label(&node)));
             }
         }
         text.push_str("  end\n");
@@ -24,7 +24,7 @@ pub fn mermaid(lineage: &Lineage) -> String {
     let mut external = Vec::new();
     for (node, looks) in &lineage.nodes {
         let (Some(id), LineageNode::Object(_)) = (ids.get(node), node) else { continue };
-        let _ = writeln!(text, "  {id}([{}])", quoted(&label(node)));
+        let _ = writeln!(text, "  {id}([{}])", quoted(&node_label(node)));
         if matches!(looks, LineageNodeKind::External(_)) {
             external.push(id.as_str());
         }
@@ -32,7 +32,7 @@ pub fn mermaid(lineage: &Lineage) -> String {
     for link in &lineage.edges {
         let (Some(from), Some(to)) = (ids.get(&link.from), ids.get(&link.to)) else { continue };
         let arrow = if link.kind == LineageEdgeKind::Declared { "-.->" } else { "-->" };
-        let _ = writeln!(text, "  {from} {arrow}|{}| {to}", flow(link.kind));
+        let _ = writeln!(text, "  {from} {arrow}|{}| {to}", flow_name(link.kind));
     }
     if !external.is_empty() {
         let _ = writeln!(text, "  classDef external stroke-dasharray: 4 3\n  class {} external", external.join(","));

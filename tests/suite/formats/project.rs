@@ -9,7 +9,7 @@ use std::{
 };
 
 use floe::{
-    cli::door::{self, Access},
+    cli::door::{self, WorldAccess},
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, Method, RateLimits},
     diff::Request,
     execute::{self, Interrupt, Setting},
@@ -167,7 +167,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let mut ledger = LocalLedger::at(door::state_file(root, environment));
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
-    let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
+    let simulator = door::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
     simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
     let key = || Some(ApiKey::new("key", "secret"));
     let site = Endpoints::public(&recorded.environment).unwrap();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use floe::{
     diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     plan::{Act, Basis, FORMAT_VERSION, Passage, Plan, PoolRef, Step, Until, When},
-    render::{Beside, Interrupted, PoolNow, Runs},
+    render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
         Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
         Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Role, SeenPool, SeenStatement, SmallMap,
@@ -688,13 +688,13 @@ pub fn plan() -> Plan {
 }
 
 /// What stands beside it.
-pub fn beside() -> Beside {
-    let pool = PoolNow { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
-    let runs = Runs { pool: Some(text("main")), principal: Some(text("sa-1")) };
-    Beside {
+pub fn beside() -> PlanContext {
+    let pool = PoolUsage { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
+    let runs = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };
+    PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
-        places: BTreeMap::from([(orders(), runs)]),
+        placements: BTreeMap::from([(orders(), runs)]),
         service_time: Some(created()),
-        interrupted: Some(Interrupted { command: text("apply"), seconds_ago: Some(840) }),
+        interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }
 }
