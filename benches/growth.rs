@@ -13,10 +13,10 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use floe::{
     diff::{self, Desired, Request},
     graph,
-    manifest::{self, Inputs},
+    manifest::{self, LoadOptions},
     plan, settle,
 };
-use generated::{Shape, applied, write};
+use generated::{Shape, state_after_apply, write};
 
 fn growth(criterion: &mut Criterion) {
     for (shape, name) in [(Shape::Wide, "wide"), (Shape::Chain, "chain")] {
@@ -26,14 +26,14 @@ fn growth(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(count as u64));
             let folder = tempfile::tempdir().unwrap();
             write(folder.path(), shape, count);
-            let inputs = Inputs { root: folder.path().to_owned(), ..Inputs::default() };
+            let inputs = LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() };
             let project = manifest::load(&inputs).unwrap();
             let graph = graph::build(project.clone()).unwrap();
-            let (recorded, live) = applied(&graph);
+            let (recorded, live) = state_after_apply(&graph);
             let secrets = BTreeMap::new();
             let desired = Desired { graph: &graph, secrets: &secrets };
             // The same, but that every job has to be replaced.
-            let changed = {
+            let recorded_with_other_ttl = {
                 let mut recorded = recorded.clone();
                 for record in recorded.statements.values_mut() {
                     let current = record.current.as_mut().unwrap();
@@ -41,7 +41,7 @@ fn growth(criterion: &mut Criterion) {
                 }
                 recorded
             };
-            let request = Request::default();
+            let options = Request::default();
 
             group.bench_with_input(BenchmarkId::new("load", count), &inputs, |bencher, inputs| {
                 bencher.iter(|| manifest::load(inputs).unwrap());
@@ -56,16 +56,16 @@ fn growth(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("diff", count), |bencher| {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &request);
+                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
                     assert!(diff.changes.is_empty() && diff.asks.is_empty());
                     diff
                 });
             });
             group.bench_function(BenchmarkId::new("plan", count), |bencher| {
                 bencher.iter(|| {
-                    let (settled, settlement) = settle::settle(&changed, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &request);
-                    plan::plan(&desired, &settled, &settlement, Vec::new(), &live, &request, diff)
+                    let (settled, settlement) = settle::settle(&recorded_with_other_ttl, &live).unwrap();
+                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
+                    plan::plan(&desired, &settled, &settlement, Vec::new(), &live, &options, diff)
                 });
             });
         }

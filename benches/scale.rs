@@ -18,15 +18,15 @@ use std::{
 use generated::{Shape, write};
 
 const STATEMENTS: usize = 5_000;
-const PLANS: usize = 15;
+const TIMED_PLANS: usize = 15;
 /// How many are looked at.
-const WATCHED: usize = 5;
+const MEASURED_PLANS: usize = 5;
 /// What a wide one may take; a chain may take twice that.
-const TIME: Duration = Duration::from_millis(150);
-const MEMORY: u64 = 64 * 1024;
+const MAX_PLAN_TIME: Duration = Duration::from_millis(150);
+const MAX_MEMORY_KB: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
-    let mut held = true;
+    let mut passed = true;
     for (shape, factor) in [(Shape::Wide, 1), (Shape::Chain, 2)] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), shape, STATEMENTS);
@@ -34,23 +34,27 @@ fn main() -> ExitCode {
         let applied = floe(folder.path(), &["apply", "--yes"]).status().unwrap();
         assert!(applied.success(), "apply: {applied}");
         println!("{shape:?}: {STATEMENTS} statements applied in {:.1} s", started.elapsed().as_secs_f64());
-        let mut times: Vec<_> = (0..PLANS).map(|_| time(folder.path())).collect();
+        let mut times: Vec<_> = (0..TIMED_PLANS).map(|_| time_plan(folder.path())).collect();
         times.sort();
-        let median = times[PLANS / 2];
-        let memory = (0..WATCHED).map(|_| memory(folder.path())).max().unwrap();
+        let median = times[TIMED_PLANS / 2];
+        let memory = (0..MEASURED_PLANS).map(|_| peak_memory_kb(folder.path())).max().unwrap();
         println!(
-            "{shape:?}: a plan without changes takes {} ms (median of {PLANS}; {} to {}) and {:.1} MB at its peak",
+            "{shape:?}: a plan without changes takes {} ms (median of {TIMED_PLANS}; {} to {}) and {:.1} MB at its peak",
             median.as_millis(),
             times[0].as_millis(),
-            times[PLANS - 1].as_millis(),
+            times[TIMED_PLANS - 1].as_millis(),
             memory as f64 / 1024.0
         );
-        held &= median <= TIME * factor && memory <= MEMORY * u64::from(factor);
+        passed &= median <= MAX_PLAN_TIME * factor && memory <= MAX_MEMORY_KB * u64::from(factor);
     }
-    if held {
+    if passed {
         ExitCode::SUCCESS
     } else {
-        println!("that is more than {} ms and {} MB (a chain: twice that)", TIME.as_millis(), MEMORY / 1024);
+        println!(
+            "that is more than {} ms and {} MB (a chain: twice that)",
+            MAX_PLAN_TIME.as_millis(),
+            MAX_MEMORY_KB / 1024
+        );
         ExitCode::FAILURE
     }
 }
@@ -61,32 +65,32 @@ fn floe(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-const PLAN: [&str; 2] = ["plan", "--detailed-exitcode"];
+const PLAN_ARGUMENTS: [&str; 2] = ["plan", "--detailed-exitcode"];
 
-fn unchanged(exit: ExitStatus) {
+fn assert_no_changes(exit: ExitStatus) {
     assert!(exit.success(), "a plan after an apply has changes or fails: {exit}");
 }
 
 /// How long a plan takes.
-fn time(folder: &Path) -> Duration {
+fn time_plan(folder: &Path) -> Duration {
     let started = Instant::now();
-    let exit = floe(folder, &PLAN).status().unwrap();
+    let exit = floe(folder, &PLAN_ARGUMENTS).status().unwrap();
     let time = started.elapsed();
-    unchanged(exit);
+    assert_no_changes(exit);
     time
 }
 
 /// How many kB a plan holds at most, as far as a look every half millisecond shows it.
-fn memory(folder: &Path) -> u64 {
-    let mut child = floe(folder, &PLAN).spawn().unwrap();
+fn peak_memory_kb(folder: &Path) -> u64 {
+    let mut child = floe(folder, &PLAN_ARGUMENTS).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
-        let shown = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = shown.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let process_status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = process_status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         peak = peak.max(line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default());
         if let Some(exit) = child.try_wait().unwrap() {
-            unchanged(exit);
+            assert_no_changes(exit);
             return peak;
         }
         thread::sleep(Duration::from_micros(500));

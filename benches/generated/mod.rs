@@ -6,11 +6,11 @@ use floe::{
     graph::Graph,
     live::Live,
     resource::{
-        Few, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Submission,
+        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, SmallMap, Submission,
         labels,
     },
-    sql::Class,
-    state::{GenerationRecord, PoolRecord, Reached, Recorded, StatementRecord},
+    sql::StatementClass,
+    state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded, StatementRecord},
 };
 
 /// How the statements of a project depend on each other.
@@ -72,7 +72,7 @@ fn sql(shape: Shape, index: usize) -> String {
 }
 
 /// What an apply of `graph` leaves: the record, and the cloud that belongs to it.
-pub fn applied(graph: &Graph) -> (Recorded, Live) {
+pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
     let project = &graph.project;
     let mut recorded =
         Recorded::new("lineage".to_owned(), project.environment.identity.clone(), HashKey("key".to_owned()));
@@ -95,18 +95,18 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
     }
     let mut statements = BTreeMap::new();
     for (index, (key, declared)) in project.statements.iter().enumerate() {
-        let (spec, reading) = (&declared.spec, graph.reading(key).unwrap());
-        let (reached, phase) = match reading.kind.class() {
-            Class::Definition => (Reached::Completed, Phase::Completed),
-            _ => (Reached::Running, Phase::Running),
+        let (spec, analysis) = (&declared.spec, graph.analysis(key).unwrap());
+        let (reached, phase) = match analysis.kind.class() {
+            StatementClass::Definition => (FurthestPhase::Completed, Phase::Completed),
+            _ => (FurthestPhase::Running, Phase::Running),
         };
         let pool = spec.pool.as_ref().and_then(|key| Some(recorded.pools.get(key)?.id.clone()));
         let address = format!("statements.{key}");
         let live = LiveStatement {
             name: spec.name.clone(),
             uid: format!("00000000-0000-0000-0000-{index:012}"),
-            version: "1".to_owned(),
-            labels: Few::from_iter([
+            resource_version: "1".to_owned(),
+            labels: SmallMap::from_iter([
                 (labels::PROJECT.to_owned(), project.name.clone()),
                 (labels::ADDRESS.to_owned(), address),
             ]),
@@ -119,10 +119,10 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             stopped: false,
             phase,
             detail: String::new(),
-            kind: Some(reading.kind.api_name().to_owned()),
+            sql_kind: Some(analysis.kind.api_name().to_owned()),
             bounded: Some(false),
             append_only: Some(true),
-            scaling: None,
+            scaling_state: None,
             warnings: Vec::new(),
             offsets: Offsets::default(),
         };
@@ -132,7 +132,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             generation: Generation::FIRST,
             sql: spec.sql.clone(),
             properties: spec.properties.clone(),
-            added: Few::new(),
+            added_properties: SmallMap::new(),
             pool,
             principal: spec.principal.clone(),
         };
@@ -141,7 +141,7 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
             uid: live.uid.clone(),
             stopped: false,
             reached,
-            kind: live.kind.clone(),
+            sql_kind: live.sql_kind.clone(),
             bounded: false,
             offsets: None,
             secrets: BTreeMap::new(),
@@ -150,17 +150,23 @@ pub fn applied(graph: &Graph) -> (Recorded, Live) {
         let address = floe::resource::Address::statement(key);
         let record = StatementRecord {
             declared: spec.clone(),
-            needs: graph.needs(&address).cloned().collect(),
+            dependencies: graph.dependencies(&address).cloned().collect(),
             current: Some(Box::new(current)),
             successor: None,
             undo: None,
             retired: Vec::new(),
             last_generation: Generation::FIRST,
-            undos: 0,
-            left_at: None,
+            undo_count: 0,
+            last_offsets: None,
         };
         recorded.statements.insert(key.clone(), Box::new(record));
         statements.insert(live.name.clone(), live);
     }
-    (recorded, Live::of(statements, Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect())))
+    (
+        recorded,
+        Live::from_resources(
+            statements,
+            Some(pools.into_iter().map(|pool: LivePool| (pool.id.clone(), pool)).collect()),
+        ),
+    )
 }

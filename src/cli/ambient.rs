@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cloud::{Credentials, Key},
+    cloud::{ApiKey, Credentials},
     manifest::Project,
     resource::Secrets,
 };
 
 /// The process's surroundings, as values, so that tests make their own.
 #[derive(Clone, Default)]
-pub struct Ambient {
+pub struct ProcessEnvironment {
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// What randomness begins with.
@@ -18,25 +18,25 @@ pub struct Ambient {
 }
 
 /// Shows which variables there are, never what they hold.
-impl std::fmt::Debug for Ambient {
+impl std::fmt::Debug for ProcessEnvironment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ambient").field("variables", &self.variables.len()).finish_non_exhaustive()
+        f.debug_struct("ProcessEnvironment").field("variables", &self.variables.len()).finish_non_exhaustive()
     }
 }
 
 /// The variables of the two kinds of key, each with its secret; the first pair that is set is taken.
-const FLINK_KEYS: [(&str, &str); 1] = [("FLINK_API_KEY", "FLINK_API_SECRET")];
-const CLOUD_KEYS: [(&str, &str); 2] =
+const FLINK_KEY_VARIABLES: [(&str, &str); 1] = [("FLINK_API_KEY", "FLINK_API_SECRET")];
+const CLOUD_KEY_VARIABLES: [(&str, &str); 2] =
     [("CONFLUENT_CLOUD_API_KEY", "CONFLUENT_CLOUD_API_SECRET"), ("CLOUD_API_KEY", "CLOUD_API_SECRET")];
 
-impl Ambient {
+impl ProcessEnvironment {
     /// This process's.
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         // Names and values that are no text belong to nobody here.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Ambient { variables: std::env::vars_os().filter_map(text).collect(), seed: fastrand::u64(..) }
+        ProcessEnvironment { variables: std::env::vars_os().filter_map(text).collect(), seed: fastrand::u64(..) }
     }
 
     /// A variable that is set to something.
@@ -59,20 +59,22 @@ impl Ambient {
 
     /// The keys that are set. Half a key is none; what is missing is named by [`Ambient::missing_half`].
     pub fn credentials(&self) -> Credentials {
-        Credentials { flink: self.key(&FLINK_KEYS), cloud: self.key(&CLOUD_KEYS) }
+        Credentials { flink: self.key_from(&FLINK_KEY_VARIABLES), cloud: self.key_from(&CLOUD_KEY_VARIABLES) }
     }
 
     /// A variable that is set although its other half is not, and that other half.
-    pub fn missing_half(&self) -> Option<(&'static str, &'static str)> {
-        FLINK_KEYS.iter().chain(&CLOUD_KEYS).find_map(|(id, secret)| match (self.variable(id), self.variable(secret)) {
-            (Some(_), None) => Some((*id, *secret)),
-            (None, Some(_)) => Some((*secret, *id)),
-            _ => None,
+    pub fn unpaired_key_variable(&self) -> Option<(&'static str, &'static str)> {
+        FLINK_KEY_VARIABLES.iter().chain(&CLOUD_KEY_VARIABLES).find_map(|(id, secret)| {
+            match (self.variable(id), self.variable(secret)) {
+                (Some(_), None) => Some((*id, *secret)),
+                (None, Some(_)) => Some((*secret, *id)),
+                _ => None,
+            }
         })
     }
 
-    fn key(&self, names: &[(&str, &str)]) -> Option<Key> {
-        names.iter().find_map(|(id, secret)| Some(Key::new(self.variable(id)?, self.variable(secret)?)))
+    fn key_from(&self, names: &[(&str, &str)]) -> Option<ApiKey> {
+        names.iter().find_map(|(id, secret)| Some(ApiKey::new(self.variable(id)?, self.variable(secret)?)))
     }
 }
 
@@ -80,22 +82,22 @@ impl Ambient {
 mod tests {
     use super::*;
 
-    fn ambient(variables: &[(&str, &str)]) -> Ambient {
+    fn with_variables(variables: &[(&str, &str)]) -> ProcessEnvironment {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Ambient { variables: variables.iter().map(owned).collect(), seed: 1 }
+        ProcessEnvironment { variables: variables.iter().map(owned).collect(), seed: 1 }
     }
 
     #[test]
-    fn keys_come_in_pairs() {
-        let both = ambient(&[("FLINK_API_KEY", "k"), ("FLINK_API_SECRET", "s"), ("CLOUD_API_KEY", "c")]);
+    fn a_key_without_its_secret_is_not_used() {
+        let both = with_variables(&[("FLINK_API_KEY", "k"), ("FLINK_API_SECRET", "s"), ("CLOUD_API_KEY", "c")]);
         assert!(both.credentials().flink.is_some());
         assert!(both.credentials().cloud.is_none());
-        assert_eq!(both.missing_half(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
+        assert_eq!(both.unpaired_key_variable(), Some(("CLOUD_API_KEY", "CLOUD_API_SECRET")));
         assert!(!format!("{both:?}").contains("\"s\""));
     }
 
     #[test]
-    fn an_empty_variable_is_not_set() {
-        assert!(ambient(&[("FLINK_API_KEY", ""), ("FLINK_API_SECRET", " ")]).credentials().flink.is_none());
+    fn an_empty_variable_counts_as_unset() {
+        assert!(with_variables(&[("FLINK_API_KEY", ""), ("FLINK_API_SECRET", " ")]).credentials().flink.is_none());
     }
 }

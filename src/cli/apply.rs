@@ -8,179 +8,203 @@ use tokio::{
 };
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{ApplyArguments, DestroyArguments, Global},
-    beside::{beside, interrupted},
-    door::{self, Access},
-    holder::holder,
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{ApplyArguments, DestroyArguments, GlobalOptions},
+    beside::{interrupted_run, plan_context},
+    door::{self, WorldAccess},
+    holder::lock_holder,
     interrupt,
-    plan::show,
-    progress::{Progress, Voice},
+    plan::print_plan,
+    progress::{ProgressDisplay, StatusLine},
     project, runtime,
-    saved::Saved,
+    saved::SavedPlan,
     values,
 };
 use crate::{
-    cloud::Cloud,
+    cloud::CloudClient,
     diff::Request,
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
     plan::{Plan, check},
-    planning::{self, Planned},
-    render::{self, Outcome},
+    planning::{self, PlanningOutput},
+    render::{self, RunResult},
     resource::{Address, Operation, Secrets},
-    state::{Holder, Ledger, Local, Recorded},
+    state::{Ledger, LocalLedger, LockHolder, Recorded},
 };
 
 /// What is to be done, and by whose leave.
-struct Errand<'a> {
+struct ApplyRequest<'a> {
     command: &'a str,
     graph: &'a Graph,
     request: Request,
-    saved: Option<Saved>,
+    saved: Option<SavedPlan>,
     yes: bool,
 }
 
 /// `floe apply [FILE]`.
-pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let saved = arguments.file.as_deref().map(Saved::read).transpose()?;
+pub fn apply(
+    arguments: &ApplyArguments,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
+    let saved = arguments.file.as_deref().map(SavedPlan::read).transpose()?;
     let mut global = global.clone();
     if let (Some(saved), None) = (&saved, &global.environment) {
         global.environment = Some(saved.plan.basis.environment.clone());
     }
-    let graph = project::to_be_sent(&project::inputs(&global, ambient))?;
-    let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
+    let graph = project::desired_for_sending(&project::manifest_inputs(&global, process))?;
+    let request = saved.as_ref().map_or_else(|| arguments.plan_options(), |saved| saved.plan.request.clone());
     let yes = arguments.yes || saved.is_some();
-    let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
-    runtime::block_on(&graph.project.environment, carry_out(errand, &global, ambient, screen))?
+    let apply_request = ApplyRequest { command: "apply", graph: &graph, request, saved, yes };
+    runtime::block_on(&graph.project.environment, run_request(apply_request, &global, process, screen))?
 }
 
 /// `floe destroy`.
 pub fn destroy(
     arguments: &DestroyArguments,
-    global: &Global,
-    ambient: &Ambient,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
     screen: &Screen,
-) -> Result<Exit, Trouble> {
-    let graph = project::desired(&project::inputs(global, ambient))?;
-    let errand =
-        Errand { command: "destroy", graph: &graph, request: arguments.request(), saved: None, yes: arguments.yes };
-    runtime::block_on(&graph.project.environment, carry_out(errand, global, ambient, screen))?
+) -> Result<Exit, CommandError> {
+    let graph = project::desired(&project::manifest_inputs(global, process))?;
+    let apply_request = ApplyRequest {
+        command: "destroy",
+        graph: &graph,
+        request: arguments.plan_options(),
+        saved: None,
+        yes: arguments.yes,
+    };
+    runtime::block_on(&graph.project.environment, run_request(apply_request, global, process, screen))?
 }
 
 /// Everything that a run needs, with nothing sent yet.
-struct Ready {
-    planned: Planned,
-    ledger: Local,
-    cloud: Cloud,
+struct PreparedRun {
+    planned: PlanningOutput,
+    ledger: LocalLedger,
+    cloud: CloudClient,
     secrets: Secrets,
-    voice: Voice,
+    status_line: StatusLine,
     /// What the run comes to even if all goes well.
-    unsettled: Exit,
+    minimum_exit: Exit,
 }
 
-async fn carry_out(errand: Errand<'_>, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+async fn run_request(
+    apply_request: ApplyRequest<'_>,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
     // From the first moment on, so that nobody who stops a run before its first request is told anything but that.
     let mut interrupt = interrupt::listen();
     let prepared = tokio::select! {
         biased;
         _ = interrupt.wait_for(|wish| *wish != Interrupt::None) => {
-            return Err(Trouble::new("interrupted while planning; nothing was sent").exiting(Exit::Interrupted));
+            return Err(CommandError::new("interrupted while planning; nothing was sent").with_exit(Exit::Interrupted));
         }
-        prepared = prepare(errand, global, ambient, screen) => prepared?,
+        prepared = prepare(apply_request, global, process, screen) => prepared?,
     };
-    let mut ready = match prepared {
+    let mut prepared_run = match prepared {
         Ok(ready) => ready,
         Err(exit) => return Ok(exit),
     };
-    let report = execute(&mut ready, interrupt).await?;
-    let text = render::report(&report, &ready.planned.plan, screen.out);
+    let report = execute_plan(&mut prepared_run, interrupt).await?;
+    let text = render::report_text(&report, &prepared_run.planned.plan, screen.stdout_style);
     match global.format {
-        super::arguments::Format::Text => screen.out(&format!("\n{text}"))?,
-        _ => screen.err(&text),
+        super::arguments::OutputFormat::Text => screen.print(&format!("\n{text}"))?,
+        _ => screen.eprint(&text),
     }
-    Ok(exit(&report).or(ready.unsettled))
+    Ok(run_exit(&report).worse_of(prepared_run.minimum_exit))
 }
 
 /// Plans, shows and asks. The inner error is an exit: there is nothing to run, or it is not to be run.
 async fn prepare(
-    errand: Errand<'_>,
-    global: &Global,
-    ambient: &Ambient,
+    apply_request: ApplyRequest<'_>,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
     screen: &Screen,
-) -> Result<Result<Ready, Exit>, Trouble> {
-    let graph = errand.graph;
+) -> Result<Result<PreparedRun, Exit>, CommandError> {
+    let graph = apply_request.graph;
     let mut ledger = project::ledger(graph);
-    let plan = errand.saved.as_ref().map(|saved| saved.id.clone());
-    ledger.lock(&Holder { plan, ..holder(errand.command, ambient) }, global.lock_timeout).await?;
-    let (begun, interrupted) = (ledger.begun_by().await?, interrupted(&ledger, true).await?);
-    let lineage = errand.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
-    let recorded = project::recorded(&ledger, &graph.project.environment, ambient, lineage.as_deref()).await?;
-    let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Writes)?;
-    let voice = Voice::new(*screen);
-    let door = door::open(&graph.project, &recorded, ambient, world, &voice).await?;
-    let given = ambient.secrets(&graph.project);
-    let (mut planned, settled) = still(&errand, &given, &recorded, &door.cloud, screen).await?;
+    let saved_plan_id = apply_request.saved.as_ref().map(|saved| saved.id.clone());
+    ledger
+        .lock(&LockHolder { saved_plan_id, ..lock_holder(apply_request.command, process) }, global.lock_timeout)
+        .await?;
+    let (open_run, interrupted) = (ledger.interrupted_run().await?, interrupted_run(&ledger, true).await?);
+    let lineage = apply_request.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
+    let recorded = project::recorded_or_new(&ledger, &graph.project.environment, process, lineage.as_deref()).await?;
+    let world = door::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadWrite)?;
+    let status_line = StatusLine::new(*screen);
+    let connection = door::connect(&graph.project, &recorded, process, world, &status_line).await?;
+    let given = process.secrets(&graph.project);
+    let (mut planned, is_settled) =
+        plan_once_settled(&apply_request, &given, &recorded, &connection.cloud, screen).await?;
     let secrets = planned.secrets.clone();
-    let beside = beside(graph, &planned, interrupted);
-    if let Some(saved) = errand.saved {
-        saved.is_unused(&graph.project, begun.as_ref())?;
-        planned.plan = saved.still_holds(&planned, graph)?;
+    let context = plan_context(graph, &planned, interrupted);
+    if let Some(saved) = apply_request.saved {
+        saved.check_unused(&graph.project, open_run.as_ref())?;
+        planned.plan = saved.plan_to_execute(&planned, graph)?;
     }
-    show(&planned.plan, graph, &beside, errand.command, global, screen)?;
-    let unsettled = if settled { Exit::Done } else { Exit::Unhealthy };
+    print_plan(&planned.plan, graph, &context, apply_request.command, global, screen)?;
+    let minimum_exit = if is_settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() || !planned.plan.has_work() {
         // What an interrupted run left would stay unfolded as long as there is nothing else to do.
-        ledger.fold_interrupted(&recorded).await?;
-        return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { unsettled }));
+        ledger.compact_interrupted(&recorded).await?;
+        return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { minimum_exit }));
     }
-    is_sound(&planned)?;
+    check_plan(&planned)?;
     // On the simulator a placeholder stands in for what is not set.
     if !planned.plan.basis.simulated {
-        values::are_set(&planned.plan, graph, &secrets)?;
+        values::check_all_set(&planned.plan, graph, &secrets)?;
     }
-    values::fit(&planned.plan, graph, &secrets)?;
-    if !errand.yes && planned.plan.has_changes() && !consents(errand.command, &planned.plan, screen).await? {
-        screen.err("Nothing was done.\n");
+    values::check_quotes(&planned.plan, graph, &secrets)?;
+    if !apply_request.yes
+        && planned.plan.has_changes()
+        && !user_consents(apply_request.command, &planned.plan, screen).await?
+    {
+        screen.eprint("Nothing was done.\n");
         return Ok(Err(Exit::Error));
     }
-    Ok(Ok(Ready { planned, ledger, cloud: door.cloud, secrets, voice, unsettled }))
+    Ok(Ok(PreparedRun { planned, ledger, cloud: connection.cloud, secrets, status_line, minimum_exit }))
 }
 
 /// How often what is in motion is looked at.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long apply waits for what is in motion: as long as a statement may take by default.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How long a submission of an interrupted run that is not there is looked for: it may still be on its way.
-const LANDING: Duration = Duration::from_secs(12);
+const LATE_SUBMISSION_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Whether an interrupted run submitted something that is not there.
-fn may_land(plan: &Plan) -> bool {
+fn has_unseen_submission(plan: &Plan) -> bool {
     plan.found.iter().any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
 }
 
 /// The plan once nothing that it is to change is in motion any more, and whether that came about in time. For a saved
 /// plan, what is blocked elsewhere is left out each time.
-async fn still(
-    errand: &Errand<'_>,
+async fn plan_once_settled(
+    apply_request: &ApplyRequest<'_>,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     screen: &Screen,
-) -> Result<(Planned, bool), Trouble> {
+) -> Result<(PlanningOutput, bool), CommandError> {
     let began = Instant::now();
-    let mut told: Vec<Address> = Vec::new();
+    let mut announced: Vec<Address> = Vec::new();
     loop {
-        let mut planned = planning::planned(errand.graph, secrets, recorded, cloud, &errand.request).await?;
-        if let Some(request) = errand.saved.as_ref().and_then(|saved| saved.without_blocks_elsewhere(&planned.plan)) {
-            planned = planning::planned(errand.graph, secrets, recorded, cloud, &request).await?;
+        let mut planned =
+            planning::make_plan(apply_request.graph, secrets, recorded, cloud, &apply_request.request).await?;
+        if let Some(request) =
+            apply_request.saved.as_ref().and_then(|saved| saved.request_without_foreign_blocks(&planned.plan))
+        {
+            planned = planning::make_plan(apply_request.graph, secrets, recorded, cloud, &request).await?;
         }
-        if may_land(&planned.plan) && began.elapsed() < LANDING {
-            if told.is_empty() {
-                screen.err("Waiting a moment for what the interrupted run may still have under way.\n");
+        if has_unseen_submission(&planned.plan) && began.elapsed() < LATE_SUBMISSION_TIMEOUT {
+            if announced.is_empty() {
+                screen.eprint("Waiting a moment for what the interrupted run may still have under way.\n");
             }
-            told = planned.plan.found.iter().map(|found| found.intent.address.clone()).collect();
+            announced = planned.plan.found.iter().map(|found| found.intent.address.clone()).collect();
             sleep(Duration::from_secs(3)).await;
             continue;
         }
@@ -189,49 +213,52 @@ async fn still(
         if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_by_motion_alone()) {
             return Ok((planned, true));
         }
-        if began.elapsed() >= PATIENCE {
+        if began.elapsed() >= MOTION_TIMEOUT {
             return Ok((planned, false));
         }
-        if moving != told {
+        if moving != announced {
             let names: Vec<String> = moving.iter().map(Address::to_string).collect();
-            screen.err(&format!("Waiting for what is under way: {}.\n", names.join(", ")));
-            told = moving;
+            screen.eprint(&format!("Waiting for what is under way: {}.\n", names.join(", ")));
+            announced = moving;
         }
-        sleep(BETWEEN_LOOKS).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
 /// Someone other than the planner looks at the plan.
-fn is_sound(planned: &Planned) -> Result<(), Trouble> {
+fn check_plan(planned: &PlanningOutput) -> Result<(), CommandError> {
     let violations = check(&planned.plan, &planned.recorded);
     if violations.is_empty() {
         return Ok(());
     }
     let named: Vec<String> = violations.iter().map(|violation| format!("- {violation}")).collect();
-    Err(Trouble::new(format!("this plan must not run; nothing was done\n{}", named.join("\n")))
-        .help("unless its file was edited, this is a bug in floe: please report it with the plan (`--format json`)"))
+    Err(CommandError::new(format!("this plan must not run; nothing was done\n{}", named.join("\n"))).with_help(
+        "unless its file was edited, this is a bug in floe: please report it with the plan (`--format json`)",
+    ))
 }
 
 /// Asks on a terminal; elsewhere says what is needed instead.
-async fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, Trouble> {
-    if !screen.interactive {
-        let otherwise = if command == "apply" { " or a plan file (`floe apply FILE`)" } else { "" };
-        return Err(Trouble::new(format!("`floe {command}` asks on a terminal, and here is none; nothing was done"))
-            .help(format!("add `--yes`{otherwise}")));
+async fn user_consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, CommandError> {
+    if !screen.is_interactive {
+        let alternative = if command == "apply" { " or a plan file (`floe apply FILE`)" } else { "" };
+        return Err(CommandError::new(format!(
+            "`floe {command}` asks on a terminal, and here is none; nothing was done"
+        ))
+        .with_help(format!("add `--yes`{alternative}")));
     }
-    let place = &plan.basis.environment;
+    let environment = &plan.basis.environment;
     let question = if command == "destroy" {
-        format!("\nRemove all of this from {place}? Only \"yes\" or \"y\" goes on: ")
+        format!("\nRemove all of this from {environment}? Only \"yes\" or \"y\" goes on: ")
     } else {
-        format!("\nApply this to {place}? [y/N] ")
+        format!("\nApply this to {environment}? [y/N] ")
     };
-    Ok(screen.ask(&question).await)
+    Ok(screen.confirm(&question).await)
 }
 
-async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Report, Trouble> {
-    let Ready { planned, ledger, cloud, secrets, voice, .. } = ready;
+async fn execute_plan(prepared_run: &mut PreparedRun, interrupt: Receiver<Interrupt>) -> Result<Report, CommandError> {
+    let PreparedRun { planned, ledger, cloud, secrets, status_line, .. } = prepared_run;
     let basis = &planned.plan.basis;
-    let setting = Setting {
+    let run_inputs = Setting {
         cloud: cloud.clone(),
         secrets: secrets.clone(),
         project: basis.project.clone(),
@@ -239,19 +266,20 @@ async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Re
         run: format!("{:08x}", fastrand::u32(..)),
         interrupt,
     };
-    let mut progress = Progress::new(voice);
-    let mut events = |event| progress.take(&event);
-    let report = execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &setting, &mut events).await;
-    progress.end();
+    let mut progress = ProgressDisplay::new(status_line);
+    let mut events = |event| progress.handle_event(&event);
+    let report =
+        execute::run(&planned.plan, Recorded::clone(&planned.recorded), ledger, &run_inputs, &mut events).await;
+    progress.finish();
     Ok(report?)
 }
 
-fn exit(report: &Report) -> Exit {
-    match Outcome::of(report) {
-        Outcome::Done => Exit::Done,
-        Outcome::Unhealthy => Exit::Unhealthy,
-        Outcome::Failed => Exit::Error,
-        Outcome::Interrupted => Exit::Interrupted,
+fn run_exit(report: &Report) -> Exit {
+    match RunResult::of(report) {
+        RunResult::Done => Exit::Done,
+        RunResult::Unhealthy => Exit::Unhealthy,
+        RunResult::Failed => Exit::Error,
+        RunResult::Interrupted => Exit::Interrupted,
     }
 }
 
@@ -264,11 +292,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{Credentials, Key, Limits, Site},
-        manifest::Inputs,
-        resource::{Amendment, HashKey},
+        cloud::{ApiKey, Credentials, Endpoints, RateLimits},
+        manifest::LoadOptions,
+        resource::{HashKey, StatementUpdate},
         simulator::{Options, Simulator},
-        state::Memory,
+        state::MemoryLedger,
     };
 
     const JOBS: &str = r#"
@@ -289,51 +317,59 @@ sql = "INSERT INTO others SELECT id FROM orders"
 "#;
 
     #[tokio::test(start_paused = true)]
-    async fn a_saved_plan_waits_for_what_moves_also_where_another_is_blocked() {
+    async fn a_saved_plan_waits_for_statements_in_motion_even_if_another_is_blocked() {
         let folder = tempfile::tempdir().unwrap();
         let graph = |text: &str| {
             std::fs::write(folder.path().join("floe.toml"), text).unwrap();
-            planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap()
+            planning::load_desired(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap()
         };
         let before = graph(JOBS);
         let identity = before.project.environment.identity.clone();
-        let key = || Some(Key::new("k", "s"));
+        let key = || Some(ApiKey::new("k", "s"));
         let credentials = Credentials { flink: key(), cloud: key() };
-        let site = Site::public(&identity).unwrap();
-        let cloud = Cloud::new(Arc::new(Simulator::new(Options::default())), site, credentials, Limits::default(), 7);
+        let site = Endpoints::public(&identity).unwrap();
+        let cloud =
+            CloudClient::new(Arc::new(Simulator::new(Options::default())), site, credentials, RateLimits::default(), 7);
         let secrets = Secrets::new(BTreeMap::new());
-        let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-        let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
-        let mut ledger = Memory::new();
-        let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
+        let empty_record = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
+        let planned = planning::make_plan(&before, &secrets, &empty_record, &cloud, &Request::default()).await.unwrap();
+        let mut ledger = MemoryLedger::new();
+        let holder =
+            LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
         ledger.lock(&holder, Duration::ZERO).await.unwrap();
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let (project, run) = ("p".to_owned(), "run".to_owned());
-        let setting =
+        let run_inputs =
             Setting { cloud: cloud.clone(), secrets: secrets.clone(), project, placeholders: true, run, interrupt };
         let recorded = Recorded::clone(&planned.recorded);
-        let report = execute::run(&planned.plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
+        let report = execute::run(&planned.plan, recorded, &mut ledger, &run_inputs, &mut |_| {}).await.unwrap();
         assert!(report.is_complete(), "{:#?}", report.failed);
         let recorded = Arc::new(ledger.load().await.unwrap().unwrap());
         // The plan that is saved lets the pool grow and changes `other`. Then `copy` needs a decision, and somebody stops
         // `other`.
         let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
         let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
-        let saved = planning::planned(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
+        let saved =
+            planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
-        let other = cloud.statement("other").await.unwrap().unwrap();
-        cloud.amend(other, &Amendment { stopped: true, pool: None, principal: None }).await.unwrap();
+        let other = cloud.fetch_statement("other").await.unwrap().unwrap();
+        cloud.update_statement(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
         let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
         let request = Request::default();
-        let now = planning::planned(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
+        let now = planning::make_plan(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
         assert!(now.plan.is_blocked() && now.plan.in_motion().count() == 1, "{:#?}", now.plan.changes);
-        let saved = Some(Saved::read(&file).unwrap());
-        let errand = Errand { command: "apply", graph: &graph, request, saved, yes: true };
-        let screen = Screen { out: render::Style::default(), err: render::Style::default(), interactive: false };
+        let saved = Some(SavedPlan::read(&file).unwrap());
+        let apply_request = ApplyRequest { command: "apply", graph: &graph, request, saved, yes: true };
+        let screen = Screen {
+            stdout_style: render::Style::default(),
+            stderr_style: render::Style::default(),
+            is_interactive: false,
+        };
         let began = Instant::now();
-        let (planned, settled) = still(&errand, &secrets, &recorded, &cloud, &screen).await.unwrap();
-        assert!(settled && began.elapsed() >= BETWEEN_LOOKS);
+        let (planned, is_settled) =
+            plan_once_settled(&apply_request, &secrets, &recorded, &cloud, &screen).await.unwrap();
+        assert!(is_settled && began.elapsed() >= POLL_INTERVAL);
         assert_eq!(planned.plan.in_motion().count(), 0, "{:#?}", planned.plan.changes);
         assert!(!planned.plan.changes.contains_key(&Address::statement("copy")), "{:#?}", planned.plan.changes);
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use super::Ambient;
+use super::ProcessEnvironment;
 use crate::{diff::Request, resource::Address};
 
 /// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
@@ -28,7 +28,7 @@ Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT."
 pub struct Arguments {
     /// What goes for every command.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalOptions,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
@@ -37,7 +37,7 @@ pub struct Arguments {
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub struct GlobalOptions {
     /// Work in this folder
     #[arg(
         short = 'C',
@@ -53,26 +53,26 @@ pub struct Global {
     #[arg(short, long = "env", global = true, env = "FLOE_ENV", value_name = "NAME", hide_env_values = true)]
     pub environment: Option<String>,
     /// How to print what is asked for; dot, mermaid and svg are for `graph`
-    #[arg(long, global = true, env = "FLOE_FORMAT", value_enum, default_value_t = Format::Text, hide_env_values = true)]
-    pub format: Format,
+    #[arg(long, global = true, env = "FLOE_FORMAT", value_enum, default_value_t = OutputFormat::Text, hide_env_values = true)]
+    pub format: OutputFormat,
     /// When to use colours (and see NO_COLOR)
-    #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN", hide_env_values = true)]
-    pub color: Colour,
+    #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", hide_env_values = true)]
+    pub color: ColorChoice,
     /// Say more: what changes nothing, and the SQL of what is created
-    #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = switch, hide_env_values = true)]
+    #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = parse_switch, hide_env_values = true)]
     pub verbose: bool,
     /// How long to wait for the state if another run holds it: `30s`, `10m`
-    #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration, hide_env_values = true)]
+    #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = parse_duration, hide_env_values = true)]
     pub lock_timeout: Duration,
     /// A variable's value, over `FLOE_VAR_<NAME>` and the manifests
-    #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
+    #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     pub variables: Vec<(String, String)>,
 }
 
 /// How to print what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the formats' own names")]
-pub enum Format {
+pub enum OutputFormat {
     Text,
     Json,
     Markdown,
@@ -84,7 +84,7 @@ pub enum Format {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "plain words")]
-pub enum Colour {
+pub enum ColorChoice {
     Auto,
     Always,
     Never,
@@ -96,24 +96,25 @@ impl Arguments {
     ///
     /// # Errors
     /// When that is no command, or it asks for help: the error says it.
-    pub fn given(ambient: &Ambient) -> clap::error::Result<Self> {
-        let mut command = deaf_to_empty(Arguments::command(), ambient);
+    pub fn from_command_line(process: &ProcessEnvironment) -> clap::error::Result<Self> {
+        let mut command = ignore_empty_variables(Arguments::command(), process);
         let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
-        let mut given = Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
-        given.global.environment = given.global.environment.filter(|name| !name.trim().is_empty());
-        Ok(given)
+        let mut arguments =
+            Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        arguments.global.environment = arguments.global.environment.filter(|name| !name.trim().is_empty());
+        Ok(arguments)
     }
 }
 
 /// `command` without the variables that are set to nothing.
-fn deaf_to_empty(command: clap::Command, ambient: &Ambient) -> clap::Command {
+fn ignore_empty_variables(command: clap::Command, process: &ProcessEnvironment) -> clap::Command {
     let is_empty = |variable: &std::ffi::OsStr| {
-        let value = variable.to_str().and_then(|name| ambient.variables.get(name));
+        let value = variable.to_str().and_then(|name| process.variables.get(name));
         value.is_some_and(|value| value.trim().is_empty())
     };
     command
         .mut_args(|argument| if argument.get_env().is_some_and(is_empty) { argument.env(None) } else { argument })
-        .mut_subcommands(|command| deaf_to_empty(command, ambient))
+        .mut_subcommands(|command| ignore_empty_variables(command, process))
 }
 
 /// What is asked for.
@@ -208,10 +209,10 @@ pub struct Consent {
     )]
     pub replace: Vec<Address>,
     /// Run undos that drop data
-    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = switch, hide_env_values = true)]
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = parse_switch, hide_env_values = true)]
     pub allow_data_loss: bool,
     /// Undo what was changed outside
-    #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = switch, hide_env_values = true)]
+    #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = parse_switch, hide_env_values = true)]
     pub fix_drift: bool,
 }
 
@@ -222,7 +223,7 @@ pub struct PlanArguments {
     #[arg(long, env = "FLOE_OUT", value_name = "FILE", hide_env_values = true)]
     pub out: Option<PathBuf>,
     /// Exit with 2 if something would change
-    #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = switch, hide_env_values = true)]
+    #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = parse_switch, hide_env_values = true)]
     pub detailed_exitcode: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -239,7 +240,7 @@ pub struct ApplyArguments {
     #[arg(value_name = "FILE", conflicts_with_all = ["targets", "excludes", "replace", "allow_data_loss", "fix_drift"])]
     pub file: Option<PathBuf>,
     /// Do not ask
-    #[arg(short, long, env = "FLOE_YES", value_parser = switch, hide_env_values = true)]
+    #[arg(short, long, env = "FLOE_YES", value_parser = parse_switch, hide_env_values = true)]
     pub yes: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -253,10 +254,10 @@ pub struct ApplyArguments {
 #[derive(Debug, Clone, Args)]
 pub struct DestroyArguments {
     /// Do not ask
-    #[arg(short, long, env = "FLOE_YES", value_parser = switch, hide_env_values = true)]
+    #[arg(short, long, env = "FLOE_YES", value_parser = parse_switch, hide_env_values = true)]
     pub yes: bool,
     /// Run undos that drop data
-    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = switch, hide_env_values = true)]
+    #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = parse_switch, hide_env_values = true)]
     pub allow_data_loss: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "see the type")]
@@ -295,10 +296,10 @@ pub struct SimulatorArguments {
     #[arg(long, env = "FLOE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080", hide_env_values = true)]
     pub listen: String,
     /// The only key of statements, `KEY:SECRET`; without it any is taken
-    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "K:S", value_parser = key, hide_env_values = true)]
+    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "K:S", value_parser = parse_key, hide_env_values = true)]
     pub flink_key: Option<(String, String)>,
     /// The only key of pools, `KEY:SECRET`; without it any is taken
-    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "K:S", value_parser = key, hide_env_values = true)]
+    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "K:S", value_parser = parse_key, hide_env_values = true)]
     pub cloud_key: Option<(String, String)>,
     /// Keep the world in this file; without it the world ends with the process
     #[arg(long, env = "FLOE_WORLD", value_name = "FILE", hide_env_values = true)]
@@ -332,27 +333,27 @@ pub enum Shell {
 
 impl PlanArguments {
     /// What is asked of the plan.
-    pub fn request(&self) -> Request {
-        request(&self.selection, &self.consent)
+    pub fn plan_options(&self) -> Request {
+        plan_options(&self.selection, &self.consent)
     }
 }
 
 impl ApplyArguments {
     /// What is asked of the plan.
-    pub fn request(&self) -> Request {
-        request(&self.selection, &self.consent)
+    pub fn plan_options(&self) -> Request {
+        plan_options(&self.selection, &self.consent)
     }
 }
 
 impl DestroyArguments {
     /// What is asked of the plan.
-    pub fn request(&self) -> Request {
+    pub fn plan_options(&self) -> Request {
         let consent = Consent { allow_data_loss: self.allow_data_loss, ..Consent::default() };
-        Request { destroy: true, ..request(&self.selection, &consent) }
+        Request { destroy: true, ..plan_options(&self.selection, &consent) }
     }
 }
 
-fn request(selection: &Selection, consent: &Consent) -> Request {
+fn plan_options(selection: &Selection, consent: &Consent) -> Request {
     Request {
         destroy: false,
         targets: selection.targets.iter().cloned().collect(),
@@ -365,7 +366,7 @@ fn request(selection: &Selection, consent: &Consent) -> Request {
 
 /// `30s`, `10m`, `1h30m`, `500ms`, as Terraform's flag of this name takes them. A number without a unit could mean
 /// anything, so it is refused; only 0 means the same in all.
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let (mut rest, mut total) = (text.trim(), Duration::ZERO);
     if rest == "0" {
         return Ok(total);
@@ -393,7 +394,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The variable of a flag that takes no value. An empty one is not set: pipelines pass what is not set that way.
-fn switch(text: &str) -> Result<bool, String> {
+fn parse_switch(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
         "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
@@ -401,7 +402,7 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
+fn parse_assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err("write it as `name=value`".to_owned()),
@@ -409,7 +410,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 /// A key with its secret. The message never holds what was given.
-fn key(text: &str) -> Result<(String, String), &'static str> {
+fn parse_key(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once(':') {
         Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
         _ => Err("write it as `key:secret`"),
@@ -426,12 +427,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_clap_definition_is_valid() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn global_flags_stand_before_and_after_the_command() {
+    fn global_flags_are_accepted_before_and_after_the_command() {
         for line in ["floe -C x -e dev --lock-timeout 2m plan", "floe plan -C x --env dev --lock-timeout 1m60s"] {
             let global = parsed(line).global;
             assert_eq!(global.folder, PathBuf::from("x"));
@@ -441,18 +442,18 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_of_a_switch_says_yes_or_no() {
+    fn switch_variables_accept_common_boolean_words() {
         for (text, on) in [("1", true), ("TRUE", true), (" yes", true), ("on", true), ("", false), ("0", false)] {
-            assert_eq!(switch(text), Ok(on), "{text}");
+            assert_eq!(parse_switch(text), Ok(on), "{text}");
         }
         for text in ["maybe", "2", "truee", "-"] {
-            assert!(switch(text).unwrap_err().contains("`true` or `false`"), "{text}");
+            assert!(parse_switch(text).unwrap_err().contains("`true` or `false`"), "{text}");
         }
         assert!(parsed("floe plan -v").global.verbose && !parsed("floe plan").global.verbose);
     }
 
     #[test]
-    fn every_help_keeps_to_the_width_and_its_footer_to_its_lines() {
+    fn every_help_text_fits_the_terminal_width() {
         let mut command = Arguments::command();
         command.build();
         let mut commands = vec![command];
@@ -471,40 +472,40 @@ mod tests {
     }
 
     #[test]
-    fn a_time_has_a_unit() {
+    fn a_duration_needs_a_unit() {
         for (text, seconds) in
             [("0", 0.0), ("0s", 0.0), ("30s", 30.0), ("10m", 600.0), ("1h30m", 5400.0), ("500ms", 0.5)]
         {
-            assert_eq!(duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
         for text in ["", "5", "-1s", "1.5s", "soon", "10 m", "1d", "s", "1h30", "99999999999s", "1s²", "5ｍ"] {
-            let why = duration(text).unwrap_err();
+            let why = parse_duration(text).unwrap_err();
             assert!(why.contains("`30s`, `10m` or `1h30m`"), "{text}: {why}");
         }
     }
 
     #[test]
-    fn selection_and_consent_become_a_request() {
+    fn selection_and_consent_flags_become_plan_options() {
         let line = "floe plan --target statements.a --target pools.b --exclude statements.c --replace statements.a \
                     --allow-data-loss --fix-drift";
         let Command::Plan(plan) = parsed(line).command else { panic!("no plan") };
-        let request = plan.request();
-        assert_eq!(request.targets.len(), 2);
-        assert_eq!(request.excludes.len(), 1);
-        assert_eq!(request.replace.len(), 1);
-        assert!(request.allow_data_loss && request.fix_drift && !request.destroy);
+        let options = plan.plan_options();
+        assert_eq!(options.targets.len(), 2);
+        assert_eq!(options.excludes.len(), 1);
+        assert_eq!(options.replace.len(), 1);
+        assert!(options.allow_data_loss && options.fix_drift && !options.destroy);
         let Command::Destroy(destroy) = parsed("floe destroy --exclude pools.b").command else { panic!("no destroy") };
-        assert!(destroy.request().destroy);
+        assert!(destroy.plan_options().destroy);
     }
 
     #[test]
-    fn a_saved_plan_takes_no_selection() {
+    fn apply_rejects_selection_flags_with_a_plan_file() {
         assert!(Arguments::try_parse_from(["floe", "apply", "plan.json", "--target", "pools.a"]).is_err());
         assert!(Arguments::try_parse_from(["floe", "plan", "--target", "orders"]).is_err());
     }
 
     #[test]
-    fn every_long_flag_has_its_variable() {
+    fn every_long_flag_has_an_environment_variable() {
         fn walk(command: &clap::Command, missing: &mut Vec<String>) {
             for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let named = matches!(argument.get_id().as_str(), "help" | "version" | "variables");
@@ -520,10 +521,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_never_shown() {
+    fn api_keys_never_appear_in_errors_or_debug_output() {
         let error = Arguments::try_parse_from(["floe", "simulator", "--flink-key", "s3cr3t"]).unwrap_err();
         assert!(error.to_string().contains("key:secret"));
-        let Command::Simulator(given) = parsed("floe simulator --flink-key a:s3cr3t").command else { panic!() };
-        assert!(!format!("{given:?}").contains("s3cr3t"));
+        let Command::Simulator(arguments) = parsed("floe simulator --flink-key a:s3cr3t").command else { panic!() };
+        assert!(!format!("{arguments:?}").contains("s3cr3t"));
     }
 }

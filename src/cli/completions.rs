@@ -5,15 +5,15 @@ use std::fmt::Write;
 use clap::{Command, CommandFactory};
 
 use super::{
-    Exit, Screen, Trouble,
+    CommandError, Exit, Screen,
     arguments::{Arguments, Shell},
 };
 
 /// Prints the script.
-pub fn run(shell: Shell, screen: &Screen) -> Result<Exit, Trouble> {
+pub fn run(shell: Shell, screen: &Screen) -> Result<Exit, CommandError> {
     let mut command = Arguments::command();
     command.build();
-    screen.out(&match shell {
+    screen.print(&match shell {
         Shell::Bash => bash(&command),
         Shell::Zsh => zsh(&command),
         Shell::Fish => fish(&command),
@@ -22,7 +22,7 @@ pub fn run(shell: Shell, screen: &Screen) -> Result<Exit, Trouble> {
 }
 
 /// The words that may follow a command: its subcommands, then its long flags.
-fn words(command: &Command) -> Vec<String> {
+fn completion_words(command: &Command) -> Vec<String> {
     let commands = command.get_subcommands().map(|command| command.get_name().to_owned());
     let flags = command.get_arguments().filter(|argument| !argument.is_hide_set());
     let flags = flags.filter_map(|argument| argument.get_long().map(|long| format!("--{long}")));
@@ -32,21 +32,21 @@ fn words(command: &Command) -> Vec<String> {
 }
 
 /// Every command with the words before it: `state list`.
-fn all<'c>(command: &'c Command, path: &str, found: &mut Vec<(String, &'c Command)>) {
+fn collect_subcommands<'c>(command: &'c Command, path: &str, found: &mut Vec<(String, &'c Command)>) {
     for below in command.get_subcommands() {
         let path = if path.is_empty() { below.get_name().to_owned() } else { format!("{path} {}", below.get_name()) };
         found.push((path.clone(), below));
-        all(below, &path, found);
+        collect_subcommands(below, &path, found);
     }
 }
 
 /// The last command word on the line decides; what it does not know, files complete.
 fn bash(command: &Command) -> String {
     let mut found = Vec::new();
-    all(command, "", &mut found);
+    collect_subcommands(command, "", &mut found);
     let mut cases = String::new();
     for (path, below) in &found {
-        let _ = writeln!(cases, "    '{path}') words='{}' ;;", words(below).join(" "));
+        let _ = writeln!(cases, "    '{path}') words='{}' ;;", completion_words(below).join(" "));
     }
     let names: Vec<&str> = found.iter().filter_map(|(path, _)| path.rsplit(' ').next()).collect();
     format!(
@@ -54,7 +54,7 @@ fn bash(command: &Command) -> String {
          for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    case \" {} \" in\n      \
          *\" $word \"*) path=\"${{path:+$path }}$word\" ;;\n    esac\n  done\n  case \"$path\" in\n{cases}  esac\n  \
          COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}}\ncomplete -o default -F _floe floe\n",
-        words(command).join(" "),
+        completion_words(command).join(" "),
         names.join(" ")
     )
 }
@@ -78,7 +78,7 @@ fn fish(command: &Command) -> String {
         );
     }
     let mut found = Vec::new();
-    all(command, "", &mut found);
+    collect_subcommands(command, "", &mut found);
     for (path, below) in found {
         let name = path.rsplit(' ').next().unwrap_or_default();
         for argument in below.get_arguments().filter(|argument| !argument.is_hide_set()) {

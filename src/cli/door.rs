@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Ambient, Trouble, progress::Voice};
+use super::{CommandError, ProcessEnvironment, progress::StatusLine};
 use crate::{
-    cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
     simulator::{CatalogMode, Options, Scenario, Simulator},
@@ -20,44 +20,48 @@ pub(super) const SIMULATED_SEED: u64 = 7;
 
 /// Whether a command means to change the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum WorldAccess {
     /// It reads. On the simulator it works on a copy of the world in memory, so a run that goes on is not disturbed.
-    Reads,
+    ReadOnly,
     /// It writes, and holds the lock of the state.
-    Writes,
+    ReadWrite,
 }
 
 /// An open door.
-pub struct Door {
+pub struct CloudConnection {
     /// The verbs.
-    pub cloud: Cloud,
+    pub cloud: CloudClient,
 }
 
 /// Opens the door to the environment of `project`: into its simulated `world` if it has one. `recorded` says what the
 /// project owns so far, `voice` tells of calls that are tried again.
-pub(super) async fn open(
+pub(super) async fn connect(
     project: &Project,
     recorded: &Recorded,
-    ambient: &Ambient,
+    process: &ProcessEnvironment,
     world: Option<Simulator>,
-    voice: &Voice,
-) -> Result<Door, Trouble> {
+    status_line: &StatusLine,
+) -> Result<CloudConnection, CommandError> {
     match world {
-        Some(world) => simulated(world, &project.environment, recorded),
-        None => service(project, recorded, ambient, voice).await,
+        Some(world) => connect_to_simulator(world, &project.environment, recorded),
+        None => connect_to_confluent(project, recorded, process, status_line).await,
     }
 }
 
 /// Opens the door into a simulated world.
-pub(super) fn simulated(world: Simulator, environment: &Environment, recorded: &Recorded) -> Result<Door, Trouble> {
+pub(super) fn connect_to_simulator(
+    world: Simulator,
+    environment: &Environment,
+    recorded: &Recorded,
+) -> Result<CloudConnection, CommandError> {
     // The simulator takes any key.
     let credentials = Credentials {
-        flink: Some(Key::new("simulated", "simulated")),
-        cloud: Some(Key::new("simulated", "simulated")),
+        flink: Some(ApiKey::new("simulated", "simulated")),
+        cloud: Some(ApiKey::new("simulated", "simulated")),
     };
-    let site = Site::public(&recorded.environment).map_err(|error| Trouble::new(error.to_string()))?;
-    let limits = limits(environment);
-    Ok(Door { cloud: Cloud::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
+    let site = Endpoints::public(&recorded.environment).map_err(|error| CommandError::new(error.to_string()))?;
+    let limits = rate_limits(environment);
+    Ok(CloudConnection { cloud: CloudClient::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
 }
 
 /// Where the state of an environment is kept.
@@ -67,13 +71,13 @@ pub fn state_file(root: &Path, environment: &Environment) -> PathBuf {
 }
 
 /// The simulated world of an environment, if it is simulated, from the file beside its state.
-pub fn world(
+pub fn open_world(
     root: &Path,
     environment: &Environment,
     recorded: &Recorded,
-    access: Access,
-) -> Result<Option<Simulator>, Trouble> {
-    let Some(simulated) = &environment.simulated else { return Ok(None) };
+    access: WorldAccess,
+) -> Result<Option<Simulator>, CommandError> {
+    let Some(simulated) = &environment.simulator else { return Ok(None) };
     let scenario = match &simulated.scenario {
         Some(path) => read_scenario(&root.join(path))?,
         None => Scenario::default(),
@@ -90,75 +94,77 @@ pub fn world(
     };
     let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
     let opened = match access {
-        Access::Writes => {
+        WorldAccess::ReadWrite => {
             if let Some(folder) = file.parent() {
-                fs::create_dir_all(folder).map_err(|error| unwritable("create", folder, &error))?;
+                fs::create_dir_all(folder).map_err(|error| file_error("create", folder, &error))?;
             }
             Simulator::open(&file, options)
         }
-        Access::Reads => Simulator::copy_of(&file, options),
+        WorldAccess::ReadOnly => Simulator::copy_of(&file, options),
     };
     opened
         .map(Some)
-        .map_err(|error| Trouble::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
+        .map_err(|error| CommandError::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
 }
 
 /// Opens the door to Confluent Cloud.
-pub(super) async fn service(
+pub(super) async fn connect_to_confluent(
     project: &Project,
     recorded: &Recorded,
-    ambient: &Ambient,
-    voice: &Voice,
-) -> Result<Door, Trouble> {
+    process: &ProcessEnvironment,
+    status_line: &StatusLine,
+) -> Result<CloudConnection, CommandError> {
     let environment = &project.environment;
-    if let Some((set, missing)) = ambient.missing_half() {
-        return Err(Trouble::new(format!("{set} is set and {missing} is not"))
-            .help(format!("a key is worth nothing without its secret: set {missing} too, or unset {set}")));
+    if let Some((set, missing)) = process.unpaired_key_variable() {
+        return Err(CommandError::new(format!("{set} is set and {missing} is not"))
+            .with_help(format!("a key is worth nothing without its secret: set {missing} too, or unset {set}")));
     }
-    let credentials = ambient.credentials();
+    let credentials = process.credentials();
     if credentials.flink.is_none() {
-        return Err(Trouble::new(format!("there is no key to environment `{}`", environment.name)).help(
+        return Err(CommandError::new(format!("there is no key to environment `{}`", environment.name)).with_help(
             "set FLINK_API_KEY and FLINK_API_SECRET: a Flink API key of that environment and region (Confluent Cloud \
              Console, environment, Flink, API keys)",
         ));
     }
     if credentials.cloud.is_none() {
-        without_cloud_key(project, recorded)?;
+        check_owns_no_pools(project, recorded)?;
     }
     let identity = &environment.identity;
-    let refused = |error: crate::cloud::NotAnOrigin| Trouble::new(error.to_string());
-    let mut site =
-        if environment.private { Site::private(identity) } else { Site::public(identity) }.map_err(refused)?;
+    let refused = |error: crate::cloud::InvalidOrigin| CommandError::new(error.to_string());
+    let mut site = if environment.private { Endpoints::private(identity) } else { Endpoints::public(identity) }
+        .map_err(refused)?;
     if let Some(origin) = &environment.endpoint {
-        site = site.with_flink(origin).map_err(refused)?;
+        site = site.with_flink_origin(origin).map_err(refused)?;
     }
     if let Some(origin) = &environment.cloud_endpoint {
-        site = site.with_cloud(origin).map_err(refused)?;
+        site = site.with_cloud_origin(origin).map_err(refused)?;
     }
-    let https: Arc<dyn Transport> = Arc::new(Https::new().map_err(|error| Trouble::new(error.to_string()))?);
+    let https: Arc<dyn Transport> =
+        Arc::new(HttpsTransport::new().map_err(|error| CommandError::new(error.to_string()))?);
     let open = |site| {
-        let cloud = Cloud::new(Arc::clone(&https), site, credentials.clone(), limits(environment), ambient.seed);
-        let (voice, secrets) = (voice.clone(), ambient.secrets(project));
-        cloud.on_retry(move |retrying| voice.retrying(retrying, &secrets));
+        let cloud =
+            CloudClient::new(Arc::clone(&https), site, credentials.clone(), rate_limits(environment), process.seed);
+        let (status_line, secrets) = (status_line.clone(), process.secrets(project));
+        cloud.on_retry(move |retrying| status_line.show_retry(retrying, &secrets));
         cloud
     };
     let cloud = open(site.clone());
     // Once a run. Without a Cloud key the list cannot be asked for, and the documented name stands.
     if environment.private && cloud.has_cloud_key() {
         let endpoint = cloud.private_endpoint().await?;
-        return Ok(Door { cloud: open(site.with_flink(&endpoint).map_err(refused)?) });
+        return Ok(CloudConnection { cloud: open(site.with_flink_origin(&endpoint).map_err(refused)?) });
     }
-    Ok(Door { cloud })
+    Ok(CloudConnection { cloud })
 }
 
 /// Pools given by id are trusted without a Cloud key; owning one needs it.
-fn without_cloud_key(project: &Project, recorded: &Recorded) -> Result<(), Trouble> {
+fn check_owns_no_pools(project: &Project, recorded: &Recorded) -> Result<(), CommandError> {
     let declared = project.pools.iter().find(|(_, pool)| matches!(pool.spec, PoolDeclaration::Owned(_)));
     let owned = declared.map(|(key, _)| key).or(recorded.pools.keys().next());
     match owned {
         None => Ok(()),
-        Some(key) => Err(Trouble::new(format!("the project owns `pools.{key}`, and there is no key to compute pools"))
-            .help(format!(
+        Some(key) => Err(CommandError::new(format!("the project owns `pools.{key}`, and there is no key to compute pools"))
+            .with_help(format!(
                 "set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET (or CLOUD_API_KEY and CLOUD_API_SECRET): a Cloud \
                  API key whose owner has the role FlinkAdmin. Or use a pool that somebody else owns: `id = \"lfcp-…\"` \
                  in [pools.{key}]"
@@ -166,21 +172,21 @@ fn without_cloud_key(project: &Project, recorded: &Recorded) -> Result<(), Troub
     }
 }
 
-fn limits(environment: &Environment) -> Limits {
+fn rate_limits(environment: &Environment) -> RateLimits {
     match environment.requests_per_second {
         // The service allows twenty times as many requests in a minute as in a second.
-        Some(rate) => Limits { per_second: rate, per_minute: rate.saturating_mul(20), ..Limits::default() },
-        None => Limits::default(),
+        Some(rate) => RateLimits { per_second: rate, per_minute: rate.saturating_mul(20), ..RateLimits::default() },
+        None => RateLimits::default(),
     }
 }
 
 /// Reads a scenario of the simulator.
-pub(super) fn read_scenario(path: &Path) -> Result<Scenario, Trouble> {
-    let text = fs::read_to_string(path).map_err(|error| unwritable("read", path, &error))?;
-    Scenario::read(&text).map_err(|error| Trouble::new(format!("{}: {error}", path.display())))
+pub(super) fn read_scenario(path: &Path) -> Result<Scenario, CommandError> {
+    let text = fs::read_to_string(path).map_err(|error| file_error("read", path, &error))?;
+    Scenario::read(&text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
 }
 
 /// A file or folder that the system refuses.
-pub(super) fn unwritable(doing: &str, path: &Path, error: &io::Error) -> Trouble {
-    Trouble::new(format!("cannot {doing} {}: {error}", path.display()))
+pub(super) fn file_error(doing: &str, path: &Path, error: &io::Error) -> CommandError {
+    CommandError::new(format!("cannot {doing} {}: {error}", path.display()))
 }

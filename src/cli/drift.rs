@@ -3,60 +3,65 @@
 use serde_json::json;
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global},
-    project::{self, Begun, Opened},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat},
+    project::{self, OpenProject, ProjectContext},
     runtime,
 };
 use crate::{
-    live::{self, Asks, Live, Presence},
-    planning::{self, CaughtUp},
+    live::{self, Live, Lookups, Presence},
+    planning::{self, SettledRecord},
     render,
     resource::{Address, PhaseClass},
     settle,
-    state::{GenerationRecord, Reached, Recorded},
+    state::{FurthestPhase, GenerationRecord, Recorded},
 };
 
 /// Prints what differs; exits with 2 if something does.
-pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let begun = project::begin(global, ambient)?;
-    let environment = &begun.environment.clone();
-    let (recorded, live) = runtime::block_on(environment, read(begun, ambient, screen))??;
+pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
+    let project_context = project::load_context(global, process)?;
+    let environment = &project_context.environment.clone();
+    let (recorded, live) = runtime::block_on(environment, read_live(project_context, process, screen))??;
     let differences = differences(&recorded, &live);
     match global.format {
-        Format::Json => {
+        OutputFormat::Json => {
             let listed: Vec<_> =
                 differences.iter().map(|(address, what)| json!({ "address": address, "difference": what })).collect();
             let value = json!({
                 "format_version": 1,
                 "environment": environment.name,
-                "simulated": environment.simulated.is_some(),
+                "simulated": environment.simulator.is_some(),
                 "drift": listed,
             });
-            screen.out(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
+            screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
-        Format::Text => screen.out(&render::drift(environment, &differences, screen.out))?,
-        _ => return Err(Trouble::new("drift is printed as text or json")),
+        OutputFormat::Text => screen.print(&render::drift_text(environment, &differences, screen.stdout_style))?,
+        _ => return Err(CommandError::new("drift is printed as text or json")),
     }
     Ok(if differences.is_empty() { Exit::Done } else { Exit::Pending })
 }
 
-async fn read(begun: Begun, ambient: &Ambient, screen: &Screen) -> Result<(Recorded, Live), Trouble> {
-    let Opened { graph, recorded, door, live, .. } = begun.open(project::desired, ambient, screen).await?;
-    let secrets = ambient.secrets(&graph.project);
-    let caught_up = planning::catch_up(&door.cloud, live, &recorded, &secrets).await?;
-    let CaughtUp { mut live, settled, secrets, .. } = caught_up;
-    live::confirm(&door.cloud, &mut live, &asks(&settled)).await;
-    planning::redact(&mut live, &secrets, &settled);
+async fn read_live(
+    project_context: ProjectContext,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<(Recorded, Live), CommandError> {
+    let OpenProject { graph, recorded, connection, live, .. } =
+        project_context.open(project::desired, process, screen).await?;
+    let secrets = process.secrets(&graph.project);
+    let caught_up = planning::settle_with_lookups(&connection.cloud, live, &recorded, &secrets).await?;
+    let SettledRecord { mut live, settled, secrets, .. } = caught_up;
+    live::fetch_missing(&connection.cloud, &mut live, &lookups(&settled)).await;
+    planning::redact_live(&mut live, &secrets, &settled);
     Ok((settled.into_owned(), live))
 }
 
 /// What is only missed once a single GET says that it is gone. Definitions that completed are purged by the service,
 /// which is no drift.
-fn asks(settled: &Recorded) -> Asks {
+fn lookups(settled: &Recorded) -> Lookups {
     let current = settled.statements.values().filter_map(|record| record.current.as_ref());
-    Asks {
-        statements: current.filter(|c| c.reached != Reached::Completed).map(|c| c.sent.name.clone()).collect(),
+    Lookups {
+        statements: current.filter(|c| c.reached != FurthestPhase::Completed).map(|c| c.sent.name.clone()).collect(),
         pools: settled.pools.values().map(|record| record.id.clone()).collect(),
     }
 }
@@ -82,30 +87,30 @@ fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
     }
     for (key, record) in &settled.statements {
         let Some(current) = &record.current else { continue };
-        let beside = record.retired.iter().filter(|retired| runs(retired, live));
+        let beside = record.retired.iter().filter(|retired| still_runs(retired, live));
         let beside = beside.map(|retired| format!("`{}` runs beside `{}`", retired.sent.name, current.sent.name));
-        let what = statement(current, live).into_iter().chain(beside);
+        let what = statement_differences(current, live).into_iter().chain(beside);
         found.extend(what.map(|what| (Address::statement(key), what)));
     }
     found
 }
 
 /// Whether a generation that another one has followed runs all the same.
-fn runs(retired: &GenerationRecord, live: &Live) -> bool {
+fn still_runs(retired: &GenerationRecord, live: &Live) -> bool {
     matches!(live.statement(&retired.sent.name), Presence::Present(found)
-        if found.is(&retired.uid) && found.may_run() && !found.is_leaving())
+        if found.has_uid(&retired.uid) && found.may_run() && !found.is_being_deleted())
 }
 
-fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
+fn statement_differences(current: &GenerationRecord, live: &Live) -> Vec<String> {
     let name = &current.sent.name;
     let found = match live.statement(name) {
         Presence::Present(found) => found,
         Presence::Unknown(why) => return vec![format!("nobody can tell: {why}")],
-        _ if current.reached == Reached::Completed || current.stopped => return Vec::new(),
+        _ if current.reached == FurthestPhase::Completed || current.stopped => return Vec::new(),
         Presence::Absent => return vec!["gone".to_owned()],
         Presence::Unlisted => return Vec::new(),
     };
-    if !found.is(&current.uid) {
+    if !found.has_uid(&current.uid) {
         return vec!["deleted and created again by somebody else".to_owned()];
     }
     let mut differences = Vec::new();
@@ -117,7 +122,7 @@ fn statement(current: &GenerationRecord, live: &Live) -> Vec<String> {
             differences.push(format!("{field} {sent} → {now}"));
         }
     }
-    if differences.is_empty() && !settle::same_spec(&current.sent, found) {
+    if differences.is_empty() && !settle::matches_sent_spec(&current.sent, found) {
         differences.push("its SQL or properties are not what was sent".to_owned());
     }
     match found.phase.class() {

@@ -37,11 +37,11 @@ impl Exit {
 
     /// Of two that both hold, the one that is told: 1, 130, 5, 3, 4, 2, 0. A pipeline that was cancelled still
     /// has to hear of what failed; short of that, that not everything was done says more than what follows.
-    pub fn or(self, other: Exit) -> Exit {
-        if self.weight() >= other.weight() { self } else { other }
+    pub fn worse_of(self, other: Exit) -> Exit {
+        if self.severity_rank() >= other.severity_rank() { self } else { other }
     }
 
-    fn weight(self) -> u8 {
+    fn severity_rank(self) -> u8 {
         match self {
             Exit::Error => 6,
             Exit::Interrupted => 5,
@@ -65,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_several_hold_the_graver_is_told() {
+    fn the_worse_of_two_exits_wins() {
         let order =
             [Exit::Error, Exit::Interrupted, Exit::Locked, Exit::Blocked, Exit::Unhealthy, Exit::Pending, Exit::Done];
         assert_eq!(order.map(Exit::code), [1, 130, 5, 3, 4, 2, 0]);
         for (at, graver) in order.iter().enumerate() {
             for other in order.iter().skip(at) {
-                assert_eq!(graver.or(*other), *graver);
-                assert_eq!(other.or(*graver), *graver);
+                assert_eq!(graver.worse_of(*other), *graver);
+                assert_eq!(other.worse_of(*graver), *graver);
             }
         }
     }

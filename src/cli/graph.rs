@@ -1,37 +1,42 @@
 //! `floe graph`: dependencies and table lineage.
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat},
     project,
 };
 use crate::{
     graph::lineage::lineage,
     render,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
 };
 
 /// Draws the lineage of the project, or of what lies around `targets`.
-pub fn run(targets: &[Address], global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(&project::inputs(global, ambient))?;
+pub fn run(
+    targets: &[Address],
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
+    let graph = project::desired(&project::manifest_inputs(global, process))?;
     for address in targets {
         let project = &graph.project;
-        let known = match address.kind {
-            Kind::Pool => project.pools.contains_key(&address.key),
-            Kind::Statement => project.statements.contains_key(&address.key),
+        let is_declared = match address.kind {
+            ResourceKind::Pool => project.pools.contains_key(&address.key),
+            ResourceKind::Statement => project.statements.contains_key(&address.key),
         };
-        if !known {
-            return Err(Trouble::new(format!("{address} is not declared")));
+        if !is_declared {
+            return Err(CommandError::new(format!("{address} is not declared")));
         }
     }
     let lineage = lineage(&graph, targets);
     let text = match global.format {
-        Format::Dot | Format::Text => render::dot(&lineage),
-        Format::Mermaid => render::mermaid(&lineage),
-        Format::Markdown => format!("```mermaid\n{}```\n", render::mermaid(&lineage)),
-        Format::Svg => render::svg(&lineage),
-        Format::Json => render::graph_json(&lineage)?,
+        OutputFormat::Dot | OutputFormat::Text => render::graph_dot(&lineage),
+        OutputFormat::Mermaid => render::graph_mermaid(&lineage),
+        OutputFormat::Markdown => format!("```mermaid\n{}```\n", render::graph_mermaid(&lineage)),
+        OutputFormat::Svg => render::graph_svg(&lineage),
+        OutputFormat::Json => render::graph_json(&lineage)?,
     };
-    screen.out(&text)?;
+    screen.print(&text)?;
     Ok(Exit::Done)
 }

@@ -2,21 +2,21 @@
 
 use std::fs;
 
-use super::Ambient;
-use crate::state::Holder;
+use super::ProcessEnvironment;
+use crate::state::LockHolder;
 
 /// This process as the holder of a lock.
-pub(super) fn holder(command: &str, ambient: &Ambient) -> Holder {
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| ambient.variable(name)).unwrap_or("somebody");
-    let machine = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| ambient.variable(name)).map(str::to_owned);
+pub(super) fn lock_holder(command: &str, process: &ProcessEnvironment) -> LockHolder {
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| process.variable(name)).unwrap_or("somebody");
+    let machine = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| process.variable(name)).map(str::to_owned);
     let machine =
         machine.or_else(|| fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());
     let now = jiff::Timestamp::now();
-    Holder {
+    LockHolder {
         command: command.to_owned(),
         who: format!("{user}@{}", machine.trim()),
         pid: std::process::id(),
         since: jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
-        plan: None,
+        saved_plan_id: None,
     }
 }

@@ -2,35 +2,41 @@
 //! sent; the next plan compares it.
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::Global,
-    door::{self, Access},
-    holder::holder,
-    progress::Voice,
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::GlobalOptions,
+    door::{self, WorldAccess},
+    holder::lock_holder,
+    progress::StatusLine,
     project, runtime,
-    trouble::redacted,
+    trouble::redact_error,
 };
 use crate::{
     graph::Graph,
-    resource::{Address, Kind, LivePool, Pool, PoolDeclaration, PoolPhase},
+    resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, ResourceKind},
     state::{Entry, Fact, Ledger, Recorded},
 };
 
 /// Records that `address` is the pool `id`.
-pub fn run(address: &Address, id: &str, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let graph = project::desired(&project::inputs(global, ambient))?;
-    let pool = declared(&graph, address)?;
-    let taken = Taken { address, pool, id };
-    let work = import(&graph, taken, global, ambient, screen);
+pub fn run(
+    address: &Address,
+    id: &str,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
+    let graph = project::desired(&project::manifest_inputs(global, process))?;
+    let pool = declared_pool(&graph, address)?;
+    let pool_import = PoolImport { address, pool, id };
+    let work = import_pool(&graph, pool_import, global, process, screen);
     runtime::block_on(&graph.project.environment, work)??;
-    screen.err(&format!("{address} is {id} from now on; nothing was sent.\n"));
+    screen.eprint(&format!("{address} is {id} from now on; nothing was sent.\n"));
     Ok(Exit::Done)
 }
 
 /// The pool that the project declares and would own.
-fn declared<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Trouble> {
-    if address.kind == Kind::Statement {
-        return Err(Trouble::new(format!("{address} is a statement, and only pools are imported")).help(
+fn declared_pool<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, CommandError> {
+    if address.kind == ResourceKind::Statement {
+        return Err(CommandError::new(format!("{address} is a statement, and only pools are imported")).with_help(
             "`floe apply` itself adopts a statement that bears this project's labels. One without them (made by hand, by \
              other tools, or where the service kept no labels) cannot be taken over by this version: give this \
              project's another `name`, or delete that one yourself",
@@ -39,81 +45,81 @@ fn declared<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, Trouble
     match graph.project.pools.get(&address.key).map(|declared| &declared.spec) {
         Some(PoolDeclaration::Owned(pool)) => Ok(pool),
         Some(PoolDeclaration::Borrowed { id }) => {
-            Err(Trouble::new(format!("{address} is declared by its id, {id}: somebody else owns it"))
-                .help(format!("declare it by `max_cfu`, without `id`, in [pools.{}]", address.key)))
+            Err(CommandError::new(format!("{address} is declared by its id, {id}: somebody else owns it"))
+                .with_help(format!("declare it by `max_cfu`, without `id`, in [pools.{}]", address.key)))
         }
-        None => Err(Trouble::new(format!("{address} is not declared")).help("declare it first")),
+        None => Err(CommandError::new(format!("{address} is not declared")).with_help("declare it first")),
     }
 }
 
 /// What is taken over.
-struct Taken<'a> {
+struct PoolImport<'a> {
     address: &'a Address,
     pool: &'a Pool,
     id: &'a str,
 }
 
-async fn import(
+async fn import_pool(
     graph: &Graph,
-    Taken { address, pool, id }: Taken<'_>,
-    global: &Global,
-    ambient: &Ambient,
+    PoolImport { address, pool, id }: PoolImport<'_>,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
     screen: &Screen,
-) -> Result<(), Trouble> {
+) -> Result<(), CommandError> {
     let mut ledger = project::ledger(graph);
-    ledger.lock(&holder("import", ambient), global.lock_timeout).await?;
-    let mut recorded = Recorded::clone(&*project::recorded(&ledger, &graph.project.environment, ambient, None).await?);
-    is_free(&recorded, address, id)?;
-    let world = door::world(&graph.project.root, &graph.project.environment, &recorded, Access::Reads)?;
-    let door = door::open(&graph.project, &recorded, ambient, world, &Voice::new(*screen)).await?;
-    let secrets = ambient.secrets(&graph.project);
-    match door.cloud.pool(id).await.map_err(|error| redacted(error, &secrets))? {
-        Some(found) => may_be(pool, &found)?,
-        None => return Err(Trouble::new(format!("there is no pool {id} in this environment"))),
+    ledger.lock(&lock_holder("import", process), global.lock_timeout).await?;
+    let mut recorded =
+        Recorded::clone(&*project::recorded_or_new(&ledger, &graph.project.environment, process, None).await?);
+    check_not_recorded(&recorded, address, id)?;
+    let world = door::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
+    let connection = door::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
+    let secrets = process.secrets(&graph.project);
+    match connection.cloud.fetch_pool(id).await.map_err(|error| redact_error(error, &secrets))? {
+        Some(found) => check_compatible(pool, &found)?,
+        None => return Err(CommandError::new(format!("there is no pool {id} in this environment"))),
     }
     let fact = Fact::PoolAdopted { key: address.key.clone(), id: id.to_owned(), declared: pool.clone() };
-    let entry = Entry::Record { fact };
+    let entry = Entry::FactRecorded { fact };
     ledger.begin(&recorded).await?;
     recorded.apply(&entry)?;
     ledger.append(&[entry]).await?;
-    Ok(ledger.fold(&recorded).await?)
+    Ok(ledger.compact(&recorded).await?)
 }
 
 /// One address has one pool, and one pool one address; and what an interrupted run has asked for comes first.
-fn is_free(recorded: &Recorded, address: &Address, id: &str) -> Result<(), Trouble> {
+fn check_not_recorded(recorded: &Recorded, address: &Address, id: &str) -> Result<(), CommandError> {
     if let Some(record) = recorded.pools.get(&address.key) {
-        return Err(Trouble::new(format!("{address} is {} already", record.id))
-            .help(format!("`floe state rm {address}` forgets that first")));
+        return Err(CommandError::new(format!("{address} is {} already", record.id))
+            .with_help(format!("`floe state rm {address}` forgets that first")));
     }
     if let Some((key, _)) = recorded.pools.iter().find(|(_, record)| record.id == id) {
-        return Err(Trouble::new(format!("{id} is pools.{key} already")));
+        return Err(CommandError::new(format!("{id} is pools.{key} already")));
     }
-    if recorded.open.values().any(|open| open.intent.address == *address) {
-        return Err(Trouble::new(format!("an interrupted run has asked for {address}"))
-            .help("`floe apply` finds out what became of that first"));
+    if recorded.open_intents.values().any(|open| open.intent.address == *address) {
+        return Err(CommandError::new(format!("an interrupted run has asked for {address}"))
+            .with_help("`floe apply` finds out what became of that first"));
     }
     Ok(())
 }
 
 /// What cannot be changed has to fit, and it has to be there to stay: else every plan from then on would be blocked. The
 /// rest is the next plan's.
-fn may_be(pool: &Pool, found: &LivePool) -> Result<(), Trouble> {
+fn check_compatible(pool: &Pool, found: &LivePool) -> Result<(), CommandError> {
     let id = &found.id;
     match &found.phase {
         PoolPhase::Failed => {
-            return Err(Trouble::new(format!("{id} has failed, and nothing runs on it"))
-                .help("delete it yourself; `floe apply` makes a new one"));
+            return Err(CommandError::new(format!("{id} has failed, and nothing runs on it"))
+                .with_help("delete it yourself; `floe apply` makes a new one"));
         }
         PoolPhase::Deprovisioning => {
-            return Err(
-                Trouble::new(format!("{id} is being deleted")).help("once it is gone, `floe apply` makes a new one")
-            );
+            return Err(CommandError::new(format!("{id} is being deleted"))
+                .with_help("once it is gone, `floe apply` makes a new one"));
         }
         PoolPhase::Provisioning | PoolPhase::Provisioned | PoolPhase::Other(_) => {}
     }
     let place = |cloud: &str, region: &str| format!("{cloud} {region}");
     if (&found.cloud, &found.region) != (&pool.cloud, &pool.region) {
-        return Err(Trouble::new(format!(
+        return Err(CommandError::new(format!(
             "{id} is in {}, and this environment in {}",
             place(&found.cloud, &found.region),
             place(&pool.cloud, &pool.region)
@@ -122,8 +128,8 @@ fn may_be(pool: &Pool, found: &LivePool) -> Result<(), Trouble> {
     // The same judgement that a plan makes: a network that either side leaves out says nothing.
     match (&found.network, &pool.network) {
         (Some(live), Some(declared)) if live != declared => {
-            Err(Trouble::new(format!("{id} is in network {live}, and {declared} is declared"))
-                .help("a pool never changes its network: declare the one that it is in, or import another pool"))
+            Err(CommandError::new(format!("{id} is in network {live}, and {declared} is declared"))
+                .with_help("a pool never changes its network: declare the one that it is in, or import another pool"))
         }
         _ => Ok(()),
     }
@@ -135,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_pool_that_the_next_plan_can_work_with_is_taken_over() {
+    fn import_refuses_a_pool_that_would_block_the_next_plan() {
         let text = str::to_owned;
         let pool = Pool {
             display_name: text("main"),
@@ -156,17 +162,17 @@ mod tests {
             current_cfu: 0,
             created_at: None,
         };
-        assert!(may_be(&pool, &found).is_ok());
-        assert!(may_be(&pool, &LivePool { network: None, ..found.clone() }).is_ok());
-        assert!(may_be(&Pool { network: None, ..pool.clone() }, &found).is_ok());
-        assert!(may_be(&pool, &LivePool { phase: PoolPhase::Provisioning, ..found.clone() }).is_ok());
+        assert!(check_compatible(&pool, &found).is_ok());
+        assert!(check_compatible(&pool, &LivePool { network: None, ..found.clone() }).is_ok());
+        assert!(check_compatible(&Pool { network: None, ..pool.clone() }, &found).is_ok());
+        assert!(check_compatible(&pool, &LivePool { phase: PoolPhase::Provisioning, ..found.clone() }).is_ok());
         for (wrong, why) in [
             (LivePool { network: Some(text("n-2")), ..found.clone() }, "network n-2"),
             (LivePool { region: text("eu-west-1"), ..found.clone() }, "eu-west-1"),
             (LivePool { phase: PoolPhase::Failed, ..found.clone() }, "failed"),
             (LivePool { phase: PoolPhase::Deprovisioning, ..found.clone() }, "being deleted"),
         ] {
-            let said = format!("{:?}", may_be(&pool, &wrong).unwrap_err());
+            let said = format!("{:?}", check_compatible(&pool, &wrong).unwrap_err());
             assert!(said.contains(why), "{said}");
         }
     }

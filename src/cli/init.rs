@@ -6,9 +6,9 @@ use std::{
     path::Path,
 };
 
-use super::{Exit, Screen, Trouble, door};
+use super::{CommandError, Exit, Screen, door};
 
-const FLOE: &str = r#"[project]
+const FLOE_TOML: &str = r#"[project]
 name = "NAME"
 
 [defaults]                              # for every statement that does not say otherwise
@@ -30,11 +30,11 @@ variables = { catalog = "local", database = "shop" }
 # variables    = { catalog = "prod", database = "shop" }
 "#;
 
-const POOLS: &str = r"[pools.main]
+const POOLS_TOML: &str = r"[pools.main]
 max_cfu = 10
 ";
 
-const TABLES: &str = r#"[statements.orders]
+const TABLES_TOML: &str = r#"[statements.orders]
 sql  = "CREATE TABLE orders (order_id STRING, customer STRING, price DECIMAL(10, 2))"
 undo = "DROP TABLE orders"              # runs when it is removed or redefined; without it the table stays
 
@@ -43,13 +43,13 @@ sql  = "CREATE TABLE large_orders (order_id STRING, customer STRING, price DECIM
 undo = "DROP TABLE large_orders"
 "#;
 
-const JOB: &str = r"INSERT INTO large_orders
+const JOB_SQL: &str = r"INSERT INTO large_orders
 SELECT order_id, customer, price
 FROM orders
 WHERE price > 100
 ";
 
-const IGNORE: &str = r"# What the simulator and a run keep beside the state.
+const GITIGNORE: &str = r"# What the simulator and a run keep beside the state.
 state/local.*
 state/*.world
 state/*.lock
@@ -60,49 +60,49 @@ state/*.plans
 ";
 
 /// Writes the project into `folder`. Overwrites nothing: if one of the files is there, none is written.
-pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, Trouble> {
+pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, CommandError> {
     let files = [
-        ("floe.toml", FLOE.replace("NAME", &name(folder))),
-        ("pools.toml", POOLS.to_owned()),
-        ("statements/tables.toml", TABLES.to_owned()),
-        ("statements/large-orders-filled.sql", JOB.to_owned()),
-        (".gitignore", IGNORE.to_owned()),
+        ("floe.toml", FLOE_TOML.replace("NAME", &project_name(folder))),
+        ("pools.toml", POOLS_TOML.to_owned()),
+        ("statements/tables.toml", TABLES_TOML.to_owned()),
+        ("statements/large-orders-filled.sql", JOB_SQL.to_owned()),
+        (".gitignore", GITIGNORE.to_owned()),
     ];
     // A repository has its own list of what to ignore.
     let wanted = |name: &str| name != ".gitignore" || !folder.join(name).exists();
-    let there: Vec<&str> =
+    let existing: Vec<&str> =
         files.iter().map(|(name, _)| *name).filter(|name| wanted(name) && folder.join(name).exists()).collect();
-    if !there.is_empty() {
-        return Err(Trouble::new(format!(
+    if !existing.is_empty() {
+        return Err(CommandError::new(format!(
             "{} already holds {}; nothing was written",
             folder.display(),
-            there.join(", ")
+            existing.join(", ")
         ))
-        .help("choose another folder: `floe init DIR`"));
+        .with_help("choose another folder: `floe init DIR`"));
     }
     for (name, text) in files.iter().filter(|(name, _)| wanted(name)) {
-        write(&folder.join(name), text)?;
+        write_new_file(&folder.join(name), text)?;
     }
-    let at = if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
-    screen.err(&format!(
-        "A project with a pool, two tables and a job, on the simulator. Next:\n  floe{at} plan\n  floe{at} apply\n"
+    let chdir_flag = if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
+    screen.eprint(&format!(
+        "A project with a pool, two tables and a job, on the simulator. Next:\n  floe{chdir_flag} plan\n  floe{chdir_flag} apply\n"
     ));
     Ok(Exit::Done)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Trouble> {
+fn write_new_file(path: &Path, text: &str) -> Result<(), CommandError> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| door::unwritable("create", folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| door::file_error("create", folder, &error))?;
     }
     // `create_new`: whoever was quicker is not overwritten either.
     let written = OpenOptions::new().write(true).create_new(true).open(path);
     written
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| door::unwritable("write", path, &error))
+        .map_err(|error| door::file_error("write", path, &error))
 }
 
 /// A project's name from its folder's: letters, digits and `-`.
-fn name(folder: &Path) -> String {
+fn project_name(folder: &Path) -> String {
     let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = whole.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

@@ -9,28 +9,28 @@ use crate::execute::Interrupt;
 
 /// Listens from now on; until then a signal ends the process, which is safe at any instant.
 pub(super) fn listen() -> watch::Receiver<Interrupt> {
-    let (said, heard) = watch::channel(Interrupt::None);
+    let (sender, receiver) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
-        for wish in [Interrupt::Finish, Interrupt::Leave] {
-            asked().await;
-            if said.send(wish).is_err() {
+        for request in [Interrupt::Finish, Interrupt::Leave] {
+            stop_requested().await;
+            if sender.send(request).is_err() {
                 return;
             }
         }
         // Keeps the channel open: a closed one would say nothing more anyway.
-        said.closed().await;
+        sender.closed().await;
     });
-    heard
+    receiver
 }
 
 /// Waits for Ctrl-C or, where there are such, SIGTERM, or SIGHUP of a terminal that went away. Where signals cannot be
 /// heard, for ever.
-pub(super) async fn asked() {
+pub(super) async fn stop_requested() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-        let mut hangup = if *OUTLIVES_ITS_TERMINAL { None } else { signal(SignalKind::hangup()).ok() };
+        let mut hangup = if *IGNORES_SIGHUP { None } else { signal(SignalKind::hangup()).ok() };
         let hung_up = async {
             match &mut hangup {
                 Some(hangup) => drop(hangup.recv().await),
@@ -57,7 +57,7 @@ pub(super) async fn asked() {
 
 /// Whether whoever started this process has it ignore SIGHUP, as `nohup` does: to listen would undo that. Only Linux tells.
 #[cfg(unix)]
-static OUTLIVES_ITS_TERMINAL: LazyLock<bool> = LazyLock::new(|| {
+static IGNORES_SIGHUP: LazyLock<bool> = LazyLock::new(|| {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // SIGHUP is the first signal.

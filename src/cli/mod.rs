@@ -38,41 +38,41 @@ use std::{
     process::ExitCode,
 };
 
-use self::arguments::{Arguments, Command, Format, Global};
+use self::arguments::{Arguments, Command, GlobalOptions, OutputFormat};
 
-pub use ambient::Ambient;
+pub use ambient::ProcessEnvironment;
 pub use exit::Exit;
 pub use screen::Screen;
-pub use trouble::Trouble;
+pub use trouble::CommandError;
 
 /// The program: parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    let ambient = Ambient::of_process();
-    let arguments = match Arguments::given(&ambient) {
+    let process = ProcessEnvironment::from_process();
+    let arguments = match Arguments::from_command_line(&process) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error).into(),
+        Err(error) => return print_clap_message(&error).into(),
     };
-    let screen = Screen::of_process(arguments.global.color, &ambient);
-    let exit = run(&arguments, &ambient, &screen).unwrap_or_else(|trouble| {
-        tell(&trouble, &arguments.global, &screen);
-        trouble.exit()
+    let screen = Screen::from_process(arguments.global.color, &process);
+    let exit = run(&arguments, &process, &screen).unwrap_or_else(|error| {
+        print_error(&error, &arguments.global, &screen);
+        error.exit()
     });
     exit.into()
 }
 
-fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
+fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Init { into } => init::run(&in_folder(global, into), screen),
-        Command::Validate => validate::run(global, ambient, screen),
-        Command::Plan(plan) => plan::run(plan, global, ambient, screen),
-        Command::Apply(apply) => apply::apply(apply, global, ambient, screen),
-        Command::Destroy(destroy) => apply::destroy(destroy, global, ambient, screen),
-        Command::Status => status::run(global, ambient, screen),
-        Command::Drift => drift::run(global, ambient, screen),
-        Command::Import { address, id } => import::run(address, id, global, ambient, screen),
-        Command::State(command) => state::run(command, global, ambient, screen),
-        Command::Graph { targets } => graph::run(targets, global, ambient, screen),
+        Command::Validate => validate::run(global, process, screen),
+        Command::Plan(plan) => plan::run(plan, global, process, screen),
+        Command::Apply(apply) => apply::apply(apply, global, process, screen),
+        Command::Destroy(destroy) => apply::destroy(destroy, global, process, screen),
+        Command::Status => status::run(global, process, screen),
+        Command::Drift => drift::run(global, process, screen),
+        Command::Import { address, id } => import::run(address, id, global, process, screen),
+        Command::State(command) => state::run(command, global, process, screen),
+        Command::Graph { targets } => graph::run(targets, global, process, screen),
         Command::Simulator(simulator) => simulator::run(simulator, screen),
         Command::Completions { shell } => completions::run(*shell, screen),
         Command::Help { topic } => help::run(topic, screen),
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments, ambient: &Ambient, screen: &Screen) -> Result<Exit
 }
 
 /// `path` as it is meant with `-C`, without the dot that means nothing.
-fn in_folder(global: &Global, path: &Path) -> PathBuf {
+fn in_folder(global: &GlobalOptions, path: &Path) -> PathBuf {
     match (global.folder == Path::new("."), path == Path::new(".")) {
         (true, _) => path.to_owned(),
         (false, true) => global.folder.clone(),
@@ -90,18 +90,18 @@ fn in_folder(global: &Global, path: &Path) -> PathBuf {
 
 /// Help and version are what was asked for; everything else is an error. (clap's own code for that is 2, which here
 /// means that changes are pending.)
-fn usage(error: &clap::Error) -> Exit {
+fn print_clap_message(error: &clap::Error) -> Exit {
     // A closed pipe is no error.
     let _ = error.print();
     if error.use_stderr() { Exit::Error } else { Exit::Done }
 }
 
 /// Says what ended a command, drawn for people or as JSON, always on standard error.
-fn tell(trouble: &Trouble, global: &Global, screen: &Screen) {
-    let problems = trouble.problems();
+fn print_error(error: &CommandError, global: &GlobalOptions, screen: &Screen) {
+    let problems = error.problems();
     let text = match global.format {
-        Format::Json => format!("{:#}\n", problems::json(&problems)),
-        _ => problems::draw(&problems, screen.err),
+        OutputFormat::Json => format!("{:#}\n", problems::problems_json(&problems)),
+        _ => problems::draw_problems(&problems, screen.stderr_style),
     };
-    screen.err(&text);
+    screen.eprint(&text);
 }

@@ -2,42 +2,42 @@
 
 use super::door;
 use crate::{
-    manifest::{self, Inputs, Moved, Project},
-    resource::{Address, Kind},
-    state::{Ledger, Local, Recorded},
+    manifest::{self, LoadOptions, MovedBlock, Project},
+    resource::{Address, ResourceKind},
+    state::{Ledger, LocalLedger, Recorded},
 };
 
 /// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
 /// nothing is said.
-pub(super) async fn settled(project: &Project, inputs: &Inputs) -> Vec<String> {
+pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions) -> Vec<String> {
     if project.moved.is_empty() {
         return Vec::new();
     }
-    let Some(states) = states(project, inputs).await else { return Vec::new() };
-    let gone = |moved: &&Moved| !states.iter().any(|recorded| holds(recorded, &moved.from));
-    project.moved.iter().filter(gone).map(sentence).collect()
+    let Some(records) = load_all_records(project, inputs).await else { return Vec::new() };
+    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| is_recorded(recorded, &moved.from));
+    project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
 }
 
 /// The record of every environment that has one here.
-async fn states(project: &Project, inputs: &Inputs) -> Option<Vec<Recorded>> {
-    let mut states = Vec::new();
-    for name in manifest::environments(&project.root).ok()? {
-        let environment = manifest::environment(&Inputs { environment: Some(name), ..inputs.clone() })?;
-        let ledger = Local::at(door::state_file(&project.root, &environment));
-        states.extend(ledger.load().await.ok()?);
+async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
+    let mut records = Vec::new();
+    for name in manifest::environment_names(&project.root).ok()? {
+        let environment = manifest::load_environment(&LoadOptions { environment: Some(name), ..inputs.clone() })?;
+        let ledger = LocalLedger::at(door::state_file(&project.root, &environment));
+        records.extend(ledger.load().await.ok()?);
     }
-    Some(states)
+    Some(records)
 }
 
-fn holds(recorded: &Recorded, address: &Address) -> bool {
+fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
     match address.kind {
-        Kind::Pool => recorded.pools.contains_key(&address.key),
-        Kind::Statement => recorded.statements.contains_key(&address.key),
+        ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+        ResourceKind::Statement => recorded.statements.contains_key(&address.key),
     }
 }
 
-fn sentence(moved: &Moved) -> String {
-    let Moved { from, to, place } = moved;
+fn obsolete_block_notice(moved: &MovedBlock) -> String {
+    let MovedBlock { from, to, place } = moved;
     let before = place.source.text.get(..place.span.start).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
     format!(

@@ -3,49 +3,56 @@
 use std::{fs, io::Write, path::Path};
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global, PlanArguments},
-    beside::{beside, interrupted},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat, PlanArguments},
+    beside::{interrupted_run, plan_context},
     door, moved,
-    project::{self, Begun, Check, Opened},
+    project::{self, OpenProject, ProjectCheck, ProjectContext},
     runtime,
 };
 use crate::{
     diff::Request,
     graph::Graph,
     plan::Plan,
-    planning::{self, Planned},
-    render::{self, Beside, PlanView},
+    planning::{self, PlanningOutput},
+    render::{self, PlanContext, PlanView},
     state::Ledger,
 };
 
 /// Makes a plan, shows it, and saves it where that is asked for.
-pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let begun = project::begin(global, ambient)?;
-    let environment = begun.environment.clone();
-    let inputs = begun.inputs.clone();
+pub fn run(
+    arguments: &PlanArguments,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
+    let project_context = project::load_context(global, process)?;
+    let environment = project_context.environment.clone();
+    let inputs = project_context.inputs.clone();
     let work = async {
-        let made = make(begun, project::to_be_sent, ambient, &arguments.request(), screen).await?;
-        let settled = moved::settled(&made.graph.project, &inputs).await;
-        Ok::<_, Trouble>((made, settled))
+        let prepared =
+            prepare_plan(project_context, project::desired_for_sending, process, &arguments.plan_options(), screen)
+                .await?;
+        let notices = moved::obsolete_block_notices(&prepared.graph.project, &inputs).await;
+        Ok::<_, CommandError>((prepared, notices))
     };
-    let (made, settled) = runtime::block_on(&environment, work)??;
-    let Made { graph, planned, beside } = &made;
-    show(&planned.plan, graph, beside, "plan", global, screen)?;
+    let (prepared, notices) = runtime::block_on(&environment, work)??;
+    let PreparedPlan { graph, planned, context } = &prepared;
+    print_plan(&planned.plan, graph, context, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
-        let id = format!("{:016x}", ambient.seed);
-        save(path, &render::kept(&planned.plan, graph, beside, &id)?)?;
-        screen.err(&saved(&path.display().to_string(), &planned.plan));
+        let id = format!("{:016x}", process.seed);
+        save_plan(path, &render::saved_plan_json(&planned.plan, graph, context, &id)?)?;
+        screen.eprint(&saved_notice(&path.display().to_string(), &planned.plan));
     }
-    settled.iter().for_each(|line| screen.err(line));
-    let exit = exit(&planned.plan, arguments.detailed_exitcode);
+    notices.iter().for_each(|line| screen.eprint(line));
+    let exit = plan_exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here; giving a large project's memory back piece by piece would only take time.
-    std::mem::forget(made);
+    std::mem::forget(prepared);
     Ok(exit)
 }
 
 /// What a saved plan is good for.
-fn saved(path: &str, plan: &Plan) -> String {
+fn saved_notice(path: &str, plan: &Plan) -> String {
     let blocked: Vec<String> = plan.blocked().map(ToString::to_string).collect();
     match blocked.as_slice() {
         [] => format!("Saved to {path}; `floe apply {path}` carries out exactly this.\n"),
@@ -61,74 +68,86 @@ fn saved(path: &str, plan: &Plan) -> String {
 }
 
 /// How the exit code of a plan is judged before anything is done about it.
-fn exit(plan: &Plan, detailed: bool) -> Exit {
+fn plan_exit(plan: &Plan, detailed: bool) -> Exit {
     let blocked = if plan.is_blocked() { Exit::Blocked } else { Exit::Done };
     let pending = if detailed && plan.has_changes() { Exit::Pending } else { Exit::Done };
-    blocked.or(pending)
+    blocked.worse_of(pending)
 }
 
 /// A plan, what it is of, and what stands beside it.
-pub(super) struct Made {
+pub(super) struct PreparedPlan {
     pub graph: Graph,
-    pub planned: Planned,
-    pub beside: Beside,
+    pub planned: PlanningOutput,
+    pub context: PlanContext,
 }
 
 /// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
-pub(super) async fn make(
-    begun: Begun,
-    check: Check,
-    ambient: &Ambient,
+pub(super) async fn prepare_plan(
+    project_context: ProjectContext,
+    check: ProjectCheck,
+    process: &ProcessEnvironment,
     request: &Request,
     screen: &Screen,
-) -> Result<Made, Trouble> {
-    let Opened { graph, ledger, recorded, door, live } = begun.open(check, ambient, screen).await?;
-    if let Some(holder) = ledger.held_by().await? {
-        screen.err(&format!(
+) -> Result<PreparedPlan, CommandError> {
+    let OpenProject { graph, ledger, recorded, connection, live } =
+        project_context.open(check, process, screen).await?;
+    if let Some(holder) = ledger.lock_holder().await? {
+        screen.eprint(&format!(
             "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
             holder.command, holder.who, holder.since
         ));
     }
-    let secrets = ambient.secrets(&graph.project);
-    let planned = planning::planned_on(live, &graph, &secrets, &recorded, &door.cloud, request).await?;
-    let beside = beside(&graph, &planned, interrupted(&ledger, false).await?);
+    let secrets = process.secrets(&graph.project);
+    let planned = planning::plan_from(live, &graph, &secrets, &recorded, &connection.cloud, request).await?;
+    let context = plan_context(&graph, &planned, interrupted_run(&ledger, false).await?);
     // The simulated world is not taken apart either.
-    std::mem::forget(door);
-    Ok(Made { graph, planned, beside })
+    std::mem::forget(connection);
+    Ok(PreparedPlan { graph, planned, context })
 }
 
 /// Prints a plan in the format that was asked for.
-pub(super) fn show(
+pub(super) fn print_plan(
     plan: &Plan,
     graph: &Graph,
-    beside: &Beside,
+    context: &PlanContext,
     command: &str,
-    global: &Global,
+    global: &GlobalOptions,
     screen: &Screen,
-) -> Result<(), Trouble> {
-    let given = given(global);
-    let view = PlanView { plan, beside, command, given: &given, verbose: global.verbose, style: screen.out };
+) -> Result<(), CommandError> {
+    let global_flags = global_flags(global);
+    let view = PlanView {
+        plan,
+        context,
+        command,
+        global_flags: &global_flags,
+        verbose: global.verbose,
+        style: screen.stdout_style,
+    };
     match global.format {
-        Format::Text => screen.out(&render::plan(&view)),
-        Format::Markdown => screen.out(&render::markdown(&view)),
-        Format::Json => screen.out(&render::plan_json(plan, graph, beside)?),
-        Format::Dot | Format::Mermaid | Format::Svg => Err(Trouble::new("a plan is printed as text, markdown or json")
-            .help("dot, mermaid and svg are for `floe graph`")),
+        OutputFormat::Text => screen.print(&render::plan_text(&view)),
+        OutputFormat::Markdown => screen.print(&render::plan_markdown(&view)),
+        OutputFormat::Json => screen.print(&render::plan_json(plan, graph, context)?),
+        OutputFormat::Dot | OutputFormat::Mermaid | OutputFormat::Svg => {
+            Err(CommandError::new("a plan is printed as text, markdown or json")
+                .with_help("dot, mermaid and svg are for `floe graph`"))
+        }
     }
 }
 
 /// The flags that a plan does not know, as they would be typed again. Those of variables stay where they are set.
-fn given(global: &Global) -> String {
+fn global_flags(global: &GlobalOptions) -> String {
     let mut flags = Vec::new();
     if global.folder != Path::new(".") {
-        flags.push(format!("-C {}", quoted(&global.folder.to_string_lossy())));
+        flags.push(format!("-C {}", shell_quoted(&global.folder.to_string_lossy())));
     }
-    flags.extend(global.variables.iter().map(|(name, value)| format!("--var {}", quoted(&format!("{name}={value}")))));
+    flags.extend(
+        global.variables.iter().map(|(name, value)| format!("--var {}", shell_quoted(&format!("{name}={value}")))),
+    );
     flags.join(" ")
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+fn shell_quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./=:,@%+".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
@@ -138,10 +157,10 @@ fn quoted(word: &str) -> String {
 }
 
 /// Writes a plan into a file, whole or not at all. Only its owner may read it.
-fn save(path: &Path, text: &str) -> Result<(), Trouble> {
-    let refused = |error: &std::io::Error| door::unwritable("write", path, error);
+fn save_plan(path: &Path, text: &str) -> Result<(), CommandError> {
+    let refused = |error: &std::io::Error| door::file_error("write", path, error);
     if path.is_dir() {
-        return Err(Trouble::new(format!("cannot write {}: it is a folder", path.display())));
+        return Err(CommandError::new(format!("cannot write {}: it is a folder", path.display())));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A device or a pipe is written in place.

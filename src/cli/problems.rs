@@ -8,41 +8,41 @@ use miette::{
 };
 use serde_json::{Value, json};
 
-use super::quote::window;
+use super::quote::excerpt;
 use crate::{
     render::{Style, wrap},
-    resource::{Place, Problem, Source},
+    resource::{Problem, SourceFile, SourceLocation},
 };
 
 /// How much a problem weighs, and the code under which `floe help` tells more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rank {
+pub struct ProblemLevel {
     /// Whether it is an error rather than a warning.
     pub is_error: bool,
     /// `FL101`.
     pub code: Option<&'static str>,
 }
 
-impl Rank {
+impl ProblemLevel {
     /// An error without a code.
-    pub const ERROR: Rank = Rank { is_error: true, code: None };
+    pub const ERROR: ProblemLevel = ProblemLevel { is_error: true, code: None };
 }
 
 /// What stands before and behind a quoted line, about.
 const MARGIN: usize = 12;
 
 /// Draws problems one below the other.
-pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
-    let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+pub fn draw_problems(problems: &[(Problem, ProblemLevel)], style: Style) -> String {
+    let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     // The lines are broken here: the drawing crate would break paths and URLs, which then cannot be copied.
     let handler =
         GraphicalReportHandler::new_themed(theme).with_width(style.width).with_wrap_lines(false).with_context_lines(1);
-    let files = files(problems);
+    let files = quoted_files(problems);
     let mut text = String::new();
-    for (problem, rank) in problems {
-        let drawn = Drawn::of(problem, *rank, &files, style.width);
+    for (problem, level) in problems {
+        let report = ProblemReport::of(problem, *level, &files, style.width);
         let before = text.len();
-        if handler.render_report(&mut text, &drawn).is_err() {
+        if handler.render_report(&mut text, &report).is_err() {
             text.truncate(before);
             text.push_str(&format!("error: {}\n", problem.message));
         }
@@ -51,117 +51,123 @@ pub fn draw(problems: &[(Problem, Rank)], style: Style) -> String {
 }
 
 /// The same as JSON, with lines and columns that begin at 1.
-pub fn json(problems: &[(Problem, Rank)]) -> Value {
-    let files = files(problems);
-    let place = |(place, label): &(Place, String)| {
-        let (line, column) = files.get(&Arc::as_ptr(&place.source)).map_or((0, 0), |file| file.at(place.span.start));
+pub fn problems_json(problems: &[(Problem, ProblemLevel)]) -> Value {
+    let files = quoted_files(problems);
+    let place = |(place, label): &(SourceLocation, String)| {
+        let (line, column) =
+            files.get(&Arc::as_ptr(&place.source)).map_or((0, 0), |file| file.position(place.span.start));
         json!({
             "file": place.source.path, "line": line.saturating_add(1), "column": column.saturating_add(1),
             "span": [place.span.start, place.span.end], "label": label,
         })
     };
-    let one = |(problem, rank): &(Problem, Rank)| {
+    let one = |(problem, level): &(Problem, ProblemLevel)| {
         json!({
-            "severity": if rank.is_error { "error" } else { "warning" },
-            "code": rank.code,
+            "severity": if level.is_error { "error" } else { "warning" },
+            "code": level.code,
             "message": problem.message,
             "help": problem.help,
-            "places": problem.places.iter().map(place).collect::<Vec<_>>(),
+            "places": problem.locations.iter().map(place).collect::<Vec<_>>(),
         })
     };
     json!({ "format_version": 1, "problems": problems.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// Every file that problems stand in, each looked through once, however many problems there are.
-type Files<'a> = BTreeMap<*const Source, File<'a>>;
+type QuotedFiles<'a> = BTreeMap<*const SourceFile, QuotedFile<'a>>;
 
-fn files(problems: &[(Problem, Rank)]) -> Files<'_> {
-    let mut files = Files::new();
-    for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.places) {
-        files.entry(Arc::as_ptr(&place.source)).or_insert_with(|| File::of(&place.source));
+fn quoted_files(problems: &[(Problem, ProblemLevel)]) -> QuotedFiles<'_> {
+    let mut files = QuotedFiles::new();
+    for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.locations) {
+        files.entry(Arc::as_ptr(&place.source)).or_insert_with(|| QuotedFile::of(&place.source));
     }
     files
 }
 
 /// A file or a part of one, and where its lines begin.
 #[derive(Debug, Clone)]
-pub(super) struct File<'a> {
+pub(super) struct QuotedFile<'a> {
     pub name: String,
     pub text: Cow<'a, str>,
     /// The first is 0. Nothing begins behind a last line end.
-    starts: Vec<usize>,
+    line_starts: Vec<usize>,
     /// The number of its first line, from 0.
-    top: usize,
+    first_line: usize,
     /// Line and column of what is meant in a part, where they are not those of its text.
-    meant: Option<(usize, usize)>,
+    target_position: Option<(usize, usize)>,
 }
 
-impl<'a> File<'a> {
-    fn of(source: &'a Source) -> Self {
-        File::part(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
+impl<'a> QuotedFile<'a> {
+    fn of(source: &'a SourceFile) -> Self {
+        QuotedFile::partial(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
     }
 
     /// A text that begins with the line `top` of a file.
-    pub(super) fn part(name: String, text: Cow<'a, str>, top: usize, meant: Option<(usize, usize)>) -> Self {
+    pub(super) fn partial(
+        name: String,
+        text: Cow<'a, str>,
+        first_line: usize,
+        target_position: Option<(usize, usize)>,
+    ) -> Self {
         let ends = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).filter(|start| *start < text.len());
-        let starts = std::iter::once(0).chain(ends).collect();
-        File { name, text, starts, top, meant }
+        let line_starts = std::iter::once(0).chain(ends).collect();
+        QuotedFile { name, text, line_starts, first_line, target_position }
     }
 
     /// How many lines it has.
-    pub(super) fn lines(&self) -> usize {
-        self.starts.len()
+    pub(super) fn line_count(&self) -> usize {
+        self.line_starts.len()
     }
 
     /// The line that an offset lies in, from 0.
-    pub(super) fn line(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    pub(super) fn line_at(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// Where a line begins; the end of the text where there is no such line.
-    pub(super) fn start(&self, line: usize) -> usize {
-        self.starts.get(line).copied().unwrap_or(self.text.len())
+    pub(super) fn line_start(&self, line: usize) -> usize {
+        self.line_starts.get(line).copied().unwrap_or(self.text.len())
     }
 
     /// Line and column of an offset, from 0, in characters.
-    pub(super) fn at(&self, offset: usize) -> (usize, usize) {
-        let line = self.line(offset);
-        let before = self.text.get(self.start(line)..offset).unwrap_or_default();
+    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.line_at(offset);
+        let before = self.text.get(self.line_start(line)..offset).unwrap_or_default();
         (line, before.chars().count())
     }
 }
 
 /// A problem as it is drawn: one heading, and below it its places, whatever files they stand in.
 #[derive(Debug)]
-struct Drawn<'a> {
+struct ProblemReport<'a> {
     message: String,
     help: Option<String>,
-    rank: Rank,
-    sheet: Sheet<'a>,
+    level: ProblemLevel,
+    sources: CombinedSource<'a>,
     labels: Vec<LabeledSpan>,
 }
 
-impl<'a> Drawn<'a> {
-    fn of(problem: &Problem, rank: Rank, files: &'a Files<'a>, width: usize) -> Self {
-        let mut sheet = Sheet::default();
+impl<'a> ProblemReport<'a> {
+    fn of(problem: &Problem, level: ProblemLevel, files: &'a QuotedFiles<'a>, width: usize) -> Self {
+        let mut sources = CombinedSource::default();
         let mut labels = Vec::new();
-        for (place, label) in &problem.places {
+        for (place, label) in &problem.locations {
             let Some(file) = files.get(&Arc::as_ptr(&place.source)) else { continue };
             let end = place.span.end.min(file.text.len());
             let span = place.span.start.min(end)..end;
             // The frame takes a few columns, and narrower than this nothing is told.
-            let (file, span) = match window(file, &span, width.saturating_sub(MARGIN).max(MARGIN)) {
+            let (file, span) = match excerpt(file, &span, width.saturating_sub(MARGIN).max(MARGIN)) {
                 Some((part, span)) => (Cow::Owned(part), span),
                 None => (Cow::Borrowed(file), span),
             };
-            let start = sheet.lay(file).saturating_add(span.start);
+            let start = sources.offset_of(file).saturating_add(span.start);
             labels.push(LabeledSpan::new(Some(label.clone()), start, span.len()));
         }
-        Drawn {
-            message: broken(&problem.message, width.saturating_sub(6)),
-            help: problem.help.as_ref().map(|help| broken(help, width.saturating_sub(10))),
-            rank,
-            sheet,
+        ProblemReport {
+            message: wrap_lines(&problem.message, width.saturating_sub(6)),
+            help: problem.help.as_ref().map(|help| wrap_lines(help, width.saturating_sub(10))),
+            level,
+            sources,
             labels,
         }
     }
@@ -169,7 +175,7 @@ impl<'a> Drawn<'a> {
 
 /// `text` on lines of at most `width` columns, broken between words only. What fits stays as it is: it may be there to
 /// be pasted.
-fn broken(text: &str, width: usize) -> String {
+fn wrap_lines(text: &str, width: usize) -> String {
     let fit = |line: &str| match line.chars().count() <= width {
         true => vec![line.to_owned()],
         false => wrap(line, width),
@@ -179,11 +185,11 @@ fn broken(text: &str, width: usize) -> String {
 
 /// Files laid one behind the other, so that one drawing can quote several: each begins at an offset of its own.
 #[derive(Debug, Default)]
-struct Sheet<'a>(Vec<(usize, Cow<'a, File<'a>>)>);
+struct CombinedSource<'a>(Vec<(usize, Cow<'a, QuotedFile<'a>>)>);
 
-impl<'a> Sheet<'a> {
+impl<'a> CombinedSource<'a> {
     /// Where `file` begins, which is laid down if it does not lie there yet.
-    fn lay(&mut self, file: Cow<'a, File<'a>>) -> usize {
+    fn offset_of(&mut self, file: Cow<'a, QuotedFile<'a>>) -> usize {
         if let Some((base, _)) = self.0.iter().find(|(_, laid)| std::ptr::eq(&**laid, &*file)) {
             return *base;
         }
@@ -194,34 +200,34 @@ impl<'a> Sheet<'a> {
     }
 }
 
-impl SourceCode for Sheet<'_> {
+impl SourceCode for CombinedSource<'_> {
     fn read_span<'s>(
         &'s self,
         span: &SourceSpan,
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
-        let beyond = || MietteError::OutOfBounds;
-        let (base, file) = self.0.iter().rfind(|(base, _)| *base <= span.offset()).ok_or_else(beyond)?;
+        let out_of_bounds = || MietteError::OutOfBounds;
+        let (base, file) = self.0.iter().rfind(|(base, _)| *base <= span.offset()).ok_or_else(out_of_bounds)?;
         let start = span.offset().saturating_sub(*base);
         let end = start.saturating_add(span.len());
         // What stands in two files is never quoted as one.
-        let (first, last) = (file.line(start), file.line(end.saturating_sub(1).max(start)));
+        let (first, last) = (file.line_at(start), file.line_at(end.saturating_sub(1).max(start)));
         let (from, to, line, column) = match (before, after) {
-            (0, 0) => (start, end, first, file.meant.unwrap_or_else(|| file.at(start)).1),
+            (0, 0) => (start, end, first, file.target_position.unwrap_or_else(|| file.position(start)).1),
             _ => {
                 let top = first.saturating_sub(before);
-                (file.start(top), file.start(last.saturating_add(after).saturating_add(1)), top, 0)
+                (file.line_start(top), file.line_start(last.saturating_add(after).saturating_add(1)), top, 0)
             }
         };
-        let data = file.text.get(from..to.max(end)).ok_or_else(beyond)?;
+        let data = file.text.get(from..to.max(end)).ok_or_else(out_of_bounds)?;
         let quoted = SourceSpan::new(base.saturating_add(from).into(), data.len());
         let lines = data.matches('\n').count();
         let contents = MietteSpanContents::new_named(
             file.name.clone(),
             data.as_bytes(),
             quoted,
-            line.saturating_add(file.top),
+            line.saturating_add(file.first_line),
             column,
             lines,
         );
@@ -229,21 +235,21 @@ impl SourceCode for Sheet<'_> {
     }
 }
 
-impl fmt::Display for Drawn<'_> {
+impl fmt::Display for ProblemReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Drawn<'_> {}
+impl std::error::Error for ProblemReport<'_> {}
 
-impl Diagnostic for Drawn<'_> {
+impl Diagnostic for ProblemReport<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.rank.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
+        self.level.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
     }
 
     fn severity(&self) -> Option<Weight> {
-        Some(if self.rank.is_error { Weight::Error } else { Weight::Warning })
+        Some(if self.level.is_error { Weight::Error } else { Weight::Warning })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
@@ -251,7 +257,7 @@ impl Diagnostic for Drawn<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.sheet)
+        Some(&self.sources)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -265,18 +271,18 @@ impl Diagnostic for Drawn<'_> {
 mod tests {
     use super::*;
 
-    fn source(path: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { path: path.into(), text: text.into() })
+    fn source(path: &str, text: &str) -> Arc<SourceFile> {
+        Arc::new(SourceFile { path: path.into(), text: text.into() })
     }
 
     #[test]
-    fn places_are_counted_from_one_and_stand_under_one_heading() {
+    fn places_of_a_problem_are_drawn_under_one_heading_and_counted_from_one() {
         let (one, two) = (source("a.toml", "x = 1\ny = zwölf\n"), source("b.toml", "z = 2\n"));
         let problem = Problem::new("`y` is no number")
-            .at(Place { source: one, span: 10..16 }, "here")
-            .at(Place { source: two, span: 0..1 }, "and there")
+            .at(SourceLocation { source: one, span: 10..16 }, "here")
+            .at(SourceLocation { source: two, span: 0..1 }, "and there")
             .help("write one");
-        let problems = [(problem, Rank::ERROR)];
+        let problems = [(problem, ProblemLevel::ERROR)];
         let expected = "  × `y` is no number
    ╭─[a.toml:2:5]
  1 │ x = 1
@@ -291,20 +297,21 @@ mod tests {
    ╰────
   help: write one
 ";
-        assert_eq!(draw(&problems, Style::default()), expected);
-        let listed = json(&problems);
+        assert_eq!(draw_problems(&problems, Style::default()), expected);
+        let listed = problems_json(&problems);
         assert_eq!(listed.pointer("/problems/0/places/0/line"), Some(&json!(2)));
         assert_eq!(listed.pointer("/problems/0/places/0/column"), Some(&json!(5)));
     }
 
     #[test]
-    fn two_places_of_a_file_are_drawn_together_if_they_are_near_and_apart_if_they_are_far() {
+    fn nearby_places_share_a_snippet_and_distant_ones_do_not() {
         let text: String = (1..=60).map(|number| format!("k{number:02} = 1\n")).collect();
         let source = source("a.toml", &text);
         let lines_drawn = |one: usize, other: usize| {
-            let at = |line: usize| Place { source: Arc::clone(&source), span: (line - 1) * 8..(line - 1) * 8 + 3 };
+            let at =
+                |line: usize| SourceLocation { source: Arc::clone(&source), span: (line - 1) * 8..(line - 1) * 8 + 3 };
             let problem = Problem::new("twice").at(at(other), "again here").at(at(one), "first here");
-            let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
+            let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default());
             assert!(drawn.contains("first here") && drawn.contains("again here"), "{drawn}");
             (drawn.matches("╭─[").count(), drawn.matches(" = 1").count())
         };
@@ -313,13 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_a_window_is_quoted() {
+    fn only_an_excerpt_of_a_long_line_is_quoted() {
         let long = "x".repeat(3_000_000);
         let text = format!("short = 1\nlong = [\"ä{long}\", bad, \"{long}\"]\nlast = 2\n");
         let start = text.find("bad").unwrap();
-        let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span: start..start + 3 }, "here");
-        let problems = [(problem, Rank::ERROR)];
-        let drawn = draw(&problems, Style::default());
+        let problem =
+            Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span: start..start + 3 }, "here");
+        let problems = [(problem, ProblemLevel::ERROR)];
+        let drawn = draw_problems(&problems, Style::default());
         assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
         assert!(
             drawn.contains("[a.toml:2:3000014]") && drawn.contains("last = 2") && drawn.contains("short = 1"),
@@ -332,45 +340,46 @@ mod tests {
         assert_eq!(lines[at].matches('…').count(), 2, "{drawn}");
         // A span that is longer itself is cut, and so is one of several lines.
         for span in [8..text.len() - 12, start..text.len()] {
-            let problem = Problem::new("no").at(Place { source: source("a.toml", &text), span }, "here");
-            assert!(draw(&[(problem, Rank::ERROR)], Style::default()).len() < 2_000);
+            let problem = Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span }, "here");
+            assert!(draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default()).len() < 2_000);
         }
     }
 
     #[test]
-    fn the_end_of_a_file_and_an_empty_file_can_be_pointed_at() {
+    fn a_place_at_the_end_of_a_file_or_in_an_empty_file_is_drawn() {
         for (text, span) in [("", 0..0), ("", 0..7), ("x", 1..1), ("x\n", 2..2), ("x\r\ny", 4..4), ("ä", 0..2)] {
-            let problem = Problem::new("no").at(Place { source: source("a.toml", text), span: span.clone() }, "here");
-            let drawn = draw(&[(problem, Rank::ERROR)], Style::default());
+            let problem =
+                Problem::new("no").at(SourceLocation { source: source("a.toml", text), span: span.clone() }, "here");
+            let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default());
             assert!(drawn.contains("× no\n") && drawn.contains("[a.toml:"), "{text:?} {span:?}: {drawn}");
             assert!(!drawn.contains("Failed"), "{text:?} {span:?}: {drawn}");
         }
     }
 
     #[test]
-    fn a_word_is_never_broken() {
+    fn urls_and_paths_are_never_wrapped() {
         let url =
             "https://flink.us-east-1.aws.confluent.cloud/sql/v1/organizations/b0b21724-4586-4a07-b787-d0bb5aacbf87/x";
         let path = "statements/a-folder/of-some-length/idle-timeout.and/more-of_it/with.a.name/orders-enriched.sql";
         let problem =
             Problem::new(format!("GET {url}: refused")).help(format!("see `{path}` and\n\n[statements.x]\n  y"));
-        let drawn = draw(&[(problem, Rank::ERROR)], Style { width: 60, colour: false });
+        let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style { width: 60, color: false });
         assert!(drawn.contains(url) && drawn.contains(path), "{drawn}");
         assert!(drawn.contains("\n        [statements.x]\n          y\n"), "{drawn}");
     }
 
     #[test]
-    fn a_file_of_many_problems_is_looked_through_once() {
+    fn a_file_is_scanned_once_for_many_problems() {
         let text = "k = 1\n".repeat(40_000);
         let source = source("a.toml", &text);
-        let at = |line: usize| Place { source: Arc::clone(&source), span: line * 6..line * 6 + 1 };
+        let at = |line: usize| SourceLocation { source: Arc::clone(&source), span: line * 6..line * 6 + 1 };
         let problems: Vec<_> =
-            (0..10_000).map(|line| (Problem::new("no").at(at(line * 4), "here"), Rank::ERROR)).collect();
+            (0..10_000).map(|line| (Problem::new("no").at(at(line * 4), "here"), ProblemLevel::ERROR)).collect();
         let began = std::time::Instant::now();
-        let drawn = draw(&problems, Style::default());
+        let drawn = draw_problems(&problems, Style::default());
         // Looking through the file once a problem takes minutes in a build for tests.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
         assert!(drawn.contains("[a.toml:39997:1]"));
-        assert_eq!(json(&problems)["problems"].as_array().unwrap().len(), 10_000);
+        assert_eq!(problems_json(&problems)["problems"].as_array().unwrap().len(), 10_000);
     }
 }

@@ -8,9 +8,9 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Screen, trouble::redacted};
+use super::{Screen, trouble::redact_error};
 use crate::{
-    cloud::Retrying,
+    cloud::RetryNotice,
     execute::Event,
     render::{self, Style},
     resource::{Address, PhaseClass, Secrets},
@@ -18,75 +18,75 @@ use crate::{
 
 /// What is said while a command works: above the table if one moves, else as it comes.
 #[derive(Clone)]
-pub(super) struct Voice {
+pub(super) struct StatusLine {
     screen: Screen,
     table: Arc<Mutex<Option<MultiProgress>>>,
 }
 
-impl Voice {
+impl StatusLine {
     /// On standard error.
     pub fn new(screen: Screen) -> Self {
-        Voice { screen, table: Arc::default() }
+        StatusLine { screen, table: Arc::default() }
     }
 
     /// Says that a call is tried again: what, why, and for how long.
-    pub fn retrying(&self, retrying: &Retrying, secrets: &Secrets) {
-        let trouble = redacted(retrying.trouble.clone(), secrets);
-        let line = render::retrying(&Retrying { trouble, ..retrying.clone() }, self.screen.err);
+    pub fn show_retry(&self, retrying: &RetryNotice, secrets: &Secrets) {
+        let error = redact_error(retrying.error.clone(), secrets);
+        let line = render::retry_line(&RetryNotice { error, ..retrying.clone() }, self.screen.stderr_style);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // A terminal that is gone cannot be told.
             Some(table) => drop(table.println(line)),
-            None => self.screen.err(&format!("{line}\n")),
+            None => self.screen.eprint(&format!("{line}\n")),
         }
     }
 
-    fn stand_above(&self, table: Option<MultiProgress>) {
+    fn set_bars(&self, table: Option<MultiProgress>) {
         *self.table.lock().unwrap_or_else(PoisonError::into_inner) = table;
     }
 }
 
 /// Draws the events of one run.
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     screen: Screen,
-    voice: Voice,
+    status_line: StatusLine,
     style: Style,
-    table: Option<Table>,
+    table: Option<ProgressTable>,
     /// What was seen last of an address and says nothing yet: the next event decides whether it has to be told.
-    held: BTreeMap<Address, Event>,
+    held_back: BTreeMap<Address, Event>,
 }
 
-struct Table {
+struct ProgressTable {
     bars: MultiProgress,
     running: BTreeMap<Address, ProgressBar>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// On standard error.
-    pub fn new(voice: &Voice) -> Self {
-        let (voice, screen) = (voice.clone(), voice.screen);
-        let table = screen.interactive.then(|| Table {
+    pub fn new(status_line: &StatusLine) -> Self {
+        let (status_line, screen) = (status_line.clone(), status_line.screen);
+        let table = screen.is_interactive.then(|| ProgressTable {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
             running: BTreeMap::new(),
         });
-        voice.stand_above(table.as_ref().map(|table| table.bars.clone()));
-        Progress { screen, voice, style: screen.err, table, held: BTreeMap::new() }
+        status_line.set_bars(table.as_ref().map(|table| table.bars.clone()));
+        ProgressDisplay { screen, status_line, style: screen.stderr_style, table, held_back: BTreeMap::new() }
     }
 
     /// Takes in what happened.
-    pub fn take(&mut self, event: &Event) {
+    pub fn handle_event(&mut self, event: &Event) {
         if self.table.is_none() {
-            let lines = telling(&mut self.held, event, self.style);
-            lines.iter().for_each(|line| self.screen.err(&format!("{line}\n")));
+            let lines = lines_for(&mut self.held_back, event, self.style);
+            lines.iter().for_each(|line| self.screen.eprint(&format!("{line}\n")));
         } else if let Some(table) = &mut self.table {
-            table.take(event, &render::event(event, self.style));
+            table.handle_event(event, &render::event_line(event, self.style));
         }
     }
 
     /// Clears what moves, and says what was held back.
-    pub fn end(&mut self) {
-        self.voice.stand_above(None);
-        for event in std::mem::take(&mut self.held).into_values() {
-            self.screen.err(&format!("{}\n", render::event(&event, self.style)));
+    pub fn finish(&mut self) {
+        self.status_line.set_bars(None);
+        for event in std::mem::take(&mut self.held_back).into_values() {
+            self.screen.eprint(&format!("{}\n", render::event_line(&event, self.style)));
         }
         if let Some(table) = &mut self.table {
             std::mem::take(&mut table.running).into_values().for_each(|bar| bar.finish_and_clear());
@@ -96,23 +96,23 @@ impl Progress {
 
 /// The lines that an event is worth where they stay: that something begins is told by what is asked, that it is PENDING
 /// by its having been submitted, and the phase in which it is done stands in the line that says so.
-fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> Vec<String> {
+fn lines_for(held_back: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     match event {
         Event::Started { .. } => {}
         Event::Seen { address, phase, detail, .. } if detail.trim().is_empty() => {
-            let before = held.remove(address);
-            lines.extend(before.map(|before| render::event(&before, style)));
-            if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Moving) {
-                held.insert(address.clone(), event.clone());
+            let before = held_back.remove(address);
+            lines.extend(before.map(|before| render::event_line(&before, style)));
+            if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Transitional) {
+                held_back.insert(address.clone(), event.clone());
             }
         }
         Event::Done { address } => {
-            let phase = match held.remove(address) {
+            let phase = match held_back.remove(address) {
                 Some(Event::Seen { phase: Some(phase), .. }) => Some(phase),
                 _ => None,
             };
-            lines.push(render::done(address, phase.as_ref(), style));
+            lines.push(render::done_line(address, phase.as_ref(), style));
         }
         Event::Asked { address, .. }
         | Event::Seen { address, .. }
@@ -120,56 +120,56 @@ fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> 
         | Event::TakingBack { address }
         | Event::TakenBack { address }
         | Event::Skipped { address, .. } => {
-            lines.extend(held.remove(address).map(|before| render::event(&before, style)));
-            lines.push(render::event(event, style));
+            lines.extend(held_back.remove(address).map(|before| render::event_line(&before, style)));
+            lines.push(render::event_line(event, style));
         }
-        Event::Stopping => lines.push(render::event(event, style)),
+        Event::Stopping => lines.push(render::event_line(event, style)),
     }
     lines
 }
 
-impl Table {
-    fn take(&mut self, event: &Event, line: &str) {
+impl ProgressTable {
+    fn handle_event(&mut self, event: &Event, line: &str) {
         match event {
             Event::Started { address } => {
-                let bar = self.bars.add(ProgressBar::new_spinner().with_style(look()));
+                let bar = self.bars.add(ProgressBar::new_spinner().with_style(spinner_style()));
                 bar.set_prefix(address.to_string());
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.running.insert(address.clone(), bar);
             }
-            Event::Asked { address, what } => self.say(address, what.to_string()),
+            Event::Asked { address, what } => self.set_message(address, what.to_string()),
             Event::Seen { address, phase, .. } => {
                 let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
-                self.say(address, phase.to_owned());
+                self.set_message(address, phase.to_owned());
             }
             Event::TakingBack { address } => {
-                self.say(address, "taking back what it had begun".to_owned());
-                self.keep(line);
+                self.set_message(address, "taking back what it had begun".to_owned());
+                self.print_above(line);
             }
             Event::Done { address } | Event::TakenBack { address } => {
                 if let Some(bar) = self.running.remove(address) {
                     bar.finish_and_clear();
                 }
-                self.keep(line);
+                self.print_above(line);
             }
-            Event::Failed { .. } | Event::Skipped { .. } | Event::Stopping => self.keep(line),
+            Event::Failed { .. } | Event::Skipped { .. } | Event::Stopping => self.print_above(line),
         }
     }
 
-    fn say(&self, address: &Address, what: String) {
+    fn set_message(&self, address: &Address, what: String) {
         if let Some(bar) = self.running.get(address) {
             bar.set_message(what);
         }
     }
 
     /// Leaves a line above the table. A terminal that is gone cannot be told.
-    fn keep(&self, line: &str) {
+    fn print_above(&self, line: &str) {
         let _ = self.bars.println(line);
     }
 }
 
 /// A template that this file writes is well-formed; were it not, the plain look would do.
-fn look() -> ProgressStyle {
+fn spinner_style() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix:34}  {msg}  {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -181,7 +181,7 @@ mod tests {
     use crate::{execute::Asked, resource::Phase};
 
     #[test]
-    fn a_line_that_stays_tells_something() {
+    fn uninformative_events_print_no_line() {
         let address = Address::statement("orders");
         let seen = |phase: Option<Phase>, detail: &str| Event::Seen {
             address: address.clone(),
@@ -201,17 +201,18 @@ mod tests {
             seen(Some(Phase::Running), ""),
             Event::Done { address: address.clone() },
         ];
-        let mut held = BTreeMap::new();
-        let lines: Vec<String> = events.iter().flat_map(|event| telling(&mut held, event, Style::default())).collect();
+        let mut held_back = BTreeMap::new();
+        let lines: Vec<String> =
+            events.iter().flat_map(|event| lines_for(&mut held_back, event, Style::default())).collect();
         let said: Vec<&str> = lines.iter().map(|line| line.split("orders  ").last().unwrap().trim()).collect();
         let [stop, stopped, submit, pending, done] = said.as_slice() else { panic!("{lines:#?}") };
         assert!(stop.contains("stop") && stopped.ends_with("orders is STOPPED"), "{lines:#?}");
         assert!(submit.contains("orders-g2") && pending.ends_with("PENDING: no room in the pool"), "{lines:#?}");
-        assert!(done.ends_with("done: RUNNING") && held.is_empty(), "{lines:#?}");
+        assert!(done.ends_with("done: RUNNING") && held_back.is_empty(), "{lines:#?}");
     }
 
     #[test]
-    fn what_was_seen_before_a_failure_is_not_lost() {
+    fn a_held_back_phase_is_printed_before_a_rollback() {
         let address = Address::statement("orders");
         let running = Event::Seen {
             address: address.clone(),
@@ -219,9 +220,9 @@ mod tests {
             phase: Some(Phase::Running),
             detail: String::new(),
         };
-        let mut held = BTreeMap::new();
-        assert!(telling(&mut held, &running, Style::default()).is_empty());
-        let lines = telling(&mut held, &Event::TakingBack { address }, Style::default());
+        let mut held_back = BTreeMap::new();
+        assert!(lines_for(&mut held_back, &running, Style::default()).is_empty());
+        let lines = lines_for(&mut held_back, &Event::TakingBack { address }, Style::default());
         assert_eq!(lines.len(), 2);
         assert!(lines.first().unwrap().ends_with("orders is RUNNING"));
     }

@@ -5,158 +5,170 @@ use std::{sync::Arc, thread};
 use tokio::sync::oneshot;
 
 use super::{
-    Ambient, Screen, Trouble,
-    arguments::Global,
-    door::{self, Access, Door, SIMULATED_SEED},
+    CommandError, ProcessEnvironment, Screen,
+    arguments::GlobalOptions,
+    door::{self, CloudConnection, SIMULATED_SEED, WorldAccess},
     lints,
-    problems::Rank,
-    progress::Voice,
+    problems::ProblemLevel,
+    progress::StatusLine,
 };
 use crate::{
     graph::Graph,
     live::{self, Live},
-    manifest::{self, Environment, Flawed, Inputs},
+    manifest::{self, Environment, InvalidProject, LoadOptions},
     planning,
-    state::{self, Ledger, Local, Recorded},
+    state::{self, Ledger, LocalLedger, Recorded},
 };
 
 /// What a project is loaded with.
-pub(super) fn inputs(global: &Global, ambient: &Ambient) -> Inputs {
-    Inputs {
+pub(super) fn manifest_inputs(global: &GlobalOptions, process: &ProcessEnvironment) -> LoadOptions {
+    LoadOptions {
         root: global.folder.clone(),
         environment: global.environment.clone(),
         var_flags: global.variables.iter().cloned().collect(),
-        var_environment: ambient.project_variables(),
+        env_variables: process.project_variables(),
     }
 }
 
 /// A project of which only the environment is known so far.
-pub(super) struct Begun {
+pub(super) struct ProjectContext {
     /// What it is loaded with.
-    pub inputs: Inputs,
+    pub inputs: LoadOptions,
     /// The environment that it is about.
     pub environment: Environment,
 }
 
 /// Reads which environment a project is about.
-pub(super) fn begin(global: &Global, ambient: &Ambient) -> Result<Begun, Trouble> {
-    let inputs = inputs(global, ambient);
-    let environment = match manifest::environment(&inputs) {
+pub(super) fn load_context(
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+) -> Result<ProjectContext, CommandError> {
+    let inputs = manifest_inputs(global, process);
+    let environment = match manifest::load_environment(&inputs) {
         Some(environment) => environment,
         // It says what is wrong.
-        None => planning::desired(&inputs)?.project.environment,
+        None => planning::load_desired(&inputs)?.project.environment,
     };
-    Ok(Begun { inputs, environment })
+    Ok(ProjectContext { inputs, environment })
 }
 
 /// A project, what is kept of its environment, and what its cloud holds.
-pub(super) struct Opened {
+pub(super) struct OpenProject {
     pub graph: Graph,
-    pub ledger: Local,
+    pub ledger: LocalLedger,
     pub recorded: Arc<Recorded>,
-    pub door: Door,
+    pub connection: CloudConnection,
     pub live: Live,
 }
 
-impl Begun {
+impl ProjectContext {
     /// The ledger of its environment.
-    pub fn ledger(&self) -> Local {
-        Local::at(door::state_file(&self.inputs.root, &self.environment))
+    pub fn ledger(&self) -> LocalLedger {
+        LocalLedger::at(door::state_file(&self.inputs.root, &self.environment))
     }
 
     /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
     /// asked nothing before the manifests are right, and their problems are told before all others.
-    pub async fn open(self, check: Check, ambient: &Ambient, screen: &Screen) -> Result<Opened, Trouble> {
+    pub async fn open(
+        self,
+        check: ProjectCheck,
+        process: &ProcessEnvironment,
+        screen: &Screen,
+    ) -> Result<OpenProject, CommandError> {
         let ledger = self.ledger();
-        let Begun { inputs, environment } = self;
+        let ProjectContext { inputs, environment } = self;
         let root = inputs.root.clone();
-        let graph = checked(inputs, check)?;
-        let kept = async {
-            let recorded = recorded(&ledger, &environment, ambient, None).await?;
-            let simulated = match door::world(&root, &environment, &recorded, Access::Reads)? {
+        let graph = check_in_background(inputs, check)?;
+        let recorded_and_simulated = async {
+            let recorded = recorded_or_new(&ledger, &environment, process, None).await?;
+            let simulated = match door::open_world(&root, &environment, &recorded, WorldAccess::ReadOnly)? {
                 Some(world) => {
-                    let door = door::simulated(world, &environment, &recorded)?;
-                    let read = live::read(&door.cloud).await;
-                    Some((door, read))
+                    let connection = door::connect_to_simulator(world, &environment, &recorded)?;
+                    let read = live::read(&connection.cloud).await;
+                    Some((connection, read))
                 }
                 None => None,
             };
-            Ok::<_, Trouble>((recorded, simulated))
+            Ok::<_, CommandError>((recorded, simulated))
         };
-        let kept = kept.await;
-        let graph = graph.await.map_err(|_| Trouble::new("checking the project broke off"))??;
-        let (recorded, simulated) = kept?;
+        let recorded_and_simulated = recorded_and_simulated.await;
+        let graph = graph.await.map_err(|_| CommandError::new("checking the project broke off"))??;
+        let (recorded, simulated) = recorded_and_simulated?;
         if graph.project.environment != environment {
-            return Err(Trouble::new("the manifests changed while they were read").help("run it again"));
+            return Err(CommandError::new("the manifests changed while they were read").with_help("run it again"));
         }
-        let (door, read) = match simulated {
+        let (connection, read) = match simulated {
             Some(read) => read,
             None => {
-                let door = door::service(&graph.project, &recorded, ambient, &Voice::new(*screen)).await?;
-                let read = live::read(&door.cloud).await;
-                (door, read)
+                let connection =
+                    door::connect_to_confluent(&graph.project, &recorded, process, &StatusLine::new(*screen)).await?;
+                let read = live::read(&connection.cloud).await;
+                (connection, read)
             }
         };
-        let live = planning::redacted(read, &ambient.secrets(&graph.project))?;
-        Ok(Opened { graph, ledger, recorded, door, live })
+        let live = planning::redact_read_error(read, &process.secrets(&graph.project))?;
+        Ok(OpenProject { graph, ledger, recorded, connection, live })
     }
 }
 
 /// Checks the project on a thread of its own. It is none of the runtime's: while those work, a simulated clock stands still.
-fn checked(inputs: Inputs, check: Check) -> Result<oneshot::Receiver<Result<Graph, Trouble>>, Trouble> {
-    let (told, graph) = oneshot::channel();
+fn check_in_background(
+    inputs: LoadOptions,
+    check: ProjectCheck,
+) -> Result<oneshot::Receiver<Result<Graph, CommandError>>, CommandError> {
+    let (sender, receiver) = oneshot::channel();
     thread::Builder::new()
         .name("check".to_owned())
-        .spawn(move || drop(told.send(check(&inputs))))
-        .map_err(|error| Trouble::new(format!("the system does not let floe work in the background: {error}")))?;
-    Ok(graph)
+        .spawn(move || drop(sender.send(check(&inputs))))
+        .map_err(|error| CommandError::new(format!("the system does not let floe work in the background: {error}")))?;
+    Ok(receiver)
 }
 
 /// Checks a project as far as a command needs it.
-pub(super) type Check = fn(&Inputs) -> Result<Graph, Trouble>;
+pub(super) type ProjectCheck = fn(&LoadOptions) -> Result<Graph, CommandError>;
 
 /// The checked project with its dependencies, to be looked at.
-pub(super) fn desired(inputs: &Inputs) -> Result<Graph, Trouble> {
-    Ok(planning::desired(inputs)?)
+pub(super) fn desired(inputs: &LoadOptions) -> Result<Graph, CommandError> {
+    Ok(planning::load_desired(inputs)?)
 }
 
 /// The same where it is to be sent: some of what may be written must not be.
-pub(super) fn to_be_sent(inputs: &Inputs) -> Result<Graph, Trouble> {
-    match planning::desired(inputs) {
-        Ok(graph) => match lints::forbidding(&graph.project) {
+pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, CommandError> {
+    match planning::load_desired(inputs) {
+        Ok(graph) => match lints::blocking_lints(&graph.project) {
             forbidding if forbidding.is_empty() => Ok(graph),
-            forbidding => Err(Trouble::Problems(forbidding)),
+            forbidding => Err(CommandError::Problems(forbidding)),
         },
-        Err(Flawed { problems, sound }) => {
-            let problems = problems.into_iter().map(|problem| (problem, Rank::ERROR));
-            Err(Trouble::Problems(
-                problems.chain(sound.iter().flat_map(|project| lints::forbidding(project))).collect(),
+        Err(InvalidProject { problems, partial }) => {
+            let problems = problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR));
+            Err(CommandError::Problems(
+                problems.chain(partial.iter().flat_map(|project| lints::blocking_lints(project))).collect(),
             ))
         }
     }
 }
 
 /// The ledger of a project's environment.
-pub(super) fn ledger(graph: &Graph) -> Local {
-    Local::at(door::state_file(&graph.project.root, &graph.project.environment))
+pub(super) fn ledger(graph: &Graph) -> LocalLedger {
+    LocalLedger::at(door::state_file(&graph.project.root, &graph.project.environment))
 }
 
 /// The record, or a new one where there is none. `lineage` is that of a saved plan, which a record that has yet to be
 /// begun takes over.
-pub(super) async fn recorded(
+pub(super) async fn recorded_or_new(
     ledger: &dyn Ledger,
     environment: &Environment,
-    ambient: &Ambient,
+    process: &ProcessEnvironment,
     lineage: Option<&str>,
-) -> Result<Arc<Recorded>, Trouble> {
+) -> Result<Arc<Recorded>, CommandError> {
     if let Some(recorded) = ledger.load().await? {
-        state::check(&recorded, &environment.identity)?;
+        state::check_environment(&recorded, &environment.identity)?;
         return Ok(Arc::new(recorded));
     }
-    let seed = if environment.simulated.is_some() { SIMULATED_SEED } else { ambient.seed };
+    let seed = if environment.simulator.is_some() { SIMULATED_SEED } else { process.seed };
     let mut random = fastrand::Rng::with_seed(seed);
-    let made = state::lineage(&mut random);
-    let key = state::hash_key(&mut random);
-    let lineage = lineage.map_or(made, str::to_owned);
+    let new_lineage = state::new_lineage(&mut random);
+    let key = state::new_hash_key(&mut random);
+    let lineage = lineage.map_or(new_lineage, str::to_owned);
     Ok(Arc::new(Recorded::new(lineage, environment.identity.clone(), key)))
 }

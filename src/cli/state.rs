@@ -1,101 +1,111 @@
 //! `floe state …`: looks at the record, and repairs it. Of the manifests it needs the environment alone.
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global, StateCommand},
-    holder::holder,
-    project::{self, Begun},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat, StateCommand},
+    holder::lock_holder,
+    project::{self, ProjectContext},
     runtime,
 };
 use crate::{
     render,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
     state::{self, Entry, Fact, Ledger, Recorded},
 };
 
 /// Runs one of the commands.
-pub fn run(command: &StateCommand, global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let begun = project::begin(global, ambient)?;
+pub fn run(
+    command: &StateCommand,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+    screen: &Screen,
+) -> Result<Exit, CommandError> {
+    let project_context = project::load_context(global, process)?;
     let work = async {
         match command {
-            StateCommand::List => list(&begun, global, screen).await,
-            StateCommand::Show { address } => show(&begun, address, screen).await,
+            StateCommand::List => print_list(&project_context, global, screen).await,
+            StateCommand::Show { address } => print_entry(&project_context, address, screen).await,
             StateCommand::Mv { from, to } => {
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
-                repair("state mv", std::slice::from_ref(from), vec![fact], &begun, global, ambient).await?;
-                screen.err(&format!("{from} is {to} now; nothing was sent.\n"));
+                record_facts("state mv", std::slice::from_ref(from), vec![fact], &project_context, global, process)
+                    .await?;
+                screen.eprint(&format!("{from} is {to} now; nothing was sent.\n"));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
                 let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
-                repair("state rm", addresses, facts, &begun, global, ambient).await?;
+                record_facts("state rm", addresses, facts, &project_context, global, process).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-                screen.err(&format!("Forgotten: {}. What is in the cloud stays.\n", names.join(", ")));
+                screen.eprint(&format!("Forgotten: {}. What is in the cloud stays.\n", names.join(", ")));
                 Ok(())
             }
         }
     };
-    runtime::block_on(&begun.environment, work)??;
+    runtime::block_on(&project_context.environment, work)??;
     Ok(Exit::Done)
 }
 
-async fn load(ledger: &dyn Ledger, begun: &Begun) -> Result<Recorded, Trouble> {
-    let environment = &begun.environment;
+async fn load_recorded(ledger: &dyn Ledger, project_context: &ProjectContext) -> Result<Recorded, CommandError> {
+    let environment = &project_context.environment;
     let recorded = ledger.load().await?.ok_or_else(|| {
-        Trouble::new(format!("nothing is recorded yet for environment `{}`", environment.name))
-            .help("`floe apply` begins a state")
+        CommandError::new(format!("nothing is recorded yet for environment `{}`", environment.name))
+            .with_help("`floe apply` begins a state")
     })?;
-    state::check(&recorded, &environment.identity)?;
+    state::check_environment(&recorded, &environment.identity)?;
     Ok(recorded)
 }
 
-async fn list(begun: &Begun, global: &Global, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&begun.ledger(), begun).await?;
+async fn print_list(
+    project_context: &ProjectContext,
+    global: &GlobalOptions,
+    screen: &Screen,
+) -> Result<(), CommandError> {
+    let recorded = load_recorded(&project_context.ledger(), project_context).await?;
     match global.format {
-        Format::Json => screen.out(&render::list_json(&recorded)?),
-        _ => screen.out(&render::list(&recorded)),
+        OutputFormat::Json => screen.print(&render::recorded_json(&recorded)?),
+        _ => screen.print(&render::recorded_list_text(&recorded)),
     }
 }
 
-async fn show(begun: &Begun, address: &Address, screen: &Screen) -> Result<(), Trouble> {
-    let recorded = load(&begun.ledger(), begun).await?;
-    let text = render::show(&recorded, address).ok_or_else(|| not_recorded(address))?;
-    screen.out(&text)
+async fn print_entry(project_context: &ProjectContext, address: &Address, screen: &Screen) -> Result<(), CommandError> {
+    let recorded = load_recorded(&project_context.ledger(), project_context).await?;
+    let text = render::recorded_entry_json(&recorded, address).ok_or_else(|| not_recorded(address))?;
+    screen.print(&text)
 }
 
 /// Records facts, as a run of its own.
-async fn repair(
+async fn record_facts(
     command: &str,
     addresses: &[Address],
     facts: Vec<Fact>,
-    begun: &Begun,
-    global: &Global,
-    ambient: &Ambient,
-) -> Result<(), Trouble> {
-    let mut ledger = begun.ledger();
-    ledger.lock(&holder(command, ambient), global.lock_timeout).await?;
-    let mut recorded = load(&ledger, begun).await?;
+    project_context: &ProjectContext,
+    global: &GlobalOptions,
+    process: &ProcessEnvironment,
+) -> Result<(), CommandError> {
+    let mut ledger = project_context.ledger();
+    ledger.lock(&lock_holder(command, process), global.lock_timeout).await?;
+    let mut recorded = load_recorded(&ledger, project_context).await?;
     for address in addresses {
-        let known = match address.kind {
-            Kind::Pool => recorded.pools.contains_key(&address.key),
-            Kind::Statement => recorded.statements.contains_key(&address.key),
+        let is_recorded = match address.kind {
+            ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+            ResourceKind::Statement => recorded.statements.contains_key(&address.key),
         };
         // What an interrupted run left open can be forgotten or moved like what is recorded.
-        let is_open = recorded.open.values().any(|open| open.intent.address == *address);
-        if !known && !is_open {
+        let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
+        if !is_recorded && !is_open {
             return Err(not_recorded(address));
         }
     }
     ledger.begin(&recorded).await?;
-    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::Record { fact }).collect();
+    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect();
     for entry in &entries {
-        recorded.apply(entry).map_err(|error| Trouble::new(error.to_string()))?;
+        recorded.apply(entry).map_err(|error| CommandError::new(error.to_string()))?;
     }
     ledger.append(&entries).await?;
-    ledger.fold(&recorded).await?;
+    ledger.compact(&recorded).await?;
     Ok(())
 }
 
-fn not_recorded(address: &Address) -> Trouble {
-    Trouble::new(format!("{address} is not recorded")).help("`floe state list` says what is")
+fn not_recorded(address: &Address) -> CommandError {
+    CommandError::new(format!("{address} is not recorded")).with_help("`floe state list` says what is")
 }

@@ -1,63 +1,65 @@
 //! `floe status`: what everything that the project owns does now.
 
 use super::{
-    Ambient, Exit, Screen, Trouble,
-    arguments::{Format, Global},
-    plan::{Made, make},
+    CommandError, Exit, ProcessEnvironment, Screen,
+    arguments::{GlobalOptions, OutputFormat},
+    plan::{PreparedPlan, prepare_plan},
     project, runtime,
 };
 use crate::{
     diff::{Action, Block, Change, Request},
     live::Presence,
-    planning::Planned,
+    planning::PlanningOutput,
     render::{self, StatusRow, StatusView},
-    resource::{Address, Kind, LiveStatement, Phase, PhaseClass, PoolPhase, Severity},
-    state::{GenerationRecord, Reached, StatementRecord},
+    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, ResourceKind, WarningSeverity},
+    state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
 /// Days after which the cloud deletes a statement that does nothing any more (Confluent's page "Flink SQL statements").
 const PURGE_DAYS: i64 = 30;
 
 /// Prints the table; exits with 4 if something is wrong.
-pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, Trouble> {
-    let begun = project::begin(global, ambient)?;
-    let environment = &begun.environment.clone();
-    let Made { graph, planned, beside } =
-        runtime::block_on(environment, make(begun, project::desired, ambient, &Request::default(), screen))??;
-    let rows = rows(&planned);
+pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
+    let project_context = project::load_context(global, process)?;
+    let environment = &project_context.environment.clone();
+    let PreparedPlan { graph, planned, context } = runtime::block_on(
+        environment,
+        prepare_plan(project_context, project::desired, process, &Request::default(), screen),
+    )??;
+    let rows = status_rows(&planned);
     let view = StatusView {
         project: &graph.project.name,
         environment: &environment.name,
         identity: &environment.identity,
-        simulated: environment.simulated.is_some(),
+        simulated: environment.simulator.is_some(),
         rows: &rows,
-        beside: &beside,
+        context: &context,
     };
     match global.format {
-        Format::Json => {
-            screen.out(&render::status_json(&view)?)?;
+        OutputFormat::Json => {
+            screen.print(&render::status_json(&view)?)?;
         }
-        Format::Text => {
-            screen.out(&render::status(&view, screen.out))?;
+        OutputFormat::Text => {
+            screen.print(&render::status_text(&view, screen.stdout_style))?;
         }
-        _ => return Err(Trouble::new("a status is printed as text or json")),
+        _ => return Err(CommandError::new("a status is printed as text or json")),
     }
     Ok(if rows.iter().any(|row| row.unhealthy) { Exit::Unhealthy } else { Exit::Done })
 }
 
-fn rows(planned: &Planned) -> Vec<StatusRow> {
-    let pools = planned.settled.pools.iter().map(|(key, record)| pool(planned, key, &record.id));
-    let statements = planned.settled.statements.iter().map(|(key, record)| statement(planned, key, record));
-    pools.chain(statements).chain(open(planned)).collect()
+fn status_rows(planned: &PlanningOutput) -> Vec<StatusRow> {
+    let pools = planned.settled.pools.iter().map(|(key, record)| pool_row(planned, key, &record.id));
+    let statements = planned.settled.statements.iter().map(|(key, record)| statement_row(planned, key, record));
+    pools.chain(statements).chain(unrecorded_intent_rows(planned)).collect()
 }
 
 /// What an interrupted run has asked for and nobody has seen, where there is no record of it yet.
-fn open(planned: &Planned) -> impl Iterator<Item = StatusRow> {
+fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
     let recorded = &planned.settled;
-    let intents = recorded.open.values().map(|open| &open.intent);
+    let intents = recorded.open_intents.values().map(|open| &open.intent);
     let unseen = intents.filter(|intent| match intent.address.kind {
-        Kind::Pool => !recorded.pools.contains_key(&intent.address.key),
-        Kind::Statement => !recorded.statements.contains_key(&intent.address.key),
+        ResourceKind::Pool => !recorded.pools.contains_key(&intent.address.key),
+        ResourceKind::Statement => !recorded.statements.contains_key(&intent.address.key),
     });
     unseen.map(|intent| StatusRow {
         address: intent.address.clone(),
@@ -70,12 +72,12 @@ fn open(planned: &Planned) -> impl Iterator<Item = StatusRow> {
 }
 
 /// Why nobody can tell what became of a request of an interrupted run.
-fn unclear(change: &Change) -> Option<&str> {
+fn unclear_reason(change: &Change) -> Option<&str> {
     let Action::Blocked { by } = &change.action else { return None };
     by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
 }
 
-fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
+fn pool_row(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     let (phase, unhealthy) = match planned.live.pool(id) {
         Presence::Present(pool) => (pool.phase.to_string(), pool.phase == PoolPhase::Failed),
         Presence::Absent => ("gone".to_owned(), true),
@@ -85,11 +87,11 @@ fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
     StatusRow { address, name: id.to_owned(), phase, since: None, unhealthy, remarks: Vec::new() }
 }
 
-fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRow {
+fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> StatusRow {
     let address = Address::statement(key);
     let change = planned.plan.changes.get(&address);
     let mut row = match &record.current {
-        Some(current) => generation(planned, &address, current),
+        Some(current) => generation_row(planned, &address, current),
         None => StatusRow {
             address: address.clone(),
             name: "-".to_owned(),
@@ -100,7 +102,7 @@ fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRo
         },
     };
     row.unhealthy |= change.is_some_and(Change::is_unhealthy);
-    if let Some(why) = change.and_then(unclear) {
+    if let Some(why) = change.and_then(unclear_reason) {
         row.unhealthy = true;
         row.remarks.push(format!("what an interrupted run has asked of it is not settled: {why}"));
     }
@@ -118,7 +120,7 @@ fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRo
     row
 }
 
-fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) -> StatusRow {
+fn generation_row(planned: &PlanningOutput, address: &Address, current: &GenerationRecord) -> StatusRow {
     let name = current.sent.name.clone();
     let row = |phase: &str, unhealthy: bool, remarks: Vec<String>| StatusRow {
         address: address.clone(),
@@ -129,12 +131,12 @@ fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) 
         remarks,
     };
     match planned.live.statement(&name) {
-        Presence::Present(live) if !live.is(&current.uid) => {
+        Presence::Present(live) if !live.has_uid(&current.uid) => {
             row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
         }
-        Presence::Present(live) => present(&row(live.phase.as_str(), false, Vec::new()), live, current),
+        Presence::Present(live) => live_row(&row(live.phase.as_str(), false, Vec::new()), live, current),
         Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
-        _ if current.reached == Reached::Completed => row("done", false, Vec::new()),
+        _ if current.reached == FurthestPhase::Completed => row("done", false, Vec::new()),
         _ if current.stopped && current.offsets.is_some() => {
             row("purged", false, vec!["it was stopped; its offsets live in the state alone".to_owned()])
         }
@@ -143,28 +145,28 @@ fn generation(planned: &Planned, address: &Address, current: &GenerationRecord) 
     }
 }
 
-fn present(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
+fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
     let mut row = StatusRow { since: live.updated_at.clone(), ..row.clone() };
-    let (stands, runs) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
+    let (is_stopped, is_running) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
     row.unhealthy = matches!(live.phase, Phase::Failed | Phase::Failing | Phase::Degraded)
-        || (stands && !current.stopped)
-        || (runs && current.stopped);
-    if !live.detail.trim().is_empty() && !runs && live.phase != Phase::Completed {
+        || (is_stopped && !current.stopped)
+        || (is_running && current.stopped);
+    if !live.detail.trim().is_empty() && !is_running && live.phase != Phase::Completed {
         row.remarks.push(live.detail.clone());
     }
-    if stands && !current.stopped {
+    if is_stopped && !current.stopped {
         row.remarks.push("stopped outside".to_owned());
     }
-    if runs && current.stopped {
+    if is_running && current.stopped {
         row.remarks.push("runs although it was stopped: resumed outside".to_owned());
     }
-    if let Some(scaling) = live.scaling.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
+    if let Some(scaling) = live.scaling_state.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
         row.unhealthy = true;
         row.remarks.push(format!("{scaling}: its pool has no CFU left"));
     }
     for warning in &live.warnings {
         let severity = String::from(warning.severity.clone());
-        row.unhealthy |= warning.severity == Severity::Critical;
+        row.unhealthy |= warning.severity == WarningSeverity::Critical;
         row.remarks.push(format!("warning {severity} {}: {}", warning.reason, warning.message));
     }
     if matches!(live.phase, Phase::Stopped | Phase::Failed)
@@ -189,8 +191,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{Cloud, Credentials, Key, Limits, Site},
-        manifest::Inputs,
+        cloud::{ApiKey, CloudClient, Credentials, Endpoints, RateLimits},
+        manifest::LoadOptions,
         planning,
         resource::{HashKey, Intent, IntentId, Operation, Pool, Secrets},
         simulator::{Options, Simulator},
@@ -198,11 +200,12 @@ mod tests {
     };
 
     #[tokio::test(start_paused = true)]
-    async fn a_pool_that_was_asked_for_and_never_seen_is_named_and_unhealthy() {
+    async fn a_requested_pool_that_was_never_seen_is_listed_as_unhealthy() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[pools.main]\nmax_cfu = 5\n";
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
-        let graph = planning::desired(&Inputs { root: folder.path().to_owned(), ..Inputs::default() }).unwrap();
+        let graph =
+            planning::load_desired(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap();
         let identity = graph.project.environment.identity.clone();
         let pool = Pool {
             display_name: "main".to_owned(),
@@ -215,17 +218,17 @@ mod tests {
         let intent = Intent {
             id: IntentId("run-1".to_owned()),
             address: Address::pool("main"),
-            operation: Operation::CreatePool { pool, before: BTreeSet::new() },
+            operation: Operation::CreatePool { pool, existing_ids: BTreeSet::new() },
         };
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
-        recorded.apply(&Entry::Intend { intent, secrets: Default::default() }).unwrap();
-        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
+        recorded.apply(&Entry::IntentOpened { intent, secrets: Default::default() }).unwrap();
+        let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
         let simulator = Arc::new(Simulator::new(Options::default()));
-        let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
+        let cloud = CloudClient::new(simulator, Endpoints::public(&identity).unwrap(), keys, RateLimits::default(), 7);
         let request = Request::default();
         let planned =
-            planning::planned(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
-        let rows = rows(&planned);
+            planning::make_plan(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
+        let rows = status_rows(&planned);
         assert_eq!((rows.len(), &rows[0].address), (1, &Address::pool("main")));
         assert_eq!((rows[0].phase.as_str(), rows[0].unhealthy), ("open", true), "{rows:#?}");
     }

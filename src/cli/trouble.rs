@@ -1,21 +1,21 @@
 //! What ends a command before it has done what it was asked: words for people, an exit code for pipelines.
 
-use super::{Exit, problems::Rank};
+use super::{Exit, problems::ProblemLevel};
 use crate::{
     cloud,
-    manifest::Flawed,
-    planning::Unplanned,
+    manifest::InvalidProject,
+    planning::PlanningError,
     resource::{Problem, Secrets},
-    state::{Incoherent, LedgerError, OtherEnvironment},
+    state::{EnvironmentMismatch, InconsistentEntry, LedgerError},
 };
 
 /// Why a command ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CommandError {
     /// What the user wrote has problems, each with its place.
-    Problems(Vec<(Problem, Rank)>),
+    Problems(Vec<(Problem, ProblemLevel)>),
     /// Something else.
-    Told {
+    Message {
         /// What happened.
         message: String,
         /// The next step.
@@ -25,72 +25,77 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl CommandError {
     /// An error in words.
     pub fn new(message: impl Into<String>) -> Self {
-        Trouble::Told { message: message.into(), help: None, exit: Exit::Error }
+        CommandError::Message { message: message.into(), help: None, exit: Exit::Error }
     }
 
     /// Says the next step.
-    pub fn help(self, help: impl Into<String>) -> Self {
+    pub fn with_help(self, help: impl Into<String>) -> Self {
         match self {
-            Trouble::Told { message, exit, .. } => Trouble::Told { message, help: Some(help.into()), exit },
-            problems @ Trouble::Problems(_) => problems,
+            CommandError::Message { message, exit, .. } => {
+                CommandError::Message { message, help: Some(help.into()), exit }
+            }
+            problems @ CommandError::Problems(_) => problems,
         }
     }
 
     /// Exits otherwise.
-    pub fn exiting(self, exit: Exit) -> Self {
+    pub fn with_exit(self, exit: Exit) -> Self {
         match self {
-            Trouble::Told { message, help, .. } => Trouble::Told { message, help, exit },
-            problems @ Trouble::Problems(_) => problems,
+            CommandError::Message { message, help, .. } => CommandError::Message { message, help, exit },
+            problems @ CommandError::Problems(_) => problems,
         }
     }
 
     /// How the command exits.
     pub fn exit(&self) -> Exit {
         match self {
-            Trouble::Problems(_) => Exit::Error,
-            Trouble::Told { exit, .. } => *exit,
+            CommandError::Problems(_) => Exit::Error,
+            CommandError::Message { exit, .. } => *exit,
         }
     }
 
     /// As problems, so that all trouble is drawn alike.
-    pub fn problems(&self) -> Vec<(Problem, Rank)> {
+    pub fn problems(&self) -> Vec<(Problem, ProblemLevel)> {
         match self {
-            Trouble::Problems(problems) => problems.clone(),
-            Trouble::Told { message, help, .. } => {
-                vec![(Problem { message: message.clone(), help: help.clone(), places: Vec::new() }, Rank::ERROR)]
+            CommandError::Problems(problems) => problems.clone(),
+            CommandError::Message { message, help, .. } => {
+                vec![(
+                    Problem { message: message.clone(), help: help.clone(), locations: Vec::new() },
+                    ProblemLevel::ERROR,
+                )]
             }
         }
     }
 }
 
 /// A call that failed, without the values of secrets: the service may quote what it was sent.
-pub(super) fn redacted(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
+pub(super) fn redact_error(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
     error.detail = secrets.redact(&error.detail);
     error
 }
 
-impl From<Flawed> for Trouble {
-    fn from(flawed: Flawed) -> Self {
-        Trouble::Problems(flawed.problems.into_iter().map(|problem| (problem, Rank::ERROR)).collect())
+impl From<InvalidProject> for CommandError {
+    fn from(invalid: InvalidProject) -> Self {
+        CommandError::Problems(invalid.problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR)).collect())
     }
 }
 
-impl From<cloud::Error> for Trouble {
+impl From<cloud::Error> for CommandError {
     fn from(error: cloud::Error) -> Self {
-        Trouble::Told { message: error.to_string(), help: error.help, exit: Exit::Error }
+        CommandError::Message { message: error.to_string(), help: error.help, exit: Exit::Error }
     }
 }
 
-impl From<cloud::NoEndpoint> for Trouble {
-    fn from(error: cloud::NoEndpoint) -> Self {
-        let trouble = Trouble::new(error.to_string());
+impl From<cloud::PrivateEndpointError> for CommandError {
+    fn from(error: cloud::PrivateEndpointError) -> Self {
+        let command_error = CommandError::new(error.to_string());
         match error {
-            cloud::NoEndpoint::Unlisted(error) => error.into(),
-            cloud::NoEndpoint::UnknownRegion { .. } => trouble.help("see to `cloud` and `region` of the environment"),
-            cloud::NoEndpoint::NotOffered { .. } | cloud::NoEndpoint::Untrusted { .. } => trouble.help(
+            cloud::PrivateEndpointError::RegionsUnavailable(error) => error.into(),
+            cloud::PrivateEndpointError::UnknownRegion { .. } => command_error.with_help("see to `cloud` and `region` of the environment"),
+            cloud::PrivateEndpointError::NotOffered { .. } | cloud::PrivateEndpointError::UntrustedHost { .. } => command_error.with_help(
                 "name the endpoint of your network instead: `endpoint = \"https://flink…confluent.cloud\"` in place of \
                  `private = true`",
             ),
@@ -98,57 +103,56 @@ impl From<cloud::NoEndpoint> for Trouble {
     }
 }
 
-impl From<Unplanned> for Trouble {
-    fn from(error: Unplanned) -> Self {
+impl From<PlanningError> for CommandError {
+    fn from(error: PlanningError) -> Self {
         let message = error.to_string();
         match error {
-            Unplanned::Cloud(error) => error.into(),
-            Unplanned::Incoherent(error) => error.into(),
-            Unplanned::NamesNothing { .. } => {
-                Trouble::new(message).help("`floe state list` and the manifests say what there is")
+            PlanningError::Cloud(error) => error.into(),
+            PlanningError::InconsistentState(error) => error.into(),
+            PlanningError::UnknownAddress { .. } => {
+                CommandError::new(message).with_help("`floe state list` and the manifests say what there is")
             }
-            Unplanned::ReplacesPool(_) => Trouble::new(message).help(
+            PlanningError::PoolNotReplaceable(_) => CommandError::new(message).with_help(
                 "for another pool, declare one under a new key, let the statements name that, and remove the old one",
             ),
-            Unplanned::NeverAnswered => Trouble::new(message).help("plan again in a moment"),
+            PlanningError::LookupsNotConverging => CommandError::new(message).with_help("plan again in a moment"),
         }
     }
 }
 
-impl From<LedgerError> for Trouble {
+impl From<LedgerError> for CommandError {
     fn from(error: LedgerError) -> Self {
-        let trouble = Trouble::new(error.to_string());
+        let command_error = CommandError::new(error.to_string());
         match error {
-            LedgerError::Locked(_) => trouble
-                .help("wait for that run to end, or let this one wait with `--lock-timeout 10m`")
-                .exiting(Exit::Locked),
-            LedgerError::Disk { .. } => {
-                trouble.help("nothing was sent to the cloud after this; see to the folder's rights and the disk's room")
-            }
+            LedgerError::Locked(_) => command_error
+                .with_help("wait for that run to end, or let this one wait with `--lock-timeout 10m`")
+                .with_exit(Exit::Locked),
+            LedgerError::Disk { .. } => command_error
+                .with_help("nothing was sent to the cloud after this; see to the folder's rights and the disk's room"),
             LedgerError::Damaged { .. } => {
-                trouble.help("put a good copy of the file in its place; floe changes nothing meanwhile")
+                command_error.with_help("put a good copy of the file in its place; floe changes nothing meanwhile")
             }
-            LedgerError::Newer { .. } => trouble.help("use the newer floe that wrote it"),
-            LedgerError::Changed { .. } | LedgerError::Incoherent { .. } => trouble,
+            LedgerError::NewerFormat { .. } => command_error.with_help("use the newer floe that wrote it"),
+            LedgerError::ChangedSinceRead { .. } | LedgerError::Inconsistent { .. } => command_error,
         }
     }
 }
 
-impl From<Box<OtherEnvironment>> for Trouble {
-    fn from(error: Box<OtherEnvironment>) -> Self {
-        Trouble::new(error.to_string())
+impl From<Box<EnvironmentMismatch>> for CommandError {
+    fn from(error: Box<EnvironmentMismatch>) -> Self {
+        CommandError::new(error.to_string())
     }
 }
 
-impl From<Incoherent> for Trouble {
-    fn from(error: Incoherent) -> Self {
-        Trouble::new(format!("the state contradicts itself: {error}"))
-            .help("nothing was sent; put a good copy of the state in its place, or report this as a bug in floe")
+impl From<InconsistentEntry> for CommandError {
+    fn from(error: InconsistentEntry) -> Self {
+        CommandError::new(format!("the state contradicts itself: {error}"))
+            .with_help("nothing was sent; put a good copy of the state in its place, or report this as a bug in floe")
     }
 }
 
-impl From<serde_json::Error> for Trouble {
+impl From<serde_json::Error> for CommandError {
     fn from(error: serde_json::Error) -> Self {
-        Trouble::new(format!("this cannot be written as JSON: {error}"))
+        CommandError::new(format!("this cannot be written as JSON: {error}"))
     }
 }

@@ -3,27 +3,27 @@
 use serde::Serialize;
 use url::Url;
 
-use super::{Error, ErrorKind, Method, Result, key::Api, site::Site};
+use super::{Error, ErrorKind, Method, Result, key::Api, site::Endpoints};
 
 /// A call: which API, and what is asked of it.
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct ApiCall {
     pub(super) api: Api,
     pub(super) method: Method,
     pub(super) url: Url,
     /// The name or id of the one thing that it is about.
-    pub(super) about: Option<String>,
+    pub(super) subject: Option<String>,
     /// JSON; empty for none.
     pub(super) body: Vec<u8>,
 }
 
-impl Call {
+impl ApiCall {
     /// A call to the path made of `segments` on the API's origin. Names are escaped into one segment each.
-    pub(super) fn new(site: &Site, api: Api, method: Method, segments: &[&str]) -> Result<Self> {
-        let mut call = Call { api, method, url: site.origin(api).clone(), about: None, body: Vec::new() };
+    pub(super) fn new(endpoints: &Endpoints, api: Api, method: Method, segments: &[&str]) -> Result<Self> {
+        let mut call = ApiCall { api, method, url: endpoints.origin(api).clone(), subject: None, body: Vec::new() };
         // URLs drop `.` and go up at `..`: a statement of such a name would be the list of statements.
-        if let Some(strange) = segments.iter().find(|segment| matches!(**segment, "" | "." | "..")) {
-            return Err(call.error(ErrorKind::Rejected, format!("`{strange}` cannot be a name or an id")));
+        if let Some(invalid) = segments.iter().find(|segment| matches!(**segment, "" | "." | "..")) {
+            return Err(call.error(ErrorKind::Rejected, format!("`{invalid}` cannot be a name or an id")));
         }
         if let Ok(mut path) = call.url.path_segments_mut() {
             path.clear().extend(segments);
@@ -32,18 +32,18 @@ impl Call {
     }
 
     /// Makes it a call about the thing of that name or id, if there is one.
-    pub(super) fn about(self, name: Option<&str>) -> Self {
-        Call { about: name.map(str::to_owned), ..self }
+    pub(super) fn with_subject(self, name: Option<&str>) -> Self {
+        ApiCall { subject: name.map(str::to_owned), ..self }
     }
 
     /// Adds a query parameter.
-    pub(super) fn query(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn with_query(mut self, name: &str, value: &str) -> Self {
         self.url.query_pairs_mut().append_pair(name, value);
         self
     }
 
     /// Gives it a JSON body.
-    pub(super) fn json<T: Serialize>(mut self, body: &T) -> Result<Self> {
+    pub(super) fn with_json<T: Serialize>(mut self, body: &T) -> Result<Self> {
         self.body = serde_json::to_vec(body)
             .map_err(|error| self.error(ErrorKind::Rejected, format!("the request cannot be written: {error}")))?;
         Ok(self)

@@ -25,7 +25,7 @@ pub enum ErrorKind {
     /// Nothing was changed and nothing can be said: no connection, a read that kept failing.
     Unreachable,
     /// The answer was no answer of this API: HTML, cut JSON, missing fields, an endless page chain.
-    Garbled,
+    InvalidResponse,
     /// The answer is larger than floe takes in.
     TooLarge,
 }

@@ -13,95 +13,102 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::{
-    Credentials, Error, ErrorKind, Headers, Limits, Method, Request, Response, Result, Site, Transport,
-    call::{Call, without_query},
+    Credentials, Endpoints, Error, ErrorKind, Headers, HttpRequest, HttpResponse, Method, RateLimits, Result,
+    Transport,
+    call::{ApiCall, without_query},
     failure, https,
-    pace::Pace,
-    redaction::Hidden,
-    retry::{self, ATTEMPTS, PATIENCE, Trouble, Verdict, Wait},
-    site::may_follow,
+    pace::RateLimiter,
+    redaction::Redactor,
+    retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
+    site::may_forward_key,
 };
 
 /// Redirects that one call follows; Confluent's own command line follows as many.
-const REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
 /// How long a call may fail before somebody is told.
-const SILENCE: Duration = Duration::from_secs(2);
+const NOTICE_DELAY: Duration = Duration::from_secs(2);
 /// The same where the service only asks for patience, which it does in every large run.
-const PATIENT_SILENCE: Duration = Duration::from_secs(10);
+const RATE_LIMIT_NOTICE_DELAY: Duration = Duration::from_secs(10);
 
 /// How much of an answer that is none is looked through for what may be said of it.
-const QUOTABLE: usize = 256 << 10;
+const MAX_QUOTED_BYTES: usize = 256 << 10;
 /// The longest id of a request that is passed on.
-const LONGEST_ID: usize = 128;
+const MAX_REQUEST_ID_LENGTH: usize = 128;
 
 /// A call that failed and is tried again, or that nobody answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retrying {
+pub struct RetryNotice {
     /// What went wrong, as [`Error`] would say it.
-    pub trouble: Error,
+    pub error: Error,
     /// How long that may go on, about.
-    pub at_most: Duration,
+    pub max_duration: Duration,
     /// Whether its first answer is still waited for, and nothing is sent again.
-    pub waits: bool,
+    pub is_waiting: bool,
 }
 
 /// Whoever wants to know that calls are tried again.
-type Listener = Box<dyn Fn(&Retrying) + Send + Sync>;
+type RetryListener = Box<dyn Fn(&RetryNotice) + Send + Sync>;
 
 /// The door to one environment. Clones share one limiter, one source of jitter and one count.
 #[derive(Clone)]
-pub struct Cloud(Arc<Door>);
+pub struct CloudClient(Arc<ApiConnection>);
 
-struct Door {
-    wire: Arc<dyn Transport>,
-    site: Site,
+struct ApiConnection {
+    transport: Arc<dyn Transport>,
+    endpoints: Endpoints,
     credentials: Credentials,
-    hidden: Hidden,
-    pace: Pace,
+    redactor: Redactor,
+    rate_limiter: RateLimiter,
     jitter: Mutex<fastrand::Rng>,
-    requests: AtomicU64,
+    request_count: AtomicU64,
     /// The last `Date` that was seen.
-    date: Mutex<Option<String>>,
-    listener: OnceLock<Listener>,
+    last_date: Mutex<Option<String>>,
+    retry_listener: OnceLock<RetryListener>,
     /// Whether the listener knows of the present trouble.
-    told: AtomicBool,
+    has_notified: AtomicBool,
 }
 
-impl Cloud {
+impl CloudClient {
     /// A door to `site` through `wire`. `seed` decides the jitter of repetitions and nothing else.
-    pub fn new(wire: Arc<dyn Transport>, site: Site, credentials: Credentials, limits: Limits, seed: u64) -> Self {
-        Cloud(Arc::new(Door {
-            wire,
-            site,
-            hidden: Hidden::of(&credentials),
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        endpoints: Endpoints,
+        credentials: Credentials,
+        limits: RateLimits,
+        seed: u64,
+    ) -> Self {
+        CloudClient(Arc::new(ApiConnection {
+            transport,
+            endpoints,
+            redactor: Redactor::new(&credentials),
             credentials,
-            pace: Pace::new(limits),
+            rate_limiter: RateLimiter::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
-            requests: AtomicU64::new(0),
-            date: Mutex::default(),
-            listener: OnceLock::new(),
-            told: AtomicBool::new(false),
+            request_count: AtomicU64::new(0),
+            last_date: Mutex::default(),
+            retry_listener: OnceLock::new(),
+            has_notified: AtomicBool::new(false),
         }))
     }
 
     /// Lets `listener` know, once until an answer comes, that a call has failed or stayed without an answer for about two
     /// seconds. The first listener stays.
-    pub fn on_retry(&self, listener: impl Fn(&Retrying) + Send + Sync + 'static) {
+    pub fn on_retry(&self, listener: impl Fn(&RetryNotice) + Send + Sync + 'static) {
         // A second one is dropped.
-        let _ = self.0.listener.set(Box::new(listener));
+        let _ = self.0.retry_listener.set(Box::new(listener));
     }
 
     /// Lets the listener know that the caller asks again what the service has refused for a while.
-    pub fn still_refused(&self, refusal: &Error, at_most: Duration) {
-        if let Some(listener) = self.0.listener.get() {
-            listener(&Retrying { trouble: refusal.clone(), at_most, waits: false });
+    pub fn notify_still_refused(&self, refusal: &Error, max_duration: Duration) {
+        if let Some(listener) = self.0.retry_listener.get() {
+            listener(&RetryNotice { error: refusal.clone(), max_duration, is_waiting: false });
         }
     }
 
     /// Where it leads.
-    pub fn site(&self) -> &Site {
-        &self.0.site
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.0.endpoints
     }
 
     /// Whether pools can be asked for at all. (A Flink key is needed for anything.)
@@ -112,100 +119,108 @@ impl Cloud {
     /// The service's clock as of its last answer, RFC 3339: what ages are measured against. A date that does not read
     /// as one is given as it came.
     pub fn service_time(&self) -> Option<String> {
-        let date = locked(&self.0.date).clone()?;
-        Some(retry::date(&date).map_or(date, |time| time.to_string()))
+        let date = lock(&self.0.last_date).clone()?;
+        Some(retry::parse_http_date(&date).map_or(date, |time| time.to_string()))
     }
 
     /// How many requests have left, repetitions and redirects included.
-    pub fn requests(&self) -> u64 {
-        self.0.requests.load(Ordering::Relaxed)
+    pub fn request_count(&self) -> u64 {
+        self.0.request_count.load(Ordering::Relaxed)
     }
 
     /// Makes `call` and gives back its answer: a 2xx, and not somebody's log-in page.
-    pub(super) async fn make(&self, call: &Call) -> Result<Response> {
-        let response = self.carry(call).await.map_err(|error| self.presentable(error))?;
+    pub(super) async fn send_call(&self, call: &ApiCall) -> Result<HttpResponse> {
+        let response = self.send_with_retries(call).await.map_err(|error| self.sanitize_error(error))?;
         match response.status {
-            200..300 if failure::is_page(&response) => Err(self.garbled(call, &response, "it is a page for a browser")),
+            200..300 if failure::is_html(&response) => {
+                Err(self.invalid_response(call, &response, "it is a page for a browser"))
+            }
             200..300 => Ok(response),
-            _ => Err(self.presentable(failure::refusal(call, &response))),
+            _ => Err(self.sanitize_error(failure::error_from_response(call, &response))),
         }
     }
 
     /// `error` without any part of a key, and without what would steer a terminal.
-    pub(super) fn presentable(&self, error: Error) -> Error {
-        let request_id = error.request_id.map(|id| self.in_words(id.replace('\n', "")));
+    pub(super) fn sanitize_error(&self, error: Error) -> Error {
+        let request_id = error.request_id.map(|id| self.sanitize_text(id.replace('\n', "")));
         Error {
-            detail: self.in_words(error.detail),
-            request_id: request_id.map(|id| id.chars().take(LONGEST_ID).collect()),
-            help: error.help.map(|help| self.in_words(help)),
+            detail: self.sanitize_text(error.detail),
+            request_id: request_id.map(|id| id.chars().take(MAX_REQUEST_ID_LENGTH).collect()),
+            help: error.help.map(|help| self.sanitize_text(help)),
             ..error
         }
     }
 
     /// What a server says, as it may be passed on: no part of a key in it, and nothing that would steer a terminal.
-    pub(super) fn in_words(&self, text: String) -> String {
+    pub(super) fn sanitize_text(&self, text: String) -> String {
         if text.is_empty() {
             return text;
         }
-        let text = self.0.hidden.out_of(text);
+        let text = self.0.redactor.redact(text);
         // Controls, and what turns the direction of writing.
-        let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
-        kept.filter(|c| !steers(*c) || *c == '\n').collect()
+        kept.filter(|c| !is_unsafe(*c) || *c == '\n').collect()
     }
 
     /// `response` as it may be quoted. It is cut short only after this: of a key that is cut first, a part would stay.
-    pub(super) fn quotable(&self, mut response: Response) -> Response {
-        response.body.truncate(QUOTABLE);
+    pub(super) fn redact_response(&self, mut response: HttpResponse) -> HttpResponse {
+        response.body.truncate(MAX_QUOTED_BYTES);
         // A compressed body is never quoted.
-        if !response.body.starts_with(failure::GZIP) {
+        if !response.body.starts_with(failure::GZIP_MAGIC) {
             let body = String::from_utf8_lossy(&response.body).into_owned();
-            response.body = self.0.hidden.out_of(body).into_bytes();
+            response.body = self.0.redactor.redact(body).into_bytes();
         }
         response
     }
 
     /// Tries until there is an answer that is no redirect, or a reason to stop.
-    async fn carry(&self, call: &Call) -> Result<Response> {
+    async fn send_with_retries(&self, call: &ApiCall) -> Result<HttpResponse> {
         let authorization = self.authorization(call)?;
         // Without the queue before the limiter, which may be long and is nobody's failure.
-        let mut spent = Duration::ZERO;
+        let mut elapsed = Duration::ZERO;
         let mut url = call.url.clone();
         let (mut attempt, mut redirects) = (1, 0);
         loop {
-            let (outcome, took) = self.exchange(call, &url, &authorization, spent).await;
-            spent = spent.saturating_add(took);
-            let verdict = retry::judge(call.method, outcome);
+            let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
+            elapsed = elapsed.saturating_add(took);
+            let verdict = retry::classify(call.method, outcome);
             // Where every answer is slow that is told once.
-            if matches!(verdict, Verdict::Answered(_)) && took < SILENCE {
-                self.0.told.store(false, Ordering::Relaxed);
+            if matches!(verdict, RetryVerdict::Answered(_)) && took < NOTICE_DELAY {
+                self.0.has_notified.store(false, Ordering::Relaxed);
             }
             match verdict {
-                Verdict::Answered(response) if (300..400).contains(&response.status) => {
-                    url = next_url(call, &url, &response)?;
+                RetryVerdict::Answered(response) if (300..400).contains(&response.status) => {
+                    url = redirect_target(call, &url, &response)?;
                     redirects += 1;
-                    if redirects > REDIRECTS {
-                        let detail =
-                            format!("more than {REDIRECTS} redirects; the last one leads to {}", without_query(&url));
-                        return Err(failure::answered(call, ErrorKind::Rejected, &response, detail));
+                    if redirects > MAX_REDIRECTS {
+                        let detail = format!(
+                            "more than {MAX_REDIRECTS} redirects; the last one leads to {}",
+                            without_query(&url)
+                        );
+                        return Err(failure::error_with_response(call, ErrorKind::Rejected, &response, detail));
                     }
                 }
-                Verdict::Answered(response) => return Ok(response),
-                Verdict::Unknown(trouble) => return Err(unknown(call, &trouble)),
-                Verdict::TooLarge(detail) => return Err(call.error(ErrorKind::TooLarge, detail)),
-                Verdict::Again(trouble, asked) => {
-                    let wait = retry::wait(attempt, asked, locked(&self.0.jitter).f64());
-                    if let Wait::All(time) = asked {
-                        self.0.pace.hold(time);
+                RetryVerdict::Answered(response) => return Ok(response),
+                RetryVerdict::Uncertain(failure) => return Err(uncertain_error(call, &failure)),
+                RetryVerdict::TooLarge(detail) => return Err(call.error(ErrorKind::TooLarge, detail)),
+                RetryVerdict::Retry(failure, requested_wait) => {
+                    let wait = retry::backoff(attempt, requested_wait, lock(&self.0.jitter).f64());
+                    if let RequestedWait::AllCalls(time) = requested_wait {
+                        self.0.rate_limiter.pause_all(time);
                     }
-                    let at_most = retry::at_most(attempt, asked, took, spent);
-                    spent = spent.saturating_add(wait);
-                    if attempt >= ATTEMPTS || spent > PATIENCE {
-                        return Err(given_up(call, &trouble, attempt));
+                    let max_duration = retry::max_remaining(attempt, requested_wait, took, elapsed);
+                    elapsed = elapsed.saturating_add(wait);
+                    if attempt >= MAX_ATTEMPTS || elapsed > MAX_CALL_DURATION {
+                        return Err(exhausted_error(call, &failure, attempt));
                     }
-                    let silence = if matches!(asked, Wait::All(_)) { PATIENT_SILENCE } else { SILENCE };
-                    if spent >= silence {
-                        self.tell(call, &trouble, at_most, false);
+                    let notice_delay = if matches!(requested_wait, RequestedWait::AllCalls(_)) {
+                        RATE_LIMIT_NOTICE_DELAY
+                    } else {
+                        NOTICE_DELAY
+                    };
+                    if elapsed >= notice_delay {
+                        self.notify_listener(call, &failure, max_duration, false);
                     }
                     sleep(wait).await;
                     attempt += 1;
@@ -216,36 +231,39 @@ impl Cloud {
         }
     }
 
-    fn tell(&self, call: &Call, trouble: &Trouble, at_most: Duration, waits: bool) {
-        if let Some(listener) = self.0.listener.get()
-            && !self.0.told.swap(true, Ordering::Relaxed)
+    fn notify_listener(&self, call: &ApiCall, failure: &AttemptFailure, max_duration: Duration, is_waiting: bool) {
+        if let Some(listener) = self.0.retry_listener.get()
+            && !self.0.has_notified.swap(true, Ordering::Relaxed)
         {
-            let error = match trouble {
-                Trouble::Lost(detail) => call.error(ErrorKind::Unreachable, detail.clone()),
-                Trouble::Status(response) => {
-                    failure::answered(call, ErrorKind::Unreachable, response, failure::detail(response))
-                }
+            let error = match failure {
+                AttemptFailure::NoResponse(detail) => call.error(ErrorKind::Unreachable, detail.clone()),
+                AttemptFailure::ErrorResponse(response) => failure::error_with_response(
+                    call,
+                    ErrorKind::Unreachable,
+                    response,
+                    failure::detail_from_response(response),
+                ),
             };
-            listener(&Retrying { trouble: self.presentable(error), at_most, waits });
+            listener(&RetryNotice { error: self.sanitize_error(error), max_duration, is_waiting });
         }
     }
 
-    fn authorization(&self, call: &Call) -> Result<String> {
+    fn authorization(&self, call: &ApiCall) -> Result<String> {
         let key = self.0.credentials.key(call.api).ok_or_else(|| Error {
-            help: failure::help(ErrorKind::Unauthorized, call),
+            help: failure::help_for(ErrorKind::Unauthorized, call),
             ..call.error(ErrorKind::Unauthorized, "there is no key for this API, so nothing was sent")
         })?;
         Ok(key.authorization())
     }
 
     /// One exchange of a call that has gone on for `spent`, and how long it took.
-    async fn exchange(
+    async fn send_once(
         &self,
-        call: &Call,
+        call: &ApiCall,
         url: &Url,
         authorization: &str,
-        spent: Duration,
-    ) -> (std::result::Result<Response, super::Lost>, Duration) {
+        elapsed: Duration,
+    ) -> (std::result::Result<HttpResponse, super::TransportError>, Duration) {
         let mut headers = Headers::default();
         headers.push("Authorization", authorization);
         headers.push("Accept", "application/json");
@@ -253,42 +271,51 @@ impl Cloud {
         if !call.body.is_empty() {
             headers.push("Content-Type", "application/json");
         }
-        let request = Request { method: call.method, url: url.to_string(), headers, body: call.body.clone() };
-        let _permit = self.0.pace.permit().await;
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        let request = HttpRequest { method: call.method, url: url.to_string(), headers, body: call.body.clone() };
+        let _permit = self.0.rate_limiter.acquire().await;
+        self.0.request_count.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
-        let mut sent = self.0.wire.send(request);
-        let outcome = match timeout(SILENCE.saturating_sub(spent), &mut sent).await {
+        let mut sent = self.0.transport.send(request);
+        let outcome = match timeout(NOTICE_DELAY.saturating_sub(elapsed), &mut sent).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                let left = PATIENCE.saturating_sub(spent);
-                let at_most = if call.method.changes() { https::TOTAL } else { left.max(https::TOTAL) };
-                self.tell(call, &Trouble::Lost("no answer yet".to_owned()), at_most, spent.is_zero());
+                let left = MAX_CALL_DURATION.saturating_sub(elapsed);
+                let max_duration =
+                    if call.method.is_mutating() { https::EXCHANGE_TIMEOUT } else { left.max(https::EXCHANGE_TIMEOUT) };
+                self.notify_listener(
+                    call,
+                    &AttemptFailure::NoResponse("no answer yet".to_owned()),
+                    max_duration,
+                    elapsed.is_zero(),
+                );
                 sent.await
             }
         };
         if let Ok(response) = &outcome
             && let Some(date) = response.headers.get("date")
         {
-            *locked(&self.0.date) = Some(date.to_owned());
+            *lock(&self.0.last_date) = Some(date.to_owned());
         }
         let outcome = outcome.map(|response| match response.status {
             200..300 => response,
-            _ => self.quotable(response),
+            _ => self.redact_response(response),
         });
         (outcome, began.elapsed())
     }
 }
 
-impl fmt::Debug for Cloud {
+impl fmt::Debug for CloudClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cloud").field("site", &self.0.site).field("requests", &self.requests()).finish_non_exhaustive()
+        f.debug_struct("CloudClient")
+            .field("site", &self.0.endpoints)
+            .field("requests", &self.request_count())
+            .finish_non_exhaustive()
     }
 }
 
 /// Where a redirect leads, if the key may go there and the method may be kept.
-fn next_url(call: &Call, from: &Url, response: &Response) -> Result<Url> {
-    let refuse = |kind, detail: String| Err(failure::answered(call, kind, response, detail));
+fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
+    let refuse = |kind, detail: String| Err(failure::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
         301 | 302 | 307 | 308 if keeps_method || call.method == Method::Get => {}
@@ -301,16 +328,16 @@ fn next_url(call: &Call, from: &Url, response: &Response) -> Result<Url> {
         // "See other": what was asked may well have been done.
         303 => return refuse(ErrorKind::Uncertain, "the service says to see another address".to_owned()),
         _ => {
-            let kind = if call.method.changes() { ErrorKind::Uncertain } else { ErrorKind::Garbled };
+            let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
             return refuse(kind, "a redirect of a kind that this API does not use".to_owned());
         }
     }
     let location = response.headers.get("location").unwrap_or_default();
     let Some(mut to) = Some(location).filter(|to| !to.is_empty()).and_then(|to| from.join(to).ok()) else {
-        return refuse(ErrorKind::Garbled, "a redirect without an address".to_owned());
+        return refuse(ErrorKind::InvalidResponse, "a redirect without an address".to_owned());
     };
     to.set_fragment(None);
-    if !may_follow(from, &to) {
+    if !may_forward_key(from, &to) {
         let host = to.host_str().unwrap_or_default();
         let detail = format!("redirected to {}://{host}, where the API key must not go", to.scheme());
         return refuse(ErrorKind::Rejected, detail);
@@ -318,41 +345,41 @@ fn next_url(call: &Call, from: &Url, response: &Response) -> Result<Url> {
     Ok(to)
 }
 
-fn unknown(call: &Call, trouble: &Trouble) -> Error {
-    troubled(call, ErrorKind::Uncertain, trouble, "it may or may not have taken effect")
+fn uncertain_error(call: &ApiCall, failure: &AttemptFailure) -> Error {
+    error_from_failure(call, ErrorKind::Uncertain, failure, "it may or may not have taken effect")
 }
 
-fn given_up(call: &Call, trouble: &Trouble, attempts: u32) -> Error {
+fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> Error {
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
-    let error = troubled(call, ErrorKind::Unreachable, trouble, &format!("given up after {times}"));
-    let help = match trouble {
-        Trouble::Lost(detail) if detail.contains("certificate") => Some(
+    let error = error_from_failure(call, ErrorKind::Unreachable, failure, &format!("given up after {times}"));
+    let help = match failure {
+        AttemptFailure::NoResponse(detail) if detail.contains("certificate") => Some(
             "a company's own certificate authority can be added to the system's roots, or to the file that SSL_CERT_FILE names"
                 .to_owned(),
         ),
-        Trouble::Lost(_) => failure::help(ErrorKind::Unreachable, call),
-        Trouble::Status(response) if response.status == 429 => Some(
+        AttemptFailure::NoResponse(_) => failure::help_for(ErrorKind::Unreachable, call),
+        AttemptFailure::ErrorResponse(response) if response.status == 429 => Some(
             "the service's limits are per address; somebody else may be using them up from here, so try again later \
              or lower this run's own limits"
                 .to_owned(),
         ),
-        Trouble::Status(_) => {
+        AttemptFailure::ErrorResponse(_) => {
             Some("the service is in trouble; nothing was changed by this call, so try again later".to_owned())
         }
     };
     Error { help, ..error }
 }
 
-fn troubled(call: &Call, kind: ErrorKind, trouble: &Trouble, note: &str) -> Error {
-    match trouble {
-        Trouble::Lost(detail) => call.error(kind, format!("{detail} ({note})")),
-        Trouble::Status(response) => {
-            let detail = format!("{} ({note})", failure::detail(response));
-            failure::answered(call, kind, response, detail)
+fn error_from_failure(call: &ApiCall, kind: ErrorKind, failure: &AttemptFailure, note: &str) -> Error {
+    match failure {
+        AttemptFailure::NoResponse(detail) => call.error(kind, format!("{detail} ({note})")),
+        AttemptFailure::ErrorResponse(response) => {
+            let detail = format!("{} ({note})", failure::detail_from_response(response));
+            failure::error_with_response(call, kind, response, detail)
         }
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

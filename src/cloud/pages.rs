@@ -5,79 +5,87 @@ use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 use super::{
-    Cloud, ErrorKind, Result,
-    call::Call,
-    wire::{Page, Shape},
+    CloudClient, ErrorKind, Result,
+    call::ApiCall,
+    wire::{WireObject, WirePage},
 };
 
 /// The largest page the service gives.
-const PAGE_SIZE: usize = 100;
+const MAX_PAGE_SIZE: usize = 100;
 /// Pages without anything new that are put up with: the service may give empty pages while more are to come.
-const BARREN: u32 = 20;
+const MAX_STALE_PAGES: u32 = 20;
 /// Things of one list, as many as 1,000 pages hold: far more than an environment has.
-const MOST: usize = 100_000;
+const MAX_ITEMS: usize = 100_000;
 
 /// What a list held.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
+pub struct Listing<T> {
     /// What could be read, by name or id. Boxed: a tree that grows at its end is half empty, and such things are large.
-    pub found: BTreeMap<String, Box<T>>,
+    pub items: BTreeMap<String, Box<T>>,
     /// What is there and could not be read, by name or id, and why.
     pub unreadable: BTreeMap<String, String>,
 }
 
-impl Cloud {
+impl CloudClient {
     /// Every page of the list at `call`, by `key`, which tells its things apart; of a thing that moved onto a second page
     /// while the list was read, the later sight counts.
-    pub(super) async fn list<S: Shape>(&self, call: Call, key: impl Fn(&S::Noun) -> String) -> Result<Listed<S::Noun>> {
-        let mut listed = Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
-        let (mut tokens, mut token) = (BTreeSet::new(), None::<String>);
-        let (mut size, mut asked, mut barren) = (PAGE_SIZE, 0_usize, 0);
-        while asked < MOST {
-            let sized = call.clone().query("page_size", &size.to_string());
-            let page_call = token.iter().fold(sized, |call, token| call.query("page_token", token));
-            let response = match self.make(&page_call).await {
+    pub(super) async fn list_all<S: WireObject>(
+        &self,
+        call: ApiCall,
+        key: impl Fn(&S::Domain) -> String,
+    ) -> Result<Listing<S::Domain>> {
+        let mut listed = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
+        let (mut seen_tokens, mut token) = (BTreeSet::new(), None::<String>);
+        let (mut page_size, mut requested, mut stale_pages) = (MAX_PAGE_SIZE, 0_usize, 0);
+        while requested < MAX_ITEMS {
+            let sized = call.clone().with_query("page_size", &page_size.to_string());
+            let page_call = token.iter().fold(sized, |call, token| call.with_query("page_token", token));
+            let response = match self.send_call(&page_call).await {
                 // Fewer things to a page may fit; a single one that does not is the caller's to hear of.
-                Err(error) if error.kind == ErrorKind::TooLarge && size > 1 => {
-                    size /= 2;
+                Err(error) if error.kind == ErrorKind::TooLarge && page_size > 1 => {
+                    page_size /= 2;
                     continue;
                 }
                 answer => answer?,
             };
-            asked = asked.saturating_add(size);
-            let page: Page<S> = self.page(&call, &response)?;
+            requested = requested.saturating_add(page_size);
+            let page: WirePage<S> = self.decode_page(&call, &response)?;
             let next = page.next.clone();
-            let news = listed.take(page, &key);
+            let has_new_items = listed.add_page(page, &key);
             let Some(next) = next else { return Ok(listed) };
             let Some(next) = page_token(&call.url, &next) else {
-                return Err(self.garbled(&call, &response, "the address of the next page has no `page_token`"));
+                return Err(self.invalid_response(
+                    &call,
+                    &response,
+                    "the address of the next page has no `page_token`",
+                ));
             };
-            barren = if news { 0 } else { barren + 1 };
-            if barren >= BARREN || !tokens.insert(next.clone()) {
+            stale_pages = if has_new_items { 0 } else { stale_pages + 1 };
+            if stale_pages >= MAX_STALE_PAGES || !seen_tokens.insert(next.clone()) {
                 let detail = "the list does not end: its pages lead back to pages that were read before, or to nothing";
-                return Err(call.error(ErrorKind::Garbled, detail));
+                return Err(call.error(ErrorKind::InvalidResponse, detail));
             }
             token = Some(next);
         }
-        let detail = format!("the list does not end: {MOST} things and more were to come");
-        Err(call.error(ErrorKind::Garbled, detail))
+        let detail = format!("the list does not end: {MAX_ITEMS} things and more were to come");
+        Err(call.error(ErrorKind::InvalidResponse, detail))
     }
 }
 
-impl<T> Listed<T> {
+impl<T> Listing<T> {
     /// Takes a page in; the later sight of a thing counts. Returns whether anything in it is new.
-    fn take<S: Shape<Noun = T>>(&mut self, page: Page<S>, key: &impl Fn(&T) -> String) -> bool {
-        let known = self.found.len().saturating_add(self.unreadable.len());
-        for thing in page.data {
-            let name = key(&thing);
+    fn add_page<S: WireObject<Domain = T>>(&mut self, page: WirePage<S>, key: &impl Fn(&T) -> String) -> bool {
+        let known = self.items.len().saturating_add(self.unreadable.len());
+        for item in page.data {
+            let name = key(&item);
             self.unreadable.remove(&name);
-            self.found.insert(name, Box::new(thing));
+            self.items.insert(name, Box::new(item));
         }
         for (name, why) in page.unreadable {
-            self.found.remove(&name);
+            self.items.remove(&name);
             self.unreadable.insert(name, why);
         }
-        self.found.len().saturating_add(self.unreadable.len()) > known
+        self.items.len().saturating_add(self.unreadable.len()) > known
     }
 }
 

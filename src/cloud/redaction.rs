@@ -5,29 +5,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Credentials;
 
 /// A stretch of a secret that is as long as this is hidden too: others cut texts short, and break lines.
-const STRETCH: usize = 12;
+const FRAGMENT_LENGTH: usize = 12;
 
 /// The stretches of all secrets, by their length.
-pub(super) struct Hidden(BTreeMap<usize, BTreeSet<Vec<u8>>>);
+pub(super) struct Redactor(BTreeMap<usize, BTreeSet<Vec<u8>>>);
 
-impl Hidden {
+impl Redactor {
     /// Those of `credentials`.
-    pub(super) fn of(credentials: &Credentials) -> Hidden {
-        let mut stretches: BTreeMap<usize, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        for secret in credentials.hidden() {
-            let length = secret.len().min(STRETCH);
+    pub(super) fn new(credentials: &Credentials) -> Redactor {
+        let mut fragments: BTreeMap<usize, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        for secret in credentials.secret_spellings() {
+            let length = secret.len().min(FRAGMENT_LENGTH);
             let all = secret.as_bytes().windows(length.max(1)).map(<[u8]>::to_vec);
-            stretches.entry(length).or_default().extend(all);
+            fragments.entry(length).or_default().extend(all);
         }
-        Hidden(stretches)
+        Redactor(fragments)
     }
 
     /// `text` without any part of a key that must not be seen.
-    pub(super) fn out_of(&self, text: String) -> String {
+    pub(super) fn redact(&self, text: String) -> String {
         let mut covered = vec![false; text.len()];
-        for (length, stretches) in &self.0 {
-            for (at, stretch) in text.as_bytes().windows((*length).max(1)).enumerate() {
-                if stretches.contains(stretch) {
+        for (length, fragments) in &self.0 {
+            for (at, fragment) in text.as_bytes().windows((*length).max(1)).enumerate() {
+                if fragments.contains(fragment) {
                     covered.iter_mut().skip(at).take(*length).for_each(|byte| *byte = true);
                 }
             }

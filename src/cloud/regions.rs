@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    Cloud, Error, ErrorKind, Method, Result, Site, call::Call, check_origin, key::Api, site::may_be_named, wire,
+    CloudClient, Endpoints, Error, ErrorKind, Method, Result, call::ApiCall, check_origin, key::Api,
+    site::is_trusted_endpoint, wire,
 };
 
 /// A region that has Flink.
@@ -25,10 +26,10 @@ pub struct Region {
 
 /// Why there is no private endpoint to ask.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoEndpoint {
+pub enum PrivateEndpointError {
     /// The list of regions could not be read.
     #[error(transparent)]
-    Unlisted(#[from] Error),
+    RegionsUnavailable(#[from] Error),
     /// The service does not know the region.
     #[error("Confluent Cloud offers Flink in no region `{region}` of {cloud}{}", which(.known))]
     UnknownRegion {
@@ -49,28 +50,28 @@ pub enum NoEndpoint {
     },
     /// The region's is on a host that a key must not be shown to.
     #[error("Confluent Cloud names `{endpoint}` as the private endpoint, where no key may be sent")]
-    Untrusted {
+    UntrustedHost {
         /// What it names.
         endpoint: String,
     },
 }
 
 /// How long a failure may take to be explained.
-const PATIENCE: Duration = Duration::from_secs(10);
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Cloud {
+impl CloudClient {
     /// The regions that have Flink, all or of one cloud or of one name, with their endpoints.
-    pub async fn regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
-        let mut call = Call::new(self.site(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
+    pub async fn list_regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
+        let mut call = ApiCall::new(self.endpoints(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
         if let Some(cloud) = cloud {
-            call = call.query("cloud", &cloud.to_ascii_uppercase());
+            call = call.with_query("cloud", &cloud.to_ascii_uppercase());
         }
         if let Some(region) = region {
-            call = call.query("region_name", region);
+            call = call.with_query("region_name", region);
         }
         // Who asks wants one region, or to know which there are: one that does not read is left out.
-        let listed = self.list::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await?;
-        Ok(listed.found.into_values().map(|region| *region).collect())
+        let listed = self.list_all::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await?;
+        Ok(listed.items.into_values().map(|region| *region).collect())
     }
 
     /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its
@@ -79,33 +80,36 @@ impl Cloud {
     /// # Errors
     /// When the list cannot be read, the region is not on it or has no such endpoint, or the endpoint is neither
     /// Confluent Cloud's own nor on the origin that was asked.
-    pub async fn private_endpoint(&self) -> std::result::Result<String, NoEndpoint> {
-        let (cloud, region) = (self.site().identity().cloud.clone(), self.site().identity().region.clone());
-        let regions = self.regions(Some(&cloud), None).await?;
+    pub async fn private_endpoint(&self) -> std::result::Result<String, PrivateEndpointError> {
+        let (cloud, region) = (self.endpoints().identity().cloud.clone(), self.endpoints().identity().region.clone());
+        let regions = self.list_regions(Some(&cloud), None).await?;
         let Some(found) = regions.iter().find(|found| found.name.eq_ignore_ascii_case(&region)) else {
-            let known = regions.into_iter().map(|region| self.in_words(region.name)).collect();
-            return Err(NoEndpoint::UnknownRegion { cloud, region, known });
+            let known = regions.into_iter().map(|region| self.sanitize_text(region.name)).collect();
+            return Err(PrivateEndpointError::UnknownRegion { cloud, region, known });
         };
-        let endpoint = found.private_endpoint.clone().ok_or(NoEndpoint::NotOffered { cloud, region })?;
+        let endpoint = found.private_endpoint.clone().ok_or(PrivateEndpointError::NotOffered { cloud, region })?;
         match check_origin(&endpoint) {
-            Ok(url) if may_be_named(self.site().cloud(), &url) => Ok(endpoint),
-            _ => Err(NoEndpoint::Untrusted { endpoint: self.in_words(endpoint) }),
+            Ok(url) if is_trusted_endpoint(self.endpoints().cloud_origin(), &url) => Ok(endpoint),
+            _ => Err(PrivateEndpointError::UntrustedHost { endpoint: self.sanitize_text(endpoint) }),
         }
     }
 
     /// `error` with its likely cause where statements could not be reached: a region that the service does not know
     /// has no host. Asks for the list of regions, and only then.
-    pub async fn explained(&self, error: Error) -> Error {
-        let site = self.site();
-        let unreached = error.kind == ErrorKind::Unreachable && error.url.starts_with(site.flink().as_str());
+    pub async fn explain_unreachable(&self, error: Error) -> Error {
+        let endpoints = self.endpoints();
+        let is_unreachable =
+            error.kind == ErrorKind::Unreachable && error.url.starts_with(endpoints.flink_origin().as_str());
         // An endpoint that the project names says nothing of the region.
-        let derived = [Site::public(site.identity()), Site::private(site.identity())];
-        let derived = derived.iter().flatten().any(|derived| derived.flink() == site.flink());
-        if !(unreached && derived && self.has_cloud_key()) {
+        let derived = [Endpoints::public(endpoints.identity()), Endpoints::private(endpoints.identity())];
+        let derived = derived.iter().flatten().any(|derived| derived.flink_origin() == endpoints.flink_origin());
+        if !(is_unreachable && derived && self.has_cloud_key()) {
             return error;
         }
-        match timeout(PATIENCE, self.private_endpoint()).await {
-            Ok(Err(unknown @ NoEndpoint::UnknownRegion { .. })) => Error { help: Some(unknown.to_string()), ..error },
+        match timeout(EXPLANATION_TIMEOUT, self.private_endpoint()).await {
+            Ok(Err(unknown @ PrivateEndpointError::UnknownRegion { .. })) => {
+                Error { help: Some(unknown.to_string()), ..error }
+            }
             _ => error,
         }
     }

@@ -4,52 +4,52 @@ use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 
-use super::{Headers, Lost, Method, Response};
+use super::{Headers, HttpResponse, Method, TransportError};
 
 /// Attempts at one call, the first included.
-pub(super) const ATTEMPTS: u32 = 8;
+pub(super) const MAX_ATTEMPTS: u32 = 8;
 /// How long one call goes on, its attempts and the waits between them; the last attempt may go beyond it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const MAX_CALL_DURATION: Duration = Duration::from_secs(300);
 /// The first wait; it doubles from attempt to attempt.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
 /// The longest wait of our own choice.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// How long everything keeps quiet after a 429 that names no time: more than the shorter of the service's windows.
-const QUIET: Duration = Duration::from_secs(2);
+const DEFAULT_RATE_LIMIT_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait the service may ask for: its longest window is a minute.
-const LONGEST_ASKED: Duration = Duration::from_secs(120);
+const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(120);
 
 /// What one attempt comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RetryVerdict {
     /// An answer to act upon, whatever its status.
-    Answered(Response),
+    Answered(HttpResponse),
     /// Nothing was changed and it may pass: try again.
-    Again(Trouble, Wait),
+    Retry(AttemptFailure, RequestedWait),
     /// Something may have been changed: never send it again.
-    Unknown(Trouble),
+    Uncertain(AttemptFailure),
     /// A read whose answer is larger than is taken in.
     TooLarge(String),
 }
 
 /// An attempt that came to nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum AttemptFailure {
     /// An answer that is none.
-    Status(Response),
+    ErrorResponse(HttpResponse),
     /// No answer.
-    Lost(String),
+    NoResponse(String),
 }
 
 /// What the service said about waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(super) enum RequestedWait {
     /// Nothing.
-    Unasked,
+    NotRequested,
     /// This call should wait.
-    This(Duration),
+    ThisCall(Duration),
     /// Everything should wait: the limit is per address.
-    All(Duration),
+    AllCalls(Duration),
 }
 
 /// Who retries what (401, 403, 404, 409 and the like are answers; the caller's business):
@@ -60,27 +60,34 @@ pub(super) enum Wait {
 /// | 429: refused unread | again | again |
 /// | 408, 5xx but 501, lost after sending | again | unknown |
 /// | too large an answer | too large | unknown |
-pub(super) fn judge(method: Method, outcome: Result<Response, Lost>) -> Verdict {
+pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportError>) -> RetryVerdict {
     match outcome {
-        Err(Lost::BeforeSending(detail)) => Verdict::Again(Trouble::Lost(detail), Wait::Unasked),
-        Err(Lost::AfterSending(detail) | Lost::TooLarge(detail)) if method.changes() => {
-            Verdict::Unknown(Trouble::Lost(detail))
+        Err(TransportError::BeforeSending(detail)) => {
+            RetryVerdict::Retry(AttemptFailure::NoResponse(detail), RequestedWait::NotRequested)
         }
-        Err(Lost::TooLarge(detail)) => Verdict::TooLarge(detail),
-        Err(Lost::AfterSending(detail)) => Verdict::Again(Trouble::Lost(detail), Wait::Unasked),
+        Err(TransportError::AfterSending(detail) | TransportError::TooLarge(detail)) if method.is_mutating() => {
+            RetryVerdict::Uncertain(AttemptFailure::NoResponse(detail))
+        }
+        Err(TransportError::TooLarge(detail)) => RetryVerdict::TooLarge(detail),
+        Err(TransportError::AfterSending(detail)) => {
+            RetryVerdict::Retry(AttemptFailure::NoResponse(detail), RequestedWait::NotRequested)
+        }
         Ok(response) if response.status == 429 => {
-            let asked = retry_after(&response.headers).or_else(|| rate_limit_reset(&response.headers));
-            Verdict::Again(Trouble::Status(response), Wait::All(asked.unwrap_or(QUIET)))
+            let requested = retry_after(&response.headers).or_else(|| rate_limit_reset(&response.headers));
+            RetryVerdict::Retry(
+                AttemptFailure::ErrorResponse(response),
+                RequestedWait::AllCalls(requested.unwrap_or(DEFAULT_RATE_LIMIT_WAIT)),
+            )
         }
         // 501: the service does not do this, now or later.
         Ok(response) if response.status == 408 || (response.status >= 500 && response.status != 501) => {
-            if method.changes() {
-                return Verdict::Unknown(Trouble::Status(response));
+            if method.is_mutating() {
+                return RetryVerdict::Uncertain(AttemptFailure::ErrorResponse(response));
             }
-            let wait = retry_after(&response.headers).map_or(Wait::Unasked, Wait::This);
-            Verdict::Again(Trouble::Status(response), wait)
+            let wait = retry_after(&response.headers).map_or(RequestedWait::NotRequested, RequestedWait::ThisCall);
+            RetryVerdict::Retry(AttemptFailure::ErrorResponse(response), wait)
         }
-        Ok(response) => Verdict::Answered(response),
+        Ok(response) => RetryVerdict::Answered(response),
     }
 }
 
@@ -88,44 +95,53 @@ pub(super) fn judge(method: Method, outcome: Result<Response, Lost>) -> Verdict 
 ///
 /// Half of the back-off is fixed and half is chance. What the service asks for is a lower bound, with up to a second on
 /// top, so that the many calls that were told the same do not come back at once.
-pub(super) fn wait(attempt: u32, wait: Wait, jitter: f64) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
-    let own = doubled.min(LONGEST_WAIT).mul_f64(0.5 + jitter / 2.0);
+pub(super) fn backoff(attempt: u32, wait: RequestedWait, jitter: f64) -> Duration {
+    let doubled = INITIAL_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
+    let own = doubled.min(MAX_BACKOFF).mul_f64(0.5 + jitter / 2.0);
     match wait {
-        Wait::This(asked) | Wait::All(asked) => asked.saturating_add(Duration::from_secs(1).mul_f64(jitter)).max(own),
-        Wait::Unasked => own,
+        RequestedWait::ThisCall(requested) | RequestedWait::AllCalls(requested) => {
+            requested.saturating_add(Duration::from_secs(1).mul_f64(jitter)).max(own)
+        }
+        RequestedWait::NotRequested => own,
     }
 }
 
 /// How much longer a call goes on at most after its attempt number `attempt`, if each further attempt takes as long as
 /// that one `took` and it is never asked to wait again; it has gone on for `spent`.
-pub(super) fn at_most(attempt: u32, asked: Wait, took: Duration, spent: Duration) -> Duration {
-    let own: Duration = (attempt..ATTEMPTS).map(|attempt| wait(attempt, Wait::Unasked, 1.0)).sum();
-    let attempts = took.saturating_mul(ATTEMPTS.saturating_sub(attempt));
-    own.max(wait(attempt, asked, 1.0)).saturating_add(attempts).min(PATIENCE.saturating_sub(spent).saturating_add(took))
+pub(super) fn max_remaining(
+    attempt: u32,
+    requested_wait: RequestedWait,
+    took: Duration,
+    elapsed: Duration,
+) -> Duration {
+    let own: Duration = (attempt..MAX_ATTEMPTS).map(|attempt| backoff(attempt, RequestedWait::NotRequested, 1.0)).sum();
+    let attempts = took.saturating_mul(MAX_ATTEMPTS.saturating_sub(attempt));
+    own.max(backoff(attempt, requested_wait, 1.0))
+        .saturating_add(attempts)
+        .min(MAX_CALL_DURATION.saturating_sub(elapsed).saturating_add(took))
 }
 
 /// `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let text = headers.get("retry-after")?;
-    seconds(text).or_else(|| {
+    parse_seconds(text).or_else(|| {
         // Against the same answer's own clock, so that this machine's does not matter.
-        let wait = date(text)?.duration_since(date(headers.get("date")?)?);
-        Some(Duration::try_from(wait).unwrap_or_default().min(LONGEST_ASKED))
+        let wait = parse_http_date(text)?.duration_since(parse_http_date(headers.get("date")?)?);
+        Some(Duration::try_from(wait).unwrap_or_default().min(MAX_REQUESTED_WAIT))
     })
 }
 
 /// `X-RateLimit-Reset`: in this API relative, in seconds (`fcpm-v2` in Confluent's API description).
 fn rate_limit_reset(headers: &Headers) -> Option<Duration> {
-    seconds(headers.get("x-ratelimit-reset")?)
+    parse_seconds(headers.get("x-ratelimit-reset")?)
 }
 
-fn seconds(text: &str) -> Option<Duration> {
+fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
-    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST_ASKED.as_secs_f64())))
+    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(MAX_REQUESTED_WAIT.as_secs_f64())))
 }
 
 /// HTTP's date, `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(super) fn date(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }

@@ -8,7 +8,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Carries one exchange. Follows no redirect, retries nothing, adds no header.
 pub trait Transport: Send + Sync {
     /// Sends `request` to its absolute URL and waits for the whole response.
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>>;
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>>;
 }
 
 /// HTTP methods in use.
@@ -24,7 +24,7 @@ pub enum Method {
 
 impl Method {
     /// Whether a request of this method may change something.
-    pub fn changes(self) -> bool {
+    pub fn is_mutating(self) -> bool {
         self != Method::Get
     }
 
@@ -86,7 +86,7 @@ impl fmt::Debug for Headers {
 
 /// One request to an absolute URL. `Debug` shows neither the key nor the body, which may hold revealed secrets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct HttpRequest {
     /// The method.
     pub method: Method,
     /// The absolute URL.
@@ -97,11 +97,11 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-impl fmt::Debug for Request {
+impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { method, url, headers, body } = self;
+        let HttpRequest { method, url, headers, body } = self;
         let body = format_args!("{} bytes", body.len());
-        f.debug_struct("Request")
+        f.debug_struct("HttpRequest")
             .field("method", method)
             .field("url", url)
             .field("headers", headers)
@@ -112,7 +112,7 @@ impl fmt::Debug for Request {
 
 /// One whole response. `Debug` leaves out the body, which may echo secrets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Response {
+pub struct HttpResponse {
     /// The status code.
     pub status: u16,
     /// The header fields.
@@ -121,17 +121,17 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl fmt::Debug for Response {
+impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Response { status, headers, body } = self;
+        let HttpResponse { status, headers, body } = self;
         let body = format_args!("{} bytes", body.len());
-        f.debug_struct("Response").field("status", status).field("headers", headers).field("body", &body).finish()
+        f.debug_struct("HttpResponse").field("status", status).field("headers", headers).field("body", &body).finish()
     }
 }
 
 /// An exchange without a whole response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
+pub enum TransportError {
     /// Nothing left: no connection, no name, no TLS. It is as if nothing had been tried.
     #[error("{0}")]
     BeforeSending(String),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Generation, Phase, PoolAmendment, Template};
+use crate::resource::{Address, Generation, Phase, PoolUpdate, Template};
 
 /// What happens to one address, as data: renders draw it, plans carry it out, nobody decides anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub enum Action {
     /// Change an owned pool.
     AmendPool {
         /// To what.
-        to: PoolAmendment,
+        to: PoolUpdate,
     },
     /// Stop a running job, change its pool or principal, and resume it; its state is kept.
     Restart,

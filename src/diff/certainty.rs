@@ -9,7 +9,7 @@ use crate::{
     live::Presence,
     manifest::DeclaredStatement,
     resource::{Address, LiveStatement},
-    sql::Class,
+    sql::StatementClass,
     state::StatementRecord,
 };
 
@@ -64,7 +64,7 @@ impl<'a> Table<'a> {
     /// Waits for a retired generation that is being deleted before anything starts: it may run until it is gone.
     pub fn once_gone(&self, change: Change, record: &StatementRecord) -> Change {
         let leaving = record.retired.iter().find_map(|retired| match self.live.statement(&retired.sent.name) {
-            Presence::Present(live) if live.is(&retired.uid) && live.is_leaving() => Some(live),
+            Presence::Present(live) if live.has_uid(&retired.uid) && live.is_being_deleted() => Some(live),
             _ => None,
         });
         match leaving {
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
 
     /// Whether a job that says STOPPED is being resumed. One whose pool is gone stands still, whatever it is asked.
     pub fn is_resuming(&mut self, row: &Row, live: &LiveStatement) -> bool {
-        row.class() != Class::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
+        row.class() != StatementClass::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
     }
 
     fn has_lost_its_pool(&mut self, live: &LiveStatement) -> bool {

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     live::Presence,
     manifest::DeclaredStatement,
-    resource::{Evolve, LiveStatement, OnOutside, PhaseClass, Statement, Template},
-    sql::{self, Class, ObjectKind, Use},
-    state::{GenerationRecord, Reached, StatementRecord},
+    resource::{Evolve, LiveStatement, PhaseClass, Statement, Template, UnexpectedPhasePolicy},
+    sql::{self, ObjectKind, StatementClass, Usage},
+    state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
 /// Whether a person has said yes to losing this job's position: by policy, by consent to this very change, or by flag.
@@ -22,7 +22,7 @@ fn consents(table: &Table, row: &Row, accept: &str) -> bool {
 
 /// Whether nothing is known in a job that keeps state.
 fn is_stateless(table: &Table, row: &Row) -> bool {
-    row.reading.is_some() && table.desired.graph.keeps_state(&row.address.key).is_none()
+    row.analysis.is_some() && table.desired.graph.stateful_reason(&row.address.key).is_none()
 }
 
 fn accept(row: &Row) -> String {
@@ -33,7 +33,7 @@ fn accept(row: &Row) -> String {
 fn begins(table: &Table, key: &str, desired: &Statement) -> Note {
     match fields::says_where_it_begins(desired) {
         true => Note::StartsAsWritten,
-        false => Note::OutputAgain { keyed: table.desired.graph.overwrites(key) },
+        false => Note::OutputAgain { keyed: table.desired.graph.writes_are_upserts(key) },
     }
 }
 
@@ -45,8 +45,9 @@ pub(super) fn again(
     record: Option<&StatementRecord>,
 ) -> Vec<Note> {
     let buried = table.buried.get(declared.spec.name.as_str());
-    let stood = record.and_then(|record| record.left_at.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
-    if declared.reading.kind.class() != Class::Job || (stood.is_none() && buried.is_none()) {
+    let stood =
+        record.and_then(|record| record.last_offsets.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
+    if declared.analysis.kind.class() != StatementClass::Job || (stood.is_none() && buried.is_none()) {
         return Vec::new();
     }
     let topics = stood.map(|stood| stood.topics.clone()).unwrap_or_default();
@@ -55,14 +56,15 @@ pub(super) fn again(
 
 /// Under its name there is a statement of somebody else's.
 pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
-    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific().is_some());
-    let is_where_it_stood = is_stateless(table, row) && table.desired.graph.unknown_source(&row.address.key).is_none();
+    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
+    let is_where_it_stood =
+        is_stateless(table, row) && table.desired.graph.source_with_unknown_changelog(&row.address.key).is_none();
     let goes_on_from_offsets = is_known && is_where_it_stood && !row.differences.need_replacement();
     let deleted = match (row.class(), row.current.reached) {
-        (_, Reached::Submitted) => Recreated::Anew,
-        (Class::Definition, _) => Recreated::Done,
-        (Class::TableJob, _) => Recreated::Stuck,
-        (_, Reached::Completed) if is_bounded(row) => Recreated::Done,
+        (_, FurthestPhase::Submitted) => Recreated::Anew,
+        (StatementClass::Definition, _) => Recreated::Done,
+        (StatementClass::TableJob, _) => Recreated::Stuck,
+        (_, FurthestPhase::Completed) if is_bounded(row) => Recreated::Done,
         _ if goes_on_from_offsets => Recreated::Anew,
         _ => match accept(row) {
             accept if consents(table, row, &accept) => Recreated::Anew,
@@ -90,7 +92,7 @@ fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
 /// A job that gets a new generation: with consent it begins again from its sources, else it is blocked.
 pub(super) fn replace_job(table: &Table, row: &Row) -> Change {
     let accept = accept(row);
-    let by = if row.class() == Class::TableJob {
+    let by = if row.class() == StatementClass::TableJob {
         Some(Block::TableJob)
     } else if row.declared.spec.prevent_destroy {
         Some(Block::PreventDestroy)
@@ -99,7 +101,7 @@ pub(super) fn replace_job(table: &Table, row: &Row) -> Change {
     } else if row.declared.spec.evolve == Evolve::Manual {
         Some(Block::Manual { accept })
     } else {
-        let keeps = table.desired.graph.keeps_state(&row.address.key);
+        let keeps = table.desired.graph.stateful_reason(&row.address.key);
         Some(Block::LosesPosition { keeps, accept })
     };
     let reasons = reasons(table, row);
@@ -128,13 +130,13 @@ pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Opti
     }
     if row.differences.need_replacement() || asked {
         let accept = accept(row);
-        if row.class() != Class::TableJob && !consents(table, row, &accept) {
+        if row.class() != StatementClass::TableJob && !consents(table, row, &accept) {
             let by = Block::FailedPredecessor { detail, accept };
             return Some(blocked_beginning(table, by, reasons(table, row), row));
         }
         return Some(replace_job(table, row));
     }
-    if row.declared.spec.on_failed == OnOutside::Resume || table.request.fix_drift {
+    if row.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || table.request.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
         reasons.extend(row.differences.placement.iter().cloned());
         return Some(Change::new(Action::Start, reasons));
@@ -147,7 +149,7 @@ pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> O
     if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
         return Some(replace_job(table, row));
     }
-    let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == Class::Job) {
+    let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == StatementClass::Job) {
         Vec::new()
     } else {
         vec![Note::Ended]
@@ -162,27 +164,27 @@ fn is_bounded(row: &Row) -> bool {
     let property = |key: &str| row.declared.spec.properties.get(key).map(Template::as_str);
     let snapshot = property("sql.snapshot.mode") == Some("now");
     let ends = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
-    let hinted = row.reading.is_some_and(|reading| reading.bounded);
-    snapshot || ends || hinted || (row.current.bounded && row.class() == Class::Job)
+    let hinted = row.analysis.is_some_and(|reading| reading.is_bounded);
+    snapshot || ends || hinted || (row.current.bounded && row.class() == StatementClass::Job)
 }
 
 /// A definition in a phase that lasts.
 pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
-    let in_force = row.current.reached == Reached::Completed;
+    let in_force = row.current.reached == FurthestPhase::Completed;
     // A job that ran does not COMPLETE by being declared as a definition.
-    let has_run = row.current.reached > Reached::Submitted;
+    let has_run = row.current.reached > FurthestPhase::Submitted;
     if has_run && row.differences.redefine() && is_job(&row.current.sent.sql) {
         return Some(Change::new(Action::Blocked { by: vec![Block::WasJob] }, reasons(table, row)));
     }
     match live.phase.class() {
         _ if in_force => in_force_definition(table, row),
-        PhaseClass::Running | PhaseClass::Moving => Some(table.moving(row, live)),
+        PhaseClass::Running | PhaseClass::Transitional => Some(table.moving(row, live)),
         PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(table, row, live)),
     }
 }
 
 fn is_job(sql: &Template) -> bool {
-    sql::read(&sql.masked()).kind.class() != Class::Definition
+    sql::analyze(&sql.masked()).kind.class() != StatementClass::Definition
 }
 
 /// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.
@@ -196,7 +198,7 @@ fn in_force_definition(table: &mut Table, row: &Row) -> Option<Change> {
     let reasons = reasons(table, row);
     let by = match &row.record.declared.undo {
         _ if row.declared.spec.prevent_destroy => Block::PreventDestroy,
-        None if row.reading.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
+        None if row.analysis.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
         None => Block::NoUndo,
         Some(undo) => match undo_block(table, &row.address.key, row.record, undo) {
             Some(block) => block,
@@ -220,15 +222,15 @@ fn undo_block(table: &mut Table, key: &str, record: &StatementRecord, undo: &Tem
 
 /// Whether an undo may drop data. What is not known to be harmless counts as dropping.
 fn drops_data(undo: &Template) -> bool {
-    !sql::read(&undo.masked()).kind.keeps_data()
+    !sql::analyze(&undo.masked()).kind.keeps_data()
 }
 
 /// Desired and recorded, and its statement is not there, or nobody can tell.
 pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
-    if row.class() == Class::Definition && row.current.reached == Reached::Completed {
+    if row.class() == StatementClass::Definition && row.current.reached == FurthestPhase::Completed {
         return in_force_definition(table, row);
     }
-    let done = row.class() == Class::Job && row.current.reached == Reached::Completed && is_bounded(row);
+    let done = row.class() == StatementClass::Job && row.current.reached == FurthestPhase::Completed && is_bounded(row);
     if done && !row.differences.need_replacement() && !table.request.replace.contains(&row.address) {
         return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
     }
@@ -253,7 +255,7 @@ fn where_it_stood(row: &Row) -> Option<Note> {
     match &row.current.offsets {
         Some(_) if row.current.stopped => Some(Note::OffsetsOnlyHere),
         Some(offsets) => Some(Note::StoodWhenStoppedOutside { topics: offsets.topics.clone() }),
-        None if row.current.reached == Reached::Submitted => None,
+        None if row.current.reached == FurthestPhase::Submitted => None,
         None => Some(Note::GoneFromNowhere),
     }
 }
@@ -261,10 +263,10 @@ fn where_it_stood(row: &Row) -> Option<Note> {
 fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     let mut reasons = vec![Reason::Gone];
     reasons.extend(self::reasons(table, row));
-    if row.current.reached == Reached::Submitted {
+    if row.current.reached == FurthestPhase::Submitted {
         return row.replace(Strategy::NeverRan, None, reasons);
     }
-    if row.class() == Class::TableJob {
+    if row.class() == StatementClass::TableJob {
         return Change::new(Action::Blocked { by: vec![Block::TableJob] }, reasons);
     }
     let accept = accept(row);
@@ -282,10 +284,10 @@ fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
     let stateless = is_stateless(table, row);
     let is_said = fields::says_where_it_begins(&row.declared.spec);
     let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
-    let by = match offsets.and_then(|offsets| offsets.specific()) {
+    let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
         Some(offsets) if stateless && !row.differences.need_replacement() => {
-            let Some(source) = table.desired.graph.unknown_source(&row.address.key) else {
+            let Some(source) = table.desired.graph.source_with_unknown_changelog(&row.address.key) else {
                 return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
             };
             Block::GoneFromUnknownSource { source: source.to_string(), hints, accept }
@@ -318,9 +320,9 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
     let left = Reason::SuccessorLeft { generation, phase: Some(found.phase.clone()) };
     let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
         && !row.declared.spec.stopped;
-    let may_have_run = successor.reached > Reached::Submitted;
+    let may_have_run = successor.reached > FurthestPhase::Submitted;
     // A way back was at it: once it is gone, its predecessor goes on.
-    if found.is_leaving() {
+    if found.is_being_deleted() {
         return Some(Change { reasons: vec![left], ..awaits(found) });
     }
     match found.phase.class() {
@@ -331,8 +333,8 @@ pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
             Some(Change::new(Action::GoOn { to: generation }, vec![left]))
         }
-        PhaseClass::Moving if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
-        PhaseClass::Moving => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
+        PhaseClass::Transitional if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
+        PhaseClass::Transitional => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
     }
 }
 
@@ -346,7 +348,7 @@ fn failed_successor(
 ) -> Change {
     let name = found.name.clone();
     let can_go_back = matches!(table.live.statement(&row.current.sent.name),
-        Presence::Present(before) if before.is(&row.current.uid));
+        Presence::Present(before) if before.has_uid(&row.current.uid));
     // Consent to this very successor: the one that let it come does not let the next one come too.
     let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor, row.next);
     let is_accepted = row.declared.spec.accept.as_deref() == Some(&accept);
@@ -376,7 +378,7 @@ fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
 
 /// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
 fn came_to_nothing(table: &Table, undo: &GenerationRecord) -> bool {
-    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.came_to_nothing(&undo.uid))
+    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
@@ -412,22 +414,25 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         let action = if left { Action::Delete { undo: None } } else { Action::Forget };
         return Some(Change::new(action, vec![why]));
     };
-    let reading = sql::read(&record.declared.sql.masked());
+    let analysis = sql::analyze(&record.declared.sql.masked());
     let is_undone = record.declared.undo.is_some() || record.undo.is_some();
-    match reading.kind.class() {
-        Class::Definition if current.reached == Reached::Completed => {
+    match analysis.kind.class() {
+        StatementClass::Definition if current.reached == FurthestPhase::Completed => {
             return Some(removed_definition(table, key, record, why));
         }
         // It is stopped first; then its table is undone as any other.
-        Class::TableJob if current.reached > Reached::Submitted && is_undone => {
+        StatementClass::TableJob if current.reached > FurthestPhase::Submitted && is_undone => {
             return Some(removed_definition(table, key, record, why));
         }
-        Class::Definition | Class::Job | Class::TableJob | Class::Refused(_) => {}
+        StatementClass::Definition
+        | StatementClass::Job
+        | StatementClass::TableJob
+        | StatementClass::Unsupported(_) => {}
     }
     let change = match table.confirmed(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
         // Somebody else's now.
-        Presence::Present(found) if !found.is(&current.uid) && record.generations().count() == 1 => {
+        Presence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {
             Change::new(Action::Forget, vec![why])
         }
         Presence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),
@@ -436,11 +441,15 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         }
         Presence::Absent | Presence::Unlisted => Change::new(Action::Forget, vec![why, Reason::Gone]),
     };
-    Some(if reading.kind.class() == Class::TableJob { change.noting(objects_stay(&reading)) } else { change })
+    Some(if analysis.kind.class() == StatementClass::TableJob {
+        change.noting(objects_stay(&analysis))
+    } else {
+        change
+    })
 }
 
 fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, why: Reason) -> Change {
-    let reading = sql::read(&record.declared.sql.masked());
+    let analysis = sql::analyze(&record.declared.sql.masked());
     let left: Vec<Reason> = record.undo.iter().map(|_| Reason::UndoLeft).collect();
     let why: Vec<Reason> = std::iter::once(why).chain(left).collect();
     // Whether an undo that an interrupted run left has dropped something already, nobody asks again; one that came to
@@ -449,8 +458,10 @@ fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, wh
         return Change::new(Action::Delete { undo: record.declared.undo.clone() }, why);
     }
     match &record.declared.undo {
-        None if record.undo.is_some() => Change::new(Action::Delete { undo: None }, why).noting(objects_stay(&reading)),
-        None => Change::new(Action::Forget, why).noting(objects_stay(&reading)),
+        None if record.undo.is_some() => {
+            Change::new(Action::Delete { undo: None }, why).noting(objects_stay(&analysis))
+        }
+        None => Change::new(Action::Forget, why).noting(objects_stay(&analysis)),
         Some(undo) => match undo_block(table, key, record, undo) {
             Some(block) => Change::new(Action::Blocked { by: vec![block] }, why),
             None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
@@ -458,8 +469,8 @@ fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, wh
     }
 }
 
-fn objects_stay(reading: &sql::Reading) -> Note {
-    let made = |mention: &&sql::Mention| mention.role == Use::Creates && mention.object != ObjectKind::Catalog;
-    let objects = reading.mentions.iter().filter(made).map(|mention| mention.name.join(".")).collect();
+fn objects_stay(analysis: &sql::Analysis) -> Note {
+    let made = |mention: &&sql::Mention| mention.usage == Usage::Creates && mention.kind != ObjectKind::Catalog;
+    let objects = analysis.mentions.iter().filter(made).map(|mention| mention.name.join(".")).collect();
     Note::ObjectsStay { objects }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Reason;
 use crate::{
-    live::Held,
-    resource::{Few, Fingerprint, Generation, KeyedHash, LiveStatement, Name, Statement, Template},
+    live::SecretLocations,
+    resource::{Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, SmallMap, Statement, Template},
     sql,
     state::GenerationRecord,
 };
@@ -85,7 +85,7 @@ pub fn compare(
 ) -> Differences {
     let mut differences = Differences::default();
     if desired.sql != sent.sent.sql {
-        let same = sql::same(&desired.sql.masked(), &sent.sent.sql.masked());
+        let same = sql::are_equivalent(&desired.sql.masked(), &sent.sent.sql.masked());
         differences.cosmetic = same;
         differences.sql = (!same).then(|| (sent.sent.sql.clone(), desired.sql.clone()));
     }
@@ -118,10 +118,10 @@ pub fn says_where_it_begins(desired: &Statement) -> bool {
 /// The secrets that go out with a statement and have no value here.
 pub fn unknown_secrets(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
-    templates.flat_map(Template::secrets).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
+    templates.flat_map(Template::secret_names).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
 }
 
-fn compare_properties(desired: &Few<Template>, sent: &Few<Template>, differences: &mut Differences) {
+fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
     }
@@ -144,12 +144,12 @@ fn compare_secrets(
     differences: &mut Differences,
 ) {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
-    let names: BTreeSet<&str> = templates.flat_map(Template::secrets).collect();
+    let names: BTreeSet<&str> = templates.flat_map(Template::secret_names).collect();
     for name in names {
         match (secrets.get(name), sent.secrets.get(name)) {
             (None, _) => drop(differences.unknown_secrets.insert(name.to_owned())),
             (Some(now), Some(then)) if now != then => {
-                differences.secret_in_sql |= desired.sql.secrets().any(|used| used == name);
+                differences.secret_in_sql |= desired.sql.secret_names().any(|used| used == name);
                 differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
             }
             // A secret that was not sent at all comes with a change of its template.
@@ -176,16 +176,16 @@ pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(Stri
 /// another one is recorded as it is, and must not be where the declared one has a secret (nobody can tell which part of
 /// it is the value), where a value that is known here stands in it (`held`), or where what is named like a secret is
 /// written out. Of properties under `sql.secrets.` no value is recorded at all.
-pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&Held>) -> bool {
+pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&SecretLocations>) -> bool {
     let sql = !desired.sql.matches(&live.sql)
-        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::writes_a_secret(&live.sql));
-    let property = |(key, value): (&Name, &String)| {
+        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::has_plaintext_secret(&live.sql));
+    let property = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
         let fits = declared.is_some_and(|template| template.matches(value));
         let kept_back = key.starts_with("sql.secrets.");
         let is_one = declared.is_some_and(Template::has_secrets)
             || held.is_some_and(|held| held.properties.contains(&**key))
-            || (sql::names_a_secret(key) && !value.is_empty());
+            || (sql::is_sensitive_key(key) && !value.is_empty());
         !fits && !kept_back && is_one
     };
     sql || live.properties.iter().any(property)

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     live::Live,
-    resource::{Address, Generation, Kind, LiveStatement, is_undo_name, labels},
+    resource::{Address, Generation, LiveStatement, ResourceKind, is_undo_name, labels},
     state::Recorded,
 };
 
@@ -32,8 +32,8 @@ pub(super) fn annotate(
         let label = |name: &str| statement.labels.get(name).map(String::as_str);
         let is_ours = label(labels::PROJECT) == Some(desired.graph.project.name.as_str())
             && label(labels::LINEAGE) == Some(recorded.lineage.as_str());
-        let key =
-            label(labels::ADDRESS).and_then(|address| address.strip_prefix(Kind::Statement.table())?.strip_prefix('.'));
+        let key = label(labels::ADDRESS)
+            .and_then(|address| address.strip_prefix(ResourceKind::Statement.manifest_table())?.strip_prefix('.'));
         let Some(key) = key.filter(|_| is_ours && !is_used(recorded, &statement.name)) else { continue };
         let address = Address::statement(key);
         let declared = desired.graph.project.statements.contains_key(key) && !request.destroy;
@@ -49,7 +49,7 @@ pub(super) fn annotate(
 
 /// Whether it runs, or undid something once more.
 fn is_amiss(statement: &LiveStatement) -> bool {
-    (statement.may_run() || is_undo_name(&statement.name)) && !statement.is_leaving()
+    (statement.may_run() || is_undo_name(&statement.name)) && !statement.is_being_deleted()
 }
 
 /// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.
@@ -57,5 +57,5 @@ fn is_used(recorded: &Recorded, name: &str) -> bool {
     recorded
         .tombstones
         .values()
-        .any(|buried| Generation::of(&buried.name, name).is_some_and(|number| number <= buried.last_generation))
+        .any(|buried| Generation::from_name(&buried.name, name).is_some_and(|number| number <= buried.last_generation))
 }

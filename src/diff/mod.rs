@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     graph::Graph,
-    live::{Asks, Live},
+    live::{Live, Lookups},
     resource::{Address, KeyedHash, LiveStatement, labels},
     settle::Settlement,
     state::Recorded,
@@ -76,7 +76,7 @@ pub struct Diff {
     /// How many live statements are not this project's.
     pub foreign: usize,
     /// What single GETs have to confirm before anything is done.
-    pub asks: Asks,
+    pub asks: Lookups,
     /// The pool of each desired statement that names one, by the pool's key.
     pub pools: BTreeMap<String, DesiredPool>,
 }

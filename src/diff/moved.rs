@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::{DeclaredStatement, Project},
-    resource::{Address, Generation, Kind},
+    resource::{Address, Generation, ResourceKind},
     sql,
     state::{Fact, Recorded},
 };
@@ -56,7 +56,7 @@ pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mu
 }
 
 fn goes((address, change): &(&Address, &Change)) -> bool {
-    address.kind == Kind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
+    address.kind == ResourceKind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
 }
 
 fn block_by_name(
@@ -121,5 +121,5 @@ fn generations_of<'a>(
     base: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a String)> {
     let alike = names.range(base..).take_while(move |(name, _)| name.starts_with(base));
-    alike.filter(move |(name, _)| Generation::of(base, name).is_some()).map(|(name, key)| (*name, *key))
+    alike.filter(move |(name, _)| Generation::from_name(base, name).is_some()).map(|(name, key)| (*name, *key))
 }

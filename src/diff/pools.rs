@@ -8,12 +8,12 @@ use super::{
     fields::DesiredPool,
 };
 use crate::{
-    live::{Asks, Live, Presence},
+    live::{Live, Lookups, Presence},
     resource::{
-        Address, Kind, LivePool, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolDeclaration, PoolPhase,
+        Address, LivePool, Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind,
     },
     settle::Settlement,
-    state::{GenerationRecord, PoolRecord, Reached, Recorded},
+    state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
 /// What was found about pools.
@@ -24,7 +24,7 @@ pub(super) struct Pools {
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: BTreeSet<String>,
     /// Ids to confirm.
-    pub asks: Asks,
+    pub asks: Lookups,
 }
 
 /// What happens to pools.
@@ -99,7 +99,7 @@ pub(super) fn changes(
             let is_meant = request.targets.is_empty() || request.targets.contains(address);
             is_meant && !request.excludes.contains(address)
         };
-        if address.kind == Kind::Pool && is_looked_at {
+        if address.kind == ResourceKind::Pool && is_looked_at {
             changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
         }
     }
@@ -108,7 +108,7 @@ pub(super) fn changes(
 
 /// Pools that an interrupted run asked for and that nobody has seen.
 fn asked_for(recorded: &Recorded) -> impl Iterator<Item = &Address> {
-    let asked = recorded.open.values().map(|open| &open.intent);
+    let asked = recorded.open_intents.values().map(|open| &open.intent);
     let creations = asked.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
     creations.map(|intent| &intent.address).filter(|address| !recorded.pools.contains_key(&address.key))
 }
@@ -121,10 +121,10 @@ pub(super) fn is_quiet(
     recorded: &Recorded,
 ) -> bool {
     let known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
-    address.kind == Kind::Pool && known && !changes.contains_key(address)
+    address.kind == ResourceKind::Pool && known && !changes.contains_key(address)
 }
 
-fn borrowed(id: &str, recorded: &Recorded, live: &Live, asks: &mut Asks) -> Option<Change> {
+fn borrowed(id: &str, recorded: &Recorded, live: &Live, asks: &mut Lookups) -> Option<Change> {
     if !live.pools_listed {
         return Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted));
     }
@@ -184,7 +184,7 @@ fn owned(
 fn hidden(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
     let generations = recorded.statements.values().flat_map(|record| record.generations());
     let found = generations.filter_map(|generation| match live.statement(&generation.sent.name) {
-        Presence::Present(found) if found.is(&generation.uid) => Some(found),
+        Presence::Present(found) if found.has_uid(&generation.uid) => Some(found),
         _ => None,
     });
     let mut running = found.filter(|found| found.phase.class() == PhaseClass::Running);
@@ -220,7 +220,7 @@ fn with_twins(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
 fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
     // What has completed, stood still or never ran did not stop with it.
     let on = |record: &&GenerationRecord| {
-        record.sent.pool.as_deref() == Some(id) && record.reached == Reached::Running && !record.stopped
+        record.sent.pool.as_deref() == Some(id) && record.reached == FurthestPhase::Running && !record.stopped
     };
     let mut addresses: Vec<_> = recorded
         .statements
@@ -266,7 +266,7 @@ fn changed(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
         let (live, desired) = (live.clone(), desired.clone());
         return Some(Change::blocked(Block::PoolMoved { field: "network".to_owned(), live, desired }));
     }
-    let mut to = PoolAmendment::default();
+    let mut to = PoolUpdate::default();
     let (mut reasons, mut notes) = (Vec::new(), Vec::new());
     let changed =
         |field: &str, before: String, after: String| Reason::FieldChanged { field: field.to_owned(), before, after };
@@ -296,7 +296,7 @@ fn removed(
     live: &Live,
     why: Reason,
     kept_by_id: bool,
-    asks: &mut Asks,
+    asks: &mut Lookups,
 ) -> Change {
     if kept_by_id {
         // It is declared by its id now: somebody else owns it from here on.
@@ -321,7 +321,7 @@ fn removed(
 /// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains. (Ours that
 /// stay on it are found once their changes are known.)
 fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
-    use crate::resource::PhaseClass::{Moving, Running};
+    use crate::resource::PhaseClass::{Running, Transitional};
     let uids: BTreeMap<&str, &str> = recorded
         .statements
         .values()
@@ -330,8 +330,8 @@ fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
         .collect();
     let (mut foreign, mut ours_run) = (Vec::new(), false);
     for statement in live.statements().filter(|statement| statement.pool.as_deref() == Some(pool.id.as_str())) {
-        let runs = matches!(statement.phase.class(), Running | Moving);
-        if uids.get(statement.name.as_str()).is_some_and(|uid| statement.is(uid)) {
+        let runs = matches!(statement.phase.class(), Running | Transitional);
+        if uids.get(statement.name.as_str()).is_some_and(|uid| statement.has_uid(uid)) {
             ours_run |= runs;
         } else if runs {
             foreign.push(statement.name.clone());
@@ -346,7 +346,7 @@ fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
 pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut BTreeMap<Address, Change>) {
     let blocked: BTreeSet<String> = changes
         .iter()
-        .filter(|(address, change)| address.kind == Kind::Pool && change.is_blocked())
+        .filter(|(address, change)| address.kind == ResourceKind::Pool && change.is_blocked())
         .map(|(address, _)| address.key.clone())
         .collect();
     if blocked.is_empty() {
@@ -354,7 +354,7 @@ pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut
     }
     for (address, change) in changes.iter_mut() {
         let pool = desired.graph.project.statements.get(&address.key).and_then(|declared| declared.spec.pool.as_ref());
-        if let (Kind::Statement, Some(pool), true) = (address.kind, pool, change.is_pending())
+        if let (ResourceKind::Statement, Some(pool), true) = (address.kind, pool, change.is_pending())
             && blocked.contains(pool)
         {
             change.action = Action::Blocked { by: vec![Block::PoolBlocked { pool: Address::pool(pool) }] };

@@ -8,25 +8,25 @@ use super::{
     table::Table,
 };
 use crate::{
-    graph::{Object, resolve, resolve_in},
+    graph::{SqlObject, resolve, resolve_in},
     live::{Live, Presence},
-    resource::{Address, Kind, PhaseClass, Role, Statement, Template},
-    sql::{self, Mention, Use},
+    resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template},
+    sql::{self, Mention, Usage},
     state::{GenerationRecord, Recorded, StatementRecord},
 };
 
 /// The objects that a recorded statement creates, by their resolved names.
-fn created(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<Object> {
-    named(statement, aliases, |mention| mention.role == Use::Creates)
+fn created(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<SqlObject> {
+    named(statement, aliases, |mention| mention.usage == Usage::Creates)
 }
 
 fn named(
     statement: &Statement,
     aliases: &BTreeMap<String, String>,
     which: impl Fn(&Mention) -> bool,
-) -> BTreeSet<Object> {
-    let reading = sql::read(&statement.sql.masked());
-    reading
+) -> BTreeSet<SqlObject> {
+    let analysis = sql::analyze(&statement.sql.masked());
+    analysis
         .mentions
         .iter()
         .filter(|mention| which(mention))
@@ -35,7 +35,7 @@ fn named(
 }
 
 fn uses(mention: &Mention) -> bool {
-    matches!(mention.role, Use::Reads | Use::Writes | Use::Calls)
+    matches!(mention.usage, Usage::Reads | Usage::Writes | Usage::Calls)
 }
 
 /// Live statements that use what `key` defines, and that this run does not remove.
@@ -63,27 +63,27 @@ pub(super) fn users(table: &mut Table, key: &str, record: &StatementRecord) -> V
 }
 
 /// Whether what was sent names one of these objects, whatever is declared by now.
-fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<Object>, aliases: &BTreeMap<String, String>) -> bool {
+fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliases: &BTreeMap<String, String>) -> bool {
     let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
     let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
-    let reading = sql::read(&generation.sent.sql.masked());
+    let analysis = sql::analyze(&generation.sent.sql.masked());
     let found =
         |mention: &Mention| objects.contains(&resolve_in(mention, catalog.as_deref(), database.as_deref(), aliases));
-    generation.sent.role != Role::Undo && reading.mentions.iter().filter(|mention| uses(mention)).any(found)
+    generation.sent.role != Role::Undo && analysis.mentions.iter().filter(|mention| uses(mention)).any(found)
 }
 
 /// Whether a generation runs, or is to run again. One that has retired and stands still is a record of where it stood.
 fn may_use(table: &mut Table, record: &StatementRecord, generation: &GenerationRecord) -> bool {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
     match table.confirmed(&generation.sent.name) {
-        Presence::Present(live) if !live.is(&generation.uid) => false,
+        Presence::Present(live) if !live.has_uid(&generation.uid) => false,
         Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
         Presence::Absent | Presence::Unlisted => false,
         Presence::Unknown(_) => true,
     }
 }
 
-fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {
+fn foreign_users(table: &Table, objects: &BTreeSet<SqlObject>) -> Vec<String> {
     let ours = table.recorded.statement_names();
     let aliases = &table.desired.graph.project.environment.aliases;
     table
@@ -91,13 +91,13 @@ fn foreign_users(table: &Table, objects: &BTreeSet<Object>) -> Vec<String> {
         .statements()
         .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
         .filter(|live| {
-            let reading = sql::read(&live.sql);
+            let analysis = sql::analyze(&live.sql);
             let namespace = |key: &str| live.properties.get(key).map(String::as_str);
             let found = |mention: &Mention| {
                 let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
                 objects.contains(&resolve_in(mention, catalog, database, aliases))
             };
-            reading.mentions.iter().filter(|mention| uses(mention)).any(found)
+            analysis.mentions.iter().filter(|mention| uses(mention)).any(found)
         })
         .map(|live| live.name.clone())
         .collect()
@@ -116,20 +116,20 @@ pub(super) fn annotate(
     }
     let mut notes = Vec::new();
     for (address, change) in changes.iter() {
-        if address.kind != Kind::Statement
+        if address.kind != ResourceKind::Statement
             || !matches!(change.action, Action::Create { .. } | Action::Replace { strategy: Strategy::Redefine, .. })
         {
             continue;
         }
-        let Some(reading) = desired.graph.reading(&address.key) else { continue };
+        let Some(analysis) = desired.graph.analysis(&address.key) else { continue };
         let Some(declared) = desired.graph.project.statements.get(&address.key) else { continue };
         let aliases = &desired.graph.project.environment.aliases;
-        let touched = reading
+        let touched = analysis
             .mentions
             .iter()
             .filter(|mention| {
-                matches!(mention.role, Use::Alters)
-                    || (mention.role == Use::Creates && matches!(change.action, Action::Replace { .. }))
+                matches!(mention.usage, Usage::Alters)
+                    || (mention.usage == Usage::Creates && matches!(change.action, Action::Replace { .. }))
             })
             .map(|mention| resolve(mention, &declared.spec, aliases));
         let readers: BTreeSet<Address> = touched

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     live::{Live, Presence},
-    resource::{Address, Kind, LiveStatement, Phase},
+    resource::{Address, LiveStatement, Phase, ResourceKind},
     state::{GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -22,7 +22,7 @@ pub(super) fn block_deletions_under_them(
     changes: &mut BTreeMap<Address, Change>,
 ) {
     let is_deleted = |(address, change): &(&Address, &Change)| {
-        address.kind == Kind::Pool && matches!(change.action, Action::Delete { .. })
+        address.kind == ResourceKind::Pool && matches!(change.action, Action::Delete { .. })
     };
     let mut blocked: Vec<(Address, Vec<Address>)> = Vec::new();
     for (address, _) in changes.iter().filter(is_deleted) {
@@ -57,7 +57,7 @@ fn is_left_on(
 ) -> bool {
     let is_on = |generation: &GenerationRecord, runs: bool| match live.statement(&generation.sent.name) {
         Presence::Present(found) => {
-            found.is(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(found))
+            found.has_uid(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(found))
         }
         // It may run, where it was sent to.
         Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     graph::Graph,
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
     state::Recorded,
 };
 
@@ -57,8 +57,8 @@ fn comes_along(graph: &Graph, recorded: &Recorded) -> Neighbours {
 
 fn is_declared(graph: &Graph, address: &Address) -> bool {
     match address.kind {
-        Kind::Pool => graph.project.pools.contains_key(&address.key),
-        Kind::Statement => graph.project.statements.contains_key(&address.key),
+        ResourceKind::Pool => graph.project.pools.contains_key(&address.key),
+        ResourceKind::Statement => graph.project.statements.contains_key(&address.key),
     }
 }
 
@@ -94,7 +94,7 @@ fn needs(graph: &Graph, recorded: &Recorded) -> Neighbours {
     }
     for (key, record) in &recorded.statements {
         if !graph.project.statements.contains_key(key) {
-            needs.insert(Address::statement(key), record.needs.iter().cloned().collect());
+            needs.insert(Address::statement(key), record.dependencies.iter().cloned().collect());
         }
     }
     needs
@@ -136,8 +136,8 @@ pub(super) fn block_removal_of_everything(
     }
     for (address, change) in changes.iter_mut() {
         let is_recorded = match address.kind {
-            Kind::Pool => recorded.pools.contains_key(&address.key),
-            Kind::Statement => recorded.statements.contains_key(&address.key),
+            ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+            ResourceKind::Statement => recorded.statements.contains_key(&address.key),
         };
         if is_recorded && !moved::is_rename(change) {
             *change = Change::blocked(Block::RemovesEverything);

@@ -9,12 +9,12 @@ use super::{
     fields::{self, DesiredPool, Differences},
 };
 use crate::{
-    live::{Asks, Live, Presence},
+    live::{Live, Lookups, Presence},
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement, OnOutside, Phase, PhaseClass, Statement, labels},
+    resource::{Address, Generation, LiveStatement, Phase, PhaseClass, Statement, UnexpectedPhasePolicy, labels},
     settle::Settlement,
-    sql::{Class, Reading},
-    state::{GenerationRecord, Reached, Recorded, StatementRecord, Tombstone},
+    sql::{Analysis, StatementClass},
+    state::{FurthestPhase, GenerationRecord, Recorded, StatementRecord, Tombstone},
 };
 
 /// What every row of the table looks at.
@@ -31,7 +31,7 @@ pub(super) struct Table<'a> {
     pub recreated: &'a BTreeSet<String>,
     /// What is left of statements that were deleted, by cloud name.
     pub buried: BTreeMap<&'a str, &'a Tombstone>,
-    pub asks: Asks,
+    pub asks: Lookups,
 }
 
 /// One statement that is desired and has a generation in force.
@@ -40,15 +40,15 @@ pub(super) struct Row<'a> {
     pub declared: &'a DeclaredStatement,
     pub record: &'a StatementRecord,
     pub current: &'a GenerationRecord,
-    pub reading: Option<&'a Reading>,
+    pub analysis: Option<&'a Analysis>,
     pub differences: Differences,
     /// The number that a new generation would have.
     pub next: Generation,
 }
 
 impl Row<'_> {
-    pub fn class(&self) -> Class {
-        self.reading.map_or(Class::Job, |reading| reading.kind.class())
+    pub fn class(&self) -> StatementClass {
+        self.analysis.map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
     /// Replaces the current generation.
@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
             return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
         }
         // Retired generations are known; what else bears such a name has to be somebody's.
-        let known = |live: &LiveStatement| record.is_some_and(|record| record.named(&live.name).is_some());
+        let known = |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
         let mut found = self.live.generations(base);
         found.retain(|(_, live)| !known(live));
         if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
@@ -106,10 +106,10 @@ impl<'a> Table<'a> {
             return Some(Change::blocked(Block::SeveralLive { names }));
         }
         if let Some((generation, live)) = alive.first().copied().or(found.last()) {
-            if fields::hides_a_secret(&declared.spec, live, self.live.held(&live.name)) {
+            if fields::hides_a_secret(&declared.spec, live, self.live.secret_locations(&live.name)) {
                 return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
             }
-            if live.is_leaving() {
+            if live.is_being_deleted() {
                 return Some(awaits(live));
             }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
@@ -138,10 +138,10 @@ impl<'a> Table<'a> {
         let unknown = [base, record.declared.name.as_str()]
             .into_iter()
             .flat_map(|base| self.live.generations(base))
-            .filter(|(_, live)| record.named(&live.name).is_none() && self.is_labelled_ours(key, live))
+            .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.is_labelled_ours(key, live))
             .map(|(_, live)| live);
         let retired = record.retired.iter().filter_map(|g| match self.live.statement(&g.sent.name) {
-            Presence::Present(live) if live.is(&g.uid) && !live.is_leaving() => Some(live),
+            Presence::Present(live) if live.has_uid(&g.uid) && !live.is_being_deleted() => Some(live),
             _ => None,
         });
         let names: BTreeSet<String> =
@@ -178,13 +178,13 @@ impl<'a> Table<'a> {
             declared,
             record,
             current,
-            reading: self.desired.graph.reading(key),
+            analysis: self.desired.graph.analysis(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
             next: self.next_generation(&declared.spec.name, Some(record)),
         };
         let change = match self.live.statement(&current.sent.name) {
             _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
-            Presence::Present(live) if !live.is(&current.uid) => Some(evolution::recreated(self, &row, live)),
+            Presence::Present(live) if !live.has_uid(&current.uid) => Some(evolution::recreated(self, &row, live)),
             Presence::Present(live) => self.present(&row, live),
             Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone(self, &row),
         };
@@ -195,7 +195,7 @@ impl<'a> Table<'a> {
 
     /// On the simulator a placeholder stands in for a secret, and nothing depends on the value.
     fn is_real(&self) -> bool {
-        self.desired.graph.project.environment.simulated.is_none()
+        self.desired.graph.project.environment.simulator.is_none()
     }
 
     /// Names the secrets that a submission wants and that have no value here.
@@ -211,12 +211,12 @@ impl<'a> Table<'a> {
 
     /// Desired, recorded, and there.
     fn present(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
-        if live.phase.class() == PhaseClass::Moving || self.is_resuming(row, live) {
+        if live.phase.class() == PhaseClass::Transitional || self.is_resuming(row, live) {
             return Some(self.moving(row, live));
         }
         match row.class() {
-            Class::Definition => evolution::definition(self, row, live),
-            Class::Job | Class::TableJob | Class::Refused(_) => self.job(row, live),
+            StatementClass::Definition => evolution::definition(self, row, live),
+            StatementClass::Job | StatementClass::TableJob | StatementClass::Unsupported(_) => self.job(row, live),
         }
     }
 
@@ -224,11 +224,11 @@ impl<'a> Table<'a> {
     /// one may wait for room on its pool for good, so it can be stopped and moved.
     pub fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
         let asked = self.request.replace.contains(&row.address);
-        let is_job = row.class() != Class::Definition;
+        let is_job = row.class() != StatementClass::Definition;
         let differs = if is_job { row.differences.need_replacement() } else { row.differences.redefine() };
         let (wanted, parked) = (differs || asked, row.declared.spec.stopped);
         let is_elsewhere = !row.differences.placement.is_empty();
-        let never_ran = live.phase == Phase::Pending && row.current.reached == Reached::Submitted;
+        let never_ran = live.phase == Phase::Pending && row.current.reached == FurthestPhase::Submitted;
         if never_ran && !parked && (wanted || (is_job && is_elsewhere)) {
             return evolution::never_ran(self, row, live);
         }
@@ -257,7 +257,7 @@ impl<'a> Table<'a> {
         let asked = self.request.replace.contains(&row.address);
         let (wants_stop, sent_stopped) = (row.declared.spec.stopped, row.current.stopped);
         match live.phase.class() {
-            PhaseClass::Failed if row.current.reached == Reached::Submitted && !wants_stop => {
+            PhaseClass::Failed if row.current.reached == FurthestPhase::Submitted && !wants_stop => {
                 Some(evolution::never_ran(self, row, live))
             }
             PhaseClass::Failed => evolution::failed(self, row, live),
@@ -278,7 +278,7 @@ impl<'a> Table<'a> {
             PhaseClass::Running => self.running(row, live),
             PhaseClass::Stopped if wants_stop => self.stands_still(row),
             PhaseClass::Stopped => Some(self.stopped(row, asked)),
-            PhaseClass::Moving => Some(self.moving(row, live)),
+            PhaseClass::Transitional => Some(self.moving(row, live)),
         }
     }
 
@@ -329,7 +329,8 @@ impl<'a> Table<'a> {
         }
         let by_us = row.current.stopped;
         let with_pool = row.declared.spec.pool.as_ref().is_some_and(|pool| self.recreated.contains(pool));
-        if by_us || with_pool || row.declared.spec.on_stopped == OnOutside::Resume || self.request.fix_drift {
+        if by_us || with_pool || row.declared.spec.on_stopped == UnexpectedPhasePolicy::Resume || self.request.fix_drift
+        {
             let reason = match (by_us, interrupted) {
                 (true, true) => Reason::StoppedByInterruptedRun,
                 (true, false) => Reason::StoppedChanged { to: false },
@@ -350,8 +351,8 @@ impl<'a> Table<'a> {
         record: &StatementRecord,
         notes: Vec<Note>,
     ) -> Option<Change> {
-        let needs = self.desired.graph.needs(&Address::statement(key));
-        let settings = declared.spec != record.declared || !needs.eq(&record.needs);
+        let needs = self.desired.graph.dependencies(&Address::statement(key));
+        let settings = declared.spec != record.declared || !needs.eq(&record.dependencies);
         match (settings, notes.is_empty()) {
             (true, _) => Some(Change { action: Action::Record, reasons: Vec::new(), notes }),
             (false, false) => Some(Change { action: Action::Note, reasons: Vec::new(), notes }),

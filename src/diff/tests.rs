@@ -1,4 +1,4 @@
-//! World, change, expectation: a converged world in three lines, one thing changed, and what the diff says of it.
+//! ProjectFixture, change, expectation: a converged world in three lines, one thing changed, and what the diff says of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -10,13 +10,13 @@ use super::*;
 use crate::{
     graph,
     live::Live,
-    manifest::tests::World,
+    manifest::tests::ProjectFixture,
     resource::{
-        Few, Generation, HashKey, Identity, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Role,
-        Submission,
+        EnvironmentIdentity, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase,
+        Role, SmallMap, Submission,
     },
-    sql::Class,
-    state::{GenerationRecord, PoolRecord, Reached, StatementRecord, Tombstone},
+    sql::StatementClass,
+    state::{FurthestPhase, GenerationRecord, PoolRecord, StatementRecord, Tombstone},
 };
 
 const HEAD: &str = "[pools.main]\nmax_cfu = 10\n[defaults]\npool = \"main\"\n";
@@ -35,28 +35,28 @@ struct Scene {
 }
 
 fn graph_of(statements: &str) -> Graph {
-    graph::build(World::new(&format!("{HEAD}{statements}")).project()).unwrap()
+    graph::build(ProjectFixture::new(&format!("{HEAD}{statements}")).load()).unwrap()
 }
 
 fn live(sent: &Submission, phase: Phase) -> LiveStatement {
     LiveStatement {
         name: sent.name.clone(),
         uid: format!("uid-{}", sent.name),
-        version: "1".to_owned(),
-        labels: Few::new(),
+        resource_version: "1".to_owned(),
+        labels: SmallMap::new(),
         created_at: None,
         updated_at: None,
         sql: sent.sql.as_str().to_owned(),
-        properties: Few::new(),
+        properties: SmallMap::new(),
         pool: sent.pool.clone(),
         principal: None,
         stopped: false,
         phase,
         detail: String::new(),
-        kind: Some("KIND".to_owned()),
+        sql_kind: Some("KIND".to_owned()),
         bounded: Some(false),
         append_only: None,
-        scaling: None,
+        scaling_state: None,
         warnings: Vec::new(),
         offsets: Offsets::default(),
     }
@@ -65,7 +65,7 @@ fn live(sent: &Submission, phase: Phase) -> LiveStatement {
 impl Scene {
     fn of(statements: &str) -> Scene {
         let graph = graph_of(statements);
-        let identity = Identity {
+        let identity = EnvironmentIdentity {
             organization: "o".to_owned(),
             environment: "env".to_owned(),
             cloud: "aws".to_owned(),
@@ -91,26 +91,26 @@ impl Scene {
             pools.insert(id, found);
         }
         for (key, declared) in &graph.project.statements {
-            let is_definition = declared.reading.kind.class() == Class::Definition;
+            let is_definition = declared.analysis.kind.class() == StatementClass::Definition;
             let sent = Submission {
                 name: declared.spec.name.clone(),
                 generation: Generation::FIRST,
                 role: Role::Current,
                 sql: declared.spec.sql.clone(),
                 properties: declared.spec.properties.clone(),
-                added: Few::new(),
+                added_properties: SmallMap::new(),
                 pool: declared.spec.pool.as_ref().map(|key| format!("lfcp-{key}")),
                 principal: declared.spec.principal.clone(),
             };
             let phase = if is_definition { Phase::Completed } else { Phase::Running };
-            let reached = if is_definition { Reached::Completed } else { Reached::Running };
+            let reached = if is_definition { FurthestPhase::Completed } else { FurthestPhase::Running };
             live_statements.insert(sent.name.clone(), live(&sent, phase));
             let current = GenerationRecord {
                 uid: format!("uid-{}", sent.name),
                 sent,
                 stopped: false,
                 reached,
-                kind: Some("KIND".to_owned()),
+                sql_kind: Some("KIND".to_owned()),
                 bounded: false,
                 offsets: None,
                 secrets: BTreeMap::new(),
@@ -118,14 +118,14 @@ impl Scene {
             };
             let record = StatementRecord {
                 declared: declared.spec.clone(),
-                needs: graph.needs(&Address::statement(key)).cloned().collect(),
+                dependencies: graph.dependencies(&Address::statement(key)).cloned().collect(),
                 current: Some(Box::new(current)),
                 successor: None,
                 undo: None,
                 retired: Vec::new(),
                 last_generation: Generation::FIRST,
-                undos: 0,
-                left_at: None,
+                undo_count: 0,
+                last_offsets: None,
             };
             recorded.statements.insert(key.clone(), Box::new(record));
         }
@@ -177,9 +177,9 @@ impl Scene {
     }
 
     fn diff(&self) -> Diff {
-        let mut snapshot = Live::of(self.statements.clone(), Some(self.pools.clone()));
-        self.gone.iter().for_each(|name| snapshot.learn_statement(name, Ok(None)));
-        self.unknown.iter().for_each(|name| snapshot.learn_statement(name, Err("403".to_owned())));
+        let mut snapshot = Live::from_resources(self.statements.clone(), Some(self.pools.clone()));
+        self.gone.iter().for_each(|name| snapshot.add_statement_answer(name, Ok(None)));
+        self.unknown.iter().for_each(|name| snapshot.add_statement_answer(name, Err("403".to_owned())));
         let desired = Desired { graph: &self.graph, secrets: &BTreeMap::new() };
         diff(&desired, &self.recorded, &Settlement::default(), &snapshot, &self.request)
     }
@@ -336,13 +336,14 @@ fn phases_that_pass_decide_nothing() {
 #[test]
 fn what_never_ran_is_submitted_anew() {
     let never =
-        |phase| converged().phase("copy", phase).current("copy", |current| current.reached = Reached::Submitted);
+        |phase| converged().phase("copy", phase).current("copy", |current| current.reached = FurthestPhase::Submitted);
     assert_eq!(never(Phase::Failed).says(), "copy Replace NeverRan g1 -> g2 [NeverRan { detail: \"\" }] []");
     assert_eq!(never(Phase::Pending).says(), "copy Await { phase: Pending } [] []");
     let changed = never(Phase::Pending).desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
     assert!(changed.says().starts_with("copy Replace NeverRan g1 -> g2"));
-    let table =
-        converged().phase("orders", Phase::Failed).current("orders", |current| current.reached = Reached::Submitted);
+    let table = converged()
+        .phase("orders", Phase::Failed)
+        .current("orders", |current| current.reached = FurthestPhase::Submitted);
     assert!(table.says().starts_with("orders Replace NeverRan g1 -> g2"));
 }
 
@@ -372,7 +373,7 @@ fn a_job_that_ended_is_told_and_a_bounded_one_is_done() {
 fn a_bounded_job_that_was_purged_is_done() {
     let done = |bounded: bool, statements: &str| {
         let gone = Scene::of(statements).gone("copy");
-        gone.current("copy", |it| (it.reached, it.bounded) = (Reached::Completed, bounded)).says()
+        gone.current("copy", |it| (it.reached, it.bounded) = (FurthestPhase::Completed, bounded)).says()
     };
     assert_eq!(done(true, &copy("")), "");
     let hinted = |mode: &str| {
@@ -433,7 +434,7 @@ fn a_job_that_comes_again_says_what_its_readers_see() {
         let offsets =
             stood.map(|at| Offsets { topics: BTreeMap::from([("orders".to_owned(), at.to_owned())]), taken_at: None });
         let (name, last_generation) = (key.to_owned(), Generation::FIRST);
-        scene.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undos: 0, offsets });
+        scene.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undo_count: 0, offsets });
         scene.says()
     };
     let topics = "RemovedBefore { topics: {\"orders\": \"partition:0,offset:7\"} }";
@@ -520,8 +521,8 @@ fn a_pool_that_is_gone_is_made_again_and_names_what_stopped() {
 #[test]
 fn a_pool_that_is_said_to_be_gone_while_a_job_of_ours_runs_on_it_is_blocked() {
     let absent = |scene: &Scene| {
-        let mut snapshot = Live::of(scene.statements.clone(), Some(BTreeMap::new()));
-        snapshot.learn_pool("lfcp-main", Ok(None));
+        let mut snapshot = Live::from_resources(scene.statements.clone(), Some(BTreeMap::new()));
+        snapshot.add_pool_answer("lfcp-main", Ok(None));
         let desired = Desired { graph: &scene.graph, secrets: &BTreeMap::new() };
         let diff = diff(&desired, &scene.recorded, &Settlement::default(), &snapshot, &scene.request);
         diff.changes[&Address::pool("main")].action.clone()

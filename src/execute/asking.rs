@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cloud::{Error, ErrorKind},
     resource::{Intent, Operation},
-    settle::Verdict,
+    settle::IntentVerdict,
     state::Outcome,
 };
 
@@ -144,7 +144,7 @@ pub(super) async fn ask<D: Demand>(
             let since = refused_since.get_or_insert_with(Instant::now);
             if !told && since.elapsed() >= SILENCE {
                 told = true;
-                tools.setting.cloud.still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
+                tools.setting.cloud.notify_still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
             }
         }
         sleep(pause(attempt)).await;
@@ -167,17 +167,17 @@ pub(super) async fn no(intent: &Intent, error: Error, tools: &Tools) -> Failure 
 }
 
 /// A reading's verdict as an outcome. Where nobody can tell the intent stays open, and `unclear` says why it ends here.
-pub(super) fn evidence(verdict: Verdict, unclear: impl FnOnce(String) -> Failure) -> Result<Outcome, Failure> {
+pub(super) fn evidence(verdict: IntentVerdict, unclear: impl FnOnce(String) -> Failure) -> Result<Outcome, Failure> {
     match verdict {
-        Verdict::Applied(outcome) => Ok(outcome),
-        Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
-        Verdict::Unclear(why) => Err(unclear(why)),
+        IntentVerdict::Applied(outcome) => Ok(outcome),
+        IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+        IntentVerdict::Unclear(why) => Err(unclear(why)),
     }
 }
 
 /// Whether the request may have taken effect although no answer says so.
 fn is_lost(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Uncertain | ErrorKind::Garbled)
+    matches!(error.kind, ErrorKind::Uncertain | ErrorKind::InvalidResponse)
 }
 
 /// Longer after each attempt, up to three seconds.

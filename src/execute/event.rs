@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     cloud::{Error, StatementException},
     plan::Until,
-    resource::{Address, Phase, Unset},
+    resource::{Address, MissingSecret, Phase},
     state::{LedgerError, Recorded},
 };
 
@@ -109,7 +109,7 @@ pub enum Failure {
     /// It did not get where it was to get.
     NotReached(Box<NotReached>),
     /// A secret has no value here.
-    Unset(Unset),
+    Unset(MissingSecret),
     /// The record could not be kept. Nothing more is sent.
     Ledger(LedgerError),
     /// The user asked to stop while this was waited for, or before it was asked again.

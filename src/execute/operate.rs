@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     plan::{Act, PoolRef, Step, Until},
-    resource::{Amendment, LiveStatement},
+    resource::{LiveStatement, StatementUpdate},
     settle,
     state::{Fact, Recorded},
 };
@@ -37,7 +37,7 @@ pub(super) async fn operate(
                 name,
                 uid: statements::recorded_uid(name, footing, tools).ok_or_else(|| statements::went(name))?,
                 seen: seen.as_ref(),
-                to: Amendment { pool, ..to.clone() },
+                to: StatementUpdate { pool, ..to.clone() },
                 to_stand_still: matches!(step.until, Until::Still | Until::Stopped),
             };
             ask(amend, footing, tools, changed).await?
@@ -90,12 +90,12 @@ async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec
 
 /// What a look at a generation tells its record; nothing where there is none of it.
 fn observed(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
-    let Some(generation) = recorded.statements.get(key).and_then(|record| record.named(name)) else {
+    let Some(generation) = recorded.statements.get(key).and_then(|record| record.generation_named(name)) else {
         return Vec::new();
     };
     match live {
-        Some(live) => settle::told(key, generation, live),
-        None => vec![Fact::Gone { key: key.to_owned(), name: name.to_owned() }],
+        Some(live) => settle::generation_facts(key, generation, live),
+        None => vec![Fact::GenerationGone { key: key.to_owned(), name: name.to_owned() }],
     }
 }
 

@@ -13,13 +13,11 @@ use super::{
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::{Error, Listed},
+    cloud::{Error, Listing},
     live::Live,
     plan::{Act, Plan, Step, Until},
-    resource::{
-        Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolPhase,
-    },
-    settle::{Verdict, verdict},
+    resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},
+    settle::{IntentVerdict, judge_intent},
     state::Outcome,
 };
 
@@ -66,7 +64,7 @@ impl Demand for Create<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::CreatePool { pool: self.pool.clone(), before: self.before.clone() }
+        Operation::CreatePool { pool: self.pool.clone(), existing_ids: self.before.clone() }
     }
 
     async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -94,7 +92,7 @@ impl Demand for Create<'_> {
 /// The creation of this pool that an interrupted run left open.
 fn asked_before(footing: &Footing, tools: &Tools) -> Option<Intent> {
     let recorded = tools.record.now();
-    let mut open = recorded.open.values().map(|open| &open.intent);
+    let mut open = recorded.open_intents.values().map(|open| &open.intent);
     open.find(|intent| intent.address == *footing.address && matches!(intent.operation, Operation::CreatePool { .. }))
         .cloned()
 }
@@ -103,14 +101,14 @@ fn asked_before(footing: &Footing, tools: &Tools) -> Option<Intent> {
 async fn created(intent: &Intent, error: Option<Error>, tools: &Tools) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + LANDING;
     loop {
-        let listed = tools.setting.cloud.pools().await;
+        let listed = tools.setting.cloud.list_pools().await;
         let pools = listed.map_err(|unread| Failure::Call(tools.redact(error.clone().unwrap_or(unread))))?;
-        let nothing = Listed { found: BTreeMap::new(), unreadable: BTreeMap::new() };
-        match verdict(intent, &tools.record.now(), &Live::listed(nothing, Some(pools))) {
-            Verdict::Applied(outcome) => return Ok(outcome),
-            Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
-            Verdict::Rejected(_) => {}
-            Verdict::Unclear(why) => return Err(Failure::Unclear { name: intent.address.to_string(), why }),
+        let nothing = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
+        match judge_intent(intent, &tools.record.now(), &Live::from_lists(nothing, Some(pools))) {
+            IntentVerdict::Applied(outcome) => return Ok(outcome),
+            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
+            IntentVerdict::Rejected(_) => {}
+            IntentVerdict::Unclear(why) => return Err(Failure::Unclear { name: intent.address.to_string(), why }),
         }
         sleep(Duration::from_secs(5)).await;
     }
@@ -131,10 +129,10 @@ pub(super) async fn twins(plan: &Plan, tools: &Tools) -> Vec<(Address, String)> 
     if created.is_empty() {
         return Vec::new();
     }
-    let Ok(pools) = tools.setting.cloud.pools().await else { return Vec::new() };
+    let Ok(pools) = tools.setting.cloud.list_pools().await else { return Vec::new() };
     let recorded = tools.record.now();
     let is_known = |id: &String| recorded.pools.values().any(|record| record.id == *id);
-    let new = pools.found.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
+    let new = pools.items.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
     new.filter_map(|live| {
         let named = |pool: &Pool| pool.display_name == live.display_name && pool.region == live.region;
         let twin = created.iter().find(|(_, pool, before)| named(pool) && !before.contains(&live.id));
@@ -146,7 +144,7 @@ pub(super) async fn twins(plan: &Plan, tools: &Tools) -> Vec<(Address, String)> 
 /// A pool to change.
 pub(super) struct Amend<'a> {
     pub id: &'a str,
-    pub to: &'a PoolAmendment,
+    pub to: &'a PoolUpdate,
 }
 
 impl Demand for Amend<'_> {
@@ -154,7 +152,7 @@ impl Demand for Amend<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::AmendPool { id: self.id.to_owned(), to: self.to.clone() }
+        Operation::UpdatePool { id: self.id.to_owned(), to: self.to.clone() }
     }
 
     async fn look(&self, _: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -162,7 +160,7 @@ impl Demand for Amend<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.amend_pool(self.id, self.to).await.map(|_| done())
+        tools.setting.cloud.update_pool(self.id, self.to).await.map(|_| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -188,7 +186,7 @@ impl Demand for Remove<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::RemovePool { id: self.id.to_owned() }
+        Operation::DeletePool { id: self.id.to_owned() }
     }
 
     async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
@@ -200,7 +198,7 @@ impl Demand for Remove<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.remove_pool(self.id).await.map(|()| done())
+        tools.setting.cloud.delete_pool(self.id).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -237,15 +235,16 @@ async fn ours_on(id: &str, tools: &Tools) -> Result<Option<String>, Failure> {
 
 /// The visible statements that run on a pool, or are about to.
 async fn running_on(id: &str, tools: &Tools) -> Result<Vec<LiveStatement>, Failure> {
-    let listed = tools.setting.cloud.statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+    let listed =
+        tools.setting.cloud.list_statements(Some(id)).await.map_err(|error| Failure::Call(tools.redact(error)))?;
     if let Some((name, why)) = listed.unreadable.into_iter().next() {
         // It is on the pool, and whether it runs nobody can tell.
         return Err(Failure::Unclear { name, why: tools.redacted(&why) });
     }
     let runs = |live: &LiveStatement| {
-        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Moving) && live.phase != Phase::Deleting
+        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Transitional) && live.phase != Phase::Deleting
     };
-    Ok(listed.found.into_values().map(|live| *live).filter(runs).collect())
+    Ok(listed.items.into_values().map(|live| *live).filter(runs).collect())
 }
 
 /// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a
@@ -256,7 +255,7 @@ async fn is_empty(id: &str, asking: &Asking<'_>) -> Result<(), Failure> {
     let deadline = Instant::now() + DRAINING;
     loop {
         let ours = ours_on(id, tools).await?;
-        let found = tools.setting.cloud.pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
+        let found = tools.setting.cloud.fetch_pool(id).await.map_err(|error| Failure::Call(tools.redact(error)))?;
         let Some(pool) = found else { return Ok(()) };
         let how = match ours {
             None if pool.current_cfu == 0 => return Ok(()),
@@ -282,7 +281,7 @@ pub(super) async fn wait(step: &Step, footing: &Footing<'_>, tools: &Tools) -> R
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = tools.setting.interrupt.clone();
     loop {
-        let read = tools.setting.cloud.pool(&id).await;
+        let read = tools.setting.cloud.fetch_pool(&id).await;
         if let Err(error) = &read
             && Instant::now() >= deadline
         {
@@ -323,10 +322,10 @@ fn not_reached(id: String, until: Until, why: Ended, found: Option<LivePool>) ->
 }
 
 async fn read_back(intent: &Intent, id: &str, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
-    let found = tools.setting.cloud.pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
+    let found = tools.setting.cloud.fetch_pool(id).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
     let mut live = Live::default();
-    live.learn_pool(id, Ok(found));
-    let verdict = verdict(intent, &tools.record.now(), &live);
+    live.add_pool_answer(id, Ok(found));
+    let verdict = judge_intent(intent, &tools.record.now(), &live);
     evidence(verdict, |why| Failure::Unclear { name: id.to_owned(), why })
 }
 

@@ -60,7 +60,7 @@ impl Record {
 
     /// Has facts kept.
     pub async fn learn(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Failure> {
-        self.keep(facts.into_iter().map(|fact| Entry::Record { fact }).collect()).await
+        self.keep(facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect()).await
     }
 
     /// `fact` as it is kept: what is adopted with the hashes of its secrets. What the service shows says nothing of a
@@ -68,7 +68,7 @@ impl Record {
     pub fn hashed(&self, fact: &Fact, secrets: &Secrets) -> Fact {
         let mut fact = fact.clone();
         if let Fact::Adopted { generation, .. } = &mut fact {
-            generation.secrets = secrets.hashes(secrets_of(&generation.sent).into_iter(), &self.now().key);
+            generation.secrets = secrets.hashes(secrets_of(&generation.sent).into_iter(), &self.now().hash_key);
         }
         fact
     }
@@ -85,7 +85,7 @@ impl Record {
         let secrets = match &operation {
             Operation::Submit(submission) => {
                 let names = secrets_of(submission);
-                let key = self.now().key.clone();
+                let key = self.now().hash_key.clone();
                 let mut hashes = secrets.hashes(names.iter().copied(), &key);
                 // A placeholder went out for what is not set, so a value that is set later is another one.
                 for name in names.into_iter().filter(|_| placeholders) {
@@ -96,13 +96,13 @@ impl Record {
             _ => Default::default(),
         };
         let intent = Intent { id, address: address.clone(), operation };
-        self.keep(vec![Entry::Intend { intent: intent.clone(), secrets }]).await?;
+        self.keep(vec![Entry::IntentOpened { intent: intent.clone(), secrets }]).await?;
         Ok(intent)
     }
 
     /// Writes down what came of it.
     pub async fn settle(&self, intent: &Intent, outcome: Outcome) -> Result<(), Failure> {
-        self.keep(vec![Entry::Settle { intent: intent.id.clone(), outcome }]).await
+        self.keep(vec![Entry::IntentSettled { intent_id: intent.id.clone(), outcome }]).await
     }
 
     /// Tells the user, and the report, that a way back failed.
@@ -119,5 +119,5 @@ impl Record {
 /// The names of the secrets that go with a submission.
 fn secrets_of(submission: &Submission) -> BTreeSet<&str> {
     let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
-    templates.flat_map(Template::secrets).collect()
+    templates.flat_map(Template::secret_names).collect()
 }

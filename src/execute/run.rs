@@ -19,9 +19,9 @@ use super::{
     watch,
 };
 use crate::{
-    cloud::Cloud,
+    cloud::CloudClient,
     plan::{Passage, Plan},
-    resource::{Address, Intent, Kind, Operation, Secrets},
+    resource::{Address, Intent, Operation, ResourceKind, Secrets},
     state::{Entry, Ledger, LedgerError, Recorded},
 };
 
@@ -41,7 +41,7 @@ pub enum Interrupt {
 #[derive(Clone)]
 pub struct Setting {
     /// The cloud.
-    pub cloud: Cloud,
+    pub cloud: CloudClient,
     /// The values of secrets.
     pub secrets: Secrets,
     /// The project's name, for labels.
@@ -302,13 +302,13 @@ impl<'a> Owner<'a> {
         let recorded = self.record.now().clone();
         let ledger = match self.broken {
             Some(error) => Some(error),
-            None => self.ledger.fold(&recorded).await.err(),
+            None => self.ledger.compact(&recorded).await.err(),
         };
-        let touched = self.failed.iter().filter(|(address, _)| address.kind == Kind::Statement);
+        let touched = self.failed.iter().filter(|(address, _)| address.kind == ResourceKind::Statement);
         // A stop of which nobody can tell what became of it may still come.
         let may_stop = |address: &Address, name: &str| {
-            let stops = |intent: &Intent| matches!(&intent.operation, Operation::Amend { name: asked, to, .. } if asked == name && to.stopped);
-            !self.taken_back.contains(address) && recorded.open.values().any(|open| stops(&open.intent))
+            let stops = |intent: &Intent| matches!(&intent.operation, Operation::Update { name: asked, to, .. } if asked == name && to.stopped);
+            !self.taken_back.contains(address) && recorded.open_intents.values().any(|open| stops(&open.intent))
         };
         let stands_still = |address: &&Address| {
             recorded.statements.get(&address.key).is_some_and(|record| {

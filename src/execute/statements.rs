@@ -10,12 +10,13 @@ use super::{
     walk::{Footing, Tools},
 };
 use crate::{
-    cloud::{Error, ErrorKind, Fetched, NewStatement},
+    cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
     live::Live,
     resource::{
-        Amendment, Few, Intent, LiveStatement, Operation, Phase, PhaseClass, Seen, Submission, Template, Unset, labels,
+        Intent, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, SeenStatement, SmallMap, StatementUpdate,
+        Submission, Template, labels,
     },
-    settle::{Verdict, amended, verdict},
+    settle::{IntentVerdict, judge_intent, update_took_effect},
     state::Outcome,
 };
 
@@ -27,7 +28,7 @@ const LANDING: Duration = Duration::from_secs(12);
 const TEARDOWN: Duration = Duration::from_secs(20 * 60);
 
 /// Whether a statement still is what the plan saw.
-pub(super) async fn look(name: &str, seen: &Seen, tools: &Tools) -> Result<Fetched, Failure> {
+pub(super) async fn look(name: &str, seen: &SeenStatement, tools: &Tools) -> Result<FetchedStatement, Failure> {
     let found = fetch(name, tools).await?;
     let found = found.ok_or_else(|| changed(name, "it is gone"))?;
     seen.still_holds(&found.live).map_err(|how| changed(name, how))?;
@@ -64,7 +65,7 @@ impl Demand for Submit {
 
     async fn send(&self, (): (), intent: &Intent, tools: &Tools) -> Result<Outcome, Error> {
         let new = NewStatement { labels: labels_of(intent, tools), ..self.new.clone() };
-        let live = tools.setting.cloud.submit(&new).await?;
+        let live = tools.setting.cloud.submit_statement(&new).await?;
         Ok(Outcome::Applied { id: Some(live.uid), created_at: live.created_at })
     }
 
@@ -111,10 +112,10 @@ async fn taken(intent: &Intent, name: &str, error: Error, asking: &Asking<'_>) -
             }
             Some(found) => {
                 return match judge(intent, name, Some(found.live), tools) {
-                    Verdict::Applied(outcome) => Ok(outcome),
-                    Verdict::Rejected(why) => Ok(Outcome::Rejected { why }),
-                    Verdict::Unclear(why) if may_land => Err(Failure::Unclear { name: name.to_owned(), why }),
-                    Verdict::Unclear(why) => {
+                    IntentVerdict::Applied(outcome) => Ok(outcome),
+                    IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+                    IntentVerdict::Unclear(why) if may_land => Err(Failure::Unclear { name: name.to_owned(), why }),
+                    IntentVerdict::Unclear(why) => {
                         // What is there is not what was sent, so the refusal was meant for us and nothing came of it.
                         let refusal = Outcome::Rejected { why: tools.redacted(&error.detail) };
                         tools.record.settle(intent, refusal).await?;
@@ -133,11 +134,11 @@ async fn landed(intent: &Intent, name: &str, error: Error, tools: &Tools) -> Res
         let found = fetch(name, tools).await.map_err(|_| Failure::Call(tools.redact(error.clone())))?;
         let is_there = found.is_some();
         match judge(intent, name, found.map(|found| found.live), tools) {
-            Verdict::Applied(outcome) => return Ok(outcome),
-            Verdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
-            Verdict::Rejected(_) => sleep(Duration::from_secs(2)).await,
-            Verdict::Unclear(why) if is_there => return Err(Failure::Unclear { name: name.to_owned(), why }),
-            Verdict::Unclear(_) => return Err(Failure::Call(tools.redact(error))),
+            IntentVerdict::Applied(outcome) => return Ok(outcome),
+            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
+            IntentVerdict::Rejected(_) => sleep(Duration::from_secs(2)).await,
+            IntentVerdict::Unclear(why) if is_there => return Err(Failure::Unclear { name: name.to_owned(), why }),
+            IntentVerdict::Unclear(_) => return Err(Failure::Call(tools.redact(error))),
         }
     }
 }
@@ -148,28 +149,28 @@ pub(super) struct Amend<'a> {
     /// Which physical statement is meant: the recorded one.
     pub uid: String,
     /// What the plan saw of it.
-    pub seen: Option<&'a Seen>,
-    pub to: Amendment,
+    pub seen: Option<&'a SeenStatement>,
+    pub to: StatementUpdate,
     /// Whether standing still is all that is wanted, however that came about.
     pub to_stand_still: bool,
 }
 
 impl Demand for Amend<'_> {
-    type Ready = Fetched;
+    type Ready = FetchedStatement;
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::Amend { name: self.name.to_owned(), uid: self.uid.clone(), to: self.to.clone() }
+        Operation::Update { name: self.name.to_owned(), uid: self.uid.clone(), to: self.to.clone() }
     }
 
-    async fn look(&self, asking: &Asking<'_>) -> Result<Found<Fetched>, Failure> {
+    async fn look(&self, asking: &Asking<'_>) -> Result<Found<FetchedStatement>, Failure> {
         let Some(found) = fetch(self.name, asking.tools).await? else {
             return Err(changed(self.name, "it is gone"));
         };
         let untouched = !asking.changed && !asking.may_land;
         check(self.name, &self.uid, self.seen.filter(|_| untouched), &found.live)?;
         let stands = self.to.stopped && self.to_stand_still && !found.live.may_run();
-        if asking.may_land && amended(&self.to, &found.live) {
+        if asking.may_land && update_took_effect(&self.to, &found.live) {
             Ok(Found::Landed)
         } else if stands {
             Ok(Found::Already)
@@ -178,8 +179,8 @@ impl Demand for Amend<'_> {
         }
     }
 
-    async fn send(&self, found: Fetched, _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.amend(found, &self.to).await.map(|()| done())
+    async fn send(&self, found: FetchedStatement, _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
+        tools.setting.cloud.update_statement(found, &self.to).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -223,7 +224,7 @@ pub(super) struct Remove<'a> {
     /// Which physical statement is meant: the recorded one.
     pub uid: String,
     /// What the plan saw of it.
-    pub seen: Option<&'a Seen>,
+    pub seen: Option<&'a SeenStatement>,
     /// Whether it stays if it took effect after all.
     pub unless_in_force: bool,
 }
@@ -233,13 +234,13 @@ impl Demand for Remove<'_> {
     const TRIES: u32 = TRIES;
 
     fn operation(&self) -> Operation {
-        Operation::Remove { name: self.name.to_owned(), uid: self.uid.clone() }
+        Operation::Delete { name: self.name.to_owned(), uid: self.uid.clone() }
     }
 
     async fn look(&self, asking: &Asking<'_>) -> Result<Found<()>, Failure> {
         let Some(found) = fetch(self.name, asking.tools).await? else { return Ok(Found::Nothing) };
         // Ours is gone; what bears its name now is somebody else's.
-        if !found.live.is(&self.uid) || found.live.phase == Phase::Deleting {
+        if !found.live.has_uid(&self.uid) || found.live.phase == Phase::Deleting {
             return Ok(Found::Nothing);
         }
         check(self.name, &self.uid, self.seen.filter(|_| !asking.changed), &found.live)?;
@@ -250,7 +251,7 @@ impl Demand for Remove<'_> {
     }
 
     async fn send(&self, (): (), _: &Intent, tools: &Tools) -> Result<Outcome, Error> {
-        tools.setting.cloud.remove(self.name).await.map(|()| done())
+        tools.setting.cloud.delete_statement(self.name).await.map(|()| done())
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, tools: &Tools) -> Result<Outcome, Failure> {
@@ -284,8 +285,8 @@ fn kept_refusing(asking: &Asking<'_>, note: &str) -> Option<Failure> {
 }
 
 /// One GET with what the service says of it in `live`, redacted.
-pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<Fetched>, Failure> {
-    tools.setting.cloud.statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
+pub(super) async fn fetch(name: &str, tools: &Tools) -> Result<Option<FetchedStatement>, Failure> {
+    tools.setting.cloud.fetch_statement(name).await.map_err(|error| Failure::Call(tools.redact(error)))
 }
 
 /// What became of a change to something that exists. It is idempotent, so one look is enough: what did not take
@@ -297,14 +298,14 @@ async fn read_back(intent: &Intent, name: &str, error: Error, tools: &Tools) -> 
 }
 
 /// The one judgement that settle makes of interrupted runs, on what a single GET has shown.
-fn judge(intent: &Intent, name: &str, found: Option<LiveStatement>, tools: &Tools) -> Verdict {
+fn judge(intent: &Intent, name: &str, found: Option<LiveStatement>, tools: &Tools) -> IntentVerdict {
     let mut live = Live::default();
-    live.learn_statement(name, Ok(found));
-    verdict(intent, &tools.record.now(), &live)
+    live.add_statement_answer(name, Ok(found));
+    judge_intent(intent, &tools.record.now(), &live)
 }
 
-fn check(name: &str, uid: &str, seen: Option<&Seen>, live: &LiveStatement) -> Result<(), Failure> {
-    if !live.is(uid) {
+fn check(name: &str, uid: &str, seen: Option<&SeenStatement>, live: &LiveStatement) -> Result<(), Failure> {
+    if !live.has_uid(uid) {
         return Err(changed(name, "it was deleted and created again"));
     }
     seen.map_or(Ok(()), |seen| seen.still_holds(live)).map_err(|how| changed(name, how))
@@ -318,7 +319,7 @@ fn changed(name: &str, how: &str) -> Failure {
 pub(super) fn recorded_uid(name: &str, footing: &Footing, tools: &Tools) -> Option<String> {
     let recorded = tools.record.now();
     let record = recorded.statements.get(&footing.address.key);
-    record.and_then(|record| record.named(name)).map(|generation| generation.uid.clone())
+    record.and_then(|record| record.generation_named(name)).map(|generation| generation.uid.clone())
 }
 
 /// What was to be changed went while an earlier step of the passage waited for it.
@@ -329,14 +330,14 @@ pub(super) fn went(name: &str) -> Failure {
 /// The statement as it goes out: secrets in their places, floe's own properties beside the user's.
 fn reveal(submission: &Submission, tools: &Tools) -> Result<NewStatement, Failure> {
     let reveal = |template: &Template| match template.reveal(&tools.setting.secrets) {
-        Err(Unset(_)) if tools.setting.placeholders => Ok(template.masked().into_owned()),
+        Err(MissingSecret(_)) if tools.setting.placeholders => Ok(template.masked().into_owned()),
         revealed => revealed.map_err(Failure::Unset),
     };
-    let mut properties = Few::new();
+    let mut properties = SmallMap::new();
     for (key, template) in &submission.properties {
         properties.insert(key.clone(), reveal(template)?);
     }
-    properties.extend(submission.added.clone());
+    properties.extend(submission.added_properties.clone());
     Ok(NewStatement {
         name: submission.name.clone(),
         sql: reveal(&submission.sql)?,
@@ -344,12 +345,12 @@ fn reveal(submission: &Submission, tools: &Tools) -> Result<NewStatement, Failur
         pool: submission.pool.clone(),
         principal: submission.principal.clone(),
         stopped: false,
-        labels: Few::new(),
+        labels: SmallMap::new(),
     })
 }
 
 /// Whose it is, where the service keeps labels.
-fn labels_of(intent: &Intent, tools: &Tools) -> Few<String> {
+fn labels_of(intent: &Intent, tools: &Tools) -> SmallMap<String> {
     [
         (labels::PROJECT.to_owned(), tools.setting.project.clone()),
         (labels::ADDRESS.to_owned(), intent.address.to_string()),

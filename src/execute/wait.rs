@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     plan::Until,
-    resource::{LiveStatement, Phase, PhaseClass, Severity},
+    resource::{LiveStatement, Phase, PhaseClass, WarningSeverity},
 };
 
 /// A read just after a change may show what was before it; for this long the old phase is not held against it.
@@ -66,7 +66,7 @@ pub(super) async fn statement(
         .now()
         .statements
         .get(&footing.address.key)
-        .and_then(|record| record.named(name))
+        .and_then(|record| record.generation_named(name))
         .map(|g| g.uid.clone());
     let since = Instant::now();
     let mut wait = Wait { name, until, after, uid, since, exhausted_since: None };
@@ -131,7 +131,7 @@ impl Wait<'_> {
                 _ => Judgement::Ended(Ended::Stuck),
             };
         };
-        if self.uid.as_ref().is_some_and(|uid| !live.is(uid)) {
+        if self.uid.as_ref().is_some_and(|uid| !live.has_uid(uid)) {
             return if self.until == Until::Gone { Judgement::Arrived } else { Judgement::Ended(Ended::Stuck) };
         }
         let class = live.phase.class();
@@ -150,7 +150,7 @@ impl Wait<'_> {
             ) => Judgement::Arrived,
             (Until::Running | Until::Completed, PhaseClass::Failed | PhaseClass::Stopped) => self.fallen(live, fresh),
             (Until::Stopped, PhaseClass::Failed | PhaseClass::Completed) => Judgement::Ended(Ended::Stuck),
-            (Until::Running | Until::Completed, PhaseClass::Moving) => self.ailing(live),
+            (Until::Running | Until::Completed, PhaseClass::Transitional) => self.ailing(live),
             _ => Judgement::OnTheWay,
         }
     }
@@ -169,10 +169,10 @@ impl Wait<'_> {
 
     /// PENDING, with signs that it will stay so.
     fn ailing(&mut self, live: &LiveStatement) -> Judgement {
-        if live.warnings.iter().any(|warning| warning.severity == Severity::Critical) {
+        if live.warnings.iter().any(|warning| warning.severity == WarningSeverity::Critical) {
             return Judgement::Ended(Ended::Critical);
         }
-        if live.scaling.as_deref() != Some(POOL_EXHAUSTED) {
+        if live.scaling_state.as_deref() != Some(POOL_EXHAUSTED) {
             self.exhausted_since = None;
             return Judgement::OnTheWay;
         }
@@ -182,14 +182,14 @@ impl Wait<'_> {
 
     /// What there is on arrival; one of another uid is not it.
     fn arrived(&self, live: Option<LiveStatement>) -> Option<LiveStatement> {
-        live.filter(|live| self.until != Until::Gone && self.uid.as_ref().is_none_or(|uid| live.is(uid)))
+        live.filter(|live| self.until != Until::Gone && self.uid.as_ref().is_none_or(|uid| live.has_uid(uid)))
     }
 
     async fn failure(&self, why: Ended, live: Option<&LiveStatement>, tools: &Tools) -> Failure {
         let mut detail = live.map(|live| tools.redacted(&live.detail)).unwrap_or_default();
         if why == Ended::Critical {
             let critical = live.into_iter().flat_map(|live| &live.warnings);
-            let critical = critical.filter(|warning| warning.severity == Severity::Critical);
+            let critical = critical.filter(|warning| warning.severity == WarningSeverity::Critical);
             let messages: Vec<_> = critical.map(|warning| tools.redacted(&warning.message)).collect();
             detail = [detail, messages.join("; ")]
                 .into_iter()
@@ -199,7 +199,7 @@ impl Wait<'_> {
         }
         // They help, and their absence is no reason to say less.
         let exceptions = match live {
-            Some(_) => tools.setting.cloud.exceptions(self.name).await.unwrap_or_default(),
+            Some(_) => tools.setting.cloud.list_exceptions(self.name).await.unwrap_or_default(),
             None => Vec::new(),
         };
         let redact = |mut exception: crate::cloud::StatementException| {

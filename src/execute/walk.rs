@@ -11,7 +11,7 @@ use crate::{
     cloud::Error,
     plan::{Passage, Step, When},
     resource::{Address, LiveStatement, Operation, Phase},
-    state::Reached,
+    state::FurthestPhase,
 };
 
 /// What every step works with.
@@ -126,15 +126,18 @@ async fn go_back(passage: &Passage, tools: &Tools) {
 /// Judges a guard on the record as it is now.
 fn holds(step: &Step, address: &Address, tools: &Tools) -> bool {
     let recorded = tools.record.now();
-    let generation = |name: &str| recorded.statements.get(&address.key).and_then(|record| record.named(name));
+    let generation =
+        |name: &str| recorded.statements.get(&address.key).and_then(|record| record.generation_named(name));
     match &step.when {
         None => true,
-        Some(When::NeverRan { name }) => generation(name).is_some_and(|found| found.reached == Reached::Submitted),
+        Some(When::NeverRan { name }) => {
+            generation(name).is_some_and(|found| found.reached == FurthestPhase::Submitted)
+        }
         Some(When::Gone { name }) => {
             // An open submission of it may still land; whatever else is open makes no generation.
             let makes =
                 |operation: &Operation| matches!(operation, Operation::Submit(submission) if submission.name == *name);
-            let is_asked = recorded.open.values().any(|open| makes(&open.intent.operation));
+            let is_asked = recorded.open_intents.values().any(|open| makes(&open.intent.operation));
             generation(name).is_none() && !is_asked
         }
     }

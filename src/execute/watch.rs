@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    cloud::{Cloud, Listed},
+    cloud::{CloudClient, Listing},
     resource::LiveStatement,
 };
 
@@ -46,13 +46,13 @@ impl Watch {
 }
 
 /// Starts the lister. It ends when nobody can ask it any more.
-pub(super) fn start(cloud: Cloud) -> Watch {
+pub(super) fn start(cloud: CloudClient) -> Watch {
     let (sender, requests) = mpsc::unbounded_channel();
     tokio::spawn(list(cloud, requests));
     Watch(sender)
 }
 
-async fn list(cloud: Cloud, mut requests: mpsc::UnboundedReceiver<(String, watch::Sender<Sight>)>) {
+async fn list(cloud: CloudClient, mut requests: mpsc::UnboundedReceiver<(String, watch::Sender<Sight>)>) {
     let mut watched: Watched = BTreeMap::new();
     let (mut pause, mut pages) = (QUICKEST, 1_usize);
     let mut next = Instant::now() + pause;
@@ -94,9 +94,9 @@ fn tell(watched: &Watched, name: &str, sight: &Sight) {
 }
 
 /// One list; what it does not show is reported as not there, unconfirmed. Returns how many pages it had.
-async fn by_list(cloud: &Cloud, watched: &Watched) -> Option<usize> {
-    match cloud.statements(None).await {
-        Ok(Listed { mut found, unreadable }) => {
+async fn by_list(cloud: &CloudClient, watched: &Watched) -> Option<usize> {
+    match cloud.list_statements(None).await {
+        Ok(Listing { items: mut found, unreadable }) => {
             let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE);
             for name in watched.keys() {
                 if unreadable.contains_key(name) {
@@ -117,12 +117,12 @@ async fn by_list(cloud: &Cloud, watched: &Watched) -> Option<usize> {
     }
 }
 
-async fn one_by_one(cloud: &Cloud, watched: &Watched) {
+async fn one_by_one(cloud: &CloudClient, watched: &Watched) {
     let mut reads = JoinSet::new();
     for name in watched.keys().cloned() {
         let cloud = cloud.clone();
         reads.spawn(async move {
-            let read = cloud.statement(&name).await;
+            let read = cloud.fetch_statement(&name).await;
             (name, read)
         });
     }

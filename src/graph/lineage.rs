@@ -2,59 +2,59 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Edge, Graph, Object, Why};
+use super::{Edge, EdgeReason, Graph, SqlObject};
 use crate::{
-    resource::{Address, Kind as AddressKind, Place},
-    sql::{Kind, ObjectKind, Use},
+    resource::{Address, ResourceKind as AddressKind, SourceLocation},
+    sql::{ObjectKind, StatementKind, Usage},
 };
 
 /// What is drawn, as plain data in a stable order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lineage {
     /// Every box.
-    pub nodes: BTreeMap<Node, Looks>,
+    pub nodes: BTreeMap<LineageNode, LineageNodeKind>,
     /// Every arrow, in the direction in which data or readiness flows; sorted by its ends and what it means.
-    pub links: Vec<Link>,
+    pub edges: Vec<LineageEdge>,
     /// Statements by the key of their pool; under `None` those of the environment's default pool.
     pub pools: BTreeMap<Option<String>, BTreeSet<Address>>,
 }
 
 /// A box.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Node {
+pub enum LineageNode {
     /// A statement.
     Statement(Address),
     /// A table, view, function, model, …
-    Object(Object),
+    Object(SqlObject),
 }
 
 /// What a box looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Looks {
+pub enum LineageNodeKind {
     /// A statement of this kind.
-    Statement(Kind),
+    Statement(StatementKind),
     /// An object that a statement of the project creates.
-    Own(ObjectKind),
+    Managed(ObjectKind),
     /// An object that comes from elsewhere: a topic, a function of another team.
     External(ObjectKind),
 }
 
 /// An arrow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct LineageEdge {
     /// Where it begins.
-    pub from: Node,
+    pub from: LineageNode,
     /// Where it ends.
-    pub to: Node,
+    pub to: LineageNode,
     /// What it means.
-    pub flow: Flow,
+    pub kind: LineageEdgeKind,
     /// Where the SQL shows it, the first time, or where the manifest says it.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 /// What an arrow means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Flow {
+pub enum LineageEdgeKind {
     /// The SQL of a statement creates the object.
     Creates,
     /// The SQL of a statement alters the object.
@@ -69,50 +69,52 @@ pub enum Flow {
     Declared,
 }
 
-impl Flow {
+impl LineageEdgeKind {
     /// Whether the SQL shows it, rather than a manifest saying it.
     pub fn is_inferred(self) -> bool {
-        self != Flow::Declared
+        self != LineageEdgeKind::Declared
     }
 }
 
 /// The whole project, or what lies upstream and downstream of some statements and pools, with who creates and alters that.
 pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
-    let whole = whole(graph);
+    let whole = whole_lineage(graph);
     if targets.is_empty() {
         return whole;
     }
-    let mut kept: BTreeSet<&Node> = BTreeSet::new();
-    let around = |target: &Address| -> Vec<Node> {
+    let mut kept: BTreeSet<&LineageNode> = BTreeSet::new();
+    let nodes_of_target = |target: &Address| -> Vec<LineageNode> {
         match target.kind {
-            AddressKind::Statement => vec![Node::Statement(target.clone())],
+            AddressKind::Statement => vec![LineageNode::Statement(target.clone())],
             AddressKind::Pool => {
                 let users = whole.pools.get(&Some(target.key.clone())).into_iter().flatten();
-                users.cloned().map(Node::Statement).collect()
+                users.cloned().map(LineageNode::Statement).collect()
             }
         }
     };
-    let targets: BTreeSet<Node> = targets.iter().flat_map(around).collect();
-    let (mut down, mut up): (Neighbours<'_>, Neighbours<'_>) = (BTreeMap::new(), BTreeMap::new());
-    for link in &whole.links {
-        down.entry(&link.from).or_default().push(&link.to);
-        up.entry(&link.to).or_default().push(&link.from);
+    let targets: BTreeSet<LineageNode> = targets.iter().flat_map(nodes_of_target).collect();
+    let (mut downstream, mut upstream): (AdjacencyMap<'_>, AdjacencyMap<'_>) = (BTreeMap::new(), BTreeMap::new());
+    for link in &whole.edges {
+        downstream.entry(&link.from).or_default().push(&link.to);
+        upstream.entry(&link.to).or_default().push(&link.from);
     }
     for target in whole.nodes.keys().filter(|node| targets.contains(node)) {
-        reach(&down, target, &mut kept);
-        reach(&up, target, &mut kept);
+        add_reachable(&downstream, target, &mut kept);
+        add_reachable(&upstream, target, &mut kept);
     }
     // Who makes or shapes what is shown belongs to it, also where the target only writes it.
-    let shapes = |link: &&Link| matches!(link.flow, Flow::Creates | Flow::Alters) && kept.contains(&link.to);
-    let makers: Vec<&Node> = whole.links.iter().filter(shapes).map(|link| &link.from).collect();
-    kept.extend(makers);
-    whole.only(&kept)
+    let defines_kept_object = |link: &&LineageEdge| {
+        matches!(link.kind, LineageEdgeKind::Creates | LineageEdgeKind::Alters) && kept.contains(&link.to)
+    };
+    let definers: Vec<&LineageNode> = whole.edges.iter().filter(defines_kept_object).map(|link| &link.from).collect();
+    kept.extend(definers);
+    whole.restricted_to(&kept)
 }
 
-type Neighbours<'a> = BTreeMap<&'a Node, Vec<&'a Node>>;
+type AdjacencyMap<'a> = BTreeMap<&'a LineageNode, Vec<&'a LineageNode>>;
 
 /// Adds `start` and all that `next` leads to.
-fn reach<'a>(next: &Neighbours<'a>, start: &'a Node, kept: &mut BTreeSet<&'a Node>) {
+fn add_reachable<'a>(next: &AdjacencyMap<'a>, start: &'a LineageNode, kept: &mut BTreeSet<&'a LineageNode>) {
     let mut seen = BTreeSet::from([start]);
     let mut open = vec![start];
     while let Some(node) = open.pop() {
@@ -121,80 +123,84 @@ fn reach<'a>(next: &Neighbours<'a>, start: &'a Node, kept: &mut BTreeSet<&'a Nod
     kept.extend(seen);
 }
 
-fn whole(graph: &Graph) -> Lineage {
+fn whole_lineage(graph: &Graph) -> Lineage {
     let mut lineage = Lineage::default();
     for (key, statement) in &graph.project.statements {
         let address = Address::statement(key);
-        if let Some(reading) = graph.reading(key) {
-            lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(reading.kind));
+        if let Some(reading) = graph.analysis(key) {
+            lineage.nodes.insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(reading.kind));
         }
         lineage.pools.entry(statement.spec.pool.clone()).or_default().insert(address);
     }
     for (object, parties) in &graph.objects {
-        if is_built_in(object, parties.creator.as_deref()) {
+        if is_external_function(object, parties.creator.as_deref()) {
             continue;
         }
-        let looks = if parties.creator.is_some() { Looks::Own(object.kind) } else { Looks::External(object.kind) };
-        lineage.nodes.insert(Node::Object(object.clone()), looks);
+        let kind = if parties.creator.is_some() {
+            LineageNodeKind::Managed(object.kind)
+        } else {
+            LineageNodeKind::External(object.kind)
+        };
+        lineage.nodes.insert(LineageNode::Object(object.clone()), kind);
     }
-    let mut links: BTreeMap<(Node, Node, Flow), Option<Place>> = BTreeMap::new();
-    for (from, to, flow, place) in shown(graph).chain(declared(graph)) {
-        links.entry((from, to, flow)).or_insert(place);
+    let mut edges: BTreeMap<(LineageNode, LineageNode, LineageEdgeKind), Option<SourceLocation>> = BTreeMap::new();
+    for (from, to, flow, place) in edges_from_sql(graph).chain(edges_from_depends_on(graph)) {
+        edges.entry((from, to, flow)).or_insert(place);
     }
-    lineage.links = links.into_iter().map(|((from, to, flow), place)| Link { from, to, flow, place }).collect();
+    lineage.edges = edges.into_iter().map(|((from, to, kind), place)| LineageEdge { from, to, kind, place }).collect();
     lineage
 }
 
 /// A function that nobody here makes is most likely one of Flink's own, and says nothing about who needs whom.
-fn is_built_in(object: &Object, creator: Option<&str>) -> bool {
+fn is_external_function(object: &SqlObject, creator: Option<&str>) -> bool {
     object.kind == ObjectKind::Function && creator.is_none()
 }
 
-type Arrow = (Node, Node, Flow, Option<Place>);
+type EdgeParts = (LineageNode, LineageNode, LineageEdgeKind, Option<SourceLocation>);
 
 /// What the SQL of each statement shows.
-fn shown(graph: &Graph) -> impl Iterator<Item = Arrow> {
+fn edges_from_sql(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
     graph.project.statements.iter().flat_map(move |(key, statement)| {
-        let reading = &statement.reading;
-        let renamed = reading.renamed_to.iter().map(|mention| (Flow::Creates, mention));
-        let mentions = reading.mentions.iter().map(|mention| (flow_of(mention.role), mention));
+        let analysis = &statement.analysis;
+        let renamed = analysis.renamed_to.iter().map(|mention| (LineageEdgeKind::Creates, mention));
+        let mentions = analysis.mentions.iter().map(|mention| (edge_kind_of(mention.usage), mention));
         mentions.chain(renamed).filter_map(move |(flow, mention)| {
             let object = graph.object_of(key, mention)?;
-            if is_built_in(&object, graph.creator_of(&object)) {
+            if is_external_function(&object, graph.creator_of(&object)) {
                 return None;
             }
-            let object = Node::Object(object);
-            let statement = Node::Statement(Address::statement(key));
-            let place = graph.project.statements.get(key).map(|statement| statement.sql.locate(&mention.span));
-            let (from, to) = if flow == Flow::Reads { (object, statement) } else { (statement, object) };
+            let object = LineageNode::Object(object);
+            let statement = LineageNode::Statement(Address::statement(key));
+            let place = graph.project.statements.get(key).map(|statement| statement.source_map.locate(&mention.span));
+            let (from, to) = if flow == LineageEdgeKind::Reads { (object, statement) } else { (statement, object) };
             Some((from, to, flow, place))
         })
     })
 }
 
 /// What `depends_on` says.
-fn declared(graph: &Graph) -> impl Iterator<Item = Arrow> {
-    let declared = |edge: &&Edge| edge.why == Why::Declared && edge.to.kind == AddressKind::Statement;
+fn edges_from_depends_on(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
+    let declared = |edge: &&Edge| edge.reason == EdgeReason::Declared && edge.to.kind == AddressKind::Statement;
     graph.edges.iter().filter(declared).map(|edge| {
-        let (from, to) = (Node::Statement(edge.to.clone()), Node::Statement(edge.from.clone()));
-        (from, to, Flow::Declared, graph.place_of(edge))
+        let (from, to) = (LineageNode::Statement(edge.to.clone()), LineageNode::Statement(edge.from.clone()));
+        (from, to, LineageEdgeKind::Declared, graph.place_of_edge(edge))
     })
 }
 
-fn flow_of(role: Use) -> Flow {
-    match role {
-        Use::Creates => Flow::Creates,
-        Use::Alters => Flow::Alters,
-        Use::Drops => Flow::Drops,
-        Use::Reads | Use::Calls => Flow::Reads,
-        Use::Writes => Flow::Writes,
+fn edge_kind_of(usage: Usage) -> LineageEdgeKind {
+    match usage {
+        Usage::Creates => LineageEdgeKind::Creates,
+        Usage::Alters => LineageEdgeKind::Alters,
+        Usage::Drops => LineageEdgeKind::Drops,
+        Usage::Reads | Usage::Calls => LineageEdgeKind::Reads,
+        Usage::Writes => LineageEdgeKind::Writes,
     }
 }
 
 impl Lineage {
     /// The part of it that has only these boxes.
-    fn only(&self, kept: &BTreeSet<&Node>) -> Lineage {
-        let is_kept = |address: &&Address| kept.contains(&Node::Statement((*address).clone()));
+    fn restricted_to(&self, kept: &BTreeSet<&LineageNode>) -> Lineage {
+        let is_kept = |address: &&Address| kept.contains(&LineageNode::Statement((*address).clone()));
         Lineage {
             nodes: self
                 .nodes
@@ -202,8 +208,8 @@ impl Lineage {
                 .filter(|(node, _)| kept.contains(node))
                 .map(|(node, looks)| (node.clone(), *looks))
                 .collect(),
-            links: self
-                .links
+            edges: self
+                .edges
                 .iter()
                 .filter(|link| kept.contains(&link.from) && kept.contains(&link.to))
                 .cloned()

@@ -20,9 +20,9 @@ use std::{
 };
 
 use crate::{
-    manifest::{Flawed, Project, in_order},
-    resource::{Address, Place, Span},
-    sql::{Mention, ObjectKind, Reading},
+    manifest::{InvalidProject, Project, sorted_problems},
+    resource::{Address, SourceLocation, Span},
+    sql::{Analysis, Mention, ObjectKind},
 };
 
 /// A checked project with its dependencies.
@@ -33,11 +33,11 @@ pub struct Graph {
     /// Every dependency, sorted.
     pub edges: Vec<Edge>,
     /// Tables and other objects by their resolved name.
-    pub objects: BTreeMap<Object, Parties>,
+    pub objects: BTreeMap<SqlObject, ObjectUsers>,
     /// Every address, what is needed before what needs it; ties break by address.
     pub order: Vec<Address>,
     /// `edges` the other way round.
-    needed_by: BTreeMap<Address, BTreeSet<Address>>,
+    dependents: BTreeMap<Address, BTreeSet<Address>>,
 }
 
 /// `from` needs `to`.
@@ -48,12 +48,12 @@ pub struct Edge {
     /// What is needed.
     pub to: Address,
     /// Why.
-    pub why: Why,
+    pub reason: EdgeReason,
 }
 
 /// Why one thing needs another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum EdgeReason {
     /// It runs on that pool.
     Pool,
     /// `depends_on` says so.
@@ -61,7 +61,7 @@ pub enum Why {
     /// Its SQL names an object that the other creates or alters; for a `DROP`, one that the other uses.
     Inferred {
         /// The object.
-        object: Object,
+        object: SqlObject,
         /// Where it is named, in the SQL of `from`: start and end.
         span: (usize, usize),
     },
@@ -69,7 +69,7 @@ pub enum Why {
 
 /// An object with its name completed by the statement's catalog and database, aliases replaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Object {
+pub struct SqlObject {
     /// What it is.
     pub kind: ObjectKind,
     /// Its name: three parts where catalog and database are known. The last part of a function's is in lower case, since
@@ -79,13 +79,13 @@ pub struct Object {
 
 /// Who in the project does what with an object; keys of statements, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Parties {
+pub struct ObjectUsers {
     /// The statement that creates it; none for an external one.
     pub creator: Option<String>,
     /// Those that alter it.
-    pub alters: Vec<String>,
+    pub altered_by: Vec<String>,
     /// Those that drop it.
-    pub drops: Vec<String>,
+    pub dropped_by: Vec<String>,
     /// Those that read or call it.
     pub readers: Vec<String>,
     /// Those that write it.
@@ -94,47 +94,47 @@ pub struct Parties {
 
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
 /// create, alters without an order, drops before uses, circles.
-pub fn build(project: Project) -> Result<Graph, Flawed> {
-    let uses = names::uses(&project);
-    let (edges, mut problems) = edges::edges(&project, &uses);
-    let order = order::order(&project, &edges);
+pub fn build(project: Project) -> Result<Graph, InvalidProject> {
+    let uses = names::use_sites(&project);
+    let (edges, mut problems) = edges::find_edges(&project, &uses);
+    let order = order::topological_order(&project, &edges);
     match order {
         Ok(order) if problems.is_empty() => {
-            let mut needed_by: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+            let mut dependents: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
             for edge in &edges {
-                needed_by.entry(edge.to.clone()).or_default().insert(edge.from.clone());
+                dependents.entry(edge.to.clone()).or_default().insert(edge.from.clone());
             }
-            let objects = uses.into_iter().map(|(object, uses)| (object, uses.parties())).collect();
-            Ok(Graph { project, edges, objects, order, needed_by })
+            let objects = uses.into_iter().map(|(object, uses)| (object, uses.into_users())).collect();
+            Ok(Graph { project, edges, objects, order, dependents })
         }
         order => {
             problems.extend(order.err().into_iter().flatten());
-            Err(Flawed { problems: in_order(problems), sound: Some(Box::new(project)) })
+            Err(InvalidProject { problems: sorted_problems(problems), partial: Some(Box::new(project)) })
         }
     }
 }
 
 /// Adds what is wrong for certain with the statements that stand: whatever those say that do not.
-pub fn judge(mut flawed: Flawed) -> Flawed {
-    if let Some(project) = &flawed.sound {
-        let (edges, problems) = edges::of_part(project, &names::uses(project));
+pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
+    if let Some(project) = &flawed.partial {
+        let (edges, problems) = edges::edges_of_partial_project(project, &names::use_sites(project));
         flawed.problems.extend(problems);
-        flawed.problems.extend(order::order(project, &edges).err().into_iter().flatten());
-        flawed.problems = in_order(flawed.problems);
+        flawed.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
+        flawed.problems = sorted_problems(flawed.problems);
     }
     flawed
 }
 
 impl Graph {
     /// What `address` needs directly, sorted, each once.
-    pub fn needs<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
+    pub fn dependencies<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
         let mut last = None;
         self.edges_of(address).iter().map(|edge| &edge.to).filter(move |to| last.replace(*to) != Some(*to))
     }
 
     /// What needs `address` directly, sorted, each once.
-    pub fn needed_by<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
-        self.needed_by.get(address).into_iter().flatten()
+    pub fn dependents<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
+        self.dependents.get(address).into_iter().flatten()
     }
 
     /// The dependencies of `address` with their reasons, sorted.
@@ -145,34 +145,34 @@ impl Graph {
     }
 
     /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
-    pub fn place_of(&self, edge: &Edge) -> Option<Place> {
-        edges::place_of(&self.project, edge)
+    pub fn place_of_edge(&self, edge: &Edge) -> Option<SourceLocation> {
+        edges::edge_place(&self.project, edge)
     }
 
     /// What the SQL of the statement `key` says.
-    pub fn reading(&self, key: &str) -> Option<&Reading> {
-        self.project.statements.get(key).map(|statement| &statement.reading)
+    pub fn analysis(&self, key: &str) -> Option<&Analysis> {
+        self.project.statements.get(key).map(|statement| &statement.analysis)
     }
 
     /// The key of the statement that creates `object`; none for an external one.
-    pub fn creator_of(&self, object: &Object) -> Option<&str> {
+    pub fn creator_of(&self, object: &SqlObject) -> Option<&str> {
         self.objects.get(object)?.creator.as_deref()
     }
 
     /// The object that the statement `key` means by a mention in its SQL. `None` if there is no such statement.
-    pub fn object_of(&self, key: &str, mention: &Mention) -> Option<Object> {
+    pub fn object_of(&self, key: &str, mention: &Mention) -> Option<SqlObject> {
         let statement = self.project.statements.get(key)?;
-        Some(names::Completion::of(&statement.spec, &self.project.environment.aliases).object(mention))
+        Some(names::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
     }
 }
 
-impl fmt::Display for Object {
+impl fmt::Display for SqlObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.name.join("."))
     }
 }
 
 /// A span as a pair, since ranges have no order.
-pub fn pair(span: &Span) -> (usize, usize) {
+pub fn span_bounds(span: &Span) -> (usize, usize) {
     (span.start, span.end)
 }

@@ -2,62 +2,62 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Object, Parties, pair};
+use super::{ObjectUsers, SqlObject, span_bounds};
 use crate::{
     manifest::Project,
     resource::{Statement, Template},
-    sql::{Mention, ObjectKind, Use},
+    sql::{Mention, ObjectKind, Usage},
 };
 
 /// What completes the names in one statement.
-pub(super) struct Completion<'a> {
+pub(super) struct NameResolver<'a> {
     catalog: Option<Arc<str>>,
     database: Option<Arc<str>>,
     aliases: &'a BTreeMap<String, String>,
 }
 
-impl<'a> Completion<'a> {
-    pub(super) fn of(statement: &Statement, aliases: &'a BTreeMap<String, String>) -> Self {
+impl<'a> NameResolver<'a> {
+    pub(super) fn for_statement(statement: &Statement, aliases: &'a BTreeMap<String, String>) -> Self {
         let property = |name: &str| {
             let value = statement.properties.get(name).map(Template::masked)?;
             Some(Arc::from(aliases.get(&*value).map_or(&*value, String::as_str)))
         };
-        Completion { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
+        NameResolver { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
     }
 
     /// What completes names where catalog and database are these.
-    fn within(catalog: Option<&str>, database: Option<&str>, aliases: &'a BTreeMap<String, String>) -> Self {
-        let meant = |name: &str| Arc::from(aliases.get(name).map_or(name, String::as_str));
-        Completion { catalog: catalog.map(meant), database: database.map(meant), aliases }
+    fn for_namespace(catalog: Option<&str>, database: Option<&str>, aliases: &'a BTreeMap<String, String>) -> Self {
+        let unaliased = |name: &str| Arc::from(aliases.get(name).map_or(name, String::as_str));
+        NameResolver { catalog: catalog.map(unaliased), database: database.map(unaliased), aliases }
     }
 
     /// The object that `mention` means.
-    pub(super) fn object(&self, mention: &Mention) -> Object {
-        let depth: usize = match mention.object {
+    pub(super) fn resolve(&self, mention: &Mention) -> SqlObject {
+        let depth: usize = match mention.kind {
             ObjectKind::Catalog => 1,
             ObjectKind::Database => 2,
             _ => 3,
         };
-        let missing = depth.saturating_sub(mention.name.len());
+        let missing_parts = depth.saturating_sub(mention.name.len());
         let current = [&self.catalog, &self.database];
-        let completed = current.into_iter().take(missing).flatten().cloned();
+        let completed = current.into_iter().take(missing_parts).flatten().cloned();
         let last = mention.name.len().saturating_sub(1);
         let written = mention.name.iter().enumerate().map(|(index, part)| {
-            let is_own_name = index == last && depth == 3;
+            let is_object_name = index == last && depth == 3;
             match self.aliases.get(part) {
                 // An alias stands for a catalog or a database, never for a table that happens to bear its name.
-                Some(meant) if !is_own_name => Arc::from(meant.as_str()),
-                _ if is_own_name && mention.object == ObjectKind::Function => Arc::from(part.to_lowercase()),
+                Some(meant) if !is_object_name => Arc::from(meant.as_str()),
+                _ if is_object_name && mention.kind == ObjectKind::Function => Arc::from(part.to_lowercase()),
                 _ => Arc::from(part.as_str()),
             }
         });
-        Object { kind: mention.object, name: completed.chain(written).collect() }
+        SqlObject { kind: mention.kind, name: completed.chain(written).collect() }
     }
 }
 
 /// The object that `mention` means in `statement`, whether the project declares that statement now or did once.
-pub fn resolve(mention: &Mention, statement: &Statement, aliases: &BTreeMap<String, String>) -> Object {
-    Completion::of(statement, aliases).object(mention)
+pub fn resolve(mention: &Mention, statement: &Statement, aliases: &BTreeMap<String, String>) -> SqlObject {
+    NameResolver::for_statement(statement, aliases).resolve(mention)
 }
 
 /// The object that `mention` means in a statement that is nobody's here, given its catalog and database.
@@ -66,31 +66,31 @@ pub fn resolve_in(
     catalog: Option<&str>,
     database: Option<&str>,
     aliases: &BTreeMap<String, String>,
-) -> Object {
-    Completion::within(catalog, database, aliases).object(mention)
+) -> SqlObject {
+    NameResolver::for_namespace(catalog, database, aliases).resolve(mention)
 }
 
 /// One use of an object by a statement: its key, and where its SQL names the object first.
-pub(super) type User = (String, (usize, usize));
+pub(super) type UseSite = (String, (usize, usize));
 
 /// Who uses an object; each statement once per role, in order of keys.
 #[derive(Debug, Default)]
-pub(super) struct Uses {
-    pub creators: Vec<User>,
-    pub alters: Vec<User>,
-    pub drops: Vec<User>,
-    pub readers: Vec<User>,
-    pub writers: Vec<User>,
+pub(super) struct UseSites {
+    pub creators: Vec<UseSite>,
+    pub altered_by: Vec<UseSite>,
+    pub dropped_by: Vec<UseSite>,
+    pub readers: Vec<UseSite>,
+    pub writers: Vec<UseSite>,
 }
 
-impl Uses {
-    fn add(&mut self, role: Use, key: &str, span: (usize, usize)) {
-        let users = match role {
-            Use::Creates => &mut self.creators,
-            Use::Alters => &mut self.alters,
-            Use::Drops => &mut self.drops,
-            Use::Reads | Use::Calls => &mut self.readers,
-            Use::Writes => &mut self.writers,
+impl UseSites {
+    fn add(&mut self, usage: Usage, key: &str, span: (usize, usize)) {
+        let users = match usage {
+            Usage::Creates => &mut self.creators,
+            Usage::Alters => &mut self.altered_by,
+            Usage::Drops => &mut self.dropped_by,
+            Usage::Reads | Usage::Calls => &mut self.readers,
+            Usage::Writes => &mut self.writers,
         };
         // Statements come one after the other, so a repetition follows what it repeats.
         if users.last().is_none_or(|(last, _)| last != key) {
@@ -103,17 +103,17 @@ impl Uses {
     }
 
     /// How many statements may need the one that creates the object.
-    pub(super) fn most_needs(&self) -> usize {
-        let users = [&self.alters, &self.readers, &self.writers].into_iter().map(Vec::len);
+    pub(super) fn max_dependents(&self) -> usize {
+        let users = [&self.altered_by, &self.readers, &self.writers].into_iter().map(Vec::len);
         if self.creators.is_empty() { 0 } else { users.sum() }
     }
 
-    pub(super) fn parties(self) -> Parties {
-        let keys = |users: Vec<User>| users.into_iter().map(|(key, _)| key).collect();
-        Parties {
+    pub(super) fn into_users(self) -> ObjectUsers {
+        let keys = |users: Vec<UseSite>| users.into_iter().map(|(key, _)| key).collect();
+        ObjectUsers {
             creator: self.creators.into_iter().next().map(|(key, _)| key),
-            alters: keys(self.alters),
-            drops: keys(self.drops),
+            altered_by: keys(self.altered_by),
+            dropped_by: keys(self.dropped_by),
             readers: keys(self.readers),
             writers: keys(self.writers),
         }
@@ -121,18 +121,26 @@ impl Uses {
 }
 
 /// Every object that the statements of a project name, and who names it.
-pub(super) fn uses(project: &Project) -> BTreeMap<Object, Uses> {
-    let mut uses: BTreeMap<Object, Uses> = BTreeMap::new();
+pub(super) fn use_sites(project: &Project) -> BTreeMap<SqlObject, UseSites> {
+    let mut use_sites_by_object: BTreeMap<SqlObject, UseSites> = BTreeMap::new();
     for (key, statement) in &project.statements {
-        let completion = Completion::of(&statement.spec, &project.environment.aliases);
-        let reading = &statement.reading;
-        for mention in reading.mentions.iter().chain(&reading.column_functions) {
-            uses.entry(completion.object(mention)).or_default().add(mention.role, key, pair(&mention.span));
+        let resolver = NameResolver::for_statement(&statement.spec, &project.environment.aliases);
+        let analysis = &statement.analysis;
+        for mention in analysis.mentions.iter().chain(&analysis.column_functions) {
+            use_sites_by_object.entry(resolver.resolve(mention)).or_default().add(
+                mention.usage,
+                key,
+                span_bounds(&mention.span),
+            );
         }
         // What an object is renamed to exists from then on.
-        if let Some(renamed) = &reading.renamed_to {
-            uses.entry(completion.object(renamed)).or_default().add(Use::Creates, key, pair(&renamed.span));
+        if let Some(renamed) = &analysis.renamed_to {
+            use_sites_by_object.entry(resolver.resolve(renamed)).or_default().add(
+                Usage::Creates,
+                key,
+                span_bounds(&renamed.span),
+            );
         }
     }
-    uses
+    use_sites_by_object
 }

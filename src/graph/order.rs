@@ -11,7 +11,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 
-use super::{Edge, Why, edges::place_of};
+use super::{Edge, EdgeReason, edges::edge_place};
 use crate::{
     manifest::Project,
     resource::{Address, Problem},
@@ -19,29 +19,32 @@ use crate::{
 
 /// Every address of the project in order; ties break by address. Or one problem for each circle, a shortest one of
 /// those that hang together.
-pub(super) fn order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, Vec<Problem>> {
-    let needs = Needs::of(project, edges);
-    let order = needs.sorted();
-    if order.len() == needs.addresses.len() {
-        return Ok(order.into_iter().filter_map(|index| needs.addresses.get(index).cloned()).collect());
+pub(super) fn topological_order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, Vec<Problem>> {
+    let dependencies = DependencyGraph::new(project, edges);
+    let order = dependencies.topological_indices();
+    if order.len() == dependencies.addresses.len() {
+        return Ok(order.into_iter().filter_map(|index| dependencies.addresses.get(index).cloned()).collect());
     }
-    let mut components: Vec<BTreeSet<NodeIndex>> = kosaraju_scc(&needs.graph)
+    let mut components: Vec<BTreeSet<NodeIndex>> = kosaraju_scc(&dependencies.graph)
         .into_iter()
         .filter(|component| component.len() > 1)
         .map(|component| component.into_iter().collect())
         .collect();
     components.sort();
-    Err(components.iter().map(|component| circle(project, edges, &needs.shortest_circle(component))).collect())
+    Err(components
+        .iter()
+        .map(|component| cycle_problem(project, edges, &dependencies.shortest_cycle(component)))
+        .collect())
 }
 
 /// The addresses in order and, for each, an edge to what it needs.
-struct Needs {
+struct DependencyGraph {
     addresses: Vec<Address>,
     graph: DiGraph<(), ()>,
 }
 
-impl Needs {
-    fn of(project: &Project, edges: &[Edge]) -> Self {
+impl DependencyGraph {
+    fn new(project: &Project, edges: &[Edge]) -> Self {
         let pools = project.pools.keys().map(Address::pool);
         let addresses: Vec<Address> = pools.chain(project.statements.keys().map(Address::statement)).collect();
         let indices: BTreeMap<&Address, usize> =
@@ -61,20 +64,24 @@ impl Needs {
                 last = Some(ends);
             }
         }
-        Needs { addresses, graph }
+        DependencyGraph { addresses, graph }
     }
 
     /// Indices in order, as far as there is one.
-    fn sorted(&self) -> Vec<usize> {
+    fn topological_indices(&self) -> Vec<usize> {
         let degree = |node| self.graph.neighbors_directed(node, Direction::Outgoing).count();
-        let mut missing: Vec<usize> = self.graph.node_indices().map(degree).collect();
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(at, _)| Reverse(at)).collect();
-        let mut order = Vec::with_capacity(missing.len());
+        let mut unmet_dependencies: Vec<usize> = self.graph.node_indices().map(degree).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> = unmet_dependencies
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count == 0)
+            .map(|(at, _)| Reverse(at))
+            .collect();
+        let mut order = Vec::with_capacity(unmet_dependencies.len());
         while let Some(Reverse(at)) = ready.pop() {
             order.push(at);
             for user in self.graph.neighbors_directed(NodeIndex::new(at), Direction::Incoming) {
-                if let Some(count) = missing.get_mut(user.index()) {
+                if let Some(count) = unmet_dependencies.get_mut(user.index()) {
                     *count = count.saturating_sub(1);
                     if *count == 0 {
                         ready.push(Reverse(user.index()));
@@ -86,9 +93,9 @@ impl Needs {
     }
 
     /// A shortest way from the first address of a component back to itself.
-    fn shortest_circle(&self, within: &BTreeSet<NodeIndex>) -> Vec<Address> {
+    fn shortest_cycle(&self, within: &BTreeSet<NodeIndex>) -> Vec<Address> {
         let Some(start) = within.first().copied() else { return Vec::new() };
-        let mut came_from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+        let mut predecessors: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
         let mut open = VecDeque::from([start]);
         while let Some(node) = open.pop_front() {
             let mut next: Vec<NodeIndex> = self.graph.neighbors(node).filter(|other| within.contains(other)).collect();
@@ -96,13 +103,13 @@ impl Needs {
             for other in next {
                 if other == start {
                     let mut path = vec![node];
-                    while let Some(before) = path.last().and_then(|last| came_from.get(last)) {
+                    while let Some(before) = path.last().and_then(|last| predecessors.get(last)) {
                         path.push(*before);
                     }
                     path.reverse();
                     return path.iter().filter_map(|node| self.addresses.get(node.index()).cloned()).collect();
                 }
-                if let Entry::Vacant(first) = came_from.entry(other) {
+                if let Entry::Vacant(first) = predecessors.entry(other) {
                     first.insert(node);
                     open.push_back(other);
                 }
@@ -113,20 +120,20 @@ impl Needs {
 }
 
 /// Says the whole path, and for each step the place that makes it one.
-fn circle(project: &Project, edges: &[Edge], path: &[Address]) -> Problem {
+fn cycle_problem(project: &Project, edges: &[Edge], path: &[Address]) -> Problem {
     let steps = path.iter().zip(path.iter().cycle().skip(1));
-    let closed: Vec<String> = path.iter().chain(path.first()).map(|address| format!("`{address}`")).collect();
-    let mut problem = Problem::new(format!("these need each other in a circle: {}", closed.join(" → ")));
+    let cycle: Vec<String> = path.iter().chain(path.first()).map(|address| format!("`{address}`")).collect();
+    let mut problem = Problem::new(format!("these need each other in a circle: {}", cycle.join(" → ")));
     let mut any_declared = false;
     for (from, to) in steps {
         let start = edges.partition_point(|edge| (&edge.from, &edge.to) < (from, to));
         let Some(edge) = edges.get(start) else { continue };
-        any_declared |= edge.why == Why::Declared;
-        let label = match &edge.why {
-            Why::Inferred { object, .. } => format!("`{from}` needs `{to}` for `{object}`"),
-            Why::Pool | Why::Declared => format!("`{from}` needs `{to}`"),
+        any_declared |= edge.reason == EdgeReason::Declared;
+        let label = match &edge.reason {
+            EdgeReason::Inferred { object, .. } => format!("`{from}` needs `{to}` for `{object}`"),
+            EdgeReason::Pool | EdgeReason::Declared => format!("`{from}` needs `{to}`"),
         };
-        if let Some(place) = place_of(project, edge) {
+        if let Some(place) = edge_place(project, edge) {
             problem = problem.at(place, label);
         }
     }

@@ -5,13 +5,13 @@
 mod state;
 
 use super::{
-    lineage::{Flow, Link, Looks, Node, lineage},
+    lineage::{LineageEdge, LineageEdgeKind, LineageNode, LineageNodeKind, lineage},
     *,
 };
-use crate::manifest::tests::{World, listed, text};
+use crate::manifest::tests::{ProjectFixture, format_problems, text_at};
 
 /// A project with these statements.
-fn world(lines: &str) -> World {
+fn world(lines: &str) -> ProjectFixture {
     let mut toml = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (head, sql) = line.split_once(": ").unwrap();
@@ -19,28 +19,28 @@ fn world(lines: &str) -> World {
         let needs: Vec<String> = needs.split_whitespace().map(|need| format!("\"statements.{need}\"")).collect();
         toml.push_str(&format!("[statements.{key}]\nsql = '''{sql}'''\ndepends_on = [{}]\n", needs.join(", ")));
     }
-    World::new("").file("statements/all.toml", toml)
+    ProjectFixture::new("").with_file("statements/all.toml", toml)
 }
 
 fn graph(lines: &str) -> Graph {
-    build(world(lines).project()).unwrap_or_else(|flawed| panic!("{}", listed(&flawed.problems)))
+    build(world(lines).load()).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
 }
 
 /// The order of statements.
-fn order(lines: &str) -> Vec<String> {
+fn statement_order(lines: &str) -> Vec<String> {
     graph(lines).order.into_iter().map(|address| address.key).collect()
 }
 
 /// All problems: message and the text at each place.
 fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
-    let problems = build(world(lines).project()).expect_err("a problem").problems;
+    let problems = build(world(lines).load()).expect_err("a problem").problems;
     problems
         .into_iter()
-        .map(|problem| (problem.message, problem.places.iter().map(|(place, _)| text(place)).collect()))
+        .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text_at(place)).collect()))
         .collect()
 }
 
-fn one(message: &str, places: &[&str]) -> Vec<(String, Vec<String>)> {
+fn one_problem(message: &str, places: &[&str]) -> Vec<(String, Vec<String>)> {
     vec![(message.to_owned(), places.iter().map(|place| (*place).to_owned()).collect())]
 }
 
@@ -56,7 +56,7 @@ fn creators_come_before_readers_writers_and_callers() {
         c: CREATE TABLE source (x INT)
         d: CREATE FUNCTION MY_F AS 'com.F' USING JAR 'confluent-artifact://cfa-1'
     ";
-    assert_eq!(order(lines), ["b", "c", "d", "a"]);
+    assert_eq!(statement_order(lines), ["b", "c", "d", "a"]);
 }
 
 #[test]
@@ -67,46 +67,46 @@ fn two_inserts_may_read_each_others_tables() {
         c: CREATE TABLE t (x INT)
         d: CREATE TABLE u (x INT)
     ";
-    assert_eq!(order(lines), ["c", "d", "a", "b"]);
+    assert_eq!(statement_order(lines), ["c", "d", "a", "b"]);
 }
 
 #[test]
-fn a_statement_needs_nothing_of_itself() {
+fn a_statement_does_not_depend_on_itself() {
     let graph = graph("a: CREATE TABLE t AS SELECT * FROM s");
     assert!(graph.edges.is_empty());
 }
 
 #[test]
-fn declared_needs_pools_and_inferred_needs_say_why() {
-    let world = World::new("[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n")
-        .file("statements/t.sql", "CREATE TABLE t (x INT)")
-        .file(
+fn each_dependency_states_its_reason() {
+    let world = ProjectFixture::new("[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n")
+        .with_file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .with_file(
             "statements/a.toml",
             "[statements.a]\nsql = \"INSERT INTO t SELECT * FROM t\"\ndepends_on = [\"statements.t\"]\n",
         );
-    let graph = build(world.project()).unwrap();
-    let why: Vec<(&str, &Why)> =
-        graph.edges_of(&statement("a")).iter().map(|edge| (edge.to.key.as_str(), &edge.why)).collect();
-    let object = Object { kind: ObjectKind::Table, name: ["t".into()].into() };
+    let graph = build(world.load()).unwrap();
+    let reasons: Vec<(&str, &EdgeReason)> =
+        graph.edges_of(&statement("a")).iter().map(|edge| (edge.to.key.as_str(), &edge.reason)).collect();
+    let object = SqlObject { kind: ObjectKind::Table, name: ["t".into()].into() };
     assert_eq!(
-        why,
+        reasons,
         [
-            ("main", &Why::Pool),
-            ("t", &Why::Declared),
-            ("t", &Why::Inferred { object: object.clone(), span: (12, 13) }),
-            ("t", &Why::Inferred { object: object.clone(), span: (28, 29) }),
+            ("main", &EdgeReason::Pool),
+            ("t", &EdgeReason::Declared),
+            ("t", &EdgeReason::Inferred { object: object.clone(), span: (12, 13) }),
+            ("t", &EdgeReason::Inferred { object: object.clone(), span: (28, 29) }),
         ]
     );
     assert_eq!(graph.order, [Address::pool("main"), statement("t"), statement("a")]);
-    assert_eq!(graph.needs(&statement("a")).collect::<Vec<_>>(), [&Address::pool("main"), &statement("t")]);
-    assert_eq!(graph.needed_by(&Address::pool("main")).count(), 2);
+    assert_eq!(graph.dependencies(&statement("a")).collect::<Vec<_>>(), [&Address::pool("main"), &statement("t")]);
+    assert_eq!(graph.dependents(&Address::pool("main")).count(), 2);
     assert_eq!(graph.creator_of(&object), Some("t"));
-    assert_eq!(graph.reading("a").unwrap().kind, crate::sql::Kind::InsertInto);
-    assert!(graph.reading("b").is_none());
+    assert_eq!(graph.analysis("a").unwrap().kind, crate::sql::StatementKind::InsertInto);
+    assert!(graph.analysis("b").is_none());
 }
 
 #[test]
-fn closures_go_up_and_down() {
+fn dependencies_and_dependents_are_direct() {
     let graph = graph(
         "
         t: CREATE TABLE t (x INT)
@@ -115,69 +115,69 @@ fn closures_go_up_and_down() {
         w: CREATE TABLE w (x INT)
     ",
     );
-    assert_eq!(graph.needs(&statement("u")).collect::<Vec<_>>(), [&statement("t")]);
-    assert_eq!(graph.needed_by(&statement("u")).collect::<Vec<_>>(), [&statement("v")]);
-    assert_eq!(graph.needs(&statement("v")).collect::<Vec<_>>(), [&statement("u")]);
-    assert_eq!(graph.needs(&statement("w")).count() + graph.needed_by(&statement("w")).count(), 0);
+    assert_eq!(graph.dependencies(&statement("u")).collect::<Vec<_>>(), [&statement("t")]);
+    assert_eq!(graph.dependents(&statement("u")).collect::<Vec<_>>(), [&statement("v")]);
+    assert_eq!(graph.dependencies(&statement("v")).collect::<Vec<_>>(), [&statement("u")]);
+    assert_eq!(graph.dependencies(&statement("w")).count() + graph.dependents(&statement("w")).count(), 0);
 }
 
 #[test]
 fn names_are_completed_and_aliases_replaced() {
-    let world = World::new("aliases = { \"env-1\" = \"prod\", \"lkc-1\" = \"core\", t = \"x\" }\n[defaults]\nproperties = { \"sql.current-catalog\" = \"prod\", \"sql.current-database\" = \"core\" }\n[statements.by-id]\nsql = \"INSERT INTO `env-1`.`lkc-1`.t SELECT * FROM `lkc-1`.s\"\n[statements.other]\nsql = \"INSERT INTO o SELECT * FROM t\"\nproperties = { \"sql.current-database\" = \"lkc-2\" }\n")
-        .file("statements/t.sql", "CREATE TABLE t (x INT)")
-        .file("statements/s.sql", "CREATE TABLE prod.core.s (x INT)");
-    let graph = build(world.project()).unwrap();
-    assert_eq!(graph.needs(&statement("by-id")).collect::<Vec<_>>(), [&statement("s"), &statement("t")]);
-    assert_eq!(graph.needs(&statement("other")).count(), 0);
-    let names: Vec<String> = graph.objects.keys().map(Object::to_string).collect();
+    let world = ProjectFixture::new("aliases = { \"env-1\" = \"prod\", \"lkc-1\" = \"core\", t = \"x\" }\n[defaults]\nproperties = { \"sql.current-catalog\" = \"prod\", \"sql.current-database\" = \"core\" }\n[statements.by-id]\nsql = \"INSERT INTO `env-1`.`lkc-1`.t SELECT * FROM `lkc-1`.s\"\n[statements.other]\nsql = \"INSERT INTO o SELECT * FROM t\"\nproperties = { \"sql.current-database\" = \"lkc-2\" }\n")
+        .with_file("statements/t.sql", "CREATE TABLE t (x INT)")
+        .with_file("statements/s.sql", "CREATE TABLE prod.core.s (x INT)");
+    let graph = build(world.load()).unwrap();
+    assert_eq!(graph.dependencies(&statement("by-id")).collect::<Vec<_>>(), [&statement("s"), &statement("t")]);
+    assert_eq!(graph.dependencies(&statement("other")).count(), 0);
+    let names: Vec<String> = graph.objects.keys().map(SqlObject::to_string).collect();
     assert_eq!(names, ["prod.core.s", "prod.core.t", "prod.lkc-2.o", "prod.lkc-2.t"]);
-    let mention = &graph.reading("by-id").unwrap().mentions[0];
+    let mention = &graph.analysis("by-id").unwrap().mentions[0];
     assert_eq!(graph.object_of("by-id", mention).unwrap().to_string(), "prod.core.t");
     assert_eq!(graph.object_of("nobody", mention), None);
 }
 
 #[test]
-fn tables_are_told_apart_by_case_and_functions_are_not() {
+fn table_names_are_case_sensitive_and_function_names_are_not() {
     let lines = "
         a: CREATE TABLE Orders (x INT)
         b: CREATE TABLE orders (x INT)
     ";
-    assert_eq!(order(lines), ["a", "b"]);
+    assert_eq!(statement_order(lines), ["a", "b"]);
     let lines = "
         a: CREATE FUNCTION f AS 'A' USING JAR 'confluent-artifact://cfa-1'
         b: CREATE FUNCTION F AS 'B' USING JAR 'confluent-artifact://cfa-1'
     ";
-    assert_eq!(problems(lines), one("`f` is created by `statements.a` and by `statements.b`", &["F", "f"]));
+    assert_eq!(problems(lines), one_problem("`f` is created by `statements.a` and by `statements.b`", &["F", "f"]));
 }
 
 #[test]
-fn two_creators_are_an_error_that_shows_both() {
+fn two_creators_of_one_object_are_an_error() {
     let lines = "
         a: CREATE TABLE t (x INT)
         b: CREATE VIEW `t` AS SELECT 1
         c: INSERT INTO t SELECT * FROM s
     ";
-    assert_eq!(problems(lines), one("`t` is created by `statements.a` and by `statements.b`", &["`t`", "t"]));
+    assert_eq!(problems(lines), one_problem("`t` is created by `statements.a` and by `statements.b`", &["`t`", "t"]));
 }
 
 #[test]
-fn users_come_after_alters() {
+fn users_of_an_object_come_after_its_alters() {
     let lines = "
         a: INSERT INTO t SELECT * FROM s
         t: CREATE TABLE t (x INT)
         z: ALTER TABLE t ADD (y INT)
     ";
-    assert_eq!(order(lines), ["t", "z", "a"]);
+    assert_eq!(statement_order(lines), ["t", "z", "a"]);
 }
 
 #[test]
-fn an_alter_may_be_said_to_come_after_a_use() {
+fn an_alter_can_be_declared_to_follow_a_use() {
     let lines = "
         a: INSERT INTO t SELECT * FROM s
         t: CREATE TABLE t (x INT)
         z (a): ALTER TABLE t ADD (y INT)
     ";
-    assert_eq!(order(lines), ["t", "a", "z"]);
+    assert_eq!(statement_order(lines), ["t", "a", "z"]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn alters_of_one_object_need_an_order() {
         b: ALTER TABLE t ADD (z INT)
         t: CREATE TABLE t (x INT)
     ";
-    assert_eq!(problems(lines), one("`statements.a` and `statements.b` alter `t` in no order", &["t", "t"]));
+    assert_eq!(problems(lines), one_problem("`statements.a` and `statements.b` alter `t` in no order", &["t", "t"]));
     let ordered = "
         a (b): ALTER TABLE t ADD (y INT)
         b (x): ALTER TABLE t ADD (z INT)
@@ -195,23 +195,23 @@ fn alters_of_one_object_need_an_order() {
         t: CREATE TABLE t (x INT)
         x: CREATE TABLE x (x INT)
     ";
-    assert_eq!(order(ordered), ["t", "x", "b", "a", "c"]);
+    assert_eq!(statement_order(ordered), ["t", "x", "b", "a", "c"]);
     let forked = "
         a: ALTER TABLE t ADD (y INT)
         b (a): ALTER TABLE t ADD (z INT)
         c (a): ALTER TABLE t ADD (z INT)
     ";
-    assert_eq!(problems(forked), one("`statements.b` and `statements.c` alter `t` in no order", &["t", "t"]));
+    assert_eq!(problems(forked), one_problem("`statements.b` and `statements.c` alter `t` in no order", &["t", "t"]));
 }
 
 #[test]
-fn a_renamed_object_exists_from_then_on() {
+fn users_of_a_new_name_come_after_the_rename() {
     let lines = "
         a: INSERT INTO u SELECT * FROM s
         t: CREATE TABLE t (x INT)
         z: ALTER TABLE t RENAME TO u
     ";
-    assert_eq!(order(lines), ["t", "z", "a"]);
+    assert_eq!(statement_order(lines), ["t", "z", "a"]);
 }
 
 #[test]
@@ -221,11 +221,11 @@ fn a_drop_comes_after_every_other_use() {
         b: CREATE TABLE t (x INT)
         c: INSERT INTO u SELECT * FROM t
     ";
-    assert_eq!(order(lines), ["b", "c", "a"]);
+    assert_eq!(statement_order(lines), ["b", "c", "a"]);
 }
 
 #[test]
-fn a_drop_before_a_use_is_an_error_that_shows_both() {
+fn a_drop_before_a_use_is_an_error() {
     let lines = "
         a: DROP TABLE t
         b (a): CREATE TABLE t (x INT)
@@ -234,8 +234,8 @@ fn a_drop_before_a_use_is_an_error_that_shows_both() {
     assert_eq!(
         problems(lines)[..],
         [
-            one("`statements.a` drops `t`, and `statements.b`, which comes after it, uses it", &["t", "t"]),
-            one("`statements.a` drops `t`, and `statements.c`, which comes after it, uses it", &["t", "t"]),
+            one_problem("`statements.a` drops `t`, and `statements.b`, which comes after it, uses it", &["t", "t"]),
+            one_problem("`statements.a` drops `t`, and `statements.c`, which comes after it, uses it", &["t", "t"]),
         ]
         .concat()
     );
@@ -243,11 +243,11 @@ fn a_drop_before_a_use_is_an_error_that_shows_both() {
         a: DROP TABLE t
         b: DROP TABLE t
     ";
-    assert_eq!(problems(lines), one("`t` is dropped by `statements.a` and by `statements.b`", &["t", "t"]));
+    assert_eq!(problems(lines), one_problem("`t` is dropped by `statements.a` and by `statements.b`", &["t", "t"]));
 }
 
 #[test]
-fn a_circle_is_shown_whole_with_the_place_of_each_step() {
+fn a_cycle_is_reported_with_the_place_of_each_step() {
     let lines = "
         a: CREATE TABLE t AS SELECT * FROM u
         b: CREATE TABLE u AS SELECT * FROM v
@@ -256,7 +256,7 @@ fn a_circle_is_shown_whole_with_the_place_of_each_step() {
     ";
     assert_eq!(
         problems(lines),
-        one(
+        one_problem(
             "these need each other in a circle: `statements.a` → `statements.b` → `statements.c` → `statements.a`",
             &["u", "v", "\"statements.a\""]
         )
@@ -264,7 +264,7 @@ fn a_circle_is_shown_whole_with_the_place_of_each_step() {
 }
 
 #[test]
-fn each_circle_is_a_problem_of_its_own_and_the_shortest_is_shown() {
+fn each_cycle_is_one_problem_with_its_shortest_path() {
     let lines = "
         a (b c): CREATE TABLE a (x INT)
         b (a): CREATE TABLE b (x INT)
@@ -283,25 +283,25 @@ fn each_circle_is_a_problem_of_its_own_and_the_shortest_is_shown() {
 }
 
 #[test]
-fn a_place_in_an_sql_file_is_shown_too() {
-    let world = World::new("")
-        .file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
-        .file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
-    let problems = build(world.project()).unwrap_err().problems;
-    let (place, _) = &problems[0].places[0];
-    assert_eq!((place.source.path.to_str(), text(place).as_str()), (Some("statements/b.sql"), "`t`"));
+fn a_problem_in_an_sql_file_points_into_that_file() {
+    let world = ProjectFixture::new("")
+        .with_file("statements/a.sql", "-- one\nCREATE TABLE t (x INT)")
+        .with_file("statements/b.sql", "-- two\nCREATE TABLE `t` (x INT)");
+    let problems = build(world.load()).unwrap_err().problems;
+    let (place, _) = &problems[0].locations[0];
+    assert_eq!((place.source.path.to_str(), text_at(place).as_str()), (Some("statements/b.sql"), "`t`"));
 }
 
 #[test]
 fn a_long_chain_is_ordered() {
     let lines: Vec<String> =
         (0..5_000).map(|at| format!("s{at:04}: CREATE TABLE t{at} AS SELECT * FROM t{}", at + 1)).collect();
-    let order = order(&lines.join("\n"));
+    let order = statement_order(&lines.join("\n"));
     assert_eq!((order.len(), order[0].as_str(), order[4_999].as_str()), (5_000, "s4999", "s0000"));
 }
 
 #[test]
-fn a_long_circle_is_found() {
+fn a_long_cycle_is_found() {
     let mut lines: Vec<String> =
         (0..2_000).map(|at| format!("s{at:04}: CREATE TABLE t{at} AS SELECT * FROM t{}", at + 1)).collect();
     lines.push("z: CREATE TABLE t2000 AS SELECT * FROM t0".to_owned());
@@ -318,29 +318,40 @@ fn lineage_follows_the_data() {
         other: CREATE TABLE other (x INT)
     ",
     );
-    let table = |name: &str| Node::Object(Object { kind: ObjectKind::Table, name: [name.into()].into() });
-    let by = |key: &str| Node::Statement(statement(key));
-    let whole = lineage(&graph, &[]);
-    assert_eq!(whole.nodes[&table("topic")], Looks::External(ObjectKind::Table));
-    assert_eq!(whole.nodes[&table("t")], Looks::Own(ObjectKind::Table));
-    assert_eq!(whole.nodes[&by("job")], Looks::Statement(crate::sql::Kind::InsertInto));
+    let table = |name: &str| LineageNode::Object(SqlObject { kind: ObjectKind::Table, name: [name.into()].into() });
+    let statement_node = |key: &str| LineageNode::Statement(statement(key));
+    let whole_lineage = lineage(&graph, &[]);
+    assert_eq!(whole_lineage.nodes[&table("topic")], LineageNodeKind::External(ObjectKind::Table));
+    assert_eq!(whole_lineage.nodes[&table("t")], LineageNodeKind::Managed(ObjectKind::Table));
+    assert_eq!(
+        whole_lineage.nodes[&statement_node("job")],
+        LineageNodeKind::Statement(crate::sql::StatementKind::InsertInto)
+    );
     for (from, to, flow, shown) in [
-        (table("topic"), by("job"), Flow::Reads, "topic"),
-        (by("job"), table("t"), Flow::Writes, "t"),
-        (by("t"), table("t"), Flow::Creates, "t"),
-        (by("other"), by("job"), Flow::Declared, "\"statements.other\""),
+        (table("topic"), statement_node("job"), LineageEdgeKind::Reads, "topic"),
+        (statement_node("job"), table("t"), LineageEdgeKind::Writes, "t"),
+        (statement_node("t"), table("t"), LineageEdgeKind::Creates, "t"),
+        (statement_node("other"), statement_node("job"), LineageEdgeKind::Declared, "\"statements.other\""),
     ] {
-        let is_it = |link: &&Link| (&link.from, &link.to, link.flow) == (&from, &to, flow);
-        let link = whole.links.iter().find(is_it).unwrap();
-        assert_eq!(text(link.place.as_ref().unwrap()), shown);
-        assert_eq!(flow.is_inferred(), flow != Flow::Declared);
+        let is_expected = |link: &&LineageEdge| (&link.from, &link.to, link.kind) == (&from, &to, flow);
+        let link = whole_lineage.edges.iter().find(is_expected).unwrap();
+        assert_eq!(text_at(link.place.as_ref().unwrap()), shown);
+        assert_eq!(flow.is_inferred(), flow != LineageEdgeKind::Declared);
     }
-    assert_eq!(whole.pools[&None].len(), 4);
+    assert_eq!(whole_lineage.pools[&None].len(), 4);
 
     let upstream = lineage(&graph, &[statement("job")]);
-    let nodes: Vec<&Node> = upstream.nodes.keys().collect();
+    let nodes: Vec<&LineageNode> = upstream.nodes.keys().collect();
     // `statements.t` makes the table that the job writes; `other` makes one too, but not for the job.
-    let expected = [by("job"), by("other"), by("reader"), by("t"), table("sink"), table("t"), table("topic")];
+    let expected = [
+        statement_node("job"),
+        statement_node("other"),
+        statement_node("reader"),
+        statement_node("t"),
+        table("sink"),
+        table("t"),
+        table("topic"),
+    ];
     assert_eq!(nodes, expected.iter().collect::<Vec<_>>());
 }
 
@@ -358,7 +369,7 @@ proptest::proptest! {
                 format!("s{at}: CREATE TABLE t{at} AS {reads}")
             })
             .collect();
-        match build(world(&lines.join("\n")).project()) {
+        match build(world(&lines.join("\n")).load()) {
             Ok(graph) => {
                 proptest::prop_assert_eq!(graph.order.len(), 9);
                 let position = |address: &Address| graph.order.iter().position(|other| other == address);
@@ -367,14 +378,14 @@ proptest::proptest! {
                 }
                 for (from, to) in needs.iter().filter(|(from, to)| from != to) {
                     let (from, to) = (statement(&format!("s{from}")), statement(&format!("s{to}")));
-                    proptest::prop_assert!(graph.needs(&from).any(|needed| *needed == to));
-                    proptest::prop_assert!(graph.needed_by(&to).any(|user| *user == from));
+                    proptest::prop_assert!(graph.dependencies(&from).any(|needed| *needed == to));
+                    proptest::prop_assert!(graph.dependents(&to).any(|user| *user == from));
                 }
             }
-            Err(Flawed { problems, .. }) => {
+            Err(InvalidProject { problems, .. }) => {
                 for problem in &problems {
                     proptest::prop_assert!(problem.message.contains("in a circle"));
-                    proptest::prop_assert!(problem.places.len() >= 2);
+                    proptest::prop_assert!(problem.locations.len() >= 2);
                 }
             }
         }
@@ -382,28 +393,34 @@ proptest::proptest! {
 }
 
 #[test]
-fn functions_that_the_project_does_not_make_are_no_part_of_the_lineage() {
+fn lineage_omits_functions_that_the_project_does_not_create() {
     let job = "[statements.job]\nsql = \"INSERT INTO t SELECT COUNT(*), mine(a) FROM s GROUP BY a\"\n";
-    let made = "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
-    let graph = build(crate::manifest::tests::World::new(&format!("{job}{made}")).project()).unwrap();
+    let create_function =
+        "[statements.mine]\nsql = \"CREATE FUNCTION mine AS 'x.Y' USING JAR 'confluent-artifact://cfa-1'\"\n";
+    let graph = build(crate::manifest::tests::ProjectFixture::new(&format!("{job}{create_function}")).load()).unwrap();
     let functions: Vec<_> = super::lineage::lineage(&graph, &[])
         .nodes
         .into_iter()
-        .filter(|(_, looks)| matches!(looks, Looks::Own(ObjectKind::Function) | Looks::External(ObjectKind::Function)))
+        .filter(|(_, looks)| {
+            matches!(
+                looks,
+                LineageNodeKind::Managed(ObjectKind::Function) | LineageNodeKind::External(ObjectKind::Function)
+            )
+        })
         .collect();
     assert_eq!(functions.len(), 1, "{functions:?}");
 }
 
 /// What is wrong with what stands of a world with problems, by the graph alone.
-fn judged(world: &World) -> Vec<String> {
-    let flawed = world.flawed();
+fn graph_problems(world: &ProjectFixture) -> Vec<String> {
+    let flawed = world.load_invalid();
     let known: Vec<String> = flawed.problems.iter().map(|problem| problem.message.clone()).collect();
-    let problems = judge(flawed).problems.into_iter().map(|problem| problem.message);
+    let problems = add_graph_problems(flawed).problems.into_iter().map(|problem| problem.message);
     problems.filter(|message| !known.contains(message)).collect()
 }
 
 #[test]
-fn what_stands_is_judged_beside_what_does_not() {
+fn graph_problems_cover_the_valid_part_of_an_invalid_project() {
     let lines = "
         Bad: CREATE TABLE a (x INT)
         a: CREATE TABLE a (y INT)
@@ -413,7 +430,7 @@ fn what_stands_is_judged_beside_what_does_not() {
         broken: CREATE TABLE 'a
     ";
     assert_eq!(
-        judged(&world(lines)),
+        graph_problems(&world(lines)),
         [
             "`a` is created by `statements.Bad` and by `statements.a`",
             "these need each other in a circle: `statements.c` → `statements.d` → `statements.c`",
@@ -422,7 +439,7 @@ fn what_stands_is_judged_beside_what_does_not() {
 }
 
 #[test]
-fn nothing_is_told_that_follows_from_what_is_told_already() {
+fn graph_problems_caused_by_invalid_parts_are_not_reported() {
     // `broken` puts the two in order; the catalog of `two` is lost, and so is what it creates.
     let lines = "
         t: CREATE TABLE t (x INT)
@@ -430,23 +447,23 @@ fn nothing_is_told_that_follows_from_what_is_told_already() {
         broken (one): CREATE TABLE 'a
         zwei (broken): ALTER TABLE t ADD (z INT)
     ";
-    assert_eq!(judged(&world(lines)), [""; 0]);
+    assert_eq!(graph_problems(&world(lines)), [""; 0]);
     for properties in
         ["properties.sql.current-database = \"b\"", "properties = { \"sql.current-database\" = \"${b}\" }"]
     {
         let two = format!("[statements.two]\nsql = \"CREATE TABLE t (x INT)\"\n{properties}\n");
         let one = "[statements.one]\nsql = \"CREATE TABLE t (x INT)\"\n";
-        assert_eq!(judged(&World::new(&format!("{one}{two}"))), [""; 0]);
+        assert_eq!(graph_problems(&ProjectFixture::new(&format!("{one}{two}"))), [""; 0]);
     }
     // A manifest that cannot be read says nothing; it may name the file that seems to be one by itself.
-    let world = World::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
-        .file("statements/u.sql", "CREATE TABLE t (x INT)")
-        .file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");
-    assert_eq!(judged(&world), [""; 0]);
+    let world = ProjectFixture::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
+        .with_file("statements/u.sql", "CREATE TABLE t (x INT)")
+        .with_file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");
+    assert_eq!(graph_problems(&world), [""; 0]);
 }
 
 #[test]
-fn what_is_around_a_target_is_shown_with_who_makes_it() {
+fn targeted_lineage_includes_creating_and_altering_statements() {
     let graph = graph(
         "
         sink: CREATE TABLE sink (x INT)
@@ -461,8 +478,8 @@ fn what_is_around_a_target_is_shown_with_who_makes_it() {
         .nodes
         .keys()
         .filter_map(|node| match node {
-            Node::Statement(address) => Some(address.key.clone()),
-            Node::Object(_) => None,
+            LineageNode::Statement(address) => Some(address.key.clone()),
+            LineageNode::Object(_) => None,
         })
         .collect();
     assert_eq!(statements, ["job", "sink", "wider"]);

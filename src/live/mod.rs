@@ -5,21 +5,21 @@ mod read;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    cloud::Listed,
-    resource::{Generation, LivePool, LiveStatement, Phase, Secrets, Severity},
+    cloud::Listing,
+    resource::{Generation, LivePool, LiveStatement, Phase, Secrets, WarningSeverity},
 };
 
-pub use read::{confirm, read};
+pub use read::{fetch_missing, read};
 
 /// What the cloud held when it was read. Whatever the list did not show is not absent until a GET says so.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     /// By cloud name.
-    statements: Shelf<LiveStatement>,
+    statements: Inventory<LiveStatement>,
     /// By id.
-    pools: Shelf<LivePool>,
+    pools: Inventory<LivePool>,
     /// Where known values of secrets stand, by the cloud name of the statement that holds them.
-    held: BTreeMap<String, Held>,
+    secret_locations: BTreeMap<String, SecretLocations>,
     /// Ids of pools that the list showed in a form that does not read.
     unreadable_pools: BTreeSet<String>,
     /// Whether pools were listed; without a Cloud API key they cannot be.
@@ -30,7 +30,7 @@ pub struct Live {
 
 /// Where the values of secrets stand in one statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct SecretLocations {
     /// In its SQL.
     pub sql: bool,
     /// In these of its properties.
@@ -39,21 +39,21 @@ pub struct Held {
 
 /// What is known of all things of one kind.
 #[derive(Debug, Clone)]
-struct Shelf<T> {
+struct Inventory<T> {
     present: BTreeMap<String, Box<T>>,
     absent: BTreeSet<String>,
     unknown: BTreeMap<String, String>,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for Inventory<T> {
     fn default() -> Self {
-        Shelf { present: BTreeMap::new(), absent: BTreeSet::new(), unknown: BTreeMap::new() }
+        Inventory { present: BTreeMap::new(), absent: BTreeSet::new(), unknown: BTreeMap::new() }
     }
 }
 
-impl<T> Shelf<T> {
-    fn of(present: BTreeMap<String, Box<T>>) -> Self {
-        Shelf { present, ..Shelf::default() }
+impl<T> Inventory<T> {
+    fn from_present(present: BTreeMap<String, Box<T>>) -> Self {
+        Inventory { present, ..Inventory::default() }
     }
 
     fn presence(&self, name: &str) -> Presence<'_, T> {
@@ -68,7 +68,7 @@ impl<T> Shelf<T> {
         }
     }
 
-    fn learn(&mut self, name: &str, answer: Result<Option<T>, String>) {
+    fn add_answer(&mut self, name: &str, answer: Result<Option<T>, String>) {
         match answer {
             Ok(Some(thing)) => drop(self.present.insert(name.to_owned(), Box::new(thing))),
             Ok(None) => {
@@ -100,14 +100,14 @@ pub enum Presence<'a, T> {
 
 /// Names and pool ids that a single GET has to confirm before something is decided from their absence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asks {
+pub struct Lookups {
     /// Cloud names of statements.
     pub statements: BTreeSet<String>,
     /// Ids of pools.
     pub pools: BTreeSet<String>,
 }
 
-impl Asks {
+impl Lookups {
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.pools.is_empty()
@@ -116,32 +116,35 @@ impl Asks {
 
 impl Live {
     /// A snapshot that holds these things and nothing else: statements by cloud name, pools by id.
-    pub fn of(statements: BTreeMap<String, LiveStatement>, pools: Option<BTreeMap<String, LivePool>>) -> Self {
+    pub fn from_resources(
+        statements: BTreeMap<String, LiveStatement>,
+        pools: Option<BTreeMap<String, LivePool>>,
+    ) -> Self {
         let pools = pools.map(|pools| pools.into_iter().map(|(id, pool)| (id, Box::new(pool))).collect());
-        Live::holding(statements.into_iter().map(|(name, live)| (name, Box::new(live))).collect(), pools)
+        Live::from_boxed(statements.into_iter().map(|(name, live)| (name, Box::new(live))).collect(), pools)
     }
 
-    fn holding(
+    fn from_boxed(
         statements: BTreeMap<String, Box<LiveStatement>>,
         pools: Option<BTreeMap<String, Box<LivePool>>>,
     ) -> Self {
         Live {
-            statements: Shelf::of(statements),
+            statements: Inventory::from_present(statements),
             pools_listed: pools.is_some(),
-            pools: Shelf::of(pools.unwrap_or_default()),
+            pools: Inventory::from_present(pools.unwrap_or_default()),
             ..Live::default()
         }
     }
 
     /// What these lists held; what could not be read in them is unknown.
-    pub fn listed(statements: Listed<LiveStatement>, pools: Option<Listed<LivePool>>) -> Self {
-        let (pools, unreadable) = pools.map(|listed| (listed.found, listed.unreadable)).unzip();
-        let mut live = Live::holding(statements.found, pools);
+    pub fn from_lists(statements: Listing<LiveStatement>, pools: Option<Listing<LivePool>>) -> Self {
+        let (pools, unreadable) = pools.map(|listed| (listed.items, listed.unreadable)).unzip();
+        let mut live = Live::from_boxed(statements.items, pools);
         for (name, why) in statements.unreadable {
-            live.learn_statement(&name, Err(why));
+            live.add_statement_answer(&name, Err(why));
         }
         for (id, why) in unreadable.into_iter().flatten() {
-            live.learn_pool(&id, Err(why));
+            live.add_pool_answer(&id, Err(why));
             live.unreadable_pools.insert(id);
         }
         live
@@ -179,37 +182,37 @@ impl Live {
             .present
             .range(base.to_owned()..)
             .take_while(|(name, _)| name.starts_with(base))
-            .filter_map(|(name, statement)| Some((Generation::of(base, name)?, &**statement)))
+            .filter_map(|(name, statement)| Some((Generation::from_name(base, name)?, &**statement)))
             .collect();
         found.sort_by_key(|(generation, _)| *generation);
         found
     }
 
     /// Takes in the answer to a single GET of a statement.
-    pub fn learn_statement(&mut self, name: &str, answer: Result<Option<LiveStatement>, String>) {
-        self.statements.learn(name, answer);
+    pub fn add_statement_answer(&mut self, name: &str, answer: Result<Option<LiveStatement>, String>) {
+        self.statements.add_answer(name, answer);
     }
 
     /// Takes in the answer to a single GET of a pool.
-    pub fn learn_pool(&mut self, id: &str, answer: Result<Option<LivePool>, String>) {
-        self.pools.learn(id, answer);
+    pub fn add_pool_answer(&mut self, id: &str, answer: Result<Option<LivePool>, String>) {
+        self.pools.add_answer(id, answer);
     }
 
     /// Where the known values of secrets stand in the statement with this cloud name, once [`Live::redact`] was told
     /// them; `None` if in none of its texts.
-    pub fn held(&self, name: &str) -> Option<&Held> {
-        self.held.get(name)
+    pub fn secret_locations(&self, name: &str) -> Option<&SecretLocations> {
+        self.secret_locations.get(name)
     }
 
     /// Takes the values of secrets out of whatever the service says in words: it may quote SQL. SQL and properties
     /// themselves are what the rest is compared with, so they stay, and it is noted where a value stands in them.
     pub fn redact(&mut self, secrets: &Secrets) {
         for (name, statement) in &mut self.statements.present {
-            let properties = statement.properties.iter().filter(|(_, value)| secrets.occur_in(value));
+            let properties = statement.properties.iter().filter(|(_, value)| secrets.any_occurs_in(value));
             let properties = properties.map(|(key, _)| key.to_string()).collect();
-            let held = Held { sql: secrets.occur_in(&statement.sql), properties };
-            if held != Held::default() {
-                self.held.insert(name.clone(), held);
+            let locations = SecretLocations { sql: secrets.any_occurs_in(&statement.sql), properties };
+            if locations != SecretLocations::default() {
+                self.secret_locations.insert(name.clone(), locations);
             }
             statement.detail = secrets.redact(&statement.detail);
             // Phases and severities that floe knows are its own words too.
@@ -219,7 +222,7 @@ impl Live {
             for warning in &mut statement.warnings {
                 warning.message = secrets.redact(&warning.message);
                 warning.reason = secrets.redact(&warning.reason);
-                if let Severity::Other(word) = &mut warning.severity {
+                if let WarningSeverity::Other(word) = &mut warning.severity {
                     *word = secrets.redact(word);
                 }
             }
@@ -230,7 +233,10 @@ impl Live {
     }
 
     /// Those of `asks` that this snapshot does not answer yet.
-    pub fn unanswered(&self, asks: &Asks) -> Asks {
-        Asks { statements: self.statements.unlisted(&asks.statements), pools: self.pools.unlisted(&asks.pools) }
+    pub fn pending_lookups(&self, lookups: &Lookups) -> Lookups {
+        Lookups {
+            statements: self.statements.unlisted(&lookups.statements),
+            pools: self.pools.unlisted(&lookups.pools),
+        }
     }
 }

@@ -2,54 +2,54 @@
 
 use tokio::task::JoinSet;
 
-use super::{Asks, Live};
-use crate::cloud::{Cloud, Error, Result};
+use super::{Live, Lookups};
+use crate::cloud::{CloudClient, Error, Result};
 
 /// Lists the statements of the environment and, with a Cloud API key, its pools.
 ///
 /// # Errors
 /// When a list cannot be read to its end: half a list is no list.
-pub async fn read(cloud: &Cloud) -> Result<Live> {
-    let pools = async { if cloud.has_cloud_key() { cloud.pools().await.map(Some) } else { Ok(None) } };
-    let (statements, pools) = match tokio::try_join!(cloud.statements(None), pools) {
+pub async fn read(cloud: &CloudClient) -> Result<Live> {
+    let pools = async { if cloud.has_cloud_key() { cloud.list_pools().await.map(Some) } else { Ok(None) } };
+    let (statements, pools) = match tokio::try_join!(cloud.list_statements(None), pools) {
         Ok(lists) => lists,
-        Err(error) => return Err(cloud.explained(error).await),
+        Err(error) => return Err(cloud.explain_unreachable(error).await),
     };
-    let mut live = Live::listed(statements, pools);
+    let mut live = Live::from_lists(statements, pools);
     live.service_time = cloud.service_time();
     Ok(live)
 }
 
 /// Asks for each name one by one and takes the answers in. A call that fails makes its object unknown, not absent.
-pub async fn confirm(cloud: &Cloud, live: &mut Live, asks: &Asks) {
-    let asks = live.unanswered(asks);
+pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Lookups) {
+    let pending = live.pending_lookups(lookups);
     let mut statements = JoinSet::new();
-    for name in asks.statements {
+    for name in pending.statements {
         let cloud = cloud.clone();
         statements.spawn(async move {
-            let answer = cloud.statement(&name).await;
+            let answer = cloud.fetch_statement(&name).await;
             (name, answer.map(|found| found.map(|fetched| fetched.live)))
         });
     }
     let mut pools = JoinSet::new();
-    for id in asks.pools {
+    for id in pending.pools {
         let cloud = cloud.clone();
         pools.spawn(async move {
-            let answer = cloud.pool(&id).await;
+            let answer = cloud.fetch_pool(&id).await;
             (id, answer)
         });
     }
     // The order of arrival does not matter: answers land in ordered maps.
     for (name, answer) in statements.join_all().await {
-        live.learn_statement(&name, answer.map_err(told));
+        live.add_statement_answer(&name, answer.map_err(describe_error));
     }
     for (id, answer) in pools.join_all().await {
-        live.learn_pool(&id, answer.map_err(told));
+        live.add_pool_answer(&id, answer.map_err(describe_error));
     }
 }
 
 /// The service's words, and the next step.
-fn told(error: Error) -> String {
+fn describe_error(error: Error) -> String {
     match &error.help {
         Some(help) => format!("{error}; {help}"),
         None => error.to_string(),
@@ -63,33 +63,42 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloud::{BoxFuture, Credentials, Headers, Key, Limits, Lost, Request, Response, Site, Transport},
+        cloud::{
+            ApiKey, BoxFuture, Credentials, Endpoints, Headers, HttpRequest, HttpResponse, RateLimits, Transport,
+            TransportError,
+        },
         live::Presence,
-        resource::Identity,
+        resource::EnvironmentIdentity,
     };
 
-    struct Forbids;
+    struct ForbiddingTransport;
 
-    impl Transport for Forbids {
-        fn send(&self, _: Request) -> BoxFuture<'_, std::result::Result<Response, Lost>> {
+    impl Transport for ForbiddingTransport {
+        fn send(&self, _: HttpRequest) -> BoxFuture<'_, std::result::Result<HttpResponse, TransportError>> {
             let body = br#"{"errors":[{"status":"403","detail":"Forbidden Access"}]}"#.to_vec();
-            Box::pin(async { Ok(Response { status: 403, headers: Headers::default(), body }) })
+            Box::pin(async { Ok(HttpResponse { status: 403, headers: Headers::default(), body }) })
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_no_absence_and_keeps_its_next_step() {
-        let identity = Identity {
+    async fn a_forbidden_read_is_unknown_not_absent_and_keeps_its_next_step() {
+        let identity = EnvironmentIdentity {
             organization: "o".to_owned(),
             environment: "env".to_owned(),
             cloud: "aws".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
-        let cloud = Cloud::new(Arc::new(Forbids), Site::public(&identity).unwrap(), keys, Limits::default(), 1);
+        let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
+        let cloud = CloudClient::new(
+            Arc::new(ForbiddingTransport),
+            Endpoints::public(&identity).unwrap(),
+            keys,
+            RateLimits::default(),
+            1,
+        );
         let mut live = Live::default();
         let one = |name: &str| BTreeSet::from([name.to_owned()]);
-        confirm(&cloud, &mut live, &Asks { statements: one("orders"), pools: one("lfcp-1") }).await;
+        fetch_missing(&cloud, &mut live, &Lookups { statements: one("orders"), pools: one("lfcp-1") }).await;
         for presence in [format!("{:?}", live.statement("orders")), format!("{:?}", live.pool("lfcp-1"))] {
             assert!(
                 presence.starts_with("Unknown")

@@ -10,13 +10,13 @@ use std::{
 use glob::{MatchOptions, Pattern};
 
 use super::{layer::At, near};
-use crate::resource::{Place, Problem, Source};
+use crate::resource::{Problem, SourceFile, SourceLocation};
 
 /// What a project includes when it does not say.
 pub(super) const DEFAULT_INCLUDE: [&str; 2] = ["pools.toml", "statements/**"];
 
 /// Reads the file at `path`, which is relative to `root`. A byte order mark is left out.
-pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
+pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
     let shown = path.display();
     let full = root.join(path);
     // A pipe or a device would never end.
@@ -29,16 +29,16 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
     let bytes = bytes.map_err(|error| Problem::new(format!("`{shown}` cannot be read: {error}")))?;
     match String::from_utf8(bytes) {
         Ok(text) => {
-            let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
-            Ok(Arc::new(Source { path: path.to_owned(), text }))
+            let source_map = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
+            Ok(Arc::new(SourceFile { path: path.to_owned(), text: source_map }))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let text = Arc::from(String::from_utf8_lossy(error.as_bytes()));
-            let source = Arc::new(Source { path: path.to_owned(), text });
+            let source = Arc::new(SourceFile { path: path.to_owned(), text });
             let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
             Err(Problem::new(format!("`{shown}` is not UTF-8"))
-                .at(Place { source, span }, format!("byte {at} begins no character"))
+                .at(SourceLocation { source, span }, format!("byte {at} begins no character"))
                 .help("save the file as UTF-8"))
         }
     }
@@ -46,23 +46,27 @@ pub(super) fn read(root: &Path, path: &Path) -> Result<Arc<Source>, Problem> {
 
 /// The files that a project includes, apart and in order.
 #[derive(Debug, Default)]
-pub(super) struct Included {
+pub(super) struct IncludedFiles {
     pub manifests: Vec<PathBuf>,
     pub statements: Vec<PathBuf>,
 }
 
 /// Finds the `.toml` and `.sql` files that match `patterns`, or the default ones, which need not match anything.
-pub(super) fn included(root: &Path, patterns: Option<&[At<String>]>, problems: &mut Vec<Problem>) -> Included {
-    let mut included = Included::default();
-    let mut folders = Folders { root, read: BTreeMap::new(), problems: Vec::new() };
+pub(super) fn find_included_files(
+    root: &Path,
+    patterns: Option<&[At<String>]>,
+    problems: &mut Vec<Problem>,
+) -> IncludedFiles {
+    let mut included = IncludedFiles::default();
+    let mut directory_cache = DirectoryCache { root, files_by_folder: BTreeMap::new(), problems: Vec::new() };
     let Some(patterns) = patterns else {
         for pattern in DEFAULT_INCLUDE {
             if let Ok(pattern) = Pattern::new(pattern) {
-                included.add(folders.matching(&pattern));
+                included.add_files(directory_cache.matching_files(&pattern));
             }
         }
-        problems.append(&mut folders.problems);
-        return included.in_order();
+        problems.append(&mut directory_cache.problems);
+        return included.sorted_and_deduplicated();
     };
     for pattern in patterns {
         let place = pattern.place.clone();
@@ -78,19 +82,19 @@ pub(super) fn included(root: &Path, patterns: Option<&[At<String>]>, problems: &
             Err(error) => problems
                 .push(Problem::new(format!("`{}` is not a pattern: {}", pattern.value, error.msg)).at(place, "here")),
             Ok(compiled) => {
-                if !included.add(folders.matching(&compiled)) {
-                    problems.push(nothing_matches(root, pattern, place));
+                if !included.add_files(directory_cache.matching_files(&compiled)) {
+                    problems.push(no_match_problem(root, pattern, place));
                 }
             }
         }
     }
-    problems.append(&mut folders.problems);
-    included.in_order()
+    problems.append(&mut directory_cache.problems);
+    included.sorted_and_deduplicated()
 }
 
-impl Included {
+impl IncludedFiles {
     /// Sorted, each once, whichever patterns match it.
-    fn in_order(mut self) -> Self {
+    fn sorted_and_deduplicated(mut self) -> Self {
         for files in [&mut self.manifests, &mut self.statements] {
             files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
             files.dedup();
@@ -99,10 +103,10 @@ impl Included {
     }
 
     /// Whether any of `files` is a manifest or a statement.
-    fn add(&mut self, files: Vec<PathBuf>) -> bool {
+    fn add_files(&mut self, files: Vec<PathBuf>) -> bool {
         let mut any = false;
         for file in files {
-            let file = tidy(&file);
+            let file = normalize_path(&file);
             let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
             if extension.eq_ignore_ascii_case("sql") {
                 self.statements.push(file);
@@ -118,7 +122,7 @@ impl Included {
     }
 }
 
-fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
+fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) -> Problem {
     let problem =
         Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "nothing here");
     if root.join(&pattern.value).is_dir() {
@@ -127,9 +131,9 @@ fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
     }
     // The first part of the path that is not there is the one that is misspelt.
     let mut folder = PathBuf::new();
-    for part in pattern.value.split('/').take_while(|part| !is_wild(part)) {
+    for part in pattern.value.split('/').take_while(|part| !has_wildcard(part)) {
         if !root.join(folder.join(part)).exists() {
-            let names = neighbours(root, &folder);
+            let names = entry_names(root, &folder);
             if let Some(name) = near::nearest(part, names.iter().map(String::as_str)) {
                 return problem.help(format!("did you mean `{name}`?"));
             }
@@ -141,7 +145,7 @@ fn nothing_matches(root: &Path, pattern: &At<String>, place: Place) -> Problem {
 }
 
 /// The names in `folder`, for "did you mean".
-pub(super) fn neighbours(root: &Path, folder: &Path) -> Vec<String> {
+pub(super) fn entry_names(root: &Path, folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Vec::new() };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
@@ -149,72 +153,72 @@ pub(super) fn neighbours(root: &Path, folder: &Path) -> Vec<String> {
 }
 
 /// A path without `.` and without `x/..`, as far as its text tells.
-pub(super) fn tidy(path: &Path) -> PathBuf {
+pub(super) fn normalize_path(path: &Path) -> PathBuf {
     if path.components().all(|component| matches!(component, Component::Normal(_))) {
         return path.to_owned();
     }
-    let mut tidied = PathBuf::new();
+    let mut normalized = PathBuf::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            Component::ParentDir if matches!(tidied.components().next_back(), Some(Component::Normal(_))) => {
-                tidied.pop();
+            Component::ParentDir if matches!(normalized.components().next_back(), Some(Component::Normal(_))) => {
+                normalized.pop();
             }
-            other => tidied.push(other),
+            other => normalized.push(other),
         }
     }
-    tidied
+    normalized
 }
 
 /// The folder that every match of a pattern lies in.
-fn fixed_folder(pattern: &str) -> PathBuf {
+fn literal_folder(pattern: &str) -> PathBuf {
     let mut parts: Vec<&str> = pattern.split('/').collect();
     parts.pop();
-    parts.iter().take_while(|part| !is_wild(part)).collect()
+    parts.iter().take_while(|part| !has_wildcard(part)).collect()
 }
 
-fn is_wild(part: &str) -> bool {
+fn has_wildcard(part: &str) -> bool {
     part.contains(['*', '?', '['])
 }
 
 /// Folders as they were read, each once.
-struct Folders<'a> {
+struct DirectoryCache<'a> {
     root: &'a Path,
     /// By folder: every file under it, relative to the root.
-    read: BTreeMap<PathBuf, Vec<PathBuf>>,
+    files_by_folder: BTreeMap<PathBuf, Vec<PathBuf>>,
     problems: Vec<Problem>,
 }
 
-impl Folders<'_> {
-    fn matching(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
-        if !is_wild(pattern.as_str()) {
+impl DirectoryCache<'_> {
+    fn matching_files(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
+        if !has_wildcard(pattern.as_str()) {
             let path = PathBuf::from(pattern.as_str());
             return if self.root.join(&path).is_file() { vec![path] } else { Vec::new() };
         }
-        let folder = fixed_folder(pattern.as_str());
+        let folder = literal_folder(pattern.as_str());
         // `*` stays within a folder, and hidden files are the editor's business.
         let options =
             MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-        let files = self.under(&folder);
+        let files = self.files_under(&folder);
         // `a/**` is, as people read it, all that lies under `a`.
         let all_below = pattern.as_str().ends_with("**").then(|| Pattern::new(&format!("{}/*", pattern.as_str())).ok());
         let pattern = all_below.flatten().unwrap_or_else(|| pattern.clone());
         files.into_iter().filter(|file| pattern.matches_path_with(file, options)).collect()
     }
 
-    fn under(&mut self, folder: &Path) -> Vec<PathBuf> {
-        if let Some(files) = self.read.get(folder) {
+    fn files_under(&mut self, folder: &Path) -> Vec<PathBuf> {
+        if let Some(files) = self.files_by_folder.get(folder) {
             return files.clone();
         }
         let mut files = Vec::new();
-        let mut above = Vec::new();
-        self.walk(folder, &mut above, &mut files);
-        self.read.insert(folder.to_owned(), files.clone());
+        let mut followed_folders = Vec::new();
+        self.walk(folder, &mut followed_folders, &mut files);
+        self.files_by_folder.insert(folder.to_owned(), files.clone());
         files
     }
 
     /// `above` holds the real paths of the folders whose links have been followed to come here.
-    fn walk(&mut self, folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+    fn walk(&mut self, folder: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
         let full = self.root.join(folder);
         let entries = match fs::read_dir(&full) {
             Ok(entries) => entries,
@@ -233,27 +237,27 @@ impl Folders<'_> {
             let path = folder.join(&name);
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
-                self.walk(&path, above, files);
+                self.walk(&path, followed_folders, files);
             } else if kind.is_symlink() {
-                self.follow(&path, above, files);
+                self.follow_link(&path, followed_folders, files);
             } else {
                 files.push(path);
             }
         }
     }
 
-    fn follow(&mut self, path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+    fn follow_link(&mut self, path: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
         let full = self.root.join(path);
         match fs::metadata(&full) {
             Ok(metadata) if metadata.is_dir() => {
                 let real = fs::canonicalize(&full).unwrap_or(full);
                 let parent = path.parent().map(|parent| self.root.join(parent)).unwrap_or_default();
-                above.push(fs::canonicalize(&parent).unwrap_or(parent));
+                followed_folders.push(fs::canonicalize(&parent).unwrap_or(parent));
                 // A link to a folder that has led here would lead here again.
-                if !above.iter().any(|folder| folder.starts_with(&real)) {
-                    self.walk(path, above, files);
+                if !followed_folders.iter().any(|folder| folder.starts_with(&real)) {
+                    self.walk(path, followed_folders, files);
                 }
-                above.pop();
+                followed_folders.pop();
             }
             Ok(_) => files.push(path.to_owned()),
             Err(error) => self.problems.push(

@@ -7,10 +7,14 @@ use super::{
 use crate::resource::Problem;
 
 /// Puts `over` upon `under`. What `over` unsets is taken from `under` first.
-pub(super) fn statement(under: &StatementLayer, over: &StatementLayer, problems: &mut Vec<Problem>) -> StatementLayer {
-    let mut merged = under.clone();
-    for path in &over.unset {
-        unset(&mut merged, over, path, problems);
+pub(super) fn merge_statement(
+    base: &StatementLayer,
+    overlay: &StatementLayer,
+    problems: &mut Vec<Problem>,
+) -> StatementLayer {
+    let mut merged = base.clone();
+    for path in &overlay.unset {
+        apply_unset(&mut merged, overlay, path, problems);
     }
     let StatementLayer {
         name,
@@ -30,37 +34,37 @@ pub(super) fn statement(under: &StatementLayer, over: &StatementLayer, problems:
         timeout,
         allow,
         unset: _,
-        flawed,
-        lost_properties,
-    } = over;
-    merged.flawed |= flawed;
-    merged.lost_properties |= lost_properties;
+        has_invalid_fields,
+        has_invalid_properties,
+    } = overlay;
+    merged.has_invalid_fields |= has_invalid_fields;
+    merged.has_invalid_properties |= has_invalid_properties;
     // The two are one thing: where its SQL comes from.
     if sql.is_some() || sql_file.is_some() {
         (merged.sql, merged.sql_file) = (sql.clone(), sql_file.clone());
     }
-    set(&mut merged.name, name);
-    set(&mut merged.undo, undo);
-    set(&mut merged.pool, pool);
-    set(&mut merged.principal, principal);
-    set(&mut merged.stopped, stopped);
-    set(&mut merged.evolve, evolve);
-    set(&mut merged.accept, accept);
-    set(&mut merged.on_failed, on_failed);
-    set(&mut merged.on_stopped, on_stopped);
-    set(&mut merged.depends_on, depends_on);
-    set(&mut merged.prevent_destroy, prevent_destroy);
-    set(&mut merged.timeout, timeout);
-    set(&mut merged.allow, allow);
+    override_with(&mut merged.name, name);
+    override_with(&mut merged.undo, undo);
+    override_with(&mut merged.pool, pool);
+    override_with(&mut merged.principal, principal);
+    override_with(&mut merged.stopped, stopped);
+    override_with(&mut merged.evolve, evolve);
+    override_with(&mut merged.accept, accept);
+    override_with(&mut merged.on_failed, on_failed);
+    override_with(&mut merged.on_stopped, on_stopped);
+    override_with(&mut merged.depends_on, depends_on);
+    override_with(&mut merged.prevent_destroy, prevent_destroy);
+    override_with(&mut merged.timeout, timeout);
+    override_with(&mut merged.allow, allow);
     merged.properties.extend(properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     merged
 }
 
 /// Puts the overlay `over` upon the pool `under`.
-pub(super) fn pool(under: &PoolLayer, over: &PoolLayer, problems: &mut Vec<Problem>) -> PoolLayer {
-    let mut merged = under.clone();
-    for path in &over.unset {
-        let taken = match path.value.as_str() {
+pub(super) fn merge_pool(base: &PoolLayer, overlay: &PoolLayer, problems: &mut Vec<Problem>) -> PoolLayer {
+    let mut merged = base.clone();
+    for path in &overlay.unset {
+        let was_set = match path.value.as_str() {
             "id" => merged.id.take().is_some(),
             "display_name" => merged.display_name.take().is_some(),
             "max_cfu" => merged.max_cfu.take().is_some(),
@@ -68,41 +72,41 @@ pub(super) fn pool(under: &PoolLayer, over: &PoolLayer, problems: &mut Vec<Probl
             "prevent_destroy" => merged.prevent_destroy.take().is_some(),
             _ => false,
         };
-        if !taken {
+        if !was_set {
             problems.push(nothing_to_unset(path, ["id", "display_name", "max_cfu", "network", "prevent_destroy"]));
         }
     }
-    let PoolLayer { id, display_name, max_cfu, network, prevent_destroy, unset: _, flawed } = over;
-    merged.flawed |= flawed;
-    set(&mut merged.id, id);
-    set(&mut merged.display_name, display_name);
-    set(&mut merged.max_cfu, max_cfu);
-    set(&mut merged.network, network);
-    set(&mut merged.prevent_destroy, prevent_destroy);
+    let PoolLayer { id, display_name, max_cfu, network, prevent_destroy, unset: _, has_invalid_fields } = overlay;
+    merged.has_invalid_fields |= has_invalid_fields;
+    override_with(&mut merged.id, id);
+    override_with(&mut merged.display_name, display_name);
+    override_with(&mut merged.max_cfu, max_cfu);
+    override_with(&mut merged.network, network);
+    override_with(&mut merged.prevent_destroy, prevent_destroy);
     merged
 }
 
-fn set<T: Clone>(field: &mut Option<T>, over: &Option<T>) {
-    if over.is_some() {
-        field.clone_from(over);
+fn override_with<T: Clone>(field: &mut Option<T>, overlay: &Option<T>) {
+    if overlay.is_some() {
+        field.clone_from(overlay);
     }
 }
 
-fn unset(layer: &mut StatementLayer, over: &StatementLayer, path: &At<String>, problems: &mut Vec<Problem>) {
+fn apply_unset(layer: &mut StatementLayer, overlay: &StatementLayer, path: &At<String>, problems: &mut Vec<Problem>) {
     if let Some(property) = path.value.strip_prefix("properties.") {
         let known: Vec<String> = layer.properties.keys().map(|key| format!("properties.{key}")).collect();
-        if let Some(again) = over.properties.get(property) {
+        if let Some(entry) = overlay.properties.get(property) {
             problems.push(
                 Problem::new(format!("`{}` is set and unset in one place", path.value))
                     .at(path.place.clone(), "unset here")
-                    .at(again.key.clone(), "set here"),
+                    .at(entry.key_place.clone(), "set here"),
             );
         } else if layer.properties.remove(property).is_none() {
             problems.push(nothing_to_unset(path, known.iter().map(String::as_str)));
         }
         return;
     }
-    let taken = match path.value.as_str() {
+    let was_set = match path.value.as_str() {
         "name" => layer.name.take().is_some(),
         "undo" => layer.undo.take().is_some(),
         "pool" => layer.pool.take().is_some(),
@@ -119,12 +123,12 @@ fn unset(layer: &mut StatementLayer, over: &StatementLayer, path: &At<String>, p
         "allow" => layer.allow.take().is_some(),
         _ => false,
     };
-    if !taken {
-        problems.push(nothing_to_unset(path, FIELDS));
+    if !was_set {
+        problems.push(nothing_to_unset(path, UNSETTABLE_FIELDS));
     }
 }
 
-const FIELDS: [&str; 14] = [
+const UNSETTABLE_FIELDS: [&str; 14] = [
     "name",
     "undo",
     "pool",

@@ -3,11 +3,11 @@
 /// The known name nearest to `written`, if one is near enough to be a slip of the finger.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (written.chars().count() / 3).max(1);
-    let folded = fold(written);
+    let normalized = normalize(written);
     known
         .into_iter()
         .filter(|name| *name != written && name.len().abs_diff(written.len()) <= limit.saturating_mul(4))
-        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
+        .map(|name| (strsim::damerau_levenshtein(&normalized, &normalize(name)), name))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name)
@@ -31,7 +31,7 @@ pub(super) fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a 
 }
 
 /// Case and the choice between `-` and `_` are the commonest slips.
-fn fold(name: &str) -> String {
+fn normalize(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_recognised_and_strangers_are_not() {
+    fn typos_get_a_suggestion_and_unrelated_names_do_not() {
         let known = ["principal", "properties", "pool", "sql_file"];
         assert_eq!(nearest("principle", known), Some("principal"));
         assert_eq!(nearest("sql-file", known), Some("sql_file"));

@@ -5,10 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::SqlText;
+use super::SqlSourceMap;
 use crate::{
-    resource::{Address, Few, Identity, Place, PoolDeclaration, Problem, Statement},
-    sql::Reading,
+    resource::{Address, EnvironmentIdentity, PoolDeclaration, Problem, SmallMap, SourceLocation, Statement},
+    sql::Analysis,
 };
 
 /// Everything that is desired of one environment.
@@ -25,18 +25,18 @@ pub struct Project {
     /// Statements by key.
     pub statements: BTreeMap<String, Box<DeclaredStatement>>,
     /// `[[moved]]` blocks. `to` is where a chain of them ends: a declared address.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<MovedBlock>,
     /// Secrets: the environment variable that holds each, by name. `cli` reads them.
     pub secrets: BTreeMap<String, String>,
 }
 
 /// A project with problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flawed {
+pub struct InvalidProject {
     /// All of them, in order of file and place.
     pub problems: Vec<Problem>,
     /// What stands in spite of them: good for finding more problems and nothing else. `None` where nothing does.
-    pub sound: Option<Box<Project>>,
+    pub partial: Option<Box<Project>>,
 }
 
 /// A pool and where it is declared.
@@ -45,7 +45,7 @@ pub struct DeclaredPool {
     /// What is declared.
     pub spec: PoolDeclaration,
     /// Its header, `[pools.main]`.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A statement and where it is declared.
@@ -54,28 +54,28 @@ pub struct DeclaredStatement {
     /// What is declared.
     pub spec: Statement,
     /// Its header, or the start of its `.sql` file.
-    pub place: Place,
+    pub place: SourceLocation,
     /// Where its SQL stands.
-    pub sql: SqlText,
+    pub source_map: SqlSourceMap,
     /// What its SQL says.
-    pub reading: Reading,
+    pub analysis: Analysis,
     /// The key of each `depends_on` entry and of `pool`, for problems found later.
-    pub reference_places: Few<Place, Address>,
+    pub reference_places: SmallMap<SourceLocation, Address>,
     /// The value of each property that is named like a secret.
-    pub secret_places: Few<Place>,
+    pub secret_places: SmallMap<SourceLocation>,
     /// Codes of lints that are allowed here, the project's included.
     pub allow: BTreeSet<String>,
 }
 
 /// `[[moved]]`: a thing that has a new address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct MovedBlock {
     /// The address until now.
     pub from: Address,
     /// The address from now on.
     pub to: Address,
     /// The block.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// `[environments.<name>]`.
@@ -84,9 +84,9 @@ pub struct Environment {
     /// Its key.
     pub name: String,
     /// Which Confluent Cloud environment in which region. A simulated one has fixed ids.
-    pub identity: Identity,
+    pub identity: EnvironmentIdentity,
     /// Where it is simulated, how. `None` for the real service.
-    pub simulated: Option<Simulated>,
+    pub simulator: Option<SimulatorSettings>,
     /// Whether the private host names are used.
     pub private: bool,
     /// The Flink gateway's origin, if it is set.
@@ -107,11 +107,11 @@ pub struct Environment {
 
 impl Environment {
     /// What stands in where nobody knows which environment is meant.
-    pub(super) fn unknown() -> Self {
+    pub(super) fn placeholder() -> Self {
         Environment {
             name: String::new(),
-            identity: Identity::simulated("", String::new(), String::new()),
-            simulated: None,
+            identity: EnvironmentIdentity::simulated("", String::new(), String::new()),
+            simulator: None,
             private: false,
             endpoint: None,
             cloud_endpoint: None,
@@ -126,7 +126,7 @@ impl Environment {
 
 /// How an environment is simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Simulated {
+pub struct SimulatorSettings {
     /// Whether simulated time passes as fast as real time, for demonstrations.
     pub real_pace: bool,
     /// Whether a table that no statement made is missing, rather than taken for a topic made elsewhere.

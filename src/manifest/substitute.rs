@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{layer::At, layer::string, near, sql_text::SqlText};
+use super::{layer::At, layer::string, near, sql_text::SqlSourceMap};
 use crate::resource::{Problem, Span, Template};
 
 /// The values of variables as one environment sees them.
@@ -14,27 +14,27 @@ pub(super) struct Variables<'a> {
     /// `--var`.
     pub flags: Option<&'a BTreeMap<String, String>>,
     /// `FLOE_VAR_<NAME>`, by `<NAME>`.
-    pub process: Option<&'a BTreeMap<String, String>>,
+    pub process_env: Option<&'a BTreeMap<String, String>>,
     /// `variables` of the environment.
-    pub table: BTreeMap<String, String>,
+    pub manifest: BTreeMap<String, String>,
 }
 
 impl Variables<'_> {
     /// A flag over the process's environment over the manifest.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let from_process = || {
-            let process = self.process?;
+            let process = self.process_env?;
             process.get(name).or_else(|| process.get(&name.to_ascii_uppercase().replace('-', "_")))
         };
         self.flags
             .and_then(|flags| flags.get(name))
             .or_else(from_process)
-            .or_else(|| self.table.get(name))
+            .or_else(|| self.manifest.get(name))
             .map(String::as_str)
     }
 
     fn names(&self) -> BTreeSet<&str> {
-        self.flags.into_iter().flat_map(BTreeMap::keys).chain(self.table.keys()).map(String::as_str).collect()
+        self.flags.into_iter().flat_map(BTreeMap::keys).chain(self.manifest.keys()).map(String::as_str).collect()
     }
 }
 
@@ -44,60 +44,64 @@ pub(super) struct Substitution<'a> {
     /// The names of declared secrets.
     pub secrets: BTreeSet<&'a str>,
     /// The variables that were asked for.
-    pub used: BTreeSet<String>,
+    pub used_variables: BTreeSet<String>,
     pub problems: Vec<Problem>,
 }
 
 impl<'a> Substitution<'a> {
     pub(super) fn new(variables: Variables<'a>, secrets: BTreeSet<&'a str>) -> Self {
-        Substitution { variables, secrets, used: BTreeSet::new(), problems: Vec::new() }
+        Substitution { variables, secrets, used_variables: BTreeSet::new(), problems: Vec::new() }
     }
 
     /// A string that takes variables and no secrets.
-    pub(super) fn plain(&mut self, text: &At<impl AsRef<str>>) -> Option<At<String>> {
+    pub(super) fn interpolate(&mut self, text: &At<impl AsRef<str>>) -> Option<At<String>> {
         let written = text.value.as_ref();
         if !written.contains("${") {
             return Some(At { value: written.to_owned(), place: text.place.clone() });
         }
-        let positions = string::positions(&text.place, written.len());
-        let filled = self.fill(written, &positions)?;
-        if let Some((name, span)) = filled.secrets.first() {
+        let positions = string::value_source_map(&text.place, written.len());
+        let expanded = self.expand(written, &positions)?;
+        if let Some((name, span)) = expanded.secrets.first() {
             let problem = Problem::new(format!("`${{secret.{name}}}` cannot stand here"))
                 .at(positions.locate(span), "a secret")
                 .help("secrets may stand in properties and in SQL");
             self.problems.push(problem);
             return None;
         }
-        Some(At { value: filled.text, place: text.place.clone() })
+        Some(At { value: expanded.text, place: text.place.clone() })
     }
 
     /// Several of them; what is wrong is left out.
-    pub(super) fn plains(&mut self, texts: &[At<String>]) -> Vec<At<String>> {
-        texts.iter().filter_map(|text| self.plain(text)).collect()
+    pub(super) fn interpolate_all(&mut self, texts: &[At<String>]) -> Vec<At<String>> {
+        texts.iter().filter_map(|text| self.interpolate(text)).collect()
     }
 
     /// A string that takes variables and secrets.
-    pub(super) fn template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlText)> {
-        let positions = string::positions(&text.place, text.value.len());
-        self.text(&text.value, positions)
+    pub(super) fn interpolate_template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlSourceMap)> {
+        let positions = string::value_source_map(&text.place, text.value.len());
+        self.interpolate_text(&text.value, positions)
     }
 
     /// A text that takes variables and secrets, and where it stands.
-    pub(super) fn text(&mut self, text: &Arc<str>, positions: SqlText) -> Option<(Template, SqlText)> {
+    pub(super) fn interpolate_text(
+        &mut self,
+        text: &Arc<str>,
+        positions: SqlSourceMap,
+    ) -> Option<(Template, SqlSourceMap)> {
         if !text.contains("${") {
             return Some((Template::new(Arc::clone(text)), positions));
         }
-        let filled = self.fill(text, &positions)?;
-        Some((Template::new(filled.template), filled.positions))
+        let expanded = self.expand(text, &positions)?;
+        Some((Template::new(expanded.template), expanded.positions))
     }
 
     /// Flags that nothing has used and that look like a slip for a variable that exists: the value that was meant to be
     /// replaced would have stood.
-    pub(super) fn stray_flags<'t>(&'t self, tables: impl Iterator<Item = &'t str>) -> Vec<Problem> {
-        let known: BTreeSet<&str> = tables.chain(self.used.iter().map(String::as_str)).collect();
+    pub(super) fn unused_flag_problems<'t>(&'t self, tables: impl Iterator<Item = &'t str>) -> Vec<Problem> {
+        let known: BTreeSet<&str> = tables.chain(self.used_variables.iter().map(String::as_str)).collect();
         let flags = self.variables.flags.into_iter().flat_map(BTreeMap::keys);
-        let stray = flags.filter(|flag| !known.contains(flag.as_str()));
-        stray
+        let unused = flags.filter(|flag| !known.contains(flag.as_str()));
+        unused
             .filter_map(|flag| {
                 let near = near::nearest(flag, known.iter().copied())?;
                 let problem = Problem::new(format!("`--var {flag}=…` sets a variable that nothing uses"));
@@ -106,59 +110,61 @@ impl<'a> Substitution<'a> {
             .collect()
     }
 
-    fn fill(&mut self, text: &str, positions: &SqlText) -> Option<Filled> {
-        let mut filled = Filled {
+    fn expand(&mut self, text: &str, positions: &SqlSourceMap) -> Option<ExpandedText> {
+        let mut expanded = ExpandedText {
             text: String::new(),
             template: String::new(),
-            literal: String::new(),
+            pending_literal: String::new(),
             secrets: Vec::new(),
-            positions: SqlText::empty(std::sync::Arc::clone(&positions.source)),
+            positions: SqlSourceMap::empty(std::sync::Arc::clone(&positions.source)),
         };
-        let mut sound = true;
-        for (part, span) in parts(text) {
-            match self.resolve(&part) {
-                Ok(Value::Verbatim(piece)) => filled.verbatim(piece, positions, &span),
-                Ok(Value::Literal(value)) => filled.literal(&value, positions, &span),
-                Ok(Value::Secret(name)) if filled.literal.ends_with('$') => {
+        let mut is_valid = true;
+        for (part, span) in split_into_parts(text) {
+            match self.resolve_part(&part) {
+                Ok(PartValue::Verbatim(piece)) => expanded.push_verbatim(piece, positions, &span),
+                Ok(PartValue::Literal(value)) => expanded.push_literal(&value, positions, &span),
+                Ok(PartValue::Secret(name)) if expanded.pending_literal.ends_with('$') => {
                     // `$` and `${secret.x}` in a row read as an escape.
                     let problem = Problem::new("a `$` cannot stand right before a secret")
                         .at(positions.locate(&span), format!("`${{secret.{name}}}` follows a `$`"))
                         .help("put the `$` into the secret's value");
                     self.problems.push(problem);
-                    sound = false;
+                    is_valid = false;
                 }
-                Ok(Value::Secret(name)) => filled.secret(name, positions, &span),
-                Err(fault) => {
-                    let mut problem = Problem::new(fault.message).at(positions.locate(&span), fault.label);
-                    problem.help = fault.help;
+                Ok(PartValue::Secret(name)) => expanded.push_secret(name, positions, &span),
+                Err(error) => {
+                    let mut problem = Problem::new(error.message).at(positions.locate(&span), error.label);
+                    problem.help = error.help;
                     self.problems.push(problem);
-                    sound = false;
+                    is_valid = false;
                 }
             }
         }
-        filled.close();
-        sound.then_some(filled)
+        expanded.flush_literal();
+        is_valid.then_some(expanded)
     }
 
-    fn resolve<'t>(&mut self, part: &Part<'t>) -> Result<Value<'t>, Fault> {
+    fn resolve_part<'t>(&mut self, part: &TextPart<'t>) -> Result<PartValue<'t>, SubstitutionError> {
         const ESCAPE: &str = "write `$${` for a literal `${`";
         match *part {
-            Part::Text(piece) => Ok(Value::Verbatim(piece)),
-            Part::Escape => Ok(Value::Literal("${".to_owned())),
-            Part::Open => Err(Fault::new("`${` is never closed", "no `}` follows", Some(ESCAPE.to_owned()))),
-            Part::Reference(name) if name.starts_with("secret.") => self.secret(name),
-            Part::Reference(name) if !is_name(name) => Err(Fault::new(
+            TextPart::Text(piece) => Ok(PartValue::Verbatim(piece)),
+            TextPart::Escape => Ok(PartValue::Literal("${".to_owned())),
+            TextPart::Unclosed => {
+                Err(SubstitutionError::new("`${` is never closed", "no `}` follows", Some(ESCAPE.to_owned())))
+            }
+            TextPart::Reference(name) if name.starts_with("secret.") => self.resolve_secret(name),
+            TextPart::Reference(name) if !is_variable_name(name) => Err(SubstitutionError::new(
                 format!("`${{{name}}}` names no variable"),
                 "letters, digits, `_` and `-` only",
                 Some(ESCAPE.to_owned()),
             )),
-            Part::Reference(name) => {
-                self.used.insert(name.to_owned());
+            TextPart::Reference(name) => {
+                self.used_variables.insert(name.to_owned());
                 if let Some(value) = self.variables.get(name) {
-                    return Ok(Value::Literal(value.to_owned()));
+                    return Ok(PartValue::Literal(value.to_owned()));
                 }
                 let known = self.variables.names();
-                let next = near::nearest(name, known.iter().copied()).map_or_else(
+                let help = near::nearest(name, known.iter().copied()).map_or_else(
                     || {
                         format!(
                             "give it in the environment's `variables`, by `--var {name}=…` or as `FLOE_VAR_{}`",
@@ -167,51 +173,51 @@ impl<'a> Substitution<'a> {
                     },
                     |near| format!("did you mean `${{{near}}}`?"),
                 );
-                Err(Fault::new(format!("variable `{name}` is not defined"), "undefined", Some(next)))
+                Err(SubstitutionError::new(format!("variable `{name}` is not defined"), "undefined", Some(help)))
             }
         }
     }
 
-    fn secret<'t>(&self, reference: &'t str) -> Result<Value<'t>, Fault> {
+    fn resolve_secret<'t>(&self, reference: &'t str) -> Result<PartValue<'t>, SubstitutionError> {
         let name = reference.strip_prefix("secret.").unwrap_or(reference);
         if self.secrets.contains(name) {
-            return Ok(Value::Secret(name));
+            return Ok(PartValue::Secret(name));
         }
         let help = near::nearest(name, self.secrets.iter().copied()).map_or_else(
             || format!("in `floe.toml`: `[secrets]`, then `{name} = {{ env = \"NAME_OF_A_VARIABLE\" }}`"),
             |near| format!("did you mean `${{secret.{near}}}`?"),
         );
-        Err(Fault::new(format!("secret `{name}` is not declared"), "not in `[secrets]`", Some(help)))
+        Err(SubstitutionError::new(format!("secret `{name}` is not declared"), "not in `[secrets]`", Some(help)))
     }
 }
 
 /// A text as it is filled in.
-struct Filled {
+struct ExpandedText {
     /// With every escape resolved; secrets by reference. Good as it is where there are no secrets.
     text: String,
     /// The written form that state keeps.
     template: String,
     /// Literal text that is not yet in the template: an escape may arise where two pieces meet.
-    literal: String,
+    pending_literal: String,
     secrets: Vec<(String, Span)>,
-    positions: SqlText,
+    positions: SqlSourceMap,
 }
 
-impl Filled {
-    fn verbatim(&mut self, piece: &str, positions: &SqlText, span: &Span) {
+impl ExpandedText {
+    fn push_verbatim(&mut self, piece: &str, positions: &SqlSourceMap, span: &Span) {
         self.text.push_str(piece);
-        self.literal.push_str(piece);
-        self.positions.push_part(positions, span);
+        self.pending_literal.push_str(piece);
+        self.positions.push_range(positions, span);
     }
 
-    fn literal(&mut self, value: &str, positions: &SqlText, span: &Span) {
+    fn push_literal(&mut self, value: &str, positions: &SqlSourceMap, span: &Span) {
         self.text.push_str(value);
-        self.literal.push_str(value);
+        self.pending_literal.push_str(value);
         self.positions.push(value.len(), positions.locate(span).span, false);
     }
 
-    fn secret(&mut self, name: &str, positions: &SqlText, span: &Span) {
-        self.close();
+    fn push_secret(&mut self, name: &str, positions: &SqlSourceMap, span: &Span) {
+        self.flush_literal();
         let reference = format!("${{secret.{name}}}");
         self.text.push_str(&reference);
         self.template.push_str(&reference);
@@ -219,59 +225,59 @@ impl Filled {
         self.secrets.push((name.to_owned(), span.clone()));
     }
 
-    fn close(&mut self) {
-        let literal = std::mem::take(&mut self.literal);
+    fn flush_literal(&mut self) {
+        let literal = std::mem::take(&mut self.pending_literal);
         self.template.push_str(Template::literal(&literal).as_str());
     }
 }
 
-enum Value<'t> {
+enum PartValue<'t> {
     Verbatim(&'t str),
     Literal(String),
     Secret(&'t str),
 }
 
-struct Fault {
+struct SubstitutionError {
     message: String,
     label: &'static str,
     help: Option<String>,
 }
 
-impl Fault {
+impl SubstitutionError {
     fn new(message: impl Into<String>, label: &'static str, help: Option<String>) -> Self {
-        Fault { message: message.into(), label, help }
+        SubstitutionError { message: message.into(), label, help }
     }
 }
 
-enum Part<'t> {
+enum TextPart<'t> {
     Text(&'t str),
     /// `$${`
     Escape,
     /// `${name}`
     Reference(&'t str),
     /// `${` without an end.
-    Open,
+    Unclosed,
 }
 
 /// The parts of a text with their spans.
-fn parts(text: &str) -> impl Iterator<Item = (Part<'_>, Span)> {
+fn split_into_parts(text: &str) -> impl Iterator<Item = (TextPart<'_>, Span)> {
     let mut at: usize = 0;
     std::iter::from_fn(move || {
         let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
         let (part, length) = if rest.starts_with("$${") {
-            (Part::Escape, 3)
+            (TextPart::Escape, 3)
         } else if let Some(after) = rest.strip_prefix("${") {
             // A name has no line breaks: what is not closed on its line is not closed.
             let line = after.split(['\n', '{']).next().unwrap_or_default();
             match line.split_once('}') {
-                Some((name, _)) => (Part::Reference(name), name.len().saturating_add(3)),
-                None => (Part::Open, 2),
+                Some((name, _)) => (TextPart::Reference(name), name.len().saturating_add(3)),
+                None => (TextPart::Unclosed, 2),
             }
         } else {
             let opening = rest.find("${").unwrap_or(rest.len());
             let escaped = rest.get(..opening).is_some_and(|before| opening < rest.len() && before.ends_with('$'));
             let next = opening.saturating_sub(usize::from(escaped));
-            (Part::Text(rest.get(..next).unwrap_or(rest)), next)
+            (TextPart::Text(rest.get(..next).unwrap_or(rest)), next)
         };
         let span = at..at.saturating_add(length);
         at = span.end;
@@ -280,6 +286,6 @@ fn parts(text: &str) -> impl Iterator<Item = (Part<'_>, Span)> {
 }
 
 /// Whether a variable may be called so.
-pub(super) fn is_name(name: &str) -> bool {
+pub(super) fn is_variable_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
 }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     diff::Action,
-    resource::{Address, Kind, Role, Seen},
-    state::{Entry, Fact, Reached, Recorded},
+    resource::{Address, ResourceKind, Role, SeenStatement},
+    state::{Entry, Fact, FurthestPhase, Recorded},
 };
 
 /// A plan that must not run: a bug of floe's, or a file that was edited.
@@ -158,7 +158,8 @@ fn never_two_running(plan: &Plan, recorded: &Recorded) -> Found {
         if let Some(record) = recorded.statements.get(&passage.address.key) {
             for generation in record.generations().filter(|generation| generation.sent.role != Role::Undo) {
                 let name = &generation.sent.name;
-                let may_run = plan.basis.seen.get(name).map_or(!plan.basis.absent.contains(name), Seen::may_run);
+                let may_run =
+                    plan.basis.seen.get(name).map_or(!plan.basis.absent.contains(name), SeenStatement::may_run);
                 running.insert(name.clone(), may_run);
             }
         }
@@ -227,7 +228,7 @@ fn way_back_is_guarded(plan: &Plan) -> Found {
 fn gone_is_confirmed(plan: &Plan, recorded: &Recorded, settled: &Recorded) -> Found {
     let uid = |name: &str| {
         let records = recorded.statements.values().chain(settled.statements.values());
-        records.filter_map(|record| record.named(name)).map(|generation| generation.uid.as_str()).next()
+        records.filter_map(|record| record.generation_named(name)).map(|generation| generation.uid.as_str()).next()
     };
     let is_confirmed = |name: &str| {
         let seen = plan.basis.seen.get(name).map(|seen| seen.uid.as_str());
@@ -237,7 +238,7 @@ fn gone_is_confirmed(plan: &Plan, recorded: &Recorded, settled: &Recorded) -> Fo
     let mut found = Vec::new();
     let mut look = |address: &Address, facts: &[Fact], removed: &BTreeSet<&str>| {
         for fact in facts {
-            if let Fact::Gone { name, .. } = fact
+            if let Fact::GenerationGone { name, .. } = fact
                 && !is_confirmed(name)
                 && !removed.contains(name.as_str())
             {
@@ -246,7 +247,7 @@ fn gone_is_confirmed(plan: &Plan, recorded: &Recorded, settled: &Recorded) -> Fo
         }
     };
     for entry in &plan.entries {
-        if let Entry::Record { fact: fact @ Fact::Gone { key, .. } } = entry {
+        if let Entry::FactRecorded { fact: fact @ Fact::GenerationGone { key, .. } } = entry {
             look(&Address::statement(key), std::slice::from_ref(fact), &BTreeSet::new());
         }
     }
@@ -269,8 +270,8 @@ fn unused_is_deleted_unused(plan: &Plan, recorded: &Recorded) -> Found {
         let Some(record) = recorded.statements.get(&passage.address.key) else { continue };
         for step in passage.forward.iter().chain(&passage.way_back) {
             let Act::Remove { name, unless_in_force: false, .. } = &step.act else { continue };
-            let generation = record.named(name).filter(|generation| generation.sent.role != Role::Undo);
-            if generation.is_some_and(|generation| generation.reached == Reached::Submitted) {
+            let generation = record.generation_named(name).filter(|generation| generation.sent.role != Role::Undo);
+            if generation.is_some_and(|generation| generation.reached == FurthestPhase::Submitted) {
                 found.push((passage.address.clone(), format!("`{name}` may have taken effect by then")));
             }
         }
@@ -282,7 +283,7 @@ fn data_loss_has_consent(plan: &Plan) -> Found {
     let harmless = |passage: &Passage| {
         passage.forward.iter().all(|step| match &step.act {
             Act::Submit { submission, .. } if submission.role == Role::Undo => {
-                crate::sql::read(&submission.sql.masked()).kind.keeps_data()
+                crate::sql::analyze(&submission.sql.masked()).kind.keeps_data()
             }
             _ => true,
         })
@@ -320,7 +321,7 @@ fn pools_go_empty(plan: &Plan, recorded: &Recorded) -> Found {
             _ => None,
         });
         let Some(id) = removed else { continue };
-        for other in plan.passages.iter().filter(|other| other.address.kind == Kind::Statement) {
+        for other in plan.passages.iter().filter(|other| other.address.kind == ResourceKind::Statement) {
             let record = recorded.statements.get(&other.address.key);
             let on_it = |name: Option<&str>| {
                 let mut generations = record.into_iter().flat_map(|record| record.generations());

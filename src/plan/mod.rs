@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diff::{Action, Block, Change, Desired, Diff, Request},
     live::Live,
-    resource::{Address, Fingerprint, Identity, Seen, SeenPool},
-    settle::{Found, Settlement},
+    resource::{Address, EnvironmentIdentity, Fingerprint, SeenPool, SeenStatement},
+    settle::{InterruptedRequest, Settlement},
     state::{Entry, Recorded},
 };
 
@@ -38,7 +38,7 @@ pub struct Plan {
     pub request: Request,
     /// What an interrupted run left, and what became of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub found: Vec<Found>,
+    pub found: Vec<InterruptedRequest>,
     /// What is recorded before the first step: what settling found, and `[[moved]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
@@ -60,7 +60,7 @@ pub struct Basis {
     /// The environment's key.
     pub environment: String,
     /// Which Confluent Cloud environment.
-    pub identity: Identity,
+    pub identity: EnvironmentIdentity,
     /// Whether it is simulated.
     pub simulated: bool,
     /// The lineage of the state.
@@ -70,7 +70,7 @@ pub struct Basis {
     /// What was recorded of each changed address, digested; none for what is not recorded.
     pub recorded: BTreeMap<Address, Option<Fingerprint>>,
     /// What was seen of each statement that a changed address has.
-    pub seen: BTreeMap<String, Seen>,
+    pub seen: BTreeMap<String, SeenStatement>,
     /// Those of them that a single reading has confirmed to be gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent: BTreeSet<String>,
@@ -106,7 +106,7 @@ pub fn plan(
             project: project.name.clone(),
             environment: project.environment.name.clone(),
             identity: project.environment.identity.clone(),
-            simulated: project.environment.simulated.is_some(),
+            simulated: project.environment.simulator.is_some(),
             lineage: recorded.lineage.clone(),
             declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
             recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
@@ -115,7 +115,7 @@ pub fn plan(
             seen_pools: diff.changes.keys().filter_map(|address| saved::seen_pool(recorded, live, address)).collect(),
         },
         request: request.clone(),
-        found: settlement.found.clone(),
+        found: settlement.interrupted_requests.clone(),
         entries,
         changes: diff.changes,
         unchanged: diff.unchanged,

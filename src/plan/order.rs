@@ -6,8 +6,8 @@ use super::step::{Act, Passage, PoolRef};
 use crate::{
     diff::Desired,
     graph::resolve,
-    resource::{Address, Kind, Role},
-    sql::{self, Use},
+    resource::{Address, ResourceKind, Role},
+    sql::{self, Usage},
     state::Recorded,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
             .pools
             .iter()
             .filter(|(_, pool)| record.generations().any(|generation| generation.sent.pool.as_ref() == Some(&pool.id)));
-        let used = record.needs.iter().cloned().chain(pools.map(|(key, _)| Address::pool(key)));
+        let used = record.dependencies.iter().cloned().chain(pools.map(|(key, _)| Address::pool(key)));
         // An undo that goes before a new definition waits for the users that go, as one that is all there is does.
         let waits = |used: &Address| removals.contains(used) || (undone.contains(used) && removals.contains(&user));
         for used in used.filter(waits) {
@@ -61,8 +61,8 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
 fn is_desired(desired: &Desired, address: &Address) -> bool {
     let project = &desired.graph.project;
     match address.kind {
-        Kind::Pool => project.pools.contains_key(&address.key),
-        Kind::Statement => project.statements.contains_key(&address.key),
+        ResourceKind::Pool => project.pools.contains_key(&address.key),
+        ResourceKind::Statement => project.statements.contains_key(&address.key),
     }
 }
 
@@ -77,8 +77,8 @@ fn pools_to_come(passage: &Passage) -> impl Iterator<Item = Address> {
 
 /// Whether a passage takes its address away altogether.
 fn removes(passage: &Passage) -> bool {
-    use crate::state::Fact::{Buried, Forgotten};
-    passage.forward.iter().flat_map(|step| &step.then).any(|fact| matches!(fact, Buried { .. } | Forgotten { .. }))
+    use crate::state::Fact::{Deleted, Forgotten};
+    passage.forward.iter().flat_map(|step| &step.then).any(|fact| matches!(fact, Deleted { .. } | Forgotten { .. }))
 }
 
 /// A statement that creates an object waits for the removal of the one that created it before, under another address.
@@ -90,10 +90,10 @@ fn successors_in_office(
 ) -> Vec<(Address, Address)> {
     let aliases = &desired.graph.project.environment.aliases;
     let mut pairs = Vec::new();
-    for former in removals.iter().filter(|address| address.kind == Kind::Statement) {
+    for former in removals.iter().filter(|address| address.kind == ResourceKind::Statement) {
         let Some(record) = recorded.statements.get(&former.key) else { continue };
-        let reading = sql::read(&record.declared.sql.masked());
-        for mention in reading.mentions.iter().filter(|mention| mention.role == Use::Creates) {
+        let analysis = sql::analyze(&record.declared.sql.masked());
+        for mention in analysis.mentions.iter().filter(|mention| mention.usage == Usage::Creates) {
             let object = resolve(mention, &record.declared, aliases);
             let creator = desired.graph.objects.get(&object).and_then(|parties| parties.creator.as_ref());
             let creator = creator.map(Address::statement).filter(|creator| present.contains(creator));

@@ -11,10 +11,10 @@ use crate::{
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Few, Generation, Kind, LiveStatement, Name, PhaseClass, PoolDeclaration, Role, Seen, Submission,
-        Template,
+        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, ResourceKind, Role,
+        SeenStatement, SmallMap, Submission, Template,
     },
-    sql::Class,
+    sql::StatementClass,
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -34,8 +34,8 @@ pub(super) fn of(scene: &Scene, address: &Address, change: &Change) -> Option<Pa
     let mut passage =
         Passage { address: address.clone(), after: BTreeSet::new(), forward: Vec::new(), way_back: Vec::new() };
     match address.kind {
-        Kind::Pool => passage.forward = pool(scene, address, &change.action)?,
-        Kind::Statement => (passage.forward, passage.way_back) = statement(scene, &address.key, change)?,
+        ResourceKind::Pool => passage.forward = pool(scene, address, &change.action)?,
+        ResourceKind::Statement => (passage.forward, passage.way_back) = statement(scene, &address.key, change)?,
     }
     (!passage.forward.is_empty()).then_some(passage)
 }
@@ -60,7 +60,7 @@ fn pool(scene: &Scene, address: &Address, action: &Action) -> Option<Vec<Step>> 
         }
         (Action::Record, Some(pool), Some(_)) => Step::record(vec![Fact::PoolDeclared { key, declared: pool.clone() }]),
         (Action::Delete { .. }, _, Some(id)) => {
-            let buried = Fact::Buried { address: address.clone() };
+            let buried = Fact::Deleted { address: address.clone() };
             Step::new(Act::RemovePool { id }, Until::PoolGone, STOP_TIMEOUT).then([buried])
         }
         (Action::Forget, _, _) => Step::record(vec![Fact::Forgotten { address: address.clone() }]),
@@ -94,7 +94,7 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
         Action::Create { generation, .. } => {
-            let submit = subject.submit(*generation, Role::Current, Few::new());
+            let submit = subject.submit(*generation, Role::Current, SmallMap::new());
             Some((vec![Step::record(vec![subject.declares()]), submit], Vec::new()))
         }
         Action::Hold | Action::Record => one(Step::record(vec![subject.declares()])),
@@ -134,16 +134,16 @@ fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
 
 impl<'a> Subject<'a> {
     pub fn declares(&self) -> Fact {
-        let needs = self.scene.desired.graph.needs(&Address::statement(self.key)).cloned().collect();
-        Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), needs }
+        let dependencies = self.scene.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
+        Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
     }
 
-    pub fn class(&self) -> Class {
-        self.scene.desired.graph.reading(self.key).map_or(Class::Job, |reading| reading.kind.class())
+    pub fn class(&self) -> StatementClass {
+        self.scene.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
     fn in_force(&self) -> Until {
-        if self.class() == Class::Definition { Until::Completed } else { Until::Running }
+        if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
     }
 
     /// What an interrupted run was waiting for: being in force, or any phase that lasts where it is to stand still.
@@ -167,16 +167,16 @@ impl<'a> Subject<'a> {
     /// What there is under a recorded generation's name, if it is that very one.
     pub fn found(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
         match self.scene.live.statement(&generation.sent.name) {
-            Presence::Present(live) if live.is(&generation.uid) => Some(live),
+            Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
             _ => None,
         }
     }
 
-    fn seen(&self, generation: &GenerationRecord) -> Option<Seen> {
-        self.found(generation).map(Seen::of)
+    fn seen(&self, generation: &GenerationRecord) -> Option<SeenStatement> {
+        self.found(generation).map(SeenStatement::of)
     }
 
-    pub fn submit(&self, generation: Generation, role: Role, added: Few<String>) -> Step {
+    pub fn submit(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
             name: generation.name(&spec.name),
@@ -184,7 +184,7 @@ impl<'a> Subject<'a> {
             role,
             sql: spec.sql.clone(),
             properties: spec.properties.clone(),
-            added,
+            added_properties,
             pool: None,
             principal: spec.principal.clone(),
         };
@@ -229,7 +229,7 @@ impl<'a> Subject<'a> {
             Strategy::Restart => replacement::restart(self, to),
             Strategy::NeverRan => {
                 let mut steps = self.clear_away(from)?;
-                steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
+                steps.push(self.submit(to, Role::Current, SmallMap::new()).then([self.declares()]));
                 Some((steps, Vec::new()))
             }
             Strategy::Redefine => self.redefine(to),
@@ -254,15 +254,15 @@ impl<'a> Subject<'a> {
         let record = self.record?;
         let pool = self.pool().or_else(|| removal::pool_of(self.scene, record));
         let mut steps = removal::undo(self.scene, self.key, record, record.declared.undo.as_ref(), pool);
-        steps.push(self.submit(to, Role::Current, Few::new()).then([self.declares()]));
+        steps.push(self.submit(to, Role::Current, SmallMap::new()).then([self.declares()]));
         Some((steps, Vec::new()))
     }
 
     fn adopt(&self, name: &str, generation: Generation) -> Option<Step> {
         let Presence::Present(live) = self.scene.live.statement(name) else { return None };
         let adopted = Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted(live, generation)) };
-        let look = Act::Look { name: name.to_owned(), seen: Seen::of(live) };
-        let is_moving = live.phase.class() == PhaseClass::Moving || live.is_resuming();
+        let look = Act::Look { name: name.to_owned(), seen: SeenStatement::of(live) };
+        let is_moving = live.phase.class() == PhaseClass::Transitional || live.is_resuming();
         let until = if is_moving { Until::Settled } else { Until::Nothing };
         Some(Step::new(look, until, self.declared.spec.timeout).then([self.declares(), adopted]))
     }
@@ -271,7 +271,7 @@ impl<'a> Subject<'a> {
     /// secret's value gets into the state.
     fn adopted(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
         let spec = &self.declared.spec;
-        let property = |(key, value): (&Name, &String)| {
+        let property = |(key, value): (&InternedStr, &String)| {
             let declared = spec.properties.get(key).filter(|template| template.matches(value));
             let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
             (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
@@ -284,16 +284,16 @@ impl<'a> Subject<'a> {
                 role: Role::Current,
                 sql,
                 properties: live.properties.iter().map(property).collect(),
-                added: Few::new(),
+                added_properties: SmallMap::new(),
                 pool: live.pool.clone(),
                 principal: live.principal.clone(),
             },
             uid: live.uid.clone(),
             stopped: live.stopped,
-            reached: crate::settle::reached(live),
-            kind: live.kind.clone(),
+            reached: crate::settle::furthest_phase(live),
+            sql_kind: live.sql_kind.clone(),
             bounded: live.bounded == Some(true),
-            offsets: live.stands_at().cloned(),
+            offsets: live.stopped_offsets().cloned(),
             // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),

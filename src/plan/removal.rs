@@ -7,13 +7,13 @@ use super::{
 use crate::{
     diff::DesiredPool,
     live::Presence,
-    resource::{Address, Few, Phase, Role, Seen, Submission, Template, undo_name},
-    state::{Fact, GenerationRecord, Reached, StatementRecord},
+    resource::{Address, Phase, Role, SeenStatement, SmallMap, Submission, Template, undo_name},
+    state::{Fact, FurthestPhase, GenerationRecord, StatementRecord},
 };
 
 /// Stops what runs, deletes every generation, and buries the address with its last offsets.
 pub(super) fn delete(scene: &Scene, key: &str, record: &StatementRecord, with_undo: Option<&Template>) -> Vec<Step> {
-    let buried = Fact::Buried { address: Address::statement(key) };
+    let buried = Fact::Deleted { address: Address::statement(key) };
     let mut steps = Vec::new();
     if with_undo.is_some() || record.undo.is_some() {
         steps.extend(undo(scene, key, record, with_undo, pool_of(scene, record)));
@@ -35,7 +35,7 @@ pub(super) fn delete(scene: &Scene, key: &str, record: &StatementRecord, with_un
 pub(super) fn forget(scene: &Scene, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
     let is_gone = |name: &String| scene.live.statement(name) == Presence::Absent;
     let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
-    let gone = names.filter(is_gone).map(|name| Fact::Gone { key: key.to_owned(), name });
+    let gone = names.filter(is_gone).map(|name| Fact::GenerationGone { key: key.to_owned(), name });
     gone.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
 }
 
@@ -64,14 +64,14 @@ pub(super) fn undo(
             Some(left.sent.name.clone())
         }
         (None, Some(sql)) => {
-            let name = undo_name(&record.declared.name, record.undos.saturating_add(1));
+            let name = undo_name(&record.declared.name, record.undo_count.saturating_add(1));
             let submission = Submission {
                 name: name.clone(),
                 generation: record.last_generation,
                 role: Role::Undo,
                 sql: sql.clone(),
                 properties: record.declared.properties.clone(),
-                added: Few::new(),
+                added_properties: SmallMap::new(),
                 pool: None,
                 principal: record.declared.principal.clone(),
             };
@@ -91,7 +91,7 @@ pub(super) fn undo(
 /// Whether an undo that an interrupted run left will not complete any more.
 fn came_to_nothing(scene: &Scene, undo: &GenerationRecord) -> bool {
     match scene.live.statement(&undo.sent.name) {
-        Presence::Present(live) => live.came_to_nothing(&undo.uid),
+        Presence::Present(live) => live.will_not_complete(&undo.uid),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => false,
     }
 }
@@ -119,13 +119,13 @@ pub(super) fn pool_of(scene: &Scene, record: &StatementRecord) -> Option<PoolRef
 pub(super) fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
     let name = &generation.sent.name;
     let remove = |seen| match generation.reached {
-        Reached::Submitted => Step::remove_unused(name, seen),
-        Reached::Running | Reached::Completed => Step::remove(name, seen),
+        FurthestPhase::Submitted => Step::remove_unused(name, seen),
+        FurthestPhase::Running | FurthestPhase::Completed => Step::remove(name, seen),
     };
     match scene.live.statement(name) {
-        Presence::Present(live) if live.is(&generation.uid) => remove(Some(Seen::of(live))),
+        Presence::Present(live) if live.has_uid(&generation.uid) => remove(Some(SeenStatement::of(live))),
         Presence::Present(_) | Presence::Absent => {
-            Step::record(vec![Fact::Gone { key: key.to_owned(), name: name.clone() }])
+            Step::record(vec![Fact::GenerationGone { key: key.to_owned(), name: name.clone() }])
         }
         // Whoever carries this out asks again, and goes no further without an answer.
         Presence::Unlisted | Presence::Unknown(_) => remove(None),
@@ -137,7 +137,7 @@ pub(super) fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> 
 fn put_away(scene: &Scene, key: &str, generation: &GenerationRecord) -> Vec<Step> {
     if let Presence::Present(live) = scene.live.statement(&generation.sent.name)
         && live.phase == Phase::Pending
-        && generation.reached == Reached::Submitted
+        && generation.reached == FurthestPhase::Submitted
     {
         return vec![clear(scene, key, generation)];
     }
@@ -161,7 +161,7 @@ pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<S
     let stop = |seen| Step::stop(name, seen, Until::Still);
     let wait = |until| Step::wait(name, until, STOP_TIMEOUT);
     let live = match scene.live.statement(name) {
-        Presence::Present(live) if live.is(&generation.uid) => live,
+        Presence::Present(live) if live.has_uid(&generation.uid) => live,
         Presence::Present(_) | Presence::Absent => return Vec::new(),
         // Whoever carries this out stops what is there, and goes no further without an answer.
         Presence::Unlisted | Presence::Unknown(_) => return vec![stop(None)],
@@ -171,7 +171,7 @@ pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<S
         Phase::Stopping if live.stopped => vec![wait(Until::Still)],
         // What is PENDING may wait for room on its pool for good.
         Phase::Stopped | Phase::Stopping | Phase::Running | Phase::Degraded | Phase::Pending => {
-            vec![stop(Some(Seen::of(live)))]
+            vec![stop(Some(SeenStatement::of(live)))]
         }
         Phase::Failing => vec![wait(Until::Still)],
         Phase::Deleting => vec![wait(Until::Gone)],

@@ -6,8 +6,8 @@ use super::{
     step::{Act, Placement, Step, Until},
 };
 use crate::{
-    resource::{Few, Generation, PhaseClass, Role, Seen},
-    state::{Fact, GenerationRecord, Reached},
+    resource::{Generation, PhaseClass, Role, SeenStatement, SmallMap},
+    state::{Fact, FurthestPhase, GenerationRecord},
 };
 
 /// The startup properties of a job that begins at recorded offsets (Confluent's Flink SQL reference, table options).
@@ -23,7 +23,7 @@ pub(super) fn restart(subject: &Subject, to: Generation) -> Option<Lists> {
         forward.push(clear(subject.scene, subject.key, left));
     }
     forward.extend(at_rest(subject, current));
-    let submit = subject.submit(to, Role::Successor, Few::new());
+    let submit = subject.submit(to, Role::Successor, SmallMap::new());
     let name = to.name(&subject.declared.spec.name);
     forward.push(submit.then(takes_over(subject)));
     forward.extend(older(subject));
@@ -76,15 +76,15 @@ pub(super) fn take_back(subject: &Subject) -> Option<Lists> {
 /// A replacement without a predecessor: it is gone. It stays in the record, with its offsets, until the new one runs.
 pub(super) fn successor_of_gone(subject: &Subject, to: Generation, at_offsets: bool) -> Option<Lists> {
     let current = subject.current()?;
-    let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific()).filter(|_| at_offsets) {
-        Some(offsets) => Few::from_iter([
+    let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific_offsets()).filter(|_| at_offsets) {
+        Some(offsets) => SmallMap::from_iter([
             (STARTUP_MODE.to_owned(), "specific-offsets".to_owned()),
             (STARTUP_OFFSETS.to_owned(), offsets),
         ]),
-        None => Few::new(),
+        None => SmallMap::new(),
     };
     let name = to.name(&subject.declared.spec.name);
-    let gone = Fact::Gone { key: subject.key.to_owned(), name: current.sent.name.clone() };
+    let gone = Fact::GenerationGone { key: subject.key.to_owned(), name: current.sent.name.clone() };
     let submit = subject.submit(to, Role::Successor, added).then(takes_over(subject)).then([gone]);
     Some((vec![submit], vec![Step::remove_unused(&name, None).when(never_ran(&name))]))
 }
@@ -105,7 +105,7 @@ fn at_rest(subject: &Subject, current: &GenerationRecord) -> Vec<Step> {
     let steps = stand_still(subject.scene, current);
     match subject.found(current) {
         Some(live) if steps.is_empty() => {
-            let look = Act::Look { name: current.sent.name.clone(), seen: Seen::of(live) };
+            let look = Act::Look { name: current.sent.name.clone(), seen: SeenStatement::of(live) };
             vec![Step::new(look, Until::Nothing, 0)]
         }
         _ => steps,
@@ -117,7 +117,7 @@ fn at_rest(subject: &Subject, current: &GenerationRecord) -> Vec<Step> {
 fn way_back(subject: &Subject, current: &GenerationRecord, successor: &str) -> Vec<Step> {
     let delete = Step::remove_unused(successor, None).when(never_ran(successor));
     let was_stopped = subject.record.is_some_and(|record| record.declared.stopped);
-    let could_run = current.reached >= Reached::Running
+    let could_run = current.reached >= FurthestPhase::Running
         && subject.found(current).is_some_and(|live| {
             live.may_run()
                 // One that was stopped on purpose stays so.

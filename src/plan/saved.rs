@@ -12,7 +12,7 @@ use crate::{
     diff::{self, Change, Desired, Request},
     graph::Graph,
     live::{Live, Presence},
-    resource::{Address, Fingerprint, Kind, Seen, SeenPool},
+    resource::{Address, Fingerprint, ResourceKind, SeenPool, SeenStatement},
     state::{Entry, Fact, Recorded},
 };
 
@@ -137,16 +137,16 @@ pub fn taken_out(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded) -
 pub(super) fn declared(desired: &Desired, address: &Address) -> Option<Fingerprint> {
     let project = &desired.graph.project;
     match address.kind {
-        Kind::Pool => project.pools.get(&address.key).and_then(|pool| digest(&pool.spec)),
-        Kind::Statement => project.statements.get(&address.key).and_then(|statement| digest(&statement.spec)),
+        ResourceKind::Pool => project.pools.get(&address.key).and_then(|pool| digest(&pool.spec)),
+        ResourceKind::Statement => project.statements.get(&address.key).and_then(|statement| digest(&statement.spec)),
     }
 }
 
 /// A digest of what is recorded under an address.
 pub(super) fn recorded(recorded: &Recorded, address: &Address) -> Option<Fingerprint> {
     match address.kind {
-        Kind::Pool => recorded.pools.get(&address.key).and_then(digest),
-        Kind::Statement => recorded.statements.get(&address.key).and_then(digest),
+        ResourceKind::Pool => recorded.pools.get(&address.key).and_then(digest),
+        ResourceKind::Statement => recorded.statements.get(&address.key).and_then(digest),
     }
 }
 
@@ -167,20 +167,20 @@ fn digest(value: &impl Serialize) -> Option<Fingerprint> {
 /// The cloud names of every statement that a changed address has, and of those that the plan's entries take out of the
 /// record.
 pub(super) fn names(recorded: &Recorded, changes: &BTreeMap<Address, Change>, entries: &[Entry]) -> BTreeSet<String> {
-    let changed = changes.keys().filter(|address| address.kind == Kind::Statement);
+    let changed = changes.keys().filter(|address| address.kind == ResourceKind::Statement);
     let records = changed.filter_map(|address| recorded.statements.get(&address.key));
     let kept = records.flat_map(|record| record.generations()).map(|generation| generation.sent.name.clone());
     let lost = entries.iter().filter_map(|entry| match entry {
-        Entry::Record { fact: Fact::Gone { name, .. } } => Some(name.clone()),
+        Entry::FactRecorded { fact: Fact::GenerationGone { name, .. } } => Some(name.clone()),
         _ => None,
     });
     kept.chain(lost).collect()
 }
 
 /// What was seen of each of these statements.
-pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, Seen> {
+pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, SeenStatement> {
     let present = names.iter().filter_map(|name| match live.statement(name) {
-        Presence::Present(found) => Some((name.clone(), Seen::of(found))),
+        Presence::Present(found) => Some((name.clone(), SeenStatement::of(found))),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => None,
     });
     present.collect()
@@ -194,7 +194,7 @@ pub(super) fn absent(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<Strin
 
 /// What was seen of the recorded pool that an address is.
 pub(super) fn seen_pool(recorded: &Recorded, live: &Live, address: &Address) -> Option<(String, SeenPool)> {
-    let record = recorded.pools.get(&address.key).filter(|_| address.kind == Kind::Pool)?;
+    let record = recorded.pools.get(&address.key).filter(|_| address.kind == ResourceKind::Pool)?;
     match live.pool(&record.id) {
         Presence::Present(found) => Some((record.id.clone(), SeenPool::of(found))),
         _ => None,

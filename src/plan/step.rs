@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    resource::{Address, Amendment, Pool, PoolAmendment, Seen, Submission},
+    resource::{Address, Pool, PoolUpdate, SeenStatement, StatementUpdate, Submission},
     state::Fact,
 };
 
@@ -59,7 +59,7 @@ pub enum Act {
         /// Its cloud name.
         name: String,
         /// What the plan saw.
-        seen: Seen,
+        seen: SeenStatement,
     },
     /// POST a statement. The pool of the submission is left open and comes from `pool`.
     Submit {
@@ -75,9 +75,9 @@ pub enum Act {
         name: String,
         /// What the plan saw of it; none once an earlier step of the passage has changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        seen: Option<Seen>,
+        seen: Option<SeenStatement>,
         /// What to change.
-        to: Amendment,
+        to: StatementUpdate,
         /// Where it is to run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pool: Option<PoolRef>,
@@ -88,7 +88,7 @@ pub enum Act {
         name: String,
         /// What the plan saw of it; none once an earlier step of the passage has changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        seen: Option<Seen>,
+        seen: Option<SeenStatement>,
         /// Whether it stays if it runs or has COMPLETED by then: the plan takes it for one that never took effect.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unless_in_force: bool,
@@ -105,7 +105,7 @@ pub enum Act {
         /// Its id.
         id: String,
         /// What to change.
-        to: PoolAmendment,
+        to: PoolUpdate,
     },
     /// DELETE a pool.
     RemovePool {
@@ -199,25 +199,25 @@ impl Step {
     }
 
     /// Stops a statement.
-    pub(super) fn stop(name: &str, seen: Option<Seen>, until: Until) -> Self {
-        let to = Amendment { stopped: true, ..Amendment::default() };
+    pub(super) fn stop(name: &str, seen: Option<SeenStatement>, until: Until) -> Self {
+        let to = StatementUpdate { stopped: true, ..StatementUpdate::default() };
         Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: None }, until, STOP_TIMEOUT)
     }
 
     /// Lets a statement run, where and as whom is given, else where it was.
-    pub(super) fn resume(name: &str, seen: Option<Seen>, at: Placement, timeout: u64) -> Self {
-        let to = Amendment { stopped: false, pool: None, principal: at.principal };
+    pub(super) fn resume(name: &str, seen: Option<SeenStatement>, at: Placement, timeout: u64) -> Self {
+        let to = StatementUpdate { stopped: false, pool: None, principal: at.principal };
         Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: at.pool }, Until::Running, timeout)
     }
 
     /// Deletes a statement, and waits until a GET says that it is gone.
-    pub(super) fn remove(name: &str, seen: Option<Seen>) -> Self {
+    pub(super) fn remove(name: &str, seen: Option<SeenStatement>) -> Self {
         let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: false };
         Step::new(act, Until::Gone, STOP_TIMEOUT)
     }
 
     /// Deletes a statement that never took effect, unless it has by then.
-    pub(super) fn remove_unused(name: &str, seen: Option<Seen>) -> Self {
+    pub(super) fn remove_unused(name: &str, seen: Option<SeenStatement>) -> Self {
         let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: true };
         Step::new(act, Until::Gone, STOP_TIMEOUT)
     }

@@ -8,23 +8,23 @@ mod unplanned;
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    cloud::{self, Cloud},
+    cloud::{self, CloudClient},
     diff::{self, Desired, Diff, Request},
     graph::{self, Graph},
     live::{self, Live},
-    manifest::{self, Flawed, Inputs},
+    manifest::{self, InvalidProject, LoadOptions},
     plan::{self, Plan},
-    resource::{Address, Kind, Secrets},
+    resource::{Address, ResourceKind, Secrets},
     settle::{self, Settlement},
     state::{Entry, Recorded},
 };
 
-pub use shown::redact;
-pub use unplanned::Unplanned;
+pub use shown::redact_live;
+pub use unplanned::PlanningError;
 
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlanningOutput {
     /// The plan.
     pub plan: Plan,
     /// The record that the plan is to run on, before the plan's own entries.
@@ -39,7 +39,7 @@ pub struct Planned {
 
 /// The cloud, and the record brought up to date with it.
 #[derive(Debug, Clone)]
-pub struct CaughtUp<'r> {
+pub struct SettledRecord<'r> {
     /// What the cloud held.
     pub live: Live,
     /// The record, settled; the one that came in if there was nothing new to say of it.
@@ -51,14 +51,14 @@ pub struct CaughtUp<'r> {
 }
 
 /// How often a diff may ask again. Each time it is answered, so one more is never wanted.
-const ROUNDS: usize = 4;
+const MAX_LOOKUP_ROUNDS: usize = 4;
 
 /// The checked project with its dependencies.
 ///
 /// # Errors
 /// Every problem of the manifests and the SQL, each with its place.
-pub fn desired(inputs: &Inputs) -> Result<Graph, Flawed> {
-    graph::build(manifest::load(inputs).map_err(graph::judge)?)
+pub fn load_desired(inputs: &LoadOptions) -> Result<Graph, InvalidProject> {
+    graph::build(manifest::load(inputs).map_err(graph::add_graph_problems)?)
 }
 
 /// Settles the record by what was just `read` of the cloud, asking for what the list leaves open. The values of `secrets`
@@ -66,77 +66,79 @@ pub fn desired(inputs: &Inputs) -> Result<Graph, Flawed> {
 ///
 /// # Errors
 /// When the record contradicts itself.
-pub async fn catch_up<'r>(
-    cloud: &Cloud,
+pub async fn settle_with_lookups<'r>(
+    cloud: &CloudClient,
     read: Live,
     recorded: &'r Recorded,
     secrets: &Secrets,
-) -> Result<CaughtUp<'r>, Unplanned> {
+) -> Result<SettledRecord<'r>, PlanningError> {
     let mut live = read;
-    live::confirm(cloud, &mut live, &settle::asks(recorded)).await;
-    let secrets = redact(&mut live, secrets, recorded);
+    live::fetch_missing(cloud, &mut live, &settle::required_lookups(recorded)).await;
+    let secrets = redact_live(&mut live, secrets, recorded);
     let (settled, settlement) = settle::settle(recorded, &live)?;
-    Ok(CaughtUp { live, settled, settlement, secrets })
+    Ok(SettledRecord { live, settled, settlement, secrets })
 }
 
 /// Reads the cloud, settles the record, takes the difference and orders it. `secrets` are those that have a value here.
 ///
 /// # Errors
 /// When the cloud cannot be read, the record contradicts itself, or the request names what nobody knows.
-pub async fn planned(
+pub async fn make_plan(
     graph: &Graph,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
-) -> Result<Planned, Unplanned> {
-    every_address_is_known(graph, recorded, request)?;
-    let read = redacted(live::read(cloud).await, secrets)?;
-    planned_on(read, graph, secrets, recorded, cloud, request).await
+) -> Result<PlanningOutput, PlanningError> {
+    check_selected_addresses(graph, recorded, request)?;
+    let read = redact_read_error(live::read(cloud).await, secrets)?;
+    plan_from(read, graph, secrets, recorded, cloud, request).await
 }
 
 /// The same on what was just `read` of the cloud.
 ///
 /// # Errors
 /// When the record contradicts itself, or the request names what nobody knows.
-pub async fn planned_on(
+pub async fn plan_from(
     read: Live,
     graph: &Graph,
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
-) -> Result<Planned, Unplanned> {
-    every_address_is_known(graph, recorded, request)?;
-    let CaughtUp { mut live, mut settled, settlement, secrets } = catch_up(cloud, read, recorded, secrets).await?;
+) -> Result<PlanningOutput, PlanningError> {
+    check_selected_addresses(graph, recorded, request)?;
+    let SettledRecord { mut live, mut settled, settlement, secrets } =
+        settle_with_lookups(cloud, read, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
-    let (facts, stuck) = diff::moves(&graph.project, &settled);
+    let (facts, blocked_renames) = diff::moves(&graph.project, &settled);
     for fact in facts {
-        let entry = Entry::Record { fact };
+        let entry = Entry::FactRecorded { fact };
         settled.to_mut().apply(&entry)?;
         entries.push(entry);
     }
-    let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.key);
+    let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.hash_key);
     let desired = Desired { graph, secrets: &hashes };
-    let mut difference = answered(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
+    let mut difference =
+        diff_with_lookups(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
     // What is removed whole needs no name.
     if !request.destroy {
         let selected = diff::select(graph, &settled, request);
-        difference.changes.extend(stuck.into_iter().filter(|(address, _)| selected.contains(address)));
+        difference.changes.extend(blocked_renames.into_iter().filter(|(address, _)| selected.contains(address)));
     }
     let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
     let settled = match settled {
         Cow::Borrowed(_) => Arc::clone(recorded),
         Cow::Owned(settled) => Arc::new(settled),
     };
-    Ok(Planned { plan, recorded: Arc::clone(recorded), settled, live, secrets })
+    Ok(PlanningOutput { plan, recorded: Arc::clone(recorded), settled, live, secrets })
 }
 
 /// What was `read` of the cloud; where it could not be, the values of `secrets` are taken out of the service's words.
 ///
 /// # Errors
 /// When the cloud could not be read.
-pub fn redacted(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, Unplanned> {
+pub fn redact_read_error(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, PlanningError> {
     Ok(read.map_err(|mut error| {
         error.detail = secrets.redact(&error.detail);
         error
@@ -144,48 +146,49 @@ pub fn redacted(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, Un
 }
 
 /// The difference, once the snapshot answers all that it asks.
-async fn answered(
+async fn diff_with_lookups(
     desired: &Desired<'_>,
     settled: &Recorded,
     settlement: &Settlement,
     live: &mut Live,
-    cloud: &Cloud,
+    cloud: &CloudClient,
     request: &Request,
     secrets: &Secrets,
-) -> Result<Diff, Unplanned> {
-    for _ in 0..ROUNDS {
+) -> Result<Diff, PlanningError> {
+    for _ in 0..MAX_LOOKUP_ROUNDS {
         let difference = diff::diff(desired, settled, settlement, live, request);
-        let asks = live.unanswered(&difference.asks);
-        if asks.is_empty() {
+        let lookups = live.pending_lookups(&difference.asks);
+        if lookups.is_empty() {
             return Ok(difference);
         }
-        live::confirm(cloud, live, &asks).await;
-        redact(live, secrets, settled);
+        live::fetch_missing(cloud, live, &lookups).await;
+        redact_live(live, secrets, settled);
     }
-    Err(Unplanned::NeverAnswered)
+    Err(PlanningError::LookupsNotConverging)
 }
 
 /// A `--target` that names nothing selects nothing, which is never meant.
-fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request) -> Result<(), Unplanned> {
-    let named = [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
-    for (flag, addresses) in named {
-        if let Some(address) = addresses.iter().find(|address| !is_known(graph, recorded, address)) {
-            return Err(Unplanned::NamesNothing { flag, address: address.clone() });
+fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &Request) -> Result<(), PlanningError> {
+    let selections =
+        [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
+    for (flag, addresses) in selections {
+        if let Some(address) = addresses.iter().find(|address| !is_known_address(graph, recorded, address)) {
+            return Err(PlanningError::UnknownAddress { flag, address: address.clone() });
         }
     }
-    match request.replace.iter().find(|address| address.kind == Kind::Pool) {
-        Some(pool) => Err(Unplanned::ReplacesPool(pool.clone())),
+    match request.replace.iter().find(|address| address.kind == ResourceKind::Pool) {
+        Some(pool) => Err(PlanningError::PoolNotReplaceable(pool.clone())),
         None => Ok(()),
     }
 }
 
-fn is_known(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
+fn is_known_address(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
     let (project, key) = (&graph.project, &address.key);
     // What an interrupted run asked for and nobody has settled is named in plans, so it can be named to them.
-    let is_open = recorded.open.values().any(|open| open.intent.address == *address);
+    let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
     is_open
         || match address.kind {
-            Kind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
-            Kind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
+            ResourceKind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
+            ResourceKind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
         }
 }

@@ -2,60 +2,62 @@
 
 use crate::{
     resource::Address,
-    state::{Entry, Fact, Outcome, Reached},
+    state::{Entry, Fact, FurthestPhase, Outcome},
 };
 
 /// How many are named.
-const NAMED: usize = 5;
+const MAX_DESCRIBED: usize = 5;
 
 /// What entries say, the first few of them.
-pub(super) fn facts(entries: &[Entry]) -> String {
-    let mut said: Vec<String> = Vec::new();
+pub(super) fn describe_entries(entries: &[Entry]) -> String {
+    let mut descriptions: Vec<String> = Vec::new();
     for entry in entries {
-        let one = said_of(entry);
-        if !said.contains(&one) {
-            said.push(one);
+        let description = describe_entry(entry);
+        if !descriptions.contains(&description) {
+            descriptions.push(description);
         }
     }
-    let more = said.len().saturating_sub(NAMED);
-    said.truncate(NAMED);
+    let more = descriptions.len().saturating_sub(MAX_DESCRIBED);
+    descriptions.truncate(MAX_DESCRIBED);
     if more > 0 {
-        said.push(format!("and {more} more"));
+        descriptions.push(format!("and {more} more"));
     }
-    said.join("; ")
+    descriptions.join("; ")
 }
 
-fn said_of(entry: &Entry) -> String {
+fn describe_entry(entry: &Entry) -> String {
     match entry {
-        Entry::Intend { intent, .. } => format!("what is asked of {}", intent.address),
-        Entry::Settle { outcome: Outcome::Applied { .. }, .. } => "a step of an interrupted run took effect".to_owned(),
-        Entry::Settle { outcome: Outcome::Rejected { .. }, .. } => {
+        Entry::IntentOpened { intent, .. } => format!("what is asked of {}", intent.address),
+        Entry::IntentSettled { outcome: Outcome::Applied { .. }, .. } => {
+            "a step of an interrupted run took effect".to_owned()
+        }
+        Entry::IntentSettled { outcome: Outcome::Rejected { .. }, .. } => {
             "a step of an interrupted run did not take effect".to_owned()
         }
-        Entry::Record { fact } => said_of_fact(fact),
+        Entry::FactRecorded { fact } => describe_fact(fact),
     }
 }
 
-fn said_of_fact(fact: &Fact) -> String {
+fn describe_fact(fact: &Fact) -> String {
     let statement = |key: &str| Address::statement(key);
     match fact {
         Fact::Declared { key, .. } => format!("how {} is declared", statement(key)),
         Fact::PoolDeclared { key, .. } => format!("how {} is declared", Address::pool(key)),
         Fact::Adopted { key, .. } => format!("{} is this project's", statement(key)),
         Fact::PoolAdopted { key, id, .. } => format!("{} is pool {id}", Address::pool(key)),
-        Fact::Reached { key, reached, .. } => {
+        Fact::PhaseReached { key, reached, .. } => {
             let how = match reached {
-                Reached::Submitted => "was submitted",
-                Reached::Running => "ran",
-                Reached::Completed => "completed",
+                FurthestPhase::Submitted => "was submitted",
+                FurthestPhase::Running => "ran",
+                FurthestPhase::Completed => "completed",
             };
             format!("{} {how}", statement(key))
         }
-        Fact::Stood { key, offsets, .. } if offsets.is_empty() => format!("{} runs again", statement(key)),
-        Fact::Stood { key, .. } => format!("where {} stood", statement(key)),
+        Fact::OffsetsSet { key, offsets, .. } if offsets.is_empty() => format!("{} runs again", statement(key)),
+        Fact::OffsetsSet { key, .. } => format!("where {} stood", statement(key)),
         Fact::Promoted { key } => format!("the new generation of {} is in force", statement(key)),
-        Fact::Gone { key, name } => format!("`{name}` of {} is gone", statement(key)),
-        Fact::Buried { address } => format!("{address} is deleted"),
+        Fact::GenerationGone { key, name } => format!("`{name}` of {} is gone", statement(key)),
+        Fact::Deleted { address } => format!("{address} is deleted"),
         Fact::Forgotten { address } => format!("{address} is not floe's any more"),
         Fact::Moved { from, to } => format!("{from} is {to} from now on"),
     }
@@ -66,20 +68,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_said_once_and_many_are_counted() {
-        let ran = |key: &str| Entry::Record {
-            fact: Fact::Reached {
+    fn repeated_entries_are_described_once_and_the_rest_are_counted() {
+        let ran = |key: &str| Entry::FactRecorded {
+            fact: Fact::PhaseReached {
                 key: key.to_owned(),
                 name: key.to_owned(),
-                reached: Reached::Running,
-                kind: None,
+                reached: FurthestPhase::Running,
+                sql_kind: None,
                 bounded: false,
             },
         };
         let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };
-        let two = [ran("a"), ran("a"), Entry::Record { fact: moved }];
-        assert_eq!(facts(&two), "statements.a ran; statements.a is statements.b from now on");
+        let two = [ran("a"), ran("a"), Entry::FactRecorded { fact: moved }];
+        assert_eq!(describe_entries(&two), "statements.a ran; statements.a is statements.b from now on");
         let many: Vec<Entry> = (0..9).map(|number| ran(&format!("s{number}"))).collect();
-        assert!(facts(&many).ends_with("statements.s4 ran; and 4 more"), "{}", facts(&many));
+        assert!(describe_entries(&many).ends_with("statements.s4 ran; and 4 more"), "{}", describe_entries(&many));
     }
 }

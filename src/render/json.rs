@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Beside, place::Lines};
+use super::{PlanContext, place::LineIndex};
 use crate::{
-    graph::{Edge, Graph, Why},
+    graph::{Edge, EdgeReason, Graph},
     plan::Plan,
 };
 
@@ -12,26 +12,36 @@ use crate::{
 ///
 /// # Errors
 /// When the plan cannot be written as JSON, which is a bug.
-pub fn plan_json(plan: &Plan, graph: &Graph, beside: &Beside) -> Result<String, serde_json::Error> {
-    written(plan, graph, beside, None)
+pub fn plan_json(plan: &Plan, graph: &Graph, context: &PlanContext) -> Result<String, serde_json::Error> {
+    plan_json_with_id(plan, graph, context, None)
 }
 
 /// The same with the id under which `apply` marks it as used: what `--out` writes.
 ///
 /// # Errors
 /// When the plan cannot be written as JSON, which is a bug.
-pub fn kept(plan: &Plan, graph: &Graph, beside: &Beside, id: &str) -> Result<String, serde_json::Error> {
-    written(plan, graph, beside, Some(id))
+pub fn saved_plan_json(
+    plan: &Plan,
+    graph: &Graph,
+    context: &PlanContext,
+    id: &str,
+) -> Result<String, serde_json::Error> {
+    plan_json_with_id(plan, graph, context, Some(id))
 }
 
-fn written(plan: &Plan, graph: &Graph, beside: &Beside, id: Option<&str>) -> Result<String, serde_json::Error> {
+fn plan_json_with_id(
+    plan: &Plan,
+    graph: &Graph,
+    context: &PlanContext,
+    id: Option<&str>,
+) -> Result<String, serde_json::Error> {
     let mut value = serde_json::to_value(plan)?;
     if let Value::Object(fields) = &mut value {
-        let mut beside = serde_json::to_value(beside)?;
-        if let Value::Object(beside) = &mut beside {
-            beside.insert("edges".to_owned(), edges(graph));
+        let mut context_value = serde_json::to_value(context)?;
+        if let Value::Object(context_fields) = &mut context_value {
+            context_fields.insert("edges".to_owned(), edges_json(graph));
         }
-        fields.insert("beside".to_owned(), beside);
+        fields.insert("beside".to_owned(), context_value);
         if let Some(id) = id {
             fields.insert("id".to_owned(), json!(id));
         }
@@ -42,15 +52,15 @@ fn written(plan: &Plan, graph: &Graph, beside: &Beside, id: Option<&str>) -> Res
 }
 
 /// Who needs whom, whether the SQL shows it or a manifest says it, and where.
-fn edges(graph: &Graph) -> Value {
-    let mut lines = Lines::default();
+fn edges_json(graph: &Graph) -> Value {
+    let mut line_index = LineIndex::default();
     let edge = |edge: &Edge| {
         let mut value = json!({ "from": edge.from, "to": edge.to, "inferred": false });
-        if let (Why::Inferred { object, .. }, Value::Object(fields)) = (&edge.why, &mut value) {
+        if let (EdgeReason::Inferred { object, .. }, Value::Object(fields)) = (&edge.reason, &mut value) {
             fields.insert("inferred".to_owned(), json!(true));
             fields.insert("object".to_owned(), json!(object.to_string()));
         }
-        lines.add(&mut value, graph.place_of(edge).as_ref());
+        line_index.add_place(&mut value, graph.place_of_edge(edge).as_ref());
         value
     };
     graph.edges.iter().map(edge).collect()

@@ -4,73 +4,77 @@ use std::fmt::Write;
 
 use super::{
     PlanView,
-    entry::{Detail, Entry, entries},
-    plan::{cfu, found_lines, in_short, place, rest, summary, way_through},
+    entry::{ChangeDetail, RenderedChange, rendered_changes},
+    plan::{
+        cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary, unblocking_lines,
+        unlisted_line,
+    },
 };
 
 /// The most characters of a comment: GitHub takes 65,536, and somebody may put a sentence around it.
-const LIMIT: usize = 60_000;
+const MAX_LENGTH: usize = 60_000;
 
 /// Room that is kept for the end: what was left out, the summary.
-const TAIL: usize = 4_000;
+const RESERVED_LENGTH: usize = 4_000;
 
 /// A summary line, one collapsible part per change, cut below 60,000 characters with what was left out named.
-pub fn markdown(view: &PlanView<'_>) -> String {
+pub fn plan_markdown(view: &PlanView<'_>) -> String {
     let plan = view.plan;
-    let place = place(&plan.basis.environment, &plan.basis.identity, plan.basis.simulated);
-    let mut text = format!("### floe {} · {}/{place} · {}\n\n", view.command, plan.basis.project, in_short(plan));
-    let _ = writeln!(text, "**{}**", summary(plan));
-    for line in found_lines(plan, view.beside) {
+    let label = environment_label(&plan.basis.environment, &plan.basis.identity, plan.basis.simulated);
+    let mut text = format!("### floe {} · {}/{label} · {}\n\n", view.command, plan.basis.project, change_counts(plan));
+    let _ = writeln!(text, "**{}**", plan_summary(plan));
+    for line in interrupted_run_lines(plan, view.context) {
         let _ = writeln!(text, "\n> {line}");
     }
     text.push('\n');
     let mut length = text.chars().count();
     let mut left_out = Vec::new();
-    for entry in entries(plan, view.beside, true) {
-        let part = part(&entry);
-        let size = part.chars().count();
-        if length.saturating_add(size) > LIMIT - TAIL {
-            left_out.extend(entry.addresses.iter().map(ToString::to_string));
+    for change in rendered_changes(plan, view.context, true) {
+        let section = change_section(&change);
+        let size = section.chars().count();
+        if length.saturating_add(size) > MAX_LENGTH - RESERVED_LENGTH {
+            left_out.extend(change.addresses.iter().map(ToString::to_string));
         } else {
             length = length.saturating_add(size);
-            text.push_str(&part);
+            text.push_str(&section);
         }
     }
-    text.push_str(&names_of(&left_out));
-    for line in [cfu(view.beside).unwrap_or_default(), rest(plan)].iter().filter(|line| !line.is_empty()) {
+    text.push_str(&left_out_notice(&left_out));
+    for line in [cfu_line(view.context).unwrap_or_default(), unlisted_line(plan)].iter().filter(|line| !line.is_empty())
+    {
         let _ = writeln!(text, "\n{line}");
     }
-    let through: String = way_through(view).join("\n").chars().take(TAIL / 3).collect();
-    if !through.is_empty() {
-        let _ = writeln!(text, "\n```text\n{through}\n```");
+    let unblocking: String = unblocking_lines(view).join("\n").chars().take(RESERVED_LENGTH / 3).collect();
+    if !unblocking.is_empty() {
+        let _ = writeln!(text, "\n```text\n{unblocking}\n```");
     }
     text
 }
 
-fn part(entry: &Entry) -> String {
-    let open = if entry.symbol == "!" { " open" } else { "" };
+fn change_section(change: &RenderedChange) -> String {
+    let open = if change.symbol == "!" { " open" } else { "" };
     let mut text = format!(
         "<details{open}><summary><code>{}</code> <b>{}</b> {}</summary>\n\n",
-        entry.symbol,
-        entry.who(),
-        html(&entry.head)
+        change.symbol,
+        change.subject(),
+        escape_html(&change.head)
     );
-    if entry.addresses.len() > 1 {
-        let names: Vec<String> = entry.addresses.iter().map(|address| format!("`{address}`")).collect();
+    if change.addresses.len() > 1 {
+        let names: Vec<String> = change.addresses.iter().map(|address| format!("`{address}`")).collect();
         let _ = writeln!(text, "{}\n", names.join(", "));
     }
-    for detail in &entry.details {
+    for detail in &change.details {
         match detail {
-            Detail::Prose(prose) => {
+            ChangeDetail::Prose(prose) => {
                 let (first, paste) = prose.split_once('\n').unwrap_or((prose, ""));
-                let _ = writeln!(text, "{}\n", html(first));
+                let _ = writeln!(text, "{}\n", escape_html(first));
                 if !paste.is_empty() {
-                    text.push_str(&fenced("toml", paste));
+                    text.push_str(&fenced_code("toml", paste));
                 }
             }
-            Detail::Sql(lines) => {
+            ChangeDetail::Sql(lines) => {
                 let diff: Vec<String> = lines.iter().map(|line| format!("{} {}", line.mark, line.text)).collect();
-                text.push_str(&fenced("diff", &diff.join("\n")));
+                text.push_str(&fenced_code("diff", &diff.join("\n")));
             }
         }
     }
@@ -79,26 +83,26 @@ fn part(entry: &Entry) -> String {
 }
 
 /// A block of code whose fence is longer than any that is in it.
-fn fenced(language: &str, text: &str) -> String {
+fn fenced_code(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.saturating_add(1).max(3));
     format!("{fence}{language}\n{text}\n{fence}\n\n")
 }
 
 /// The service's words cannot close a tag or open one.
-fn html(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// What was left out, by name as far as there is room.
-fn names_of(left_out: &[String]) -> String {
+fn left_out_notice(left_out: &[String]) -> String {
     if left_out.is_empty() {
         return String::new();
     }
     let mut named = String::new();
     let mut shown: usize = 0;
     for name in left_out {
-        if named.len().saturating_add(name.len()) > TAIL / 2 {
+        if named.len().saturating_add(name.len()) > RESERVED_LENGTH / 2 {
             break;
         }
         if !named.is_empty() {

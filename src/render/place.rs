@@ -4,19 +4,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
-use crate::resource::{Place, Source};
+use crate::resource::{SourceFile, SourceLocation};
 
 /// Where the lines of each file begin, looked for once a file.
 #[derive(Default)]
-pub(super) struct Lines(BTreeMap<*const Source, Vec<usize>>);
+pub(super) struct LineIndex(BTreeMap<*const SourceFile, Vec<usize>>);
 
-impl Lines {
+impl LineIndex {
     /// Adds to an object the file of a place, its line from 1, and its bytes.
-    pub(super) fn add(&mut self, to: &mut Value, place: Option<&Place>) {
+    pub(super) fn add_place(&mut self, to: &mut Value, place: Option<&SourceLocation>) {
         let (Value::Object(fields), Some(place)) = (to, place) else { return };
-        let ends = |source: &Source| source.text.match_indices('\n').map(|(at, _)| at).collect();
-        let ends = self.0.entry(Arc::as_ptr(&place.source)).or_insert_with(|| ends(&place.source));
-        let line = ends.partition_point(|end| *end < place.span.start).saturating_add(1);
+        let find_line_ends = |source: &SourceFile| source.text.match_indices('\n').map(|(at, _)| at).collect();
+        let line_ends = self.0.entry(Arc::as_ptr(&place.source)).or_insert_with(|| find_line_ends(&place.source));
+        let line = line_ends.partition_point(|end| *end < place.span.start).saturating_add(1);
         fields.insert("file".to_owned(), json!(place.source.path));
         fields.insert("line".to_owned(), json!(line));
         fields.insert("span".to_owned(), json!([place.span.start, place.span.end]));

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Beside, Paint, PoolNow, Style,
-    entry::{Detail, Entry, entries},
-    fact::facts,
-    style::{columns, count, pad, wrap},
+    Paint, PlanContext, PoolUsage, Style,
+    entry::{ChangeDetail, RenderedChange, rendered_changes},
+    fact::describe_entries,
+    style::{display_width, pad, pluralize, wrap},
     words::Tally,
 };
 use crate::{
     diff::Request,
     plan::Plan,
-    resource::{Address, Identity},
+    resource::{Address, EnvironmentIdentity},
 };
 
 /// A plan, and how it is to be shown.
@@ -21,11 +21,11 @@ pub struct PlanView<'a> {
     /// What is shown.
     pub plan: &'a Plan,
     /// What lies beside it.
-    pub beside: &'a Beside,
+    pub context: &'a PlanContext,
     /// `plan`, `apply`, `destroy`: what the header says.
     pub command: &'a str,
     /// Flags that it was given and that are not in the plan, as a shell takes them.
-    pub given: &'a str,
+    pub global_flags: &'a str,
     /// Whether to show what changes nothing, and the SQL of what is created.
     pub verbose: bool,
     /// Width and colour.
@@ -33,70 +33,74 @@ pub struct PlanView<'a> {
 }
 
 /// The widest column of addresses; longer ones have a line of their own.
-const WIDEST: usize = 34;
+const MAX_ADDRESS_WIDTH: usize = 34;
 
 /// Where the text begins that stands below a change's line, where the column of addresses leaves too little room.
-const BELOW: usize = 6;
+const DETAIL_INDENT: usize = 6;
 
 /// The whole text, with a line end at its end.
-pub fn plan(view: &PlanView<'_>) -> String {
-    let PlanView { plan, beside, style, .. } = *view;
-    let mut page = Page { style, text: String::new() };
-    for line in wrap(&header(view), style.width) {
-        page.line(&style.paint(Paint::Bold, &line));
+pub fn plan_text(view: &PlanView<'_>) -> String {
+    let PlanView { plan, context, style, .. } = *view;
+    let mut page = PlanPage { style, text: String::new() };
+    for line in wrap(&plan_header(view), style.width) {
+        page.push_line(&style.paint(Paint::Bold, &line));
     }
-    found(&mut page, plan, beside);
-    let entries = entries(plan, beside, view.verbose);
-    if !entries.is_empty() {
-        page.line("");
-        let longest = entries.iter().map(|entry| columns(&entry.who())).filter(|length| *length <= WIDEST).max();
-        for entry in &entries {
-            page.entry(entry, longest.unwrap_or(WIDEST), view.verbose);
+    write_interrupted_run(&mut page, plan, context);
+    let changes = rendered_changes(plan, context, view.verbose);
+    if !changes.is_empty() {
+        page.push_line("");
+        let longest = changes
+            .iter()
+            .map(|entry| display_width(&entry.subject()))
+            .filter(|length| *length <= MAX_ADDRESS_WIDTH)
+            .max();
+        for change in &changes {
+            page.push_change(change, longest.unwrap_or(MAX_ADDRESS_WIDTH), view.verbose);
         }
     }
-    page.line("");
-    for line in wrap(&cfu(beside).unwrap_or_default(), style.width.saturating_sub(2)) {
-        page.line(&format!("  {line}"));
+    page.push_line("");
+    for line in wrap(&cfu_line(context).unwrap_or_default(), style.width.saturating_sub(2)) {
+        page.push_line(&format!("  {line}"));
     }
-    for line in wrap(&summary(plan), style.width) {
-        page.line(&style.paint(Paint::Bold, &line));
+    for line in wrap(&plan_summary(plan), style.width) {
+        page.push_line(&style.paint(Paint::Bold, &line));
     }
-    let rest = rest(plan);
-    if !rest.is_empty() {
-        page.line(&style.paint(Paint::Dim, &rest));
+    let unlisted = unlisted_line(plan);
+    if !unlisted.is_empty() {
+        page.push_line(&style.paint(Paint::Dim, &unlisted));
     }
-    for line in way_through(view) {
-        page.line(&line);
+    for line in unblocking_lines(view) {
+        page.push_line(&line);
     }
     page.text
 }
 
 /// `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
-pub(super) fn place(environment: &str, identity: &Identity, simulated: bool) -> String {
-    let Identity { environment: id, cloud, region, .. } = identity;
+pub(super) fn environment_label(environment: &str, identity: &EnvironmentIdentity, simulated: bool) -> String {
+    let EnvironmentIdentity { environment: id, cloud, region, .. } = identity;
     let id = if simulated { "SIMULATED" } else { id.as_str() };
     format!("{environment} ({id}, {cloud} {region})")
 }
 
 /// `5 to change, 1 blocked`: what the first line says.
-pub(super) fn in_short(plan: &Plan) -> String {
+pub(super) fn change_counts(plan: &Plan) -> String {
     let tally = Tally::of(plan.changes.values());
     let changes = plan.changes.values().filter(|change| change.is_pending()).count();
     let counted = [(changes, "to change"), (tally.blocked, "blocked"), (tally.unhealthy, "unhealthy")];
-    let said: Vec<String> = counted
+    let parts: Vec<String> = counted
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
-    match said.as_slice() {
+    match parts.as_slice() {
         [] if plan.has_work() => "only the record changes".to_owned(),
         [] => "no changes".to_owned(),
-        said => said.join(", "),
+        parts => parts.join(", "),
     }
 }
 
 /// `Plan: 1 to add, …`.
-pub(super) fn summary(plan: &Plan) -> String {
+pub(super) fn plan_summary(plan: &Plan) -> String {
     let tally = Tally::of(plan.changes.values());
     let always = [(tally.add, "to add"), (tally.change, "to change")];
     let sometimes = [
@@ -111,7 +115,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     };
     if some(&always).is_empty() && some(&sometimes).is_empty() && some(&last).is_empty() && tally.destroy == 0 {
         return if plan.has_work() {
-            format!("Nothing to send. To record: {}.", facts(&plan.entries))
+            format!("Nothing to send. To record: {}.", describe_entries(&plan.entries))
         } else {
             "No changes: everything is as declared.".to_owned()
         };
@@ -123,62 +127,62 @@ pub(super) fn summary(plan: &Plan) -> String {
     format!("Plan: {}.", parts.join(", "))
 }
 
-fn header(view: &PlanView<'_>) -> String {
+fn plan_header(view: &PlanView<'_>) -> String {
     let PlanView { plan, command, .. } = *view;
     let basis = &plan.basis;
-    let place = place(&basis.environment, &basis.identity, basis.simulated);
-    format!("floe {command} · {}/{place} · {}", basis.project, in_short(plan))
+    let label = environment_label(&basis.environment, &basis.identity, basis.simulated);
+    format!("floe {command} · {}/{label} · {}", basis.project, change_counts(plan))
 }
 
 /// What an interrupted run left, and what became of it.
-pub(super) fn found_lines(plan: &Plan, beside: &Beside) -> Vec<String> {
+pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<String> {
     if plan.found.is_empty() {
         return Vec::new();
     }
-    let run = match &beside.interrupted {
+    let run = match &context.interrupted {
         Some(run) => {
-            let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" {}", super::ago(seconds)));
+            let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" {}", super::time_ago(seconds)));
             format!("the {} interrupted{when}", run.command)
         }
         None => "the run interrupted before".to_owned(),
     };
     let applied = plan.found.iter().filter(|found| found.applied).count();
-    let not = plan.found.len().saturating_sub(applied);
+    let not_applied = plan.found.len().saturating_sub(applied);
     let mut lines = Vec::new();
     if applied > 0 {
         let recorded = if applied == 1 { "it is recorded" } else { "they are recorded" };
-        lines.push(format!("{} of {run} had completed; {recorded}.", count(applied, "step")));
+        lines.push(format!("{} of {run} had completed; {recorded}.", pluralize(applied, "step")));
     }
-    if not > 0 {
-        lines.push(format!("{} of {run} had not taken effect; nothing is left of it.", count(not, "step")));
+    if not_applied > 0 {
+        lines.push(format!("{} of {run} had not taken effect; nothing is left of it.", pluralize(not_applied, "step")));
     }
     lines
 }
 
-fn found(page: &mut Page, plan: &Plan, beside: &Beside) {
-    for line in found_lines(plan, beside) {
+fn write_interrupted_run(page: &mut PlanPage, plan: &Plan, context: &PlanContext) {
+    for line in interrupted_run_lines(plan, context) {
         for line in wrap(&line, page.style.width.saturating_sub(2)) {
-            page.line(&format!("  {}", page.style.paint(Paint::Cyan, &line)));
+            page.push_line(&format!("  {}", page.style.paint(Paint::Cyan, &line)));
         }
     }
 }
 
 /// How many pools are told one by one.
-const POOLS: usize = 6;
+const MAX_POOLS_SHOWN: usize = 6;
 
 /// `CFU: heavy 0 of 10, main 14 of 20 now`. Of many pools those with the least room are named, the others summed up.
-pub(super) fn cfu(beside: &Beside) -> Option<String> {
-    let mut pools: Vec<(&String, &PoolNow)> = beside.pools.iter().collect();
+pub(super) fn cfu_line(context: &PlanContext) -> Option<String> {
+    let mut pools: Vec<(&String, &PoolUsage)> = context.pools.iter().collect();
     let mut others = Vec::new();
-    if pools.len() > POOLS {
+    if pools.len() > MAX_POOLS_SHOWN {
         pools.sort_by_key(|(_, pool)| pool.max_cfu.saturating_sub(pool.current_cfu));
-        others = pools.split_off(POOLS.saturating_sub(1));
+        others = pools.split_off(MAX_POOLS_SHOWN.saturating_sub(1));
         pools.sort();
     }
     let mut parts: Vec<String> =
         pools.iter().map(|(key, pool)| format!("{key} {} of {}", pool.current_cfu, pool.max_cfu)).collect();
     if !others.is_empty() {
-        let sum = |of: fn(&PoolNow) -> u32| others.iter().map(|(_, pool)| u64::from(of(pool))).sum::<u64>();
+        let sum = |of: fn(&PoolUsage) -> u32| others.iter().map(|(_, pool)| u64::from(of(pool))).sum::<u64>();
         let (used, most) = (sum(|pool| pool.current_cfu), sum(|pool| pool.max_cfu));
         parts.push(format!("{} other pools {used} of {most}", others.len()));
     }
@@ -186,19 +190,19 @@ pub(super) fn cfu(beside: &Beside) -> Option<String> {
 }
 
 /// What is not listed, counted.
-pub(super) fn rest(plan: &Plan) -> String {
+pub(super) fn unlisted_line(plan: &Plan) -> String {
     let mut parts = Vec::new();
     if plan.unchanged > 0 {
         parts.push(format!("{} unchanged", plan.unchanged));
     }
     if plan.foreign > 0 {
-        parts.push(format!("{} in the environment not of this project", count(plan.foreign, "statement")));
+        parts.push(format!("{} in the environment not of this project", pluralize(plan.foreign, "statement")));
     }
     if parts.is_empty() { String::new() } else { format!("{}.", parts.join("; ")) }
 }
 
 /// The `--exclude` that would let the rest through.
-pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
+pub(super) fn unblocking_lines(view: &PlanView<'_>) -> Vec<String> {
     let blocked: Vec<String> = view.plan.blocked().map(Address::to_string).collect();
     if blocked.is_empty() {
         return Vec::new();
@@ -215,7 +219,7 @@ pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
         addresses.iter().map(|address| format!("--{flag} {address}")).collect::<Vec<_>>()
     };
     let mut flags = vec![format!("-e {}", view.plan.basis.environment)];
-    flags.extend(Some(view.given).filter(|given| !given.is_empty()).map(str::to_owned));
+    flags.extend(Some(view.global_flags).filter(|given| !given.is_empty()).map(str::to_owned));
     flags.extend(named("target", targets));
     flags.extend(named("exclude", excludes));
     flags.extend(blocked.iter().map(|address| format!("--exclude {address}")));
@@ -229,71 +233,71 @@ pub(super) fn way_through(view: &PlanView<'_>) -> Vec<String> {
 }
 
 /// The text as it grows.
-struct Page {
+struct PlanPage {
     style: Style,
     text: String,
 }
 
-impl Page {
-    fn line(&mut self, line: &str) {
+impl PlanPage {
+    fn push_line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
-    fn entry(&mut self, entry: &Entry, column: usize, verbose: bool) {
+    fn push_change(&mut self, entry: &RenderedChange, column: usize, verbose: bool) {
         let style = self.style;
-        let who = entry.who();
+        let subject = entry.subject();
         let indent = column.saturating_add(6);
-        let indent = if style.width >= indent + 36 { indent } else { BELOW };
+        let indent = if style.width >= indent + 36 { indent } else { DETAIL_INDENT };
         let room = style.width.saturating_sub(indent).max(24);
         let symbol = style.paint(entry.paint, entry.symbol);
         let mut head = wrap(&entry.head, room).into_iter();
-        if indent == BELOW || columns(&who) > column {
-            self.line(&format!("  {symbol} {who}"));
+        if indent == DETAIL_INDENT || display_width(&subject) > column {
+            self.push_line(&format!("  {symbol} {subject}"));
         } else {
             let first = head.next().unwrap_or_default();
-            self.line(&format!("  {symbol} {}  {}", pad(&who, column), style.paint(entry.paint, &first)));
+            self.push_line(&format!("  {symbol} {}  {}", pad(&subject, column), style.paint(entry.paint, &first)));
         }
         for line in head {
-            self.line(&format!("{}{}", " ".repeat(indent), style.paint(entry.paint, &line)));
+            self.push_line(&format!("{}{}", " ".repeat(indent), style.paint(entry.paint, &line)));
         }
         if entry.addresses.len() > 1 {
-            self.members(&entry.addresses, verbose);
+            self.push_members(&entry.addresses, verbose);
         }
         for detail in &entry.details {
             match detail {
-                Detail::Sql(lines) => self.sql(lines),
-                Detail::Prose(text) => self.prose(text, indent, room),
+                ChangeDetail::Sql(lines) => self.push_sql(lines),
+                ChangeDetail::Prose(text) => self.push_prose(text, indent, room),
             }
         }
     }
 
     /// The names of a group: all of them with `-v`, else the first few.
-    fn members(&mut self, addresses: &[Address], verbose: bool) {
-        const SHOWN: usize = 8;
-        let shown = if verbose { addresses.len() } else { SHOWN };
+    fn push_members(&mut self, addresses: &[Address], verbose: bool) {
+        const MAX_MEMBERS_SHOWN: usize = 8;
+        let shown = if verbose { addresses.len() } else { MAX_MEMBERS_SHOWN };
         let mut names: Vec<&str> = addresses.iter().take(shown).map(|address| address.key.as_str()).collect();
         let more = format!("and {} more (-v lists them)", addresses.len().saturating_sub(shown));
         if addresses.len() > shown {
             names.push(&more);
         }
-        for line in wrap(&names.join(", "), self.style.width.saturating_sub(BELOW).max(24)) {
-            self.line(&format!("{}{}", " ".repeat(BELOW), self.style.paint(Paint::Dim, &line)));
+        for line in wrap(&names.join(", "), self.style.width.saturating_sub(DETAIL_INDENT).max(24)) {
+            self.push_line(&format!("{}{}", " ".repeat(DETAIL_INDENT), self.style.paint(Paint::Dim, &line)));
         }
     }
 
     /// The first line wrapped; lines after it as they are, to be pasted.
-    fn prose(&mut self, text: &str, indent: usize, room: usize) {
+    fn push_prose(&mut self, text: &str, indent: usize, room: usize) {
         let (first, paste) = text.split_once('\n').unwrap_or((text, ""));
         for line in wrap(first, room) {
-            self.line(&format!("{}{line}", " ".repeat(indent)));
+            self.push_line(&format!("{}{line}", " ".repeat(indent)));
         }
         for line in paste.lines() {
-            self.line(&format!("{}{}", " ".repeat(BELOW), self.style.paint(Paint::Bold, line)));
+            self.push_line(&format!("{}{}", " ".repeat(DETAIL_INDENT), self.style.paint(Paint::Bold, line)));
         }
     }
 
-    fn sql(&mut self, lines: &[super::sql::Line]) {
+    fn push_sql(&mut self, lines: &[super::sql::DiffLine]) {
         for line in lines {
             let paint = match line.mark {
                 '+' => Paint::Green,
@@ -301,7 +305,7 @@ impl Page {
                 _ => Paint::Dim,
             };
             let text = self.style.paint(paint, &format!("{} {}", line.mark, line.text));
-            self.line(&format!("{}{} {text}", " ".repeat(BELOW), self.style.paint(Paint::Dim, "│")));
+            self.push_line(&format!("{}{} {text}", " ".repeat(DETAIL_INDENT), self.style.paint(Paint::Dim, "│")));
         }
     }
 }

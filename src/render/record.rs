@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use super::style::{columns, pad};
+use super::style::{display_width, pad};
 use crate::{
-    resource::{Address, Kind},
-    state::{Reached, Recorded, StatementRecord},
+    resource::{Address, ResourceKind},
+    state::{FurthestPhase, Recorded, StatementRecord},
 };
 
 /// Every address that is recorded, one a line: address, cloud name or id, how far it got.
-pub fn list(recorded: &Recorded) -> String {
+pub fn recorded_list_text(recorded: &Recorded) -> String {
     let pools = recorded.pools.iter().map(|(key, pool)| (Address::pool(key), pool.id.clone(), String::new()));
     let statements = recorded.statements.iter().map(|(key, record)| {
         let name = record.current.as_ref().map_or("-", |current| current.sent.name.as_str()).to_owned();
-        (Address::statement(key), name, standing(record))
+        (Address::statement(key), name, progress_label(record))
     });
     let rows: Vec<(String, String, String)> =
         pools.chain(statements).map(|(address, name, standing)| (address.to_string(), name, standing)).collect();
-    let first = rows.iter().map(|(address, ..)| columns(address)).max().unwrap_or(0);
-    let second = rows.iter().map(|(_, name, _)| columns(name)).max().unwrap_or(0);
+    let first = rows.iter().map(|(address, ..)| display_width(address)).max().unwrap_or(0);
+    let second = rows.iter().map(|(_, name, _)| display_width(name)).max().unwrap_or(0);
     rows.iter()
         .map(|(address, name, standing)| {
             let line = format!("{}  {}  {standing}", pad(address, first), pad(name, second));
@@ -27,12 +27,12 @@ pub fn list(recorded: &Recorded) -> String {
         .collect()
 }
 
-fn standing(record: &StatementRecord) -> String {
+fn progress_label(record: &StatementRecord) -> String {
     let Some(current) = &record.current else { return "held".to_owned() };
     let reached = match current.reached {
-        Reached::Submitted => "submitted",
-        Reached::Running => "ran",
-        Reached::Completed => "completed",
+        FurthestPhase::Submitted => "submitted",
+        FurthestPhase::Running => "ran",
+        FurthestPhase::Completed => "completed",
     };
     let stopped = if current.stopped { ", stopped" } else { "" };
     let successor =
@@ -44,11 +44,11 @@ fn standing(record: &StatementRecord) -> String {
 ///
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
-pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
-    let mut told = recorded.clone();
-    told.statements.values_mut().for_each(|record| without_hashes(record));
-    told.open.values_mut().for_each(|open| open.secrets.clear());
-    let mut value = serde_json::to_value(told)?;
+pub fn recorded_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
+    let mut shown = recorded.clone();
+    shown.statements.values_mut().for_each(|record| clear_secret_hashes(record));
+    shown.open_intents.values_mut().for_each(|open| open.secrets.clear());
+    let mut value = serde_json::to_value(shown)?;
     if let Value::Object(fields) = &mut value {
         fields.remove("key");
     }
@@ -56,19 +56,19 @@ pub fn list_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
 }
 
 /// One address of the record as JSON, but for the hashes of secrets. `None` if it is not recorded.
-pub fn show(recorded: &Recorded, address: &Address) -> Option<String> {
+pub fn recorded_entry_json(recorded: &Recorded, address: &Address) -> Option<String> {
     let text = match address.kind {
-        Kind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
-        Kind::Statement => {
-            let mut told = recorded.statements.get(&address.key)?.clone();
-            without_hashes(&mut told);
-            serde_json::to_string_pretty(&told)
+        ResourceKind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
+        ResourceKind::Statement => {
+            let mut shown = recorded.statements.get(&address.key)?.clone();
+            clear_secret_hashes(&mut shown);
+            serde_json::to_string_pretty(&shown)
         }
     };
     text.ok().map(|text| text + "\n")
 }
 
-fn without_hashes(record: &mut StatementRecord) {
+fn clear_secret_hashes(record: &mut StatementRecord) {
     let slots = [&mut record.current, &mut record.successor, &mut record.undo];
     let generations = slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut record.retired);
     generations.for_each(|generation| generation.secrets.clear());

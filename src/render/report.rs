@@ -2,7 +2,7 @@
 
 use super::{
     Paint, Style,
-    style::{clean, count, wrap},
+    style::{pluralize, sanitize, wrap},
 };
 use crate::{
     execute::{Failure, NotReached, Report},
@@ -13,7 +13,7 @@ use crate::{
 
 /// How an apply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunResult {
     /// All of it is done.
     Done,
     /// Something did not reach its phase.
@@ -25,32 +25,32 @@ pub enum Outcome {
 }
 
 /// How a report is to be judged.
-impl Outcome {
+impl RunResult {
     /// The outcome of a run.
     pub fn of(report: &Report) -> Self {
         // What was left when the user asked to stop, and what did not get where it was to get, is no error.
-        let errs = |failure: &Failure| !matches!(failure, Failure::Interrupted | Failure::NotReached(_));
-        let failed = report.failed.iter().any(|(_, failure)| errs(failure));
+        let is_error = |failure: &Failure| !matches!(failure, Failure::Interrupted | Failure::NotReached(_));
+        let failed = report.failed.iter().any(|(_, failure)| is_error(failure));
         // On a way back nothing but leaving is harmless: what was in force before is not in force again.
-        let not_back = report.not_taken_back.iter().any(|(_, failure)| *failure != Failure::Interrupted);
-        if report.ledger.is_some() || failed || not_back {
-            Outcome::Failed
+        let rollback_failed = report.not_taken_back.iter().any(|(_, failure)| *failure != Failure::Interrupted);
+        if report.ledger.is_some() || failed || rollback_failed {
+            RunResult::Failed
         } else if report.interrupted {
-            Outcome::Interrupted
+            RunResult::Interrupted
         } else if report.is_complete() && report.twins.is_empty() {
-            Outcome::Done
+            RunResult::Done
         } else if report.is_complete() || (report.only_unhealthy() && !report.failed.is_empty()) {
-            Outcome::Unhealthy
+            RunResult::Unhealthy
         } else {
-            Outcome::Failed
+            RunResult::Failed
         }
     }
 }
 
 /// The report as text, with a line end at its end.
-pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
+pub fn report_text(report: &Report, plan: &Plan, style: Style) -> String {
     let mut text = String::new();
-    let mut say = |paint: Paint, indent: usize, line: &str| {
+    let mut write_lines = |paint: Paint, indent: usize, line: &str| {
         for line in wrap(line, style.width.saturating_sub(indent).max(24)) {
             text.push_str(&" ".repeat(indent));
             text.push_str(&style.paint(paint, &line));
@@ -58,61 +58,64 @@ pub fn report(report: &Report, plan: &Plan, style: Style) -> String {
         }
     };
     for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted) {
-        let what = if goes_on(address, plan) {
+        let what = if continues_in_cloud(address, plan) {
             "under way; it goes on by itself"
         } else {
             "left open; the next apply goes on from there"
         };
-        say(Paint::Yellow, 2, &format!("- {address}: {what}"));
+        write_lines(Paint::Yellow, 2, &format!("- {address}: {what}"));
     }
     for (address, failure) in report.failed.iter().filter(|(_, failure)| *failure != Failure::Interrupted) {
-        say(Paint::Red, 2, &format!("✗ {address}: {}", clean(&failure.to_string())));
-        for line in particulars(failure) {
-            say(Paint::Plain, 6, &line);
+        write_lines(Paint::Red, 2, &format!("✗ {address}: {}", sanitize(&failure.to_string())));
+        for line in failure_details(failure) {
+            write_lines(Paint::Plain, 6, &line);
         }
     }
     for (address, failure) in &report.not_taken_back {
-        say(Paint::Red, 2, &format!("✗ {address}: not taken back: {}", clean(&failure.to_string())));
-        for line in particulars(failure) {
-            say(Paint::Plain, 6, &line);
+        write_lines(Paint::Red, 2, &format!("✗ {address}: not taken back: {}", sanitize(&failure.to_string())));
+        for line in failure_details(failure) {
+            write_lines(Paint::Plain, 6, &line);
         }
     }
     if let Some(error) = &report.ledger {
-        say(Paint::Red, 2, &format!("✗ the state could not be kept: {}", clean(&error.to_string())));
+        write_lines(Paint::Red, 2, &format!("✗ the state could not be kept: {}", sanitize(&error.to_string())));
     }
     for (address, because) in &report.skipped {
-        say(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
+        write_lines(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
     }
     if !report.not_begun.is_empty() {
-        say(Paint::Yellow, 2, &format!("- not begun: {}", names(&report.not_begun)));
+        write_lines(Paint::Yellow, 2, &format!("- not begun: {}", address_list(&report.not_begun)));
     }
     if !report.standing_still.is_empty() {
-        say(Paint::Red, 2, &format!("! stand still now, and are not meant to: {}", names(&report.standing_still)));
+        write_lines(
+            Paint::Red,
+            2,
+            &format!("! stand still now, and are not meant to: {}", address_list(&report.standing_still)),
+        );
     }
     for (address, id) in &report.twins {
         let why = "bears the name of the pool that was created here, and is in no record: a creation whose answer was lost \
                    landed after it was given up, or somebody made it meanwhile. Delete it if nobody uses it";
-        say(Paint::Red, 2, &format!("! {address}: {id} {why}"));
+        write_lines(Paint::Red, 2, &format!("! {address}: {id} {why}"));
     }
-    let (paint, last) = last_line(report, plan);
-    say(paint, 0, &last);
+    let (paint, summary) = summary_line(report, plan);
+    write_lines(paint, 0, &summary);
     for line in next_steps(report, plan) {
-        say(Paint::Plain, 0, &line);
+        write_lines(Paint::Plain, 0, &line);
     }
     text
 }
 
 /// Whether the cloud finishes alone what was begun: one thing was asked, and there is no way back to take.
-fn goes_on(address: &Address, plan: &Plan) -> bool {
-    let asks = |act: &Act| !matches!(act, Act::Record | Act::Look { .. } | Act::Wait { .. });
-    plan.passages
-        .iter()
-        .filter(|passage| passage.address == *address)
-        .all(|passage| passage.way_back.is_empty() && passage.forward.iter().filter(|step| asks(&step.act)).count() < 2)
+fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
+    let sends_request = |act: &Act| !matches!(act, Act::Record | Act::Look { .. } | Act::Wait { .. });
+    plan.passages.iter().filter(|passage| passage.address == *address).all(|passage| {
+        passage.way_back.is_empty() && passage.forward.iter().filter(|step| sends_request(&step.act)).count() < 2
+    })
 }
 
-fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
-    let place = &plan.basis.environment;
+fn summary_line(report: &Report, plan: &Plan) -> (Paint, String) {
+    let environment = &plan.basis.environment;
     let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
     let mut parts = vec![format!("{} done", report.done.len())];
     let under_way = report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted).count();
@@ -124,42 +127,45 @@ fn last_line(report: &Report, plan: &Plan) -> (Paint, String) {
         (report.not_begun.len(), "not begun"),
     ];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
-    let (paint, word) = match Outcome::of(report) {
-        Outcome::Done => (Paint::Green, "Applied"),
-        Outcome::Unhealthy => (Paint::Red, "Applied in part"),
-        Outcome::Failed if report.interrupted => (Paint::Red, "Interrupted, and applied in part"),
-        Outcome::Failed => (Paint::Red, "Applied in part"),
-        Outcome::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
+    let (paint, verb) = match RunResult::of(report) {
+        RunResult::Done => (Paint::Green, "Applied"),
+        RunResult::Unhealthy => (Paint::Red, "Applied in part"),
+        RunResult::Failed if report.interrupted => (Paint::Red, "Interrupted, and applied in part"),
+        RunResult::Failed => (Paint::Red, "Applied in part"),
+        RunResult::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
     };
-    (paint, format!("{word} ({place}{simulated}): {}.", parts.join(", ")))
+    (paint, format!("{verb} ({environment}{simulated}): {}.", parts.join(", ")))
 }
 
 fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
-    let place = &plan.basis.environment;
-    match Outcome::of(report) {
-        Outcome::Done => Vec::new(),
+    let environment = &plan.basis.environment;
+    match RunResult::of(report) {
+        RunResult::Done => Vec::new(),
         _ if report.ledger.is_some() => {
-            let mend = "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
-            std::iter::once(mend.to_owned()).chain(imports(report, place)).collect()
+            let advice =
+                "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
+            std::iter::once(advice.to_owned()).chain(import_commands(report, environment)).collect()
         }
-        Outcome::Interrupted => vec![format!("`floe apply -e {place}` goes on from here.")],
-        Outcome::Unhealthy | Outcome::Failed => {
+        RunResult::Interrupted => vec![format!("`floe apply -e {environment}` goes on from here.")],
+        RunResult::Unhealthy | RunResult::Failed => {
             let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
-            let pool = pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
-            pool.into_iter()
-                .chain([format!("What is done is recorded. `floe plan -e {place}` says what is left.")])
+            let pool_advice =
+                pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
+            pool_advice
+                .into_iter()
+                .chain([format!("What is done is recorded. `floe plan -e {environment}` says what is left.")])
                 .collect()
         }
     }
 }
 
 /// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
-fn imports(report: &Report, place: &str) -> Vec<String> {
+fn import_commands(report: &Report, environment: &str) -> Vec<String> {
     if !matches!(&report.ledger, Some(LedgerError::Disk { doing: "find", .. })) || report.recorded.pools.is_empty() {
         return Vec::new();
     }
     let import = |(key, record): (&String, &PoolRecord)| {
-        format!("  floe import -e {place} {} {}", Address::pool(key), record.id)
+        format!("  floe import -e {environment} {} {}", Address::pool(key), record.id)
     };
     let first = "If the state is gone, its pools are taken over by".to_owned();
     std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()
@@ -170,28 +176,32 @@ fn is_pool_exhausted(failure: &Failure) -> bool {
 }
 
 /// What else is known of a failure: the service's help, the job's exceptions.
-fn particulars(failure: &Failure) -> Vec<String> {
+fn failure_details(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Call(error) => error.help.iter().map(|help| format!("→ {help}")).collect(),
-        Failure::NotReached(not) => exceptions(not),
+        Failure::NotReached(not) => exception_lines(not),
         _ => Vec::new(),
     }
 }
 
-fn exceptions(not: &NotReached) -> Vec<String> {
-    const SHOWN: usize = 3;
-    let said = |exception: &crate::cloud::StatementException| {
-        clean(&format!("{}: {}", exception.name, exception.message)).trim_start_matches(": ").to_owned()
+fn exception_lines(not: &NotReached) -> Vec<String> {
+    const MAX_EXCEPTIONS_SHOWN: usize = 3;
+    let describe = |exception: &crate::cloud::StatementException| {
+        sanitize(&format!("{}: {}", exception.name, exception.message)).trim_start_matches(": ").to_owned()
     };
-    not.exceptions.iter().take(SHOWN).map(said).collect()
+    not.exceptions.iter().take(MAX_EXCEPTIONS_SHOWN).map(describe).collect()
 }
 
-fn names(addresses: &[Address]) -> String {
+fn address_list(addresses: &[Address]) -> String {
     let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
     match names.len() {
         0..=12 => names.join(", "),
         many => {
-            format!("{}, … ({})", names.iter().take(12).cloned().collect::<Vec<_>>().join(", "), count(many, "address"))
+            format!(
+                "{}, … ({})",
+                names.iter().take(12).cloned().collect::<Vec<_>>().join(", "),
+                pluralize(many, "address")
+            )
         }
     }
 }

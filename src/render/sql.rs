@@ -3,11 +3,11 @@
 use similar::{ChangeTag, TextDiff};
 
 /// Unchanged lines shown around each change.
-const AROUND: usize = 2;
+const CONTEXT_LINES: usize = 2;
 
 /// One line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct DiffLine {
     /// `+`, `-`, a blank, or `…` where unchanged lines are left out.
     pub mark: char,
     /// The line without its end.
@@ -15,12 +15,12 @@ pub(super) struct Line {
 }
 
 /// The lines that go and come, with a little around each.
-pub(super) fn difference(before: &str, after: &str) -> Vec<Line> {
+pub(super) fn line_diff(before: &str, after: &str) -> Vec<DiffLine> {
     let diff = TextDiff::from_lines(before.trim_end(), after.trim_end());
     let mut lines = Vec::new();
-    for (number, group) in diff.grouped_ops(AROUND).iter().enumerate() {
+    for (number, group) in diff.grouped_ops(CONTEXT_LINES).iter().enumerate() {
         if number > 0 {
-            lines.push(Line { mark: '…', text: String::new() });
+            lines.push(DiffLine { mark: '…', text: String::new() });
         }
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
             let mark = match change.tag() {
@@ -28,19 +28,19 @@ pub(super) fn difference(before: &str, after: &str) -> Vec<Line> {
                 ChangeTag::Insert => '+',
                 ChangeTag::Equal => ' ',
             };
-            lines.push(Line { mark, text: shown(change.value()) });
+            lines.push(DiffLine { mark, text: printable_line(change.value()) });
         }
     }
     lines
 }
 
 /// A text as lines that all come.
-pub(super) fn whole(text: &str) -> Vec<Line> {
-    text.trim_end().lines().map(|line| Line { mark: '+', text: shown(line) }).collect()
+pub(super) fn added_lines(text: &str) -> Vec<DiffLine> {
+    text.trim_end().lines().map(|line| DiffLine { mark: '+', text: printable_line(line) }).collect()
 }
 
 /// A line without its end, tabs as blanks, and without what would steer a terminal.
-fn shown(line: &str) -> String {
+fn printable_line(line: &str) -> String {
     let line = line.trim_end_matches(['\n', '\r']).replace('\t', "    ");
     line.chars().filter(|c| !c.is_control()).collect()
 }
@@ -50,15 +50,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn far_lines_are_left_out() {
+    fn unchanged_lines_far_from_a_change_are_left_out() {
         let before = "a\nb\nc\nd\ne\nf\ng\nh\ni";
         let after = "A\nb\nc\nd\ne\nf\ng\nh\nI";
-        let marks: String = difference(before, after).iter().map(|line| line.mark).collect();
+        let marks: String = line_diff(before, after).iter().map(|line| line.mark).collect();
         assert_eq!(marks, "-+  …  -+");
     }
 
     #[test]
-    fn a_last_line_without_its_end_is_no_change() {
-        assert_eq!(difference("a\n", "a"), []);
+    fn a_missing_final_newline_is_not_a_difference() {
+        assert_eq!(line_diff("a\n", "a"), []);
     }
 }

@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Beside, Paint, Style,
-    plan::{cfu, place},
-    style::{clean, columns, count, pad, wrap},
+    Paint, PlanContext, Style,
+    plan::{cfu_line, environment_label},
+    style::{display_width, pad, pluralize, sanitize, wrap},
 };
-use crate::resource::{Address, Identity};
+use crate::resource::{Address, EnvironmentIdentity};
 
 /// One thing that the state records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,59 +37,61 @@ pub struct StatusView<'a> {
     /// The environment's key.
     pub environment: &'a str,
     /// Which Confluent Cloud environment.
-    pub identity: &'a Identity,
+    pub identity: &'a EnvironmentIdentity,
     /// Whether it is simulated.
     pub simulated: bool,
     /// What there is.
     pub rows: &'a [StatusRow],
     /// What stands beside it.
-    pub beside: &'a Beside,
+    pub context: &'a PlanContext,
 }
 
 /// The table with its header and a last line, with a line end at its end.
-pub fn status(view: &StatusView<'_>, style: Style) -> String {
-    let StatusView { project, environment, identity, simulated, rows, beside } = *view;
+pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
+    let StatusView { project, environment, identity, simulated, rows, context } = *view;
     let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
     let health = if unhealthy == 0 { "all well".to_owned() } else { format!("{unhealthy} unhealthy") };
-    let head = format!("floe status · {project}/{} · {health}", place(environment, identity, simulated));
-    let mut text: String = wrap(&head, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
+    let header = format!("floe status · {project}/{} · {health}", environment_label(environment, identity, simulated));
+    let mut text: String =
+        wrap(&header, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
     if !rows.is_empty() {
         text.push('\n');
     }
     let widest = |of: &dyn Fn(&StatusRow) -> usize, most: usize| rows.iter().map(of).max().unwrap_or(0).min(most);
-    let addresses = widest(&|row| columns(&row.address.to_string()), 40);
-    let phases = widest(&|row| columns(&row.phase), 14);
-    let names = widest(&|row| columns(&row.name), 40);
+    let addresses = widest(&|row| display_width(&row.address.to_string()), 40);
+    let phases = widest(&|row| display_width(&row.phase), 14);
+    let names = widest(&|row| display_width(&row.name), 40);
     let ages: Vec<String> =
-        rows.iter().map(|row| row.since.as_deref().and_then(|since| beside.age(since)).unwrap_or_default()).collect();
-    let age = ages.iter().map(|age| columns(age)).max().unwrap_or(0);
+        rows.iter().map(|row| row.since.as_deref().and_then(|since| context.age(since)).unwrap_or_default()).collect();
+    let age = ages.iter().map(|age| display_width(age)).max().unwrap_or(0);
     // Where a line has no room for the names they stand below.
     let is_wide = 4 + addresses + 2 + phases + 2 + names + if age > 0 { 2 + age } else { 0 } <= style.width;
     for (row, age) in rows.iter().zip(&ages) {
         let (symbol, paint) = if row.unhealthy { ("!", Paint::Red) } else { (" ", Paint::Plain) };
         let name = if age.is_empty() || !is_wide { row.name.clone() } else { pad(&row.name, names) };
         let name = style.paint(Paint::Dim, &name);
-        let (beside, below) =
+        let (same_line, next_line) =
             if is_wide { (format!("{name}  "), String::new()) } else { (String::new(), format!("      {name}\n")) };
         let line = format!(
-            "  {} {}  {}  {beside}{age}",
+            "  {} {}  {}  {same_line}{age}",
             style.paint(paint, symbol),
             pad(&row.address.to_string(), addresses),
             style.paint(paint, &pad(&row.phase, phases))
         );
         text.push_str(line.trim_end());
         text.push('\n');
-        text.push_str(&below);
-        for remark in row.remarks.iter().flat_map(|remark| wrap(&clean(remark), style.width.saturating_sub(6).max(24)))
+        text.push_str(&next_line);
+        for remark in
+            row.remarks.iter().flat_map(|remark| wrap(&sanitize(remark), style.width.saturating_sub(6).max(24)))
         {
             text.push_str(&format!("      {remark}\n"));
         }
     }
     text.push('\n');
-    if let Some(cfu) = cfu(beside) {
+    if let Some(cfu) = cfu_line(context) {
         wrap(&cfu, style.width.saturating_sub(2)).iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     }
-    text.push_str(&format!("{}, {unhealthy} unhealthy.\n", count(rows.len(), "thing")));
+    text.push_str(&format!("{}, {unhealthy} unhealthy.\n", pluralize(rows.len(), "thing")));
     text
 }
 
@@ -98,7 +100,7 @@ pub fn status(view: &StatusView<'_>, style: Style) -> String {
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
 pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
-    let StatusView { project, environment, identity, simulated, rows, beside } = *view;
+    let StatusView { project, environment, identity, simulated, rows, context } = *view;
     let value = json!({
         "format_version": 1,
         "project": project,
@@ -107,7 +109,7 @@ pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
         "simulated": simulated,
         "healthy": rows.iter().all(|row| !row.unhealthy),
         "rows": rows,
-        "beside": beside,
+        "beside": context,
     });
     serde_json::to_string_pretty(&value).map(|text| text + "\n")
 }

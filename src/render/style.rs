@@ -6,12 +6,12 @@ pub struct Style {
     /// Columns.
     pub width: usize,
     /// Whether colours may be used.
-    pub colour: bool,
+    pub color: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Style { width: 80, colour: false }
+        Style { width: 80, color: false }
     }
 }
 
@@ -46,18 +46,18 @@ impl Style {
             Paint::Bold => "1",
             Paint::Plain => return text.to_owned(),
         };
-        if self.colour && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
 /// How many columns a text takes, as far as its characters tell.
-pub(super) fn columns(text: &str) -> usize {
+pub(super) fn display_width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// `text` filled up with blanks to `width` columns.
 pub(super) fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(columns(text));
+    let missing = width.saturating_sub(display_width(text));
     format!("{text}{}", " ".repeat(missing))
 }
 
@@ -68,7 +68,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     for paragraph in text.lines() {
         let mut line = String::new();
         for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
-            if !line.is_empty() && columns(&line) + 1 + columns(word) > width {
+            if !line.is_empty() && display_width(&line) + 1 + display_width(word) > width {
                 lines.push(std::mem::take(&mut line));
             }
             if !line.is_empty() {
@@ -82,15 +82,15 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// What the service or a file says, without what would steer a terminal, on one line.
-pub(super) fn clean(text: &str) -> String {
+pub(super) fn sanitize(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     words.join(" ")
 }
 
 /// `text` cut to `limit` columns, with `…` where something is missing.
-pub(super) fn cut(text: &str, limit: usize) -> String {
-    if columns(text) <= limit {
+pub(super) fn truncate(text: &str, limit: usize) -> String {
+    if display_width(text) <= limit {
         return text.to_owned();
     }
     let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
@@ -98,7 +98,7 @@ pub(super) fn cut(text: &str, limit: usize) -> String {
 }
 
 /// `1 statement`, `2 statements`.
-pub(super) fn count(number: usize, one: &str) -> String {
+pub(super) fn pluralize(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
@@ -107,21 +107,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_wrapped_and_never_cut() {
+    fn wrap_breaks_only_between_words() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
     }
 
     #[test]
-    fn nothing_steers_the_terminal() {
-        assert_eq!(clean("bad\u{1b}[2J \r\n\tthing"), "bad [2J thing");
-        assert_eq!(cut("abcdef", 4), "abc…");
+    fn control_characters_never_reach_the_terminal() {
+        assert_eq!(sanitize("bad\u{1b}[2J \r\n\tthing"), "bad [2J thing");
+        assert_eq!(truncate("abcdef", 4), "abc…");
     }
 
     #[test]
-    fn colours_only_where_they_are_allowed() {
-        assert_eq!(Style { colour: false, width: 80 }.paint(Paint::Red, "x"), "x");
-        assert_eq!(Style { colour: true, width: 80 }.paint(Paint::Red, "x"), "\u{1b}[31mx\u{1b}[0m");
+    fn text_is_colored_only_if_color_is_allowed() {
+        assert_eq!(Style { color: false, width: 80 }.paint(Paint::Red, "x"), "x");
+        assert_eq!(Style { color: true, width: 80 }.paint(Paint::Red, "x"), "\u{1b}[31mx\u{1b}[0m");
     }
 }

@@ -6,14 +6,14 @@ use super::*;
 use crate::{
     diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     graph::{self, Graph, lineage::lineage},
-    manifest::tests::World,
+    manifest::tests::ProjectFixture,
     plan::{Basis, FORMAT_VERSION, Plan},
-    resource::{Address, Generation, Identity, Phase, PoolAmendment, Template},
+    resource::{Address, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
 };
 
 fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
     let address = |text: &str| text.parse::<Address>().unwrap();
-    let identity = Identity {
+    let identity = EnvironmentIdentity {
         organization: "00000000-0000-0000-0000-000000000000".to_owned(),
         environment: "env-z3y2x1".to_owned(),
         cloud: "aws".to_owned(),
@@ -45,29 +45,36 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
 
 /// The graph of a project with these manifests.
 fn graph_of(more: &str) -> Option<Graph> {
-    graph::build(World::new(more).project()).ok()
+    graph::build(ProjectFixture::new(more).load()).ok()
 }
 
-fn besides() -> Beside {
-    let pool = |id: &str, current_cfu, max_cfu| PoolNow { id: id.to_owned(), current_cfu, max_cfu };
-    Beside {
+fn sample_context() -> PlanContext {
+    let pool = |id: &str, current_cfu, max_cfu| PoolUsage { id: id.to_owned(), current_cfu, max_cfu };
+    PlanContext {
         pools: BTreeMap::from([
             ("heavy".to_owned(), pool("lfcp-2", 0, 10)),
             ("main".to_owned(), pool("lfcp-1", 14, 20)),
         ]),
         service_time: Some("2026-01-02T12:00:00Z".to_owned()),
         interrupted: None,
-        places: BTreeMap::from([(
+        placements: BTreeMap::from([(
             Address::statement("created"),
-            Runs { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
+            DeclaredPlacement { pool: Some("main".to_owned()), principal: Some("sa-abc123".to_owned()) },
         )]),
     }
 }
 
-fn shown(plan: &Plan, width: usize) -> String {
-    let beside = besides();
-    let style = Style { width, colour: false };
-    let text = super::plan(&PlanView { plan, beside: &beside, command: "plan", given: "", verbose: false, style });
+fn plan_at_width(plan: &Plan, width: usize) -> String {
+    let context = sample_context();
+    let style = Style { width, color: false };
+    let text = super::plan_text(&PlanView {
+        plan,
+        context: &context,
+        command: "plan",
+        global_flags: "",
+        verbose: false,
+        style,
+    });
     for line in text.lines() {
         // What is there to be copied is not broken.
         let copied = line.contains("--exclude") || line.contains("/*+ OPTIONS");
@@ -76,7 +83,7 @@ fn shown(plan: &Plan, width: usize) -> String {
     text
 }
 
-fn sql(text: &str) -> Template {
+fn template(text: &str) -> Template {
     Template::new(text)
 }
 
@@ -86,8 +93,8 @@ fn replace(strategy: Strategy, from: Option<u32>) -> Action {
 
 fn sql_changed() -> Reason {
     Reason::SqlChanged {
-        before: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (100, 200)"),
-        after: sql("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (200, 300)"),
+        before: template("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (100, 200)"),
+        after: template("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (200, 300)"),
     }
 }
 
@@ -96,12 +103,12 @@ fn every_action() -> Plan {
     let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
     let cfu = Reason::FieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
     let ran = |detail: &str| Reason::NeverRan { detail: detail.to_owned() };
-    let create = |text: &str, generation| Action::Create { sql: sql(text), name: "t-g3".to_owned(), generation };
+    let create = |text: &str, generation| Action::Create { sql: template(text), name: "t-g3".to_owned(), generation };
     let one = |action| Change::new(action, Vec::new());
     plan_of([
         (
             "pools.amended",
-            Change::new(Action::AmendPool { to: PoolAmendment { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
+            Change::new(Action::AmendPool { to: PoolUpdate { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
         ),
         ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
         ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
@@ -152,7 +159,7 @@ fn every_action() -> Plan {
         ("statements.taken-back", Change::new(Action::TakeBack { from: Generation(4) }, vec![Reason::UndoLeft])),
         (
             "statements.undone",
-            Change::new(Action::Delete { undo: Some(sql("DROP TABLE orders")) }, vec![Reason::NotDeclared]),
+            Change::new(Action::Delete { undo: Some(template("DROP TABLE orders")) }, vec![Reason::NotDeclared]),
         ),
     ])
 }
@@ -174,7 +181,7 @@ fn every_block() -> Plan {
             Block::PoolMoved { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
         ),
         ("statements.cannot-stop", Block::CannotStop),
-        ("statements.data-loss", Block::DataLoss { undo: sql("DROP TABLE orders") }),
+        ("statements.data-loss", Block::DataLoss { undo: template("DROP TABLE orders") }),
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
         (
             "statements.failed-next",
@@ -234,11 +241,11 @@ fn every_note_and_reason() -> Plan {
     let moved = || (text("pool"), text("lfcp-2"), text("lfcp-1"));
     let (field, live, sent) = moved();
     let reasons = vec![
-        Reason::PropertyChanged { key: text("sql.state-ttl"), before: None, after: Some(sql("7 d")) },
+        Reason::PropertyChanged { key: text("sql.state-ttl"), before: None, after: Some(template("7 d")) },
         Reason::PropertyChanged {
             key: text("sql.secrets.k"),
-            before: Some(sql("${secret.a}")),
-            after: Some(sql("${secret.b}")),
+            before: Some(template("${secret.a}")),
+            after: Some(template("${secret.b}")),
         },
         Reason::SecretChanged { name: text("openai") },
         Reason::PoolChanged { before: None, after: text("heavy") },
@@ -298,44 +305,51 @@ fn every_note_and_reason() -> Plan {
 }
 
 #[test]
-fn actions() {
-    insta::assert_snapshot!(shown(&every_action(), 80));
+fn every_action_is_worded() {
+    insta::assert_snapshot!(plan_at_width(&every_action(), 80));
 }
 
 #[test]
-fn blocks() {
-    insta::assert_snapshot!(shown(&every_block(), 80));
+fn every_block_is_worded() {
+    insta::assert_snapshot!(plan_at_width(&every_block(), 80));
 }
 
 #[test]
-fn notes_and_reasons() {
-    insta::assert_snapshot!(shown(&every_note_and_reason(), 80));
+fn every_note_and_reason_is_worded() {
+    insta::assert_snapshot!(plan_at_width(&every_note_and_reason(), 80));
 }
 
 #[test]
-fn the_way_through_selects_and_consents_as_the_run_did() {
+fn the_suggested_command_repeats_selection_and_consents() {
     let mut plan = every_action();
     plan.changes.insert(Address::statement("blocked"), Change::blocked(Block::TableJob));
     let of = |address: &str| std::collections::BTreeSet::from([address.parse::<Address>().unwrap()]);
     let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
     plan.request = Request { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
-    let (beside, style) = (besides(), Style { width: 80, colour: false });
-    let given = "-C shop --var q=1";
-    let text = super::plan(&PlanView { plan: &plan, beside: &beside, command: "apply", given, verbose: false, style });
+    let (context, style) = (sample_context(), Style { width: 80, color: false });
+    let global_flags = "-C shop --var q=1";
+    let text = super::plan_text(&PlanView {
+        plan: &plan,
+        context: &context,
+        command: "apply",
+        global_flags,
+        verbose: false,
+        style,
+    });
     let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
     // To remove what uses a thing and keep the thing was not asked for.
     plan.request.destroy = true;
-    let view = PlanView { plan: &plan, beside: &beside, command: "destroy", given, verbose: false, style };
-    assert!(super::plan(&view).ends_with("\nNothing is applied while something is blocked.\n"));
+    let view = PlanView { plan: &plan, context: &context, command: "destroy", global_flags, verbose: false, style };
+    assert!(super::plan_text(&view).ends_with("\nNothing is applied while something is blocked.\n"));
 }
 
 #[test]
-fn consent_is_worded_by_what_it_does_to_what_is_written() {
+fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
     let text = |keyed| {
         let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
-        shown(&plan_of([("statements.a", Change::blocked(keeps).noting(Note::OutputAgain { keyed }))]), 200)
+        plan_at_width(&plan_of([("statements.a", Change::blocked(keeps).noting(Note::OutputAgain { keyed }))]), 200)
     };
     assert!(
         text(Some(true)).contains("begins again from its sources: keyed rows are overwritten."),
@@ -347,7 +361,7 @@ fn consent_is_worded_by_what_it_does_to_what_is_written() {
 }
 
 #[test]
-fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
+fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
     let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
     let hints = BTreeMap::new();
     let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
@@ -355,81 +369,91 @@ fn consent_is_worded_by_what_the_sql_says_of_its_beginning() {
         ("statements.a", Change::blocked(keeps).noting(Note::StartsAsWritten)),
         ("statements.b", Change::blocked(several).noting(Note::StartsAsWritten)),
     ]);
-    let text = shown(&plan, 200);
+    let text = plan_at_width(&plan, 200);
     assert_eq!(text.matches("starts it where its SQL or properties say").count(), 2, "{text}");
     assert!(!text.contains("twice") && !text.contains("Write into its SQL"), "{text}");
 }
 
 #[test]
-fn what_is_declared_no_more_is_declared_again_to_be_let_go() {
-    let text = shown(&plan_of([("statements.copy", Change::prevented(Reason::NotDeclared, true))]), 200);
+fn prevent_destroy_on_a_removed_statement_asks_to_declare_it_again() {
+    let text = plan_at_width(&plan_of([("statements.copy", Change::prevented(Reason::NotDeclared, true))]), 200);
     assert!(text.contains("Declare [statements.copy] again without `prevent_destroy`, apply that"), "{text}");
 }
 
 #[test]
-fn no_text_is_too_wide_at_any_width() {
+fn plans_fit_every_terminal_width() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
         for width in [80, 100, 120] {
-            shown(&plan, width);
+            plan_at_width(&plan, width);
         }
     }
 }
 
 #[test]
-fn of_many_pools_those_with_the_least_room_are_named() {
+fn of_many_pools_those_with_the_least_free_cfu_are_named() {
     let pool = |number: u32| {
-        let now = PoolNow { id: format!("lfcp-{number}"), current_cfu: number, max_cfu: 50 };
+        let now = PoolUsage { id: format!("lfcp-{number}"), current_cfu: number, max_cfu: 50 };
         (format!("pool-{number:02}"), now)
     };
-    let told = |pools: u32| super::plan::cfu(&Beside { pools: (0..pools).map(pool).collect(), ..besides() });
+    let cfu_line_of =
+        |pools: u32| super::plan::cfu_line(&PlanContext { pools: (0..pools).map(pool).collect(), ..sample_context() });
     assert_eq!(
-        told(10).as_deref(),
+        cfu_line_of(10).as_deref(),
         Some(
             "CFU: pool-05 5 of 50, pool-06 6 of 50, pool-07 7 of 50, pool-08 8 of 50, pool-09 9 of 50, \
              5 other pools 10 of 250 now"
         )
     );
-    assert!(told(6).is_some_and(|line| line.ends_with("pool-05 5 of 50 now")));
-    assert_eq!(told(0), None);
+    assert!(cfu_line_of(6).is_some_and(|line| line.ends_with("pool-05 5 of 50 now")));
+    assert_eq!(cfu_line_of(0), None);
 }
 
 #[test]
-fn many_of_the_same_are_one() {
+fn identical_changes_are_shown_as_one_entry() {
     let reason = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
     let names: Vec<String> = (1..=48).map(|number| format!("statements.job-{number}")).collect();
     let mut plan = plan_of([]);
     for name in names {
         plan.changes.insert(name.parse().unwrap(), Change::new(Action::Restart, vec![reason.clone()]));
     }
-    insta::assert_snapshot!(shown(&plan, 80));
+    insta::assert_snapshot!(plan_at_width(&plan, 80));
 }
 
 #[test]
-fn what_an_interrupted_run_left_is_said() {
+fn a_plan_reports_what_became_of_an_interrupted_run() {
     let mut plan = plan_of([]);
-    let operation = crate::resource::Operation::RemovePool { id: "lfcp-1".to_owned() };
+    let operation = crate::resource::Operation::DeletePool { id: "lfcp-1".to_owned() };
     let intent = |number: u32| crate::resource::Intent {
         id: crate::resource::IntentId(format!("r-{number}")),
         address: Address::pool("main"),
         operation: operation.clone(),
     };
-    let found = |number, applied| crate::settle::Found { intent: intent(number), applied };
+    let found = |number, applied| crate::settle::InterruptedRequest { intent: intent(number), applied };
     plan.found = vec![found(1, true), found(2, true), found(3, false)];
-    let beside =
-        Beside { interrupted: Some(Interrupted { command: "apply".to_owned(), seconds_ago: Some(840) }), ..besides() };
-    let style = Style { width: 80, colour: false };
-    let view = PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style };
-    let text = super::plan(&view);
+    let context = PlanContext {
+        interrupted: Some(InterruptedRun { command: "apply".to_owned(), seconds_ago: Some(840) }),
+        ..sample_context()
+    };
+    let style = Style { width: 80, color: false };
+    let view = PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
+    let text = super::plan_text(&view);
     assert!(text.contains("2 steps of the apply interrupted 14 min ago had completed; they are recorded."), "{text}");
     assert!(text.contains("1 step of the apply interrupted 14 min ago had not taken effect"), "{text}");
 }
 
 #[test]
-fn colour_changes_nothing_but_colour() {
-    let (plan, beside) = (every_block(), besides());
-    let text = |colour| {
-        let style = Style { width: 80, colour };
-        super::plan(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: true, style })
+fn colored_output_differs_only_by_color_codes() {
+    let (plan, context) = (every_block(), sample_context());
+    let text = |color| {
+        let style = Style { width: 80, color };
+        super::plan_text(&PlanView {
+            plan: &plan,
+            context: &context,
+            command: "plan",
+            global_flags: "",
+            verbose: true,
+            style,
+        })
     };
     let mut plain = String::new();
     let mut rest = text(true);
@@ -443,38 +467,44 @@ fn colour_changes_nothing_but_colour() {
 }
 
 #[test]
-fn a_comment_keeps_its_limit_and_names_what_is_left_out() {
+fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
     let mut plan = every_action();
     for number in 0..2_000 {
         let long = format!("CREATE TABLE t{number} ({})", "a STRING, ".repeat(20));
-        let action = Action::Create { sql: sql(&long), name: format!("t{number}"), generation: Generation(1) };
+        let action = Action::Create { sql: template(&long), name: format!("t{number}"), generation: Generation(1) };
         plan.changes.insert(Address::statement(format!("t{number}")), Change::new(action, Vec::new()));
     }
-    let (beside, style) = (besides(), Style::default());
-    let text =
-        super::markdown(&PlanView { plan: &plan, beside: &beside, command: "plan", given: "", verbose: false, style });
+    let (context, style) = (sample_context(), Style::default());
+    let text = super::plan_markdown(&PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        global_flags: "",
+        verbose: false,
+        style,
+    });
     assert!(text.chars().count() < 60_000, "{}", text.chars().count());
     assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
 }
 
 #[test]
-fn json_reads_back_as_the_plan() {
+fn plan_json_parses_back_to_the_plan() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
-        let text = kept(&plan, &graph_of("").unwrap(), &besides(), "abc").unwrap();
+        let text = saved_plan_json(&plan, &graph_of("").unwrap(), &sample_context(), "abc").unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
         assert!(text.contains("\"id\": \"abc\"") && text.contains("\"current_cfu\": 14"));
     }
 }
 
 #[test]
-fn what_failed_is_told_before_that_somebody_stopped_the_run() {
+fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     use crate::{
         execute::{Failure, Report},
         resource::HashKey,
         state::Recorded,
     };
-    let identity = Identity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
+    let identity = EnvironmentIdentity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
     let report = |failed: &[Failure]| Report {
         recorded: Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned())),
         done: Vec::new(),
@@ -488,40 +518,40 @@ fn what_failed_is_told_before_that_somebody_stopped_the_run() {
         ledger: None,
     };
     let refused = Failure::Changed { name: "a".to_owned(), how: "it is gone".to_owned() };
-    assert_eq!(Outcome::of(&report(&[])), Outcome::Interrupted);
-    assert_eq!(Outcome::of(&report(&[Failure::Interrupted])), Outcome::Interrupted);
+    assert_eq!(RunResult::of(&report(&[])), RunResult::Interrupted);
+    assert_eq!(RunResult::of(&report(&[Failure::Interrupted])), RunResult::Interrupted);
     let both = report(&[Failure::Interrupted, refused]);
-    assert_eq!(Outcome::of(&both), Outcome::Failed);
-    let not_back = |failure: &Failure| Report {
+    assert_eq!(RunResult::of(&both), RunResult::Failed);
+    let rollback_failed = |failure: &Failure| Report {
         not_taken_back: vec![(Address::statement("a"), failure.clone())],
         ..report(&[Failure::Interrupted])
     };
-    assert_eq!(Outcome::of(&not_back(&both.failed[1].1)), Outcome::Failed);
-    assert_eq!(Outcome::of(&not_back(&Failure::Interrupted)), Outcome::Interrupted);
-    let text = super::report(&both, &plan_of([]), Style { width: 80, colour: false });
+    assert_eq!(RunResult::of(&rollback_failed(&both.failed[1].1)), RunResult::Failed);
+    assert_eq!(RunResult::of(&rollback_failed(&Failure::Interrupted)), RunResult::Interrupted);
+    let text = super::report_text(&both, &plan_of([]), Style { width: 80, color: false });
     assert!(text.contains("Interrupted, and applied in part"), "{text}");
 }
 
 #[test]
-fn what_is_only_recorded_is_named() {
-    use crate::state::{Entry, Fact, Reached};
+fn a_plan_that_only_records_names_what_it_records() {
+    use crate::state::{Entry, Fact, FurthestPhase};
     let mut plan = plan_of([]);
-    let fact = Fact::Reached {
+    let fact = Fact::PhaseReached {
         key: "orders".to_owned(),
         name: "orders".to_owned(),
-        reached: Reached::Completed,
-        kind: None,
+        reached: FurthestPhase::Completed,
+        sql_kind: None,
         bounded: false,
     };
-    plan.entries = vec![Entry::Record { fact }];
-    let text = shown(&plan, 100);
+    plan.entries = vec![Entry::FactRecorded { fact }];
+    let text = plan_at_width(&plan, 100);
     assert!(text.contains("· only the record changes"), "{text}");
     assert!(text.contains("Nothing to send. To record: statements.orders completed."), "{text}");
     assert!(!text.to_lowercase().contains("no changes"), "{text}");
 }
 
 #[test]
-fn a_change_of_a_secret_is_not_called_a_change_of_sql() {
+fn a_secret_change_is_not_reported_as_an_sql_change() {
     let changed = |name: &str| Reason::SecretChanged { name: name.to_owned() };
     let blocked = |block, reasons| Change::new(Action::Blocked { by: vec![block] }, reasons);
     let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
@@ -531,7 +561,7 @@ fn a_change_of_a_secret_is_not_called_a_change_of_sql() {
         ("statements.model", blocked(Block::NoUndo, vec![changed("openai")])),
         ("statements.sql-too", blocked(Block::IfNotExists, vec![changed("openai"), sql_changed()])),
     ]);
-    let text = shown(&plan, 200);
+    let text = plan_at_width(&plan, 200);
     for head in [
         "statements.asked    BLOCKED: `--replace` names it, and there is no `undo`",
         "statements.job      BLOCKED: the values of secrets `a`, `b` changed, and the new version",
@@ -543,8 +573,8 @@ fn a_change_of_a_secret_is_not_called_a_change_of_sql() {
 }
 
 #[test]
-fn how_long_a_call_is_tried_again_is_said_in_round_figures() {
-    let trouble = crate::cloud::Error {
+fn retry_limits_are_shown_in_round_figures() {
+    let error = crate::cloud::Error {
         kind: crate::cloud::ErrorKind::Unreachable,
         method: crate::cloud::Method::Get,
         url: "https://flink.us-east-1.aws.confluent.cloud/x".to_owned(),
@@ -553,12 +583,14 @@ fn how_long_a_call_is_tried_again_is_said_in_round_figures() {
         request_id: None,
         help: None,
     };
-    for (seconds, long) in [(7, "7 s"), (59, "60 s"), (61, "70 s"), (120, "2 min"), (300, "5 min")] {
-        let at_most = std::time::Duration::from_secs(seconds);
-        let line =
-            retrying(&crate::cloud::Retrying { trouble: trouble.clone(), at_most, waits: false }, Style::default());
+    for (seconds, expected) in [(7, "7 s"), (59, "60 s"), (61, "70 s"), (120, "2 min"), (300, "5 min")] {
+        let max_duration = std::time::Duration::from_secs(seconds);
+        let line = retry_line(
+            &crate::cloud::RetryNotice { error: error.clone(), max_duration, is_waiting: false },
+            Style::default(),
+        );
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
-        assert_eq!(line, format!("Trying again for up to {long}{rest}"));
+        assert_eq!(line, format!("Trying again for up to {expected}{rest}"));
     }
 }
 
@@ -567,7 +599,7 @@ const EDGES: &str = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statemen
                      [statements.c]\ndepends_on = [\"statements.b\"]\nsql = \"CREATE TABLE c (x INT)\"\n";
 
 #[test]
-fn json_says_of_each_edge_whether_it_is_declared_or_inferred_and_where() {
+fn edges_in_json_say_whether_they_are_inferred_and_where() {
     let graph = graph_of(EDGES).unwrap();
     let place = |value: &serde_json::Value| {
         let bytes = &value["span"];
@@ -577,7 +609,8 @@ fn json_says_of_each_edge_whether_it_is_declared_or_inferred_and_where() {
     };
     let at = |line: u64, text: &str| ("floe.toml".to_owned(), line, text.to_owned());
 
-    let plan: serde_json::Value = serde_json::from_str(&plan_json(&plan_of([]), &graph, &besides()).unwrap()).unwrap();
+    let plan: serde_json::Value =
+        serde_json::from_str(&plan_json(&plan_of([]), &graph, &sample_context()).unwrap()).unwrap();
     let edges = plan["beside"]["edges"].as_array().unwrap();
     assert_eq!((edges.len(), &edges[0]["to"], &edges[0]["object"]), (2, &"statements.a".into(), &"a".into()));
     assert_eq!((&edges[0]["inferred"], place(&edges[0])), (&true.into(), at(10, "a")));

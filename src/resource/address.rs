@@ -6,19 +6,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What an address names. Pools sort before statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ResourceKind {
     /// A Flink compute pool.
     Pool,
     /// A Flink SQL statement, whatever its generation.
     Statement,
 }
 
-impl Kind {
+impl ResourceKind {
     /// The table of the manifest that declares things of this kind.
-    pub fn table(self) -> &'static str {
+    pub fn manifest_table(self) -> &'static str {
         match self {
-            Kind::Pool => "pools",
-            Kind::Statement => "statements",
+            ResourceKind::Pool => "pools",
+            ResourceKind::Statement => "statements",
         }
     }
 }
@@ -27,7 +27,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// Pool or statement.
-    pub kind: Kind,
+    pub kind: ResourceKind,
     /// The key in the manifest, for example `orders-enriched`.
     pub key: String,
 }
@@ -35,41 +35,41 @@ pub struct Address {
 impl Address {
     /// The pool declared under `key`.
     pub fn pool(key: impl Into<String>) -> Self {
-        Address { kind: Kind::Pool, key: key.into() }
+        Address { kind: ResourceKind::Pool, key: key.into() }
     }
 
     /// The statement declared under `key`.
     pub fn statement(key: impl Into<String>) -> Self {
-        Address { kind: Kind::Statement, key: key.into() }
+        Address { kind: ResourceKind::Statement, key: key.into() }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `pad` honours the width that tables ask for.
-        f.pad(&format!("{}.{}", self.kind.table(), self.key))
+        f.pad(&format!("{}.{}", self.kind.manifest_table(), self.key))
     }
 }
 
 /// A text that is no address; says what one looks like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an address; addresses look like `statements.orders` or `pools.main`")]
-pub struct NotAnAddress(pub String);
+pub struct InvalidAddress(pub String);
 
 impl FromStr for Address {
-    type Err = NotAnAddress;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         match text.split_once('.') {
-            Some(("pools", key)) if is_key(key) => Ok(Address::pool(key)),
-            Some(("statements", key)) if is_key(key) => Ok(Address::statement(key)),
-            _ => Err(NotAnAddress(text.to_owned())),
+            Some(("pools", key)) if is_valid_key(key) => Ok(Address::pool(key)),
+            Some(("statements", key)) if is_valid_key(key) => Ok(Address::statement(key)),
+            _ => Err(InvalidAddress(text.to_owned())),
         }
     }
 }
 
 /// Whether `key` can be a key in a manifest: letters, digits, `_` and `-`, as TOML takes them without quotes.
-pub fn is_key(key: &str) -> bool {
+pub fn is_valid_key(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
 }
 
@@ -90,12 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_takes_only_what_can_stand_in_a_manifest() {
+    fn an_address_needs_a_known_table_and_a_valid_key() {
         for text in ["pools.main", "statements.orders-enriched", "statements.a_1"] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()).as_deref(), Ok(text));
         }
         for text in ["", "orders", "statements.", "statements.a b", "statements.a.b", "statements.ü", "tables.a"] {
-            assert_eq!(text.parse::<Address>(), Err(NotAnAddress(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<Address>(), Err(InvalidAddress(text.to_owned())), "{text}");
         }
     }
 }

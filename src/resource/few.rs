@@ -5,24 +5,24 @@ use std::ops::{Deref, DerefMut};
 use litemap::LiteMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Name;
+use super::InternedStr;
 
 /// Values by name, for the handful of properties or labels that a statement has: a sorted list, where a tree would take
 /// five times the memory, many thousand times over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Few<V, K = Name>(LiteMap<K, V>);
+pub struct SmallMap<V, K = InternedStr>(LiteMap<K, V>);
 
-impl<V, K> Few<V, K> {
+impl<V, K> SmallMap<V, K> {
     /// None yet.
     pub const fn new() -> Self {
-        Few(LiteMap::new_vec())
+        SmallMap(LiteMap::new_vec())
     }
 
     /// The same, without room for more.
-    pub fn fitted(self) -> Self {
+    pub fn shrunk_to_fit(self) -> Self {
         let mut values = self.0.into_tuple_vec();
         values.shrink_to_fit();
-        Few(LiteMap::from_sorted_store_unchecked(values))
+        SmallMap(LiteMap::from_sorted_store_unchecked(values))
     }
 
     /// Whether there are none.
@@ -31,26 +31,26 @@ impl<V, K> Few<V, K> {
     }
 }
 
-impl<V, K> Default for Few<V, K> {
+impl<V, K> Default for SmallMap<V, K> {
     fn default() -> Self {
-        Few::new()
+        SmallMap::new()
     }
 }
 
 /// A map, whatever is in it: by itself the list would write an empty map as `[]`.
-impl<V: Serialize, K: Serialize> Serialize for Few<V, K> {
+impl<V: Serialize, K: Serialize> Serialize for SmallMap<V, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self)
     }
 }
 
-impl<'de, V: Deserialize<'de>, K: Ord + Deserialize<'de>> Deserialize<'de> for Few<V, K> {
+impl<'de, V: Deserialize<'de>, K: Ord + Deserialize<'de>> Deserialize<'de> for SmallMap<V, K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LiteMap::deserialize(deserializer).map(|values| Few(values).fitted())
+        LiteMap::deserialize(deserializer).map(|values| SmallMap(values).shrunk_to_fit())
     }
 }
 
-impl<V, K> Deref for Few<V, K> {
+impl<V, K> Deref for SmallMap<V, K> {
     type Target = LiteMap<K, V>;
 
     fn deref(&self) -> &LiteMap<K, V> {
@@ -58,25 +58,25 @@ impl<V, K> Deref for Few<V, K> {
     }
 }
 
-impl<V, K> DerefMut for Few<V, K> {
+impl<V, K> DerefMut for SmallMap<V, K> {
     fn deref_mut(&mut self) -> &mut LiteMap<K, V> {
         &mut self.0
     }
 }
 
-impl<V, K: Ord, N: Into<K>> FromIterator<(N, V)> for Few<V, K> {
+impl<V, K: Ord, N: Into<K>> FromIterator<(N, V)> for SmallMap<V, K> {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(values: I) -> Self {
-        Few(values.into_iter().map(|(name, value)| (name.into(), value)).collect()).fitted()
+        SmallMap(values.into_iter().map(|(name, value)| (name.into(), value)).collect()).shrunk_to_fit()
     }
 }
 
-impl<V, K: Ord> Extend<(K, V)> for Few<V, K> {
+impl<V, K: Ord> Extend<(K, V)> for SmallMap<V, K> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, values: I) {
         self.0.extend(values);
     }
 }
 
-impl<V, K> IntoIterator for Few<V, K> {
+impl<V, K> IntoIterator for SmallMap<V, K> {
     type Item = (K, V);
     type IntoIter = std::vec::IntoIter<(K, V)>;
 
@@ -85,7 +85,7 @@ impl<V, K> IntoIterator for Few<V, K> {
     }
 }
 
-impl<'a, V, K> IntoIterator for &'a Few<V, K> {
+impl<'a, V, K> IntoIterator for &'a SmallMap<V, K> {
     type Item = (&'a K, &'a V);
     type IntoIter = <&'a LiteMap<K, V> as IntoIterator>::IntoIter;
 
@@ -98,14 +98,14 @@ impl<'a, V, K> IntoIterator for &'a Few<V, K> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::Few;
+    use super::SmallMap;
 
     #[test]
-    fn it_is_written_as_a_map_even_when_it_is_empty_and_read_back_in_any_order() {
-        assert_eq!(serde_json::to_string(&Few::<String>::new()).unwrap(), "{}");
-        let read: Few<u32> = serde_json::from_str(r#"{"b":2,"a":1,"b":3}"#).unwrap();
+    fn a_small_map_serializes_as_a_map_even_when_empty_and_reads_keys_in_any_order() {
+        assert_eq!(serde_json::to_string(&SmallMap::<String>::new()).unwrap(), "{}");
+        let read: SmallMap<u32> = serde_json::from_str(r#"{"b":2,"a":1,"b":3}"#).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"a":1,"b":3}"#);
-        assert_eq!(read, Few::from_iter([("b".to_owned(), 3), ("a".to_owned(), 1)]));
-        assert!(serde_json::from_str::<Few<u32>>("[1]").is_err());
+        assert_eq!(read, SmallMap::from_iter([("b".to_owned(), 3), ("a".to_owned(), 1)]));
+        assert!(serde_json::from_str::<SmallMap<u32>>("[1]").is_err());
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The longest cloud name of a statement. The API's specification says 100, Confluent's documentation 72;
 /// the smaller is safe under both.
-pub const NAME_LIMIT: usize = 72;
+pub const MAX_STATEMENT_NAME_LENGTH: usize = 72;
 
 /// Which physical statement behind a logical one. Starts at 1; a number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ impl Generation {
     }
 
     /// Which generation of `base` the cloud name `name` is, if any.
-    pub fn of(base: &str, name: &str) -> Option<Generation> {
+    pub fn from_name(base: &str, name: &str) -> Option<Generation> {
         let rest = name.strip_prefix(base)?;
         if rest.is_empty() {
             return Some(Generation::FIRST);
@@ -52,16 +52,16 @@ pub fn undo_name(base: &str, count: u32) -> String {
 
 /// Whether `name` is that of a statement that undoes another: no manifest can give it.
 pub fn is_undo_name(name: &str) -> bool {
-    is_reserved_ending(name) && name.rsplit_once('-').is_some_and(|(head, _)| head.ends_with("-undo"))
+    has_reserved_suffix(name) && name.rsplit_once('-').is_some_and(|(head, _)| head.ends_with("-undo"))
 }
 
 /// The cloud name that a manifest key gets when it sets no `name`: the prefix, then the key with `_` turned into `-`.
-pub fn cloud_name(prefix: &str, key: &str) -> String {
+pub fn default_cloud_name(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.replace('_', "-"))
 }
 
 /// Whether `name` ends like a generation or an undo (`-g3`, `-undo-1`), which is reserved.
-pub fn is_reserved_ending(name: &str) -> bool {
+pub fn has_reserved_suffix(name: &str) -> bool {
     let Some((head, digits)) = name.rsplit_once(|c: char| !c.is_ascii_digit()).map(|(h, d)| {
         let cut = name.len() - d.len();
         (name.get(..cut).unwrap_or(h), d)
@@ -76,18 +76,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_are_named_and_read_back() {
+    fn generation_names_round_trip_and_foreign_names_are_not_recognized() {
         for number in [1, 2, 3, 10, 4_000_000] {
             let name = Generation(number).name("orders");
-            assert_eq!(Generation::of("orders", &name), Some(Generation(number)));
+            assert_eq!(Generation::from_name("orders", &name), Some(Generation(number)));
         }
         for foreign in ["orders-g1", "orders-g02", "orders-g", "orders2", "order", "orders-g2x", "orders-undo-1"] {
-            assert_eq!(Generation::of("orders", foreign), None, "{foreign}");
+            assert_eq!(Generation::from_name("orders", foreign), None, "{foreign}");
         }
     }
 
     #[test]
-    fn an_undo_is_told_by_its_name() {
+    fn undo_statements_are_recognized_by_name() {
         assert!(is_undo_name(&undo_name("orders", 12)));
         for name in ["orders", "orders-g2", "undo-1", "orders-undo", "orders-undo-x", "orders-undo-1-g2"] {
             assert!(!is_undo_name(name), "{name}");
@@ -95,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn endings_of_generations_are_reserved() {
+    fn generation_and_undo_suffixes_are_reserved() {
         for name in ["a-g3", "a-undo-1", "x-g10"] {
-            assert!(is_reserved_ending(name), "{name}");
+            assert!(has_reserved_suffix(name), "{name}");
         }
         for name in ["a", "a-3", "ag3", "a-g", "g3", "undo-1x", "a-go"] {
-            assert!(!is_reserved_ending(name), "{name}");
+            assert!(!has_reserved_suffix(name), "{name}");
         }
     }
 }

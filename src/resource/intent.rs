@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Few, Generation, Pool, Template};
+use super::{Address, Generation, Pool, SmallMap, Template};
 
 /// Identifies one intent within a lineage: the run and a number in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,16 +37,18 @@ pub enum Operation {
     /// POST a statement under a name that is free.
     Submit(Submission),
     /// PUT `stopped`, pool or principal of one statement.
-    Amend {
+    #[serde(rename = "amend")]
+    Update {
         /// Its cloud name.
         name: String,
         /// Which physical statement is meant.
         uid: String,
         /// What to change.
-        to: Amendment,
+        to: StatementUpdate,
     },
     /// DELETE one statement.
-    Remove {
+    #[serde(rename = "remove")]
+    Delete {
         /// Its cloud name.
         name: String,
         /// Which physical statement is meant.
@@ -58,17 +60,20 @@ pub enum Operation {
         /// What to create.
         pool: Pool,
         /// The ids that bore this display name before.
-        before: BTreeSet<String>,
+        #[serde(rename = "before")]
+        existing_ids: BTreeSet<String>,
     },
     /// PATCH a pool.
-    AmendPool {
+    #[serde(rename = "amend-pool")]
+    UpdatePool {
         /// Its id.
         id: String,
         /// What to change.
-        to: PoolAmendment,
+        to: PoolUpdate,
     },
     /// DELETE a pool.
-    RemovePool {
+    #[serde(rename = "remove-pool")]
+    DeletePool {
         /// Its id.
         id: String,
     },
@@ -87,11 +92,12 @@ pub struct Submission {
     /// The SQL.
     pub sql: Template,
     /// The user's properties.
-    #[serde(default, skip_serializing_if = "Few::is_empty")]
-    pub properties: Few<Template>,
+    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    pub properties: SmallMap<Template>,
     /// Properties that floe adds: offsets to start from, a predecessor to carry over from.
-    #[serde(default, skip_serializing_if = "Few::is_empty")]
-    pub added: Few<String>,
+    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    #[serde(rename = "added")]
+    pub added_properties: SmallMap<String>,
     /// The pool's id, resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
@@ -115,7 +121,7 @@ pub enum Role {
 /// What to change on a statement that exists. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Amendment {
+pub struct StatementUpdate {
     /// Stop or resume.
     pub stopped: bool,
     /// The pool's id; the service takes a change only together with a resume.
@@ -129,7 +135,7 @@ pub struct Amendment {
 /// What to change on a pool. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PoolAmendment {
+pub struct PoolUpdate {
     /// A new display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,

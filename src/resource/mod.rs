@@ -17,17 +17,19 @@ mod pool;
 mod secret;
 mod statement;
 
-pub use address::{Address, Kind, NotAnAddress, is_key};
-pub use environment::Identity;
-pub use few::Few;
+pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
+pub use environment::EnvironmentIdentity;
+pub use few::SmallMap;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
-pub use generation::{Generation, NAME_LIMIT, cloud_name, is_reserved_ending, is_undo_name, undo_name};
-pub use intent::{Amendment, Intent, IntentId, Operation, PoolAmendment, Role, Submission};
-pub use live::{LivePool, LiveStatement, Seen, SeenPool, Severity, Warning};
-pub use name::Name;
+pub use generation::{
+    Generation, MAX_STATEMENT_NAME_LENGTH, default_cloud_name, has_reserved_suffix, is_undo_name, undo_name,
+};
+pub use intent::{Intent, IntentId, Operation, PoolUpdate, Role, StatementUpdate, Submission};
+pub use live::{LivePool, LiveStatement, SeenPool, SeenStatement, StatementWarning, WarningSeverity};
+pub use name::InternedStr;
 pub use offsets::{Offsets, UNSET_OFFSET};
 pub use phase::{Phase, PhaseClass, PoolPhase};
-pub use place::{Place, Problem, Source, Span};
+pub use place::{Problem, SourceFile, SourceLocation, Span};
 pub use pool::{Pool, PoolDeclaration};
-pub use secret::{Secrets, Template, Unset, placeholder};
-pub use statement::{Evolve, OnOutside, Statement, labels};
+pub use secret::{MissingSecret, Secrets, Template, placeholder};
+pub use statement::{Evolve, Statement, UnexpectedPhasePolicy, labels};

@@ -7,40 +7,40 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// What a handful of is on every statement: the name of a property or a label, an environment's id. Those that are equal
 /// share one text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+pub struct InternedStr(Arc<str>);
 
 /// How many names a thread shares: far more than repeat, and far fewer than would be felt.
-const SHARED: usize = 256;
+const MAX_INTERNED: usize = 256;
 
 thread_local! {
-    static KNOWN: RefCell<BTreeSet<Name>> = const { RefCell::new(BTreeSet::new()) };
+    static INTERNED: RefCell<BTreeSet<InternedStr>> = const { RefCell::new(BTreeSet::new()) };
 }
 
-impl From<&str> for Name {
-    fn from(text: &str) -> Name {
-        let shared = KNOWN.try_with(|known| {
+impl From<&str> for InternedStr {
+    fn from(text: &str) -> InternedStr {
+        let shared = INTERNED.try_with(|known| {
             let mut known = known.borrow_mut();
             let name = known.get(text).cloned();
             name.unwrap_or_else(|| {
-                let name = Name(Arc::from(text));
-                if known.len() < SHARED {
+                let name = InternedStr(Arc::from(text));
+                if known.len() < MAX_INTERNED {
                     known.insert(name.clone());
                 }
                 name
             })
         });
         // A thread that ends shares nothing any more.
-        shared.unwrap_or_else(|_| Name(Arc::from(text)))
+        shared.unwrap_or_else(|_| InternedStr(Arc::from(text)))
     }
 }
 
-impl From<String> for Name {
-    fn from(text: String) -> Name {
-        Name::from(text.as_str())
+impl From<String> for InternedStr {
+    fn from(text: String) -> InternedStr {
+        InternedStr::from(text.as_str())
     }
 }
 
-impl Deref for Name {
+impl Deref for InternedStr {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -48,45 +48,45 @@ impl Deref for Name {
     }
 }
 
-impl PartialEq<str> for Name {
+impl PartialEq<str> for InternedStr {
     fn eq(&self, text: &str) -> bool {
         *self.0 == *text
     }
 }
 
-impl Borrow<str> for Name {
+impl Borrow<str> for InternedStr {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for InternedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-impl Serialize for Name {
+impl Serialize for InternedStr {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Name {
+impl<'de> Deserialize<'de> for InternedStr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl de::Visitor<'_> for Text {
-            type Value = Name;
+        struct InternedStrVisitor;
+        impl de::Visitor<'_> for InternedStrVisitor {
+            type Value = InternedStr;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name, E> {
-                Ok(Name::from(text))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<InternedStr, E> {
+                Ok(InternedStr::from(text))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(InternedStrVisitor)
     }
 }
 
@@ -97,20 +97,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_equal_share_their_text_however_they_came_about() {
-        let (first, second) = (Name::from("sql.state-ttl"), Name::from("sql.state-ttl".to_owned()));
-        let read: Name = serde_json::from_str("\"sql.state\\u002dttl\"").unwrap();
+    fn equal_strings_share_one_allocation() {
+        let (first, second) = (InternedStr::from("sql.state-ttl"), InternedStr::from("sql.state-ttl".to_owned()));
+        let read: InternedStr = serde_json::from_str("\"sql.state\\u002dttl\"").unwrap();
         for other in [&second, &read] {
             assert!(first == *other && Arc::ptr_eq(&first.0, &other.0));
         }
         assert_eq!(serde_json::to_string(&first).unwrap(), "\"sql.state-ttl\"");
-        assert_ne!(first, Name::from("sql.State-ttl"));
+        assert_ne!(first, InternedStr::from("sql.State-ttl"));
     }
 
     #[test]
-    fn names_beyond_those_that_are_shared_are_names_all_the_same() {
-        let texts: Vec<String> = (0..2 * SHARED).map(|number| number.to_string()).collect();
-        let names: Vec<Name> = texts.iter().map(|text| Name::from(text.as_str())).collect();
+    fn strings_beyond_the_interning_limit_still_work() {
+        let texts: Vec<String> = (0..2 * MAX_INTERNED).map(|number| number.to_string()).collect();
+        let names: Vec<InternedStr> = texts.iter().map(|text| InternedStr::from(text.as_str())).collect();
         assert!(names.iter().zip(&texts).all(|(name, text)| **name == **text));
     }
 }

@@ -27,32 +27,32 @@ impl Offsets {
 
     /// For exactly one topic: the value of `sql.tables.scan.startup.specific-offsets`, with unset partitions dropped.
     /// `None` for no topic, several topics, or a text that does not read as offsets.
-    pub fn specific(&self) -> Option<String> {
+    pub fn specific_offsets(&self) -> Option<String> {
         let mut topics = self.topics.values();
         let (Some(text), None) = (topics.next(), topics.next()) else { return None };
-        set(text)
+        normalize_offsets(text)
     }
 
     /// Per topic, what [`Offsets::specific`] would say of it alone; topics of which nothing is sure are left out.
     pub fn by_topic(&self) -> BTreeMap<String, String> {
-        self.topics.iter().filter_map(|(topic, text)| Some((topic.clone(), set(text)?))).collect()
+        self.topics.iter().filter_map(|(topic, text)| Some((topic.clone(), normalize_offsets(text)?))).collect()
     }
 }
 
 /// The offsets that are set, by partition.
-fn set(text: &str) -> Option<String> {
-    let mut kept = Vec::new();
+fn normalize_offsets(text: &str) -> Option<String> {
+    let mut partitions = Vec::new();
     for part in text.split(';').filter(|part| !part.trim().is_empty()) {
         let (partition, offset) = part.trim().split_once(',')?;
         let partition: u32 = partition.strip_prefix("partition:")?.parse().ok()?;
         let offset: u64 = offset.strip_prefix("offset:")?.parse().ok()?;
         if offset < UNSET_OFFSET {
-            kept.push((partition, offset));
+            partitions.push((partition, offset));
         }
     }
-    kept.sort_unstable();
-    (!kept.is_empty()).then(|| {
-        let parts: Vec<_> = kept.iter().map(|(p, o)| format!("partition:{p},offset:{o}")).collect();
+    partitions.sort_unstable();
+    (!partitions.is_empty()).then(|| {
+        let parts: Vec<_> = partitions.iter().map(|(p, o)| format!("partition:{p},offset:{o}")).collect();
         parts.join(";")
     })
 }
@@ -68,21 +68,21 @@ mod tests {
     #[test]
     fn unset_partitions_are_dropped_and_the_rest_is_sorted() {
         let given = offsets("partition:1,offset:200;partition:0,offset:100;partition:2,offset:9223372036854775808");
-        assert_eq!(given.specific().as_deref(), Some("partition:0,offset:100;partition:1,offset:200"));
+        assert_eq!(given.specific_offsets().as_deref(), Some("partition:0,offset:100;partition:1,offset:200"));
     }
 
     #[test]
-    fn each_of_several_topics_is_cleaned_by_itself() {
+    fn each_topic_is_normalized_separately() {
         let mut given = offsets("partition:0,offset:100;partition:1,offset:9223372036854775808");
         given.topics.insert("users".to_owned(), "partition:0,offset:9223372036854775808".to_owned());
-        assert_eq!(given.specific(), None);
+        assert_eq!(given.specific_offsets(), None);
         assert_eq!(given.by_topic(), BTreeMap::from([("orders".to_owned(), "partition:0,offset:100".to_owned())]));
     }
 
     #[test]
-    fn what_is_not_sure_is_nothing() {
-        assert_eq!(offsets("garbage").specific(), None);
-        assert_eq!(offsets("partition:0,offset:9223372036854775808").specific(), None);
-        assert_eq!(Offsets::default().specific(), None);
+    fn unreadable_or_unset_offsets_yield_none() {
+        assert_eq!(offsets("garbage").specific_offsets(), None);
+        assert_eq!(offsets("partition:0,offset:9223372036854775808").specific_offsets(), None);
+        assert_eq!(Offsets::default().specific_offsets(), None);
     }
 }

@@ -29,7 +29,9 @@ impl Phase {
             Phase::Stopped => PhaseClass::Stopped,
             Phase::Completed => PhaseClass::Completed,
             Phase::Failed => PhaseClass::Failed,
-            Phase::Pending | Phase::Deleting | Phase::Failing | Phase::Stopping | Phase::Other(_) => PhaseClass::Moving,
+            Phase::Pending | Phase::Deleting | Phase::Failing | Phase::Stopping | Phase::Other(_) => {
+                PhaseClass::Transitional
+            }
         }
     }
 
@@ -84,7 +86,8 @@ impl fmt::Display for Phase {
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseClass {
     /// PENDING, STOPPING, FAILING, DELETING, or a phase never heard of: nothing is decided from it.
-    Moving,
+    #[serde(rename = "moving")]
+    Transitional,
     /// RUNNING or DEGRADED.
     Running,
     /// STOPPED.
@@ -100,7 +103,7 @@ impl PhaseClass {
     /// being resumed.
     pub fn may_run(self, stopped: bool) -> bool {
         match self {
-            PhaseClass::Running | PhaseClass::Moving => true,
+            PhaseClass::Running | PhaseClass::Transitional => true,
             PhaseClass::Stopped => !stopped,
             PhaseClass::Completed | PhaseClass::Failed => false,
         }

@@ -7,7 +7,7 @@ pub type Span = Range<usize>;
 
 /// One file as it was read: what diagnostics quote from.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     /// The path as people should see it: relative to the project.
     pub path: PathBuf,
     /// The whole text.
@@ -16,9 +16,9 @@ pub struct Source {
 
 /// A labelled stretch of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// The bytes of it that are meant.
     pub span: Span,
 }
@@ -31,18 +31,18 @@ pub struct Problem {
     /// The next step.
     pub help: Option<String>,
     /// The places that matter, each with a short label; the first is where the problem is.
-    pub places: Vec<(Place, String)>,
+    pub locations: Vec<(SourceLocation, String)>,
 }
 
 impl Problem {
     /// A problem at no place in particular.
     pub fn new(message: impl Into<String>) -> Self {
-        Problem { message: message.into(), help: None, places: Vec::new() }
+        Problem { message: message.into(), help: None, locations: Vec::new() }
     }
 
     /// Adds a place with its label.
-    pub fn at(mut self, place: Place, label: impl Into<String>) -> Self {
-        self.places.push((place, label.into()));
+    pub fn at(mut self, location: SourceLocation, label: impl Into<String>) -> Self {
+        self.locations.push((location, label.into()));
         self
     }
 

@@ -18,7 +18,7 @@ use super::{HashKey, KeyedHash};
 pub struct Template(Arc<str>);
 
 /// One stretch of a template.
-enum Part<'a> {
+enum TemplatePart<'a> {
     Text(&'a str),
     Secret(&'a str),
 }
@@ -26,7 +26,7 @@ enum Part<'a> {
 /// A secret that has no value here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("secret `{0}` has no value: its environment variable is not set")]
-pub struct Unset(pub String);
+pub struct MissingSecret(pub String);
 
 impl Template {
     /// A template from its written form.
@@ -45,26 +45,26 @@ impl Template {
     }
 
     /// The names of the secrets it refers to, in order of appearance.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.parts().filter_map(|part| match part {
-            Part::Secret(name) => Some(name),
-            Part::Text(_) => None,
+            TemplatePart::Secret(name) => Some(name),
+            TemplatePart::Text(_) => None,
         })
     }
 
     /// Whether it refers to any secret.
     pub fn has_secrets(&self) -> bool {
-        self.secrets().next().is_some()
+        self.secret_names().next().is_some()
     }
 
     /// The text that goes to the API. Fails on the first secret without a value.
-    pub fn reveal(&self, secrets: &Secrets) -> Result<String, Unset> {
+    pub fn reveal(&self, secrets: &Secrets) -> Result<String, MissingSecret> {
         let mut text = String::with_capacity(self.0.len());
         for part in self.parts() {
             match part {
-                Part::Text(piece) => text.push_str(piece),
-                Part::Secret(name) => {
-                    text.push_str(secrets.value(name).ok_or_else(|| Unset(name.to_owned()))?);
+                TemplatePart::Text(piece) => text.push_str(piece),
+                TemplatePart::Secret(name) => {
+                    text.push_str(secrets.value(name).ok_or_else(|| MissingSecret(name.to_owned()))?);
                 }
             }
         }
@@ -78,8 +78,8 @@ impl Template {
             return Cow::Borrowed(&self.0);
         }
         let pieces = self.parts().map(|part| match part {
-            Part::Text(piece) => Cow::Borrowed(piece),
-            Part::Secret(name) => Cow::Owned(placeholder(name)),
+            TemplatePart::Text(piece) => Cow::Borrowed(piece),
+            TemplatePart::Secret(name) => Cow::Owned(placeholder(name)),
         });
         Cow::Owned(pieces.collect())
     }
@@ -87,47 +87,47 @@ impl Template {
     /// Whether `text` could be this template with some values in the secrets' places. Lets live be compared with
     /// what was sent without knowing a value.
     pub fn matches(&self, text: &str) -> bool {
-        self.fit(text, |_, _| {})
+        self.match_text(text, |_, _| {})
     }
 
     /// What stands in the secrets' places in a `text` that is this template with some values in them, by name. Nothing
     /// where it is not. Of secrets that stand side by side each is said to be both.
-    pub fn shown_in(&self, text: &str) -> Vec<(String, String)> {
-        let mut shown = Vec::new();
-        let fits = self.fit(text, |name, value| shown.push((name.to_owned(), value.to_owned())));
-        if fits { shown } else { Vec::new() }
+    pub fn secret_values_in(&self, text: &str) -> Vec<(String, String)> {
+        let mut values = Vec::new();
+        let is_match = self.match_text(text, |name, value| values.push((name.to_owned(), value.to_owned())));
+        if is_match { values } else { Vec::new() }
     }
 
     /// Holds `text` against the template, and takes what stands in each secret's place.
-    fn fit(&self, text: &str, mut take: impl FnMut(&str, &str)) -> bool {
+    fn match_text(&self, text: &str, mut on_secret: impl FnMut(&str, &str)) -> bool {
         if !self.0.contains("${") {
             return *self.0 == *text;
         }
         let mut rest = text;
-        let mut open: Vec<&str> = Vec::new();
+        let mut pending: Vec<&str> = Vec::new();
         let mut parts = self.parts().peekable();
         while let Some(part) = parts.next() {
             match part {
-                Part::Secret(name) => open.push(name),
-                Part::Text(piece) => {
+                TemplatePart::Secret(name) => pending.push(name),
+                TemplatePart::Text(piece) => {
                     let last = parts.peek().is_none();
-                    let found = match (!open.is_empty(), last) {
+                    let found = match (!pending.is_empty(), last) {
                         (false, _) => rest.starts_with(piece).then_some(0),
                         (true, true) => rest.ends_with(piece).then(|| rest.len() - piece.len()),
                         (true, false) => rest.find(piece),
                     };
                     let Some(start) = found else { return false };
-                    open.drain(..).for_each(|name| take(name, rest.get(..start).unwrap_or_default()));
+                    pending.drain(..).for_each(|name| on_secret(name, rest.get(..start).unwrap_or_default()));
                     rest = rest.get(start + piece.len()..).unwrap_or_default();
                 }
             }
         }
-        let ends = !open.is_empty() || rest.is_empty();
-        open.into_iter().for_each(|name| take(name, rest));
-        ends
+        let is_match = !pending.is_empty() || rest.is_empty();
+        pending.into_iter().for_each(|name| on_secret(name, rest));
+        is_match
     }
 
-    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    fn parts(&self) -> impl Iterator<Item = TemplatePart<'_>> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -136,13 +136,13 @@ impl Template {
             if let Some(after) = rest.strip_prefix("$${") {
                 let literal = rest.get(1..3).unwrap_or_default();
                 rest = after;
-                return Some(Part::Text(literal));
+                return Some(TemplatePart::Text(literal));
             }
             if let Some(after) = rest.strip_prefix("${secret.")
                 && let Some((name, tail)) = after.split_once('}')
             {
                 rest = tail;
-                return Some(Part::Secret(name));
+                return Some(TemplatePart::Secret(name));
             }
             // Up to the next opening, or all of it; a lone `$` at the front is text.
             let opens = |at: usize| {
@@ -152,7 +152,7 @@ impl Template {
             let cut = rest.match_indices('$').map(|(at, _)| at).find(|at| opens(*at)).unwrap_or(rest.len());
             let (piece, tail) = rest.split_at_checked(cut).unwrap_or((rest, ""));
             rest = tail;
-            Some(Part::Text(piece))
+            Some(TemplatePart::Text(piece))
         })
     }
 }
@@ -173,23 +173,23 @@ pub fn placeholder(name: &str) -> String {
 pub struct Secrets {
     values: BTreeMap<String, String>,
     /// What the cloud shows in the places of secrets: no values to send, and to be hidden all the same.
-    shown: BTreeSet<(String, String)>,
+    cloud_values: BTreeSet<(String, String)>,
 }
 
 impl Secrets {
     /// Secrets by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
-        Secrets { values, shown: BTreeSet::new() }
+        Secrets { values, cloud_values: BTreeSet::new() }
     }
 
     /// The same secrets, hiding also what the cloud was seen to hold in the places of those that have no value here.
-    pub fn hiding(&self, shown: impl IntoIterator<Item = (String, String)>) -> Self {
-        let is_told = |(name, value): &(String, String)| {
+    pub fn with_cloud_values(&self, cloud_values: impl IntoIterator<Item = (String, String)>) -> Self {
+        let needs_redaction = |(name, value): &(String, String)| {
             self.value(name).is_none() && !value.is_empty() && *value != placeholder(name)
         };
-        let mut hiding = self.clone();
-        hiding.shown.extend(shown.into_iter().filter(is_told));
-        hiding
+        let mut extended = self.clone();
+        extended.cloud_values.extend(cloud_values.into_iter().filter(needs_redaction));
+        extended
     }
 
     /// The value of `name`, if it is known here.
@@ -203,15 +203,16 @@ impl Secrets {
     }
 
     /// Whether a known value stands in `text`.
-    pub fn occur_in(&self, text: &str) -> bool {
+    pub fn any_occurs_in(&self, text: &str) -> bool {
         self.values.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
     }
 
     /// `text` with every known value replaced by its reference: for whatever the service sends back.
     pub fn redact(&self, text: &str) -> String {
         // Longest first, so that a value inside another does not leave the rest of it in sight.
-        let shown = self.shown.iter().map(|(name, value)| (name, value));
-        let mut values: Vec<_> = self.values.iter().chain(shown).filter(|(_, value)| !value.is_empty()).collect();
+        let cloud_values = self.cloud_values.iter().map(|(name, value)| (name, value));
+        let mut values: Vec<_> =
+            self.values.iter().chain(cloud_values).filter(|(_, value)| !value.is_empty()).collect();
         values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
         values
             .iter()
@@ -234,21 +235,21 @@ mod tests {
     }
 
     #[test]
-    fn reveals_escapes_and_secrets() {
+    fn reveal_fills_in_secrets_and_unescapes_dollar_braces() {
         let template = Template::new("a $${x} ${secret.key} $ ${y");
         assert_eq!(template.reveal(&secrets()).as_deref(), Ok("a ${x} s3cr3t $ ${y"));
-        assert_eq!(template.reveal(&Secrets::default()), Err(Unset("key".to_owned())));
+        assert_eq!(template.reveal(&Secrets::default()), Err(MissingSecret("key".to_owned())));
         assert_eq!(Template::literal("${secret.key}").reveal(&secrets()).as_deref(), Ok("${secret.key}"));
     }
 
     #[test]
-    fn text_may_begin_with_any_letter() {
+    fn template_text_may_contain_multibyte_characters() {
         assert_eq!(Template::new("é${secret.key}ü$${").reveal(&secrets()).as_deref(), Ok("és3cr3tü${"));
-        assert_eq!(Template::new("${secret.key}’${secret.key}").secrets().count(), 2);
+        assert_eq!(Template::new("${secret.key}’${secret.key}").secret_names().count(), 2);
     }
 
     #[test]
-    fn matches_with_any_value_in_the_hole() {
+    fn a_template_matches_any_value_in_place_of_a_secret() {
         let template = Template::new("WITH ('k' = '${secret.key}', 'v' = '1')");
         assert!(template.matches("WITH ('k' = 'whatever', 'v' = '1')"));
         assert!(!template.matches("WITH ('k' = 'whatever', 'v' = '2')"));
@@ -257,20 +258,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_cloud_holds_in_the_hole_is_hidden_and_never_sent() {
+    fn secret_values_seen_in_the_cloud_are_redacted_and_never_sent() {
         let template = Template::new("WITH ('k' = '${secret.other}', 'v' = '${secret.key}')");
-        let shown = template.shown_in("WITH ('k' = 'hunter2', 'v' = 'older')");
-        assert_eq!(shown, [("other".to_owned(), "hunter2".to_owned()), ("key".to_owned(), "older".to_owned())]);
-        assert_eq!(template.shown_in("WITH ('k' = 'hunter2')"), []);
-        assert_eq!(Template::new("${secret.a}${secret.b}").shown_in("xy").len(), 2);
-        let hiding = secrets().hiding(shown).hiding([("third".to_owned(), placeholder("third"))]);
-        assert_eq!(hiding.redact("hunter2 s3cr3t ${secret.third}"), "${secret.other} ${secret.key} ${secret.third}");
-        assert_eq!((hiding.value("other"), hiding.occur_in("hunter2")), (None, false));
-        assert!(!format!("{hiding:?}").contains("hunter2"));
+        let cloud_values = template.secret_values_in("WITH ('k' = 'hunter2', 'v' = 'older')");
+        assert_eq!(cloud_values, [("other".to_owned(), "hunter2".to_owned()), ("key".to_owned(), "older".to_owned())]);
+        assert_eq!(template.secret_values_in("WITH ('k' = 'hunter2')"), []);
+        assert_eq!(Template::new("${secret.a}${secret.b}").secret_values_in("xy").len(), 2);
+        let extended =
+            secrets().with_cloud_values(cloud_values).with_cloud_values([("third".to_owned(), placeholder("third"))]);
+        assert_eq!(extended.redact("hunter2 s3cr3t ${secret.third}"), "${secret.other} ${secret.key} ${secret.third}");
+        assert_eq!((extended.value("other"), extended.any_occurs_in("hunter2")), (None, false));
+        assert!(!format!("{extended:?}").contains("hunter2"));
     }
 
     #[test]
-    fn values_are_redacted_and_never_debugged() {
+    fn secret_values_are_redacted_and_absent_from_debug_output() {
         assert_eq!(secrets().redact("bad key s3cr3t!"), "bad key ${secret.key}!");
         assert!(!format!("{:?}", secrets()).contains("s3cr3t"));
     }

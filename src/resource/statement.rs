@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Few, Template};
+use super::{Address, SmallMap, Template};
 
 /// Everything a project says about a statement, after overlays, defaults and variables. State keeps it whole as
 /// `declared`: a *change* is a difference between two of these.
@@ -16,8 +16,8 @@ pub struct Statement {
     /// Its SQL, git's text after `${…}`, byte for byte.
     pub sql: Template,
     /// Its properties, defaults merged in.
-    #[serde(default, skip_serializing_if = "Few::is_empty")]
-    pub properties: Few<Template>,
+    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    pub properties: SmallMap<Template>,
     /// The manifest key of its pool; without one the service takes the environment's default pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
@@ -38,10 +38,10 @@ pub struct Statement {
     pub accept: Option<String>,
     /// What to do when it has FAILED after having run.
     #[serde(default)]
-    pub on_failed: OnOutside,
+    pub on_failed: UnexpectedPhasePolicy,
     /// What to do when somebody stopped it outside.
     #[serde(default)]
-    pub on_stopped: OnOutside,
+    pub on_stopped: UnexpectedPhasePolicy,
     /// What it needs that its SQL does not show.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub depends_on: BTreeSet<Address>,
@@ -68,7 +68,7 @@ pub enum Evolve {
 /// What to do about a phase that nobody asked for in the manifests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnOutside {
+pub enum UnexpectedPhasePolicy {
     /// Say so, and do nothing.
     #[default]
     Report,

@@ -3,30 +3,31 @@
 use crate::{
     live::{Live, Presence},
     resource::{LiveStatement, Offsets, Phase, PhaseClass, Submission},
-    state::{Fact, GenerationRecord, Reached, Recorded, StatementRecord},
+    state::{Fact, FurthestPhase, GenerationRecord, Recorded, StatementRecord},
 };
 
 /// The furthest that a statement in this condition may have got. A FAILED statement that was compiled (the service
 /// reports its kind) may have run: nobody can tell, so it counts as having run.
-pub fn reached(live: &LiveStatement) -> Reached {
+pub fn furthest_phase(live: &LiveStatement) -> FurthestPhase {
     match live.phase {
-        Phase::Completed => Reached::Completed,
-        Phase::Running | Phase::Degraded | Phase::Stopped | Phase::Stopping => Reached::Running,
-        Phase::Failed | Phase::Failing if live.kind.is_some() => Reached::Running,
-        Phase::Pending | Phase::Failed | Phase::Failing | Phase::Deleting | Phase::Other(_) => Reached::Submitted,
+        Phase::Completed => FurthestPhase::Completed,
+        Phase::Running | Phase::Degraded | Phase::Stopped | Phase::Stopping => FurthestPhase::Running,
+        Phase::Failed | Phase::Failing if live.sql_kind.is_some() => FurthestPhase::Running,
+        Phase::Pending | Phase::Failed | Phase::Failing | Phase::Deleting | Phase::Other(_) => FurthestPhase::Submitted,
     }
 }
 
 /// Whether what is there is what was sent. Values of secrets are not known here and match anything; what the service
 /// shows of `sql.secrets.*` is not compared.
-pub fn same_spec(sent: &Submission, live: &LiveStatement) -> bool {
-    let hidden = |key: &str| key.starts_with("sql.secrets.");
-    let expected = sent.properties.len() + sent.added.keys().filter(|key| !sent.properties.contains_key(*key)).count();
+pub fn matches_sent_spec(sent: &Submission, live: &LiveStatement) -> bool {
+    let is_secret_key = |key: &str| key.starts_with("sql.secrets.");
+    let expected =
+        sent.properties.len() + sent.added_properties.keys().filter(|key| !sent.properties.contains_key(*key)).count();
     sent.sql.matches(&live.sql)
         && expected == live.properties.len()
-        && live.properties.iter().all(|(key, value)| match (sent.added.get(key), sent.properties.get(key)) {
+        && live.properties.iter().all(|(key, value)| match (sent.added_properties.get(key), sent.properties.get(key)) {
             (Some(added), _) => added == value,
-            (None, Some(template)) => hidden(key) || template.matches(value),
+            (None, Some(template)) => is_secret_key(key) || template.matches(value),
             (None, None) => false,
         })
         && (sent.pool.is_none() || sent.pool == live.pool)
@@ -34,46 +35,46 @@ pub fn same_spec(sent: &Submission, live: &LiveStatement) -> bool {
 }
 
 /// What the snapshot tells about generations that the record knows, beyond what it has.
-pub(super) fn facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
+pub(super) fn observed_facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (key, record) in &recorded.statements {
         for generation in record.generations() {
             if let Presence::Present(found) = live.statement(&generation.sent.name) {
-                facts.extend(told(key, generation, found));
+                facts.extend(generation_facts(key, generation, found));
             }
         }
-        handed_over(key, record, live, &mut facts);
+        push_handover_facts(key, record, live, &mut facts);
     }
     facts
 }
 
 /// What a look at a generation tells beyond what its record has.
-pub fn told(key: &str, generation: &GenerationRecord, found: &LiveStatement) -> Vec<Fact> {
+pub fn generation_facts(key: &str, generation: &GenerationRecord, found: &LiveStatement) -> Vec<Fact> {
     let mut facts = Vec::new();
-    if !found.is(&generation.uid) {
+    if !found.has_uid(&generation.uid) {
         return facts;
     }
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
-    let reached = reached(found).max(generation.reached);
-    let (kind, bounded) = (found.kind.clone(), found.bounded == Some(true));
+    let reached = furthest_phase(found).max(generation.reached);
+    let (sql_kind, bounded) = (found.sql_kind.clone(), found.bounded == Some(true));
     // Of what is compiled, the service says at once whether it ends.
-    let is_news = (kind.is_some() && kind != generation.kind) || (bounded && !generation.bounded);
+    let is_news = (sql_kind.is_some() && sql_kind != generation.sql_kind) || (bounded && !generation.bounded);
     if reached > generation.reached || is_news {
-        facts.push(Fact::Reached { key: key.clone(), name: name.clone(), reached, kind, bounded });
+        facts.push(Fact::PhaseReached { key: key.clone(), name: name.clone(), reached, sql_kind, bounded });
     }
-    if let Some(offsets) = found.stands_at() {
+    if let Some(offsets) = found.stopped_offsets() {
         if generation.offsets.as_ref() != Some(offsets) {
-            facts.push(Fact::Stood { key, name, offsets: offsets.clone() });
+            facts.push(Fact::OffsetsSet { key, name, offsets: offsets.clone() });
         }
-    } else if generation.offsets.is_some() && moved_on(found) {
-        facts.push(Fact::Stood { key, name, offsets: Offsets::default() });
+    } else if generation.offsets.is_some() && has_resumed(found) {
+        facts.push(Fact::OffsetsSet { key, name, offsets: Offsets::default() });
     }
     facts
 }
 
 /// Whether a statement that stood still has been resumed since, as far as its phase tells: where it stood is not where it
 /// is.
-fn moved_on(found: &LiveStatement) -> bool {
+fn has_resumed(found: &LiveStatement) -> bool {
     match found.phase {
         Phase::Stopped => !found.stopped,
         Phase::Deleting => false,
@@ -90,26 +91,28 @@ fn moved_on(found: &LiveStatement) -> bool {
 
 /// A successor, an undo or a retired generation that is confirmed gone leaves the record; a successor that runs while its predecessor
 /// stands still has taken over.
-fn handed_over(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec<Fact>) {
-    for generation in record.passing() {
+fn push_handover_facts(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec<Fact>) {
+    for generation in record.other_generations() {
         let gone = match live.statement(&generation.sent.name) {
             Presence::Absent => true,
-            Presence::Present(found) => !found.is(&generation.uid),
+            Presence::Present(found) => !found.has_uid(&generation.uid),
             Presence::Unlisted | Presence::Unknown(_) => false,
         };
         if gone {
-            facts.push(Fact::Gone { key: key.to_owned(), name: generation.sent.name.clone() });
+            facts.push(Fact::GenerationGone { key: key.to_owned(), name: generation.sent.name.clone() });
         }
     }
     let Some(successor) = &record.successor else { return };
     let Presence::Present(found) = live.statement(&successor.sent.name) else { return };
-    let runs = found.is(&successor.uid) && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
-    let stands_still = record.current.as_ref().is_none_or(|current| match live.statement(&current.sent.name) {
-        Presence::Present(found) => !found.may_run(),
-        Presence::Absent => true,
-        Presence::Unlisted | Presence::Unknown(_) => false,
-    });
-    if runs && stands_still {
+    let successor_runs =
+        found.has_uid(&successor.uid) && matches!(found.phase.class(), PhaseClass::Running | PhaseClass::Completed);
+    let predecessor_is_inactive =
+        record.current.as_ref().is_none_or(|current| match live.statement(&current.sent.name) {
+            Presence::Present(found) => !found.may_run(),
+            Presence::Absent => true,
+            Presence::Unlisted | Presence::Unknown(_) => false,
+        });
+    if successor_runs && predecessor_is_inactive {
         facts.push(Fact::Promoted { key: key.to_owned() });
     }
 }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cloud::{Headers, Response};
+use crate::cloud::{Headers, HttpResponse};
 
 /// What the world answers, before the way back adds its headers.
-pub(super) type Answer = Response;
+pub(super) type Answer = HttpResponse;
 
 /// An answer with a body of JSON.
 pub(super) fn json_answer(status: u16, body: &impl Serialize) -> Answer {
@@ -14,12 +14,12 @@ pub(super) fn json_answer(status: u16, body: &impl Serialize) -> Answer {
     headers.push("Content-Type", "application/json");
     // The simulator's own shapes have string keys only, so this cannot fail; if it did, the client would see it.
     let body = serde_json::to_vec(body).unwrap_or_else(|error| error.to_string().into_bytes());
-    Response { status, headers, body }
+    HttpResponse { status, headers, body }
 }
 
 /// An answer without a body.
 pub(super) fn empty(status: u16) -> Answer {
-    Response { status, headers: Headers::default(), body: Vec::new() }
+    HttpResponse { status, headers: Headers::default(), body: Vec::new() }
 }
 
 /// A refusal: everything of the API's `Error` object but the id, which the way back adds.

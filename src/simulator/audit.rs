@@ -135,5 +135,8 @@ impl Audit {
 
 /// The logical name behind a generation's.
 fn base(name: &str) -> &str {
-    name.rsplit_once("-g").map(|(base, _)| base).filter(|base| Generation::of(base, name).is_some()).unwrap_or(name)
+    name.rsplit_once("-g")
+        .map(|(base, _)| base)
+        .filter(|base| Generation::from_name(base, name).is_some())
+        .unwrap_or(name)
 }

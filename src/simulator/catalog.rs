@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{options::CatalogMode, reading::Gist, statements::Statement};
-use crate::sql::{ObjectKind, Use};
+use crate::sql::{ObjectKind, Usage};
 
 /// An object with its full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Catalog {
     /// What `statement` would do to the catalog, or the service's words on why it cannot.
     pub(super) fn judge(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<Outcome, String> {
         let mut outcome = Outcome::default();
-        for (object, name) in gist.named(Use::Creates) {
+        for (object, name) in gist.named(Usage::Creates) {
             let thing = thing(statement, object, name);
             let known = self.made.contains(&thing);
             if !known {
@@ -63,13 +63,13 @@ impl Catalog {
                 return Err(format!("{} '{}' already exists.", noun(object), shown(&thing)));
             }
         }
-        for role in [Use::Alters, Use::Drops] {
+        for role in [Usage::Alters, Usage::Drops] {
             for (object, name) in gist.named(role) {
                 let thing = thing(statement, object, name);
                 if !gist.if_exists && !self.holds(&thing, mode, false) {
                     return Err(absent(object, &thing));
                 }
-                if role == Use::Drops {
+                if role == Usage::Drops {
                     outcome.drops.push(thing);
                 } else if let Some((object, name)) = &gist.renamed_to {
                     outcome.makes.push(self::thing(statement, *object, name));
@@ -83,10 +83,10 @@ impl Catalog {
 
     /// Whatever is read, written or called must be there.
     fn needs(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<(), String> {
-        for role in [Use::Reads, Use::Writes, Use::Calls] {
+        for role in [Usage::Reads, Usage::Writes, Usage::Calls] {
             for (object, name) in gist.named(role) {
                 let thing = thing(statement, object, name);
-                let made_here = gist.named(Use::Creates).any(|(_, created)| created == name);
+                let made_here = gist.named(Usage::Creates).any(|(_, created)| created == name);
                 if !made_here && !self.holds(&thing, mode, object == ObjectKind::Function) {
                     return Err(absent(object, &thing));
                 }

@@ -16,7 +16,7 @@ use super::{
     statements::uuid,
     world::{Late, World},
 };
-use crate::cloud::{Lost, Method, Request, Response};
+use crate::cloud::{HttpRequest, HttpResponse, Method, TransportError};
 
 /// How many requests are kept for [`Simulator::requests`].
 const REMEMBERED: usize = 100_000;
@@ -24,18 +24,18 @@ const REMEMBERED: usize = 100_000;
 /// What the client receives.
 pub(super) enum Delivery {
     /// The whole response.
-    Whole(Response),
+    Whole(HttpResponse),
     /// The head, and so many bytes of the body; then the connection breaks.
-    Cut(Response, usize),
+    Cut(HttpResponse, usize),
     /// Nothing: the connection breaks.
-    Nothing(Lost),
+    Nothing(TransportError),
 }
 
 impl Simulator {
     /// Carries out `request` of the client at `address`.
-    pub(super) async fn exchange(&self, request: Request, address: &str) -> Delivery {
+    pub(super) async fn exchange(&self, request: HttpRequest, address: &str) -> Delivery {
         let Some(asked) = Asked::of(request.method, &request.url, &request.body) else {
-            return Delivery::Nothing(Lost::BeforeSending(format!("`{}` is no URL", request.url)));
+            return Delivery::Nothing(TransportError::BeforeSending(format!("`{}` is no URL", request.url)));
         };
         let (guest, misfortune) = match self.receive(&request, &asked, address) {
             Ok(let_in) => let_in,
@@ -56,7 +56,7 @@ impl Simulator {
     /// misfortune that it is still to meet, or tells what it is to receive instead.
     fn receive<'a>(
         &'a self,
-        request: &Request,
+        request: &HttpRequest,
         asked: &Asked,
         address: &'a str,
     ) -> Result<(Guest<'a>, Option<Misfortune>), Delivery> {
@@ -64,7 +64,7 @@ impl Simulator {
         inside.world.advance();
         let misfortune = inside.world.faults.meet(request.method, &asked.path, || names(asked));
         if misfortune == Some(Misfortune::Refused) {
-            return Err(Delivery::Nothing(Lost::BeforeSending("connection refused".to_owned())));
+            return Err(Delivery::Nothing(TransportError::BeforeSending("connection refused".to_owned())));
         }
         inside.remember(request.method, &asked.path);
         if misfortune == Some(Misfortune::LostBeforeEffect) {
@@ -79,7 +79,7 @@ impl Simulator {
     }
 
     /// The world acts after a while, whether or not the client still waits by then.
-    async fn act_later(&self, request: Request, asked: Asked, after: f64) -> (Delivery, Option<Duration>) {
+    async fn act_later(&self, request: HttpRequest, asked: Asked, after: f64) -> (Delivery, Option<Duration>) {
         let simulator = self.clone();
         let task = tokio::spawn(async move {
             tokio::time::sleep(seconds(after)).await;
@@ -89,7 +89,12 @@ impl Simulator {
     }
 
     /// The world acts, all at once, and tells its log before anything is answered.
-    fn act(&self, request: &Request, mut asked: Asked, misfortune: Option<Misfortune>) -> (Delivery, Option<Duration>) {
+    fn act(
+        &self,
+        request: &HttpRequest,
+        mut asked: Asked,
+        misfortune: Option<Misfortune>,
+    ) -> (Delivery, Option<Duration>) {
         let mut inside = self.inside();
         let inside = &mut *inside;
         let world = &mut inside.world;
@@ -152,15 +157,15 @@ impl super::Inside {
     }
 
     /// The headers that every answer bears.
-    fn finish(&mut self, mut answer: Answer) -> Response {
+    fn finish(&mut self, mut answer: Answer) -> HttpResponse {
         answer.headers.push("Date", http_date(self.world.moment));
         answer.headers.push("X-Request-Id", uuid(&mut self.random));
         answer
     }
 }
 
-fn reset() -> Lost {
-    Lost::AfterSending("connection reset before the answer".to_owned())
+fn reset() -> TransportError {
+    TransportError::AfterSending("connection reset before the answer".to_owned())
 }
 
 /// What a request is about: names and ids in its path and its body.

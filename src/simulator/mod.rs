@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::cloud::{BoxFuture, Lost, Method, Request, Response, Transport};
+use crate::cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, TransportError};
 
 pub use audit::{Effect, Findings, Verb};
 pub use faults::{Fault, Misfortune};
@@ -140,11 +140,11 @@ impl fmt::Debug for Simulator {
 }
 
 impl Transport for Simulator {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             match self.exchange(request, "in-process").await {
                 exchange::Delivery::Whole(response) => Ok(response),
-                exchange::Delivery::Cut(..) => Err(Lost::AfterSending("the body was cut short".to_owned())),
+                exchange::Delivery::Cut(..) => Err(TransportError::AfterSending("the body was cut short".to_owned())),
                 exchange::Delivery::Nothing(lost) => Err(lost),
             }
         })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sql::{self, Kind, ObjectKind, Use};
+use crate::sql::{self, ObjectKind, StatementKind, Usage};
 
 /// What a text means to the world.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(super) struct Gist {
     /// What the altered object is called from then on.
     pub(super) renamed_to: Option<(ObjectKind, Vec<String>)>,
     /// Every object it names: what it does with it, what it is, its name's parts.
-    pub(super) mentions: Vec<(Use, ObjectKind, Vec<String>)>,
+    pub(super) mentions: Vec<(Usage, ObjectKind, Vec<String>)>,
     /// Why it cannot compile, if so.
     pub(super) fault: Option<String>,
 }
@@ -63,48 +63,52 @@ impl Sort {
 impl Gist {
     /// Reads `text`.
     pub(super) fn of(text: &str) -> Gist {
-        let reading = sql::read(text);
-        let fault = reading.faults.first().map(|fault| fault.message.clone());
+        let analysis = sql::analyze(text);
+        let fault = analysis.errors.first().map(|fault| fault.message.clone());
         let head = Head::of(text);
-        let connections = reading.mentions.iter().filter(|it| it.object == ObjectKind::Connection);
+        let connections = analysis.mentions.iter().filter(|it| it.kind == ObjectKind::Connection);
         let traits = Traits {
-            kind: match reading.kind {
-                Kind::CreateMaterializedTable if head.says("OR", &["ALTER"]) => {
+            kind: match analysis.kind {
+                StatementKind::CreateMaterializedTable if head.says("OR", &["ALTER"]) => {
                     "CREATE_OR_ALTER_MATERIALIZED_TABLE".to_owned()
                 }
                 kind => kind.api_name().to_owned(),
             },
-            sort: sort(reading.kind),
+            sort: sort(analysis.kind),
             connections: connections.filter_map(|it| it.name.last().cloned()).collect(),
         };
         Gist {
             traits,
-            if_not_exists: reading.if_not_exists,
+            if_not_exists: analysis.if_not_exists,
             replaces: head.says("OR", &["REPLACE", "ALTER"]),
             if_exists: head.says("IF", &["EXISTS"]),
-            renamed_to: reading.renamed_to.map(|mention| (mention.object, mention.name)),
-            mentions: reading.mentions.into_iter().map(|m| (m.role, m.object, m.name)).collect(),
+            renamed_to: analysis.renamed_to.map(|mention| (mention.kind, mention.name)),
+            mentions: analysis.mentions.into_iter().map(|m| (m.usage, m.kind, m.name)).collect(),
             fault,
         }
     }
 
     /// The names it uses so.
-    pub(super) fn named(&self, role: Use) -> impl Iterator<Item = (ObjectKind, &[String])> {
+    pub(super) fn named(&self, role: Usage) -> impl Iterator<Item = (ObjectKind, &[String])> {
         self.mentions.iter().filter(move |(r, ..)| *r == role).map(|(_, object, name)| (*object, name.as_slice()))
     }
 }
 
-fn sort(kind: Kind) -> Sort {
+fn sort(kind: StatementKind) -> Sort {
     match kind {
-        Kind::InsertInto | Kind::StatementSet => Sort::Job,
-        Kind::CreateTableAs => Sort::TableJob,
+        StatementKind::InsertInto | StatementKind::StatementSet => Sort::Job,
+        StatementKind::CreateTableAs => Sort::TableJob,
         // The job that fills it is the table's, not the statement's, which COMPLETES.
-        Kind::CreateMaterializedTable => Sort::Definition,
-        Kind::Select => Sort::Foreground,
-        Kind::Show | Kind::Describe | Kind::Explain => Sort::Inquiry,
-        Kind::Set | Kind::Use | Kind::Update | Kind::Delete | Kind::Truncate | Kind::Analyze | Kind::Other => {
-            Sort::Refused
-        }
+        StatementKind::CreateMaterializedTable => Sort::Definition,
+        StatementKind::Select => Sort::Foreground,
+        StatementKind::Show | StatementKind::Describe | StatementKind::Explain => Sort::Inquiry,
+        StatementKind::Set
+        | StatementKind::Use
+        | StatementKind::Update
+        | StatementKind::Delete
+        | StatementKind::Truncate
+        | StatementKind::Analyze
+        | StatementKind::Other => Sort::Refused,
         _ => Sort::Definition,
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     body::{Body, Bytes, to_bytes},
     extract::ConnectInfo,
-    http::{HeaderMap, Request as HttpRequest, Response as HttpResponse, StatusCode},
+    http::{HeaderMap, Request as AxumRequest, Response as AxumResponse, StatusCode},
     serve::IncomingStream,
 };
 use tokio::net::TcpListener;
@@ -16,7 +16,7 @@ use super::{
     exchange::Delivery,
     line::{Breaker, Lines},
 };
-use crate::cloud::{Method, Request, Response};
+use crate::cloud::{HttpRequest, HttpResponse, Method};
 
 /// The largest request body: more than the largest statement, its quotes escaped.
 const LARGEST: usize = 32 * 1024 * 1024;
@@ -43,8 +43,8 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, Lines>> for Calle
 async fn answer(
     ConnectInfo(caller): ConnectInfo<Caller>,
     Extension(simulator): Extension<Simulator>,
-    request: HttpRequest<Body>,
-) -> HttpResponse<Body> {
+    request: AxumRequest<Body>,
+) -> AxumResponse<Body> {
     let request = match taken(request).await {
         Ok(request) => request,
         Err(status) => return plain(status),
@@ -65,7 +65,7 @@ async fn answer(
 }
 
 /// The request as the seam knows it: an absolute URL, with the origin that the client wrote in `Host`.
-async fn taken(request: HttpRequest<Body>) -> Result<Request, StatusCode> {
+async fn taken(request: AxumRequest<Body>) -> Result<HttpRequest, StatusCode> {
     let (head, body) = request.into_parts();
     let method = match head.method.as_str() {
         "GET" => Method::Get,
@@ -85,15 +85,15 @@ async fn taken(request: HttpRequest<Body>) -> Result<Request, StatusCode> {
     }
     let headers =
         head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    Ok(Request { method, url, headers: headers.collect(), body: body.to_vec() })
+    Ok(HttpRequest { method, url, headers: headers.collect(), body: body.to_vec() })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn given(response: Response) -> HttpResponse<Body> {
-    let mut builder = HttpResponse::builder().status(response.status);
+fn given(response: HttpResponse) -> AxumResponse<Body> {
+    let mut builder = AxumResponse::builder().status(response.status);
     for (name, value) in response.headers.iter() {
         builder = builder.header(name, value);
     }
@@ -101,8 +101,8 @@ fn given(response: Response) -> HttpResponse<Body> {
     builder.body(Body::from(Bytes::from(response.body))).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn plain(status: StatusCode) -> HttpResponse<Body> {
-    let mut response = HttpResponse::new(Body::empty());
+fn plain(status: StatusCode) -> AxumResponse<Body> {
+    let mut response = AxumResponse::new(Body::empty());
     *response.status_mut() = status;
     response
 }

@@ -1,52 +1,55 @@
 //! The functions that Flink and Confluent Cloud bring along, as far as a reading has to tell them apart.
 
-use super::words::Words;
+use super::words::WordSet;
 
 /// Whether `name`, in any case, is an aggregate or a window function that only aggregates take: it keeps state wherever it stands.
-pub(super) fn is_aggregate(name: &str) -> bool {
-    AGGREGATES.holds(name)
+pub(super) fn is_aggregate_function(name: &str) -> bool {
+    AGGREGATE_FUNCTIONS.contains(name)
 }
 
 /// Whether `name`, in any case, is a built-in function of single rows.
-pub(super) fn is_built_in_scalar(name: &str) -> bool {
-    SCALARS.holds(name)
+pub(super) fn is_built_in_scalar_function(name: &str) -> bool {
+    SCALAR_FUNCTIONS.contains(name)
 }
 
 /// Whether `name`, in any case, is built in.
-pub(super) fn is_built_in(name: &str) -> bool {
-    is_built_in_scalar(name) || is_aggregate(name) || is_window(name) || asks_outside(name)
+pub(super) fn is_built_in_function(name: &str) -> bool {
+    is_built_in_scalar_function(name)
+        || is_aggregate_function(name)
+        || is_window_function(name)
+        || calls_external_service(name)
 }
 
 /// Whether `name`, in any case, is a window: `TUMBLE(…)` in `FROM` or in `GROUP BY`, and what belongs to it.
-pub(super) fn is_window(name: &str) -> bool {
-    WINDOWS.holds(name)
+pub(super) fn is_window_function(name: &str) -> bool {
+    WINDOW_FUNCTIONS.contains(name)
 }
 
 /// Whether `name`, in any case, asks a model, an agent, a tool or an external table. Flink does so asynchronously and keeps the
 /// requests that are under way in its state, so a job that does is not free of state.
-pub(super) fn asks_outside(name: &str) -> bool {
-    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    starts("ML_") || starts("AI_") || is_search(name)
+pub(super) fn calls_external_service(name: &str) -> bool {
+    let has_prefix = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    has_prefix("ML_") || has_prefix("AI_") || is_search_function(name)
 }
 
 /// Whether `name`, in any case, searches an external table that is its first argument.
-pub(super) fn is_search(name: &str) -> bool {
-    SEARCHES.holds(name)
+pub(super) fn is_search_function(name: &str) -> bool {
+    SEARCH_FUNCTIONS.contains(name)
 }
 
 /// Whether a reserved word followed by `(` is a function call that the parser leaves to the catalog.
 pub(super) fn is_reserved_function(name: &str) -> bool {
-    RESERVED_FUNCTIONS.holds(name)
+    RESERVED_FUNCTIONS.contains(name)
 }
 
 /// Whether an unreserved word followed by `(` is syntax of its own rather than a function of the catalog, unless it is quoted or
 /// stands where a table does.
-pub(super) fn is_syntax(name: &str) -> bool {
-    SYNTAX.holds(name)
+pub(super) fn is_function_like_syntax(name: &str) -> bool {
+    FUNCTION_LIKE_SYNTAX.contains(name)
 }
 
 #[rustfmt::skip]
-static AGGREGATES: Words<83> = Words::new([
+static AGGREGATE_FUNCTIONS: WordSet<83> = WordSet::new([
     "ANY_VALUE", "APPROX_COUNT_DISTINCT", "APPROX_PERCENTILE", "ARG_MAX", "ARG_MIN", "ARRAY_AGG", "ARRAY_CONCAT_AGG",
     "AVG", "BITMAP_AND_AGG", "BITMAP_AND_CARDINALITY_AGG", "BITMAP_BUILD_AGG", "BITMAP_BUILD_CARDINALITY_AGG",
     "BITMAP_OR_AGG", "BITMAP_OR_CARDINALITY_AGG", "BITMAP_XOR_AGG", "BITMAP_XOR_CARDINALITY_AGG", "BIT_AND", "BIT_OR",
@@ -61,7 +64,7 @@ static AGGREGATES: Words<83> = Words::new([
 ]);
 
 #[rustfmt::skip]
-static SCALARS: Words<180> = Words::new([
+static SCALAR_FUNCTIONS: WordSet<180> = WordSet::new([
     "ABS", "ACOS", "ARRAY", "ARRAY_APPEND", "ARRAY_CONCAT", "ARRAY_CONTAINS", "ARRAY_DISTINCT", "ARRAY_EXCEPT",
     "ARRAY_INTERSECT", "ARRAY_JOIN", "ARRAY_MAX", "ARRAY_MIN", "ARRAY_POSITION", "ARRAY_PREPEND", "ARRAY_REMOVE",
     "ARRAY_REVERSE", "ARRAY_SLICE", "ARRAY_SORT", "ARRAY_UNION", "ASCII", "ASIN", "ATAN", "ATAN2", "BIN",
@@ -85,19 +88,19 @@ static SCALARS: Words<180> = Words::new([
 ]);
 
 #[rustfmt::skip]
-static WINDOWS: Words<18> = Words::new([
+static WINDOW_FUNCTIONS: WordSet<18> = WordSet::new([
     "CUMULATE", "CUMULATE_END", "CUMULATE_START", "HOP", "HOP_END", "HOP_PROCTIME", "HOP_ROWTIME", "HOP_START",
     "SESSION", "SESSION_END", "SESSION_PROCTIME", "SESSION_ROWTIME", "SESSION_START", "TUMBLE", "TUMBLE_END",
     "TUMBLE_PROCTIME", "TUMBLE_ROWTIME", "TUMBLE_START",
 ]);
 
 #[rustfmt::skip]
-static SEARCHES: Words<6> = Words::new([
+static SEARCH_FUNCTIONS: WordSet<6> = WordSet::new([
     "KEY_SEARCH", "KEY_SEARCH_AGG", "TEXT_SEARCH", "TEXT_SEARCH_AGG", "VECTOR_SEARCH", "VECTOR_SEARCH_AGG",
 ]);
 
 #[rustfmt::skip]
-static RESERVED_FUNCTIONS: Words<65> = Words::new([
+static RESERVED_FUNCTIONS: WordSet<65> = WordSet::new([
     "ABS", "AVG", "CARDINALITY", "CHAR", "CHARACTER_LENGTH", "CHAR_LENGTH", "COALESCE", "COLLECT", "COUNT", "COVAR_POP",
     "COVAR_SAMP", "CUME_DIST", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DATE", "DATETIME", "DENSE_RANK",
     "ELEMENT", "EVERY", "EXP", "FIRST_VALUE", "FUSION", "GROUPING", "HOUR", "INTERSECTION", "LAG", "LAST_VALUE", "LEAD",
@@ -108,7 +111,7 @@ static RESERVED_FUNCTIONS: Words<65> = Words::new([
 ]);
 
 #[rustfmt::skip]
-static SYNTAX: Words<7> = Words::new([
+static FUNCTION_LIKE_SYNTAX: WordSet<7> = WordSet::new([
     "ARRAY_AGG", "FINAL", "FIRST", "LAST", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",
 ]);
 
@@ -117,15 +120,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_tell_rows_from_groups() {
-        assert!(!SCALARS.iter().any(|name| is_aggregate(name) || is_window(name) || asks_outside(name)));
+    fn scalar_functions_are_disjoint_from_the_other_lists() {
+        assert!(
+            !SCALAR_FUNCTIONS
+                .iter()
+                .any(|name| is_aggregate_function(name) || is_window_function(name) || calls_external_service(name))
+        );
     }
 
     #[test]
-    fn functions_are_known_in_any_case() {
+    fn functions_are_recognized_in_any_case() {
         assert!(
-            is_aggregate("Count") && is_built_in_scalar("upper") && is_window("Tumble") && asks_outside("ml_predict")
+            is_aggregate_function("Count")
+                && is_built_in_scalar_function("upper")
+                && is_window_function("Tumble")
+                && calls_external_service("ml_predict")
         );
-        assert!(!is_built_in("my_function") && !asks_outside("ml") && !asks_outside("é"));
+        assert!(!is_built_in_function("my_function") && !calls_external_service("ml") && !calls_external_service("é"));
     }
 }

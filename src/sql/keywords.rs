@@ -1,40 +1,40 @@
 //! The keywords of Flink 2.3's parser, sorted: reserved ones can't be names, the others can.
 
-use super::words::Words;
+use super::words::WordSet;
 
 /// Whether `word`, in any case, is reserved: no name unless it is quoted, and the same in any case.
 pub(super) fn is_reserved(word: &str) -> bool {
-    reserved(word).is_some()
+    find_reserved_word(word).is_some()
 }
 
 /// The reserved word, in upper case, that `word` is in any case.
-pub(super) fn reserved(word: &str) -> Option<&'static str> {
-    RESERVED.find(word)
+pub(super) fn find_reserved_word(word: &str) -> Option<&'static str> {
+    RESERVED_WORDS.find_ignoring_case(word)
 }
 
 /// Whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
 pub(super) fn is_unreserved_keyword(word: &str) -> bool {
-    UNRESERVED.holds(word) || CONFLUENT.holds(word)
+    UNRESERVED_KEYWORDS.contains(word) || CONFLUENT_KEYWORDS.contains(word)
 }
 
 /// Whether an unreserved keyword, in any case, can be nothing but a column where an operand stands: `name`, `type` and others that
 /// people call their columns by, rather than units of time or words of JSON functions.
-pub(super) fn is_plain_column(word: &str) -> bool {
-    PLAIN_COLUMNS.holds(word)
+pub(super) fn is_column_keyword(word: &str) -> bool {
+    COLUMN_KEYWORDS.contains(word)
 }
 
 #[rustfmt::skip]
-static PLAIN_COLUMNS: Words<25> = Words::new([
+static COLUMN_KEYWORDS: WordSet<25> = WordSet::new([
     "A", "ACTION", "C", "CATALOG_NAME", "COLUMN_NAME", "DATA", "DESCRIPTION", "G", "INPUT", "K", "LABEL", "LENGTH", "LEVEL", "M", "MESSAGE_TEXT",
     "NAME", "NUMBER", "OUTPUT", "PATH", "ROLE", "SIZE", "SOURCE", "STATE", "TYPE", "VERSION",
 ]);
 
 /// Words of Confluent's own statements, which Flink's parser does not know.
-static CONFLUENT: Words<5> = Words::new(["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"]);
+static CONFLUENT_KEYWORDS: WordSet<5> = WordSet::new(["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"]);
 
 #[rustfmt::skip]
 /// Reserved words.
-pub(super) static RESERVED: Words<432> = Words::new([
+pub(super) static RESERVED_WORDS: WordSet<432> = WordSet::new([
     "ABS", "ALL", "ALLOCATE", "ALLOW", "ALTER", "AND", "ANY", "ARE", "ARRAY", "ARRAY_CONCAT_AGG",
     "ARRAY_MAX_CARDINALITY", "AS", "ASENSITIVE", "ASYMMETRIC", "AT", "ATOMIC", "AUTHORIZATION", "AVG", "BEGIN",
     "BEGIN_FRAME", "BEGIN_PARTITION", "BETWEEN", "BIGINT", "BINARY", "BIT", "BITMAP", "BLOB", "BOOLEAN", "BOTH",
@@ -84,7 +84,7 @@ pub(super) static RESERVED: Words<432> = Words::new([
 
 #[rustfmt::skip]
 /// Keywords that are names where the parser expects one.
-pub(super) static UNRESERVED: Words<355> = Words::new([
+pub(super) static UNRESERVED_KEYWORDS: WordSet<355> = WordSet::new([
     "A", "ABSENT", "ABSOLUTE", "ACTION", "ADA", "ADD", "ADMIN", "AFTER", "ALWAYS", "ANALYZE", "APPLY", "ARRAY_AGG",
     "ARTIFACT", "ASC", "ASSERTION", "ASSIGNMENT", "ATTRIBUTE", "ATTRIBUTES", "BEFORE", "BERNOULLI", "BREADTH", "C",
     "CASCADE", "CATALOG", "CATALOG_NAME", "CENTURY", "CHAIN", "CHANGELOG_MODE", "CHARACTERISTICS", "CHARACTERS",
@@ -138,12 +138,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_disjoint() {
-        assert!(!UNRESERVED.iter().any(is_reserved));
+    fn reserved_and_unreserved_keywords_are_disjoint() {
+        assert!(!UNRESERVED_KEYWORDS.iter().any(is_reserved));
     }
 
     #[test]
-    fn keywords_are_known_in_any_case() {
+    fn keywords_are_recognized_in_any_case() {
         assert!(is_reserved("select") && is_reserved("SeLeCt") && is_reserved("VALUE") && is_reserved("Result"));
         assert!(!is_reserved("orders") && !is_reserved("model") && !is_reserved(""));
         assert!(is_unreserved_keyword("Model") && !is_unreserved_keyword("select"));

@@ -18,17 +18,17 @@ mod words;
 use crate::resource::Span;
 
 pub use lints::{
-    Explanation, Lint, LintContext, Severity, codes, explain, forbidding, lint, names_a_secret, strings,
-    writes_a_secret,
+    Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, is_sensitive_key, lint,
+    lint_codes, lint_errors, string_literals_and_hints,
 };
-pub use normal::{normal_form, same};
-pub use reading::read;
+pub use normal::{are_equivalent, normal_form};
+pub use reading::analyze;
 
 /// What is known of a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct Analysis {
     /// What sort of statement it is.
-    pub kind: Kind,
+    pub kind: StatementKind,
     /// Every object it names, in order of appearance; an object that is named twice is there twice. Functions that come with
     /// Flink are among those that it calls: only the project knows which are its own. Names of functions are the same in any
     /// case, all others are not.
@@ -36,24 +36,24 @@ pub struct Reading {
     /// The first construct that keeps state (or that nothing is known of), and where; `None` only if it surely keeps none as
     /// far as the text shows. What the tables and views behind its names add (a view's own query, a source that takes
     /// upserts, a sink with a primary key) is for those to judge who know their definitions.
-    pub state: Option<StateKept>,
+    pub stateful_construct: Option<StatefulConstruct>,
     /// Why the text cannot be one submittable statement, each at its place; empty if nothing speaks against it.
-    pub faults: Vec<Fault>,
+    pub errors: Vec<SqlError>,
     /// Whether a `CREATE` says `IF NOT EXISTS`.
     pub if_not_exists: bool,
     /// Where hints (`/*+ OPTIONS(…) */`) or `WITH` options set `scan.startup.…`.
     pub startup_option: Option<Span>,
     /// Whether hints end every table that the statement reads (`scan.bounded.mode`, other than `unbounded`).
-    pub bounded: bool,
+    pub is_bounded: bool,
     /// Whether the columns of a created table, or those an `ALTER TABLE` adds, have a primary key, or an option says
     /// `'changelog.mode' = 'upsert'`: it takes upserts.
-    pub primary_key: bool,
+    pub has_primary_key: bool,
     /// The functions, but for those that come with Flink, that computed columns and watermarks of a table call. They have to be
     /// there when the table is defined, and run in the statements that read it.
     pub column_functions: Vec<Mention>,
     /// Options named like a secret (`password`, `api-key`, …) whose value is written out rather than referred to. Never holds
     /// the value.
-    pub written_secrets: Vec<WrittenSecret>,
+    pub plaintext_secrets: Vec<PlaintextSecret>,
     /// What `ALTER … RENAME TO` makes of the object that it alters: one that exists from then on.
     pub renamed_to: Option<Mention>,
 }
@@ -61,7 +61,7 @@ pub struct Reading {
 /// The kind of a statement, in the spelling of the API's `traits.sql_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the statement's own first words")]
-pub enum Kind {
+pub enum StatementKind {
     CreateTable,
     CreateTableAs,
     CreateView,
@@ -113,7 +113,7 @@ pub enum Kind {
 
 /// What floe does with a statement of some kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum StatementClass {
     /// Meant to keep running: `INSERT INTO … SELECT`, a statement set.
     Job,
     /// `CREATE TABLE … AS`: defines a table and keeps running.
@@ -121,7 +121,7 @@ pub enum Class {
     /// Meant to complete once: `CREATE`, `ALTER`, `DROP`, `INSERT … VALUES`.
     Definition,
     /// Understood, and not something that can be kept by any tool; the text says why.
-    Refused(&'static str),
+    Unsupported(&'static str),
 }
 
 /// What an object is.
@@ -142,7 +142,7 @@ pub enum ObjectKind {
 /// What a statement does with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "plain verbs")]
-pub enum Use {
+pub enum Usage {
     Creates,
     Alters,
     Drops,
@@ -156,9 +156,9 @@ pub enum Use {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     /// What it does with it.
-    pub role: Use,
+    pub usage: Usage,
     /// What it is.
-    pub object: ObjectKind,
+    pub kind: ObjectKind,
     /// Its name, one to three parts, unquoted, in the case it was written in.
     pub name: Vec<String>,
     /// Where the name stands, quotes included; of one in a literal (`ML_PREDICT('m', …)`), the literal.
@@ -167,7 +167,7 @@ pub struct Mention {
 
 /// An option that holds a secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenSecret {
+pub struct PlaintextSecret {
     /// The option's key.
     pub option: String,
     /// Where its value stands, quotes included.
@@ -176,16 +176,16 @@ pub struct WrittenSecret {
 
 /// A construct that keeps state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateKept {
+pub struct StatefulConstruct {
     /// As people say it: `GROUP BY`, `a regular join`, `MATCH_RECOGNIZE`.
-    pub construct: String,
+    pub description: String,
     /// Where it stands.
     pub span: Span,
 }
 
 /// Why a text cannot be submitted as one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct SqlError {
     /// A sentence with the next step.
     pub message: String,
     /// Where.

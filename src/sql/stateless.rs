@@ -1,34 +1,36 @@
 //! Which reserved words a query may hold and still keep no state. All others count as keeping some.
 
-use super::{StateKept, functions::is_aggregate, lex::Sort, script::Script, words::Words};
+use super::{StatefulConstruct, functions::is_aggregate_function, lex::TokenKind, script::Script, words::WordSet};
 
 /// The first reserved word between two tokens that speaks of state or of something unknown.
-pub(super) fn first_telling_word(script: &Script<'_>, start: usize, end: usize) -> Option<StateKept> {
-    (start..end).filter(|&at| script.sort(at) == Some(Sort::Reserved)).find_map(|at| {
-        let after_dot = at.checked_sub(1).is_some_and(|before| script.symbol(before, "."));
-        let construct = if after_dot { None } else { construct(script, at) };
-        construct.map(|construct| StateKept { construct, span: script.span(at) })
+pub(super) fn first_stateful_keyword(script: &Script<'_>, start: usize, end: usize) -> Option<StatefulConstruct> {
+    (start..end).filter(|&at| script.token_kind(at) == Some(TokenKind::ReservedWord)).find_map(|at| {
+        let after_dot = at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
+        let construct = if after_dot { None } else { stateful_keyword(script, at) };
+        construct.map(|description| StatefulConstruct { description, span: script.token_span(at) })
     })
 }
 
-fn construct(script: &Script<'_>, at: usize) -> Option<String> {
-    let word = script.keyword(at);
-    let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any(before, words));
+fn stateful_keyword(script: &Script<'_>, at: usize) -> Option<String> {
+    let word = script.reserved_word(at);
+    let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any_word(before, words));
     match word {
-        "GROUP" | "ORDER" if script.is(at + 1, "BY") => Some(format!("{word} BY")),
-        "UNION" if script.is(at + 1, "ALL") => None,
+        "GROUP" | "ORDER" if script.is_word(at + 1, "BY") => Some(format!("{word} BY")),
+        "UNION" if script.is_word(at + 1, "ALL") => None,
         "UNION" => Some("UNION without ALL".to_owned()),
-        "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is(at + 1, "FROM")) => None,
-        "CROSS" | "OUTER" if !script.is(at + 1, "JOIN") => Some(word.to_owned()),
-        "ON" if script.is(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
-        _ if HARMLESS.holds(word) && !(is_aggregate(word) && script.symbol(at + 1, "(")) => None,
+        "DISTINCT" if before(&["IS"]) || (before(&["NOT"]) && script.is_word(at + 1, "FROM")) => None,
+        "CROSS" | "OUTER" if !script.is_word(at + 1, "JOIN") => Some(word.to_owned()),
+        "ON" if script.is_word(at + 1, "CONFLICT") => Some("ON CONFLICT".to_owned()),
+        _ if STATELESS_KEYWORDS.contains(word) && !(is_aggregate_function(word) && script.is_symbol(at + 1, "(")) => {
+            None
+        }
         _ => Some(word.to_owned()),
     }
 }
 
 /// Words of projections, conditions, scalar functions, types, and of the shapes that the walk over a query judges itself.
 #[rustfmt::skip]
-static HARMLESS: Words<130> = Words::new([
+static STATELESS_KEYWORDS: WordSet<130> = WordSet::new([
     "ABS", "ALL", "AND", "ARRAY", "AS", "ASYMMETRIC", "BETWEEN", "BIGINT", "BINARY", "BIT", "BOOLEAN", "BOTH",
     "BYTES", "CARDINALITY", "CASE", "CAST", "CEIL", "CEILING", "CHAR", "CHARACTER", "CHARACTER_LENGTH", "CHAR_LENGTH",
     "COALESCE", "CROSS", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "DATE", "DAY", "DEC",

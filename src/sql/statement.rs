@@ -1,37 +1,37 @@
 //! The recogniser of one statement: its kind, what it defines, and where its queries are.
 
 use super::{
-    Fault, Kind, Mention, ObjectKind, StateKept, Use,
-    kind::{Verb, defines},
-    query::{Query, qualified},
+    Mention, ObjectKind, SqlError, StatefulConstruct, StatementKind, Usage,
+    kind::{DdlVerb, ddl_object_and_kind},
+    query::{QueryWalker, parse_qualified_name},
     script::Script,
-    stateless::first_telling_word,
+    stateless::first_stateful_keyword,
 };
 use crate::resource::Span;
 
 /// A statement as far as it is understood.
-pub(super) struct Statement<'s, 'a> {
+pub(super) struct ParsedStatement<'s, 'a> {
     script: &'s Script<'a>,
     /// How many statements were begun: one, and one more for each `EXPLAIN`, `EXECUTE` or `COMPILE PLAN … FOR` before it.
-    heads: usize,
+    statement_depth: usize,
     /// What walking its queries gave, the objects of its clauses included.
-    pub query: Query<'s, 'a>,
+    pub query: QueryWalker<'s, 'a>,
     /// The token ranges of its queries.
-    pub queries: Vec<(usize, usize)>,
+    pub query_ranges: Vec<(usize, usize)>,
     /// The pairs of its `WITH (…)` and `SET (…)`.
     pub options: Vec<OptionPair>,
     /// Whether a `CREATE` says `IF NOT EXISTS`.
     pub if_not_exists: bool,
     /// Where a `CREATE` says `TEMPORARY`.
-    pub temporary: Option<Span>,
+    pub temporary_span: Option<Span>,
     /// Whether the columns of a table name a primary key.
-    pub primary_key: bool,
+    pub has_primary_key: bool,
     /// The functions that computed columns and watermarks call, but for those that come with Flink.
     pub column_functions: Vec<Mention>,
     /// What an `ALTER … RENAME TO` makes of the object.
     pub renamed_to: Option<Mention>,
     /// What ends a statement set too early or stands in it wrongly.
-    pub faults: Vec<Fault>,
+    pub errors: Vec<SqlError>,
 }
 
 /// `'key' = 'value'`.
@@ -48,143 +48,148 @@ pub(super) struct OptionPair {
 }
 
 /// No sound statement stands behind more heads than this; it keeps a text of nothing but `EXECUTE` from recursing.
-const MOST_HEADS: usize = 4;
+const MAX_STATEMENT_DEPTH: usize = 4;
 
 /// The words with which a query begins.
-const QUERY_WORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
+const QUERY_START_KEYWORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
-impl<'s, 'a> Statement<'s, 'a> {
+impl<'s, 'a> ParsedStatement<'s, 'a> {
     pub fn new(script: &'s Script<'a>) -> Self {
-        Statement {
+        ParsedStatement {
             script,
-            heads: 0,
-            query: Query::new(script),
-            queries: Vec::new(),
+            statement_depth: 0,
+            query: QueryWalker::new(script),
+            query_ranges: Vec::new(),
             options: Vec::new(),
             if_not_exists: false,
-            temporary: None,
-            primary_key: false,
+            temporary_span: None,
+            has_primary_key: false,
             column_functions: Vec::new(),
             renamed_to: None,
-            faults: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
     /// Recognises the statement between two tokens.
-    pub fn recognise(&mut self, start: usize, end: usize) -> Kind {
+    pub fn parse(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
-        self.heads += 1;
-        if self.heads > MOST_HEADS {
-            return Kind::Other;
+        self.statement_depth += 1;
+        if self.statement_depth > MAX_STATEMENT_DEPTH {
+            return StatementKind::Other;
         }
-        if script.symbol(start, "(") || script.is_any(start, &QUERY_WORDS) {
-            self.take_query(start, end);
-            return Kind::Select;
+        if script.is_symbol(start, "(") || script.is_any_word(start, &QUERY_START_KEYWORDS) {
+            self.add_query(start, end);
+            return StatementKind::Select;
         }
-        match script.text(start).to_ascii_uppercase().as_str() {
-            "CREATE" | "REPLACE" => self.create(start + 1, end),
-            "ALTER" => self.alter(start + 1, end),
-            "DROP" => self.drop(start + 1, end),
-            "INSERT" | "UPSERT" => self.insert(start, end),
-            "EXECUTE" if script.are(start + 1, &["STATEMENT", "SET"]) => self.statement_set(start + 3, end),
-            "BEGIN" if script.are(start + 1, &["STATEMENT", "SET"]) => self.statement_set(start + 3, end),
-            "STATEMENT" if script.is(start + 1, "SET") => self.statement_set(start + 2, end),
-            "EXECUTE" if !script.is(start + 1, "PLAN") => self.recognise(start + 1, end),
-            "COMPILE" => self.compile(start + 1, end),
-            "EXPLAIN" => self.explain(start + 1, end),
-            "SHOW" => self.show(start + 1, end),
-            "DESCRIBE" | "DESC" => self.describe(start + 1, end),
-            "USE" => Kind::Use,
-            "SET" | "RESET" => Kind::Set,
-            "UPDATE" => self.change(Kind::Update, start, start + 1, end),
-            "DELETE" => self.change(Kind::Delete, start, start + 2, end),
-            "TRUNCATE" => self.change(Kind::Truncate, start, start + 2, end),
-            "ANALYZE" => Kind::Analyze,
-            _ => Kind::Other,
+        match script.token_text(start).to_ascii_uppercase().as_str() {
+            "CREATE" | "REPLACE" => self.parse_create(start + 1, end),
+            "ALTER" => self.parse_alter(start + 1, end),
+            "DROP" => self.parse_drop(start + 1, end),
+            "INSERT" | "UPSERT" => self.parse_insert(start, end),
+            "EXECUTE" if script.are_words(start + 1, &["STATEMENT", "SET"]) => self.parse_statement_set(start + 3, end),
+            "BEGIN" if script.are_words(start + 1, &["STATEMENT", "SET"]) => self.parse_statement_set(start + 3, end),
+            "STATEMENT" if script.is_word(start + 1, "SET") => self.parse_statement_set(start + 2, end),
+            "EXECUTE" if !script.is_word(start + 1, "PLAN") => self.parse(start + 1, end),
+            "COMPILE" => self.parse_compile(start + 1, end),
+            "EXPLAIN" => self.parse_explain(start + 1, end),
+            "SHOW" => self.parse_show(start + 1, end),
+            "DESCRIBE" | "DESC" => self.parse_describe(start + 1, end),
+            "USE" => StatementKind::Use,
+            "SET" | "RESET" => StatementKind::Set,
+            "UPDATE" => self.parse_data_change(StatementKind::Update, start, start + 1, end),
+            "DELETE" => self.parse_data_change(StatementKind::Delete, start, start + 2, end),
+            "TRUNCATE" => self.parse_data_change(StatementKind::Truncate, start, start + 2, end),
+            "ANALYZE" => StatementKind::Analyze,
+            _ => StatementKind::Other,
         }
     }
 
-    fn mention(&mut self, role: Use, object: ObjectKind, at: usize, end: usize) -> Option<usize> {
-        let name = self.script.name(at, end)?;
-        self.query.mention(role, object, name.parts, name.span);
-        Some(name.next)
+    fn add_mention(&mut self, usage: Usage, object: ObjectKind, at: usize, end: usize) -> Option<usize> {
+        let name = self.script.qualified_name(at, end)?;
+        self.query.add_mention(usage, object, name.parts, name.span);
+        Some(name.next_token)
     }
 
-    fn take_query(&mut self, start: usize, end: usize) {
+    fn add_query(&mut self, start: usize, end: usize) {
         if start >= end {
-            self.query.keeps_state("a query that is missing", self.script.span(start));
+            self.query.add_stateful_construct("a query that is missing", self.script.token_span(start));
             return;
         }
-        self.queries.push((start, end));
-        self.query.walk(start, end);
-        if let Some(word) = first_telling_word(self.script, start, end) {
-            self.query.state.push(word);
+        self.query_ranges.push((start, end));
+        self.query.walk_query(start, end);
+        if let Some(word) = first_stateful_keyword(self.script, start, end) {
+            self.query.stateful_constructs.push(word);
         }
     }
 
-    fn begins_query(&self, mut at: usize, end: usize) -> bool {
-        while at < end && self.script.symbol(at, "(") {
+    fn starts_query(&self, mut at: usize, end: usize) -> bool {
+        while at < end && self.script.is_symbol(at, "(") {
             at += 1;
         }
-        at < end && self.script.is_any(at, &QUERY_WORDS)
+        at < end && self.script.is_any_word(at, &QUERY_START_KEYWORDS)
     }
 
-    fn create(&mut self, mut at: usize, end: usize) -> Kind {
+    fn parse_create(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
-        if script.is(at, "OR") && script.is_any(at + 1, &["REPLACE", "ALTER"]) {
+        if script.is_word(at, "OR") && script.is_any_word(at + 1, &["REPLACE", "ALTER"]) {
             at += 2;
         }
-        while script.is_any(at, &["TEMPORARY", "SYSTEM", "EXTERNAL"]) {
-            if script.is(at, "TEMPORARY") {
-                self.temporary = Some(script.span(at));
+        while script.is_any_word(at, &["TEMPORARY", "SYSTEM", "EXTERNAL"]) {
+            if script.is_word(at, "TEMPORARY") {
+                self.temporary_span = Some(script.token_span(at));
             }
             at += 1;
         }
-        let Some((object, kind)) = defines(Verb::Create, script.text(at)) else { return Kind::Other };
-        at += if script.is(at, "MATERIALIZED") { 2 } else { 1 };
-        if script.are(at, &["IF", "NOT", "EXISTS"]) {
+        let Some((object, kind)) = ddl_object_and_kind(DdlVerb::Create, script.token_text(at)) else {
+            return StatementKind::Other;
+        };
+        at += if script.is_word(at, "MATERIALIZED") { 2 } else { 1 };
+        if script.are_words(at, &["IF", "NOT", "EXISTS"]) {
             self.if_not_exists = true;
             at += 3;
         }
-        let Some(next) = self.mention(Use::Creates, object, at, end) else {
+        let Some(next) = self.add_mention(Usage::Creates, object, at, end) else {
             // `Create a connection …`, as prose goes, defines nothing.
-            return if at < end { Kind::Other } else { kind };
+            return if at < end { StatementKind::Other } else { kind };
         };
         at = next;
-        if object == ObjectKind::Table && script.symbol(at, "(") {
-            let close = script.closing(at, end);
-            self.columns(at + 1, close);
+        if object == ObjectKind::Table && script.is_symbol(at, "(") {
+            let close = script.closing_bracket(at, end);
+            self.parse_columns(at + 1, close);
             at = close + 1;
         }
-        let has_query = self.definition_clauses(kind, at, end);
+        let has_query = self.parse_definition_clauses(kind, at, end);
         match kind {
-            Kind::CreateTable if has_query => {
-                if self.primary_key {
-                    self.query.keeps_state("a created table with a primary key", script.span(next.saturating_sub(1)));
+            StatementKind::CreateTable if has_query => {
+                if self.has_primary_key {
+                    self.query.add_stateful_construct(
+                        "a created table with a primary key",
+                        script.token_span(next.saturating_sub(1)),
+                    );
                 }
-                Kind::CreateTableAs
+                StatementKind::CreateTableAs
             }
             _ => kind,
         }
     }
 
     /// `WITH`, `USING`, `LIKE`, `AS` of a definition, in any order; says whether a query is among them.
-    fn definition_clauses(&mut self, kind: Kind, mut at: usize, end: usize) -> bool {
+    fn parse_definition_clauses(&mut self, kind: StatementKind, mut at: usize, end: usize) -> bool {
         let script = self.script;
         while at < end {
-            if script.is(at, "WITH") && script.symbol(at + 1, "(") {
-                let close = script.closing(at + 1, end);
-                self.take_options(at + 2, close);
+            if script.is_word(at, "WITH") && script.is_symbol(at + 1, "(") {
+                let close = script.closing_bracket(at + 1, end);
+                self.parse_options(at + 2, close);
                 at = close + 1;
-            } else if script.is(at, "USING") {
-                at = self.used_objects(at + 1, end);
-            } else if script.is(at, "LIKE") && kind == Kind::CreateTable {
-                at = self.mention(Use::Reads, ObjectKind::Table, at + 1, end).unwrap_or(at + 1);
-            } else if script.is(at, "AS") && (self.begins_query(at + 1, end) || at + 1 >= end) {
-                self.take_query(at + 1, end);
+            } else if script.is_word(at, "USING") {
+                at = self.parse_used_objects(at + 1, end);
+            } else if script.is_word(at, "LIKE") && kind == StatementKind::CreateTable {
+                at = self.add_mention(Usage::Reads, ObjectKind::Table, at + 1, end).unwrap_or(at + 1);
+            } else if script.is_word(at, "AS") && (self.starts_query(at + 1, end) || at + 1 >= end) {
+                self.add_query(at + 1, end);
                 return true;
-            } else if script.symbol(at, "(") {
-                at = script.closing(at, end) + 1;
+            } else if script.is_symbol(at, "(") {
+                at = script.closing_bracket(at, end) + 1;
             } else {
                 at += 1;
             }
@@ -193,8 +198,8 @@ impl<'s, 'a> Statement<'s, 'a> {
     }
 
     /// Behind `USING`, `SET`, `ADD`, `DROP`: `MODEL m`, `TOOLS a, b`, `CONNECTIONS (a, b)`; gives the index behind.
-    fn used_objects(&mut self, at: usize, end: usize) -> usize {
-        let object = match self.script.text(at).to_ascii_uppercase().as_str() {
+    fn parse_used_objects(&mut self, at: usize, end: usize) -> usize {
+        let object = match self.script.token_text(at).to_ascii_uppercase().as_str() {
             "MODEL" | "MODELS" => ObjectKind::Model,
             "TOOL" | "TOOLS" => ObjectKind::Tool,
             "AGENT" | "AGENTS" => ObjectKind::Agent,
@@ -202,12 +207,12 @@ impl<'s, 'a> Statement<'s, 'a> {
             "CONNECTION" | "CONNECTIONS" => ObjectKind::Connection,
             _ => return at,
         };
-        let bracket = self.script.symbol(at + 1, "(");
-        let list_end = if bracket { self.script.closing(at + 1, end) } else { end };
+        let bracket = self.script.is_symbol(at + 1, "(");
+        let list_end = if bracket { self.script.closing_bracket(at + 1, end) } else { end };
         let mut next = at + 1 + usize::from(bracket);
-        while let Some(behind) = self.mention(Use::Calls, object, next, list_end) {
-            next = behind;
-            if !self.script.symbol(next, ",") {
+        while let Some(after_name) = self.add_mention(Usage::Calls, object, next, list_end) {
+            next = after_name;
+            if !self.script.is_symbol(next, ",") {
                 break;
             }
             next += 1;
@@ -215,90 +220,99 @@ impl<'s, 'a> Statement<'s, 'a> {
         if bracket { list_end + 1 } else { next }
     }
 
-    fn take_options(&mut self, start: usize, end: usize) {
+    fn parse_options(&mut self, start: usize, end: usize) {
         let script = self.script;
         for at in start..end {
-            let (Some(key), Some(value)) = (script.literal(at), script.literal(at + 2)) else { continue };
-            if !script.symbol(at + 1, "=") || at + 2 >= end {
+            let (Some(key), Some(value)) = (script.string_literal(at), script.string_literal(at + 2)) else { continue };
+            if !script.is_symbol(at + 1, "=") || at + 2 >= end {
                 continue;
             }
             if key.to_ascii_lowercase().ends_with(".connection") && !value.trim().is_empty() {
-                self.query.mention(Use::Calls, ObjectKind::Connection, qualified(&value), script.span(at + 2));
+                self.query.add_mention(
+                    Usage::Calls,
+                    ObjectKind::Connection,
+                    parse_qualified_name(&value),
+                    script.token_span(at + 2),
+                );
             }
-            let (key_span, value_span) = (script.span(at), script.span(at + 2));
+            let (key_span, value_span) = (script.token_span(at), script.token_span(at + 2));
             self.options.push(OptionPair { key, key_span, value, value_span });
         }
     }
 
     /// Columns, watermarks and constraints: the functions that computed columns call, and whether there is a primary key.
-    fn columns(&mut self, start: usize, end: usize) {
+    fn parse_columns(&mut self, start: usize, end: usize) {
         let script = self.script;
-        let (mentions, states) = (self.query.mentions.len(), self.query.state.len());
+        let (mentions, states) = (self.query.mentions.len(), self.query.stateful_constructs.len());
         let mut at = start;
         while at < end {
-            if script.are(at, &["PRIMARY", "KEY"]) {
-                self.primary_key = true;
+            if script.are_words(at, &["PRIMARY", "KEY"]) {
+                self.has_primary_key = true;
             }
-            if script.is(at, "AS") {
-                let item_end = script.find(at, end, |script, at| script.symbol(at, ",")).unwrap_or(end);
-                self.query.computed(at + 1, item_end);
+            if script.is_word(at, "AS") {
+                let item_end = script.find_at_top_level(at, end, |script, at| script.is_symbol(at, ",")).unwrap_or(end);
+                self.query.walk_computed_column(at + 1, item_end);
                 at = item_end;
-            } else if script.symbol(at, "(") {
-                at = script.closing(at, end);
+            } else if script.is_symbol(at, "(") {
+                at = script.closing_bracket(at, end);
             }
             at += 1;
         }
         // What comes with Flink depends on nothing, and a definition does not run.
-        let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in(only));
+        let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in_function(only));
         let found = self.query.mentions.split_off(mentions);
         self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
-        self.query.state.truncate(states);
+        self.query.stateful_constructs.truncate(states);
     }
 
-    fn alter(&mut self, mut at: usize, end: usize) -> Kind {
+    fn parse_alter(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
-        while script.is_any(at, &["TEMPORARY", "SYSTEM"]) {
+        while script.is_any_word(at, &["TEMPORARY", "SYSTEM"]) {
             at += 1;
         }
-        let Some((object, kind)) = defines(Verb::Alter, script.text(at)) else { return Kind::Other };
-        at += if script.is(at, "MATERIALIZED") { 2 } else { 1 };
-        at += if script.are(at, &["IF", "EXISTS"]) { 2 } else { 0 };
-        let Some(next) = self.mention(Use::Alters, object, at, end) else {
-            return if at < end { Kind::Other } else { kind };
+        let Some((object, kind)) = ddl_object_and_kind(DdlVerb::Alter, script.token_text(at)) else {
+            return StatementKind::Other;
+        };
+        at += if script.is_word(at, "MATERIALIZED") { 2 } else { 1 };
+        at += if script.are_words(at, &["IF", "EXISTS"]) { 2 } else { 0 };
+        let Some(next) = self.add_mention(Usage::Alters, object, at, end) else {
+            return if at < end { StatementKind::Other } else { kind };
         };
         at = next;
-        if script.are(at, &["RENAME", "TO"]) {
-            let name = script.name(at + 2, end);
+        if script.are_words(at, &["RENAME", "TO"]) {
+            let name = script.qualified_name(at + 2, end);
             self.renamed_to =
-                name.map(|name| Mention { role: Use::Creates, object, name: name.parts, span: name.span });
+                name.map(|name| Mention { usage: Usage::Creates, kind: object, name: name.parts, span: name.span });
             return kind;
         }
-        if object == ObjectKind::Table && script.is_any(at, &["ADD", "MODIFY"]) {
-            let inside = at + 1 + usize::from(script.symbol(at + 1, "("));
-            let close = if inside > at + 1 { script.closing(at + 1, end) } else { end };
-            self.columns(inside, close);
+        if object == ObjectKind::Table && script.is_any_word(at, &["ADD", "MODIFY"]) {
+            let inside = at + 1 + usize::from(script.is_symbol(at + 1, "("));
+            let close = if inside > at + 1 { script.closing_bracket(at + 1, end) } else { end };
+            self.parse_columns(inside, close);
             return kind;
         }
-        if script.is(at, "SET") && script.symbol(at + 1, "(") {
-            self.take_options(at + 2, script.closing(at + 1, end));
-        } else if object != ObjectKind::Table && script.is_any(at, &["SET", "ADD", "DROP", "REMOVE", "MODIFY"]) {
-            self.used_objects(at + 1, end);
-        } else if script.is(at, "AS") && self.begins_query(at + 1, end) {
-            self.take_query(at + 1, end);
+        if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
+            self.parse_options(at + 2, script.closing_bracket(at + 1, end));
+        } else if object != ObjectKind::Table && script.is_any_word(at, &["SET", "ADD", "DROP", "REMOVE", "MODIFY"]) {
+            self.parse_used_objects(at + 1, end);
+        } else if script.is_word(at, "AS") && self.starts_query(at + 1, end) {
+            self.add_query(at + 1, end);
         }
         kind
     }
 
-    fn drop(&mut self, mut at: usize, end: usize) -> Kind {
+    fn parse_drop(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
-        while script.is_any(at, &["TEMPORARY", "SYSTEM"]) {
+        while script.is_any_word(at, &["TEMPORARY", "SYSTEM"]) {
             at += 1;
         }
-        let Some((object, kind)) = defines(Verb::Drop, script.text(at)) else { return Kind::Other };
-        at += if script.is(at, "MATERIALIZED") { 2 } else { 1 };
-        at += if script.are(at, &["IF", "EXISTS"]) { 2 } else { 0 };
-        while let Some(next) = self.mention(Use::Drops, object, at, end) {
-            if !script.symbol(next, ",") {
+        let Some((object, kind)) = ddl_object_and_kind(DdlVerb::Drop, script.token_text(at)) else {
+            return StatementKind::Other;
+        };
+        at += if script.is_word(at, "MATERIALIZED") { 2 } else { 1 };
+        at += if script.are_words(at, &["IF", "EXISTS"]) { 2 } else { 0 };
+        while let Some(next) = self.add_mention(Usage::Drops, object, at, end) {
+            if !script.is_symbol(next, ",") {
                 break;
             }
             at = next + 1;
@@ -306,101 +320,106 @@ impl<'s, 'a> Statement<'s, 'a> {
         kind
     }
 
-    fn insert(&mut self, start: usize, end: usize) -> Kind {
+    fn parse_insert(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
         let mut at = start + 1;
-        if script.is(start, "UPSERT") {
-            self.query.keeps_state("UPSERT", script.span(start));
+        if script.is_word(start, "UPSERT") {
+            self.query.add_stateful_construct("UPSERT", script.token_span(start));
         }
-        if !script.is_any(at, &["INTO", "OVERWRITE"]) {
-            return Kind::Other;
+        if !script.is_any_word(at, &["INTO", "OVERWRITE"]) {
+            return StatementKind::Other;
         }
-        at += 1 + usize::from(script.is(at, "OVERWRITE") && script.is(at + 1, "INTO"));
-        at += usize::from(script.is(at, "TABLE"));
-        let Some(mut at) = self.mention(Use::Writes, ObjectKind::Table, at, end) else {
-            self.query.keeps_state("a sink that is missing", script.span(at.min(end)));
-            return Kind::InsertInto;
+        at += 1 + usize::from(script.is_word(at, "OVERWRITE") && script.is_word(at + 1, "INTO"));
+        at += usize::from(script.is_word(at, "TABLE"));
+        let Some(mut at) = self.add_mention(Usage::Writes, ObjectKind::Table, at, end) else {
+            self.query.add_stateful_construct("a sink that is missing", script.token_span(at.min(end)));
+            return StatementKind::InsertInto;
         };
         while at < end {
             // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
-            let word = usize::from(script.is_any(at, &["EXTEND", "PARTITION"]));
-            if !script.symbol(at + word, "(") || (word == 0 && self.begins_query(at, end)) {
+            let word = usize::from(script.is_any_word(at, &["EXTEND", "PARTITION"]));
+            if !script.is_symbol(at + word, "(") || (word == 0 && self.starts_query(at, end)) {
                 break;
             }
-            at = script.closing(at + word, end) + 1;
+            at = script.closing_bracket(at + word, end) + 1;
         }
-        let conflict = script.find(at, end, |script, at| script.are(at, &["ON", "CONFLICT"]));
+        let conflict = script.find_at_top_level(at, end, |script, at| script.are_words(at, &["ON", "CONFLICT"]));
         if let Some(conflict) = conflict {
-            self.query.keeps_state("ON CONFLICT", script.span(conflict));
+            self.query.add_stateful_construct("ON CONFLICT", script.token_span(conflict));
         }
         let query_end = conflict.unwrap_or(end);
         let mut first = at;
-        while first < query_end && script.symbol(first, "(") {
+        while first < query_end && script.is_symbol(first, "(") {
             first += 1;
         }
         let set_words = ["UNION", "EXCEPT", "INTERSECT", "MINUS"];
-        let combined = script.find(at, query_end, |script, at| script.is_any(at, &set_words)).is_some();
-        self.take_query(at, query_end);
-        if script.is(first, "VALUES") && !combined { Kind::InsertValues } else { Kind::InsertInto }
+        let combined =
+            script.find_at_top_level(at, query_end, |script, at| script.is_any_word(at, &set_words)).is_some();
+        self.add_query(at, query_end);
+        if script.is_word(first, "VALUES") && !combined {
+            StatementKind::InsertValues
+        } else {
+            StatementKind::InsertInto
+        }
     }
 
     /// `[;] [BEGIN] INSERT …; INSERT …; END`.
-    fn statement_set(&mut self, start: usize, end: usize) -> Kind {
+    fn parse_statement_set(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
         let mut at = start;
-        while script.symbol(at, ";") || script.is(at, "BEGIN") {
+        while script.is_symbol(at, ";") || script.is_word(at, "BEGIN") {
             at += 1;
         }
         let mut inserts = 0;
         while at < end {
-            if script.is(at, "END") && (at + 1 >= end || script.symbol(at + 1, ";")) {
-                self.ends(at + 1, end);
+            if script.is_word(at, "END") && (at + 1 >= end || script.is_symbol(at + 1, ";")) {
+                self.expect_end(at + 1, end);
                 if inserts == 0 {
-                    self.fault("this statement set is empty; put at least one INSERT INTO before END", at);
+                    self.add_error("this statement set is empty; put at least one INSERT INTO before END", at);
                 }
-                return Kind::StatementSet;
+                return StatementKind::StatementSet;
             }
-            let next = script.find(at, end, |script, at| script.symbol(at, ";")).unwrap_or(end);
-            if script.is_any(at, &["INSERT", "UPSERT"]) {
+            let next = script.find_at_top_level(at, end, |script, at| script.is_symbol(at, ";")).unwrap_or(end);
+            if script.is_any_word(at, &["INSERT", "UPSERT"]) {
                 inserts += 1;
                 // Without a `;` before it, END is the last word.
-                let is_last = || (next..end).all(|at| script.symbol(at, ";"));
-                let closes = script.is(next.saturating_sub(1), "END") && is_last();
-                self.insert(at, if closes { next.saturating_sub(1) } else { next });
+                let is_last = || (next..end).all(|at| script.is_symbol(at, ";"));
+                let closes = script.is_word(next.saturating_sub(1), "END") && is_last();
+                self.parse_insert(at, if closes { next.saturating_sub(1) } else { next });
                 if closes {
-                    self.fault("the `;` before this END is missing", next.saturating_sub(1));
-                    return Kind::StatementSet;
+                    self.add_error("the `;` before this END is missing", next.saturating_sub(1));
+                    return StatementKind::StatementSet;
                 }
             } else if at < next {
-                self.fault(
+                self.add_error(
                     "a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out",
                     at,
                 );
             }
             at = next + 1;
         }
-        self.fault(
+        self.add_error(
             "this statement set is never closed; put `END;` behind its last INSERT INTO",
             start.saturating_sub(1),
         );
-        Kind::StatementSet
+        StatementKind::StatementSet
     }
 
-    fn ends(&mut self, start: usize, end: usize) {
-        if let Some(at) = (start..end).find(|&at| !self.script.symbol(at, ";")) {
-            self.fault(
+    fn expect_end(&mut self, start: usize, end: usize) {
+        if let Some(at) = (start..end).find(|&at| !self.script.is_symbol(at, ";")) {
+            self.add_error(
                 "a second statement begins here; one text holds one statement, so give it an entry of its own",
                 at,
             );
         }
     }
 
-    fn fault(&mut self, message: &str, at: usize) {
-        self.faults.push(Fault { message: message.to_owned(), span: self.script.span(at) });
+    fn add_error(&mut self, message: &str, at: usize) {
+        self.errors.push(SqlError { message: message.to_owned(), span: self.script.token_span(at) });
     }
 
-    fn explain(&mut self, start: usize, end: usize) -> Kind {
-        const STARTS: [&str; 12] = [
+    fn parse_explain(&mut self, start: usize, end: usize) -> StatementKind {
+        const STATEMENT_START_KEYWORDS: [&str; 12] = [
             "SELECT",
             "WITH",
             "VALUES",
@@ -414,76 +433,82 @@ impl<'s, 'a> Statement<'s, 'a> {
             "UPDATE",
             "DELETE",
         ];
-        let begins = |script: &Script<'_>, at: usize| script.symbol(at, "(") || script.is_any(at, &STARTS);
-        if let Some(at) = self.script.find(start, end, begins) {
-            self.recognise(at, end);
+        let begins = |script: &Script<'_>, at: usize| {
+            script.is_symbol(at, "(") || script.is_any_word(at, &STATEMENT_START_KEYWORDS)
+        };
+        if let Some(at) = self.script.find_at_top_level(start, end, begins) {
+            self.parse(at, end);
         }
-        Kind::Explain
+        StatementKind::Explain
     }
 
     /// `COMPILE [AND EXECUTE] PLAN '…' [IF NOT EXISTS] FOR statement`.
-    fn compile(&mut self, start: usize, end: usize) -> Kind {
-        if let Some(at) = self.script.find(start, end, |script, at| script.is(at, "FOR")) {
-            self.recognise(at + 1, end);
+    fn parse_compile(&mut self, start: usize, end: usize) -> StatementKind {
+        if let Some(at) = self.script.find_at_top_level(start, end, |script, at| script.is_word(at, "FOR")) {
+            self.parse(at + 1, end);
         }
-        Kind::Other
+        StatementKind::Other
     }
 
     /// `SHOW CREATE AGENT a`: agents and tools are named, for only the project knows them by name.
-    fn show(&mut self, at: usize, end: usize) -> Kind {
-        if self.script.is(at, "CREATE") {
-            self.agent_or_tool(at + 1, end);
+    fn parse_show(&mut self, at: usize, end: usize) -> StatementKind {
+        if self.script.is_word(at, "CREATE") {
+            self.parse_agent_or_tool(at + 1, end);
         }
-        Kind::Show
+        StatementKind::Show
     }
 
-    fn describe(&mut self, at: usize, end: usize) -> Kind {
-        self.agent_or_tool(at, end);
-        Kind::Describe
+    fn parse_describe(&mut self, at: usize, end: usize) -> StatementKind {
+        self.parse_agent_or_tool(at, end);
+        StatementKind::Describe
     }
 
-    fn agent_or_tool(&mut self, at: usize, end: usize) {
-        let object = match self.script.text(at).to_ascii_uppercase().as_str() {
+    fn parse_agent_or_tool(&mut self, at: usize, end: usize) {
+        let object = match self.script.token_text(at).to_ascii_uppercase().as_str() {
             "AGENT" => ObjectKind::Agent,
             "TOOL" => ObjectKind::Tool,
             _ => return,
         };
-        let extended = self.script.is(at + 1, "EXTENDED") && self.script.is_identifier(at + 2);
-        self.mention(Use::Calls, object, at + 1 + usize::from(extended), end);
+        let extended = self.script.is_word(at + 1, "EXTENDED") && self.script.is_identifier(at + 2);
+        self.add_mention(Usage::Calls, object, at + 1 + usize::from(extended), end);
     }
 
     /// `UPDATE t …`, `DELETE FROM t …`, `TRUNCATE TABLE t`.
-    fn change(&mut self, kind: Kind, verb: usize, at: usize, end: usize) -> Kind {
-        self.query.keeps_state(self.script.text(verb).to_ascii_uppercase(), self.script.span(verb));
-        if let Some(next) = self.mention(Use::Writes, ObjectKind::Table, at, end) {
-            self.query.expression(next, end);
+    fn parse_data_change(&mut self, kind: StatementKind, verb_at: usize, at: usize, end: usize) -> StatementKind {
+        self.query.add_stateful_construct(
+            self.script.token_text(verb_at).to_ascii_uppercase(),
+            self.script.token_span(verb_at),
+        );
+        if let Some(next) = self.add_mention(Usage::Writes, ObjectKind::Table, at, end) {
+            self.query.walk_expression(next, end);
         }
         kind
     }
 
     /// Every construct that keeps state, the first one first.
-    pub fn first_state(&mut self) -> Option<StateKept> {
-        self.query.state.sort_by_key(|state| state.span.start);
-        self.query.state.first().cloned()
+    pub fn first_stateful_construct(&mut self) -> Option<StatefulConstruct> {
+        self.query.stateful_constructs.sort_by_key(|state| state.span.start);
+        self.query.stateful_constructs.first().cloned()
     }
 
     /// Whether an option says that changes of the table are upserts. It has a primary key then, wherever that was given.
-    pub fn is_said_to_take_upserts(&self) -> bool {
-        let says = |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
-        self.options.iter().any(says)
+    pub fn declares_upserts(&self) -> bool {
+        let is_upsert_mode =
+            |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
+        self.options.iter().any(is_upsert_mode)
     }
 
     /// Whether there is a hint for each table that is read that ends it.
     pub fn is_bounded(&self) -> bool {
-        let reads = self.query.mentions.iter().filter(|mention| mention.role == Use::Reads).count();
+        let reads = self.query.mentions.iter().filter(|mention| mention.usage == Usage::Reads).count();
         let ends = self.script.hints.iter().filter(|hint| {
             let text = hint.text(self.script.source());
             let inside = text.strip_prefix("/*+").unwrap_or(text);
             let inside = Script::new(inside.strip_suffix("*/").unwrap_or(inside));
             (0..inside.len()).any(|at| {
-                inside.literal(at).is_some_and(|key| key == "scan.bounded.mode")
-                    && inside.symbol(at + 1, "=")
-                    && inside.literal(at + 2).is_some_and(|mode| mode != "unbounded")
+                inside.string_literal(at).is_some_and(|key| key == "scan.bounded.mode")
+                    && inside.is_symbol(at + 1, "=")
+                    && inside.string_literal(at + 2).is_some_and(|mode| mode != "unbounded")
             })
         });
         reads > 0 && ends.count() >= reads

@@ -17,23 +17,23 @@ pub trait Disk: Send + Sync {
     /// All bytes of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Where the symbolic link at `path` points to; `None` if there is no link.
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>>;
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>>;
     /// Whether a folder is there.
     fn is_folder(&self, path: &Path) -> bool;
     /// Makes a folder in one that is there. One that exists already is no error.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
     /// Makes a folder and those above it, durably, where they are missing.
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
+    fn create_folder_all(&self, path: &Path) -> io::Result<()> {
         if path.as_os_str().is_empty() || self.is_folder(path) {
             return Ok(());
         }
         let above = path.parent().unwrap_or(Path::new(""));
-        self.create_folder(above)?;
+        self.create_folder_all(above)?;
         self.make_folder(path)?;
         self.sync_folder(above)
     }
     /// Makes a new, empty file that its owner alone may read and write. One that exists is an error.
-    fn create(&self, path: &Path) -> io::Result<Self::File>;
+    fn create_new(&self, path: &Path) -> io::Result<Self::File>;
     /// Gives a file another name, replacing what bore it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -54,7 +54,7 @@ pub trait DiskFile: Send + Sync {
     fn sync(&mut self) -> io::Result<()>;
     /// Whether this is the file at `path` still: whoever moves or removes it, or its folder, is told by nobody, and
     /// writing to it goes on as if it were there.
-    fn is_at(&self, path: &Path) -> io::Result<bool>;
+    fn is_still_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// The file system of this machine.
@@ -69,7 +69,7 @@ impl Disk for RealDisk {
         fs::read(path)
     }
 
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => fs::read_link(path).map(Some),
             Ok(_) => Ok(None),
@@ -89,7 +89,7 @@ impl Disk for RealDisk {
         }
     }
 
-    fn create(&self, path: &Path) -> io::Result<File> {
+    fn create_new(&self, path: &Path) -> io::Result<File> {
         private(OpenOptions::new().append(true).create_new(true)).open(path)
     }
 
@@ -151,7 +151,7 @@ impl DiskFile for File {
         self.sync_all()
     }
 
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
+    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
         match fs::metadata(path) {
             Ok(found) => is_same(&found, &self.metadata()?),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),

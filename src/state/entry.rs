@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{GenerationRecord, Reached};
+use super::{FurthestPhase, GenerationRecord};
 use crate::resource::{Address, Intent, IntentId, KeyedHash, Offsets, Pool, Statement};
 
 /// One entry of the journal. State is the fold of entries over a snapshot, by [`super::Recorded::apply`].
@@ -12,7 +12,8 @@ use crate::resource::{Address, Intent, IntentId, KeyedHash, Offsets, Pool, State
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
     /// A request is about to be sent. Uses up the number of a submission, and voids the offsets of what is resumed.
-    Intend {
+    #[serde(rename = "intend")]
+    IntentOpened {
         /// What will be asked.
         intent: Intent,
         /// Keyed hashes of the secrets that go with it.
@@ -20,14 +21,17 @@ pub enum Entry {
         secrets: BTreeMap<String, KeyedHash>,
     },
     /// The outcome of a request is known.
-    Settle {
+    #[serde(rename = "settle")]
+    IntentSettled {
         /// Which one.
-        intent: IntentId,
+        #[serde(rename = "intent")]
+        intent_id: IntentId,
         /// What came of it.
         outcome: Outcome,
     },
     /// Something was learnt or decided without a request.
-    Record {
+    #[serde(rename = "record")]
+    FactRecorded {
         /// What.
         fact: Fact,
     },
@@ -65,7 +69,8 @@ pub enum Fact {
         /// All that the project says of it.
         declared: Box<Statement>,
         /// What it needs.
-        needs: BTreeSet<Address>,
+        #[serde(rename = "needs")]
+        dependencies: BTreeSet<Address>,
     },
     /// A recorded pool is declared so from now on.
     PoolDeclared {
@@ -92,22 +97,25 @@ pub enum Fact {
         declared: Pool,
     },
     /// A generation was seen to have got this far.
-    Reached {
+    #[serde(rename = "reached")]
+    PhaseReached {
         /// The manifest key.
         key: String,
         /// The generation's cloud name.
         name: String,
         /// How far.
-        reached: Reached,
+        reached: FurthestPhase,
         /// The kind that the service reported.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        kind: Option<String>,
+        #[serde(rename = "kind")]
+        sql_kind: Option<String>,
         /// Whether the service said that it comes to its end by itself.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
     },
     /// A generation stopped, here. Without topics: it runs again, so where it stood says nothing any more.
-    Stood {
+    #[serde(rename = "stood")]
+    OffsetsSet {
         /// The manifest key.
         key: String,
         /// The generation's cloud name.
@@ -121,14 +129,16 @@ pub enum Fact {
         key: String,
     },
     /// A generation is confirmed to be gone. Where the one in force stood is kept until another one has run.
-    Gone {
+    #[serde(rename = "gone")]
+    GenerationGone {
         /// The manifest key.
         key: String,
         /// The generation's cloud name.
         name: String,
     },
     /// The address is deleted: a tombstone takes a statement's place, nothing a pool's. No intent of it may be open.
-    Buried {
+    #[serde(rename = "buried")]
+    Deleted {
         /// Whose.
         address: Address,
     },

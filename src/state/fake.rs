@@ -19,52 +19,52 @@ use super::{Disk, DiskFile, Entry, Recorded};
 /// `sync_folder` and `lock`.
 #[derive(Debug, Clone, Default)]
 pub struct FakeDisk {
-    world: Arc<Mutex<World>>,
+    state: Arc<Mutex<DiskState>>,
 }
 
 /// What happens to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DiskFault {
     /// The machine stops during it: any part of it may be done, and all that follows fails.
-    Cut,
+    Crash,
     /// It fails with this error number (28 is no space, 5 an input/output error, 30 a read-only file system), once. An
     /// append leaves a part of its bytes; what a failed sync did not write is lost, even to a later sync.
     Error(i32),
     /// It and every later one fails so.
-    ErrorsFrom(i32),
+    PersistentError(i32),
 }
 
 /// An operation that was asked for: its name and the file's name.
-pub type Operation = (&'static str, String);
+pub type DiskOperation = (&'static str, String);
 
 /// The bytes of a journal on `recorded` with any entries, also with such as no run may write.
 ///
 /// # Errors
 /// When an entry cannot be written as JSON.
-pub fn journal(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
-    super::local::journal_of(recorded, groups)
+pub fn journal_bytes(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
+    super::local::encode_journal(recorded, groups)
 }
 
 #[derive(Debug, Default)]
-struct World {
-    files: BTreeMap<u64, Bytes>,
+struct DiskState {
+    files: BTreeMap<u64, FileBytes>,
     /// Names as a process sees them, and as they are on the disk.
     names: BTreeMap<PathBuf, u64>,
-    durable: BTreeMap<PathBuf, u64>,
+    durable_names: BTreeMap<PathBuf, u64>,
     /// Folders likewise.
     folders: BTreeSet<PathBuf>,
     durable_folders: BTreeSet<PathBuf>,
-    unsynced: Vec<Change>,
+    unsynced: Vec<FolderChange>,
     locked: BTreeSet<PathBuf>,
-    operations: Vec<Operation>,
-    fault: Option<(usize, Fault)>,
-    has_struck: bool,
-    is_cut: bool,
-    random: Random,
+    operations: Vec<DiskOperation>,
+    fault: Option<(usize, DiskFault)>,
+    fault_occurred: bool,
+    has_crashed: bool,
+    random: SeededRandom,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Bytes {
+struct FileBytes {
     all: Vec<u8>,
     /// So many of them are on the disk.
     synced: usize,
@@ -74,19 +74,19 @@ struct Bytes {
 
 /// A change of names in one folder.
 #[derive(Debug, Clone)]
-enum Change {
-    Folder(PathBuf),
-    Name(PathBuf, u64),
+enum FolderChange {
+    CreateFolder(PathBuf),
+    CreateFile(PathBuf, u64),
     Rename(PathBuf, PathBuf, u64),
     Remove(PathBuf),
 }
 
 #[derive(Debug)]
-struct Random(fastrand::Rng);
+struct SeededRandom(fastrand::Rng);
 
-impl Default for Random {
+impl Default for SeededRandom {
     fn default() -> Self {
-        Random(fastrand::Rng::with_seed(0))
+        SeededRandom(fastrand::Rng::with_seed(0))
     }
 }
 
@@ -97,140 +97,140 @@ impl FakeDisk {
     }
 
     /// Lets `fault` strike operation `at`. How much of it is done before, `seed` decides.
-    pub fn strike(&self, at: usize, fault: Fault, seed: u64) {
-        let mut world = self.world();
-        world.fault = Some((at, fault));
-        world.random = Random(fastrand::Rng::with_seed(seed));
+    pub fn inject_fault(&self, at: usize, fault: DiskFault, seed: u64) {
+        let mut state = self.state();
+        state.fault = Some((at, fault));
+        state.random = SeededRandom(fastrand::Rng::with_seed(seed));
     }
 
     /// Counts an operation of another seam, a request sent or its answer received, among those of this disk: cuts then
     /// fall on both in one order. An error is what the operation has to fail with; after a cut every one does.
-    pub fn point(&self, name: &'static str, what: &str) -> io::Result<()> {
-        match self.world().operation(name, Path::new(what))? {
+    pub fn external_operation(&self, name: &'static str, what: &str) -> io::Result<()> {
+        match self.state().count_operation(name, Path::new(what))? {
             Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
     /// Stops the machine now.
-    pub fn cut(&self) {
-        self.world().is_cut = true;
+    pub fn crash(&self) {
+        self.state().has_crashed = true;
     }
 
     /// Whether the machine has stopped.
-    pub fn is_cut(&self) -> bool {
-        self.world().is_cut
+    pub fn has_crashed(&self) -> bool {
+        self.state().has_crashed
     }
 
     /// Whether the fault has struck: a test asserts that it did, so that it tests what it is meant to.
-    pub fn has_struck(&self) -> bool {
-        self.world().has_struck
+    pub fn fault_occurred(&self) -> bool {
+        self.state().fault_occurred
     }
 
     /// The operations so far, the one that was struck included.
-    pub fn operations(&self) -> Vec<Operation> {
-        self.world().operations.clone()
+    pub fn operations(&self) -> Vec<DiskOperation> {
+        self.state().operations.clone()
     }
 
     /// The disk that is found after the machine stopped: locks are free, and of what was not synced some is there.
     /// With `seed` 0 nothing of it is, with 1 all; any other seed selects by chance.
     pub fn restart(&self, seed: u64) -> FakeDisk {
-        let world = self.world();
+        let state = self.state();
         let mut random = fastrand::Rng::with_seed(seed);
         let mut survives = move || match seed {
             0 => false,
             1 => true,
             _ => random.bool(),
         };
-        let (mut names, mut folders) = (world.durable.clone(), world.durable_folders.clone());
-        for change in world.unsynced.iter().filter(|_| survives()) {
+        let (mut names, mut folders) = (state.durable_names.clone(), state.durable_folders.clone());
+        for change in state.unsynced.iter().filter(|_| survives()) {
             change.apply_to(&mut names, &mut folders);
         }
         // With a folder goes what was in it.
         let is_gone =
-            |path: &Path| path.ancestors().any(|above| world.folders.contains(above) && !folders.contains(above));
+            |path: &Path| path.ancestors().any(|above| state.folders.contains(above) && !folders.contains(above));
         names.retain(|path, _| !is_gone(path));
         let folders: BTreeSet<PathBuf> = folders.iter().filter(|path| !is_gone(path)).cloned().collect();
         let mut random = fastrand::Rng::with_seed(seed);
         let mut files = BTreeMap::new();
         for number in names.values() {
-            let bytes = world.files.get(number).cloned().unwrap_or_default();
+            let bytes = state.files.get(number).cloned().unwrap_or_default();
             let all = bytes.after_restart(seed, &mut random);
-            files.insert(*number, Bytes { synced: all.len(), all, is_lost: false });
+            files.insert(*number, FileBytes { synced: all.len(), all, is_lost: false });
         }
-        let (durable, durable_folders) = (names.clone(), folders.clone());
-        let after = World { files, names, durable, folders, durable_folders, ..World::default() };
-        FakeDisk { world: Arc::new(Mutex::new(after)) }
+        let (durable_names, durable_folders) = (names.clone(), folders.clone());
+        let after = DiskState { files, names, durable_names, folders, durable_folders, ..DiskState::default() };
+        FakeDisk { state: Arc::new(Mutex::new(after)) }
     }
 
     /// Another disk that is as this one is now, on which nobody holds a lock yet and operations are counted from 0: what
     /// would become of this one can be tried on it.
     pub fn fork(&self) -> FakeDisk {
-        let world = self.world();
-        let fork = World {
-            files: world.files.clone(),
-            names: world.names.clone(),
-            durable: world.durable.clone(),
-            folders: world.folders.clone(),
-            durable_folders: world.durable_folders.clone(),
-            unsynced: world.unsynced.clone(),
-            ..World::default()
+        let state = self.state();
+        let fork = DiskState {
+            files: state.files.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            folders: state.folders.clone(),
+            durable_folders: state.durable_folders.clone(),
+            unsynced: state.unsynced.clone(),
+            ..DiskState::default()
         };
-        FakeDisk { world: Arc::new(Mutex::new(fork)) }
+        FakeDisk { state: Arc::new(Mutex::new(fork)) }
     }
 
     /// The files that a process sees, with their bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let world = self.world();
-        let bytes = |number| world.files.get(number).map(|bytes| bytes.all.clone()).unwrap_or_default();
-        world.names.iter().map(|(path, number)| (path.clone(), bytes(number))).collect()
+        let state = self.state();
+        let bytes = |number| state.files.get(number).map(|bytes| bytes.all.clone()).unwrap_or_default();
+        state.names.iter().map(|(path, number)| (path.clone(), bytes(number))).collect()
     }
 
     /// Puts a file there, durably: damage, or what somebody did by hand.
     pub fn put(&self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
         let (path, all) = (path.into(), bytes.into());
-        let mut world = self.world();
-        let number = world.next_number();
-        world.files.insert(number, Bytes { synced: all.len(), all, is_lost: false });
-        world.names.insert(path.clone(), number);
-        world.durable.insert(path, number);
+        let mut state = self.state();
+        let number = state.next_file_number();
+        state.files.insert(number, FileBytes { synced: all.len(), all, is_lost: false });
+        state.names.insert(path.clone(), number);
+        state.durable_names.insert(path, number);
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, DiskState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl World {
-    fn next_number(&self) -> u64 {
+impl DiskState {
+    fn next_file_number(&self) -> u64 {
         self.files.last_key_value().map_or(0, |(number, _)| number.saturating_add(1))
     }
 
     /// Counts an operation. `Ok(None)`: it is to be done; `Ok(Some(error))`: in part, and then to fail so.
-    fn operation(&mut self, name: &'static str, path: &Path) -> io::Result<Option<io::Error>> {
-        if self.is_cut {
-            return Err(cut());
+    fn count_operation(&mut self, name: &'static str, path: &Path) -> io::Result<Option<io::Error>> {
+        if self.has_crashed {
+            return Err(crashed());
         }
         let now = self.operations.len();
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         self.operations.push((name, file));
         let error = match self.fault {
-            Some((at, Fault::Cut)) if at == now => {
-                self.is_cut = true;
-                cut()
+            Some((at, DiskFault::Crash)) if at == now => {
+                self.has_crashed = true;
+                crashed()
             }
-            Some((at, Fault::Error(number))) if at == now => io::Error::from_raw_os_error(number),
-            Some((at, Fault::ErrorsFrom(number))) if at <= now => io::Error::from_raw_os_error(number),
+            Some((at, DiskFault::Error(number))) if at == now => io::Error::from_raw_os_error(number),
+            Some((at, DiskFault::PersistentError(number))) if at <= now => io::Error::from_raw_os_error(number),
             _ => return Ok(None),
         };
-        self.has_struck = true;
+        self.fault_occurred = true;
         Ok(Some(error))
     }
 
     /// A change of names: struck by a cut it may be done or not, struck by an error it is not.
-    fn change(&mut self, name: &'static str, path: &Path, change: Change) -> io::Result<()> {
-        match self.operation(name, path)? {
-            Some(error) if !self.is_cut || self.random.0.bool() => Err(error),
+    fn apply_change(&mut self, name: &'static str, path: &Path, change: FolderChange) -> io::Result<()> {
+        match self.count_operation(name, path)? {
+            Some(error) if !self.has_crashed || self.random.0.bool() => Err(error),
             struck => {
                 change.apply_to(&mut self.names, &mut self.folders);
                 self.unsynced.push(change);
@@ -239,12 +239,12 @@ impl World {
         }
     }
 
-    fn number(&self, path: &Path) -> io::Result<u64> {
+    fn file_number(&self, path: &Path) -> io::Result<u64> {
         self.names.get(path).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 }
 
-impl Bytes {
+impl FileBytes {
     fn after_restart(&self, seed: u64, random: &mut fastrand::Rng) -> Vec<u8> {
         let mut left = self.all.clone();
         let synced = self.synced.min(left.len());
@@ -265,30 +265,33 @@ impl Bytes {
     }
 }
 
-impl Change {
+impl FolderChange {
     fn apply_to(&self, names: &mut BTreeMap<PathBuf, u64>, folders: &mut BTreeSet<PathBuf>) {
         match self {
-            Change::Folder(path) => {
+            FolderChange::CreateFolder(path) => {
                 folders.insert(path.clone());
             }
-            Change::Name(path, number) => {
+            FolderChange::CreateFile(path, number) => {
                 names.insert(path.clone(), *number);
             }
-            Change::Rename(from, to, number) => {
+            FolderChange::Rename(from, to, number) => {
                 // If the name it had never got to the disk, the new one is all there is.
                 if names.get(from) == Some(number) {
                     names.remove(from);
                 }
                 names.insert(to.clone(), *number);
             }
-            Change::Remove(path) => {
+            FolderChange::Remove(path) => {
                 names.remove(path);
             }
         }
     }
 
     fn is_in(&self, folder: &Path) -> bool {
-        let (Change::Folder(path) | Change::Name(path, _) | Change::Rename(_, path, _) | Change::Remove(path)) = self;
+        let (FolderChange::CreateFolder(path)
+        | FolderChange::CreateFile(path, _)
+        | FolderChange::Rename(_, path, _)
+        | FolderChange::Remove(path)) = self;
         path.parent() == Some(folder)
     }
 }
@@ -303,7 +306,7 @@ pub struct FakeFile {
 
 impl FakeFile {
     /// The same file on a [fork](FakeDisk::fork) of its disk.
-    pub fn on(&self, fork: &FakeDisk) -> FakeFile {
+    pub fn on_fork(&self, fork: &FakeDisk) -> FakeFile {
         FakeFile { disk: fork.clone(), path: self.path.clone(), number: self.number }
     }
 }
@@ -317,7 +320,7 @@ pub struct FakeLock {
 
 impl Drop for FakeLock {
     fn drop(&mut self) {
-        self.disk.world().locked.remove(&self.path);
+        self.disk.state().locked.remove(&self.path);
     }
 }
 
@@ -326,58 +329,58 @@ impl Disk for FakeDisk {
     type Lock = FakeLock;
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let world = self.world();
-        if world.is_cut {
-            return Err(cut());
+        let state = self.state();
+        if state.has_crashed {
+            return Err(crashed());
         }
-        let number = world.number(path)?;
-        Ok(world.files.get(&number).map(|bytes| bytes.all.clone()).unwrap_or_default())
+        let number = state.file_number(path)?;
+        Ok(state.files.get(&number).map(|bytes| bytes.all.clone()).unwrap_or_default())
     }
 
-    fn link(&self, _: &Path) -> io::Result<Option<PathBuf>> {
+    fn read_link(&self, _: &Path) -> io::Result<Option<PathBuf>> {
         Ok(None)
     }
 
     fn is_folder(&self, path: &Path) -> bool {
-        self.world().folders.contains(path)
+        self.state().folders.contains(path)
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.world().change("make_folder", path, Change::Folder(path.to_owned()))
+        self.state().apply_change("make_folder", path, FolderChange::CreateFolder(path.to_owned()))
     }
 
-    fn create(&self, path: &Path) -> io::Result<FakeFile> {
-        let mut world = self.world();
-        if world.names.contains_key(path) {
+    fn create_new(&self, path: &Path) -> io::Result<FakeFile> {
+        let mut state = self.state();
+        if state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let number = world.next_number();
-        world.files.insert(number, Bytes::default());
-        world.change("create", path, Change::Name(path.to_owned(), number))?;
+        let number = state.next_file_number();
+        state.files.insert(number, FileBytes::default());
+        state.apply_change("create", path, FolderChange::CreateFile(path.to_owned(), number))?;
         Ok(FakeFile { disk: self.clone(), path: path.to_owned(), number })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut world = self.world();
-        let number = world.number(from)?;
-        world.change("rename", to, Change::Rename(from.to_owned(), to.to_owned(), number))
+        let mut state = self.state();
+        let number = state.file_number(from)?;
+        state.apply_change("rename", to, FolderChange::Rename(from.to_owned(), to.to_owned(), number))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world();
-        world.number(path)?;
-        world.change("remove", path, Change::Remove(path.to_owned()))
+        let mut state = self.state();
+        state.file_number(path)?;
+        state.apply_change("remove", path, FolderChange::Remove(path.to_owned()))
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        let mut world = self.world();
-        if let Some(error) = world.operation("sync_folder", path)? {
+        let mut state = self.state();
+        if let Some(error) = state.count_operation("sync_folder", path)? {
             return Err(error);
         }
-        let World { unsynced, durable, durable_folders, .. } = &mut *world;
+        let DiskState { unsynced, durable_names, durable_folders, .. } = &mut *state;
         unsynced.retain(|change| {
             if change.is_in(path) {
-                change.apply_to(durable, durable_folders);
+                change.apply_to(durable_names, durable_folders);
             }
             !change.is_in(path)
         });
@@ -385,57 +388,57 @@ impl Disk for FakeDisk {
     }
 
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<FakeLock>> {
-        let mut world = self.world();
-        if world.locked.contains(path) {
+        let mut state = self.state();
+        if state.locked.contains(path) {
             return Ok(None);
         }
-        if let Some(error) = world.operation("lock", path)? {
+        if let Some(error) = state.count_operation("lock", path)? {
             return Err(error);
         }
-        world.locked.insert(path.to_owned());
-        drop(world);
+        state.locked.insert(path.to_owned());
+        drop(state);
         self.put(path, content);
         Ok(Some(FakeLock { disk: self.clone(), path: path.to_owned() }))
     }
 
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        Ok(self.world().locked.contains(path))
+        Ok(self.state().locked.contains(path))
     }
 }
 
 impl DiskFile for FakeFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut world = self.disk.world();
-        let struck = world.operation("append", &self.path)?;
-        let done = if struck.is_some() { world.random.0.usize(..=bytes.len()) } else { bytes.len() };
-        if let Some(file) = world.files.get_mut(&self.number) {
+        let mut state = self.disk.state();
+        let fault = state.count_operation("append", &self.path)?;
+        let done = if fault.is_some() { state.random.0.usize(..=bytes.len()) } else { bytes.len() };
+        if let Some(file) = state.files.get_mut(&self.number) {
             file.all.extend(bytes.iter().take(done));
         }
-        struck.map_or(Ok(()), Err)
+        fault.map_or(Ok(()), Err)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut world = self.disk.world();
-        let struck = world.operation("sync", &self.path)?;
-        let is_cut = world.is_cut;
-        if let Some(file) = world.files.get_mut(&self.number) {
-            match &struck {
+        let mut state = self.disk.state();
+        let fault = state.count_operation("sync", &self.path)?;
+        let has_crashed = state.has_crashed;
+        if let Some(file) = state.files.get_mut(&self.number) {
+            match &fault {
                 // As if nothing of it had been synced; what survives is decided when the machine starts again.
-                Some(_) => file.is_lost |= !is_cut,
+                Some(_) => file.is_lost |= !has_crashed,
                 None if !file.is_lost => file.synced = file.all.len(),
                 None => {}
             }
         }
-        struck.map_or(Ok(()), Err)
+        fault.map_or(Ok(()), Err)
     }
 
     /// Nobody takes anything from this disk but the test itself.
-    fn is_at(&self, _: &Path) -> io::Result<bool> {
+    fn is_still_at(&self, _: &Path) -> io::Result<bool> {
         Ok(true)
     }
 }
 
-fn cut() -> io::Error {
+fn crashed() -> io::Error {
     io::Error::other("the machine has stopped")
 }
 
@@ -450,47 +453,47 @@ mod tests {
         Path::new(FOLDER).join(name)
     }
 
-    fn written(disk: &FakeDisk, name: &str, bytes: &str) -> FakeFile {
-        let mut file = disk.create(&path(name)).unwrap();
+    fn create_file(disk: &FakeDisk, name: &str, bytes: &str) -> FakeFile {
+        let mut file = disk.create_new(&path(name)).unwrap();
         file.append(bytes.as_bytes()).unwrap();
         file
     }
 
-    fn text(disk: &FakeDisk, name: &str) -> Option<String> {
+    fn read_text(disk: &FakeDisk, name: &str) -> Option<String> {
         disk.read(&path(name)).ok().map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
     #[test]
-    fn a_name_and_bytes_are_made_durable_each_by_its_own_sync() {
+    fn file_names_and_bytes_become_durable_by_separate_syncs() {
         for (file_synced, folder_synced, found) in
             [(false, false, None), (true, false, None), (false, true, Some("")), (true, true, Some("all"))]
         {
             let disk = FakeDisk::new();
-            let mut file = written(&disk, "a", "all");
+            let mut file = create_file(&disk, "a", "all");
             if file_synced {
                 file.sync().unwrap();
             }
             if folder_synced {
                 disk.sync_folder(Path::new(FOLDER)).unwrap();
             }
-            assert_eq!(text(&disk, "a").as_deref(), Some("all"));
-            assert_eq!(text(&disk.restart(0), "a").as_deref(), found);
-            assert_eq!(text(&disk.restart(1), "a").as_deref(), Some("all"));
+            assert_eq!(read_text(&disk, "a").as_deref(), Some("all"));
+            assert_eq!(read_text(&disk.restart(0), "a").as_deref(), found);
+            assert_eq!(read_text(&disk.restart(1), "a").as_deref(), Some("all"));
         }
     }
 
     #[test]
-    fn a_rename_that_was_not_synced_survives_or_not_and_is_never_half_done() {
+    fn an_unsynced_rename_is_all_or_nothing() {
         let disk = FakeDisk::new();
         for (name, bytes) in [("a", "old"), ("b", "new")] {
-            written(&disk, name, bytes).sync().unwrap();
+            create_file(&disk, name, bytes).sync().unwrap();
         }
         disk.sync_folder(Path::new(FOLDER)).unwrap();
         disk.rename(&path("b"), &path("a")).unwrap();
         let found: BTreeSet<_> = (0..20)
             .map(|seed| {
                 let after = disk.restart(seed);
-                (text(&after, "a").unwrap(), text(&after, "b"))
+                (read_text(&after, "a").unwrap(), read_text(&after, "b"))
             })
             .collect();
         let either = [("new".to_owned(), None), ("old".to_owned(), Some("new".to_owned()))];
@@ -498,11 +501,11 @@ mod tests {
     }
 
     #[test]
-    fn with_a_folder_that_was_not_synced_goes_what_was_in_it() {
+    fn losing_an_unsynced_folder_loses_its_files() {
         let (disk, deep) = (FakeDisk::new(), Path::new("above/deep"));
         disk.make_folder(Path::new("above")).unwrap();
         disk.make_folder(deep).unwrap();
-        disk.create(&deep.join("a")).unwrap();
+        disk.create_new(&deep.join("a")).unwrap();
         for folder in [deep, Path::new("above")] {
             disk.sync_folder(folder).unwrap();
             assert_eq!((disk.restart(0).files().len(), disk.restart(1).files().len()), (0, 1));
@@ -513,63 +516,65 @@ mod tests {
     }
 
     #[test]
-    fn any_beginning_of_what_was_not_synced_may_survive() {
+    fn any_prefix_of_unsynced_bytes_may_survive() {
         let disk = FakeDisk::new();
-        let mut file = written(&disk, "a", "safe");
+        let mut file = create_file(&disk, "a", "safe");
         file.sync().unwrap();
         disk.sync_folder(Path::new(FOLDER)).unwrap();
         file.append(b"1234").unwrap();
-        let found: BTreeSet<_> = (0..200).map(|seed| text(&disk.restart(seed), "a").unwrap()).collect();
+        let found: BTreeSet<_> = (0..200).map(|seed| read_text(&disk.restart(seed), "a").unwrap()).collect();
         assert!(found.iter().all(|text| text.starts_with("safe")));
         assert!(["safe", "safe12", "safe1234", "safe\0\u{0}34"].iter().all(|text| found.contains(*text)), "{found:?}");
     }
 
     #[test]
-    fn what_a_failed_sync_did_not_write_is_lost_to_later_ones_too() {
+    fn bytes_lost_by_a_failed_sync_are_not_written_by_a_later_one() {
         let disk = FakeDisk::new();
-        let mut file = written(&disk, "a", "all");
+        let mut file = create_file(&disk, "a", "all");
         disk.sync_folder(Path::new(FOLDER)).unwrap();
-        disk.strike(disk.operations().len(), Fault::Error(5), 0);
+        disk.inject_fault(disk.operations().len(), DiskFault::Error(5), 0);
         assert!(file.sync().is_err());
         assert!(file.sync().is_ok());
-        assert_eq!(text(&disk.restart(0), "a").as_deref(), Some(""));
+        assert_eq!(read_text(&disk.restart(0), "a").as_deref(), Some(""));
     }
 
     #[test]
-    fn nothing_can_be_done_after_a_cut_and_locks_are_free() {
+    fn after_a_crash_every_operation_fails_and_restart_frees_locks() {
         let disk = FakeDisk::new();
         let _lock = disk.lock(&path("lock"), b"me").unwrap().unwrap();
         assert!(disk.lock(&path("lock"), b"you").unwrap().is_none());
-        disk.point("send", "POST").unwrap();
+        disk.external_operation("send", "POST").unwrap();
         assert_eq!(disk.operations(), [("lock", "lock".to_owned()), ("send", "POST".to_owned())]);
-        disk.cut();
-        assert!(disk.is_cut() && disk.point("send", "POST").is_err() && disk.read(&path("lock")).is_err());
+        disk.crash();
+        assert!(
+            disk.has_crashed() && disk.external_operation("send", "POST").is_err() && disk.read(&path("lock")).is_err()
+        );
         assert!(disk.restart(0).lock(&path("lock"), b"you").unwrap().is_some());
     }
 
     #[test]
-    fn what_is_tried_on_a_fork_is_what_would_happen_and_does_not() {
+    fn a_fork_behaves_like_its_disk_and_leaves_it_unchanged() {
         let disk = FakeDisk::new();
-        let mut file = written(&disk, "a", "one");
+        let mut file = create_file(&disk, "a", "one");
         let _lock = disk.lock(&path("lock"), b"me").unwrap().unwrap();
         for seed in [0, 1, 17, 4711] {
             let fork = disk.fork();
-            fork.strike(0, Fault::Cut, seed);
-            assert!(file.on(&fork).append(b"two").is_err() && fork.has_struck());
-            let cut = disk.fork();
-            cut.strike(0, Fault::Cut, seed);
-            drop(file.on(&cut).append(b"two"));
-            assert_eq!(fork.restart(seed).files(), cut.restart(seed).files());
+            fork.inject_fault(0, DiskFault::Crash, seed);
+            assert!(file.on_fork(&fork).append(b"two").is_err() && fork.fault_occurred());
+            let crashed_fork = disk.fork();
+            crashed_fork.inject_fault(0, DiskFault::Crash, seed);
+            drop(file.on_fork(&crashed_fork).append(b"two"));
+            assert_eq!(fork.restart(seed).files(), crashed_fork.restart(seed).files());
         }
-        assert!(!disk.is_cut() && disk.is_locked(&path("lock")).unwrap());
+        assert!(!disk.has_crashed() && disk.is_locked(&path("lock")).unwrap());
         file.append(b"two").unwrap();
-        assert_eq!(text(&disk, "a").as_deref(), Some("onetwo"));
-        assert_eq!(text(&disk.fork(), "a").as_deref(), Some("onetwo"));
+        assert_eq!(read_text(&disk, "a").as_deref(), Some("onetwo"));
+        assert_eq!(read_text(&disk.fork(), "a").as_deref(), Some("onetwo"));
         // What is synced on the fork is not synced here.
         let fork = disk.fork();
-        file.on(&fork).sync().unwrap();
+        file.on_fork(&fork).sync().unwrap();
         fork.sync_folder(Path::new(FOLDER)).unwrap();
-        assert_eq!(text(&fork.restart(0), "a").as_deref(), Some("onetwo"));
-        assert_eq!(text(&disk.restart(0), "a"), None);
+        assert_eq!(read_text(&fork.restart(0), "a").as_deref(), Some("onetwo"));
+        assert_eq!(read_text(&disk.restart(0), "a"), None);
     }
 }

@@ -7,46 +7,50 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Recorded};
 
 /// A boxed future, so that ledgers are chosen at run time.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Keeps the record of one environment. Every method has done its work, durably, when it returns.
 ///
 /// A run is `lock`, `load`, `begin`, any number of `append`s, `fold`. Readers only `load`.
 pub trait Ledger: Send + Sync {
     /// The record: the snapshot with the journal of an interrupted (or still running) run applied. `None` if there is none yet.
-    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>>;
+    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>>;
 
     /// Takes the lock for this run, waiting up to `patience` of real time. It is held until the ledger is dropped.
-    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>>;
+    fn lock<'a>(
+        &'a mut self,
+        holder: &'a LockHolder,
+        lock_timeout: Duration,
+    ) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
     /// Whose run holds the lock now, if anybody's: for readers, who say "a run is in progress".
-    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
+    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>>;
 
     /// Whose run has begun and not folded: it was interrupted, unless `held_by` says that it goes on. For the sentence
     /// "2 steps of the run interrupted 14 min ago had completed".
-    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>>;
+    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>>;
 
     /// Starts a journal on `recorded`, which is what `load` gave under the lock or a new record; on anything else it is
     /// [`LedgerError::Changed`]. What an interrupted run left in its journal is folded first, so nothing is lost. The saved
     /// plan that the holder names is used from then on.
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
     /// For a run that has nothing to do: folds what an interrupted run left in its journal and removes that, beginning
     /// none. `recorded` is what `load` gave under the lock. Where no journal lies nothing is written.
-    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
     /// Appends entries as one group: one write, one fsync. Entries that [`Recorded::apply`] would refuse are
     /// [`LedgerError::Incoherent`], and none of the group is written: a journal can always be read back.
-    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>>;
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
     /// Writes `recorded` as the new snapshot, with the next serial, and removes the journal. It has to be what the
     /// entries made of the record that the run began on, serial aside; anything else is [`LedgerError::Incoherent`].
-    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>>;
+    fn compact<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 }
 
 /// Who holds a lock: what its file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     /// `apply`, `destroy`, `state mv` …
     pub command: String,
     /// The user and machine.
@@ -57,7 +61,8 @@ pub struct Holder {
     pub since: String,
     /// The id of the saved plan that the run carries out, if it does: beginning uses it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<String>,
+    #[serde(rename = "plan")]
+    pub saved_plan_id: Option<String>,
 }
 
 /// Why a record could not be read or kept. Every variant names the file.
@@ -65,10 +70,10 @@ pub struct Holder {
 pub enum LedgerError {
     /// Another run holds the lock.
     #[error("the state is locked by `{}` of {} (process {}, since {})", .0.command, .0.who, .0.pid, .0.since)]
-    Locked(Box<Holder>),
+    Locked(Box<LockHolder>),
     /// The file is written in a format that this build does not know.
     #[error("{file} has format {found}, this floe knows formats up to {known}; it was left untouched")]
-    Newer {
+    NewerFormat {
         /// The file.
         file: String,
         /// Its format.
@@ -86,7 +91,7 @@ pub enum LedgerError {
     },
     /// The state is not what the run was to begin on: another run has written it since it was read.
     #[error("{file} changed since it was read: {why}; nothing was written. Plan again")]
-    Changed {
+    ChangedSinceRead {
         /// The file.
         file: String,
         /// What differs.
@@ -94,7 +99,7 @@ pub enum LedgerError {
     },
     /// What was to be written contradicts the record. A fault of floe's own; the files are as they were.
     #[error("{why}; nothing was written to {file}. This is a bug in floe, please report it")]
-    Incoherent {
+    Inconsistent {
         /// The file.
         file: String,
         /// What contradicts what.

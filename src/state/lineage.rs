@@ -1,32 +1,35 @@
 //! Whose state a record is: what is made once for it, and the check that comes before anything else.
 
 use super::Recorded;
-use crate::resource::{HashKey, Identity};
+use crate::resource::{EnvironmentIdentity, HashKey};
 
 /// A state that belongs to another environment than the project's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this state belongs to {}, but the project's environment is {}; choose that environment's own state file, or the \
      environment that this state belongs to",
-    in_words(.recorded), in_words(.desired)
+    describe_environment(.recorded), describe_environment(.desired)
 )]
-pub struct OtherEnvironment {
+pub struct EnvironmentMismatch {
     /// Whose state it is.
-    pub recorded: Identity,
+    pub recorded: EnvironmentIdentity,
     /// Whose it was taken for.
-    pub desired: Identity,
+    pub desired: EnvironmentIdentity,
 }
 
 /// Whether `recorded` is the state of `environment`; to be asked before anything else.
-pub fn check(recorded: &Recorded, environment: &Identity) -> Result<(), Box<OtherEnvironment>> {
-    if recorded.environment.owns(environment) {
+pub fn check_environment(
+    recorded: &Recorded,
+    environment: &EnvironmentIdentity,
+) -> Result<(), Box<EnvironmentMismatch>> {
+    if recorded.environment.matches_environment(environment) {
         return Ok(());
     }
-    Err(Box::new(OtherEnvironment { recorded: recorded.environment.clone(), desired: environment.clone() }))
+    Err(Box::new(EnvironmentMismatch { recorded: recorded.environment.clone(), desired: environment.clone() }))
 }
 
 /// A new lineage, in the shape of a random UUID. `random` is the run's one seeded source.
-pub fn lineage(random: &mut fastrand::Rng) -> String {
+pub fn new_lineage(random: &mut fastrand::Rng) -> String {
     let bits = random.u128(..);
     let (a, b, c) = ((bits >> 96) as u32, (bits >> 80) as u16, (bits >> 64) as u16 & 0x0fff);
     let (d, e) = ((bits >> 48) as u16 & 0x3fff, bits as u64 & 0xffff_ffff_ffff);
@@ -34,12 +37,12 @@ pub fn lineage(random: &mut fastrand::Rng) -> String {
 }
 
 /// A new key for the hashes of secrets, 256 bits in hex. `random` is the run's one seeded source.
-pub fn hash_key(random: &mut fastrand::Rng) -> HashKey {
+pub fn new_hash_key(random: &mut fastrand::Rng) -> HashKey {
     HashKey(format!("{:032x}{:032x}", random.u128(..), random.u128(..)))
 }
 
-fn in_words(environment: &Identity) -> String {
-    let Identity { organization, environment, cloud, region } = environment;
+fn describe_environment(environment: &EnvironmentIdentity) -> String {
+    let EnvironmentIdentity { organization, environment, cloud, region } = environment;
     format!("{environment} ({cloud} {region}, organization {organization})")
 }
 
@@ -49,10 +52,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_one_lineage_and_one_key() {
+    fn the_same_seed_gives_the_same_lineage_and_key() {
         let made = |seed| {
             let mut random = fastrand::Rng::with_seed(seed);
-            (lineage(&mut random), hash_key(&mut random))
+            (new_lineage(&mut random), new_hash_key(&mut random))
         };
         assert_eq!(made(7), made(7));
         assert_ne!(made(7).0, made(8).0);
@@ -64,31 +67,37 @@ mod tests {
     }
 
     #[test]
-    fn simulated_environments_are_told_apart_and_an_older_state_is_still_read() {
-        let of = |environment: &str| Identity::simulated(environment, "aws".into(), "us-east-1".into());
+    fn simulated_environments_are_distinct_and_a_state_with_the_shared_id_is_accepted() {
+        let of = |environment: &str| EnvironmentIdentity::simulated(environment, "aws".into(), "us-east-1".into());
         assert_eq!(of("dev").environment, "env-sim-dev");
         let recorded = |identity| Recorded::new("l".to_owned(), identity, HashKey("k".to_owned()));
-        assert_eq!(check(&recorded(of("dev")), &of("dev")), Ok(()));
-        assert!(check(&recorded(of("dev")), &of("prod")).is_err());
-        let older = Identity { environment: "env-sim".to_owned(), ..of("dev") };
-        assert_eq!(check(&recorded(older.clone()), &of("dev")), Ok(()));
-        assert!(check(&recorded(older.clone()), &Identity { region: "eu-west-1".to_owned(), ..of("dev") }).is_err());
-        let real = Identity { organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(), ..of("dev") };
-        assert!(check(&recorded(older), &real).is_err());
+        assert_eq!(check_environment(&recorded(of("dev")), &of("dev")), Ok(()));
+        assert!(check_environment(&recorded(of("dev")), &of("prod")).is_err());
+        let older = EnvironmentIdentity { environment: "env-sim".to_owned(), ..of("dev") };
+        assert_eq!(check_environment(&recorded(older.clone()), &of("dev")), Ok(()));
+        assert!(
+            check_environment(
+                &recorded(older.clone()),
+                &EnvironmentIdentity { region: "eu-west-1".to_owned(), ..of("dev") }
+            )
+            .is_err()
+        );
+        let real = EnvironmentIdentity { organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(), ..of("dev") };
+        assert!(check_environment(&recorded(older), &real).is_err());
     }
 
     #[test]
-    fn a_foreign_state_is_refused_by_both_names() {
-        let identity = |environment: &str, region: &str| Identity {
+    fn a_state_of_another_environment_is_refused_naming_both() {
+        let identity = |environment: &str, region: &str| EnvironmentIdentity {
             organization: "org".to_owned(),
             environment: environment.to_owned(),
             cloud: "aws".to_owned(),
             region: region.to_owned(),
         };
         let recorded = Recorded::new("l".to_owned(), identity("env-a", "us-east-1"), HashKey("k".to_owned()));
-        assert_eq!(check(&recorded, &identity("env-a", "us-east-1")), Ok(()));
+        assert_eq!(check_environment(&recorded, &identity("env-a", "us-east-1")), Ok(()));
         for other in [identity("env-b", "us-east-1"), identity("env-a", "eu-west-1")] {
-            let message = check(&recorded, &other).unwrap_err().to_string();
+            let message = check_environment(&recorded, &other).unwrap_err().to_string();
             assert!(message.contains("env-a (aws us-east-1"), "{message}");
             assert!(message.contains(&other.environment) && message.contains(&other.region), "{message}");
         }

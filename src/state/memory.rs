@@ -5,50 +5,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BoxFuture, Entry, Holder, Ledger, LedgerError, Recorded, patience};
+use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, patience};
 
 /// Keeps a record in memory. Clones are handles on the same record, like processes on the same files: each locks for
 /// itself, and lets go when it is dropped.
 #[derive(Debug, Default)]
-pub struct Memory {
-    shared: Arc<Mutex<Shared>>,
-    run: Run,
+pub struct MemoryLedger {
+    shared: Arc<Mutex<SharedRecord>>,
+    run: MemoryRun,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedRecord {
     snapshot: Option<Recorded>,
-    journal: Option<Journal>,
-    holder: Option<Holder>,
+    journal: Option<MemoryJournal>,
+    holder: Option<LockHolder>,
     writes: usize,
     fault: Option<(usize, LedgerError)>,
 }
 
 #[derive(Debug)]
-struct Journal {
-    begun_by: Holder,
+struct MemoryJournal {
+    holder: LockHolder,
     entries: Vec<Entry>,
     record: Recorded,
 }
 
 /// What one handle is at.
 #[derive(Debug, Default)]
-struct Run {
-    holder: Option<Holder>,
+struct MemoryRun {
+    holder: Option<LockHolder>,
     has_begun: bool,
     broken: Option<LedgerError>,
 }
 
-impl Memory {
+impl MemoryLedger {
     /// A ledger that keeps nothing yet.
     pub fn new() -> Self {
-        Memory::default()
+        MemoryLedger::default()
     }
 
     /// A ledger that keeps `recorded` already.
-    pub fn keeping(recorded: Recorded) -> Self {
-        let shared = Shared { snapshot: Some(recorded), ..Shared::default() };
-        Memory { shared: Arc::new(Mutex::new(shared)), run: Run::default() }
+    pub fn with_record(recorded: Recorded) -> Self {
+        let shared = SharedRecord { snapshot: Some(recorded), ..SharedRecord::default() };
+        MemoryLedger { shared: Arc::new(Mutex::new(shared)), run: MemoryRun::default() }
     }
 
     /// Lets the write after the next `count` (`begin`, `append` and `fold` are one each) fail with `error`, leaving
@@ -73,14 +73,14 @@ impl Memory {
         self.shared().journal.as_ref().map(|journal| journal.entries.clone()).unwrap_or_default()
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, SharedRecord> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One write, unless this handle is broken or the fault is due.
     fn write<T>(
         &mut self,
-        work: impl FnOnce(&mut Shared, &mut Run) -> Result<T, LedgerError>,
+        work: impl FnOnce(&mut SharedRecord, &mut MemoryRun) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         if let Some(error) = &self.run.broken {
             return Err(error.clone());
@@ -93,16 +93,16 @@ impl Memory {
             return Err(error);
         }
         let done = work(&mut shared, &mut self.run);
-        if let Err(error @ LedgerError::Incoherent { .. }) = &done {
+        if let Err(error @ LedgerError::Inconsistent { .. }) = &done {
             self.run.broken = Some(error.clone());
         }
         done
     }
 }
 
-impl Journal {
+impl MemoryJournal {
     /// Forgets the part of a refused group that was applied.
-    fn refold(&mut self, snapshot: Option<&Recorded>) {
+    fn rebuild_record(&mut self, snapshot: Option<&Recorded>) {
         if let Some(snapshot) = snapshot {
             self.record = snapshot.clone();
             self.entries.iter().for_each(|entry| drop(self.record.apply(entry)));
@@ -110,19 +110,19 @@ impl Journal {
     }
 }
 
-impl Shared {
+impl SharedRecord {
     fn recorded(&self) -> Option<Recorded> {
         self.journal.as_ref().map(|journal| journal.record.clone()).or_else(|| self.snapshot.clone())
     }
 }
 
-impl Clone for Memory {
+impl Clone for MemoryLedger {
     fn clone(&self) -> Self {
-        Memory { shared: Arc::clone(&self.shared), run: Run::default() }
+        MemoryLedger { shared: Arc::clone(&self.shared), run: MemoryRun::default() }
     }
 }
 
-impl Drop for Memory {
+impl Drop for MemoryLedger {
     fn drop(&mut self) {
         if self.run.holder.is_some() {
             self.shared().holder = None;
@@ -130,17 +130,21 @@ impl Drop for Memory {
     }
 }
 
-impl Ledger for Memory {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
+impl Ledger for MemoryLedger {
+    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
         Box::pin(async { Ok(self.recorded()) })
     }
 
-    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn lock<'a>(
+        &'a mut self,
+        holder: &'a LockHolder,
+        lock_timeout: Duration,
+    ) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             if self.run.holder.is_some() {
                 return Ok(());
             }
-            let asked = Instant::now();
+            let started = Instant::now();
             loop {
                 {
                     let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,33 +154,33 @@ impl Ledger for Memory {
                             self.run.holder = Some(holder.clone());
                             return Ok(());
                         }
-                        Some(other) if asked.elapsed() >= patience => {
+                        Some(other) if started.elapsed() >= lock_timeout => {
                             return Err(LedgerError::Locked(Box::new(other.clone())));
                         }
                         Some(_) => {}
                     }
                 }
-                patience::nap(patience.saturating_sub(asked.elapsed())).await;
+                patience::sleep_wall_clock(lock_timeout.saturating_sub(started.elapsed())).await;
             }
         })
     }
 
-    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
+    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
         Box::pin(async { Ok(self.shared().holder.clone()) })
     }
 
-    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        Box::pin(async { Ok(self.shared().journal.as_ref().map(|journal| journal.begun_by.clone())) })
+    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
+        Box::pin(async { Ok(self.shared().journal.as_ref().map(|journal| journal.holder.clone())) })
     }
 
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {
-                let begun_by = run.holder.clone().ok_or_else(|| incoherent("a run begins without the lock"))?;
+                let holder = run.holder.clone().ok_or_else(|| inconsistent("a run begins without the lock"))?;
                 if let Some(kept) = shared.recorded()
                     && kept != *recorded
                 {
-                    return Err(LedgerError::Changed { file: FILE.to_owned(), why: "it differs".to_owned() });
+                    return Err(LedgerError::ChangedSinceRead { file: FILE.to_owned(), why: "it differs".to_owned() });
                 }
                 let mut base = recorded.clone();
                 if shared.snapshot.is_none()
@@ -185,14 +189,14 @@ impl Ledger for Memory {
                     base.serial = base.serial.saturating_add(1);
                 }
                 shared.snapshot = Some(base.clone());
-                shared.journal = Some(Journal { begun_by, entries: Vec::new(), record: base });
+                shared.journal = Some(MemoryJournal { holder, entries: Vec::new(), record: base });
                 run.has_begun = true;
                 Ok(())
             })
         })
     }
 
-    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             if self.shared().journal.is_none() {
                 return Ok(());
@@ -206,14 +210,14 @@ impl Ledger for Memory {
         })
     }
 
-    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {
                 let journal = shared.journal.as_mut().filter(|_| run.has_begun);
-                let journal = journal.ok_or_else(|| incoherent("entries come without a run"))?;
+                let journal = journal.ok_or_else(|| inconsistent("entries come without a run"))?;
                 let applied = entries.iter().try_for_each(|entry| journal.record.apply(entry));
-                if let Err(error) = applied.map_err(|error| incoherent(&error.to_string())) {
-                    journal.refold(shared.snapshot.as_ref());
+                if let Err(error) = applied.map_err(|error| inconsistent(&error.to_string())) {
+                    journal.rebuild_record(shared.snapshot.as_ref());
                     return Err(error);
                 }
                 journal.entries.extend_from_slice(entries);
@@ -222,14 +226,14 @@ impl Ledger for Memory {
         })
     }
 
-    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn compact<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {
                 let journal = shared.journal.as_ref().filter(|_| run.has_begun);
-                let journal = journal.ok_or_else(|| incoherent("a fold comes without a run"))?;
+                let journal = journal.ok_or_else(|| inconsistent("a fold comes without a run"))?;
                 let serial = journal.record.serial;
                 if journal.record != (Recorded { serial, ..recorded.clone() }) {
-                    return Err(incoherent("what is to be folded is not what the entries made of the record"));
+                    return Err(inconsistent("what is to be folded is not what the entries made of the record"));
                 }
                 shared.snapshot = Some(Recorded { serial: serial.saturating_add(1), ..recorded.clone() });
                 shared.journal = None;
@@ -242,6 +246,6 @@ impl Ledger for Memory {
 
 const FILE: &str = "the state in memory";
 
-fn incoherent(why: &str) -> LedgerError {
-    LedgerError::Incoherent { file: FILE.to_owned(), why: why.to_owned() }
+fn inconsistent(why: &str) -> LedgerError {
+    LedgerError::Inconsistent { file: FILE.to_owned(), why: why.to_owned() }
 }

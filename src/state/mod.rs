@@ -14,15 +14,17 @@ mod patience;
 mod recorded;
 mod used;
 
-pub use apply::Incoherent;
+pub use apply::InconsistentEntry;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use entry::{Entry, Fact, Outcome};
-pub use ledger::{BoxFuture, Holder, Ledger, LedgerError};
-pub use lineage::{OtherEnvironment, check, hash_key, lineage};
-pub use local::{Local, sibling};
-pub use memory::Memory;
-pub use recorded::{FORMAT, GenerationRecord, OpenIntent, PoolRecord, Reached, Recorded, StatementRecord, Tombstone};
-pub use used::Used;
+pub use ledger::{Ledger, LedgerError, LedgerFuture, LockHolder};
+pub use lineage::{EnvironmentMismatch, check_environment, new_hash_key, new_lineage};
+pub use local::{LocalLedger, sibling};
+pub use memory::MemoryLedger;
+pub use recorded::{
+    FurthestPhase, GenerationRecord, OpenIntent, PoolRecord, Recorded, STATE_FORMAT, StatementRecord, Tombstone,
+};
+pub use used::ConsumedPlans;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

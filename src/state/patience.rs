@@ -3,11 +3,11 @@
 use std::{thread, time::Duration};
 
 /// The longest time between two looks at a lock.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits for `remaining`, or until the next look is due, without holding up the runtime.
-pub(super) async fn nap(remaining: Duration) {
-    let time = remaining.min(BETWEEN_LOOKS).max(Duration::from_millis(1));
+pub(super) async fn sleep_wall_clock(remaining: Duration) {
+    let time = remaining.min(POLL_INTERVAL).max(Duration::from_millis(1));
     let (woken, wake) = tokio::sync::oneshot::channel::<()>();
     let sleeper = thread::Builder::new().name("floe-lock".to_owned()).spawn(move || {
         thread::sleep(time);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{
-    Address, Generation, HashKey, Identity, Intent, IntentId, KeyedHash, Offsets, Pool, Statement, Submission,
+    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, Statement,
+    Submission,
 };
 
 /// The format this build writes.
-pub const FORMAT: u32 = 1;
+pub const STATE_FORMAT: u32 = 1;
 
 /// Everything that floe remembers of one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +23,10 @@ pub struct Recorded {
     /// Counts folds.
     pub serial: u64,
     /// Whose state this is; compared before anything else.
-    pub environment: Identity,
+    pub environment: EnvironmentIdentity,
     /// The key for hashes of secrets.
-    pub key: HashKey,
+    #[serde(rename = "key")]
+    pub hash_key: HashKey,
     /// Owned pools by manifest key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolRecord>,
@@ -37,7 +39,8 @@ pub struct Recorded {
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Requests whose outcome is not known yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub open: BTreeMap<IntentId, OpenIntent>,
+    #[serde(rename = "open")]
+    pub open_intents: BTreeMap<IntentId, OpenIntent>,
 }
 
 /// A request that was about to be sent, and whose outcome is not known.
@@ -51,7 +54,8 @@ pub struct OpenIntent {
     pub secrets: BTreeMap<String, KeyedHash>,
     /// Where the generation stood that is to be resumed: still true if nothing comes of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub voided: Option<Offsets>,
+    #[serde(rename = "voided")]
+    pub voided_offsets: Option<Offsets>,
 }
 
 /// An owned pool.
@@ -72,7 +76,8 @@ pub struct StatementRecord {
     pub declared: Statement,
     /// What it needed, declared or inferred, sorted, each once: gives deletions their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<Address>,
+    #[serde(rename = "needs")]
+    pub dependencies: Vec<Address>,
     /// The generation in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<GenerationRecord>>,
@@ -89,11 +94,13 @@ pub struct StatementRecord {
     pub last_generation: Generation,
     /// How many undo statements were ever intended.
     #[serde(default)]
-    pub undos: u32,
+    #[serde(rename = "undos")]
+    pub undo_count: u32,
     /// Where the last generation in force stood that is gone by now, until another one has run: goes into the
     /// tombstone, or tells a submission where to begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_at: Option<Offsets>,
+    #[serde(rename = "left_at")]
+    pub last_offsets: Option<Offsets>,
 }
 
 /// One physical statement: what was sent, and what is known of how far it got.
@@ -108,10 +115,11 @@ pub struct GenerationRecord {
     #[serde(default)]
     pub stopped: bool,
     /// How far it ever got.
-    pub reached: Reached,
+    pub reached: FurthestPhase,
     /// The kind that the service reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    #[serde(rename = "kind")]
+    pub sql_kind: Option<String>,
     /// Whether the service said that it comes to its end by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bounded: bool,
@@ -129,7 +137,7 @@ pub struct GenerationRecord {
 /// The furthest that a physical statement ever got. Ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reached {
+pub enum FurthestPhase {
     /// The service has accepted it.
     Submitted,
     /// It was RUNNING.
@@ -148,7 +156,8 @@ pub struct Tombstone {
     pub last_generation: Generation,
     /// How many undo statements were used under it.
     #[serde(default)]
-    pub undos: u32,
+    #[serde(rename = "undos")]
+    pub undo_count: u32,
     /// Where it stood, if it was stopped before it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
@@ -157,22 +166,22 @@ pub struct Tombstone {
 impl Recorded {
     /// The record of an environment in which nothing was done yet. See [`lineage`](super::lineage) and
     /// [`hash_key`](super::hash_key) for the two that are made once.
-    pub fn new(lineage: String, environment: Identity, key: HashKey) -> Recorded {
+    pub fn new(lineage: String, environment: EnvironmentIdentity, hash_key: HashKey) -> Recorded {
         Recorded {
-            format: FORMAT,
+            format: STATE_FORMAT,
             lineage,
             serial: 0,
             environment,
-            key,
+            hash_key,
             pools: BTreeMap::new(),
             statements: BTreeMap::new(),
             tombstones: BTreeMap::new(),
-            open: BTreeMap::new(),
+            open_intents: BTreeMap::new(),
         }
     }
 
     /// Keeps a text once that is both declared and sent, as nearly all are.
-    pub(super) fn share(&mut self) {
+    pub(super) fn share_equal_sql(&mut self) {
         for record in self.statements.values_mut() {
             if let Some(current) = &mut record.current
                 && current.sent.sql == record.declared.sql
@@ -192,16 +201,16 @@ impl Recorded {
 impl StatementRecord {
     /// Every generation it has, the current one first.
     pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
-        self.current.as_deref().into_iter().chain(self.passing())
+        self.current.as_deref().into_iter().chain(self.other_generations())
     }
 
     /// Every generation but the one in force.
-    pub fn passing(&self) -> impl Iterator<Item = &GenerationRecord> {
+    pub fn other_generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.successor.as_deref().into_iter().chain(self.undo.as_deref()).chain(&self.retired)
     }
 
     /// The generation that bears the cloud name `name`.
-    pub fn named(&self, name: &str) -> Option<&GenerationRecord> {
+    pub fn generation_named(&self, name: &str) -> Option<&GenerationRecord> {
         self.generations().find(|generation| generation.sent.name == name)
     }
 

@@ -5,46 +5,46 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Disk, LedgerError,
-    local::{read, replace_file, sibling, with},
+    local::{read_if_exists, replace_file, sibling, with_suffix},
 };
 
 /// The ids of the saved plans of one environment that were used.
 #[derive(Debug)]
-pub struct Used<'d, D: Disk> {
+pub struct ConsumedPlans<'d, D: Disk> {
     disk: &'d D,
     file: PathBuf,
 }
 
-impl<'d, D: Disk> Used<'d, D> {
+impl<'d, D: Disk> ConsumedPlans<'d, D> {
     /// Those of the state at `state`.
     ///
     /// # Errors
     /// When a symbolic link at `state` cannot be followed.
-    pub fn beside(disk: &'d D, state: &Path) -> Result<Self, LedgerError> {
-        Ok(Used { disk, file: sibling(disk, state, "plans")? })
+    pub fn for_state(disk: &'d D, state: &Path) -> Result<Self, LedgerError> {
+        Ok(ConsumedPlans { disk, file: sibling(disk, state, "plans")? })
     }
 
     pub(super) fn in_file(disk: &'d D, file: PathBuf) -> Self {
-        Used { disk, file }
+        ConsumedPlans { disk, file }
     }
 
     /// Whether `id` is one of them.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn has(&self, id: &str) -> Result<bool, LedgerError> {
-        let marks = read(self.disk, &self.file)?.unwrap_or_default();
-        Ok(marks.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == id.as_bytes()))
+    pub fn contains(&self, id: &str) -> Result<bool, LedgerError> {
+        let ids = read_if_exists(self.disk, &self.file)?.unwrap_or_default();
+        Ok(ids.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == id.as_bytes()))
     }
 
     /// Adds `id`, durably. The caller holds the lock of the state.
     pub(super) fn add(&self, id: &str) -> Result<(), LedgerError> {
-        let mut marks = read(self.disk, &self.file)?.unwrap_or_default();
+        let mut ids = read_if_exists(self.disk, &self.file)?.unwrap_or_default();
         // What an older floe left may end in half a mark.
-        if marks.last().is_some_and(|byte| *byte != b'\n') {
-            marks.push(b'\n');
+        if ids.last().is_some_and(|byte| *byte != b'\n') {
+            ids.push(b'\n');
         }
-        marks.extend(format!("{id}\n").as_bytes());
-        replace_file(self.disk, &with(&self.file, "next"), &marks, &self.file)
+        ids.extend(format!("{id}\n").as_bytes());
+        replace_file(self.disk, &with_suffix(&self.file, "next"), &ids, &self.file)
     }
 }

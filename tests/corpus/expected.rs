@@ -2,33 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use floe::sql::Kind;
+use floe::sql::StatementKind;
 use serde_json::Value;
 
 /// Names by role: `reads`, `creates`, `models` …, each name with its parts joined by dots.
-pub type Objects = BTreeMap<String, BTreeSet<String>>;
+pub type ObjectsByRole = BTreeMap<String, BTreeSet<String>>;
 
 /// A statement of the corpus.
-pub struct Line {
+pub struct CorpusLine {
     pub id: String,
     pub sql: String,
     /// Flink's node class, or the kind that was written by hand.
     pub kind: String,
-    pub objects: Objects,
+    pub objects: ObjectsByRole,
 }
 
-pub fn lines(text: &str) -> Vec<Line> {
-    text.lines().filter(|line| !line.trim().is_empty()).filter_map(line).collect()
+pub fn parse_lines(text: &str) -> Vec<CorpusLine> {
+    text.lines().filter(|line| !line.trim().is_empty()).filter_map(parse_line).collect()
 }
 
-fn line(text: &str) -> Option<Line> {
+fn parse_line(text: &str) -> Option<CorpusLine> {
     let value: Value = serde_json::from_str(text).ok()?;
     let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let objects = match value.get("gold") {
-        Some(Value::Object(gold)) => gold.iter().map(|(role, names)| (role.clone(), set(names))).collect(),
-        _ => Objects::new(),
+        Some(Value::Object(gold)) => gold.iter().map(|(role, names)| (role.clone(), name_set(names))).collect(),
+        _ => ObjectsByRole::new(),
     };
-    Some(Line {
+    Some(CorpusLine {
         id: field("id").unwrap_or_default(),
         sql: field("sql")?,
         kind: field("flink_kind").or(field("kind")).unwrap_or_default(),
@@ -36,7 +36,7 @@ fn line(text: &str) -> Option<Line> {
     })
 }
 
-fn set(names: &Value) -> BTreeSet<String> {
+fn name_set(names: &Value) -> BTreeSet<String> {
     let name = |name: &Value| match name {
         Value::String(whole) => Some(whole.clone()),
         Value::Array(parts) => Some(parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")),
@@ -46,10 +46,10 @@ fn set(names: &Value) -> BTreeSet<String> {
 }
 
 /// Whether Flink's node class, or a kind written by hand, is `kind`.
-pub fn is_kind(expected: &str, kind: Kind) -> bool {
-    use Kind::*;
+pub fn is_kind(expected: &str, kind: StatementKind) -> bool {
+    use StatementKind::*;
     let expected = expected.strip_prefix("Sql").unwrap_or(expected);
-    let one_of: &[Kind] = match expected {
+    let one_of: &[StatementKind] = match expected {
         "Query" => &[Select],
         "RichSqlInsert" | "Insert" => &[InsertInto, InsertValues],
         // `EXECUTE` stands before a query, an insert or a statement set.

@@ -9,10 +9,10 @@ mod measure;
 
 use std::{env, path::Path, process::ExitCode};
 
-use measure::{Share, confluent, rejected, valid};
+use measure::{CorpusScore, measure_confluent, measure_rejected, measure_valid};
 
 /// The least share of each measurement that is held to one.
-type Floors = &'static [(&'static str, f64)];
+type MinimumShares = &'static [(&'static str, f64)];
 
 fn main() -> ExitCode {
     let Some(folder) = env::var_os("FLOE_SQL_CORPUS") else {
@@ -21,35 +21,35 @@ fn main() -> ExitCode {
     };
     let verbose = env::var_os("FLOE_SQL_CORPUS_VERBOSE").is_some();
     let folder = Path::new(&folder);
-    let files: [(&str, measure::Measure, Floors); 3] = [
-        ("valid.jsonl", valid, &[("objects", 0.999), ("kind", 1.0)]),
-        ("confluent-extra.jsonl", confluent, &[("objects", 1.0), ("kind", 1.0)]),
-        ("rejected-by-flink.jsonl", rejected, &[("nothing falsely sure", 1.0)]),
+    let files: [(&str, measure::MeasureFile, MinimumShares); 3] = [
+        ("valid.jsonl", measure_valid, &[("objects", 0.999), ("kind", 1.0)]),
+        ("confluent-extra.jsonl", measure_confluent, &[("objects", 1.0), ("kind", 1.0)]),
+        ("rejected-by-flink.jsonl", measure_rejected, &[("nothing falsely sure", 1.0)]),
     ];
-    let mut held = true;
-    for (file, measure, wanted) in files {
+    let mut passed = true;
+    for (file, measure, minimum_shares) in files {
         let text = match std::fs::read_to_string(folder.join(file)) {
             Ok(text) => text,
             Err(error) => {
                 println!("{file}: {error}");
-                held = false;
+                passed = false;
                 continue;
             }
         };
         let shares = measure(&text, verbose);
-        for Share { what, right, of } in &shares {
-            let share = if *of == 0 { 0.0 } else { *right as f64 / *of as f64 };
-            let floor = wanted.iter().find(|(name, _)| name == what).map(|(_, floor)| *floor);
-            let verdict = match floor {
+        for CorpusScore { measurement, correct, total } in &shares {
+            let share = if *total == 0 { 0.0 } else { *correct as f64 / *total as f64 };
+            let minimum = minimum_shares.iter().find(|(name, _)| name == measurement).map(|(_, floor)| *floor);
+            let verdict = match minimum {
                 Some(floor) if share < floor => {
-                    held = false;
+                    passed = false;
                     "too few"
                 }
                 Some(_) => "held",
                 None => "not held to a floor",
             };
-            println!("{file}: {what}: {right} of {of} ({:.3} %), {verdict}", share * 100.0);
+            println!("{file}: {measurement}: {correct} of {total} ({:.3} %), {verdict}", share * 100.0);
         }
     }
-    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

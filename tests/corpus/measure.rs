@@ -2,35 +2,35 @@
 
 use std::panic::catch_unwind;
 
-use floe::sql::{Kind, Mention, ObjectKind, Reading, Use, normal_form, read};
+use floe::sql::{Analysis, Mention, ObjectKind, StatementKind, Usage, analyze, normal_form};
 
-use crate::expected::{Line, Objects, is_kind, lines};
+use crate::expected::{CorpusLine, ObjectsByRole, is_kind, parse_lines};
 
 /// How many of how many are right.
-pub struct Share {
-    pub what: &'static str,
-    pub right: usize,
-    pub of: usize,
+pub struct CorpusScore {
+    pub measurement: &'static str,
+    pub correct: usize,
+    pub total: usize,
 }
 
 /// Measures one file.
-pub type Measure = fn(text: &str, verbose: bool) -> Vec<Share>;
+pub type MeasureFile = fn(text: &str, verbose: bool) -> Vec<CorpusScore>;
 
 /// What Flink's parser accepts, with the objects that its own tree names.
-pub fn valid(text: &str, verbose: bool) -> Vec<Share> {
-    let lines = lines(text);
-    let count = |what, right: &dyn Fn(&Line, &Reading) -> bool| share(what, &lines, verbose, right);
+pub fn measure_valid(text: &str, verbose: bool) -> Vec<CorpusScore> {
+    let lines = parse_lines(text);
+    let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
-        count("objects", &|line, reading| objects(line, reading, false) == line.objects_named()),
-        count("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
-        count("no fault, but for a missing END", &|line, reading| {
-            line.kind == "SqlBeginStatementSet" || reading.faults.is_empty()
+        score_lines("objects", &|line, reading| mentioned_objects(line, reading, false) == line.expected_objects()),
+        score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
+        score_lines("no fault, but for a missing END", &|line, reading| {
+            line.kind == "SqlBeginStatementSet" || reading.errors.is_empty()
         }),
-        count("keeps no state for sure, where the text has no word that speaks of it", &|line, reading| {
-            reading.state.is_some() || !speaks_of_state(&line.sql)
+        score_lines("keeps no state for sure, where the text has no word that speaks of it", &|line, reading| {
+            reading.stateful_construct.is_some() || !has_stateful_keyword(&line.sql)
         }),
-        count("spans lie on their names", &|line, reading| spans_hold(line, reading)),
-        count("the normal form is its own", &|line, _| {
+        score_lines("spans lie on their names", &|line, reading| spans_are_on_names(line, reading)),
+        score_lines("the normal form is its own", &|line, _| {
             let form = normal_form(&line.sql);
             normal_form(&form) == form
         }),
@@ -38,65 +38,73 @@ pub fn valid(text: &str, verbose: bool) -> Vec<Share> {
 }
 
 /// Confluent's own dialect, with kinds and objects written by hand.
-pub fn confluent(text: &str, verbose: bool) -> Vec<Share> {
-    let lines = lines(text);
-    let count = |what, right: &dyn Fn(&Line, &Reading) -> bool| share(what, &lines, verbose, right);
+pub fn measure_confluent(text: &str, verbose: bool) -> Vec<CorpusScore> {
+    let lines = parse_lines(text);
+    let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
-        count("objects", &|line, reading| {
-            let mut found = objects(line, reading, true);
+        score_lines("objects", &|line, reading| {
+            let mut found = mentioned_objects(line, reading, true);
             // Functions are listed only where a clause names them.
             if !line.objects.contains_key("functions") {
                 found.remove("functions");
             }
-            found == line.objects_named()
+            found == line.expected_objects()
         }),
-        count("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
-        count("no fault", &|_, reading| reading.faults.is_empty()),
+        score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
+        score_lines("no fault", &|_, reading| reading.errors.is_empty()),
     ]
 }
 
 /// What Flink's parser rejects: no panic, and nothing said as if it were sure.
-pub fn rejected(text: &str, verbose: bool) -> Vec<Share> {
-    let lines = lines(text);
-    let count = |what, right: &dyn Fn(&Line, &Reading) -> bool| share(what, &lines, verbose, right);
+pub fn measure_rejected(text: &str, verbose: bool) -> Vec<CorpusScore> {
+    let lines = parse_lines(text);
+    let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
-        count("nothing falsely sure", &|line, reading| {
-            let surely_stateless = reading.state.is_none() && runs(reading.kind);
-            !(surely_stateless && speaks_of_state(&line.sql)) && spans_hold(line, reading)
+        score_lines("nothing falsely sure", &|line, reading| {
+            let surely_stateless = reading.stateful_construct.is_none() && keeps_running(reading.kind);
+            !(surely_stateless && has_stateful_keyword(&line.sql)) && spans_are_on_names(line, reading)
         }),
-        count("with a fault, of an unknown kind, or refused", &|_, reading| {
-            !reading.faults.is_empty() || matches!(reading.kind.class(), floe::sql::Class::Refused(_))
+        score_lines("with a fault, of an unknown kind, or refused", &|_, reading| {
+            !reading.errors.is_empty() || matches!(reading.kind.class(), floe::sql::StatementClass::Unsupported(_))
         }),
     ]
 }
 
-fn share(what: &'static str, lines: &[Line], verbose: bool, right: &dyn Fn(&Line, &Reading) -> bool) -> Share {
+fn score(
+    measurement: &'static str,
+    lines: &[CorpusLine],
+    verbose: bool,
+    is_correct: &dyn Fn(&CorpusLine, &Analysis) -> bool,
+) -> CorpusScore {
     let mut count = 0;
     for line in lines {
-        let Ok(reading) = catch_unwind(|| read(&line.sql)) else {
-            println!("{what}: panics on {}", line.id);
+        let Ok(analysis) = catch_unwind(|| analyze(&line.sql)) else {
+            println!("{measurement}: panics on {}", line.id);
             continue;
         };
-        if right(line, &reading) {
+        if is_correct(line, &analysis) {
             count += 1;
         } else if verbose {
-            let named = line.objects_named();
+            let named = line.expected_objects();
             println!(
-                "{what}: {} ({})\n{}\n  expected {named:?}\n  found    {:?}",
+                "{measurement}: {} ({})\n{}\n  expected {named:?}\n  found    {:?}",
                 line.id,
                 line.kind,
                 line.sql,
-                objects(line, &reading, true)
+                mentioned_objects(line, &analysis, true)
             );
-            println!("  kind {:?}, state {:?}, faults {:?}\n", reading.kind, reading.state, reading.faults);
+            println!(
+                "  kind {:?}, state {:?}, faults {:?}\n",
+                analysis.kind, analysis.stateful_construct, analysis.errors
+            );
         }
     }
-    Share { what, right: count, of: lines.len() }
+    CorpusScore { measurement, correct: count, total: lines.len() }
 }
 
-impl Line {
+impl CorpusLine {
     /// The expected objects without roles that have none.
-    fn objects_named(&self) -> Objects {
+    fn expected_objects(&self) -> ObjectsByRole {
         self.objects
             .iter()
             .filter(|(_, names)| !names.is_empty())
@@ -106,49 +114,49 @@ impl Line {
 }
 
 /// The objects of a reading in the corpus' words. Flink's own tree knows no names in literals, so they count on request only.
-fn objects(line: &Line, reading: &Reading, with_literals: bool) -> Objects {
-    let mut objects = Objects::new();
-    for mention in &reading.mentions {
+fn mentioned_objects(line: &CorpusLine, analysis: &Analysis, with_literals: bool) -> ObjectsByRole {
+    let mut objects = ObjectsByRole::new();
+    for mention in &analysis.mentions {
         if !with_literals && is_literal(line, mention) {
             continue;
         }
-        let role = match (mention.role, mention.object) {
-            (Use::Creates, _) => "creates",
-            (Use::Alters, _) => "alters",
-            (Use::Drops, _) => "drops",
-            (Use::Reads, _) => "reads",
-            (Use::Writes, _) => "writes",
-            (Use::Calls, ObjectKind::Function) => "functions",
-            (Use::Calls, ObjectKind::Model) => "models",
-            (Use::Calls, ObjectKind::Connection) => "connections",
-            (Use::Calls, ObjectKind::Agent) => "agents",
-            (Use::Calls, ObjectKind::Tool) => "tools",
-            (Use::Calls, _) => "other",
+        let role = match (mention.usage, mention.kind) {
+            (Usage::Creates, _) => "creates",
+            (Usage::Alters, _) => "alters",
+            (Usage::Drops, _) => "drops",
+            (Usage::Reads, _) => "reads",
+            (Usage::Writes, _) => "writes",
+            (Usage::Calls, ObjectKind::Function) => "functions",
+            (Usage::Calls, ObjectKind::Model) => "models",
+            (Usage::Calls, ObjectKind::Connection) => "connections",
+            (Usage::Calls, ObjectKind::Agent) => "agents",
+            (Usage::Calls, ObjectKind::Tool) => "tools",
+            (Usage::Calls, _) => "other",
         };
         objects.entry(role.to_owned()).or_default().insert(mention.name.join("."));
     }
     objects
 }
 
-fn is_literal(line: &Line, mention: &Mention) -> bool {
+fn is_literal(line: &CorpusLine, mention: &Mention) -> bool {
     line.sql.get(mention.span.clone()).is_some_and(|written| written.ends_with('\''))
 }
 
 /// A span lies on a name if what it covers, without quotes and blanks, is that name.
-fn spans_hold(line: &Line, reading: &Reading) -> bool {
-    reading.mentions.iter().all(|mention| {
+fn spans_are_on_names(line: &CorpusLine, analysis: &Analysis) -> bool {
+    analysis.mentions.iter().all(|mention| {
         let written = line.sql.get(mention.span.clone()).unwrap_or_default();
         mention
             .name
             .iter()
             .all(|part| written.contains(part.as_str()) || written.contains('`') || written.contains('\''))
             && !written.is_empty()
-    }) && reading.state.iter().all(|state| line.sql.get(state.span.clone()).is_some())
-        && reading.faults.iter().all(|fault| line.sql.get(fault.span.clone()).is_some())
+    }) && analysis.stateful_construct.iter().all(|state| line.sql.get(state.span.clone()).is_some())
+        && analysis.errors.iter().all(|fault| line.sql.get(fault.span.clone()).is_some())
 }
 
 /// A judgement of its own, cruder than the reading's, on whether a text may keep state.
-fn speaks_of_state(sql: &str) -> bool {
+fn has_stateful_keyword(sql: &str) -> bool {
     let words = sql.to_ascii_uppercase();
     let has = |word: &str| words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|found| found == word);
     let starts_definition =
@@ -160,9 +168,13 @@ fn speaks_of_state(sql: &str) -> bool {
             .any(|word| has(word))
 }
 
-fn runs(kind: Kind) -> bool {
+fn keeps_running(kind: StatementKind) -> bool {
     matches!(
         kind,
-        Kind::InsertInto | Kind::StatementSet | Kind::CreateTableAs | Kind::Select | Kind::CreateMaterializedTable
+        StatementKind::InsertInto
+            | StatementKind::StatementSet
+            | StatementKind::CreateTableAs
+            | StatementKind::Select
+            | StatementKind::CreateMaterializedTable
     )
 }

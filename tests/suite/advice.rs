@@ -43,10 +43,10 @@ async fn record(world: &World, fact: Fact) {
     ledger.lock(&holder(), Duration::ZERO).await.unwrap();
     let mut recorded = world.recorded().await;
     ledger.begin(&recorded).await.unwrap();
-    let entries = [Entry::Record { fact }];
+    let entries = [Entry::FactRecorded { fact }];
     recorded.apply(&entries[0]).unwrap();
     ledger.append(&entries).await.unwrap();
-    ledger.fold(&recorded).await.unwrap();
+    ledger.compact(&recorded).await.unwrap();
 }
 
 fn moved(from: &str, to: &str) -> Fact {
@@ -125,7 +125,7 @@ async fn a_rename_onto_a_name_that_somebody_has_does_not_let_the_old_one_go() {
         pool: Some(world.simulator.world().pools[0].id.clone()),
         ..NewStatement::default()
     };
-    world.cloud().submit(&theirs).await.unwrap();
+    world.cloud().submit_statement(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(&format!("{TABLE}{}", COPY.replace("statements.copy", "statements.renamed")));
     assert!(matches!(block(&world, "statements.renamed").await, Block::Renamed { .. }));
@@ -484,7 +484,7 @@ async fn of_several_that_run_the_one_that_is_left_is_taken_over() {
         labels,
         ..NewStatement::default()
     };
-    world.cloud().submit(&second).await.unwrap();
+    world.cloud().submit_statement(&second).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(matches!(block(&world, "statements.copy").await, Block::SeveralLive { .. }));
     record(&world, Fact::Forgotten { address: statement("copy") }).await;
@@ -505,7 +505,7 @@ async fn a_name_that_somebody_has_is_left_to_them_or_deleted_first() {
     };
     for is_left in [true, false] {
         let mut world = in_force(TABLE).await;
-        world.cloud().submit(&theirs(&world)).await.unwrap();
+        world.cloud().submit_statement(&theirs(&world)).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         world.declare(&format!("{TABLE}{COPY}"));
         assert!(matches!(block(&world, "statements.copy").await, Block::NotOurs { .. }));

@@ -86,7 +86,8 @@ const HOMELESS: [&str; 11] =
     ["util", "utils", "helper", "helpers", "common", "core", "types", "errors", "manager", "service", "misc"];
 
 /// What the simulator may know of the room cloud: the seam, and none of its JSON.
-const SEAM: [&str; 7] = ["BoxFuture", "Headers", "Lost", "Method", "Request", "Response", "Transport"];
+const SEAM: [&str; 7] =
+    ["BoxFuture", "Headers", "TransportError", "Method", "HttpRequest", "HttpResponse", "Transport"];
 
 /// The rooms that are synchronous and pure.
 const PURE: [&str; 3] = ["settle", "diff", "plan"];

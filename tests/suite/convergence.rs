@@ -18,7 +18,7 @@ use floe::{
     execute::{self, Interrupt},
     plan::Plan,
     simulator::{Effect, Fault, Misfortune, Options},
-    state::{Ledger, LedgerError, Local, Memory, Recorded, fake::FakeDisk},
+    state::{Ledger, LedgerError, LocalLedger, MemoryLedger, Recorded, fake::FakeDisk},
 };
 use tokio::sync::watch;
 
@@ -173,7 +173,7 @@ static STANDS_AND_IS_TOLD: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the record is kept: in memory, or on a disk whose machine may go down with what is not synced.
 enum Kept {
-    Memory(Memory),
+    Memory(MemoryLedger),
     Disk(FakeDisk),
 }
 
@@ -181,7 +181,7 @@ impl Kept {
     fn ledger(&self) -> Box<dyn Ledger> {
         match self {
             Kept::Memory(memory) => Box::new(memory.clone()),
-            Kept::Disk(disk) => Box::new(Local::on(disk.clone(), "state/prod.json")),
+            Kept::Disk(disk) => Box::new(LocalLedger::on_disk(disk.clone(), "state/prod.json")),
         }
     }
 
@@ -224,7 +224,7 @@ async fn whole_run(world: &mut World, kept: &Kept, request: &Request, inside: &C
     let cloud = world.cloud();
     let Ok(plan) = world.plan_on(&cloud, request, &recorded).await else { return Ran::Unread };
     if plan.is_blocked() || !plan.has_work() {
-        ledger.fold_interrupted(&recorded).await.unwrap();
+        ledger.compact_interrupted(&recorded).await.unwrap();
         return Ran::Idle(Box::new(plan));
     }
     let (_sender, interrupt) = watch::channel(Interrupt::None);
@@ -349,10 +349,10 @@ fn holds(world: &World, recorded: &Recorded, plan: &Plan, what: &str) {
     let pools: BTreeSet<String> = world.simulator.world().pools.into_iter().map(|pool| pool.id).collect();
     let known_pools: BTreeSet<String> = recorded.pools.values().map(|record| record.id.clone()).collect();
     assert_eq!(pools, known_pools, "{what}: the pools there and those that are recorded");
-    assert!(recorded.open.is_empty(), "{what}: {:#?}", recorded.open);
+    assert!(recorded.open_intents.is_empty(), "{what}: {:#?}", recorded.open_intents);
     for (key, record) in &recorded.statements {
         let Some(current) = &record.current else { continue };
-        if current.reached == floe::state::Reached::Completed {
+        if current.reached == floe::state::FurthestPhase::Completed {
             continue;
         }
         let phase = world.phases().get(&current.sent.name).cloned().unwrap_or_default();

@@ -277,7 +277,7 @@ async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
     world.converge().await;
     assert_eq!(world.phases()["copy"], "STOPPED");
-    world.cloud().remove("copy").await.unwrap();
+    world.cloud().delete_statement("copy").await.unwrap();
     assert_eq!(world.phases()["copy"], "DELETING");
     assert!(!world.plan().await.has_work(), "nothing is to be done");
     world.declare(&job("INSERT INTO target SELECT id, price FROM orders WHERE price > 2", "evolve = \"restart\"\n"));

@@ -7,7 +7,8 @@ use std::{
 
 use floe::{
     cloud::{
-        BoxFuture, Cloud, Credentials, ErrorKind, Key, Limits, Lost, Method, NewStatement, Response, Site, Transport,
+        ApiKey, BoxFuture, CloudClient, Credentials, Endpoints, ErrorKind, HttpResponse, Method, NewStatement,
+        RateLimits, Transport, TransportError,
     },
     diff::{Action, Block, Request},
     execute::{Ended, Failure, Report},
@@ -57,7 +58,7 @@ fn effects(world: &World, verb: Verb) -> usize {
 
 /// What was sent that changes something.
 fn changes_sent(world: &World) -> Vec<(Method, String)> {
-    world.simulator.requests().into_iter().filter(|(method, _)| method.changes()).collect()
+    world.simulator.requests().into_iter().filter(|(method, _)| method.is_mutating()).collect()
 }
 
 fn failure<'a>(report: &'a Report, address: &Address) -> &'a Failure {
@@ -90,7 +91,7 @@ struct Exchange {
 }
 
 impl Transport for Timed {
-    fn send(&self, request: floe::cloud::Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let (method, left) = (request.method, Instant::now());
             let outcome = self.simulator.send(request).await;
@@ -126,7 +127,7 @@ async fn a_storm_of_409s_without_end_is_given_up_and_the_job_runs_on() {
     assert!(said.contains("`copy` changed meanwhile") && said.contains("plan again"), "{said}");
     assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
     assert_eq!(world.phases()["copy"], "RUNNING");
-    assert!(world.recorded().await.open.is_empty());
+    assert!(world.recorded().await.open_intents.is_empty());
     world.simulator.clear_faults();
     world.converge().await;
     assert_eq!(world.phases()["copy"], "STOPPED");
@@ -147,8 +148,8 @@ async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_servi
     assert_eq!(error.detail, detail);
     let told = told.lock().unwrap().clone();
     let [retrying] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!(retrying.trouble.detail, "The resource has changed since it was fetched");
-    assert!(world.recorded().await.open.is_empty() && effects(&world, Verb::Created) == 0);
+    assert_eq!(retrying.error.detail, "The resource has changed since it was fetched");
+    assert!(world.recorded().await.open_intents.is_empty() && effects(&world, Verb::Created) == 0);
 }
 
 /// A network that holds requests up, each for another while, and their answers too.
@@ -159,7 +160,7 @@ struct Jittery {
 }
 
 impl Transport for Jittery {
-    fn send(&self, request: floe::cloud::Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let delay = || Duration::from_millis(self.dice.lock().unwrap().u64(..700));
             let (there, back) = (delay(), delay());
@@ -184,7 +185,7 @@ async fn limits_as_tight_as_floes_own_are_kept_over_a_network_that_jitters() {
     let mut all = tokio::task::JoinSet::new();
     for number in 0..1_200 {
         let cloud = cloud.clone();
-        all.spawn(async move { cloud.statement(&format!("s{number}")).await.unwrap().is_none() });
+        all.spawn(async move { cloud.fetch_statement(&format!("s{number}")).await.unwrap().is_none() });
     }
     assert!(all.join_all().await.into_iter().all(|is_absent| is_absent));
     assert_eq!(*wire.refused.lock().unwrap(), 0);
@@ -271,7 +272,7 @@ async fn lose(method: Method, path: &str, before: &str, pools: [&str; 2], change
         let late = matches!(does, Misfortune::LostThenDone(_));
         assert!(requests.len() == 1 + again || late, "{method} {path} {does:?}: {requests:?}");
         let recorded = world.recorded().await;
-        assert!(recorded.open.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open);
+        assert!(recorded.open_intents.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open_intents);
         let created_twice = world.simulator.audit().creates.into_iter().find(|(_, count)| *count > 1);
         assert_eq!(created_twice, None, "{method} {path} {does:?}");
     }
@@ -399,7 +400,7 @@ async fn a_web_page_or_an_endless_chain_of_pages_ends_a_plan_with_an_error() {
         world.simulator.forget_requests();
         world.simulator.push_fault(Fault::always(does.clone()).on(Method::Get));
         let error = world.plan_with(&world.cloud(), &Request::default()).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Garbled, "{does:?}: {error}");
+        assert_eq!(error.kind, ErrorKind::InvalidResponse, "{does:?}: {error}");
         assert!(error.to_string().contains(said), "{does:?}: {error}");
         assert_eq!(changes_sent(&world), [], "{does:?}");
     }
@@ -410,13 +411,13 @@ async fn a_wrong_key_ends_with_an_error_that_names_the_key_and_nothing_is_change
     let key = |id: &str| Some((id.to_owned(), "right".to_owned()));
     let options = Options { flink_key: key("FLINK"), cloud_key: key("CLOUD"), ..Options::default() };
     let wrong = |flink: &str, cloud: &str| Credentials {
-        flink: Some(Key::new("FLINK", flink)),
-        cloud: Some(Key::new("CLOUD", cloud)),
+        flink: Some(ApiKey::new("FLINK", flink)),
+        cloud: Some(ApiKey::new("CLOUD", cloud)),
     };
     for (credentials, named) in [(wrong("oops", "right"), "FLINK"), (wrong("right", "oops"), "CLOUD")] {
         let world = world_with(&both(), options.clone());
-        let site = Site::public(&identity()).unwrap();
-        let cloud = Cloud::new(Arc::new(world.simulator.clone()), site, credentials, Limits::default(), 7);
+        let site = Endpoints::public(&identity()).unwrap();
+        let cloud = CloudClient::new(Arc::new(world.simulator.clone()), site, credentials, RateLimits::default(), 7);
         let error = world.plan_with(&cloud, &Request::default()).await.unwrap_err();
         assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(401)), "{error}");
         let help = error.help.clone().unwrap_or_default();
@@ -434,7 +435,7 @@ async fn a_key_that_is_revoked_between_plan_and_apply_changes_nothing_and_leaves
     let report = execute(&mut world, &plan, recorded).await;
     assert!(!report.is_complete());
     assert_eq!(world.simulator.effects(), []);
-    assert!(world.recorded().await.open.is_empty());
+    assert!(world.recorded().await.open_intents.is_empty());
     world.simulator.clear_faults();
     world.converge().await;
 }
@@ -564,7 +565,7 @@ async fn somebody_submits(world: &World, name: &str) {
         pool: Some(pool),
         ..NewStatement::default()
     };
-    world.cloud().submit(&new).await.unwrap();
+    world.cloud().submit_statement(&new).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
 }
 
@@ -581,7 +582,7 @@ async fn a_name_that_somebody_takes_between_plan_and_apply_is_left_to_them() {
     assert!(said.contains("`copy`") && said.contains("did not send"), "{said}");
     assert_eq!(world.simulator.world().statements, before);
     let recorded = world.recorded().await;
-    assert!(recorded.open.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
+    assert!(recorded.open_intents.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
     let plan = world.plan().await;
     match &plan.changes[&statement("copy")].action {
         Action::Blocked { by } => assert!(matches!(by[0], Block::NotOurs { .. }), "{by:#?}"),
@@ -614,7 +615,7 @@ struct Unseen {
 }
 
 impl Transport for Unseen {
-    fn send(&self, request: floe::cloud::Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let one = request.method == Method::Get && request.url.contains("/compute-pools/");
             let mut response = self.simulator.send(request).await?;

@@ -18,13 +18,13 @@ use std::{
 
 use floe::{
     graph::Graph,
-    manifest::Inputs,
+    manifest::LoadOptions,
     plan::Plan,
     planning, render,
     resource::{Operation, PoolDeclaration},
     simulator::Scenario,
     state::{
-        Entry, Fact, Holder, Ledger, Local, Outcome, Recorded, Used,
+        ConsumedPlans, Entry, Fact, Ledger, LocalLedger, LockHolder, Outcome, Recorded,
         fake::{self, FakeDisk},
     },
 };
@@ -66,22 +66,22 @@ fn same(name: &str, now: &[u8], kept: &[u8]) {
     panic!("{name} differs from byte {at} on\nnow:     {}\nfixture: {}", around(now), around(kept));
 }
 
-fn holder(plan: Option<&str>) -> Holder {
+fn holder(plan: Option<&str>) -> LockHolder {
     let [command, who, since] = ["apply", "ana@build-7", "2026-01-02T03:04:05Z"].map(str::to_owned);
-    Holder { command, who, pid: 4711, since, plan: plan.map(str::to_owned) }
+    LockHolder { command, who, pid: 4711, since, saved_plan_id: plan.map(str::to_owned) }
 }
 
 /// What the files say together.
 async fn loaded(files: &[(&str, &[u8])]) -> Recorded {
     let disk = FakeDisk::new();
     files.iter().for_each(|(path, bytes)| disk.put(*path, *bytes));
-    Local::on(disk, STATE).load().await.unwrap().unwrap()
+    LocalLedger::on_disk(disk, STATE).load().await.unwrap().unwrap()
 }
 
 /// A ledger whose run has begun on `recorded`.
-async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> Local<FakeDisk> {
+async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> LocalLedger<FakeDisk> {
     disk.put(STATE, serde_json::to_vec(recorded).unwrap());
-    let mut ledger = Local::on(disk.clone(), STATE);
+    let mut ledger = LocalLedger::on_disk(disk.clone(), STATE);
     ledger.lock(&holder(plan), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
     ledger.begin(&recorded).await.unwrap();
@@ -92,7 +92,7 @@ async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> Loca
 async fn snapshot(recorded: &Recorded) -> Vec<u8> {
     let disk = FakeDisk::new();
     let before = Recorded { serial: recorded.serial - 1, ..recorded.clone() };
-    begun(&disk, &before, None).await.fold(&before).await.unwrap();
+    begun(&disk, &before, None).await.compact(&before).await.unwrap();
     disk.files()[Path::new(STATE)].clone()
 }
 
@@ -140,9 +140,9 @@ type Variants =
 
 fn variants<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> HashSet<Variants> {
     let of = |entry: &Entry| match entry {
-        Entry::Intend { intent, .. } => (discriminant(entry), Some(discriminant(&intent.operation)), None, None),
-        Entry::Settle { outcome, .. } => (discriminant(entry), None, Some(discriminant(outcome)), None),
-        Entry::Record { fact } => (discriminant(entry), None, None, Some(discriminant(fact))),
+        Entry::IntentOpened { intent, .. } => (discriminant(entry), Some(discriminant(&intent.operation)), None, None),
+        Entry::IntentSettled { outcome, .. } => (discriminant(entry), None, Some(discriminant(outcome)), None),
+        Entry::FactRecorded { fact } => (discriminant(entry), None, None, Some(discriminant(fact))),
     };
     entries.into_iter().map(of).collect()
 }
@@ -162,14 +162,14 @@ async fn a_journal_of_0_1_0_with_every_entry_is_read_and_written_unchanged() {
     let mut after = samples::begun();
     story.iter().flatten().for_each(|entry| after.apply(entry).unwrap());
     assert_eq!(loaded(&[(STATE, &state), (JOURNAL, &kept)]).await, after);
-    assert_eq!(after.open.len(), 1, "it is the journal of an interrupted run");
+    assert_eq!(after.open_intents.len(), 1, "it is the journal of an interrupted run");
 }
 
 /// A record takes only what continues it. The words of those entries that no record takes one after another are pinned
 /// here, by the writer that is for tests.
 #[test]
 fn every_entry_of_0_1_0_is_read_and_written_unchanged() {
-    let written = |groups: &[Vec<Entry>]| fake::journal(&samples::begun(), groups).unwrap();
+    let written = |groups: &[Vec<Entry>]| fake::journal_bytes(&samples::begun(), groups).unwrap();
     let each: Vec<Vec<Entry>> = samples::entries().into_iter().map(|entry| vec![entry]).collect();
     let kept = kept("records/entries.journal", &written(&each));
     let (_, read) = groups(&kept);
@@ -183,9 +183,9 @@ async fn the_marks_of_used_plans_of_0_1_0_are_found_and_kept() {
         let marks = fs::read(folder.join("state/local.plans")).unwrap();
         let disk = FakeDisk::new();
         disk.put(PLANS, marks.as_slice());
-        let used = Used::beside(&disk, Path::new(STATE)).unwrap();
+        let used = ConsumedPlans::for_state(&disk, Path::new(STATE)).unwrap();
         let ids = String::from_utf8(marks.clone()).unwrap();
-        assert!(ids.lines().count() > 0 && ids.lines().all(|id| used.has(id).unwrap()), "{ids}");
+        assert!(ids.lines().count() > 0 && ids.lines().all(|id| used.contains(id).unwrap()), "{ids}");
         drop(begun(&disk, &samples::begun(), Some("another")).await);
         let after = disk.files()[Path::new(PLANS)].clone();
         assert_eq!(after, [marks.as_slice(), b"another\n"].concat());
@@ -202,14 +202,15 @@ fn plan(bytes: &[u8]) -> (Plan, String) {
 }
 
 fn graph(root: &Path) -> Graph {
-    let inputs = Inputs { root: root.to_owned(), ..Inputs::default() };
-    planning::desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    let inputs = LoadOptions { root: root.to_owned(), ..LoadOptions::default() };
+    planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_saved_plan_of_0_1_0_with_every_variant_is_read_and_written_unchanged() {
     let graph = graph(&project::applied().await);
-    let written = |plan: &Plan, id: &str| render::kept(plan, &graph, &samples::beside(), id).unwrap().into_bytes();
+    let written =
+        |plan: &Plan, id: &str| render::saved_plan_json(plan, &graph, &samples::beside(), id).unwrap().into_bytes();
     let kept = kept("plans/every.plan", &written(&samples::plan(), "0123456789abcdef"));
     let (read, id) = plan(&kept);
     same("every.plan", &written(&read, &id), &kept);
@@ -221,7 +222,7 @@ async fn a_saved_plan_of_0_1_0_that_was_made_is_read_and_written_unchanged() {
     let folder = project::applied().await;
     let kept = fs::read(folder.join("change.plan")).unwrap();
     let (read, id) = plan(&kept);
-    let written = render::kept(&read, &graph(&folder), &render::Beside::default(), &id).unwrap();
+    let written = render::saved_plan_json(&read, &graph(&folder), &render::PlanContext::default(), &id).unwrap();
     // What stands beside a plan is shown and never read. The sample has all of it.
     let (mut now, then) =
         (serde_json::from_str::<Value>(&written).unwrap(), serde_json::from_slice::<Value>(&kept).unwrap());
@@ -281,7 +282,7 @@ async fn an_interrupted_run_of_0_1_0_is_taken_up_by_the_next_apply() {
     let folder = project::interrupted().await;
     let journal = fs::read(folder.join("state/local.journal")).unwrap();
     let state = fs::read(folder.join("state/local.json")).unwrap();
-    let open = loaded(&[(STATE, &state), (JOURNAL, &journal)]).await.open;
+    let open = loaded(&[(STATE, &state), (JOURNAL, &journal)]).await.open_intents;
     assert!(open.values().any(|it| matches!(&it.intent.operation, Operation::Submit(it) if it.name == "copy-g2")));
     let copy = project::copy(&folder);
     let (code, said) = project::floe(copy.path(), &["apply", "--yes", "--allow-data-loss"]);

@@ -9,8 +9,8 @@ use std::{
 use floe::{
     diff::Request,
     graph::{self, Graph},
-    manifest::{self, Inputs},
-    resource::{Evolve, Place, Problem},
+    manifest::{self, LoadOptions},
+    resource::{Evolve, Problem, SourceLocation},
     simulator::{CatalogMode, Options},
     sql::{self, LintContext},
 };
@@ -23,14 +23,14 @@ fn example(name: &str) -> PathBuf {
 
 fn loaded(root: &Path, environment: &str) -> Graph {
     let environment = Some(environment.to_owned());
-    let inputs = Inputs { root: root.to_owned(), environment, ..Inputs::default() };
+    let inputs = LoadOptions { root: root.to_owned(), environment, ..LoadOptions::default() };
     manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|flawed| panic!("{}", said(&flawed.problems)))
 }
 
 fn said(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
         let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
-        for (place, label) in &problem.places {
+        for (place, label) in &problem.locations {
             let _ = writeln!(text, "  {} at byte {}: {label}", place.source.path.display(), place.span.start);
         }
         text
@@ -51,7 +51,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn world_of_example(name: &str, environment: &str) -> Option<World> {
-    let simulated = loaded(&example(name), environment).project.environment.simulated?;
+    let simulated = loaded(&example(name), environment).project.environment.simulator?;
     let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
     let mut world = World::with(&[], Options { catalog, ..Options::default() });
     copy(&example(name), world.folder.path());
@@ -61,7 +61,7 @@ fn world_of_example(name: &str, environment: &str) -> Option<World> {
 
 async fn converges_everywhere(name: &str) -> BTreeMap<String, World> {
     let mut worlds = BTreeMap::new();
-    for environment in manifest::environments(&example(name)).unwrap() {
+    for environment in manifest::environment_names(&example(name)).unwrap() {
         if let Some(mut world) = world_of_example(name, &environment) {
             world.converge().await;
             worlds.insert(environment, world);
@@ -105,7 +105,7 @@ async fn the_clickstream_can_be_destroyed() {
 #[test]
 fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
     for name in ["first-pool", "clickstream"] {
-        for environment in manifest::environments(&example(name)).unwrap() {
+        for environment in manifest::environment_names(&example(name)).unwrap() {
             let graph = loaded(&example(name), &environment);
             for (key, statement) in &graph.project.statements {
                 let spec = &statement.spec;
@@ -113,11 +113,11 @@ fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
                 let context = LintContext {
                     properties: &spec.properties,
                     principal: spec.principal.as_deref(),
-                    protected: graph.project.environment.protected,
-                    evolves: spec.evolve != Evolve::Manual,
-                    allowed: &statement.allow,
+                    is_protected: graph.project.environment.protected,
+                    can_evolve: spec.evolve != Evolve::Manual,
+                    allowed_codes: &statement.allow,
                 };
-                let lints = sql::lint(graph.reading(key).unwrap(), &text, &context);
+                let lints = sql::lint(graph.analysis(key).unwrap(), &text, &context);
                 assert_eq!(lints, [], "{name}, {environment}, {key}");
             }
         }
@@ -141,8 +141,8 @@ fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
 /// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
 /// those of the headers above the places.
 fn blamed(problems: &[Problem]) -> BTreeSet<String> {
-    let places = problems.iter().filter_map(|problem| problem.places.first()).map(|(place, _)| place);
-    let header = |place: &Place| {
+    let places = problems.iter().filter_map(|problem| problem.locations.first()).map(|(place, _)| place);
+    let header = |place: &SourceLocation| {
         let before = place.source.text.get(..place.span.start.saturating_add(1).min(place.source.text.len()))?;
         let (_, after) = before.rsplit_once("\n[statements.").or_else(|| before.rsplit_once("[statements."))?;
         let rest = place.source.text.get(before.len() - after.len()..)?;
@@ -157,7 +157,7 @@ async fn through(texts: &[String]) -> usize {
     let mut refused = BTreeSet::new();
     loop {
         world.declare(&sheet(texts, &refused));
-        let inputs = Inputs { root: world.folder.path().to_owned(), ..Inputs::default() };
+        let inputs = LoadOptions { root: world.folder.path().to_owned(), ..LoadOptions::default() };
         let problems = match manifest::load(&inputs).and_then(graph::build) {
             Ok(_) => break,
             Err(flawed) => flawed.problems,

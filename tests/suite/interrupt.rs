@@ -6,7 +6,7 @@ use floe::{
     diff::Request,
     execute::{Event, Failure, Interrupt, Report},
     simulator::{Fault, Meddle, Misfortune, Verb},
-    state::Reached,
+    state::FurthestPhase,
 };
 use tokio::sync::watch;
 
@@ -110,7 +110,7 @@ async fn the_first_leaves_a_wait_that_changes_nothing_and_the_next_run_goes_on()
     assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
     assert_eq!(report.skipped, [(statement("copy"), statement("orders"))]);
     assert!(!world.phases().contains_key("copy"));
-    assert!(world.recorded().await.open.is_empty());
+    assert!(world.recorded().await.open_intents.is_empty());
     world.converge().await;
     assert_eq!(world.simulator.audit().creates["orders"], 1);
 }
@@ -140,7 +140,7 @@ async fn the_second_while_the_successor_starts_leaves_it_to_the_next_run() {
     let (report, _) = apply_until(&mut world, Interrupt::Leave, is_successor_asked).await;
     assert_eq!(report.standing_still, [statement("copy")]);
     let successor = world.recorded().await.statements["copy"].successor.clone().unwrap();
-    assert_eq!((successor.sent.name.as_str(), successor.reached), ("copy-g2", Reached::Submitted));
+    assert_eq!((successor.sent.name.as_str(), successor.reached), ("copy-g2", FurthestPhase::Submitted));
     assert_eq!(world.simulator.effects().iter().filter(|effect| effect.verb == Verb::Resumed).count(), 0);
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.converge().await;
@@ -167,7 +167,7 @@ async fn the_second_does_not_wait_for_an_answer_that_does_not_come() {
     });
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
-    assert_eq!(world.recorded().await.open.len(), 1, "nobody knows yet what became of the request");
+    assert_eq!(world.recorded().await.open_intents.len(), 1, "nobody knows yet what became of the request");
     world.simulator.meddle(Meddle::Advance(Duration::from_secs(60))).unwrap();
     world.converge().await;
     assert_eq!(world.phases()["copy-g2"], "RUNNING");

@@ -7,7 +7,7 @@ use floe::{
     cloud::{Method, NewStatement},
     diff::{Action, Block, Note, Request},
     execute::{Event, Failure, Interrupt},
-    render::{self, Outcome},
+    render::{self, RunResult},
     resource::{Address, Operation, Secrets},
     simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
@@ -150,9 +150,9 @@ async fn a_pool_that_lands_after_it_was_given_up_is_named_at_the_end_of_the_run(
         let others: Vec<_> =
             pools.iter().filter(|id| *id != ours).map(|id| (Address::pool("main"), id.clone())).collect();
         assert_eq!((others.len(), &report.twins), (usize::from(delay > 60.0), &others), "{delay}");
-        let expected = if others.is_empty() { Outcome::Done } else { Outcome::Unhealthy };
-        assert_eq!(Outcome::of(&report), expected);
-        let said = render::report(&report, &world.plan().await, render::Style { width: 400, colour: false });
+        let expected = if others.is_empty() { RunResult::Done } else { RunResult::Unhealthy };
+        assert_eq!(RunResult::of(&report), expected);
+        let said = render::report_text(&report, &world.plan().await, render::Style { width: 400, color: false });
         assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} bears the name"))), "{said}");
     }
 }
@@ -179,7 +179,7 @@ async fn a_way_back_that_fails_is_in_the_report() {
     assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
     assert!(matches!(&report.not_taken_back[..], [(_, Failure::Call(_))]), "{:?}", report.not_taken_back);
     assert!(!report.only_unhealthy());
-    let said = floe::render::report(&report, &run.plan, floe::render::Style::default());
+    let said = floe::render::report_text(&report, &run.plan, floe::render::Style::default());
     assert!(said.contains("statements.copy: not taken back: "), "{said}");
 }
 
@@ -257,7 +257,7 @@ async fn a_pool_is_not_deleted_under_somebody_elses_job() {
     let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
     let sql = "INSERT INTO z SELECT id FROM orders".to_owned();
     let theirs = NewStatement { name: "theirs".into(), sql, pool: Some(spare), ..NewStatement::default() };
-    cloud.submit(&theirs).await.unwrap();
+    cloud.submit_statement(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(&report.failed[..], [(_, Failure::Changed { how, .. })] if how.contains("theirs")));
@@ -296,7 +296,7 @@ async fn an_unclear_pool_can_be_left_out() {
     world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(20.0)).on(Method::Post).path("*/compute-pools*"));
     let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
     let recorded = world.recorded().await;
-    let asked = recorded.open.values().next().unwrap().intent.operation.clone();
+    let asked = recorded.open_intents.values().next().unwrap().intent.operation.clone();
     let Operation::CreatePool { pool, .. } = asked else { panic!("{asked:?}") };
     world.cloud().create_pool(&pool).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -383,7 +383,7 @@ async fn a_job_that_a_second_interrupt_leaves_standing_does_not_go_on_by_itself(
         }
     };
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut leave).await;
-    let said = floe::render::report(&report, &plan, floe::render::Style::default());
+    let said = floe::render::report_text(&report, &plan, floe::render::Style::default());
     assert!(said.contains("statements.copy: left open; the next apply goes on from there"), "{said}");
     assert!(!said.contains("goes on by itself"), "{said}");
 }

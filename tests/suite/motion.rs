@@ -7,7 +7,7 @@ use floe::{
     execute::{Event, Failure},
     resource::{Address, PoolPhase},
     simulator::{Fate, Meddle, Options, Policy, Verb, Verdict},
-    state::Memory,
+    state::MemoryLedger,
 };
 
 use crate::world::{Run, World, project, shows, statement};
@@ -210,7 +210,7 @@ async fn a_job_that_is_being_stopped_is_waited_for_and_not_expected_to_run() {
 #[tokio::test(start_paused = true)]
 async fn what_is_being_deleted_is_not_adopted() {
     let mut world = running("").await;
-    world.ledger = Memory::new();
+    world.ledger = MemoryLedger::new();
     let id = world.simulator.world().pools[0].id.clone();
     world.write("pools.toml", &format!("[pools.main]\nid = \"{id}\"\n"));
     world.simulator.meddle(Meddle::Delete("copy".into())).unwrap();
@@ -254,6 +254,6 @@ async fn a_pool_cannot_be_replaced() {
     let request = Request { replace: [Address::pool("main")].into(), ..Request::default() };
     let recorded = std::sync::Arc::new(world.recorded().await);
     let planned =
-        floe::planning::planned(&world.graph(), &world.secrets, &recorded, &world.cloud(), &request).await.map(drop);
-    assert_eq!(planned, Err(floe::planning::Unplanned::ReplacesPool(Address::pool("main"))));
+        floe::planning::make_plan(&world.graph(), &world.secrets, &recorded, &world.cloud(), &request).await.map(drop);
+    assert_eq!(planned, Err(floe::planning::PlanningError::PoolNotReplaceable(Address::pool("main"))));
 }

@@ -56,7 +56,7 @@ type Breaks = fn(&mut Plan);
 
 const BROKEN: [(&str, Of, Breaks); 12] = [
     ("the record takes the plan's entries", Of::Creation, |plan| {
-        plan.entries.push(Entry::Record { fact: Fact::Promoted { key: "nobody".to_owned() } });
+        plan.entries.push(Entry::FactRecorded { fact: Fact::Promoted { key: "nobody".to_owned() } });
     }),
     ("a passage waits for earlier ones only", Of::Creation, |plan| plan.passages.reverse()),
     ("a passage waits for earlier ones only", Of::Creation, |plan| {

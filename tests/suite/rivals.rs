@@ -8,12 +8,12 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture, Lost, Method, Request, Response, Transport},
+    cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, TransportError},
     diff::{self, Action, Block},
     execute::{self, Interrupt},
     resource::{HashKey, labels},
     simulator::{Fault, Misfortune, Simulator},
-    state::{Ledger, Memory, Recorded},
+    state::{Ledger, MemoryLedger, Recorded},
 };
 use tokio::sync::watch;
 
@@ -37,7 +37,7 @@ struct Witnessed {
 }
 
 impl Transport for Witnessed {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let name = request.url.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
         if matches!(request.method, Method::Put | Method::Delete) {
             let world = self.simulator.world();
@@ -62,7 +62,7 @@ impl Pipeline {
         let mut world = World::new(&[("floe.toml", &toml), ("pools.toml", POOLS)]);
         let recorded = Recorded::new(lineage.to_owned(), identity(), HashKey("key".to_owned()));
         world.simulator = simulator.clone();
-        world.ledger = Memory::keeping(recorded);
+        world.ledger = MemoryLedger::with_record(recorded);
         let wire = Witnessed { simulator: simulator.clone(), project: name.to_owned(), wrongs: Arc::clone(wrongs) };
         Pipeline { world, wire }
     }

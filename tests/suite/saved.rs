@@ -71,7 +71,7 @@ async fn a_block_of_what_it_needs_is_the_reason() {
         pool: Some(world.recorded().await.pools["main"].id.clone()),
         ..NewStatement::default()
     };
-    world.cloud().submit(&theirs).await.unwrap();
+    world.cloud().submit_statement(&theirs).await.unwrap();
     saved.changes.retain(|address, _| *address == statement("copy"));
     let now = world.plan().await;
     assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("orders")]);
@@ -116,7 +116,7 @@ const MOVES: [(&str, Moves); 11] = [
         world.declare(&CHANGED.replace("SELECT price FROM", "SELECT id FROM"));
     }),
     ("the state records something else of statements.copy now", |_, _, recorded| {
-        recorded.statements.get_mut("copy").unwrap().needs.clear();
+        recorded.statements.get_mut("copy").unwrap().dependencies.clear();
     }),
     ("statement `copy` is not what it was when the plan was made", |_, saved, _| {
         saved.basis.seen.get_mut("copy").unwrap().uid = "another".to_owned();

@@ -8,7 +8,7 @@ use floe::{
     planning,
     resource::{HashKey, Secrets},
     simulator::Meddle,
-    state::Memory,
+    state::MemoryLedger,
 };
 
 use crate::world::{World, nothing_recorded, project, statement};
@@ -53,7 +53,7 @@ async fn a_value_that_changes_after_an_adoption_is_a_change() {
     world.converge().await;
     let pool = world.recorded().await.pools["main"].id.clone();
     world.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
-    world.ledger = Memory::new();
+    world.ledger = MemoryLedger::new();
     let run = world.converge().await;
     assert!(matches!(run.plan.changes[&statement("job")].action, Action::Adopt { .. }), "{:#?}", run.plan.changes);
     world.secrets = value("correct-horse");
@@ -73,7 +73,7 @@ async fn a_value_that_is_not_set_here_is_hidden_where_the_service_quotes_it() {
         world.secrets = secrets;
         let recorded = std::sync::Arc::new(world.recorded().await);
         let (cloud, request) = (world.cloud(), Request::default());
-        let planned = planning::planned(&world.graph(), &world.secrets, &recorded, &cloud, &request).await.unwrap();
+        let planned = planning::make_plan(&world.graph(), &world.secrets, &recorded, &cloud, &request).await.unwrap();
         let written = serde_json::to_string(&planned.plan).unwrap();
         assert!(written.contains("cannot read ML_PREDICT('m', '${secret.s}')"), "{written}");
         assert!(!written.contains("hunter2") && planned.secrets.redact("hunter2hunter2") == "${secret.s}", "{written}");
@@ -84,7 +84,7 @@ async fn a_value_that_is_not_set_here_is_hidden_where_the_service_quotes_it() {
 async fn without_its_state(world: &mut World) {
     let pool = world.recorded().await.pools["main"].id.clone();
     world.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
-    world.ledger = Memory::new();
+    world.ledger = MemoryLedger::new();
 }
 
 /// Everything that a plan says and that is kept of it.
@@ -144,7 +144,7 @@ async fn a_saved_plan_that_adopts_into_a_new_state_rests_on_no_key() {
     world.converge().await;
     without_its_state(&mut world).await;
     // A state that has yet to be begun has a key of its own in each run.
-    let begun = |key: &str| floe::state::Recorded { key: HashKey(key.to_owned()), ..nothing_recorded() };
+    let begun = |key: &str| floe::state::Recorded { hash_key: HashKey(key.to_owned()), ..nothing_recorded() };
     let (saved, now) = (begun("that of plan"), begun("that of apply"));
     let cloud = world.cloud();
     let saved = world.plan_on(&cloud, &Request::default(), &saved).await.unwrap();

@@ -7,9 +7,9 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture, Headers, Lost, Method, NewStatement, Request, Response, Transport},
-    resource::Few,
-    resource::{Amendment, Phase, Pool, PoolAmendment, PoolPhase, Severity},
+    cloud::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, NewStatement, Transport, TransportError},
+    resource::SmallMap,
+    resource::{Phase, Pool, PoolPhase, PoolUpdate, StatementUpdate, WarningSeverity},
     simulator::{Meddle, Simulator},
 };
 use serde_json::{Value, json};
@@ -21,18 +21,18 @@ use crate::world::World;
 struct Tap {
     simulator: Option<Simulator>,
     script: Arc<Mutex<Vec<(u16, Value)>>>,
-    exchanges: Arc<Mutex<Vec<(Request, Response)>>>,
+    exchanges: Arc<Mutex<Vec<(HttpRequest, HttpResponse)>>>,
 }
 
 impl Transport for Tap {
-    fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let response = match &self.simulator {
                 Some(simulator) => simulator.send(request.clone()).await?,
                 None => {
                     let (status, body) = self.script.lock().unwrap().remove(0);
                     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-                    Response { status, headers: Headers::default(), body }
+                    HttpResponse { status, headers: Headers::default(), body }
                 }
             };
             self.exchanges.lock().unwrap().push((request, response.clone()));
@@ -50,7 +50,7 @@ impl Tap {
         Tap { simulator: None, script: Arc::new(Mutex::new(script)), exchanges: Arc::default() }
     }
 
-    fn last(&self) -> (Request, Response) {
+    fn last(&self) -> (HttpRequest, HttpResponse) {
         self.exchanges.lock().unwrap().last().unwrap().clone()
     }
 
@@ -163,11 +163,11 @@ fn new(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO b SELECT * FROM a;\n".to_owned(),
-        properties: Few::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
+        properties: SmallMap::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
         pool: Some(pool.to_owned()),
         principal: Some("sa-1".to_owned()),
         stopped: false,
-        labels: Few::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
+        labels: SmallMap::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
     }
 }
 
@@ -185,7 +185,7 @@ async fn pools_are_created_read_listed_changed_and_deleted_in_the_apis_words() {
     fits(&tap.got().1, &pool_shape(), "created");
     assert_eq!(tap.got().1.pointer("/status/phase"), Some(&json!("PROVISIONING")));
 
-    cloud.pools().await.unwrap();
+    cloud.list_pools().await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, sent), (Method::Get, Value::Null));
     assert!(url.starts_with(&format!("{POOLS}?environment=env-sim")) && url.contains("page_size=100"), "{url}");
@@ -193,13 +193,13 @@ async fn pools_are_created_read_listed_changed_and_deleted_in_the_apis_words() {
     assert_eq!((status, &list["kind"], &list["api_version"]), (200, &json!("ComputePoolList"), &json!("fcpm/v2")));
     fits(&list["data"], &json!([pool_shape()]), "list");
 
-    cloud.amend_pool(&id, &PoolAmendment { max_cfu: Some(20), display_name: None }).await.unwrap();
+    cloud.update_pool(&id, &PoolUpdate { max_cfu: Some(20), display_name: None }).await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, url), (Method::Patch, format!("{POOLS}/{id}")));
     assert_eq!(sent, json!({ "spec": { "max_cfu": 20, "environment": { "id": "env-sim" } } }));
     assert_eq!(tap.got().0, 200);
 
-    cloud.remove_pool(&id).await.unwrap();
+    cloud.delete_pool(&id).await.unwrap();
     assert_eq!(tap.sent(), (Method::Delete, format!("{POOLS}/{id}?environment=env-sim"), Value::Null));
     assert_eq!(tap.got(), (204, Value::Null));
 }
@@ -212,7 +212,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     let pool = cloud.create_pool(&pool()).await.unwrap().id;
     tokio::time::sleep(Duration::from_secs(300)).await;
 
-    cloud.submit(&new("copy", &pool)).await.unwrap();
+    cloud.submit_statement(&new("copy", &pool)).await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, url.as_str()), (Method::Post, STATEMENTS));
     assert_eq!(
@@ -229,7 +229,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     tokio::time::sleep(Duration::from_secs(60)).await;
 
     world.simulator.meddle(Meddle::Warn("copy".into(), "MODERATE".into(), "state grows".into())).unwrap();
-    let fetched = cloud.statement("copy").await.unwrap().unwrap();
+    let fetched = cloud.fetch_statement("copy").await.unwrap().unwrap();
     assert_eq!(tap.sent(), (Method::Get, format!("{STATEMENTS}/copy"), Value::Null));
     let (status, whole) = tap.got();
     assert_eq!(status, 200);
@@ -237,7 +237,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     assert_eq!((fetched.live.phase.clone(), fetched.live.warnings.len()), (Phase::Running, 1));
 
     // PUT sends back the whole of what was read, and changes what is meant.
-    cloud.amend(fetched, &Amendment { stopped: true, ..Amendment::default() }).await.unwrap();
+    cloud.update_statement(fetched, &StatementUpdate { stopped: true, ..StatementUpdate::default() }).await.unwrap();
     let (method, url, sent) = tap.sent();
     assert_eq!((method, url), (Method::Put, format!("{STATEMENTS}/copy")));
     let mut expected = whole.clone();
@@ -247,11 +247,11 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     assert_eq!(tap.got(), (202, Value::Null));
 
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let stopped = cloud.statement("copy").await.unwrap().unwrap().live;
+    let stopped = cloud.fetch_statement("copy").await.unwrap().unwrap().live;
     fits(&tap.got().1, &statement_shape(), "stopped");
     assert_eq!((stopped.phase, stopped.stopped, stopped.offsets.is_empty()), (Phase::Stopped, true, false));
 
-    cloud.statements(Some(&pool)).await.unwrap();
+    cloud.list_statements(Some(&pool)).await.unwrap();
     let (method, url, _) = tap.sent();
     assert_eq!(method, Method::Get);
     assert!(url.contains("page_size=100") && url.contains(&format!("spec.compute_pool_id={pool}")), "{url}");
@@ -260,7 +260,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     fits(&list["data"], &json!([statement_shape()]), "list");
     assert!(list["metadata"]["next"].as_str().unwrap_or_default().is_empty(), "{}", list["metadata"]);
 
-    cloud.remove("copy").await.unwrap();
+    cloud.delete_statement("copy").await.unwrap();
     assert_eq!(tap.sent(), (Method::Delete, format!("{STATEMENTS}/copy"), Value::Null));
     assert_eq!(tap.got(), (202, Value::Null));
 }
@@ -270,13 +270,13 @@ async fn errors_have_the_apis_shape() {
     let world = World::of("");
     let tap = Tap::on(&world);
     let cloud = world.cloud_through(Arc::new(tap.clone()));
-    cloud.submit(&new("copy", "lfcp-none")).await.unwrap_err();
+    cloud.submit_statement(&new("copy", "lfcp-none")).await.unwrap_err();
     let (_, failure) = tap.got();
     let error = json!({
         "id": "string", "status": "string", "code": "string?", "title": "string?", "detail": "string", "source": "object?"
     });
     fits(&failure, &json!({ "errors": [error] }), "failure");
-    assert!(cloud.statement("nobody").await.unwrap().is_none());
+    assert!(cloud.fetch_statement("nobody").await.unwrap().is_none());
     assert_eq!((tap.got().0, &tap.got().1["errors"][0]["status"]), (404, &json!("404")));
     let (request, _) = tap.last();
     let authorization = request.headers.get("authorization").unwrap().to_owned();
@@ -319,20 +319,26 @@ async fn every_field_of_a_statement_is_read_and_goes_back_untouched() {
     let world = World::of("");
     let tap = Tap::with(vec![(200, written_by_hand()), (202, Value::Null)]);
     let cloud = world.cloud_through(Arc::new(tap.clone()));
-    let fetched = cloud.statement("copy").await.unwrap().unwrap();
+    let fetched = cloud.fetch_statement("copy").await.unwrap().unwrap();
     let live = fetched.live.clone();
-    assert_eq!((live.name.as_str(), live.version.as_str()), ("copy", "a23av"));
+    assert_eq!((live.name.as_str(), live.resource_version.as_str()), ("copy", "a23av"));
     assert_eq!(live.uid, "12345678-1234-1234-1234-123456789012");
     assert_eq!(live.created_at.as_deref(), Some("2026-01-23T16:20:22.64651Z"));
     assert_eq!((live.sql.as_str(), live.properties.len()), ("SELECT 1", 0));
     assert_eq!((live.pool.as_deref(), live.principal.as_deref()), (Some("lfcp-1"), Some("sa-1")));
-    assert_eq!((live.phase, live.stopped, live.kind.as_deref()), (Phase::Stopped, true, Some("INSERT_INTO")));
-    assert_eq!(live.scaling.as_deref(), Some("POOL_EXHAUSTED"));
+    assert_eq!((live.phase, live.stopped, live.sql_kind.as_deref()), (Phase::Stopped, true, Some("INSERT_INTO")));
+    assert_eq!(live.scaling_state.as_deref(), Some("POOL_EXHAUSTED"));
     assert_eq!(live.offsets.topics["orders"], "partition:0,offset:15;partition:1,offset:7");
     assert_eq!(live.offsets.taken_at.as_deref(), Some("2026-01-23T16:30:00Z"));
-    assert_eq!((live.warnings[0].severity.clone(), live.warnings[0].message.as_str()), (Severity::Critical, "beware"));
+    assert_eq!(
+        (live.warnings[0].severity.clone(), live.warnings[0].message.as_str()),
+        (WarningSeverity::Critical, "beware")
+    );
     cloud
-        .amend(fetched, &Amendment { stopped: false, pool: Some("lfcp-2".to_owned()), principal: None })
+        .update_statement(
+            fetched,
+            &StatementUpdate { stopped: false, pool: Some("lfcp-2".to_owned()), principal: None },
+        )
         .await
         .unwrap();
     let (_, _, sent) = tap.sent();
@@ -356,7 +362,7 @@ async fn every_field_of_a_pool_is_read() {
         "status": { "phase": "PROVISIONED", "current_cfu": 7 }
     });
     let tap = Tap::with(vec![(200, hand)]);
-    let found = World::of("").cloud_through(Arc::new(tap)).pool("lfcp-1").await.unwrap().unwrap();
+    let found = World::of("").cloud_through(Arc::new(tap)).fetch_pool("lfcp-1").await.unwrap().unwrap();
     assert_eq!((found.id.as_str(), found.display_name.as_str()), ("lfcp-1", "main"));
     assert_eq!((found.max_cfu, found.current_cfu, found.phase), (30, 7, PoolPhase::Provisioned));
     assert_eq!((found.cloud.as_str(), found.region.as_str()), ("aws", "us-east-1"));

@@ -3,23 +3,23 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
-    cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, RateLimits, Transport},
     diff::Request,
     execute::{self, Interrupt, Report, Setting},
     graph::Graph,
-    manifest::Inputs,
+    manifest::LoadOptions,
     plan::{self, Plan},
-    planning::{self, Unplanned},
-    resource::{Address, HashKey, Identity, Secrets},
+    planning::{self, PlanningError},
+    resource::{Address, EnvironmentIdentity, HashKey, Secrets},
     simulator::{Options, Simulator, WorldNow},
-    state::{Holder, Ledger, Memory, Recorded},
+    state::{Ledger, LockHolder, MemoryLedger, Recorded},
 };
 use tokio::sync::watch;
 
 pub struct World {
     pub folder: tempfile::TempDir,
     pub simulator: Simulator,
-    pub ledger: Memory,
+    pub ledger: MemoryLedger,
     pub secrets: Secrets,
     pub run: u32,
     /// The environment of the project; its only one, else `local`.
@@ -33,8 +33,8 @@ pub struct Run {
     pub report: Option<Report>,
 }
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: "00000000-0000-0000-0000-000000000000".to_owned(),
         environment: "env-sim".to_owned(),
         cloud: "aws".to_owned(),
@@ -47,8 +47,8 @@ pub fn nothing_recorded() -> Recorded {
     Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
-pub fn holder() -> Holder {
-    Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None }
+pub fn holder() -> LockHolder {
+    LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None }
 }
 
 /// A `floe.toml` with one simulated environment and a pool, and `more` of it.
@@ -67,7 +67,7 @@ impl World {
         let world = World {
             folder: tempfile::tempdir().unwrap(),
             simulator: Simulator::new(options),
-            ledger: Memory::new(),
+            ledger: MemoryLedger::new(),
             secrets: Secrets::default(),
             run: 0,
             environment: None,
@@ -98,20 +98,20 @@ impl World {
         self.write("statements/s.toml", statements);
     }
 
-    pub fn cloud(&self) -> Cloud {
+    pub fn cloud(&self) -> CloudClient {
         self.cloud_through(Arc::new(self.simulator.clone()))
     }
 
-    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> Cloud {
+    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> CloudClient {
         let credentials =
-            Credentials { flink: Some(Key::new("key", "secret")), cloud: Some(Key::new("key", "secret")) };
-        Cloud::new(wire, Site::public(&identity()).unwrap(), credentials, Limits::default(), 7)
+            Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
+        CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
     }
 
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
-        let inputs = Inputs { root, environment, ..Inputs::default() };
-        planning::desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
+        let inputs = LoadOptions { root, environment, ..LoadOptions::default() };
+        planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
     pub async fn recorded(&self) -> Recorded {
@@ -119,7 +119,11 @@ impl World {
     }
 
     /// The plan, with the record that it is to run on.
-    pub async fn plan_with(&self, cloud: &Cloud, request: &Request) -> Result<(Plan, Recorded), floe::cloud::Error> {
+    pub async fn plan_with(
+        &self,
+        cloud: &CloudClient,
+        request: &Request,
+    ) -> Result<(Plan, Recorded), floe::cloud::Error> {
         let recorded = self.recorded().await;
         let plan = self.plan_on(cloud, request, &recorded).await?;
         Ok((plan, recorded))
@@ -128,14 +132,14 @@ impl World {
     /// The plan on a record from wherever it is kept.
     pub async fn plan_on(
         &self,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         request: &Request,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
         let recorded = Arc::new(recorded.clone());
-        let planned = match planning::planned(&self.graph(), &self.secrets, &recorded, cloud, request).await {
+        let planned = match planning::make_plan(&self.graph(), &self.secrets, &recorded, cloud, request).await {
             Ok(planned) => planned,
-            Err(Unplanned::Cloud(error)) => return Err(error),
+            Err(PlanningError::Cloud(error)) => return Err(error),
             Err(other) => panic!("{other}"),
         };
         let plan = planned.plan;
@@ -155,7 +159,7 @@ impl World {
         self.apply_with(&self.cloud(), &request).await
     }
 
-    pub async fn apply_with(&mut self, cloud: &Cloud, request: &Request) -> Run {
+    pub async fn apply_with(&mut self, cloud: &CloudClient, request: &Request) -> Run {
         let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
         if plan.is_blocked() {
             return Run { plan, report: None };
@@ -181,7 +185,7 @@ impl World {
 
     pub async fn execute(
         &mut self,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
@@ -194,7 +198,7 @@ impl World {
     pub async fn execute_until(
         &mut self,
         interrupt: watch::Receiver<Interrupt>,
-        cloud: &Cloud,
+        cloud: &CloudClient,
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
@@ -205,7 +209,7 @@ impl World {
         execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
     }
 
-    pub fn setting(&mut self, cloud: &Cloud, interrupt: watch::Receiver<Interrupt>) -> Setting {
+    pub fn setting(&mut self, cloud: &CloudClient, interrupt: watch::Receiver<Interrupt>) -> Setting {
         self.run += 1;
         Setting {
             cloud: cloud.clone(),

@@ -9,9 +9,13 @@ use tokio::{
 };
 
 use super::*;
-use crate::cloud::https::Caps;
+use crate::cloud::https::TransportLimits;
 
-const CAPS: Caps = Caps { connect: Duration::from_millis(300), total: Duration::from_millis(600), body: 1_000 };
+const TEST_LIMITS: TransportLimits = TransportLimits {
+    connect_timeout: Duration::from_millis(300),
+    total_timeout: Duration::from_millis(600),
+    max_body_bytes: 1_000,
+};
 
 /// A server that answers each connection's request with `pieces`, a moment apart, and hangs up. Keeps what it was sent.
 async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
@@ -58,24 +62,27 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     }
 }
 
-fn request(method: Method, url: String, body: &str) -> Request {
+fn request(method: Method, url: String, body: &str) -> HttpRequest {
     let headers = [("Authorization".to_owned(), "Basic eA==".to_owned())].into_iter().collect();
-    Request { method, url, headers, body: body.into() }
+    HttpRequest { method, url, headers, body: body.into() }
 }
 
-async fn get(pieces: &'static [&'static str], pause: Duration) -> Outcome {
+async fn get(pieces: &'static [&'static str], pause: Duration) -> TransportResult {
     let (address, _) = serve(pieces, pause).await;
-    Https::with(CAPS).unwrap().send(request(Method::Get, format!("http://{address}/x?y=1"), "")).await
+    HttpsTransport::with_limits(TEST_LIMITS)
+        .unwrap()
+        .send(request(Method::Get, format!("http://{address}/x?y=1"), ""))
+        .await
 }
 
-const NOW: Duration = Duration::ZERO;
+const NO_PAUSE: Duration = Duration::ZERO;
 
 #[tokio::test]
-async fn one_exchange_is_carried_as_it_is() {
+async fn requests_and_responses_pass_unchanged() {
     let answer = "HTTP/1.1 202 Accepted\r\nX-Request-Id: r1\r\nX-Twice: a\r\nX-Twice: b\r\nconnection: close\r\ncontent-length: 4\r\n\r\nbody";
     let pieces: &'static [&'static str] = Box::leak(Box::new([answer]));
-    let (address, received) = serve(pieces, NOW).await;
-    let https = Https::with(CAPS).unwrap();
+    let (address, received) = serve(pieces, NO_PAUSE).await;
+    let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
     for method in [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete] {
         let response = https.send(request(method, format!("http://{address}/a%2Fb?q=1"), "{\"a\":1}")).await.unwrap();
         assert_eq!((response.status, response.body.as_slice()), (202, b"body".as_slice()));
@@ -88,21 +95,21 @@ async fn one_exchange_is_carried_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer() {
-    let (address, received) = serve(&["HTTP/1.1 307 T\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n"], NOW).await;
-    let https = Https::with(CAPS).unwrap();
+async fn the_transport_does_not_follow_redirects() {
+    let (address, received) = serve(&["HTTP/1.1 307 T\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n"], NO_PAUSE).await;
+    let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
     let response = https.send(request(Method::Get, format!("http://{address}/x"), "")).await.unwrap();
     assert_eq!((response.status, response.headers.get("location")), (307, Some("/y")));
     assert_eq!(received.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn whatever_breaks_after_sending_may_have_been_acted_on() {
+async fn a_failure_after_sending_is_reported_as_such() {
     let rows: [(&str, &'static [&'static str], Duration); 6] = [
-        ("a body cut short", &["HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"name\":"], NOW),
-        ("a chunk missing", &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n"], NOW),
-        ("no answer", &[], NOW),
-        ("half a head", &["HTTP/1.1 200 OK\r\nconte"], NOW),
+        ("a body cut short", &["HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"name\":"], NO_PAUSE),
+        ("a chunk missing", &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n"], NO_PAUSE),
+        ("no answer", &[], NO_PAUSE),
+        ("half a head", &["HTTP/1.1 200 OK\r\nconte"], NO_PAUSE),
         ("an answer too late", &["", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], Duration::from_secs(2)),
         (
             "a body too slow",
@@ -112,36 +119,39 @@ async fn whatever_breaks_after_sending_may_have_been_acted_on() {
     ];
     for (row, pieces, pause) in rows {
         let outcome = get(pieces, pause).await;
-        let Err(Lost::AfterSending(detail)) = outcome else { panic!("{row}: {outcome:?}") };
+        let Err(TransportError::AfterSending(detail)) = outcome else { panic!("{row}: {outcome:?}") };
         assert!(!detail.is_empty() && !detail.contains("y=1"), "{row}: {detail}");
     }
 }
 
 #[tokio::test]
-async fn a_body_may_not_be_longer_than_the_cap() {
+async fn a_body_above_the_limit_is_an_error() {
     let long: &'static str = Box::leak("x".repeat(1_001).into_boxed_str());
     let fits: &'static str = Box::leak("x".repeat(1_000).into_boxed_str());
     let open = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     let pieces: &'static [&'static str] = Box::leak(Box::new([open, fits]));
-    assert_eq!(get(pieces, NOW).await.unwrap().body.len(), 1_000);
+    assert_eq!(get(pieces, NO_PAUSE).await.unwrap().body.len(), 1_000);
     let undeclared: &'static [&'static str] = Box::leak(Box::new([open, long]));
     let declared: &'static [&'static str] = &["HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n"];
     for pieces in [undeclared, declared] {
-        assert_eq!(get(pieces, NOW).await, Err(Lost::TooLarge("the answer is longer than 1000 bytes".to_owned())));
+        assert_eq!(
+            get(pieces, NO_PAUSE).await,
+            Err(TransportError::TooLarge("the answer is longer than 1000 bytes".to_owned()))
+        );
     }
 }
 
 #[tokio::test]
-async fn without_a_connection_nothing_left() {
+async fn a_failed_connection_is_reported_as_before_sending() {
     let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let (plain, received) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], NOW).await;
+    let (plain, received) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], NO_PAUSE).await;
     // Takes the connection and never says a word: no TLS comes about.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mute = silent.local_addr().unwrap();
-    let https = Https::with(CAPS).unwrap();
-    for url in [format!("http://{refusing}/x"), format!("https://{plain}/x"), format!("https://{mute}/x")] {
+    let silent_address = silent.local_addr().unwrap();
+    let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
+    for url in [format!("http://{refusing}/x"), format!("https://{plain}/x"), format!("https://{silent_address}/x")] {
         let outcome = https.send(request(Method::Post, url.clone(), "{}")).await;
-        let Err(Lost::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
+        let Err(TransportError::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!detail.is_empty(), "{url}");
     }
     // What reached the plain server was the opening of a handshake, not a key.
@@ -149,12 +159,19 @@ async fn without_a_connection_nothing_left() {
 }
 
 #[tokio::test]
-async fn through_the_door_a_cut_answer_is_uncertain_for_a_change_and_tried_again_for_a_read() {
-    let (address, received) = serve(&["HTTP/1.1 201 C\r\ncontent-length: 100\r\n\r\n{"], NOW).await;
-    let site = Site::at(&format!("http://{address}"), &format!("http://{address}"), &identity()).unwrap();
-    let cloud = Cloud::new(Arc::new(Https::with(CAPS).unwrap()), site, keys(), Limits::default(), 7);
-    let error = cloud.submit(&new_statement()).await.unwrap_err();
+async fn a_truncated_response_is_uncertain_for_a_change_and_retried_for_a_read() {
+    let (address, received) = serve(&["HTTP/1.1 201 C\r\ncontent-length: 100\r\n\r\n{"], NO_PAUSE).await;
+    let endpoints =
+        Endpoints::from_origins(&format!("http://{address}"), &format!("http://{address}"), &identity()).unwrap();
+    let cloud = CloudClient::new(
+        Arc::new(HttpsTransport::with_limits(TEST_LIMITS).unwrap()),
+        endpoints,
+        credentials(),
+        RateLimits::default(),
+        7,
+    );
+    let error = cloud.submit_statement(&new_statement()).await.unwrap_err();
     assert_eq!((error.kind, received.lock().unwrap().len()), (ErrorKind::Uncertain, 1));
-    let _ = tokio::time::timeout(Duration::from_millis(700), cloud.statement("a")).await;
+    let _ = tokio::time::timeout(Duration::from_millis(700), cloud.fetch_statement("a")).await;
     assert!(received.lock().unwrap().len() >= 3);
 }

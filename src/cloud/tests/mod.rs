@@ -19,48 +19,51 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::resource::{Identity, Pool};
+use crate::resource::{EnvironmentIdentity, Pool};
 
 use super::*;
 
-pub type Outcome = std::result::Result<Response, Lost>;
+pub type TransportResult = std::result::Result<HttpResponse, TransportError>;
 
-type Answering = Box<dyn FnMut(&Request) -> Outcome + Send>;
+type AnswerFunction = Box<dyn FnMut(&HttpRequest) -> TransportResult + Send>;
 
 /// Answers each request by a function, and keeps what it was sent and when.
-pub struct Wire {
-    answer: Mutex<Answering>,
-    seen: Mutex<Vec<(Instant, Request)>>,
-    takes: Duration,
+pub struct ScriptedTransport {
+    answer: Mutex<AnswerFunction>,
+    received: Mutex<Vec<(Instant, HttpRequest)>>,
+    delay: Duration,
 }
 
-impl Wire {
-    pub fn new(answer: impl FnMut(&Request) -> Outcome + Send + 'static) -> Arc<Self> {
-        Wire::slow(Duration::ZERO, answer)
+impl ScriptedTransport {
+    pub fn new(answer: impl FnMut(&HttpRequest) -> TransportResult + Send + 'static) -> Arc<Self> {
+        ScriptedTransport::with_delay(Duration::ZERO, answer)
     }
 
     /// Each exchange takes that long.
-    pub fn slow(takes: Duration, answer: impl FnMut(&Request) -> Outcome + Send + 'static) -> Arc<Self> {
-        Arc::new(Wire { answer: Mutex::new(Box::new(answer)), seen: Mutex::default(), takes })
+    pub fn with_delay(
+        delay: Duration,
+        answer: impl FnMut(&HttpRequest) -> TransportResult + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(ScriptedTransport { answer: Mutex::new(Box::new(answer)), received: Mutex::default(), delay })
     }
 
     /// Gives `outcomes` in order, then a refusal that no test expects.
-    pub fn script(outcomes: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+    pub fn script(outcomes: impl IntoIterator<Item = TransportResult>) -> Arc<Self> {
         let mut outcomes: VecDeque<_> = outcomes.into_iter().collect();
-        Wire::new(move |_| outcomes.pop_front().unwrap_or_else(|| answer(418, "the script is over")))
+        ScriptedTransport::new(move |_| outcomes.pop_front().unwrap_or_else(|| answer(418, "the script is over")))
     }
 
-    pub fn requests(&self) -> Vec<Request> {
-        self.seen.lock().unwrap().iter().map(|(_, request)| request.clone()).collect()
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        self.received.lock().unwrap().iter().map(|(_, request)| request.clone()).collect()
     }
 
-    pub fn times(&self) -> Vec<Instant> {
-        self.seen.lock().unwrap().iter().map(|(time, _)| *time).collect()
+    pub fn send_times(&self) -> Vec<Instant> {
+        self.received.lock().unwrap().iter().map(|(time, _)| *time).collect()
     }
 
     /// `GET path?query` of everything sent.
-    pub fn lines(&self) -> Vec<String> {
-        let line = |request: &Request| {
+    pub fn request_lines(&self) -> Vec<String> {
+        let line = |request: &HttpRequest| {
             let url = url::Url::parse(&request.url).unwrap();
             let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
             format!("{} {}{query}", request.method, url.path())
@@ -68,39 +71,39 @@ impl Wire {
         self.requests().iter().map(line).collect()
     }
 
-    pub fn body(&self, index: usize) -> Value {
+    pub fn request_body(&self, index: usize) -> Value {
         serde_json::from_slice(&self.requests()[index].body).unwrap()
     }
 }
 
-impl Transport for Wire {
-    fn send(&self, request: Request) -> BoxFuture<'_, Outcome> {
+impl Transport for ScriptedTransport {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, TransportResult> {
         Box::pin(async move {
             let outcome = (self.answer.lock().unwrap())(&request);
-            self.seen.lock().unwrap().push((Instant::now(), request));
-            if !self.takes.is_zero() {
-                sleep(self.takes).await;
+            self.received.lock().unwrap().push((Instant::now(), request));
+            if !self.delay.is_zero() {
+                sleep(self.delay).await;
             }
             outcome
         })
     }
 }
 
-pub fn answer(status: u16, body: impl Into<Vec<u8>>) -> Outcome {
-    Ok(Response { status, headers: Headers::default(), body: body.into() })
+pub fn answer(status: u16, body: impl Into<Vec<u8>>) -> TransportResult {
+    Ok(HttpResponse { status, headers: Headers::default(), body: body.into() })
 }
 
-pub fn with_headers(status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
+pub fn answer_with_headers(status: u16, headers: &[(&str, &str)], body: &str) -> TransportResult {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Ok(Response { status, headers, body: body.into() })
+    Ok(HttpResponse { status, headers, body: body.into() })
 }
 
-pub fn before() -> Outcome {
-    Err(Lost::BeforeSending("connection refused".to_owned()))
+pub fn lost_before_sending() -> TransportResult {
+    Err(TransportError::BeforeSending("connection refused".to_owned()))
 }
 
-pub fn after() -> Outcome {
-    Err(Lost::AfterSending("connection reset".to_owned()))
+pub fn lost_after_sending() -> TransportResult {
+    Err(TransportError::AfterSending("connection reset".to_owned()))
 }
 
 pub fn new_pool() -> Pool {
@@ -114,8 +117,8 @@ pub fn new_pool() -> Pool {
     }
 }
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(),
         environment: "env-z3y2x1".to_owned(),
         cloud: "aws".to_owned(),
@@ -123,15 +126,15 @@ pub fn identity() -> Identity {
     }
 }
 
-pub fn keys() -> Credentials {
+pub fn credentials() -> Credentials {
     Credentials {
-        flink: Some(Key::new("FLINKKEY", "flink-secret-0123")),
-        cloud: Some(Key::new("CLOUDKEY", "cloud-secret-4567")),
+        flink: Some(ApiKey::new("FLINKKEY", "flink-secret-0123")),
+        cloud: Some(ApiKey::new("CLOUDKEY", "cloud-secret-4567")),
     }
 }
 
-pub fn cloud(wire: &Arc<Wire>) -> Cloud {
-    Cloud::new(wire.clone(), Site::public(&identity()).unwrap(), keys(), Limits::default(), 7)
+pub fn client(wire: &Arc<ScriptedTransport>) -> CloudClient {
+    CloudClient::new(wire.clone(), Endpoints::public(&identity()).unwrap(), credentials(), RateLimits::default(), 7)
 }
 
 /// The prefix of every path of statements.
@@ -170,11 +173,11 @@ pub fn pool(id: &str) -> Value {
     })
 }
 
-pub fn page(items: Vec<Value>, next: &str) -> Outcome {
+pub fn page(items: Vec<Value>, next: &str) -> TransportResult {
     answer(200, json!({"kind": "List", "metadata": {"next": next}, "data": items}).to_string())
 }
 
-pub fn errors(status: u16, detail: &str) -> Outcome {
+pub fn error_answer(status: u16, detail: &str) -> TransportResult {
     answer(
         status,
         json!({"errors": [{"id": "1", "status": status.to_string(), "detail": detail, "source": {}}]}).to_string(),
@@ -182,14 +185,14 @@ pub fn errors(status: u16, detail: &str) -> Outcome {
 }
 
 /// The service's word that no statement of that name exists.
-pub fn absent(name: &str) -> Outcome {
-    errors(404, &format!("Statement resource={name} does not exist"))
+pub fn absent_answer(name: &str) -> TransportResult {
+    error_answer(404, &format!("Statement resource={name} does not exist"))
 }
 
 /// That word on whatever statement is asked for.
-pub fn nobody(request: &Request) -> Outcome {
+pub fn always_absent(request: &HttpRequest) -> TransportResult {
     let name = request.url.split_once("/statements/").unwrap().1;
-    absent(name.split('/').next().unwrap())
+    absent_answer(name.split('/').next().unwrap())
 }
 
 pub fn new_statement() -> NewStatement {

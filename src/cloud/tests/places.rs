@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// The regions of one cloud, each with its private endpoint.
-fn regions(endpoints: &[(&str, Option<&str>)]) -> Outcome {
+fn regions(endpoints: &[(&str, Option<&str>)]) -> TransportResult {
     let region = |(name, private): &(&str, Option<&str>)| {
         json!({
             "id": format!("aws.{name}"), "cloud": "AWS", "region_name": name, "display_name": name,
@@ -19,31 +19,32 @@ fn regions(endpoints: &[(&str, Option<&str>)]) -> Outcome {
 #[tokio::test(start_paused = true)]
 async fn the_private_endpoint_is_the_listed_one() {
     let listed = "https://flink-vpc.us-east-1.aws.private.confluent.cloud";
-    let wire = Wire::script([regions(&[("eu-west-1", None), ("us-east-1", Some(listed))])]);
-    assert_eq!(cloud(&wire).private_endpoint().await.unwrap(), listed);
-    assert_eq!(wire.lines(), ["GET /fcpm/v2/regions?cloud=AWS&page_size=100"]);
+    let wire = ScriptedTransport::script([regions(&[("eu-west-1", None), ("us-east-1", Some(listed))])]);
+    assert_eq!(client(&wire).private_endpoint().await.unwrap(), listed);
+    assert_eq!(wire.request_lines(), ["GET /fcpm/v2/regions?cloud=AWS&page_size=100"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_region_without_a_private_endpoint_says_so_and_an_unknown_one_which_there_are() {
-    let said = |answer| async move { cloud(&Wire::script([answer])).private_endpoint().await.unwrap_err() };
+async fn an_unknown_region_and_one_without_a_private_endpoint_are_errors() {
+    let said =
+        |answer| async move { client(&ScriptedTransport::script([answer])).private_endpoint().await.unwrap_err() };
     let unknown = said(regions(&[("eu-west-1", None), ("us-west-2", None)])).await.to_string();
     assert!(unknown.contains("no region `us-east-1` of aws; it does in eu-west-1, us-west-2"), "{unknown}");
-    assert!(matches!(said(regions(&[("us-east-1", None)])).await, NoEndpoint::NotOffered { .. }));
+    assert!(matches!(said(regions(&[("us-east-1", None)])).await, PrivateEndpointError::NotOffered { .. }));
     for elsewhere in ["https://flink.example", "http://flink.us-east-1.aws.private.confluent.cloud", "confluent.cloud"]
     {
         let error = said(regions(&[("us-east-1", Some(elsewhere))])).await;
-        assert_eq!(error, NoEndpoint::Untrusted { endpoint: elsewhere.to_owned() });
+        assert_eq!(error, PrivateEndpointError::UntrustedHost { endpoint: elsewhere.to_owned() });
     }
-    assert!(matches!(said(errors(403, "no")).await, NoEndpoint::Unlisted(_)));
+    assert!(matches!(said(error_answer(403, "no")).await, PrivateEndpointError::RegionsUnavailable(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_may_name_confluents_own_hosts_or_itself() {
+async fn a_proxy_may_name_confluent_hosts_or_itself() {
     let behind = |proxy: &'static str, named: &'static str| async move {
-        let site = Site::public(&identity()).unwrap().with_cloud(proxy).unwrap();
-        let wire = Wire::script([regions(&[("us-east-1", Some(named))])]);
-        Cloud::new(wire, site, keys(), Limits::default(), 7).private_endpoint().await
+        let endpoints = Endpoints::public(&identity()).unwrap().with_cloud_origin(proxy).unwrap();
+        let wire = ScriptedTransport::script([regions(&[("us-east-1", Some(named))])]);
+        CloudClient::new(wire, endpoints, credentials(), RateLimits::default(), 7).private_endpoint().await
     };
     let own = "https://flink.us-east-1.aws.private.confluent.cloud";
     for proxy in ["https://confluent.corp.example", "http://127.0.0.1:8080"] {
@@ -56,60 +57,63 @@ async fn a_proxy_may_name_confluents_own_hosts_or_itself() {
             "http://127.0.0.1:9090",
             "https://k:s@flink.us-east-1.aws.private.confluent.cloud",
         ] {
-            assert!(matches!(behind(proxy, other).await, Err(NoEndpoint::Untrusted { .. })), "{proxy} {other}");
+            assert!(
+                matches!(behind(proxy, other).await, Err(PrivateEndpointError::UntrustedHost { .. })),
+                "{proxy} {other}"
+            );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_is_not_there_is_explained_by_a_region_that_is_not_there() {
-    let wire = Wire::new(|request| match request.url.contains("/fcpm/v2/regions") {
+async fn an_unreachable_host_is_explained_by_an_unknown_region() {
+    let wire = ScriptedTransport::new(|request| match request.url.contains("/fcpm/v2/regions") {
         true => regions(&[("eu-west-1", None)]),
         false if request.url.contains("/fcpm/") => page(vec![], ""),
-        false => before(),
+        false => lost_before_sending(),
     });
-    let error = crate::live::read(&cloud(&wire)).await.unwrap_err();
+    let error = crate::live::read(&client(&wire)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.help.unwrap().contains("it does in eu-west-1"));
     // A region that is there explains nothing, and neither does a list that fails.
-    for answer in [regions(&[("us-east-1", None)]), errors(403, "no")] {
+    for answer in [regions(&[("us-east-1", None)]), error_answer(403, "no")] {
         let answer = answer.unwrap();
-        let wire = Wire::new(move |request| match request.url.contains("/fcpm/v2/regions") {
+        let wire = ScriptedTransport::new(move |request| match request.url.contains("/fcpm/v2/regions") {
             true => Ok(answer.clone()),
             false if request.url.contains("/fcpm/") => page(vec![], ""),
-            false => before(),
+            false => lost_before_sending(),
         });
-        let error = crate::live::read(&cloud(&wire)).await.unwrap_err();
+        let error = crate::live::read(&client(&wire)).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unreachable);
         assert!(error.help.unwrap().contains("name resolution"));
     }
 }
 
 #[test]
-fn hosts_take_the_cloud_in_lower_case() {
-    let shouted = Identity { cloud: "AWS".to_owned(), ..identity() };
-    let public = Site::public(&shouted).unwrap();
-    assert_eq!(public.flink().as_str(), "https://flink.us-east-1.aws.confluent.cloud/");
-    assert_eq!(public.cloud().as_str(), "https://api.confluent.cloud/");
+fn host_names_have_the_cloud_in_lower_case() {
+    let upper_case = EnvironmentIdentity { cloud: "AWS".to_owned(), ..identity() };
+    let public = Endpoints::public(&upper_case).unwrap();
+    assert_eq!(public.flink_origin().as_str(), "https://flink.us-east-1.aws.confluent.cloud/");
+    assert_eq!(public.cloud_origin().as_str(), "https://api.confluent.cloud/");
     assert_eq!(public.identity(), &identity());
-    let private = Site::private(&shouted).unwrap();
-    assert_eq!(private.flink().as_str(), "https://flink.us-east-1.aws.private.confluent.cloud/");
-    assert_eq!(private.cloud().as_str(), "https://api.confluent.cloud/");
-    let own = private.with_flink("https://flink.pr1jy6.us-east-2.aws.confluent.cloud").unwrap();
-    assert_eq!(own.flink().as_str(), "https://flink.pr1jy6.us-east-2.aws.confluent.cloud/");
+    let private = Endpoints::private(&upper_case).unwrap();
+    assert_eq!(private.flink_origin().as_str(), "https://flink.us-east-1.aws.private.confluent.cloud/");
+    assert_eq!(private.cloud_origin().as_str(), "https://api.confluent.cloud/");
+    let own = private.with_flink_origin("https://flink.pr1jy6.us-east-2.aws.confluent.cloud").unwrap();
+    assert_eq!(own.flink_origin().as_str(), "https://flink.pr1jy6.us-east-2.aws.confluent.cloud/");
 }
 
 #[test]
-fn a_region_cannot_lead_elsewhere() {
+fn a_region_cannot_change_the_host() {
     for region in ["evil.example/", "a.b", "", "x@evil", "x:1", "x#", "us east"] {
-        let crooked = Identity { region: region.to_owned(), ..identity() };
-        assert!(Site::public(&crooked).is_err(), "{region}");
-        assert!(Site::private(&crooked).is_err(), "{region}");
+        let malicious = EnvironmentIdentity { region: region.to_owned(), ..identity() };
+        assert!(Endpoints::public(&malicious).is_err(), "{region}");
+        assert!(Endpoints::private(&malicious).is_err(), "{region}");
     }
 }
 
 #[test]
-fn an_origin_is_https_or_this_machine() {
+fn an_origin_is_https_or_loopback() {
     let fine = [
         "https://api.confluent.cloud",
         "https://api.confluent.cloud/",

@@ -4,12 +4,12 @@ use super::*;
 
 const START: &str = "https://flink.us-east-1.aws.confluent.cloud";
 
-fn to(status: u16, location: &str) -> Outcome {
-    with_headers(status, &[("location", location)], "")
+fn redirect(status: u16, location: &str) -> TransportResult {
+    answer_with_headers(status, &[("location", location)], "")
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_goes_along_within_the_services_own_domain() {
+async fn redirects_within_confluents_domain_keep_the_key() {
     let rows = [
         "https://flink.us-east-2.aws.confluent.cloud/x",
         "https://confluent.cloud/x",
@@ -18,8 +18,8 @@ async fn the_key_goes_along_within_the_services_own_domain() {
         "//api.confluent.cloud/x",
     ];
     for location in rows {
-        let wire = Wire::script([to(307, location), answer(200, statement("a").to_string())]);
-        assert!(cloud(&wire).statement("a").await.unwrap().is_some(), "{location}");
+        let wire = ScriptedTransport::script([redirect(307, location), answer(200, statement("a").to_string())]);
+        assert!(client(&wire).fetch_statement("a").await.unwrap().is_some(), "{location}");
         let sent = wire.requests();
         assert_eq!(sent[1].headers.get("authorization"), sent[0].headers.get("authorization"));
         let base = url::Url::parse(START).unwrap();
@@ -28,7 +28,7 @@ async fn the_key_goes_along_within_the_services_own_domain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_goes_nowhere_else_and_nothing_is_followed_without_it() {
+async fn redirects_to_other_hosts_are_refused() {
     let rows = [
         "http://flink.us-east-1.aws.confluent.cloud/x",
         "https://evilconfluent.cloud/x",
@@ -41,8 +41,8 @@ async fn the_key_goes_nowhere_else_and_nothing_is_followed_without_it() {
     ];
     for location in rows {
         for status in [301, 307, 308] {
-            let wire = Wire::script([to(status, location)]);
-            let error = cloud(&wire).statement("a").await.unwrap_err();
+            let wire = ScriptedTransport::script([redirect(status, location)]);
+            let error = client(&wire).fetch_statement("a").await.unwrap_err();
             assert_eq!((error.kind, error.status), (ErrorKind::Rejected, Some(status)), "{location}");
             assert!(error.detail.contains("where the API key must not go"), "{error}");
             assert!(!error.detail.contains("pass"), "{error}");
@@ -52,17 +52,17 @@ async fn the_key_goes_nowhere_else_and_nothing_is_followed_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_served_simulator_keeps_its_key_to_itself() {
-    let site = Site::at("http://127.0.0.1:8080", "http://127.0.0.1:8080", &identity()).unwrap();
+async fn redirects_from_a_loopback_endpoint_stay_on_its_origin() {
+    let endpoints = Endpoints::from_origins("http://127.0.0.1:8080", "http://127.0.0.1:8080", &identity()).unwrap();
     for (location, followed) in [
         ("http://127.0.0.1:8080/x", true),
         ("http://127.0.0.1:8081/x", false),
         ("http://localhost:8080/x", false),
         ("https://flink.us-east-1.aws.confluent.cloud/x", false),
     ] {
-        let wire = Wire::script([to(307, location), absent("a")]);
-        let cloud = Cloud::new(wire.clone(), site.clone(), keys(), Limits::default(), 7);
-        assert_eq!(cloud.statement("a").await.is_ok(), followed, "{location}");
+        let wire = ScriptedTransport::script([redirect(307, location), absent_answer("a")]);
+        let cloud = CloudClient::new(wire.clone(), endpoints.clone(), credentials(), RateLimits::default(), 7);
+        assert_eq!(cloud.fetch_statement("a").await.is_ok(), followed, "{location}");
         assert_eq!(wire.requests().len(), if followed { 2 } else { 1 }, "{location}");
     }
 }
@@ -70,8 +70,8 @@ async fn a_served_simulator_keeps_its_key_to_itself() {
 #[tokio::test(start_paused = true)]
 async fn methods_are_kept_or_the_redirect_is_refused() {
     for status in [301, 302, 303, 307, 308] {
-        let wire = Wire::script([to(status, "/x"), absent("a")]);
-        assert!(cloud(&wire).statement("a").await.unwrap().is_none(), "{status}");
+        let wire = ScriptedTransport::script([redirect(status, "/x"), absent_answer("a")]);
+        assert!(client(&wire).fetch_statement("a").await.unwrap().is_none(), "{status}");
     }
     for (status, expected) in [
         (307, None),
@@ -81,8 +81,8 @@ async fn methods_are_kept_or_the_redirect_is_refused() {
         (303, Some(ErrorKind::Uncertain)),
         (304, Some(ErrorKind::Uncertain)),
     ] {
-        let wire = Wire::script([to(status, "/x"), answer(201, statement("orders").to_string())]);
-        let outcome = cloud(&wire).submit(&new_statement()).await;
+        let wire = ScriptedTransport::script([redirect(status, "/x"), answer(201, statement("orders").to_string())]);
+        let outcome = client(&wire).submit_statement(&new_statement()).await;
         assert_eq!(outcome.as_ref().err().map(|error| error.kind), expected, "{status}");
         if expected.is_none() {
             let sent = wire.requests();
@@ -93,33 +93,33 @@ async fn methods_are_kept_or_the_redirect_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_redirects_are_enough() {
+async fn at_most_five_redirects_are_followed() {
     let mut hops = 0;
-    let wire = Wire::new(move |_| {
+    let wire = ScriptedTransport::new(move |_| {
         hops += 1;
-        if hops <= 5 { to(307, &format!("/hop{hops}")) } else { absent("a") }
+        if hops <= 5 { redirect(307, &format!("/hop{hops}")) } else { absent_answer("a") }
     });
-    assert!(cloud(&wire).statement("a").await.unwrap().is_none());
-    let wire = Wire::new(|_| to(307, "/again?token=1"));
-    let error = cloud(&wire).statement("a").await.unwrap_err();
+    assert!(client(&wire).fetch_statement("a").await.unwrap().is_none());
+    let wire = ScriptedTransport::new(|_| redirect(307, "/again?token=1"));
+    let error = client(&wire).fetch_statement("a").await.unwrap_err();
     assert_eq!(wire.requests().len(), 6);
     assert!(error.detail.starts_with("more than 5 redirects") && !error.detail.contains("token"), "{error}");
-    let error = cloud(&Wire::script([answer(302, "")])).statement("a").await.unwrap_err();
-    assert_eq!((error.kind, error.detail.as_str()), (ErrorKind::Garbled, "a redirect without an address"));
+    let error = client(&ScriptedTransport::script([answer(302, "")])).fetch_statement("a").await.unwrap_err();
+    assert_eq!((error.kind, error.detail.as_str()), (ErrorKind::InvalidResponse, "a redirect without an address"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_behind_a_redirect_is_tried_again_from_the_start() {
-    let wire = Wire::script([
-        to(307, "https://flink.a.aws.confluent.cloud/x"),
-        before(),
-        to(307, "https://flink.b.aws.confluent.cloud/x"),
+async fn a_failure_after_a_redirect_is_retried_from_the_original_url() {
+    let wire = ScriptedTransport::script([
+        redirect(307, "https://flink.a.aws.confluent.cloud/x"),
+        lost_before_sending(),
+        redirect(307, "https://flink.b.aws.confluent.cloud/x"),
         answer(201, statement("orders").to_string()),
     ]);
-    cloud(&wire).submit(&new_statement()).await.unwrap();
+    client(&wire).submit_statement(&new_statement()).await.unwrap();
     let hosts: Vec<_> = wire.requests().iter().map(|r| r.url.split('/').nth(2).unwrap().to_owned()).collect();
     let first = "flink.us-east-1.aws.confluent.cloud";
     assert_eq!(hosts, [first, "flink.a.aws.confluent.cloud", first, "flink.b.aws.confluent.cloud"]);
-    let wire = Wire::script([to(307, "/x"), after()]);
-    assert_eq!(cloud(&wire).submit(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain);
+    let wire = ScriptedTransport::script([redirect(307, "/x"), lost_after_sending()]);
+    assert_eq!(client(&wire).submit_statement(&new_statement()).await.unwrap_err().kind, ErrorKind::Uncertain);
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{self, LivePool, PoolAmendment, PoolPhase};
+use crate::resource::{self, LivePool, PoolPhase, PoolUpdate};
 
-use super::{Missing, Shape};
+use super::{MissingField, WireObject};
 
 /// `fcpm.v2.ComputePool`, as far as floe looks at it.
 #[derive(Deserialize)]
@@ -40,21 +40,21 @@ struct Status {
     current_cfu: Option<u32>,
 }
 
-impl Shape for Pool {
-    type Noun = LivePool;
-    const HANDLE: &'static str = "id";
+impl WireObject for Pool {
+    type Domain = LivePool;
+    const ID_FIELD: &'static str = "id";
 
     /// The id, the display name and the limit are what decisions rest on.
-    fn read(self) -> Result<LivePool, Missing> {
-        let id = self.id.filter(|id| !id.is_empty()).ok_or(Missing("id"))?;
-        let spec = self.spec.ok_or(Missing("spec"))?;
+    fn into_domain(self) -> Result<LivePool, MissingField> {
+        let id = self.id.filter(|id| !id.is_empty()).ok_or(MissingField("id"))?;
+        let spec = self.spec.ok_or(MissingField("spec"))?;
         let status = self.status.unwrap_or_default();
         Ok(LivePool {
             id,
-            display_name: spec.display_name.ok_or(Missing("spec.display_name"))?,
+            display_name: spec.display_name.ok_or(MissingField("spec.display_name"))?,
             cloud: spec.cloud.unwrap_or_default().to_ascii_lowercase(),
             region: spec.region.unwrap_or_default(),
-            max_cfu: spec.max_cfu.ok_or(Missing("spec.max_cfu"))?,
+            max_cfu: spec.max_cfu.ok_or(MissingField("spec.max_cfu"))?,
             network: spec.network.and_then(|network| network.id).filter(|id| !id.is_empty()),
             phase: PoolPhase::from(status.phase.unwrap_or_else(|| "UNKNOWN".to_owned())),
             current_cfu: status.current_cfu.unwrap_or_default(),
@@ -117,7 +117,7 @@ struct ChangedSpec<'a> {
 }
 
 impl<'a> PoolChange<'a> {
-    pub(in crate::cloud) fn of(amendment: &'a PoolAmendment, environment: &'a str) -> Self {
+    pub(in crate::cloud) fn of(amendment: &'a PoolUpdate, environment: &'a str) -> Self {
         PoolChange {
             spec: ChangedSpec {
                 environment: Id { id: environment },
@@ -138,18 +138,18 @@ pub(in crate::cloud) struct Region {
     private_http_endpoint: Option<String>,
 }
 
-impl Shape for Region {
-    type Noun = crate::cloud::Region;
-    const HANDLE: &'static str = "id";
+impl WireObject for Region {
+    type Domain = crate::cloud::Region;
+    const ID_FIELD: &'static str = "id";
 
-    fn read(self) -> Result<crate::cloud::Region, Missing> {
-        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    fn into_domain(self) -> Result<crate::cloud::Region, MissingField> {
+        let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(crate::cloud::Region {
-            cloud: filled(self.cloud).ok_or(Missing("cloud"))?.to_ascii_lowercase(),
-            name: filled(self.region_name).ok_or(Missing("region_name"))?,
+            cloud: non_empty(self.cloud).ok_or(MissingField("cloud"))?.to_ascii_lowercase(),
+            name: non_empty(self.region_name).ok_or(MissingField("region_name"))?,
             display_name: self.display_name.unwrap_or_default(),
-            public_endpoint: filled(self.http_endpoint),
-            private_endpoint: filled(self.private_http_endpoint),
+            public_endpoint: non_empty(self.http_endpoint),
+            private_endpoint: non_empty(self.private_http_endpoint),
         })
     }
 }

@@ -9,10 +9,10 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{Few, LiveStatement, Name, Offsets, Phase, Severity, Warning},
+    resource::{InternedStr, LiveStatement, Offsets, Phase, SmallMap, StatementWarning, WarningSeverity},
 };
 
-use super::{Missing, Shape};
+use super::{MissingField, WireObject};
 
 /// `sql.v1.Statement`, as far as floe looks at it.
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ pub(in crate::cloud) struct Statement {
 struct Metadata {
     uid: Option<String>,
     resource_version: Option<String>,
-    labels: Option<Texts>,
+    labels: Option<StringMap>,
     created_at: Option<String>,
     updated_at: Option<String>,
 }
@@ -35,7 +35,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Spec {
     statement: Option<String>,
-    properties: Option<Texts>,
+    properties: Option<StringMap>,
     compute_pool_id: Option<String>,
     principal: Option<String>,
     stopped: Option<bool>,
@@ -48,7 +48,7 @@ struct Status {
     traits: Option<Traits>,
     scaling_status: Option<Scaling>,
     warnings: Option<Vec<WireWarning>>,
-    latest_offsets: Option<Texts>,
+    latest_offsets: Option<StringMap>,
     latest_offsets_timestamp: Option<String>,
 }
 
@@ -73,61 +73,61 @@ struct WireWarning {
 
 /// Texts by name; one that is null counts as absent.
 #[derive(Default)]
-struct Texts(Few<String>);
+struct StringMap(SmallMap<String>);
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for StringMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Texts;
+        struct StringMapVisitor;
+        impl<'de> Visitor<'de> for StringMapVisitor {
+            type Value = StringMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of strings")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-                let mut texts = Few::new();
-                while let Some((name, text)) = map.next_entry::<Name, Option<String>>()? {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StringMap, A::Error> {
+                let mut texts = SmallMap::new();
+                while let Some((name, text)) = map.next_entry::<InternedStr, Option<String>>()? {
                     texts.extend(text.map(|text| (name, text)));
                 }
-                Ok(Texts(texts.fitted()))
+                Ok(StringMap(texts.shrunk_to_fit()))
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(StringMapVisitor)
     }
 }
 
-impl Shape for Statement {
-    type Noun = LiveStatement;
-    const HANDLE: &'static str = "name";
+impl WireObject for Statement {
+    type Domain = LiveStatement;
+    const ID_FIELD: &'static str = "name";
 
     /// Without a name, a uid or the SQL nothing can be decided about a statement; without a phase nothing can be
     /// concluded, which is what a phase never heard of means.
-    fn read(self) -> Result<LiveStatement, Missing> {
-        let name = filled(self.name).ok_or(Missing("name"))?;
-        let metadata = self.metadata.ok_or(Missing("metadata"))?;
-        let spec = self.spec.ok_or(Missing("spec"))?;
+    fn into_domain(self) -> Result<LiveStatement, MissingField> {
+        let name = non_empty(self.name).ok_or(MissingField("name"))?;
+        let metadata = self.metadata.ok_or(MissingField("metadata"))?;
+        let spec = self.spec.ok_or(MissingField("spec"))?;
         let status = self.status.unwrap_or_default();
         let traits = status.traits.unwrap_or_default();
         Ok(LiveStatement {
             name,
-            uid: filled(metadata.uid).ok_or(Missing("metadata.uid"))?,
-            version: metadata.resource_version.unwrap_or_default(),
+            uid: non_empty(metadata.uid).ok_or(MissingField("metadata.uid"))?,
+            resource_version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default().0,
-            created_at: filled(metadata.created_at),
-            updated_at: filled(metadata.updated_at),
-            sql: spec.statement.ok_or(Missing("spec.statement"))?,
+            created_at: non_empty(metadata.created_at),
+            updated_at: non_empty(metadata.updated_at),
+            sql: spec.statement.ok_or(MissingField("spec.statement"))?,
             properties: spec.properties.unwrap_or_default().0,
-            pool: filled(spec.compute_pool_id),
-            principal: filled(spec.principal),
+            pool: non_empty(spec.compute_pool_id),
+            principal: non_empty(spec.principal),
             stopped: spec.stopped.unwrap_or_default(),
-            phase: Phase::from(filled(status.phase).unwrap_or_else(|| "UNKNOWN".to_owned())),
+            phase: Phase::from(non_empty(status.phase).unwrap_or_else(|| "UNKNOWN".to_owned())),
             detail: status.detail.unwrap_or_default(),
-            kind: filled(traits.sql_kind),
+            sql_kind: non_empty(traits.sql_kind),
             bounded: traits.is_bounded,
             append_only: traits.is_append_only,
-            scaling: status.scaling_status.and_then(|scaling| filled(scaling.scaling_state)),
-            warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::read).collect(),
+            scaling_state: status.scaling_status.and_then(|scaling| non_empty(scaling.scaling_state)),
+            warnings: status.warnings.unwrap_or_default().into_iter().map(WireWarning::into_warning).collect(),
             offsets: Offsets {
                 topics: status
                     .latest_offsets
@@ -137,23 +137,23 @@ impl Shape for Statement {
                     .map(|(topic, at)| (topic.to_string(), at))
                     .collect(),
                 // While it runs the service writes the first moment of year 1.
-                taken_at: filled(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
+                taken_at: non_empty(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
             },
         })
     }
 }
 
 impl WireWarning {
-    fn read(self) -> Warning {
-        Warning {
-            severity: Severity::from(self.severity.unwrap_or_default()),
+    fn into_warning(self) -> StatementWarning {
+        StatementWarning {
+            severity: WarningSeverity::from(self.severity.unwrap_or_default()),
             reason: self.reason.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
         }
     }
 }
 
-fn filled(text: Option<String>) -> Option<String> {
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
@@ -165,13 +165,13 @@ pub(in crate::cloud) struct Exception {
     message: Option<String>,
 }
 
-impl Shape for Exception {
-    type Noun = StatementException;
-    const HANDLE: &'static str = "name";
+impl WireObject for Exception {
+    type Domain = StatementException;
+    const ID_FIELD: &'static str = "name";
 
-    fn read(self) -> Result<StatementException, Missing> {
+    fn into_domain(self) -> Result<StatementException, MissingField> {
         Ok(StatementException {
-            at: filled(self.timestamp),
+            at: non_empty(self.timestamp),
             name: self.name.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
         })
@@ -191,14 +191,14 @@ pub(in crate::cloud) struct NewStatement<'a> {
 
 #[derive(Serialize)]
 struct NewMetadata<'a> {
-    labels: &'a Few<String>,
+    labels: &'a SmallMap<String>,
 }
 
 #[derive(Serialize)]
 struct NewSpec<'a> {
     statement: &'a str,
-    #[serde(skip_serializing_if = "Few::is_empty")]
-    properties: &'a Few<String>,
+    #[serde(skip_serializing_if = "SmallMap::is_empty")]
+    properties: &'a SmallMap<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,11 +209,11 @@ struct NewSpec<'a> {
 }
 
 impl<'a> NewStatement<'a> {
-    pub(in crate::cloud) fn of(new: &'a crate::cloud::NewStatement, site: &'a crate::cloud::Site) -> Self {
+    pub(in crate::cloud) fn of(new: &'a crate::cloud::NewStatement, endpoints: &'a crate::cloud::Endpoints) -> Self {
         NewStatement {
             name: &new.name,
-            organization_id: &site.identity().organization,
-            environment_id: &site.identity().environment,
+            organization_id: &endpoints.identity().organization,
+            environment_id: &endpoints.identity().environment,
             metadata: (!new.labels.is_empty()).then_some(NewMetadata { labels: &new.labels }),
             spec: NewSpec {
                 statement: &new.sql,

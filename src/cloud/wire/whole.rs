@@ -9,16 +9,16 @@ use serde::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::resource::Amendment;
+use crate::resource::StatementUpdate;
 
 /// The members of an object in their order, each value as its text.
 #[derive(Clone, Default)]
-pub(in crate::cloud) struct Whole(Vec<(String, Box<RawValue>)>);
+pub(in crate::cloud) struct RawObject(Vec<(String, Box<RawValue>)>);
 
-impl Whole {
+impl RawObject {
     /// The object with `amendment` made in its `spec`.
-    pub(in crate::cloud) fn amended(&self, amendment: &Amendment) -> serde_json::Result<Whole> {
-        let mut spec: Whole = match self.get("spec") {
+    pub(in crate::cloud) fn with_amendment(&self, amendment: &StatementUpdate) -> serde_json::Result<RawObject> {
+        let mut spec: RawObject = match self.get("spec") {
             Some(spec) => serde_json::from_str(spec.get())?,
             None => return Err(serde_json::Error::custom("`spec` is missing")),
         };
@@ -29,9 +29,9 @@ impl Whole {
         if let Some(principal) = &amendment.principal {
             spec.set("principal", principal)?;
         }
-        let mut whole = self.clone();
-        whole.set("spec", &spec)?;
-        Ok(whole)
+        let mut object = self.clone();
+        object.set("spec", &spec)?;
+        Ok(object)
     }
 
     fn get(&self, name: &str) -> Option<&RawValue> {
@@ -48,29 +48,29 @@ impl Whole {
     }
 }
 
-impl<'de> Deserialize<'de> for Whole {
+impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Whole;
+        struct RawObjectVisitor;
+        impl<'de> Visitor<'de> for RawObjectVisitor {
+            type Value = RawObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Whole, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Whole(members))
+                Ok(RawObject(members))
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(RawObjectVisitor)
     }
 }
 
-impl Serialize for Whole {
+impl Serialize for RawObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {

@@ -11,7 +11,7 @@ fn what_waits_to_run_can_be_stopped_and_moved() {
         assert_eq!(waits().desired(&copy("stopped = true\n")).says(), "copy Stop [StoppedChanged { to: true }] []");
         assert_eq!(waits().desired(&moved).says(), format!("copy Restart [{principal}] []"));
     }
-    let never = converged().phase("copy", Phase::Pending).current("copy", |it| it.reached = Reached::Submitted);
+    let never = converged().phase("copy", Phase::Pending).current("copy", |it| it.reached = FurthestPhase::Submitted);
     let says = never.desired(&moved).says();
     assert_eq!(says, format!("copy Replace NeverRan g1 -> g2 [NeverRan {{ detail: \"\" }}, {principal}] []"));
 }

@@ -3,37 +3,38 @@
 use super::graph;
 
 /// What `read: …` and `write: …` keep, next to these other statements.
-fn kept(lines: &str, key: &str) -> Option<String> {
-    graph(lines).keeps_state(key)
+fn stateful_reason(lines: &str, key: &str) -> Option<String> {
+    graph(lines).stateful_reason(key)
 }
 
 #[test]
-fn views_keep_what_their_queries_keep() {
+fn reading_a_stateful_view_keeps_state() {
     let views = "
         counts: CREATE VIEW counts AS SELECT k, COUNT(*) AS n FROM events GROUP BY k
         few: CREATE VIEW few AS SELECT k FROM counts WHERE n < 3
         plain: CREATE VIEW plain AS SELECT k FROM events
     ";
-    let reading = |view: &str| kept(&format!("{views}\nread: INSERT INTO sink SELECT k FROM {view}"), "read");
-    assert_eq!(reading("few").as_deref(), Some("the aggregate COUNT"));
-    assert_eq!(reading("plain"), None);
+    let reason_to_read =
+        |view: &str| stateful_reason(&format!("{views}\nread: INSERT INTO sink SELECT k FROM {view}"), "read");
+    assert_eq!(reason_to_read("few").as_deref(), Some("the aggregate COUNT"));
+    assert_eq!(reason_to_read("plain"), None);
     let altered = "
         plain: CREATE VIEW plain AS SELECT k FROM events
         changed (plain): ALTER VIEW plain AS SELECT DISTINCT k FROM events
         read: INSERT INTO sink SELECT k FROM plain
     ";
-    assert_eq!(kept(altered, "read").as_deref(), Some("DISTINCT"));
+    assert_eq!(stateful_reason(altered, "read").as_deref(), Some("DISTINCT"));
     let renamed = "
         counts: CREATE VIEW counts AS SELECT COUNT(*) AS n FROM events
         renamed (counts): ALTER VIEW counts RENAME TO totals
         read: INSERT INTO sink SELECT n FROM totals
     ";
-    assert_eq!(kept(renamed, "read").as_deref(), Some("the aggregate COUNT"));
+    assert_eq!(stateful_reason(renamed, "read").as_deref(), Some("the aggregate COUNT"));
 }
 
 #[test]
-fn a_primary_key_counts_wherever_it_comes_from() {
-    let keyed = "the primary key of `t`, which it reads";
+fn a_primary_key_from_any_definition_keeps_state() {
+    let key_reason = "the primary key of `t`, which it reads";
     for definition in [
         "t: CREATE TABLE t (k INT, PRIMARY KEY (k) NOT ENFORCED)",
         "t: CREATE TABLE t LIKE base\nbase: CREATE TABLE base (k INT PRIMARY KEY NOT ENFORCED)",
@@ -47,9 +48,9 @@ fn a_primary_key_counts_wherever_it_comes_from() {
         "was: CREATE TABLE u (k INT PRIMARY KEY NOT ENFORCED)\nt: ALTER TABLE u RENAME TO t",
     ] {
         let lines = format!("{definition}\nread: INSERT INTO sink SELECT k FROM t");
-        assert_eq!(kept(&lines, "read").as_deref(), Some(keyed), "{definition}");
+        assert_eq!(stateful_reason(&lines, "read").as_deref(), Some(key_reason), "{definition}");
         let lines = format!("{definition}\nwrite: INSERT INTO t SELECT k FROM source");
-        assert_eq!(kept(&lines, "write"), Some(keyed.replace("reads", "writes")), "{definition}");
+        assert_eq!(stateful_reason(&lines, "write"), Some(key_reason.replace("reads", "writes")), "{definition}");
     }
     for definition in [
         "t: CREATE TABLE t (k INT)",
@@ -59,13 +60,13 @@ fn a_primary_key_counts_wherever_it_comes_from() {
         "t: CREATE TABLE t AS SELECT k FROM s",
     ] {
         let lines = format!("{definition}\nread: INSERT INTO sink SELECT k FROM t");
-        assert_eq!(kept(&lines, "read"), None, "{definition}");
+        assert_eq!(stateful_reason(&lines, "read"), None, "{definition}");
     }
 }
 
 #[test]
-fn a_table_from_elsewhere_is_found_behind_views_and_likenesses() {
-    let unknown = |lines: &str| graph(lines).unknown_source("read").map(|object| object.to_string());
+fn an_external_source_is_found_behind_views_and_like_clauses() {
+    let unknown = |lines: &str| graph(lines).source_with_unknown_changelog("read").map(|object| object.to_string());
     for lines in [
         "read: INSERT INTO sink SELECT k FROM t",
         "v: CREATE VIEW v AS SELECT k FROM t\nread: INSERT INTO sink SELECT k FROM v",
@@ -88,15 +89,15 @@ fn a_table_from_elsewhere_is_found_behind_views_and_likenesses() {
 }
 
 #[test]
-fn what_a_second_writing_does_to_a_sink_is_its_definition_to_say() {
-    let overwrites = |definitions: &str, sink: &str| {
-        graph(&format!("{definitions}\nwrite: INSERT INTO {sink} SELECT k FROM source")).overwrites("write")
+fn the_definition_of_a_sink_decides_whether_writes_are_upserts() {
+    let writes_are_upserts = |definitions: &str, sink: &str| {
+        graph(&format!("{definitions}\nwrite: INSERT INTO {sink} SELECT k FROM source")).writes_are_upserts("write")
     };
     let (plain, keyed) = ("p: CREATE TABLE p (k INT)", "q: CREATE TABLE q (k INT PRIMARY KEY NOT ENFORCED)");
-    assert_eq!(overwrites(plain, "p"), Some(false));
-    assert_eq!(overwrites(keyed, "q"), Some(true));
-    assert_eq!(overwrites("", "elsewhere"), None);
-    assert_eq!(overwrites("p: CREATE TABLE p LIKE elsewhere", "p"), None);
+    assert_eq!(writes_are_upserts(plain, "p"), Some(false));
+    assert_eq!(writes_are_upserts(keyed, "q"), Some(true));
+    assert_eq!(writes_are_upserts("", "elsewhere"), None);
+    assert_eq!(writes_are_upserts("p: CREATE TABLE p LIKE elsewhere", "p"), None);
     let both = "write: EXECUTE STATEMENT SET BEGIN INSERT INTO p SELECT 1; INSERT INTO q SELECT 1; END";
-    assert_eq!(graph(&format!("{plain}\n{keyed}\n{both}")).overwrites("write"), None);
+    assert_eq!(graph(&format!("{plain}\n{keyed}\n{both}")).writes_are_upserts("write"), None);
 }

@@ -11,22 +11,22 @@ use crate::{
         layer::{At, EnvironmentLayer, Field},
         substitute::Substitution,
     },
-    resource::{Place, Problem},
+    resource::{Problem, SourceLocation},
 };
 
 /// An id without different prefixes, and a state, belong to one environment of a project only.
-pub(in crate::manifest) fn apart(
+pub(in crate::manifest) fn find_conflicts(
     root: &Path,
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
     substitution: &mut Substitution<'_>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut ids: BTreeMap<(String, String), (&str, Place)> = BTreeMap::new();
-    let mut states: Vec<Kept<'_>> = Vec::new();
+    let mut ids: BTreeMap<(String, String), (&str, SourceLocation)> = BTreeMap::new();
+    let mut states: Vec<DeclaredState<'_>> = Vec::new();
     for (name, at) in environments {
-        let mut known = |field: &Field<String>| field.as_ref().and_then(|at| substitution.plain(at));
-        let prefix = known(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
-        if let Some(id) = known(&at.value.id)
+        let mut interpolate = |field: &Field<String>| field.as_ref().and_then(|at| substitution.interpolate(at));
+        let prefix = interpolate(&at.value.name_prefix).map_or_else(String::new, |prefix| prefix.value);
+        if let Some(id) = interpolate(&at.value.id)
             && let Some((other, place)) = ids.insert((id.value.clone(), prefix), (name, id.place.clone()))
         {
             problems.push(
@@ -36,28 +36,30 @@ pub(in crate::manifest) fn apart(
                     .help("give them different `name_prefix`es, so that their statements have different names"),
             );
         }
-        let (state, place) = match known(&at.value.state) {
+        let (state, place) = match interpolate(&at.value.state) {
             Some(state) => (state.value, state.place),
             None => (format!("state/{name}.json"), at.place.clone()),
         };
-        let kept = Kept { name, snapshot: snapshot(root, &state), state, place };
-        problems.extend(states.iter().find(|first| first.shares_a_file_with(&kept)).map(|first| kept.again(first)));
-        states.push(kept);
+        let declared = DeclaredState { name, snapshot: resolve_snapshot_path(root, &state), state, place };
+        problems.extend(
+            states.iter().find(|first| first.shares_a_file_with(&declared)).map(|first| declared.conflict_with(first)),
+        );
+        states.push(declared);
     }
     problems
 }
 
 /// Where an environment keeps its state.
-struct Kept<'e> {
+struct DeclaredState<'e> {
     name: &'e str,
     state: String,
     snapshot: PathBuf,
-    place: Place,
+    place: SourceLocation,
 }
 
-impl Kept<'_> {
+impl DeclaredState<'_> {
     /// Whether the two would write one file, the snapshot or one of those beside it.
-    fn shares_a_file_with(&self, other: &Kept<'_>) -> bool {
+    fn shares_a_file_with(&self, other: &DeclaredState<'_>) -> bool {
         let here = self.files();
         other.files().iter().any(|file| here.contains(file))
     }
@@ -77,7 +79,7 @@ impl Kept<'_> {
         files
     }
 
-    fn again(&self, first: &Kept<'_>) -> Problem {
+    fn conflict_with(&self, first: &DeclaredState<'_>) -> Problem {
         let (name, other) = (self.name, first.name);
         let message = if self.snapshot == first.snapshot {
             format!("`{other}` and `{name}` would keep their state in one file, `{}`", self.state)
@@ -94,12 +96,12 @@ impl Kept<'_> {
 }
 
 /// The file that `state` leads to, links followed as far as there are any yet.
-fn snapshot(root: &Path, state: &str) -> PathBuf {
+fn resolve_snapshot_path(root: &Path, state: &str) -> PathBuf {
     let path = root.join(state);
     if let Ok(found) = path.canonicalize() {
         return found;
     }
-    let path = file::tidy(&std::path::absolute(&path).unwrap_or(path));
+    let path = file::normalize_path(&std::path::absolute(&path).unwrap_or(path));
     match (path.parent().and_then(|folder| folder.canonicalize().ok()), path.file_name()) {
         (Some(folder), Some(name)) => folder.join(name),
         _ => path,

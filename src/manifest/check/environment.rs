@@ -6,19 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{words, wrong};
+use super::{problem_at, words};
 use crate::{
     manifest::{
-        Environment, Simulated, StateLocation,
-        layer::{At, EnvironmentLayer, Field, Property},
+        Environment, SimulatorSettings, StateLocation,
+        layer::{At, EnvironmentLayer, Field, StringEntry},
         substitute::{self, Substitution},
     },
-    resource::{Few, Identity, Name, Problem},
+    resource::{EnvironmentIdentity, InternedStr, Problem, SmallMap},
 };
 
 /// Why an environment is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manifest) enum Interest {
+pub(in crate::manifest) enum EnvironmentSelection {
     /// It was chosen, and needs all that makes an environment.
     Chosen,
     /// It was not, and may be unfinished. What it says has to be right all the same.
@@ -28,87 +28,89 @@ pub(in crate::manifest) enum Interest {
 /// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
 /// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
 /// more of them.
-pub(in crate::manifest) fn environment(
+pub(in crate::manifest) fn check_environment(
     root: &Path,
     (name, at): (&str, &At<EnvironmentLayer>),
-    interest: Interest,
+    selection: EnvironmentSelection,
     substitution: &mut Substitution<'_>,
     problems: &mut Vec<Problem>,
 ) -> Environment {
-    variables(&at.value, substitution);
-    for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_name(variable)) {
+    resolve_variables(&at.value, substitution);
+    for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_variable_name(variable)) {
         let problem = Problem::new(format!("`{variable}` cannot be the name of a variable"));
-        problems.push(problem.at(entry.key.clone(), "letters, digits, `_` and `-` only"));
+        problems.push(problem.at(entry.key_place.clone(), "letters, digits, `_` and `-` only"));
     }
-    let simulator = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
-    let mut fields = Checked { root, name, at, interest, substitution, problems };
-    let identity = if simulator { fields.simulated_identity() } else { fields.identity() };
-    let simulated = fields.simulated(simulator);
-    let (private, endpoint, cloud_endpoint) = fields.reached(simulator);
+    let is_simulated = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
+    let mut checker = EnvironmentChecker { root, name, at, selection, substitution, problems };
+    let identity = if is_simulated { checker.simulated_identity() } else { checker.identity() };
+    let simulated = checker.simulator_settings(is_simulated);
+    let (private, endpoint, cloud_endpoint) = checker.endpoints(is_simulated);
     Environment {
         name: name.to_owned(),
         identity,
-        simulated,
+        simulator: simulated,
         private,
         endpoint,
         cloud_endpoint,
-        state: fields.state(),
-        name_prefix: fields.name_prefix(),
-        aliases: fields.entries(&at.value.aliases),
+        state: checker.state_location(),
+        name_prefix: checker.name_prefix(),
+        aliases: checker.interpolate_entries(&at.value.aliases),
         protected: at.value.protected.as_ref().is_some_and(|at| at.value),
-        requests_per_second: fields.requests_per_second(),
+        requests_per_second: checker.requests_per_second(),
     }
 }
 
 /// The variables of an environment; they may use flags and the process's environment.
-pub(in crate::manifest) fn variables(
+pub(in crate::manifest) fn resolve_variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
 ) -> BTreeMap<String, String> {
-    let plain = |(name, entry): (&Name, &Property)| Some((name.to_string(), substitution.plain(&entry.value)?.value));
-    at.variables.iter().filter_map(plain).collect()
+    let interpolated = |(name, entry): (&InternedStr, &StringEntry)| {
+        Some((name.to_string(), substitution.interpolate(&entry.value)?.value))
+    };
+    at.variables.iter().filter_map(interpolated).collect()
 }
 
-struct Checked<'c, 'a> {
+struct EnvironmentChecker<'c, 'a> {
     root: &'c Path,
     name: &'c str,
     at: &'c At<EnvironmentLayer>,
-    interest: Interest,
+    selection: EnvironmentSelection,
     substitution: &'c mut Substitution<'a>,
     problems: &'c mut Vec<Problem>,
 }
 
-impl Checked<'_, '_> {
-    fn plain(&mut self, field: &Field<String>) -> Option<At<String>> {
-        self.substitution.plain(field.as_ref()?)
+impl EnvironmentChecker<'_, '_> {
+    fn interpolate(&mut self, field: &Field<String>) -> Option<At<String>> {
+        self.substitution.interpolate(field.as_ref()?)
     }
 
     fn required(&mut self, field: &Field<String>, name: &str, example: &str) -> Option<At<String>> {
-        if field.is_none() && !self.at.value.flawed && self.interest == Interest::Chosen {
+        if field.is_none() && !self.at.value.has_invalid_fields && self.selection == EnvironmentSelection::Chosen {
             let message = format!("`environments.{}` has no `{name}`", self.name);
-            let problem = wrong(self.at, message, "required")
+            let problem = problem_at(self.at, message, "required")
                 .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));
             self.problems.push(problem);
         }
-        self.plain(field)
+        self.interpolate(field)
     }
 
-    fn identity(&mut self) -> Identity {
+    fn identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
         let id = self.required(&layer.id, "id", "env-z3y2x1");
         let cloud = self.required(&layer.cloud, "cloud", "aws");
         let region = self.required(&layer.region, "region", "us-east-1");
         let organization = organization.filter(|at| {
-            let sound = is_uuid(&at.value);
-            if !sound {
-                self.problems.push(wrong(at, format!("`{}` is not an organization's id", at.value), "a UUID"));
+            let is_valid = is_uuid(&at.value);
+            if !is_valid {
+                self.problems.push(problem_at(at, format!("`{}` is not an organization's id", at.value), "a UUID"));
             }
-            sound
+            is_valid
         });
-        let id = id.and_then(|at| words::id("id", &["env-"], "env-z3y2x1", &at, self.problems));
-        let (cloud, region) = (self.cloud(cloud), self.region(region));
-        Identity {
+        let id = id.and_then(|at| words::check_id("id", &["env-"], "env-z3y2x1", &at, self.problems));
+        let (cloud, region) = (self.check_cloud(cloud), self.check_region(region));
+        EnvironmentIdentity {
             organization: organization.map(|at| at.value).unwrap_or_default(),
             environment: id.unwrap_or_default(),
             cloud: cloud.unwrap_or_default(),
@@ -116,7 +118,7 @@ impl Checked<'_, '_> {
         }
     }
 
-    fn simulated_identity(&mut self) -> Identity {
+    fn simulated_identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let meaningless = [
             ("organization", layer.organization.as_ref().map(|at| &at.place)),
@@ -133,79 +135,79 @@ impl Checked<'_, '_> {
                     .help("remove it, or `simulator`"),
             );
         }
-        let (cloud, region) = (self.plain(&layer.cloud), self.plain(&layer.region));
-        let cloud = self.cloud(cloud).unwrap_or_else(|| "aws".to_owned());
-        let region = self.region(region).unwrap_or_else(|| "us-east-1".to_owned());
-        Identity::simulated(self.name, cloud, region)
+        let (cloud, region) = (self.interpolate(&layer.cloud), self.interpolate(&layer.region));
+        let cloud = self.check_cloud(cloud).unwrap_or_else(|| "aws".to_owned());
+        let region = self.check_region(region).unwrap_or_else(|| "us-east-1".to_owned());
+        EnvironmentIdentity::simulated(self.name, cloud, region)
     }
 
-    fn cloud(&mut self, at: Option<At<String>>) -> Option<String> {
+    fn check_cloud(&mut self, at: Option<At<String>>) -> Option<String> {
         let lower = at.map(|at| At { value: at.value.to_lowercase(), place: at.place })?;
-        let words = [("aws", "aws"), ("gcp", "gcp"), ("azure", "azure")];
-        words::word("cloud", &lower, &words, self.problems).map(str::to_owned)
+        let clouds = [("aws", "aws"), ("gcp", "gcp"), ("azure", "azure")];
+        words::parse_keyword("cloud", &lower, &clouds, self.problems).map(str::to_owned)
     }
 
-    fn region(&mut self, at: Option<At<String>>) -> Option<String> {
+    fn check_region(&mut self, at: Option<At<String>>) -> Option<String> {
         let at = at?;
-        let sound = !at.value.is_empty()
+        let is_valid = !at.value.is_empty()
             && at.value.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
-        if !sound {
-            self.problems.push(wrong(&at, format!("`{}` is not a region", at.value), "looks like `us-east-1`"));
+        if !is_valid {
+            self.problems.push(problem_at(&at, format!("`{}` is not a region", at.value), "looks like `us-east-1`"));
         }
-        sound.then_some(at.value)
+        is_valid.then_some(at.value)
     }
 
-    fn simulated(&mut self, simulator: bool) -> Option<Simulated> {
+    fn simulator_settings(&mut self, is_simulated: bool) -> Option<SimulatorSettings> {
         let layer = &self.at.value;
         let only_simulated = [("pace", &layer.pace), ("catalog", &layer.catalog), ("scenario", &layer.scenario)];
-        if !simulator {
+        if !is_simulated {
             for (name, field) in only_simulated {
                 let Some(at) = field else { continue };
                 let message = format!("`{name}` means nothing without `simulator = true`");
-                self.problems.push(wrong(at, message, "only a simulated environment has one"));
+                self.problems.push(problem_at(at, message, "only a simulated environment has one"));
             }
             return None;
         }
-        let pace = self.plain(&layer.pace);
-        let catalog = self.plain(&layer.catalog);
-        let real_pace = pace.and_then(|at| words::word("pace", &at, &[("real", true)], self.problems));
-        let strict = catalog.and_then(|at| words::word("catalog", &at, &[("strict", true)], self.problems));
-        let scenario = self.plain(&layer.scenario).map(|at| {
+        let pace = self.interpolate(&layer.pace);
+        let catalog = self.interpolate(&layer.catalog);
+        let real_pace = pace.and_then(|at| words::parse_keyword("pace", &at, &[("real", true)], self.problems));
+        let strict = catalog.and_then(|at| words::parse_keyword("catalog", &at, &[("strict", true)], self.problems));
+        let scenario = self.interpolate(&layer.scenario).map(|at| {
             if !self.root.join(&at.value).is_file() {
                 let message = format!("there is no file `{}`", at.value);
-                self.problems.push(wrong(&at, message, "relative to the folder of `floe.toml`"));
+                self.problems.push(problem_at(&at, message, "relative to the folder of `floe.toml`"));
             }
             PathBuf::from(at.value)
         });
-        Some(Simulated {
+        Some(SimulatorSettings {
             real_pace: real_pace.unwrap_or_default(),
             strict_catalog: strict.unwrap_or_default(),
             scenario,
         })
     }
 
-    fn reached(&mut self, simulator: bool) -> (bool, Option<String>, Option<String>) {
-        if simulator {
+    fn endpoints(&mut self, is_simulated: bool) -> (bool, Option<String>, Option<String>) {
+        if is_simulated {
             return (false, None, None);
         }
         let layer = &self.at.value;
         let private = layer.private.as_ref().filter(|at| at.value);
         if let (Some(private), Some(endpoint)) = (private, &layer.endpoint) {
             self.problems.push(
-                wrong(endpoint, "`private` and `endpoint` cannot both say where statements are asked", "one host")
+                problem_at(endpoint, "`private` and `endpoint` cannot both say where statements are asked", "one host")
                     .at(private.place.clone(), "another host")
                     .help("remove one of the two"),
             );
         }
-        let endpoint = self.origin("endpoint", &layer.endpoint);
-        let cloud_endpoint = self.origin("cloud_endpoint", &layer.cloud_endpoint);
+        let endpoint = self.check_origin("endpoint", &layer.endpoint);
+        let cloud_endpoint = self.check_origin("cloud_endpoint", &layer.cloud_endpoint);
         (private.is_some(), endpoint, cloud_endpoint)
     }
 
     /// An origin: `https://`, or `http://` on loopback, so that keys never travel in the clear.
-    fn origin(&mut self, name: &str, field: &Field<String>) -> Option<String> {
-        let at = self.plain(field)?;
-        let fault = match url::Url::parse(&at.value) {
+    fn check_origin(&mut self, name: &str, field: &Field<String>) -> Option<String> {
+        let at = self.interpolate(field)?;
+        let reason = match url::Url::parse(&at.value) {
             Err(error) => format!("{error}"),
             Ok(url) if !matches!(url.scheme(), "https" | "http") => "neither `https://` nor `http://`".to_owned(),
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
@@ -218,17 +220,17 @@ impl Checked<'_, '_> {
             Ok(url) => return Some(url.origin().ascii_serialization()),
         };
         self.problems.push(
-            wrong(&at, format!("`{name}` is not an origin that floe may ask"), fault)
+            problem_at(&at, format!("`{name}` is not an origin that floe may ask"), reason)
                 .help("any `https://host`, or `http://` on loopback, as in `http://127.0.0.1:8080`"),
         );
         None
     }
 
-    fn state(&mut self) -> StateLocation {
-        let Some(at) = self.plain(&self.at.value.state) else {
+    fn state_location(&mut self) -> StateLocation {
+        let Some(at) = self.interpolate(&self.at.value.state) else {
             return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
         };
-        let fault = match at.value.split_once("://") {
+        let issue = match at.value.split_once("://") {
             Some(("s3" | "gs" | "az", _)) => Some((
                 "shared state is not supported by this build yet".to_owned(),
                 "keep state in a file, as in `state = \"state/prod.json\"`".to_owned(),
@@ -243,44 +245,49 @@ impl Checked<'_, '_> {
             )),
             None => None,
         };
-        if let Some((message, help)) = fault {
-            self.problems.push(wrong(&at, message, "here").help(help));
+        if let Some((message, help)) = issue {
+            self.problems.push(problem_at(&at, message, "here").help(help));
         }
         StateLocation::File(PathBuf::from(at.value))
     }
 
     fn name_prefix(&mut self) -> String {
-        let Some(at) = self.plain(&self.at.value.name_prefix) else { return String::new() };
-        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-        let sound = at.value.chars().all(|letter| plain(letter) || letter == '-') && !at.value.starts_with('-');
-        if !sound {
-            self.problems.push(wrong(
+        let Some(at) = self.interpolate(&self.at.value.name_prefix) else { return String::new() };
+        let is_allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        let is_valid = at.value.chars().all(|letter| is_allowed(letter) || letter == '-') && !at.value.starts_with('-');
+        if !is_valid {
+            self.problems.push(problem_at(
                 &at,
                 format!("`{}` cannot begin a cloud name", at.value),
                 "a-z, 0-9 and `-`; the first a letter or digit",
             ));
         }
-        if sound { at.value } else { String::new() }
+        if is_valid { at.value } else { String::new() }
     }
 
     fn requests_per_second(&mut self) -> Option<u32> {
         let at = self.at.value.requests_per_second.as_ref()?;
-        let sound = (1..=50).contains(&at.value);
-        if !sound {
-            self.problems.push(wrong(at, "`requests_per_second` is out of range", "1 to 50: the service takes 50"));
+        let is_valid = (1..=50).contains(&at.value);
+        if !is_valid {
+            self.problems.push(problem_at(
+                at,
+                "`requests_per_second` is out of range",
+                "1 to 50: the service takes 50",
+            ));
         }
-        u32::try_from(at.value).ok().filter(|_| sound)
+        u32::try_from(at.value).ok().filter(|_| is_valid)
     }
 
-    fn entries(&mut self, entries: &Few<Property>) -> BTreeMap<String, String> {
-        let plain =
-            |(key, entry): (&Name, &Property)| Some((key.to_string(), self.substitution.plain(&entry.value)?.value));
-        entries.iter().filter_map(plain).collect()
+    fn interpolate_entries(&mut self, entries: &SmallMap<StringEntry>) -> BTreeMap<String, String> {
+        let interpolated = |(key, entry): (&InternedStr, &StringEntry)| {
+            Some((key.to_string(), self.substitution.interpolate(&entry.value)?.value))
+        };
+        entries.iter().filter_map(interpolated).collect()
     }
 }
 
 /// Which environment is meant: the one given, else the only one, else `local`.
-pub(in crate::manifest) fn choose<'a>(
+pub(in crate::manifest) fn choose_environment<'a>(
     given: Option<&str>,
     environments: &'a BTreeMap<String, At<EnvironmentLayer>>,
 ) -> Result<(&'a str, &'a At<EnvironmentLayer>), Problem> {

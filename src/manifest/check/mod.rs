@@ -14,50 +14,50 @@ mod words;
 use std::collections::BTreeSet;
 
 use super::{
-    gather::Sources,
+    gather::SqlFileCache,
     layer::{At, StatementLayer},
     near,
     substitute::Substitution,
 };
 use crate::{
     manifest::Environment,
-    resource::{Place, Problem},
+    resource::{Problem, SourceLocation},
 };
 
 /// What checks of pools and statements share.
-pub(super) struct Desk<'a> {
+pub(super) struct ValidationContext<'a> {
     pub root: &'a std::path::Path,
     pub environment: &'a Environment,
     pub defaults: &'a StatementLayer,
     /// `[project] allow`.
     pub allow: &'a [At<String>],
     /// Whether everything was read, so that what is not there does not exist.
-    pub complete: bool,
+    pub is_complete: bool,
     pub pool_keys: BTreeSet<&'a str>,
     pub statement_keys: BTreeSet<&'a str>,
     pub substitution: Substitution<'a>,
-    pub sources: Sources,
+    pub sql_files: SqlFileCache,
     pub problems: Vec<Problem>,
     /// Keys of statements of which something is wrong that decides what their SQL means: nothing is built on them.
-    pub unsound: BTreeSet<String>,
+    pub invalid_statements: BTreeSet<String>,
 }
 
 /// With so many problems a guess at each costs more than it helps.
-const MOST_GUESSES: usize = 200;
+const MAX_SUGGESTIONS: usize = 200;
 
-impl Desk<'_> {
+impl ValidationContext<'_> {
     /// "Did you mean", as long as there are not too many problems to guess at.
     fn nearest<'k>(&self, written: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
-        if self.problems.len() < MOST_GUESSES { near::nearest(written, known.iter().copied()) } else { None }
+        if self.problems.len() < MAX_SUGGESTIONS { near::nearest(written, known.iter().copied()) } else { None }
     }
 }
 
 /// Says at the place of `at` what is wrong with it.
-fn wrong<T>(at: &At<T>, message: impl Into<String>, label: impl Into<String>) -> Problem {
+fn problem_at<T>(at: &At<T>, message: impl Into<String>, label: impl Into<String>) -> Problem {
     Problem::new(message).at(at.place.clone(), label)
 }
 
 /// Where a duplicate and what it repeats stand.
-fn both(problem: Problem, again: &Place, first: &Place) -> Problem {
-    problem.at(again.clone(), "again here").at(first.clone(), "first here")
+fn with_both_places(problem: Problem, second: &SourceLocation, first: &SourceLocation) -> Problem {
+    problem.at(second.clone(), "again here").at(first.clone(), "first here")
 }

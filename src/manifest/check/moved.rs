@@ -2,83 +2,89 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desk, both, wrong};
+use super::{ValidationContext, problem_at, with_both_places};
 use crate::{
     manifest::{
-        Moved,
+        MovedBlock,
         layer::{At, MovedLayer},
         near,
     },
-    resource::{Address, Kind, Problem},
+    resource::{Address, Problem, ResourceKind},
 };
 
 /// Checks all moves together and follows chains of them to their end.
-pub(in crate::manifest) fn moved(desk: &mut Desk<'_>, layers: &[At<MovedLayer>]) -> Vec<Moved> {
+pub(in crate::manifest) fn check_moved_blocks(
+    context: &mut ValidationContext<'_>,
+    layers: &[At<MovedLayer>],
+) -> Vec<MovedBlock> {
     let mut moves: Vec<(At<Address>, At<Address>, &At<MovedLayer>)> = Vec::new();
     for layer in layers {
-        let from = address(desk, &layer.value.from);
-        let to = address(desk, &layer.value.to);
+        let from = parse_address(context, &layer.value.from);
+        let to = parse_address(context, &layer.value.to);
         if let (Some(from), Some(to)) = (from, to) {
             moves.push((from, to, layer));
         }
     }
-    let declared: BTreeSet<Address> = desk
+    let declared: BTreeSet<Address> = context
         .pool_keys
         .iter()
         .map(|key| Address::pool(*key))
-        .chain(desk.statement_keys.iter().map(|key| Address::statement(*key)))
+        .chain(context.statement_keys.iter().map(|key| Address::statement(*key)))
         .collect();
     let mut problems = Vec::new();
-    let mut next: BTreeMap<Address, Address> = BTreeMap::new();
-    let (mut froms, mut tos) = (BTreeMap::new(), BTreeMap::new());
+    let mut successors: BTreeMap<Address, Address> = BTreeMap::new();
+    let (mut sources, mut targets) = (BTreeMap::new(), BTreeMap::new());
     for (from, to, _) in &moves {
-        if let Some(first) = froms.insert(from.value.clone(), &from.place) {
+        if let Some(first) = sources.insert(from.value.clone(), &from.place) {
             let problem = Problem::new(format!("`{}` is moved twice", from.value));
-            problems.push(both(problem, &from.place, first).help("keep one of the two"));
+            problems.push(with_both_places(problem, &from.place, first).help("keep one of the two"));
         }
-        if let Some(first) = tos.insert(to.value.clone(), &to.place) {
+        if let Some(first) = targets.insert(to.value.clone(), &to.place) {
             let problem = Problem::new(format!("two things are moved to `{}`", to.value));
-            problems.push(both(problem, &to.place, first).help("keep one of the two"));
+            problems.push(with_both_places(problem, &to.place, first).help("keep one of the two"));
         }
         if from.value.kind != to.value.kind {
-            problems.push(wrong(to, format!("`{}` cannot become `{}`", from.value, to.value), "of another kind"));
+            problems.push(problem_at(to, format!("`{}` cannot become `{}`", from.value, to.value), "of another kind"));
         }
         if from.value == to.value {
-            problems.push(wrong(to, format!("`{}` is moved to itself", to.value), "the same address"));
+            problems.push(problem_at(to, format!("`{}` is moved to itself", to.value), "the same address"));
         } else if declared.contains(&from.value) {
             problems.push(
-                wrong(from, format!("`{}` is moved away and still declared", from.value), "still declared")
+                problem_at(from, format!("`{}` is moved away and still declared", from.value), "still declared")
                     .help("rename its declaration, or remove the `[[moved]]` block"),
             );
         }
-        next.insert(from.value.clone(), to.value.clone());
+        successors.insert(from.value.clone(), to.value.clone());
     }
-    let mut done = Vec::new();
+    let mut resolved = Vec::new();
     for (from, to, layer) in &moves {
-        let end = end_of(&to.value, &next);
+        let end = final_address(&to.value, &successors);
         if declared.contains(end) {
-            done.push(Moved { from: from.value.clone(), to: end.clone(), place: layer.place.clone() });
-        } else if desk.complete && !next.contains_key(&to.value) {
+            resolved.push(MovedBlock { from: from.value.clone(), to: end.clone(), place: layer.place.clone() });
+        } else if context.is_complete && !successors.contains_key(&to.value) {
             let known: Vec<String> = declared.iter().map(Address::to_string).collect();
-            let mut problem =
-                wrong(to, format!("`{}` is moved to `{}`, which does not exist", from.value, to.value), "not declared");
+            let mut problem = problem_at(
+                to,
+                format!("`{}` is moved to `{}`, which does not exist", from.value, to.value),
+                "not declared",
+            );
             problem.help = near::nearest(&to.value.to_string(), known.iter().map(String::as_str))
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| Some("declare it, or remove the `[[moved]]` block".to_owned()));
             problems.push(problem);
-        } else if next.contains_key(end) {
-            problems.push(wrong(to, format!("`{}` is moved in a circle", from.value), "leads back here"));
+        } else if successors.contains_key(end) {
+            problems.push(problem_at(to, format!("`{}` is moved in a circle", from.value), "leads back here"));
         }
     }
-    desk.problems.append(&mut problems);
-    done
+    context.problems.append(&mut problems);
+    resolved
 }
 
 /// The last address of a chain; one within the circle where it is a circle.
-fn end_of<'a>(start: &'a Address, next: &'a BTreeMap<Address, Address>) -> &'a Address {
+fn final_address<'a>(start: &'a Address, successors: &'a BTreeMap<Address, Address>) -> &'a Address {
     let mut end = start;
-    for _ in 0..next.len() {
-        match next.get(end) {
+    for _ in 0..successors.len() {
+        match successors.get(end) {
             Some(after) => end = after,
             None => break,
         }
@@ -87,19 +93,20 @@ fn end_of<'a>(start: &'a Address, next: &'a BTreeMap<Address, Address>) -> &'a A
 }
 
 /// An address as it is written, with a suggestion where the kind was forgotten.
-pub(super) fn address(desk: &mut Desk<'_>, written: &At<String>) -> Option<At<Address>> {
-    let written = desk.substitution.plain(written)?;
+pub(super) fn parse_address(context: &mut ValidationContext<'_>, written: &At<String>) -> Option<At<Address>> {
+    let written = context.substitution.interpolate(written)?;
     match written.value.parse::<Address>() {
         Ok(value) => Some(At { value, place: written.place }),
         Err(error) => {
             let guess = [
-                (Kind::Statement, desk.statement_keys.contains(&written.value.as_str())),
-                (Kind::Pool, desk.pool_keys.contains(&written.value.as_str())),
+                (ResourceKind::Statement, context.statement_keys.contains(&written.value.as_str())),
+                (ResourceKind::Pool, context.pool_keys.contains(&written.value.as_str())),
             ];
             let guess = guess.into_iter().find(|(_, exists)| *exists);
-            let mut problem = wrong(&written, error.to_string(), "not an address");
-            problem.help = guess.map(|(kind, _)| format!("did you mean `{}.{}`?", kind.table(), written.value));
-            desk.problems.push(problem);
+            let mut problem = problem_at(&written, error.to_string(), "not an address");
+            problem.help =
+                guess.map(|(kind, _)| format!("did you mean `{}.{}`?", kind.manifest_table(), written.value));
+            context.problems.push(problem);
             None
         }
     }

@@ -2,48 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use super::Desk;
+use super::ValidationContext;
 use crate::{
     manifest::{
         DeclaredStatement,
         layer::{At, EnvironmentLayer, Field, Manifest, StatementLayer},
     },
-    resource::{NAME_LIMIT, Place, Problem, cloud_name, is_reserved_ending},
+    resource::{MAX_STATEMENT_NAME_LENGTH, Problem, SourceLocation, default_cloud_name, has_reserved_suffix},
 };
 
 /// How long a name may be: six characters are kept for `-g3` and `-undo-1`.
-const LIMIT: usize = NAME_LIMIT.saturating_sub(6);
+const BASE_NAME_LIMIT: usize = MAX_STATEMENT_NAME_LENGTH.saturating_sub(6);
 
 /// The cloud name of the statement `key`: `name` where that is set, else its key after the environment's prefix.
-pub(super) fn cloud(
-    desk: &mut Desk<'_>,
+pub(super) fn check_cloud_name(
+    context: &mut ValidationContext<'_>,
     key: &str,
     declared: &At<Box<StatementLayer>>,
     name: Option<&At<String>>,
 ) -> Option<String> {
     let (name, place) = match name {
         Some(at) => {
-            let at = desk.substitution.plain(at)?;
+            let at = context.substitution.interpolate(at)?;
             (at.value, at.place)
         }
-        None => (cloud_name(&desk.environment.name_prefix, key), declared.place.clone()),
+        None => (default_cloud_name(&context.environment.name_prefix, key), declared.place.clone()),
     };
-    if let Some((message, label)) = fault(&name) {
+    if let Some((message, label)) = cloud_name_error(&name) {
         let mut problem = Problem::new(message).at(place, label);
         if declared.value.name.is_none() {
             problem = problem.help("rename the statement, or say `name = \"…\"`");
         }
-        desk.problems.push(problem);
+        context.problems.push(problem);
     }
     Some(name)
 }
 
 /// Two statements of one cloud name: the service has one.
-pub(in crate::manifest) fn same_names(
+pub(in crate::manifest) fn check_duplicate_names(
     statements: &BTreeMap<String, Box<DeclaredStatement>>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut names: BTreeMap<&str, (&str, &Place)> = BTreeMap::new();
+    let mut names: BTreeMap<&str, (&str, &SourceLocation)> = BTreeMap::new();
     for (key, statement) in statements {
         if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {
             problems.push(
@@ -62,46 +62,60 @@ pub(in crate::manifest) fn same_names(
 /// The names that statements have in an environment that was not chosen: whether the API takes them, and, where it is the
 /// same Confluent environment under another prefix, whether two of them meet. A `name` that both take as it is, or a key
 /// that begins like the other's prefix, would be one statement. Its variables are in `desk.substitution`.
-pub(in crate::manifest) fn names_there(
-    desk: &mut Desk<'_>,
+pub(in crate::manifest) fn check_names_in_environment(
+    context: &mut ValidationContext<'_>,
     manifest: &Manifest,
     statements: &BTreeMap<String, Box<DeclaredStatement>>,
     (other, environment): (&str, &At<EnvironmentLayer>),
 ) {
     let layer = &environment.value;
-    let mut plain = |field: &Field<String>| field.as_ref().map(|at| desk.substitution.plain(at));
-    let is_same = plain(&layer.id).flatten().is_some_and(|id| id.value == desk.environment.identity.environment);
-    let prefix = match plain(&layer.name_prefix) {
+    let mut interpolate = |field: &Field<String>| field.as_ref().map(|at| context.substitution.interpolate(at));
+    let is_same =
+        interpolate(&layer.id).flatten().is_some_and(|id| id.value == context.environment.identity.environment);
+    let prefix = match interpolate(&layer.name_prefix) {
         Some(Some(prefix)) => prefix.value,
         Some(None) => return,
         None => String::new(),
     };
-    if prefix == desk.environment.name_prefix && layer.statements.is_empty() {
+    if prefix == context.environment.name_prefix && layer.statements.is_empty() {
         return;
     }
-    let here: BTreeMap<&str, &DeclaredStatement> =
+    let statements_by_name: BTreeMap<&str, &DeclaredStatement> =
         statements.values().map(|statement| (statement.spec.name.as_str(), &**statement)).collect();
     for (key, at) in &manifest.statements {
         let overlaid = layer.statements.get(key).and_then(|overlay| overlay.value.name.as_ref());
         let (name, place) = match overlaid.or(at.value.name.as_ref()) {
-            Some(name) => match desk.substitution.plain(name) {
+            Some(name) => match context.substitution.interpolate(name) {
                 Some(name) => (name.value, name.place),
                 None => continue,
             },
-            None => (cloud_name(&prefix, key), at.place.clone()),
+            None => (default_cloud_name(&prefix, key), at.place.clone()),
         };
-        let is_sound_here = statements.get(key).is_some_and(|statement| fault(&statement.spec.name).is_none());
-        if let Some((message, label)) = fault(&name).filter(|_| is_sound_here) {
-            desk.problems.push(Problem::new(format!("in `{other}` {message}")).at(place, label));
+        let is_valid_here =
+            statements.get(key).is_some_and(|statement| cloud_name_error(&statement.spec.name).is_none());
+        if let Some((message, label)) = cloud_name_error(&name).filter(|_| is_valid_here) {
+            context.problems.push(Problem::new(format!("in `{other}` {message}")).at(place, label));
         } else if let Some(statement) =
-            here.get(name.as_str()).filter(|_| is_same && prefix != desk.environment.name_prefix)
+            statements_by_name.get(name.as_str()).filter(|_| is_same && prefix != context.environment.name_prefix)
         {
-            desk.problems.push(meet(desk.environment.name.as_str(), statement, other, &name, &place));
+            context.problems.push(shared_name_problem(
+                context.environment.name.as_str(),
+                statement,
+                other,
+                &name,
+                &place,
+            ));
         }
     }
 }
 
-fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, place: &Place) -> Problem {
+fn shared_name_problem(
+    here: &str,
+    statement: &DeclaredStatement,
+    other: &str,
+    name: &str,
+    place: &SourceLocation,
+) -> Problem {
     let message =
         format!("`{here}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there");
     let mut problem = Problem::new(message).at(place.clone(), format!("in `{other}`"));
@@ -113,13 +127,13 @@ fn meet(here: &str, statement: &DeclaredStatement, other: &str, name: &str, plac
 
 /// Why `name` cannot be the cloud name of a statement, with a label for its place, if there is a reason. The pattern is
 /// the API's; dots are left out, since Confluent's documentation says that they are not supported.
-fn fault(name: &str) -> Option<(String, String)> {
-    let stranger =
+fn cloud_name_error(name: &str) -> Option<(String, String)> {
+    let invalid_character =
         name.chars().find(|letter| !(letter.is_ascii_lowercase() || letter.is_ascii_digit() || *letter == '-'));
     if name.is_empty() {
         return Some(("a cloud name cannot be empty".to_owned(), "empty".to_owned()));
     }
-    if let Some(letter) = stranger {
+    if let Some(letter) = invalid_character {
         let message = format!("the cloud name `{name}` holds `{letter}`, which the API refuses");
         return Some((message, "a-z, 0-9 and `-` only".to_owned()));
     }
@@ -127,11 +141,14 @@ fn fault(name: &str) -> Option<(String, String)> {
         let message = format!("the cloud name `{name}` begins or ends with `-`, which the API refuses");
         return Some((message, "begin and end with a letter or digit".to_owned()));
     }
-    if name.len() > LIMIT {
+    if name.len() > BASE_NAME_LIMIT {
         let message = format!("the cloud name `{name}` is {} characters long", name.len());
-        return Some((message, format!("at most {LIMIT}: {NAME_LIMIT}, six of them kept for `-g3` and `-undo-1`")));
+        return Some((
+            message,
+            format!("at most {BASE_NAME_LIMIT}: {MAX_STATEMENT_NAME_LENGTH}, six of them kept for `-g3` and `-undo-1`"),
+        ));
     }
-    is_reserved_ending(name).then(|| {
+    has_reserved_suffix(name).then(|| {
         let message = format!("the cloud name `{name}` ends like a generation or an undo");
         (message, "`-g<number>` and `-undo-<number>` are reserved".to_owned())
     })

@@ -1,6 +1,6 @@
 //! A pool: owned, or somebody else's.
 
-use super::{Desk, words, wrong};
+use super::{ValidationContext, problem_at, words};
 use crate::{
     manifest::{
         DeclaredPool,
@@ -11,27 +11,35 @@ use crate::{
 };
 
 /// Merges and checks the pool `key`.
-pub(in crate::manifest) fn pool(
-    desk: &mut Desk<'_>,
+pub(in crate::manifest) fn check_pool(
+    context: &mut ValidationContext<'_>,
     key: &str,
     declared: &At<PoolLayer>,
     overlay: Option<&At<PoolLayer>>,
 ) -> Option<DeclaredPool> {
     for unset in &declared.value.unset {
-        desk.problems.push(wrong(unset, "`unset` in a pool has nothing to unset", "only overlays of environments can"));
+        context.problems.push(problem_at(
+            unset,
+            "`unset` in a pool has nothing to unset",
+            "only overlays of environments can",
+        ));
     }
     let merged = match overlay {
-        Some(overlay) => merge::pool(&declared.value, &overlay.value, &mut desk.problems),
+        Some(overlay) => merge::merge_pool(&declared.value, &overlay.value, &mut context.problems),
         None => declared.value.clone(),
     };
     let spec = match &merged.id {
-        Some(id) => borrowed(desk, id, &merged),
-        None => owned(desk, key, declared, &merged),
+        Some(id) => check_borrowed_pool(context, id, &merged),
+        None => check_owned_pool(context, key, declared, &merged),
     };
     Some(DeclaredPool { spec: spec?, place: declared.place.clone() })
 }
 
-fn borrowed(desk: &mut Desk<'_>, id: &At<String>, layer: &PoolLayer) -> Option<PoolDeclaration> {
+fn check_borrowed_pool(
+    context: &mut ValidationContext<'_>,
+    id: &At<String>,
+    layer: &PoolLayer,
+) -> Option<PoolDeclaration> {
     let others = [
         ("max_cfu", layer.max_cfu.as_ref().map(|at| &at.place)),
         ("display_name", layer.display_name.as_ref().map(|at| &at.place)),
@@ -47,30 +55,35 @@ fn borrowed(desk: &mut Desk<'_>, id: &At<String>, layer: &PoolLayer) -> Option<P
             }
             false => format!("in the overlay: `unset = [\"{name}\"]`"),
         };
-        desk.problems.push(
+        context.problems.push(
             Problem::new(format!("a pool given by `id` is somebody else's, so it cannot have `{name}`"))
                 .at(place.clone(), "this would change it")
                 .at(id.place.clone(), "given by id here")
                 .help(help),
         );
     }
-    let id = desk.substitution.plain(id)?;
-    let id = words::id("id", &["lfcp-"], "lfcp-8m03rm", &id, &mut desk.problems)?;
+    let id = context.substitution.interpolate(id)?;
+    let id = words::check_id("id", &["lfcp-"], "lfcp-8m03rm", &id, &mut context.problems)?;
     Some(PoolDeclaration::Borrowed { id })
 }
 
-fn owned(desk: &mut Desk<'_>, key: &str, declared: &At<PoolLayer>, layer: &PoolLayer) -> Option<PoolDeclaration> {
-    if layer.max_cfu.is_none() && !layer.flawed {
-        desk.problems.push(
-            wrong(declared, format!("`pools.{key}` has no `max_cfu`"), "required for a pool of your own")
+fn check_owned_pool(
+    context: &mut ValidationContext<'_>,
+    key: &str,
+    declared: &At<PoolLayer>,
+    layer: &PoolLayer,
+) -> Option<PoolDeclaration> {
+    if layer.max_cfu.is_none() && !layer.has_invalid_fields {
+        context.problems.push(
+            problem_at(declared, format!("`pools.{key}` has no `max_cfu`"), "required for a pool of your own")
                 .help("for example `max_cfu = 10`; or `id = \"lfcp-…\"` for a pool that somebody else owns"),
         );
     }
-    let max_cfu = layer.max_cfu.as_ref().and_then(|at| max_cfu(at, &mut desk.problems));
+    let max_cfu = layer.max_cfu.as_ref().and_then(|at| check_max_cfu(at, &mut context.problems));
     let display_name = match &layer.display_name {
-        Some(at) => desk.substitution.plain(at).map(|at| {
+        Some(at) => context.substitution.interpolate(at).map(|at| {
             if !is_display_name(&at.value) {
-                desk.problems.push(wrong(
+                context.problems.push(problem_at(
                     &at,
                     format!("the display name `{}` is not one that the API takes", at.value),
                     "1 to 64 letters, digits, `-`, `_` and `.`; the first no `_` or `.`",
@@ -81,20 +94,21 @@ fn owned(desk: &mut Desk<'_>, key: &str, declared: &At<PoolLayer>, layer: &PoolL
         None => {
             if !is_display_name(key) {
                 let message = format!("`{key}` cannot be a display name");
-                desk.problems
-                    .push(wrong(declared, message, "the key is the display name").help("say `display_name = \"…\"`"));
+                context.problems.push(
+                    problem_at(declared, message, "the key is the display name").help("say `display_name = \"…\"`"),
+                );
             }
             Some(key.to_owned())
         }
     };
     let network = match &layer.network {
         Some(at) => {
-            let at = desk.substitution.plain(at)?;
-            Some(words::id("network", &["n-"], "n-abc12", &at, &mut desk.problems)?)
+            let at = context.substitution.interpolate(at)?;
+            Some(words::check_id("network", &["n-"], "n-abc12", &at, &mut context.problems)?)
         }
         None => None,
     };
-    let identity = &desk.environment.identity;
+    let identity = &context.environment.identity;
     Some(PoolDeclaration::Owned(Pool {
         display_name: display_name?,
         max_cfu: max_cfu?,
@@ -106,21 +120,21 @@ fn owned(desk: &mut Desk<'_>, key: &str, declared: &At<PoolLayer>, layer: &PoolL
 }
 
 /// 5, 10, 20, 30, 40, 50; by tens up to 1000 where Confluent has raised the limit.
-fn max_cfu(at: &At<i64>, problems: &mut Vec<Problem>) -> Option<u32> {
-    let sound = at.value == 5 || ((10..=1000).contains(&at.value) && at.value % 10 == 0);
-    if !sound {
+fn check_max_cfu(at: &At<i64>, problems: &mut Vec<Problem>) -> Option<u32> {
+    let is_valid = at.value == 5 || ((10..=1000).contains(&at.value) && at.value % 10 == 0);
+    if !is_valid {
         problems.push(
-            wrong(at, format!("`max_cfu` cannot be {}", at.value), "5, 10, 20, 30, 40 or 50")
+            problem_at(at, format!("`max_cfu` cannot be {}", at.value), "5, 10, 20, 30, 40 or 50")
                 .help("by tens up to 1000 where Confluent has raised the limit for you"),
         );
     }
-    u32::try_from(at.value).ok().filter(|_| sound)
+    u32::try_from(at.value).ok().filter(|_| is_valid)
 }
 
 /// `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`, by the API's specification of compute pools.
 fn is_display_name(name: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    name.chars().next().is_some_and(plain)
-        && name.chars().all(|letter| plain(letter) || letter == '_' || letter == '.')
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    name.chars().next().is_some_and(is_allowed)
+        && name.chars().all(|letter| is_allowed(letter) || letter == '_' || letter == '.')
         && name.len() <= 64
 }

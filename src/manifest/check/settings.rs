@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Desk, words, wrong};
+use super::{ValidationContext, problem_at, words};
 use crate::{
     manifest::{
-        layer::{At, Field, Property, StatementLayer},
+        layer::{At, Field, StatementLayer, StringEntry},
         near,
     },
-    resource::{Evolve, Few, OnOutside, Problem, Template},
+    resource::{Evolve, Problem, SmallMap, Template, UnexpectedPhasePolicy},
     sql,
 };
 
@@ -16,80 +16,85 @@ use crate::{
 const DEFAULT_TIMEOUT: u64 = 15 * 60;
 
 /// The fields that are strings and no SQL, substituted and checked.
-pub(super) struct Settings {
+pub(super) struct StatementSettings {
     pub pool: Option<At<String>>,
     pub principal: Option<String>,
-    pub properties: Few<Template>,
+    pub properties: SmallMap<Template>,
     pub evolve: Evolve,
     pub accept: Option<String>,
-    pub on_failed: OnOutside,
-    pub on_stopped: OnOutside,
+    pub on_failed: UnexpectedPhasePolicy,
+    pub on_stopped: UnexpectedPhasePolicy,
     pub timeout: u64,
     pub allow: BTreeSet<String>,
 }
 
 /// Substitutes and checks them.
-pub(super) fn settings(desk: &mut Desk<'_>, layer: &StatementLayer) -> Settings {
-    let mut plain = |field: &Field<String>| field.as_ref().and_then(|at| desk.substitution.plain(at));
-    let (pool, principal, evolve) = (plain(&layer.pool), plain(&layer.principal), plain(&layer.evolve));
-    let (accept, timeout) = (plain(&layer.accept), plain(&layer.timeout));
-    let (on_failed, on_stopped) = (plain(&layer.on_failed), plain(&layer.on_stopped));
-    let mut allow = desk.substitution.plains(desk.allow);
-    allow.extend(desk.substitution.plains(layer.allow.as_deref().unwrap_or_default()));
+pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &StatementLayer) -> StatementSettings {
+    let mut interpolate = |field: &Field<String>| field.as_ref().and_then(|at| context.substitution.interpolate(at));
+    let (pool, principal, evolve) =
+        (interpolate(&layer.pool), interpolate(&layer.principal), interpolate(&layer.evolve));
+    let (accept, timeout) = (interpolate(&layer.accept), interpolate(&layer.timeout));
+    let (on_failed, on_stopped) = (interpolate(&layer.on_failed), interpolate(&layer.on_stopped));
+    let mut allow = context.substitution.interpolate_all(context.allow);
+    allow.extend(context.substitution.interpolate_all(layer.allow.as_deref().unwrap_or_default()));
     if let Some(pool) = &pool {
-        known_pool(desk, pool);
+        check_pool_exists(context, pool);
     }
-    let problems = &mut desk.problems;
-    Settings {
+    let problems = &mut context.problems;
+    StatementSettings {
         pool,
-        principal: principal.and_then(|at| words::id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
-        evolve: evolve.and_then(|at| words::evolve(&at, problems)).unwrap_or_default(),
-        accept: accept.and_then(|at| consent(at, problems)),
-        on_failed: on_failed.and_then(|at| words::on_outside("on_failed", &at, problems)).unwrap_or_default(),
-        on_stopped: on_stopped.and_then(|at| words::on_outside("on_stopped", &at, problems)).unwrap_or_default(),
-        timeout: timeout.and_then(|at| words::duration(&at, problems)).unwrap_or(DEFAULT_TIMEOUT),
-        allow: allow.into_iter().filter_map(|at| lint_code(at, problems)).collect(),
-        properties: properties(desk, &layer.properties),
+        principal: principal
+            .and_then(|at| words::check_id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
+        evolve: evolve.and_then(|at| words::parse_evolve(&at, problems)).unwrap_or_default(),
+        accept: accept.and_then(|at| check_consent(at, problems)),
+        on_failed: on_failed.and_then(|at| words::parse_on_outside("on_failed", &at, problems)).unwrap_or_default(),
+        on_stopped: on_stopped.and_then(|at| words::parse_on_outside("on_stopped", &at, problems)).unwrap_or_default(),
+        timeout: timeout.and_then(|at| words::parse_timeout(&at, problems)).unwrap_or(DEFAULT_TIMEOUT),
+        allow: allow.into_iter().filter_map(|at| check_lint_code(at, problems)).collect(),
+        properties: interpolate_properties(context, &layer.properties),
     }
 }
 
-fn properties(desk: &mut Desk<'_>, properties: &Few<Property>) -> Few<Template> {
-    let mut filled = Few::new();
+fn interpolate_properties(
+    context: &mut ValidationContext<'_>,
+    properties: &SmallMap<StringEntry>,
+) -> SmallMap<Template> {
+    let mut interpolated = SmallMap::new();
     for (key, property) in properties {
         if **key == *"sql.tables.initial-offset-from" {
-            desk.problems.push(
+            context.problems.push(
                 Problem::new(format!("`{key}` is floe's to set"))
-                    .at(property.key.clone(), "set when offsets are carried over to a new generation")
+                    .at(property.key_place.clone(), "set when offsets are carried over to a new generation")
                     .help("remove it; `evolve` says how a changed statement takes over from the one before"),
             );
         }
-        if let Some((template, _)) = desk.substitution.template(&property.value) {
-            filled.insert(key.clone(), template);
+        if let Some((template, _)) = context.substitution.interpolate_template(&property.value) {
+            interpolated.insert(key.clone(), template);
         }
     }
-    filled.fitted()
+    interpolated.shrunk_to_fit()
 }
 
-fn consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    let sound = at.value.split_once(':').is_some_and(|(word, digits)| {
+fn check_consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
+    let is_valid = at.value.split_once(':').is_some_and(|(word, digits)| {
         !word.is_empty() && digits.len() == 6 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
     });
-    if !sound {
+    if !is_valid {
         problems.push(
-            wrong(&at, format!("`{}` is no consent that a plan printed", at.value), "looks like `restart:3f2a9c`")
+            problem_at(&at, format!("`{}` is no consent that a plan printed", at.value), "looks like `restart:3f2a9c`")
                 .help("copy it from the plan that is blocked"),
         );
     }
-    sound.then_some(at.value)
+    is_valid.then_some(at.value)
 }
 
-fn lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    if sql::codes().any(|code| code == at.value) {
+fn check_lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
+    if sql::lint_codes().any(|code| code == at.value) {
         return Some(at.value);
     }
-    let problem = wrong(&at, format!("there is no lint `{}`", at.value), "unknown");
+    let problem = problem_at(&at, format!("there is no lint `{}`", at.value), "unknown");
     let upper = at.value.to_uppercase();
-    let near = sql::codes().find(|code| *code == upper).or_else(|| near::nearest(&at.value, sql::codes()));
+    let near = sql::lint_codes().find(|code| *code == upper).or_else(|| near::nearest(&at.value, sql::lint_codes()));
     problems.push(match near {
         Some(code) => problem.help(format!("did you mean `{code}`?")),
         None => problem.help("codes look like `FL104`; `floe validate` prints them"),
@@ -97,18 +102,18 @@ fn lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
     None
 }
 
-fn known_pool(desk: &mut Desk<'_>, pool: &At<String>) {
-    if !desk.complete || desk.pool_keys.contains(&pool.value.as_str()) {
+fn check_pool_exists(context: &mut ValidationContext<'_>, pool: &At<String>) {
+    if !context.is_complete || context.pool_keys.contains(&pool.value.as_str()) {
         return;
     }
-    let mut problem = wrong(pool, format!("there is no pool `{}`", pool.value), "not declared");
+    let mut problem = problem_at(pool, format!("there is no pool `{}`", pool.value), "not declared");
     problem.help = match pool.value.strip_prefix("pools.") {
-        Some(key) if desk.pool_keys.contains(&key) => Some(format!("write the key alone: `pool = \"{key}\"`")),
+        Some(key) if context.pool_keys.contains(&key) => Some(format!("write the key alone: `pool = \"{key}\"`")),
         _ if pool.value.starts_with("lfcp-") => {
             Some(format!("pools are named by key; declare it:\n\n[pools.shared]\nid = \"{}\"", pool.value))
         }
-        _ => near::suggestion(&pool.value, desk.pool_keys.iter().copied())
+        _ => near::suggestion(&pool.value, context.pool_keys.iter().copied())
             .or_else(|| Some(format!("declare it:\n\n[pools.{}]\nmax_cfu = 10", pool.value))),
     };
-    desk.problems.push(problem);
+    context.problems.push(problem);
 }

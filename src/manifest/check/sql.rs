@@ -2,26 +2,26 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Desk, wrong};
+use super::{ValidationContext, problem_at};
 use crate::{
     manifest::{
-        SqlText, file,
-        gather::{entry, sql_path},
+        SqlSourceMap, file,
+        gather::{sql_path, toml_entry},
         layer::{At, StatementLayer, string},
         near,
     },
-    resource::{Problem, Source, Span, Template},
-    sql::{self, Class, Kind, Reading},
+    resource::{Problem, SourceFile, Span, Template},
+    sql::{self, Analysis, StatementClass, StatementKind},
 };
 
 /// The most SQL that the service takes, by its documentation.
 const SQL_LIMIT: usize = 4 << 20;
 
 /// A layer says in one way where its SQL comes from.
-pub(super) fn one_source(desk: &mut Desk<'_>, key: &str, layer: &At<Box<StatementLayer>>) {
+pub(super) fn check_single_sql_source(context: &mut ValidationContext<'_>, key: &str, layer: &At<Box<StatementLayer>>) {
     if let (Some(sql), Some(sql_file)) = (&layer.value.sql, &layer.value.sql_file) {
-        desk.problems.push(
-            wrong(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
+        context.problems.push(
+            problem_at(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
                 .at(sql_file.place.clone(), "and the other")
                 .help("remove one"),
         );
@@ -29,43 +29,43 @@ pub(super) fn one_source(desk: &mut Desk<'_>, key: &str, layer: &At<Box<Statemen
 }
 
 /// A text that is to be sent, and where it stands.
-pub(super) struct Sql {
+pub(super) struct ResolvedSql {
     pub template: Template,
-    pub text: SqlText,
+    pub source_map: SqlSourceMap,
 }
 
 /// The SQL that a statement's layers say, from wherever they say it comes.
-pub(super) fn sql_of(
-    desk: &mut Desk<'_>,
+pub(super) fn resolve_sql(
+    context: &mut ValidationContext<'_>,
     key: &str,
     declared: &At<Box<StatementLayer>>,
     layer: &StatementLayer,
-) -> Option<Sql> {
-    let (template, text) = match (&layer.sql, &layer.sql_file) {
+) -> Option<ResolvedSql> {
+    let (template, source_map) = match (&layer.sql, &layer.sql_file) {
         (Some(sql), _) => {
-            let positions = string::positions(&sql.place, sql.value.len());
-            desk.substitution.text(&sql.value, positions)?
+            let positions = string::value_source_map(&sql.place, sql.value.len());
+            context.substitution.interpolate_text(&sql.value, positions)?
         }
         (None, Some(sql_file)) => {
-            let sql_file = desk.substitution.plain(sql_file)?;
-            let source = read(desk, &sql_file)?;
-            desk.substitution.text(&source.text, SqlText::whole(source.clone()))?
+            let sql_file = context.substitution.interpolate(sql_file)?;
+            let source = read_sql_file(context, &sql_file)?;
+            context.substitution.interpolate_text(&source.text, SqlSourceMap::of_file(source.clone()))?
         }
         (None, None) => {
-            if !layer.flawed {
-                desk.problems.push(
-                    wrong(declared, format!("`statements.{key}` has no SQL"), "neither `sql` nor `sql_file`")
-                        .help(without_sql(key, &declared.place.source.path)),
+            if !layer.has_invalid_fields {
+                context.problems.push(
+                    problem_at(declared, format!("`statements.{key}` has no SQL"), "neither `sql` nor `sql_file`")
+                        .help(missing_sql_help(key, &declared.place.source.path)),
                 );
             }
             return None;
         }
     };
-    Some(Sql { template, text })
+    Some(ResolvedSql { template, source_map })
 }
 
 /// The next step where a table has settings alone: often a bare file was removed and its settings stayed.
-fn without_sql(key: &str, manifest: &Path) -> String {
+fn missing_sql_help(key: &str, manifest: &Path) -> String {
     let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("statements"));
     let file = folder.join(format!("{key}.sql"));
     format!(
@@ -75,24 +75,24 @@ fn without_sql(key: &str, manifest: &Path) -> String {
     )
 }
 
-fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
+fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> Option<Arc<SourceFile>> {
     let path = sql_path(sql_file);
     if path.is_absolute() {
         let message = format!("`{}` begins at the root of the file system", sql_file.value);
-        desk.problems.push(
-            wrong(sql_file, message, "not a path in the project").help("write the path relative to this manifest"),
+        context.problems.push(
+            problem_at(sql_file, message, "not a path in the project").help("write the path relative to this manifest"),
         );
         return None;
     }
-    match desk.sources.read(desk.root, &path) {
+    match context.sql_files.read(context.root, &path) {
         Ok(source) => Some(source),
-        Err(problem) if !desk.root.join(&path).exists() => {
+        Err(problem) if !context.root.join(&path).exists() => {
             let folder = path.parent().unwrap_or(Path::new(""));
-            let names = file::neighbours(desk.root, folder);
+            let names = file::entry_names(context.root, folder);
             let written = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let missing =
-                wrong(sql_file, format!("there is no file `{}`", path.display()), "relative to this manifest");
-            desk.problems.push(match near::nearest(written, names.iter().map(String::as_str)) {
+                problem_at(sql_file, format!("there is no file `{}`", path.display()), "relative to this manifest");
+            context.problems.push(match near::nearest(written, names.iter().map(String::as_str)) {
                 Some(near) => missing.help(format!("did you mean `{near}`?")),
                 None if problem.help.is_some() => problem,
                 None => missing,
@@ -101,8 +101,8 @@ fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
         }
         Err(problem) => {
             let problem =
-                if problem.places.is_empty() { problem.at(sql_file.place.clone(), "named here") } else { problem };
-            desk.problems.push(problem);
+                if problem.locations.is_empty() { problem.at(sql_file.place.clone(), "named here") } else { problem };
+            context.problems.push(problem);
             None
         }
     }
@@ -110,76 +110,83 @@ fn read(desk: &mut Desk<'_>, sql_file: &At<String>) -> Option<Arc<Source>> {
 
 /// What a text is for decides what may stand in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum SqlPurpose {
     Statement,
-    Bare,
+    BareFile,
     Undo,
 }
 
 /// Checks a text for what can be said of it offline. Gives what it says, unless that cannot be read.
-pub(super) fn check_sql(desk: &mut Desk<'_>, key: &str, sql: &Sql, purpose: Purpose) -> Option<Reading> {
+pub(super) fn check_sql(
+    context: &mut ValidationContext<'_>,
+    key: &str,
+    sql: &ResolvedSql,
+    purpose: SqlPurpose,
+) -> Option<Analysis> {
     let masked = sql.template.masked();
-    let first = first_word(&masked);
-    let here = sql.text.locate(&first);
-    let what = if purpose == Purpose::Undo { "`undo`" } else { "SQL" };
+    let first = first_word_span(&masked);
+    let here = sql.source_map.locate(&first);
+    let what = if purpose == SqlPurpose::Undo { "`undo`" } else { "SQL" };
     if first.is_empty() {
         let message = format!("`statements.{key}` has no {what} but white space and comments");
-        desk.problems.push(Problem::new(message).at(here, "nothing to run"));
+        context.problems.push(Problem::new(message).at(here, "nothing to run"));
         return None;
     }
     if masked.len() > SQL_LIMIT {
         let message = format!("the SQL of `statements.{key}` is {} bytes long", masked.len());
-        desk.problems.push(Problem::new(message).at(here, "the service takes at most 4 MB"));
+        context.problems.push(Problem::new(message).at(here, "the service takes at most 4 MB"));
         return None;
     }
-    let reading = sql::read(&masked);
-    for fault in &reading.faults {
-        desk.problems.push(Problem::new(fault.message.clone()).at(sql.text.locate(&fault.span), "here"));
+    let analysis = sql::analyze(&masked);
+    for error in &analysis.errors {
+        context.problems.push(Problem::new(error.message.clone()).at(sql.source_map.locate(&error.span), "here"));
     }
-    if !reading.faults.is_empty() {
+    if !analysis.errors.is_empty() {
         return None;
     }
-    let problem = match (purpose, reading.kind.class()) {
-        (_, Class::Refused(why)) => Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused"),
-        (Purpose::Undo, Class::Job | Class::TableJob) => {
+    let problem = match (purpose, analysis.kind.class()) {
+        (_, StatementClass::Unsupported(why)) => {
+            Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused")
+        }
+        (SqlPurpose::Undo, StatementClass::Job | StatementClass::TableJob) => {
             Problem::new("an `undo` has to complete, and this keeps running")
                 .at(here, "keeps running")
                 .help("for example `undo = \"DROP TABLE …\"`")
         }
-        (Purpose::Bare, _) if !may_stand_alone(reading.kind) => {
-            let path = &sql.text.source.path;
+        (SqlPurpose::BareFile, _) if !is_allowed_in_bare_file(analysis.kind) => {
+            let path = &sql.source_map.source.path;
             Problem::new("a `.sql` file by itself may hold one `CREATE`, `INSERT` or statement set")
                 .at(here, "needs a manifest entry that says so")
-                .help(format!("in `floe.toml`:\n\n{}", entry(key, path)))
+                .help(format!("in `floe.toml`:\n\n{}", toml_entry(key, path)))
         }
-        _ => return Some(reading),
+        _ => return Some(analysis),
     };
-    desk.problems.push(problem);
-    Some(reading)
+    context.problems.push(problem);
+    Some(analysis)
 }
 
 /// What nobody needs to be told about: it makes something, or runs until it is removed.
-fn may_stand_alone(kind: Kind) -> bool {
+fn is_allowed_in_bare_file(kind: StatementKind) -> bool {
     matches!(
         kind,
-        Kind::CreateTable
-            | Kind::CreateTableAs
-            | Kind::CreateView
-            | Kind::CreateFunction
-            | Kind::CreateModel
-            | Kind::CreateConnection
-            | Kind::CreateAgent
-            | Kind::CreateTool
-            | Kind::CreateDatabase
-            | Kind::CreateCatalog
-            | Kind::InsertInto
-            | Kind::InsertValues
-            | Kind::StatementSet
+        StatementKind::CreateTable
+            | StatementKind::CreateTableAs
+            | StatementKind::CreateView
+            | StatementKind::CreateFunction
+            | StatementKind::CreateModel
+            | StatementKind::CreateConnection
+            | StatementKind::CreateAgent
+            | StatementKind::CreateTool
+            | StatementKind::CreateDatabase
+            | StatementKind::CreateCatalog
+            | StatementKind::InsertInto
+            | StatementKind::InsertValues
+            | StatementKind::StatementSet
     )
 }
 
 /// Where the first word of a text stands; empty, at its end, where there is none.
-fn first_word(text: &str) -> Span {
+fn first_word_span(text: &str) -> Span {
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches(|letter: char| letter.is_whitespace() || letter == ';');

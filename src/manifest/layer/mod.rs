@@ -7,15 +7,15 @@ mod twice;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::resource::{Few, Place, Source};
+use crate::resource::{SmallMap, SourceFile, SourceLocation};
 
-pub(super) use document::{Role, read};
+pub(super) use document::{ManifestRole, read_manifest};
 
 /// A value and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct At<T> {
     pub value: T,
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A field that may be written or not. Boxed: most of most things are not.
@@ -35,7 +35,7 @@ pub(super) struct Manifest {
     /// Whether something could not be read, so that what seems to be missing may be in there.
     pub incomplete: bool,
     /// Files that are not even TOML. What their tables seem to say is good for knowing names and nothing else.
-    pub broken: Vec<Arc<Source>>,
+    pub unparsable: Vec<Arc<SourceFile>>,
 }
 
 /// `[project]`.
@@ -45,7 +45,7 @@ pub(super) struct ProjectLayer {
     pub include: Option<Vec<At<String>>>,
     pub allow: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
-    pub flawed: bool,
+    pub has_invalid_fields: bool,
 }
 
 /// `[defaults]`, `[statements.<key>]`, or an environment's overlay of one.
@@ -57,7 +57,7 @@ pub(super) struct StatementLayer {
     pub undo: Field<Arc<str>>,
     pub pool: Field<String>,
     pub principal: Field<String>,
-    pub properties: Few<Property>,
+    pub properties: SmallMap<StringEntry>,
     pub stopped: Field<bool>,
     pub evolve: Field<String>,
     pub accept: Field<String>,
@@ -69,16 +69,16 @@ pub(super) struct StatementLayer {
     pub allow: Option<Vec<At<String>>>,
     pub unset: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
-    pub flawed: bool,
+    pub has_invalid_fields: bool,
     /// Whether one of `properties` was lost to a problem, so that what they decide is not known.
-    pub lost_properties: bool,
+    pub has_invalid_properties: bool,
 }
 
 /// One entry of a table of strings.
 #[derive(Debug, Clone)]
-pub(super) struct Property {
+pub(super) struct StringEntry {
     /// Where its key stands.
-    pub key: Place,
+    pub key_place: SourceLocation,
     pub value: At<Arc<str>>,
 }
 
@@ -92,7 +92,7 @@ pub(super) struct PoolLayer {
     pub prevent_destroy: Field<bool>,
     pub unset: Vec<At<String>>,
     /// Whether a field was lost to a problem, so that none is missing.
-    pub flawed: bool,
+    pub has_invalid_fields: bool,
 }
 
 /// `[environments.<name>]`.
@@ -107,8 +107,8 @@ pub(super) struct EnvironmentLayer {
     pub cloud_endpoint: Field<String>,
     pub state: Field<String>,
     pub name_prefix: Field<String>,
-    pub variables: Few<Property>,
-    pub aliases: Few<Property>,
+    pub variables: SmallMap<StringEntry>,
+    pub aliases: SmallMap<StringEntry>,
     pub evolve: Field<String>,
     pub protected: Field<bool>,
     pub requests_per_second: Field<i64>,
@@ -119,9 +119,9 @@ pub(super) struct EnvironmentLayer {
     pub pools: BTreeMap<String, At<PoolLayer>>,
     pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     /// Whether a field was lost to a problem, so that none is missing.
-    pub flawed: bool,
+    pub has_invalid_fields: bool,
     /// Whether all that it says of itself, its overlays apart, could be read.
-    pub sound: bool,
+    pub is_valid: bool,
 }
 
 /// `[[moved]]`.

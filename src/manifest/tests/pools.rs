@@ -5,7 +5,8 @@ use crate::resource::PoolDeclaration;
 
 #[test]
 fn an_owned_pool_takes_cloud_and_region_from_the_environment() {
-    let project = World::new("[pools.main]\nmax_cfu = 10\nnetwork = \"n-abc12\"\nprevent_destroy = true\n").project();
+    let project =
+        ProjectFixture::new("[pools.main]\nmax_cfu = 10\nnetwork = \"n-abc12\"\nprevent_destroy = true\n").load();
     let PoolDeclaration::Owned(pool) = &project.pools["main"].spec else { panic!() };
     assert_eq!(
         (pool.display_name.as_str(), pool.max_cfu, pool.cloud.as_str(), pool.region.as_str()),
@@ -13,51 +14,54 @@ fn an_owned_pool_takes_cloud_and_region_from_the_environment() {
     );
     assert_eq!(pool.network.as_deref(), Some("n-abc12"));
     assert!(pool.prevent_destroy);
-    assert_eq!(text(&project.pools["main"].place), "[pools.main]");
+    assert_eq!(text_at(&project.pools["main"].place), "[pools.main]");
 }
 
 #[test]
-fn a_pool_by_id_is_somebody_elses() {
-    let project = World::new("[pools.shared]\nid = \"lfcp-8m03rm\"\n").project();
+fn a_pool_declared_by_id_is_borrowed() {
+    let project = ProjectFixture::new("[pools.shared]\nid = \"lfcp-8m03rm\"\n").load();
     assert_eq!(project.pools["shared"].spec, PoolDeclaration::Borrowed { id: "lfcp-8m03rm".to_owned() });
-    World::new("[pools.shared]\nid = \"lfcp-8m03rm\"\nmax_cfu = 5\n").says_one(
+    ProjectFixture::new("[pools.shared]\nid = \"lfcp-8m03rm\"\nmax_cfu = 5\n").assert_one_problem(
         "a pool given by `id` is somebody else's, so it cannot have `max_cfu`",
         &["5", "\"lfcp-8m03rm\""],
         "remove `max_cfu`",
     );
-    World::new("[pools.shared]\nid = \"8m03rm\"\n").says(&[("`8m03rm` is not what `id` takes", &["\"8m03rm\""])]);
+    ProjectFixture::new("[pools.shared]\nid = \"8m03rm\"\n")
+        .assert_problems(&[("`8m03rm` is not what `id` takes", &["\"8m03rm\""])]);
 }
 
 #[test]
-fn a_pool_of_ones_own_needs_a_limit_that_the_service_takes() {
-    World::new("[pools.p]\n").says_one("`pools.p` has no `max_cfu`", &["[pools.p]"], "max_cfu = 10");
+fn an_owned_pool_needs_a_valid_max_cfu() {
+    ProjectFixture::new("[pools.p]\n").assert_one_problem("`pools.p` has no `max_cfu`", &["[pools.p]"], "max_cfu = 10");
     for bad in ["0", "-5", "7", "45", "1010", "99999999999"] {
-        World::new(&format!("[pools.p]\nmax_cfu = {bad}\n")).says(&[(&format!("`max_cfu` cannot be {bad}"), &[bad])]);
+        ProjectFixture::new(&format!("[pools.p]\nmax_cfu = {bad}\n"))
+            .assert_problems(&[(&format!("`max_cfu` cannot be {bad}"), &[bad])]);
     }
     for good in ["5", "10", "50", "0x14", "1_000"] {
-        World::new(&format!("[pools.p]\nmax_cfu = {good}\n")).project();
+        ProjectFixture::new(&format!("[pools.p]\nmax_cfu = {good}\n")).load();
     }
 }
 
 #[test]
-fn display_names_and_networks_obey_the_api() {
-    World::new("[pools.p]\nmax_cfu = 5\ndisplay_name = \"my pool\"\n")
-        .says(&[("the display name `my pool` is not one that the API takes", &["\"my pool\""])]);
-    World::new("[pools._p]\nmax_cfu = 5\n").says(&[("`_p` cannot be a display name", &["[pools._p]"])]);
-    World::new("[pools.p]\nmax_cfu = 5\nnetwork = \"vpc-1\"\n")
-        .says(&[("`vpc-1` is not what `network` takes", &["\"vpc-1\""])]);
+fn invalid_display_names_and_networks_are_errors() {
+    ProjectFixture::new("[pools.p]\nmax_cfu = 5\ndisplay_name = \"my pool\"\n")
+        .assert_problems(&[("the display name `my pool` is not one that the API takes", &["\"my pool\""])]);
+    ProjectFixture::new("[pools._p]\nmax_cfu = 5\n")
+        .assert_problems(&[("`_p` cannot be a display name", &["[pools._p]"])]);
+    ProjectFixture::new("[pools.p]\nmax_cfu = 5\nnetwork = \"vpc-1\"\n")
+        .assert_problems(&[("`vpc-1` is not what `network` takes", &["\"vpc-1\""])]);
 }
 
 #[test]
-fn an_overlay_says_what_differs() {
+fn a_pool_overlay_overrides_and_unsets_fields() {
     let more = "[pools.p]\nmax_cfu = 20\ndisplay_name = \"big\"\n[environments.local.pools.p]\nmax_cfu = 5\n";
-    let PoolDeclaration::Owned(pool) = World::new(more).project().pools["p"].spec.clone() else { panic!() };
+    let PoolDeclaration::Owned(pool) = ProjectFixture::new(more).load().pools["p"].spec.clone() else { panic!() };
     assert_eq!((pool.max_cfu, pool.display_name.as_str()), (5, "big"));
     let borrowed = "[pools.p]\nmax_cfu = 20\n[environments.local.pools.p]\nid = \"lfcp-1\"\nunset = [\"max_cfu\"]\n";
-    assert_eq!(World::new(borrowed).project().pools["p"].spec, PoolDeclaration::Borrowed { id: "lfcp-1".to_owned() });
-    World::new("[pools.p]\nmax_cfu = 20\n[environments.local.pools.p]\nunset = [\"max_cuf\"]\n").says_one(
-        "there is no `max_cuf` to unset",
-        &["\"max_cuf\""],
-        "did you mean `max_cfu`?",
+    assert_eq!(
+        ProjectFixture::new(borrowed).load().pools["p"].spec,
+        PoolDeclaration::Borrowed { id: "lfcp-1".to_owned() }
     );
+    ProjectFixture::new("[pools.p]\nmax_cfu = 20\n[environments.local.pools.p]\nunset = [\"max_cuf\"]\n")
+        .assert_one_problem("there is no `max_cuf` to unset", &["\"max_cuf\""], "did you mean `max_cfu`?");
 }

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     manifest::{
-        layer::{self, Role},
-        sql_text::SqlText,
+        layer::{self, ManifestRole},
+        sql_text::SqlSourceMap,
         substitute::{Substitution, Variables},
     },
-    resource::{Secrets, Source},
+    resource::{Secrets, SourceFile},
 };
 
 /// Pieces from which manifests, good and bad, are made.
@@ -63,12 +63,12 @@ proptest! {
 
     /// Whatever `floe.toml` holds, there is a project or a problem, and every place lies within its file.
     #[test]
-    fn any_manifest_is_a_project_or_a_problem(pieces in proptest::collection::vec(0..PIECES.len(), 0..14), sql in ".{0,40}") {
+    fn any_manifest_loads_or_has_problems(pieces in proptest::collection::vec(0..PIECES.len(), 0..14), sql in ".{0,40}") {
         let text: String = pieces.iter().map(|at| PIECES[*at]).collect();
-        let world = World::whole(&text).file("statements/b.sql", &sql);
-        if let Err(Flawed { problems, .. }) = load(&world.inputs) {
+        let fixture = ProjectFixture::from_manifest(&text).with_file("statements/b.sql", &sql);
+        if let Err(InvalidProject { problems, .. }) = load(&fixture.options) {
             prop_assert!(!problems.is_empty());
-            for (place, _) in problems.iter().flat_map(|problem| &problem.places) {
+            for (place, _) in problems.iter().flat_map(|problem| &problem.locations) {
                 prop_assert!(place.source.text.get(place.span.clone()).is_some(), "{place:?}");
             }
         }
@@ -77,7 +77,7 @@ proptest! {
     /// What the service is sent is the text with each reference replaced once, and each letter of it that was written
     /// maps to where it was written.
     #[test]
-    fn references_are_replaced_once_and_the_rest_keeps_its_place(
+    fn references_are_interpolated_once_and_the_rest_keeps_its_position(
         parts in proptest::collection::vec((0..4_u8, "[a-z $é{}]{0,6}"), 0..12),
         value in "[a-z${}]{0,6}",
     ) {
@@ -102,12 +102,12 @@ proptest! {
             written.push_str(&piece);
             expected.push_str(&piece);
         }
-        let source = Arc::new(Source { path: "a.sql".into(), text: written.as_str().into() });
-        let table = BTreeMap::from([("v".to_owned(), value)]);
-        let variables = Variables { table, ..Variables::default() };
+        let source = Arc::new(SourceFile { path: "a.sql".into(), text: written.as_str().into() });
+        let manifest = BTreeMap::from([("v".to_owned(), value)]);
+        let variables = Variables { manifest, ..Variables::default() };
         let mut substitution = Substitution::new(variables, ["k"].into());
-        let filled = substitution.text(&source.text, SqlText::whole(Arc::clone(&source)));
-        prop_assert!(substitution.problems.is_empty(), "{}", listed(&substitution.problems));
+        let filled = substitution.interpolate_text(&source.text, SqlSourceMap::of_file(Arc::clone(&source)));
+        prop_assert!(substitution.problems.is_empty(), "{}", format_problems(&substitution.problems));
         let (template, positions) = filled.unwrap();
         let secrets = Secrets::new(BTreeMap::from([("k".to_owned(), "s3cr3t".to_owned())]));
         prop_assert_eq!(template.reveal(&secrets).unwrap(), expected);
@@ -115,7 +115,7 @@ proptest! {
         prop_assert_eq!(positions.len(), masked.len());
         for (at, letter) in masked.char_indices() {
             let place = positions.locate(&(at..at + letter.len_utf8()));
-            let spelt = text(&place);
+            let spelt = text_at(&place);
             prop_assert!(spelt == letter.to_string() || spelt.starts_with('$'), "{letter:?} is {spelt:?}");
         }
         for (start, piece) in kept {
@@ -125,11 +125,11 @@ proptest! {
 
     /// Any bytes at all can be read as a layer.
     #[test]
-    fn any_text_is_read(text in "\\PC{0,200}") {
-        let source = Arc::new(Source { path: "pools.toml".into(), text: text.into() });
+    fn any_text_can_be_read_as_a_manifest(text in "\\PC{0,200}") {
+        let source = Arc::new(SourceFile { path: "pools.toml".into(), text: text.into() });
         let mut problems = Vec::new();
-        layer::read(&source, Role::Included, &mut problems);
-        for (place, _) in problems.iter().flat_map(|problem| &problem.places) {
+        layer::read_manifest(&source, ManifestRole::Included, &mut problems);
+        for (place, _) in problems.iter().flat_map(|problem| &problem.locations) {
             prop_assert!(source.text.get(place.span.clone()).is_some());
         }
     }

@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::resource::{Address, Evolve, OnOutside};
+use crate::resource::{Address, Evolve, UnexpectedPhasePolicy};
 
-fn statement(fields: &str) -> World {
-    World::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n{fields}\n"))
+fn statement(fields: &str) -> ProjectFixture {
+    ProjectFixture::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n{fields}\n"))
 }
 
 #[test]
-fn every_field_arrives() {
-    let project = World::new(
+fn every_field_is_read() {
+    let project = ProjectFixture::new(
         "[project.x]\n".replace("[project.x]\n", "").as_str(),
     )
-    .file("pools.toml", "[pools.main]\nmax_cfu = 5\n")
-    .file(
+    .with_file("pools.toml", "[pools.main]\nmax_cfu = 5\n")
+    .with_file(
         "statements/a.toml",
         "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nundo = \"DROP TABLE a\"\nname = \"other\"\npool = \"main\"\nprincipal = \"u-1\"\nstopped = true\nevolve = \"restart\"\naccept = \"restart:3f2a9c\"\non_failed = \"resume\"\non_stopped = \"resume\"\ndepends_on = [\"statements.b\", \"pools.main\"]\nprevent_destroy = true\ntimeout = \"1h30m\"\nallow = [\"FL104\"]\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\n",
     )
-    .project();
+    .load();
     let declared = &project.statements["a"];
     let spec = &declared.spec;
     assert_eq!(
@@ -27,20 +27,23 @@ fn every_field_arrives() {
         ("other", Some("main"), Some("u-1"))
     );
     assert_eq!((spec.stopped, spec.prevent_destroy, spec.timeout), (true, true, 5_400));
-    assert_eq!((spec.evolve, spec.on_failed, spec.on_stopped), (Evolve::Restart, OnOutside::Resume, OnOutside::Resume));
+    assert_eq!(
+        (spec.evolve, spec.on_failed, spec.on_stopped),
+        (Evolve::Restart, UnexpectedPhasePolicy::Resume, UnexpectedPhasePolicy::Resume)
+    );
     assert_eq!(spec.accept.as_deref(), Some("restart:3f2a9c"));
     assert_eq!(spec.undo.as_ref().unwrap().as_str(), "DROP TABLE a");
     assert_eq!(spec.depends_on, BTreeSet::from([Address::pool("main"), Address::statement("b")]));
-    assert_eq!(text(declared.reference_places.get(&Address::statement("b")).unwrap()), "\"statements.b\"");
-    assert_eq!(text(declared.reference_places.get(&Address::pool("main")).unwrap()), "\"pools.main\"");
+    assert_eq!(text_at(declared.reference_places.get(&Address::statement("b")).unwrap()), "\"statements.b\"");
+    assert_eq!(text_at(declared.reference_places.get(&Address::pool("main")).unwrap()), "\"pools.main\"");
     assert_eq!(declared.allow, BTreeSet::from(["FL104".to_owned()]));
     assert_eq!(project.statements["b"].spec.timeout, 900);
 }
 
 #[test]
-fn defaults_lie_under_declarations_under_overlays() {
+fn overlays_override_declarations_which_override_defaults() {
     let floe = "[project]\nname = \"t\"\nallow = [\"FL101\"]\n[defaults]\npool = \"main\"\nprincipal = \"sa-1\"\nproperties = { a = \"1\", b = \"1\", c = \"1\" }\n[pools.main]\nmax_cfu = 5\n[pools.big]\nmax_cfu = 50\n[environments.local]\nsimulator = true\n[environments.local.statements.s]\npool = \"big\"\nproperties = { c = \"3\" }\nunset = [\"principal\"]\n[statements.s]\nsql = \"CREATE TABLE a (x INT)\"\nproperties = { b = \"2\", d = \"2\" }\nunset = [\"properties.a\"]\nallow = [\"FL102\"]\n";
-    let project = World::whole(floe).project();
+    let project = ProjectFixture::from_manifest(floe).load();
     let spec = &project.statements["s"].spec;
     assert_eq!((spec.pool.as_deref(), spec.principal.as_deref()), (Some("big"), None));
     let properties: Vec<(&str, &str)> = spec.properties.iter().map(|(key, value)| (&**key, value.as_str())).collect();
@@ -49,85 +52,90 @@ fn defaults_lie_under_declarations_under_overlays() {
 }
 
 #[test]
-fn an_overlay_may_bring_other_sql() {
+fn an_overlay_can_replace_the_sql() {
     let more =
         "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.local.statements.a]\nsql_file = \"b.sql\"\n";
-    let project = World::new(more).file("b.sql", "CREATE TABLE b (x INT)").project();
+    let project = ProjectFixture::new(more).with_file("b.sql", "CREATE TABLE b (x INT)").load();
     assert_eq!(project.statements["a"].spec.sql.as_str(), "CREATE TABLE b (x INT)");
 }
 
 #[test]
-fn unset_takes_away_only_what_is_there() {
-    statement("unset = [\"properties.x\", \"pol\", \"sql\"]").says(&[
+fn unset_of_a_field_that_is_not_set_is_an_error() {
+    statement("unset = [\"properties.x\", \"pol\", \"sql\"]").assert_problems(&[
         ("there is no `properties.x` to unset", &["\"properties.x\""]),
         ("there is no `pol` to unset", &["\"pol\""]),
         ("there is no `sql` to unset", &["\"sql\""]),
     ]);
-    World::new("[defaults]\nproperties = { x = \"1\" }\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nproperties = { x = \"2\" }\nunset = [\"properties.x\"]\n")
-        .says(&[("`properties.x` is set and unset in one place", &["\"properties.x\"", "x"])]);
+    ProjectFixture::new("[defaults]\nproperties = { x = \"1\" }\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nproperties = { x = \"2\" }\nunset = [\"properties.x\"]\n")
+        .assert_problems(&[("`properties.x` is set and unset in one place", &["\"properties.x\"", "x"])]);
 }
 
 #[test]
-fn sql_comes_from_one_place() {
-    statement("sql_file = \"a.sql\"")
-        .says(&[("`statements.a` has both `sql` and `sql_file`", &["\"CREATE TABLE a (x INT)\"", "\"a.sql\""])]);
-    World::new("[statements.a]\nstopped = true\n").says_one(
+fn a_statement_needs_exactly_one_sql_source() {
+    statement("sql_file = \"a.sql\"").assert_problems(&[(
+        "`statements.a` has both `sql` and `sql_file`",
+        &["\"CREATE TABLE a (x INT)\"", "\"a.sql\""],
+    )]);
+    ProjectFixture::new("[statements.a]\nstopped = true\n").assert_one_problem(
         "`statements.a` has no SQL",
         &["[statements.a]"],
         "sql_file = \"a.sql\"",
     );
     // Its bare file was removed, and its settings stayed.
-    World::new("").file("statements/jobs/settings.toml", "[statements.late-orders]\nstopped = true\n").says_one(
-        "`statements.late-orders` has no SQL",
-        &["[statements.late-orders]"],
-        "as `statements/jobs/late-orders.sql` would be: if that was removed, remove this table too",
-    );
+    ProjectFixture::new("")
+        .with_file("statements/jobs/settings.toml", "[statements.late-orders]\nstopped = true\n")
+        .assert_one_problem(
+            "`statements.late-orders` has no SQL",
+            &["[statements.late-orders]"],
+            "as `statements/jobs/late-orders.sql` would be: if that was removed, remove this table too",
+        );
 }
 
 #[test]
-fn names_become_cloud_names() {
+fn keys_become_cloud_names() {
     let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nname_prefix = \"dev-\"\n[statements.raw_orders]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nname = \"mine\"\nsql = \"CREATE TABLE b (x INT)\"\n";
-    let project = World::whole(floe).project();
+    let project = ProjectFixture::from_manifest(floe).load();
     assert_eq!(project.statements["raw_orders"].spec.name, "dev-raw-orders");
     assert_eq!(project.statements["b"].spec.name, "mine");
 }
 
 #[test]
-fn names_obey_the_api() {
+fn invalid_cloud_names_are_errors() {
     statement("name = \"Orders\"")
-        .says(&[("the cloud name `Orders` holds `O`, which the API refuses", &["\"Orders\""])]);
-    statement("name = \"a.b\"").says(&[("the cloud name `a.b` holds `.`, which the API refuses", &["\"a.b\""])]);
+        .assert_problems(&[("the cloud name `Orders` holds `O`, which the API refuses", &["\"Orders\""])]);
+    statement("name = \"a.b\"")
+        .assert_problems(&[("the cloud name `a.b` holds `.`, which the API refuses", &["\"a.b\""])]);
     statement("name = \"-a\"")
-        .says(&[("the cloud name `-a` begins or ends with `-`, which the API refuses", &["\"-a\""])]);
-    statement("name = \"\"").says(&[("a cloud name cannot be empty", &["\"\""])]);
+        .assert_problems(&[("the cloud name `-a` begins or ends with `-`, which the API refuses", &["\"-a\""])]);
+    statement("name = \"\"").assert_problems(&[("a cloud name cannot be empty", &["\"\""])]);
     let long = "a".repeat(67);
     statement(&format!("name = \"{long}\""))
-        .says(&[(&format!("the cloud name `{long}` is 67 characters long"), &[&format!("\"{long}\"")])]);
-    statement(&format!("name = \"{}\"", "a".repeat(66))).project();
-    World::new("[statements.a-g3]\nsql = \"CREATE TABLE a (x INT)\"\n").says_one(
+        .assert_problems(&[(&format!("the cloud name `{long}` is 67 characters long"), &[&format!("\"{long}\"")])]);
+    statement(&format!("name = \"{}\"", "a".repeat(66))).load();
+    ProjectFixture::new("[statements.a-g3]\nsql = \"CREATE TABLE a (x INT)\"\n").assert_one_problem(
         "the cloud name `a-g3` ends like a generation or an undo",
         &["[statements.a-g3]"],
         "name = ",
     );
     statement("name = \"a-undo-1\"")
-        .says(&[("the cloud name `a-undo-1` ends like a generation or an undo", &["\"a-undo-1\""])]);
+        .assert_problems(&[("the cloud name `a-undo-1` ends like a generation or an undo", &["\"a-undo-1\""])]);
 }
 
 #[test]
-fn one_cloud_name_is_one_statements() {
-    World::new(
+fn duplicate_cloud_names_are_an_error() {
+    ProjectFixture::new(
         "[statements.a_b]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.a-b]\nsql = \"CREATE TABLE b (x INT)\"\n",
     )
-    .says(&[(
+    .assert_problems(&[(
         "`statements.a-b` and `statements.a_b` have one cloud name, `a-b`",
         &["[statements.a_b]", "[statements.a-b]"],
     )]);
 }
 
 #[test]
-fn references_exist() {
+fn references_to_undeclared_objects_are_errors() {
     let more = "[pools.main]\nmax_cfu = 5\n[statements.orders]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"mian\"\ndepends_on = [\"statements.oders\", \"orders\", \"pools.x\", \"statements.orders\"]\n";
-    let problems = World::new(more).says(&[
+    let problems = ProjectFixture::new(more).assert_problems(&[
         ("there is no pool `mian`", &["\"mian\""]),
         ("there is no statement `oders`", &["\"statements.oders\""]),
         ("`orders` is not an address; addresses look like `statements.orders` or `pools.main`", &["\"orders\""]),
@@ -141,49 +149,57 @@ fn references_exist() {
 }
 
 #[test]
-fn an_unknown_default_pool_is_said_once() {
-    World::new("[defaults]\npool = \"nope\"\n")
-        .file("statements/a.sql", "CREATE TABLE a (x INT)")
-        .file("statements/b.sql", "CREATE TABLE b (x INT)")
-        .says(&[("there is no pool `nope`", &["\"nope\""])]);
+fn an_unknown_default_pool_is_reported_once() {
+    ProjectFixture::new("[defaults]\npool = \"nope\"\n")
+        .with_file("statements/a.sql", "CREATE TABLE a (x INT)")
+        .with_file("statements/b.sql", "CREATE TABLE b (x INT)")
+        .assert_problems(&[("there is no pool `nope`", &["\"nope\""])]);
 }
 
 #[test]
-fn a_pool_is_named_by_key() {
+fn a_pool_is_referenced_by_its_key() {
     let pool = |pool: &str| {
-        World::new(&format!(
+        ProjectFixture::new(&format!(
             "[pools.main]\nmax_cfu = 5\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"{pool}\"\n"
         ))
     };
-    pool("pools.main").says_one("there is no pool `pools.main`", &["\"pools.main\""], "`pool = \"main\"`");
-    pool("lfcp-123").says_one("there is no pool `lfcp-123`", &["\"lfcp-123\""], "id = \"lfcp-123\"");
+    pool("pools.main").assert_one_problem("there is no pool `pools.main`", &["\"pools.main\""], "`pool = \"main\"`");
+    pool("lfcp-123").assert_one_problem("there is no pool `lfcp-123`", &["\"lfcp-123\""], "id = \"lfcp-123\"");
 }
 
 #[test]
-fn words_durations_and_ids_are_checked() {
-    statement("evolve = \"restrat\"").says_one(
+fn invalid_keywords_durations_and_ids_are_errors() {
+    statement("evolve = \"restrat\"").assert_one_problem(
         "`evolve` cannot be \"restrat\"",
         &["\"restrat\""],
         "did you mean \"restart\"?",
     );
-    statement("on_failed = \"retry\"").says(&[("`on_failed` cannot be \"retry\"", &["\"retry\""])]);
-    statement("timeout = \"15 minutes\"").says_one("`15 minutes` is not a duration", &["\"15 minutes\""], "15m");
-    statement("timeout = \"0s\"").says(&[("a `timeout` of nothing would fail at once", &["\"0s\""])]);
-    statement("principal = \"alice\"").says(&[("`alice` is not what `principal` takes", &["\"alice\""])]);
-    statement("accept = \"yes\"").says(&[("`yes` is no consent that a plan printed", &["\"yes\""])]);
-    statement("allow = [\"fl101\"]").says_one("there is no lint `fl101`", &["\"fl101\""], "did you mean `FL101`?");
-    statement("timeout = \"31d\"").says(&[("a `timeout` of 31d is as good as none", &["\"31d\""])]);
+    statement("on_failed = \"retry\"").assert_problems(&[("`on_failed` cannot be \"retry\"", &["\"retry\""])]);
+    statement("timeout = \"15 minutes\"").assert_one_problem(
+        "`15 minutes` is not a duration",
+        &["\"15 minutes\""],
+        "15m",
+    );
+    statement("timeout = \"0s\"").assert_problems(&[("a `timeout` of nothing would fail at once", &["\"0s\""])]);
+    statement("principal = \"alice\"").assert_problems(&[("`alice` is not what `principal` takes", &["\"alice\""])]);
+    statement("accept = \"yes\"").assert_problems(&[("`yes` is no consent that a plan printed", &["\"yes\""])]);
+    statement("allow = [\"fl101\"]").assert_one_problem(
+        "there is no lint `fl101`",
+        &["\"fl101\""],
+        "did you mean `FL101`?",
+    );
+    statement("timeout = \"31d\"").assert_problems(&[("a `timeout` of 31d is as good as none", &["\"31d\""])]);
 }
 
 #[test]
-fn words_in_another_environments_overlay_are_checked_too() {
-    World::new("[environments.dev]\nsimulator = true\n[environments.dev.statements.a]\nevolve = \"sometimes\"\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n")
-        .says(&[("`evolve` cannot be \"sometimes\"", &["\"sometimes\""])]);
+fn keywords_in_another_environments_overlay_are_checked_too() {
+    ProjectFixture::new("[environments.dev]\nsimulator = true\n[environments.dev.statements.a]\nevolve = \"sometimes\"\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n")
+        .assert_problems(&[("`evolve` cannot be \"sometimes\"", &["\"sometimes\""])]);
 }
 
 #[test]
-fn the_offsets_to_start_from_are_floes() {
-    statement("properties = { \"sql.tables.initial-offset-from\" = \"a-g2\" }").says_one(
+fn the_initial_offset_property_is_reserved() {
+    statement("properties = { \"sql.tables.initial-offset-from\" = \"a-g2\" }").assert_one_problem(
         "`sql.tables.initial-offset-from` is floe's to set",
         &["\"sql.tables.initial-offset-from\""],
         "evolve",

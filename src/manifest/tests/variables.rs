@@ -2,19 +2,19 @@
 
 use super::*;
 
-fn world(sql: &str, variables: &str) -> World {
-    World::whole(&format!(
+fn project_with(sql: &str, variables: &str) -> ProjectFixture {
+    ProjectFixture::from_manifest(&format!(
         "[project]\nname = \"t\"\n[secrets]\nkey = {{ env = \"KEY\" }}\n[environments.local]\nsimulator = true\nvariables = {{ {variables} }}\n[statements.a]\nsql = {sql}\n"
     ))
 }
 
 #[test]
 fn variables_are_replaced_in_sql_and_strings() {
-    let project = World::whole(
+    let project = ProjectFixture::from_manifest(
         "[project]\nname = \"p-${tier}\"\n[defaults]\nproperties = { \"sql.current-catalog\" = \"${catalog}\" }\nprincipal = \"${who}\"\n[environments.local]\nsimulator = true\nvariables = { catalog = \"c1\", who = \"sa-1\", tier = \"x\" }\n",
     )
-    .file("statements/a.sql", "CREATE TABLE ${catalog}_t (x INT)")
-    .project();
+    .with_file("statements/a.sql", "CREATE TABLE ${catalog}_t (x INT)")
+    .load();
     let spec = &project.statements["a"].spec;
     assert_eq!(project.name, "p-x");
     assert_eq!(spec.sql.as_str(), "CREATE TABLE c1_t (x INT)");
@@ -23,46 +23,48 @@ fn variables_are_replaced_in_sql_and_strings() {
 }
 
 #[test]
-fn a_flag_is_over_the_process_over_the_table() {
-    let sql = |world: World| world.project().statements["a"].spec.sql.as_str().to_owned();
-    let base = || world("\"CREATE TABLE ${my-t} (x INT)\"", "my-t = \"t1\"");
+fn a_flag_overrides_the_process_environment_which_overrides_the_manifest() {
+    let sql = |fixture: ProjectFixture| fixture.load().statements["a"].spec.sql.as_str().to_owned();
+    let base = || project_with("\"CREATE TABLE ${my-t} (x INT)\"", "my-t = \"t1\"");
     assert_eq!(sql(base()), "CREATE TABLE t1 (x INT)");
-    assert_eq!(sql(base().process("MY_T", "t2")), "CREATE TABLE t2 (x INT)");
-    assert_eq!(sql(base().process("my-t", "t3")), "CREATE TABLE t3 (x INT)");
-    assert_eq!(sql(base().process("MY_T", "t2").flag("my-t", "t4")), "CREATE TABLE t4 (x INT)");
+    assert_eq!(sql(base().with_env_variable("MY_T", "t2")), "CREATE TABLE t2 (x INT)");
+    assert_eq!(sql(base().with_env_variable("my-t", "t3")), "CREATE TABLE t3 (x INT)");
+    assert_eq!(sql(base().with_env_variable("MY_T", "t2").with_flag("my-t", "t4")), "CREATE TABLE t4 (x INT)");
 }
 
 #[test]
-fn fields_of_environments_take_flags_and_the_process_only() {
+fn environment_fields_use_only_flags_and_the_process_environment() {
     let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nregion = \"${region}\"\nvariables = { region = \"eu-west-1\", topic = \"${team}-orders\" }\n";
-    World::whole(floe).flag("team", "core").says(&[("variable `region` is not defined", &["${region}"])]);
-    let project = World::whole(floe)
-        .flag("team", "core")
-        .flag("region", "eu-west-1")
-        .file("statements/a.sql", "CREATE TABLE `${topic}` (x INT)")
-        .project();
+    ProjectFixture::from_manifest(floe)
+        .with_flag("team", "core")
+        .assert_problems(&[("variable `region` is not defined", &["${region}"])]);
+    let project = ProjectFixture::from_manifest(floe)
+        .with_flag("team", "core")
+        .with_flag("region", "eu-west-1")
+        .with_file("statements/a.sql", "CREATE TABLE `${topic}` (x INT)")
+        .load();
     assert_eq!(project.environment.identity.region, "eu-west-1");
     assert_eq!(project.statements["a"].spec.sql.as_str(), "CREATE TABLE `core-orders` (x INT)");
 }
 
 #[test]
-fn another_environment_may_need_variables_that_are_not_here() {
-    World::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\ncloud = \"${cloud}\"\nregion = \"${region}\"\n").project();
+fn undefined_variables_of_another_environment_are_allowed() {
+    ProjectFixture::new("[environments.prod]\norganization = \"${org}\"\nid = \"${id}\"\ncloud = \"${cloud}\"\nregion = \"${region}\"\n").load();
 }
 
 #[test]
-fn an_undefined_variable_is_said_at_its_place() {
-    world("\"CREATE TABLE \\u0074 (${catlog} INT)\"", "catalog = \"c\"").says_one(
+fn an_undefined_variable_is_reported_at_its_reference() {
+    project_with("\"CREATE TABLE \\u0074 (${catlog} INT)\"", "catalog = \"c\"").assert_one_problem(
         "variable `catlog` is not defined",
         &["${catlog}"],
         "did you mean `${catalog}`?",
     );
-    world("'''\nCREATE TABLE t (\n  ${column} INT)'''", "").says_one(
+    project_with("'''\nCREATE TABLE t (\n  ${column} INT)'''", "").assert_one_problem(
         "variable `column` is not defined",
         &["${column}"],
         "--var column=",
     );
-    World::new("").file("statements/a.sql", "-- x\nCREATE TABLE ${t} (x INT)").says_one(
+    ProjectFixture::new("").with_file("statements/a.sql", "-- x\nCREATE TABLE ${t} (x INT)").assert_one_problem(
         "variable `t` is not defined",
         &["${t}"],
         "FLOE_VAR_T",
@@ -70,54 +72,62 @@ fn an_undefined_variable_is_said_at_its_place() {
 }
 
 #[test]
-fn an_undefined_variable_of_the_defaults_is_said_once() {
-    World::new("[defaults]\nproperties = { a = \"${nope}\" }\n")
-        .file("statements/a.sql", "CREATE TABLE a (x INT)")
-        .file("statements/b.sql", "CREATE TABLE b (x INT)")
-        .says(&[("variable `nope` is not defined", &["${nope}"])]);
+fn an_undefined_variable_of_the_defaults_is_reported_once() {
+    ProjectFixture::new("[defaults]\nproperties = { a = \"${nope}\" }\n")
+        .with_file("statements/a.sql", "CREATE TABLE a (x INT)")
+        .with_file("statements/b.sql", "CREATE TABLE b (x INT)")
+        .assert_problems(&[("variable `nope` is not defined", &["${nope}"])]);
 }
 
 #[test]
-fn an_escaped_opening_is_literal() {
-    let project =
-        world("\"INSERT INTO t VALUES ('$${x}', '${v}', '$')\"", "v = \"${y}\"".replace("${y}", "$${y}").as_str())
-            .project();
+fn an_escaped_reference_is_literal_text() {
+    let project = project_with(
+        "\"INSERT INTO t VALUES ('$${x}', '${v}', '$')\"",
+        "v = \"${y}\"".replace("${y}", "$${y}").as_str(),
+    )
+    .load();
     let sql = &project.statements["a"].spec.sql;
     assert_eq!(sql.masked(), "INSERT INTO t VALUES ('${x}', '${y}', '$')");
     assert_eq!(sql.reveal(&crate::resource::Secrets::default()).unwrap(), "INSERT INTO t VALUES ('${x}', '${y}', '$')");
 }
 
 #[test]
-fn what_a_variable_holds_is_never_read_again() {
+fn variable_values_are_not_interpolated_again() {
     // The two meet as `${secret.key}`, and are no reference.
-    let project = world("\"INSERT INTO t VALUES ('${a}{secret.key}')\"", "a = \"$\"").project();
+    let project = project_with("\"INSERT INTO t VALUES ('${a}{secret.key}')\"", "a = \"$\"").load();
     let sql = &project.statements["a"].spec.sql;
     assert!(!sql.has_secrets());
     assert_eq!(sql.masked(), "INSERT INTO t VALUES ('${secret.key}')");
-    world("\"INSERT INTO t VALUES ('${a}${secret.key}')\"", "a = \"$\"")
-        .says(&[("a `$` cannot stand right before a secret", &["${secret.key}"])]);
+    project_with("\"INSERT INTO t VALUES ('${a}${secret.key}')\"", "a = \"$\"")
+        .assert_problems(&[("a `$` cannot stand right before a secret", &["${secret.key}"])]);
 }
 
 #[test]
-fn an_opening_without_an_end_is_an_error() {
-    world("\"INSERT INTO t VALUES ('${a')\"", "").says_one("`${` is never closed", &["${"], "`$${`");
-    world("\"INSERT INTO t VALUES ('${a b}')\"", "").says_one("`${a b}` names no variable", &["${a b}"], "`$${`");
+fn an_unclosed_reference_is_an_error() {
+    project_with("\"INSERT INTO t VALUES ('${a')\"", "").assert_one_problem("`${` is never closed", &["${"], "`$${`");
+    project_with("\"INSERT INTO t VALUES ('${a b}')\"", "").assert_one_problem(
+        "`${a b}` names no variable",
+        &["${a b}"],
+        "`$${`",
+    );
 }
 
 #[test]
 fn secrets_stay_references() {
-    let project =
-        world("\"CREATE TABLE t (x INT) WITH ('k' = '${secret.key}')\"\nproperties = { p = \"${secret.key}\" }", "")
-            .project();
+    let project = project_with(
+        "\"CREATE TABLE t (x INT) WITH ('k' = '${secret.key}')\"\nproperties = { p = \"${secret.key}\" }",
+        "",
+    )
+    .load();
     let spec = &project.statements["a"].spec;
-    assert_eq!(spec.sql.secrets().collect::<Vec<_>>(), ["key"]);
+    assert_eq!(spec.sql.secret_names().collect::<Vec<_>>(), ["key"]);
     assert_eq!(spec.properties.get("p").unwrap().as_str(), "${secret.key}");
     assert_eq!(project.secrets["key"], "KEY");
 }
 
 #[test]
 fn an_undeclared_secret_is_an_error() {
-    world("\"CREATE TABLE t (x INT) WITH ('k' = '${secret.kye}')\"", "").says_one(
+    project_with("\"CREATE TABLE t (x INT) WITH ('k' = '${secret.kye}')\"", "").assert_one_problem(
         "secret `kye` is not declared",
         &["${secret.kye}"],
         "did you mean `${secret.key}`?",
@@ -125,8 +135,8 @@ fn an_undeclared_secret_is_an_error() {
 }
 
 #[test]
-fn a_secret_stands_in_properties_and_sql_only() {
-    world("\"CREATE TABLE t (x INT)\"\nprincipal = \"${secret.key}\"", "").says_one(
+fn secrets_are_allowed_only_in_properties_and_sql() {
+    project_with("\"CREATE TABLE t (x INT)\"\nprincipal = \"${secret.key}\"", "").assert_one_problem(
         "`${secret.key}` cannot stand here",
         &["${secret.key}"],
         "properties and in SQL",
@@ -134,12 +144,14 @@ fn a_secret_stands_in_properties_and_sql_only() {
 }
 
 #[test]
-fn secrets_name_a_variable_and_hold_nothing() {
-    let floe = |secret: &str| World::whole(&format!("[secrets]\n{secret}\n{LEAST}"));
-    floe("k = { value = \"hunter2\" }")
-        .says(&[("`[secrets.k]` has no `env`", &["k"]), ("`value` does not belong in `[secrets.k]`", &["value"])]);
-    floe("k = \"KEY\"").says_one("`secrets.k` must be a table", &["\"KEY\""], "");
-    floe("k = { env = \"sk-123\" }").says_one(
+fn a_secret_declaration_names_a_variable_and_holds_no_value() {
+    let floe = |secret: &str| ProjectFixture::from_manifest(&format!("[secrets]\n{secret}\n{MINIMAL_MANIFEST}"));
+    floe("k = { value = \"hunter2\" }").assert_problems(&[
+        ("`[secrets.k]` has no `env`", &["k"]),
+        ("`value` does not belong in `[secrets.k]`", &["value"]),
+    ]);
+    floe("k = \"KEY\"").assert_one_problem("`secrets.k` must be a table", &["\"KEY\""], "");
+    floe("k = { env = \"sk-123\" }").assert_one_problem(
         "this cannot be the name of an environment variable",
         &["\"sk-123\""],
         "never the secret",
@@ -147,18 +159,18 @@ fn secrets_name_a_variable_and_hold_nothing() {
 }
 
 #[test]
-fn a_misspelt_flag_is_an_error_and_an_unused_one_is_not() {
-    let base = || world("\"CREATE TABLE ${table} (x INT)\"", "table = \"t\"");
-    base().flag("tabel", "other").says_one(
+fn a_misspelled_variable_flag_is_an_error_and_an_unused_one_is_not() {
+    let base = || project_with("\"CREATE TABLE ${table} (x INT)\"", "table = \"t\"");
+    base().with_flag("tabel", "other").assert_one_problem(
         "`--var tabel=…` sets a variable that nothing uses",
         &[],
         "did you mean `table`?",
     );
-    base().flag("commit", "3f2a9c").project();
+    base().with_flag("commit", "3f2a9c").load();
 }
 
 #[test]
-fn variables_have_names_that_can_be_referred_to() {
-    world("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
-        .says(&[("`my.table` cannot be the name of a variable", &["\"my.table\""])]);
+fn invalid_variable_names_are_errors() {
+    project_with("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
+        .assert_problems(&[("`my.table` cannot be the name of a variable", &["\"my.table\""])]);
 }

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{flow, label, subtitle};
-use crate::graph::lineage::{Flow, Lineage, Looks, Node};
+use super::{flow_name, node_label, node_subtitle};
+use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
 /// The lineage in the DOT language: statements are boxes in their pool's cluster, objects ellipses, dashed where
 /// external; declared edges are dotted.
-pub fn dot(lineage: &Lineage) -> String {
-    let ids: BTreeMap<&Node, String> =
+pub fn graph_dot(lineage: &Lineage) -> String {
+    let ids: BTreeMap<&LineageNode, String> =
         lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
     let mut text = String::from(
         "digraph floe {\n  rankdir=LR;\n  node [fontname=\"Helvetica\", fontsize=11];\n  edge [fontname=\"Helvetica\", fontsize=9];\n",
@@ -21,7 +21,7 @@ pub fn dot(lineage: &Lineage) -> String {
             quoted(&name)
         );
         for address in addresses {
-            if let Some(id) = ids.get(&Node::Statement(address.clone())) {
+            if let Some(id) = ids.get(&LineageNode::Statement(address.clone())) {
                 let _ = writeln!(text, "    {id};");
             }
         }
@@ -30,17 +30,17 @@ pub fn dot(lineage: &Lineage) -> String {
     for (node, looks) in &lineage.nodes {
         let Some(id) = ids.get(node) else { continue };
         let shape = match looks {
-            Looks::Statement(_) => "shape=box, style=\"rounded,filled\", fillcolor=\"#e8f0fe\"",
-            Looks::Own(_) => "shape=ellipse",
-            Looks::External(_) => "shape=ellipse, style=dashed",
+            LineageNodeKind::Statement(_) => "shape=box, style=\"rounded,filled\", fillcolor=\"#e8f0fe\"",
+            LineageNodeKind::Managed(_) => "shape=ellipse",
+            LineageNodeKind::External(_) => "shape=ellipse, style=dashed",
         };
-        let text_of = quoted(&format!("{}\n{}", label(node), subtitle(node, *looks)));
-        let _ = writeln!(text, "  {id} [label={text_of}, {shape}];");
+        let label_text = quoted(&format!("{}\n{}", node_label(node), node_subtitle(node, *looks)));
+        let _ = writeln!(text, "  {id} [label={label_text}, {shape}];");
     }
-    for link in &lineage.links {
+    for link in &lineage.edges {
         let (Some(from), Some(to)) = (ids.get(&link.from), ids.get(&link.to)) else { continue };
-        let style = if link.flow == Flow::Declared { ", style=dotted" } else { "" };
-        let _ = writeln!(text, "  {from} -> {to} [label={}{style}];", quoted(flow(link.flow)));
+        let style = if link.kind == LineageEdgeKind::Declared { ", style=dotted" } else { "" };
+        let _ = writeln!(text, "  {from} -> {to} [label={}{style}];", quoted(flow_name(link.kind)));
     }
     text.push_str("}\n");
     text

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{flow, kind};
+use super::{flow_name, object_kind_name};
 use crate::{
-    graph::lineage::{Lineage, Link, Looks, Node},
-    render::place::Lines,
+    graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
+    render::place::LineIndex,
 };
 
 /// The lineage as JSON, with a `format_version`; of each link, whether it was inferred, and where it is written.
@@ -17,20 +17,26 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
         .nodes
         .iter()
         .map(|(node, looks)| match looks {
-            Looks::Statement(kind) => json!({ "id": id(node), "is": "statement", "kind": kind.api_name() }),
-            Looks::Own(of) => json!({ "id": id(node), "is": kind(*of), "external": false }),
-            Looks::External(of) => json!({ "id": id(node), "is": kind(*of), "external": true }),
+            LineageNodeKind::Statement(kind) => {
+                json!({ "id": node_id(node), "is": "statement", "kind": kind.api_name() })
+            }
+            LineageNodeKind::Managed(of) => {
+                json!({ "id": node_id(node), "is": object_kind_name(*of), "external": false })
+            }
+            LineageNodeKind::External(of) => {
+                json!({ "id": node_id(node), "is": object_kind_name(*of), "external": true })
+            }
         })
         .collect();
-    let mut lines = Lines::default();
-    let link = |link: &Link| {
+    let mut line_index = LineIndex::default();
+    let link = |link: &LineageEdge| {
         let mut value = json!({
-            "from": id(&link.from), "to": id(&link.to), "flow": flow(link.flow), "inferred": link.flow.is_inferred(),
+            "from": node_id(&link.from), "to": node_id(&link.to), "flow": flow_name(link.kind), "inferred": link.kind.is_inferred(),
         });
-        lines.add(&mut value, link.place.as_ref());
+        line_index.add_place(&mut value, link.place.as_ref());
         value
     };
-    let links: Vec<Value> = lineage.links.iter().map(link).collect();
+    let links: Vec<Value> = lineage.edges.iter().map(link).collect();
     let pools: Vec<Value> = lineage
         .pools
         .iter()
@@ -40,9 +46,9 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&value).map(|text| text + "\n")
 }
 
-fn id(node: &Node) -> String {
+fn node_id(node: &LineageNode) -> String {
     match node {
-        Node::Statement(address) => address.to_string(),
-        Node::Object(object) => format!("{}:{object}", kind(object.kind)),
+        LineageNode::Statement(address) => address.to_string(),
+        LineageNode::Object(object) => format!("{}:{object}", object_kind_name(object.kind)),
     }
 }

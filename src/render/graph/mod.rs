@@ -5,37 +5,37 @@ mod json;
 mod mermaid;
 mod svg;
 
-pub use dot::dot;
+pub use dot::graph_dot;
 pub use json::graph_json;
-pub use mermaid::mermaid;
-pub use svg::svg;
+pub use mermaid::graph_mermaid;
+pub use svg::graph_svg;
 
-use crate::graph::lineage::{Flow, Looks, Node};
+use crate::graph::lineage::{LineageEdgeKind, LineageNode, LineageNodeKind};
 use crate::sql::ObjectKind;
 
 /// What a box says.
-fn label(node: &Node) -> String {
+fn node_label(node: &LineageNode) -> String {
     match node {
-        Node::Statement(address) => address.key.clone(),
-        Node::Object(object) => object.name.last().map_or_else(|| object.to_string(), ToString::to_string),
+        LineageNode::Statement(address) => address.key.clone(),
+        LineageNode::Object(object) => object.name.last().map_or_else(|| object.to_string(), ToString::to_string),
     }
 }
 
 /// What a box says below, smaller.
-fn subtitle(node: &Node, looks: Looks) -> String {
+fn node_subtitle(node: &LineageNode, looks: LineageNodeKind) -> String {
     match (node, looks) {
-        (_, Looks::Statement(kind)) => kind.api_name().replace('_', " "),
-        (Node::Object(object), Looks::Own(_) | Looks::External(_)) => {
+        (_, LineageNodeKind::Statement(kind)) => kind.api_name().replace('_', " "),
+        (LineageNode::Object(object), LineageNodeKind::Managed(_) | LineageNodeKind::External(_)) => {
             let rest = object.name.split_last().map_or(&[][..], |(_, rest)| rest);
-            let external = if matches!(looks, Looks::External(_)) { "external " } else { "" };
+            let external = if matches!(looks, LineageNodeKind::External(_)) { "external " } else { "" };
             let place = if rest.is_empty() { String::new() } else { format!(" · {}", rest.join(".")) };
-            format!("{external}{}{place}", kind(object.kind))
+            format!("{external}{}{place}", object_kind_name(object.kind))
         }
-        (Node::Statement(_), _) => String::new(),
+        (LineageNode::Statement(_), _) => String::new(),
     }
 }
 
-fn kind(kind: ObjectKind) -> &'static str {
+fn object_kind_name(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Table => "table",
         ObjectKind::Function => "function",
@@ -48,13 +48,13 @@ fn kind(kind: ObjectKind) -> &'static str {
     }
 }
 
-fn flow(flow: Flow) -> &'static str {
+fn flow_name(flow: LineageEdgeKind) -> &'static str {
     match flow {
-        Flow::Creates => "creates",
-        Flow::Alters => "alters",
-        Flow::Drops => "drops",
-        Flow::Reads => "reads",
-        Flow::Writes => "writes",
-        Flow::Declared => "depends_on",
+        LineageEdgeKind::Creates => "creates",
+        LineageEdgeKind::Alters => "alters",
+        LineageEdgeKind::Drops => "drops",
+        LineageEdgeKind::Reads => "reads",
+        LineageEdgeKind::Writes => "writes",
+        LineageEdgeKind::Declared => "depends_on",
     }
 }

@@ -2,16 +2,16 @@
 
 use super::{
     super::{
-        Beside, Paint,
-        style::{clean, cut},
+        Paint, PlanContext,
+        style::{sanitize, truncate},
     },
-    block::{is_what_changed, says_what_changed},
-    reason::reason,
+    block::{mentions_what_changed, what_changed_covers},
+    reason::reason_text,
 };
 use crate::{
     diff::{Action, Change, Reason, Strategy},
-    resource::{Address, Generation, Kind, PoolAmendment, Template},
-    sql::{self, Use},
+    resource::{Address, Generation, PoolUpdate, ResourceKind, Template},
+    sql::{self, Usage},
 };
 
 /// The symbol of a change, with its colour.
@@ -31,11 +31,11 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
 }
 
 /// What happens, in a line; `None` for a note, whose first sentence is the line, and for a block.
-pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Beside) -> Option<String> {
+pub(in super::super) fn headline(address: &Address, change: &Change, context: &PlanContext) -> Option<String> {
     Some(match &change.action {
         Action::Create { sql, name, generation } => match *generation {
-            Generation::FIRST => format!("{}{}", gist(sql), beside.runs(address)),
-            later => format!("{} as {name} ({later}){}", gist(sql), beside.runs(address)),
+            Generation::FIRST => format!("{}{}", sql_summary(sql), context.placement_suffix(address)),
+            later => format!("{} as {name} ({later}){}", sql_summary(sql), context.placement_suffix(address)),
         },
         Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
         Action::Hold => "held: submitted once `stopped` is turned off".to_owned(),
@@ -44,15 +44,15 @@ pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Be
         }
         Action::Stop => "stop; its position and state are kept".to_owned(),
         Action::Start => "resume where it stood".to_owned(),
-        Action::AmendPool { to } => amended(to, change, beside),
-        Action::Restart => format!("{}: stop, move, resume; state kept, short pause", moves(change, beside)),
-        Action::Replace { strategy, from, to, .. } => replaced(*strategy, *from, *to),
+        Action::AmendPool { to } => pool_amendment_headline(to, change, context),
+        Action::Restart => format!("{}: stop, move, resume; state kept, short pause", restart_causes(change, context)),
+        Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
         Action::GoOn { to } => format!("go on with the interrupted replacement: {to} takes over"),
         Action::TakeBack { from } => {
             format!("take the interrupted replacement back: delete {from}, resume what was in force before")
         }
-        Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", cut(&clean(undo.as_str()), 120)),
-        Action::Delete { undo: None } if address.kind == Kind::Pool => "delete the pool".to_owned(),
+        Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", truncate(&sanitize(undo.as_str()), 120)),
+        Action::Delete { undo: None } if address.kind == ResourceKind::Pool => "delete the pool".to_owned(),
         Action::Delete { undo: None } => {
             "stop and delete; where it stood is kept in the state. Readers of its output see no new rows".to_owned()
         }
@@ -64,9 +64,9 @@ pub(in super::super) fn headline(address: &Address, change: &Change, beside: &Be
 }
 
 /// Whether the line of a change says this reason already.
-pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool {
+pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> bool {
     if let Action::Blocked { by } = &change.action {
-        return by.first().is_some_and(says_what_changed) && is_what_changed(reason, &change.reasons);
+        return by.first().is_some_and(mentions_what_changed) && what_changed_covers(reason, &change.reasons);
     }
     matches!(
         (&change.action, reason),
@@ -76,7 +76,7 @@ pub(in super::super) fn headline_says(change: &Change, reason: &Reason) -> bool 
     )
 }
 
-fn replaced(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
+fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
     let which = match from {
         Some(from) => format!("replace {from} → {to}"),
         None => format!("submit {to}"),
@@ -94,41 +94,43 @@ fn replaced(strategy: Strategy, from: Option<Generation>, to: Generation) -> Str
     }
 }
 
-fn amended(to: &PoolAmendment, change: &Change, beside: &Beside) -> String {
-    let said: Vec<String> = change
+fn pool_amendment_headline(to: &PoolUpdate, change: &Change, context: &PlanContext) -> String {
+    let changed_fields: Vec<String> = change
         .reasons
         .iter()
         .filter(|reason| matches!(reason, Reason::FieldChanged { .. }))
-        .map(|found| reason(found, beside))
+        .map(|found| reason_text(found, context))
         .collect();
-    if !said.is_empty() {
-        return said.join(", ");
+    if !changed_fields.is_empty() {
+        return changed_fields.join(", ");
     }
     let name = to.display_name.as_ref().map(|name| format!("display_name {name}"));
     let cfu = to.max_cfu.map(|cfu| format!("max_cfu {cfu}"));
     name.into_iter().chain(cfu).collect::<Vec<_>>().join(", ")
 }
 
-fn moves(change: &Change, beside: &Beside) -> String {
-    let said: Vec<String> = change.reasons.iter().map(|found| reason(found, beside)).collect();
-    if said.is_empty() { "restart".to_owned() } else { said.join(", ") }
+fn restart_causes(change: &Change, context: &PlanContext) -> String {
+    let causes: Vec<String> = change.reasons.iter().map(|found| reason_text(found, context)).collect();
+    if causes.is_empty() { "restart".to_owned() } else { causes.join(", ") }
 }
 
 /// What a statement is, in a few words: `CREATE TABLE orders`, `INSERT INTO a`, `STATEMENT SET into a, b`.
-fn gist(sql: &Template) -> String {
-    let reading = sql::read(&sql.masked());
-    let kind = reading.kind.api_name().replace('_', " ");
+fn sql_summary(sql: &Template) -> String {
+    let analysis = sql::analyze(&sql.masked());
+    let kind = analysis.kind.api_name().replace('_', " ");
     let mut names: Vec<String> = Vec::new();
-    for mention in &reading.mentions {
+    for mention in &analysis.mentions {
         let name = mention.name.join(".");
-        if matches!(mention.role, Use::Creates | Use::Alters | Use::Drops | Use::Writes) && !names.contains(&name) {
+        if matches!(mention.usage, Usage::Creates | Usage::Alters | Usage::Drops | Usage::Writes)
+            && !names.contains(&name)
+        {
             names.push(name);
         }
     }
-    let names = cut(&names.join(", "), 60);
-    match reading.kind {
+    let names = truncate(&names.join(", "), 60);
+    match analysis.kind {
         _ if names.is_empty() => kind,
-        sql::Kind::StatementSet => format!("{kind} into {names}"),
+        sql::StatementKind::StatementSet => format!("{kind} into {names}"),
         _ => format!("{kind} {names}"),
     }
 }
@@ -155,7 +157,7 @@ impl Tally {
         let mut tally = Tally::default();
         for change in changes {
             tally.unhealthy = tally.unhealthy.saturating_add(usize::from(change.is_unhealthy()));
-            let of_its_sort = match &change.action {
+            let counter = match &change.action {
                 Action::Create { .. } | Action::CreatePool { .. } | Action::Hold => &mut tally.add,
                 Action::Adopt { .. } => &mut tally.adopt,
                 Action::Stop | Action::Start | Action::AmendPool { .. } => &mut tally.change,
@@ -168,7 +170,7 @@ impl Tally {
                 Action::Await { .. } => &mut tally.waiting,
                 Action::Note => continue,
             };
-            *of_its_sort = of_its_sort.saturating_add(1);
+            *counter = counter.saturating_add(1);
         }
         tally
     }

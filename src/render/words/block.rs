@@ -2,31 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::style::clean, note::twice, reason::said};
+use super::{super::style::sanitize, note::rewritten_rows, reason::detail_suffix};
 use crate::{
     diff::{Block, Change, Note, Reason, Recreated},
-    resource::{Address, Kind},
+    resource::{Address, ResourceKind},
 };
 
 /// Why floe does not go on, and what can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Choice {
+pub(in super::super) struct BlockExplanation {
     /// What stands in the way.
-    pub why: String,
+    pub cause: String,
     /// What can be done, one choice each. A choice may hold lines to paste.
     pub choices: Vec<String>,
 }
 
 /// A block in words. Commands that are to be pasted name the environment.
-pub(in super::super) fn block(block: &Block, address: &Address, change: &Change, environment: &str) -> Choice {
-    let (why, choices) = words(block, address, change, environment);
-    Choice { why, choices }
+pub(in super::super) fn explain_block(
+    block: &Block,
+    address: &Address,
+    change: &Change,
+    environment: &str,
+) -> BlockExplanation {
+    let (cause, choices) = cause_and_choices(block, address, change, environment);
+    BlockExplanation { cause, choices }
 }
 
-fn words(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
+fn cause_and_choices(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
-    let begins_again = |accept: &str| begins_again(accept, change);
-    let table = format!("[{}.{}]", address.kind.table(), address.key);
+    let accept_consequence = |accept: &str| accept_consequence(accept, change);
+    let table = format!("[{}.{}]", address.kind.manifest_table(), address.key);
     match block {
         Block::NotOurs { name } => (
             format!("statement `{name}` exists and is not this project's"),
@@ -55,7 +60,7 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
         Block::RecordedElsewhere { name, from, to } => (
             format!("statement `{name}` is declared as {to} and recorded as {from}"),
             vec![
-                format!("If it is the same one, add this, and nothing is sent:\n{}", moved(from, to)),
+                format!("If it is the same one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
                 format!("Or, for this state alone: `floe state mv -e {environment} {from} {to}`."),
                 format!("If it is not: give {to} another name, `name = \"…\"`."),
             ],
@@ -64,24 +69,24 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
             format!("statement `{name}` is {by}'s, until that has a new generation"),
             vec!["Give this one another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, deleted } => recreated(name, deleted, address, change, environment),
+        Block::RecreatedOutside { name, deleted } => recreated_outside(name, deleted, address, change, environment),
         Block::Unknown { why } => (
-            format!("nobody can tell what is there{}", said(why)),
+            format!("nobody can tell what is there{}", detail_suffix(why)),
             vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
         ),
         Block::Unclear { why } => (
-            format!("what became of an interrupted run's request is unclear{}", said(why)),
+            format!("what became of an interrupted run's request is unclear{}", detail_suffix(why)),
             vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
         ),
         Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept, change),
         Block::Manual { accept } => (
             format!("{}, and `evolve = \"manual\"`: each change of it is decided by hand", what_changed(reasons)),
-            vec![begins_again(accept)],
+            vec![accept_consequence(accept)],
         ),
         Block::FailedPredecessor { detail, accept } => (
-            format!("it FAILED after having run{}", said(detail)),
+            format!("it FAILED after having run{}", detail_suffix(detail)),
             vec![
-                begins_again(accept),
+                accept_consequence(accept),
                 format!(
                     "Or mend the cause, put it back to what is in force, then `floe apply -e {environment} --fix-drift`, \
                      which resumes it where it stood."
@@ -93,8 +98,8 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
                 format!("Or put it back to what was in force before: that deletes `{name}` and resumes the one before it.")
             });
             (
-                format!("its successor `{name}` FAILED and may have written{}", said(detail)),
-                std::iter::once(begins_again(accept)).chain(back).collect(),
+                format!("its successor `{name}` FAILED and may have written{}", detail_suffix(detail)),
+                std::iter::once(accept_consequence(accept)).chain(back).collect(),
             )
         }
         Block::TableJob => (
@@ -129,7 +134,7 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
             ],
         ),
         Block::DataLoss { undo } => (
-            format!("its undo may drop data: {}", clean(undo.as_str())),
+            format!("its undo may drop data: {}", sanitize(undo.as_str())),
             vec![format!("`--allow-data-loss --target {address}` runs it. Nothing brings the data back.")],
         ),
         Block::InUse { by } => (
@@ -149,15 +154,15 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
         ),
         Block::GoneWithoutOffsets { accept } => (
             "it is gone, and where it stood is not known well enough to go on from there".to_owned(),
-            vec![begins_again(accept), "Or remove it from the manifests.".to_owned()],
+            vec![accept_consequence(accept), "Or remove it from the manifests.".to_owned()],
         ),
         Block::GoneWithSeveralSources { hints, accept } => (
             "it is gone, and had several sources".to_owned(),
-            written_there("Write into its SQL where each source begins", hints, begins_again(accept)),
+            offset_hints("Write into its SQL where each source begins", hints, accept_consequence(accept)),
         ),
         Block::GoneFromUnknownSource { source, hints, accept } => (
             format!("it is gone, and the project does not say whether rows of `{source}` change, which it reads"),
-            written_there("If they do not, write into its SQL where it begins", hints, begins_again(accept)),
+            offset_hints("If they do not, write into its SQL where it begins", hints, accept_consequence(accept)),
         ),
         Block::InMotion { phase } => (
             format!("it is {phase}, and what is to change cannot be decided meanwhile"),
@@ -166,7 +171,7 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
         Block::Renamed { from, to } => (
             format!("the same SQL goes at {from} and comes at {to}: it looks like a rename"),
             vec![
-                format!("If it is one, add this, and nothing is sent:\n{}", moved(from, to)),
+                format!("If it is one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
                 "If it is not: remove the one first, then add the other.".to_owned(),
             ],
         ),
@@ -228,7 +233,7 @@ fn words(block: &Block, address: &Address, change: &Change, environment: &str) -
             vec!["Delete it in the cloud; the next plan creates it again.".to_owned()],
         ),
         Block::PoolBlocked { pool } => {
-            debug_assert_eq!(pool.kind, Kind::Pool);
+            debug_assert_eq!(pool.kind, ResourceKind::Pool);
             (format!("its pool is blocked: {pool}"), Vec::new())
         }
     }
@@ -253,12 +258,12 @@ fn what_changed(reasons: &[Reason]) -> String {
 }
 
 /// Whether what stands in the way is said together with what changed.
-pub(super) fn says_what_changed(block: &Block) -> bool {
+pub(super) fn mentions_what_changed(block: &Block) -> bool {
     matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::Manual { .. })
 }
 
 /// Whether [`what_changed`] says this one of `reasons`.
-pub(super) fn is_what_changed(reason: &Reason, reasons: &[Reason]) -> bool {
+pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
     match reason {
         Reason::SqlChanged { .. } => true,
         Reason::SecretChanged { .. } => !reasons.iter().any(|other| matches!(other, Reason::SqlChanged { .. })),
@@ -274,20 +279,20 @@ fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String
         None if starts_as_written(change) => format!("{what}, and the new version would not begin where it stands"),
         None => format!("{what}, and the new version would begin again from its sources"),
     };
-    (why, vec![begins_again(accept, change), "Or give the new version its own name and table.".to_owned()])
+    (why, vec![accept_consequence(accept, change), "Or give the new version its own name and table.".to_owned()])
 }
 
-fn recreated(
+fn recreated_outside(
     name: &str,
     deleted: &Recreated,
     address: &Address,
     change: &Change,
     environment: &str,
 ) -> (String, Vec<String>) {
-    let anew = match deleted {
+    let resubmit = match deleted {
         Recreated::Anew => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
         Recreated::Accepted(accept) => {
-            Some(format!("Delete `{name}` yourself, then submit it anew: {}", begins_again(accept, change)))
+            Some(format!("Delete `{name}` yourself, then submit it anew: {}", accept_consequence(accept, change)))
         }
         Recreated::Done => {
             Some(format!("Delete `{name}` yourself: ours has done its work, and is not submitted again."))
@@ -296,16 +301,16 @@ fn recreated(
     };
     let leave =
         format!("leave it to them: `floe state rm -e {environment} {address}`, and take it out of the manifests.");
-    let leave = if anew.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
-    (format!("`{name}` was deleted and created again by somebody else"), anew.into_iter().chain([leave]).collect())
+    let leave = if resubmit.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
+    (format!("`{name}` was deleted and created again by somebody else"), resubmit.into_iter().chain([leave]).collect())
 }
 
-fn moved(from: &Address, to: &Address) -> String {
+fn moved_block_toml(from: &Address, to: &Address) -> String {
     format!("[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\"")
 }
 
 /// The hints that make a job go on where it stood, or else the consent to its beginning.
-fn written_there(advice: &str, hints: &BTreeMap<String, String>, accept: String) -> Vec<String> {
+fn offset_hints(advice: &str, hints: &BTreeMap<String, String>, accept: String) -> Vec<String> {
     if hints.is_empty() {
         return vec![accept];
     }
@@ -313,8 +318,8 @@ fn written_there(advice: &str, hints: &BTreeMap<String, String>, accept: String)
     for (topic, offsets) in hints {
         paste.push_str(&format!(
             "\n{} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{}') */",
-            clean(topic),
-            clean(offsets)
+            sanitize(topic),
+            sanitize(offsets)
         ));
     }
     vec![paste, format!("Or {accept}")]
@@ -325,7 +330,7 @@ fn starts_as_written(change: &Change) -> bool {
 }
 
 /// The consent to one change: lapses with the next.
-fn begins_again(accept: &str, change: &Change) -> String {
+fn accept_consequence(accept: &str, change: &Change) -> String {
     if starts_as_written(change) {
         return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
     }
@@ -333,5 +338,5 @@ fn begins_again(accept: &str, change: &Change) -> String {
         Note::OutputAgain { keyed } => *keyed,
         _ => None,
     });
-    format!("`accept = \"{accept}\"` begins again from its sources: {}.", twice(keyed))
+    format!("`accept = \"{accept}\"` begins again from its sources: {}.", rewritten_rows(keyed))
 }

@@ -5,7 +5,7 @@ mod block;
 mod note;
 mod reason;
 
-pub(super) use action::{Tally, headline, headline_says, symbol};
-pub(super) use block::block;
-pub(super) use note::note;
-pub(super) use reason::reason;
+pub(super) use action::{Tally, headline, headline_covers, symbol};
+pub(super) use block::explain_block;
+pub(super) use note::note_text;
+pub(super) use reason::reason_text;

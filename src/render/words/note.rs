@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{Beside, style::clean},
-    reason::{named, said},
+    super::{PlanContext, style::sanitize},
+    reason::{detail_suffix, field_value},
 };
 use crate::{
     diff::Note,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A note as a sentence, with the next step where there is one.
-pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) -> String {
+pub(in super::super) fn note_text(note: &Note, address: &Address, context: &PlanContext) -> String {
     match note {
         Note::Cosmetic => "its SQL differs in layout, comments or keyword case only, which is no change".to_owned(),
         Note::NameAtNextGeneration { now } => {
@@ -37,21 +37,21 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         }
         Note::MovedOutside { field, live, sent } => format!(
             "somebody changed its {field} outside: {} → {}. `--fix-drift` changes it back",
-            named(field, sent, beside),
-            named(field, live, beside)
+            field_value(field, sent, context),
+            field_value(field, live, context)
         ),
         Note::Failed { detail, since } => {
             let since =
-                since.as_deref().and_then(|since| beside.age(since)).map_or(String::new(), |age| format!(" {age}"));
+                since.as_deref().and_then(|since| context.age(since)).map_or(String::new(), |age| format!(" {age}"));
             format!(
                 "FAILED{since}{}. `--fix-drift` or `on_failed = \"resume\"` resumes it, `--replace {address}` \
                  submits it anew",
-                said(detail).trim_end_matches('.')
+                detail_suffix(detail).trim_end_matches('.')
             )
         }
         Note::Ended => format!("COMPLETED although its sources have no end; `--replace {address}` submits it anew"),
-        Note::Degraded { detail } => format!("DEGRADED{}", said(detail)),
-        Note::Warned { severity, message } => format!("the service warns ({severity}){}", said(message)),
+        Note::Degraded { detail } => format!("DEGRADED{}", detail_suffix(detail)),
+        Note::Warned { severity, message } => format!("the service warns ({severity}){}", detail_suffix(message)),
         Note::DueAtNextStart { fields } => format!("at next start: {} changes", fields.join(", ")),
         Note::OffsetsOnlyHere => {
             "purged or deleted while it stood still: its offsets live in the state alone".to_owned()
@@ -59,11 +59,11 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         Note::GoneFromNowhere => "it is gone, and where it stood is not known".to_owned(),
         Note::StoodWhenStoppedOutside { topics } => format!(
             "it is gone. When somebody stopped it outside it stood here, and whether it went on from there is not known: {}",
-            stood(topics)
+            topic_offsets(topics)
         ),
         Note::RemovedBefore { topics } if topics.is_empty() => "one of this name was removed before".to_owned(),
         Note::RemovedBefore { topics } => {
-            format!("one of this name was removed before, where it stood at {}", stood(topics))
+            format!("one of this name was removed before, where it stood at {}", topic_offsets(topics))
         }
         Note::StillToDecide { fields } => {
             format!("it goes on as it was; the next plan decides on {}", fields.join(", "))
@@ -87,14 +87,17 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
         }
         Note::ObjectsStay { objects } => format!("what it defined stays: {}", objects.join(", ")),
         Note::OutputAgain { keyed } => {
-            format!("readers see a gap, then its output again from the beginning of its sources: {}", twice(*keyed))
+            format!(
+                "readers see a gap, then its output again from the beginning of its sources: {}",
+                rewritten_rows(*keyed)
+            )
         }
         Note::StartsAsWritten => "it starts where its SQL or properties say, whatever was read before".to_owned(),
         Note::SuccessorWrote { name } => {
             format!("what `{name}` wrote before it FAILED stays: appended rows may be there twice")
         }
         Note::StartsAt { offsets } => {
-            format!("it starts at {}; readers see a gap and then what came meanwhile", clean(offsets))
+            format!("it starts at {}; readers see a gap and then what came meanwhile", sanitize(offsets))
         }
         Note::StoppedWithPool { statements } => {
             let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
@@ -115,7 +118,7 @@ pub(in super::super) fn note(note: &Note, address: &Address, beside: &Beside) ->
 }
 
 /// What becomes of rows that are written a second time.
-pub(super) fn twice(keyed: Option<bool>) -> &'static str {
+pub(super) fn rewritten_rows(keyed: Option<bool>) -> &'static str {
     match keyed {
         Some(true) => "keyed rows are overwritten",
         Some(false) => "appended rows come twice",
@@ -123,7 +126,7 @@ pub(super) fn twice(keyed: Option<bool>) -> &'static str {
     }
 }
 
-fn stood(topics: &BTreeMap<String, String>) -> String {
+fn topic_offsets(topics: &BTreeMap<String, String>) -> String {
     let topics: Vec<String> = topics.iter().map(|(topic, at)| format!("{topic} at {at}")).collect();
-    clean(&topics.join(", "))
+    sanitize(&topics.join(", "))
 }

@@ -1,22 +1,22 @@
 //! Why something happens.
 
-use super::super::{Beside, style::clean};
+use super::super::{PlanContext, style::sanitize};
 use crate::{
     diff::Reason,
     resource::{Phase, Template},
 };
 
 /// A reason as a clause.
-pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
+pub(in super::super) fn reason_text(reason: &Reason, context: &PlanContext) -> String {
     match reason {
         Reason::SqlChanged { .. } => "its SQL changed".to_owned(),
         Reason::PropertyChanged { key, before, after } => {
-            format!("`{key}` {} → {}", value(key, before.as_ref()), value(key, after.as_ref()))
+            format!("`{key}` {} → {}", property_value(key, before.as_ref()), property_value(key, after.as_ref()))
         }
         Reason::SecretChanged { name } => format!("secret `{name}` has another value (sensitive)"),
         Reason::PoolChanged { before, after } => {
-            let before = before.as_deref().map_or("(default pool)", |id| beside.pool_name(id));
-            format!("pool {before} → {}", beside.pool_name(after))
+            let before = before.as_deref().map_or("(default pool)", |id| context.pool_key_or_id(id));
+            format!("pool {before} → {}", context.pool_key_or_id(after))
         }
         Reason::PrincipalChanged { before, after } => {
             format!("principal {} → {after}", before.as_deref().unwrap_or("(from the key)"))
@@ -24,17 +24,17 @@ pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
         Reason::FieldChanged { field, before, after } => format!("{field} {before} → {after}"),
         Reason::StoppedChanged { to: true } => "`stopped` was turned on".to_owned(),
         Reason::StoppedChanged { to: false } => "`stopped` was turned off".to_owned(),
-        Reason::NeverRan { detail } => format!("it never took effect{}", said(detail)),
+        Reason::NeverRan { detail } => format!("it never took effect{}", detail_suffix(detail)),
         Reason::Gone => "it is gone from the cloud".to_owned(),
-        Reason::Failed { detail } => format!("it FAILED after having run{}", said(detail)),
+        Reason::Failed { detail } => format!("it FAILED after having run{}", detail_suffix(detail)),
         Reason::Ended => "it COMPLETED although its sources have no end".to_owned(),
         Reason::StoppedOutside => "somebody stopped it outside".to_owned(),
         Reason::ResumedOutside => "somebody resumed it outside".to_owned(),
         Reason::MovedOutside { field, live, sent } => {
             format!(
                 "somebody changed its {field} outside: {} → {}",
-                named(field, sent, beside),
-                named(field, live, beside)
+                field_value(field, sent, context),
+                field_value(field, live, context)
             )
         }
         Reason::StoppedByInterruptedRun => "an interrupted run stopped it".to_owned(),
@@ -50,21 +50,21 @@ pub(in super::super) fn reason(reason: &Reason, beside: &Beside) -> String {
 }
 
 /// `: the service's words`, or nothing.
-pub(super) fn said(detail: &str) -> String {
-    let detail = clean(detail);
+pub(super) fn detail_suffix(detail: &str) -> String {
+    let detail = sanitize(detail);
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
 
 /// A pool by its key; anything else as it is.
-pub(super) fn named<'a>(field: &str, value: &'a str, beside: &'a Beside) -> &'a str {
-    if field == "pool" { beside.pool_name(value) } else { value }
+pub(super) fn field_value<'a>(field: &str, value: &'a str, context: &'a PlanContext) -> &'a str {
+    if field == "pool" { context.pool_key_or_id(value) } else { value }
 }
 
 /// A property's value. What Confluent itself hides is not shown, and a secret only by its reference.
-fn value(key: &str, template: Option<&Template>) -> String {
+fn property_value(key: &str, template: Option<&Template>) -> String {
     match template {
         None => "(not set)".to_owned(),
         Some(_) if key.starts_with("sql.secrets.") => "(sensitive)".to_owned(),
-        Some(template) => format!("'{}'", clean(template.as_str())),
+        Some(template) => format!("'{}'", sanitize(template.as_str())),
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     resource::{Phase, PoolPhase},
     simulator::options::Policy,
-    sql::{ObjectKind, Use},
+    sql::{ObjectKind, Usage},
 };
 
 /// How long a statement that ended is kept: Confluent's documentation on statements.
@@ -354,7 +354,7 @@ fn read_so_far(statement: &Statement, moment: i64) -> std::collections::BTreeMap
     let (true, true, Some(began)) = (born.traits.sort.resumes(), now.alive, now.began) else { return read };
     let records = moment.saturating_sub(began).saturating_mul(RECORDS_PER_SECOND).div_euclid(1_000_000);
     let records = u64::try_from(records).unwrap_or(0);
-    for (object, name) in Gist::of(&born.sql).named(Use::Reads) {
+    for (object, name) in Gist::of(&born.sql).named(Usage::Reads) {
         if let (ObjectKind::Table, Some(topic)) = (object, name.last()) {
             // A topic that is read for the first time begins with what it holds already.
             let held = u64::from(fnv(topic).wrapping_add(fnv(&born.environment)) % 1000);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::super::reading::Traits;
-use crate::resource::{Few, Name, Phase};
+use crate::resource::{InternedStr, Phase, SmallMap};
 
 /// A statement of the world.
 #[derive(Debug, Clone)]
@@ -30,14 +30,14 @@ impl Statement {
 /// What never changes of a statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::simulator) struct Born {
-    pub(in crate::simulator) organization: Name,
-    pub(in crate::simulator) environment: Name,
+    pub(in crate::simulator) organization: InternedStr,
+    pub(in crate::simulator) environment: InternedStr,
     pub(in crate::simulator) name: String,
     pub(in crate::simulator) uid: String,
     pub(in crate::simulator) created: i64,
     pub(in crate::simulator) sql: String,
     /// As sent; `None` if none were.
-    pub(in crate::simulator) properties: Option<Few<String>>,
+    pub(in crate::simulator) properties: Option<SmallMap<String>>,
     pub(in crate::simulator) traits: Traits,
 }
 
@@ -64,20 +64,20 @@ impl Born {
 }
 
 /// Whether a statement of these properties only wants to be checked.
-pub(in crate::simulator) fn is_dry_run(properties: Option<&Few<String>>) -> bool {
+pub(in crate::simulator) fn is_dry_run(properties: Option<&SmallMap<String>>) -> bool {
     properties.and_then(|it| it.get("sql.dry-run")).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// What changes of a statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::simulator) struct Now {
-    pub(in crate::simulator) pool: Name,
-    pub(in crate::simulator) principal: Name,
+    pub(in crate::simulator) pool: InternedStr,
+    pub(in crate::simulator) principal: InternedStr,
     /// The pool and principal of its next start, where they were changed while it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::simulator) due_move: Option<Box<(Name, Name)>>,
+    pub(in crate::simulator) due_move: Option<Box<(InternedStr, InternedStr)>>,
     #[serde(default)]
-    pub(in crate::simulator) labels: Few<String>,
+    pub(in crate::simulator) labels: SmallMap<String>,
     pub(in crate::simulator) stopped: bool,
     pub(in crate::simulator) phase: Phase,
     pub(in crate::simulator) detail: String,

@@ -10,7 +10,7 @@ use super::{
     life::PARTITIONS,
     record::{Now, Statement},
 };
-use crate::resource::{Few, Phase};
+use crate::resource::{Phase, SmallMap};
 
 /// What `latest_offsets_timestamp` is while there are none: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -31,7 +31,7 @@ pub(in crate::simulator) struct Shown<'a> {
 #[derive(Serialize)]
 struct Metadata<'a> {
     created_at: String,
-    labels: &'a Few<String>,
+    labels: &'a SmallMap<String>,
     resource_version: String,
     #[serde(rename = "self")]
     this: String,
@@ -44,7 +44,7 @@ struct Spec<'a> {
     compute_pool_id: &'a str,
     execution_mode: &'static str,
     principal: &'a str,
-    properties: Option<&'a Few<String>>,
+    properties: Option<&'a SmallMap<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling: Option<Scaling>,
     statement: &'a str,

@@ -20,7 +20,7 @@ use super::{
     record::{Born, Next, Now, Statement, is_dry_run},
     show, shown,
 };
-use crate::resource::{Few, Name, Phase};
+use crate::resource::{InternedStr, Phase, SmallMap};
 
 /// The most properties: the OpenAPI document.
 const PROPERTIES: usize = 8192;
@@ -31,8 +31,8 @@ const BUMPS: [i64; 3] = [120_000, 350_000, 900_000];
 struct Submission {
     name: String,
     sql: String,
-    properties: Option<Few<String>>,
-    labels: Few<String>,
+    properties: Option<SmallMap<String>>,
+    labels: SmallMap<String>,
     stopped: bool,
     principal: Option<String>,
     pool: Option<String>,
@@ -149,9 +149,9 @@ fn show_dry_run(world: &World, asked: &Asked, born: Born, now: Now) -> Answer {
 fn fresh(
     world: &mut World,
     born: &Born,
-    pool: Name,
-    principal: Name,
-    labels: Few<String>,
+    pool: InternedStr,
+    principal: InternedStr,
+    labels: SmallMap<String>,
     stopped: bool,
     baseline_cfu: Option<u32>,
 ) -> Now {
@@ -272,7 +272,7 @@ pub(super) fn number(body: &Value, pointer: &str) -> Result<Option<u32>, Failure
 }
 
 /// The map of texts at `pointer`.
-pub(super) fn texts(body: &Value, pointer: &str) -> Result<Option<Few<String>>, Failure> {
+pub(super) fn texts(body: &Value, pointer: &str) -> Result<Option<SmallMap<String>>, Failure> {
     let entries = match body.pointer(pointer) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(entries)) => entries,

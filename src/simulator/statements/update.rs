@@ -16,14 +16,14 @@ use super::{
     resume, show, stop,
     submission::{check_pool, check_principal, flag, number, text, texts},
 };
-use crate::resource::{Few, Name, Phase};
+use crate::resource::{InternedStr, Phase, SmallMap};
 
 /// What an update wants of a statement.
 struct Wanted {
     stopped: bool,
-    pool: Name,
-    principal: Name,
-    labels: Option<Few<String>>,
+    pool: InternedStr,
+    principal: InternedStr,
+    labels: Option<SmallMap<String>>,
     baseline_cfu: Option<u32>,
 }
 
@@ -50,10 +50,10 @@ pub(super) fn put(world: &mut World, asked: &Asked, environment: &str, name: &st
     }
     let wanted = Wanted {
         stopped: flag(&body, "/spec/stopped")?.unwrap_or(statement.now.stopped),
-        pool: text(&body, "/spec/compute_pool_id")?.map_or_else(|| statement.now.pool.clone(), Name::from),
+        pool: text(&body, "/spec/compute_pool_id")?.map_or_else(|| statement.now.pool.clone(), InternedStr::from),
         principal: text(&body, "/spec/principal")?
             .filter(|principal| !principal.is_empty())
-            .map_or_else(|| statement.now.principal.clone(), Name::from),
+            .map_or_else(|| statement.now.principal.clone(), InternedStr::from),
         labels: texts(&body, "/metadata/labels")?,
         baseline_cfu: number(&body, "/spec/scaling/baseline_cfu")?.or(statement.now.baseline_cfu),
     };

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    cloud::{Headers, Lost, Method, Request, Transport},
+    cloud::{Headers, HttpRequest, Method, Transport, TransportError},
     simulator::{Limits, Options, Simulator},
 };
 
@@ -59,13 +59,13 @@ impl Client {
         Client { simulator, key: Some("KEY:SECRET".to_owned()) }
     }
 
-    pub async fn try_call(&self, method: Method, url: &str, body: Option<Value>) -> Result<Got, Lost> {
+    pub async fn try_call(&self, method: Method, url: &str, body: Option<Value>) -> Result<Got, TransportError> {
         let mut headers = Headers::default();
         if let Some(key) = &self.key {
             headers.push("Authorization", format!("Basic {}", STANDARD.encode(key)));
         }
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let request = Request { method, url: url.to_owned(), headers, body };
+        let request = HttpRequest { method, url: url.to_owned(), headers, body };
         let response = self.simulator.send(request).await?;
         let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
         Ok(Got { status: response.status, headers: response.headers, body, bytes: response.body })

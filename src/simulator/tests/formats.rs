@@ -15,7 +15,7 @@ use serde_json::json;
 use super::client::{API, Client, options, wait};
 use crate::{
     cloud::Method,
-    resource::{Few, Name, Phase, PoolPhase},
+    resource::{InternedStr, Phase, PoolPhase, SmallMap},
     simulator::{
         Effect, Simulator, Verb,
         audit::Audit,
@@ -111,13 +111,13 @@ fn all_next() -> Vec<Next> {
 
 fn born(number: usize, sort: Sort) -> Born {
     Born {
-        organization: Name::from("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
-        environment: Name::from("env-1"),
+        organization: InternedStr::from("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
+        environment: InternedStr::from("env-1"),
         name: format!("job-{number}"),
         uid: format!("uid-{number}"),
         created: START,
         sql: "INSERT INTO sink SELECT * FROM orders".to_owned(),
-        properties: Some(Few::from_iter([("sql.current-catalog", "dev".to_owned())])),
+        properties: Some(SmallMap::from_iter([("sql.current-catalog", "dev".to_owned())])),
         traits: Traits { kind: "INSERT_INTO".to_owned(), sort, connections: vec!["openai".to_owned()] },
     }
 }
@@ -130,10 +130,10 @@ fn now(phase: Phase) -> Now {
         at: START + 1,
     };
     Now {
-        pool: Name::from("lfcp-1"),
-        principal: Name::from("sa-1"),
-        due_move: Some(Box::new((Name::from("lfcp-2"), Name::from("sa-2")))),
-        labels: Few::from_iter([("user.confluent.io/floe-project", "shop".to_owned())]),
+        pool: InternedStr::from("lfcp-1"),
+        principal: InternedStr::from("sa-1"),
+        due_move: Some(Box::new((InternedStr::from("lfcp-2"), InternedStr::from("sa-2")))),
+        labels: SmallMap::from_iter([("user.confluent.io/floe-project", "shop".to_owned())]),
         stopped: true,
         phase,
         detail: "division by zero".to_owned(),

@@ -10,7 +10,7 @@ use super::{
     statements::{JOB, TABLE},
 };
 use crate::{
-    cloud::{Lost, Method},
+    cloud::{Method, TransportError},
     simulator::{Fate, Fault, Limits, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
 };
 
@@ -105,8 +105,8 @@ async fn s27_answers_are_lost_before_and_after_the_effect() {
         let client = client(Fault::once(does.clone()).on(Method::Post)).await;
         let lost =
             client.try_call(Method::Post, &Client::statements(""), Some(super::client::statement("a", JOB))).await;
-        assert_eq!(matches!(lost, Err(Lost::AfterSending(_))), sent, "{does:?}");
-        assert_eq!(matches!(lost, Err(Lost::BeforeSending(_))), !sent, "{does:?}");
+        assert_eq!(matches!(lost, Err(TransportError::AfterSending(_))), sent, "{does:?}");
+        assert_eq!(matches!(lost, Err(TransportError::BeforeSending(_))), !sent, "{does:?}");
         assert_eq!(client.get("a").await.status, if done { 200 } else { 404 }, "{does:?}");
     }
     let client = client(Fault::once(Misfortune::StatusAfterEffect(502))).await;

@@ -6,7 +6,7 @@ use super::{
     client::{API, Client, FLINK, options, pool, statement, wait},
     statements::JOB,
 };
-use crate::cloud::{Headers, Method, Request, Transport};
+use crate::cloud::{Headers, HttpRequest, Method, Transport};
 
 /// A body with one thing in it that is not as it should be.
 fn spoil(random: &mut fastrand::Rng, value: &mut Value) {
@@ -67,7 +67,7 @@ async fn odd_requests_are_answered() {
     let send = |method: Method, url: String, headers: &[(&str, &str)], body: &[u8]| {
         let headers: Headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (simulator, body) = (client.simulator.clone(), body.to_vec());
-        async move { simulator.send(Request { method, url, headers, body }).await.map(|response| response.status) }
+        async move { simulator.send(HttpRequest { method, url, headers, body }).await.map(|response| response.status) }
     };
     let basic = [("authorization", "Basic S0VZOlNFQ1JFVA==")];
     for (method, path, status) in [

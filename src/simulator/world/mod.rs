@@ -19,7 +19,7 @@ use super::{
     scenario::{Fate, Verdict},
     statements::{Born, Now, Statement},
 };
-use crate::resource::{Name, PoolPhase};
+use crate::resource::{InternedStr, PoolPhase};
 
 /// How many statements that are gone a lagging list can still show.
 const DEPARTED: usize = 1000;
@@ -57,10 +57,10 @@ pub(super) struct World {
     serial: u64,
     ids: u64,
     statements: BTreeMap<u64, Statement>,
-    names: BTreeMap<Name, BTreeMap<String, u64>>,
-    by_pool: BTreeMap<Name, BTreeMap<String, u64>>,
-    alive: BTreeMap<Name, BTreeSet<u64>>,
-    queues: BTreeMap<Name, BTreeSet<u64>>,
+    names: BTreeMap<InternedStr, BTreeMap<String, u64>>,
+    by_pool: BTreeMap<InternedStr, BTreeMap<String, u64>>,
+    alive: BTreeMap<InternedStr, BTreeSet<u64>>,
+    queues: BTreeMap<InternedStr, BTreeSet<u64>>,
     followers: BTreeMap<(String, String), BTreeSet<u64>>,
     pools: BTreeMap<String, Pool>,
     agenda: BTreeSet<(i64, Subject)>,

@@ -1,34 +1,34 @@
 //! The checks, one function a code.
 
-use super::{Lint, LintContext, Severity, Subject};
+use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
     resource::Span,
-    sql::{Kind, ObjectKind, Reading, Use, statement::OptionPair},
+    sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
 };
 
 /// Every check, in the order of the codes.
-pub(super) static ALL: [fn(&Subject<'_, '_, '_>) -> Vec<Lint>; 13] = [
+pub(super) static ALL_CHECKS: [fn(&LintSubject<'_, '_, '_>) -> Vec<Lint>; 13] = [
     regular_join,
     star_into_sink,
-    table_as_in_evolving_project,
+    create_table_as_in_evolving_project,
     user_principal,
     window_without_idleness,
     dropped_table,
-    foreign_option,
-    secret_literal,
-    growing_state,
+    unsupported_option,
+    plaintext_secret,
+    unbounded_state,
     startup_option,
     temporary_object,
-    half_a_window,
+    partial_window_grouping,
     processing_time,
 ];
 
 fn warning(code: &'static str, span: Option<Span>, message: impl Into<String>, help: impl Into<String>) -> Lint {
-    Lint { code, message: message.into(), help: help.into(), span, property: None, severity: Severity::Warning }
+    Lint { code, message: message.into(), help: help.into(), span, property: None, severity: LintSeverity::Warning }
 }
 
-fn regular_join(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    if !subject.is_job() || subject.expires_state() {
+fn regular_join(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
     }
     let at = |span: &Span| {
@@ -42,7 +42,7 @@ fn regular_join(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     subject.statement.query.regular_joins.iter().take(1).map(at).collect()
 }
 
-fn star_into_sink(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
+fn star_into_sink(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() {
         return Vec::new();
     }
@@ -57,11 +57,11 @@ fn star_into_sink(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     subject.statement.query.stars.iter().map(at).collect()
 }
 
-fn table_as_in_evolving_project(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    if !subject.is(Kind::CreateTableAs) || !subject.context.evolves {
+fn create_table_as_in_evolving_project(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    if !subject.is_kind(StatementKind::CreateTableAs) || !subject.context.can_evolve {
         return Vec::new();
     }
-    let table = subject.reading.mentions.iter().find(|mention| mention.role == Use::Creates);
+    let table = subject.analysis.mentions.iter().find(|mention| mention.usage == Usage::Creates);
     vec![warning(
         "FL103",
         table.map(|table| table.span.clone()),
@@ -70,9 +70,9 @@ fn table_as_in_evolving_project(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     )]
 }
 
-fn user_principal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
+fn user_principal(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     match subject.context.principal {
-        Some(principal) if subject.context.protected && principal.starts_with("u-") => vec![warning(
+        Some(principal) if subject.context.is_protected && principal.starts_with("u-") => vec![warning(
             "FL104",
             None,
             format!(
@@ -84,9 +84,9 @@ fn user_principal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     }
 }
 
-fn window_without_idleness(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
+fn window_without_idleness(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     const PROPERTY: &str = "sql.tables.scan.idle-timeout";
-    let is_set = subject.context.properties.contains_key(PROPERTY) || subject.hints_at("idle-timeout");
+    let is_set = subject.context.properties.contains_key(PROPERTY) || subject.has_hint_containing("idle-timeout");
     if !subject.is_job() || is_set {
         return Vec::new();
     }
@@ -101,15 +101,15 @@ fn window_without_idleness(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     subject.statement.query.windows.iter().take(1).map(at).collect()
 }
 
-fn dropped_table(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    if !subject.is(Kind::DropTable) {
+fn dropped_table(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    if !subject.is_kind(StatementKind::DropTable) {
         return Vec::new();
     }
     let dropped = subject
-        .reading
+        .analysis
         .mentions
         .iter()
-        .filter(|mention| mention.role == Use::Drops && mention.object == ObjectKind::Table);
+        .filter(|mention| mention.usage == Usage::Drops && mention.kind == ObjectKind::Table);
     dropped
         .map(|table| {
             warning(
@@ -122,14 +122,17 @@ fn dropped_table(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
         .collect()
 }
 
-fn foreign_option(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    if !matches!(subject.reading.kind, Kind::CreateTable | Kind::CreateTableAs | Kind::AlterTable) {
+fn unsupported_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    if !matches!(
+        subject.analysis.kind,
+        StatementKind::CreateTable | StatementKind::CreateTableAs | StatementKind::AlterTable
+    ) {
         return Vec::new();
     }
-    subject.statement.options.iter().filter_map(refused_option).collect()
+    subject.statement.options.iter().filter_map(unsupported_option_lint).collect()
 }
 
-fn refused_option(pair: &OptionPair) -> Option<Lint> {
+fn unsupported_option_lint(pair: &OptionPair) -> Option<Lint> {
     let key = pair.key.to_ascii_lowercase();
     let value = pair.value.to_ascii_lowercase();
     let help = match key.as_str() {
@@ -150,12 +153,12 @@ fn refused_option(pair: &OptionPair) -> Option<Lint> {
     ))
 }
 
-fn secret_literal(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    secret_literals(subject.reading, subject.context)
+fn plaintext_secret(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    plaintext_secret_lints(subject.analysis, subject.context)
 }
 
 /// The secrets that are written into a statement or its properties.
-pub(super) fn secret_literals(reading: &Reading, context: &LintContext<'_>) -> Vec<Lint> {
+pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
     let found = |key: &str, place: &str| Lint {
         code: "FL108",
         message: format!(
@@ -164,23 +167,23 @@ pub(super) fn secret_literals(reading: &Reading, context: &LintContext<'_>) -> V
         help: "declare it under [secrets] and write ${secret.name}".to_owned(),
         span: None,
         property: None,
-        severity: Severity::Error,
+        severity: LintSeverity::Error,
     };
-    let options = reading.written_secrets.iter();
+    let options = analysis.plaintext_secrets.iter();
     let options = options.map(|secret| Lint { span: Some(secret.span.clone()), ..found(&secret.option, "statement") });
-    let properties = context.properties.iter().filter(|(key, value)| is_written_secret(key, &value.masked()));
+    let properties = context.properties.iter().filter(|(key, value)| is_plaintext_secret(key, &value.masked()));
     let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
     options.chain(properties).collect()
 }
 
 /// Whether an option or property holds a secret itself.
-pub(in crate::sql) fn is_written_secret(key: &str, value: &str) -> bool {
-    names_a_secret(key) && is_written_out(value)
+pub(in crate::sql) fn is_plaintext_secret(key: &str, value: &str) -> bool {
+    is_sensitive_key(key) && is_plaintext(value)
 }
 
 /// Whether an option or property of this name holds what nobody should read.
-pub fn names_a_secret(key: &str) -> bool {
-    const ENDINGS: [&str; 12] = [
+pub fn is_sensitive_key(key: &str) -> bool {
+    const SENSITIVE_SUFFIXES: [&str; 12] = [
         "password",
         "passwd",
         "secret",
@@ -195,42 +198,42 @@ pub fn names_a_secret(key: &str) -> bool {
         "sasljaasconfig",
     ];
     // What a session keeps as a secret, whatever its name.
-    const SESSION: &str = "sql.secrets.";
+    const SESSION_SECRET_PREFIX: &str = "sql.secrets.";
     let key = key.to_ascii_lowercase();
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    key.starts_with(SESSION) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
+    let alphanumeric: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    key.starts_with(SESSION_SECRET_PREFIX) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
 }
 
 /// Whether a value is the secret itself rather than a reference to one: floe's mask, or the cloud's `{{sessionconfig/sql.secrets.…}}`.
-fn is_written_out(value: &str) -> bool {
+fn is_plaintext(value: &str) -> bool {
     let value = value.trim();
     !value.is_empty() && !value.contains("${") && !value.contains("{{")
 }
 
-fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    if !subject.is_job() || subject.expires_state() {
+fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
     }
-    let grows = |&at: &usize| {
+    let is_unbounded = |&at: &usize| {
         let script = subject.script;
-        let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any(before, words));
-        (script.are(at, &["GROUP", "BY"])
+        let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any_word(before, words));
+        (script.are_words(at, &["GROUP", "BY"])
             && !before(&["WITHIN"])
-            && window_columns(subject, at) == (false, false)
-            && !groups_by_window(subject, at))
-            || (script.is(at, "DISTINCT") && before(&["SELECT"]))
-            || (script.is(at, "UNION") && !script.is(at + 1, "ALL"))
+            && groups_by_window_bounds(subject, at) == (false, false)
+            && !groups_by_window_function(subject, at))
+            || (script.is_word(at, "DISTINCT") && before(&["SELECT"]))
+            || (script.is_word(at, "UNION") && !script.is_word(at + 1, "ALL"))
     };
-    let ranges = subject.statement.queries.iter();
-    let found = ranges.flat_map(|&(start, end)| start..end).filter(grows).take(1);
+    let ranges = subject.statement.query_ranges.iter();
+    let found = ranges.flat_map(|&(start, end)| start..end).filter(is_unbounded).take(1);
     found
         .map(|at| {
             warning(
                 "FL109",
-                Some(subject.script.span(at)),
+                Some(subject.script.token_span(at)),
                 format!(
                     "this {} keeps a row for every value it ever saw",
-                    subject.script.text(at).to_ascii_uppercase()
+                    subject.script.token_text(at).to_ascii_uppercase()
                 ),
                 "set `sql.state-ttl` in `properties`, or group by a window",
             )
@@ -239,8 +242,8 @@ fn growing_state(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
 }
 
 /// The tokens of the list behind `GROUP BY` at `at`.
-fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
-    const AFTER: [&str; 13] = [
+fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
+    const GROUP_BY_TERMINATORS: [&str; 13] = [
         "GROUP",
         "HAVING",
         "WINDOW",
@@ -256,14 +259,14 @@ fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize
         "SELECT",
     ];
     let script = subject.script;
-    let ends = |at: usize| script.is_any(at, &AFTER) || script.symbol(at, ";");
+    let ends = |at: usize| script.is_any_word(at, &GROUP_BY_TERMINATORS) || script.is_symbol(at, ";");
     // The bracket that closes a subquery has its partner before the list.
     let mut end = at + 2;
     let mut open = 0_usize;
     while end < script.len() && !(open == 0 && ends(end)) {
-        if script.symbol(end, "(") {
+        if script.is_symbol(end, "(") {
             open += 1;
-        } else if script.symbol(end, ")") {
+        } else if script.is_symbol(end, ")") {
             match open.checked_sub(1) {
                 Some(left) => open = left,
                 None => break,
@@ -275,8 +278,8 @@ fn group_list(subject: &Subject<'_, '_, '_>, at: usize) -> std::ops::Range<usize
 }
 
 /// Whether `window_start` and `window_end` are among the columns grouped by.
-fn window_columns(subject: &Subject<'_, '_, '_>, at: usize) -> (bool, bool) {
-    let list = group_list(subject, at);
+fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (bool, bool) {
+    let list = group_by_tokens(subject, at);
     let has = |column: &str| {
         list.clone()
             .any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
@@ -284,13 +287,13 @@ fn window_columns(subject: &Subject<'_, '_, '_>, at: usize) -> (bool, bool) {
     (has("window_start"), has("window_end"))
 }
 
-fn groups_by_window(subject: &Subject<'_, '_, '_>, at: usize) -> bool {
-    group_list(subject, at).any(|at| subject.script.is_any(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
+fn groups_by_window_function(subject: &LintSubject<'_, '_, '_>, at: usize) -> bool {
+    group_by_tokens(subject, at).any(|at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
 }
 
-fn startup_option(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    let Some(span) = &subject.reading.startup_option else { return Vec::new() };
-    if !subject.is_job() || !subject.context.evolves {
+fn startup_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    let Some(span) = &subject.analysis.startup_option else { return Vec::new() };
+    if !subject.is_job() || !subject.context.can_evolve {
         return Vec::new();
     }
     vec![warning(
@@ -301,8 +304,8 @@ fn startup_option(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     )]
 }
 
-fn temporary_object(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    let Some(span) = &subject.statement.temporary else { return Vec::new() };
+fn temporary_object(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    let Some(span) = &subject.statement.temporary_span else { return Vec::new() };
     vec![warning(
         "FL111",
         Some(span.clone()),
@@ -311,19 +314,20 @@ fn temporary_object(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
     )]
 }
 
-fn half_a_window(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
-    let ranges = subject.statement.queries.iter();
-    let groups = ranges.flat_map(|&(start, end)| start..end).filter(|&at| subject.script.are(at, &["GROUP", "BY"]));
+fn partial_window_grouping(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
+    let ranges = subject.statement.query_ranges.iter();
+    let groups =
+        ranges.flat_map(|&(start, end)| start..end).filter(|&at| subject.script.are_words(at, &["GROUP", "BY"]));
     groups
         .filter_map(|at| {
-            let missing = match window_columns(subject, at) {
+            let missing = match groups_by_window_bounds(subject, at) {
                 (true, false) => "window_end",
                 (false, true) => "window_start",
                 _ => return None,
             };
             Some(warning(
                 "FL112",
-                Some(subject.script.span_of(at, at + 1)),
+                Some(subject.script.span_between(at, at + 1)),
                 format!("without `{missing}` among its columns this GROUP BY is no window aggregate: it never drops a window"),
                 "group by both `window_start` and `window_end`",
             ))
@@ -331,14 +335,14 @@ fn half_a_window(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
         .collect()
 }
 
-fn processing_time(subject: &Subject<'_, '_, '_>) -> Vec<Lint> {
+fn processing_time(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     let script = subject.script;
-    let calls = (0..script.len()).filter(|&at| script.is(at, "PROCTIME") && script.symbol(at + 1, "("));
+    let calls = (0..script.len()).filter(|&at| script.is_word(at, "PROCTIME") && script.is_symbol(at + 1, "("));
     calls
         .map(|at| {
             warning(
                 "FL113",
-                Some(script.span(at)),
+                Some(script.token_span(at)),
                 "what depends on the moment of processing comes out differently after every restart",
                 "use `$rowtime`, or a column with a WATERMARK",
             )

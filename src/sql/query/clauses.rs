@@ -1,109 +1,115 @@
 //! The clauses of a query, in whatever order they come.
 
-use super::{Clause, Fault, Link, Query, SelectList};
-use crate::sql::lex::Sort;
+use super::{Clause, QueryWalker, SelectList, SqlError, TablePosition};
+use crate::sql::lex::TokenKind;
 
-impl Query<'_, '_> {
+impl QueryWalker<'_, '_> {
     /// Walks the clauses of a query (without its `WITH`) or, from [`Clause::From`] on, the rest of a table list.
-    pub(super) fn clauses(&mut self, start: usize, end: usize, first: Clause) {
-        let depth = self.lists.len();
-        self.lists.push(SelectList::default());
+    pub(super) fn walk_clauses(&mut self, start: usize, end: usize, first: Clause) {
+        let depth = self.select_lists.len();
+        self.select_lists.push(SelectList::default());
         let mut clause = first;
         let mut at = start;
         while at < end {
-            let (next, then) = self.clause_step(at, end, clause);
+            let (next, next_clause) = self.walk_clause_item(at, end, clause);
             // Forward, whatever stands there.
-            (at, clause) = (next.max(at + 1), then);
+            (at, clause) = (next.max(at + 1), next_clause);
         }
-        self.close_list();
-        self.lists.truncate(depth);
+        self.close_select_list();
+        self.select_lists.truncate(depth);
     }
 
-    fn clause_step(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
+    fn walk_clause_item(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
-        match script.sort(at) {
-            Some(Sort::Reserved) => self.keyword(at, end, clause),
-            Some(Sort::Symbol) if script.symbol(at, ",") && clause == Clause::From => {
-                (self.table(at + 1, end, Link::Joined(at)), clause)
+        match script.token_kind(at) {
+            Some(TokenKind::ReservedWord) => self.walk_keyword(at, end, clause),
+            Some(TokenKind::Symbol) if script.is_symbol(at, ",") && clause == Clause::From => {
+                (self.walk_table(at + 1, end, TablePosition::Joined(at)), clause)
             }
-            Some(Sort::Symbol) if script.symbol(at, "(") && clause == Clause::Start => {
-                let close = script.closing(at, end);
-                self.walk(at + 1, close);
-                (close + 1, Clause::Rest)
+            Some(TokenKind::Symbol) if script.is_symbol(at, "(") && clause == Clause::Start => {
+                let close = script.closing_bracket(at, end);
+                self.walk_query(at + 1, close);
+                (close + 1, Clause::AfterFrom)
             }
-            _ => (self.step(at, end), clause),
+            _ => (self.walk_element(at, end), clause),
         }
     }
 
-    fn keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
+    fn walk_keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
-        let word = script.keyword(at);
+        let word = script.reserved_word(at);
         match word {
             "SELECT" => {
-                self.begins_where_it_may(at, clause, word);
-                self.close_list();
-                if let Some(list) = self.lists.last_mut() {
-                    *list = SelectList { open: true, ..SelectList::default() };
+                self.reject_second_statement(at, clause, word);
+                self.close_select_list();
+                if let Some(list) = self.select_lists.last_mut() {
+                    *list = SelectList { is_open: true, ..SelectList::default() };
                 }
-                (at + 1, Clause::List)
+                (at + 1, Clause::Select)
             }
-            "WITH" if clause == Clause::Start => (self.common_table_expressions(at + 1, end), Clause::Start),
+            "WITH" if clause == Clause::Start => (self.walk_common_table_expressions(at + 1, end), Clause::Start),
             "INSERT" | "CREATE" | "DROP" | "ALTER" | "DELETE" | "EXECUTE" | "EXPLAIN"
-                if !script.symbol(at + 1, "(") =>
+                if !script.is_symbol(at + 1, "(") =>
             {
-                self.begins_where_it_may(at, Clause::Rest, word);
-                (at + 1, Clause::Rest)
+                self.reject_second_statement(at, Clause::AfterFrom, word);
+                (at + 1, Clause::AfterFrom)
             }
-            "FROM" if clause == Clause::List && !self.is_distinct_from(at) => {
-                if at.checked_sub(1).is_some_and(|before| script.symbol(before, ",") || script.is(before, "SELECT")) {
-                    self.keeps_state("an unfinished list", script.span(at));
+            "FROM" if clause == Clause::Select && !self.is_distinct_from(at) => {
+                if at
+                    .checked_sub(1)
+                    .is_some_and(|before| script.is_symbol(before, ",") || script.is_word(before, "SELECT"))
+                {
+                    self.add_stateful_construct("an unfinished list", script.token_span(at));
                 }
-                if let Some(list) = self.lists.last_mut() {
-                    list.open = false;
+                if let Some(list) = self.select_lists.last_mut() {
+                    list.is_open = false;
                 }
-                (self.table(at + 1, end, Link::First), Clause::From)
+                (self.walk_table(at + 1, end, TablePosition::First), Clause::From)
             }
-            "JOIN" if clause == Clause::From => (self.table(at + 1, end, Link::Joined(at)), Clause::From),
+            "JOIN" if clause == Clause::From => (self.walk_table(at + 1, end, TablePosition::Joined(at)), Clause::From),
             // `a MULTISET UNION b` is an operator.
             "UNION" | "EXCEPT" | "INTERSECT" | "MINUS"
                 if clause != Clause::Start
-                    && !at.checked_sub(1).is_some_and(|before| script.is(before, "MULTISET")) =>
+                    && !at.checked_sub(1).is_some_and(|before| script.is_word(before, "MULTISET")) =>
             {
-                let all = usize::from(script.is_any(at + 1, &["ALL", "DISTINCT"]));
+                let all = usize::from(script.is_any_word(at + 1, &["ALL", "DISTINCT"]));
                 (at + 1 + all, Clause::Start)
             }
-            "TABLE" if clause == Clause::Start => (self.table(at, end, Link::First).max(at + 1), Clause::Rest),
-            "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
-                if clause != Clause::List || word == "WHERE" =>
-            {
-                (at + 1, Clause::Rest)
+            "TABLE" if clause == Clause::Start => {
+                (self.walk_table(at, end, TablePosition::First).max(at + 1), Clause::AfterFrom)
             }
-            "MATCH_RECOGNIZE" => (self.match_recognize(at + 1, end), clause),
-            _ => (self.step(at, end), clause),
+            "WHERE" | "GROUP" | "HAVING" | "WINDOW" | "QUALIFY" | "ORDER" | "LIMIT" | "OFFSET" | "FETCH" | "VALUES"
+                if clause != Clause::Select || word == "WHERE" =>
+            {
+                (at + 1, Clause::AfterFrom)
+            }
+            "MATCH_RECOGNIZE" => (self.walk_match_recognize(at + 1, end), clause),
+            _ => (self.walk_element(at, end), clause),
         }
     }
 
     /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
-    fn begins_where_it_may(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start || !self.faults.is_empty() {
+    fn reject_second_statement(&mut self, at: usize, clause: Clause, word: &str) {
+        if clause == Clause::Start || !self.errors.is_empty() {
             return;
         }
         let message = format!(
             "another statement begins at this {word}; one text holds one statement, so give it an entry of its own"
         );
-        self.faults.push(Fault { message, span: self.script.span(at) });
+        self.errors.push(SqlError { message, span: self.script.token_span(at) });
     }
 
     fn is_distinct_from(&self, at: usize) -> bool {
-        let before = |back: usize, words: &[&str]| at.checked_sub(back).is_some_and(|at| self.script.is_any(at, words));
-        before(1, &["DISTINCT"]) && before(2, &["IS", "NOT"])
+        let is_word_before =
+            |back: usize, words: &[&str]| at.checked_sub(back).is_some_and(|at| self.script.is_any_word(at, words));
+        is_word_before(1, &["DISTINCT"]) && is_word_before(2, &["IS", "NOT"])
     }
 
-    pub(super) fn close_list(&mut self) {
-        let Some(list) = self.lists.last_mut() else { return };
-        let unknown = list.unknown.take();
-        if let (Some((name, span)), false) = (unknown, list.column) {
-            self.keeps_state(format!("`{name}`, which may be an aggregate function"), span);
+    pub(super) fn close_select_list(&mut self) {
+        let Some(list) = self.select_lists.last_mut() else { return };
+        let unknown_function = list.unknown_function.take();
+        if let (Some((name, span)), false) = (unknown_function, list.has_column) {
+            self.add_stateful_construct(format!("`{name}`, which may be an aggregate function"), span);
         }
     }
 }

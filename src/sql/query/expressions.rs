@@ -1,52 +1,58 @@
 //! Expressions: columns, calls, subqueries, and what looks like one of them and is not.
 
-use super::{ObjectKind, Query, Use, qualified};
+use super::{ObjectKind, QueryWalker, Usage, parse_qualified_name};
 use crate::sql::{
     functions::{
-        asks_outside, is_aggregate, is_built_in_scalar, is_reserved_function, is_search, is_syntax, is_window,
+        calls_external_service, is_aggregate_function, is_built_in_scalar_function, is_function_like_syntax,
+        is_reserved_function, is_search_function, is_window_function,
     },
-    keywords::{is_plain_column, is_unreserved_keyword},
-    lex::Sort,
-    script::Name,
+    keywords::{is_column_keyword, is_unreserved_keyword},
+    lex::TokenKind,
+    script::QualifiedName,
 };
 
-impl Query<'_, '_> {
+impl QueryWalker<'_, '_> {
     /// One element of an expression; gives the index behind.
-    pub(super) fn step(&mut self, at: usize, end: usize) -> usize {
+    pub(super) fn walk_element(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
-        match script.sort(at) {
-            Some(Sort::Symbol) => self.symbol(at, end),
-            Some(Sort::Reserved) if script.is(at, "TABLE") => self.table_argument(at, end),
-            Some(Sort::Reserved) if script.symbol(at + 1, "(") && at + 1 < end => self.reserved_call(at, end),
-            Some(Sort::Reserved) if script.is(at, "MATCH_RECOGNIZE") => self.match_recognize(at + 1, end),
-            Some(Sort::Word | Sort::Quoted) => self.name_or_call(at, end),
+        match script.token_kind(at) {
+            Some(TokenKind::Symbol) => self.walk_symbol(at, end),
+            Some(TokenKind::ReservedWord) if script.is_word(at, "TABLE") => self.walk_table_argument(at, end),
+            Some(TokenKind::ReservedWord) if script.is_symbol(at + 1, "(") && at + 1 < end => {
+                self.walk_reserved_call(at, end)
+            }
+            Some(TokenKind::ReservedWord) if script.is_word(at, "MATCH_RECOGNIZE") => {
+                self.walk_match_recognize(at + 1, end)
+            }
+            Some(TokenKind::Word | TokenKind::QuotedIdentifier) => self.walk_name_or_call(at, end),
             _ => at + 1,
         }
     }
 
-    fn symbol(&mut self, at: usize, end: usize) -> usize {
+    fn walk_symbol(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
-        match script.text(at) {
+        match script.token_text(at) {
             "(" => {
-                let close = script.closing(at, end);
-                self.group(at + 1, close);
+                let close = script.closing_bracket(at, end);
+                self.walk_parenthesized(at + 1, close);
                 close + 1
             }
             "[" => {
-                let close = script.closing(at, end);
-                self.expression(at + 1, close);
+                let close = script.closing_bracket(at, end);
+                self.walk_expression(at + 1, close);
                 close + 1
             }
-            "{" if self.matching == 0 => {
-                self.keeps_state("an escape in braces", script.span(at));
+            "{" if self.match_recognize_depth == 0 => {
+                self.add_stateful_construct("an escape in braces", script.token_span(at));
                 at + 1
             }
             "*" => {
                 let before = at.checked_sub(1);
-                if before.is_some_and(|before| script.is_any(before, &["SELECT", "ALL"]) || script.symbol(before, ","))
-                {
-                    self.column();
-                    self.star(at);
+                if before.is_some_and(|before| {
+                    script.is_any_word(before, &["SELECT", "ALL"]) || script.is_symbol(before, ",")
+                }) {
+                    self.record_column();
+                    self.record_star(at);
                 }
                 at + 1
             }
@@ -55,49 +61,57 @@ impl Query<'_, '_> {
     }
 
     /// What stands between two round brackets of an expression: a subquery, or a further expression.
-    pub(super) fn group(&mut self, start: usize, end: usize) {
+    pub(super) fn walk_parenthesized(&mut self, start: usize, end: usize) {
         let script = self.script;
-        let is_query = script.is_any(start, &["SELECT", "WITH", "VALUES"])
-            || (script.is(start, "TABLE")
+        let is_query = script.is_any_word(start, &["SELECT", "WITH", "VALUES"])
+            || (script.is_word(start, "TABLE")
                 && script.is_identifier(start + 1)
-                && script.name(start + 1, end).is_some_and(|name| name.next == end));
+                && script.qualified_name(start + 1, end).is_some_and(|name| name.next_token == end));
         if is_query && start < end {
-            self.keeps_state("a subquery", script.span(start));
-            let known = self.stars.len();
-            self.walk(start, end);
-            self.stars.truncate(known);
+            self.add_stateful_construct("a subquery", script.token_span(start));
+            let star_count = self.stars.len();
+            self.walk_query(start, end);
+            self.stars.truncate(star_count);
         } else {
-            self.expression(start, end);
+            self.walk_expression(start, end);
         }
     }
 
     /// `TABLE t` as an argument.
-    fn table_argument(&mut self, at: usize, end: usize) -> usize {
-        let Some(name) = self.script.name(at + 1, end) else { return at + 1 };
-        if self.script.symbol(name.next, "(") && name.next < end {
+    fn walk_table_argument(&mut self, at: usize, end: usize) -> usize {
+        let Some(name) = self.script.qualified_name(at + 1, end) else { return at + 1 };
+        if self.script.is_symbol(name.next_token, "(") && name.next_token < end {
             return at + 1;
         }
-        self.keeps_state("a table as an argument", self.script.span_of(at, name.next.saturating_sub(1)));
-        let next = name.next;
-        self.reads(name);
+        self.add_stateful_construct(
+            "a table as an argument",
+            self.script.span_between(at, name.next_token.saturating_sub(1)),
+        );
+        let next = name.next_token;
+        self.add_table_read(name);
         next
     }
 
     /// A reserved word with brackets: a built-in function, or syntax.
-    fn reserved_call(&mut self, at: usize, end: usize) -> usize {
-        let word = self.script.text(at);
-        if is_reserved_function(word) && !self.is_no_call(at) {
-            let name = Name { parts: vec![word.to_owned()], span: self.script.span(at), next: at + 1 };
-            return self.call(name, end);
+    fn walk_reserved_call(&mut self, at: usize, end: usize) -> usize {
+        let word = self.script.token_text(at);
+        if is_reserved_function(word) && !self.is_not_a_call(at) {
+            let name =
+                QualifiedName { parts: vec![word.to_owned()], span: self.script.token_span(at), next_token: at + 1 };
+            return self.walk_call(name, end);
         }
-        if is_aggregate(word) {
-            self.keeps_state(format!("the aggregate {}", word.to_ascii_uppercase()), self.script.span(at));
+        if is_aggregate_function(word) {
+            self.add_stateful_construct(
+                format!("the aggregate {}", word.to_ascii_uppercase()),
+                self.script.token_span(at),
+            );
         }
-        let close = self.script.closing(at + 1, end);
-        if self.script.is_any(at, &["CAST", "TRY_CAST", "SAFE_CAST"]) {
+        let close = self.script.closing_bracket(at + 1, end);
+        if self.script.is_any_word(at, &["CAST", "TRY_CAST", "SAFE_CAST"]) {
             // The type behind AS names fields that are no columns.
-            let inside_end = self.script.find(at + 2, close, |script, at| script.is(at, "AS")).unwrap_or(close);
-            self.expression(at + 2, inside_end);
+            let inside_end =
+                self.script.find_at_top_level(at + 2, close, |script, at| script.is_word(at, "AS")).unwrap_or(close);
+            self.walk_expression(at + 2, inside_end);
             return close + 1;
         }
         at + 1
@@ -105,201 +119,209 @@ impl Query<'_, '_> {
 
     /// Whether a reserved word that can be a function is none here: `INTERVAL '1' SECOND(3)`, `DAY TO SECOND(3)` and
     /// `RETURNING CHAR(3)` give a precision, `= SOME (…)` compares.
-    fn is_no_call(&self, at: usize) -> bool {
+    fn is_not_a_call(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1) else { return false };
         let compares = || {
-            self.script.is(at, "SOME") && ["=", "<", ">", "<=", ">=", "<>", "!="].contains(&self.script.text(before))
+            self.script.is_word(at, "SOME")
+                && ["=", "<", ">", "<=", ">=", "<>", "!="].contains(&self.script.token_text(before))
         };
         // `x TIMESTAMP(3)` and `ARRAY<TIME(3)>` are types.
         let is_type = || {
-            self.script.is_any(at, &["TIME", "TIMESTAMP", "DATETIME"])
-                && (self.script.is_identifier(before) || self.script.symbol(before, "<"))
+            self.script.is_any_word(at, &["TIME", "TIMESTAMP", "DATETIME"])
+                && (self.script.is_identifier(before) || self.script.is_symbol(before, "<"))
         };
-        self.script.is_any(before, &["TO", "RETURNING"])
-            || self.script.sort(before) == Some(Sort::Text)
+        self.script.is_any_word(before, &["TO", "RETURNING"])
+            || self.script.token_kind(before) == Some(TokenKind::StringLiteral)
             || compares()
             || is_type()
     }
 
-    fn name_or_call(&mut self, at: usize, end: usize) -> usize {
+    fn walk_name_or_call(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
-        if script.is(at, "MODEL")
-            && let Some(name) = script.name(at + 1, end)
-            && (name.next >= end || script.symbol(name.next, ",") || script.symbol(name.next, ")"))
+        if script.is_word(at, "MODEL")
+            && let Some(name) = script.qualified_name(at + 1, end)
+            && (name.next_token >= end
+                || script.is_symbol(name.next_token, ",")
+                || script.is_symbol(name.next_token, ")"))
         {
-            let next = name.next;
-            self.mention(Use::Calls, ObjectKind::Model, name.parts, name.span);
+            let next = name.next_token;
+            self.add_mention(Usage::Calls, ObjectKind::Model, name.parts, name.span);
             return next;
         }
         let Some(next) = script.name_end(at, end) else { return at + 1 };
-        let is_call = next < end && script.symbol(next, "(");
+        let is_call = next < end && script.is_symbol(next, "(");
         if self.is_alias(at) {
             // `AS t (a, b)`: the brackets hold names of columns.
-            return if is_call { script.closing(next, end) + 1 } else { next };
+            return if is_call { script.closing_bracket(next, end) + 1 } else { next };
         }
         if is_call {
-            return script.name(at, end).map_or(next, |name| self.call(name, end));
+            return script.qualified_name(at, end).map_or(next, |name| self.walk_call(name, end));
         }
         // A unit, a type or a word of syntax is no column, nor is the name of an argument.
         // A field is one of whatever stands before its dot: `f(x).y` has a column only if `x` is one.
-        let is_field = at.checked_sub(1).is_some_and(|before| script.symbol(before, "."));
-        let is_no_column = (next == at + 1 && self.may_be_syntax(at)) || is_field || script.symbol(next, "=>");
+        let is_field = at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
+        let is_no_column = (next == at + 1 && self.may_be_syntax(at)) || is_field || script.is_symbol(next, "=>");
         if !is_no_column {
-            self.column();
+            self.record_column();
         }
-        if script.symbol(next, ".") && script.symbol(next + 1, "*") {
-            self.star(next + 1);
+        if script.is_symbol(next, ".") && script.is_symbol(next + 1, "*") {
+            self.record_star(next + 1);
         }
         next
     }
 
     /// Whether the word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
     fn may_be_syntax(&self, at: usize) -> bool {
-        let Some(word) = self.script.word(at) else { return false };
-        let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any(before, &["IS", "NOT"]));
-        is_unreserved_keyword(word) && (after_is || !is_plain_column(word))
+        let Some(word) = self.script.unreserved_word(at) else { return false };
+        let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any_word(before, &["IS", "NOT"]));
+        is_unreserved_keyword(word) && (after_is || !is_column_keyword(word))
     }
 
     /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
-        let Some(before) = at.checked_sub(1).filter(|_| self.operand_at != Some(at)) else { return false };
-        match script.sort(before) {
-            Some(Sort::Reserved) => script.is_any(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
-            Some(Sort::Word | Sort::Quoted) => !script.is_any(before, &["PASSING", "KEY", "PLACING", "FINAL"]),
-            Some(Sort::Text | Sort::Number) => true,
-            Some(Sort::Symbol) => script.symbol(before, ")") || script.symbol(before, "]"),
+        let Some(before) = at.checked_sub(1).filter(|_| self.operand_start != Some(at)) else { return false };
+        match script.token_kind(before) {
+            Some(TokenKind::ReservedWord) => script.is_any_word(before, &["AS", "END", "NULL", "TRUE", "FALSE"]),
+            Some(TokenKind::Word | TokenKind::QuotedIdentifier) => {
+                !script.is_any_word(before, &["PASSING", "KEY", "PLACING", "FINAL"])
+            }
+            Some(TokenKind::StringLiteral | TokenKind::Number) => true,
+            Some(TokenKind::Symbol) => script.is_symbol(before, ")") || script.is_symbol(before, "]"),
             _ => false,
         }
     }
 
-    pub(super) fn star(&mut self, at: usize) {
-        if let Some(list) = self.lists.last_mut()
-            && list.open
+    pub(super) fn record_star(&mut self, at: usize) {
+        if let Some(list) = self.select_lists.last_mut()
+            && list.is_open
             && list.star.is_none()
         {
-            list.star = Some(self.script.span(at));
+            list.star = Some(self.script.token_span(at));
         }
     }
 
-    pub(super) fn column(&mut self) {
-        self.columns += 1;
-        if let Some(list) = self.lists.last_mut()
-            && list.open
-            && list.inside_unknown == 0
+    pub(super) fn record_column(&mut self) {
+        self.column_count += 1;
+        if let Some(list) = self.select_lists.last_mut()
+            && list.is_open
+            && list.unknown_call_depth == 0
         {
-            list.column = true;
+            list.has_column = true;
         }
     }
 
     /// A call of a function by name; its bracket is at `name.next`.
-    pub(super) fn call(&mut self, name: Name, end: usize) -> usize {
+    pub(super) fn walk_call(&mut self, name: QualifiedName, end: usize) -> usize {
         let script = self.script;
-        let (open, close) = (name.next, script.closing(name.next, end));
+        let (open, close) = (name.next_token, script.closing_bracket(name.next_token, end));
         let function = match name.parts.as_slice() {
             [only] => only.to_ascii_uppercase(),
             _ => String::new(),
         };
-        if is_aggregate(&function) {
-            self.keeps_state(format!("the aggregate {function}"), name.span.clone());
-        } else if is_window(&function) {
-            self.keeps_state(format!("the window {function}"), name.span.clone());
+        if is_aggregate_function(&function) {
+            self.add_stateful_construct(format!("the aggregate {function}"), name.span.clone());
+        } else if is_window_function(&function) {
+            self.add_stateful_construct(format!("the window {function}"), name.span.clone());
             if !function.contains('_') {
                 self.windows.push(name.span.clone());
             }
-        } else if asks_outside(&function) {
-            self.keeps_state(format!("requests of {function} that are under way"), name.span.clone());
-            self.named_by_text(&function, open + 1, close);
+        } else if calls_external_service(&function) {
+            self.add_stateful_construct(format!("requests of {function} that are under way"), name.span.clone());
+            self.add_object_named_by_literal(&function, open + 1, close);
         } else if function == "DESCRIPTOR" {
             // Columns are described to functions that take tables.
-            self.keeps_state("a function of a table", name.span.clone());
+            self.add_stateful_construct("a function of a table", name.span.clone());
         }
-        let known = is_built_in_scalar(&function);
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
+        let is_known_scalar = is_built_in_scalar_function(&function);
+        if !is_known_scalar
+            && let Some(list) = self.select_lists.last_mut()
+            && list.is_open
         {
-            list.inside_unknown += 1;
-            if list.unknown.is_none() {
-                list.unknown = Some((name.parts.join("."), name.span.clone()));
+            list.unknown_call_depth += 1;
+            if list.unknown_function.is_none() {
+                list.unknown_function = Some((name.parts.join("."), name.span.clone()));
             }
         }
         // `GROUP BY TUMBLE(ts, …)` and `GROUPING SETS (…)` are syntax, `FROM TUMBLE(TABLE t, …)` is a function.
-        let is_grouping = is_window(&function) && !function.contains('_') && !self.takes_a_table(open + 1, close)
-            || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_syntax(open);
+        let is_grouping =
+            is_window_function(&function) && !function.contains('_') && !self.has_table_argument(open + 1, close)
+                || matches!(function.as_str(), "SETS" | "BERNOULLI") && self.follows_grouping_or_tablesample(open);
         let before = open.saturating_sub(1);
-        let is_quoted = script.sort(before) == Some(Sort::Quoted) && script.word(before).is_none();
-        let is_bare = !is_quoted && self.table_function != Some(open);
-        if !(is_bare && (is_syntax(&function) || is_grouping)) {
-            self.mention(Use::Calls, ObjectKind::Function, name.parts, name.span);
+        let is_quoted =
+            script.token_kind(before) == Some(TokenKind::QuotedIdentifier) && script.unreserved_word(before).is_none();
+        let is_bare = !is_quoted && self.table_function_bracket != Some(open);
+        if !(is_bare && (is_function_like_syntax(&function) || is_grouping)) {
+            self.add_mention(Usage::Calls, ObjectKind::Function, name.parts, name.span);
         }
-        if is_search(&function)
-            && let Some(table) = script.name(open + 1, close)
-            && script.symbol(table.next, ",")
+        if is_search_function(&function)
+            && let Some(table) = script.qualified_name(open + 1, close)
+            && script.is_symbol(table.next_token, ",")
         {
-            let next = table.next;
-            self.reads(table);
-            self.group(next, close);
+            let next = table.next_token;
+            self.add_table_read(table);
+            self.walk_parenthesized(next, close);
         } else {
-            self.group(open + 1, close);
+            self.walk_parenthesized(open + 1, close);
         }
-        if !known
-            && let Some(list) = self.lists.last_mut()
-            && list.open
+        if !is_known_scalar
+            && let Some(list) = self.select_lists.last_mut()
+            && list.is_open
         {
-            list.inside_unknown = list.inside_unknown.saturating_sub(1);
+            list.unknown_call_depth = list.unknown_call_depth.saturating_sub(1);
         }
         close + 1
     }
 
     /// Whether one of the arguments is `TABLE t`.
-    fn takes_a_table(&self, start: usize, end: usize) -> bool {
-        self.script.find(start, end, |script, at| script.is(at, "TABLE")).is_some()
+    fn has_table_argument(&self, start: usize, end: usize) -> bool {
+        self.script.find_at_top_level(start, end, |script, at| script.is_word(at, "TABLE")).is_some()
     }
 
     /// Whether the name before this bracket belongs to `GROUPING SETS` or `TABLESAMPLE BERNOULLI`.
-    fn follows_syntax(&self, open: usize) -> bool {
-        open.checked_sub(2).is_some_and(|at| self.script.is_any(at, &["GROUPING", "TABLESAMPLE"]))
+    fn follows_grouping_or_tablesample(&self, open: usize) -> bool {
+        open.checked_sub(2).is_some_and(|at| self.script.is_any_word(at, &["GROUPING", "TABLESAMPLE"]))
     }
 
     /// `ML_PREDICT('m', …)`: the first argument names a model, an agent or a tool in a literal.
-    fn named_by_text(&mut self, function: &str, first: usize, end: usize) {
+    fn add_object_named_by_literal(&mut self, function: &str, first: usize, end: usize) {
         let object = match function {
             "AI_RUN_AGENT" => ObjectKind::Agent,
             "ML_PREDICT" | "ML_EVALUATE" | "AI_COMPLETE" | "AI_EMBEDDING" | "AI_TOOL_INVOKE" => ObjectKind::Model,
             _ => return,
         };
         // `ML_PREDICT(model => 'm', …)` as well.
-        let at = if self.script.symbol(first + 1, "=>") { first + 2 } else { first };
+        let at = if self.script.is_symbol(first + 1, "=>") { first + 2 } else { first };
         if at < end
-            && let Some(text) = self.script.literal(at)
+            && let Some(text) = self.script.string_literal(at)
             && !text.trim().is_empty()
         {
-            self.mention(Use::Calls, object, qualified(&text), self.script.span(at));
+            self.add_mention(Usage::Calls, object, parse_qualified_name(&text), self.script.token_span(at));
         }
     }
 
     /// Inside `MATCH_RECOGNIZE`, variables look like functions in `PATTERN`, and `FIRST`, `LAST` are syntax.
-    pub(super) fn match_recognize(&mut self, open: usize, end: usize) -> usize {
+    pub(super) fn walk_match_recognize(&mut self, open: usize, end: usize) -> usize {
         let script = self.script;
-        if !script.symbol(open, "(") || open >= end {
+        if !script.is_symbol(open, "(") || open >= end {
             return open;
         }
-        let close = script.closing(open, end);
+        let close = script.closing_bracket(open, end);
         let mut at = open + 1;
-        let mut defining = false;
-        self.matching += 1;
+        let mut in_define = false;
+        self.match_recognize_depth += 1;
         while at < close {
-            defining |= script.is(at, "DEFINE");
-            if defining && script.is(at, "AS") {
+            in_define |= script.is_word(at, "DEFINE");
+            if in_define && script.is_word(at, "AS") {
                 // Here a condition follows, no alias.
-                self.operand_at = Some(at + 1);
+                self.operand_start = Some(at + 1);
             }
-            let is_pattern = script.is(at, "PATTERN") && script.symbol(at + 1, "(");
-            let next = if is_pattern { script.closing(at + 1, close) + 1 } else { self.step(at, close) };
+            let is_pattern = script.is_word(at, "PATTERN") && script.is_symbol(at + 1, "(");
+            let next =
+                if is_pattern { script.closing_bracket(at + 1, close) + 1 } else { self.walk_element(at, close) };
             at = next.max(at + 1);
         }
-        self.matching -= 1;
+        self.match_recognize_depth -= 1;
         close + 1
     }
 }

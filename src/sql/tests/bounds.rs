@@ -1,9 +1,9 @@
 //! What hostile and huge texts do: nothing worse than a fault, in time linear in their length.
 
-use crate::sql::{lint, normal_form, read};
+use crate::sql::{analyze, lint, normal_form};
 
 /// Texts that are hard on recognisers, `count` pieces each.
-fn hostile(count: usize) -> Vec<String> {
+fn hostile_texts(count: usize) -> Vec<String> {
     let pieces = [
         "(",
         ")",
@@ -56,81 +56,86 @@ fn hostile(count: usize) -> Vec<String> {
         "1e+",
         "x'",
     ];
-    let heads =
+    let prefixes =
         ["", "SELECT ", "INSERT INTO a SELECT * FROM ", "CREATE TABLE a (", "CREATE AGENT a ", "CREATE MODEL m WITH ("];
-    heads.iter().flat_map(|head| pieces.iter().map(move |piece| (*head).to_owned() + &piece.repeat(count))).collect()
+    prefixes.iter().flat_map(|head| pieces.iter().map(move |piece| (*head).to_owned() + &piece.repeat(count))).collect()
 }
 
 #[test]
-fn hostile_texts_are_read_without_a_crash() {
-    for text in hostile(200) {
-        let reading = read(&text);
+fn hostile_texts_are_analyzed_without_a_panic() {
+    for text in hostile_texts(200) {
+        let analysis = analyze(&text);
         let form = normal_form(&text);
         assert_eq!(normal_form(&form), form, "{}", text.chars().take(40).collect::<String>());
-        for mention in &reading.mentions {
+        for mention in &analysis.mentions {
             assert!(text.get(mention.span.clone()).is_some());
         }
-        assert!(super::lints::with_defaults(&text).len() <= text.len());
+        assert!(super::lints::lints_with_defaults(&text).len() <= text.len());
     }
 }
 
 #[test]
-fn what_fuzzing_found() {
+fn unclosed_brackets_around_a_semicolon_terminate() {
     // Brackets that nothing closes, on both sides of the semicolon that ends the statement, once went on for ever.
     let text = format!("INSERT INTO a {};{}SELECT x FROM", "(".repeat(90), "(".repeat(11));
-    assert!(!read(&text).faults.is_empty());
+    assert!(!analyze(&text).errors.is_empty());
 }
 
 #[test]
-fn heads_without_a_statement_do_not_recurse() {
-    for head in ["EXECUTE ", "EXPLAIN EXECUTE ", "COMPILE PLAN 'p' FOR "] {
-        assert_eq!(read(&head.repeat(100_000)).mentions, [], "{head}");
+fn repeated_statement_prefixes_do_not_recurse() {
+    for prefix in ["EXECUTE ", "EXPLAIN EXECUTE ", "COMPILE PLAN 'p' FOR "] {
+        assert_eq!(analyze(&prefix.repeat(100_000)).mentions, [], "{prefix}");
     }
 }
 
 #[test]
-fn two_hundred_thousand_brackets_are_a_fault() {
+fn excessive_bracket_nesting_is_an_error() {
     let text = format!("SELECT {}1{} FROM t", "(".repeat(200_000), ")".repeat(200_000));
-    let faults = read(&text).faults;
-    assert_eq!(faults.len(), 1);
-    assert!(faults[0].message.contains("200 levels"));
-    assert_eq!(faults[0].span, 207..208, "the first bracket that is too deep");
+    let errors = analyze(&text).errors;
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].message.contains("200 levels"));
+    assert_eq!(errors[0].span, 207..208, "the first bracket that is too deep");
 }
 
 #[test]
-fn two_hundred_levels_are_none() {
+fn two_hundred_bracket_levels_are_accepted() {
     let text = format!("INSERT INTO a SELECT {}x{} FROM t", "f(".repeat(200), ")".repeat(200));
-    assert!(read(&text).faults.is_empty());
+    assert!(analyze(&text).errors.is_empty());
     let text = format!("INSERT INTO a {} SELECT x FROM t {}", "SELECT x FROM (".repeat(200), ")".repeat(200));
-    let reading = read(&text);
-    assert!(reading.faults.is_empty() && reading.state.is_none(), "{:?} {:?}", reading.faults, reading.state);
-    assert_eq!(reading.mentions.len(), 2);
+    let analysis = analyze(&text);
+    assert!(
+        analysis.errors.is_empty() && analysis.stateful_construct.is_none(),
+        "{:?} {:?}",
+        analysis.errors,
+        analysis.stateful_construct
+    );
+    assert_eq!(analysis.mentions.len(), 2);
     let text = format!("SELECT x FROM {} t {}", "(".repeat(200), ")".repeat(200));
-    assert_eq!(read(&text).mentions.len(), 1);
+    assert_eq!(analyze(&text).mentions.len(), 1);
     let text = format!("{} SELECT x FROM t {}", "WITH w AS (".repeat(200), ") SELECT x FROM w".repeat(200));
-    assert_eq!(read(&text).mentions.len(), 1);
+    assert_eq!(analyze(&text).mentions.len(), 1);
 }
 
 /// Doubling a text must not take much more than twice the time. Ten times tells linear from quadratic (a hundred times)
 /// whatever the machine is doing.
 #[test]
-fn time_is_linear_in_the_text() {
+fn analysis_time_is_linear_in_text_length() {
     let time = |count: usize| {
-        hostile(count)
+        hostile_texts(count)
             .iter()
             .map(|text| {
                 let start = std::time::Instant::now();
-                let reading = read(text);
-                let empty = crate::resource::Few::new();
+                let analysis = analyze(text);
+                let empty = crate::resource::SmallMap::new();
                 let none = std::collections::BTreeSet::new();
                 let context = crate::sql::LintContext {
                     properties: &empty,
                     principal: None,
-                    protected: true,
-                    evolves: true,
-                    allowed: &none,
+                    is_protected: true,
+                    can_evolve: true,
+                    allowed_codes: &none,
                 };
-                std::hint::black_box((lint(&reading, text, &context), normal_form(text)));
+                std::hint::black_box((lint(&analysis, text, &context), normal_form(text)));
                 (start.elapsed(), text.chars().take(30).collect::<String>())
             })
             .max()

@@ -1,21 +1,21 @@
 //! What speaks against a text, and where.
 
-use crate::sql::read;
+use crate::sql::analyze;
 
 /// The faults of a text as (message, what stands at the place).
-fn faults(text: &str) -> Vec<(String, String)> {
-    read(text).faults.into_iter().map(|fault| (fault.message, text[fault.span].to_owned())).collect()
+fn errors(text: &str) -> Vec<(String, String)> {
+    analyze(text).errors.into_iter().map(|error| (error.message, text[error.span].to_owned())).collect()
 }
 
-fn only(text: &str, message: &str, place: &str) {
-    let found = faults(text);
+fn assert_one_error(text: &str, message: &str, place: &str) {
+    let found = errors(text);
     assert_eq!(found.len(), 1, "{text}: {found:?}");
     assert!(found[0].0.contains(message), "{text}: {found:?}");
     assert_eq!(found[0].1, place, "{text}");
 }
 
 #[test]
-fn a_sound_text_has_none() {
+fn a_valid_text_has_no_errors() {
     for text in [
         "SELECT 1;;",
         "INSERT INTO a SELECT x FROM b -- ; SELECT\n;",
@@ -25,54 +25,62 @@ fn a_sound_text_has_none() {
         "EXPLAIN EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END",
         "SELECT x FROM t MATCH_RECOGNIZE (PATTERN (A{2,3} {- B -}) DEFINE A AS TRUE)",
     ] {
-        assert_eq!(faults(text), [], "{text}");
+        assert_eq!(errors(text), [], "{text}");
     }
 }
 
 #[test]
-fn more_than_one_statement() {
-    only("CREATE TABLE a (x INT); INSERT INTO a SELECT 1", "second statement", "INSERT");
-    only("INSERT INTO a SELECT x FROM b\nINSERT INTO c SELECT y FROM b", "another statement begins", "INSERT");
-    only("SELECT x FROM b SELECT y FROM b", "another statement begins", "SELECT");
-    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END; DROP TABLE a", "second statement", "DROP");
+fn a_second_statement_is_an_error() {
+    assert_one_error("CREATE TABLE a (x INT); INSERT INTO a SELECT 1", "second statement", "INSERT");
+    assert_one_error(
+        "INSERT INTO a SELECT x FROM b\nINSERT INTO c SELECT y FROM b",
+        "another statement begins",
+        "INSERT",
+    );
+    assert_one_error("SELECT x FROM b SELECT y FROM b", "another statement begins", "SELECT");
+    assert_one_error(
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END; DROP TABLE a",
+        "second statement",
+        "DROP",
+    );
 }
 
 #[test]
-fn settings_belong_elsewhere() {
+fn set_or_use_next_to_a_statement_is_an_error() {
     let text = "SET 'sql.state-ttl' = '1 d'; INSERT INTO a SELECT x FROM b";
-    only(text, "`properties`", "SET");
-    assert_eq!(read(text).kind, crate::sql::Kind::InsertInto, "the statement itself is still read");
-    only("USE CATALOG c; SELECT 1", "`properties`", "USE");
+    assert_one_error(text, "`properties`", "SET");
+    assert_eq!(analyze(text).kind, crate::sql::StatementKind::InsertInto, "the statement itself is still read");
+    assert_one_error("USE CATALOG c; SELECT 1", "`properties`", "USE");
 }
 
 #[test]
-fn what_is_not_balanced_is_shown_where_it_opens() {
-    only("SELECT 'abc FROM t", "quote is never closed", "'");
-    only("SELECT `abc FROM t", "back-quote is never closed", "`");
-    only("SELECT 1 /* FROM t", "comment is never closed", "/*");
-    only("SELECT x FROM t /*+ OPTIONS('a'='b')", "hint is never closed", "/*+");
-    only("SELECT (1 FROM t", "never closed", "(");
-    only("SELECT 1) FROM t", "nothing that it closes", ")");
-    only("SELECT (1] FROM t", "nothing that it closes", "]");
-    only("SELECT \"x\" FROM t", "double quotes", "\"x\"");
+fn unbalanced_quotes_comments_and_brackets_are_errors() {
+    assert_one_error("SELECT 'abc FROM t", "quote is never closed", "'");
+    assert_one_error("SELECT `abc FROM t", "back-quote is never closed", "`");
+    assert_one_error("SELECT 1 /* FROM t", "comment is never closed", "/*");
+    assert_one_error("SELECT x FROM t /*+ OPTIONS('a'='b')", "hint is never closed", "/*+");
+    assert_one_error("SELECT (1 FROM t", "never closed", "(");
+    assert_one_error("SELECT 1) FROM t", "nothing that it closes", ")");
+    assert_one_error("SELECT (1] FROM t", "nothing that it closes", "]");
+    assert_one_error("SELECT \"x\" FROM t", "double quotes", "\"x\"");
 }
 
 #[test]
-fn nothing_is_a_fault() {
+fn a_text_without_a_statement_is_an_error() {
     for text in ["", "  \n", "-- only a comment", ";;"] {
-        let found = faults(text);
+        let found = errors(text);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         assert!(found[0].0.contains("no statement"), "{found:?}");
     }
 }
 
 #[test]
-fn statement_sets_are_whole() {
-    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;", "never closed", "SET");
-    only("EXECUTE STATEMENT SET BEGIN END", "empty", "END");
-    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END", "`;` before this END", "END");
-    only("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END;;", "`;` before this END", "END");
-    only(
+fn a_malformed_statement_set_is_an_error() {
+    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;", "never closed", "SET");
+    assert_one_error("EXECUTE STATEMENT SET BEGIN END", "empty", "END");
+    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END", "`;` before this END", "END");
+    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END;;", "`;` before this END", "END");
+    assert_one_error(
         "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; DROP TABLE b; END",
         "INSERT INTO statements only",
         "DROP",
@@ -80,6 +88,6 @@ fn statement_sets_are_whole() {
 }
 
 #[test]
-fn faults_are_many_but_not_endless() {
-    assert_eq!(faults(&"SELECT 1;".repeat(500)).len(), 20);
+fn at_most_twenty_errors_are_reported() {
+    assert_eq!(errors(&"SELECT 1;".repeat(500)).len(), 20);
 }

@@ -1,124 +1,136 @@
 //! Kinds and classes.
 
-use crate::sql::{Class, Kind, read};
+use crate::sql::{StatementClass, StatementKind, analyze};
 
-fn kind(text: &str) -> Kind {
-    read(text).kind
+fn kind(text: &str) -> StatementKind {
+    analyze(text).kind
 }
 
 #[test]
-fn the_first_words_make_the_kind() {
+fn leading_keywords_determine_the_kind() {
     for (text, expected) in [
-        ("CREATE TABLE a (x INT)", Kind::CreateTable),
-        ("create table a like b", Kind::CreateTable),
-        ("CREATE TABLE a WITH ('k' = 'v') AS SELECT x FROM b", Kind::CreateTableAs),
-        ("CREATE OR REPLACE TABLE a AS (SELECT x FROM b)", Kind::CreateTableAs),
-        ("-- first\nCREATE /* odd */ TEMPORARY VIEW v AS SELECT 1", Kind::CreateView),
-        ("REPLACE TABLE a AS SELECT x FROM b", Kind::CreateTableAs),
-        ("CREATE TEMPORARY SYSTEM FUNCTION f AS 'c'", Kind::CreateFunction),
-        ("CREATE MODEL m WITH ('provider' = 'x')", Kind::CreateModel),
-        ("CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 1", Kind::CreateMaterializedTable),
-        ("ALTER MATERIALIZED TABLE t SUSPEND", Kind::AlterMaterializedTable),
-        ("DROP MATERIALIZED TABLE t", Kind::DropMaterializedTable),
-        ("ALTER TABLE a RENAME TO b", Kind::AlterTable),
-        ("DROP VIEW IF EXISTS v", Kind::DropView),
-        ("INSERT INTO a SELECT x FROM b", Kind::InsertInto),
-        ("INSERT INTO a (x) WITH w AS (SELECT 1) SELECT * FROM w", Kind::InsertInto),
-        ("INSERT INTO a VALUES (1), (2)", Kind::InsertValues),
-        ("INSERT INTO a (x) (VALUES (1))", Kind::InsertValues),
-        ("INSERT INTO a VALUES (1) UNION ALL SELECT x FROM b", Kind::InsertInto),
-        ("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", Kind::StatementSet),
-        ("BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;", Kind::StatementSet),
-        ("WITH w AS (SELECT 1) SELECT * FROM w", Kind::Select),
-        ("(SELECT 1) UNION ALL (SELECT 2)", Kind::Select),
-        ("VALUES (1)", Kind::Select),
-        ("SHOW TABLES", Kind::Show),
-        ("DESC a", Kind::Describe),
-        ("EXPLAIN INSERT INTO a SELECT 1", Kind::Explain),
-        ("USE CATALOG c", Kind::Use),
-        ("SET 'a' = 'b'", Kind::Set),
-        ("UPDATE a SET x = 1", Kind::Update),
-        ("DELETE FROM a WHERE x = 1", Kind::Delete),
-        ("Create a table of contents first.", Kind::Other),
-        ("GRANT SELECT ON a TO b", Kind::Other),
-        ("", Kind::Other),
+        ("CREATE TABLE a (x INT)", StatementKind::CreateTable),
+        ("create table a like b", StatementKind::CreateTable),
+        ("CREATE TABLE a WITH ('k' = 'v') AS SELECT x FROM b", StatementKind::CreateTableAs),
+        ("CREATE OR REPLACE TABLE a AS (SELECT x FROM b)", StatementKind::CreateTableAs),
+        ("-- first\nCREATE /* odd */ TEMPORARY VIEW v AS SELECT 1", StatementKind::CreateView),
+        ("REPLACE TABLE a AS SELECT x FROM b", StatementKind::CreateTableAs),
+        ("CREATE TEMPORARY SYSTEM FUNCTION f AS 'c'", StatementKind::CreateFunction),
+        ("CREATE MODEL m WITH ('provider' = 'x')", StatementKind::CreateModel),
+        ("CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 1", StatementKind::CreateMaterializedTable),
+        ("ALTER MATERIALIZED TABLE t SUSPEND", StatementKind::AlterMaterializedTable),
+        ("DROP MATERIALIZED TABLE t", StatementKind::DropMaterializedTable),
+        ("ALTER TABLE a RENAME TO b", StatementKind::AlterTable),
+        ("DROP VIEW IF EXISTS v", StatementKind::DropView),
+        ("INSERT INTO a SELECT x FROM b", StatementKind::InsertInto),
+        ("INSERT INTO a (x) WITH w AS (SELECT 1) SELECT * FROM w", StatementKind::InsertInto),
+        ("INSERT INTO a VALUES (1), (2)", StatementKind::InsertValues),
+        ("INSERT INTO a (x) (VALUES (1))", StatementKind::InsertValues),
+        ("INSERT INTO a VALUES (1) UNION ALL SELECT x FROM b", StatementKind::InsertInto),
+        ("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", StatementKind::StatementSet),
+        ("BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;", StatementKind::StatementSet),
+        ("WITH w AS (SELECT 1) SELECT * FROM w", StatementKind::Select),
+        ("(SELECT 1) UNION ALL (SELECT 2)", StatementKind::Select),
+        ("VALUES (1)", StatementKind::Select),
+        ("SHOW TABLES", StatementKind::Show),
+        ("DESC a", StatementKind::Describe),
+        ("EXPLAIN INSERT INTO a SELECT 1", StatementKind::Explain),
+        ("USE CATALOG c", StatementKind::Use),
+        ("SET 'a' = 'b'", StatementKind::Set),
+        ("UPDATE a SET x = 1", StatementKind::Update),
+        ("DELETE FROM a WHERE x = 1", StatementKind::Delete),
+        ("Create a table of contents first.", StatementKind::Other),
+        ("GRANT SELECT ON a TO b", StatementKind::Other),
+        ("", StatementKind::Other),
     ] {
         assert_eq!(kind(text), expected, "{text}");
     }
 }
 
 #[test]
-fn only_what_keeps_running_is_a_job() {
-    assert_eq!(Kind::InsertInto.class(), Class::Job);
-    assert_eq!(Kind::StatementSet.class(), Class::Job);
-    assert_eq!(Kind::CreateTableAs.class(), Class::TableJob);
-    for definition in [Kind::InsertValues, Kind::CreateTable, Kind::AlterModel, Kind::DropTool, Kind::CreateConnection]
-    {
-        assert_eq!(definition.class(), Class::Definition, "{definition:?}");
+fn only_statements_that_keep_running_are_jobs() {
+    assert_eq!(StatementKind::InsertInto.class(), StatementClass::Job);
+    assert_eq!(StatementKind::StatementSet.class(), StatementClass::Job);
+    assert_eq!(StatementKind::CreateTableAs.class(), StatementClass::TableJob);
+    for definition in [
+        StatementKind::InsertValues,
+        StatementKind::CreateTable,
+        StatementKind::AlterModel,
+        StatementKind::DropTool,
+        StatementKind::CreateConnection,
+    ] {
+        assert_eq!(definition.class(), StatementClass::Definition, "{definition:?}");
         assert!(!definition.can_resume());
     }
-    for job in [Kind::InsertInto, Kind::StatementSet, Kind::CreateTableAs] {
+    for job in [StatementKind::InsertInto, StatementKind::StatementSet, StatementKind::CreateTableAs] {
         assert!(job.can_resume());
     }
 }
 
 #[test]
-fn a_refusal_says_why_and_what_to_do() {
-    for kind in
-        [Kind::Select, Kind::Show, Kind::Set, Kind::Use, Kind::CreateMaterializedTable, Kind::Delete, Kind::Other]
-    {
-        let Class::Refused(why) = kind.class() else { panic!("{kind:?} is refused") };
-        assert!(why.contains([';', ',']) && why.len() > 40, "{kind:?}: {why}");
+fn an_unsupported_kind_explains_why_and_what_to_do() {
+    for kind in [
+        StatementKind::Select,
+        StatementKind::Show,
+        StatementKind::Set,
+        StatementKind::Use,
+        StatementKind::CreateMaterializedTable,
+        StatementKind::Delete,
+        StatementKind::Other,
+    ] {
+        let StatementClass::Unsupported(reason) = kind.class() else { panic!("{kind:?} is refused") };
+        assert!(reason.contains([';', ',']) && reason.len() > 40, "{kind:?}: {reason}");
     }
 }
 
 #[test]
-fn names_are_the_api_s() {
-    assert_eq!(Kind::CreateTableAs.api_name(), "CREATE_TABLE_AS");
-    assert_eq!(Kind::InsertValues.api_name(), "INSERT_INTO");
-    assert_eq!(Kind::Select.api_name(), "SELECT");
+fn kinds_have_the_spelling_of_the_api() {
+    assert_eq!(StatementKind::CreateTableAs.api_name(), "CREATE_TABLE_AS");
+    assert_eq!(StatementKind::InsertValues.api_name(), "INSERT_INTO");
+    assert_eq!(StatementKind::Select.api_name(), "SELECT");
 }
 
 #[test]
-fn what_a_definition_says_of_itself() {
-    let reading =
-        read("CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')");
-    assert!(reading.if_not_exists && reading.primary_key);
-    assert!(reading.startup_option.is_some());
-    let reading = read("CREATE TABLE t (id INT, key_primary STRING COMMENT 'PRIMARY KEY')");
-    assert!(!reading.if_not_exists && !reading.primary_key && reading.startup_option.is_none());
-    assert!(read("CREATE TABLE t (id INT PRIMARY KEY NOT ENFORCED)").primary_key);
-    assert!(read("ALTER TABLE t ADD (id INT, PRIMARY KEY (id) NOT ENFORCED)").primary_key);
-    assert!(read("ALTER TABLE t SET ('changelog.mode' = 'upsert')").primary_key);
-    assert!(!read("ALTER TABLE t SET ('changelog.mode' = 'retract')").primary_key);
+fn if_not_exists_primary_key_and_startup_option_are_detected() {
+    let analysis = analyze(
+        "CREATE TABLE IF NOT EXISTS t (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('scan.startup.mode' = 'x')",
+    );
+    assert!(analysis.if_not_exists && analysis.has_primary_key);
+    assert!(analysis.startup_option.is_some());
+    let analysis = analyze("CREATE TABLE t (id INT, key_primary STRING COMMENT 'PRIMARY KEY')");
+    assert!(!analysis.if_not_exists && !analysis.has_primary_key && analysis.startup_option.is_none());
+    assert!(analyze("CREATE TABLE t (id INT PRIMARY KEY NOT ENFORCED)").has_primary_key);
+    assert!(analyze("ALTER TABLE t ADD (id INT, PRIMARY KEY (id) NOT ENFORCED)").has_primary_key);
+    assert!(analyze("ALTER TABLE t SET ('changelog.mode' = 'upsert')").has_primary_key);
+    assert!(!analyze("ALTER TABLE t SET ('changelog.mode' = 'retract')").has_primary_key);
 }
 
 #[test]
-fn hints_that_end_every_table_make_a_job_finite() {
-    let bounded = |text: &str| read(text).bounded;
+fn a_job_is_bounded_if_hints_bound_every_table() {
+    let is_bounded = |text: &str| analyze(text).is_bounded;
     let hint = |mode: &str| format!("/*+ OPTIONS('scan.startup.mode' = 'x', 'scan.bounded.mode' = '{mode}') */");
     let ends = hint("latest-offset");
-    assert!(bounded(&format!("INSERT INTO a SELECT x FROM b {ends}")));
-    assert!(bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c {ends} ON b.i = c.i")));
-    assert!(!bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c ON b.i = c.i")));
-    assert!(!bounded(&format!("INSERT INTO a SELECT x FROM b {}", hint("unbounded"))));
-    assert!(!bounded("INSERT INTO a SELECT x FROM b -- not yet: 'scan.bounded.mode' = 'latest-offset'"));
-    assert!(!bounded("INSERT INTO a SELECT 'scan.bounded.mode' FROM b"));
-    assert!(!bounded("INSERT INTO a SELECT x FROM b"));
+    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends}")));
+    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c {ends} ON b.i = c.i")));
+    assert!(!is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c ON b.i = c.i")));
+    assert!(!is_bounded(&format!("INSERT INTO a SELECT x FROM b {}", hint("unbounded"))));
+    assert!(!is_bounded("INSERT INTO a SELECT x FROM b -- not yet: 'scan.bounded.mode' = 'latest-offset'"));
+    assert!(!is_bounded("INSERT INTO a SELECT 'scan.bounded.mode' FROM b"));
+    assert!(!is_bounded("INSERT INTO a SELECT x FROM b"));
 }
 
 #[test]
-fn a_startup_hint_is_found_at_its_key() {
+fn a_startup_hint_is_located_at_its_key() {
     let text = "INSERT INTO a SELECT x FROM b /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */";
-    assert_eq!(&text[read(text).startup_option.unwrap()], "scan.startup.mode");
-    assert_eq!(read("INSERT INTO a SELECT 'scan.startup.mode' FROM b").startup_option, None);
+    assert_eq!(&text[analyze(text).startup_option.unwrap()], "scan.startup.mode");
+    assert_eq!(analyze("INSERT INTO a SELECT 'scan.startup.mode' FROM b").startup_option, None);
 }
 
 #[test]
-fn a_rename_says_what_exists_afterwards() {
+fn rename_to_yields_the_new_name() {
     let text = "ALTER TABLE a.b RENAME TO `new one`";
-    let renamed = read(text).renamed_to.unwrap();
+    let renamed = analyze(text).renamed_to.unwrap();
     assert_eq!(renamed.name, ["new one"]);
     assert_eq!(&text[renamed.span], "`new one`");
-    assert_eq!(read("ALTER TABLE a RENAME x TO y").renamed_to, None);
+    assert_eq!(analyze("ALTER TABLE a RENAME x TO y").renamed_to, None);
 }

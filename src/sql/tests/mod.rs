@@ -11,12 +11,12 @@ mod properties;
 mod search;
 mod state;
 
-use super::{Reading, read};
+use super::{Analysis, analyze};
 
 /// The objects of a text, as `role kind name`, each checked to stand where its span says.
-fn objects(text: &str) -> Vec<String> {
-    let reading = read(text);
-    reading
+fn object_descriptions(text: &str) -> Vec<String> {
+    let analysis = analyze(text);
+    analysis
         .mentions
         .iter()
         .map(|mention| {
@@ -24,19 +24,23 @@ fn objects(text: &str) -> Vec<String> {
             for part in &mention.name {
                 assert!(written.replace("``", "`").contains(part.as_str()), "{part} does not stand in {written}");
             }
-            let role = format!("{:?} {:?} ", mention.role, mention.object).to_lowercase();
+            let role = format!("{:?} {:?} ", mention.usage, mention.kind).to_lowercase();
             role + &mention.name.join("/")
         })
         .collect()
 }
 
 /// The tables that a text reads.
-fn reads(text: &str) -> Vec<String> {
-    objects(text).iter().filter_map(|object| object.strip_prefix("reads table ")).map(str::to_owned).collect()
+fn tables_read(text: &str) -> Vec<String> {
+    object_descriptions(text)
+        .iter()
+        .filter_map(|object| object.strip_prefix("reads table "))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The construct that is said to keep state, and what stands at its place.
-fn state(text: &str) -> Option<(String, String)> {
-    let Reading { state, .. } = read(text);
-    state.map(|state| (state.construct, text[state.span].to_owned()))
+fn stateful_construct(text: &str) -> Option<(String, String)> {
+    let Analysis { stateful_construct, .. } = analyze(text);
+    stateful_construct.map(|state| (state.description, text[state.span].to_owned()))
 }

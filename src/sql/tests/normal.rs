@@ -1,27 +1,27 @@
 //! The normal form: what it leaves out and what it keeps.
 
-use crate::sql::{normal_form, read, same};
+use crate::sql::{analyze, are_equivalent, normal_form};
 
 #[test]
-fn it_reads_as_one_line() {
+fn the_normal_form_is_one_line_without_comments() {
     let text = "-- totals\ninsert into `sink`\n  select /* all */ Upper( t . `name` ),'x  y'\nfrom t /*+ OPTIONS('k'='v') */ ;;\n";
     assert_eq!(normal_form(text), "INSERT INTO sink SELECT UPPER ( t . name ) , 'x  y' FROM t /*+ OPTIONS('k'='v') */");
 }
 
 #[test]
-fn cosmetic_changes_are_none() {
+fn cosmetic_changes_keep_the_normal_form() {
     let text = "SELECT a.x, 'It''s' FROM a WHERE x >= 1.5";
     for other in [
         "select a.x,'It''s' from a where x>=1.5;",
         "SELECT `a`.`x`, 'It''s'\n\tFROM a // end\n WHERE x >= 1.5 ; ; ",
         "/* head */ SELECT a . x , 'It''s' FROM a -- where\nWHERE x >= 1.5",
     ] {
-        assert!(same(text, other), "{}", normal_form(other));
+        assert!(are_equivalent(text, other), "{}", normal_form(other));
     }
 }
 
 #[test]
-fn changes_that_mean_something_are_seen() {
+fn meaningful_changes_change_the_normal_form() {
     for (one, other) in [
         ("SELECT x FROM a", "SELECT X FROM a"),
         ("SELECT 'x' FROM a", "SELECT 'X' FROM a"),
@@ -42,12 +42,12 @@ fn changes_that_mean_something_are_seen() {
         ("SELECT pre_${secret.x} FROM a", "SELECT pre_ ${secret.x} FROM a"),
         ("SELECT x FROM a${s}", "SELECT x FROM a ${s}"),
     ] {
-        assert!(!same(one, other), "{one} / {other}");
+        assert!(!are_equivalent(one, other), "{one} / {other}");
     }
 }
 
 #[test]
-fn unreserved_words_keep_their_case_and_quotes() {
+fn unreserved_keywords_keep_their_case_and_needed_quotes() {
     // They may be names of columns, which are case-sensitive, or words of the parser, which quotes hide from it.
     assert_ne!(normal_form("SELECT model FROM a"), normal_form("SELECT MODEL FROM a"));
     assert_ne!(normal_form("f(`model` m)"), normal_form("f(model m)"));
@@ -56,7 +56,7 @@ fn unreserved_words_keep_their_case_and_quotes() {
 }
 
 #[test]
-fn quotes_without_need_change_no_verdict() {
+fn needless_quotes_do_not_change_statefulness() {
     for (one, other) in [
         ("SELECT `columns`, f(x) FROM a", "SELECT columns, f(x) FROM a"),
         ("SELECT 1 FROM f(`columns`)", "SELECT 1 FROM f(columns)"),
@@ -65,14 +65,14 @@ fn quotes_without_need_change_no_verdict() {
         ("SELECT 1 FROM a, b WHERE a.`window_start` = b.x", "SELECT 1 FROM a, b WHERE a.window_start = b.x"),
         ("SELECT 1 FROM t GROUP BY `cumulate`(x)", "SELECT 1 FROM t GROUP BY cumulate(x)"),
     ] {
-        assert!(same(one, other), "{one}");
-        let construct = |text| read(text).state.map(|state| state.construct);
-        assert_eq!(construct(one), construct(other), "{one}");
+        assert!(are_equivalent(one, other), "{one}");
+        let description = |text| analyze(text).stateful_construct.map(|state| state.description);
+        assert_eq!(description(one), description(other), "{one}");
     }
 }
 
 #[test]
-fn nothing_is_nothing() {
+fn a_text_without_a_statement_has_an_empty_normal_form() {
     for text in ["", " ; ", "-- x", "/* x */;"] {
         assert_eq!(normal_form(text), "");
     }

@@ -1,59 +1,65 @@
 //! Which objects a text names.
 
-use super::{objects, reads};
-use crate::sql::read;
+use super::{object_descriptions, tables_read};
+use crate::sql::analyze;
 
 #[test]
-fn a_qualified_name_is_one_object_at_one_place() {
+fn a_qualified_name_is_one_mention() {
     assert_eq!(
-        objects("INSERT INTO `my env` . db . sink SELECT f.x FROM `odd``name` AS f"),
+        object_descriptions("INSERT INTO `my env` . db . sink SELECT f.x FROM `odd``name` AS f"),
         ["writes table my env/db/sink", "reads table odd`name"]
     );
 }
 
 #[test]
-fn from_lists_go_on_after_joins() {
+fn from_lists_continue_after_joins() {
     let text = "SELECT 1 FROM a x, b AS y(p, q) JOIN c ON y.p = c.p AND c.q IN (1, 2), d, (SELECT 1 FROM e, f) g, h WHERE a, b";
-    assert_eq!(reads(text), ["a", "b", "c", "d", "e", "f", "h"]);
+    assert_eq!(tables_read(text), ["a", "b", "c", "d", "e", "f", "h"]);
 }
 
 #[test]
-fn bracketed_joins_and_unions() {
-    assert_eq!(reads("SELECT 1 FROM ((a JOIN b ON TRUE) LEFT JOIN (c CROSS JOIN d) ON TRUE)"), ["a", "b", "c", "d"]);
-    assert_eq!(reads("SELECT 1 FROM ((SELECT 1 FROM a) UNION ALL (SELECT 1 FROM b)) AS u, c"), ["a", "b", "c"]);
-    assert_eq!(reads("(SELECT 1 FROM a) UNION ALL SELECT 1 FROM b UNION (TABLE c)"), ["a", "b", "c"]);
+fn tables_in_parenthesized_joins_and_unions_are_found() {
+    assert_eq!(
+        tables_read("SELECT 1 FROM ((a JOIN b ON TRUE) LEFT JOIN (c CROSS JOIN d) ON TRUE)"),
+        ["a", "b", "c", "d"]
+    );
+    assert_eq!(tables_read("SELECT 1 FROM ((SELECT 1 FROM a) UNION ALL (SELECT 1 FROM b)) AS u, c"), ["a", "b", "c"]);
+    assert_eq!(tables_read("(SELECT 1 FROM a) UNION ALL SELECT 1 FROM b UNION (TABLE c)"), ["a", "b", "c"]);
 }
 
 #[test]
-fn from_is_not_always_a_clause() {
+fn from_inside_an_expression_reads_no_table() {
     let text = "SELECT EXTRACT(YEAR FROM ts), TRIM(BOTH 'x' FROM n), SUBSTRING(n FROM 2), OVERLAY(n PLACING 'a' FROM 1), \
                 a IS DISTINCT FROM b, a IS NOT DISTINCT FROM c FROM t WHERE x IS DISTINCT FROM y";
-    assert_eq!(reads(text), ["t"]);
+    assert_eq!(tables_read(text), ["t"]);
 }
 
 #[test]
-fn subqueries_anywhere() {
+fn tables_in_subqueries_are_found() {
     let text = "SELECT (SELECT MAX(x) FROM a), ARRAY[(SELECT 1 FROM b)] FROM c WHERE k IN (SELECT k FROM d) AND EXISTS (SELECT 1 FROM e)";
-    assert_eq!(reads(text), ["a", "b", "c", "d", "e"]);
+    assert_eq!(tables_read(text), ["a", "b", "c", "d", "e"]);
 }
 
 #[test]
-fn common_table_expressions_hide_from_their_end_on() {
-    assert_eq!(reads("WITH a AS (SELECT 1 FROM a), b AS (SELECT 1 FROM a) SELECT 1 FROM b, a, `a`, x.a"), ["a", "x/a"]);
-    assert_eq!(reads("WITH RECURSIVE a AS (SELECT 1 FROM s UNION ALL SELECT 1 FROM a) SELECT 1 FROM a"), ["s"]);
-    assert_eq!(reads("SELECT 1 FROM (WITH a AS (SELECT 1 FROM b) SELECT 1 FROM a) x, a"), ["b", "a"]);
-    assert_eq!(reads("WITH a (x, y) AS (SELECT 1 FROM t) SELECT 1 FROM A"), ["t", "A"], "names keep their case");
+fn a_common_table_expression_shadows_tables_after_its_definition() {
+    assert_eq!(
+        tables_read("WITH a AS (SELECT 1 FROM a), b AS (SELECT 1 FROM a) SELECT 1 FROM b, a, `a`, x.a"),
+        ["a", "x/a"]
+    );
+    assert_eq!(tables_read("WITH RECURSIVE a AS (SELECT 1 FROM s UNION ALL SELECT 1 FROM a) SELECT 1 FROM a"), ["s"]);
+    assert_eq!(tables_read("SELECT 1 FROM (WITH a AS (SELECT 1 FROM b) SELECT 1 FROM a) x, a"), ["b", "a"]);
+    assert_eq!(tables_read("WITH a (x, y) AS (SELECT 1 FROM t) SELECT 1 FROM A"), ["t", "A"], "names keep their case");
     let set = "EXECUTE STATEMENT SET BEGIN INSERT INTO k WITH a AS (SELECT 1 FROM t) SELECT 1 FROM a; INSERT INTO l SELECT 1 FROM a; END";
-    assert_eq!(reads(set), ["t", "a"], "one insert's names hide nothing in the next");
+    assert_eq!(tables_read(set), ["t", "a"], "one insert's names hide nothing in the next");
 }
 
 #[test]
-fn table_functions_with_and_without_table() {
+fn table_functions_are_found_with_and_without_the_table_keyword() {
     let text = "SELECT 1 FROM TABLE(TUMBLE(TABLE a.b, DESCRIPTOR(ts), INTERVAL '1' MINUTE)), \
                 HOP(DATA => TABLE c, TIMECOL => DESCRIPTOR(ts)) h, LATERAL TABLE(f(h.x)) AS t(y), UNNEST(h.items) AS u(z), \
                 LATERAL g(1), d";
-    assert_eq!(reads(text), ["a/b", "c", "d"]);
-    let called: Vec<_> = objects(text).into_iter().filter(|object| object.starts_with("calls")).collect();
+    assert_eq!(tables_read(text), ["a/b", "c", "d"]);
+    let called: Vec<_> = object_descriptions(text).into_iter().filter(|object| object.starts_with("calls")).collect();
     for function in ["f", "g", "TUMBLE", "HOP", "DESCRIPTOR"] {
         assert!(called.contains(&format!("calls function {function}")), "{function} in {called:?}");
     }
@@ -61,92 +67,95 @@ fn table_functions_with_and_without_table() {
 }
 
 #[test]
-fn aliases_are_no_functions() {
+fn aliases_with_column_lists_are_not_functions() {
     let text = "SELECT CAST(a AS DECIMAL(10, 2)), x AS y, INTERVAL '1' SECOND(3), CAST(b AS ROW<f INT>) FROM t AS u (p, q), v w (r)";
-    assert_eq!(objects(text), ["reads table t", "reads table v"]);
+    assert_eq!(object_descriptions(text), ["reads table t", "reads table v"]);
     let text = "SELECT JSON_VALUE(j, '$' RETURNING CHAR(3)), x = SOME (1, 2) FROM t TABLESAMPLE BERNOULLI (3)";
-    assert_eq!(objects(text), ["reads table t"]);
+    assert_eq!(object_descriptions(text), ["reads table t"]);
 }
 
 #[test]
-fn temporal_joins_and_patterns() {
+fn tables_in_temporal_joins_and_match_recognize_are_found() {
     let text = "SELECT * FROM o JOIN r FOR SYSTEM_TIME AS OF o.ts AS x (a, b) ON x.k = o.k";
-    assert_eq!(objects(text), ["reads table o", "reads table r"]);
+    assert_eq!(object_descriptions(text), ["reads table o", "reads table r"]);
     let text = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES LAST(UP.p) AS p, myfn(FIRST(UP.p)) AS q \
                 PATTERN (A UP+ (B | C){2,3}) DEFINE UP AS UP.p > PREV(UP.p)) AS m, s";
-    assert_eq!(objects(text), ["reads table t", "calls function myfn", "reads table s"]);
+    assert_eq!(object_descriptions(text), ["reads table t", "calls function myfn", "reads table s"]);
 }
 
 #[test]
-fn models_agents_tools_and_connections() {
+fn models_agents_tools_and_connections_are_found() {
     assert_eq!(
-        objects("SELECT r FROM t, LATERAL TABLE(ML_PREDICT('cat.db.`my-model`', x)), LATERAL TABLE(AI_RUN_AGENT('helper', x))")
+        object_descriptions("SELECT r FROM t, LATERAL TABLE(ML_PREDICT('cat.db.`my-model`', x)), LATERAL TABLE(AI_RUN_AGENT('helper', x))")
             .into_iter()
             .filter(|object| !object.contains("function"))
             .collect::<Vec<_>>(),
         ["reads table t", "calls model cat/db/my-model", "calls agent helper"]
     );
     assert_eq!(
-        objects("SELECT * FROM ML_PREDICT(TABLE t, MODEL c.m, DESCRIPTOR(x))"),
+        object_descriptions("SELECT * FROM ML_PREDICT(TABLE t, MODEL c.m, DESCRIPTOR(x))"),
         ["calls function ML_PREDICT", "reads table t", "calls model c/m", "calls function DESCRIPTOR"]
     );
     assert_eq!(
-        objects(
+        object_descriptions(
             "CREATE MODEL m INPUT (a STRING) OUTPUT (b STRING) WITH ('openai.connection' = 'conn-1', 'task' = 'x.connection')"
         ),
         ["creates model m", "calls connection conn-1"]
     );
     assert_eq!(
-        objects(
+        object_descriptions(
             "CREATE AGENT a USING MODEL m USING PROMPT 'USING MODEL z' USING TOOLS t, `u` COMMENT 'c' WITH ('k' = 'v')"
         ),
         ["creates agent a", "calls model m", "calls tool t", "calls tool u"]
     );
     assert_eq!(
-        objects("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
+        object_descriptions("CREATE TOOL t USING CONNECTION `c-1` WITH ('type' = 'mcp')"),
         ["creates tool t", "calls connection c-1"]
     );
-    assert_eq!(objects("SHOW CREATE TOOL t"), ["calls tool t"]);
-    assert_eq!(objects("DESCRIBE AGENT EXTENDED a"), ["calls agent a"]);
-    assert_eq!(objects("DESCRIBE a"), [""; 0]);
-    assert_eq!(objects("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
+    assert_eq!(object_descriptions("SHOW CREATE TOOL t"), ["calls tool t"]);
+    assert_eq!(object_descriptions("DESCRIBE AGENT EXTENDED a"), ["calls agent a"]);
+    assert_eq!(object_descriptions("DESCRIBE a"), [""; 0]);
+    assert_eq!(object_descriptions("ALTER AGENT a SET MODEL m"), ["alters agent a", "calls model m"]);
     assert_eq!(
-        objects("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),
+        object_descriptions("CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://a' USING CONNECTIONS (c, d)"),
         ["creates function f", "calls connection c", "calls connection d"]
     );
 }
 
 #[test]
-fn searches_name_their_table_first() {
+fn the_first_argument_of_a_search_function_is_a_table() {
     let text = "INSERT INTO o SELECT * FROM q, LATERAL TABLE(VECTOR_SEARCH_AGG(`ext`.docs, DESCRIPTOR(v), q.vec, 3))";
-    assert_eq!(reads(text), ["q", "ext/docs"]);
+    assert_eq!(tables_read(text), ["q", "ext/docs"]);
 }
 
 #[test]
-fn definitions() {
-    assert_eq!(objects("CREATE TABLE a LIKE b (INCLUDING ALL)"), ["creates table a", "reads table b"]);
+fn definitions_name_what_they_create_and_read() {
+    assert_eq!(object_descriptions("CREATE TABLE a LIKE b (INCLUDING ALL)"), ["creates table a", "reads table b"]);
     assert_eq!(
-        objects(
+        object_descriptions(
             "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(w), WATERMARK FOR t AS t - INTERVAL '5' SECOND) DISTRIBUTED BY HASH(x) INTO 3 BUCKETS"
         ),
         ["creates table a"]
     );
     assert_eq!(
-        objects("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"),
+        object_descriptions("CREATE VIEW v (a, b) COMMENT 'AS SELECT' AS SELECT 1, 2 FROM t"),
         ["creates table v", "reads table t"]
     );
-    assert_eq!(objects("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
-    assert_eq!(objects("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
-    assert_eq!(objects("EXPLAIN TABLE a"), ["reads table a"]);
-    assert_eq!(objects("EXPLAIN PLAN FOR CREATE TABLE a AS TABLE b"), ["creates table a", "reads table b"]);
-    assert_eq!(objects("ALTER TABLE t RENAME TO u"), ["alters table t"]);
-    assert_eq!(objects("CREATE MODEL m WITH ('k' = 'v') AS SELECT a FROM t"), ["creates model m", "reads table t"]);
+    assert_eq!(object_descriptions("CREATE TABLE a AS SELECT * FROM b"), ["creates table a", "reads table b"]);
+    assert_eq!(object_descriptions("DROP TABLE IF EXISTS a.b.c"), ["drops table a/b/c"]);
+    assert_eq!(object_descriptions("EXPLAIN TABLE a"), ["reads table a"]);
+    assert_eq!(object_descriptions("EXPLAIN PLAN FOR CREATE TABLE a AS TABLE b"), ["creates table a", "reads table b"]);
+    assert_eq!(object_descriptions("ALTER TABLE t RENAME TO u"), ["alters table t"]);
+    assert_eq!(
+        object_descriptions("CREATE MODEL m WITH ('k' = 'v') AS SELECT a FROM t"),
+        ["creates model m", "reads table t"]
+    );
 }
 
 #[test]
-fn statement_sets_name_each_sink() {
+fn statement_sets_write_each_sink() {
     assert_eq!(
-        objects(
+        object_descriptions(
             "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM s; INSERT INTO b (x) SELECT 1 FROM s, r; END;"
         ),
         ["writes table a", "reads table s", "writes table b", "reads table s", "reads table r"]
@@ -154,51 +163,57 @@ fn statement_sets_name_each_sink() {
 }
 
 #[test]
-fn inserts_with_columns_partitions_and_hints() {
+fn inserts_can_have_columns_partitions_and_hints() {
     let text =
         "INSERT INTO a /*+ OPTIONS('k'='v') */ PARTITION (p = 1) (x, y) SELECT 1 FROM b /*+ OPTIONS('k'='v') */ c";
-    assert_eq!(objects(text), ["writes table a", "reads table b"]);
+    assert_eq!(object_descriptions(text), ["writes table a", "reads table b"]);
 }
 
 #[test]
-fn nothing_is_made_of_literals_and_comments() {
-    assert_eq!(objects("SELECT 'FROM a' -- FROM b\n FROM c /* JOIN d */ WHERE x = 'JOIN e' // , f"), ["reads table c"]);
+fn literals_and_comments_name_no_objects() {
+    assert_eq!(
+        object_descriptions("SELECT 'FROM a' -- FROM b\n FROM c /* JOIN d */ WHERE x = 'JOIN e' // , f"),
+        ["reads table c"]
+    );
 }
 
 #[test]
-fn masks_are_names_like_others() {
-    assert_eq!(reads("SELECT x FROM pre_${secret.t}, `${secret.u}`"), ["pre_${secret.t}", "${secret.u}"]);
+fn placeholders_can_be_part_of_names() {
+    assert_eq!(tables_read("SELECT x FROM pre_${secret.t}, `${secret.u}`"), ["pre_${secret.t}", "${secret.u}"]);
 }
 
 #[test]
-fn functions_of_columns_stand_apart() {
+fn functions_in_computed_columns_are_listed_separately() {
     let text =
         "CREATE TABLE a (x INT, y AS myfn(x), z AS UPPER(c.`d`.g(w)), WATERMARK FOR t AS h(t) - INTERVAL '5' SECOND)";
-    let functions = read(text).column_functions;
+    let functions = analyze(text).column_functions;
     let names: Vec<_> = functions.iter().map(|function| function.name.join("/")).collect();
     assert_eq!(names, ["myfn", "c/d/g", "h"]);
     assert_eq!(&text[functions[1].span.clone()], "c.`d`.g");
 }
 
 #[test]
-fn a_condition_of_a_pattern_may_begin_with_a_call() {
+fn a_match_recognize_condition_can_start_with_a_call() {
     let text =
         "SELECT * FROM t MATCH_RECOGNIZE (MEASURES g(A.x) AS h PATTERN (A B) DEFINE A AS f(A.x), B AS q.`r`(B.x) > 1)";
-    assert_eq!(objects(text), ["reads table t", "calls function g", "calls function f", "calls function q/r"]);
+    assert_eq!(
+        object_descriptions(text),
+        ["reads table t", "calls function g", "calls function f", "calls function q/r"]
+    );
 }
 
 #[test]
-fn set_operators_of_multisets_end_no_select() {
+fn multiset_operators_do_not_end_a_select() {
     assert_eq!(
-        reads("SELECT x MULTISET UNION ALL y, z MULTISET EXCEPT w FROM t UNION ALL SELECT q FROM u"),
+        tables_read("SELECT x MULTISET UNION ALL y, z MULTISET EXCEPT w FROM t UNION ALL SELECT q FROM u"),
         ["t", "u"]
     );
 }
 
 #[test]
-fn syntax_that_looks_like_a_function_is_one_where_it_is_quoted_or_stands_for_a_table() {
+fn function_like_syntax_is_a_function_if_quoted_or_used_as_a_table() {
     let calls = |text: &str| {
-        let calls = objects(text).into_iter().filter(|object| object.starts_with("calls"));
+        let calls = object_descriptions(text).into_iter().filter(|object| object.starts_with("calls"));
         calls.map(|call| call.replace("calls function ", "")).collect::<Vec<_>>()
     };
     assert!(calls("SELECT FIRST(x), LAST(y), ARRAY_AGG(z), CEILING(w) FROM t").is_empty());

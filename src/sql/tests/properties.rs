@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use crate::sql::{
+    analyze, are_equivalent,
     keywords::is_reserved,
-    lex::{Sort, lex},
-    normal_form, read, same,
+    lex::{TokenKind, lex},
+    normal_form,
 };
 
 /// Statements of our own, with most of what a lexer can meet.
@@ -21,7 +22,7 @@ const STATEMENTS: [&str; 8] = [
 ];
 
 /// One blank of any sort, or a comment. A comment of one line has its end with it.
-fn layout() -> impl Strategy<Value = String> {
+fn arbitrary_layout() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(" ".to_owned()),
         Just("\n".to_owned()),
@@ -33,8 +34,8 @@ fn layout() -> impl Strategy<Value = String> {
 }
 
 /// A statement's tokens as they are written.
-fn tokens(text: &str) -> Vec<(Sort, String)> {
-    lex(text).iter().map(|token| (token.sort, token.text(text).to_owned())).collect()
+fn tokens(text: &str) -> Vec<(TokenKind, String)> {
+    lex(text).iter().map(|token| (token.kind, token.text(text).to_owned())).collect()
 }
 
 proptest! {
@@ -43,7 +44,7 @@ proptest! {
     #[test]
     fn layout_comments_case_and_quotes_keep_the_normal_form(
         which in 0..STATEMENTS.len(),
-        blanks in prop::collection::vec(layout(), 64),
+        blanks in prop::collection::vec(arbitrary_layout(), 64),
         upper in prop::collection::vec(any::<bool>(), 64),
         end in "[; \n]{0,4}",
     ) {
@@ -52,9 +53,9 @@ proptest! {
         for (index, (sort, token)) in tokens(text).into_iter().enumerate() {
             let flip = upper[index % upper.len()];
             match sort {
-                Sort::Reserved if flip => other += &token.to_lowercase(),
+                TokenKind::ReservedWord if flip => other += &token.to_lowercase(),
                 // A plain name may be quoted; one that is a keyword somewhere may not.
-                Sort::Word if flip && token.len() < 7 && token.is_ascii() && !crate::sql::keywords::is_unreserved_keyword(&token) => {
+                TokenKind::Word if flip && token.len() < 7 && token.is_ascii() && !crate::sql::keywords::is_unreserved_keyword(&token) => {
                     other += &format!("`{token}`");
                 }
                 _ => other += &token,
@@ -62,12 +63,12 @@ proptest! {
             other += &blanks[index % blanks.len()];
         }
         other += &end;
-        prop_assert!(same(text, &other), "{}\n{}", normal_form(text), normal_form(&other));
-        let (one, two) = (read(text), read(&other));
+        prop_assert!(are_equivalent(text, &other), "{}\n{}", normal_form(text), normal_form(&other));
+        let (one, two) = (analyze(text), analyze(&other));
         prop_assert_eq!(one.kind, two.kind);
-        let names = |reading: &crate::sql::Reading| reading.mentions.iter().map(|m| (m.role, m.object, m.name.join("\n").to_lowercase())).collect::<Vec<_>>();
+        let names = |reading: &crate::sql::Analysis| reading.mentions.iter().map(|m| (m.usage, m.kind, m.name.join("\n").to_lowercase())).collect::<Vec<_>>();
         prop_assert_eq!(names(&one), names(&two));
-        prop_assert_eq!(one.state.map(|state| state.construct), two.state.map(|state| state.construct));
+        prop_assert_eq!(one.stateful_construct.map(|state| state.description), two.stateful_construct.map(|state| state.description));
     }
 
     #[test]
@@ -76,27 +77,27 @@ proptest! {
         let lexed = lex(text);
         let token = lexed[at % lexed.len()];
         let written = token.text(text);
-        let changed = match token.sort {
-            Sort::Text => format!("{}{digit}'", &written[..written.len() - 1]),
-            Sort::Hint => format!("{} {digit} */", &written[..written.len() - 2]),
-            Sort::Number => format!("{written}{digit}"),
-            Sort::Word => {
+        let changed = match token.kind {
+            TokenKind::StringLiteral => format!("{}{digit}'", &written[..written.len() - 1]),
+            TokenKind::Hint => format!("{} {digit} */", &written[..written.len() - 2]),
+            TokenKind::Number => format!("{written}{digit}"),
+            TokenKind::Word => {
                 let flipped: String = written.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect();
                 prop_assume!(!is_reserved(&flipped) && flipped != written);
                 flipped
             }
-            Sort::Quoted => format!("`x{}", &written[1..]),
-            Sort::Symbol => match written { "=" => "<>", ">=" => ">", "," => ".", "(" => "[", "||" => "+", "<>" => "=", _ => "%" }.to_owned(),
-            Sort::Reserved => format!("{written}_x"),
-            Sort::Broken => unreachable!("the statements are sound"),
+            TokenKind::QuotedIdentifier => format!("`x{}", &written[1..]),
+            TokenKind::Symbol => match written { "=" => "<>", ">=" => ">", "," => ".", "(" => "[", "||" => "+", "<>" => "=", _ => "%" }.to_owned(),
+            TokenKind::ReservedWord => format!("{written}_x"),
+            TokenKind::Invalid => unreachable!("the statements are sound"),
         };
         let other = format!("{}{changed}{}", &text[..token.start], &text[token.end..]);
-        prop_assert!(!same(text, &other), "{text}\n{other}");
+        prop_assert!(!are_equivalent(text, &other), "{text}\n{other}");
     }
 
     #[test]
     fn any_text_is_lexed_read_and_brought_to_its_form(text in "\\PC{0,80}|[-/*+'`\"(){};.a-zE$&_\\\\ \n0-9]{0,80}") {
-        check(&text)?;
+        check_invariants(&text)?;
     }
 
     #[test]
@@ -109,13 +110,13 @@ proptest! {
         ]).prop_map(str::to_owned),
         "[a-d]",
     ], 0..60)) {
-        check(&words.join(" "))?;
+        check_invariants(&words.join(" "))?;
     }
 }
 
 /// What holds of every text: spans lie on characters and on what they name, the normal form is its own, and a text that has
 /// a fault is never surely free of state.
-pub(super) fn check(text: &str) -> Result<(), TestCaseError> {
+pub(super) fn check_invariants(text: &str) -> Result<(), TestCaseError> {
     let mut end = 0;
     for token in lex(text) {
         prop_assert!(token.start >= end && token.end > token.start && text.get(token.start..token.end).is_some());
@@ -123,9 +124,9 @@ pub(super) fn check(text: &str) -> Result<(), TestCaseError> {
     }
     let form = normal_form(text);
     prop_assert_eq!(normal_form(&form), form);
-    let reading = read(text);
+    let analysis = analyze(text);
     let mut start = 0;
-    for mention in &reading.mentions {
+    for mention in &analysis.mentions {
         let written = text.get(mention.span.clone());
         prop_assert!(written.is_some_and(|written| !written.is_empty() && written.trim() == written), "{:?}", mention);
         prop_assert!(mention.span.start >= start, "in order of appearance");
@@ -137,10 +138,15 @@ pub(super) fn check(text: &str) -> Result<(), TestCaseError> {
             prop_assert!(written.unwrap_or_default().starts_with(first.as_str()));
         }
     }
-    for span in reading.state.iter().map(|state| &state.span).chain(reading.faults.iter().map(|fault| &fault.span)) {
+    for span in analysis
+        .stateful_construct
+        .iter()
+        .map(|state| &state.span)
+        .chain(analysis.errors.iter().map(|fault| &fault.span))
+    {
         prop_assert!(text.get(span.clone()).is_some());
     }
-    prop_assert!(reading.faults.is_empty() || reading.state.is_some());
-    super::lints::with_defaults(text);
+    prop_assert!(analysis.errors.is_empty() || analysis.stateful_construct.is_some());
+    super::lints::lints_with_defaults(text);
     Ok(())
 }

@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::properties::check;
-use crate::sql::{normal_form, read, same};
+use super::properties::check_invariants;
+use crate::sql::{analyze, are_equivalent, normal_form};
 
 /// What mutations are made of, beside bytes.
-const PIECES: [&str; 72] = [
+const FRAGMENTS: [&str; 72] = [
     "SELECT ",
     " FROM ",
     " JOIN ",
@@ -94,7 +94,7 @@ const SEEDS: [&str; 6] = [
 
 #[test]
 #[ignore = "a search of minutes; set FLOE_SQL_SEARCH_SECONDS"]
-fn random_search() {
+fn random_texts_hold_the_fuzz_invariants() {
     let seconds: u64 = std::env::var("FLOE_SQL_SEARCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let seed: u64 = std::env::var("FLOE_SQL_SEARCH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let mut random = fastrand::Rng::with_seed(seed);
@@ -103,7 +103,7 @@ fn random_search() {
     while start.elapsed() < Duration::from_secs(seconds) {
         for _ in 0..200 {
             let text = mutate(&mut random, &pool);
-            hold(&text);
+            check_fuzz_invariants(&text);
             tried += 1;
             bytes += text.len() as u64;
             // Keep some of what comes by, so that mutations add up, and the pool small.
@@ -138,27 +138,27 @@ fn mutate(random: &mut fastrand::Rng, pool: &[String]) -> String {
                 let other: Vec<char> = pool[random.usize(..pool.len())].chars().collect();
                 text.splice(at.., other[random.usize(..=other.len())..].iter().copied());
             }
-            _ => drop(text.splice(at..at + length.min(1), PIECES[random.usize(..PIECES.len())].chars())),
+            _ => drop(text.splice(at..at + length.min(1), FRAGMENTS[random.usize(..FRAGMENTS.len())].chars())),
         }
     }
     text.into_iter().collect()
 }
 
 /// What the two fuzz targets hold.
-fn hold(text: &str) {
-    if let Err(error) = check(text) {
+fn check_fuzz_invariants(text: &str) {
+    if let Err(error) = check_invariants(text) {
         panic!("{error}\n{text:?}");
     }
     let form = normal_form(text);
-    assert!(same(text, &form), "{text:?}");
+    assert!(are_equivalent(text, &form), "{text:?}");
     assert!(form.len() <= 2 * text.len(), "{text:?}");
-    let (before, after) = (read(text), read(&form));
+    let (before, after) = (analyze(text), analyze(&form));
     assert_eq!(before.kind, after.kind, "{text:?}");
     assert_eq!(
-        before.state.clone().map(|state| state.construct),
-        after.state.clone().map(|state| state.construct),
+        before.stateful_construct.clone().map(|state| state.description),
+        after.stateful_construct.clone().map(|state| state.description),
         "{text:?}"
     );
-    let roles = |reading: &crate::sql::Reading| reading.mentions.iter().map(|m| (m.role, m.object)).collect::<Vec<_>>();
+    let roles = |reading: &crate::sql::Analysis| reading.mentions.iter().map(|m| (m.usage, m.kind)).collect::<Vec<_>>();
     assert_eq!(roles(&before), roles(&after), "{text:?}");
 }

@@ -1,9 +1,9 @@
 //! Which queries keep state. Where in doubt, they do.
 
-use super::state;
+use super::stateful_construct;
 
 #[test]
-fn projections_conditions_and_unnesting_keep_none() {
+fn projections_filters_and_unnest_are_stateless() {
     for text in [
         "INSERT INTO a SELECT x, UPPER(y) AS z FROM b WHERE x IS DISTINCT FROM 1 AND y IN ('a', 'b')",
         "INSERT INTO a SELECT * FROM b",
@@ -25,12 +25,12 @@ fn projections_conditions_and_unnesting_keep_none() {
         "CREATE TABLE a (x INT, n AS COUNT(x))",
         "INSERT INTO a VALUES (1, 'x')",
     ] {
-        assert_eq!(state(text), None, "{text}");
+        assert_eq!(stateful_construct(text), None, "{text}");
     }
 }
 
 #[test]
-fn each_construct_is_named_at_its_place() {
+fn stateful_constructs_are_named_and_located() {
     for (text, construct, place) in [
         ("INSERT INTO a SELECT x, COUNT(*) FROM b GROUP BY x", "the aggregate COUNT", "COUNT"),
         ("INSERT INTO a SELECT x FROM b GROUP BY x", "GROUP BY", "GROUP"),
@@ -66,12 +66,12 @@ fn each_construct_is_named_at_its_place() {
             "ML_PREDICT",
         ),
     ] {
-        assert_eq!(state(text), Some((construct.to_owned(), place.to_owned())), "{text}");
+        assert_eq!(stateful_construct(text), Some((construct.to_owned(), place.to_owned())), "{text}");
     }
 }
 
 #[test]
-fn hidden_constructs_are_found_everywhere() {
+fn nested_stateful_constructs_are_found() {
     for text in [
         "INSERT INTO a WITH w AS (SELECT x FROM b LIMIT 1) SELECT x FROM w",
         "INSERT INTO a SELECT x FROM (SELECT DISTINCT x FROM b) i",
@@ -106,7 +106,7 @@ fn hidden_constructs_are_found_everywhere() {
         "INSERT INTO a SELECT x, (VALUES 'one') FROM b",
         "INSERT INTO a SELECT x FROM b CROSS JOIN UNNEST(ARRAY[{d '2024-02-29'}]) AS u (y)",
     ] {
-        assert!(state(text).is_some(), "{text}");
+        assert!(stateful_construct(text).is_some(), "{text}");
     }
 }
 
@@ -125,7 +125,7 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT CAST(mystery(x) AS ROW<y INT>).y, ROW(1, 2).f0 FROM b",
     ] {
         assert_eq!(
-            state(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")),
+            stateful_construct(text).map(|(construct, _)| construct.ends_with("may be an aggregate function")),
             Some(true),
             "{text}"
         );
@@ -139,7 +139,7 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
         "INSERT INTO a SELECT (y).z, mystery(x) FROM b",
         "INSERT INTO a SELECT x FROM b WHERE mystery(x)",
     ] {
-        assert_eq!(state(text), None, "{text}");
+        assert_eq!(stateful_construct(text), None, "{text}");
     }
 }
 
@@ -153,6 +153,6 @@ fn what_is_not_understood_counts_as_keeping_state() {
         "",
         "UPSERT INTO a SELECT x FROM b",
     ] {
-        assert!(state(text).is_some(), "{text}");
+        assert!(stateful_construct(text).is_some(), "{text}");
     }
 }

@@ -8,50 +8,54 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::files::shown;
+use super::files::display_path;
 use crate::{
     resource::Fingerprint,
-    state::{Entry, Holder, LedgerError},
+    state::{Entry, LedgerError, LockHolder},
 };
 
 /// The first line: what the journal builds on, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Base {
+pub(super) struct JournalHeader {
     pub format: u64,
     pub lineage: String,
     /// The serial of the snapshot that the entries apply to.
-    pub base: u64,
-    pub run: Holder,
+    #[serde(rename = "base")]
+    pub base_serial: u64,
+    #[serde(rename = "run")]
+    pub holder: LockHolder,
 }
 
 /// A journal as it was found: what is whole of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Journal {
-    pub base: Base,
+    pub header: JournalHeader,
     pub entries: Vec<Entry>,
 }
 
 /// One line.
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+struct JournalLine<'a> {
     /// Of the previous line's sum and this line's content.
-    sum: String,
+    #[serde(rename = "sum")]
+    checksum: String,
     #[serde(borrow)]
-    holds: &'a RawValue,
+    #[serde(rename = "holds")]
+    content: &'a RawValue,
 }
 
 /// Writes lines, each continuing the one before.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
-    sum: String,
+pub(super) struct JournalWriter {
+    checksum: String,
 }
 
-impl Writer {
+impl JournalWriter {
     /// The bytes of the next line, newline included. Work is in proportion to `content`, whatever was written before.
-    pub fn line(&mut self, content: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, serde_json::Error> {
-        let holds = serde_json::value::to_raw_value(content)?;
-        self.sum = sum(&self.sum, &holds);
-        let mut bytes = serde_json::to_vec(&Line { sum: self.sum.clone(), holds: &holds })?;
+    pub fn encode_line(&mut self, content: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, serde_json::Error> {
+        let raw = serde_json::value::to_raw_value(content)?;
+        self.checksum = checksum(&self.checksum, &raw);
+        let mut bytes = serde_json::to_vec(&JournalLine { checksum: self.checksum.clone(), content: &raw })?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -67,7 +71,7 @@ pub(super) fn read(
     path: &Path,
     bytes: &[u8],
     newest: u32,
-    is_folded: impl Fn(&Base) -> bool,
+    is_compacted: impl Fn(&JournalHeader) -> bool,
 ) -> Result<Option<Journal>, LedgerError> {
     let mut journal: Option<Journal> = None;
     let mut previous = String::new();
@@ -78,24 +82,25 @@ pub(super) fn read(
             break;
         }
         let damaged =
-            |why: String| LedgerError::Damaged { file: shown(path), why: format!("line {}: {why}", index + 1) };
-        let Line { sum: found, holds } = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
-        if found != sum(&previous, holds) {
+            |why: String| LedgerError::Damaged { file: display_path(path), why: format!("line {}: {why}", index + 1) };
+        let JournalLine { checksum: line_checksum, content } =
+            serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
+        if line_checksum != checksum(&previous, content) {
             return Err(damaged("its checksum is wrong".to_owned()));
         }
-        previous = found;
+        previous = line_checksum;
         match &mut journal {
             None => {
-                let base = base(path, holds, newest, damaged)?;
-                let is_done = is_folded(&base);
-                journal = Some(Journal { base, entries: Vec::new() });
+                let header = header(path, content, newest, damaged)?;
+                let is_done = is_compacted(&header);
+                journal = Some(Journal { header, entries: Vec::new() });
                 if is_done {
                     break;
                 }
             }
             Some(journal) => {
                 let group: Vec<Entry> =
-                    serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))?;
+                    serde_json::from_str(content.get()).map_err(|error| damaged(error.to_string()))?;
                 journal.entries.extend(group);
             }
         }
@@ -103,23 +108,23 @@ pub(super) fn read(
     Ok(journal)
 }
 
-fn base(
+fn header(
     path: &Path,
-    holds: &RawValue,
+    content: &RawValue,
     newest: u32,
     damaged: impl Fn(String) -> LedgerError,
-) -> Result<Base, LedgerError> {
+) -> Result<JournalHeader, LedgerError> {
     #[derive(Deserialize)]
-    struct Format {
+    struct JournalFormat {
         format: u64,
     }
-    let Format { format } = serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))?;
+    let JournalFormat { format } = serde_json::from_str(content.get()).map_err(|error| damaged(error.to_string()))?;
     if format > u64::from(newest) {
-        return Err(LedgerError::Newer { file: shown(path), found: format, known: newest });
+        return Err(LedgerError::NewerFormat { file: display_path(path), found: format, known: newest });
     }
-    serde_json::from_str(holds.get()).map_err(|error| damaged(error.to_string()))
+    serde_json::from_str(content.get()).map_err(|error| damaged(error.to_string()))
 }
 
-fn sum(previous: &str, holds: &RawValue) -> String {
-    Fingerprint::of([previous, holds.get()]).to_string()
+fn checksum(previous: &str, content: &RawValue) -> String {
+    Fingerprint::of([previous, content.get()]).to_string()
 }

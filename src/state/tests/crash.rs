@@ -7,88 +7,94 @@ use std::{sync::LazyLock, time::Duration};
 
 use super::{
     sample::*,
-    wrapped::{Forgets, Wrapped},
+    wrapped::{SkippedSync, WrappedDisk},
     *,
 };
 use crate::{
-    resource::{Address, Amendment, Role},
-    state::fake::{FakeDisk, Fault, Operation},
+    resource::{Address, Role, StatementUpdate},
+    state::fake::{DiskFault, DiskOperation, FakeDisk},
 };
 
 const PATH: &str = "state/prod.json";
 
 /// Two runs of a project, as groups of entries.
 fn script() -> [Vec<Vec<Entry>>; 2] {
-    let stop = Amendment { stopped: true, ..Amendment::default() };
-    let stood = Fact::Stood { key: "a".to_owned(), name: "a".to_owned(), offsets: offsets(1) };
-    let gone = Fact::Gone { key: "a".to_owned(), name: "a".to_owned() };
+    let stop = StatementUpdate { stopped: true, ..StatementUpdate::default() };
+    let offsets_set = Fact::OffsetsSet { key: "a".to_owned(), name: "a".to_owned(), offsets: offsets(1) };
+    let gone = Fact::GenerationGone { key: "a".to_owned(), name: "a".to_owned() };
     [
         vec![
-            vec![declared("a", "a"), declared("b", "b")],
+            vec![declare("a", "a"), declare("b", "b")],
             vec![submit("1", "a", "a", 1, Role::Current), submit("2", "b", "b", 1, Role::Current)],
-            vec![applied("2", "uid-b")],
-            vec![applied("1", "uid-a")],
+            vec![settle_applied("2", "uid-b")],
+            vec![settle_applied("1", "uid-a")],
         ],
         vec![
-            vec![amend("3", "a", "a", stop), submit("4", "b", "b", 2, Role::Successor)],
-            vec![applied("3", ""), rejected("4"), fact(stood)],
-            vec![remove("5", "a", "a")],
-            vec![applied("5", ""), fact(gone), fact(Fact::Buried { address: Address::statement("a") })],
+            vec![update("3", "a", "a", stop), submit("4", "b", "b", 2, Role::Successor)],
+            vec![settle_applied("3", ""), settle_rejected("4"), fact(offsets_set)],
+            vec![delete("5", "a", "a")],
+            vec![settle_applied("5", ""), fact(gone), fact(Fact::Deleted { address: Address::statement("a") })],
         ],
     ]
 }
 
 /// What a project did: how many entries it knows to be durable, and how many it may have written.
 #[derive(Debug, Clone, Copy, Default)]
-struct Progress {
+struct RunProgress {
     acknowledged: usize,
     attempted: usize,
 }
 
 /// What stopped a project, and what its ledger says when it is asked again.
-struct Stop {
+struct StoppedRun {
     error: LedgerError,
-    again: LedgerError,
+    error_on_retry: LedgerError,
 }
 
 /// One project on one disk: every run that is left, from what is found. Stops at the first error.
-fn go_on<D: Disk>(disk: impl Fn() -> D, progress: &mut Progress) -> Result<(), Box<Stop>> {
+fn run_project<D: Disk>(disk: impl Fn() -> D, progress: &mut RunProgress) -> Result<(), Box<StoppedRun>> {
     let runs = script();
     let mut before = 0;
     for groups in runs {
         let entries: Vec<Entry> = groups.iter().flatten().cloned().collect();
         let after = before + entries.len();
         if progress.acknowledged < after || before == 0 {
-            one_run(disk(), &groups, before, progress)?;
+            run_once(disk(), &groups, before, progress)?;
         }
         before = after;
     }
     Ok(())
 }
 
-fn one_run<D: Disk>(disk: D, groups: &[Vec<Entry>], before: usize, progress: &mut Progress) -> Result<(), Box<Stop>> {
-    let mut ledger = Local::on(disk, PATH);
-    wait(async {
-        let done = run_in(&mut ledger, groups, before, progress).await;
+fn run_once<D: Disk>(
+    disk: D,
+    groups: &[Vec<Entry>],
+    before: usize,
+    progress: &mut RunProgress,
+) -> Result<(), Box<StoppedRun>> {
+    let mut ledger = LocalLedger::on_disk(disk, PATH);
+    block_on(async {
+        let done = run_ledger(&mut ledger, groups, before, progress).await;
         match done {
             Ok(()) => Ok(()),
             Err(error) => {
-                let again = ledger.append(&[rejected("1")]).await.expect_err("it goes on after an error");
-                Err(Box::new(Stop { error, again }))
+                let error_on_retry =
+                    ledger.append(&[settle_rejected("1")]).await.expect_err("it goes on after an error");
+                Err(Box::new(StoppedRun { error, error_on_retry }))
             }
         }
     })
 }
 
-async fn run_in<D: Disk>(
-    ledger: &mut Local<D>,
+async fn run_ledger<D: Disk>(
+    ledger: &mut LocalLedger<D>,
     groups: &[Vec<Entry>],
     before: usize,
-    progress: &mut Progress,
+    progress: &mut RunProgress,
 ) -> Result<(), LedgerError> {
     ledger.lock(&holder("apply"), Duration::ZERO).await?;
-    let mut recorded = ledger.load().await?.unwrap_or_else(empty);
-    let mut known = known_in(&recorded, *progress).unwrap_or_else(|why| panic!("{why}"));
+    let mut recorded = ledger.load().await?.unwrap_or_else(empty_record);
+    let mut known = applied_prefix(&recorded, *progress).unwrap_or_else(|why| panic!("{why}"));
     progress.acknowledged = known;
     ledger.begin(&recorded).await?;
     let mut end = before;
@@ -105,13 +111,13 @@ async fn run_in<D: Disk>(
         known = end;
         progress.acknowledged = end;
     }
-    ledger.fold(&recorded).await
+    ledger.compact(&recorded).await
 }
 
 /// How many entries of the script `recorded` is made of; an error if it is made of no prefix that is allowed.
-fn known_in(recorded: &Recorded, progress: Progress) -> Result<usize, String> {
+fn applied_prefix(recorded: &Recorded, progress: RunProgress) -> Result<usize, String> {
     static PREFIXES: LazyLock<Vec<Recorded>> = LazyLock::new(|| {
-        let mut made = vec![empty()];
+        let mut made = vec![empty_record()];
         for entry in script().iter().flatten().flatten() {
             let mut next = made.last().unwrap().clone();
             next.apply(entry).unwrap();
@@ -119,16 +125,16 @@ fn known_in(recorded: &Recorded, progress: Progress) -> Result<usize, String> {
         }
         made
     });
-    let unfolded = Recorded { serial: 0, ..recorded.clone() };
-    let matches: Vec<usize> = (0..PREFIXES.len()).filter(|count| PREFIXES[*count] == unfolded).collect();
+    let without_serial = Recorded { serial: 0, ..recorded.clone() };
+    let matches: Vec<usize> = (0..PREFIXES.len()).filter(|count| PREFIXES[*count] == without_serial).collect();
     let allowed = progress.acknowledged..=progress.attempted.max(progress.acknowledged);
     let found = matches.iter().find(|count| allowed.contains(count));
     found.copied().ok_or_else(|| format!("found what {matches:?} entries make, but {allowed:?} were to be found"))
 }
 
-fn found_on<D: Disk>(disk: D, progress: Progress) -> Result<usize, String> {
-    match wait(Local::on(disk, PATH).load()) {
-        Ok(Some(recorded)) => known_in(&recorded, progress),
+fn check_disk<D: Disk>(disk: D, progress: RunProgress) -> Result<usize, String> {
+    match block_on(LocalLedger::on_disk(disk, PATH).load()) {
+        Ok(Some(recorded)) => applied_prefix(&recorded, progress),
         Ok(None) if progress.acknowledged == 0 => Ok(0),
         Ok(None) => Err(format!("the state is gone, with {} entries", progress.acknowledged)),
         Err(error) => Err(error.to_string()),
@@ -136,87 +142,91 @@ fn found_on<D: Disk>(disk: D, progress: Progress) -> Result<usize, String> {
 }
 
 /// The operations of an undisturbed project.
-fn points() -> Vec<Operation> {
+fn all_operations() -> Vec<DiskOperation> {
     let disk = FakeDisk::new();
-    assert!(go_on(|| disk.clone(), &mut Progress::default()).is_ok());
+    assert!(run_project(|| disk.clone(), &mut RunProgress::default()).is_ok());
     disk.operations()
 }
 
 /// Cuts a project at operation `at`; gives what is found on the disk then, or what is wrong with it.
-fn cut<D: Disk>(
+fn crash_at<D: Disk>(
     disk: &FakeDisk,
     wrap: impl Fn(FakeDisk) -> D,
     at: usize,
     seed: u64,
-    mut progress: Progress,
-) -> Result<(FakeDisk, Progress), String> {
-    disk.strike(at, Fault::Cut, seed);
+    mut progress: RunProgress,
+) -> Result<(FakeDisk, RunProgress), String> {
+    disk.inject_fault(at, DiskFault::Crash, seed);
     // Past the last operation, the cut falls on an idle machine.
-    drop(go_on(|| wrap(disk.clone()), &mut progress));
+    drop(run_project(|| wrap(disk.clone()), &mut progress));
     let after = disk.restart(seed);
-    found_on(wrap(after.clone()), progress).map_err(|why| format!("cut at {at}, seed {seed}: {why}"))?;
+    check_disk(wrap(after.clone()), progress).map_err(|why| format!("cut at {at}, seed {seed}: {why}"))?;
     Ok((after, progress))
 }
 
 /// Cuts at every point, with several outcomes for what was not synced; brings each project to its end.
 /// Gives how many cuts were made.
-fn cut_everywhere<D: Disk>(wrap: impl Fn(FakeDisk) -> D + Copy) -> Result<usize, String> {
-    let mut cuts = 0;
-    for (at, seed) in (0..=points().len()).flat_map(|at| (0..8).map(move |seed| (at, seed))) {
-        let (disk, progress) = cut(&FakeDisk::new(), wrap, at, seed, Progress::default())?;
+fn crash_everywhere<D: Disk>(wrap: impl Fn(FakeDisk) -> D + Copy) -> Result<usize, String> {
+    let mut crashes = 0;
+    for (at, seed) in (0..=all_operations().len()).flat_map(|at| (0..8).map(move |seed| (at, seed))) {
+        let (disk, progress) = crash_at(&FakeDisk::new(), wrap, at, seed, RunProgress::default())?;
         finish(&disk, wrap, progress).map_err(|why| format!("cut at {at}, seed {seed}: {why}"))?;
-        cuts += 1;
+        crashes += 1;
     }
-    Ok(cuts)
+    Ok(crashes)
 }
 
 /// Cuts at every point, and again at every point of the recovery from that.
-fn cut_everywhere_twice() -> Result<usize, String> {
-    let mut cuts = 0;
-    for at in 0..=points().len() {
+fn crash_twice_everywhere() -> Result<usize, String> {
+    let mut crashes = 0;
+    for at in 0..=all_operations().len() {
         let seed = at as u64 * 101 % 97;
-        let (first, progress) = cut(&FakeDisk::new(), |disk| disk, at, seed, Progress::default())?;
+        let (first, progress) = crash_at(&FakeDisk::new(), |disk| disk, at, seed, RunProgress::default())?;
         for again in 0.. {
             let place = |why: String| format!("cut at {at}, seed {seed}, then at {again}: {why}");
             let disk = first.restart(1);
-            let (after, progress) = cut(&disk, |disk| disk, again, again as u64 * 13 % 11, progress).map_err(place)?;
+            let (after, progress) =
+                crash_at(&disk, |disk| disk, again, again as u64 * 13 % 11, progress).map_err(place)?;
             finish(&after, |disk| disk, progress).map_err(place)?;
-            cuts += 1;
-            if !disk.has_struck() {
+            crashes += 1;
+            if !disk.fault_occurred() {
                 break;
             }
         }
     }
-    Ok(cuts)
+    Ok(crashes)
 }
 
 /// Runs to the end, and finds all there even if everything that was not synced is lost then.
-fn finish<D: Disk>(disk: &FakeDisk, wrap: impl Fn(FakeDisk) -> D, mut progress: Progress) -> Result<(), String> {
-    go_on(|| wrap(disk.clone()), &mut progress).map_err(|stop| format!("cannot go on: {}", stop.error))?;
+fn finish<D: Disk>(disk: &FakeDisk, wrap: impl Fn(FakeDisk) -> D, mut progress: RunProgress) -> Result<(), String> {
+    run_project(|| wrap(disk.clone()), &mut progress).map_err(|stop| format!("cannot go on: {}", stop.error))?;
     let all = script().iter().flatten().map(Vec::len).sum();
-    found_on(wrap(disk.restart(0)), Progress { acknowledged: all, attempted: all }).map(drop)
+    check_disk(wrap(disk.restart(0)), RunProgress { acknowledged: all, attempted: all }).map(drop)
 }
 
 #[test]
-fn no_cut_loses_what_was_acknowledged() {
-    assert_eq!(cut_everywhere(|disk| disk), Ok((points().len() + 1) * 8));
+fn no_crash_loses_an_acknowledged_entry() {
+    assert_eq!(crash_everywhere(|disk| disk), Ok((all_operations().len() + 1) * 8));
 }
 
 #[test]
-fn no_cut_during_recovery_loses_what_was_acknowledged() {
-    let cuts = cut_everywhere_twice().unwrap();
+fn no_crash_during_recovery_loses_an_acknowledged_entry() {
+    let crashes = crash_twice_everywhere().unwrap();
     // A recovery takes at least a lock, a first line and a fold.
-    assert!(cuts > points().len() * 12, "{cuts} cuts");
+    assert!(crashes > all_operations().len() * 12, "{crashes} cuts");
 }
 
 #[test]
-fn every_cut_falls_where_it_is_meant_to() {
-    let points = points();
+fn every_crash_strikes_its_intended_operation() {
+    let points = all_operations();
     for (at, point) in points.iter().enumerate() {
         let disk = FakeDisk::new();
-        disk.strike(at, Fault::Cut, 3);
-        assert!(go_on(|| disk.clone(), &mut Progress::default()).is_err() || point.0 == "remove", "{at}: {point:?}");
-        assert!(disk.has_struck());
+        disk.inject_fault(at, DiskFault::Crash, 3);
+        assert!(
+            run_project(|| disk.clone(), &mut RunProgress::default()).is_err() || point.0 == "remove",
+            "{at}: {point:?}"
+        );
+        assert!(disk.fault_occurred());
         assert_eq!(disk.operations().last(), Some(point));
     }
     let named = |name: &str| points.iter().filter(|(operation, _)| *operation == name).count();
@@ -227,15 +237,16 @@ fn every_cut_falls_where_it_is_meant_to() {
 }
 
 #[test]
-fn a_disk_that_refuses_loses_nothing_and_ends_the_run() {
-    let faults = [Fault::Error(28), Fault::Error(5), Fault::ErrorsFrom(28), Fault::ErrorsFrom(30)];
-    for (at, point) in points().iter().enumerate() {
+fn a_failing_disk_loses_nothing_and_ends_the_run() {
+    let faults =
+        [DiskFault::Error(28), DiskFault::Error(5), DiskFault::PersistentError(28), DiskFault::PersistentError(30)];
+    for (at, point) in all_operations().iter().enumerate() {
         for (fault, seed) in faults.into_iter().flat_map(|fault| (0..4).map(move |seed| (fault, seed))) {
             let disk = FakeDisk::new();
-            disk.strike(at, fault, seed);
-            let mut progress = Progress::default();
+            disk.inject_fault(at, fault, seed);
+            let mut progress = RunProgress::default();
             let place = format!("{fault:?} at {at}, {point:?}");
-            match go_on(|| disk.clone(), &mut progress) {
+            match run_project(|| disk.clone(), &mut progress) {
                 // The journal of a folded run could not be removed; or it could be by the next run.
                 Ok(()) => assert_eq!(point.0, "remove", "{place}"),
                 Err(stop) => {
@@ -243,27 +254,29 @@ fn a_disk_that_refuses_loses_nothing_and_ends_the_run() {
                     assert!(file.starts_with("state"), "{place}: {file}");
                     // Until the lock is there, nothing was begun that could be broken.
                     if *doing != "lock" && (*doing, file.as_str()) != ("create", "state") {
-                        assert_eq!(stop.again, stop.error, "{place}");
+                        assert_eq!(stop.error_on_retry, stop.error, "{place}");
                         let asked = disk.operations().len();
-                        assert!(matches!(fault, Fault::ErrorsFrom(_)) || asked == at + 1, "{place}: {asked}");
+                        assert!(matches!(fault, DiskFault::PersistentError(_)) || asked == at + 1, "{place}: {asked}");
                     }
                 }
             }
-            assert!(disk.has_struck(), "{place}");
-            found_on(disk.clone(), progress).unwrap_or_else(|why| panic!("{place}: {why}"));
+            assert!(disk.fault_occurred(), "{place}");
+            check_disk(disk.clone(), progress).unwrap_or_else(|why| panic!("{place}: {why}"));
             let restarted = disk.restart(seed);
-            found_on(restarted.clone(), progress).unwrap_or_else(|why| panic!("{place}, restarted: {why}"));
-            assert!(go_on(|| restarted.clone(), &mut progress).is_ok(), "{place}");
+            check_disk(restarted.clone(), progress).unwrap_or_else(|why| panic!("{place}, restarted: {why}"));
+            assert!(run_project(|| restarted.clone(), &mut progress).is_ok(), "{place}");
         }
     }
 }
 
 #[test]
-fn a_ledger_that_forgets_any_sync_is_caught() {
-    for forgets in [Forgets::Journal, Forgets::Snapshot, Forgets::FolderAfterRename, Forgets::FolderAfterCreate] {
+fn a_ledger_that_skips_any_sync_is_detected() {
+    for skipped_sync in
+        [SkippedSync::Journal, SkippedSync::Snapshot, SkippedSync::FolderAfterRename, SkippedSync::FolderAfterCreate]
+    {
         let outcome = std::panic::catch_unwind(|| {
-            cut_everywhere(|disk| Wrapped { forgets: Some(forgets), ..Wrapped::around(disk) })
+            crash_everywhere(|disk| WrappedDisk { skipped_sync: Some(skipped_sync), ..WrappedDisk::new(disk) })
         });
-        assert!(!matches!(outcome, Ok(Ok(_))), "nobody noticed that {forgets:?} was not synced");
+        assert!(!matches!(outcome, Ok(Ok(_))), "nobody noticed that {skipped_sync:?} was not synced");
     }
 }

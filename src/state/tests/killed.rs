@@ -13,7 +13,7 @@ use super::{sample::*, *};
 const STATE: &str = "FLOE_TEST_STATE_OF_A_KILLED_PROCESS";
 
 #[test]
-fn a_killed_process_leaves_all_that_it_was_told_is_kept() {
+fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prod.json");
     let mut random = fastrand::Rng::with_seed(11);
@@ -26,15 +26,15 @@ fn a_killed_process_leaves_all_that_it_was_told_is_kept() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut output_lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let acknowledged = |line: String| line.strip_prefix("kept ").and_then(|count| count.parse::<usize>().ok());
         let enough = kept + random.usize(1..30);
-        kept = told.by_ref().filter_map(acknowledged).find(|count| *count >= enough).unwrap();
+        kept = output_lines.by_ref().filter_map(acknowledged).find(|count| *count >= enough).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         // What it was told after that and before it died.
-        kept = told.filter_map(acknowledged).last().unwrap_or(kept);
-        let found = wait(Local::at(&path).load()).unwrap().unwrap().statements.len();
+        kept = output_lines.filter_map(acknowledged).last().unwrap_or(kept);
+        let found = block_on(LocalLedger::at(&path).load()).unwrap().unwrap().statements.len();
         assert!((kept..=kept + 1).contains(&found), "{kept} were acknowledged, {found} are there");
         kept = found;
     }
@@ -46,21 +46,21 @@ fn a_killed_process_leaves_all_that_it_was_told_is_kept() {
 }
 
 /// Declares one statement after the other, in runs of seven, and says what is kept.
-async fn write_on(path: &Path) -> Result<(), LedgerError> {
-    let mut ledger = Local::at(path);
+async fn write_runs(path: &Path) -> Result<(), LedgerError> {
+    let mut ledger = LocalLedger::at(path);
     ledger.lock(&holder("apply"), Duration::from_secs(20)).await?;
     loop {
-        let mut recorded = ledger.load().await?.unwrap_or_else(empty);
+        let mut recorded = ledger.load().await?.unwrap_or_else(empty_record);
         ledger.begin(&recorded).await?;
         for _ in 0..7 {
             let key = format!("s{}", recorded.statements.len());
-            let entry = declared(&key, &key);
+            let entry = declare(&key, &key);
             ledger.append(std::slice::from_ref(&entry)).await?;
             recorded.apply(&entry).unwrap();
             let mut out = io::stdout();
             writeln!(out, "\nkept {}", recorded.statements.len()).and_then(|()| out.flush()).unwrap();
         }
-        ledger.fold(&recorded).await?;
+        ledger.compact(&recorded).await?;
     }
 }
 
@@ -68,6 +68,6 @@ async fn write_on(path: &Path) -> Result<(), LedgerError> {
 #[ignore = "the process that the test above kills"]
 fn writes_until_it_is_killed() {
     if let Some(path) = env::var_os(STATE) {
-        panic!("{:?}", wait(write_on(Path::new(&path))));
+        panic!("{:?}", block_on(write_runs(Path::new(&path))));
     }
 }

@@ -5,69 +5,69 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{local::kept, sample::*, *};
+use super::{local::saved_state, sample::*, *};
 
 #[test]
-fn the_second_run_is_told_of_the_first_within_a_second_or_waits_for_it() {
-    let (_folder, path, _) = kept();
-    let mut first = Local::at(&path);
-    wait(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
-    let asked = Instant::now();
-    let mut second = Local::at(&path);
-    let error = wait(second.lock(&holder("destroy"), Duration::ZERO)).unwrap_err();
-    assert!(asked.elapsed() < Duration::from_secs(1));
+fn a_second_run_reports_the_lock_holder_at_once_or_waits_for_the_lock() {
+    let (_folder, path, _) = saved_state();
+    let mut first = LocalLedger::at(&path);
+    block_on(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
+    let started = Instant::now();
+    let mut second = LocalLedger::at(&path);
+    let error = block_on(second.lock(&holder("destroy"), Duration::ZERO)).unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(1));
     assert_eq!(error, LedgerError::Locked(Box::new(holder("apply"))));
     assert!(error.to_string().contains("`apply` of ana@build-7 (process 4711, since 2026-01-02T03:04:05Z)"));
 
-    let letting_go = thread::spawn(move || {
+    let releasing = thread::spawn(move || {
         thread::sleep(Duration::from_millis(150));
         drop(first);
     });
-    wait(second.lock(&holder("destroy"), Duration::from_secs(20))).unwrap();
-    letting_go.join().unwrap();
-    assert_eq!(wait(Local::at(&path).held_by()), Ok(Some(holder("destroy"))));
+    block_on(second.lock(&holder("destroy"), Duration::from_secs(20))).unwrap();
+    releasing.join().unwrap();
+    assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(Some(holder("destroy"))));
     // Again is no second lock.
-    wait(second.lock(&holder("destroy"), Duration::ZERO)).unwrap();
+    block_on(second.lock(&holder("destroy"), Duration::ZERO)).unwrap();
 }
 
 #[test]
-fn waiting_for_a_lock_takes_real_time_even_on_a_paused_clock() {
-    let (_folder, path, _) = kept();
-    let mut first = Local::at(&path);
-    wait(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
+fn the_lock_timeout_is_wall_clock_time_even_on_a_paused_clock() {
+    let (_folder, path, _) = saved_state();
+    let mut first = LocalLedger::at(&path);
+    block_on(first.lock(&holder("apply"), Duration::ZERO)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let asked = Instant::now();
-    let mut second = Local::at(&path);
-    let patience = Duration::from_millis(400);
-    assert!(runtime.block_on(second.lock(&holder("apply"), patience)).is_err());
-    assert!(asked.elapsed() >= patience);
+    let started = Instant::now();
+    let mut second = LocalLedger::at(&path);
+    let lock_timeout = Duration::from_millis(400);
+    assert!(runtime.block_on(second.lock(&holder("apply"), lock_timeout)).is_err());
+    assert!(started.elapsed() >= lock_timeout);
 }
 
 #[test]
-fn a_lock_file_that_says_little_is_still_a_lock() {
-    let (_folder, path, _) = kept();
+fn an_unreadable_lock_file_is_still_a_lock() {
+    let (_folder, path, _) = saved_state();
     let lock = path.with_extension("lock");
     let held = fs::File::options().write(true).open(&lock).unwrap();
     held.try_lock().unwrap();
     assert_eq!(fs::read_to_string(&lock).unwrap().lines().count(), 1);
     for content in ["", "{\"command\": \"app", "\u{0}\u{0}"] {
         fs::write(&lock, content).unwrap();
-        let error = wait(Local::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap_err();
+        let error = block_on(LocalLedger::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap_err();
         assert!(error.to_string().contains("`another run` of somebody unknown"), "{error}");
     }
 }
 
 #[test]
-fn readers_do_not_turn_a_run_away() {
-    let (_folder, path, _) = kept();
+fn a_reader_does_not_keep_a_run_from_locking() {
+    let (_folder, path, _) = saved_state();
     // What a reader holds for an instant, when it asks whether somebody has the lock.
     let reader = fs::File::open(path.with_extension("lock")).unwrap();
     reader.try_lock_shared().unwrap();
-    assert_eq!(wait(Local::at(&path).held_by()), Ok(None), "nor do they take each other for a run");
-    let letting_go = thread::spawn(move || {
+    assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(None), "nor do they take each other for a run");
+    let releasing = thread::spawn(move || {
         thread::sleep(Duration::from_millis(20));
         drop(reader);
     });
-    assert_eq!(wait(Local::at(&path).lock(&holder("apply"), Duration::ZERO)), Ok(()));
-    letting_go.join().unwrap();
+    assert_eq!(block_on(LocalLedger::at(&path).lock(&holder("apply"), Duration::ZERO)), Ok(()));
+    releasing.join().unwrap();
 }

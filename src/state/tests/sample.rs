@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::resource::*;
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: "org-1".to_owned(),
         environment: "env-1".to_owned(),
         cloud: "aws".to_owned(),
@@ -14,26 +14,26 @@ pub fn identity() -> Identity {
     }
 }
 
-pub fn empty() -> Recorded {
+pub fn empty_record() -> Recorded {
     Recorded::new("lineage-1".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
 /// `empty` with `entries` applied.
-pub fn after(entries: &[Entry]) -> Recorded {
-    let mut recorded = empty();
+pub fn record_after(entries: &[Entry]) -> Recorded {
+    let mut recorded = empty_record();
     for entry in entries {
         recorded.apply(entry).unwrap();
     }
     recorded
 }
 
-pub fn holder(command: &str) -> Holder {
-    Holder {
+pub fn holder(command: &str) -> LockHolder {
+    LockHolder {
         command: command.to_owned(),
         who: "ana@build-7".to_owned(),
         pid: 4711,
         since: "2026-01-02T03:04:05Z".to_owned(),
-        plan: None,
+        saved_plan_id: None,
     }
 }
 
@@ -41,15 +41,15 @@ pub fn statement(name: &str) -> Statement {
     Statement {
         name: name.to_owned(),
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: Few::new(),
+        properties: SmallMap::new(),
         pool: Some("main".to_owned()),
         principal: None,
         stopped: false,
         undo: None,
         evolve: Evolve::Auto,
         accept: None,
-        on_failed: OnOutside::Report,
-        on_stopped: OnOutside::Report,
+        on_failed: UnexpectedPhasePolicy::Report,
+        on_stopped: UnexpectedPhasePolicy::Report,
         depends_on: BTreeSet::new(),
         prevent_destroy: false,
         timeout: 900,
@@ -74,8 +74,8 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
         generation: Generation(number),
         role,
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: Few::new(),
-        added: Few::new(),
+        properties: SmallMap::new(),
+        added_properties: SmallMap::new(),
         pool: Some("lfcp-1".to_owned()),
         principal: None,
     }
@@ -87,8 +87,8 @@ pub fn generation(base: &str, number: u32) -> GenerationRecord {
         uid: format!("uid-{}", sent.name),
         sent,
         stopped: false,
-        reached: Reached::Running,
-        kind: Some("INSERT_INTO".to_owned()),
+        reached: FurthestPhase::Running,
+        sql_kind: Some("INSERT_INTO".to_owned()),
         bounded: false,
         offsets: None,
         secrets: BTreeMap::new(),
@@ -101,58 +101,67 @@ pub fn offsets(at: u32) -> Offsets {
     Offsets { topics, taken_at: Some("2026-01-02T03:04:05Z".to_owned()) }
 }
 
-pub fn declared(key: &str, name: &str) -> Entry {
-    let needs = BTreeSet::from([Address::pool("main")]);
-    fact(Fact::Declared { key: key.to_owned(), declared: Box::new(statement(name)), needs })
+pub fn declare(key: &str, name: &str) -> Entry {
+    let dependencies = BTreeSet::from([Address::pool("main")]);
+    fact(Fact::Declared { key: key.to_owned(), declared: Box::new(statement(name)), dependencies })
 }
 
 pub fn fact(fact: Fact) -> Entry {
-    Entry::Record { fact }
+    Entry::FactRecorded { fact }
 }
 
-pub fn intend(id: &str, address: Address, operation: Operation) -> Entry {
+pub fn open_intent(id: &str, address: Address, operation: Operation) -> Entry {
     let intent = Intent { id: IntentId(id.to_owned()), address, operation };
-    Entry::Intend { intent, secrets: BTreeMap::new() }
+    Entry::IntentOpened { intent, secrets: BTreeMap::new() }
 }
 
 pub fn submit(id: &str, key: &str, base: &str, number: u32, role: Role) -> Entry {
-    intend(id, Address::statement(key), Operation::Submit(submission(base, number, role)))
+    open_intent(id, Address::statement(key), Operation::Submit(submission(base, number, role)))
 }
 
-pub fn amend(id: &str, key: &str, name: &str, to: Amendment) -> Entry {
-    let operation = Operation::Amend { name: name.to_owned(), uid: format!("uid-{name}"), to };
-    intend(id, Address::statement(key), operation)
+pub fn update(id: &str, key: &str, name: &str, to: StatementUpdate) -> Entry {
+    let operation = Operation::Update { name: name.to_owned(), uid: format!("uid-{name}"), to };
+    open_intent(id, Address::statement(key), operation)
 }
 
-pub fn remove(id: &str, key: &str, name: &str) -> Entry {
-    let operation = Operation::Remove { name: name.to_owned(), uid: format!("uid-{name}") };
-    intend(id, Address::statement(key), operation)
+pub fn delete(id: &str, key: &str, name: &str) -> Entry {
+    let operation = Operation::Delete { name: name.to_owned(), uid: format!("uid-{name}") };
+    open_intent(id, Address::statement(key), operation)
 }
 
-pub fn applied(id: &str, given: &str) -> Entry {
-    let given = (!given.is_empty()).then(|| given.to_owned());
-    Entry::Settle { intent: IntentId(id.to_owned()), outcome: Outcome::Applied { id: given, created_at: None } }
+pub fn settle_applied(id: &str, service_id: &str) -> Entry {
+    let given = (!service_id.is_empty()).then(|| service_id.to_owned());
+    Entry::IntentSettled {
+        intent_id: IntentId(id.to_owned()),
+        outcome: Outcome::Applied { id: given, created_at: None },
+    }
 }
 
-pub fn rejected(id: &str) -> Entry {
+pub fn settle_rejected(id: &str) -> Entry {
     let outcome = Outcome::Rejected { why: "no".to_owned() };
-    Entry::Settle { intent: IntentId(id.to_owned()), outcome }
+    Entry::IntentSettled { intent_id: IntentId(id.to_owned()), outcome }
 }
 
 /// A statement declared, submitted and running as `base`.
-pub fn running(key: &str, base: &str) -> Vec<Entry> {
+pub fn running_statement(key: &str, base: &str) -> Vec<Entry> {
     let id = format!("{key}-1");
     let name = base.to_owned();
     vec![
-        declared(key, base),
+        declare(key, base),
         submit(&id, key, base, 1, Role::Current),
-        applied(&id, &format!("uid-{base}")),
-        fact(Fact::Reached { key: key.to_owned(), name, reached: Reached::Running, kind: None, bounded: false }),
+        settle_applied(&id, &format!("uid-{base}")),
+        fact(Fact::PhaseReached {
+            key: key.to_owned(),
+            name,
+            reached: FurthestPhase::Running,
+            sql_kind: None,
+            bounded: false,
+        }),
     ]
 }
 
 /// Runs a future that waits for nothing but threads.
-pub fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {

@@ -10,14 +10,14 @@ use crate::resource::*;
 const SCHEMA: &str = include_str!("../../../state/schema.json");
 
 /// A record in which every field there is has a value.
-fn full() -> Recorded {
+fn full_record() -> Recorded {
     let secret = KeyedHash::of(&HashKey("key".to_owned()), "sesame");
     let secrets = BTreeMap::from([("openai".to_owned(), secret)]);
     let pool = Pool { network: Some("n-1".to_owned()), prevent_destroy: true, ..pool("main") };
-    let template = Few::from_iter([("k".to_owned(), Template::new("${secret.openai}"))]);
+    let template = SmallMap::from_iter([("k".to_owned(), Template::new("${secret.openai}"))]);
     let sent = Submission {
         properties: template.clone(),
-        added: Few::from_iter([("k".to_owned(), "v".to_owned())]),
+        added_properties: SmallMap::from_iter([("k".to_owned(), "v".to_owned())]),
         principal: Some("sa-1".to_owned()),
         ..submission("orders", 2, Role::Undo)
     };
@@ -39,50 +39,50 @@ fn full() -> Recorded {
     };
     let record = StatementRecord {
         declared,
-        needs: vec![Address::pool("main")],
+        dependencies: vec![Address::pool("main")],
         current: Some(Box::new(generation.clone())),
         successor: Some(Box::new(generation.clone())),
         undo: Some(Box::new(generation.clone())),
         retired: vec![generation],
         last_generation: Generation(3),
-        undos: 1,
-        left_at: Some(offsets(2)),
+        undo_count: 1,
+        last_offsets: Some(offsets(2)),
     };
     let tombstone =
-        Tombstone { name: "old".to_owned(), last_generation: Generation(4), undos: 2, offsets: Some(offsets(3)) };
+        Tombstone { name: "old".to_owned(), last_generation: Generation(4), undo_count: 2, offsets: Some(offsets(3)) };
     let (name, uid, id) = ("orders".to_owned(), "u".to_owned(), "lfcp-1".to_owned());
-    let to = Amendment { stopped: false, pool: Some("p".to_owned()), principal: Some("sa".to_owned()) };
-    let pool_to = PoolAmendment { display_name: Some("d".to_owned()), max_cfu: Some(5) };
-    let before = BTreeSet::from(["lfcp-0".to_owned()]);
+    let to = StatementUpdate { stopped: false, pool: Some("p".to_owned()), principal: Some("sa".to_owned()) };
+    let pool_to = PoolUpdate { display_name: Some("d".to_owned()), max_cfu: Some(5) };
+    let existing_ids = BTreeSet::from(["lfcp-0".to_owned()]);
     let operations = [
         Operation::Submit(sent),
-        Operation::Amend { name: name.clone(), uid: uid.clone(), to },
-        Operation::Remove { name, uid },
-        Operation::CreatePool { pool: pool.clone(), before },
-        Operation::AmendPool { id: id.clone(), to: pool_to },
-        Operation::RemovePool { id: id.clone() },
+        Operation::Update { name: name.clone(), uid: uid.clone(), to },
+        Operation::Delete { name, uid },
+        Operation::CreatePool { pool: pool.clone(), existing_ids },
+        Operation::UpdatePool { id: id.clone(), to: pool_to },
+        Operation::DeletePool { id: id.clone() },
     ];
     let open = operations.into_iter().enumerate().map(|(number, operation)| {
         let id = IntentId(format!("run-{number}"));
         let intent = Intent { id: id.clone(), address: Address::statement("orders"), operation };
-        (id, OpenIntent { intent, secrets: secrets.clone(), voided: Some(offsets(4)) })
+        (id, OpenIntent { intent, secrets: secrets.clone(), voided_offsets: Some(offsets(4)) })
     });
     Recorded {
         pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
         statements: BTreeMap::from([("orders".to_owned(), Box::new(record))]),
         tombstones: BTreeMap::from([("old".to_owned(), tombstone)]),
-        open: open.collect(),
-        ..empty()
+        open_intents: open.collect(),
+        ..empty_record()
     }
 }
 
 /// As much of JSON Schema as `schema.json` uses. Notes every property that a value has had.
-struct Reader<'a> {
+struct SchemaChecker<'a> {
     schema: &'a Value,
-    used: BTreeSet<String>,
+    seen_properties: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl SchemaChecker<'_> {
     fn resolve(&self, schema: &Value, place: &str) -> (Value, String) {
         match schema.get("$ref").and_then(Value::as_str) {
             Some(reference) => {
@@ -95,7 +95,7 @@ impl Reader<'_> {
 
     fn check(&mut self, value: &Value, schema: &Value, place: &str) -> Result<(), String> {
         let (schema, place) = self.resolve(schema, place);
-        let wrong = |what: &str| Err(format!("{place}: {value} is no {what}"));
+        let mismatch = |what: &str| Err(format!("{place}: {value} is no {what}"));
         if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
             let tries: Vec<_> = choices
                 .iter()
@@ -106,7 +106,7 @@ impl Reader<'_> {
             return if fits == 1 { Ok(()) } else { Err(format!("{place}: {fits} choices fit: {tries:?}")) };
         }
         if let Some(only) = schema.get("const") {
-            return if value == only { Ok(()) } else { wrong("such constant") };
+            return if value == only { Ok(()) } else { mismatch("such constant") };
         }
         let fits = match schema.get("type").and_then(Value::as_str).expect(&place) {
             "string" => value.is_string(),
@@ -117,12 +117,12 @@ impl Reader<'_> {
             other => panic!("{place}: type {other}"),
         };
         if !fits {
-            return wrong("such type");
+            return mismatch("such type");
         }
         if let Some(words) = schema.get("enum").and_then(Value::as_array)
             && !words.contains(value)
         {
-            return wrong("such word");
+            return mismatch("such word");
         }
         for item in value.as_array().into_iter().flatten() {
             self.check(item, &schema["items"], &format!("{place}/items"))?;
@@ -137,7 +137,7 @@ impl Reader<'_> {
             match (schema.get("properties").and_then(|all| all.get(key)), &schema["additionalProperties"]) {
                 (Some(property), _) => {
                     self.check(field, property, &described)?;
-                    self.used.insert(described);
+                    self.seen_properties.insert(described);
                 }
                 (None, Value::Object(_)) => {
                     self.check(field, &schema["additionalProperties"], &format!("{place}/additionalProperties"))?;
@@ -150,72 +150,74 @@ impl Reader<'_> {
 }
 
 /// Every property that the schema describes, by its place.
-fn described(schema: &Value, place: &str, found: &mut BTreeSet<String>) {
+fn described_properties(schema: &Value, place: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let says = ["description", "$ref", "const"].iter().any(|key| property.get(key).is_some());
         assert!(says, "{place}/properties/{name} says nothing");
         found.insert(format!("{place}/properties/{name}"));
-        described(property, &format!("{place}/properties/{name}"), found);
+        described_properties(property, &format!("{place}/properties/{name}"), found);
     }
     for (name, inner) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
-        described(inner, &format!("{place}/$defs/{name}"), found);
+        described_properties(inner, &format!("{place}/$defs/{name}"), found);
     }
     for key in ["items", "additionalProperties"] {
-        schema.get(key).into_iter().for_each(|inner| described(inner, &format!("{place}/{key}"), found));
+        schema.get(key).into_iter().for_each(|inner| described_properties(inner, &format!("{place}/{key}"), found));
     }
     for (number, inner) in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        described(inner, &format!("{place}/oneOf/{number}"), found);
+        described_properties(inner, &format!("{place}/oneOf/{number}"), found);
     }
 }
 
 #[test]
 fn the_schema_describes_every_field_and_every_described_field_exists() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let value = serde_json::to_value(full()).unwrap();
-    let mut reader = Reader { schema: &schema, used: BTreeSet::new() };
+    let value = serde_json::to_value(full_record()).unwrap();
+    let mut reader = SchemaChecker { schema: &schema, seen_properties: BTreeSet::new() };
     reader.check(&value, &schema, "").unwrap();
     let mut all = BTreeSet::new();
-    described(&schema, "", &mut all);
-    let unused: Vec<_> = all.difference(&reader.used).collect();
+    described_properties(&schema, "", &mut all);
+    let unused: Vec<_> = all.difference(&reader.seen_properties).collect();
     assert!(unused.is_empty(), "described, but in no snapshot: {unused:#?}");
     assert!(all.len() > 80, "{}", all.len());
     // The sample is read back as it is, so no field of it is only written.
-    assert_eq!(serde_json::from_value::<Recorded>(value).unwrap(), full());
+    assert_eq!(serde_json::from_value::<Recorded>(value).unwrap(), full_record());
 }
 
 #[test]
-fn the_schema_calls_required_what_reading_requires() {
+fn the_schema_requires_exactly_what_deserialization_requires() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let value = serde_json::to_value(full()).unwrap();
+    let value = serde_json::to_value(full_record()).unwrap();
     let mut pointers = Vec::new();
-    collect(&value, "", &mut pointers);
+    collect_pointers(&value, "", &mut pointers);
     for pointer in pointers {
         let mut without = value.clone();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         let parent = without.pointer_mut(parent).unwrap().as_object_mut().unwrap();
         parent.remove(&key.replace("~1", "/"));
-        let allowed = Reader { schema: &schema, used: BTreeSet::new() }.check(&without, &schema, "").is_ok();
+        let allowed =
+            SchemaChecker { schema: &schema, seen_properties: BTreeSet::new() }.check(&without, &schema, "").is_ok();
         assert_eq!(serde_json::from_value::<Recorded>(without).is_ok(), allowed, "without {pointer}");
     }
 }
 
 /// A pointer to every member of every object.
-fn collect(value: &Value, place: &str, pointers: &mut Vec<String>) {
+fn collect_pointers(value: &Value, place: &str, pointers: &mut Vec<String>) {
     for (key, inner) in value.as_object().into_iter().flatten() {
         let pointer = format!("{place}/{key}");
-        collect(inner, &pointer, pointers);
+        collect_pointers(inner, &pointer, pointers);
         pointers.push(pointer);
     }
     for (number, inner) in value.as_array().into_iter().flatten().enumerate() {
-        collect(inner, &format!("{place}/{number}"), pointers);
+        collect_pointers(inner, &format!("{place}/{number}"), pointers);
     }
 }
 
 #[test]
-fn a_field_that_is_not_described_is_noticed() {
+fn an_undescribed_field_is_reported() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let mut value = serde_json::to_value(full()).unwrap();
+    let mut value = serde_json::to_value(full_record()).unwrap();
     value["statements"]["orders"]["surprise"] = Value::Bool(true);
-    let error = Reader { schema: &schema, used: BTreeSet::new() }.check(&value, &schema, "").unwrap_err();
+    let error =
+        SchemaChecker { schema: &schema, seen_properties: BTreeSet::new() }.check(&value, &schema, "").unwrap_err();
     assert_eq!(error, "/$defs/statement-record/properties/surprise is not described");
 }

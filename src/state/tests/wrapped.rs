@@ -9,18 +9,18 @@ use std::{
 use super::*;
 use crate::state::fake::{FakeDisk, FakeFile, FakeLock};
 
-pub struct Wrapped {
+pub struct WrappedDisk {
     pub disk: FakeDisk,
     /// What a ledger that forgets this sync would be like.
-    pub forgets: Option<Forgets>,
+    pub skipped_sync: Option<SkippedSync>,
     /// What happens after a file with this ending was read for the first time.
-    pub meanwhile: Mutex<Option<(&'static str, Meanwhile)>>,
+    pub between_reads: Mutex<Option<(&'static str, BetweenReads)>>,
 }
 
-pub type Meanwhile = Box<dyn FnOnce() + Send>;
+pub type BetweenReads = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Forgets {
+pub enum SkippedSync {
     Journal,
     Snapshot,
     FolderAfterRename,
@@ -29,12 +29,12 @@ pub enum Forgets {
 
 pub struct WrappedFile {
     file: FakeFile,
-    forgets: bool,
+    skips_sync: bool,
 }
 
-impl Wrapped {
-    pub fn around(disk: FakeDisk) -> Self {
-        Wrapped { disk, forgets: None, meanwhile: Mutex::new(None) }
+impl WrappedDisk {
+    pub fn new(disk: FakeDisk) -> Self {
+        WrappedDisk { disk, skipped_sync: None, between_reads: Mutex::new(None) }
     }
 }
 
@@ -42,21 +42,21 @@ fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|extension| extension == ending)
 }
 
-impl Disk for Wrapped {
+impl Disk for WrappedDisk {
     type File = WrappedFile;
     type Lock = FakeLock;
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let found = self.disk.read(path);
-        let due = self.meanwhile.lock().unwrap().take_if(|(ending, _)| has_ending(path, ending));
+        let due = self.between_reads.lock().unwrap().take_if(|(ending, _)| has_ending(path, ending));
         if let Some((_, happens)) = due {
             happens();
         }
         found
     }
 
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.link(path)
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.disk.read_link(path)
     }
 
     fn is_folder(&self, path: &Path) -> bool {
@@ -67,9 +67,9 @@ impl Disk for Wrapped {
         self.disk.make_folder(path)
     }
 
-    fn create(&self, path: &Path) -> io::Result<WrappedFile> {
-        let kind = if has_ending(path, "journal") { Forgets::Journal } else { Forgets::Snapshot };
-        Ok(WrappedFile { file: self.disk.create(path)?, forgets: self.forgets == Some(kind) })
+    fn create_new(&self, path: &Path) -> io::Result<WrappedFile> {
+        let kind = if has_ending(path, "journal") { SkippedSync::Journal } else { SkippedSync::Snapshot };
+        Ok(WrappedFile { file: self.disk.create_new(path)?, skips_sync: self.skipped_sync == Some(kind) })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -82,8 +82,8 @@ impl Disk for Wrapped {
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
         let is_renamed = self.disk.operations().last().is_some_and(|(operation, _)| *operation == "rename");
-        let kind = if is_renamed { Forgets::FolderAfterRename } else { Forgets::FolderAfterCreate };
-        if self.forgets == Some(kind) { Ok(()) } else { self.disk.sync_folder(path) }
+        let kind = if is_renamed { SkippedSync::FolderAfterRename } else { SkippedSync::FolderAfterCreate };
+        if self.skipped_sync == Some(kind) { Ok(()) } else { self.disk.sync_folder(path) }
     }
 
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<FakeLock>> {
@@ -101,10 +101,10 @@ impl DiskFile for WrappedFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if self.forgets { Ok(()) } else { self.file.sync() }
+        if self.skips_sync { Ok(()) } else { self.file.sync() }
     }
 
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_at(path)
+    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_still_at(path)
     }
 }

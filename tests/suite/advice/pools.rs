@@ -36,7 +36,7 @@ async fn a_pool_that_others_use_is_no_longer_owned() {
         pool: Some(id.clone()),
         ..NewStatement::default()
     };
-    world.cloud().submit(&theirs).await.unwrap();
+    world.cloud().submit_statement(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.write("pools.toml", POOLS);
     assert!(matches!(block(&world, "pools.spare").await, Block::PoolInUse { .. }));

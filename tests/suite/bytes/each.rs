@@ -10,15 +10,16 @@ use std::{
 
 use floe::{
     cloud::{
-        BoxFuture, Cloud, Credentials, Headers, Key, Limits, Lost, NewStatement, Request, Response, Site, Transport,
+        ApiKey, BoxFuture, CloudClient, Credentials, Endpoints, Headers, HttpRequest, HttpResponse, NewStatement,
+        RateLimits, Transport, TransportError,
     },
     plan::{self, Plan},
     resource::{
-        Address, Amendment, Few, Generation, HashKey, Identity, Intent, IntentId, Operation, Pool, PoolAmendment, Role,
-        Statement, Submission, Template,
+        Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, Operation, Pool, PoolUpdate, Role,
+        SmallMap, Statement, StatementUpdate, Submission, Template,
     },
     state::{
-        Entry, Fact, Ledger, LedgerError, Local, Outcome, Recorded,
+        Entry, Fact, Ledger, LedgerError, LocalLedger, Outcome, Recorded,
         fake::{self, FakeDisk},
     },
 };
@@ -26,9 +27,9 @@ use floe::{
 const STATE: &str = "state/prod.json";
 const JOURNAL: &str = "state/prod.journal";
 
-fn identity() -> Identity {
+fn identity() -> EnvironmentIdentity {
     let [organization, environment, cloud, region] = ["o", "env-1", "aws", "us-east-1"].map(str::to_owned);
-    Identity { organization, environment, cloud, region }
+    EnvironmentIdentity { organization, environment, cloud, region }
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -44,14 +45,14 @@ fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
         disk.put(*path, *bytes);
     }
     let before = disk.files();
-    let ledger = Local::on(disk.clone(), Path::new(STATE));
+    let ledger = LocalLedger::on_disk(disk.clone(), Path::new(STATE));
     let loaded = wait(ledger.load());
     let again = wait(ledger.load());
     assert_eq!(loaded, again);
     assert_eq!(disk.files(), before, "reading wrote something");
     match loaded {
         Ok(recorded) => recorded,
-        Err(LedgerError::Damaged { .. } | LedgerError::Newer { .. }) => None,
+        Err(LedgerError::Damaged { .. } | LedgerError::NewerFormat { .. }) => None,
         Err(error) => panic!("{error}"),
     }
 }
@@ -82,7 +83,7 @@ pub fn journal(bytes: &[u8]) {
 pub fn entries(bytes: &[u8]) -> Option<Recorded> {
     let groups: Vec<Vec<Entry>> = bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry).collect()).collect();
     let state = serde_json::to_vec(&recorded()).unwrap_or_default();
-    let written = fake::journal(&recorded(), &groups).unwrap_or_default();
+    let written = fake::journal_bytes(&recorded(), &groups).unwrap_or_default();
     journal_on(&state, &written)
 }
 
@@ -93,22 +94,22 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     let number = Generation(u32::from(of >> 1 & 1) + 1);
     let (id, name) = (IntentId((of >> 2 & 3).to_string()), number.name(&key));
     let address = Address::statement(&key);
-    let intend = |operation| Entry::Intend {
+    let intend = |operation| Entry::IntentOpened {
         intent: Intent { id: id.clone(), address: address.clone(), operation },
         secrets: BTreeMap::new(),
     };
-    let settle = |outcome| Entry::Settle { intent: id.clone(), outcome };
-    let fact = |fact| Entry::Record { fact };
+    let settle = |outcome| Entry::IntentSettled { intent_id: id.clone(), outcome };
+    let fact = |fact| Entry::FactRecorded { fact };
     let uid = format!("uid-{name}");
     Some(match kind % 12 {
-        0 | 1 => fact(Fact::Declared { declared: Box::new(declared(&key)), key, needs: BTreeSet::new() }),
+        0 | 1 => fact(Fact::Declared { declared: Box::new(declared(&key)), key, dependencies: BTreeSet::new() }),
         2 | 3 => intend(Operation::Submit(submission(&key, number))),
         4 | 5 => settle(Outcome::Applied { id: Some(uid), created_at: None }),
         6 => settle(Outcome::Rejected { why: "no".to_owned() }),
-        7 => intend(Operation::Remove { name, uid }),
-        8 => fact(Fact::Gone { key, name }),
+        7 => intend(Operation::Delete { name, uid }),
+        8 => fact(Fact::GenerationGone { key, name }),
         9 => fact(Fact::Promoted { key }),
-        10 => fact(Fact::Buried { address }),
+        10 => fact(Fact::Deleted { address }),
         _ => fact(Fact::Forgotten { address }),
     })
 }
@@ -121,7 +122,16 @@ fn declared(name: &str) -> Statement {
 fn submission(base: &str, generation: Generation) -> Submission {
     let role = if generation == Generation(1) { Role::Current } else { Role::Successor };
     let (name, sql) = (generation.name(base), Template::new("SELECT 1"));
-    Submission { name, generation, role, sql, properties: Few::new(), added: Few::new(), pool: None, principal: None }
+    Submission {
+        name,
+        generation,
+        role,
+        sql,
+        properties: SmallMap::new(),
+        added_properties: SmallMap::new(),
+        pool: None,
+        principal: None,
+    }
 }
 
 /// A plan file: what reads is checked before anything of it is run, and what is read is what is written.
@@ -137,8 +147,8 @@ pub fn plan(bytes: &[u8]) {
 struct Parrot(u16, Vec<u8>);
 
 impl Transport for Parrot {
-    fn send(&self, _: Request) -> BoxFuture<'_, Result<Response, Lost>> {
-        let response = Response { status: self.0, headers: Headers::default(), body: self.1.clone() };
+    fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        let response = HttpResponse { status: self.0, headers: Headers::default(), body: self.1.clone() };
         Box::pin(async { Ok(response) })
     }
 }
@@ -152,9 +162,9 @@ pub fn response(bytes: &[u8]) {
         [] => (200, bytes),
     };
     let credentials =
-        Credentials { flink: Some(Key::new("k", "secret-value")), cloud: Some(Key::new("k", "secret-value")) };
-    let Ok(site) = Site::public(&identity()) else { return };
-    let cloud = Cloud::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, Limits::default(), 1);
+        Credentials { flink: Some(ApiKey::new("k", "secret-value")), cloud: Some(ApiKey::new("k", "secret-value")) };
+    let Ok(site) = Endpoints::public(&identity()) else { return };
+    let cloud = CloudClient::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, RateLimits::default(), 1);
     let pool = Pool {
         display_name: "p".to_owned(),
         max_cfu: 5,
@@ -165,21 +175,21 @@ pub fn response(bytes: &[u8]) {
     };
     wait(async {
         let told = [
-            cloud.statements(None).await.err(),
-            cloud.submit(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
-            match cloud.statement("n").await {
-                Ok(Some(found)) => cloud.amend(found, &Amendment::default()).await.err(),
+            cloud.list_statements(None).await.err(),
+            cloud.submit_statement(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
+            match cloud.fetch_statement("n").await {
+                Ok(Some(found)) => cloud.update_statement(found, &StatementUpdate::default()).await.err(),
                 Ok(None) => None,
                 Err(error) => Some(error),
             },
-            cloud.remove("n").await.err(),
-            cloud.exceptions("n").await.err(),
-            cloud.pools().await.err(),
-            cloud.pool("lfcp-1").await.err(),
+            cloud.delete_statement("n").await.err(),
+            cloud.list_exceptions("n").await.err(),
+            cloud.list_pools().await.err(),
+            cloud.fetch_pool("lfcp-1").await.err(),
             cloud.create_pool(&pool).await.err(),
-            cloud.amend_pool("lfcp-1", &PoolAmendment::default()).await.err(),
-            cloud.remove_pool("lfcp-1").await.err(),
-            cloud.regions(None, None).await.err(),
+            cloud.update_pool("lfcp-1", &PoolUpdate::default()).await.err(),
+            cloud.delete_pool("lfcp-1").await.err(),
+            cloud.list_regions(None, None).await.err(),
         ];
         for error in told.into_iter().flatten() {
             let text = error.to_string();

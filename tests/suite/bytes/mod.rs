@@ -11,8 +11,8 @@ use floe::{
     diff::Request,
     execute::{self, Interrupt},
     state::{
-        Ledger, Local, Recorded,
-        fake::{FakeDisk, Fault},
+        Ledger, LocalLedger, Recorded,
+        fake::{DiskFault, FakeDisk},
     },
 };
 
@@ -85,9 +85,9 @@ async fn stopped_before_its_end() -> (Vec<u8>, Vec<u8>, Recorded) {
         let mut world = World::of(PROJECT);
         let disk = FakeDisk::new();
         if let Some(at) = stops_at {
-            disk.strike(at, Fault::Cut, 0);
+            disk.inject_fault(at, DiskFault::Crash, 0);
         }
-        let mut ledger = Local::on(disk.clone(), "state/prod.json");
+        let mut ledger = LocalLedger::on_disk(disk.clone(), "state/prod.json");
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
         let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
         let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);

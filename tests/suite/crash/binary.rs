@@ -17,7 +17,7 @@ use std::{
 use floe::{
     resource::Operation,
     simulator::{Limits, Options, Pace, Simulator},
-    state::{Ledger, Local, Recorded},
+    state::{Ledger, LocalLedger, Recorded},
 };
 
 use super::{
@@ -120,7 +120,8 @@ impl Scene {
 
     /// The state as the next run will find it.
     async fn found(&self) -> Result<Recorded, Problem> {
-        let found = Local::at(self.state()).load().await.map_err(|why| format!("the state cannot be read: {why}"))?;
+        let found =
+            LocalLedger::at(self.state()).load().await.map_err(|why| format!("the state cannot be read: {why}"))?;
         Ok(found.unwrap_or_else(nothing_recorded))
     }
 
@@ -129,7 +130,7 @@ impl Scene {
         // A request that had left may still arrive.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let found = self.found().await?;
-        let operations = || found.open.values().map(|open| &open.intent.operation);
+        let operations = || found.open_intents.values().map(|open| &open.intent.operation);
         let is_submitted =
             |name: &str| operations().any(|it| matches!(it, Operation::Submit(sent) if sent.name == name));
         let is_pool_asked = |name: &str| {
@@ -146,7 +147,7 @@ impl Scene {
         if lost.is_empty() {
             return Ok(());
         }
-        Err(format!("the cloud has {lost:?}, and the state knows {known:?} and intends {:#?}", found.open))
+        Err(format!("the cloud has {lost:?}, and the state knows {known:?} and intends {:#?}", found.open_intents))
     }
 }
 

@@ -79,8 +79,8 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.disk.read(path)
     }
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.link(path)
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.disk.read_link(path)
     }
     fn is_folder(&self, path: &Path) -> bool {
         self.disk.is_folder(path)
@@ -88,10 +88,10 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.disk.make_folder(path)
     }
-    fn create(&self, path: &Path) -> io::Result<Self::File> {
+    fn create_new(&self, path: &Path) -> io::Result<Self::File> {
         let is_journal = path.extension().is_some_and(|extension| extension == "journal");
         let unsynced = self.flaw == if is_journal { Flaw::JournalNotSynced } else { Flaw::SnapshotNotSynced };
-        Ok(FlawedFile { file: self.disk.create(path)?, unsynced })
+        Ok(FlawedFile { file: self.disk.create_new(path)?, unsynced })
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
@@ -117,7 +117,7 @@ impl<F: DiskFile> DiskFile for FlawedFile<F> {
     fn sync(&mut self) -> io::Result<()> {
         if self.unsynced { Ok(()) } else { self.file.sync() }
     }
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_at(path)
+    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_still_at(path)
     }
 }

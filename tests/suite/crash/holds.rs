@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use floe::state::{Ledger, Local, Reached, Recorded, fake::FakeDisk};
+use floe::state::{FurthestPhase, Ledger, LocalLedger, Recorded, fake::FakeDisk};
 
 use super::{Figures, Problem, story::Stage};
 use crate::world::{World, nothing_recorded};
 
 pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
-    let found = Local::on(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
+    let found =
+        LocalLedger::on_disk(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
     // Without a journal the snapshot alone is what was loaded.
     if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
         return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
@@ -20,7 +21,7 @@ pub fn check_record(world: &World, recorded: Recorded, stage: &Stage, figures: &
     known_is_there(world, &recorded, figures)?;
     once_at_most(world, figures)?;
     as_declared(world, &recorded, stage)?;
-    if recorded.open.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open)) }
+    if recorded.open_intents.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open_intents)) }
 }
 
 /// The cloud holds exactly what the record says: no orphan, nothing imagined.
@@ -72,7 +73,7 @@ fn as_declared(world: &World, recorded: &Recorded, stage: &Stage) -> Result<(), 
         let live = now.statements.iter().find(|live| live.name == current.sent.name);
         let live = live.ok_or_else(|| format!("{key} is gone"))?;
         let wanted = match (current.reached, record.declared.stopped) {
-            (Reached::Completed, _) => "COMPLETED",
+            (FurthestPhase::Completed, _) => "COMPLETED",
             (_, true) => "STOPPED",
             (_, false) => "RUNNING",
         };

@@ -9,11 +9,11 @@ use std::{
 };
 
 use floe::{
-    cloud::{Method, Request, Transport},
+    cloud::{HttpRequest, Method, Transport},
     simulator::{Fault, Misfortune, Moment, Simulator},
     state::{
         Disk, DiskFile,
-        fake::{FakeDisk, FakeFile, Fault as DiskFault, Operation},
+        fake::{DiskFault, DiskOperation, FakeDisk, FakeFile},
     },
 };
 use tokio::time::Instant;
@@ -46,7 +46,7 @@ pub const FLIGHTS: [Flight; 6] = [
 /// tests of both.
 const LOOKED_FOR: Duration = Duration::from_secs(60);
 
-fn may_fly(change: &Request, flight: Flight) -> bool {
+fn may_fly(change: &HttpRequest, flight: Flight) -> bool {
     let body = String::from_utf8_lossy(&change.body);
     let makes_again = change.url.contains("/compute-pools") || body.contains("-undo-");
     !(change.method == Method::Post && makes_again && matches!(flight, Flight::Late(after) if after > LOOKED_FOR))
@@ -56,7 +56,7 @@ fn may_fly(change: &Request, flight: Flight) -> bool {
 pub const DISKS: [u64; 4] = [0, 1, 17, 4711];
 
 /// Lets a request meet its fate.
-pub async fn fly(request: Request, flight: Flight, simulator: &Simulator) {
+pub async fn fly(request: HttpRequest, flight: Flight, simulator: &Simulator) {
     match flight {
         Flight::Lost => return,
         Flight::Applied => {}
@@ -75,7 +75,7 @@ pub struct Left {
 
 /// Something that a run does on the disk or on the wire.
 pub struct Point {
-    pub operation: Operation,
+    pub operation: DiskOperation,
     /// What a cut there may leave; never twice the same.
     pub left: Vec<Left>,
     /// What the run may say that it knows by then.
@@ -121,7 +121,7 @@ impl Lookout {
         let mut disks: Disks = Vec::new();
         for seed in DISKS {
             let fork = disk.fork();
-            fork.strike(0, DiskFault::Cut, seed);
+            fork.inject_fault(0, DiskFault::Crash, seed);
             attempt(&fork);
             // What fails before it does anything is no operation.
             let Some(struck) = fork.operations().pop() else { return };
@@ -141,7 +141,7 @@ impl Lookout {
     }
 
     /// A request is about to leave, which changes something if it is given here; or an answer has come in.
-    pub async fn at_wire(&self, disk: &FakeDisk, name: &'static str, what: &str, change: Option<&Request>) {
+    pub async fn at_wire(&self, disk: &FakeDisk, name: &'static str, what: &str, change: Option<&HttpRequest>) {
         let disks = self.disks(disk);
         let mut clouds = vec![(Flight::Lost, self.cloud())];
         if let Some(change) = change {
@@ -222,8 +222,8 @@ impl Disk for WatchedDisk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.disk.read(path)
     }
-    fn link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        self.disk.link(path)
+    fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.disk.read_link(path)
     }
     fn is_folder(&self, path: &Path) -> bool {
         self.disk.is_folder(path)
@@ -232,9 +232,9 @@ impl Disk for WatchedDisk {
         self.look(|fork| drop(fork.make_folder(path)));
         self.disk.make_folder(path)
     }
-    fn create(&self, path: &Path) -> io::Result<WatchedFile> {
-        self.look(|fork| drop(fork.create(path)));
-        Ok(WatchedFile { file: self.disk.create(path)?, disk: self.clone() })
+    fn create_new(&self, path: &Path) -> io::Result<WatchedFile> {
+        self.look(|fork| drop(fork.create_new(path)));
+        Ok(WatchedFile { file: self.disk.create_new(path)?, disk: self.clone() })
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.look(|fork| drop(fork.rename(from, to)));
@@ -259,14 +259,14 @@ impl Disk for WatchedDisk {
 
 impl DiskFile for WatchedFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.look(|fork| drop(self.file.on(fork).append(bytes)));
+        self.disk.look(|fork| drop(self.file.on_fork(fork).append(bytes)));
         self.file.append(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.look(|fork| drop(self.file.on(fork).sync()));
+        self.disk.look(|fork| drop(self.file.on_fork(fork).sync()));
         self.file.sync()
     }
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_at(path)
+    fn is_still_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_still_at(path)
     }
 }

@@ -10,13 +10,13 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture as Exchange, Headers, Lost, Request, Response, Transport},
+    cloud::{BoxFuture as Exchange, Headers, HttpRequest, HttpResponse, Transport, TransportError},
     diff,
     execute::{self, Interrupt, Report},
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
-    state::{BoxFuture, Disk, Entry, Holder, Ledger, LedgerError, Local, Recorded, fake::FakeDisk},
+    state::{Disk, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, Recorded, fake::FakeDisk},
 };
 use tokio::sync::{Notify, watch};
 
@@ -41,53 +41,53 @@ pub struct Wire {
 }
 
 impl Wire {
-    async fn look(&self, name: &'static str, what: &str, change: Option<&Request>) {
+    async fn look(&self, name: &'static str, what: &str, change: Option<&HttpRequest>) {
         if let Some(lookout) = &self.lookout {
             lookout.at_wire(&self.disk, name, what, change).await;
         }
     }
 
     /// The machine has stopped: whoever waits for this waits for ever.
-    async fn dead(&self) -> Result<Response, Lost> {
+    async fn dead(&self) -> Result<HttpResponse, TransportError> {
         self.died.notify_one();
         pending().await
     }
 }
 
 impl Transport for Wire {
-    fn send(&self, request: Request) -> Exchange<'_, Result<Response, Lost>> {
+    fn send(&self, request: HttpRequest) -> Exchange<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            if self.disk.is_cut() {
+            if self.disk.has_crashed() {
                 return self.dead().await;
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
-            let changes = request.method.changes();
+            let changes = request.method.is_mutating();
             let is_alone = self.disk.is_locked(Path::new(LOCK)).unwrap_or_default();
             assert!(is_alone || !changes, "{what} leaves without the lock");
             self.look("send", &what, Some(&request).filter(|_| changes)).await;
-            if self.disk.point("send", &what).is_err() {
+            if self.disk.external_operation("send", &what).is_err() {
                 if changes {
                     fly(request, self.flight, &self.simulator).await;
                 }
                 return self.dead().await;
             }
             let outcome = self.simulator.send(request).await;
-            if !self.disk.is_cut() {
+            if !self.disk.has_crashed() {
                 self.look("answer", &what, None).await;
             }
-            if self.disk.is_cut() || self.disk.point("answer", &what).is_err() {
+            if self.disk.has_crashed() || self.disk.external_operation("answer", &what).is_err() {
                 return self.dead().await;
             }
             match outcome {
-                Err(Lost::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
+                Err(TransportError::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
                 outcome => outcome,
             }
         })
     }
 }
 
-fn answer(status: u16) -> Response {
-    Response { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
+fn answer(status: u16) -> HttpResponse {
+    HttpResponse { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
 /// What a run may say that it knows: what the ledger acknowledged, and what it was keeping.
@@ -134,27 +134,28 @@ struct Witness<L> {
 }
 
 impl<L: Ledger> Ledger for Witness<L> {
-    fn load(&self) -> BoxFuture<'_, Result<Option<Recorded>, LedgerError>> {
+    fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
         self.ledger.load()
     }
-    fn lock<'a>(&'a mut self, holder: &'a Holder, patience: Duration) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn lock<'a>(&'a mut self, holder: &'a LockHolder, patience: Duration) -> LedgerFuture<'a, Result<(), LedgerError>> {
         self.ledger.lock(holder, patience)
     }
-    fn held_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        self.ledger.held_by()
+    fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
+        self.ledger.lock_holder()
     }
-    fn begun_by(&self) -> BoxFuture<'_, Result<Option<Holder>, LedgerError>> {
-        self.ledger.begun_by()
+    fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
+        self.ledger.interrupted_run()
     }
-    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         self.ledger.begin(recorded)
     }
-    fn fold_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.ledger.fold_interrupted(recorded)
+    fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
+        self.ledger.compact_interrupted(recorded)
     }
-    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> BoxFuture<'a, Result<(), LedgerError>> {
+    fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
-            if self.flaw == Flaw::IntentAfterRequest && entries.iter().all(|e| matches!(e, Entry::Intend { .. })) {
+            if self.flaw == Flaw::IntentAfterRequest && entries.iter().all(|e| matches!(e, Entry::IntentOpened { .. }))
+            {
                 self.put_off.extend(entries.iter().cloned());
                 return Ok(());
             }
@@ -169,14 +170,14 @@ impl<L: Ledger> Ledger for Witness<L> {
             Ok(())
         })
     }
-    fn fold<'a>(&'a mut self, recorded: &'a Recorded) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.ledger.fold(recorded)
+    fn compact<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
+        self.ledger.compact(recorded)
     }
 }
 
 /// The record as the next run would read it.
 pub async fn found(disk: &FakeDisk) -> Result<Recorded, LedgerError> {
-    Ok(Local::on(disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
+    Ok(LocalLedger::on_disk(disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
 }
 
 /// What one run came to.
@@ -234,7 +235,7 @@ impl Machine {
         let mut run = pin!(self.whole(world, wire));
         // The machine stops in the middle of whatever it does.
         let watched = poll_fn(move |context| match run.as_mut().poll(context) {
-            _ if disk.is_cut() => Poll::Ready(Outcome::Cut),
+            _ if disk.has_crashed() => Poll::Ready(Outcome::Cut),
             polled => polled,
         });
         tokio::select! {
@@ -254,14 +255,14 @@ impl Machine {
     async fn try_whole(&self, world: &mut World, wire: Wire) -> Result<Outcome, Box<dyn std::error::Error>> {
         let disk = WatchedDisk { disk: self.disk.clone(), lookout: self.lookout.clone() };
         let disk = FlawedDisk { disk, flaw: self.flaw };
-        let mut ledger = Local::on(disk, PATH);
+        let mut ledger = LocalLedger::on_disk(disk, PATH);
         ledger.lock(&holder(), Duration::ZERO).await?;
         let recorded = ledger.load().await?.unwrap_or_else(nothing_recorded);
         self.learn(&recorded);
         let cloud = world.cloud_through(Arc::new(wire));
         let mut basis = recorded.clone();
         if self.flaw == Flaw::OpenIgnored {
-            basis.open.clear();
+            basis.open_intents.clear();
         }
         if self.flaw == Flaw::NumbersForgotten {
             basis.tombstones.clear();
@@ -275,7 +276,7 @@ impl Machine {
             plan.passages.iter_mut().flat_map(|passage| &mut passage.way_back).for_each(|step| step.when = None);
         }
         if plan.is_blocked() || !plan.has_work() {
-            ledger.fold_interrupted(&recorded).await?;
+            ledger.compact_interrupted(&recorded).await?;
             return Ok(if plan.is_blocked() { Outcome::Blocked(Box::new(plan)) } else { Outcome::Nothing });
         }
         let objections = plan::check(&plan, &recorded);

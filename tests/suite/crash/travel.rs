@@ -12,7 +12,7 @@ use std::{
 
 use floe::{
     simulator::{Fault as Misfortune, Simulator},
-    state::fake::{FakeDisk, Fault},
+    state::fake::{DiskFault, FakeDisk},
 };
 
 use super::{
@@ -102,10 +102,10 @@ impl Traveller {
     pub fn cut(&mut self, scene: &Scene, at: usize, left: &Left) -> Scene {
         in_time(async {
             let disk = self.enter(scene, 0);
-            disk.strike(at, Fault::Cut, left.disk);
+            disk.inject_fault(at, DiskFault::Crash, left.disk);
             let machine = Machine { flight: left.flight, ..self.machine(&disk) };
             let outcome = machine.run(&mut self.world).await;
-            assert!(disk.has_struck() && matches!(outcome, Outcome::Cut), "it ended before its cut at {at}");
+            assert!(disk.fault_occurred() && matches!(outcome, Outcome::Cut), "it ended before its cut at {at}");
             Scene::new(disk.restart(left.disk), &self.world.simulator)
         })
     }

@@ -9,14 +9,14 @@ use std::{
 };
 
 use floe::{
-    cli::door::{self, Access},
-    cloud::{Cloud, Credentials, Key, Limits, Method, Site},
+    cli::door::{self, WorldAccess},
+    cloud::{ApiKey, CloudClient, Credentials, Endpoints, Method, RateLimits},
     diff::Request,
     execute::{self, Interrupt, Setting},
     planning,
     resource::Secrets,
     simulator::{Fault, Misfortune},
-    state::{Ledger, Local},
+    state::{Ledger, LocalLedger},
 };
 use tokio::sync::{OnceCell, watch};
 
@@ -164,18 +164,18 @@ fn changed() -> tempfile::TempDir {
 async fn kill_while_the_successor_is_submitted(root: &Path) {
     let graph = graph(root);
     let environment = &graph.project.environment;
-    let mut ledger = Local::at(door::state_file(root, environment));
+    let mut ledger = LocalLedger::at(door::state_file(root, environment));
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
-    let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
+    let simulator = door::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
     simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
-    let key = || Some(Key::new("key", "secret"));
-    let site = Site::public(&recorded.environment).unwrap();
+    let key = || Some(ApiKey::new("key", "secret"));
+    let site = Endpoints::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
-    let cloud = Cloud::new(Arc::new(simulator.clone()), site, credentials, Limits::default(), 7);
+    let cloud = CloudClient::new(Arc::new(simulator.clone()), site, credentials, RateLimits::default(), 7);
     let request = Request { allow_data_loss: true, ..Request::default() };
     let secrets = Secrets::default();
-    let planned = planning::planned(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
+    let planned = planning::make_plan(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
     let setting =
         Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };

@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use floe::{
     diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
     plan::{Act, Basis, FORMAT_VERSION, Passage, Plan, PoolRef, Step, Until, When},
-    render::{Beside, Interrupted, PoolNow, Runs},
+    render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
-        Address, Amendment, Evolve, Few, Fingerprint, Generation, HashKey, Identity, Intent, IntentId, KeyedHash,
-        Offsets, OnOutside, Operation, Phase, PhaseClass, Pool, PoolAmendment, PoolDeclaration, Role, Seen, SeenPool,
-        Statement, Submission, Template,
+        Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
+        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Role, SeenPool, SeenStatement, SmallMap,
+        Statement, StatementUpdate, Submission, Template, UnexpectedPhasePolicy,
     },
-    settle::Found,
+    settle::InterruptedRequest,
     state::{
-        Entry, FORMAT, Fact, GenerationRecord, OpenIntent, Outcome, PoolRecord, Reached, Recorded, StatementRecord,
-        Tombstone,
+        Entry, Fact, FurthestPhase, GenerationRecord, OpenIntent, Outcome, PoolRecord, Recorded, STATE_FORMAT,
+        StatementRecord, Tombstone,
     },
 };
 
@@ -50,14 +50,14 @@ fn topics() -> BTreeMap<String, String> {
     BTreeMap::from([(text("orders"), text("partition:0,offset:100;partition:1,offset:200"))])
 }
 
-fn templates() -> Few<Template> {
-    Few::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
+fn templates() -> SmallMap<Template> {
+    SmallMap::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
 }
 
 // ---- nouns
 
-pub fn identity() -> Identity {
-    Identity {
+pub fn identity() -> EnvironmentIdentity {
+    EnvironmentIdentity {
         organization: text("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
         environment: text("env-1"),
         cloud: text("aws"),
@@ -99,11 +99,11 @@ pub fn roles() -> Vec<Role> {
     })
 }
 
-pub fn all_reached() -> Vec<Reached> {
-    each(Reached::Submitted, |it| match it {
-        Reached::Submitted => Some(Reached::Running),
-        Reached::Running => Some(Reached::Completed),
-        Reached::Completed => None,
+pub fn all_reached() -> Vec<FurthestPhase> {
+    each(FurthestPhase::Submitted, |it| match it {
+        FurthestPhase::Submitted => Some(FurthestPhase::Running),
+        FurthestPhase::Running => Some(FurthestPhase::Completed),
+        FurthestPhase::Completed => None,
     })
 }
 
@@ -115,10 +115,10 @@ fn all_evolve() -> Vec<Evolve> {
     })
 }
 
-fn all_on_outside() -> Vec<OnOutside> {
-    each(OnOutside::Report, |it| match it {
-        OnOutside::Report => Some(OnOutside::Resume),
-        OnOutside::Resume => None,
+fn all_on_outside() -> Vec<UnexpectedPhasePolicy> {
+    each(UnexpectedPhasePolicy::Report, |it| match it {
+        UnexpectedPhasePolicy::Report => Some(UnexpectedPhasePolicy::Resume),
+        UnexpectedPhasePolicy::Resume => None,
     })
 }
 
@@ -138,8 +138,8 @@ fn phases() -> Vec<Phase> {
 }
 
 fn classes() -> Vec<PhaseClass> {
-    each(PhaseClass::Moving, |it| match it {
-        PhaseClass::Moving => Some(PhaseClass::Running),
+    each(PhaseClass::Transitional, |it| match it {
+        PhaseClass::Transitional => Some(PhaseClass::Running),
         PhaseClass::Running => Some(PhaseClass::Stopped),
         PhaseClass::Stopped => Some(PhaseClass::Completed),
         PhaseClass::Completed => Some(PhaseClass::Failed),
@@ -147,7 +147,7 @@ fn classes() -> Vec<PhaseClass> {
     })
 }
 
-pub fn statement(name: &str, evolve: Evolve, on_outside: OnOutside) -> Statement {
+pub fn statement(name: &str, evolve: Evolve, on_outside: UnexpectedPhasePolicy) -> Statement {
     Statement {
         name: text(name),
         sql: sql(),
@@ -173,19 +173,19 @@ pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
         role,
         sql: sql(),
         properties: templates(),
-        added: Few::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
+        added_properties: SmallMap::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
     }
 }
 
-pub fn generation(name: &str, number: u32, role: Role, reached: Reached) -> GenerationRecord {
+pub fn generation(name: &str, number: u32, role: Role, reached: FurthestPhase) -> GenerationRecord {
     GenerationRecord {
         sent: submission(name, number, role),
         uid: format!("uid-{name}"),
         stopped: true,
         reached,
-        kind: Some(text("INSERT_INTO")),
+        sql_kind: Some(text("INSERT_INTO")),
         bounded: true,
         offsets: Some(offsets()),
         secrets: hashes(),
@@ -193,27 +193,27 @@ pub fn generation(name: &str, number: u32, role: Role, reached: Reached) -> Gene
     }
 }
 
-pub fn resume() -> Amendment {
-    Amendment { stopped: false, pool: Some(text("lfcp-2")), principal: Some(text("sa-2")) }
+pub fn resume() -> StatementUpdate {
+    StatementUpdate { stopped: false, pool: Some(text("lfcp-2")), principal: Some(text("sa-2")) }
 }
 
-pub fn pool_amendment() -> PoolAmendment {
-    PoolAmendment { display_name: Some(text("big")), max_cfu: Some(20) }
+pub fn pool_amendment() -> PoolUpdate {
+    PoolUpdate { display_name: Some(text("big")), max_cfu: Some(20) }
 }
 
 pub fn operations() -> Vec<Operation> {
     let submit = |role| Operation::Submit(submission("orders", 1, role));
     let (name, uid, id) = (text("orders"), text("uid-orders"), text("lfcp-1"));
     let mut all = each(submit(Role::Current), |it| match it {
-        Operation::Submit(_) => Some(Operation::Amend { name: name.clone(), uid: uid.clone(), to: resume() }),
-        Operation::Amend { .. } => Some(Operation::Remove { name: name.clone(), uid: uid.clone() }),
-        Operation::Remove { .. } => {
-            let before = BTreeSet::from([text("lfcp-0")]);
-            Some(Operation::CreatePool { pool: pool("main"), before })
+        Operation::Submit(_) => Some(Operation::Update { name: name.clone(), uid: uid.clone(), to: resume() }),
+        Operation::Update { .. } => Some(Operation::Delete { name: name.clone(), uid: uid.clone() }),
+        Operation::Delete { .. } => {
+            let existing_ids = BTreeSet::from([text("lfcp-0")]);
+            Some(Operation::CreatePool { pool: pool("main"), existing_ids })
         }
-        Operation::CreatePool { .. } => Some(Operation::AmendPool { id: id.clone(), to: pool_amendment() }),
-        Operation::AmendPool { .. } => Some(Operation::RemovePool { id: id.clone() }),
-        Operation::RemovePool { .. } => None,
+        Operation::CreatePool { .. } => Some(Operation::UpdatePool { id: id.clone(), to: pool_amendment() }),
+        Operation::UpdatePool { .. } => Some(Operation::DeletePool { id: id.clone() }),
+        Operation::DeletePool { .. } => None,
     });
     all.extend(roles().into_iter().map(submit));
     all
@@ -223,7 +223,7 @@ pub fn intents() -> Vec<Intent> {
     let intent = |(number, operation): (usize, Operation)| {
         let is_pools = matches!(
             operation,
-            Operation::CreatePool { .. } | Operation::AmendPool { .. } | Operation::RemovePool { .. }
+            Operation::CreatePool { .. } | Operation::UpdatePool { .. } | Operation::DeletePool { .. }
         );
         let address = if is_pools { main_pool() } else { orders() };
         Intent { id: IntentId(format!("run-{number}")), address, operation }
@@ -240,36 +240,38 @@ pub fn full() -> Recorded {
     let retired =
         retired.map(|(reached, number)| *generation(&format!("orders-g{number}"), number, Role::Current, reached));
     let record = StatementRecord {
-        declared: statement("orders", Evolve::Auto, OnOutside::Report),
-        needs: vec![main_pool(), Address::statement("users")],
-        current: Some(generation("orders", 1, Role::Current, Reached::Running)),
-        successor: Some(generation("orders-g2", 2, Role::Successor, Reached::Submitted)),
-        undo: Some(generation("orders-undo-1", 1, Role::Undo, Reached::Completed)),
+        declared: statement("orders", Evolve::Auto, UnexpectedPhasePolicy::Report),
+        dependencies: vec![main_pool(), Address::statement("users")],
+        current: Some(generation("orders", 1, Role::Current, FurthestPhase::Running)),
+        successor: Some(generation("orders-g2", 2, Role::Successor, FurthestPhase::Submitted)),
+        undo: Some(generation("orders-undo-1", 1, Role::Undo, FurthestPhase::Completed)),
         retired: retired.collect(),
         last_generation: Generation(7),
-        undos: 1,
-        left_at: Some(offsets()),
+        undo_count: 1,
+        last_offsets: Some(offsets()),
     };
     let mut statements = BTreeMap::from([(text("orders"), Box::new(record.clone()))]);
     for (number, evolve) in all_evolve().into_iter().enumerate() {
         for on_outside in all_on_outside() {
-            let name = format!("evolves-{number}-{}", on_outside == OnOutside::Resume);
+            let name = format!("evolves-{number}-{}", on_outside == UnexpectedPhasePolicy::Resume);
             let declared = statement(&name, evolve, on_outside);
             statements.insert(name, Box::new(StatementRecord { declared, ..record.clone() }));
         }
     }
-    let tombstone = Tombstone { name: text("old"), last_generation: Generation(4), undos: 2, offsets: Some(offsets()) };
-    let open = |intent: Intent| (intent.id.clone(), OpenIntent { intent, secrets: hashes(), voided: Some(offsets()) });
+    let tombstone =
+        Tombstone { name: text("old"), last_generation: Generation(4), undo_count: 2, offsets: Some(offsets()) };
+    let open =
+        |intent: Intent| (intent.id.clone(), OpenIntent { intent, secrets: hashes(), voided_offsets: Some(offsets()) });
     Recorded {
-        format: FORMAT,
+        format: STATE_FORMAT,
         lineage: text("lineage-1"),
         serial: 7,
         environment: identity(),
-        key: HashKey(text("key")),
+        hash_key: HashKey(text("key")),
         pools: BTreeMap::from([(text("main"), PoolRecord { id: text("lfcp-1"), declared: pool("main") })]),
         statements,
         tombstones: BTreeMap::from([(text("old"), tombstone)]),
-        open: intents().into_iter().map(open).collect(),
+        open_intents: intents().into_iter().map(open).collect(),
     }
 }
 
@@ -281,12 +283,16 @@ pub fn outcomes() -> Vec<Outcome> {
 }
 
 pub fn declared(key: &str, name: &str) -> Fact {
-    let declared = Box::new(statement(name, Evolve::Restart, OnOutside::Resume));
-    Fact::Declared { key: text(key), declared, needs: BTreeSet::from([main_pool(), Address::statement("users")]) }
+    let declared = Box::new(statement(name, Evolve::Restart, UnexpectedPhasePolicy::Resume));
+    Fact::Declared {
+        key: text(key),
+        declared,
+        dependencies: BTreeSet::from([main_pool(), Address::statement("users")]),
+    }
 }
 
-pub fn reached(key: &str, name: &str, reached: Reached) -> Fact {
-    Fact::Reached { key: text(key), name: text(name), reached, kind: Some(text("INSERT_INTO")), bounded: true }
+pub fn reached(key: &str, name: &str, reached: FurthestPhase) -> Fact {
+    Fact::PhaseReached { key: text(key), name: text(name), reached, sql_kind: Some(text("INSERT_INTO")), bounded: true }
 }
 
 pub fn facts() -> Vec<Fact> {
@@ -294,18 +300,18 @@ pub fn facts() -> Vec<Fact> {
     each(declared("orders", "orders"), |it| match it {
         Fact::Declared { .. } => Some(Fact::PoolDeclared { key: text("main"), declared: pool("main") }),
         Fact::PoolDeclared { .. } => {
-            let generation = Box::new(generation("orders", 1, Role::Current, Reached::Running));
+            let generation = Box::new(generation("orders", 1, Role::Current, FurthestPhase::Running));
             Some(Fact::Adopted { key: key(), generation })
         }
         Fact::Adopted { .. } => {
             Some(Fact::PoolAdopted { key: text("main"), id: text("lfcp-1"), declared: pool("main") })
         }
-        Fact::PoolAdopted { .. } => Some(reached("orders", "orders", Reached::Running)),
-        Fact::Reached { .. } => Some(Fact::Stood { key: key(), name: text("orders"), offsets: offsets() }),
-        Fact::Stood { .. } => Some(Fact::Promoted { key: key() }),
-        Fact::Promoted { .. } => Some(Fact::Gone { key: key(), name: text("orders") }),
-        Fact::Gone { .. } => Some(Fact::Buried { address: orders() }),
-        Fact::Buried { .. } => Some(Fact::Forgotten { address: orders() }),
+        Fact::PoolAdopted { .. } => Some(reached("orders", "orders", FurthestPhase::Running)),
+        Fact::PhaseReached { .. } => Some(Fact::OffsetsSet { key: key(), name: text("orders"), offsets: offsets() }),
+        Fact::OffsetsSet { .. } => Some(Fact::Promoted { key: key() }),
+        Fact::Promoted { .. } => Some(Fact::GenerationGone { key: key(), name: text("orders") }),
+        Fact::GenerationGone { .. } => Some(Fact::Deleted { address: orders() }),
+        Fact::Deleted { .. } => Some(Fact::Forgotten { address: orders() }),
         Fact::Forgotten { .. } => Some(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
         Fact::Moved { .. } => None,
     })
@@ -314,16 +320,16 @@ pub fn facts() -> Vec<Fact> {
 /// Every entry, whether or not a record would take them one after another.
 pub fn entries() -> Vec<Entry> {
     let intent = || intents().into_iter().next().unwrap();
-    let kinds = each(Entry::Intend { intent: intent(), secrets: hashes() }, |it| match it {
-        Entry::Intend { .. } => {
-            Some(Entry::Settle { intent: intent().id, outcome: Outcome::Rejected { why: text("no") } })
+    let kinds = each(Entry::IntentOpened { intent: intent(), secrets: hashes() }, |it| match it {
+        Entry::IntentOpened { .. } => {
+            Some(Entry::IntentSettled { intent_id: intent().id, outcome: Outcome::Rejected { why: text("no") } })
         }
-        Entry::Settle { .. } => Some(Entry::Record { fact: Fact::Promoted { key: text("orders") } }),
-        Entry::Record { .. } => None,
+        Entry::IntentSettled { .. } => Some(Entry::FactRecorded { fact: Fact::Promoted { key: text("orders") } }),
+        Entry::FactRecorded { .. } => None,
     });
-    let intends = intents().into_iter().map(|intent| Entry::Intend { intent, secrets: hashes() });
-    let settles = outcomes().into_iter().map(|outcome| Entry::Settle { intent: intent().id, outcome });
-    let records = facts().into_iter().map(|fact| Entry::Record { fact });
+    let intends = intents().into_iter().map(|intent| Entry::IntentOpened { intent, secrets: hashes() });
+    let settles = outcomes().into_iter().map(|outcome| Entry::IntentSettled { intent_id: intent().id, outcome });
+    let records = facts().into_iter().map(|fact| Entry::FactRecorded { fact });
     kinds.into_iter().chain(intends).chain(settles).chain(records).collect()
 }
 
@@ -334,12 +340,12 @@ pub fn begun() -> Recorded {
 
 /// A journal that a record takes, in groups.
 pub fn story() -> Vec<Vec<Entry>> {
-    let record = |fact| Entry::Record { fact };
+    let record = |fact| Entry::FactRecorded { fact };
     let intend = |id: &str, address: Address, operation| {
         let intent = Intent { id: IntentId(text(id)), address, operation };
-        Entry::Intend { intent, secrets: hashes() }
+        Entry::IntentOpened { intent, secrets: hashes() }
     };
-    let settle = |id: &str, outcome| Entry::Settle { intent: IntentId(text(id)), outcome };
+    let settle = |id: &str, outcome| Entry::IntentSettled { intent_id: IntentId(text(id)), outcome };
     let applied =
         |id: &str, given: &str| settle(id, Outcome::Applied { id: Some(text(given)), created_at: Some(created()) });
     let done = |id: &str| settle(id, Outcome::Applied { id: None, created_at: None });
@@ -347,15 +353,15 @@ pub fn story() -> Vec<Vec<Entry>> {
         intend(id, orders(), Operation::Submit(submission(name, generation, role)))
     };
     let amend = |id: &str, name: &str, to| {
-        intend(id, orders(), Operation::Amend { name: text(name), uid: format!("uid-{name}"), to })
+        intend(id, orders(), Operation::Update { name: text(name), uid: format!("uid-{name}"), to })
     };
     let remove =
-        |id: &str, name: &str| intend(id, orders(), Operation::Remove { name: text(name), uid: format!("uid-{name}") });
-    let gone = |name: &str| record(Fact::Gone { key: text("orders"), name: text(name) });
+        |id: &str, name: &str| intend(id, orders(), Operation::Delete { name: text(name), uid: format!("uid-{name}") });
+    let gone = |name: &str| record(Fact::GenerationGone { key: text("orders"), name: text(name) });
     let other = || Address::pool("other");
-    let stop = Amendment { stopped: true, pool: None, principal: None };
-    let create = Operation::CreatePool { pool: pool("main"), before: BTreeSet::from([text("lfcp-0")]) };
-    let adopted = Box::new(generation("sales-g3", 3, Role::Current, Reached::Running));
+    let stop = StatementUpdate { stopped: true, pool: None, principal: None };
+    let create = Operation::CreatePool { pool: pool("main"), existing_ids: BTreeSet::from([text("lfcp-0")]) };
+    let adopted = Box::new(generation("sales-g3", 3, Role::Current, FurthestPhase::Running));
     vec![
         vec![intend("run-1", main_pool(), create)],
         vec![
@@ -365,36 +371,39 @@ pub fn story() -> Vec<Vec<Entry>> {
         ],
         vec![record(declared("orders", "orders"))],
         vec![submit("run-2", "orders", 1, Role::Current)],
-        vec![applied("run-2", "uid-orders"), record(reached("orders", "orders", Reached::Running))],
+        vec![applied("run-2", "uid-orders"), record(reached("orders", "orders", FurthestPhase::Running))],
         vec![amend("run-3", "orders", stop)],
-        vec![done("run-3"), record(Fact::Stood { key: text("orders"), name: text("orders"), offsets: offsets() })],
+        vec![done("run-3"), record(Fact::OffsetsSet { key: text("orders"), name: text("orders"), offsets: offsets() })],
         vec![amend("run-4", "orders", resume())],
         vec![settle("run-4", Outcome::Rejected { why: text("no") })],
         vec![submit("run-5", "orders-g2", 2, Role::Successor)],
         vec![
             applied("run-5", "uid-orders-g2"),
-            record(reached("orders", "orders-g2", Reached::Submitted)),
+            record(reached("orders", "orders-g2", FurthestPhase::Submitted)),
             record(Fact::Promoted { key: text("orders") }),
         ],
         vec![remove("run-6", "orders")],
         vec![done("run-6"), gone("orders")],
         vec![submit("run-7", "orders-undo-1", 1, Role::Undo)],
-        vec![applied("run-7", "uid-orders-undo-1"), record(reached("orders", "orders-undo-1", Reached::Completed))],
+        vec![
+            applied("run-7", "uid-orders-undo-1"),
+            record(reached("orders", "orders-undo-1", FurthestPhase::Completed)),
+        ],
         vec![
             record(declared("sales", "sales")),
             record(Fact::Adopted { key: text("sales"), generation: adopted }),
             record(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
             record(Fact::Forgotten { address: Address::statement("sales") }),
         ],
-        vec![intend("run-8", main_pool(), Operation::AmendPool { id: text("lfcp-1"), to: pool_amendment() })],
+        vec![intend("run-8", main_pool(), Operation::UpdatePool { id: text("lfcp-1"), to: pool_amendment() })],
         vec![done("run-8")],
-        vec![intend("run-9", other(), Operation::RemovePool { id: text("lfcp-2") })],
-        vec![done("run-9"), record(Fact::Buried { address: other() })],
+        vec![intend("run-9", other(), Operation::DeletePool { id: text("lfcp-2") })],
+        vec![done("run-9"), record(Fact::Deleted { address: other() })],
         // What was interrupted.
         vec![intend(
             "run-10",
             Address::statement("purchases"),
-            Operation::Amend { name: text("orders-g2"), uid: text("uid-orders-g2"), to: resume() },
+            Operation::Update { name: text("orders-g2"), uid: text("uid-orders-g2"), to: resume() },
         )],
     ]
 }
@@ -575,8 +584,8 @@ fn blocks() -> Vec<Block> {
     all
 }
 
-fn seen(class: PhaseClass) -> Seen {
-    Seen { uid: text("uid-orders"), spec: Fingerprint::of(["SELECT 1"]), stopped: true, class }
+fn seen(phase_class: PhaseClass) -> SeenStatement {
+    SeenStatement { uid: text("uid-orders"), spec: Fingerprint::of(["SELECT 1"]), stopped: true, phase_class }
 }
 
 fn pool_refs() -> Vec<PoolRef> {
@@ -639,7 +648,7 @@ pub fn plan() -> Plan {
     let changes = actions().into_iter().enumerate();
     let changes = changes.map(|(number, action)| (Address::statement(format!("s-{number:02}")), change(action)));
     let seen = classes().into_iter().enumerate().map(|(number, class)| (format!("s-{number}"), seen(class)));
-    let seen_pool = SeenPool { display_name: text("main"), max_cfu: 10, class: PhaseClass::Running };
+    let seen_pool = SeenPool { display_name: text("main"), max_cfu: 10, phase_class: PhaseClass::Running };
     let digests = BTreeMap::from([(orders(), Some(Fingerprint::of(["SELECT 1"]))), (main_pool(), None)]);
     let found = intents().into_iter().zip([true, false].into_iter().cycle());
     let mut forward: Vec<Step> = acts().into_iter().map(|act| step(None, act, Until::Running, facts())).collect();
@@ -669,7 +678,7 @@ pub fn plan() -> Plan {
             allow_data_loss: true,
             fix_drift: true,
         },
-        found: found.map(|(intent, applied)| Found { intent, applied }).collect(),
+        found: found.map(|(intent, applied)| InterruptedRequest { intent, applied }).collect(),
         entries: entries(),
         changes: changes.collect(),
         unchanged: 3,
@@ -679,13 +688,13 @@ pub fn plan() -> Plan {
 }
 
 /// What stands beside it.
-pub fn beside() -> Beside {
-    let pool = PoolNow { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
-    let runs = Runs { pool: Some(text("main")), principal: Some(text("sa-1")) };
-    Beside {
+pub fn beside() -> PlanContext {
+    let pool = PoolUsage { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
+    let runs = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };
+    PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
-        places: BTreeMap::from([(orders(), runs)]),
+        placements: BTreeMap::from([(orders(), runs)]),
         service_time: Some(created()),
-        interrupted: Some(Interrupted { command: text("apply"), seconds_ago: Some(840) }),
+        interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }
 }

@@ -2,17 +2,17 @@
 //! a layer straight on, in a lane of its own: so none runs beneath a box.
 
 use super::{
-    places::middles,
-    ranks::{LANE, Sketch, at, set},
-    rows::Rows,
+    places::center_positions,
+    ranks::{LANE_WIDTH, LayoutGraph, get_or_default, set_if_present},
+    rows::LayerOrder,
 };
 
 /// How high every box is.
-pub(super) const HEIGHT: f64 = 46.0;
+pub(super) const BOX_HEIGHT: f64 = 46.0;
 /// Up to this width a drawing fits on a screen at 100 %.
-const SCREEN: f64 = 1600.0;
+const SCREEN_WIDTH: f64 = 1600.0;
 /// Between parts that nothing links.
-const APART: f64 = 44.0;
+const COMPONENT_GAP: f64 = 44.0;
 
 /// Points of the page, in pixels.
 pub(super) type Point = (f64, f64);
@@ -29,20 +29,20 @@ pub(super) struct Frame {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Curve {
     pub start: Point,
-    pub pieces: Vec<Piece>,
+    pub segments: Vec<CurveSegment>,
     /// It runs against the rest, since it closes a circle.
-    pub back: bool,
+    pub is_back: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Piece {
+pub(super) enum CurveSegment {
     Line(Point),
-    Bend(Point, Point, Point),
+    Cubic(Point, Point, Point),
 }
 
 /// Everything in its place; boxes and curves by the number of their box and link.
 #[derive(Debug, Default)]
-pub(super) struct Picture {
+pub(super) struct GraphLayout {
     pub width: f64,
     pub height: f64,
     pub frames: Vec<Frame>,
@@ -51,132 +51,165 @@ pub(super) struct Picture {
 
 /// Which way the links run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Run {
-    Right,
-    Down,
+enum LayoutDirection {
+    LeftToRight,
+    TopToBottom,
 }
 
 /// From left to right where that fits on a screen, else from top to bottom, long layers folded into several.
-pub(super) fn layout(sketch: &Sketch, bundles: &[usize], groups: &[usize]) -> Picture {
-    let back = sketch.backwards();
-    let parts = parts(sketch);
-    let all = |run: Run, room: Option<f64>| {
-        packed(sketch, parts.iter().map(|part| (part, lay(sketch, part, &back, bundles, groups, run, room))).collect())
+pub(super) fn lay_out(graph: &LayoutGraph, bundles: &[usize], groups: &[usize]) -> GraphLayout {
+    let back = graph.back_links();
+    let components = components(graph);
+    let arrange = |direction: LayoutDirection, room: Option<f64>| {
+        pack(
+            graph,
+            components
+                .iter()
+                .map(|part| (part, lay_out_component(graph, part, &back, bundles, groups, direction, room)))
+                .collect(),
+        )
     };
-    let right = all(Run::Right, None);
-    if right.width <= SCREEN && right.height <= (2.0 * right.width).max(SCREEN) {
+    let right = arrange(LayoutDirection::LeftToRight, None);
+    if right.width <= SCREEN_WIDTH && right.height <= (2.0 * right.width).max(SCREEN_WIDTH) {
         return right;
     }
     // A box takes about this much of the page with what is around it.
-    let area: f64 = sketch.widths.iter().map(|width| (width + 2.0 * LANE) * 2.2 * HEIGHT).sum();
-    all(Run::Down, Some(area.sqrt().max(SCREEN * 0.85)))
+    let area: f64 = graph.widths.iter().map(|width| (width + 2.0 * LANE_WIDTH) * 2.2 * BOX_HEIGHT).sum();
+    arrange(LayoutDirection::TopToBottom, Some(area.sqrt().max(SCREEN_WIDTH * 0.85)))
 }
 
 /// Boxes and links that hang together, the first box first.
-struct Part {
+struct Component {
     nodes: Vec<usize>,
     links: Vec<usize>,
 }
 
-fn parts(sketch: &Sketch) -> Vec<Part> {
-    let mut lead: Vec<usize> = (0..sketch.widths.len()).collect();
-    fn root(lead: &mut [usize], mut node: usize) -> usize {
-        while at(lead, node) != node {
-            let above = at(lead, at(lead, node));
-            set(lead, node, above);
+fn components(graph: &LayoutGraph) -> Vec<Component> {
+    let mut parent: Vec<usize> = (0..graph.widths.len()).collect();
+    fn root(parent: &mut [usize], mut node: usize) -> usize {
+        while get_or_default(parent, node) != node {
+            let above = get_or_default(parent, get_or_default(parent, node));
+            set_if_present(parent, node, above);
             node = above;
         }
         node
     }
-    for (from, to) in &sketch.links {
-        let (one, other) = (root(&mut lead, *from), root(&mut lead, *to));
-        set(&mut lead, one.max(other), one.min(other));
+    for (from, to) in &graph.links {
+        let (one, other) = (root(&mut parent, *from), root(&mut parent, *to));
+        set_if_present(&mut parent, one.max(other), one.min(other));
     }
-    let mut number = vec![usize::MAX; lead.len()];
-    let mut parts: Vec<Part> = Vec::new();
-    for node in 0..lead.len() {
-        let lead = root(&mut lead, node);
-        if node == lead {
-            set(&mut number, node, parts.len());
-            parts.push(Part { nodes: Vec::new(), links: Vec::new() });
+    let mut component_number = vec![usize::MAX; parent.len()];
+    let mut components: Vec<Component> = Vec::new();
+    for node in 0..parent.len() {
+        let root_node = root(&mut parent, node);
+        if node == root_node {
+            set_if_present(&mut component_number, node, components.len());
+            components.push(Component { nodes: Vec::new(), links: Vec::new() });
         }
-        parts.get_mut(at(&number, lead)).into_iter().for_each(|part| part.nodes.push(node));
+        components
+            .get_mut(get_or_default(&component_number, root_node))
+            .into_iter()
+            .for_each(|part| part.nodes.push(node));
     }
-    for (link, (from, _)) in sketch.links.iter().enumerate() {
-        let lead = root(&mut lead, *from);
-        parts.get_mut(at(&number, lead)).into_iter().for_each(|part| part.links.push(link));
+    for (link, (from, _)) in graph.links.iter().enumerate() {
+        let root_node = root(&mut parent, *from);
+        components
+            .get_mut(get_or_default(&component_number, root_node))
+            .into_iter()
+            .for_each(|part| part.links.push(link));
     }
-    parts
+    components
 }
 
 /// One part, its upper left corner at 0, 0; frames and curves in the order of its boxes and links.
-fn lay(
-    sketch: &Sketch,
-    part: &Part,
+fn lay_out_component(
+    graph: &LayoutGraph,
+    component: &Component,
     back: &[bool],
     bundles: &[usize],
     groups: &[usize],
-    run: Run,
+    direction: LayoutDirection,
     room: Option<f64>,
-) -> Picture {
-    let pick = |values: &[usize]| part.nodes.iter().map(|node| at(values, *node)).collect::<Vec<_>>();
-    let local = |node: usize| part.nodes.binary_search(&node).unwrap_or_default();
-    let own = Sketch { widths: part.nodes.iter().map(|node| at(&sketch.widths, *node)).collect(), links: Vec::new() };
-    let boxes = own.widths.len();
+) -> GraphLayout {
+    let pick = |values: &[usize]| component.nodes.iter().map(|node| get_or_default(values, *node)).collect::<Vec<_>>();
+    let local = |node: usize| component.nodes.binary_search(&node).unwrap_or_default();
+    let local_graph = LayoutGraph {
+        widths: component.nodes.iter().map(|node| get_or_default(&graph.widths, *node)).collect(),
+        links: Vec::new(),
+    };
+    let boxes = local_graph.widths.len();
     let (mut arcs, mut of_arcs) = (Vec::new(), Vec::new());
-    for link in &part.links {
-        let (from, to) = at(&sketch.links, *link);
-        let turned = at(back, *link);
+    for link in &component.links {
+        let (from, to) = get_or_default(&graph.links, *link);
+        let turned = get_or_default(back, *link);
         arcs.push(if turned { (local(to), local(from)) } else { (local(from), local(to)) });
         // What runs backwards has lanes of its own.
-        of_arcs.push(if turned { link.saturating_add(usize::from(u8::MAX)) } else { at(bundles, *link) });
+        of_arcs.push(if turned { link.saturating_add(usize::from(u8::MAX)) } else { get_or_default(bundles, *link) });
     }
-    let ranks = own.ranks(&arcs, room);
-    let rows = Rows::of(&ranks, &arcs, &of_arcs, &pick(groups));
-    let sizes: Vec<f64> = (0..rows.above.len())
-        .map(|cell| match own.widths.get(cell) {
-            Some(width) if run == Run::Down => *width,
-            Some(_) => HEIGHT,
-            None => LANE,
+    let ranks = local_graph.ranks(&arcs, room);
+    let layer_order = LayerOrder::of(&ranks, &arcs, &of_arcs, &pick(groups));
+    let sizes: Vec<f64> = (0..layer_order.upper_neighbors.len())
+        .map(|cell| match local_graph.widths.get(cell) {
+            Some(width) if direction == LayoutDirection::TopToBottom => *width,
+            Some(_) => BOX_HEIGHT,
+            None => LANE_WIDTH,
         })
         .collect();
-    let (middles, length) = middles(&rows, &sizes, boxes, if run == Run::Down { 22.0 } else { 18.0 });
-    let mut bands = bands(&rows, &own.widths, &middles, run);
+    let (middles, length) = center_positions(
+        &layer_order,
+        &sizes,
+        boxes,
+        if direction == LayoutDirection::TopToBottom { 22.0 } else { 18.0 },
+    );
+    let mut bands = layer_bands(&layer_order, &local_graph.widths, &middles, direction);
     let depth = bands.last().map_or(0.0, |band| band.1);
     // Where links run to the right, all boxes of a layer are as wide as its widest.
     let mut frames = vec![Frame::default(); boxes];
     let mut band_of = vec![(0.0, 0.0); middles.len()];
-    for (layer, band) in rows.layers.iter().zip(bands.drain(..)) {
+    for (layer, band) in layer_order.layers.iter().zip(bands.drain(..)) {
         for cell in layer {
-            set(&mut band_of, *cell, band);
-            let (middle, width) = (at(&middles, *cell), at(&own.widths, *cell));
-            let frame = match run {
-                Run::Right => Frame { x: band.0, y: middle - HEIGHT / 2.0, width: band.1 - band.0 },
-                Run::Down => Frame { x: middle - width / 2.0, y: band.0, width },
+            set_if_present(&mut band_of, *cell, band);
+            let (middle, width) = (get_or_default(&middles, *cell), get_or_default(&local_graph.widths, *cell));
+            let frame = match direction {
+                LayoutDirection::LeftToRight => {
+                    Frame { x: band.0, y: middle - BOX_HEIGHT / 2.0, width: band.1 - band.0 }
+                }
+                LayoutDirection::TopToBottom => Frame { x: middle - width / 2.0, y: band.0, width },
             };
-            set(&mut frames, *cell, frame);
+            set_if_present(&mut frames, *cell, frame);
         }
     }
-    let turned = part.links.iter().map(|link| at(back, *link));
-    let curves = rows.ways.iter().zip(turned).map(|(way, back)| curve(way, back, &middles, &sizes, &band_of, run));
+    let turned = component.links.iter().map(|link| get_or_default(back, *link));
+    let curves = layer_order
+        .paths
+        .iter()
+        .zip(turned)
+        .map(|(way, back)| route_curve(way, back, &middles, &sizes, &band_of, direction));
     let curves = curves.collect();
-    let (width, height) = if run == Run::Right { (depth, length) } else { (length, depth) };
-    Picture { width, height, frames, curves }
+    let (width, height) = if direction == LayoutDirection::LeftToRight { (depth, length) } else { (length, depth) };
+    GraphLayout { width, height, frames, curves }
 }
 
 /// From where to where each layer reaches, along the run. A channel is deeper where its links have further to go.
-fn bands(rows: &Rows, widths: &[f64], middles: &[f64], run: Run) -> Vec<(f64, f64)> {
-    let (base, most) = if run == Run::Right { (58.0, 60.0) } else { (30.0, 40.0) };
-    let mut bands = Vec::with_capacity(rows.layers.len());
+fn layer_bands(
+    layer_order: &LayerOrder,
+    widths: &[f64],
+    middles: &[f64],
+    direction: LayoutDirection,
+) -> Vec<(f64, f64)> {
+    let (base, most) = if direction == LayoutDirection::LeftToRight { (58.0, 60.0) } else { (30.0, 40.0) };
+    let mut bands = Vec::with_capacity(layer_order.layers.len());
     let mut next = 0.0;
-    for layer in &rows.layers {
-        let depth = match run {
-            Run::Right => layer.iter().filter_map(|cell| widths.get(*cell).copied()).fold(0.0, f64::max),
-            Run::Down => HEIGHT,
+    for layer in &layer_order.layers {
+        let depth = match direction {
+            LayoutDirection::LeftToRight => {
+                layer.iter().filter_map(|cell| widths.get(*cell).copied()).fold(0.0, f64::max)
+            }
+            LayoutDirection::TopToBottom => BOX_HEIGHT,
         };
         let steps = layer.iter().flat_map(|cell| {
-            let below = rows.below.get(*cell).into_iter().flatten();
-            below.map(|lower| (at(middles, *lower) - at(middles, *cell)).abs())
+            let below = layer_order.lower_neighbors.get(*cell).into_iter().flatten();
+            below.map(|lower| (get_or_default(middles, *lower) - get_or_default(middles, *cell)).abs())
         });
         let furthest = steps.fold(0.0, f64::max);
         bands.push((next, next + depth));
@@ -185,42 +218,52 @@ fn bands(rows: &Rows, widths: &[f64], middles: &[f64], run: Run) -> Vec<(f64, f6
     bands
 }
 
-fn curve(way: &[usize], back: bool, middles: &[f64], sizes: &[f64], bands: &[(f64, f64)], run: Run) -> Curve {
+fn route_curve(
+    path: &[usize],
+    is_back: bool,
+    middles: &[f64],
+    sizes: &[f64],
+    bands: &[(f64, f64)],
+    direction: LayoutDirection,
+) -> Curve {
     // Where it closes a circle it keeps beside the middle, where the link the other way may be, on the side it goes to.
-    let beside = |cell: usize, next: Option<&usize>| {
-        let (middle, off) = (at(middles, cell), if back { (at(sizes, cell) / 4.0).min(24.0) } else { 0.0 });
-        let is_before = next.is_some_and(|next| at(middles, *next) < middle && way.len() > 2);
+    let end_position = |cell: usize, next: Option<&usize>| {
+        let (middle, off) =
+            (get_or_default(middles, cell), if is_back { (get_or_default(sizes, cell) / 4.0).min(24.0) } else { 0.0 });
+        let is_before = next.is_some_and(|next| get_or_default(middles, *next) < middle && path.len() > 2);
         if is_before { middle - off } else { middle + off }
     };
     let mut stops: Vec<(f64, f64)> = Vec::new();
-    let last = way.len().saturating_sub(1);
-    for (number, cell) in way.iter().enumerate() {
-        let (near, far) = at(bands, *cell);
+    let last = path.len().saturating_sub(1);
+    for (number, cell) in path.iter().enumerate() {
+        let (near, far) = get_or_default(bands, *cell);
         let across = match number {
-            0 => beside(*cell, way.get(1)),
-            _ if number == last => beside(*cell, way.get(last.saturating_sub(1))),
-            _ => at(middles, *cell),
+            0 => end_position(*cell, path.get(1)),
+            _ if number == last => end_position(*cell, path.get(last.saturating_sub(1))),
+            _ => get_or_default(middles, *cell),
         };
         if number > 0 {
-            stops.push((if number == last && !back { near - 2.0 } else { near }, across));
+            stops.push((if number == last && !is_back { near - 2.0 } else { near }, across));
         }
         if number < last {
-            stops.push((if number == 0 && back { far + 2.0 } else { far }, across));
+            stops.push((if number == 0 && is_back { far + 2.0 } else { far }, across));
         }
     }
-    if back {
+    if is_back {
         stops.reverse();
     }
-    let point = |(along, across): (f64, f64)| if run == Run::Right { (along, across) } else { (across, along) };
+    let point = |(along, across): (f64, f64)| {
+        if direction == LayoutDirection::LeftToRight { (along, across) } else { (across, along) }
+    };
     let mut stops = stops.into_iter();
     let mut here = stops.next().unwrap_or_default();
-    let mut curve = Curve { start: point(here), pieces: Vec::new(), back };
+    let mut curve = Curve { start: point(here), segments: Vec::new(), is_back };
     for (number, stop) in stops.enumerate() {
-        curve.pieces.push(if number % 2 == 0 {
+        curve.segments.push(if number % 2 == 0 {
             let half = (here.0 + stop.0) / 2.0;
-            Piece::Bend(point((half, here.1)), point((half, stop.1)), point(stop))
+            CurveSegment::Cubic(point((half, here.1)), point((half, stop.1)), point(stop))
         } else {
-            Piece::Line(point(stop))
+            CurveSegment::Line(point(stop))
         });
         here = stop;
     }
@@ -228,54 +271,60 @@ fn curve(way: &[usize], back: bool, middles: &[f64], sizes: &[f64], bands: &[(f6
 }
 
 /// The parts beside and below one another, the highest first, each where it reaches down least.
-fn packed(sketch: &Sketch, mut parts: Vec<(&Part, Picture)>) -> Picture {
-    parts.sort_by(|one, other| other.1.height.total_cmp(&one.1.height));
-    let area: f64 = parts.iter().map(|(_, part)| (part.width + APART) * (part.height + APART)).sum();
-    let widest = parts.iter().map(|(_, part)| part.width + APART).fold(0.0, f64::max);
+fn pack(graph: &LayoutGraph, mut components: Vec<(&Component, GraphLayout)>) -> GraphLayout {
+    components.sort_by(|one, other| other.1.height.total_cmp(&one.1.height));
+    let area: f64 =
+        components.iter().map(|(_, part)| (part.width + COMPONENT_GAP) * (part.height + COMPONENT_GAP)).sum();
+    let widest = components.iter().map(|(_, part)| part.width + COMPONENT_GAP).fold(0.0, f64::max);
     // Beside a high part there may be as much, up to a screen's width.
-    let highest = parts.first().map_or(0.0, |(_, part)| part.height);
-    let room = widest.max(area.sqrt() * 1.2).max(SCREEN * 0.6).max(highest.min(SCREEN + APART));
-    let mut whole = Picture {
-        frames: vec![Frame::default(); sketch.widths.len()],
-        curves: vec![Curve::default(); sketch.links.len()],
-        ..Picture::default()
+    let highest = components.first().map_or(0.0, |(_, part)| part.height);
+    let room = widest.max(area.sqrt() * 1.2).max(SCREEN_WIDTH * 0.6).max(highest.min(SCREEN_WIDTH + COMPONENT_GAP));
+    let mut combined = GraphLayout {
+        frames: vec![Frame::default(); graph.widths.len()],
+        curves: vec![Curve::default(); graph.links.len()],
+        ..GraphLayout::default()
     };
     // How far down the page is taken, from left to right: from where, and how far.
-    let mut taken: Vec<(f64, f64)> = vec![(0.0, 0.0)];
-    for (part, picture) in parts {
-        let (wide, high) = (picture.width + APART, picture.height + APART);
+    let mut skyline: Vec<(f64, f64)> = vec![(0.0, 0.0)];
+    for (part, picture) in components {
+        let (wide, high) = (picture.width + COMPONENT_GAP, picture.height + COMPONENT_GAP);
         let below = |x: f64| {
-            let ends = taken.iter().skip(1).map(|step| step.0).chain([room]);
-            let under = taken.iter().zip(ends).filter(|(step, end)| step.0 < x + wide && *end > x);
+            let ends = skyline.iter().skip(1).map(|step| step.0).chain([room]);
+            let under = skyline.iter().zip(ends).filter(|(step, end)| step.0 < x + wide && *end > x);
             under.map(|(step, _)| step.1).fold(0.0, f64::max)
         };
-        let spots = taken.iter().map(|step| step.0).filter(|x| x + wide <= room + 0.5);
-        let (x, y) = spots
+        let candidates = skyline.iter().map(|step| step.0).filter(|x| x + wide <= room + 0.5);
+        let (x, y) = candidates
             .map(|x| (x, below(x)))
             .min_by(|one, other| one.1.total_cmp(&other.1).then(one.0.total_cmp(&other.0)))
             .unwrap_or_default();
-        let after = taken.iter().rev().find(|step| step.0 <= x + wide).map_or(0.0, |step| step.1);
-        taken.retain(|step| step.0 < x || step.0 > x + wide);
-        taken.extend([(x, y + high), (x + wide, after)]);
-        taken.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let after = skyline.iter().rev().find(|step| step.0 <= x + wide).map_or(0.0, |step| step.1);
+        skyline.retain(|step| step.0 < x || step.0 > x + wide);
+        skyline.extend([(x, y + high), (x + wide, after)]);
+        skyline.sort_by(|one, other| one.0.total_cmp(&other.0));
         for (node, frame) in part.nodes.iter().zip(picture.frames) {
-            set(&mut whole.frames, *node, Frame { x: frame.x + x, y: frame.y + y, ..frame });
+            set_if_present(&mut combined.frames, *node, Frame { x: frame.x + x, y: frame.y + y, ..frame });
         }
         for (link, curve) in part.links.iter().zip(picture.curves) {
-            set(&mut whole.curves, *link, curve.moved(x, y));
+            set_if_present(&mut combined.curves, *link, curve.translated(x, y));
         }
-        (whole.width, whole.height) = (whole.width.max(x + picture.width), whole.height.max(y + picture.height));
+        (combined.width, combined.height) =
+            (combined.width.max(x + picture.width), combined.height.max(y + picture.height));
     }
-    whole
+    combined
 }
 
 impl Curve {
-    pub fn moved(self, x: f64, y: f64) -> Curve {
+    pub fn translated(self, x: f64, y: f64) -> Curve {
         let point = |point: Point| (point.0 + x, point.1 + y);
         let piece = |piece| match piece {
-            Piece::Line(to) => Piece::Line(point(to)),
-            Piece::Bend(one, other, to) => Piece::Bend(point(one), point(other), point(to)),
+            CurveSegment::Line(to) => CurveSegment::Line(point(to)),
+            CurveSegment::Cubic(one, other, to) => CurveSegment::Cubic(point(one), point(other), point(to)),
         };
-        Curve { start: point(self.start), pieces: self.pieces.into_iter().map(piece).collect(), back: self.back }
+        Curve {
+            start: point(self.start),
+            segments: self.segments.into_iter().map(piece).collect(),
+            is_back: self.is_back,
+        }
     }
 }

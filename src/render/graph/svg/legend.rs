@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-use super::{MARGIN, SMALL, escaped};
-use crate::graph::lineage::{Lineage, Looks};
+use super::{MARGIN, SUBTITLE_CHAR_WIDTH, escape_xml};
+use crate::graph::lineage::{Lineage, LineageNodeKind};
 
 /// Border and tint of the statements of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Colours {
-    pub line: String,
-    pub tint: String,
+pub(super) struct PoolColors {
+    pub border: String,
+    pub fill: String,
 }
 
 /// The first few pools: colours that are told apart at a glance.
-const FEW: [(&str, &str); 6] = [
+const PALETTE: [(&str, &str); 6] = [
     ("#1a73e8", "#eef4fe"),
     ("#9334e6", "#f6eefe"),
     ("#e8710a", "#fef3ea"),
@@ -23,73 +23,76 @@ const FEW: [(&str, &str); 6] = [
 ];
 
 /// The colours of one of so many pools, no two alike.
-pub(super) fn colours(number: usize, of: usize) -> Colours {
-    if let Some((line, tint)) = FEW.get(number).filter(|_| of <= FEW.len()) {
-        return Colours { line: (*line).to_owned(), tint: (*tint).to_owned() };
+pub(super) fn pool_colors(number: usize, of: usize) -> PoolColors {
+    if let Some((border, fill)) = PALETTE.get(number).filter(|_| of <= PALETTE.len()) {
+        return PoolColors { border: (*border).to_owned(), fill: (*fill).to_owned() };
     }
     // Once round the circle of hues; neighbours differ in lightness too.
     let hue = number as f64 * 360.0 / of.max(1) as f64;
     let light = [45, 30, 60].get(number % 3).copied().unwrap_or(45);
-    Colours { line: format!("hsl({hue:.1}, 75%, {light}%)"), tint: format!("hsl({hue:.1}, 80%, 96%)") }
+    PoolColors { border: format!("hsl({hue:.1}, 75%, {light}%)"), fill: format!("hsl({hue:.1}, 80%, 96%)") }
 }
 
 /// What an entry shows in front of its words.
-enum Sample {
-    Pool(Colours),
+enum LegendSample {
+    Pool(PoolColors),
     Declared,
     External,
 }
 
-struct Entry {
+struct LegendEntry {
     x: f64,
     y: f64,
-    sample: Sample,
-    words: String,
+    sample: LegendSample,
+    label: String,
 }
 
 /// Entries in their places, and the room that they take.
 pub(super) struct Legend {
-    entries: Vec<Entry>,
+    entries: Vec<LegendEntry>,
     pub width: f64,
     pub height: f64,
 }
 
 impl Legend {
     /// Every pool, and what a dotted line and a dashed border mean where there are any, in rows of this width.
-    pub(super) fn of(lineage: &Lineage, is_any_declared: bool, width: f64) -> Legend {
+    pub(super) fn of(lineage: &Lineage, has_declared_link: bool, width: f64) -> Legend {
         let name =
             |pool: &Option<String>| pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
         let pools = lineage.pools.keys().enumerate();
-        let pools = pools.map(|(number, pool)| (Sample::Pool(colours(number, lineage.pools.len())), name(pool)));
-        let declared = is_any_declared.then(|| (Sample::Declared, "only depends_on says so".to_owned()));
-        let is_external = |looks: &Looks| matches!(looks, Looks::External(_));
+        let pools =
+            pools.map(|(number, pool)| (LegendSample::Pool(pool_colors(number, lineage.pools.len())), name(pool)));
+        let declared = has_declared_link.then(|| (LegendSample::Declared, "only depends_on says so".to_owned()));
+        let is_external = |looks: &LineageNodeKind| matches!(looks, LineageNodeKind::External(_));
         let external = lineage.nodes.values().any(is_external);
-        let external = external.then(|| (Sample::External, "external: not made by this project".to_owned()));
+        let external = external.then(|| (LegendSample::External, "external: not made by this project".to_owned()));
         let (mut x, mut y) = (0.0, 0.0);
         let mut legend = Legend { entries: Vec::new(), width: 0.0, height: 0.0 };
-        for (sample, words) in pools.chain(declared).chain(external) {
-            let long = sample.width() + 7.0 + words.chars().count() as f64 * SMALL * 1.1;
-            if x > 0.0 && x + long > width {
+        for (sample, label) in pools.chain(declared).chain(external) {
+            let entry_width = sample.width() + 7.0 + label.chars().count() as f64 * SUBTITLE_CHAR_WIDTH * 1.1;
+            if x > 0.0 && x + entry_width > width {
                 (x, y) = (0.0, y + 22.0);
             }
-            legend.width = legend.width.max(x + long);
+            legend.width = legend.width.max(x + entry_width);
             legend.height = y + 30.0;
-            legend.entries.push(Entry { x, y, sample, words });
-            x += long + 22.0;
+            legend.entries.push(LegendEntry { x, y, sample, label });
+            x += entry_width + 22.0;
         }
         legend
     }
 
     /// Draws it below `top`.
     pub(super) fn draw(&self, text: &mut String, top: f64) {
-        for Entry { x, y, sample, words } in &self.entries {
+        for LegendEntry { x, y, sample, label } in &self.entries {
             let (x, y) = (x + MARGIN, y + top + 22.0);
             match sample {
-                Sample::Pool(Colours { line, tint }) => swatch(text, (x, y), sample.width(), tint, line, ""),
-                Sample::External => {
+                LegendSample::Pool(PoolColors { border, fill }) => {
+                    swatch(text, (x, y), sample.width(), fill, border, "")
+                }
+                LegendSample::External => {
                     swatch(text, (x, y), sample.width(), "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\"")
                 }
-                Sample::Declared => {
+                LegendSample::Declared => {
                     let _ = write!(
                         text,
                         "<path d=\"M{x:.1} {:.1} h{}\" stroke=\"#9aa0a6\" stroke-width=\"1.4\" stroke-dasharray=\"2 4\"/>",
@@ -103,17 +106,17 @@ impl Legend {
                 "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" fill=\"#3c4043\">{}</text>",
                 x + sample.width() + 7.0,
                 y + 10.5,
-                escaped(words)
+                escape_xml(label)
             );
         }
     }
 }
 
-impl Sample {
+impl LegendSample {
     fn width(&self) -> f64 {
         match self {
-            Sample::Pool(_) => 12.0,
-            Sample::Declared | Sample::External => 28.0,
+            LegendSample::Pool(_) => 12.0,
+            LegendSample::Declared | LegendSample::External => 28.0,
         }
     }
 }

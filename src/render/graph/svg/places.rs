@@ -1,73 +1,96 @@
 //! Where in its layer each cell stands: near its neighbours, in order, not touching.
 
 use super::{
-    ranks::{at, set},
-    rows::Rows,
+    ranks::{get_or_default, set_if_present},
+    rows::LayerOrder,
 };
 
 /// How often cells are drawn to their neighbours, all together; in a large drawing each less often, so that it takes no
 /// longer than it is worth.
-const MOVES: usize = 200_000;
+const MAX_MOVES: usize = 200_000;
 /// How much more room a drawing may take than its fullest layer, for straighter lines.
 const SLACK: f64 = 1.08;
 /// How much more a lane cares for being straight than a box.
-const STRAIGHT: f64 = 8.0;
+const LANE_WEIGHT: f64 = 8.0;
 
 /// The middle of each cell, and the length of the longest layer. `sizes` are the cells' own lengths, gaps not included.
-pub(super) fn middles(rows: &Rows, sizes: &[f64], boxes: usize, gap: f64) -> (Vec<f64>, f64) {
-    let space = |cell: usize| at(sizes, cell) + if cell < boxes { gap } else { 0.0 };
+pub(super) fn center_positions(layer_order: &LayerOrder, sizes: &[f64], boxes: usize, gap: f64) -> (Vec<f64>, f64) {
+    let space = |cell: usize| get_or_default(sizes, cell) + if cell < boxes { gap } else { 0.0 };
     let length = |layer: &Vec<usize>| layer.iter().map(|cell| space(*cell)).sum::<f64>();
-    let fullest = rows.layers.iter().map(length).fold(0.0, f64::max);
+    let fullest = layer_order.layers.iter().map(length).fold(0.0, f64::max);
     let room = fullest * SLACK;
-    let mut middles = vec![0.0; rows.above.len()];
-    for layer in &rows.layers {
+    let mut centers = vec![0.0; layer_order.upper_neighbors.len()];
+    for layer in &layer_order.layers {
         let mut next = (room - length(layer)) / 2.0;
         for cell in layer {
-            set(&mut middles, *cell, next + space(*cell) / 2.0);
+            set_if_present(&mut centers, *cell, next + space(*cell) / 2.0);
             next += space(*cell);
         }
     }
-    let rounds = MOVES.checked_div(middles.len()).unwrap_or(0).clamp(8, 60);
+    let rounds = MAX_MOVES.checked_div(centers.len()).unwrap_or(0).clamp(8, 60);
     for round in 0..rounds {
-        let order: Vec<&Vec<usize>> =
-            if round % 2 == 0 { rows.layers.iter().collect() } else { rows.layers.iter().rev().collect() };
+        let order: Vec<&Vec<usize>> = if round % 2 == 0 {
+            layer_order.layers.iter().collect()
+        } else {
+            layer_order.layers.iter().rev().collect()
+        };
         for layer in order {
-            let wished: Vec<(f64, f64, f64)> =
-                layer.iter().map(|cell| wish(rows, *cell, boxes, &middles, space(*cell))).collect();
-            let found = in_order(&wished, room - length(layer));
+            let preferred: Vec<(f64, f64, f64)> = layer
+                .iter()
+                .map(|cell| preferred_position(layer_order, *cell, boxes, &centers, space(*cell)))
+                .collect();
+            let found = spaced_positions(&preferred, room - length(layer));
             for (cell, middle) in layer.iter().zip(found) {
-                set(&mut middles, *cell, middle);
+                set_if_present(&mut centers, *cell, middle);
             }
         }
     }
-    let low = rows.layers.iter().flatten().map(|cell| at(&middles, *cell) - space(*cell) / 2.0).fold(room, f64::min);
-    let high = rows.layers.iter().flatten().map(|cell| at(&middles, *cell) + space(*cell) / 2.0).fold(0.0, f64::max);
-    middles.iter_mut().for_each(|middle| *middle -= low + gap / 2.0);
-    (middles, (high - low - gap).max(0.0))
+    let low = layer_order
+        .layers
+        .iter()
+        .flatten()
+        .map(|cell| get_or_default(&centers, *cell) - space(*cell) / 2.0)
+        .fold(room, f64::min);
+    let high = layer_order
+        .layers
+        .iter()
+        .flatten()
+        .map(|cell| get_or_default(&centers, *cell) + space(*cell) / 2.0)
+        .fold(0.0, f64::max);
+    centers.iter_mut().for_each(|middle| *middle -= low + gap / 2.0);
+    (centers, (high - low - gap).max(0.0))
 }
 
 /// Where a cell would like to be, how much, and the space it takes.
-fn wish(rows: &Rows, cell: usize, boxes: usize, middles: &[f64], space: f64) -> (f64, f64, f64) {
-    let near = [&rows.above, &rows.below].into_iter().flat_map(|side| side.get(cell).into_iter().flatten());
+fn preferred_position(
+    layer_order: &LayerOrder,
+    cell: usize,
+    boxes: usize,
+    centers: &[f64],
+    space: f64,
+) -> (f64, f64, f64) {
+    let near = [&layer_order.upper_neighbors, &layer_order.lower_neighbors]
+        .into_iter()
+        .flat_map(|side| side.get(cell).into_iter().flatten());
     let (mut sum, mut weight) = (0.0, 0.0);
     for other in near {
-        let care = if *other >= boxes && cell >= boxes { STRAIGHT } else { 1.0 };
-        (sum, weight) = (sum + care * at(middles, *other), weight + care);
+        let pull = if *other >= boxes && cell >= boxes { LANE_WEIGHT } else { 1.0 };
+        (sum, weight) = (sum + pull * get_or_default(centers, *other), weight + pull);
     }
-    if weight > 0.0 { (sum / weight, weight, space) } else { (at(middles, cell), 0.1, space) }
+    if weight > 0.0 { (sum / weight, weight, space) } else { (get_or_default(centers, cell), 0.1, space) }
 }
 
 /// The places nearest to the wished ones (least squares) that keep order and space, none beyond `free` room: neighbours whose
 /// wishes conflict move as one block.
-fn in_order(wished: &[(f64, f64, f64)], free: f64) -> Vec<f64> {
+fn spaced_positions(preferred: &[(f64, f64, f64)], free: f64) -> Vec<f64> {
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     let mut before = 0.0;
-    let mut starts = Vec::with_capacity(wished.len());
-    for (wish, weight, space) in wished {
+    let mut starts = Vec::with_capacity(preferred.len());
+    for (preferred_center, weight, space) in preferred {
         let start = before + space / 2.0;
         starts.push(start);
         before += space;
-        let mut block = (wish - start, *weight, 1_usize);
+        let mut block = (preferred_center - start, *weight, 1_usize);
         while let Some((mean, heavy, count)) = blocks.last().copied().filter(|last| last.0 > block.0) {
             let both = heavy + block.1;
             block = ((mean * heavy + block.0 * block.1) / both, both, block.2.saturating_add(count));

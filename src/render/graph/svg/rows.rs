@@ -2,66 +2,66 @@
 
 use std::collections::BTreeMap;
 
-use super::ranks::{at, set};
+use super::ranks::{get_or_default, set_if_present};
 
 /// Rounds of putting everything next to its neighbours.
-const ROUNDS: usize = 16;
+const MEAN_ROUNDS: usize = 16;
 /// Rounds of changing places with the one beside.
-const SWAPS: usize = 6;
+const SWAP_ROUNDS: usize = 6;
 
 /// Layers of cells. A cell is a box (the first ones, by the box's number) or a lane.
-pub(super) struct Rows {
+pub(super) struct LayerOrder {
     /// The cells of each layer, in order.
     pub layers: Vec<Vec<usize>>,
     /// Neighbours of each cell in the layer before.
-    pub above: Vec<Vec<usize>>,
+    pub upper_neighbors: Vec<Vec<usize>>,
     /// Neighbours of each cell in the layer after.
-    pub below: Vec<Vec<usize>>,
+    pub lower_neighbors: Vec<Vec<usize>>,
     /// The cells that each arc passes, from box to box.
-    pub ways: Vec<Vec<usize>>,
+    pub paths: Vec<Vec<usize>>,
 }
 
-impl Rows {
+impl LayerOrder {
     /// `bundles` says which arcs leave a box as one and part late: those of the same box and bundle.
-    pub fn of(ranks: &[usize], arcs: &[(usize, usize)], bundles: &[usize], groups: &[usize]) -> Rows {
+    pub fn of(ranks: &[usize], arcs: &[(usize, usize)], bundles: &[usize], groups: &[usize]) -> LayerOrder {
         let depth = ranks.iter().max().map_or(0, |last| last.saturating_add(1));
-        let mut rows = Rows {
+        let mut order = LayerOrder {
             layers: vec![Vec::new(); depth],
-            above: vec![Vec::new(); ranks.len()],
-            below: vec![Vec::new(); ranks.len()],
-            ways: Vec::new(),
+            upper_neighbors: vec![Vec::new(); ranks.len()],
+            lower_neighbors: vec![Vec::new(); ranks.len()],
+            paths: Vec::new(),
         };
         let mut lanes: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
         let mut layer_of = ranks.to_vec();
         for ((from, to), bundle) in arcs.iter().zip(bundles) {
-            let mut way = vec![*from];
+            let mut path = vec![*from];
             let mut last = *from;
-            for layer in at(ranks, *from).saturating_add(1)..at(ranks, *to) {
+            for layer in get_or_default(ranks, *from).saturating_add(1)..get_or_default(ranks, *to) {
                 let lane = *lanes.entry((*from, *bundle, layer)).or_insert_with(|| {
-                    rows.above.push(Vec::new());
-                    rows.below.push(Vec::new());
+                    order.upper_neighbors.push(Vec::new());
+                    order.lower_neighbors.push(Vec::new());
                     layer_of.push(layer);
                     layer_of.len().saturating_sub(1)
                 });
-                rows.join(last, lane);
-                way.push(lane);
+                order.connect(last, lane);
+                path.push(lane);
                 last = lane;
             }
-            rows.join(last, *to);
-            way.push(*to);
-            rows.ways.push(way);
+            order.connect(last, *to);
+            path.push(*to);
+            order.paths.push(path);
         }
         // Neighbours of one group follow one another from the start.
-        for side in [&mut rows.above, &mut rows.below] {
+        for side in [&mut order.upper_neighbors, &mut order.lower_neighbors] {
             side.iter_mut().for_each(|cells| cells.sort_by_key(|cell| (groups.get(*cell), *cell)));
         }
-        rows.fill(&layer_of);
-        rows.settle(groups);
-        rows
+        order.order_depth_first(&layer_of);
+        order.reduce_crossings(groups);
+        order
     }
 
-    fn join(&mut self, upper: usize, lower: usize) {
-        if let (Some(below), Some(above)) = (self.below.get_mut(upper), self.above.get_mut(lower))
+    fn connect(&mut self, upper: usize, lower: usize) {
+        if let (Some(below), Some(above)) = (self.lower_neighbors.get_mut(upper), self.upper_neighbors.get_mut(lower))
             && !below.contains(&lower)
         {
             below.push(lower);
@@ -70,70 +70,74 @@ impl Rows {
     }
 
     /// Each layer in the order in which a walk in depth meets its cells, so that what belongs together starts together.
-    fn fill(&mut self, layer_of: &[usize]) {
+    fn order_depth_first(&mut self, layer_of: &[usize]) {
         let mut seen = vec![false; layer_of.len()];
         let mut starts: Vec<usize> = (0..layer_of.len()).collect();
-        starts.sort_by_key(|cell| at(layer_of, *cell));
+        starts.sort_by_key(|cell| get_or_default(layer_of, *cell));
         for start in starts {
             let mut open = vec![start];
             while let Some(cell) = open.pop() {
-                if at(&seen, cell) {
+                if get_or_default(&seen, cell) {
                     continue;
                 }
-                set(&mut seen, cell, true);
-                self.layers.get_mut(at(layer_of, cell)).into_iter().for_each(|layer| layer.push(cell));
-                for side in [&self.above, &self.below] {
-                    open.extend(side.get(cell).into_iter().flatten().rev().filter(|next| !at(&seen, **next)));
+                set_if_present(&mut seen, cell, true);
+                self.layers.get_mut(get_or_default(layer_of, cell)).into_iter().for_each(|layer| layer.push(cell));
+                for side in [&self.upper_neighbors, &self.lower_neighbors] {
+                    open.extend(
+                        side.get(cell).into_iter().flatten().rev().filter(|next| !get_or_default(&seen, **next)),
+                    );
                 }
             }
         }
     }
 
-    fn settle(&mut self, groups: &[usize]) {
-        let mut spots = vec![0.0; self.above.len()];
+    fn reduce_crossings(&mut self, groups: &[usize]) {
+        let mut positions = vec![0.0; self.upper_neighbors.len()];
         for layer in &self.layers {
-            spot(layer, &mut spots);
+            assign_positions(layer, &mut positions);
         }
-        let (mut best, mut least) = (self.layers.clone(), self.crossings(&spots));
-        for round in 0..ROUNDS {
-            if least == 0 {
+        let (mut best, mut fewest) = (self.layers.clone(), self.count_crossings(&positions));
+        for round in 0..MEAN_ROUNDS {
+            if fewest == 0 {
                 break;
             }
             let down = round % 2 == 0;
             let order: Vec<usize> =
                 if down { (0..self.layers.len()).collect() } else { (0..self.layers.len()).rev().collect() };
             for number in order {
-                let side = if down { &self.above } else { &self.below };
+                let side = if down { &self.upper_neighbors } else { &self.lower_neighbors };
                 let Some(layer) = self.layers.get_mut(number) else { continue };
                 let mut keyed: Vec<(f64, usize)> = layer
                     .iter()
-                    .map(|cell| (mean(side.get(*cell), &spots).unwrap_or(at(&spots, *cell)), *cell))
+                    .map(|cell| {
+                        (mean_position(side.get(*cell), &positions).unwrap_or(get_or_default(&positions, *cell)), *cell)
+                    })
                     .collect();
                 // Stable: what has the same mean keeps its order.
                 keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
                 *layer = keyed.into_iter().map(|(_, cell)| cell).collect();
-                spot(layer, &mut spots);
+                assign_positions(layer, &mut positions);
             }
-            let crossings = self.crossings(&spots);
-            if crossings < least {
-                (best, least) = (self.layers.clone(), crossings);
+            let crossings = self.count_crossings(&positions);
+            if crossings < fewest {
+                (best, fewest) = (self.layers.clone(), crossings);
             }
         }
         self.layers = best;
         for layer in &self.layers {
-            spot(layer, &mut spots);
+            assign_positions(layer, &mut positions);
         }
-        self.swap(&mut spots, groups);
+        self.swap_adjacent(&mut positions, groups);
     }
 
     /// Lets two cells side by side change places where that takes a crossing away, or brings boxes of one group together
     /// and adds none.
-    fn swap(&mut self, spots: &mut [f64], groups: &[usize]) {
-        let apart = |one: Option<&usize>, other: Option<&usize>| match (one, other) {
+    fn swap_adjacent(&mut self, positions: &mut [f64], groups: &[usize]) {
+        let is_other_group = |one: Option<&usize>, other: Option<&usize>| match (one, other) {
             (Some(one), Some(other)) => usize::from(groups.get(*one) != groups.get(*other)),
             _ => 0,
         };
-        for _ in 0..SWAPS {
+        for _ in 0..SWAP_ROUNDS {
             let mut changed = false;
             for layer in &mut self.layers {
                 for left in 0..layer.len().saturating_sub(1) {
@@ -142,20 +146,20 @@ impl Rows {
                         continue;
                     };
                     let (mut now, mut then) = (0, 0);
-                    for side in [&self.above, &self.below] {
+                    for side in [&self.upper_neighbors, &self.lower_neighbors] {
                         let (ours, theirs) = (side.get(one), side.get(other));
-                        now += crossed(ours, theirs, spots);
-                        then += crossed(theirs, ours, spots);
+                        now += crossing_pairs(ours, theirs, positions);
+                        then += crossing_pairs(theirs, ours, positions);
                     }
                     let (outer_left, outer_right) =
                         (left.checked_sub(1).and_then(|at| layer.get(at)), layer.get(right.saturating_add(1)));
-                    let closer = apart(outer_left, Some(&other)) + apart(Some(&one), outer_right)
-                        < apart(outer_left, Some(&one)) + apart(Some(&other), outer_right);
+                    let closer = is_other_group(outer_left, Some(&other)) + is_other_group(Some(&one), outer_right)
+                        < is_other_group(outer_left, Some(&one)) + is_other_group(Some(&other), outer_right);
                     if then < now || (then == now && closer) {
                         layer.swap(left, right);
-                        let spot = at(spots, one);
-                        set(spots, one, at(spots, other));
-                        set(spots, other, spot);
+                        let position = get_or_default(positions, one);
+                        set_if_present(positions, one, get_or_default(positions, other));
+                        set_if_present(positions, other, position);
                         changed = true;
                     }
                 }
@@ -167,23 +171,28 @@ impl Rows {
     }
 
     /// How many links cross, with everything where it is.
-    fn crossings(&self, spots: &[f64]) -> usize {
+    fn count_crossings(&self, positions: &[f64]) -> usize {
         let mut sum = 0_usize;
         for layer in self.layers.iter().skip(1) {
             // Links by their lower end, then their upper; each crosses those before it that began further on.
-            let width = layer.iter().flat_map(|cell| self.above.get(*cell).into_iter().flatten());
-            let most = width.map(|cell| at(spots, *cell)).fold(0.0, f64::max);
+            let width = layer.iter().flat_map(|cell| self.upper_neighbors.get(*cell).into_iter().flatten());
+            let most = width.map(|cell| get_or_default(positions, *cell)).fold(0.0, f64::max);
             let mut tree = vec![0_usize; (most as usize).saturating_add(2)];
             let mut so_far = 0_usize;
             for cell in layer {
-                let mut uppers: Vec<usize> =
-                    self.above.get(*cell).into_iter().flatten().map(|upper| at(spots, *upper) as usize).collect();
+                let mut uppers: Vec<usize> = self
+                    .upper_neighbors
+                    .get(*cell)
+                    .into_iter()
+                    .flatten()
+                    .map(|upper| get_or_default(positions, *upper) as usize)
+                    .collect();
                 uppers.sort_unstable();
                 for upper in &uppers {
                     let mut place = upper.saturating_add(1);
                     let mut not_after = 0_usize;
                     while place > 0 {
-                        not_after = not_after.saturating_add(at(&tree, place));
+                        not_after = not_after.saturating_add(get_or_default(&tree, place));
                         place &= place.saturating_sub(1);
                     }
                     sum = sum.saturating_add(so_far.saturating_sub(not_after));
@@ -191,8 +200,8 @@ impl Rows {
                 for upper in uppers {
                     let mut place = upper.saturating_add(1);
                     while place < tree.len() {
-                        let known = at(&tree, place);
-                        set(&mut tree, place, known.saturating_add(1));
+                        let known = get_or_default(&tree, place);
+                        set_if_present(&mut tree, place, known.saturating_add(1));
                         place = place.saturating_add(place & place.wrapping_neg());
                     }
                     so_far = so_far.saturating_add(1);
@@ -203,21 +212,21 @@ impl Rows {
     }
 }
 
-fn spot(layer: &[usize], spots: &mut [f64]) {
+fn assign_positions(layer: &[usize], positions: &mut [f64]) {
     for (row, cell) in layer.iter().enumerate() {
-        set(spots, *cell, row as f64);
+        set_if_present(positions, *cell, row as f64);
     }
 }
 
-fn mean(cells: Option<&Vec<usize>>, spots: &[f64]) -> Option<f64> {
+fn mean_position(cells: Option<&Vec<usize>>, positions: &[f64]) -> Option<f64> {
     let cells = cells.filter(|cells| !cells.is_empty())?;
-    Some(cells.iter().map(|cell| at(spots, *cell)).sum::<f64>() / cells.len() as f64)
+    Some(cells.iter().map(|cell| get_or_default(positions, *cell)).sum::<f64>() / cells.len() as f64)
 }
 
 /// Pairs that cross when the first stands left of the second.
-fn crossed(left: Option<&Vec<usize>>, right: Option<&Vec<usize>>, spots: &[f64]) -> usize {
+fn crossing_pairs(left: Option<&Vec<usize>>, right: Option<&Vec<usize>>, positions: &[f64]) -> usize {
     let sorted = |cells: Option<&Vec<usize>>| {
-        let mut found: Vec<f64> = cells.into_iter().flatten().map(|cell| at(spots, *cell)).collect();
+        let mut found: Vec<f64> = cells.into_iter().flatten().map(|cell| get_or_default(positions, *cell)).collect();
         found.sort_by(f64::total_cmp);
         found
     };

@@ -1,56 +1,56 @@
 //! Drawings of made-up projects: no link beneath a box, no boxes touching, nothing off the page.
 
 use super::{
-    layout::{Curve, Frame, HEIGHT, Piece, Point, layout},
-    ranks::Sketch,
+    layout::{BOX_HEIGHT, Curve, CurveSegment, Frame, Point, lay_out},
+    ranks::LayoutGraph,
     *,
 };
 use crate::{
-    graph::Object,
-    graph::lineage::Link,
+    graph::SqlObject,
+    graph::lineage::LineageEdge,
     resource::Address,
-    sql::{Kind, ObjectKind},
+    sql::{ObjectKind, StatementKind},
 };
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+struct GraphRandom(u64);
 
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
+impl GraphRandom {
+    fn next_below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % end
     }
 }
 
 /// Some boxes with links forth and, when asked, back: chains with joins, some parts alone.
-fn sketch(boxes: usize, seed: u64, circles: bool) -> (Sketch, Vec<usize>, Vec<usize>) {
-    let mut dice = Dice(seed);
+fn random_graph(boxes: usize, seed: u64, circles: bool) -> (LayoutGraph, Vec<usize>, Vec<usize>) {
+    let mut random = GraphRandom(seed);
     let mut links = std::collections::BTreeSet::new();
-    let reach = 1 + dice.below(12);
+    let reach = 1 + random.next_below(12);
     for node in 1..boxes {
-        for _ in 0..dice.below(3) {
-            links.insert((node - 1 - dice.below(node.min(reach)), node));
+        for _ in 0..random.next_below(3) {
+            links.insert((node - 1 - random.next_below(node.min(reach)), node));
         }
-        if dice.below(6) == 0 {
-            links.insert((dice.below(node), node));
+        if random.next_below(6) == 0 {
+            links.insert((random.next_below(node), node));
         }
-        if circles && dice.below(8) == 0 {
-            links.insert((node, dice.below(node)));
+        if circles && random.next_below(8) == 0 {
+            links.insert((node, random.next_below(node)));
         }
     }
-    let widths = (0..boxes).map(|_| 90.0 + dice.below(180) as f64).collect();
-    let bundles = links.iter().map(|_| usize::from(dice.below(10) == 0)).collect();
-    let groups = (0..boxes).map(|_| dice.below(4)).collect();
-    (Sketch { widths, links: links.into_iter().collect() }, bundles, groups)
+    let widths = (0..boxes).map(|_| 90.0 + random.next_below(180) as f64).collect();
+    let bundles = links.iter().map(|_| usize::from(random.next_below(10) == 0)).collect();
+    let groups = (0..boxes).map(|_| random.next_below(4)).collect();
+    (LayoutGraph { widths, links: links.into_iter().collect() }, bundles, groups)
 }
 
 /// Points close to each other along a curve.
-fn along(curve: &Curve) -> Vec<Point> {
+fn points_along(curve: &Curve) -> Vec<Point> {
     let (mut here, mut points) = (curve.start, vec![curve.start]);
-    for piece in &curve.pieces {
+    for piece in &curve.segments {
         let (one, other, to) = match *piece {
-            Piece::Line(to) => (here, to, to),
-            Piece::Bend(one, other, to) => (one, other, to),
+            CurveSegment::Line(to) => (here, to, to),
+            CurveSegment::Cubic(one, other, to) => (one, other, to),
         };
         for step in 1..=32 {
             let t = f64::from(step) / 32.0;
@@ -69,16 +69,16 @@ fn is_within(point: Point, frame: &Frame, by: f64) -> bool {
     point.0 > frame.x - by
         && point.0 < frame.x + frame.width + by
         && point.1 > frame.y - by
-        && point.1 < frame.y + HEIGHT + by
+        && point.1 < frame.y + BOX_HEIGHT + by
 }
 
 #[test]
 fn no_link_passes_beneath_a_box_and_no_boxes_touch() {
     for seed in 0..24 {
-        let (sketch, bundles, groups) = sketch(2 + (seed as usize) * 6, seed, seed % 2 == 0);
-        let picture = layout(&sketch, &bundles, &groups);
-        for ((from, to), curve) in sketch.links.iter().zip(&picture.curves) {
-            let points = along(curve);
+        let (graph, bundles, groups) = random_graph(2 + (seed as usize) * 6, seed, seed % 2 == 0);
+        let picture = lay_out(&graph, &bundles, &groups);
+        for ((from, to), curve) in graph.links.iter().zip(&picture.curves) {
+            let points = points_along(curve);
             // It begins and ends at its own boxes, …
             assert!(is_within(points[0], &picture.frames[*from], 3.0), "seed {seed}: {from} to {to} begins elsewhere");
             assert!(
@@ -98,12 +98,12 @@ fn no_link_passes_beneath_a_box_and_no_boxes_touch() {
                 "seed {seed}: {number} is off the page"
             );
             assert!(
-                frame.y >= -0.1 && frame.y + HEIGHT <= picture.height + 0.1,
+                frame.y >= -0.1 && frame.y + BOX_HEIGHT <= picture.height + 0.1,
                 "seed {seed}: {number} is off the page"
             );
             for other in &picture.frames[number + 1..] {
                 let beside = frame.x + frame.width + 8.0 <= other.x || other.x + other.width + 8.0 <= frame.x;
-                let below = frame.y + HEIGHT + 8.0 <= other.y || other.y + HEIGHT + 8.0 <= frame.y;
+                let below = frame.y + BOX_HEIGHT + 8.0 <= other.y || other.y + BOX_HEIGHT + 8.0 <= frame.y;
                 assert!(beside || below, "seed {seed}: {number} touches another");
             }
         }
@@ -111,46 +111,48 @@ fn no_link_passes_beneath_a_box_and_no_boxes_touch() {
 }
 
 #[test]
-fn links_run_one_way_but_for_those_that_close_a_circle() {
+fn only_links_that_close_a_cycle_run_backwards() {
     for seed in 0..20 {
-        let (sketch, bundles, groups) = sketch(40, seed, false);
-        let picture = layout(&sketch, &bundles, &groups);
-        assert!(picture.curves.iter().all(|curve| !curve.back), "seed {seed}: nothing here runs in a circle");
-        let right = sketch
+        let (graph, bundles, groups) = random_graph(40, seed, false);
+        let picture = lay_out(&graph, &bundles, &groups);
+        assert!(picture.curves.iter().all(|curve| !curve.is_back), "seed {seed}: nothing here runs in a circle");
+        let right = graph
             .links
             .iter()
             .all(|(from, to)| picture.frames[*from].x + picture.frames[*from].width < picture.frames[*to].x);
-        let down = sketch.links.iter().all(|(from, to)| picture.frames[*from].y + HEIGHT < picture.frames[*to].y);
+        let down = graph.links.iter().all(|(from, to)| picture.frames[*from].y + BOX_HEIGHT < picture.frames[*to].y);
         assert!(right || down, "seed {seed}: neither from left to right nor from top to bottom");
     }
-    let circle = Sketch { widths: vec![90.0; 3], links: vec![(0, 1), (1, 2), (2, 0)] };
-    let picture = layout(&circle, &[0; 3], &[0; 3]);
-    assert_eq!(picture.curves.iter().filter(|curve| curve.back).count(), 1);
+    let circle = LayoutGraph { widths: vec![90.0; 3], links: vec![(0, 1), (1, 2), (2, 0)] };
+    let picture = lay_out(&circle, &[0; 3], &[0; 3]);
+    assert_eq!(picture.curves.iter().filter(|curve| curve.is_back).count(), 1);
 }
 
 #[test]
 fn a_long_chain_runs_down_the_page_and_a_short_one_across() {
-    let chain =
-        |boxes: usize| Sketch { widths: vec![150.0; boxes], links: (1..boxes).map(|node| (node - 1, node)).collect() };
-    let short = layout(&chain(5), &[0; 4], &[0; 5]);
+    let chain = |boxes: usize| LayoutGraph {
+        widths: vec![150.0; boxes],
+        links: (1..boxes).map(|node| (node - 1, node)).collect(),
+    };
+    let short = lay_out(&chain(5), &[0; 4], &[0; 5]);
     assert!(short.width > short.height && short.width < 1600.0);
-    let long = layout(&chain(40), &[0; 39], &[0; 40]);
+    let long = lay_out(&chain(40), &[0; 39], &[0; 40]);
     assert!(long.height > long.width && long.width < 1600.0);
 }
 
 #[test]
-fn many_readers_of_one_table_are_folded_to_the_page() {
-    let fan = Sketch { widths: vec![150.0; 201], links: (1..201).map(|node| (0, node)).collect() };
-    let picture = layout(&fan, &[0; 200], &[0; 201]);
+fn a_wide_layer_is_folded_to_fit_the_page() {
+    let fan = LayoutGraph { widths: vec![150.0; 201], links: (1..201).map(|node| (0, node)).collect() };
+    let picture = lay_out(&fan, &[0; 200], &[0; 201]);
     assert!(picture.width < 2600.0, "{} wide", picture.width);
     assert!(picture.height < 3200.0, "{} high", picture.height);
 }
 
 #[test]
-fn boxes_of_one_pool_stand_together_where_no_link_minds() {
+fn statements_of_one_pool_are_adjacent_if_that_adds_no_crossing() {
     // Four readers of one table, their pools by turns.
-    let fan = Sketch { widths: vec![100.0; 5], links: (1..5).map(|node| (0, node)).collect() };
-    let picture = layout(&fan, &[0; 4], &[0, 1, 2, 1, 2]);
+    let fan = LayoutGraph { widths: vec![100.0; 5], links: (1..5).map(|node| (0, node)).collect() };
+    let picture = lay_out(&fan, &[0; 4], &[0, 1, 2, 1, 2]);
     let mut readers: Vec<usize> = (1..5).collect();
     readers.sort_by(|one, other| picture.frames[*one].y.total_cmp(&picture.frames[*other].y));
     let pools: Vec<usize> = readers.iter().map(|reader| [0, 1, 2, 1, 2][*reader]).collect();
@@ -158,31 +160,36 @@ fn boxes_of_one_pool_stand_together_where_no_link_minds() {
 }
 
 #[test]
-fn a_large_project_is_drawn_in_no_time() {
-    let (sketch, bundles, groups) = sketch(1500, 7, true);
+fn a_large_project_is_laid_out_within_a_minute() {
+    let (graph, bundles, groups) = random_graph(1500, 7, true);
     let start = std::time::Instant::now();
-    let picture = layout(&sketch, &bundles, &groups);
+    let picture = lay_out(&graph, &bundles, &groups);
     assert_eq!(picture.frames.len(), 1500);
     assert!(start.elapsed().as_secs() < 60, "took {:?}", start.elapsed());
 }
 
-fn table(name: &str) -> Node {
-    Node::Object(Object { kind: ObjectKind::Table, name: [name.into()].into() })
+fn table(name: &str) -> LineageNode {
+    LineageNode::Object(SqlObject { kind: ObjectKind::Table, name: [name.into()].into() })
 }
 
 #[test]
-fn an_image_says_names_pools_and_flows() {
+fn an_image_contains_names_pools_and_flows() {
     let job = Address::statement("copy<all>");
-    let reads = |flow| Link { from: table("clicks"), to: Node::Statement(job.clone()), flow, place: None };
-    let writes =
-        Link { from: Node::Statement(job.clone()), to: table(&"long".repeat(20)), flow: Flow::Writes, place: None };
+    let reads =
+        |kind| LineageEdge { from: table("clicks"), to: LineageNode::Statement(job.clone()), kind, place: None };
+    let writes = LineageEdge {
+        from: LineageNode::Statement(job.clone()),
+        to: table(&"long".repeat(20)),
+        kind: LineageEdgeKind::Writes,
+        place: None,
+    };
     let mut lineage = Lineage::default();
-    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
-    lineage.nodes.insert(table(&"long".repeat(20)), Looks::Own(ObjectKind::Table));
-    lineage.nodes.insert(Node::Statement(job.clone()), Looks::Statement(Kind::InsertInto));
-    lineage.links = vec![reads(Flow::Reads), writes];
+    lineage.nodes.insert(table("clicks"), LineageNodeKind::External(ObjectKind::Table));
+    lineage.nodes.insert(table(&"long".repeat(20)), LineageNodeKind::Managed(ObjectKind::Table));
+    lineage.nodes.insert(LineageNode::Statement(job.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
+    lineage.edges = vec![reads(LineageEdgeKind::Reads), writes];
     lineage.pools.entry(Some("main".to_owned())).or_default().insert(job);
-    let image = svg(&lineage);
+    let image = graph_svg(&lineage);
     assert!(image.contains(">copy&lt;all&gt;</text>"), "{image}");
     assert!(image.contains("<title>clicks → statements.copy&lt;all&gt;: reads</title>"), "{image}");
     assert!(
@@ -192,21 +199,24 @@ fn an_image_says_names_pools_and_flows() {
     assert!(image.contains("…"), "the box shows its two ends: {image}");
     assert!(image.contains(">pools.main</text>"), "{image}");
     assert_eq!(image.matches("marker-end").count(), 2, "{image}");
-    assert_eq!(image, svg(&lineage));
+    assert_eq!(image, graph_svg(&lineage));
 }
 
 #[test]
-fn every_pool_has_a_colour_and_a_name_of_its_own() {
+fn every_pool_has_a_distinct_color_and_a_label() {
     for pools in [1, 6, 7, 12, 40] {
         let mut lineage = Lineage::default();
         for number in 0..pools {
             let address = Address::statement(format!("s{number}"));
-            lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+            lineage
+                .nodes
+                .insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
             lineage.pools.entry(Some(format!("pool-{number}"))).or_default().insert(address);
         }
-        let lines: std::collections::BTreeSet<String> = (0..pools).map(|number| colours(number, pools).line).collect();
+        let lines: std::collections::BTreeSet<String> =
+            (0..pools).map(|number| pool_colors(number, pools).border).collect();
         assert_eq!(lines.len(), pools);
-        let image = svg(&lineage);
+        let image = graph_svg(&lineage);
         assert!((0..pools).all(|number| image.contains(&format!(">pools.pool-{number}</text>"))), "{image}");
         // With one pool there is nothing to tell apart.
         assert_eq!(image.contains("INSERT INTO · pool-0</text>"), pools > 1, "{image}");
@@ -215,22 +225,24 @@ fn every_pool_has_a_colour_and_a_name_of_its_own() {
 }
 
 #[test]
-fn names_are_cut_in_the_middle_and_lines_explained() {
+fn long_names_are_shortened_in_the_middle_and_the_legend_explains_lines() {
     let (one, other) = (Address::statement("orders-enriched-with-customers-and-products-v1"), Address::statement("b"));
     let mut lineage = Lineage::default();
     for address in [&one, &other] {
-        lineage.nodes.insert(Node::Statement(address.clone()), Looks::Statement(Kind::InsertInto));
+        lineage
+            .nodes
+            .insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(StatementKind::InsertInto));
     }
-    lineage.nodes.insert(table("clicks"), Looks::External(ObjectKind::Table));
-    let (from, to) = (Node::Statement(one), Node::Statement(other));
-    lineage.links = vec![Link { from, to, flow: Flow::Declared, place: None }];
-    let image = svg(&lineage);
+    lineage.nodes.insert(table("clicks"), LineageNodeKind::External(ObjectKind::Table));
+    let (from, to) = (LineageNode::Statement(one), LineageNode::Statement(other));
+    lineage.edges = vec![LineageEdge { from, to, kind: LineageEdgeKind::Declared, place: None }];
+    let image = graph_svg(&lineage);
     assert!(image.contains(">orders-enriched-w…-and-products-v1</text>"), "{image}");
     assert!(image.contains(">only depends_on says so</text>"), "{image}");
     assert!(image.contains(">external: not made by this project</text>"), "{image}");
 }
 
 #[test]
-fn an_empty_project_says_so() {
-    assert!(svg(&Lineage::default()).contains(">Nothing to draw: there are no statements here.</text>"));
+fn an_empty_project_draws_a_notice() {
+    assert!(graph_svg(&Lineage::default()).contains(">Nothing to draw: there are no statements here.</text>"));
 }
