@@ -35,7 +35,7 @@ use floe::{
     manifest::{self, Inputs},
     planning::planned,
     resource::{HashKey, Secrets},
-    simulator::{Options, Pace, Simulator, serve},
+    simulator::{PhaseDurations, Simulator, SimulatorOptions, serve},
     state::{BoxFuture, Disk, DiskFile, Entry, Holder, Ledger, LedgerError, Local, Memory, RealDisk, Recorded},
 };
 use generated::{Shape, write};
@@ -66,7 +66,7 @@ fn bytes() -> bool {
         let path = folder.path().join("state.json");
         let disk = Counting { disk: RealDisk, written: Arc::clone(&written) };
         let mut ledger = Timed::around(Local::on(disk, &path));
-        let cloud = cloud(&graph, Arc::new(Simulator::new(Options::default())), None);
+        let cloud = cloud(&graph, Arc::new(Simulator::new(SimulatorOptions::default())), None);
         runtime.block_on(apply(&graph, &cloud, &mut ledger));
         let (state, written) = (fs::metadata(&path).unwrap().len(), written.load(Ordering::Relaxed));
         let (sizes, each) = (written as f64 / state as f64, written as f64 / ledger.entries as f64);
@@ -136,7 +136,10 @@ fn served() -> String {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             told.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-            let options = Options { pace: Pace::even(Duration::from_millis(500)), ..Options::default() };
+            let options = SimulatorOptions {
+                phase_durations: PhaseDurations::uniform(Duration::from_millis(500)),
+                ..SimulatorOptions::default()
+            };
             serve(listener, Simulator::new(options)).await
         })
     });

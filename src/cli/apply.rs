@@ -267,7 +267,7 @@ mod tests {
         cloud::{Credentials, Key, Limits, Site},
         manifest::Inputs,
         resource::{Amendment, HashKey},
-        simulator::{Options, Simulator},
+        simulator::{Simulator, SimulatorOptions},
         state::Memory,
     };
 
@@ -300,7 +300,8 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let key = || Some(Key::new("k", "s"));
         let credentials = Credentials { flink: key(), cloud: key() };
         let site = Site::public(&identity).unwrap();
-        let cloud = Cloud::new(Arc::new(Simulator::new(Options::default())), site, credentials, Limits::default(), 7);
+        let cloud =
+            Cloud::new(Arc::new(Simulator::new(SimulatorOptions::default())), site, credentials, Limits::default(), 7);
         let secrets = Secrets::new(BTreeMap::new());
         let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
         let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();

@@ -11,7 +11,7 @@ use crate::{
     cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
-    simulator::{CatalogMode, Options, Scenario, Simulator},
+    simulator::{CatalogMode, Scenario, Simulator, SimulatorOptions},
     state::{self, RealDisk, Recorded},
 };
 
@@ -80,13 +80,13 @@ pub fn world(
     };
     // The recorded one: the world of an older state lies under an older id.
     let identity = &recorded.environment;
-    let options = Options {
+    let options = SimulatorOptions {
         seed: SIMULATED_SEED,
         catalog: if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient },
         organization: identity.organization.clone(),
-        home: (identity.cloud.clone(), identity.region.clone()),
+        home_region: (identity.cloud.clone(), identity.region.clone()),
         scenario,
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
     let opened = match access {
@@ -96,7 +96,7 @@ pub fn world(
             }
             Simulator::open(&file, options)
         }
-        Access::Reads => Simulator::copy_of(&file, options),
+        Access::Reads => Simulator::load_copy(&file, options),
     };
     opened
         .map(Some)
@@ -177,7 +177,7 @@ fn limits(environment: &Environment) -> Limits {
 /// Reads a scenario of the simulator.
 pub(super) fn read_scenario(path: &Path) -> Result<Scenario, Trouble> {
     let text = fs::read_to_string(path).map_err(|error| unwritable("read", path, &error))?;
-    Scenario::read(&text).map_err(|error| Trouble::new(format!("{}: {error}", path.display())))
+    Scenario::parse(&text).map_err(|error| Trouble::new(format!("{}: {error}", path.display())))
 }
 
 /// A file or folder that the system refuses.

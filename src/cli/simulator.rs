@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::{Exit, Screen, Trouble, arguments::SimulatorArguments, door, interrupt};
-use crate::simulator::{Options, Pace, Scenario, Simulator, serve};
+use crate::simulator::{PhaseDurations, Scenario, Simulator, SimulatorOptions, serve};
 
 /// How long a phase lasts here: long enough to be seen, short enough to wait for.
 const PHASE: Duration = Duration::from_secs(1);
@@ -16,14 +16,14 @@ pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, Trou
         Some(path) => door::read_scenario(path)?,
         None => Scenario::default(),
     };
-    let options = Options {
-        pace: Pace::even(PHASE),
+    let options = SimulatorOptions {
+        phase_durations: PhaseDurations::uniform(PHASE),
         // Clients measure ages by their own clock.
-        start: jiff::Timestamp::now().as_microsecond(),
+        start_time: jiff::Timestamp::now().as_microsecond(),
         flink_key: arguments.flink_key.clone(),
         cloud_key: arguments.cloud_key.clone(),
         scenario,
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -32,7 +32,7 @@ pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, Trou
     runtime.block_on(listen(arguments, options, screen))
 }
 
-async fn listen(arguments: &SimulatorArguments, options: Options, screen: &Screen) -> Result<Exit, Trouble> {
+async fn listen(arguments: &SimulatorArguments, options: SimulatorOptions, screen: &Screen) -> Result<Exit, Trouble> {
     let simulator = match &arguments.world {
         Some(path) => Simulator::open(path, options)
             .map_err(|error| Trouble::new(format!("the world {} cannot be opened: {error}", path.display())))?,

@@ -193,7 +193,7 @@ mod tests {
         manifest::Inputs,
         planning,
         resource::{HashKey, Intent, IntentId, Operation, Pool, Secrets},
-        simulator::{Options, Simulator},
+        simulator::{Simulator, SimulatorOptions},
         state::{Entry, Recorded},
     };
 
@@ -220,7 +220,7 @@ mod tests {
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
         recorded.apply(&Entry::Intend { intent, secrets: Default::default() }).unwrap();
         let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
-        let simulator = Arc::new(Simulator::new(Options::default()));
+        let simulator = Arc::new(Simulator::new(SimulatorOptions::default()));
         let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
         let request = Request::default();
         let planned =

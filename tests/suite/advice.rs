@@ -10,7 +10,7 @@ use floe::{
     diff::{Action, Block, Note, Recreated, Request, Strategy},
     plan::{Act, check},
     resource::{Address, Secrets},
-    simulator::{Fate, Meddle, Options, Scenario, Verb, Verdict},
+    simulator::{EffectKind, ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride},
     state::{Entry, Fact, Ledger},
 };
 
@@ -57,13 +57,13 @@ fn excluding(addresses: &[&str]) -> Request {
     Request { excludes: addresses.iter().map(|address| statement(address)).collect(), ..Request::default() }
 }
 
-fn meddle(world: &World, meddle: Meddle) {
-    world.simulator.meddle(meddle).unwrap();
+fn meddle(world: &World, meddle: OutOfBandChange) {
+    world.simulator.apply_out_of_band(meddle).unwrap();
 }
 
 /// Nobody stopped or deleted anything.
 fn is_untouched(world: &World) -> bool {
-    world.simulator.effects().iter().all(|effect| !matches!(effect.verb, Verb::Stopped | Verb::Deleted))
+    world.simulator.effects().iter().all(|effect| !matches!(effect.kind, EffectKind::Stopped | EffectKind::Deleted))
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +122,7 @@ async fn a_rename_onto_a_name_that_somebody_has_does_not_let_the_old_one_go() {
     let theirs = NewStatement {
         name: "renamed".to_owned(),
         sql: "INSERT INTO theirs SELECT id FROM orders".to_owned(),
-        pool: Some(world.simulator.world().pools[0].id.clone()),
+        pool: Some(world.simulator.world_view().pools[0].id.clone()),
         ..NewStatement::default()
     };
     world.cloud().submit(&theirs).await.unwrap();
@@ -172,15 +172,16 @@ async fn the_only_thing_that_is_recorded_is_not_removed_but_by_destroy() {
 
 /// A job whose second generation runs for a while and FAILS.
 async fn failed_next(more: &str) -> World {
-    let does = Fate::Fails { after: 0.05, detail: "boom".to_owned() };
-    let scenario = Scenario { verdicts: vec![Verdict { name: "copy-g2".to_owned(), does }], ..Scenario::default() };
+    let outcome = ForcedOutcome::Fails { after_seconds: 0.05, detail: "boom".to_owned() };
+    let scenario =
+        Scenario { overrides: vec![StatementOverride { name: "copy-g2".to_owned(), outcome }], ..Scenario::default() };
     let files = [
         ("floe.toml", project("")),
         ("pools.toml", "[pools.main]\nmax_cfu = 10\n".to_owned()),
         ("statements/s.toml", format!("{TABLE}{COPY}{more}")),
     ];
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let mut world = World::with(&files, Options { scenario, ..Options::default() });
+    let mut world = World::with(&files, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     world.converge().await;
     let changed = format!("{TABLE}{COPY}{more}").replace("SELECT id, price", "SELECT id, price + 1");
     world.declare(&changed);
@@ -217,11 +218,12 @@ async fn a_consent_lapses_when_what_it_let_come_has_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_consent_whose_generation_never_ran_is_asked_for_again() {
-    let does = Fate::Invalid("no such column".to_owned());
-    let scenario = Scenario { verdicts: vec![Verdict { name: "copy-g2".to_owned(), does }], ..Scenario::default() };
+    let outcome = ForcedOutcome::Invalid("no such column".to_owned());
+    let scenario =
+        Scenario { overrides: vec![StatementOverride { name: "copy-g2".to_owned(), outcome }], ..Scenario::default() };
     let files = [("floe.toml", project("")), ("pools.toml", "[pools.main]\nmax_cfu = 10\n".to_owned())];
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let mut world = World::with(&files, Options { scenario, ..Options::default() });
+    let mut world = World::with(&files, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     world.declare(&format!("{TABLE}{COPY}"));
     world.converge().await;
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id, price + 1");
@@ -255,7 +257,7 @@ async fn the_hint_of_a_source_from_elsewhere_and_its_consent_start_a_gone_job() 
     let mut world = in_force(copy).await;
     world.declare(&format!("{copy}stopped = true\n"));
     world.converge().await;
-    meddle(&world, Meddle::Purge("copy".into()));
+    meddle(&world, OutOfBandChange::Purge("copy".into()));
     world.declare(copy);
     let Block::GoneFromUnknownSource { hints, .. } = block(&world, "statements.copy").await else {
         panic!("it is not so")
@@ -276,7 +278,7 @@ async fn hints_of_several_sources_and_their_consent_start_a_gone_job() {
     let mut world = in_force(JOIN).await;
     world.declare(&format!("{JOIN}stopped = true\n"));
     world.converge().await;
-    meddle(&world, Meddle::Purge("both".into()));
+    meddle(&world, OutOfBandChange::Purge("both".into()));
     world.declare(JOIN);
     let Block::GoneWithSeveralSources { hints, .. } = block(&world, "statements.both").await else {
         panic!("it is not so")
@@ -349,11 +351,11 @@ async fn what_is_in_use_goes_with_its_user_or_after_its_user_has_let_it_go() {
 #[tokio::test(start_paused = true)]
 async fn a_recreated_job_is_submitted_anew_once_theirs_is_deleted_and_somebody_consents() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-    meddle(&world, Meddle::Recreate("copy".into(), None));
+    meddle(&world, OutOfBandChange::Recreate("copy".into(), None));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let said = block(&world, "statements.copy").await;
     let Block::RecreatedOutside { deleted: Recreated::Accepted(accept), .. } = said else { panic!("{said:?}") };
-    meddle(&world, Meddle::Delete("copy".into()));
+    meddle(&world, OutOfBandChange::Delete("copy".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(&format!("{TABLE}{COPY}accept = \"{accept}\"\n"));
     let run = world.converge().await;
@@ -364,7 +366,7 @@ async fn a_recreated_job_is_submitted_anew_once_theirs_is_deleted_and_somebody_c
 #[tokio::test(start_paused = true)]
 async fn a_recreated_statement_is_left_to_them() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-    meddle(&world, Meddle::Recreate("copy".into(), Some("INSERT INTO theirs SELECT id FROM orders".into())));
+    meddle(&world, OutOfBandChange::Recreate("copy".into(), Some("INSERT INTO theirs SELECT id FROM orders".into())));
     tokio::time::sleep(Duration::from_secs(60)).await;
     record(&world, Fact::Forgotten { address: statement("copy") }).await;
     world.declare(TABLE);
@@ -375,7 +377,7 @@ async fn a_recreated_statement_is_left_to_them() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_goes_on_once_its_sql_is_put_back() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-    meddle(&world, Meddle::Fail("copy".into(), "boom".into()));
+    meddle(&world, OutOfBandChange::Fail("copy".into(), "boom".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(&format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id"));
     assert!(matches!(block(&world, "statements.copy").await, Block::FailedPredecessor { .. }));
@@ -393,8 +395,8 @@ async fn only_jobs_that_ran_stopped_with_their_pool() {
     let mut world = in_force(&format!("{TABLE}{COPY}{other}")).await;
     world.declare(&format!("{TABLE}{COPY}{other}stopped = true\n"));
     world.converge().await;
-    let id = world.simulator.world().pools[0].id.clone();
-    meddle(&world, Meddle::DeletePool(id));
+    let id = world.simulator.world_view().pools[0].id.clone();
+    meddle(&world, OutOfBandChange::DeletePool(id));
     tokio::time::sleep(Duration::from_secs(120)).await;
     let plan = world.plan().await;
     let change = &plan.changes[&Address::pool("main")];
@@ -476,11 +478,12 @@ async fn a_definition_gets_its_undo_first_and_then_changes() {
 #[tokio::test(start_paused = true)]
 async fn of_several_that_run_the_one_that_is_left_is_taken_over() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-    let labels = world.simulator.world().statements.iter().find(|found| found.name == "copy").unwrap().labels.clone();
+    let labels =
+        world.simulator.world_view().statements.iter().find(|found| found.name == "copy").unwrap().labels.clone();
     let second = NewStatement {
         name: "copy-g2".to_owned(),
         sql: "INSERT INTO target SELECT id, price FROM orders".to_owned(),
-        pool: Some(world.simulator.world().pools[0].id.clone()),
+        pool: Some(world.simulator.world_view().pools[0].id.clone()),
         labels,
         ..NewStatement::default()
     };
@@ -489,7 +492,7 @@ async fn of_several_that_run_the_one_that_is_left_is_taken_over() {
     assert!(matches!(block(&world, "statements.copy").await, Block::SeveralLive { .. }));
     record(&world, Fact::Forgotten { address: statement("copy") }).await;
     assert!(matches!(block(&world, "statements.copy").await, Block::SeveralLive { .. }));
-    meddle(&world, Meddle::Delete("copy".into()));
+    meddle(&world, OutOfBandChange::Delete("copy".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.converge().await;
     assert_eq!(world.recorded().await.statements["copy"].current.clone().unwrap().sent.name, "copy-g2");
@@ -500,7 +503,7 @@ async fn a_name_that_somebody_has_is_left_to_them_or_deleted_first() {
     let theirs = |world: &World| NewStatement {
         name: "copy".to_owned(),
         sql: "INSERT INTO theirs SELECT id FROM orders".to_owned(),
-        pool: Some(world.simulator.world().pools[0].id.clone()),
+        pool: Some(world.simulator.world_view().pools[0].id.clone()),
         ..NewStatement::default()
     };
     for is_left in [true, false] {
@@ -512,7 +515,7 @@ async fn a_name_that_somebody_has_is_left_to_them_or_deleted_first() {
         if is_left {
             world.declare(&format!("{TABLE}{COPY}name = \"ours\"\n"));
         } else {
-            meddle(&world, Meddle::Delete("copy".into()));
+            meddle(&world, OutOfBandChange::Delete("copy".into()));
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
         world.converge().await;
@@ -533,7 +536,7 @@ async fn what_is_decided_by_hand_goes_on_with_its_consent() {
 async fn what_is_gone_without_offsets_begins_again_with_its_consent_or_is_removed() {
     for is_removed in [true, false] {
         let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-        meddle(&world, Meddle::Delete("copy".into()));
+        meddle(&world, OutOfBandChange::Delete("copy".into()));
         tokio::time::sleep(Duration::from_secs(60)).await;
         let Block::GoneWithoutOffsets { accept } = block(&world, "statements.copy").await else {
             panic!("it is not so")
@@ -547,7 +550,7 @@ async fn what_is_gone_without_offsets_begins_again_with_its_consent_or_is_remove
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_is_replaced_with_its_consent() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-    meddle(&world, Meddle::Fail("copy".into(), "boom".into()));
+    meddle(&world, OutOfBandChange::Fail("copy".into(), "boom".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id");
     world.declare(&changed);

@@ -17,7 +17,7 @@ use floe::{
     diff::{Note, Request},
     execute::{self, Interrupt},
     plan::Plan,
-    simulator::{Effect, Fault, Misfortune, Options},
+    simulator::{Effect, FaultRule, InjectedFault, SimulatorOptions},
     state::{Ledger, LedgerError, Local, Memory, Recorded, fake::FakeDisk},
 };
 use tokio::sync::watch;
@@ -125,30 +125,30 @@ impl Sketch {
 }
 
 /// Misfortunes that an apply has to live with.
-fn misfortune(rng: &mut Rng) -> Fault {
+fn misfortune(rng: &mut Rng) -> FaultRule {
     let does = match rng.u32(0..15) {
-        0 => Misfortune::TooMany { retry_after: rng.bool().then_some(3) },
-        1 => Misfortune::Status(500 + rng.u16(0..4)),
-        2 => Misfortune::StatusAfterEffect(503),
-        3 => Misfortune::Refused,
-        4 => Misfortune::LostBeforeEffect,
-        5 => Misfortune::LostAfterEffect,
+        0 => InjectedFault::TooManyRequests { retry_after: rng.bool().then_some(3) },
+        1 => InjectedFault::Status(500 + rng.u16(0..4)),
+        2 => InjectedFault::StatusAfterEffect(503),
+        3 => InjectedFault::ConnectionRefused,
+        4 => InjectedFault::LostBeforeEffect,
+        5 => InjectedFault::LostAfterEffect,
         // Also far longer than floe looks for it.
-        6 => Misfortune::LostThenDone(if rng.bool() { rng.f64() * 8.0 } else { rng.f64() * LANDED }),
-        7 => Misfortune::SlowEffect(rng.f64() * 20.0),
-        8 => Misfortune::SlowAnswer(rng.f64() * 20.0),
-        9 => Misfortune::CutBody(rng.usize(0..200)),
-        10 => Misfortune::StaleRead,
-        11 => Misfortune::ListLag(rng.f64() * 15.0),
-        12 => Misfortune::ShiftingPages,
-        13 => Misfortune::UnknownFields,
-        _ => Misfortune::Conflict,
+        6 => InjectedFault::LostThenApplied(if rng.bool() { rng.f64() * 8.0 } else { rng.f64() * LANDED }),
+        7 => InjectedFault::SlowEffect(rng.f64() * 20.0),
+        8 => InjectedFault::SlowResponse(rng.f64() * 20.0),
+        9 => InjectedFault::TruncatedBody(rng.usize(0..200)),
+        10 => InjectedFault::StaleRead,
+        11 => InjectedFault::ListLag(rng.f64() * 15.0),
+        12 => InjectedFault::ShiftingPages,
+        13 => InjectedFault::UnknownFields,
+        _ => InjectedFault::Conflict,
     };
     let methods = [Method::Get, Method::Post, Method::Put, Method::Delete, Method::Patch];
-    let fault = Fault::always(does.clone()).after(rng.u64(0..6)).times(rng.u64(1..4));
+    let fault = FaultRule::always(does.clone()).after(rng.u64(0..6)).times(rng.u64(1..4));
     match does {
-        Misfortune::Conflict => fault.on(Method::Put),
-        Misfortune::LostThenDone(after) if after > POOL_LANDED => fault.path("*/statements*"),
+        InjectedFault::Conflict => fault.on(Method::Put),
+        InjectedFault::LostThenApplied(after) if after > POOL_LANDED => fault.path("*/statements*"),
         _ if rng.bool() => fault.on(methods[rng.usize(0..methods.len())]),
         _ => fault,
     }
@@ -235,7 +235,7 @@ async fn whole_run(world: &mut World, kept: &Kept, request: &Request, inside: &C
 
 /// Another pipeline on the same state and cloud.
 fn pipeline_beside(world: &World, toml: &str) -> World {
-    let mut beside = World::with(&[("floe.toml", toml)], Options::default());
+    let mut beside = World::with(&[("floe.toml", toml)], SimulatorOptions::default());
     beside.simulator = world.simulator.clone();
     beside.ledger = world.ledger.clone();
     beside.run = 1_000_000;
@@ -247,7 +247,7 @@ async fn case(seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
     let mut sketch = Sketch::new(&mut rng);
     let toml = project("").replace("pool = \"main\"", "pool = \"p0\"");
-    let mut world = World::with(&[("floe.toml", &toml)], Options { seed, ..Options::default() });
+    let mut world = World::with(&[("floe.toml", &toml)], SimulatorOptions { seed, ..SimulatorOptions::default() });
     let mut beside = pipeline_beside(&world, &toml);
     let mut kept = match seed % 16 {
         3 | 10 => Kept::Disk(FakeDisk::new()),
@@ -327,11 +327,11 @@ async fn case(seed: u64) -> bool {
 
 /// What must hold after every round.
 fn holds(world: &World, recorded: &Recorded, plan: &Plan, what: &str) {
-    let findings = world.simulator.audit();
-    let creates = findings.creates.iter().chain(&findings.pool_creates);
+    let findings = world.simulator.audit_report();
+    let creates = findings.creations.iter().chain(&findings.pool_creations);
     let created_twice: Vec<_> = creates.filter(|(_, count)| **count > 1).collect();
     assert!(created_twice.is_empty(), "{what}: created twice: {created_twice:?}");
-    let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
+    let ran_twice: Vec<_> = findings.peak_running.iter().filter(|(_, most)| **most > 1).collect();
     assert!(ran_twice.is_empty(), "{what}: ran twice: {ran_twice:?}");
     let known: Vec<&str> =
         recorded.statements.values().flat_map(|record| record.generations()).map(|g| g.sent.name.as_str()).collect();
@@ -346,7 +346,7 @@ fn holds(world: &World, recorded: &Recorded, plan: &Plan, what: &str) {
     for name in &known {
         assert!(world.phases().contains_key(*name), "{what}: `{name}` is recorded and not there");
     }
-    let pools: BTreeSet<String> = world.simulator.world().pools.into_iter().map(|pool| pool.id).collect();
+    let pools: BTreeSet<String> = world.simulator.world_view().pools.into_iter().map(|pool| pool.id).collect();
     let known_pools: BTreeSet<String> = recorded.pools.values().map(|record| record.id.clone()).collect();
     assert_eq!(pools, known_pools, "{what}: the pools there and those that are recorded");
     assert!(recorded.open.is_empty(), "{what}: {:#?}", recorded.open);

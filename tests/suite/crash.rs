@@ -240,7 +240,7 @@ fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
 }
 
 /// Every stage with one misfortune, no cut.
-fn live_through(flaw: Flaw, fault: &floe::simulator::Fault) -> Result<(), Problem> {
+fn live_through(flaw: Flaw, fault: &floe::simulator::FaultRule) -> Result<(), Problem> {
     let tried = catch_unwind(AssertUnwindSafe(|| {
         let mut stages = 0..STAGES.len();
         stages.try_for_each(|stage| Traveller::new(stage, flaw).live_through(Traveller::before(stage), fault.clone()))

@@ -8,7 +8,7 @@ use floe::{
     diff::{Action, Block, Note, Request, Strategy},
     execute::Failure,
     resource::Address,
-    simulator::{Fate, Fault, Meddle, Misfortune, Simulator, Verdict},
+    simulator::{FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, Simulator, StatementOverride},
 };
 
 use crate::world::{Run, World, shows, statement};
@@ -34,7 +34,7 @@ async fn pass(seconds: u64) {
 }
 
 fn runs_once(world: &World) {
-    let most = world.simulator.audit().most_running;
+    let most = world.simulator.audit_report().peak_running;
     assert!(most.values().all(|most| *most <= 1), "{most:?} {:?}", world.phases());
 }
 
@@ -55,8 +55,9 @@ fn consent() -> Request {
 
 /// The list shows nothing, and a GET of this one is refused.
 fn hide(simulator: &Simulator, name: &str) {
-    simulator.push_fault(Fault::always(Misfortune::ListLag(1e6)).on(Method::Get).path("*/statements"));
-    simulator.push_fault(Fault::always(Misfortune::Forbidden).on(Method::Get).path(&format!("*/statements/{name}")));
+    simulator.push_fault(FaultRule::always(InjectedFault::ListLag(1e6)).on(Method::Get).path("*/statements"));
+    simulator
+        .push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Get).path(&format!("*/statements/{name}")));
 }
 
 /// Until nothing more is to be done, as a pipeline that runs again and again.
@@ -73,10 +74,10 @@ async fn settle(world: &mut World) {
 async fn a_job_that_somebody_is_resuming_does_not_stand_still() {
     for asked in [false, true] {
         let mut world = running("").await;
-        world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+        world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
         pass(60).await;
         world.apply().await;
-        world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+        world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
         assert_eq!(world.phases()["copy"], "STOPPED");
         world.declare(&job(NEW, if asked { "" } else { "evolve = \"restart\"\n" }));
         let request =
@@ -93,13 +94,13 @@ async fn a_job_that_somebody_is_resuming_does_not_stand_still() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_resumed_between_plan_and_apply_is_not_replaced_beside_itself() {
     let mut world = running("").await;
-    world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     pass(60).await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
     let cloud = world.cloud();
     let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Replace { .. }));
-    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
     pass(60).await;
     settle(&mut world).await;
@@ -111,7 +112,7 @@ async fn a_predecessor_that_is_being_resumed_has_not_handed_over() {
     let mut world = running("evolve = \"restart\"\n").await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
     world.killed_when(Request::default(), |now| shows(now, "copy-g2", "PENDING")).await;
-    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     pass(1).await;
     let plan = world.plan().await;
     assert!(plan.passages.iter().any(|passage| passage.forward.iter().any(|step| step.act.changes_the_cloud())));
@@ -185,13 +186,13 @@ async fn a_definition_that_nobody_can_tell_of_is_not_undone() {
 #[tokio::test(start_paused = true)]
 async fn where_somebody_stopped_a_job_is_no_place_to_start_from() {
     let mut world = running("").await;
-    world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     pass(60).await;
     world.apply().await;
     assert!(world.recorded().await.statements["copy"].current.clone().unwrap().offsets.is_some());
-    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     pass(60).await;
-    world.simulator.meddle(Meddle::Purge("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
     let run = world.apply().await;
     assert!(matches!(blocks(&run, "copy")[..], [Block::GoneWithoutOffsets { .. }]), "{:#?}", run.plan.changes);
     let notes = &run.plan.changes[&statement("copy")].notes;
@@ -204,8 +205,8 @@ async fn a_job_that_is_seen_after_it_was_resumed_does_not_stand_where_it_stood()
         let mut world = running("").await;
         world.declare(&job(OLD, "stopped = true\n"));
         world.converge().await;
-        let tell = |meddle| world.simulator.meddle(meddle).unwrap();
-        tell(Meddle::Resume("copy".into()));
+        let tell = |meddle| world.simulator.apply_out_of_band(meddle).unwrap();
+        tell(OutOfBandChange::Resume("copy".into()));
         if seen_as == "PENDING" {
             while world.phases()["copy"] == "STOPPED" {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -214,10 +215,10 @@ async fn a_job_that_is_seen_after_it_was_resumed_does_not_stand_where_it_stood()
             pass(60).await;
         }
         match seen_as {
-            "FAILING" | "FAILED" => tell(Meddle::Fail("copy".into(), "boom".into())),
-            "COMPLETED" => tell(Meddle::Complete("copy".into())),
-            "DEGRADED" => tell(Meddle::Degrade("copy".into())),
-            "STOPPING" => tell(Meddle::Stop("copy".into())),
+            "FAILING" | "FAILED" => tell(OutOfBandChange::Fail("copy".into(), "boom".into())),
+            "COMPLETED" => tell(OutOfBandChange::Complete("copy".into())),
+            "DEGRADED" => tell(OutOfBandChange::Degrade("copy".into())),
+            "STOPPING" => tell(OutOfBandChange::Stop("copy".into())),
             _ => {}
         }
         if seen_as == "FAILED" {
@@ -293,7 +294,10 @@ async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
 async fn a_successor_that_is_being_deleted_is_waited_for_and_not_gone_on_with() {
     let mut world = running("evolve = \"restart\"\n").await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
-    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no permission".into()) });
+    world.simulator.push_override(StatementOverride {
+        name: "copy-g2".into(),
+        outcome: ForcedOutcome::Invalid("no permission".into()),
+    });
     world.killed_when(Request::default(), |now| shows(now, "copy-g2", "DELETING")).await;
     let plan = world.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);

@@ -11,7 +11,7 @@ use floe::{
     graph::{self, Graph},
     manifest::{self, Inputs},
     resource::{Evolve, Place, Problem},
-    simulator::{CatalogMode, Options},
+    simulator::{CatalogMode, SimulatorOptions},
     sql::{self, LintContext},
 };
 
@@ -53,7 +53,7 @@ fn copy(from: &Path, to: &Path) {
 fn world_of_example(name: &str, environment: &str) -> Option<World> {
     let simulated = loaded(&example(name), environment).project.environment.simulated?;
     let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
-    let mut world = World::with(&[], Options { catalog, ..Options::default() });
+    let mut world = World::with(&[], SimulatorOptions { catalog, ..SimulatorOptions::default() });
     copy(&example(name), world.folder.path());
     world.environment = Some(environment.to_owned());
     Some(world)
@@ -99,7 +99,7 @@ async fn the_clickstream_can_be_destroyed() {
     let run = world.request(Request { destroy: true, allow_data_loss: true, ..Request::default() }).await;
     let report = run.report.unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert!(world.simulator.world().pools.is_empty());
+    assert!(world.simulator.world_view().pools.is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use floe::{
     diff::Request,
     execute::{Event, Failure, Interrupt, Report},
-    simulator::{Fault, Meddle, Misfortune, Verb},
+    simulator::{EffectKind, FaultRule, InjectedFault, OutOfBandChange},
     state::Reached,
 };
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ fn changed() -> String {
 async fn about_to_replace() -> World {
     let mut world = World::of(JOBS);
     world.converge().await;
-    world.simulator.forget_requests();
+    world.simulator.clear_requests();
     world.declare(&changed());
     world
 }
@@ -64,9 +64,9 @@ fn is_successor_asked(event: &Event) -> bool {
 }
 
 fn never_two_at_once(world: &World) {
-    let findings = world.simulator.audit();
-    assert!(findings.most_running.values().all(|most| *most <= 1), "{findings:#?}");
-    assert!(findings.creates.values().all(|count| *count <= 1), "{findings:#?}");
+    let findings = world.simulator.audit_report();
+    assert!(findings.peak_running.values().all(|most| *most <= 1), "{findings:#?}");
+    assert!(findings.creations.values().all(|count| *count <= 1), "{findings:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn the_first_finishes_an_open_replacement_and_starts_nothing_new() {
 #[tokio::test(start_paused = true)]
 async fn the_first_takes_back_a_replacement_that_cannot_be_finished() {
     let mut world = about_to_replace().await;
-    world.simulator.push_fault(Fault::always(Misfortune::Status(400)).on(floe::cloud::Method::Post));
+    world.simulator.push_fault(FaultRule::always(InjectedFault::Status(400)).on(floe::cloud::Method::Post));
     let (report, events) = apply_until(&mut world, Interrupt::Finish, is_stop_asked).await;
     assert!(matches!(report.failed[..], [(_, Failure::Call(_))]), "{:#?}", report.failed);
     assert!(events.contains(&Event::TakenBack { address: statement("copy") }), "{events:#?}");
@@ -112,7 +112,7 @@ async fn the_first_leaves_a_wait_that_changes_nothing_and_the_next_run_goes_on()
     assert!(!world.phases().contains_key("copy"));
     assert!(world.recorded().await.open.is_empty());
     world.converge().await;
-    assert_eq!(world.simulator.audit().creates["orders"], 1);
+    assert_eq!(world.simulator.audit_report().creations["orders"], 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +141,7 @@ async fn the_second_while_the_successor_starts_leaves_it_to_the_next_run() {
     assert_eq!(report.standing_still, [statement("copy")]);
     let successor = world.recorded().await.statements["copy"].successor.clone().unwrap();
     assert_eq!((successor.sent.name.as_str(), successor.reached), ("copy-g2", Reached::Submitted));
-    assert_eq!(world.simulator.effects().iter().filter(|effect| effect.verb == Verb::Resumed).count(), 0);
+    assert_eq!(world.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Resumed).count(), 0);
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.converge().await;
     assert_eq!((world.phases()["copy"].as_str(), world.phases()["copy-g2"].as_str()), ("STOPPED", "RUNNING"));
@@ -151,7 +151,7 @@ async fn the_second_while_the_successor_starts_leaves_it_to_the_next_run() {
 #[tokio::test(start_paused = true)]
 async fn the_second_does_not_wait_for_an_answer_that_does_not_come() {
     let mut world = about_to_replace().await;
-    world.simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(floe::cloud::Method::Post));
+    world.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(floe::cloud::Method::Post));
     let simulator = world.simulator.clone();
     let cloud = world.cloud();
     let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
@@ -168,7 +168,7 @@ async fn the_second_does_not_wait_for_an_answer_that_does_not_come() {
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
     assert_eq!(world.recorded().await.open.len(), 1, "nobody knows yet what became of the request");
-    world.simulator.meddle(Meddle::Advance(Duration::from_secs(60))).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::AdvanceTime(Duration::from_secs(60))).unwrap();
     world.converge().await;
     assert_eq!(world.phases()["copy-g2"], "RUNNING");
     never_two_at_once(&world);

@@ -9,7 +9,10 @@ use floe::{
     execute::{Event, Failure, Interrupt},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
-    simulator::{Fate, Fault, Meddle, Misfortune, Options, Scenario, Verb, Verdict},
+    simulator::{
+        EffectKind, FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, Scenario, SimulatorOptions,
+        StatementOverride,
+    },
 };
 
 use tokio::sync::watch;
@@ -32,7 +35,7 @@ async fn replaced() -> World {
 }
 
 fn runs_once(world: &World) {
-    let most = world.simulator.audit().most_running;
+    let most = world.simulator.audit_report().peak_running;
     assert!(most.values().all(|most| *most <= 1), "{most:?} {:?}", world.phases());
 }
 
@@ -47,7 +50,7 @@ fn block_of(plan: &floe::plan::Plan, key: &str) -> Block {
 async fn a_submission_that_lands_late_is_ours_and_runs_alone() {
     for delay in [1.0, 11.9, 12.0, 12.2, 12.4, 12.6, 12.8, 13.0, 13.4, 14.0, 14.3] {
         let mut world = replaced().await;
-        let late = Fault::always(Misfortune::LostThenDone(delay)).on(Method::Post).name("copy-g2").times(1);
+        let late = FaultRule::always(InjectedFault::LostThenApplied(delay)).on(Method::Post).name("copy-g2").times(1);
         world.simulator.push_fault(late);
         world.apply().await;
         tokio::time::sleep(Duration::from_secs(120)).await;
@@ -68,14 +71,16 @@ async fn whatever_lands_long_after_it_was_given_up_makes_nothing_twice_and_delet
                 let mut world = replaced().await;
                 world
                     .declare(&(job(NEW, "") + "[statements.more]\nsql = \"INSERT INTO more SELECT id FROM orders\"\n"));
-                world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(method).after(after));
+                world
+                    .simulator
+                    .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(method).after(after));
                 for _ in 0..3 {
                     world.apply().await;
                     tokio::time::sleep(Duration::from_secs(20)).await;
                 }
                 tokio::time::sleep(Duration::from_secs(120)).await;
                 runs_once(&world);
-                let creates = world.simulator.audit().creates;
+                let creates = world.simulator.audit_report().creations;
                 assert!(creates.values().all(|count| *count == 1), "{what}: {creates:?}");
                 world.apply().await;
                 let plan = world.plan().await;
@@ -94,7 +99,9 @@ async fn what_lands_when_nobody_wants_it_any_more_is_named() {
         let mut world = World::of(TABLE);
         world.converge().await;
         world.declare(&job(OLD, ""));
-        world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(Method::Post).name("copy"));
+        world
+            .simulator
+            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::Post).name("copy"));
         let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
         world.declare(TABLE);
         world.apply().await;
@@ -106,7 +113,7 @@ async fn what_lands_when_nobody_wants_it_any_more_is_named() {
         // Declared again it is ours again, and is not made twice.
         world.declare(&job(OLD, ""));
         world.converge().await;
-        assert_eq!(world.simulator.audit().creates["copy"], 1);
+        assert_eq!(world.simulator.audit_report().creations["copy"], 1);
     }
 }
 
@@ -119,7 +126,7 @@ async fn an_undo_that_lands_when_it_is_done_and_gone_is_named() {
     ));
     world.converge().await;
     world.declare(TABLE);
-    let fault = Fault::once(Misfortune::LostThenDone(100.0)).on(Method::Post).name("doomed-undo-1");
+    let fault = FaultRule::once(InjectedFault::LostThenApplied(100.0)).on(Method::Post).name("doomed-undo-1");
     world.simulator.push_fault(fault);
     let request = Request { allow_data_loss: true, ..Request::default() };
     for _ in 0..3 {
@@ -141,11 +148,11 @@ async fn a_pool_that_lands_after_it_was_given_up_is_named_at_the_end_of_the_run(
         let mut world = World::of(&job(OLD, ""));
         world
             .simulator
-            .push_fault(Fault::once(Misfortune::LostThenDone(delay)).on(Method::Post).path("*compute-pools"));
+            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::Post).path("*compute-pools"));
         let report = world.apply().await.report.unwrap();
         assert!(report.is_complete(), "{delay}: {:#?}", report.failed);
-        let pools: Vec<String> = world.simulator.world().pools.into_iter().map(|pool| pool.id).collect();
-        assert_eq!(world.simulator.audit().pool_creates["main"], pools.len(), "{delay}");
+        let pools: Vec<String> = world.simulator.world_view().pools.into_iter().map(|pool| pool.id).collect();
+        assert_eq!(world.simulator.audit_report().pool_creations["main"], pools.len(), "{delay}");
         let ours = &report.recorded.pools["main"].id;
         let others: Vec<_> =
             pools.iter().filter(|id| *id != ours).map(|id| (Address::pool("main"), id.clone())).collect();
@@ -172,8 +179,10 @@ async fn a_stop_that_an_interrupted_run_asked_for_is_recorded_by_the_next_one() 
 #[tokio::test(start_paused = true)]
 async fn a_way_back_that_fails_is_in_the_report() {
     let mut world = replaced().await;
-    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no".into()) });
-    world.simulator.push_fault(Fault::always(Misfortune::Forbidden).on(Method::Delete));
+    world
+        .simulator
+        .push_override(StatementOverride { name: "copy-g2".into(), outcome: ForcedOutcome::Invalid("no".into()) });
+    world.simulator.push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Delete));
     let run = world.apply().await;
     let report = run.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
@@ -186,9 +195,9 @@ async fn a_way_back_that_fails_is_in_the_report() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_a_lost_answer_proves_nothing() {
     let mut world = replaced().await;
-    let post = |does| Fault::always(does).on(Method::Post).name("copy-g2").times(1);
-    world.simulator.push_fault(post(Misfortune::LostThenDone(40.0)));
-    world.simulator.push_fault(post(Misfortune::Forbidden));
+    let post = |does| FaultRule::always(does).on(Method::Post).name("copy-g2").times(1);
+    world.simulator.push_fault(post(InjectedFault::LostThenApplied(40.0)));
+    world.simulator.push_fault(post(InjectedFault::Forbidden));
     let report = world.apply().await.report.unwrap();
     assert_eq!(report.standing_still, [statement("copy")]);
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -202,7 +211,7 @@ async fn a_refusal_after_a_lost_answer_proves_nothing() {
 async fn a_predecessor_that_somebody_resumes_is_told() {
     let mut world = replaced().await;
     world.converge().await;
-    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let several = Block::SeveralLive { names: vec!["copy".to_owned()] };
     assert_eq!(block_of(&world.plan().await, "copy"), several);
@@ -216,7 +225,9 @@ async fn a_job_that_was_stopped_on_purpose_is_not_resumed_when_its_new_version_f
     world.converge().await;
     world.declare(&job(OLD, "stopped = true\n"));
     world.converge().await;
-    world.simulator.push_verdict(Verdict { name: "copy-g2".into(), does: Fate::Invalid("no".into()) });
+    world
+        .simulator
+        .push_override(StatementOverride { name: "copy-g2".into(), outcome: ForcedOutcome::Invalid("no".into()) });
     world.declare(&job(NEW, ""));
     let report = world.apply().await.report.unwrap();
     assert!(matches!(report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
@@ -225,8 +236,9 @@ async fn a_job_that_was_stopped_on_purpose_is_not_resumed_when_its_new_version_f
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_never_ran_and_is_parked_is_not_submitted_again() {
-    let verdicts = vec![Verdict { name: "copy".into(), does: Fate::Invalid("no".into()) }];
-    let options = Options { scenario: Scenario { verdicts, ..Scenario::default() }, ..Options::default() };
+    let overrides = vec![StatementOverride { name: "copy".into(), outcome: ForcedOutcome::Invalid("no".into()) }];
+    let options =
+        SimulatorOptions { scenario: Scenario { overrides, ..Scenario::default() }, ..SimulatorOptions::default() };
     let pools = ("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     let mut world = World::with(&[("floe.toml", &project("")), pools, ("statements/s.toml", &job(OLD, ""))], options);
     world.apply().await;
@@ -239,7 +251,7 @@ async fn a_job_that_never_ran_and_is_parked_is_not_submitted_again() {
 async fn a_retired_generation_is_not_orphaned_when_the_one_in_force_is_somebody_elses() {
     let mut world = replaced().await;
     world.converge().await;
-    world.simulator.meddle(Meddle::Recreate("copy-g2".into(), None)).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Recreate("copy-g2".into(), None)).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(TABLE);
     let plan = world.plan().await;
@@ -293,14 +305,16 @@ async fn an_unclear_pool_can_be_left_out() {
     let mut world = World::of(TABLE);
     world.converge().await;
     world.write("pools.toml", &format!("{MAIN}[pools.heavy]\nmax_cfu = 20\n"));
-    world.simulator.push_fault(Fault::once(Misfortune::LostThenDone(20.0)).on(Method::Post).path("*/compute-pools*"));
+    world
+        .simulator
+        .push_fault(FaultRule::once(InjectedFault::LostThenApplied(20.0)).on(Method::Post).path("*/compute-pools*"));
     let _ = tokio::time::timeout(Duration::from_secs(2), world.apply()).await;
     let recorded = world.recorded().await;
     let asked = recorded.open.values().next().unwrap().intent.operation.clone();
     let Operation::CreatePool { pool, .. } = asked else { panic!("{asked:?}") };
     world.cloud().create_pool(&pool).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.simulator.world().pools.len(), 3);
+    assert_eq!(world.simulator.world_view().pools.len(), 3);
     let heavy = Address::pool("heavy");
     let without = Request { excludes: [heavy.clone()].into(), ..Request::default() };
     let orders_only = Request { targets: [statement("orders")].into(), ..Request::default() };
@@ -324,13 +338,13 @@ async fn a_stop_of_which_nobody_can_tell_is_taken_back_or_named() {
         for unreadable in [1, 1_000] {
             let mut world = replaced().await;
             let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
-            world.simulator.push_fault(Fault::once(Misfortune::LostAfterEffect).on(Method::Put));
-            let forbidden = Fault::always(Misfortune::Forbidden).on(Method::Get).after(readable);
+            world.simulator.push_fault(FaultRule::once(InjectedFault::LostAfterEffect).on(Method::Put));
+            let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::Get).after(readable);
             world.simulator.push_fault(forbidden.times(unreadable));
             let cloud = world.cloud();
             let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
             let what = format!("{readable}, {unreadable}: {report:#?}");
-            let stopped = world.simulator.effects().iter().any(|effect| effect.verb == Verb::Stopped);
+            let stopped = world.simulator.effects().iter().any(|effect| effect.kind == EffectKind::Stopped);
             let (runs, tells) = (world.phases()["copy"] == "RUNNING", !report.standing_still.is_empty());
             if !report.failed.is_empty() && stopped {
                 assert!(runs != tells, "{what}");
@@ -356,7 +370,9 @@ async fn after_an_interrupt_no_second_pool_is_asked_for() {
     let mut world = World::of(TABLE);
     let cloud = world.cloud();
     let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
-    world.simulator.push_fault(Fault::once(Misfortune::LostBeforeEffect).on(Method::Post).path("*/compute-pools*"));
+    world
+        .simulator
+        .push_fault(FaultRule::once(InjectedFault::LostBeforeEffect).on(Method::Post).path("*/compute-pools*"));
     let (sender, interrupt) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
@@ -366,9 +382,9 @@ async fn after_an_interrupt_no_second_pool_is_asked_for() {
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:?}", report.failed);
     let posts = world.simulator.requests().into_iter().filter(|(method, _)| *method == Method::Post).count();
-    assert_eq!((posts, world.simulator.world().pools.len()), (1, 0));
+    assert_eq!((posts, world.simulator.world_view().pools.len()), (1, 0));
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    assert_eq!(world.simulator.world_view().pools.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use floe::{
     diff::{Action, Block, Note, Request, Strategy},
     resource::{Address, PoolDeclaration},
-    simulator::{Meddle, Verb},
+    simulator::{EffectKind, OutOfBandChange},
 };
 
 use crate::world::{Run, World, statement};
@@ -41,16 +41,16 @@ async fn a_table_a_job_and_their_pool_are_created_in_order() {
     world.converge().await;
     assert_eq!(world.phases()["orders"], "COMPLETED");
     assert_eq!(world.phases()["copy"], "RUNNING");
-    let created: Vec<_> = world.simulator.effects().into_iter().map(|effect| (effect.verb, effect.name)).collect();
-    assert_eq!(created[0].0, Verb::PoolCreated);
-    assert_eq!(created[1..], [(Verb::Created, "orders".to_owned()), (Verb::Created, "copy".to_owned())]);
+    let created: Vec<_> = world.simulator.effects().into_iter().map(|effect| (effect.kind, effect.name)).collect();
+    assert_eq!(created[0].0, EffectKind::PoolCreated);
+    assert_eq!(created[1..], [(EffectKind::Created, "orders".to_owned()), (EffectKind::Created, "copy".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_without_changes_reads_one_list_of_each_and_nothing_else() {
     let mut world = World::of(&both());
     world.converge().await;
-    world.simulator.forget_requests();
+    world.simulator.clear_requests();
     let plan = world.plan().await;
     assert!(!plan.has_work(), "{plan:#?}");
     let paths: Vec<_> =
@@ -109,7 +109,7 @@ async fn a_replacement_that_fails_is_taken_back_and_the_old_job_runs_again() {
     let mut world = World::of(&jobs);
     world.converge().await;
     world.simulator.push_fault(
-        floe::simulator::Fault::always(floe::simulator::Misfortune::Status(400)).on(floe::cloud::Method::Post),
+        floe::simulator::FaultRule::always(floe::simulator::InjectedFault::Status(400)).on(floe::cloud::Method::Post),
     );
     world.declare(&jobs.replace("SELECT id, price", "SELECT id, price + 1"));
     let run = world.apply().await;
@@ -120,7 +120,7 @@ async fn a_replacement_that_fails_is_taken_back_and_the_old_job_runs_again() {
     world.simulator.clear_faults();
     world.converge().await;
     assert_eq!(world.phases()["copy-g2"], "RUNNING");
-    assert!(world.simulator.audit().most_running.values().all(|most| *most <= 1));
+    assert!(world.simulator.audit_report().peak_running.values().all(|most| *most <= 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +187,7 @@ async fn a_redefined_table_needs_its_undo_and_consent_and_no_reader() {
 async fn a_definition_that_the_cloud_purged_is_no_change() {
     let mut world = World::of(&both());
     world.converge().await;
-    world.simulator.meddle(Meddle::Advance(Duration::from_secs(31 * 86_400))).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::AdvanceTime(Duration::from_secs(31 * 86_400))).unwrap();
     assert!(!world.phases().contains_key("orders"));
     let plan = world.plan().await;
     assert!(!plan.has_work(), "{:#?}", plan.changes);
@@ -197,7 +197,7 @@ async fn a_definition_that_the_cloud_purged_is_no_change() {
 async fn a_failed_job_is_never_called_no_changes() {
     let mut world = World::of(&both());
     world.converge().await;
-    world.simulator.meddle(Meddle::Fail("copy".into(), "boom".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Fail("copy".into(), "boom".into())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let plan = world.plan().await;
     let change = &plan.changes[&statement("copy")];
@@ -211,7 +211,7 @@ async fn a_failed_job_is_never_called_no_changes() {
 async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
     let mut world = World::of(&both());
     world.converge().await;
-    world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let plan = world.plan().await;
     assert_eq!(plan.changes[&statement("copy")].notes, [Note::StoppedOutside]);
@@ -228,12 +228,12 @@ async fn a_job_deleted_outside_starts_where_it_stood_or_waits_for_a_decision() {
     world.converge().await;
     world.declare(&stopped);
     world.converge().await;
-    world.simulator.meddle(Meddle::Purge("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
     world.declare(&both());
     let run = world.converge().await;
     assert!(matches!(action(&run, "copy"), Action::Replace { strategy: Strategy::FromOffsets, .. }));
     assert_eq!(world.phases()["copy-g2"], "RUNNING");
-    world.simulator.meddle(Meddle::Purge("copy-g2".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Purge("copy-g2".into())).unwrap();
     let run = world.apply().await;
     assert!(matches!(blocks(&run, &statement("copy"))[..], [Block::GoneWithoutOffsets { .. }]));
 }
@@ -242,7 +242,7 @@ async fn a_job_deleted_outside_starts_where_it_stood_or_waits_for_a_decision() {
 async fn a_recreated_or_foreign_statement_is_never_touched() {
     let mut world = World::of(&both());
     world.converge().await;
-    world.simulator.meddle(Meddle::Recreate("copy".into(), None)).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Recreate("copy".into(), None)).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let run = world.apply().await;
     assert!(matches!(blocks(&run, &statement("copy"))[..], [Block::RecreatedOutside { .. }]));
@@ -279,10 +279,10 @@ async fn a_pool_grows_in_place_and_goes_when_nothing_needs_it() {
     world.converge().await;
     world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n[pools.heavy]\nmax_cfu = 5\n");
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 2);
+    assert_eq!(world.simulator.world_view().pools.len(), 2);
     world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    assert_eq!(world.simulator.world_view().pools.len(), 1);
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     let plan = world.plan().await;
     assert_eq!(plan.changes[&Address::pool("main")].notes, [Note::CannotLower { live: 20, desired: 10 }]);
@@ -296,7 +296,7 @@ async fn destroy_removes_everything_in_reverse_order() {
     let report = run.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert_eq!(world.phases().len(), 0, "{:#?}", world.phases());
-    assert_eq!(world.simulator.world().pools.len(), 0);
+    assert_eq!(world.simulator.world_view().pools.len(), 0);
     assert_eq!(report.done.last(), Some(&Address::pool("main")));
     let recorded = world.recorded().await;
     assert!(recorded.statements.is_empty() && recorded.pools.is_empty());
@@ -328,7 +328,7 @@ async fn a_pool_is_not_deleted_under_a_job_that_no_longer_names_one() {
     world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", ""));
     let run = world.apply().await;
     assert_eq!(carries(&run, "main"), [statement("copy")]);
-    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world_view().pools.len()), ("RUNNING", 1));
     // Somebody else's principal restarts it, and it stays where it is.
     world.declare(&format!("{}principal = \"sa-2\"\n", both()));
     assert_eq!(carries(&world.apply().await, "main"), [statement("copy")]);
@@ -336,7 +336,7 @@ async fn a_pool_is_not_deleted_under_a_job_that_no_longer_names_one() {
     world.declare(&format!("{}stopped = true\n", both()));
     let report = world.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("STOPPED", 0));
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world_view().pools.len()), ("STOPPED", 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -349,7 +349,7 @@ async fn a_pool_is_not_deleted_under_a_job_whose_move_is_left_out() {
     let run = world.request(Request { excludes, ..Request::default() }).await;
     assert_eq!(carries(&run, "main"), [statement("copy")]);
     world.converge().await;
-    let pools = world.simulator.world().pools;
+    let pools = world.simulator.world_view().pools;
     assert_eq!((world.phases()["copy"].as_str(), pools.len()), ("RUNNING", 1));
 }
 
@@ -361,7 +361,7 @@ async fn destroying_one_pool_spares_it_while_a_job_is_on_it_by_the_record_only()
     let targets = [Address::pool("main")].into();
     let run = world.request(Request { destroy: true, targets, ..Request::default() }).await;
     assert_eq!(carries(&run, "main"), [statement("copy")]);
-    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world_view().pools.len()), ("RUNNING", 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,7 +373,7 @@ async fn a_pool_that_another_key_borrows_by_its_id_is_let_go_and_not_deleted() {
     world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", "pool = \"shared\""));
     let run = world.converge().await;
     assert_eq!(run.plan.changes[&Address::pool("main")].action, Action::Forget);
-    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 1));
+    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world_view().pools.len()), ("RUNNING", 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use std::{
 
 use floe::{
     cloud::Method,
-    simulator::{Fault, Limits, Misfortune, Options, Pace},
+    simulator::{FaultRule, InjectedFault, PhaseDurations, SimulatedRateLimits, SimulatorOptions},
 };
 
 use crate::{
@@ -34,8 +34,11 @@ struct Second {
 impl First {
     /// A project that was never applied, and its cloud.
     async fn world() -> (World, Service) {
-        let options =
-            Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() };
+        let options = SimulatorOptions {
+            phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
+            rate_limits: SimulatedRateLimits::unlimited(),
+            ..SimulatorOptions::default()
+        };
         let files = [
             ("pools.toml", "[pools.main]\nmax_cfu = 10\n"),
             ("statements/s.toml", "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING)\"\n"),
@@ -56,7 +59,7 @@ impl First {
     /// Begins an apply whose first request that changes something is done, and answered half a minute later.
     async fn waiting_for_its_answer() -> First {
         let (world, service) = First::world().await;
-        world.simulator.push_fault(Fault::once(Misfortune::SlowAnswer(30.0)).on(Method::Post));
+        world.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(30.0)).on(Method::Post));
         First::begun(world, service).await
     }
 
@@ -124,7 +127,7 @@ async fn the_second_of_two_runs_exits_5_in_under_a_second_and_names_the_first_or
     let (patient, ()) = tokio::join!(first.meets(&["apply", "--yes", "--lock-timeout", "1m"]), going_on);
     assert_eq!(patient.code, Some(0), "{}", patient.said);
     assert!(patient.took >= Duration::from_millis(700), "it did not wait: {:?}", patient.took);
-    assert!(first.world.simulator.audit().creates.values().all(|count| *count == 1));
+    assert!(first.world.simulator.audit_report().creations.values().all(|count| *count == 1));
     first.ends_well().await;
 }
 
@@ -137,7 +140,7 @@ async fn the_lock_of_a_run_that_was_killed_is_free_at_once() {
     let second = first.meets(&["apply", "--yes"]).await;
     assert_eq!(second.code, Some(0), "{}", second.said);
     assert!(second.took < Duration::from_secs(20), "{:?}", second.took);
-    assert!(first.world.simulator.audit().creates.values().all(|count| *count == 1));
+    assert!(first.world.simulator.audit_report().creations.values().all(|count| *count == 1));
 }
 
 #[tokio::test]

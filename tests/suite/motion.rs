@@ -6,7 +6,7 @@ use floe::{
     diff::{Action, Block, Request},
     execute::{Event, Failure},
     resource::{Address, PoolPhase},
-    simulator::{Fate, Meddle, Options, Policy, Verb, Verdict},
+    simulator::{EffectKind, ForcedOutcome, OutOfBandChange, RequestPolicy, SimulatorOptions, StatementOverride},
     state::Memory,
 };
 
@@ -51,7 +51,7 @@ async fn heavy_is_full() -> World {
     });
     let pools = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nmax_cfu = 5\n";
     let files = [("floe.toml", &*project("")), ("pools.toml", pools), ("statements/fill.toml", &fill)];
-    let mut world = World::with(&files, Options { jobs_per_cfu: 1, ..Options::default() });
+    let mut world = World::with(&files, SimulatorOptions { jobs_per_cfu: 1, ..SimulatorOptions::default() });
     world.declare(&copy_on("main", ""));
     world.converge().await;
     world.declare(&copy_on("heavy", ""));
@@ -99,15 +99,15 @@ async fn a_job_that_waits_for_room_can_be_moved_stopped_and_removed() {
 /// What the service makes of a stop of a PENDING statement is not known.
 #[tokio::test(start_paused = true)]
 async fn where_the_service_does_not_stop_what_is_pending_it_is_asked_again_once_that_runs() {
-    let mut options = Options::default();
-    options.switches.stop_pending = Policy::Reject;
+    let mut options = SimulatorOptions::default();
+    options.switches.stop_pending = RequestPolicy::Reject;
     let pools = "[pools.main]\nmax_cfu = 10\n";
     let files = [("floe.toml", &*project("")), ("pools.toml", pools), ("statements/s.toml", &job(OLD, ""))];
     let mut world = World::with(&files, options);
     world.converge().await;
-    world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     pass(60).await;
-    world.simulator.meddle(Meddle::Resume("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     while world.phases()["copy"] == "STOPPED" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -121,7 +121,10 @@ async fn where_the_service_does_not_stop_what_is_pending_it_is_asked_again_once_
 async fn an_undo_that_failed_is_tried_again_with_consent() {
     let mut world = World::of(&format!("{TABLE}{OTHER}"));
     world.converge().await;
-    world.simulator.push_verdict(Verdict { name: "orders-undo-1".into(), does: Fate::Invalid("no".into()) });
+    world.simulator.push_override(StatementOverride {
+        name: "orders-undo-1".into(),
+        outcome: ForcedOutcome::Invalid("no".into()),
+    });
     world.declare(OTHER);
     let report = world.request(consent()).await.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
@@ -154,7 +157,7 @@ async fn an_undo_waits_for_the_pool_that_it_is_to_run_on() {
     let mut world = World::of(&format!("{TABLE}{OTHER}"));
     world.converge().await;
     let id = world.recorded().await.pools["main"].id.clone();
-    world.simulator.meddle(Meddle::DeletePool(id)).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     pass(120).await;
     world.declare(OTHER);
     let report = world.request(consent()).await.report.unwrap();
@@ -173,7 +176,7 @@ async fn a_pool_that_an_interrupted_run_left_provisioning_is_waited_for() {
     let simulator = world.simulator.clone();
     let mut asked = |event| {
         if matches!(event, Event::Asked { .. }) {
-            assert!(simulator.world().pools.iter().all(|pool| pool.phase == PoolPhase::Provisioned));
+            assert!(simulator.world_view().pools.iter().all(|pool| pool.phase == PoolPhase::Provisioned));
         }
     };
     let report = world.execute(&cloud, &plan, recorded, &mut asked).await;
@@ -186,7 +189,7 @@ async fn a_pool_that_is_going_is_waited_for() {
     let mut world = World::of(TABLE);
     world.converge().await;
     let id = world.recorded().await.pools["main"].id.clone();
-    world.simulator.meddle(Meddle::DeletePool(id)).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     let plan = world.plan().await;
     assert!(plan.is_blocked() && plan.in_motion().eq([&Address::pool("main")]), "{:#?}", plan.changes);
     assert!(plan.is_blocked_by_motion_alone());
@@ -197,7 +200,7 @@ async fn a_pool_that_is_going_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_being_stopped_is_waited_for_and_not_expected_to_run() {
     let mut world = running("on_stopped = \"resume\"\n").await;
-    world.simulator.meddle(Meddle::Stop("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     assert_eq!(world.phases()["copy"], "STOPPING");
     assert!(world.plan().await.in_motion().eq([&statement("copy")]));
     let report = world.apply().await.report.unwrap();
@@ -211,16 +214,16 @@ async fn a_job_that_is_being_stopped_is_waited_for_and_not_expected_to_run() {
 async fn what_is_being_deleted_is_not_adopted() {
     let mut world = running("").await;
     world.ledger = Memory::new();
-    let id = world.simulator.world().pools[0].id.clone();
+    let id = world.simulator.world_view().pools[0].id.clone();
     world.write("pools.toml", &format!("[pools.main]\nid = \"{id}\"\n"));
-    world.simulator.meddle(Meddle::Delete("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Delete("copy".into())).unwrap();
     assert_eq!(world.phases()["copy"], "DELETING");
     let plan = world.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
     assert!(plan.in_motion().eq([&statement("copy")]));
     pass(60).await;
     world.converge().await;
-    assert_eq!(world.simulator.effects().iter().filter(|effect| effect.verb == Verb::Created).count(), 3);
+    assert_eq!(world.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Created).count(), 3);
 }
 
 /// What defines a table and fills it: the filling ends first, then its table goes like any other.
@@ -236,7 +239,10 @@ async fn a_create_table_as_is_stopped_and_undone_with_consent() {
     assert_eq!(blocks(&run, "filled"), [Block::InUse { by: vec!["statements.reader".to_owned()] }]);
     world.declare(TABLE);
     assert!(matches!(blocks(&world.apply().await, "filled")[..], [Block::DataLoss { .. }]));
-    world.simulator.push_verdict(Verdict { name: "filled-undo-1".into(), does: Fate::Invalid("no".into()) });
+    world.simulator.push_override(StatementOverride {
+        name: "filled-undo-1".into(),
+        outcome: ForcedOutcome::Invalid("no".into()),
+    });
     let report = world.request(consent()).await.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
     assert_eq!(world.phases()["filled"], "STOPPED");

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use floe::simulator::{Options, Simulator, serve};
+use floe::simulator::{Simulator, SimulatorOptions, serve};
 use tokio::net::TcpListener;
 
 fn floe(folder: &std::path::Path) -> Output {
@@ -16,7 +16,7 @@ fn floe(folder: &std::path::Path) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_environment_asks_the_list_of_regions_once_and_goes_where_it_says() {
-    let simulator = Simulator::new(Options::default());
+    let simulator = Simulator::new(SimulatorOptions::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, simulator.clone()));

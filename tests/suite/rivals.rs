@@ -12,7 +12,7 @@ use floe::{
     diff::{self, Action, Block},
     execute::{self, Interrupt},
     resource::{HashKey, labels},
-    simulator::{Fault, Misfortune, Simulator},
+    simulator::{FaultRule, InjectedFault, Simulator},
     state::{Ledger, Memory, Recorded},
 };
 use tokio::sync::watch;
@@ -40,7 +40,7 @@ impl Transport for Witnessed {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, Lost>> {
         let name = request.url.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
         if matches!(request.method, Method::Put | Method::Delete) {
-            let world = self.simulator.world();
+            let world = self.simulator.world_view();
             let whose = world.statements.iter().find(|it| it.name == name).map(|it| it.labels.get(labels::PROJECT));
             if whose.is_some_and(|label| label != Some(&self.project)) {
                 self.wrongs.lock().unwrap().push(format!("{} {}", request.method, request.url));
@@ -94,7 +94,7 @@ impl Pipeline {
 }
 
 fn made_once(simulator: &Simulator) {
-    let creates = simulator.audit().creates;
+    let creates = simulator.audit_report().creations;
     assert!(creates.values().all(|count| *count == 1), "{creates:?}");
 }
 
@@ -110,8 +110,8 @@ async fn another_project_with_the_same_names_is_never_touched() {
             one.world.declare(&job(if round % 2 == 0 { OLD } else { NEW }));
             two.world.declare(&job(if rng.bool() { OLD } else { NEW }));
             if rng.bool() {
-                let does = [Misfortune::LostAfterEffect, Misfortune::LostThenDone(rng.f64() * 60.0)];
-                simulator.push_fault(Fault::once(does[rng.usize(0..2)].clone()).on(Method::Post).name("copy*"));
+                let does = [InjectedFault::LostAfterEffect, InjectedFault::LostThenApplied(rng.f64() * 60.0)];
+                simulator.push_fault(FaultRule::once(does[rng.usize(0..2)].clone()).on(Method::Post).name("copy*"));
             }
             let apart = Duration::from_secs_f64(rng.f64() * 30.0);
             let killed = Duration::from_secs_f64(if rng.bool() { rng.f64() * 60.0 } else { 1e6 });
@@ -160,7 +160,7 @@ async fn another_checkout_with_a_state_of_its_own_adopts_and_is_told_what_change
     one.world.declare(&job(NEW));
     assert_eq!(one.run().await, []);
     assert_eq!(two.run().await, [Block::SeveralLive { names: vec!["copy-g2".to_owned()] }]);
-    assert_eq!(simulator.audit().most_running["copy"], 1);
+    assert_eq!(simulator.audit_report().peak_running["copy"], 1);
     // The other one removes it: it removes what it has adopted, and leaves what it never knew.
     two.world.declare(TABLE);
     two.run().await;
@@ -182,8 +182,8 @@ async fn two_checkouts_that_begin_at_once_make_each_name_once() {
             pipeline.world.declare(&job(OLD));
         }
         if rng.bool() {
-            let lost = Misfortune::LostThenDone(rng.f64() * 60.0);
-            simulator.push_fault(Fault::once(lost).on(Method::Post).name("copy"));
+            let lost = InjectedFault::LostThenApplied(rng.f64() * 60.0);
+            simulator.push_fault(FaultRule::once(lost).on(Method::Post).name("copy"));
         }
         let apart = Duration::from_secs_f64(rng.f64() * 3.0);
         let second = async {
@@ -194,7 +194,7 @@ async fn two_checkouts_that_begin_at_once_make_each_name_once() {
         tokio::time::sleep(Duration::from_secs(120)).await;
         drop((one.run().await, two.run().await));
         made_once(&simulator);
-        let most = simulator.audit().most_running;
+        let most = simulator.audit_report().peak_running;
         assert!(most.values().all(|most| *most <= 1), "seed {seed}: {most:?}");
     }
 }

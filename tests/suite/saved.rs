@@ -7,7 +7,7 @@ use floe::{
     diff::{Change, Request},
     plan::{Moved, Plan, check, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
     resource::Address,
-    simulator::Meddle,
+    simulator::OutOfBandChange,
     state::Recorded,
 };
 
@@ -100,7 +100,7 @@ sql = "INSERT INTO more SELECT price FROM orders"
 type Moves = fn(&World, &mut Plan, &mut Recorded);
 
 fn pool(world: &World) -> String {
-    world.simulator.world().pools[0].id.clone()
+    world.simulator.world_view().pools[0].id.clone()
 }
 
 const WAIT: &str = "statements.orders is blocked now, and statements.copy has to wait for it\n\
@@ -122,7 +122,7 @@ const MOVES: [(&str, Moves); 11] = [
         saved.basis.seen.get_mut("copy").unwrap().uid = "another".to_owned();
     }),
     ("pool POOL is not what it was when the plan was made", |world, _, _| {
-        world.simulator.meddle(Meddle::PoolLimit(pool(world), 20)).unwrap();
+        world.simulator.apply_out_of_band(OutOfBandChange::SetPoolMaxCfu(pool(world), 20)).unwrap();
     }),
     ("something else would be done to statements.more now", |_, saved, _| {
         saved.passages.retain(|passage| passage.address != statement("more"));
@@ -192,7 +192,7 @@ async fn a_retired_generation_of_another_job_may_go_meanwhile() {
     assert_eq!(world.phases()["copy"], "STOPPED");
     world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
     let saved = world.plan().await;
-    world.simulator.meddle(Meddle::Purge("copy".into())).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
     let (now, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
     assert!(!now.entries.is_empty(), "that it is gone is recorded first");
     assert_eq!(moved_since(&saved, &now, &BTreeMap::new()), []);

@@ -7,7 +7,7 @@ use floe::{
     plan::moved_since,
     planning,
     resource::{HashKey, Secrets},
-    simulator::Meddle,
+    simulator::OutOfBandChange,
     state::Memory,
 };
 
@@ -67,7 +67,7 @@ async fn a_value_that_is_not_set_here_is_hidden_where_the_service_quotes_it() {
     world.secrets = value("hunter2hunter2");
     world.converge().await;
     let detail = "cannot read ML_PREDICT('m', 'hunter2hunter2')".to_owned();
-    world.simulator.meddle(Meddle::Fail("job".to_owned(), detail)).unwrap();
+    world.simulator.apply_out_of_band(OutOfBandChange::Fail("job".to_owned(), detail)).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     for secrets in [value("hunter2hunter2"), Secrets::default()] {
         world.secrets = secrets;

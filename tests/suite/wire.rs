@@ -10,7 +10,7 @@ use floe::{
     cloud::{BoxFuture, Headers, Lost, Method, NewStatement, Request, Response, Transport},
     resource::Few,
     resource::{Amendment, Phase, Pool, PoolAmendment, PoolPhase, Severity},
-    simulator::{Meddle, Simulator},
+    simulator::{OutOfBandChange, Simulator},
 };
 use serde_json::{Value, json};
 
@@ -228,7 +228,10 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     fits(&tap.got().1, &statement_shape(), "created");
     tokio::time::sleep(Duration::from_secs(60)).await;
 
-    world.simulator.meddle(Meddle::Warn("copy".into(), "MODERATE".into(), "state grows".into())).unwrap();
+    world
+        .simulator
+        .apply_out_of_band(OutOfBandChange::Warn("copy".into(), "MODERATE".into(), "state grows".into()))
+        .unwrap();
     let fetched = cloud.statement("copy").await.unwrap().unwrap();
     assert_eq!(tap.sent(), (Method::Get, format!("{STATEMENTS}/copy"), Value::Null));
     let (status, whole) = tap.got();

@@ -11,7 +11,7 @@ use floe::{
     plan::{self, Plan},
     planning::{self, Unplanned},
     resource::{Address, HashKey, Identity, Secrets},
-    simulator::{Options, Simulator, WorldNow},
+    simulator::{Simulator, SimulatorOptions, WorldView},
     state::{Holder, Ledger, Memory, Recorded},
 };
 use tokio::sync::watch;
@@ -60,10 +60,10 @@ pub fn project(more: &str) -> String {
 
 impl World {
     pub fn new(files: &[(&str, &str)]) -> World {
-        World::with(files, Options::default())
+        World::with(files, SimulatorOptions::default())
     }
 
-    pub fn with(files: &[(&str, &str)], options: Options) -> World {
+    pub fn with(files: &[(&str, &str)], options: SimulatorOptions) -> World {
         let world = World {
             folder: tempfile::tempdir().unwrap(),
             simulator: Simulator::new(options),
@@ -165,10 +165,10 @@ impl World {
     }
 
     /// Applies, and is killed as soon as the cloud looks so.
-    pub async fn killed_when(&mut self, request: Request, looks: impl Fn(&WorldNow) -> bool) {
+    pub async fn killed_when(&mut self, request: Request, looks: impl Fn(&WorldView) -> bool) {
         let simulator = self.simulator.clone();
         let watched = async move {
-            while !looks(&simulator.world()) {
+            while !looks(&simulator.world_view()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -229,12 +229,12 @@ impl World {
 
     /// The names and phases of the statements in the cloud.
     pub fn phases(&self) -> BTreeMap<String, String> {
-        self.simulator.world().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
+        self.simulator.world_view().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
     }
 }
 
 /// Whether the cloud shows this statement in that phase.
-pub fn shows(world: &WorldNow, name: &str, phase: &str) -> bool {
+pub fn shows(world: &WorldView, name: &str, phase: &str) -> bool {
     world.statements.iter().any(|it| it.name == name && it.phase.as_str() == phase)
 }
 

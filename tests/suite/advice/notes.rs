@@ -7,7 +7,7 @@ async fn notes(world: &World, key: &str) -> Vec<Note> {
 }
 
 /// The ways out of a note: each of these declarations or requests, then a world that is as declared.
-async fn each_way(meddled: impl Fn() -> Meddle, ways: &[(&str, Request)], phases: &[&str]) {
+async fn each_way(meddled: impl Fn() -> OutOfBandChange, ways: &[(&str, Request)], phases: &[&str]) {
     for ((way, request), phase) in ways.iter().zip(phases) {
         let mut world = in_force(&format!("{TABLE}{COPY}")).await;
         meddle(&world, meddled());
@@ -35,7 +35,7 @@ fn replacing() -> Request {
 async fn stopped_outside() {
     let ways =
         [("", drift()), ("on_stopped = \"resume\"\n", Request::default()), ("stopped = true\n", Request::default())];
-    each_way(|| Meddle::Stop("copy".into()), &ways, &["RUNNING", "RUNNING", "STOPPED"]).await;
+    each_way(|| OutOfBandChange::Stop("copy".into()), &ways, &["RUNNING", "RUNNING", "STOPPED"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +45,7 @@ async fn resumed_outside() {
         let mut world = in_force(&format!("{TABLE}{COPY}")).await;
         world.declare(&format!("{TABLE}{COPY}stopped = true\n"));
         world.converge().await;
-        meddle(&world, Meddle::Resume("copy".into()));
+        meddle(&world, OutOfBandChange::Resume("copy".into()));
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(notes(&world, "copy").await, [Note::ResumedOutside]);
         world.declare(&format!("{TABLE}{COPY}{way}"));
@@ -58,12 +58,12 @@ async fn resumed_outside() {
 async fn failed() {
     let ways = [("", drift()), ("on_failed = \"resume\"\n", Request::default()), ("", replacing())];
     let phases = ["RUNNING", "RUNNING", "RUNNING"];
-    each_way(|| Meddle::Fail("copy".into(), "boom".into()), &ways, &phases).await;
+    each_way(|| OutOfBandChange::Fail("copy".into(), "boom".into()), &ways, &phases).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn ended() {
-    each_way(|| Meddle::Complete("copy".into()), &[("", replacing())], &["RUNNING"]).await;
+    each_way(|| OutOfBandChange::Complete("copy".into()), &[("", replacing())], &["RUNNING"]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ const POOLS: &str = "[pools.main]\nmax_cfu = 10\n";
 const SPARE: &str = "[pools.spare]\nmax_cfu = 5\n";
 
 fn id_of(world: &World, name: &str) -> String {
-    let pools = world.simulator.world().pools;
+    let pools = world.simulator.world_view().pools;
     pools.iter().find(|pool| pool.display_name.ends_with(name)).unwrap().id.clone()
 }
 
@@ -42,7 +42,7 @@ async fn a_pool_that_others_use_is_no_longer_owned() {
     assert!(matches!(block(&world, "pools.spare").await, Block::PoolInUse { .. }));
     world.write("pools.toml", &format!("{POOLS}[pools.spare]\nid = \"{id}\"\n"));
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 2);
+    assert_eq!(world.simulator.world_view().pools.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,9 +74,9 @@ async fn a_pool_that_failed_is_deleted_and_made_again() {
     world.write("pools.toml", &format!("{POOLS}{SPARE}"));
     world.converge().await;
     let id = id_of(&world, "spare");
-    meddle(&world, Meddle::FailPool(id.clone()));
+    meddle(&world, OutOfBandChange::FailPool(id.clone()));
     assert_eq!(block(&world, "pools.spare").await, Block::PoolFailed { id: id.clone() });
-    meddle(&world, Meddle::DeletePool(id));
+    meddle(&world, OutOfBandChange::DeletePool(id));
     tokio::time::sleep(Duration::from_secs(300)).await;
     world.converge().await;
 }
@@ -104,7 +104,7 @@ async fn a_pool_in_another_network_is_put_back_and_left_for_a_new_one() {
     world.write("floe.toml", &project("").replace("pool = \"main\"", "pool = \"new\""));
     world.write("pools.toml", new);
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    assert_eq!(world.simulator.world_view().pools.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,5 +118,5 @@ async fn a_guarded_pool_is_declared_again_without_the_guard_and_then_goes() {
     world.converge().await;
     world.write("pools.toml", POOLS);
     world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    assert_eq!(world.simulator.world_view().pools.len(), 1);
 }

@@ -16,7 +16,7 @@ use std::{
 
 use floe::{
     resource::Operation,
-    simulator::{Limits, Options, Pace, Simulator},
+    simulator::{PhaseDurations, SimulatedRateLimits, Simulator, SimulatorOptions},
     state::{Ledger, Local, Recorded},
 };
 
@@ -34,8 +34,12 @@ fn side_by_side_at_most() -> usize {
     if is_everything() { 32 } else { 12 }
 }
 
-fn options() -> Options {
-    Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() }
+fn options() -> SimulatorOptions {
+    SimulatorOptions {
+        phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
+        rate_limits: SimulatedRateLimits::unlimited(),
+        ..SimulatorOptions::default()
+    }
 }
 
 /// A project's folder, the cloud that belongs to it, and what is declared.
@@ -138,7 +142,7 @@ impl Scene {
         let names = found.statements.values().flat_map(|record| record.generations()).map(|one| one.sent.name.clone());
         let ids = found.pools.values().map(|pool| pool.id.clone());
         let known: Vec<String> = names.chain(ids).collect();
-        let there = self.world.simulator.world();
+        let there = self.world.simulator.world_view();
         let statements = there.statements.into_iter().map(|it| it.name).filter(|name| !is_submitted(name));
         let pools = there.pools.into_iter().filter(|pool| !is_pool_asked(&pool.display_name)).map(|pool| pool.id);
         let lost: Vec<String> = statements.chain(pools).filter(|id| !known.contains(id)).collect();

@@ -25,7 +25,7 @@ pub fn check_record(world: &World, recorded: Recorded, stage: &Stage, figures: &
 
 /// The cloud holds exactly what the record says: no orphan, nothing imagined.
 fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> Result<(), Problem> {
-    let now = world.simulator.world();
+    let now = world.simulator.world_view();
     let there: BTreeSet<(String, String)> = now.statements.into_iter().map(|it| (it.name, it.uid)).collect();
     let generations = recorded.statements.values().flat_map(|record| record.generations());
     let known: BTreeSet<(String, String)> = generations.map(|g| (g.sent.name.clone(), g.uid.clone())).collect();
@@ -46,11 +46,11 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
 }
 
 fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
-    let findings = world.simulator.audit();
-    let creates = || findings.creates.iter().chain(&findings.pool_creates);
+    let findings = world.simulator.audit_report();
+    let creates = || findings.creations.iter().chain(&findings.pool_creations);
     figures.most_creates = creates().map(|(_, count)| *count).max().unwrap_or_default().max(figures.most_creates);
     let twice: Vec<_> = creates().filter(|(_, count)| **count > 1).collect();
-    let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
+    let ran_twice: Vec<_> = findings.peak_running.iter().filter(|(_, most)| **most > 1).collect();
     if twice.is_empty() && ran_twice.is_empty() {
         Ok(())
     } else {
@@ -66,7 +66,7 @@ fn as_declared(world: &World, recorded: &Recorded, stage: &Stage) -> Result<(), 
     if recorded.statements.keys().collect::<BTreeSet<_>>() != kept {
         return Err(format!("recorded are {:?}, and not {kept:?}", recorded.statements.keys()));
     }
-    let now = world.simulator.world();
+    let now = world.simulator.world_view();
     for (key, record) in &recorded.statements {
         let Some(current) = &record.current else { return Err(format!("{key} has no generation in force")) };
         let live = now.statements.iter().find(|live| live.name == current.sent.name);

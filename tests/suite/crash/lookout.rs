@@ -10,7 +10,7 @@ use std::{
 
 use floe::{
     cloud::{Method, Request, Transport},
-    simulator::{Fault, Misfortune, Moment, Simulator},
+    simulator::{FaultRule, InjectedFault, Simulator, WorldSnapshot},
     state::{
         Disk, DiskFile,
         fake::{FakeDisk, FakeFile, Fault as DiskFault, Operation},
@@ -60,7 +60,9 @@ pub async fn fly(request: Request, flight: Flight, simulator: &Simulator) {
     match flight {
         Flight::Lost => return,
         Flight::Applied => {}
-        Flight::Late(after) => simulator.push_fault(Fault::once(Misfortune::LostThenDone(after.as_secs_f64()))),
+        Flight::Late(after) => {
+            simulator.push_fault(FaultRule::once(InjectedFault::LostThenApplied(after.as_secs_f64())))
+        }
     }
     drop(simulator.send(request).await);
 }
@@ -101,7 +103,7 @@ struct Seen {
 }
 
 /// A cloud at a moment.
-type Cloud = Arc<(Moment, Mark)>;
+type Cloud = Arc<(WorldSnapshot, Mark)>;
 /// The disks that may be found, each with the seed that selects it.
 type Disks = Vec<(u64, Arc<(FakeDisk, Mark)>)>;
 
@@ -146,7 +148,7 @@ impl Lookout {
         let mut clouds = vec![(Flight::Lost, self.cloud())];
         if let Some(change) = change {
             for flight in FLIGHTS.into_iter().filter(|flight| *flight != Flight::Lost && may_fly(change, *flight)) {
-                let fork = Simulator::from_moment(&clouds[0].1.0);
+                let fork = Simulator::from_snapshot(&clouds[0].1.0);
                 fly(change.clone(), flight, &fork).await;
                 clouds.push((flight, Arc::new(moment(&fork))));
             }

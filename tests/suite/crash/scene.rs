@@ -7,7 +7,7 @@ use std::{
 };
 
 use floe::{
-    simulator::{Moment, Simulator},
+    simulator::{Simulator, WorldSnapshot},
     state::fake::FakeDisk,
 };
 
@@ -18,7 +18,7 @@ pub type Mark = u128;
 #[derive(Clone)]
 pub struct Scene {
     pub disk: Arc<(FakeDisk, Mark)>,
-    pub cloud: Arc<(Moment, Mark)>,
+    pub cloud: Arc<(WorldSnapshot, Mark)>,
 }
 
 impl Scene {
@@ -38,9 +38,9 @@ pub fn marked(disk: FakeDisk) -> (FakeDisk, Mark) {
 }
 
 /// A cloud as it stands now, with its mark.
-pub fn moment(simulator: &Simulator) -> (Moment, Mark) {
-    let moment = simulator.moment();
-    let mark = mark(&moment.bytes());
+pub fn moment(simulator: &Simulator) -> (WorldSnapshot, Mark) {
+    let moment = simulator.snapshot();
+    let mark = mark(&moment.to_bytes());
     (moment, mark)
 }
 

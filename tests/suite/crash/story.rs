@@ -3,7 +3,7 @@
 use floe::{
     cloud::Method,
     diff::Request,
-    simulator::{Fault, Misfortune, Options},
+    simulator::{FaultRule, InjectedFault, SimulatorOptions},
 };
 
 use crate::world::{World, project};
@@ -28,7 +28,7 @@ impl Stage {
 }
 
 pub fn world() -> World {
-    World::with(&[("floe.toml", &project(""))], Options::default())
+    World::with(&[("floe.toml", &project(""))], SimulatorOptions::default())
 }
 
 pub const STAGES: [Stage; 4] = [
@@ -125,18 +125,18 @@ sql = "INSERT INTO removed_out SELECT id, price FROM orders"
 "#;
 
 /// One misfortune each, that every stage has to live with.
-pub fn misfortunes() -> Vec<Fault> {
+pub fn misfortunes() -> Vec<FaultRule> {
     let mut faults = Vec::new();
     for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
         for does in [
-            Misfortune::LostAfterEffect,
-            Misfortune::LostBeforeEffect,
-            Misfortune::LostThenDone(4.0),
-            Misfortune::StatusAfterEffect(503),
-            Misfortune::Status(400),
+            InjectedFault::LostAfterEffect,
+            InjectedFault::LostBeforeEffect,
+            InjectedFault::LostThenApplied(4.0),
+            InjectedFault::StatusAfterEffect(503),
+            InjectedFault::Status(400),
         ] {
             for after in 0..3 {
-                faults.push(Fault::once(does.clone()).on(method).after(after));
+                faults.push(FaultRule::once(does.clone()).on(method).after(after));
             }
         }
     }

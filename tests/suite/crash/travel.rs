@@ -11,7 +11,7 @@ use std::{
 };
 
 use floe::{
-    simulator::{Fault as Misfortune, Simulator},
+    simulator::{FaultRule as Misfortune, Simulator},
     state::fake::{FakeDisk, Fault},
 };
 
@@ -72,7 +72,7 @@ impl Traveller {
 
     /// Stands in the scene. Runs are named after how many cuts there were before, so that equal scenes have equal runs.
     fn enter(&mut self, scene: &Scene, cuts: u32) -> FakeDisk {
-        self.world.simulator = Simulator::from_moment(&scene.cloud.0);
+        self.world.simulator = Simulator::from_snapshot(&scene.cloud.0);
         self.world.run = cuts * 100;
         scene.disk.0.fork()
     }

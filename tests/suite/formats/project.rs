@@ -15,7 +15,7 @@ use floe::{
     execute::{self, Interrupt, Setting},
     planning,
     resource::Secrets,
-    simulator::{Fault, Misfortune},
+    simulator::{FaultRule, InjectedFault},
     state::{Ledger, Local},
 };
 use tokio::sync::{OnceCell, watch};
@@ -168,7 +168,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
     let simulator = door::world(root, environment, &recorded, Access::Writes).unwrap().unwrap();
-    simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
+    simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::Post).name("copy-g2"));
     let key = || Some(Key::new("key", "secret"));
     let site = Site::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
@@ -180,7 +180,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let setting =
         Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };
     let killed = async {
-        while !shows(&simulator.world(), "copy-g2", "PENDING") {
+        while !shows(&simulator.world_view(), "copy-g2", "PENDING") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

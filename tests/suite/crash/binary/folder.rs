@@ -84,7 +84,7 @@ async fn a_state_folder_that_is_removed_in_mid_run_stops_it_and_the_next_run_ado
     assert_eq!(code, Some(0), "{said}");
     let (code, sent, said) = apply(&world, 40, None).await;
     assert!(code == Some(0) && !sent.iter().any(Sent::changes), "{said}");
-    let creates = world.simulator.audit().creates;
+    let creates = world.simulator.audit_report().creations;
     assert!(creates.len() == 12 && creates.values().all(|count| *count == 1), "{creates:?}");
 }
 
@@ -96,7 +96,7 @@ async fn the_pools_of_a_state_folder_that_was_removed_are_named_and_taken_over()
     let is_submission = |sent: &Sent| sent.changes() && sent.line.contains("/statements");
     let (code, _, said) = apply(&world, 40, Some(is_submission)).await;
     assert_eq!(code, Some(1), "{said}");
-    let pool = world.simulator.world().pools.remove(0).id;
+    let pool = world.simulator.world_view().pools.remove(0).id;
     assert!(said.contains(&format!("floe import -e test pools.main {pool}")), "{said}");
     let service = Service::of(&world.simulator, None).await;
     fs::write(world.folder.path().join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
@@ -106,8 +106,8 @@ async fn the_pools_of_a_state_folder_that_was_removed_are_named_and_taken_over()
     assert_eq!(code, Some(0), "{said}");
     let (code, sent, said) = apply(&world, 40, None).await;
     assert!(code == Some(0) && !sent.iter().any(Sent::changes), "{said}");
-    let audit = world.simulator.audit();
-    assert_eq!((audit.creates["t"], audit.pool_creates["main"]), (1, 1));
+    let audit = world.simulator.audit_report();
+    assert_eq!((audit.creations["t"], audit.pool_creations["main"]), (1, 1));
 }
 
 const MAIN: &str = "[pools.main]\nmax_cfu = 5\n";
@@ -118,7 +118,7 @@ async fn what_waits_for_its_turn_is_not_sent_any_more() {
     let changes = sent.iter().filter(|sent| sent.changes()).count();
     // Those of the first second may have left together.
     assert!((1..=4).contains(&changes), "{sent:#?}");
-    assert!(world.simulator.audit().creates.len() <= 4);
+    assert!(world.simulator.audit_report().creations.len() <= 4);
 }
 
 #[test]

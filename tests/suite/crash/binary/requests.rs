@@ -83,7 +83,7 @@ async fn a_saved_plan_whose_run_is_killed_was_begun_and_apply_goes_on() {
     assert_eq!(code, Some(0), "{said}");
     let (code, changes, said) = run(false, &["apply", "the.plan"]).await;
     assert_eq!((code, changes, said.contains("was applied before")), (Some(1), false, true), "{said}");
-    assert_eq!(world.simulator.audit().pool_creates["main"], 1);
+    assert_eq!(world.simulator.audit_report().pool_creations["main"], 1);
 }
 
 const MAIN: &str = "[pools.main]\nmax_cfu = 5\n";
