@@ -29,8 +29,8 @@ use std::{
 
 use floe::{
     cloud::{Cloud, Credentials, Https, Key, Limits, Site, Transport},
-    diff::Request,
-    execute::{self, Interrupt, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs},
     graph::{self, Graph},
     manifest::{self, Inputs},
     planning::planned,
@@ -161,18 +161,18 @@ async fn apply(graph: &Graph, cloud: &Cloud, ledger: &mut dyn Ledger) {
     ledger.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-    let planned = planned(graph, &Secrets::default(), &recorded, cloud, &Request::default()).await.unwrap();
+    let planned = planned(graph, &Secrets::default(), &recorded, cloud, &PlanOptions::default()).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
-    let setting = Setting {
+    let setting = RunInputs {
         cloud: cloud.clone(),
         secrets: Secrets::default(),
         project: graph.project.name.clone(),
-        placeholders: true,
-        run: "run1".to_owned(),
+        use_placeholders: true,
+        run_id: "run1".to_owned(),
         interrupt,
     };
     let report = execute::run(&planned.plan, Recorded::clone(&recorded), ledger, &setting, &mut |_| {}).await.unwrap();
-    assert!(report.is_complete(), "{:?} {:?}", report.failed.first(), report.ledger);
+    assert!(report.is_complete(), "{:?} {:?}", report.failed.first(), report.ledger_error);
 }
 
 /// A disk that counts the bytes that are written to it.

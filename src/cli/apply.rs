@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     cloud::Cloud,
-    diff::Request,
-    execute::{self, Interrupt, Report, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs, RunReport},
     graph::Graph,
     plan::{Plan, check},
     planning::{self, Planned},
@@ -36,7 +36,7 @@ use crate::{
 struct Errand<'a> {
     command: &'a str,
     graph: &'a Graph,
-    request: Request,
+    request: PlanOptions,
     saved: Option<Saved>,
     yes: bool,
 }
@@ -49,7 +49,7 @@ pub fn apply(arguments: &ApplyArguments, global: &Global, ambient: &Ambient, scr
         global.environment = Some(saved.plan.basis.environment.clone());
     }
     let graph = project::to_be_sent(&project::inputs(&global, ambient))?;
-    let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.request.clone());
+    let request = saved.as_ref().map_or_else(|| arguments.request(), |saved| saved.plan.options.clone());
     let yes = arguments.yes || saved.is_some();
     let errand = Errand { command: "apply", graph: &graph, request, saved, yes };
     runtime::block_on(&graph.project.environment, carry_out(errand, &global, ambient, screen))?
@@ -157,7 +157,9 @@ const LANDING: Duration = Duration::from_secs(12);
 
 /// Whether an interrupted run submitted something that is not there.
 fn may_land(plan: &Plan) -> bool {
-    plan.found.iter().any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
+    plan.interrupted_requests
+        .iter()
+        .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
 }
 
 /// The plan once nothing that it is to change is in motion any more, and whether that came about in time. For a saved
@@ -180,13 +182,13 @@ async fn still(
             if told.is_empty() {
                 screen.err("Waiting a moment for what the interrupted run may still have under way.\n");
             }
-            told = planned.plan.found.iter().map(|found| found.intent.address.clone()).collect();
+            told = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
             sleep(Duration::from_secs(3)).await;
             continue;
         }
-        let moving: Vec<Address> = planned.plan.in_motion().cloned().collect();
+        let moving: Vec<Address> = planned.plan.addresses_in_motion().cloned().collect();
         // A plan that is blocked anyway is not worth waiting for.
-        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_by_motion_alone()) {
+        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_only_by_motion()) {
             return Ok((planned, true));
         }
         if began.elapsed() >= PATIENCE {
@@ -228,15 +230,15 @@ async fn consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, T
     Ok(screen.ask(&question).await)
 }
 
-async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Report, Trouble> {
+async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<RunReport, Trouble> {
     let Ready { planned, ledger, cloud, secrets, voice, .. } = ready;
     let basis = &planned.plan.basis;
-    let setting = Setting {
+    let setting = RunInputs {
         cloud: cloud.clone(),
         secrets: secrets.clone(),
         project: basis.project.clone(),
-        placeholders: basis.simulated,
-        run: format!("{:08x}", fastrand::u32(..)),
+        use_placeholders: basis.simulated,
+        run_id: format!("{:08x}", fastrand::u32(..)),
         interrupt,
     };
     let mut progress = Progress::new(voice);
@@ -246,7 +248,7 @@ async fn execute(ready: &mut Ready, interrupt: Receiver<Interrupt>) -> Result<Re
     Ok(report?)
 }
 
-fn exit(report: &Report) -> Exit {
+fn exit(report: &RunReport) -> Exit {
     match Outcome::of(report) {
         Outcome::Done => Exit::Done,
         Outcome::Unhealthy => Exit::Unhealthy,
@@ -304,14 +306,20 @@ sql = "INSERT INTO others SELECT id FROM orders"
             Cloud::new(Arc::new(Simulator::new(SimulatorOptions::default())), site, credentials, Limits::default(), 7);
         let secrets = Secrets::new(BTreeMap::new());
         let made = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-        let planned = planning::planned(&before, &secrets, &made, &cloud, &Request::default()).await.unwrap();
+        let planned = planning::planned(&before, &secrets, &made, &cloud, &PlanOptions::default()).await.unwrap();
         let mut ledger = Memory::new();
         let holder = Holder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), plan: None };
         ledger.lock(&holder, Duration::ZERO).await.unwrap();
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let (project, run) = ("p".to_owned(), "run".to_owned());
-        let setting =
-            Setting { cloud: cloud.clone(), secrets: secrets.clone(), project, placeholders: true, run, interrupt };
+        let setting = RunInputs {
+            cloud: cloud.clone(),
+            secrets: secrets.clone(),
+            project,
+            use_placeholders: true,
+            run_id: run,
+            interrupt,
+        };
         let recorded = Recorded::clone(&planned.recorded);
         let report = execute::run(&planned.plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
         assert!(report.is_complete(), "{:#?}", report.failed);
@@ -320,22 +328,23 @@ sql = "INSERT INTO others SELECT id FROM orders"
         // `other`.
         let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
         let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
-        let saved = planning::planned(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
+        let saved =
+            planning::planned(&graph(&grown), &secrets, &recorded, &cloud, &PlanOptions::default()).await.unwrap();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
         let other = cloud.statement("other").await.unwrap().unwrap();
         cloud.amend(other, &Amendment { stopped: true, pool: None, principal: None }).await.unwrap();
         let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
-        let request = Request::default();
+        let request = PlanOptions::default();
         let now = planning::planned(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
-        assert!(now.plan.is_blocked() && now.plan.in_motion().count() == 1, "{:#?}", now.plan.changes);
+        assert!(now.plan.is_blocked() && now.plan.addresses_in_motion().count() == 1, "{:#?}", now.plan.changes);
         let saved = Some(Saved::read(&file).unwrap());
         let errand = Errand { command: "apply", graph: &graph, request, saved, yes: true };
         let screen = Screen { out: render::Style::default(), err: render::Style::default(), interactive: false };
         let began = Instant::now();
         let (planned, settled) = still(&errand, &secrets, &recorded, &cloud, &screen).await.unwrap();
         assert!(settled && began.elapsed() >= BETWEEN_LOOKS);
-        assert_eq!(planned.plan.in_motion().count(), 0, "{:#?}", planned.plan.changes);
+        assert_eq!(planned.plan.addresses_in_motion().count(), 0, "{:#?}", planned.plan.changes);
         assert!(!planned.plan.changes.contains_key(&Address::statement("copy")), "{:#?}", planned.plan.changes);
     }
 }

@@ -11,7 +11,7 @@ use crate::execute::Interrupt;
 pub(super) fn listen() -> watch::Receiver<Interrupt> {
     let (said, heard) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
-        for wish in [Interrupt::Finish, Interrupt::Leave] {
+        for wish in [Interrupt::FinishOpenGroups, Interrupt::Abort] {
             asked().await;
             if said.send(wish).is_err() {
                 return;

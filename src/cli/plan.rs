@@ -11,7 +11,7 @@ use super::{
     runtime,
 };
 use crate::{
-    diff::Request,
+    diff::PlanOptions,
     graph::Graph,
     plan::Plan,
     planning::{self, Planned},
@@ -46,7 +46,7 @@ pub fn run(arguments: &PlanArguments, global: &Global, ambient: &Ambient, screen
 
 /// What a saved plan is good for.
 fn saved(path: &str, plan: &Plan) -> String {
-    let blocked: Vec<String> = plan.blocked().map(ToString::to_string).collect();
+    let blocked: Vec<String> = plan.blocked_addresses().map(ToString::to_string).collect();
     match blocked.as_slice() {
         [] => format!("Saved to {path}; `floe apply {path}` carries out exactly this.\n"),
         names => {
@@ -79,7 +79,7 @@ pub(super) async fn make(
     begun: Begun,
     check: Check,
     ambient: &Ambient,
-    request: &Request,
+    request: &PlanOptions,
     screen: &Screen,
 ) -> Result<Made, Trouble> {
     let Opened { graph, ledger, recorded, door, live } = begun.open(check, ambient, screen).await?;

@@ -100,30 +100,30 @@ fn telling(held: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> 
     let mut lines = Vec::new();
     match event {
         Event::Started { .. } => {}
-        Event::Seen { address, phase, detail, .. } if detail.trim().is_empty() => {
+        Event::PhaseObserved { address, phase, detail, .. } if detail.trim().is_empty() => {
             let before = held.remove(address);
             lines.extend(before.map(|before| render::event(&before, style)));
             if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Moving) {
                 held.insert(address.clone(), event.clone());
             }
         }
-        Event::Done { address } => {
+        Event::Succeeded { address } => {
             let phase = match held.remove(address) {
-                Some(Event::Seen { phase: Some(phase), .. }) => Some(phase),
+                Some(Event::PhaseObserved { phase: Some(phase), .. }) => Some(phase),
                 _ => None,
             };
             lines.push(render::done(address, phase.as_ref(), style));
         }
-        Event::Asked { address, .. }
-        | Event::Seen { address, .. }
+        Event::RequestAccepted { address, .. }
+        | Event::PhaseObserved { address, .. }
         | Event::Failed { address, .. }
-        | Event::TakingBack { address }
-        | Event::TakenBack { address }
+        | Event::RollbackStarted { address }
+        | Event::RolledBack { address }
         | Event::Skipped { address, .. } => {
             lines.extend(held.remove(address).map(|before| render::event(&before, style)));
             lines.push(render::event(event, style));
         }
-        Event::Stopping => lines.push(render::event(event, style)),
+        Event::InterruptReceived => lines.push(render::event(event, style)),
     }
     lines
 }
@@ -137,22 +137,22 @@ impl Table {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.running.insert(address.clone(), bar);
             }
-            Event::Asked { address, what } => self.say(address, what.to_string()),
-            Event::Seen { address, phase, .. } => {
+            Event::RequestAccepted { address, request } => self.say(address, request.to_string()),
+            Event::PhaseObserved { address, phase, .. } => {
                 let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
                 self.say(address, phase.to_owned());
             }
-            Event::TakingBack { address } => {
+            Event::RollbackStarted { address } => {
                 self.say(address, "taking back what it had begun".to_owned());
                 self.keep(line);
             }
-            Event::Done { address } | Event::TakenBack { address } => {
+            Event::Succeeded { address } | Event::RolledBack { address } => {
                 if let Some(bar) = self.running.remove(address) {
                     bar.finish_and_clear();
                 }
                 self.keep(line);
             }
-            Event::Failed { .. } | Event::Skipped { .. } | Event::Stopping => self.keep(line),
+            Event::Failed { .. } | Event::Skipped { .. } | Event::InterruptReceived => self.keep(line),
         }
     }
 
@@ -178,28 +178,28 @@ fn look() -> ProgressStyle {
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::{execute::Asked, resource::Phase};
+    use crate::{execute::RequestAccepted, resource::Phase};
 
     #[test]
     fn a_line_that_stays_tells_something() {
         let address = Address::statement("orders");
-        let seen = |phase: Option<Phase>, detail: &str| Event::Seen {
+        let seen = |phase: Option<Phase>, detail: &str| Event::PhaseObserved {
             address: address.clone(),
             name: "orders".to_owned(),
             phase,
             detail: detail.to_owned(),
         };
-        let asked = |what| Event::Asked { address: address.clone(), what };
+        let asked = |request| Event::RequestAccepted { address: address.clone(), request };
         let events = [
             Event::Started { address: address.clone() },
-            asked(Asked::Stopped("orders".to_owned())),
+            asked(RequestAccepted::Stopped("orders".to_owned())),
             seen(Some(Phase::Stopping), ""),
             seen(Some(Phase::Stopped), ""),
-            asked(Asked::Submitted("orders-g2".to_owned())),
+            asked(RequestAccepted::Submitted("orders-g2".to_owned())),
             seen(Some(Phase::Pending), ""),
             seen(Some(Phase::Pending), "no room in the pool"),
             seen(Some(Phase::Running), ""),
-            Event::Done { address: address.clone() },
+            Event::Succeeded { address: address.clone() },
         ];
         let mut held = BTreeMap::new();
         let lines: Vec<String> = events.iter().flat_map(|event| telling(&mut held, event, Style::default())).collect();
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_was_seen_before_a_failure_is_not_lost() {
         let address = Address::statement("orders");
-        let running = Event::Seen {
+        let running = Event::PhaseObserved {
             address: address.clone(),
             name: "orders".to_owned(),
             phase: Some(Phase::Running),
@@ -221,7 +221,7 @@ mod tests {
         };
         let mut held = BTreeMap::new();
         assert!(telling(&mut held, &running, Style::default()).is_empty());
-        let lines = telling(&mut held, &Event::TakingBack { address }, Style::default());
+        let lines = telling(&mut held, &Event::RollbackStarted { address }, Style::default());
         assert_eq!(lines.len(), 2);
         assert!(lines.first().unwrap().ends_with("orders is RUNNING"));
     }

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{Trouble, door};
 use crate::{
-    diff::Request,
+    diff::PlanOptions,
     graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
+    plan::{FORMAT_VERSION, Plan, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons},
     planning::Planned,
     resource::Fingerprint,
     state::{Holder, RealDisk, Used},
@@ -50,10 +50,10 @@ impl Saved {
     /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
     /// to be recorded first as it is found now, and what that rests on. Refuses, naming what moved.
     pub fn still_holds(self, now: &Planned, graph: &Graph) -> Result<Plan, Trouble> {
-        let moved = moved_since(&self.plan, &now.plan, &taken_out(&self.plan, &now.plan, graph, &now.settled));
+        let moved = stale_reasons(&self.plan, &now.plan, &excluded_by(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
         if moved.is_empty() {
-            return Ok(on_record_of(self.plan, now));
+            return Ok(rebase_onto(self.plan, now));
         }
         let named: Vec<String> = moved.iter().map(|moved| format!("- {moved}")).collect();
         Err(Trouble::new(format!("the saved plan does not hold any more; nothing was done\n{}", named.join("\n")))
@@ -61,8 +61,8 @@ impl Saved {
     }
 
     /// What to plan for instead, where only what is no concern of this plan is blocked now.
-    pub fn without_blocks_elsewhere(&self, now: &Plan) -> Option<Request> {
-        without_blocks_elsewhere(&self.plan, now)
+    pub fn without_blocks_elsewhere(&self, now: &Plan) -> Option<PlanOptions> {
+        options_without_foreign_blocks(&self.plan, now)
     }
 
     /// Refuses a plan that was used before. `begun` is the run that left its journal open.

@@ -7,7 +7,7 @@ use super::{
     project, runtime,
 };
 use crate::{
-    diff::{Action, Block, Change, Request},
+    diff::{Action, Block, Change, PlanOptions},
     live::Presence,
     planning::Planned,
     render::{self, StatusRow, StatusView},
@@ -23,7 +23,7 @@ pub fn run(global: &Global, ambient: &Ambient, screen: &Screen) -> Result<Exit, 
     let begun = project::begin(global, ambient)?;
     let environment = &begun.environment.clone();
     let Made { graph, planned, beside } =
-        runtime::block_on(environment, make(begun, project::desired, ambient, &Request::default(), screen))??;
+        runtime::block_on(environment, make(begun, project::desired, ambient, &PlanOptions::default(), screen))??;
     let rows = rows(&planned);
     let view = StatusView {
         project: &graph.project.name,
@@ -72,7 +72,7 @@ fn open(planned: &Planned) -> impl Iterator<Item = StatusRow> {
 /// Why nobody can tell what became of a request of an interrupted run.
 fn unclear(change: &Change) -> Option<&str> {
     let Action::Blocked { by } = &change.action else { return None };
-    by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
+    by.iter().find_map(|block| if let Block::UnclearIntent { why } = block { Some(why.as_str()) } else { None })
 }
 
 fn pool(planned: &Planned, key: &str, id: &str) -> StatusRow {
@@ -111,7 +111,9 @@ fn statement(planned: &Planned, key: &str, record: &StatementRecord) -> StatusRo
         };
         row.remarks.push(format!("open replacement: `{}` is to take over, and is {phase}", successor.sent.name));
     }
-    if change.is_some_and(|change| matches!(change.action, Action::GoOn { .. } | Action::TakeBack { .. })) {
+    if change.is_some_and(|change| {
+        matches!(change.action, Action::FinishReplacement { .. } | Action::RollBackReplacement { .. })
+    }) {
         row.unhealthy = true;
         row.remarks.push("an interrupted run left it so; the next apply goes on from there".to_owned());
     }
@@ -222,7 +224,7 @@ mod tests {
         let keys = Credentials { flink: Some(Key::new("k", "s")), cloud: Some(Key::new("k", "s")) };
         let simulator = Arc::new(Simulator::new(SimulatorOptions::default()));
         let cloud = Cloud::new(simulator, Site::public(&identity).unwrap(), keys, Limits::default(), 7);
-        let request = Request::default();
+        let request = PlanOptions::default();
         let planned =
             planning::planned(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
         let rows = rows(&planned);

@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     cloud::{self, Cloud},
-    diff::{self, Desired, Diff, Request},
+    diff::{self, Desired, Diff, PlanOptions},
     graph::{self, Graph},
     live::{self, Live},
     manifest::{self, Flawed, Inputs},
@@ -88,7 +88,7 @@ pub async fn planned(
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &Cloud,
-    request: &Request,
+    request: &PlanOptions,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
     let read = redacted(live::read(cloud).await, secrets)?;
@@ -105,12 +105,12 @@ pub async fn planned_on(
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &Cloud,
-    request: &Request,
+    request: &PlanOptions,
 ) -> Result<Planned, Unplanned> {
     every_address_is_known(graph, recorded, request)?;
     let CaughtUp { mut live, mut settled, settlement, secrets } = catch_up(cloud, read, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
-    let (facts, stuck) = diff::moves(&graph.project, &settled);
+    let (facts, stuck) = diff::resolve_moved_blocks(&graph.project, &settled);
     for fact in facts {
         let entry = Entry::Record { fact };
         settled.to_mut().apply(&entry)?;
@@ -150,12 +150,12 @@ async fn answered(
     settlement: &Settlement,
     live: &mut Live,
     cloud: &Cloud,
-    request: &Request,
+    request: &PlanOptions,
     secrets: &Secrets,
 ) -> Result<Diff, Unplanned> {
     for _ in 0..ROUNDS {
         let difference = diff::diff(desired, settled, settlement, live, request);
-        let asks = live.unanswered(&difference.asks);
+        let asks = live.unanswered(&difference.lookups);
         if asks.is_empty() {
             return Ok(difference);
         }
@@ -166,7 +166,7 @@ async fn answered(
 }
 
 /// A `--target` that names nothing selects nothing, which is never meant.
-fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &Request) -> Result<(), Unplanned> {
+fn every_address_is_known(graph: &Graph, recorded: &Recorded, request: &PlanOptions) -> Result<(), Unplanned> {
     let named = [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
     for (flag, addresses) in named {
         if let Some(address) = addresses.iter().find(|address| !is_known(graph, recorded, address)) {

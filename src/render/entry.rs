@@ -47,14 +47,15 @@ pub(super) fn entries(plan: &Plan, beside: &Beside, verbose: bool) -> Vec<Entry>
 
 /// Whether only `-v` lists it: settings that floe alone reads, and nothing to be said of them.
 pub(super) fn is_quiet(change: &Change) -> bool {
-    matches!(change.action, Action::Record | Action::Note) && change.notes.iter().all(|note| *note == Note::Cosmetic)
+    matches!(change.action, Action::RecordSettings | Action::Inform)
+        && change.notes.iter().all(|note| *note == Note::CosmeticSqlChange)
 }
 
 fn entry(address: &Address, change: &Change, beside: &Beside, environment: &str, verbose: bool) -> Entry {
     let (symbol, paint) = symbol(change);
     // What a consent does to the output is said of the consent.
-    let is_said = |note: &Note| change.is_blocked() && matches!(note, Note::OutputAgain { .. });
-    let notes = change.notes.iter().filter(|note| (verbose || **note != Note::Cosmetic) && !is_said(note));
+    let is_said = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
+    let notes = change.notes.iter().filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_said(note));
     let mut notes: Vec<String> = notes.map(|found| note(found, address, beside)).collect();
     let reasons: Vec<String> = change
         .reasons

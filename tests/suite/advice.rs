@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use floe::{
     cloud::NewStatement,
-    diff::{Action, Block, Note, Recreated, Request, Strategy},
-    plan::{Act, check},
+    diff::{Action, AfterDeletion, Block, Note, PlanOptions, Strategy},
+    plan::{StepRequest, check},
     resource::{Address, Secrets},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride},
     state::{Entry, Fact, Ledger},
@@ -53,8 +53,8 @@ fn moved(from: &str, to: &str) -> Fact {
     Fact::Moved { from: statement(from), to: statement(to) }
 }
 
-fn excluding(addresses: &[&str]) -> Request {
-    Request { excludes: addresses.iter().map(|address| statement(address)).collect(), ..Request::default() }
+fn excluding(addresses: &[&str]) -> PlanOptions {
+    PlanOptions { excludes: addresses.iter().map(|address| statement(address)).collect(), ..PlanOptions::default() }
 }
 
 fn meddle(world: &World, meddle: OutOfBandChange) {
@@ -71,7 +71,7 @@ async fn a_job_whose_record_was_moved_away_is_neither_adopted_nor_deleted() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
     record(&world, moved("copy", "copied")).await;
     let elsewhere =
-        Block::RecordedElsewhere { name: "copy".to_owned(), from: statement("copied"), to: statement("copy") };
+        Block::RecordedUnderOtherAddress { name: "copy".to_owned(), from: statement("copied"), to: statement("copy") };
     assert_eq!(block(&world, "statements.copy").await, elsewhere);
     assert_eq!(block(&world, "statements.copied").await, elsewhere);
     // Leaving out the one that is declared does not let the other's deletion through.
@@ -90,10 +90,10 @@ async fn a_job_whose_record_was_moved_away_is_neither_adopted_nor_deleted() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_in_which_two_addresses_have_one_cloud_name_is_found_out() {
     let world = World::of(&format!("{TABLE}{COPY}"));
-    let (mut plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
-    for passage in &mut plan.passages {
+    let (mut plan, recorded) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
+    for passage in &mut plan.groups {
         for step in &mut passage.forward {
-            if let Act::Submit { submission, .. } = &mut step.act {
+            if let StepRequest::Submit { submission, .. } = &mut step.request {
                 submission.name = "orders".to_owned();
             }
         }
@@ -108,9 +108,9 @@ async fn a_key_that_is_renamed_under_its_cloud_name_asks_for_moved() {
     let renamed = format!("{TABLE}{}name = \"copy\"\n", COPY.replace("statements.copy", "statements.renamed"));
     // Another SQL makes no difference: the name says it.
     world.declare(&renamed.replace("SELECT id, price", "SELECT id"));
-    assert!(matches!(block(&world, "statements.renamed").await, Block::RecordedElsewhere { .. }));
+    assert!(matches!(block(&world, "statements.renamed").await, Block::RecordedUnderOtherAddress { .. }));
     let run = world.request(excluding(&["renamed"])).await;
-    assert!(matches!(block_of(&run.plan, "statements.copy"), Block::RecordedElsewhere { .. }));
+    assert!(matches!(block_of(&run.plan, "statements.copy"), Block::RecordedUnderOtherAddress { .. }));
     world.declare(&format!("{renamed}[[moved]]\nfrom = \"statements.copy\"\nto = \"statements.renamed\"\n"));
     world.converge().await;
     assert!(is_untouched(&world), "{:?}", world.simulator.effects());
@@ -128,9 +128,9 @@ async fn a_rename_onto_a_name_that_somebody_has_does_not_let_the_old_one_go() {
     world.cloud().submit(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(&format!("{TABLE}{}", COPY.replace("statements.copy", "statements.renamed")));
-    assert!(matches!(block(&world, "statements.renamed").await, Block::Renamed { .. }));
+    assert!(matches!(block(&world, "statements.renamed").await, Block::LooksLikeRename { .. }));
     let run = world.request(excluding(&["renamed"])).await;
-    assert!(matches!(block_of(&run.plan, "statements.copy"), Block::Renamed { .. }));
+    assert!(matches!(block_of(&run.plan, "statements.copy"), Block::LooksLikeRename { .. }));
     assert_eq!(run.plan.foreign, 1);
 }
 
@@ -165,7 +165,7 @@ async fn the_only_thing_that_is_recorded_is_not_removed_but_by_destroy() {
     world.converge().await;
     world.declare("");
     assert_eq!(block(&world, "statements.orders").await, Block::RemovesEverything);
-    let run = world.request(Request { destroy: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { destroy: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert!(world.recorded().await.statements.is_empty());
 }
@@ -196,12 +196,12 @@ async fn failed_next(more: &str) -> World {
 async fn a_failed_successor_is_taken_back_by_the_sql_from_before() {
     let mut world = failed_next("").await;
     let said = block(&world, "statements.copy").await;
-    assert!(matches!(&said, Block::FailedSuccessor { can_go_back: true, .. }), "{said:?}");
+    assert!(matches!(&said, Block::FailedSuccessor { can_roll_back: true, .. }), "{said:?}");
     world.declare(&format!("{TABLE}{COPY}"));
     let run = world.converge().await;
     let change = &run.plan.changes[&statement("copy")];
-    assert!(matches!(change.action, Action::TakeBack { .. }), "{change:?}");
-    assert_eq!(change.notes, [Note::SuccessorWrote { name: "copy-g2".to_owned() }]);
+    assert!(matches!(change.action, Action::RollBackReplacement { .. }), "{change:?}");
+    assert_eq!(change.notes, [Note::SuccessorOutputRemains { name: "copy-g2".to_owned() }]);
     assert_eq!(world.phases()["copy"], "RUNNING");
     assert!(!world.phases().contains_key("copy-g2"));
 }
@@ -259,7 +259,7 @@ async fn the_hint_of_a_source_from_elsewhere_and_its_consent_start_a_gone_job() 
     world.converge().await;
     meddle(&world, OutOfBandChange::Purge("copy".into()));
     world.declare(copy);
-    let Block::GoneFromUnknownSource { hints, .. } = block(&world, "statements.copy").await else {
+    let Block::GoneWithUnknownSource { hints, .. } = block(&world, "statements.copy").await else {
         panic!("it is not so")
     };
     let pasted = pasted(copy, &hints);
@@ -267,10 +267,10 @@ async fn the_hint_of_a_source_from_elsewhere_and_its_consent_start_a_gone_job() 
     world.declare(&pasted);
     let plan = world.plan().await;
     let Block::GoneWithoutOffsets { accept } = block_of(&plan, "statements.copy") else { panic!("it is not so") };
-    assert_eq!(plan.changes[&statement("copy")].notes, [Note::StartsAsWritten]);
+    assert_eq!(plan.changes[&statement("copy")].notes, [Note::StartsWhereSqlSays]);
     world.declare(&format!("{pasted}accept = \"{accept}\"\n"));
     let run = world.converge().await;
-    assert_eq!(run.plan.changes[&statement("copy")].notes, [Note::StartsAsWritten]);
+    assert_eq!(run.plan.changes[&statement("copy")].notes, [Note::StartsWhereSqlSays]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,10 +292,10 @@ async fn hints_of_several_sources_and_their_consent_start_a_gone_job() {
         panic!("it is not so")
     };
     assert!(hints.is_empty());
-    assert_eq!(plan.changes[&statement("both")].notes, [Note::StartsAsWritten]);
+    assert_eq!(plan.changes[&statement("both")].notes, [Note::StartsWhereSqlSays]);
     world.declare(&format!("{pasted}accept = \"{accept}\"\n"));
     let run = world.converge().await;
-    assert_eq!(run.plan.changes[&statement("both")].notes, [Note::StartsAsWritten]);
+    assert_eq!(run.plan.changes[&statement("both")].notes, [Note::StartsWhereSqlSays]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,7 +306,7 @@ async fn data_loss_that_is_targeted_takes_the_users_that_go_along() {
     world.declare(other);
     assert!(matches!(block(&world, "statements.orders").await, Block::DataLoss { .. }));
     let targets = [statement("orders")].into();
-    let run = world.request(Request { allow_data_loss: true, targets, ..Request::default() }).await;
+    let run = world.request(PlanOptions { allow_data_loss: true, targets, ..PlanOptions::default() }).await;
     assert!(run.report.expect("it is blocked").is_complete());
     assert_eq!(world.phases().keys().collect::<Vec<_>>(), ["other"]);
 }
@@ -317,7 +317,7 @@ async fn a_job_that_goes_and_is_targeted_does_not_take_its_table_along() {
     let mut world = in_force(&format!("{TABLE}{COPY}{other}")).await;
     world.declare(other);
     let targets = [statement("copy")].into();
-    let run = world.request(Request { targets, ..Request::default() }).await;
+    let run = world.request(PlanOptions { targets, ..PlanOptions::default() }).await;
     assert_eq!(run.plan.changes.keys().collect::<Vec<_>>(), [&statement("copy")]);
     assert!(run.report.expect("it is blocked").is_complete());
 }
@@ -328,15 +328,15 @@ async fn what_is_in_use_goes_with_its_user_or_after_its_user_has_let_it_go() {
         format!("[statements.orders]\nsql = \"CREATE TABLE orders ({columns})\"\nundo = \"DROP TABLE orders\"\n")
     };
     let (before, after) = (table("id STRING, price INT"), table("id STRING, price BIGINT"));
-    let allowed = || Request { allow_data_loss: true, ..Request::default() };
+    let allowed = || PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let mut world = in_force(&format!("{before}{COPY}")).await;
     world.declare(&format!("{after}{COPY}"));
     let run = world.request(allowed()).await;
-    assert!(matches!(block_of(&run.plan, "statements.orders"), Block::InUse { .. }));
+    assert!(matches!(block_of(&run.plan, "statements.orders"), Block::ObjectsInUse { .. }));
     // With its user: the user goes first.
     world.declare(&after);
     let run = world.request(allowed()).await;
-    let passage = |key: &str| run.plan.passages.iter().find(|passage| passage.address == statement(key)).unwrap();
+    let passage = |key: &str| run.plan.groups.iter().find(|passage| passage.address == statement(key)).unwrap();
     assert_eq!(passage("orders").after, [statement("copy")].into());
     assert!(run.report.unwrap().is_complete());
     // After its user has let it go.
@@ -354,13 +354,15 @@ async fn a_recreated_job_is_submitted_anew_once_theirs_is_deleted_and_somebody_c
     meddle(&world, OutOfBandChange::Recreate("copy".into(), None));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let said = block(&world, "statements.copy").await;
-    let Block::RecreatedOutside { deleted: Recreated::Accepted(accept), .. } = said else { panic!("{said:?}") };
+    let Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } = said else {
+        panic!("{said:?}")
+    };
     meddle(&world, OutOfBandChange::Delete("copy".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.declare(&format!("{TABLE}{COPY}accept = \"{accept}\"\n"));
     let run = world.converge().await;
     let action = &run.plan.changes[&statement("copy")].action;
-    assert!(matches!(action, Action::Replace { strategy: Strategy::Again, .. }), "{action:?}");
+    assert!(matches!(action, Action::Replace { strategy: Strategy::FromSources, .. }), "{action:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -382,7 +384,7 @@ async fn a_failed_job_goes_on_once_its_sql_is_put_back() {
     world.declare(&format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id"));
     assert!(matches!(block(&world, "statements.copy").await, Block::FailedPredecessor { .. }));
     world.declare(&format!("{TABLE}{COPY}"));
-    let run = world.request(Request { fix_drift: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
     let report = run.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     world.converge().await;
@@ -423,7 +425,7 @@ async fn a_secret_without_a_value_is_told_before_anything_is_submitted() {
     let real = "[project]\nname = \"test\"\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\
                 id = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\n[defaults]\npool = \"main\"\n[secrets]\nkey = { env = \"THE_KEY\" }\n";
     world.write("floe.toml", real);
-    let wanted = Note::SecretWanted { name: "key".to_owned() };
+    let wanted = Note::SecretMissing { name: "key".to_owned() };
     assert_eq!(world.plan().await.changes[&statement("copy")].notes, [wanted]);
     let known = World { secrets: Secrets::new([("key".to_owned(), "v".to_owned())].into()), ..world };
     assert_eq!(known.plan().await.changes[&statement("copy")].notes, []);
@@ -434,7 +436,7 @@ async fn a_job_that_is_declared_as_a_definition_goes_and_that_has_a_new_key() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
     let table = "sql = \"CREATE TABLE IF NOT EXISTS target (id STRING, price INT)\"\n";
     world.declare(&format!("{TABLE}[statements.copy]\n{table}"));
-    assert_eq!(block(&world, "statements.copy").await, Block::WasJob);
+    assert_eq!(block(&world, "statements.copy").await, Block::JobCannotBecomeDefinition);
     world.declare(&format!("{TABLE}[statements.target]\n{table}"));
     world.converge().await;
     assert!(!world.phases().contains_key("copy"));
@@ -446,7 +448,7 @@ async fn a_create_table_as_is_split_under_new_keys() {
         |price: &str| format!("[statements.t]\nsql = \"CREATE TABLE t AS SELECT id, {price} AS price FROM orders\"\n");
     let mut world = in_force(&format!("{TABLE}{}", whole("price"))).await;
     world.declare(&format!("{TABLE}{}", whole("price + 1")));
-    assert_eq!(block(&world, "statements.t").await, Block::TableJob);
+    assert_eq!(block(&world, "statements.t").await, Block::CannotReplaceCreateTableAs);
     world.declare(&format!(
         "{TABLE}[statements.t-table]\nsql = \"CREATE TABLE IF NOT EXISTS t (id STRING, price INT)\"\n\
          [statements.t-rows]\nsql = \"INSERT INTO t SELECT id, price + 1 FROM orders\"\n"
@@ -469,7 +471,7 @@ async fn a_definition_gets_its_undo_first_and_then_changes() {
         world.declare(&table("id STRING", undo));
         world.converge().await;
         world.declare(&table("id INT", undo));
-        let run = world.request(Request { allow_data_loss: true, ..Request::default() }).await;
+        let run = world.request(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
         assert!(run.report.expect("it is blocked").is_complete());
         world.converge().await;
     }
@@ -489,9 +491,9 @@ async fn of_several_that_run_the_one_that_is_left_is_taken_over() {
     };
     world.cloud().submit(&second).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(matches!(block(&world, "statements.copy").await, Block::SeveralLive { .. }));
+    assert!(matches!(block(&world, "statements.copy").await, Block::UnexpectedGenerations { .. }));
     record(&world, Fact::Forgotten { address: statement("copy") }).await;
-    assert!(matches!(block(&world, "statements.copy").await, Block::SeveralLive { .. }));
+    assert!(matches!(block(&world, "statements.copy").await, Block::UnexpectedGenerations { .. }));
     meddle(&world, OutOfBandChange::Delete("copy".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
     world.converge().await;
@@ -511,7 +513,7 @@ async fn a_name_that_somebody_has_is_left_to_them_or_deleted_first() {
         world.cloud().submit(&theirs(&world)).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         world.declare(&format!("{TABLE}{COPY}"));
-        assert!(matches!(block(&world, "statements.copy").await, Block::NotOurs { .. }));
+        assert!(matches!(block(&world, "statements.copy").await, Block::ForeignStatement { .. }));
         if is_left {
             world.declare(&format!("{TABLE}{COPY}name = \"ours\"\n"));
         } else {
@@ -527,7 +529,7 @@ async fn what_is_decided_by_hand_goes_on_with_its_consent() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
     let by_hand = format!("{TABLE}{COPY}evolve = \"manual\"\n").replace("SELECT id, price", "SELECT id");
     world.declare(&by_hand);
-    let Block::Manual { accept } = block(&world, "statements.copy").await else { panic!("it is not so") };
+    let Block::EvolveIsManual { accept } = block(&world, "statements.copy").await else { panic!("it is not so") };
     world.declare(&format!("{by_hand}accept = \"{accept}\"\n"));
     world.converge().await;
 }
@@ -578,9 +580,9 @@ async fn a_block_that_leads_onto_a_record_is_removed_or_one_of_the_two_is_droppe
     for is_removed in [true, false] {
         let mut world = in_force(&two).await;
         world.declare(&format!("{TABLE}{COPY}{moved}"));
-        assert!(matches!(block(&world, "statements.copy").await, Block::MovedOnto { .. }));
+        assert!(matches!(block(&world, "statements.copy").await, Block::MoveTargetRecorded { .. }));
         let run = world.request(excluding(&["copy"])).await;
-        assert!(matches!(block_of(&run.plan, "statements.two"), Block::MovedOnto { .. }));
+        assert!(matches!(block_of(&run.plan, "statements.two"), Block::MoveTargetRecorded { .. }));
         let run = world.request(excluding(&["copy", "two"])).await;
         assert!(!run.plan.is_blocked(), "{:#?}", run.plan.changes);
         if is_removed {
@@ -598,7 +600,7 @@ async fn what_looks_like_a_rename_and_is_none_is_removed_first() {
     let mut world = in_force(&format!("{TABLE}{COPY}")).await;
     let renamed = format!("{TABLE}{}", COPY.replace("statements.copy", "statements.new"));
     world.declare(&renamed);
-    assert!(matches!(block(&world, "statements.new").await, Block::Renamed { .. }));
+    assert!(matches!(block(&world, "statements.new").await, Block::LooksLikeRename { .. }));
     world.declare(TABLE);
     world.converge().await;
     world.declare(&renamed);

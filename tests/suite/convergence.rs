@@ -14,7 +14,7 @@ use std::{
 use fastrand::Rng;
 use floe::{
     cloud::Method,
-    diff::{Note, Request},
+    diff::{Note, PlanOptions},
     execute::{self, Interrupt},
     plan::Plan,
     simulator::{Effect, FaultRule, InjectedFault, SimulatorOptions},
@@ -205,7 +205,7 @@ enum Ran {
 }
 
 /// A whole run as a pipeline does it: under the lock from the reading of the record to the last fold.
-async fn whole_run(world: &mut World, kept: &Kept, request: &Request, inside: &Cell<bool>) -> Ran {
+async fn whole_run(world: &mut World, kept: &Kept, request: &PlanOptions, inside: &Cell<bool>) -> Ran {
     struct Leaves<'a>(&'a Cell<bool>);
     impl Drop for Leaves<'_> {
         fn drop(&mut self) {
@@ -253,7 +253,7 @@ async fn case(seed: u64) -> bool {
         3 | 10 => Kept::Disk(FakeDisk::new()),
         _ => Kept::Memory(world.ledger.clone()),
     };
-    let request = Request { allow_data_loss: true, ..Request::default() };
+    let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let inside = Cell::new(false);
     for round in 0..3 {
         sketch.write(&world);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use floe::{
     cloud::Method,
-    diff::{Action, Block, Note, Request, Strategy},
-    execute::Failure,
+    diff::{Action, Block, Note, PlanOptions, Strategy},
+    execute::StepFailure,
     resource::Address,
     simulator::{FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, Simulator, StatementOverride},
 };
@@ -46,11 +46,11 @@ fn blocks(run: &Run, key: &str) -> Vec<Block> {
 }
 
 fn is_unknown(run: &Run, key: &str) -> bool {
-    matches!(blocks(run, key)[..], [Block::Unknown { .. }])
+    matches!(blocks(run, key)[..], [Block::PresenceUnknown { .. }])
 }
 
-fn consent() -> Request {
-    Request { allow_data_loss: true, ..Request::default() }
+fn consent() -> PlanOptions {
+    PlanOptions { allow_data_loss: true, ..PlanOptions::default() }
 }
 
 /// The list shows nothing, and a GET of this one is refused.
@@ -80,8 +80,10 @@ async fn a_job_that_somebody_is_resuming_does_not_stand_still() {
         world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
         assert_eq!(world.phases()["copy"], "STOPPED");
         world.declare(&job(NEW, if asked { "" } else { "evolve = \"restart\"\n" }));
-        let request =
-            || Request { replace: asked.then(|| statement("copy")).into_iter().collect(), ..Request::default() };
+        let request = || PlanOptions {
+            replace: asked.then(|| statement("copy")).into_iter().collect(),
+            ..PlanOptions::default()
+        };
         world.request(request()).await;
         pass(60).await;
         runs_once(&world);
@@ -98,7 +100,7 @@ async fn a_job_that_is_resumed_between_plan_and_apply_is_not_replaced_beside_its
     pass(60).await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Replace { .. }));
     world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
@@ -111,11 +113,11 @@ async fn a_job_that_is_resumed_between_plan_and_apply_is_not_replaced_beside_its
 async fn a_predecessor_that_is_being_resumed_has_not_handed_over() {
     let mut world = running("evolve = \"restart\"\n").await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
-    world.killed_when(Request::default(), |now| shows(now, "copy-g2", "PENDING")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "copy-g2", "PENDING")).await;
     world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     pass(1).await;
     let plan = world.plan().await;
-    assert!(plan.passages.iter().any(|passage| passage.forward.iter().any(|step| step.act.changes_the_cloud())));
+    assert!(plan.groups.iter().any(|passage| passage.forward.iter().any(|step| step.request.changes_the_cloud())));
     world.apply().await;
     assert_eq!((world.phases()["copy"].as_str(), world.phases()["copy-g2"].as_str()), ("STOPPED", "RUNNING"));
 }
@@ -124,12 +126,12 @@ async fn a_predecessor_that_is_being_resumed_has_not_handed_over() {
 async fn a_successor_that_nobody_can_tell_of_is_not_orphaned() {
     let mut world = running("evolve = \"restart\"\n").await;
     world.declare(&job(NEW, "evolve = \"restart\"\n"));
-    world.killed_when(Request::default(), |now| shows(now, "copy-g2", "PENDING")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "copy-g2", "PENDING")).await;
     world.declare(TABLE);
     hide(&world.simulator, "copy-g2");
     let run = world.apply().await;
     assert!(is_unknown(&run, "copy"), "{:#?}", run.plan.changes);
-    let run = world.request(Request { destroy: true, ..consent() }).await;
+    let run = world.request(PlanOptions { destroy: true, ..consent() }).await;
     assert!(is_unknown(&run, "copy"), "{:#?}", run.plan.changes);
     world.simulator.clear_faults();
     world.converge().await;
@@ -162,7 +164,7 @@ async fn a_pool_is_not_deleted_under_a_generation_that_nobody_can_tell_of() {
     hide(&world.simulator, "copy");
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     let plan = world.plan().await;
-    let by = vec![Block::PoolCarries { statements: vec![statement("copy")] }];
+    let by = vec![Block::PoolHasStatements { statements: vec![statement("copy")] }];
     assert_eq!(plan.changes[&Address::pool("spare")].action, Action::Blocked { by });
     world.simulator.clear_faults();
     world.converge().await;
@@ -196,7 +198,7 @@ async fn where_somebody_stopped_a_job_is_no_place_to_start_from() {
     let run = world.apply().await;
     assert!(matches!(blocks(&run, "copy")[..], [Block::GoneWithoutOffsets { .. }]), "{:#?}", run.plan.changes);
     let notes = &run.plan.changes[&statement("copy")].notes;
-    assert!(notes.iter().any(|note| matches!(note, Note::StoodWhenStoppedOutside { .. })), "{notes:?}");
+    assert!(notes.iter().any(|note| matches!(note, Note::GoneWithUncertainOffsets { .. })), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,17 +241,17 @@ async fn a_table_is_not_dropped_under_a_job_that_reads_it_whatever_is_declared_o
     let mut world = World::of(&reads);
     world.converge().await;
     world.declare(&reads.replace(OLD, &moved));
-    world.killed_when(Request::default(), |now| shows(now, "copy", "STOPPED")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "copy", "STOPPED")).await;
     // The policy that allowed it is taken back, so the next run lets the job go on as it was.
     let declared = reads.replace(OLD, &moved).replace("evolve = \"restart\"\n", "");
     world.declare(&declared);
     let run = world.apply().await;
-    assert_eq!(run.plan.changes[&statement("copy")].action, Action::Start);
+    assert_eq!(run.plan.changes[&statement("copy")].action, Action::Resume);
     assert_eq!(world.recorded().await.statements["copy"].declared.sql.as_str(), OLD);
     world.declare(&declared.replace(TABLE, ""));
     let excludes = [statement("copy")].into();
-    let run = world.request(Request { excludes, ..consent() }).await;
-    assert_eq!(blocks(&run, "orders"), [Block::InUse { by: vec!["statements.copy".to_owned()] }]);
+    let run = world.request(PlanOptions { excludes, ..consent() }).await;
+    assert_eq!(blocks(&run, "orders"), [Block::ObjectsInUse { by: vec!["statements.copy".to_owned()] }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,16 +259,16 @@ async fn a_definition_that_completes_before_it_is_deleted_as_one_that_never_did_
     let mut world = World::of(OTHER);
     world.converge().await;
     world.declare(&format!("{TABLE}{OTHER}"));
-    world.killed_when(Request::default(), |now| shows(now, "orders", "PENDING")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "orders", "PENDING")).await;
     world.declare(&format!("{}{OTHER}", TABLE.replace("price INT", "price BIGINT")));
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let action = &plan.changes[&statement("orders")].action;
     assert!(matches!(action, Action::Replace { strategy: Strategy::NeverRan, .. }), "{action:?}");
     pass(60).await;
     assert_eq!(world.phases()["orders"], "COMPLETED");
     let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
-    assert!(matches!(&report.failed[..], [(_, Failure::Changed { .. })]), "{:?}", report.failed);
+    assert!(matches!(&report.failed[..], [(_, StepFailure::ChangedSincePlan { .. })]), "{:?}", report.failed);
     assert_eq!(world.phases()["orders"], "COMPLETED");
     assert!(matches!(blocks(&world.apply().await, "orders")[..], [Block::DataLoss { .. }]));
 }
@@ -298,7 +300,7 @@ async fn a_successor_that_is_being_deleted_is_waited_for_and_not_gone_on_with() 
         name: "copy-g2".into(),
         outcome: ForcedOutcome::Invalid("no permission".into()),
     });
-    world.killed_when(Request::default(), |now| shows(now, "copy-g2", "DELETING")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "copy-g2", "DELETING")).await;
     let plan = world.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
     pass(60).await;

@@ -9,8 +9,8 @@ use floe::{
     cloud::{
         BoxFuture, Cloud, Credentials, ErrorKind, Key, Limits, Lost, Method, NewStatement, Response, Site, Transport,
     },
-    diff::{Action, Block, Request},
-    execute::{Ended, Failure, Report},
+    diff::{Action, Block, PlanOptions},
+    execute::{NotReachedCause, RunReport, StepFailure},
     plan::Plan,
     resource::Address,
     simulator::{
@@ -63,18 +63,18 @@ fn changes_sent(world: &World) -> Vec<(Method, String)> {
     world.simulator.requests().into_iter().filter(|(method, _)| method.changes()).collect()
 }
 
-fn failure<'a>(report: &'a Report, address: &Address) -> &'a Failure {
+fn failure<'a>(report: &'a RunReport, address: &Address) -> &'a StepFailure {
     let found = report.failed.iter().find(|(failed, _)| failed == address);
     &found.unwrap_or_else(|| panic!("{address} did not fail: {report:#?}")).1
 }
 
-async fn execute(world: &mut World, plan: &Plan, recorded: Recorded) -> Report {
+async fn execute(world: &mut World, plan: &Plan, recorded: Recorded) -> RunReport {
     let cloud = world.cloud();
     world.execute(&cloud, plan, recorded, &mut |_| {}).await
 }
 
 async fn planned(world: &World) -> (Plan, Recorded) {
-    world.plan_with(&world.cloud(), &Request::default()).await.unwrap()
+    world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap()
 }
 
 /// Writes down when each request left, and the status of its answer.
@@ -143,8 +143,10 @@ async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_servi
     let (cloud, told) = (world.cloud(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&told);
     cloud.on_retry(move |retrying| kept.lock().unwrap().push(retrying.clone()));
-    let report = world.apply_with(&cloud, &Request::default()).await.report.unwrap();
-    let Failure::Call(error) = failure(&report, &statement("orders")) else { panic!("{:#?}", report.failed) };
+    let report = world.apply_with(&cloud, &PlanOptions::default()).await.report.unwrap();
+    let StepFailure::RequestFailed(error) = failure(&report, &statement("orders")) else {
+        panic!("{:#?}", report.failed)
+    };
     assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
     let detail = "The resource has changed since it was fetched (not created, and given up after 30 attempts)";
     assert_eq!(error.detail, detail);
@@ -204,7 +206,7 @@ async fn after_429_nothing_is_sent_for_as_long_as_the_service_asks() {
             world.simulator.push_fault(
                 FaultRule::always(InjectedFault::TooManyRequests { retry_after }).on(method).after(1).times(3),
             );
-            let report = world.apply_with(&cloud, &Request::default()).await.report.unwrap();
+            let report = world.apply_with(&cloud, &PlanOptions::default()).await.report.unwrap();
             assert!(report.is_complete(), "{:#?}", report.failed);
             let exchanges = wire.exchanges.lock().unwrap().clone();
             let refused: Vec<_> = exchanges.iter().filter(|exchange| exchange.status == Some(429)).collect();
@@ -232,7 +234,7 @@ async fn reads_that_fail_are_repeated_and_a_service_that_stays_down_changes_noth
     world.converge().await;
     world.simulator.clear_requests();
     world.simulator.push_fault(FaultRule::always(InjectedFault::Status(503)).on(Method::Get));
-    let error = world.plan_with(&world.cloud(), &Request::default()).await.unwrap_err();
+    let error = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains("503"), "{error}");
     assert_eq!(changes_sent(&world), []);
@@ -343,10 +345,10 @@ async fn a_wait_ends_with_the_statements_own_timeout_and_the_next_run_goes_on_wa
     let mut world = world_with(&impatient, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     let report = world.apply().await.report.unwrap();
     match failure(&report, &statement("copy")) {
-        Failure::NotReached(not) => assert_eq!(not.why, Ended::TimedOut(40), "{not}"),
+        StepFailure::NotReached(not) => assert_eq!(not.cause, NotReachedCause::TimedOut(40), "{not}"),
         other => panic!("{other}"),
     }
-    assert!(report.only_unhealthy());
+    assert!(report.has_only_unreached_phases());
     assert!(world.recorded().await.statements["copy"].current.is_some(), "what was submitted is known");
     world.declare(&both());
     world.converge().await;
@@ -417,7 +419,7 @@ async fn a_web_page_or_an_endless_chain_of_pages_ends_a_plan_with_an_error() {
         world.converge().await;
         world.simulator.clear_requests();
         world.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
-        let error = world.plan_with(&world.cloud(), &Request::default()).await.unwrap_err();
+        let error = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Garbled, "{does:?}: {error}");
         assert!(error.to_string().contains(said), "{does:?}: {error}");
         assert_eq!(changes_sent(&world), [], "{does:?}");
@@ -436,7 +438,7 @@ async fn a_wrong_key_ends_with_an_error_that_names_the_key_and_nothing_is_change
         let world = world_with(&both(), options.clone());
         let site = Site::public(&identity()).unwrap();
         let cloud = Cloud::new(Arc::new(world.simulator.clone()), site, credentials, Limits::default(), 7);
-        let error = world.plan_with(&cloud, &Request::default()).await.unwrap_err();
+        let error = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap_err();
         assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(401)), "{error}");
         let help = error.help.clone().unwrap_or_default();
         assert!(help.to_uppercase().contains(named), "{named}: {help}");
@@ -459,15 +461,15 @@ async fn a_key_that_is_revoked_between_plan_and_apply_changes_nothing_and_leaves
 }
 
 /// A job that does not get to RUNNING: the wait ends early, with what the service says.
-async fn ends_early(fate: ForcedOutcome, ended: Ended, says: &str, with_exceptions: bool) {
+async fn ends_early(fate: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
     let scenario = Scenario { overrides: vec![verdict("copy", fate)], ..Scenario::default() };
     let mut world = world_with(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     world.converge().await;
     world.declare(&format!("{}timeout = \"2h\"\n", both()));
     let asked = Instant::now();
     let report = world.apply().await.report.unwrap();
-    let Failure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
-    assert_eq!(not.why, ended, "{not}");
+    let StepFailure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
+    assert_eq!(not.cause, ended, "{not}");
     assert!(asked.elapsed() < Duration::from_secs(120), "it took {:?}", asked.elapsed());
     assert!(not.to_string().contains(says), "{not}");
     assert_eq!(!not.exceptions.is_empty(), with_exceptions, "{not:#?}");
@@ -475,14 +477,14 @@ async fn ends_early(fate: ForcedOutcome, ended: Ended, says: &str, with_exceptio
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_without_cfu_ends_the_wait_early() {
-    ends_early(ForcedOutcome::PoolExhausted, Ended::PoolExhausted, "POOL_EXHAUSTED", false).await;
+    ends_early(ForcedOutcome::PoolExhausted, NotReachedCause::PoolExhausted, "POOL_EXHAUSTED", false).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sql_that_does_not_compile_ends_the_wait_early_with_the_services_words() {
     ends_early(
         ForcedOutcome::Invalid("line 1: no such column".to_owned()),
-        Ended::Stuck,
+        NotReachedCause::Stuck,
         "line 1: no such column",
         false,
     )
@@ -498,8 +500,8 @@ async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
     world.declare(&both());
     let report = world.apply().await.report.unwrap();
     match failure(&report, &statement("copy")) {
-        Failure::NotReached(not) => {
-            assert_eq!(not.why, Ended::Stuck);
+        StepFailure::NotReached(not) => {
+            assert_eq!(not.cause, NotReachedCause::Stuck);
             assert!(not.detail.contains("topic is gone"), "{not:#?}");
             assert!(not.exceptions.iter().any(|exception| exception.message.contains("topic is gone")), "{not:#?}");
         }
@@ -522,8 +524,8 @@ async fn a_critical_warning_ends_the_wait_early() {
     });
     let asked = Instant::now();
     let report = world.apply().await.report.unwrap();
-    let Failure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
-    assert_eq!(not.why, Ended::Critical);
+    let StepFailure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
+    assert_eq!(not.cause, NotReachedCause::CriticalWarning);
     assert!(not.detail.contains("no permission to read"), "{not}");
     assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
 }
@@ -538,7 +540,7 @@ async fn a_failure_stops_only_what_depends_on_it() {
     let (plan, recorded) = planned(&world).await;
     world.simulator.clear_requests();
     let report = execute(&mut world, &plan, recorded).await;
-    assert!(matches!(failure(&report, &statement("orders")), Failure::NotReached(_)));
+    assert!(matches!(failure(&report, &statement("orders")), StepFailure::NotReached(_)));
     assert_eq!(report.failed.len(), 1, "{:#?}", report.failed);
     assert_eq!(report.skipped, [(statement("copy"), statement("orders"))]);
     assert_eq!(world.phases()["apart"], "RUNNING");
@@ -611,7 +613,7 @@ async fn a_name_that_somebody_takes_between_plan_and_apply_is_left_to_them() {
     assert!(recorded.open.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
     let plan = world.plan().await;
     match &plan.changes[&statement("copy")].action {
-        Action::Blocked { by } => assert!(matches!(by[0], Block::NotOurs { .. }), "{by:#?}"),
+        Action::Blocked { by } => assert!(matches!(by[0], Block::ForeignStatement { .. }), "{by:#?}"),
         other => panic!("{other:#?}"),
     }
 }
@@ -662,9 +664,11 @@ impl Transport for Unseen {
 async fn a_pool_that_something_unseen_uses_is_not_deleted() {
     let mut world = running().await;
     let cloud = world.cloud_through(Arc::new(Unseen { simulator: world.simulator.clone() }));
-    let everything = Request { destroy: true, allow_data_loss: true, ..Request::default() };
+    let everything = PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() };
     let report = world.apply_with(&cloud, &everything).await.report.unwrap();
-    let [(address, Failure::Changed { how, .. })] = &report.failed[..] else { panic!("{:#?}", report.failed) };
+    let [(address, StepFailure::ChangedSincePlan { how, .. })] = &report.failed[..] else {
+        panic!("{:#?}", report.failed)
+    };
     assert_eq!((address, how.contains("3 CFU")), (&Address::pool("main"), true), "{how}");
     assert_eq!(world.simulator.world_view().pools.len(), 1);
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use floe::{
-    diff::Request,
+    diff::PlanOptions,
     graph::{self, Graph},
     manifest::{self, Inputs},
     resource::{Evolve, Place, Problem},
@@ -96,7 +96,7 @@ async fn the_clickstream_is_planned_and_applied_wherever_it_is_simulated() {
 async fn the_clickstream_can_be_destroyed() {
     let mut world = world_of_example("clickstream", "local").unwrap();
     world.converge().await;
-    let run = world.request(Request { destroy: true, allow_data_loss: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
     let report = run.report.unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert!(world.simulator.world_view().pools.is_empty());

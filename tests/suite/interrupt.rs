@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use floe::{
-    diff::Request,
-    execute::{Event, Failure, Interrupt, Report},
+    diff::PlanOptions,
+    execute::{Event, Interrupt, RunReport, StepFailure},
     simulator::{EffectKind, FaultRule, InjectedFault, OutOfBandChange},
     state::Reached,
 };
@@ -38,9 +38,9 @@ async fn apply_until(
     world: &mut World,
     how: Interrupt,
     mut when: impl FnMut(&Event) -> bool + Send,
-) -> (Report, Vec<Event>) {
+) -> (RunReport, Vec<Event>) {
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let (sender, interrupt) = watch::channel(Interrupt::None);
     let (mut events, mut pressed) = (Vec::new(), false);
     let mut listen = |event: Event| {
@@ -56,11 +56,11 @@ async fn apply_until(
 }
 
 fn is_stop_asked(event: &Event) -> bool {
-    matches!(event, Event::Asked { what, .. } if what.to_string() == "stopping copy")
+    matches!(event, Event::RequestAccepted { request, .. } if request.to_string() == "stopping copy")
 }
 
 fn is_successor_asked(event: &Event) -> bool {
-    matches!(event, Event::Asked { what, .. } if what.to_string() == "submitted copy-g2")
+    matches!(event, Event::RequestAccepted { request, .. } if request.to_string() == "submitted copy-g2")
 }
 
 fn never_two_at_once(world: &World) {
@@ -75,11 +75,11 @@ async fn the_first_finishes_an_open_replacement_and_starts_nothing_new() {
     let more =
         "[statements.later]\nsql = \"INSERT INTO more SELECT id FROM orders\"\ndepends_on = [\"statements.copy\"]\n";
     world.declare(&format!("{}{more}", changed()));
-    let (report, events) = apply_until(&mut world, Interrupt::Finish, is_stop_asked).await;
+    let (report, events) = apply_until(&mut world, Interrupt::FinishOpenGroups, is_stop_asked).await;
     assert_eq!(report.failed, [], "{events:#?}");
-    assert_eq!(report.done, [statement("copy")]);
-    assert_eq!(report.not_begun, [statement("later")]);
-    assert!(report.interrupted && events.contains(&Event::Stopping));
+    assert_eq!(report.succeeded, [statement("copy")]);
+    assert_eq!(report.not_started, [statement("later")]);
+    assert!(report.was_interrupted && events.contains(&Event::InterruptReceived));
     assert_eq!(world.phases()["copy-g2"], "RUNNING");
     assert!(!world.phases().contains_key("later"));
     assert_eq!(world.recorded().await.statements["copy"].current.as_ref().unwrap().sent.name, "copy-g2");
@@ -91,10 +91,10 @@ async fn the_first_finishes_an_open_replacement_and_starts_nothing_new() {
 async fn the_first_takes_back_a_replacement_that_cannot_be_finished() {
     let mut world = about_to_replace().await;
     world.simulator.push_fault(FaultRule::always(InjectedFault::Status(400)).on(floe::cloud::Method::Post));
-    let (report, events) = apply_until(&mut world, Interrupt::Finish, is_stop_asked).await;
-    assert!(matches!(report.failed[..], [(_, Failure::Call(_))]), "{:#?}", report.failed);
-    assert!(events.contains(&Event::TakenBack { address: statement("copy") }), "{events:#?}");
-    assert_eq!(report.standing_still, []);
+    let (report, events) = apply_until(&mut world, Interrupt::FinishOpenGroups, is_stop_asked).await;
+    assert!(matches!(report.failed[..], [(_, StepFailure::RequestFailed(_))]), "{:#?}", report.failed);
+    assert!(events.contains(&Event::RolledBack { address: statement("copy") }), "{events:#?}");
+    assert_eq!(report.left_stopped, []);
     assert_eq!(world.phases()["copy"], "RUNNING");
     never_two_at_once(&world);
     world.simulator.clear_faults();
@@ -104,10 +104,9 @@ async fn the_first_takes_back_a_replacement_that_cannot_be_finished() {
 #[tokio::test(start_paused = true)]
 async fn the_first_leaves_a_wait_that_changes_nothing_and_the_next_run_goes_on() {
     let mut world = World::of(JOBS);
-    let submitted =
-        |event: &Event| matches!(event, Event::Asked { what, .. } if what.to_string() == "submitted orders");
-    let (report, _) = apply_until(&mut world, Interrupt::Finish, submitted).await;
-    assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
+    let submitted = |event: &Event| matches!(event, Event::RequestAccepted { request, .. } if request.to_string() == "submitted orders");
+    let (report, _) = apply_until(&mut world, Interrupt::FinishOpenGroups, submitted).await;
+    assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:#?}", report.failed);
     assert_eq!(report.skipped, [(statement("copy"), statement("orders"))]);
     assert!(!world.phases().contains_key("copy"));
     assert!(world.recorded().await.open.is_empty());
@@ -119,11 +118,11 @@ async fn the_first_leaves_a_wait_that_changes_nothing_and_the_next_run_goes_on()
 async fn the_second_saves_leaves_and_names_the_job_that_stands_still() {
     let mut world = about_to_replace().await;
     let began = tokio::time::Instant::now();
-    let (report, _) = apply_until(&mut world, Interrupt::Leave, is_stop_asked).await;
+    let (report, _) = apply_until(&mut world, Interrupt::Abort, is_stop_asked).await;
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
-    assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
-    assert_eq!(report.standing_still, [statement("copy")]);
-    assert_eq!(report.ledger, None);
+    assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:#?}", report.failed);
+    assert_eq!(report.left_stopped, [statement("copy")]);
+    assert_eq!(report.ledger_error, None);
     let recorded = world.recorded().await;
     assert_eq!(recorded.statements, report.recorded.statements, "what it says is what it saved");
     assert!(recorded.statements["copy"].current.as_ref().unwrap().stopped);
@@ -137,8 +136,8 @@ async fn the_second_saves_leaves_and_names_the_job_that_stands_still() {
 #[tokio::test(start_paused = true)]
 async fn the_second_while_the_successor_starts_leaves_it_to_the_next_run() {
     let mut world = about_to_replace().await;
-    let (report, _) = apply_until(&mut world, Interrupt::Leave, is_successor_asked).await;
-    assert_eq!(report.standing_still, [statement("copy")]);
+    let (report, _) = apply_until(&mut world, Interrupt::Abort, is_successor_asked).await;
+    assert_eq!(report.left_stopped, [statement("copy")]);
     let successor = world.recorded().await.statements["copy"].successor.clone().unwrap();
     assert_eq!((successor.sent.name.as_str(), successor.reached), ("copy-g2", Reached::Submitted));
     assert_eq!(world.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Resumed).count(), 0);
@@ -154,19 +153,19 @@ async fn the_second_does_not_wait_for_an_answer_that_does_not_come() {
     world.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(floe::cloud::Method::Post));
     let simulator = world.simulator.clone();
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let (sender, interrupt) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
         while !simulator.effects().iter().any(|effect| effect.name == "copy-g2") {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        sender.send(Interrupt::Finish).unwrap();
+        sender.send(Interrupt::FinishOpenGroups).unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        sender.send(Interrupt::Leave).unwrap();
+        sender.send(Interrupt::Abort).unwrap();
         tokio::time::sleep(Duration::from_secs(3_600)).await;
     });
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
-    assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:#?}", report.failed);
+    assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:#?}", report.failed);
     assert_eq!(world.recorded().await.open.len(), 1, "nobody knows yet what became of the request");
     world.simulator.apply_out_of_band(OutOfBandChange::AdvanceTime(Duration::from_secs(60))).unwrap();
     world.converge().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use floe::{
     cloud::{Method, NewStatement},
-    diff::{Action, Block, Note, Request},
-    execute::{Event, Failure, Interrupt},
+    diff::{Action, Block, Note, PlanOptions},
+    execute::{Event, Interrupt, StepFailure},
     render::{self, Outcome},
     resource::{Address, Operation, Secrets},
     simulator::{
@@ -109,7 +109,7 @@ async fn what_lands_when_nobody_wants_it_any_more_is_named() {
         assert_eq!(world.phases()["copy"], "RUNNING");
         let plan = world.plan().await;
         let change = plan.changes.get(&statement("copy")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
-        assert!(change.notes.contains(&Note::RunsUnrecorded { names: vec!["copy".to_owned()] }), "{change:#?}");
+        assert!(change.notes.contains(&Note::LateSubmissions { names: vec!["copy".to_owned()] }), "{change:#?}");
         // Declared again it is ours again, and is not made twice.
         world.declare(&job(OLD, ""));
         world.converge().await;
@@ -128,7 +128,7 @@ async fn an_undo_that_lands_when_it_is_done_and_gone_is_named() {
     world.declare(TABLE);
     let fault = FaultRule::once(InjectedFault::LostThenApplied(100.0)).on(Method::Post).name("doomed-undo-1");
     world.simulator.push_fault(fault);
-    let request = Request { allow_data_loss: true, ..Request::default() };
+    let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     for _ in 0..3 {
         world.apply_with(&world.cloud(), &request).await;
     }
@@ -137,7 +137,7 @@ async fn an_undo_that_lands_when_it_is_done_and_gone_is_named() {
     assert!(world.phases().contains_key("doomed-undo-1"), "it has landed");
     let plan = world.plan().await;
     let change = plan.changes.get(&statement("doomed")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
-    assert_eq!(change.notes, [Note::RunsUnrecorded { names: vec!["doomed-undo-1".to_owned()] }]);
+    assert_eq!(change.notes, [Note::LateSubmissions { names: vec!["doomed-undo-1".to_owned()] }]);
 }
 
 /// No name keeps a second pool from being made, so what lands after floe has looked for it for a minute makes one. While
@@ -156,7 +156,7 @@ async fn a_pool_that_lands_after_it_was_given_up_is_named_at_the_end_of_the_run(
         let ours = &report.recorded.pools["main"].id;
         let others: Vec<_> =
             pools.iter().filter(|id| *id != ours).map(|id| (Address::pool("main"), id.clone())).collect();
-        assert_eq!((others.len(), &report.twins), (usize::from(delay > 60.0), &others), "{delay}");
+        assert_eq!((others.len(), &report.duplicate_pools), (usize::from(delay > 60.0), &others), "{delay}");
         let expected = if others.is_empty() { Outcome::Done } else { Outcome::Unhealthy };
         assert_eq!(Outcome::of(&report), expected);
         let said = render::report(&report, &world.plan().await, render::Style { width: 400, colour: false });
@@ -185,9 +185,13 @@ async fn a_way_back_that_fails_is_in_the_report() {
     world.simulator.push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Delete));
     let run = world.apply().await;
     let report = run.report.unwrap();
-    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
-    assert!(matches!(&report.not_taken_back[..], [(_, Failure::Call(_))]), "{:?}", report.not_taken_back);
-    assert!(!report.only_unhealthy());
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
+    assert!(
+        matches!(&report.rollback_failed[..], [(_, StepFailure::RequestFailed(_))]),
+        "{:?}",
+        report.rollback_failed
+    );
+    assert!(!report.has_only_unreached_phases());
     let said = floe::render::report(&report, &run.plan, floe::render::Style::default());
     assert!(said.contains("statements.copy: not taken back: "), "{said}");
 }
@@ -199,7 +203,7 @@ async fn a_refusal_after_a_lost_answer_proves_nothing() {
     world.simulator.push_fault(post(InjectedFault::LostThenApplied(40.0)));
     world.simulator.push_fault(post(InjectedFault::Forbidden));
     let report = world.apply().await.report.unwrap();
-    assert_eq!(report.standing_still, [statement("copy")]);
+    assert_eq!(report.left_stopped, [statement("copy")]);
     tokio::time::sleep(Duration::from_secs(120)).await;
     runs_once(&world);
     world.converge().await;
@@ -213,7 +217,7 @@ async fn a_predecessor_that_somebody_resumes_is_told() {
     world.converge().await;
     world.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let several = Block::SeveralLive { names: vec!["copy".to_owned()] };
+    let several = Block::UnexpectedGenerations { names: vec!["copy".to_owned()] };
     assert_eq!(block_of(&world.plan().await, "copy"), several);
     world.declare(TABLE);
     assert_eq!(block_of(&world.plan().await, "copy"), several);
@@ -230,7 +234,7 @@ async fn a_job_that_was_stopped_on_purpose_is_not_resumed_when_its_new_version_f
         .push_override(StatementOverride { name: "copy-g2".into(), outcome: ForcedOutcome::Invalid("no".into()) });
     world.declare(&job(NEW, ""));
     let report = world.apply().await.report.unwrap();
-    assert!(matches!(report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert!(matches!(report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
     assert_eq!(world.phases()["copy"], "STOPPED");
 }
 
@@ -266,13 +270,13 @@ async fn a_pool_is_not_deleted_under_somebody_elses_job() {
     let spare = world.recorded().await.pools["spare"].id.clone();
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let sql = "INSERT INTO z SELECT id FROM orders".to_owned();
     let theirs = NewStatement { name: "theirs".into(), sql, pool: Some(spare), ..NewStatement::default() };
     cloud.submit(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
-    assert!(matches!(&report.failed[..], [(_, Failure::Changed { how, .. })] if how.contains("theirs")));
+    assert!(matches!(&report.failed[..], [(_, StepFailure::ChangedSincePlan { how, .. })] if how.contains("theirs")));
     assert_eq!(world.phases()["theirs"], "RUNNING");
 }
 
@@ -293,7 +297,7 @@ async fn adopting_never_writes_a_secret_down() {
     fresh.simulator = world.simulator.clone();
     fresh.secrets = world.secrets.clone();
     let run = fresh.apply().await;
-    assert_eq!(block_of(&run.plan, "m"), Block::HidesSecret { name: "m".to_owned() });
+    assert_eq!(block_of(&run.plan, "m"), Block::AdoptionExposesSecret { name: "m".to_owned() });
     let written = serde_json::to_string(&run.plan).unwrap() + &serde_json::to_string(&fresh.recorded().await).unwrap();
     assert!(!written.contains("hunter2"));
 }
@@ -316,13 +320,16 @@ async fn an_unclear_pool_can_be_left_out() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.simulator.world_view().pools.len(), 3);
     let heavy = Address::pool("heavy");
-    let without = Request { excludes: [heavy.clone()].into(), ..Request::default() };
-    let orders_only = Request { targets: [statement("orders")].into(), ..Request::default() };
+    let without = PlanOptions { excludes: [heavy.clone()].into(), ..PlanOptions::default() };
+    let orders_only = PlanOptions { targets: [statement("orders")].into(), ..PlanOptions::default() };
     for declared in [format!("{MAIN}[pools.heavy]\nmax_cfu = 20\n"), MAIN.to_owned()] {
         world.write("pools.toml", &declared);
         let plan = world.plan().await;
         let change = &plan.changes[&heavy].action;
-        assert!(matches!(change, Action::Blocked { by } if matches!(by[..], [Block::Unclear { .. }])), "{change:?}");
+        assert!(
+            matches!(change, Action::Blocked { by } if matches!(by[..], [Block::UnclearIntent { .. }])),
+            "{change:?}"
+        );
         for request in [&without, &orders_only] {
             let plan = world.plan_with(&world.cloud(), request).await.unwrap().0;
             assert!(!plan.is_blocked(), "{request:?}: {:#?}", plan.changes);
@@ -337,7 +344,7 @@ async fn a_stop_of_which_nobody_can_tell_is_taken_back_or_named() {
     for readable in 0..6 {
         for unreadable in [1, 1_000] {
             let mut world = replaced().await;
-            let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+            let (plan, recorded) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
             world.simulator.push_fault(FaultRule::once(InjectedFault::LostAfterEffect).on(Method::Put));
             let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::Get).after(readable);
             world.simulator.push_fault(forbidden.times(unreadable));
@@ -345,10 +352,10 @@ async fn a_stop_of_which_nobody_can_tell_is_taken_back_or_named() {
             let report = world.execute(&cloud, &plan, recorded, &mut |_| {}).await;
             let what = format!("{readable}, {unreadable}: {report:#?}");
             let stopped = world.simulator.effects().iter().any(|effect| effect.kind == EffectKind::Stopped);
-            let (runs, tells) = (world.phases()["copy"] == "RUNNING", !report.standing_still.is_empty());
+            let (runs, tells) = (world.phases()["copy"] == "RUNNING", !report.left_stopped.is_empty());
             if !report.failed.is_empty() && stopped {
                 assert!(runs != tells, "{what}");
-                assert_eq!(tells, !report.not_taken_back.is_empty(), "{what}");
+                assert_eq!(tells, !report.rollback_failed.is_empty(), "{what}");
                 taken_back += usize::from(runs);
                 named += usize::from(tells);
             } else if !report.failed.is_empty() {
@@ -369,18 +376,18 @@ async fn a_stop_of_which_nobody_can_tell_is_taken_back_or_named() {
 async fn after_an_interrupt_no_second_pool_is_asked_for() {
     let mut world = World::of(TABLE);
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     world
         .simulator
         .push_fault(FaultRule::once(InjectedFault::LostBeforeEffect).on(Method::Post).path("*/compute-pools*"));
     let (sender, interrupt) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
-        sender.send(Interrupt::Finish).unwrap();
+        sender.send(Interrupt::FinishOpenGroups).unwrap();
         tokio::time::sleep(Duration::from_secs(3_600)).await;
     });
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
-    assert!(matches!(report.failed[..], [(_, Failure::Interrupted)]), "{:?}", report.failed);
+    assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:?}", report.failed);
     let posts = world.simulator.requests().into_iter().filter(|(method, _)| *method == Method::Post).count();
     assert_eq!((posts, world.simulator.world_view().pools.len()), (1, 0));
     world.converge().await;
@@ -391,11 +398,11 @@ async fn after_an_interrupt_no_second_pool_is_asked_for() {
 async fn a_job_that_a_second_interrupt_leaves_standing_does_not_go_on_by_itself() {
     let mut world = replaced().await;
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let (sender, interrupt) = watch::channel(Interrupt::None);
     let mut leave = |event: Event| {
-        if matches!(&event, Event::Asked { what, .. } if what.to_string() == "stopping copy") {
-            sender.send(Interrupt::Leave).unwrap();
+        if matches!(&event, Event::RequestAccepted { request, .. } if request.to_string() == "stopping copy") {
+            sender.send(Interrupt::Abort).unwrap();
         }
     };
     let report = world.execute_until(interrupt, &cloud, &plan, recorded, &mut leave).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floe::{
-    diff::{Action, Block, Note, Request, Strategy},
+    diff::{Action, Block, Note, PlanOptions, Strategy},
     resource::{Address, PoolDeclaration},
     simulator::{EffectKind, OutOfBandChange},
 };
@@ -63,7 +63,7 @@ async fn stopped_is_held_then_submitted_then_stopped_and_resumed() {
     let held = format!("{TABLE}{COPY}stopped = true\n");
     let mut world = World::of(&held);
     let run = world.converge().await;
-    assert_eq!(*action(&run, "copy"), Action::Hold);
+    assert_eq!(*action(&run, "copy"), Action::KeepUnsubmitted);
     assert!(!world.phases().contains_key("copy"));
     world.declare(&both());
     world.converge().await;
@@ -76,7 +76,7 @@ async fn stopped_is_held_then_submitted_then_stopped_and_resumed() {
     assert!(!offsets.is_empty());
     world.declare(&both());
     let run = world.converge().await;
-    assert_eq!(*action(&run, "copy"), Action::Start);
+    assert_eq!(*action(&run, "copy"), Action::Resume);
     assert_eq!(world.phases()["copy"], "RUNNING");
     assert_eq!(world.recorded().await.statements["copy"].current.clone().unwrap().offsets, None);
 }
@@ -89,7 +89,7 @@ async fn a_changed_job_is_blocked_until_somebody_consents_to_this_very_change() 
     world.declare(&changed);
     let run = world.apply().await;
     let accept = match &blocks(&run, &statement("copy"))[..] {
-        [Block::LosesPosition { keeps: None, accept }] => accept.clone(),
+        [Block::LosesPosition { stateful_construct: None, accept }] => accept.clone(),
         other => panic!("{other:#?}"),
     };
     assert!(run.report.is_none());
@@ -115,7 +115,7 @@ async fn a_replacement_that_fails_is_taken_back_and_the_old_job_runs_again() {
     let run = world.apply().await;
     let report = run.report.unwrap();
     assert_eq!(report.failed.len(), 1, "{report:#?}");
-    assert_eq!(report.standing_still, []);
+    assert_eq!(report.left_stopped, []);
     assert_eq!(world.phases()["copy"], "RUNNING");
     world.simulator.clear_faults();
     world.converge().await;
@@ -158,7 +158,7 @@ async fn a_removed_definition_is_undone_with_consent_and_forgotten_without_undo(
     world.declare(other);
     let run = world.apply().await;
     assert!(matches!(blocks(&run, &statement("orders"))[..], [Block::DataLoss { .. }]));
-    let run = world.request(Request { allow_data_loss: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(world.phases().keys().collect::<Vec<_>>(), ["other"]);
     world.declare("[statements.more]\nsql = \"CREATE TABLE more (x INT)\"\n");
@@ -172,10 +172,12 @@ async fn a_redefined_table_needs_its_undo_and_consent_and_no_reader() {
     let mut world = World::of(&both());
     world.converge().await;
     let changed = both().replace("price INT)", "price BIGINT)");
-    let consent = Request { allow_data_loss: true, ..Request::default() };
+    let consent = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     world.declare(&changed);
     let run = world.request(consent.clone()).await;
-    assert!(matches!(&blocks(&run, &statement("orders"))[..], [Block::InUse { by }] if *by == ["statements.copy"]));
+    assert!(
+        matches!(&blocks(&run, &statement("orders"))[..], [Block::ObjectsInUse { by }] if *by == ["statements.copy"])
+    );
     world.declare(&changed.replace(COPY, ""));
     let run = world.request(consent).await;
     assert!(run.report.as_ref().unwrap().is_complete(), "{:#?}", run.report);
@@ -216,7 +218,7 @@ async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
     let plan = world.plan().await;
     assert_eq!(plan.changes[&statement("copy")].notes, [Note::StoppedOutside]);
     assert!(!plan.has_changes());
-    let run = world.request(Request { fix_drift: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(world.phases()["copy"], "RUNNING");
 }
@@ -265,7 +267,7 @@ async fn moved_changes_the_record_only_and_a_rename_asks_for_it() {
     let renamed = both().replace("[statements.copy]", "[statements.copied]\nname = \"copied\"");
     world.declare(&renamed);
     let run = world.apply().await;
-    assert!(matches!(blocks(&run, &statement("copied"))[..], [Block::Renamed { .. }]));
+    assert!(matches!(blocks(&run, &statement("copied"))[..], [Block::LooksLikeRename { .. }]));
     world.declare(&format!("{renamed}\n[[moved]]\nfrom = \"statements.copy\"\nto = \"statements.copied\"\n"));
     world.converge().await;
     assert_eq!(world.phases()["copy"], "RUNNING");
@@ -285,19 +287,19 @@ async fn a_pool_grows_in_place_and_goes_when_nothing_needs_it() {
     assert_eq!(world.simulator.world_view().pools.len(), 1);
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     let plan = world.plan().await;
-    assert_eq!(plan.changes[&Address::pool("main")].notes, [Note::CannotLower { live: 20, desired: 10 }]);
+    assert_eq!(plan.changes[&Address::pool("main")].notes, [Note::CannotLowerMaxCfu { live: 20, desired: 10 }]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn destroy_removes_everything_in_reverse_order() {
     let mut world = World::of(&both());
     world.converge().await;
-    let run = world.request(Request { destroy: true, allow_data_loss: true, ..Request::default() }).await;
+    let run = world.request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
     let report = run.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert_eq!(world.phases().len(), 0, "{:#?}", world.phases());
     assert_eq!(world.simulator.world_view().pools.len(), 0);
-    assert_eq!(report.done.last(), Some(&Address::pool("main")));
+    assert_eq!(report.succeeded.last(), Some(&Address::pool("main")));
     let recorded = world.recorded().await;
     assert!(recorded.statements.is_empty() && recorded.pools.is_empty());
 }
@@ -315,7 +317,7 @@ async fn removing_everything_outside_destroy_is_blocked() {
 
 fn carries(run: &Run, pool: &str) -> Vec<Address> {
     match &blocks(run, &Address::pool(pool))[..] {
-        [Block::PoolCarries { statements }] => statements.clone(),
+        [Block::PoolHasStatements { statements }] => statements.clone(),
         other => panic!("{other:#?}"),
     }
 }
@@ -346,7 +348,7 @@ async fn a_pool_is_not_deleted_under_a_job_whose_move_is_left_out() {
     world.write("pools.toml", "[pools.heavy]\nmax_cfu = 20\n");
     world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", "pool = \"heavy\""));
     let excludes = [statement("copy")].into();
-    let run = world.request(Request { excludes, ..Request::default() }).await;
+    let run = world.request(PlanOptions { excludes, ..PlanOptions::default() }).await;
     assert_eq!(carries(&run, "main"), [statement("copy")]);
     world.converge().await;
     let pools = world.simulator.world_view().pools;
@@ -359,7 +361,7 @@ async fn destroying_one_pool_spares_it_while_a_job_is_on_it_by_the_record_only()
     world.converge().await;
     world.write("floe.toml", &crate::world::project("").replace("pool = \"main\"", ""));
     let targets = [Address::pool("main")].into();
-    let run = world.request(Request { destroy: true, targets, ..Request::default() }).await;
+    let run = world.request(PlanOptions { destroy: true, targets, ..PlanOptions::default() }).await;
     assert_eq!(carries(&run, "main"), [statement("copy")]);
     assert_eq!((world.phases()["copy"].as_str(), world.simulator.world_view().pools.len()), ("RUNNING", 1));
 }
@@ -382,10 +384,10 @@ async fn a_table_is_not_dropped_under_a_job_that_the_selection_leaves_out() {
     let mut world = World::of(&format!("{}{other}", both()));
     world.converge().await;
     world.declare(other);
-    let consent = Request { allow_data_loss: true, ..Request::default() };
-    let without_copy = Request { excludes: [statement("copy")].into(), ..consent.clone() };
+    let consent = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
+    let without_copy = PlanOptions { excludes: [statement("copy")].into(), ..consent.clone() };
     let run = world.request(without_copy).await;
-    assert_eq!(blocks(&run, &statement("orders")), [Block::InUse { by: vec!["statements.copy".to_owned()] }]);
+    assert_eq!(blocks(&run, &statement("orders")), [Block::ObjectsInUse { by: vec!["statements.copy".to_owned()] }]);
     assert_eq!(world.phases()["copy"], "RUNNING");
     let run = world.request(consent).await;
     assert!(run.report.as_ref().unwrap().is_complete(), "{:#?}", run.report);
@@ -402,7 +404,7 @@ async fn another_pool_of_the_name_of_ours_is_told() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let plan = world.plan().await;
     let change = &plan.changes[&Address::pool("main")];
-    assert_eq!(change.notes, [Note::PoolTwins { ids: vec![twin.clone()] }]);
+    assert_eq!(change.notes, [Note::DuplicatePools { ids: vec![twin.clone()] }]);
     assert!(change.is_unhealthy() && !plan.has_work() && !plan.is_blocked());
     // Whose id stands in a manifest is known.
     world.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{twin}\"\n"));
@@ -413,9 +415,9 @@ async fn another_pool_of_the_name_of_ours_is_told() {
 async fn a_plan_that_deletes_a_pool_before_its_jobs_leave_it_is_found_out() {
     let mut world = World::of(&both());
     world.converge().await;
-    let request = Request { destroy: true, allow_data_loss: true, ..Request::default() };
+    let request = PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() };
     let (mut plan, recorded) = world.plan_with(&world.cloud(), &request).await.unwrap();
-    let pool = plan.passages.iter_mut().find(|passage| passage.address == Address::pool("main")).unwrap();
+    let pool = plan.groups.iter_mut().find(|passage| passage.address == Address::pool("main")).unwrap();
     assert!(pool.after.remove(&statement("copy")));
     let found = floe::plan::check(&plan, &recorded);
     let said: Vec<_> = found.iter().map(ToString::to_string).collect();

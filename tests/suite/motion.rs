@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use floe::{
-    diff::{Action, Block, Request},
-    execute::{Event, Failure},
+    diff::{Action, Block, PlanOptions},
+    execute::{Event, StepFailure},
     resource::{Address, PoolPhase},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, RequestPolicy, SimulatorOptions, StatementOverride},
     state::Memory,
@@ -38,8 +38,8 @@ fn blocks(run: &Run, key: &str) -> Vec<Block> {
     }
 }
 
-fn consent() -> Request {
-    Request { allow_data_loss: true, ..Request::default() }
+fn consent() -> PlanOptions {
+    PlanOptions { allow_data_loss: true, ..PlanOptions::default() }
 }
 
 /// A world whose pool `heavy` has room for nothing more.
@@ -64,7 +64,7 @@ fn copy_on(pool: &str, more: &str) -> String {
 
 async fn left_pending_on_heavy() -> World {
     let mut world = heavy_is_full().await;
-    world.killed_when(Request::default(), |now| shows(now, "copy", "PENDING")).await;
+    world.killed_when(PlanOptions::default(), |now| shows(now, "copy", "PENDING")).await;
     pass(60).await;
     world
 }
@@ -73,8 +73,8 @@ async fn left_pending_on_heavy() -> World {
 async fn a_move_to_a_pool_without_room_is_taken_back() {
     let mut world = heavy_is_full().await;
     let report = world.apply().await.report.unwrap();
-    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
-    assert_eq!((report.not_taken_back, report.standing_still), (vec![], vec![]));
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
+    assert_eq!((report.rollback_failed, report.left_stopped), (vec![], vec![]));
     assert_eq!(world.phases()["copy"], "RUNNING");
     world.declare(&copy_on("main", ""));
     world.converge().await;
@@ -127,7 +127,7 @@ async fn an_undo_that_failed_is_tried_again_with_consent() {
     });
     world.declare(OTHER);
     let report = world.request(consent()).await.report.unwrap();
-    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
     assert!(matches!(blocks(&world.apply().await, "orders")[..], [Block::DataLoss { .. }]));
     let report = world.request(consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
@@ -168,14 +168,14 @@ async fn an_undo_waits_for_the_pool_that_it_is_to_run_on() {
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_an_interrupted_run_left_provisioning_is_waited_for() {
     let mut world = World::of(TABLE);
-    world.killed_when(Request::default(), |now| !now.pools.is_empty()).await;
+    world.killed_when(PlanOptions::default(), |now| !now.pools.is_empty()).await;
     let cloud = world.cloud();
-    let (plan, recorded) = world.plan_with(&cloud, &Request::default()).await.unwrap();
-    let orders = plan.passages.iter().find(|passage| passage.address == statement("orders")).unwrap();
-    assert!(orders.after.contains(&Address::pool("main")), "{:#?}", plan.passages);
+    let (plan, recorded) = world.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
+    let orders = plan.groups.iter().find(|passage| passage.address == statement("orders")).unwrap();
+    assert!(orders.after.contains(&Address::pool("main")), "{:#?}", plan.groups);
     let simulator = world.simulator.clone();
     let mut asked = |event| {
-        if matches!(event, Event::Asked { .. }) {
+        if matches!(event, Event::RequestAccepted { .. }) {
             assert!(simulator.world_view().pools.iter().all(|pool| pool.phase == PoolPhase::Provisioned));
         }
     };
@@ -191,8 +191,8 @@ async fn a_pool_that_is_going_is_waited_for() {
     let id = world.recorded().await.pools["main"].id.clone();
     world.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     let plan = world.plan().await;
-    assert!(plan.is_blocked() && plan.in_motion().eq([&Address::pool("main")]), "{:#?}", plan.changes);
-    assert!(plan.is_blocked_by_motion_alone());
+    assert!(plan.is_blocked() && plan.addresses_in_motion().eq([&Address::pool("main")]), "{:#?}", plan.changes);
+    assert!(plan.is_blocked_only_by_motion());
     pass(120).await;
     world.converge().await;
 }
@@ -202,7 +202,7 @@ async fn a_job_that_is_being_stopped_is_waited_for_and_not_expected_to_run() {
     let mut world = running("on_stopped = \"resume\"\n").await;
     world.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
     assert_eq!(world.phases()["copy"], "STOPPING");
-    assert!(world.plan().await.in_motion().eq([&statement("copy")]));
+    assert!(world.plan().await.addresses_in_motion().eq([&statement("copy")]));
     let report = world.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
     world.converge().await;
@@ -220,7 +220,7 @@ async fn what_is_being_deleted_is_not_adopted() {
     assert_eq!(world.phases()["copy"], "DELETING");
     let plan = world.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
-    assert!(plan.in_motion().eq([&statement("copy")]));
+    assert!(plan.addresses_in_motion().eq([&statement("copy")]));
     pass(60).await;
     world.converge().await;
     assert_eq!(world.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Created).count(), 3);
@@ -236,7 +236,7 @@ async fn a_create_table_as_is_stopped_and_undone_with_consent() {
     world.converge().await;
     world.declare(&format!("{TABLE}{reader}"));
     let run = world.request(consent()).await;
-    assert_eq!(blocks(&run, "filled"), [Block::InUse { by: vec!["statements.reader".to_owned()] }]);
+    assert_eq!(blocks(&run, "filled"), [Block::ObjectsInUse { by: vec!["statements.reader".to_owned()] }]);
     world.declare(TABLE);
     assert!(matches!(blocks(&world.apply().await, "filled")[..], [Block::DataLoss { .. }]));
     world.simulator.push_override(StatementOverride {
@@ -244,7 +244,7 @@ async fn a_create_table_as_is_stopped_and_undone_with_consent() {
         outcome: ForcedOutcome::Invalid("no".into()),
     });
     let report = world.request(consent()).await.report.unwrap();
-    assert!(matches!(&report.failed[..], [(_, Failure::NotReached(_))]), "{:?}", report.failed);
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
     assert_eq!(world.phases()["filled"], "STOPPED");
     let report = world.request(consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
@@ -257,7 +257,7 @@ async fn a_create_table_as_is_stopped_and_undone_with_consent() {
 async fn a_pool_cannot_be_replaced() {
     let mut world = World::of(TABLE);
     world.converge().await;
-    let request = Request { replace: [Address::pool("main")].into(), ..Request::default() };
+    let request = PlanOptions { replace: [Address::pool("main")].into(), ..PlanOptions::default() };
     let recorded = std::sync::Arc::new(world.recorded().await);
     let planned =
         floe::planning::planned(&world.graph(), &world.secrets, &recorded, &world.cloud(), &request).await.map(drop);

@@ -1,8 +1,8 @@
 //! A plan that was broken in one way each, and the invariant that has to name it: a check that never objects is none.
 
 use floe::{
-    diff::{Action, Block, Request},
-    plan::{Act, Passage, Plan, Step, check},
+    diff::{Action, Block, PlanOptions},
+    plan::{Plan, Step, StepGroup, StepRequest, check},
     resource::{Address, Generation, Role},
     state::{Entry, Fact, Recorded},
 };
@@ -29,22 +29,22 @@ enum Of {
 async fn sound(of: Of) -> (Plan, Recorded) {
     let mut world = World::of(JOBS);
     let request = match of {
-        Of::Creation => Request::default(),
+        Of::Creation => PlanOptions::default(),
         Of::Replacement => {
             world.converge().await;
             world.declare(&JOBS.replace("SELECT id, price", "SELECT id, price + 1"));
-            Request::default()
+            PlanOptions::default()
         }
         Of::Removal => {
             world.converge().await;
-            Request { destroy: true, allow_data_loss: true, ..Request::default() }
+            PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }
         }
     };
     world.plan_with(&world.cloud(), &request).await.unwrap()
 }
 
-fn passage<'p>(plan: &'p mut Plan, address: &Address) -> &'p mut Passage {
-    plan.passages.iter_mut().find(|passage| passage.address == *address).unwrap()
+fn passage<'p>(plan: &'p mut Plan, address: &Address) -> &'p mut StepGroup {
+    plan.groups.iter_mut().find(|passage| passage.address == *address).unwrap()
 }
 
 /// The steps of `copy`.
@@ -58,10 +58,10 @@ const BROKEN: [(&str, Of, Breaks); 12] = [
     ("the record takes the plan's entries", Of::Creation, |plan| {
         plan.entries.push(Entry::Record { fact: Fact::Promoted { key: "nobody".to_owned() } });
     }),
-    ("a passage waits for earlier ones only", Of::Creation, |plan| plan.passages.reverse()),
+    ("a passage waits for earlier ones only", Of::Creation, |plan| plan.groups.reverse()),
     ("a passage waits for earlier ones only", Of::Creation, |plan| {
-        let twice = plan.passages[0].clone();
-        plan.passages.push(twice);
+        let twice = plan.groups[0].clone();
+        plan.groups.push(twice);
     }),
     ("a blocked plan runs nothing", Of::Creation, |plan| {
         plan.changes.get_mut(&statement("copy")).unwrap().action = Action::Blocked { by: vec![Block::NoUndo] };
@@ -69,34 +69,36 @@ const BROKEN: [(&str, Of, Breaks); 12] = [
     ("every passage carries out a change", Of::Creation, |plan| drop(plan.changes.remove(&statement("copy")))),
     ("only what is recorded or made here is touched", Of::Removal, |plan| {
         for step in steps(plan) {
-            if let Act::Remove { name, .. } = &mut step.act {
+            if let StepRequest::Delete { name, .. } = &mut step.request {
                 *name = "theirs".to_owned();
             }
         }
     }),
     ("only what is recorded or made here is touched", Of::Removal, |plan| {
         for step in &mut passage(plan, &Address::pool("main")).forward {
-            if let Act::RemovePool { id } = &mut step.act {
+            if let StepRequest::DeletePool { id } = &mut step.request {
                 *id = "lfcp-theirs".to_owned();
             }
         }
     }),
     ("a generation's number is never used again", Of::Replacement, |plan| {
         for step in steps(plan) {
-            if let Act::Submit { submission, .. } = &mut step.act {
+            if let StepRequest::Submit { submission, .. } = &mut step.request {
                 (submission.generation, submission.name) = (Generation(1), "copy".to_owned());
             }
         }
     }),
     ("a job never runs twice", Of::Replacement, |plan| {
-        steps(plan).retain(|step| !matches!(&step.act, Act::Amend { to, .. } if to.stopped));
+        steps(plan).retain(|step| !matches!(&step.request, StepRequest::Update { to, .. } if to.stopped));
     }),
     ("a resume on the way back follows a confirmed deletion", Of::Replacement, |plan| {
-        passage(plan, &statement("copy")).way_back.iter_mut().for_each(|step| step.when = None);
+        passage(plan, &statement("copy")).rollback.iter_mut().for_each(|step| step.guard = None);
     }),
-    ("data is dropped by consent only", Of::Removal, |plan| plan.request.allow_data_loss = false),
+    ("data is dropped by consent only", Of::Removal, |plan| plan.options.allow_data_loss = false),
     ("what is in force is declared", Of::Creation, |plan| {
-        steps(plan).iter_mut().for_each(|step| step.then.retain(|fact| !matches!(fact, Fact::Declared { .. })));
+        steps(plan)
+            .iter_mut()
+            .for_each(|step| step.facts_on_success.retain(|fact| !matches!(fact, Fact::Declared { .. })));
     }),
 ];
 
@@ -115,7 +117,8 @@ async fn every_invariant_objects_to_a_plan_that_breaks_it() {
 #[tokio::test(start_paused = true)]
 async fn an_undo_is_no_second_job() {
     let (plan, recorded) = sound(Of::Removal).await;
-    let undoes = |step: &Step| matches!(&step.act, Act::Submit { submission, .. } if submission.role == Role::Undo);
-    assert!(plan.passages.iter().flat_map(|passage| &passage.forward).any(undoes));
+    let undoes =
+        |step: &Step| matches!(&step.request, StepRequest::Submit { submission, .. } if submission.role == Role::Undo);
+    assert!(plan.groups.iter().flat_map(|passage| &passage.forward).any(undoes));
     assert_eq!(check(&plan, &recorded), []);
 }

@@ -73,7 +73,7 @@ impl Pipeline {
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
         let recorded = ledger.load().await.unwrap().unwrap();
         let cloud = self.world.cloud_through(Arc::new(self.wire.clone()));
-        let request = diff::Request { allow_data_loss: true, ..diff::Request::default() };
+        let request = diff::PlanOptions { allow_data_loss: true, ..diff::PlanOptions::default() };
         let Ok(plan) = self.world.plan_on(&cloud, &request, &recorded).await else { return Vec::new() };
         if plan.is_blocked() {
             let blocks = plan.changes.into_values().map(|change| match change.action {
@@ -83,9 +83,9 @@ impl Pipeline {
             return blocks.flatten().collect();
         }
         let (_sender, interrupt) = watch::channel(Interrupt::None);
-        let setting = execute::Setting {
+        let setting = execute::RunInputs {
             project: self.wire.project.clone(),
-            run: format!("{}-{}", recorded.lineage, self.world.run),
+            run_id: format!("{}-{}", recorded.lineage, self.world.run),
             ..self.world.setting(&cloud, interrupt)
         };
         execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap();
@@ -159,7 +159,7 @@ async fn another_checkout_with_a_state_of_its_own_adopts_and_is_told_what_change
     // The first one replaces the job; the other, which still wants the old text, neither resumes nor replaces anything.
     one.world.declare(&job(NEW));
     assert_eq!(one.run().await, []);
-    assert_eq!(two.run().await, [Block::SeveralLive { names: vec!["copy-g2".to_owned()] }]);
+    assert_eq!(two.run().await, [Block::UnexpectedGenerations { names: vec!["copy-g2".to_owned()] }]);
     assert_eq!(simulator.audit_report().peak_running["copy"], 1);
     // The other one removes it: it removes what it has adopted, and leaves what it never knew.
     two.world.declare(TABLE);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use floe::{
     cloud::NewStatement,
-    diff::{Change, Request},
-    plan::{Moved, Plan, check, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
+    diff::{Change, PlanOptions},
+    plan::{Plan, StaleReason, check, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons},
     resource::Address,
     simulator::OutOfBandChange,
     state::Recorded,
@@ -36,11 +36,11 @@ async fn a_block_elsewhere_is_no_concern_of_a_saved_plan() {
     let (world, saved) = a_plan_for_the_pool().await;
     world.declare(&JOBS.replace("SELECT id, price", "SELECT id, price + 1"));
     let now = world.plan().await;
-    assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("copy")]);
-    let request = without_blocks_elsewhere(&saved, &now).unwrap();
+    assert_eq!(now.blocked_addresses().collect::<Vec<_>>(), [&statement("copy")]);
+    let request = options_without_foreign_blocks(&saved, &now).unwrap();
     let (now, _) = world.plan_with(&world.cloud(), &request).await.unwrap();
-    assert_eq!(moved_since(&saved, &now, &BTreeMap::new()), []);
-    assert_eq!(now.passages, saved.passages);
+    assert_eq!(stale_reasons(&saved, &now, &BTreeMap::new()), []);
+    assert_eq!(now.groups, saved.groups);
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,11 +52,11 @@ async fn a_block_of_what_it_changes_is_named_alone() {
     let saved = world.plan().await;
     assert_eq!(saved.changes.len(), 2, "{:#?}", saved.changes);
     world.declare(&JOBS.replace("SELECT id, price", "SELECT id, price + 1"));
-    let (now, _) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+    let (now, _) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
     assert!(now.changes.get(&statement("copy")).is_some_and(Change::is_blocked));
-    assert_eq!(without_blocks_elsewhere(&saved, &now), None);
-    let moved = moved_since(&saved, &now, &BTreeMap::new());
-    assert_eq!(moved, [Moved::Declared(statement("copy"))], "not {}", Address::pool("main"));
+    assert_eq!(options_without_foreign_blocks(&saved, &now), None);
+    let moved = stale_reasons(&saved, &now, &BTreeMap::new());
+    assert_eq!(moved, [StaleReason::DeclarationChanged(statement("copy"))], "not {}", Address::pool("main"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn a_block_of_what_it_needs_is_the_reason() {
     let mut world = World::of(JOBS);
     let mut saved = world.plan().await;
     // Meanwhile somebody else takes the table's name.
-    world.request(Request { targets: [Address::pool("main")].into(), ..Request::default() }).await;
+    world.request(PlanOptions { targets: [Address::pool("main")].into(), ..PlanOptions::default() }).await;
     let theirs = NewStatement {
         name: "orders".into(),
         sql: "CREATE TABLE orders (id STRING, price INT)".into(),
@@ -74,11 +74,11 @@ async fn a_block_of_what_it_needs_is_the_reason() {
     world.cloud().submit(&theirs).await.unwrap();
     saved.changes.retain(|address, _| *address == statement("copy"));
     let now = world.plan().await;
-    assert_eq!(now.blocked().collect::<Vec<_>>(), [&statement("orders")]);
-    let request = without_blocks_elsewhere(&saved, &now).unwrap();
+    assert_eq!(now.blocked_addresses().collect::<Vec<_>>(), [&statement("orders")]);
+    let request = options_without_foreign_blocks(&saved, &now).unwrap();
     let (now, recorded) = world.plan_with(&world.cloud(), &request).await.unwrap();
-    let moved = moved_since(&saved, &now, &taken_out(&saved, &now, &world.graph(), &recorded));
-    assert_eq!(moved, [Moved::Blocked { address: statement("copy"), by: statement("orders") }]);
+    let moved = stale_reasons(&saved, &now, &excluded_by(&saved, &now, &world.graph(), &recorded));
+    assert_eq!(moved, [StaleReason::Blocked { address: statement("copy"), by: statement("orders") }]);
     let said = moved[0].to_string();
     assert!(said.contains("statements.orders is blocked now") && said.contains("statements.copy"), "{said}");
 }
@@ -125,7 +125,7 @@ const MOVES: [(&str, Moves); 11] = [
         world.simulator.apply_out_of_band(OutOfBandChange::SetPoolMaxCfu(pool(world), 20)).unwrap();
     }),
     ("something else would be done to statements.more now", |_, saved, _| {
-        saved.passages.retain(|passage| passage.address != statement("more"));
+        saved.groups.retain(|passage| passage.address != statement("more"));
     }),
     ("nothing is to be done to statements.copy any more", |world, _, _| {
         world.declare(&CHANGED.replace("stopped = true\n", ""));
@@ -146,11 +146,11 @@ async fn applied_with_a_plan_to_go_on() -> (World, Plan) {
 /// What is told of a saved plan that is to be applied now, on `recorded`.
 async fn refusals(world: &World, saved: &Plan, recorded: &Recorded) -> Vec<String> {
     let cloud = world.cloud();
-    let mut now = world.plan_on(&cloud, &saved.request, recorded).await.unwrap();
-    if let Some(request) = without_blocks_elsewhere(saved, &now) {
+    let mut now = world.plan_on(&cloud, &saved.options, recorded).await.unwrap();
+    if let Some(request) = options_without_foreign_blocks(saved, &now) {
         now = world.plan_on(&cloud, &request, recorded).await.unwrap();
     }
-    let moved = moved_since(saved, &now, &taken_out(saved, &now, &world.graph(), recorded));
+    let moved = stale_reasons(saved, &now, &excluded_by(saved, &now, &world.graph(), recorded));
     moved.iter().map(ToString::to_string).collect()
 }
 
@@ -174,7 +174,7 @@ async fn what_is_to_be_done_elsewhere_by_now_moves_nothing() {
     world.declare(CHANGED);
     let saved = world.plan().await;
     world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
-    let more = world.plan().await.passages.into_iter().find(|passage| passage.address == statement("more")).unwrap();
+    let more = world.plan().await.groups.into_iter().find(|passage| passage.address == statement("more")).unwrap();
     assert!(more.after.contains(&Address::pool("main")), "{more:#?}");
     let recorded = world.recorded().await;
     assert_eq!(refusals(&world, &saved, &recorded).await, [""; 0]);
@@ -193,8 +193,8 @@ async fn a_retired_generation_of_another_job_may_go_meanwhile() {
     world.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
     let saved = world.plan().await;
     world.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
-    let (now, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+    let (now, recorded) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
     assert!(!now.entries.is_empty(), "that it is gone is recorded first");
-    assert_eq!(moved_since(&saved, &now, &BTreeMap::new()), []);
-    assert_eq!(check(&on_record_of(saved, &now), &recorded), []);
+    assert_eq!(stale_reasons(&saved, &now, &BTreeMap::new()), []);
+    assert_eq!(check(&rebase_onto(saved, &now), &recorded), []);
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use floe::{
-    diff::{Action, Block, Reason, Request},
-    plan::moved_since,
+    diff::{Action, Block, PlanOptions, Reason},
+    plan::stale_reasons,
     planning,
     resource::{HashKey, Secrets},
     simulator::OutOfBandChange,
@@ -72,7 +72,7 @@ async fn a_value_that_is_not_set_here_is_hidden_where_the_service_quotes_it() {
     for secrets in [value("hunter2hunter2"), Secrets::default()] {
         world.secrets = secrets;
         let recorded = std::sync::Arc::new(world.recorded().await);
-        let (cloud, request) = (world.cloud(), Request::default());
+        let (cloud, request) = (world.cloud(), PlanOptions::default());
         let planned = planning::planned(&world.graph(), &world.secrets, &recorded, &cloud, &request).await.unwrap();
         let written = serde_json::to_string(&planned.plan).unwrap();
         assert!(written.contains("cannot read ML_PREDICT('m', '${secret.s}')"), "{written}");
@@ -115,7 +115,7 @@ async fn a_secret_that_git_took_out_is_not_adopted_into_a_new_state() {
         world.secrets = value(known);
         let run = world.apply().await;
         assert!(!written(&world, &run).await.contains("hunter2"), "{option} {more}");
-        let blocked = Action::Blocked { by: vec![Block::HidesSecret { name: "m".to_owned() }] };
+        let blocked = Action::Blocked { by: vec![Block::AdoptionExposesSecret { name: "m".to_owned() }] };
         assert_eq!(run.plan.changes[&statement("m")].action, blocked, "{option} {more}");
         // What the block says to do: declare what runs; it is taken over, and changed by the plan after that.
         world.declare(&table(&with, more));
@@ -147,10 +147,10 @@ async fn a_saved_plan_that_adopts_into_a_new_state_rests_on_no_key() {
     let begun = |key: &str| floe::state::Recorded { key: HashKey(key.to_owned()), ..nothing_recorded() };
     let (saved, now) = (begun("that of plan"), begun("that of apply"));
     let cloud = world.cloud();
-    let saved = world.plan_on(&cloud, &Request::default(), &saved).await.unwrap();
-    let plan = world.plan_on(&cloud, &Request::default(), &now).await.unwrap();
+    let saved = world.plan_on(&cloud, &PlanOptions::default(), &saved).await.unwrap();
+    let plan = world.plan_on(&cloud, &PlanOptions::default(), &now).await.unwrap();
     assert!(matches!(saved.changes[&statement("job")].action, Action::Adopt { .. }), "{:#?}", saved.changes);
-    assert_eq!(moved_since(&saved, &plan, &BTreeMap::new()), []);
+    assert_eq!(stale_reasons(&saved, &plan, &BTreeMap::new()), []);
     let report = world.execute(&cloud, &saved, now, &mut |_| {}).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert!(!world.plan().await.has_changes());

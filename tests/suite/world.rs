@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
     cloud::{Cloud, Credentials, Key, Limits, Site, Transport},
-    diff::Request,
-    execute::{self, Interrupt, Report, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs, RunReport},
     graph::Graph,
     manifest::Inputs,
     plan::{self, Plan},
@@ -30,7 +30,7 @@ pub struct World {
 pub struct Run {
     pub plan: Plan,
     /// None if the plan was blocked.
-    pub report: Option<Report>,
+    pub report: Option<RunReport>,
 }
 
 pub fn identity() -> Identity {
@@ -119,7 +119,11 @@ impl World {
     }
 
     /// The plan, with the record that it is to run on.
-    pub async fn plan_with(&self, cloud: &Cloud, request: &Request) -> Result<(Plan, Recorded), floe::cloud::Error> {
+    pub async fn plan_with(
+        &self,
+        cloud: &Cloud,
+        request: &PlanOptions,
+    ) -> Result<(Plan, Recorded), floe::cloud::Error> {
         let recorded = self.recorded().await;
         let plan = self.plan_on(cloud, request, &recorded).await?;
         Ok((plan, recorded))
@@ -129,7 +133,7 @@ impl World {
     pub async fn plan_on(
         &self,
         cloud: &Cloud,
-        request: &Request,
+        request: &PlanOptions,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
         let recorded = Arc::new(recorded.clone());
@@ -144,18 +148,18 @@ impl World {
     }
 
     pub async fn plan(&self) -> Plan {
-        self.plan_with(&self.cloud(), &Request::default()).await.unwrap().0
+        self.plan_with(&self.cloud(), &PlanOptions::default()).await.unwrap().0
     }
 
     pub async fn apply(&mut self) -> Run {
-        self.apply_with(&self.cloud(), &Request::default()).await
+        self.apply_with(&self.cloud(), &PlanOptions::default()).await
     }
 
-    pub async fn request(&mut self, request: Request) -> Run {
+    pub async fn request(&mut self, request: PlanOptions) -> Run {
         self.apply_with(&self.cloud(), &request).await
     }
 
-    pub async fn apply_with(&mut self, cloud: &Cloud, request: &Request) -> Run {
+    pub async fn apply_with(&mut self, cloud: &Cloud, request: &PlanOptions) -> Run {
         let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
         if plan.is_blocked() {
             return Run { plan, report: None };
@@ -165,7 +169,7 @@ impl World {
     }
 
     /// Applies, and is killed as soon as the cloud looks so.
-    pub async fn killed_when(&mut self, request: Request, looks: impl Fn(&WorldView) -> bool) {
+    pub async fn killed_when(&mut self, request: PlanOptions, looks: impl Fn(&WorldView) -> bool) {
         let simulator = self.simulator.clone();
         let watched = async move {
             while !looks(&simulator.world_view()) {
@@ -185,7 +189,7 @@ impl World {
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
-    ) -> Report {
+    ) -> RunReport {
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         self.execute_until(interrupt, cloud, plan, recorded, events).await
     }
@@ -198,21 +202,21 @@ impl World {
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
-    ) -> Report {
+    ) -> RunReport {
         let setting = self.setting(cloud, interrupt);
         let mut ledger = self.ledger.clone();
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
         execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
     }
 
-    pub fn setting(&mut self, cloud: &Cloud, interrupt: watch::Receiver<Interrupt>) -> Setting {
+    pub fn setting(&mut self, cloud: &Cloud, interrupt: watch::Receiver<Interrupt>) -> RunInputs {
         self.run += 1;
-        Setting {
+        RunInputs {
             cloud: cloud.clone(),
             secrets: self.secrets.clone(),
             project: "test".to_owned(),
-            placeholders: true,
-            run: format!("run{}", self.run),
+            use_placeholders: true,
+            run_id: format!("run{}", self.run),
             interrupt,
         }
     }

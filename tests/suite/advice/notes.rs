@@ -7,7 +7,7 @@ async fn notes(world: &World, key: &str) -> Vec<Note> {
 }
 
 /// The ways out of a note: each of these declarations or requests, then a world that is as declared.
-async fn each_way(meddled: impl Fn() -> OutOfBandChange, ways: &[(&str, Request)], phases: &[&str]) {
+async fn each_way(meddled: impl Fn() -> OutOfBandChange, ways: &[(&str, PlanOptions)], phases: &[&str]) {
     for ((way, request), phase) in ways.iter().zip(phases) {
         let mut world = in_force(&format!("{TABLE}{COPY}")).await;
         meddle(&world, meddled());
@@ -23,24 +23,27 @@ async fn each_way(meddled: impl Fn() -> OutOfBandChange, ways: &[(&str, Request)
     }
 }
 
-fn drift() -> Request {
-    Request { fix_drift: true, ..Request::default() }
+fn drift() -> PlanOptions {
+    PlanOptions { fix_drift: true, ..PlanOptions::default() }
 }
 
-fn replacing() -> Request {
-    Request { replace: [statement("copy")].into(), ..Request::default() }
+fn replacing() -> PlanOptions {
+    PlanOptions { replace: [statement("copy")].into(), ..PlanOptions::default() }
 }
 
 #[tokio::test(start_paused = true)]
 async fn stopped_outside() {
-    let ways =
-        [("", drift()), ("on_stopped = \"resume\"\n", Request::default()), ("stopped = true\n", Request::default())];
+    let ways = [
+        ("", drift()),
+        ("on_stopped = \"resume\"\n", PlanOptions::default()),
+        ("stopped = true\n", PlanOptions::default()),
+    ];
     each_way(|| OutOfBandChange::Stop("copy".into()), &ways, &["RUNNING", "RUNNING", "STOPPED"]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn resumed_outside() {
-    let ways = [("stopped = true\n", drift()), ("stopped = false\n", Request::default())];
+    let ways = [("stopped = true\n", drift()), ("stopped = false\n", PlanOptions::default())];
     for (way, request) in ways {
         let mut world = in_force(&format!("{TABLE}{COPY}")).await;
         world.declare(&format!("{TABLE}{COPY}stopped = true\n"));
@@ -56,7 +59,7 @@ async fn resumed_outside() {
 
 #[tokio::test(start_paused = true)]
 async fn failed() {
-    let ways = [("", drift()), ("on_failed = \"resume\"\n", Request::default()), ("", replacing())];
+    let ways = [("", drift()), ("on_failed = \"resume\"\n", PlanOptions::default()), ("", replacing())];
     let phases = ["RUNNING", "RUNNING", "RUNNING"];
     each_way(|| OutOfBandChange::Fail("copy".into(), "boom".into()), &ways, &phases).await;
 }
@@ -73,7 +76,7 @@ async fn readers_of_an_altered_table_are_replaced_in_the_same_run() {
     world.declare(&format!("{TABLE}{COPY}{alter}"));
     assert_eq!(notes(&world, "alter").await, [Note::StaleReaders { readers: vec![statement("copy")] }]);
     let run = world.request(replacing()).await;
-    let after = &run.plan.passages.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
+    let after = &run.plan.groups.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
     assert!(after.contains(&statement("alter")), "{after:?}");
     assert!(run.report.expect("it is blocked").is_complete());
     world.converge().await;

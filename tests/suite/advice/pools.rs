@@ -56,10 +56,10 @@ async fn a_pool_that_carries_a_job_goes_once_that_has_another_pool_or_stands_sti
         world.converge().await;
         world.write("pools.toml", POOLS);
         world.declare(&job(""));
-        assert!(matches!(block(&world, "pools.spare").await, Block::PoolCarries { .. }));
+        assert!(matches!(block(&world, "pools.spare").await, Block::PoolHasStatements { .. }));
         if more.is_empty() {
             let excludes = [Address::pool("spare")].into();
-            let run = world.request(Request { excludes, ..Request::default() }).await;
+            let run = world.request(PlanOptions { excludes, ..PlanOptions::default() }).await;
             assert!(run.report.expect("it is blocked").is_complete());
         } else {
             world.declare(&job(more));
@@ -96,7 +96,7 @@ async fn a_pool_in_another_network_is_put_back_and_left_for_a_new_one() {
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n");
     world.converge().await;
     world.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-2\"\n");
-    assert!(matches!(block(&world, "pools.main").await, Block::PoolMoved { .. }));
+    assert!(matches!(block(&world, "pools.main").await, Block::PoolFieldImmutable { .. }));
     let new = "[pools.new]\nmax_cfu = 10\nnetwork = \"n-2\"\n";
     world.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n{new}"));
     world.declare(&format!("{COPY}pool = \"new\"\n"));

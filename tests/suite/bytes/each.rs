@@ -128,7 +128,7 @@ fn submission(base: &str, generation: Generation) -> Submission {
 pub fn plan(bytes: &[u8]) {
     let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
     let _ = plan::check(&plan, &recorded());
-    assert_eq!(plan::moved_since(&plan, &plan, &BTreeMap::new()), []);
+    assert_eq!(plan::stale_reasons(&plan, &plan, &BTreeMap::new()), []);
     let written = serde_json::to_vec(&plan).unwrap_or_default();
     assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));
 }

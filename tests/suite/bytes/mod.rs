@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 
 use fastrand::Rng;
 use floe::{
-    diff::Request,
+    diff::PlanOptions,
     execute::{self, Interrupt},
     state::{
         Ledger, Local, Recorded,
@@ -89,7 +89,7 @@ async fn stopped_before_its_end() -> (Vec<u8>, Vec<u8>, Recorded) {
         }
         let mut ledger = Local::on(disk.clone(), "state/prod.json");
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
-        let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+        let (plan, recorded) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
         let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
         let setting = world.setting(&world.cloud(), interrupt);
         (disk, execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap().recorded)
@@ -129,7 +129,7 @@ fn a_journal_of_any_entries_is_a_record_or_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_spoiled_plan_is_an_error_or_another_plan() {
     let world = World::of(PROJECT);
-    let (plan, _) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+    let (plan, _) = world.plan_with(&world.cloud(), &PlanOptions::default()).await.unwrap();
     let good = serde_json::to_vec(&plan).unwrap();
     std::thread::spawn(move || search(&good, each::plan)).join().unwrap();
 }

@@ -12,7 +12,7 @@ use std::{
 use floe::{
     cloud::{BoxFuture as Exchange, Headers, Lost, Request, Response, Transport},
     diff,
-    execute::{self, Interrupt, Report},
+    execute::{self, Interrupt, RunReport},
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
@@ -185,7 +185,7 @@ pub enum Outcome {
     Cut,
     /// The plan was empty.
     Nothing,
-    Ran(Box<Report>),
+    Ran(Box<RunReport>),
     Blocked(Box<Plan>),
     /// It ended before it began.
     Refused(String),
@@ -196,13 +196,13 @@ pub struct Machine {
     pub disk: FakeDisk,
     pub flight: Flight,
     pub flaw: Flaw,
-    pub request: diff::Request,
+    pub request: diff::PlanOptions,
     pub knowledge: Arc<Mutex<Arc<Knowledge>>>,
     pub lookout: Option<Lookout>,
 }
 
 impl Machine {
-    pub fn new(disk: FakeDisk, flaw: Flaw, request: diff::Request) -> Machine {
+    pub fn new(disk: FakeDisk, flaw: Flaw, request: diff::PlanOptions) -> Machine {
         let knowledge = Arc::new(Mutex::new(Arc::new(Knowledge::of(&nothing_recorded()))));
         Machine { disk, flight: Flight::Lost, flaw, request, knowledge, lookout: None }
     }
@@ -272,7 +272,7 @@ impl Machine {
         }
         let mut plan = world.plan_on(&cloud, &self.request, &basis).await?;
         if self.flaw == Flaw::ResumedUnconfirmed {
-            plan.passages.iter_mut().flat_map(|passage| &mut passage.way_back).for_each(|step| step.when = None);
+            plan.groups.iter_mut().flat_map(|passage| &mut passage.rollback).for_each(|step| step.guard = None);
         }
         if plan.is_blocked() || !plan.has_work() {
             ledger.fold_interrupted(&recorded).await?;

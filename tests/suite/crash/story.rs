@@ -2,7 +2,7 @@
 
 use floe::{
     cloud::Method,
-    diff::Request,
+    diff::PlanOptions,
     simulator::{FaultRule, InjectedFault, SimulatorOptions},
 };
 
@@ -22,8 +22,8 @@ impl Stage {
         world.declare(self.statements);
     }
 
-    pub fn request(&self) -> Request {
-        Request { destroy: self.destroy, allow_data_loss: true, ..Request::default() }
+    pub fn request(&self) -> PlanOptions {
+        PlanOptions { destroy: self.destroy, allow_data_loss: true, ..PlanOptions::default() }
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 use floe::{
     cli::door::{self, Access},
     cloud::{Cloud, Credentials, Key, Limits, Method, Site},
-    diff::Request,
-    execute::{self, Interrupt, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs},
     planning,
     resource::Secrets,
     simulator::{FaultRule, InjectedFault},
@@ -173,12 +173,18 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let site = Site::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
     let cloud = Cloud::new(Arc::new(simulator.clone()), site, credentials, Limits::default(), 7);
-    let request = Request { allow_data_loss: true, ..Request::default() };
+    let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let secrets = Secrets::default();
     let planned = planning::planned(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
-    let setting =
-        Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };
+    let setting = RunInputs {
+        cloud,
+        secrets,
+        project: "shop".to_owned(),
+        use_placeholders: true,
+        run_id: "run1".to_owned(),
+        interrupt,
+    };
     let killed = async {
         while !shows(&simulator.world_view(), "copy-g2", "PENDING") {
             tokio::time::sleep(Duration::from_millis(50)).await;
