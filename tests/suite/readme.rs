@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-fn copy(from: &Path, to: &Path) {
+fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -11,7 +11,7 @@ fn copy(from: &Path, to: &Path) {
             continue;
         }
         if entry.path().is_dir() {
-            copy(&entry.path(), &target);
+            copy_folder(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
         }
@@ -19,7 +19,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What a command prints to standard output, and whether it succeeded.
-fn floe(folder: &Path, arguments: &[&str]) -> (String, bool) {
+fn run_floe(folder: &Path, arguments: &[&str]) -> (String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.arg("-C").arg(folder).args(arguments).env("NO_COLOR", "1").env("COLUMNS", "100");
     let output = command.output().unwrap();
@@ -27,22 +27,22 @@ fn floe(folder: &Path, arguments: &[&str]) -> (String, bool) {
 }
 
 #[test]
-fn the_readme_shows_what_is_printed() {
+fn the_readme_shows_the_real_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    copy(&root.join("examples"), folder.path());
+    copy_folder(&root.join("examples"), folder.path());
 
-    let (plan, _) = floe(&folder.path().join("first-pool"), &["plan"]);
+    let (plan, _) = run_floe(&folder.path().join("first-pool"), &["plan"]);
     assert!(readme.contains(plan.trim_end()), "{plan}");
 
     let clickstream = folder.path().join("clickstream");
-    let (applied, well) = floe(&clickstream, &["-e", "dev", "apply", "--yes"]);
+    let (applied, well) = run_floe(&clickstream, &["-e", "dev", "apply", "--yes"]);
     let last = applied.trim_end().lines().last().unwrap_or_default();
     assert!(well && readme.contains(last), "{applied}");
     let job = clickstream.join("statements/jobs/count_page_views.sql");
     fs::write(&job, fs::read_to_string(&job).unwrap().replace("'1' MINUTE", "'5' MINUTE")).unwrap();
-    let (changed, _) = floe(&clickstream, &["-e", "dev", "plan"]);
+    let (changed, _) = run_floe(&clickstream, &["-e", "dev", "plan"]);
     assert!(readme.contains(changed.trim_end()), "{changed}");
 }
 
@@ -50,9 +50,9 @@ fn the_readme_shows_what_is_printed() {
 fn the_main_command_of_the_readme_works() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
-    copy(&root.join("examples"), folder.path());
-    let (applied, well) = floe(&folder.path().join("clickstream"), &["-e", "local", "apply", "--yes"]);
+    copy_folder(&root.join("examples"), folder.path());
+    let (applied, well) = run_floe(&folder.path().join("clickstream"), &["-e", "local", "apply", "--yes"]);
     assert!(well, "{applied}");
-    let (_, settled) = floe(&folder.path().join("clickstream"), &["-e", "local", "plan", "--detailed-exitcode"]);
+    let (_, settled) = run_floe(&folder.path().join("clickstream"), &["-e", "local", "plan", "--detailed-exitcode"]);
     assert!(settled);
 }

@@ -31,22 +31,22 @@ fn identity() -> Identity {
     Identity { organization, environment, cloud, region }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+fn on_paused_clock<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
 }
 
 /// A ledger reads what is on the disk, and leaves it as it is. What it says is a record, or that one of the files is
 /// damaged or newer.
-fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
+fn load_from_files(files: &[(&str, &[u8])]) -> Option<Recorded> {
     let disk = FakeDisk::new();
     for (path, bytes) in files {
         disk.put(*path, *bytes);
     }
     let before = disk.files();
     let ledger = Local::on(disk.clone(), Path::new(STATE));
-    let loaded = wait(ledger.load());
-    let again = wait(ledger.load());
+    let loaded = on_paused_clock(ledger.load());
+    let again = on_paused_clock(ledger.load());
     assert_eq!(loaded, again);
     assert_eq!(disk.files(), before, "reading wrote something");
     match loaded {
@@ -58,7 +58,7 @@ fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
 
 /// A state file. The record that it says, if it says one.
 pub fn snapshot(bytes: &[u8]) -> Option<Recorded> {
-    read(&[(STATE, bytes)])
+    load_from_files(&[(STATE, bytes)])
 }
 
 /// The record that journals are on where none is given.
@@ -68,8 +68,8 @@ fn recorded() -> Recorded {
 
 /// A journal, beside the state that it is on. The record that they say together, if they say one.
 pub fn journal_on(state: &[u8], bytes: &[u8]) -> Option<Recorded> {
-    read(&[(JOURNAL, bytes)]);
-    read(&[(STATE, state), (JOURNAL, bytes)])
+    load_from_files(&[(JOURNAL, bytes)]);
+    load_from_files(&[(STATE, state), (JOURNAL, bytes)])
 }
 
 /// A journal of any bytes.
@@ -80,14 +80,15 @@ pub fn journal(bytes: &[u8]) {
 
 /// A journal whose lines are whole and whose entries are any: bytes choose them among those that may fit together.
 pub fn entries(bytes: &[u8]) -> Option<Recorded> {
-    let groups: Vec<Vec<Entry>> = bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry).collect()).collect();
+    let groups: Vec<Vec<Entry>> =
+        bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry_from_bytes).collect()).collect();
     let state = serde_json::to_vec(&recorded()).unwrap_or_default();
     let written = fake::journal(&recorded(), &groups).unwrap_or_default();
     journal_on(&state, &written)
 }
 
 /// The entry that two bytes choose: its kind, and whose it is.
-fn entry(bytes: &[u8]) -> Option<Entry> {
+fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
     let (kind, of) = (*bytes.first()?, *bytes.get(1)?);
     let key = ["a", "b"][usize::from(of & 1)].to_owned();
     let number = Generation(u32::from(of >> 1 & 1) + 1);
@@ -101,7 +102,7 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     let fact = |fact| Entry::Record { fact };
     let uid = format!("uid-{name}");
     Some(match kind % 12 {
-        0 | 1 => fact(Fact::Declared { declared: Box::new(declared(&key)), key, needs: BTreeSet::new() }),
+        0 | 1 => fact(Fact::Declared { declared: Box::new(declared_statement(&key)), key, needs: BTreeSet::new() }),
         2 | 3 => intend(Operation::Submit(submission(&key, number))),
         4 | 5 => settle(Outcome::Applied { id: Some(uid), created_at: None }),
         6 => settle(Outcome::Rejected { why: "no".to_owned() }),
@@ -113,7 +114,7 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     })
 }
 
-fn declared(name: &str) -> Statement {
+fn declared_statement(name: &str) -> Statement {
     let text = serde_json::json!({ "name": name, "sql": "SELECT 1", "timeout": 60 });
     serde_json::from_value(text).unwrap_or_else(|error| panic!("no statement: {error}"))
 }
@@ -134,9 +135,9 @@ pub fn plan(bytes: &[u8]) {
 }
 
 /// A service that answers everything with the same bytes.
-struct Parrot(u16, Vec<u8>);
+struct FixedResponseTransport(u16, Vec<u8>);
 
-impl Transport for Parrot {
+impl Transport for FixedResponseTransport {
     fn send(&self, _: Request) -> BoxFuture<'_, Result<Response, Lost>> {
         let response = Response { status: self.0, headers: Headers::default(), body: self.1.clone() };
         Box::pin(async { Ok(response) })
@@ -154,7 +155,8 @@ pub fn response(bytes: &[u8]) {
     let credentials =
         Credentials { flink: Some(Key::new("k", "secret-value")), cloud: Some(Key::new("k", "secret-value")) };
     let Ok(site) = Site::public(&identity()) else { return };
-    let cloud = Cloud::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, Limits::default(), 1);
+    let cloud =
+        Cloud::new(Arc::new(FixedResponseTransport(status, body.to_vec())), site, credentials, Limits::default(), 1);
     let pool = Pool {
         display_name: "p".to_owned(),
         max_cfu: 5,
@@ -163,8 +165,8 @@ pub fn response(bytes: &[u8]) {
         region: "us-east-1".to_owned(),
         prevent_destroy: false,
     };
-    wait(async {
-        let told = [
+    on_paused_clock(async {
+        let errors = [
             cloud.statements(None).await.err(),
             cloud.submit(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
             match cloud.statement("n").await {
@@ -181,7 +183,7 @@ pub fn response(bytes: &[u8]) {
             cloud.remove_pool("lfcp-1").await.err(),
             cloud.regions(None, None).await.err(),
         ];
-        for error in told.into_iter().flatten() {
+        for error in errors.into_iter().flatten() {
             let text = error.to_string();
             assert!(!text.contains("secret-value") && text.len() < 20_000, "{text}");
         }

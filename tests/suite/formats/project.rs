@@ -21,7 +21,7 @@ use floe::{
 use tokio::sync::{OnceCell, watch};
 
 use super::{fixture, graph, holder, writes};
-use crate::world::shows;
+use crate::world::has_phase;
 
 const HEAD: &str = r#"
 [project]
@@ -186,7 +186,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
         interrupt,
     };
     let killed = async {
-        while !shows(&simulator.world_view(), "copy-g2", "PENDING") {
+        while !has_phase(&simulator.world_view(), "copy-g2", "PENDING") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
