@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use floe::{
-    diff::{self, Desired, Request},
+    diff::{self, Desired, PlanOptions},
     graph,
     manifest::{self, LoadOptions},
     plan, settle,
@@ -41,7 +41,7 @@ fn growth(criterion: &mut Criterion) {
                 }
                 recorded
             };
-            let options = Request::default();
+            let options = PlanOptions::default();
 
             group.bench_with_input(BenchmarkId::new("load", count), &inputs, |bencher, inputs| {
                 bencher.iter(|| manifest::load(inputs).unwrap());
@@ -57,7 +57,7 @@ fn growth(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded, &live).unwrap();
                     let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
-                    assert!(diff.changes.is_empty() && diff.asks.is_empty());
+                    assert!(diff.changes.is_empty() && diff.lookups.is_empty());
                     diff
                 });
             });

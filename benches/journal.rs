@@ -29,13 +29,13 @@ use std::{
 
 use floe::{
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
-    diff::Request,
-    execute::{self, Interrupt, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs},
     graph::{self, Graph},
     manifest::{self, LoadOptions},
     planning::make_plan,
     resource::{HashKey, Secrets},
-    simulator::{Options, Pace, Simulator, serve},
+    simulator::{PhaseDurations, Simulator, SimulatorOptions, serve},
     state::{
         Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, MemoryLedger, RealDisk,
         Recorded,
@@ -72,7 +72,7 @@ fn measure_bytes() -> bool {
         let path = folder.path().join("state.json");
         let disk = CountingDisk { inner: RealDisk, written: Arc::clone(&written) };
         let mut ledger = TimedLedger::new(LocalLedger::on_disk(disk, &path));
-        let cloud = cloud(&graph, Arc::new(Simulator::new(Options::default())), None);
+        let cloud = cloud(&graph, Arc::new(Simulator::new(SimulatorOptions::default())), None);
         runtime.block_on(run_apply(&graph, &cloud, &mut ledger));
         let (state, written) = (fs::metadata(&path).unwrap().len(), written.load(Ordering::Relaxed));
         let (amplification, bytes_per_entry) = (written as f64 / state as f64, written as f64 / ledger.entries as f64);
@@ -145,7 +145,10 @@ fn start_simulator() -> String {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             origin_sender.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-            let options = Options { pace: Pace::even(Duration::from_millis(500)), ..Options::default() };
+            let options = SimulatorOptions {
+                phase_durations: PhaseDurations::uniform(Duration::from_millis(500)),
+                ..SimulatorOptions::default()
+            };
             serve(listener, Simulator::new(options)).await
         })
     });
@@ -169,18 +172,18 @@ async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) 
     ledger.lock(&holder, Duration::ZERO).await.unwrap();
     let identity = graph.project.environment.identity.clone();
     let recorded = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-    let planned = make_plan(graph, &Secrets::default(), &recorded, cloud, &Request::default()).await.unwrap();
+    let planned = make_plan(graph, &Secrets::default(), &recorded, cloud, &PlanOptions::default()).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
-    let inputs = Setting {
+    let inputs = RunInputs {
         cloud: cloud.clone(),
         secrets: Secrets::default(),
         project: graph.project.name.clone(),
-        placeholders: true,
-        run: "run1".to_owned(),
+        use_placeholders: true,
+        run_id: "run1".to_owned(),
         interrupt,
     };
     let report = execute::run(&planned.plan, Recorded::clone(&recorded), ledger, &inputs, &mut |_| {}).await.unwrap();
-    assert!(report.is_complete(), "{:?} {:?}", report.failed.first(), report.ledger);
+    assert!(report.is_complete(), "{:?} {:?}", report.failed.first(), report.ledger_error);
 }
 
 /// A disk that counts the bytes that are written to it.

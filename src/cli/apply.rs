@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     cloud::CloudClient,
-    diff::Request,
-    execute::{self, Interrupt, Report, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs, RunReport},
     graph::Graph,
     plan::{Plan, check},
     planning::{self, PlanningOutput},
@@ -36,7 +36,7 @@ use crate::{
 struct ApplyRequest<'a> {
     command: &'a str,
     graph: &'a Graph,
-    request: Request,
+    request: PlanOptions,
     saved: Option<SavedPlan>,
     yes: bool,
 }
@@ -54,7 +54,7 @@ pub fn apply(
         global.environment = Some(saved.plan.basis.environment.clone());
     }
     let graph = project::desired_for_sending(&project::manifest_inputs(&global, process))?;
-    let request = saved.as_ref().map_or_else(|| arguments.plan_options(), |saved| saved.plan.request.clone());
+    let request = saved.as_ref().map_or_else(|| arguments.plan_options(), |saved| saved.plan.options.clone());
     let yes = arguments.yes || saved.is_some();
     let apply_request = ApplyRequest { command: "apply", graph: &graph, request, saved, yes };
     runtime::block_on(&graph.project.environment, run_request(apply_request, &global, process, screen))?
@@ -178,7 +178,9 @@ const LATE_SUBMISSION_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Whether an interrupted run submitted something that is not there.
 fn has_unseen_submission(plan: &Plan) -> bool {
-    plan.found.iter().any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
+    plan.interrupted_requests
+        .iter()
+        .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
 }
 
 /// The plan once nothing that it is to change is in motion any more, and whether that came about in time. For a saved
@@ -204,13 +206,13 @@ async fn plan_once_settled(
             if announced.is_empty() {
                 screen.eprint("Waiting a moment for what the interrupted run may still have under way.\n");
             }
-            announced = planned.plan.found.iter().map(|found| found.intent.address.clone()).collect();
+            announced = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
             sleep(Duration::from_secs(3)).await;
             continue;
         }
-        let moving: Vec<Address> = planned.plan.in_motion().cloned().collect();
+        let moving: Vec<Address> = planned.plan.addresses_in_motion().cloned().collect();
         // A plan that is blocked anyway is not worth waiting for.
-        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_by_motion_alone()) {
+        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_only_by_motion()) {
             return Ok((planned, true));
         }
         if began.elapsed() >= MOTION_TIMEOUT {
@@ -255,15 +257,18 @@ async fn user_consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bo
     Ok(screen.confirm(&question).await)
 }
 
-async fn execute_plan(prepared_run: &mut PreparedRun, interrupt: Receiver<Interrupt>) -> Result<Report, CommandError> {
+async fn execute_plan(
+    prepared_run: &mut PreparedRun,
+    interrupt: Receiver<Interrupt>,
+) -> Result<RunReport, CommandError> {
     let PreparedRun { planned, ledger, cloud, secrets, status_line, .. } = prepared_run;
     let basis = &planned.plan.basis;
-    let run_inputs = Setting {
+    let run_inputs = RunInputs {
         cloud: cloud.clone(),
         secrets: secrets.clone(),
         project: basis.project.clone(),
-        placeholders: basis.simulated,
-        run: format!("{:08x}", fastrand::u32(..)),
+        use_placeholders: basis.simulated,
+        run_id: format!("{:08x}", fastrand::u32(..)),
         interrupt,
     };
     let mut progress = ProgressDisplay::new(status_line);
@@ -274,7 +279,7 @@ async fn execute_plan(prepared_run: &mut PreparedRun, interrupt: Receiver<Interr
     Ok(report?)
 }
 
-fn run_exit(report: &Report) -> Exit {
+fn run_exit(report: &RunReport) -> Exit {
     match RunResult::of(report) {
         RunResult::Done => Exit::Done,
         RunResult::Unhealthy => Exit::Unhealthy,
@@ -295,7 +300,7 @@ mod tests {
         cloud::{ApiKey, Credentials, Endpoints, RateLimits},
         manifest::LoadOptions,
         resource::{HashKey, StatementUpdate},
-        simulator::{Options, Simulator},
+        simulator::{Simulator, SimulatorOptions},
         state::MemoryLedger,
     };
 
@@ -328,19 +333,31 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let key = || Some(ApiKey::new("k", "s"));
         let credentials = Credentials { flink: key(), cloud: key() };
         let site = Endpoints::public(&identity).unwrap();
-        let cloud =
-            CloudClient::new(Arc::new(Simulator::new(Options::default())), site, credentials, RateLimits::default(), 7);
+        let cloud = CloudClient::new(
+            Arc::new(Simulator::new(SimulatorOptions::default())),
+            site,
+            credentials,
+            RateLimits::default(),
+            7,
+        );
         let secrets = Secrets::new(BTreeMap::new());
         let empty_record = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-        let planned = planning::make_plan(&before, &secrets, &empty_record, &cloud, &Request::default()).await.unwrap();
+        let planned =
+            planning::make_plan(&before, &secrets, &empty_record, &cloud, &PlanOptions::default()).await.unwrap();
         let mut ledger = MemoryLedger::new();
         let holder =
             LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
         ledger.lock(&holder, Duration::ZERO).await.unwrap();
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let (project, run) = ("p".to_owned(), "run".to_owned());
-        let run_inputs =
-            Setting { cloud: cloud.clone(), secrets: secrets.clone(), project, placeholders: true, run, interrupt };
+        let run_inputs = RunInputs {
+            cloud: cloud.clone(),
+            secrets: secrets.clone(),
+            project,
+            use_placeholders: true,
+            run_id: run,
+            interrupt,
+        };
         let recorded = Recorded::clone(&planned.recorded);
         let report = execute::run(&planned.plan, recorded, &mut ledger, &run_inputs, &mut |_| {}).await.unwrap();
         assert!(report.is_complete(), "{:#?}", report.failed);
@@ -350,15 +367,15 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
         let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
         let saved =
-            planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &Request::default()).await.unwrap();
+            planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &PlanOptions::default()).await.unwrap();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
         let other = cloud.fetch_statement("other").await.unwrap().unwrap();
         cloud.update_statement(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
         let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
-        let request = Request::default();
+        let request = PlanOptions::default();
         let now = planning::make_plan(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
-        assert!(now.plan.is_blocked() && now.plan.in_motion().count() == 1, "{:#?}", now.plan.changes);
+        assert!(now.plan.is_blocked() && now.plan.addresses_in_motion().count() == 1, "{:#?}", now.plan.changes);
         let saved = Some(SavedPlan::read(&file).unwrap());
         let apply_request = ApplyRequest { command: "apply", graph: &graph, request, saved, yes: true };
         let screen = Screen {
@@ -370,7 +387,7 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let (planned, is_settled) =
             plan_once_settled(&apply_request, &secrets, &recorded, &cloud, &screen).await.unwrap();
         assert!(is_settled && began.elapsed() >= POLL_INTERVAL);
-        assert_eq!(planned.plan.in_motion().count(), 0, "{:#?}", planned.plan.changes);
+        assert_eq!(planned.plan.addresses_in_motion().count(), 0, "{:#?}", planned.plan.changes);
         assert!(!planned.plan.changes.contains_key(&Address::statement("copy")), "{:#?}", planned.plan.changes);
     }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::ProcessEnvironment;
-use crate::{diff::Request, resource::Address};
+use crate::{diff::PlanOptions, resource::Address};
 
 /// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
 #[derive(Debug, Parser)]
@@ -333,28 +333,28 @@ pub enum Shell {
 
 impl PlanArguments {
     /// What is asked of the plan.
-    pub fn plan_options(&self) -> Request {
+    pub fn plan_options(&self) -> PlanOptions {
         plan_options(&self.selection, &self.consent)
     }
 }
 
 impl ApplyArguments {
     /// What is asked of the plan.
-    pub fn plan_options(&self) -> Request {
+    pub fn plan_options(&self) -> PlanOptions {
         plan_options(&self.selection, &self.consent)
     }
 }
 
 impl DestroyArguments {
     /// What is asked of the plan.
-    pub fn plan_options(&self) -> Request {
+    pub fn plan_options(&self) -> PlanOptions {
         let consent = Consent { allow_data_loss: self.allow_data_loss, ..Consent::default() };
-        Request { destroy: true, ..plan_options(&self.selection, &consent) }
+        PlanOptions { destroy: true, ..plan_options(&self.selection, &consent) }
     }
 }
 
-fn plan_options(selection: &Selection, consent: &Consent) -> Request {
-    Request {
+fn plan_options(selection: &Selection, consent: &Consent) -> PlanOptions {
+    PlanOptions {
         destroy: false,
         targets: selection.targets.iter().cloned().collect(),
         excludes: selection.excludes.iter().cloned().collect(),

@@ -11,7 +11,7 @@ use crate::{
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, HttpsTransport, RateLimits, Transport},
     manifest::{Environment, Project, StateLocation},
     resource::PoolDeclaration,
-    simulator::{CatalogMode, Options, Scenario, Simulator},
+    simulator::{CatalogMode, Scenario, Simulator, SimulatorOptions},
     state::{self, RealDisk, Recorded},
 };
 
@@ -84,13 +84,13 @@ pub fn open_world(
     };
     // The recorded one: the world of an older state lies under an older id.
     let identity = &recorded.environment;
-    let options = Options {
+    let options = SimulatorOptions {
         seed: SIMULATED_SEED,
         catalog: if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient },
         organization: identity.organization.clone(),
-        home: (identity.cloud.clone(), identity.region.clone()),
+        home_region: (identity.cloud.clone(), identity.region.clone()),
         scenario,
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let file = state::sibling(&RealDisk, &state_file(root, environment), "world")?;
     let opened = match access {
@@ -100,7 +100,7 @@ pub fn open_world(
             }
             Simulator::open(&file, options)
         }
-        WorldAccess::ReadOnly => Simulator::copy_of(&file, options),
+        WorldAccess::ReadOnly => Simulator::load_copy(&file, options),
     };
     opened
         .map(Some)
@@ -183,7 +183,7 @@ fn rate_limits(environment: &Environment) -> RateLimits {
 /// Reads a scenario of the simulator.
 pub(super) fn read_scenario(path: &Path) -> Result<Scenario, CommandError> {
     let text = fs::read_to_string(path).map_err(|error| file_error("read", path, &error))?;
-    Scenario::read(&text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
+    Scenario::parse(&text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
 }
 
 /// A file or folder that the system refuses.

@@ -11,7 +11,7 @@ use crate::execute::Interrupt;
 pub(super) fn listen() -> watch::Receiver<Interrupt> {
     let (sender, receiver) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
-        for request in [Interrupt::Finish, Interrupt::Leave] {
+        for request in [Interrupt::FinishOpenGroups, Interrupt::Abort] {
             stop_requested().await;
             if sender.send(request).is_err() {
                 return;

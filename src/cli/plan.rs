@@ -11,7 +11,7 @@ use super::{
     runtime,
 };
 use crate::{
-    diff::Request,
+    diff::PlanOptions,
     graph::Graph,
     plan::Plan,
     planning::{self, PlanningOutput},
@@ -53,7 +53,7 @@ pub fn run(
 
 /// What a saved plan is good for.
 fn saved_notice(path: &str, plan: &Plan) -> String {
-    let blocked: Vec<String> = plan.blocked().map(ToString::to_string).collect();
+    let blocked: Vec<String> = plan.blocked_addresses().map(ToString::to_string).collect();
     match blocked.as_slice() {
         [] => format!("Saved to {path}; `floe apply {path}` carries out exactly this.\n"),
         names => {
@@ -86,7 +86,7 @@ pub(super) async fn prepare_plan(
     project_context: ProjectContext,
     check: ProjectCheck,
     process: &ProcessEnvironment,
-    request: &Request,
+    request: &PlanOptions,
     screen: &Screen,
 ) -> Result<PreparedPlan, CommandError> {
     let OpenProject { graph, ledger, recorded, connection, live } =

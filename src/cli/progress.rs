@@ -100,30 +100,30 @@ fn lines_for(held_back: &mut BTreeMap<Address, Event>, event: &Event, style: Sty
     let mut lines = Vec::new();
     match event {
         Event::Started { .. } => {}
-        Event::Seen { address, phase, detail, .. } if detail.trim().is_empty() => {
+        Event::PhaseObserved { address, phase, detail, .. } if detail.trim().is_empty() => {
             let before = held_back.remove(address);
             lines.extend(before.map(|before| render::event_line(&before, style)));
             if phase.as_ref().is_none_or(|phase| phase.class() != PhaseClass::Transitional) {
                 held_back.insert(address.clone(), event.clone());
             }
         }
-        Event::Done { address } => {
+        Event::Succeeded { address } => {
             let phase = match held_back.remove(address) {
-                Some(Event::Seen { phase: Some(phase), .. }) => Some(phase),
+                Some(Event::PhaseObserved { phase: Some(phase), .. }) => Some(phase),
                 _ => None,
             };
             lines.push(render::done_line(address, phase.as_ref(), style));
         }
-        Event::Asked { address, .. }
-        | Event::Seen { address, .. }
+        Event::RequestAccepted { address, .. }
+        | Event::PhaseObserved { address, .. }
         | Event::Failed { address, .. }
-        | Event::TakingBack { address }
-        | Event::TakenBack { address }
+        | Event::RollbackStarted { address }
+        | Event::RolledBack { address }
         | Event::Skipped { address, .. } => {
             lines.extend(held_back.remove(address).map(|before| render::event_line(&before, style)));
             lines.push(render::event_line(event, style));
         }
-        Event::Stopping => lines.push(render::event_line(event, style)),
+        Event::InterruptReceived => lines.push(render::event_line(event, style)),
     }
     lines
 }
@@ -137,22 +137,22 @@ impl ProgressTable {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.running.insert(address.clone(), bar);
             }
-            Event::Asked { address, what } => self.set_message(address, what.to_string()),
-            Event::Seen { address, phase, .. } => {
+            Event::RequestAccepted { address, request } => self.set_message(address, request.to_string()),
+            Event::PhaseObserved { address, phase, .. } => {
                 let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
                 self.set_message(address, phase.to_owned());
             }
-            Event::TakingBack { address } => {
+            Event::RollbackStarted { address } => {
                 self.set_message(address, "taking back what it had begun".to_owned());
                 self.print_above(line);
             }
-            Event::Done { address } | Event::TakenBack { address } => {
+            Event::Succeeded { address } | Event::RolledBack { address } => {
                 if let Some(bar) = self.running.remove(address) {
                     bar.finish_and_clear();
                 }
                 self.print_above(line);
             }
-            Event::Failed { .. } | Event::Skipped { .. } | Event::Stopping => self.print_above(line),
+            Event::Failed { .. } | Event::Skipped { .. } | Event::InterruptReceived => self.print_above(line),
         }
     }
 
@@ -178,28 +178,28 @@ fn spinner_style() -> ProgressStyle {
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::{execute::Asked, resource::Phase};
+    use crate::{execute::RequestAccepted, resource::Phase};
 
     #[test]
     fn uninformative_events_print_no_line() {
         let address = Address::statement("orders");
-        let seen = |phase: Option<Phase>, detail: &str| Event::Seen {
+        let seen = |phase: Option<Phase>, detail: &str| Event::PhaseObserved {
             address: address.clone(),
             name: "orders".to_owned(),
             phase,
             detail: detail.to_owned(),
         };
-        let asked = |what| Event::Asked { address: address.clone(), what };
+        let asked = |request| Event::RequestAccepted { address: address.clone(), request };
         let events = [
             Event::Started { address: address.clone() },
-            asked(Asked::Stopped("orders".to_owned())),
+            asked(RequestAccepted::Stopped("orders".to_owned())),
             seen(Some(Phase::Stopping), ""),
             seen(Some(Phase::Stopped), ""),
-            asked(Asked::Submitted("orders-g2".to_owned())),
+            asked(RequestAccepted::Submitted("orders-g2".to_owned())),
             seen(Some(Phase::Pending), ""),
             seen(Some(Phase::Pending), "no room in the pool"),
             seen(Some(Phase::Running), ""),
-            Event::Done { address: address.clone() },
+            Event::Succeeded { address: address.clone() },
         ];
         let mut held_back = BTreeMap::new();
         let lines: Vec<String> =
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_held_back_phase_is_printed_before_a_rollback() {
         let address = Address::statement("orders");
-        let running = Event::Seen {
+        let running = Event::PhaseObserved {
             address: address.clone(),
             name: "orders".to_owned(),
             phase: Some(Phase::Running),
@@ -222,7 +222,7 @@ mod tests {
         };
         let mut held_back = BTreeMap::new();
         assert!(lines_for(&mut held_back, &running, Style::default()).is_empty());
-        let lines = lines_for(&mut held_back, &Event::TakingBack { address }, Style::default());
+        let lines = lines_for(&mut held_back, &Event::RollbackStarted { address }, Style::default());
         assert_eq!(lines.len(), 2);
         assert!(lines.first().unwrap().ends_with("orders is RUNNING"));
     }

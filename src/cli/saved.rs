@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{CommandError, door};
 use crate::{
-    diff::Request,
+    diff::PlanOptions,
     graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, moved_since, on_record_of, taken_out, without_blocks_elsewhere},
+    plan::{FORMAT_VERSION, Plan, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons},
     planning::PlanningOutput,
     resource::Fingerprint,
     state::{ConsumedPlans, LockHolder, RealDisk},
@@ -53,10 +53,10 @@ impl SavedPlan {
     /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
     /// to be recorded first as it is found now, and what that rests on. Refuses, naming what moved.
     pub fn plan_to_execute(self, now: &PlanningOutput, graph: &Graph) -> Result<Plan, CommandError> {
-        let stale = moved_since(&self.plan, &now.plan, &taken_out(&self.plan, &now.plan, graph, &now.settled));
+        let stale = stale_reasons(&self.plan, &now.plan, &excluded_by(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
         if stale.is_empty() {
-            return Ok(on_record_of(self.plan, now));
+            return Ok(rebase_onto(self.plan, now));
         }
         let named: Vec<String> = stale.iter().map(|moved| format!("- {moved}")).collect();
         Err(CommandError::new(format!("the saved plan does not hold any more; nothing was done\n{}", named.join("\n")))
@@ -64,8 +64,8 @@ impl SavedPlan {
     }
 
     /// What to plan for instead, where only what is no concern of this plan is blocked now.
-    pub fn request_without_foreign_blocks(&self, now: &Plan) -> Option<Request> {
-        without_blocks_elsewhere(&self.plan, now)
+    pub fn request_without_foreign_blocks(&self, now: &Plan) -> Option<PlanOptions> {
+        options_without_foreign_blocks(&self.plan, now)
     }
 
     /// Refuses a plan that was used before. `begun` is the run that left its journal open.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::{CommandError, Exit, Screen, arguments::SimulatorArguments, door, interrupt};
-use crate::simulator::{Options, Pace, Scenario, Simulator, serve};
+use crate::simulator::{PhaseDurations, Scenario, Simulator, SimulatorOptions, serve};
 
 /// How long a phase lasts here: long enough to be seen, short enough to wait for.
 const PHASE_DURATION: Duration = Duration::from_secs(1);
@@ -16,14 +16,14 @@ pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, Comm
         Some(path) => door::read_scenario(path)?,
         None => Scenario::default(),
     };
-    let options = Options {
-        pace: Pace::even(PHASE_DURATION),
+    let options = SimulatorOptions {
+        phase_durations: PhaseDurations::uniform(PHASE_DURATION),
         // Clients measure ages by their own clock.
-        start: jiff::Timestamp::now().as_microsecond(),
+        start_time: jiff::Timestamp::now().as_microsecond(),
         flink_key: arguments.flink_key.clone(),
         cloud_key: arguments.cloud_key.clone(),
         scenario,
-        ..Options::default()
+        ..SimulatorOptions::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -34,7 +34,7 @@ pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, Comm
 
 async fn serve_until_interrupted(
     arguments: &SimulatorArguments,
-    options: Options,
+    options: SimulatorOptions,
     screen: &Screen,
 ) -> Result<Exit, CommandError> {
     let simulator = match &arguments.world {

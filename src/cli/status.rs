@@ -7,7 +7,7 @@ use super::{
     project, runtime,
 };
 use crate::{
-    diff::{Action, Block, Change, Request},
+    diff::{Action, Block, Change, PlanOptions},
     live::Presence,
     planning::PlanningOutput,
     render::{self, StatusRow, StatusView},
@@ -24,7 +24,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
     let environment = &project_context.environment.clone();
     let PreparedPlan { graph, planned, context } = runtime::block_on(
         environment,
-        prepare_plan(project_context, project::desired, process, &Request::default(), screen),
+        prepare_plan(project_context, project::desired, process, &PlanOptions::default(), screen),
     )??;
     let rows = status_rows(&planned);
     let view = StatusView {
@@ -74,7 +74,7 @@ fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = Stat
 /// Why nobody can tell what became of a request of an interrupted run.
 fn unclear_reason(change: &Change) -> Option<&str> {
     let Action::Blocked { by } = &change.action else { return None };
-    by.iter().find_map(|block| if let Block::Unclear { why } = block { Some(why.as_str()) } else { None })
+    by.iter().find_map(|block| if let Block::UnclearIntent { why } = block { Some(why.as_str()) } else { None })
 }
 
 fn pool_row(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
@@ -113,7 +113,9 @@ fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) 
         };
         row.remarks.push(format!("open replacement: `{}` is to take over, and is {phase}", successor.sent.name));
     }
-    if change.is_some_and(|change| matches!(change.action, Action::GoOn { .. } | Action::TakeBack { .. })) {
+    if change.is_some_and(|change| {
+        matches!(change.action, Action::FinishReplacement { .. } | Action::RollBackReplacement { .. })
+    }) {
         row.unhealthy = true;
         row.remarks.push("an interrupted run left it so; the next apply goes on from there".to_owned());
     }
@@ -195,7 +197,7 @@ mod tests {
         manifest::LoadOptions,
         planning,
         resource::{HashKey, Intent, IntentId, Operation, Pool, Secrets},
-        simulator::{Options, Simulator},
+        simulator::{Simulator, SimulatorOptions},
         state::{Entry, Recorded},
     };
 
@@ -223,9 +225,9 @@ mod tests {
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
         recorded.apply(&Entry::IntentOpened { intent, secrets: Default::default() }).unwrap();
         let keys = Credentials { flink: Some(ApiKey::new("k", "s")), cloud: Some(ApiKey::new("k", "s")) };
-        let simulator = Arc::new(Simulator::new(Options::default()));
+        let simulator = Arc::new(Simulator::new(SimulatorOptions::default()));
         let cloud = CloudClient::new(simulator, Endpoints::public(&identity).unwrap(), keys, RateLimits::default(), 7);
-        let request = Request::default();
+        let request = PlanOptions::default();
         let planned =
             planning::make_plan(&graph, &Secrets::default(), &Arc::new(recorded), &cloud, &request).await.unwrap();
         let rows = status_rows(&planned);

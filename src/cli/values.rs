@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::CommandError;
 use crate::{
     graph::Graph,
-    plan::{Act, Plan},
+    plan::{Plan, StepRequest},
     resource::{Address, Secrets, Submission, Template},
     sql,
 };
@@ -52,10 +52,10 @@ pub(super) fn check_quotes(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Res
 }
 
 fn submissions(plan: &Plan) -> impl Iterator<Item = (&Address, &Submission)> {
-    plan.passages.iter().flat_map(|passage| {
-        let steps = passage.forward.iter().chain(&passage.way_back);
-        steps.filter_map(|step| match &step.act {
-            Act::Submit { submission, .. } => Some((&passage.address, submission)),
+    plan.groups.iter().flat_map(|passage| {
+        let steps = passage.forward.iter().chain(&passage.rollback);
+        steps.filter_map(|step| match &step.request {
+            StepRequest::Submit { submission, .. } => Some((&passage.address, submission)),
             _ => None,
         })
     })

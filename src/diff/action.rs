@@ -38,7 +38,8 @@ pub enum Action {
         max_cfu: u32,
     },
     /// Keep a declared statement unsubmitted until `stopped` is turned off.
-    Hold,
+    #[serde(rename = "hold")]
+    KeepUnsubmitted,
     /// Take over a statement that bears this address's labels and is not in the record.
     Adopt {
         /// Its cloud name.
@@ -49,9 +50,11 @@ pub enum Action {
     /// Stop a job, keeping its position and state.
     Stop,
     /// Resume a job that stands still, with what was due.
-    Start,
+    #[serde(rename = "start")]
+    Resume,
     /// Change an owned pool.
-    AmendPool {
+    #[serde(rename = "amend-pool")]
+    UpdatePool {
         /// To what.
         to: PoolUpdate,
     },
@@ -67,12 +70,14 @@ pub enum Action {
         to: Generation,
     },
     /// Go on with a replacement that an interrupted run left open.
-    GoOn {
+    #[serde(rename = "go-on")]
+    FinishReplacement {
         /// The generation that comes.
         to: Generation,
     },
     /// Take an interrupted replacement back: delete the successor, resume the predecessor.
-    TakeBack {
+    #[serde(rename = "take-back")]
+    RollBackReplacement {
         /// The generation that goes.
         from: Generation,
     },
@@ -90,9 +95,11 @@ pub enum Action {
         phase: Phase,
     },
     /// Write down settings that only floe reads.
-    Record,
+    #[serde(rename = "record")]
+    RecordSettings,
     /// Do nothing; the notes say what is to be known.
-    Note,
+    #[serde(rename = "note")]
+    Inform,
     /// Do nothing, since a person has to decide.
     Blocked {
         /// Everything that stands in the way.
@@ -113,7 +120,8 @@ pub enum Strategy {
     /// The old one is gone: submit the new one from its recorded offsets.
     FromOffsets,
     /// The old one is gone: submit the new one, which begins again from its sources.
-    Again,
+    #[serde(rename = "again")]
+    FromSources,
 }
 
 /// Why something happens.
@@ -156,7 +164,8 @@ pub enum Reason {
         after: String,
     },
     /// A field of a pool differs.
-    FieldChanged {
+    #[serde(rename = "field-changed")]
+    PoolFieldChanged {
         /// Its name.
         field: String,
         /// As it is.
@@ -182,7 +191,8 @@ pub enum Reason {
         detail: String,
     },
     /// It COMPLETED although its sources have no end.
-    Ended,
+    #[serde(rename = "ended")]
+    CompletedUnexpectedly,
     /// Somebody stopped it outside.
     StoppedOutside,
     /// Somebody resumed it outside.
@@ -199,20 +209,24 @@ pub enum Reason {
     /// An interrupted run stopped it.
     StoppedByInterruptedRun,
     /// An interrupted run left a successor.
-    SuccessorLeft {
+    #[serde(rename = "successor-left")]
+    LeftoverSuccessor {
         /// Its generation.
         generation: Generation,
         /// Its phase; none if it is gone.
         phase: Option<Phase>,
     },
     /// An interrupted run left its undo running or done.
-    UndoLeft,
+    #[serde(rename = "undo-left")]
+    LeftoverUndo,
     /// The project does not declare it any more.
     NotDeclared,
     /// `destroy` was asked for.
-    Destroy,
+    #[serde(rename = "destroy")]
+    DestroyRequested,
     /// `--replace` names it.
-    Asked,
+    #[serde(rename = "asked")]
+    ReplaceRequested,
 }
 
 /// What people should know about a change, or about something that does not change.
@@ -220,18 +234,22 @@ pub enum Reason {
 #[serde(tag = "note", rename_all = "kebab-case")]
 pub enum Note {
     /// The SQL differs in layout, comments or keyword case only.
-    Cosmetic,
+    #[serde(rename = "cosmetic")]
+    CosmeticSqlChange,
     /// The new name is used from the next generation on.
-    NameAtNextGeneration {
+    #[serde(rename = "name-at-next-generation")]
+    RenamedAtNextGeneration {
         /// The name in use.
-        now: String,
+        #[serde(rename = "now")]
+        current_name: String,
     },
     /// It stands still because somebody stopped it outside.
     StoppedOutside,
     /// It runs although it is to stand still: somebody resumed it outside.
     ResumedOutside,
     /// Submissions of an address that is neither declared nor recorded took effect after they were given up.
-    RunsUnrecorded {
+    #[serde(rename = "runs-unrecorded")]
+    LateSubmissions {
         /// The cloud names.
         names: Vec<String>,
     },
@@ -252,14 +270,16 @@ pub enum Note {
         since: Option<String>,
     },
     /// It COMPLETED although its sources have no end.
-    Ended,
+    #[serde(rename = "ended")]
+    CompletedUnexpectedly,
     /// It runs with reduced performance.
     Degraded {
         /// The service's words.
         detail: String,
     },
     /// The service warns.
-    Warned {
+    #[serde(rename = "warned")]
+    ServiceWarning {
         /// How bad.
         severity: String,
         /// The service's words.
@@ -271,26 +291,32 @@ pub enum Note {
         fields: Vec<String>,
     },
     /// It was purged or deleted while it stood still: its offsets live in the state alone.
-    OffsetsOnlyHere,
+    #[serde(rename = "offsets-only-here")]
+    OffsetsOnlyInState,
     /// It is gone, and where it stood is not known.
-    GoneFromNowhere,
+    #[serde(rename = "gone-from-nowhere")]
+    GoneWithUnknownOffsets,
     /// It is gone. It once stood here, when somebody else had stopped it; whether it went on from there nobody knows.
-    StoodWhenStoppedOutside {
+    #[serde(rename = "stood-when-stopped-outside")]
+    GoneWithUncertainOffsets {
         /// `partition:0,offset:100;…` per topic.
         topics: BTreeMap<String, String>,
     },
     /// One of its name was removed before.
-    RemovedBefore {
+    #[serde(rename = "removed-before")]
+    PreviouslyRemoved {
         /// Where it stood then, as far as that is known: `partition:0,offset:100;…` per topic.
         topics: BTreeMap<String, String>,
     },
     /// It goes on as it was sent; these changes are for the next plan.
-    StillToDecide {
+    #[serde(rename = "still-to-decide")]
+    ChangesLeftForNextPlan {
         /// The fields.
         fields: Vec<String>,
     },
     /// `--replace` names it, and it is to stand still.
-    NotReplaced,
+    #[serde(rename = "not-replaced")]
+    ReplaceIgnoredWhileStopped,
     /// It is under way; nothing is decided from that.
     InMotion {
         /// The phase.
@@ -302,32 +328,38 @@ pub enum Note {
         readers: Vec<Address>,
     },
     /// A pool's `max_cfu` cannot be lowered.
-    CannotLower {
+    #[serde(rename = "cannot-lower")]
+    CannotLowerMaxCfu {
         /// What it is.
         live: u32,
         /// What is desired.
         desired: u32,
     },
     /// What it defined stays.
-    ObjectsStay {
+    #[serde(rename = "objects-stay")]
+    ObjectsRemain {
         /// Their names, as the SQL writes them.
         objects: Vec<String>,
     },
     /// Its output will be written again from the beginning of its sources: appended rows come twice, keyed rows are
     /// overwritten.
-    OutputAgain {
+    #[serde(rename = "output-again")]
+    OutputRepeated {
         /// Whether the tables that it writes have a primary key; `None` where the project does not say or they differ.
         keyed: Option<bool>,
     },
     /// It starts where its SQL or its properties say, not where it stood.
-    StartsAsWritten,
+    #[serde(rename = "starts-as-written")]
+    StartsWhereSqlSays,
     /// What a successor wrote before it FAILED stays: appended rows may be there twice.
-    SuccessorWrote {
+    #[serde(rename = "successor-wrote")]
+    SuccessorOutputRemains {
         /// Its cloud name.
         name: String,
     },
     /// It starts where it stood.
-    StartsAt {
+    #[serde(rename = "starts-at")]
+    StartsAtOffsets {
         /// `partition:0,offset:100;…`
         offsets: String,
     },
@@ -338,19 +370,23 @@ pub enum Note {
     },
     /// Pools of the same name, cloud and region are there that no record has and no manifest names: perhaps of a creation
     /// whose answer was lost and that took effect after another was asked for.
-    PoolTwins {
+    #[serde(rename = "pool-twins")]
+    DuplicatePools {
         /// Their ids.
         ids: Vec<String>,
     },
     /// A pool of somebody else's that could not be looked at: there is no Cloud API key.
-    Trusted,
+    #[serde(rename = "trusted")]
+    UnverifiedPool,
     /// A secret has no value here, and is to be sent.
-    SecretWanted {
+    #[serde(rename = "secret-wanted")]
+    SecretMissing {
         /// Its name.
         name: String,
     },
     /// A secret has no value here, so a change of it would not be seen.
-    SecretUnknown {
+    #[serde(rename = "secret-unknown")]
+    SecretNotCompared {
         /// Its name.
         name: String,
     },
@@ -361,23 +397,27 @@ pub enum Note {
 #[serde(tag = "block", rename_all = "kebab-case")]
 pub enum Block {
     /// A statement of that name exists and is not this project's.
-    NotOurs {
+    #[serde(rename = "not-ours")]
+    ForeignStatement {
         /// The cloud name.
         name: String,
     },
     /// Several generations run that the record does not know.
-    SeveralLive {
+    #[serde(rename = "several-live")]
+    UnexpectedGenerations {
         /// Their cloud names.
         names: Vec<String>,
     },
     /// It bears this project's labels, has another text than is declared, and there is a secret in it, or what looks like
     /// one: adopting it would write the secret's value into the state.
-    HidesSecret {
+    #[serde(rename = "hides-secret")]
+    AdoptionExposesSecret {
         /// The cloud name.
         name: String,
     },
     /// The manifests declare under `to` what the record has under `from`, which they do not declare.
-    RecordedElsewhere {
+    #[serde(rename = "recorded-elsewhere")]
+    RecordedUnderOtherAddress {
         /// The cloud name.
         name: String,
         /// The address in the record.
@@ -397,27 +437,32 @@ pub enum Block {
         /// The cloud name.
         name: String,
         /// What comes of it if theirs is deleted.
-        deleted: Recreated,
+        #[serde(rename = "deleted")]
+        if_deleted: AfterDeletion,
     },
     /// Nobody can tell what is there.
-    Unknown {
+    #[serde(rename = "unknown")]
+    PresenceUnknown {
         /// The service's words.
         why: String,
     },
     /// An interrupted run's request cannot be settled.
-    Unclear {
+    #[serde(rename = "unclear")]
+    UnclearIntent {
         /// Why.
         why: String,
     },
     /// A replacement begins again from the sources, and the policy `evolve = "auto"` does not allow that.
     LosesPosition {
         /// What in the SQL keeps state, if anything surely does.
-        keeps: Option<String>,
+        #[serde(rename = "keeps")]
+        stateful_construct: Option<String>,
         /// The consent: `restart:3f2a9c`.
         accept: String,
     },
     /// `evolve = "manual"`.
-    Manual {
+    #[serde(rename = "manual")]
+    EvolveIsManual {
         /// The consent.
         accept: String,
     },
@@ -438,12 +483,15 @@ pub enum Block {
         accept: String,
         /// Whether its predecessor is there, and goes on once the SQL in force before is declared again.
         #[serde(default)]
-        can_go_back: bool,
+        #[serde(rename = "can_go_back")]
+        can_roll_back: bool,
     },
     /// A `CREATE TABLE … AS` would fail on its own table.
-    TableJob,
+    #[serde(rename = "table-job")]
+    CannotReplaceCreateTableAs,
     /// What is in force is a job, and what is declared is a definition.
-    WasJob,
+    #[serde(rename = "was-job")]
+    JobCannotBecomeDefinition,
     /// The kind of statement cannot be resumed or stopped.
     CannotStop,
     /// A definition without `undo` has another SQL.
@@ -456,7 +504,8 @@ pub enum Block {
         undo: Template,
     },
     /// Live statements read or write what would be dropped.
-    InUse {
+    #[serde(rename = "in-use")]
+    ObjectsInUse {
         /// Addresses, or cloud names of statements that are not ours.
         by: Vec<String>,
     },
@@ -476,7 +525,8 @@ pub enum Block {
     },
     /// It is gone, and where it stood is enough to go on from only if the rows of a source never change, of which the project
     /// does not say.
-    GoneFromUnknownSource {
+    #[serde(rename = "gone-from-unknown-source")]
+    GoneWithUnknownSource {
         /// The table that nobody in the project defines.
         source: String,
         /// The hint to paste, by topic; none where the SQL says already where it begins.
@@ -490,14 +540,16 @@ pub enum Block {
         phase: Phase,
     },
     /// It looks like a rename: the same SQL is deleted there and created here.
-    Renamed {
+    #[serde(rename = "renamed")]
+    LooksLikeRename {
         /// The address until now.
         from: Address,
         /// The address from now on.
         to: Address,
     },
     /// `[[moved]]` leads to an address that has a record of its own.
-    MovedOnto {
+    #[serde(rename = "moved-onto")]
+    MoveTargetRecorded {
         /// The address until now.
         from: Address,
     },
@@ -509,7 +561,8 @@ pub enum Block {
         id: String,
     },
     /// Cloud, region or network of an owned pool differ from the declaration.
-    PoolMoved {
+    #[serde(rename = "pool-moved")]
+    PoolFieldImmutable {
         /// Which.
         field: String,
         /// As it is.
@@ -525,7 +578,8 @@ pub enum Block {
         current_cfu: u32,
     },
     /// The pool would be deleted under our own statements, which nothing in this plan takes off it.
-    PoolCarries {
+    #[serde(rename = "pool-carries")]
+    PoolHasStatements {
         /// Their addresses.
         statements: Vec<Address>,
     },
@@ -549,15 +603,19 @@ pub enum Block {
 /// What comes of a statement that somebody recreated, if theirs is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Recreated {
+pub enum AfterDeletion {
     /// It is submitted anew.
-    Anew,
+    #[serde(rename = "anew")]
+    Resubmit,
     /// It is submitted anew with this consent.
-    Accepted(String),
+    #[serde(rename = "accepted")]
+    ResubmitWithConsent(String),
     /// Nothing: it has done its work.
-    Done,
+    #[serde(rename = "done")]
+    Nothing,
     /// It is blocked for another reason.
-    Stuck,
+    #[serde(rename = "stuck")]
+    Blocked,
 }
 
 impl Block {
@@ -565,13 +623,13 @@ impl Block {
     pub fn consent(&self) -> Option<&str> {
         match self {
             Block::LosesPosition { accept, .. }
-            | Block::Manual { accept }
+            | Block::EvolveIsManual { accept }
             | Block::FailedPredecessor { accept, .. }
             | Block::FailedSuccessor { accept, .. }
             | Block::GoneWithoutOffsets { accept }
             | Block::GoneWithSeveralSources { accept, .. }
-            | Block::GoneFromUnknownSource { accept, .. }
-            | Block::RecreatedOutside { deleted: Recreated::Accepted(accept), .. } => Some(accept),
+            | Block::GoneWithUnknownSource { accept, .. }
+            | Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } => Some(accept),
             _ => None,
         }
     }
@@ -589,14 +647,14 @@ impl Change {
     }
 
     /// Something that `prevent_destroy` keeps from being removed, which may be declared no more.
-    pub fn prevented(why: Reason, undeclared: bool) -> Self {
+    pub fn blocked_by_prevent_destroy(why: Reason, undeclared: bool) -> Self {
         let undeclared = (undeclared && why != Reason::NotDeclared).then_some(Reason::NotDeclared);
         let reasons = std::iter::once(why).chain(undeclared).collect();
         Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, reasons)
     }
 
     /// The same change with one more note.
-    pub fn noting(mut self, note: Note) -> Self {
+    pub fn with_note(mut self, note: Note) -> Self {
         self.notes.push(note);
         self
     }
@@ -608,37 +666,41 @@ impl Change {
 
     /// Whether it cannot be decided until a phase has passed.
     pub fn is_undecided(&self) -> bool {
-        let waits = |note: &Note| matches!(note, Note::InMotion { .. });
-        let is_in_motion = |block: &Block| matches!(block, Block::InMotion { .. });
-        self.notes.iter().any(waits) || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion))
+        let is_in_motion_note = |note: &Note| matches!(note, Note::InMotion { .. });
+        let is_in_motion_block = |block: &Block| matches!(block, Block::InMotion { .. });
+        self.notes.iter().any(is_in_motion_note)
+            || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion_block))
     }
 
     /// Whether an apply would change the cloud or what floe answers for: what `--detailed-exitcode` reports.
     pub fn is_pending(&self) -> bool {
-        !matches!(self.action, Action::Record | Action::Note | Action::Await { .. } | Action::Blocked { .. })
+        !matches!(self.action, Action::RecordSettings | Action::Inform | Action::Await { .. } | Action::Blocked { .. })
     }
 
     /// Whether something is wrong with the live thing, whatever is done about it.
     pub fn is_unhealthy(&self) -> bool {
         let is_left_stopped = self.reasons.contains(&Reason::StoppedByInterruptedRun);
         let by: &[Block] = if let Action::Blocked { by } = &self.action { by } else { &[] };
-        let is_amiss = by.iter().any(|block| {
-            matches!(block, Block::SeveralLive { .. } | Block::RecreatedOutside { .. } | Block::Unclear { .. })
+        let has_unhealthy_block = by.iter().any(|block| {
+            matches!(
+                block,
+                Block::UnexpectedGenerations { .. } | Block::RecreatedOutside { .. } | Block::UnclearIntent { .. }
+            )
         });
         is_left_stopped
-            || is_amiss
+            || has_unhealthy_block
             || self.notes.iter().any(|note| {
                 matches!(
                     note,
                     Note::StoppedOutside
                         | Note::ResumedOutside
-                        | Note::RunsUnrecorded { .. }
-                        | Note::PoolTwins { .. }
+                        | Note::LateSubmissions { .. }
+                        | Note::DuplicatePools { .. }
                         | Note::MovedOutside { .. }
                         | Note::Failed { .. }
-                        | Note::Ended
-                        | Note::GoneFromNowhere
-                        | Note::StoodWhenStoppedOutside { .. }
+                        | Note::CompletedUnexpectedly
+                        | Note::GoneWithUnknownOffsets
+                        | Note::GoneWithUncertainOffsets { .. }
                         | Note::Degraded { .. }
                 )
             })

@@ -3,7 +3,7 @@
 
 use super::{
     action::{Action, Block, Change, Note},
-    table::{Row, Table, awaits},
+    table::{DiffContext, StatementContext, await_end_of_phase},
 };
 use crate::{
     live::Presence,
@@ -13,13 +13,13 @@ use crate::{
     state::StatementRecord,
 };
 
-impl<'a> Table<'a> {
+impl<'a> DiffContext<'a> {
     /// What is known of a statement whose absence would be acted on: an unlisted name is asked for, and meanwhile
     /// taken for absent in a diff that will be thrown away.
-    pub fn confirmed(&mut self, name: &str) -> Presence<'a, LiveStatement> {
+    pub fn confirmed_presence(&mut self, name: &str) -> Presence<'a, LiveStatement> {
         match self.live.statement(name) {
             Presence::Unlisted => {
-                self.asks.statements.insert(name.to_owned());
+                self.lookups.statements.insert(name.to_owned());
                 Presence::Absent
             }
             known => known,
@@ -27,63 +27,64 @@ impl<'a> Table<'a> {
     }
 
     /// Blocks what would start, delete or undo something while nobody can tell of one of its generations, which may run.
-    pub fn certain(&mut self, change: Change, record: &StatementRecord) -> Change {
-        let acts = match change.action {
+    pub fn block_if_unknown(&mut self, change: Change, record: &StatementRecord) -> Change {
+        let starts_or_deletes = match change.action {
             Action::Create { .. }
-            | Action::Start
+            | Action::Resume
             | Action::Restart
             | Action::Replace { .. }
-            | Action::GoOn { .. }
-            | Action::TakeBack { .. }
+            | Action::FinishReplacement { .. }
+            | Action::RollBackReplacement { .. }
             | Action::Delete { .. } => true,
             Action::CreatePool { .. }
-            | Action::AmendPool { .. }
-            | Action::Hold
+            | Action::UpdatePool { .. }
+            | Action::KeepUnsubmitted
             | Action::Adopt { .. }
             | Action::Stop
             | Action::Forget
             | Action::Await { .. }
-            | Action::Record
-            | Action::Note
+            | Action::RecordSettings
+            | Action::Inform
             | Action::Blocked { .. } => false,
         };
         let mut unknown = None;
-        for generation in record.generations().filter(|_| acts) {
-            if let Presence::Unknown(why) = self.confirmed(&generation.sent.name) {
+        for generation in record.generations().filter(|_| starts_or_deletes) {
+            if let Presence::Unknown(why) = self.confirmed_presence(&generation.sent.name) {
                 unknown.get_or_insert(why);
             }
         }
         match unknown {
-            Some(why) => {
-                Change { action: Action::Blocked { by: vec![Block::Unknown { why: why.to_owned() }] }, ..change }
-            }
+            Some(why) => Change {
+                action: Action::Blocked { by: vec![Block::PresenceUnknown { why: why.to_owned() }] },
+                ..change
+            },
             None => change,
         }
     }
 
     /// Waits for a retired generation that is being deleted before anything starts: it may run until it is gone.
-    pub fn once_gone(&self, change: Change, record: &StatementRecord) -> Change {
+    pub fn await_leaving_generations(&self, change: Change, record: &StatementRecord) -> Change {
         let leaving = record.retired.iter().find_map(|retired| match self.live.statement(&retired.sent.name) {
             Presence::Present(live) if live.has_uid(&retired.uid) && live.is_being_deleted() => Some(live),
             _ => None,
         });
         match leaving {
-            Some(live) if change.is_pending() => awaits(live),
+            Some(live) if change.is_pending() => await_end_of_phase(live),
             _ => change,
         }
     }
 
     /// Whether a job that says STOPPED is being resumed. One whose pool is gone stands still, whatever it is asked.
-    pub fn is_resuming(&mut self, row: &Row, live: &LiveStatement) -> bool {
-        row.class() != StatementClass::Definition && live.is_resuming() && !self.has_lost_its_pool(live)
+    pub fn is_resuming(&mut self, statement: &StatementContext, live: &LiveStatement) -> bool {
+        statement.class() != StatementClass::Definition && live.is_resuming() && !self.has_lost_pool(live)
     }
 
-    fn has_lost_its_pool(&mut self, live: &LiveStatement) -> bool {
+    fn has_lost_pool(&mut self, live: &LiveStatement) -> bool {
         let Some(id) = live.pool.as_deref().filter(|_| self.live.pools_listed) else { return false };
         match self.live.pool(id) {
             Presence::Absent => true,
             Presence::Unlisted => {
-                self.asks.pools.insert(id.to_owned());
+                self.lookups.pools.insert(id.to_owned());
                 true
             }
             Presence::Present(_) | Presence::Unknown(_) => false,
@@ -91,17 +92,21 @@ impl<'a> Table<'a> {
     }
 
     /// Says that `--replace` does nothing to what is to stand still.
-    pub fn unless_parked(
+    pub fn note_ignored_replace(
         &self,
         address: &Address,
         declared: &DeclaredStatement,
         change: Option<Change>,
     ) -> Option<Change> {
         let replaces = |change: &Change| change.is_blocked() || matches!(change.action, Action::Replace { .. });
-        let is_asked = self.request.replace.contains(address) && declared.spec.stopped;
-        if !is_asked || change.as_ref().is_some_and(replaces) {
+        let is_ignored = self.options.replace.contains(address) && declared.spec.stopped;
+        if !is_ignored || change.as_ref().is_some_and(replaces) {
             return change;
         }
-        Some(change.unwrap_or_else(|| Change::new(Action::Note, Vec::new())).noting(Note::NotReplaced))
+        Some(
+            change
+                .unwrap_or_else(|| Change::new(Action::Inform, Vec::new()))
+                .with_note(Note::ReplaceIgnoredWhileStopped),
+        )
     }
 }

@@ -1,9 +1,9 @@
 //! What becomes of a statement whose SQL is immutable: replaced, redone, undone, taken back, or blocked with its choices.
 
 use super::{
-    action::{Action, Block, Change, Note, Reason, Recreated, Strategy},
+    action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
     fields, readers,
-    table::{Row, Table, awaits, due_notes},
+    table::{DiffContext, StatementContext, await_end_of_phase, due_notes},
 };
 use crate::{
     live::Presence,
@@ -14,172 +14,210 @@ use crate::{
 };
 
 /// Whether a person has said yes to losing this job's position: by policy, by consent to this very change, or by flag.
-fn consents(table: &Table, row: &Row, accept: &str) -> bool {
-    row.declared.spec.evolve == Evolve::Restart
-        || row.declared.spec.accept.as_deref() == Some(accept)
-        || table.request.replace.contains(&row.address)
+fn has_consent(context: &DiffContext, statement: &StatementContext, accept: &str) -> bool {
+    statement.declared.spec.evolve == Evolve::Restart
+        || statement.declared.spec.accept.as_deref() == Some(accept)
+        || context.options.replace.contains(&statement.address)
 }
 
 /// Whether nothing is known in a job that keeps state.
-fn is_stateless(table: &Table, row: &Row) -> bool {
-    row.analysis.is_some() && table.desired.graph.stateful_reason(&row.address.key).is_none()
+fn is_stateless(context: &DiffContext, statement: &StatementContext) -> bool {
+    statement.analysis.is_some() && context.desired.graph.stateful_reason(&statement.address.key).is_none()
 }
 
-fn accept(row: &Row) -> String {
-    fields::consent(&row.address.to_string(), &row.declared.spec, row.current, row.next)
+fn required_consent(statement: &StatementContext) -> String {
+    fields::consent(
+        &statement.address.to_string(),
+        &statement.declared.spec,
+        statement.current,
+        statement.next_generation,
+    )
 }
 
 /// What the output of a generation is that begins without the offsets of the one before.
-fn begins(table: &Table, key: &str, desired: &Statement) -> Note {
-    match fields::says_where_it_begins(desired) {
-        true => Note::StartsAsWritten,
-        false => Note::OutputAgain { keyed: table.desired.graph.writes_are_upserts(key) },
+fn restart_note(context: &DiffContext, key: &str, desired: &Statement) -> Note {
+    match fields::sets_start_position(desired) {
+        true => Note::StartsWhereSqlSays,
+        false => Note::OutputRepeated { keyed: context.desired.graph.writes_are_upserts(key) },
     }
 }
 
 /// What is to be known of a job that is submitted after one of its name was removed: its output comes again.
-pub(super) fn again(
-    table: &Table,
+pub(super) fn recreate_notes(
+    context: &DiffContext,
     key: &str,
     declared: &DeclaredStatement,
     record: Option<&StatementRecord>,
 ) -> Vec<Note> {
-    let buried = table.buried.get(declared.spec.name.as_str());
-    let stood =
-        record.and_then(|record| record.last_offsets.as_ref()).or(buried.and_then(|buried| buried.offsets.as_ref()));
-    if declared.analysis.kind.class() != StatementClass::Job || (stood.is_none() && buried.is_none()) {
+    let tombstone = context.tombstones.get(declared.spec.name.as_str());
+    let last_offsets =
+        record.and_then(|record| record.last_offsets.as_ref()).or(tombstone.and_then(|buried| buried.offsets.as_ref()));
+    if declared.analysis.kind.class() != StatementClass::Job || (last_offsets.is_none() && tombstone.is_none()) {
         return Vec::new();
     }
-    let topics = stood.map(|stood| stood.topics.clone()).unwrap_or_default();
-    vec![Note::RemovedBefore { topics }, begins(table, key, &declared.spec)]
+    let topics = last_offsets.map(|stood| stood.topics.clone()).unwrap_or_default();
+    vec![Note::PreviouslyRemoved { topics }, restart_note(context, key, &declared.spec)]
 }
 
 /// Under its name there is a statement of somebody else's.
-pub(super) fn recreated(table: &Table, row: &Row, live: &LiveStatement) -> Change {
-    let is_known = row.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
-    let is_where_it_stood =
-        is_stateless(table, row) && table.desired.graph.source_with_unknown_changelog(&row.address.key).is_none();
-    let goes_on_from_offsets = is_known && is_where_it_stood && !row.differences.need_replacement();
-    let deleted = match (row.class(), row.current.reached) {
-        (_, FurthestPhase::Submitted) => Recreated::Anew,
-        (StatementClass::Definition, _) => Recreated::Done,
-        (StatementClass::TableJob, _) => Recreated::Stuck,
-        (_, FurthestPhase::Completed) if is_bounded(row) => Recreated::Done,
-        _ if goes_on_from_offsets => Recreated::Anew,
-        _ => match accept(row) {
-            accept if consents(table, row, &accept) => Recreated::Anew,
-            accept => Recreated::Accepted(accept),
+pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
+    let has_specific_offsets =
+        statement.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
+    let can_start_at_offsets = is_stateless(context, statement)
+        && context.desired.graph.source_with_unknown_changelog(&statement.address.key).is_none();
+    let resumes_from_offsets =
+        has_specific_offsets && can_start_at_offsets && !statement.differences.need_replacement();
+    let if_deleted = match (statement.class(), statement.current.reached) {
+        (_, FurthestPhase::Submitted) => AfterDeletion::Resubmit,
+        (StatementClass::Definition, _) => AfterDeletion::Nothing,
+        (StatementClass::TableJob, _) => AfterDeletion::Blocked,
+        (_, FurthestPhase::Completed) if is_bounded(statement) => AfterDeletion::Nothing,
+        _ if resumes_from_offsets => AfterDeletion::Resubmit,
+        _ => match required_consent(statement) {
+            accept if has_consent(context, statement, &accept) => AfterDeletion::Resubmit,
+            accept => AfterDeletion::ResubmitWithConsent(accept),
         },
     };
-    blocked_beginning(table, Block::RecreatedOutside { name: live.name.clone(), deleted }, Vec::new(), row)
+    blocked_with_restart_note(
+        context,
+        Block::RecreatedOutside { name: live.name.clone(), if_deleted },
+        Vec::new(),
+        statement,
+    )
 }
 
 /// Blocked until somebody consents to where it begins, and to what that does to what it writes.
-fn blocked_beginning(table: &Table, by: Block, reasons: Vec<Reason>, row: &Row) -> Change {
-    let is_asked = by.consent().is_some();
+fn blocked_with_restart_note(
+    context: &DiffContext,
+    by: Block,
+    reasons: Vec<Reason>,
+    statement: &StatementContext,
+) -> Change {
+    let asks_for_consent = by.consent().is_some();
     let change = Change::new(Action::Blocked { by: vec![by] }, reasons);
-    match begins(table, &row.address.key, &row.declared.spec) {
-        Note::OutputAgain { .. } if !is_asked => change,
-        begins => change.noting(begins),
+    match restart_note(context, &statement.address.key, &statement.declared.spec) {
+        Note::OutputRepeated { .. } if !asks_for_consent => change,
+        note => change.with_note(note),
     }
 }
 
-fn reasons(table: &Table, row: &Row) -> Vec<Reason> {
-    let asked = table.request.replace.contains(&row.address).then_some(Reason::Asked);
-    row.differences.reasons().into_iter().chain(asked).collect()
+fn replacement_reasons(context: &DiffContext, statement: &StatementContext) -> Vec<Reason> {
+    let replace_requested = context.options.replace.contains(&statement.address).then_some(Reason::ReplaceRequested);
+    statement.differences.reasons().into_iter().chain(replace_requested).collect()
 }
 
 /// A job that gets a new generation: with consent it begins again from its sources, else it is blocked.
-pub(super) fn replace_job(table: &Table, row: &Row) -> Change {
-    let accept = accept(row);
-    let by = if row.class() == StatementClass::TableJob {
-        Some(Block::TableJob)
-    } else if row.declared.spec.prevent_destroy {
+pub(super) fn replace_job(context: &DiffContext, statement: &StatementContext) -> Change {
+    let accept = required_consent(statement);
+    let by = if statement.class() == StatementClass::TableJob {
+        Some(Block::CannotReplaceCreateTableAs)
+    } else if statement.declared.spec.prevent_destroy {
         Some(Block::PreventDestroy)
-    } else if consents(table, row, &accept) {
+    } else if has_consent(context, statement, &accept) {
         None
-    } else if row.declared.spec.evolve == Evolve::Manual {
-        Some(Block::Manual { accept })
+    } else if statement.declared.spec.evolve == Evolve::Manual {
+        Some(Block::EvolveIsManual { accept })
     } else {
-        let keeps = table.desired.graph.stateful_reason(&row.address.key);
-        Some(Block::LosesPosition { keeps, accept })
+        let stateful_construct = context.desired.graph.stateful_reason(&statement.address.key);
+        Some(Block::LosesPosition { stateful_construct, accept })
     };
-    let reasons = reasons(table, row);
+    let reasons = replacement_reasons(context, statement);
     if let Some(by) = by {
-        return blocked_beginning(table, by, reasons, row);
+        return blocked_with_restart_note(context, by, reasons, statement);
     }
-    let change = row.replace(Strategy::Restart, Some(row.current.sent.generation), reasons);
-    change.noting(begins(table, &row.address.key, &row.declared.spec))
+    let change = statement.replace(Strategy::Restart, Some(statement.current.sent.generation), reasons);
+    change.with_note(restart_note(context, &statement.address.key, &statement.declared.spec))
 }
 
 /// A statement that FAILED before it took effect, or waits to: delete it and submit anew.
-pub(super) fn never_ran(table: &Table, row: &Row, live: &LiveStatement) -> Change {
+pub(super) fn replace_never_ran(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
     let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
-    reasons.extend(self::reasons(table, row));
-    row.replace(Strategy::NeverRan, Some(row.current.sent.generation), reasons)
+    reasons.extend(self::replacement_reasons(context, statement));
+    statement.replace(Strategy::NeverRan, Some(statement.current.sent.generation), reasons)
 }
 
 /// A job that FAILED after having run.
-pub(super) fn failed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
+pub(super) fn failed_job(
+    context: &mut DiffContext,
+    statement: &StatementContext,
+    live: &LiveStatement,
+) -> Option<Change> {
     let detail = live.detail.clone();
-    let asked = table.request.replace.contains(&row.address);
+    let is_replace_requested = context.options.replace.contains(&statement.address);
     let mut notes = vec![Note::Failed { detail: detail.clone(), since: live.updated_at.clone() }];
-    notes.extend(due_notes(row));
-    if row.declared.spec.stopped {
-        return table.quiet(&row.address.key, row.declared, row.record, notes);
+    notes.extend(due_notes(statement));
+    if statement.declared.spec.stopped {
+        return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes);
     }
-    if row.differences.need_replacement() || asked {
-        let accept = accept(row);
-        if row.class() != StatementClass::TableJob && !consents(table, row, &accept) {
+    if statement.differences.need_replacement() || is_replace_requested {
+        let accept = required_consent(statement);
+        if statement.class() != StatementClass::TableJob && !has_consent(context, statement, &accept) {
             let by = Block::FailedPredecessor { detail, accept };
-            return Some(blocked_beginning(table, by, reasons(table, row), row));
+            return Some(blocked_with_restart_note(context, by, replacement_reasons(context, statement), statement));
         }
-        return Some(replace_job(table, row));
+        return Some(replace_job(context, statement));
     }
-    if row.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || table.request.fix_drift {
+    if statement.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || context.options.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
-        reasons.extend(row.differences.placement.iter().cloned());
-        return Some(Change::new(Action::Start, reasons));
+        reasons.extend(statement.differences.placement.iter().cloned());
+        return Some(Change::new(Action::Resume, reasons));
     }
-    table.quiet(&row.address.key, row.declared, row.record, notes)
+    context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }
 
 /// A job that COMPLETED: a bounded one has done its work, another one has ended.
-pub(super) fn completed(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
-    if row.differences.need_replacement() || table.request.replace.contains(&row.address) {
-        return Some(replace_job(table, row));
+pub(super) fn completed_job(
+    context: &mut DiffContext,
+    statement: &StatementContext,
+    live: &LiveStatement,
+) -> Option<Change> {
+    if statement.differences.need_replacement() || context.options.replace.contains(&statement.address) {
+        return Some(replace_job(context, statement));
     }
-    let mut notes = if is_bounded(row) || (live.bounded == Some(true) && row.class() == StatementClass::Job) {
+    let mut notes = if is_bounded(statement) || (live.bounded == Some(true) && statement.class() == StatementClass::Job)
+    {
         Vec::new()
     } else {
-        vec![Note::Ended]
+        vec![Note::CompletedUnexpectedly]
     };
-    notes.extend(due_notes(row));
-    table.quiet(&row.address.key, row.declared, row.record, notes)
+    notes.extend(due_notes(statement));
+    context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }
 
 /// Whether SQL, properties or the service's word make a job finite. That is not to be trusted for a streaming
 /// CREATE TABLE … AS.
-fn is_bounded(row: &Row) -> bool {
-    let property = |key: &str| row.declared.spec.properties.get(key).map(Template::as_str);
-    let snapshot = property("sql.snapshot.mode") == Some("now");
-    let ends = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
-    let hinted = row.analysis.is_some_and(|reading| reading.is_bounded);
-    snapshot || ends || hinted || (row.current.bounded && row.class() == StatementClass::Job)
+fn is_bounded(statement: &StatementContext) -> bool {
+    let property = |key: &str| statement.declared.spec.properties.get(key).map(Template::as_str);
+    let is_snapshot = property("sql.snapshot.mode") == Some("now");
+    let has_bounded_property = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
+    let is_bounded_by_hint = statement.analysis.is_some_and(|reading| reading.is_bounded);
+    is_snapshot
+        || has_bounded_property
+        || is_bounded_by_hint
+        || (statement.current.bounded && statement.class() == StatementClass::Job)
 }
 
 /// A definition in a phase that lasts.
-pub(super) fn definition(table: &mut Table, row: &Row, live: &LiveStatement) -> Option<Change> {
-    let in_force = row.current.reached == FurthestPhase::Completed;
+pub(super) fn definition_in_stable_phase(
+    context: &mut DiffContext,
+    statement: &StatementContext,
+    live: &LiveStatement,
+) -> Option<Change> {
+    let in_force = statement.current.reached == FurthestPhase::Completed;
     // A job that ran does not COMPLETE by being declared as a definition.
-    let has_run = row.current.reached > FurthestPhase::Submitted;
-    if has_run && row.differences.redefine() && is_job(&row.current.sent.sql) {
-        return Some(Change::new(Action::Blocked { by: vec![Block::WasJob] }, reasons(table, row)));
+    let has_run = statement.current.reached > FurthestPhase::Submitted;
+    if has_run && statement.differences.need_redefinition() && is_job(&statement.current.sent.sql) {
+        return Some(Change::new(
+            Action::Blocked { by: vec![Block::JobCannotBecomeDefinition] },
+            replacement_reasons(context, statement),
+        ));
     }
     match live.phase.class() {
-        _ if in_force => in_force_definition(table, row),
-        PhaseClass::Running | PhaseClass::Transitional => Some(table.moving(row, live)),
-        PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => Some(never_ran(table, row, live)),
+        _ if in_force => in_force_definition(context, statement),
+        PhaseClass::Running | PhaseClass::Transitional => Some(context.statement_in_motion(statement, live)),
+        PhaseClass::Failed | PhaseClass::Stopped | PhaseClass::Completed => {
+            Some(replace_never_ran(context, statement, live))
+        }
     }
 }
 
@@ -188,23 +226,23 @@ fn is_job(sql: &Template) -> bool {
 }
 
 /// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.
-fn in_force_definition(table: &mut Table, row: &Row) -> Option<Change> {
-    if row.declared.spec.stopped && !row.record.declared.stopped {
+fn in_force_definition(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+    if statement.declared.spec.stopped && !statement.record.declared.stopped {
         return Some(Change::blocked(Block::CannotStop));
     }
-    if !row.differences.redefine() && !table.request.replace.contains(&row.address) {
-        return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
+    if !statement.differences.need_redefinition() && !context.options.replace.contains(&statement.address) {
+        return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
     }
-    let reasons = reasons(table, row);
-    let by = match &row.record.declared.undo {
-        _ if row.declared.spec.prevent_destroy => Block::PreventDestroy,
-        None if row.analysis.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
+    let reasons = replacement_reasons(context, statement);
+    let by = match &statement.record.declared.undo {
+        _ if statement.declared.spec.prevent_destroy => Block::PreventDestroy,
+        None if statement.analysis.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
         None => Block::NoUndo,
-        Some(undo) => match undo_block(table, &row.address.key, row.record, undo) {
+        Some(undo) => match undo_block(context, &statement.address.key, statement.record, undo) {
             Some(block) => block,
             None => {
-                let from = Some(row.current.sent.generation);
-                return Some(row.replace(Strategy::Redefine, from, reasons));
+                let from = Some(statement.current.sent.generation);
+                return Some(statement.replace(Strategy::Redefine, from, reasons));
             }
         },
     };
@@ -212,225 +250,252 @@ fn in_force_definition(table: &mut Table, row: &Row) -> Option<Change> {
 }
 
 /// What keeps an undo from being run.
-fn undo_block(table: &mut Table, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
-    if drops_data(undo) && !table.request.allow_data_loss {
+fn undo_block(context: &mut DiffContext, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
+    if may_drop_data(undo) && !context.options.allow_data_loss {
         return Some(Block::DataLoss { undo: undo.clone() });
     }
-    let by = readers::users(table, key, record);
-    (!by.is_empty()).then_some(Block::InUse { by })
+    let by = readers::users(context, key, record);
+    (!by.is_empty()).then_some(Block::ObjectsInUse { by })
 }
 
 /// Whether an undo may drop data. What is not known to be harmless counts as dropping.
-fn drops_data(undo: &Template) -> bool {
+fn may_drop_data(undo: &Template) -> bool {
     !sql::analyze(&undo.masked()).kind.keeps_data()
 }
 
 /// Desired and recorded, and its statement is not there, or nobody can tell.
-pub(super) fn gone(table: &mut Table, row: &Row) -> Option<Change> {
-    if row.class() == StatementClass::Definition && row.current.reached == FurthestPhase::Completed {
-        return in_force_definition(table, row);
+pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+    if statement.class() == StatementClass::Definition && statement.current.reached == FurthestPhase::Completed {
+        return in_force_definition(context, statement);
     }
-    let done = row.class() == StatementClass::Job && row.current.reached == FurthestPhase::Completed && is_bounded(row);
-    if done && !row.differences.need_replacement() && !table.request.replace.contains(&row.address) {
-        return table.quiet(&row.address.key, row.declared, row.record, Vec::new());
+    let is_done = statement.class() == StatementClass::Job
+        && statement.current.reached == FurthestPhase::Completed
+        && is_bounded(statement);
+    if is_done && !statement.differences.need_replacement() && !context.options.replace.contains(&statement.address) {
+        return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
     }
-    if row.declared.spec.stopped {
+    if statement.declared.spec.stopped {
         // One that stood still may be purged. Of one that ran, a list that does not show it says nothing: it may run on.
-        if !row.current.stopped
-            && let Presence::Unknown(why) = table.confirmed(&row.current.sent.name)
+        if !statement.current.stopped
+            && let Presence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)
         {
-            return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+            return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
         }
-        return table.quiet(&row.address.key, row.declared, row.record, where_it_stood(row).into_iter().collect());
+        return context.without_cloud_change(
+            &statement.address.key,
+            statement.declared,
+            statement.record,
+            last_offsets_note(statement).into_iter().collect(),
+        );
     }
-    match table.confirmed(&row.current.sent.name) {
-        Presence::Absent | Presence::Unlisted => Some(gone_for_sure(table, row)),
-        Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+    match context.confirmed_presence(&statement.current.sent.name) {
+        Presence::Absent | Presence::Unlisted => Some(confirmed_gone(context, statement)),
+        Presence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
         Presence::Present(_) => None,
     }
 }
 
 /// What is known of where a job stood that is gone: only of one that was stopped from here it is known for sure.
-fn where_it_stood(row: &Row) -> Option<Note> {
-    match &row.current.offsets {
-        Some(_) if row.current.stopped => Some(Note::OffsetsOnlyHere),
-        Some(offsets) => Some(Note::StoodWhenStoppedOutside { topics: offsets.topics.clone() }),
-        None if row.current.reached == FurthestPhase::Submitted => None,
-        None => Some(Note::GoneFromNowhere),
+fn last_offsets_note(statement: &StatementContext) -> Option<Note> {
+    match &statement.current.offsets {
+        Some(_) if statement.current.stopped => Some(Note::OffsetsOnlyInState),
+        Some(offsets) => Some(Note::GoneWithUncertainOffsets { topics: offsets.topics.clone() }),
+        None if statement.current.reached == FurthestPhase::Submitted => None,
+        None => Some(Note::GoneWithUnknownOffsets),
     }
 }
 
-fn gone_for_sure(table: &mut Table, row: &Row) -> Change {
+fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Change {
     let mut reasons = vec![Reason::Gone];
-    reasons.extend(self::reasons(table, row));
-    if row.current.reached == FurthestPhase::Submitted {
-        return row.replace(Strategy::NeverRan, None, reasons);
+    reasons.extend(self::replacement_reasons(context, statement));
+    if statement.current.reached == FurthestPhase::Submitted {
+        return statement.replace(Strategy::NeverRan, None, reasons);
     }
-    if row.class() == StatementClass::TableJob {
-        return Change::new(Action::Blocked { by: vec![Block::TableJob] }, reasons);
+    if statement.class() == StatementClass::TableJob {
+        return Change::new(Action::Blocked { by: vec![Block::CannotReplaceCreateTableAs] }, reasons);
     }
-    let accept = accept(row);
-    if consents(table, row, &accept) {
-        return row.replace(Strategy::Again, None, reasons).noting(begins(table, &row.address.key, &row.declared.spec));
+    let accept = required_consent(statement);
+    if has_consent(context, statement, &accept) {
+        return statement.replace(Strategy::FromSources, None, reasons).with_note(restart_note(
+            context,
+            &statement.address.key,
+            &statement.declared.spec,
+        ));
     }
     // Somebody who stopped it may have resumed it, too, and nobody saw it run on.
-    if !row.current.stopped {
+    if !statement.current.stopped {
         let by = vec![Block::GoneWithoutOffsets { accept }];
         let blocked = Change::new(Action::Blocked { by }, reasons);
-        let stood = where_it_stood(row).filter(|note| matches!(note, Note::StoodWhenStoppedOutside { .. }));
-        return stood.into_iter().fold(blocked, Change::noting);
+        let uncertain_offsets =
+            last_offsets_note(statement).filter(|note| matches!(note, Note::GoneWithUncertainOffsets { .. }));
+        return uncertain_offsets.into_iter().fold(blocked, Change::with_note);
     }
-    let offsets = row.current.offsets.as_ref();
-    let stateless = is_stateless(table, row);
-    let is_said = fields::says_where_it_begins(&row.declared.spec);
-    let hints = offsets.filter(|_| !is_said).map(|offsets| offsets.by_topic()).unwrap_or_default();
+    let offsets = statement.current.offsets.as_ref();
+    let stateless = is_stateless(context, statement);
+    let sets_start_position = fields::sets_start_position(&statement.declared.spec);
+    let hints = offsets.filter(|_| !sets_start_position).map(|offsets| offsets.by_topic()).unwrap_or_default();
     let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
         // Offsets without the state that belongs to them would give wrong results: a person decides.
-        Some(offsets) if stateless && !row.differences.need_replacement() => {
-            let Some(source) = table.desired.graph.source_with_unknown_changelog(&row.address.key) else {
-                return row.replace(Strategy::FromOffsets, None, reasons).noting(Note::StartsAt { offsets });
+        Some(offsets) if stateless && !statement.differences.need_replacement() => {
+            let Some(source) = context.desired.graph.source_with_unknown_changelog(&statement.address.key) else {
+                return statement
+                    .replace(Strategy::FromOffsets, None, reasons)
+                    .with_note(Note::StartsAtOffsets { offsets });
             };
-            Block::GoneFromUnknownSource { source: source.to_string(), hints, accept }
+            Block::GoneWithUnknownSource { source: source.to_string(), hints, accept }
         }
         None if stateless && offsets.is_some_and(|offsets| offsets.topics.len() > 1) => {
             Block::GoneWithSeveralSources { hints, accept }
         }
         Some(_) | None => Block::GoneWithoutOffsets { accept },
     };
-    blocked_beginning(table, by, reasons, row)
+    blocked_with_restart_note(context, by, reasons, statement)
 }
 
 /// A replacement that an interrupted run left open is finished before anything else is decided, from what is there.
-pub(super) fn open(table: &mut Table, row: &Row) -> Option<Change> {
-    if let Some(undo) = &row.record.undo {
-        return Some(open_undo(table, row, undo));
+pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+    if let Some(undo) = &statement.record.undo {
+        return Some(open_undo(context, statement, undo));
     }
-    let successor = row.record.successor.as_ref()?;
+    let successor = statement.record.successor.as_ref()?;
     let generation = successor.sent.generation;
-    let found = match table.confirmed(&successor.sent.name) {
+    let live = match context.confirmed_presence(&successor.sent.name) {
         Presence::Present(found) => found,
-        Presence::Unknown(why) => return Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+        Presence::Unknown(why) => return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
         Presence::Absent | Presence::Unlisted => {
-            return Some(Change::new(Action::TakeBack { from: generation }, Vec::new()));
+            return Some(Change::new(Action::RollBackReplacement { from: generation }, Vec::new()));
         }
     };
-    if let Presence::Unknown(why) = table.confirmed(&row.current.sent.name) {
-        return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+    if let Presence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name) {
+        return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
     }
-    let left = Reason::SuccessorLeft { generation, phase: Some(found.phase.clone()) };
-    let still_wanted = !fields::compare(&row.declared.spec, None, table.desired.secrets, successor).need_replacement()
-        && !row.declared.spec.stopped;
+    let leftover = Reason::LeftoverSuccessor { generation, phase: Some(live.phase.clone()) };
+    let is_still_desired = !fields::compare(&statement.declared.spec, None, context.desired.secrets, successor)
+        .need_replacement()
+        && !statement.declared.spec.stopped;
     let may_have_run = successor.reached > FurthestPhase::Submitted;
     // A way back was at it: once it is gone, its predecessor goes on.
-    if found.is_being_deleted() {
-        return Some(Change { reasons: vec![left], ..awaits(found) });
+    if live.is_being_deleted() {
+        return Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) });
     }
-    match found.phase.class() {
-        PhaseClass::Failed if may_have_run => Some(failed_successor(table, row, successor, found, left)),
+    match live.phase.class() {
+        PhaseClass::Failed if may_have_run => Some(failed_successor(context, statement, successor, live, leftover)),
         // It would fail again: the predecessor goes on, and the next plan says what is to be decided.
-        PhaseClass::Failed => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
-        _ if still_wanted => Some(Change::new(Action::GoOn { to: generation }, vec![left])),
+        PhaseClass::Failed => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
+        _ if is_still_desired => Some(Change::new(Action::FinishReplacement { to: generation }, vec![leftover])),
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
-            Some(Change::new(Action::GoOn { to: generation }, vec![left]))
+            Some(Change::new(Action::FinishReplacement { to: generation }, vec![leftover]))
         }
-        PhaseClass::Transitional if may_have_run => Some(Change { reasons: vec![left], ..awaits(found) }),
-        PhaseClass::Transitional => Some(Change::new(Action::TakeBack { from: generation }, vec![left])),
+        PhaseClass::Transitional if may_have_run => {
+            Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) })
+        }
+        PhaseClass::Transitional => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
     }
 }
 
 /// A successor that may have written before it FAILED: the SQL that was in force before takes it back.
 fn failed_successor(
-    table: &Table,
-    row: &Row,
+    context: &DiffContext,
+    statement: &StatementContext,
     successor: &GenerationRecord,
-    found: &LiveStatement,
-    left: Reason,
+    live: &LiveStatement,
+    leftover: Reason,
 ) -> Change {
-    let name = found.name.clone();
-    let can_go_back = matches!(table.live.statement(&row.current.sent.name),
-        Presence::Present(before) if before.has_uid(&row.current.uid));
+    let name = live.name.clone();
+    let can_roll_back = matches!(context.live.statement(&statement.current.sent.name),
+        Presence::Present(before) if before.has_uid(&statement.current.uid));
     // Consent to this very successor: the one that let it come does not let the next one come too.
-    let accept = fields::consent(&row.address.to_string(), &row.declared.spec, successor, row.next);
-    let is_accepted = row.declared.spec.accept.as_deref() == Some(&accept);
-    let is_asked = is_accepted || table.request.replace.contains(&row.address);
-    if can_go_back && !is_asked && !row.differences.need_replacement() {
-        let back = Change::new(Action::TakeBack { from: successor.sent.generation }, vec![left]);
-        return back.noting(Note::SuccessorWrote { name });
+    let accept =
+        fields::consent(&statement.address.to_string(), &statement.declared.spec, successor, statement.next_generation);
+    let is_accepted = statement.declared.spec.accept.as_deref() == Some(&accept);
+    let is_replace_approved = is_accepted || context.options.replace.contains(&statement.address);
+    if can_roll_back && !is_replace_approved && !statement.differences.need_replacement() {
+        let rollback = Change::new(Action::RollBackReplacement { from: successor.sent.generation }, vec![leftover]);
+        return rollback.with_note(Note::SuccessorOutputRemains { name });
     }
-    if !consents(table, row, &accept) {
-        let detail = found.detail.clone();
-        return blocked_beginning(table, Block::FailedSuccessor { name, detail, accept, can_go_back }, Vec::new(), row);
+    if !has_consent(context, statement, &accept) {
+        let detail = live.detail.clone();
+        return blocked_with_restart_note(
+            context,
+            Block::FailedSuccessor { name, detail, accept, can_roll_back },
+            Vec::new(),
+            statement,
+        );
     }
-    row.replace(Strategy::Restart, Some(row.current.sent.generation), vec![left]).noting(begins(
-        table,
-        &row.address.key,
-        &row.declared.spec,
-    ))
+    statement
+        .replace(Strategy::Restart, Some(statement.current.sent.generation), vec![leftover])
+        .with_note(restart_note(context, &statement.address.key, &statement.declared.spec))
 }
 
 /// An undo that an interrupted run left: a redefinition goes on where it is still wanted.
-fn open_undo(table: &mut Table, row: &Row, undo: &GenerationRecord) -> Change {
-    if came_to_nothing(table, undo) {
-        return Change::new(Action::TakeBack { from: undo.sent.generation }, vec![Reason::UndoLeft]);
+fn open_undo(context: &mut DiffContext, statement: &StatementContext, undo: &GenerationRecord) -> Change {
+    if undo_will_not_complete(context, undo) {
+        return Change::new(Action::RollBackReplacement { from: undo.sent.generation }, vec![Reason::LeftoverUndo]);
     }
-    row.replace(Strategy::Redefine, Some(row.current.sent.generation), vec![Reason::UndoLeft])
+    statement.replace(Strategy::Redefine, Some(statement.current.sent.generation), vec![Reason::LeftoverUndo])
 }
 
 /// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
-fn came_to_nothing(table: &Table, undo: &GenerationRecord) -> bool {
-    matches!(table.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
+fn undo_will_not_complete(context: &DiffContext, undo: &GenerationRecord) -> bool {
+    matches!(context.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
 }
 
 /// Desired, recorded without a generation in force, and something of an interrupted run is left.
-pub(super) fn open_without_current(table: &mut Table, record: &StatementRecord) -> Option<Change> {
-    let left = record.undo.as_ref().or(record.successor.as_ref())?;
-    let name = &left.sent.name;
-    if let Presence::Unknown(why) = table.confirmed(name) {
-        return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+pub(super) fn open_without_current(context: &mut DiffContext, record: &StatementRecord) -> Option<Change> {
+    let leftover = record.undo.as_ref().or(record.successor.as_ref())?;
+    let name = &leftover.sent.name;
+    if let Presence::Unknown(why) = context.confirmed_presence(name) {
+        return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
     }
     if record.undo.is_some() {
         let to = record.last_generation.next();
         let action = Action::Replace { strategy: Strategy::Redefine, from: None, to };
-        return Some(Change::new(action, vec![Reason::UndoLeft]));
+        return Some(Change::new(action, vec![Reason::LeftoverUndo]));
     }
-    let generation = left.sent.generation;
-    Some(Change::new(Action::GoOn { to: generation }, vec![Reason::SuccessorLeft { generation, phase: None }]))
+    let generation = leftover.sent.generation;
+    Some(Change::new(
+        Action::FinishReplacement { to: generation },
+        vec![Reason::LeftoverSuccessor { generation, phase: None }],
+    ))
 }
 
 /// Recorded and not desired.
-pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) -> Option<Change> {
-    let why = if table.request.destroy { Reason::Destroy } else { Reason::NotDeclared };
+pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Option<Change> {
+    let why = if context.options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
     if record.declared.prevent_destroy && record.generations().next().is_some() {
-        let undeclared = !table.desired.graph.project.statements.contains_key(key);
-        return Some(Change::prevented(why, undeclared));
+        let undeclared = !context.desired.graph.project.statements.contains_key(key);
+        return Some(Change::blocked_by_prevent_destroy(why, undeclared));
     }
-    let strays = table.strays(key, &record.declared.name, record);
-    if !strays.is_empty() {
-        return Some(Change::new(Action::Blocked { by: vec![Block::SeveralLive { names: strays }] }, vec![why]));
+    let unexpected = context.unexpected_generations(key, &record.declared.name, record);
+    if !unexpected.is_empty() {
+        return Some(Change::new(
+            Action::Blocked { by: vec![Block::UnexpectedGenerations { names: unexpected }] },
+            vec![why],
+        ));
     }
     let Some(current) = &record.current else {
         // Its undo or its successor may be left by an interrupted run; both are deleted with it.
-        let left = record.generations().next().is_some();
-        let action = if left { Action::Delete { undo: None } } else { Action::Forget };
+        let has_leftover = record.generations().next().is_some();
+        let action = if has_leftover { Action::Delete { undo: None } } else { Action::Forget };
         return Some(Change::new(action, vec![why]));
     };
     let analysis = sql::analyze(&record.declared.sql.masked());
     let is_undone = record.declared.undo.is_some() || record.undo.is_some();
     match analysis.kind.class() {
         StatementClass::Definition if current.reached == FurthestPhase::Completed => {
-            return Some(removed_definition(table, key, record, why));
+            return Some(remove_definition(context, key, record, why));
         }
         // It is stopped first; then its table is undone as any other.
         StatementClass::TableJob if current.reached > FurthestPhase::Submitted && is_undone => {
-            return Some(removed_definition(table, key, record, why));
+            return Some(remove_definition(context, key, record, why));
         }
         StatementClass::Definition
         | StatementClass::Job
         | StatementClass::TableJob
         | StatementClass::Unsupported(_) => {}
     }
-    let change = match table.confirmed(&current.sent.name) {
-        Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
+    let change = match context.confirmed_presence(&current.sent.name) {
+        Presence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
         // Somebody else's now.
         Presence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {
             Change::new(Action::Forget, vec![why])
@@ -442,35 +507,36 @@ pub(super) fn removed(table: &mut Table, key: &str, record: &StatementRecord) ->
         Presence::Absent | Presence::Unlisted => Change::new(Action::Forget, vec![why, Reason::Gone]),
     };
     Some(if analysis.kind.class() == StatementClass::TableJob {
-        change.noting(objects_stay(&analysis))
+        change.with_note(objects_remain_note(&analysis))
     } else {
         change
     })
 }
 
-fn removed_definition(table: &mut Table, key: &str, record: &StatementRecord, why: Reason) -> Change {
+fn remove_definition(context: &mut DiffContext, key: &str, record: &StatementRecord, why: Reason) -> Change {
     let analysis = sql::analyze(&record.declared.sql.masked());
-    let left: Vec<Reason> = record.undo.iter().map(|_| Reason::UndoLeft).collect();
-    let why: Vec<Reason> = std::iter::once(why).chain(left).collect();
+    let leftover: Vec<Reason> = record.undo.iter().map(|_| Reason::LeftoverUndo).collect();
+    let why: Vec<Reason> = std::iter::once(why).chain(leftover).collect();
     // Whether an undo that an interrupted run left has dropped something already, nobody asks again; one that came to
     // nothing is run anew, and so is the consent asked for anew.
-    if record.undo.as_deref().is_some_and(|undo| !came_to_nothing(table, undo)) {
+    if record.undo.as_deref().is_some_and(|undo| !undo_will_not_complete(context, undo)) {
         return Change::new(Action::Delete { undo: record.declared.undo.clone() }, why);
     }
     match &record.declared.undo {
         None if record.undo.is_some() => {
-            Change::new(Action::Delete { undo: None }, why).noting(objects_stay(&analysis))
+            Change::new(Action::Delete { undo: None }, why).with_note(objects_remain_note(&analysis))
         }
-        None => Change::new(Action::Forget, why).noting(objects_stay(&analysis)),
-        Some(undo) => match undo_block(table, key, record, undo) {
+        None => Change::new(Action::Forget, why).with_note(objects_remain_note(&analysis)),
+        Some(undo) => match undo_block(context, key, record, undo) {
             Some(block) => Change::new(Action::Blocked { by: vec![block] }, why),
             None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
         },
     }
 }
 
-fn objects_stay(analysis: &sql::Analysis) -> Note {
-    let made = |mention: &&sql::Mention| mention.usage == Usage::Creates && mention.kind != ObjectKind::Catalog;
-    let objects = analysis.mentions.iter().filter(made).map(|mention| mention.name.join(".")).collect();
-    Note::ObjectsStay { objects }
+fn objects_remain_note(analysis: &sql::Analysis) -> Note {
+    let is_created_object =
+        |mention: &&sql::Mention| mention.usage == Usage::Creates && mention.kind != ObjectKind::Catalog;
+    let objects = analysis.mentions.iter().filter(is_created_object).map(|mention| mention.name.join(".")).collect();
+    Note::ObjectsRemain { objects }
 }

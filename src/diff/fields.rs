@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The properties that decide which object a definition defines.
-const NAMESPACE: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
+const NAMESPACE_PROPERTIES: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
 
 /// Which pool a statement is to run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub struct Differences {
     /// The SQL says something else: as it was sent, and as it is desired.
     pub sql: Option<(Template, Template)>,
     /// The SQL differs in layout only.
-    pub cosmetic: bool,
+    pub is_cosmetic: bool,
     /// Properties and secrets that differ.
     pub properties: Vec<Reason>,
     /// Whether catalog or database are among them.
-    pub namespace: bool,
+    pub has_namespace_change: bool,
     /// Whether the value of a secret in the SQL itself is another one.
-    pub secret_in_sql: bool,
+    pub has_sql_secret_change: bool,
     /// Pool and principal, where they differ.
     pub placement: Vec<Reason>,
     /// Secrets without a value here.
@@ -48,8 +48,8 @@ impl Differences {
     }
 
     /// Whether a definition would define something else.
-    pub fn redefine(&self) -> bool {
-        self.sql.is_some() || self.namespace || self.secret_in_sql
+    pub fn need_redefinition(&self) -> bool {
+        self.sql.is_some() || self.has_namespace_change || self.has_sql_secret_change
     }
 
     /// Everything that differs, SQL first.
@@ -85,9 +85,9 @@ pub fn compare(
 ) -> Differences {
     let mut differences = Differences::default();
     if desired.sql != sent.sent.sql {
-        let same = sql::are_equivalent(&desired.sql.masked(), &sent.sent.sql.masked());
-        differences.cosmetic = same;
-        differences.sql = (!same).then(|| (sent.sent.sql.clone(), desired.sql.clone()));
+        let is_same = sql::are_equivalent(&desired.sql.masked(), &sent.sent.sql.masked());
+        differences.is_cosmetic = is_same;
+        differences.sql = (!is_same).then(|| (sent.sent.sql.clone(), desired.sql.clone()));
     }
     compare_properties(&desired.properties, &sent.sent.properties, &mut differences);
     compare_secrets(desired, secrets, sent, &mut differences);
@@ -110,13 +110,13 @@ pub fn compare(
 }
 
 /// Whether SQL or properties say where the sources begin.
-pub fn says_where_it_begins(desired: &Statement) -> bool {
+pub fn sets_start_position(desired: &Statement) -> bool {
     desired.sql.as_str().contains("scan.startup.")
         || desired.properties.keys().any(|key| key.starts_with("sql.tables.scan.startup."))
 }
 
 /// The secrets that go out with a statement and have no value here.
-pub fn unknown_secrets(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
+pub fn secrets_without_value(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
     templates.flat_map(Template::secret_names).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
 }
@@ -129,7 +129,7 @@ fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, d
     for key in keys {
         let (before, after) = (sent.get(key), desired.get(key));
         if before != after {
-            differences.namespace |= NAMESPACE.contains(&&**key);
+            differences.has_namespace_change |= NAMESPACE_PROPERTIES.contains(&&**key);
             let (before, after) = (before.cloned(), after.cloned());
             differences.properties.push(Reason::PropertyChanged { key: key.to_string(), before, after });
         }
@@ -149,7 +149,7 @@ fn compare_secrets(
         match (secrets.get(name), sent.secrets.get(name)) {
             (None, _) => drop(differences.unknown_secrets.insert(name.to_owned())),
             (Some(now), Some(then)) if now != then => {
-                differences.secret_in_sql |= desired.sql.secret_names().any(|used| used == name);
+                differences.has_sql_secret_change |= desired.sql.secret_names().any(|used| used == name);
                 differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
             }
             // A secret that was not sent at all comes with a change of its template.
@@ -159,36 +159,38 @@ fn compare_secrets(
 }
 
 /// Pool and principal as they are against what was sent: somebody moved the job outside.
-pub fn moved_outside(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
-    let mut moved = Vec::new();
+pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
+    let mut drift = Vec::new();
     let pairs = [("pool", &sent.sent.pool, &live.pool), ("principal", &sent.sent.principal, &live.principal)];
     for (field, sent, live) in pairs {
         if let (Some(sent), Some(live)) = (sent, live)
             && sent != live
         {
-            moved.push((field.to_owned(), live.clone(), sent.clone()));
+            drift.push((field.to_owned(), live.clone(), sent.clone()));
         }
     }
-    moved
+    drift
 }
 
 /// Whether adopting `live` would write a secret's value down. A text that fits what is declared is recorded as that;
 /// another one is recorded as it is, and must not be where the declared one has a secret (nobody can tell which part of
 /// it is the value), where a value that is known here stands in it (`held`), or where what is named like a secret is
 /// written out. Of properties under `sql.secrets.` no value is recorded at all.
-pub fn hides_a_secret(desired: &Statement, live: &LiveStatement, held: Option<&SecretLocations>) -> bool {
-    let sql = !desired.sql.matches(&live.sql)
-        && (desired.sql.has_secrets() || held.is_some_and(|held| held.sql) || sql::has_plaintext_secret(&live.sql));
-    let property = |(key, value): (&InternedStr, &String)| {
+pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locations: Option<&SecretLocations>) -> bool {
+    let sql_exposes = !desired.sql.matches(&live.sql)
+        && (desired.sql.has_secrets()
+            || locations.is_some_and(|held| held.sql)
+            || sql::has_plaintext_secret(&live.sql));
+    let property_exposes = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
-        let fits = declared.is_some_and(|template| template.matches(value));
-        let kept_back = key.starts_with("sql.secrets.");
-        let is_one = declared.is_some_and(Template::has_secrets)
-            || held.is_some_and(|held| held.properties.contains(&**key))
+        let is_as_declared = declared.is_some_and(|template| template.matches(value));
+        let is_never_recorded = key.starts_with("sql.secrets.");
+        let may_hold_secret = declared.is_some_and(Template::has_secrets)
+            || locations.is_some_and(|held| held.properties.contains(&**key))
             || (sql::is_sensitive_key(key) && !value.is_empty());
-        !fits && !kept_back && is_one
+        !is_as_declared && !is_never_recorded && may_hold_secret
     };
-    sql || live.properties.iter().any(property)
+    sql_exposes || live.properties.iter().any(property_exposes)
 }
 
 /// What a person copies into `accept` to say yes to one change: it digests both sides and the number of the generation

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Desired, Request,
+    Desired, PlanOptions,
     action::{Action, Change, Note},
 };
 use crate::{
@@ -14,48 +14,47 @@ use crate::{
 
 /// Tells of what runs or undoes, bears the labels of this project and this state, and has an address that nobody declares or
 /// records any more. What a person took out of the record bears a number that was used; it is not told.
-pub(super) fn annotate(
+pub(super) fn note_late_submissions(
     desired: &Desired,
     recorded: &Recorded,
     live: &Live,
-    request: &Request,
+    options: &PlanOptions,
     changes: &mut BTreeMap<Address, Change>,
 ) {
-    if !request.targets.is_empty() {
+    if !options.targets.is_empty() {
         return;
     }
     let known = recorded.statement_names();
-    let mut landed: BTreeMap<Address, Vec<String>> = BTreeMap::new();
+    let mut late: BTreeMap<Address, Vec<String>> = BTreeMap::new();
     for statement in
-        live.statements().filter(|statement| is_amiss(statement) && !known.contains(statement.name.as_str()))
+        live.statements().filter(|statement| runs_or_undid(statement) && !known.contains(statement.name.as_str()))
     {
         let label = |name: &str| statement.labels.get(name).map(String::as_str);
         let is_ours = label(labels::PROJECT) == Some(desired.graph.project.name.as_str())
             && label(labels::LINEAGE) == Some(recorded.lineage.as_str());
         let key = label(labels::ADDRESS)
             .and_then(|address| address.strip_prefix(ResourceKind::Statement.manifest_table())?.strip_prefix('.'));
-        let Some(key) = key.filter(|_| is_ours && !is_used(recorded, &statement.name)) else { continue };
+        let Some(key) = key.filter(|_| is_ours && !is_number_used(recorded, &statement.name)) else { continue };
         let address = Address::statement(key);
-        let declared = desired.graph.project.statements.contains_key(key) && !request.destroy;
-        if !declared && !recorded.statements.contains_key(key) && !request.excludes.contains(&address) {
-            landed.entry(address).or_default().push(statement.name.clone());
+        let is_declared = desired.graph.project.statements.contains_key(key) && !options.destroy;
+        if !is_declared && !recorded.statements.contains_key(key) && !options.excludes.contains(&address) {
+            late.entry(address).or_default().push(statement.name.clone());
         }
     }
-    for (address, names) in landed {
-        let change = changes.entry(address).or_insert_with(|| Change::new(Action::Note, Vec::new()));
-        change.notes.push(Note::RunsUnrecorded { names });
+    for (address, names) in late {
+        let change = changes.entry(address).or_insert_with(|| Change::new(Action::Inform, Vec::new()));
+        change.notes.push(Note::LateSubmissions { names });
     }
 }
 
 /// Whether it runs, or undid something once more.
-fn is_amiss(statement: &LiveStatement) -> bool {
+fn runs_or_undid(statement: &LiveStatement) -> bool {
     (statement.may_run() || is_undo_name(&statement.name)) && !statement.is_being_deleted()
 }
 
 /// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.
-fn is_used(recorded: &Recorded, name: &str) -> bool {
-    recorded
-        .tombstones
-        .values()
-        .any(|buried| Generation::from_name(&buried.name, name).is_some_and(|number| number <= buried.last_generation))
+fn is_number_used(recorded: &Recorded, name: &str) -> bool {
+    recorded.tombstones.values().any(|tombstone| {
+        Generation::from_name(&tombstone.name, name).is_some_and(|number| number <= tombstone.last_generation)
+    })
 }

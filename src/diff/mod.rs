@@ -29,14 +29,14 @@ use crate::{
     state::Recorded,
 };
 
-pub use action::{Action, Block, Change, Note, Reason, Recreated, Strategy};
+pub use action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy};
 pub use fields::DesiredPool;
-pub use moved::moves;
-pub use selection::{left_out, select};
+pub use moved::resolve_moved_blocks;
+pub use selection::{addresses_excluded_by, select};
 
 /// What is wanted of this run, beyond what the manifests say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct PlanOptions {
     /// Remove everything that is selected.
     #[serde(default)]
     pub destroy: bool,
@@ -76,26 +76,32 @@ pub struct Diff {
     /// How many live statements are not this project's.
     pub foreign: usize,
     /// What single GETs have to confirm before anything is done.
-    pub asks: Lookups,
+    pub lookups: Lookups,
     /// The pool of each desired statement that names one, by the pool's key.
     pub pools: BTreeMap<String, DesiredPool>,
 }
 
 /// Takes the difference. `recorded` has been settled, and `[[moved]]` applied to it (see [`moves`]).
-pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, live: &Live, request: &Request) -> Diff {
-    let selected = selection::select(desired.graph, recorded, request);
-    let (pool_changes, pools) = pools::changes(desired, recorded, settlement, live, request, &selected);
-    let mut table = table::Table {
+pub fn diff(
+    desired: &Desired,
+    recorded: &Recorded,
+    settlement: &Settlement,
+    live: &Live,
+    options: &PlanOptions,
+) -> Diff {
+    let selected = selection::select(desired.graph, recorded, options);
+    let (pool_changes, pools) = pools::pool_changes(desired, recorded, settlement, live, options, &selected);
+    let mut context = table::DiffContext {
         desired,
         recorded,
         live,
-        request,
+        options,
         selected: &selected,
         settlement,
         pools: &pools.by_key,
-        recreated: &pools.recreated,
-        buried: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried)).collect(),
-        asks: pools.asks.clone(),
+        recreated_pools: &pools.recreated,
+        tombstones: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried)).collect(),
+        lookups: pools.lookups.clone(),
     };
     let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };
     for key in selection::statement_keys(desired.graph, recorded) {
@@ -103,30 +109,30 @@ pub fn diff(desired: &Desired, recorded: &Recorded, settlement: &Settlement, liv
         if !selected.contains(&address) {
             continue;
         }
-        match table.statement(key) {
+        match context.diff_statement(key) {
             Some(change) => drop(diff.changes.insert(address, change)),
             None => diff.unchanged += 1,
         }
     }
-    diff.asks = table.asks;
+    diff.lookups = context.lookups;
     diff.unchanged +=
-        selected.iter().filter(|address| pools::is_quiet(address, &diff.changes, desired, recorded)).count();
-    if !request.destroy {
+        selected.iter().filter(|address| pools::is_unchanged(address, &diff.changes, desired, recorded)).count();
+    if !options.destroy {
         moved::block_renames(desired, recorded, &mut diff.changes);
     }
-    readers::annotate(desired, recorded, live, request, &mut diff.changes);
-    residents::block_deletions_under_them(desired, recorded, live, &diff.pools, &mut diff.changes);
+    readers::note_stale_readers(desired, recorded, live, options, &mut diff.changes);
+    residents::block_deletions_of_occupied_pools(desired, recorded, live, &diff.pools, &mut diff.changes);
     pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
-    selection::block_removal_of_everything(desired.graph, recorded, request, &mut diff.changes);
-    landed::annotate(desired, recorded, live, request, &mut diff.changes);
-    diff.foreign = foreign(&desired.graph.project.name, recorded, live);
+    selection::block_removal_of_everything(desired.graph, recorded, options, &mut diff.changes);
+    landed::note_late_submissions(desired, recorded, live, options, &mut diff.changes);
+    diff.foreign = count_foreign(&desired.graph.project.name, recorded, live);
     diff
 }
 
 /// Live statements that no record names and that do not bear the project's label.
-fn foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
+fn count_foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
     let ours = recorded.statement_names();
-    let is_labelled =
-        |statement: &LiveStatement| statement.labels.get(labels::PROJECT).is_some_and(|labelled| labelled == project);
-    live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labelled(found)).count()
+    let is_labeled =
+        |statement: &LiveStatement| statement.labels.get(labels::PROJECT).is_some_and(|label| label == project);
+    live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labeled(found)).count()
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// The facts that `[[moved]]` blocks make of the record, and both sides of the moves that cannot be made since both
 /// addresses have a record. A block whose `from` has no record is done, or never was.
-pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Address, Change>) {
+pub fn resolve_moved_blocks(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Address, Change>) {
     let mut present: BTreeSet<Address> = recorded.statements.keys().map(Address::statement).collect();
     present.extend(recorded.pools.keys().map(Address::pool));
     let (mut facts, mut blocked) = (Vec::new(), BTreeMap::new());
@@ -24,7 +24,7 @@ pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Add
             continue;
         }
         if present.contains(&moved.to) {
-            let block = Block::MovedOnto { from: moved.from.clone() };
+            let block = Block::MoveTargetRecorded { from: moved.from.clone() };
             blocked.extend([&moved.from, &moved.to].map(|address| (address.clone(), Change::blocked(block.clone()))));
             continue;
         }
@@ -37,7 +37,8 @@ pub fn moves(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Add
 
 /// Whether a change is blocked as one side of a rename.
 pub(super) fn is_rename(change: &Change) -> bool {
-    let is_rename = |block: &Block| matches!(block, Block::Renamed { .. } | Block::RecordedElsewhere { .. });
+    let is_rename =
+        |block: &Block| matches!(block, Block::LooksLikeRename { .. } | Block::RecordedUnderOtherAddress { .. });
     matches!(&change.action, Action::Blocked { by } if by.iter().any(is_rename))
 }
 
@@ -51,15 +52,15 @@ pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mu
     if new.is_empty() {
         return;
     }
-    block_by_name(desired, recorded, &new, changes);
-    block_by_sql(recorded, &new, changes);
+    block_renames_by_name(desired, recorded, &new, changes);
+    block_renames_by_sql(recorded, &new, changes);
 }
 
-fn goes((address, change): &(&Address, &Change)) -> bool {
+fn is_removal((address, change): &(&Address, &Change)) -> bool {
     address.kind == ResourceKind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
 }
 
-fn block_by_name(
+fn block_renames_by_name(
     desired: &Desired,
     recorded: &Recorded,
     new: &[(&String, &DeclaredStatement)],
@@ -70,13 +71,13 @@ fn block_by_name(
         for (name, from) in generations_of(&names, &declared.spec.name).filter(|(_, from)| from != key) {
             let (from, to) = (Address::statement(from), Address::statement(*key));
             let is_declared = desired.graph.project.statements.contains_key(&from.key);
-            let goes = changes.get(&from).is_some_and(|change| goes(&(&from, change)));
+            let is_removed = changes.get(&from).is_some_and(|change| is_removal(&(&from, change)));
             let block = if is_declared {
                 Block::NameInUse { name: name.to_owned(), by: from.clone() }
             } else {
-                Block::RecordedElsewhere { name: name.to_owned(), from: from.clone(), to: to.clone() }
+                Block::RecordedUnderOtherAddress { name: name.to_owned(), from: from.clone(), to: to.clone() }
             };
-            for address in [Some(&to), Some(&from).filter(|_| goes)].into_iter().flatten() {
+            for address in [Some(&to), Some(&from).filter(|_| is_removed)].into_iter().flatten() {
                 if let Some(change) = changes.get_mut(address) {
                     *change = Change::blocked(block.clone());
                 }
@@ -85,8 +86,12 @@ fn block_by_name(
     }
 }
 
-fn block_by_sql(recorded: &Recorded, new: &[(&String, &DeclaredStatement)], changes: &mut BTreeMap<Address, Change>) {
-    let removed: Vec<Address> = changes.iter().filter(goes).map(|(address, _)| address.clone()).collect();
+fn block_renames_by_sql(
+    recorded: &Recorded,
+    new: &[(&String, &DeclaredStatement)],
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    let removed: Vec<Address> = changes.iter().filter(is_removal).map(|(address, _)| address.clone()).collect();
     if removed.is_empty() {
         return;
     }
@@ -103,7 +108,7 @@ fn block_by_sql(recorded: &Recorded, new: &[(&String, &DeclaredStatement)], chan
         let Some(to) = new_by_sql.get(&sql::normal_form(&record.declared.sql.masked())) else { continue };
         for address in [&from, to] {
             if let Some(change) = changes.get_mut(address) {
-                *change = Change::blocked(Block::Renamed { from: from.clone(), to: to.clone() });
+                *change = Change::blocked(Block::LooksLikeRename { from: from.clone(), to: to.clone() });
             }
         }
     }
@@ -120,6 +125,6 @@ fn generations_of<'a>(
     names: &'a BTreeMap<&str, &'a String>,
     base: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a String)> {
-    let alike = names.range(base..).take_while(move |(name, _)| name.starts_with(base));
-    alike.filter(move |(name, _)| Generation::from_name(base, name).is_some()).map(|(name, key)| (*name, *key))
+    let candidates = names.range(base..).take_while(move |(name, _)| name.starts_with(base));
+    candidates.filter(move |(name, _)| Generation::from_name(base, name).is_some()).map(|(name, key)| (*name, *key))
 }

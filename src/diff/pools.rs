@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, Request,
+    Desired, PlanOptions,
     action::{Action, Block, Change, Note, Reason},
     fields::DesiredPool,
 };
@@ -18,75 +18,75 @@ use crate::{
 
 /// What was found about pools.
 #[derive(Default)]
-pub(super) struct Pools {
+pub(super) struct PoolDiff {
     /// Where the statements of each declared pool run.
     pub by_key: BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: BTreeSet<String>,
     /// Ids to confirm.
-    pub asks: Lookups,
+    pub lookups: Lookups,
 }
 
 /// What happens to pools.
-pub(super) fn changes(
+pub(super) fn pool_changes(
     desired: &Desired,
     recorded: &Recorded,
     settlement: &Settlement,
     live: &Live,
-    request: &Request,
+    options: &PlanOptions,
     selected: &BTreeSet<Address>,
-) -> (BTreeMap<Address, Change>, Pools) {
-    let (mut changes, mut pools) = (BTreeMap::new(), Pools::default());
+) -> (BTreeMap<Address, Change>, PoolDiff) {
+    let (mut changes, mut pool_diff) = (BTreeMap::new(), PoolDiff::default());
     for (key, declared) in &desired.graph.project.pools {
         let change = match &declared.spec {
             PoolDeclaration::Borrowed { id } => {
-                pools.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
-                borrowed(id, recorded, live, &mut pools.asks)
+                pool_diff.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
+                borrowed_pool(id, recorded, live, &mut pool_diff.lookups)
             }
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
-                let change = owned(key, pool, record, recorded, live, &mut pools);
-                let change = with_twins(change, twins(pool, record, desired, recorded, live));
-                let at = match (record, pools.recreated.contains(key)) {
+                let change = owned_pool(key, pool, record, recorded, live, &mut pool_diff);
+                let change = with_duplicates(change, duplicate_pools(pool, record, desired, recorded, live));
+                let desired_pool = match (record, pool_diff.recreated.contains(key)) {
                     (Some(record), false) => DesiredPool::Id(record.id.clone()),
                     _ => DesiredPool::ToCreate,
                 };
-                pools.by_key.insert(key.clone(), at);
+                pool_diff.by_key.insert(key.clone(), desired_pool);
                 change
             }
         };
         let address = Address::pool(key);
-        if let (Some(change), true, false) = (change, selected.contains(&address), request.destroy) {
+        if let (Some(change), true, false) = (change, selected.contains(&address), options.destroy) {
             changes.insert(address, change);
         }
     }
     for (key, record) in &recorded.pools {
         let declared = desired.graph.project.pools.get(key);
-        let owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
+        let is_owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
         let address = Address::pool(key);
-        if (request.destroy || !owned) && selected.contains(&address) {
-            let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
-            let kept_by_id = desired
+        if (options.destroy || !is_owned) && selected.contains(&address) {
+            let why = if options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
+            let is_borrowed = desired
                 .graph
                 .project
                 .pools
                 .values()
                 .any(|declared| matches!(&declared.spec, PoolDeclaration::Borrowed { id } if *id == record.id));
-            let kept_by_id = kept_by_id || declared.is_some() && !owned;
-            let undeclared = declared.is_none();
-            let change = match record.declared.prevent_destroy && !kept_by_id {
-                true => Change::prevented(why, undeclared),
-                false => removed(record, recorded, live, why, kept_by_id, &mut pools.asks),
+            let is_borrowed = is_borrowed || declared.is_some() && !is_owned;
+            let is_undeclared = declared.is_none();
+            let change = match record.declared.prevent_destroy && !is_borrowed {
+                true => Change::blocked_by_prevent_destroy(why, is_undeclared),
+                false => remove_pool(record, recorded, live, why, is_borrowed, &mut pool_diff.lookups),
             };
             changes.insert(address, change);
         }
     }
-    for address in asked_for(recorded).filter(|address| !request.excludes.contains(address)) {
+    for address in open_creations(recorded).filter(|address| !options.excludes.contains(address)) {
         let declared = desired.graph.project.pools.get(&address.key);
-        let owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
-        let meant = request.targets.is_empty() || request.targets.contains(address);
-        if meant && (request.destroy || !owned) {
-            let why = if request.destroy { Reason::Destroy } else { Reason::NotDeclared };
+        let is_owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
+        let is_targeted = options.targets.is_empty() || options.targets.contains(address);
+        if is_targeted && (options.destroy || !is_owned) {
+            let why = if options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
             changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
         }
     }
@@ -96,92 +96,92 @@ pub(super) fn changes(
             selected.contains(address)
         } else {
             // It was asked for and is nothing yet, so the selection does not know it.
-            let is_meant = request.targets.is_empty() || request.targets.contains(address);
-            is_meant && !request.excludes.contains(address)
+            let is_targeted = options.targets.is_empty() || options.targets.contains(address);
+            is_targeted && !options.excludes.contains(address)
         };
         if address.kind == ResourceKind::Pool && is_looked_at {
-            changes.insert(address.clone(), Change::blocked(Block::Unclear { why: why.clone() }));
+            changes.insert(address.clone(), Change::blocked(Block::UnclearIntent { why: why.clone() }));
         }
     }
-    (changes, pools)
+    (changes, pool_diff)
 }
 
 /// Pools that an interrupted run asked for and that nobody has seen.
-fn asked_for(recorded: &Recorded) -> impl Iterator<Item = &Address> {
-    let asked = recorded.open_intents.values().map(|open| &open.intent);
-    let creations = asked.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
+fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
+    let intents = recorded.open_intents.values().map(|open| &open.intent);
+    let creations = intents.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
     creations.map(|intent| &intent.address).filter(|address| !recorded.pools.contains_key(&address.key))
 }
 
 /// Whether a selected pool is as it should be, for counting.
-pub(super) fn is_quiet(
+pub(super) fn is_unchanged(
     address: &Address,
     changes: &BTreeMap<Address, Change>,
     desired: &Desired,
     recorded: &Recorded,
 ) -> bool {
-    let known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
-    address.kind == ResourceKind::Pool && known && !changes.contains_key(address)
+    let is_known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
+    address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 
-fn borrowed(id: &str, recorded: &Recorded, live: &Live, asks: &mut Lookups) -> Option<Change> {
+fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Lookups) -> Option<Change> {
     if !live.pools_listed {
-        return Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted));
+        return Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool));
     }
     match live.pool(id) {
         Presence::Present(_) => None,
         Presence::Unlisted => {
-            asks.pools.insert(id.to_owned());
+            lookups.pools.insert(id.to_owned());
             None
         }
-        Presence::Absent if hidden(id, recorded, live).is_none() => {
+        Presence::Absent if invisible_pool(id, recorded, live).is_none() => {
             Some(Change::blocked(Block::PoolMissing { id: id.to_owned() }))
         }
         // It may be used without being seen.
-        Presence::Absent => Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted)),
-        Presence::Unknown(_) => Some(Change::new(Action::Note, Vec::new()).noting(Note::Trusted)),
+        Presence::Absent => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
+        Presence::Unknown(_) => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
     }
 }
 
-fn owned(
+fn owned_pool(
     key: &str,
     pool: &Pool,
     record: Option<&PoolRecord>,
     recorded: &Recorded,
     live: &Live,
-    pools: &mut Pools,
+    pool_diff: &mut PoolDiff,
 ) -> Option<Change> {
     let create = Change::new(Action::CreatePool { max_cfu: pool.max_cfu }, Vec::new());
     let Some(record) = record else {
-        let known = |found: &&LivePool| recorded.pools.values().any(|record| record.id == found.id);
-        let same = live.pools().filter(|found| found.display_name == pool.display_name).find(|found| !known(found));
+        let is_known = |found: &&LivePool| recorded.pools.values().any(|record| record.id == found.id);
+        let same = live.pools().filter(|found| found.display_name == pool.display_name).find(|found| !is_known(found));
         return Some(match same {
             Some(found) => Change::blocked(Block::PoolExists { id: found.id.clone() }),
             None => create,
         });
     };
     match live.pool(&record.id) {
-        Presence::Present(found) => compare(pool, record, found),
+        Presence::Present(found) => compare_pool(pool, record, found),
         Presence::Unlisted => {
-            pools.asks.pools.insert(record.id.clone());
+            pool_diff.lookups.pools.insert(record.id.clone());
             None
         }
-        Presence::Unknown(why) => Some(Change::blocked(Block::Unknown { why: why.to_owned() })),
+        Presence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
         Presence::Absent => {
-            if let Some(hidden) = hidden(&record.id, recorded, live) {
-                return Some(hidden);
+            if let Some(blocked) = invisible_pool(&record.id, recorded, live) {
+                return Some(blocked);
             }
-            pools.recreated.insert(key.to_owned());
-            let statements = statements_on(recorded, &record.id);
+            pool_diff.recreated.insert(key.to_owned());
+            let statements = running_statements_on(recorded, &record.id);
             let gone = Change::new(create.action, vec![Reason::Gone]);
-            Some(if statements.is_empty() { gone } else { gone.noting(Note::StoppedWithPool { statements }) })
+            Some(if statements.is_empty() { gone } else { gone.with_note(Note::StoppedWithPool { statements }) })
         }
     }
 }
 
 /// The service says that a pool was not found while a statement of ours runs on it, which would have stopped with it: the
 /// pool is there and this key may not see it.
-fn hidden(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
+fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
     let generations = recorded.statements.values().flat_map(|record| record.generations());
     let found = generations.filter_map(|generation| match live.statement(&generation.sent.name) {
         Presence::Present(found) if found.has_uid(&generation.uid) => Some(found),
@@ -193,11 +193,17 @@ fn hidden(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
         "the service says that pool `{id}` was not found, while `{runs}` runs on it; does the owner of the Cloud API key \
          have the role FlinkAdmin on this environment?"
     );
-    Some(Change::blocked(Block::Unknown { why }))
+    Some(Change::blocked(Block::PresenceUnknown { why }))
 }
 
 /// The ids of other pools that look like a recorded one and that nobody here knows.
-fn twins(pool: &Pool, record: Option<&PoolRecord>, desired: &Desired, recorded: &Recorded, live: &Live) -> Vec<String> {
+fn duplicate_pools(
+    pool: &Pool,
+    record: Option<&PoolRecord>,
+    desired: &Desired,
+    recorded: &Recorded,
+    live: &Live,
+) -> Vec<String> {
     let Some(_) = record else { return Vec::new() };
     let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
     let is_borrowed = |id: &str| {
@@ -205,34 +211,34 @@ fn twins(pool: &Pool, record: Option<&PoolRecord>, desired: &Desired, recorded: 
         declared.any(|pool| matches!(&pool.spec, PoolDeclaration::Borrowed { id: borrowed } if borrowed == id))
     };
     let place = (&pool.display_name, &pool.cloud, &pool.region);
-    let alike = live.pools().filter(|found| (&found.display_name, &found.cloud, &found.region) == place);
-    alike.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
+    let duplicates = live.pools().filter(|found| (&found.display_name, &found.cloud, &found.region) == place);
+    duplicates.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
 }
 
-fn with_twins(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
+fn with_duplicates(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
     if ids.is_empty() {
         return change;
     }
-    let change = change.unwrap_or_else(|| Change::new(Action::Note, Vec::new()));
-    Some(change.noting(Note::PoolTwins { ids }))
+    let change = change.unwrap_or_else(|| Change::new(Action::Inform, Vec::new()));
+    Some(change.with_note(Note::DuplicatePools { ids }))
 }
 
-fn statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
+fn running_statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
     // What has completed, stood still or never ran did not stop with it.
-    let on = |record: &&GenerationRecord| {
+    let ran_on_pool = |record: &&GenerationRecord| {
         record.sent.pool.as_deref() == Some(id) && record.reached == FurthestPhase::Running && !record.stopped
     };
     let mut addresses: Vec<_> = recorded
         .statements
         .iter()
-        .filter(|(_, record)| record.current.as_deref().filter(on).is_some())
+        .filter(|(_, record)| record.current.as_deref().filter(ran_on_pool).is_some())
         .map(|(key, _)| Address::statement(key))
         .collect();
     addresses.sort();
     addresses
 }
 
-fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
+fn compare_pool(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
     if found.phase == PoolPhase::Failed {
         return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
     }
@@ -240,36 +246,39 @@ fn compare(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
     if found.phase == PoolPhase::Deprovisioning {
         return Some(Change::blocked(Block::InMotion { phase }));
     }
-    let change = changed(pool, record, found);
+    let change = compare_pool_fields(pool, record, found);
     match (&found.phase, change) {
         (PoolPhase::Provisioning, None) => Some(Change::new(Action::Await { phase }, Vec::new())),
-        (PoolPhase::Provisioning, Some(change)) if change.action == Action::Note => {
+        (PoolPhase::Provisioning, Some(change)) if change.action == Action::Inform => {
             Some(Change { action: Action::Await { phase }, ..change })
         }
         (PoolPhase::Provisioning, Some(change)) if !change.is_blocked() => {
-            Some(Change::new(Action::Await { phase: phase.clone() }, Vec::new()).noting(Note::InMotion { phase }))
+            Some(Change::new(Action::Await { phase: phase.clone() }, Vec::new()).with_note(Note::InMotion { phase }))
         }
         (_, change) => change,
     }
 }
 
 /// What differs on a pool that is there.
-fn changed(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
-    let places = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
-    if let Some((field, live, desired)) = places.into_iter().find(|(_, live, desired)| live != desired) {
+fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
+    let immutable_fields = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
+    if let Some((field, live, desired)) = immutable_fields.into_iter().find(|(_, live, desired)| live != desired) {
         let (field, live, desired) = (field.to_owned(), live.clone(), desired.clone());
-        return Some(Change::blocked(Block::PoolMoved { field, live, desired }));
+        return Some(Change::blocked(Block::PoolFieldImmutable { field, live, desired }));
     }
     if let (Some(live), Some(desired)) = (&found.network, &pool.network)
         && live != desired
     {
         let (live, desired) = (live.clone(), desired.clone());
-        return Some(Change::blocked(Block::PoolMoved { field: "network".to_owned(), live, desired }));
+        return Some(Change::blocked(Block::PoolFieldImmutable { field: "network".to_owned(), live, desired }));
     }
     let mut to = PoolUpdate::default();
     let (mut reasons, mut notes) = (Vec::new(), Vec::new());
-    let changed =
-        |field: &str, before: String, after: String| Reason::FieldChanged { field: field.to_owned(), before, after };
+    let changed = |field: &str, before: String, after: String| Reason::PoolFieldChanged {
+        field: field.to_owned(),
+        before,
+        after,
+    };
     if found.display_name != pool.display_name {
         to.display_name = Some(pool.display_name.clone());
         reasons.push(changed("display_name", found.display_name.clone(), pool.display_name.clone()));
@@ -278,49 +287,48 @@ fn changed(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change>
         to.max_cfu = Some(pool.max_cfu);
         reasons.push(changed("max_cfu", found.max_cfu.to_string(), pool.max_cfu.to_string()));
     } else if found.max_cfu > pool.max_cfu {
-        notes.push(Note::CannotLower { live: found.max_cfu, desired: pool.max_cfu });
+        notes.push(Note::CannotLowerMaxCfu { live: found.max_cfu, desired: pool.max_cfu });
     }
     let action = match (reasons.is_empty(), record.declared != *pool) {
-        (false, _) => Action::AmendPool { to },
-        (true, true) => Action::Record,
-        (true, false) if !notes.is_empty() => Action::Note,
+        (false, _) => Action::UpdatePool { to },
+        (true, true) => Action::RecordSettings,
+        (true, false) if !notes.is_empty() => Action::Inform,
         (true, false) => return None,
     };
     Some(Change { action, reasons, notes })
 }
 
 /// Recorded and not owned any more.
-fn removed(
+fn remove_pool(
     record: &PoolRecord,
     recorded: &Recorded,
     live: &Live,
     why: Reason,
-    kept_by_id: bool,
-    asks: &mut Lookups,
+    is_borrowed: bool,
+    lookups: &mut Lookups,
 ) -> Change {
-    if kept_by_id {
+    if is_borrowed {
         // It is declared by its id now: somebody else owns it from here on.
         return Change::new(Action::Forget, vec![why]);
     }
     match live.pool(&record.id) {
-        Presence::Present(found) => match in_use(found, recorded, live) {
+        Presence::Present(found) => match in_use_block(found, recorded, live) {
             Some(block) => Change::new(Action::Blocked { by: vec![block] }, vec![why]),
             None => Change::new(Action::Delete { undo: None }, vec![why]),
         },
         Presence::Unlisted => {
-            asks.pools.insert(record.id.clone());
+            lookups.pools.insert(record.id.clone());
             Change::new(Action::Forget, vec![why])
         }
-        Presence::Absent => {
-            hidden(&record.id, recorded, live).unwrap_or_else(|| Change::new(Action::Forget, vec![why, Reason::Gone]))
-        }
-        Presence::Unknown(text) => Change::blocked(Block::Unknown { why: text.to_owned() }),
+        Presence::Absent => invisible_pool(&record.id, recorded, live)
+            .unwrap_or_else(|| Change::new(Action::Forget, vec![why, Reason::Gone])),
+        Presence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
     }
 }
 
 /// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains. (Ours that
 /// stay on it are found once their changes are known.)
-fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
+fn in_use_block(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     use crate::resource::PhaseClass::{Running, Transitional};
     let uids: BTreeMap<&str, &str> = recorded
         .statements
@@ -337,8 +345,8 @@ fn in_use(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
             foreign.push(statement.name.clone());
         }
     }
-    let unexplained = pool.current_cfu > 0 && !ours_run;
-    (!foreign.is_empty() || unexplained)
+    let is_unexplained = pool.current_cfu > 0 && !ours_run;
+    (!foreign.is_empty() || is_unexplained)
         .then_some(Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
 }
 

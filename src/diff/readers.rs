@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, Request,
+    Desired, PlanOptions,
     action::{Action, Change, Note, Strategy},
-    table::Table,
+    table::DiffContext,
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},
@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// The objects that a recorded statement creates, by their resolved names.
-fn created(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<SqlObject> {
-    named(statement, aliases, |mention| mention.usage == Usage::Creates)
+fn created_objects(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<SqlObject> {
+    mentioned_objects(statement, aliases, |mention| mention.usage == Usage::Creates)
 }
 
-fn named(
+fn mentioned_objects(
     statement: &Statement,
     aliases: &BTreeMap<String, String>,
     which: impl Fn(&Mention) -> bool,
@@ -34,31 +34,32 @@ fn named(
         .collect()
 }
 
-fn uses(mention: &Mention) -> bool {
+fn is_use(mention: &Mention) -> bool {
     matches!(mention.usage, Usage::Reads | Usage::Writes | Usage::Calls)
 }
 
 /// Live statements that use what `key` defines, and that this run does not remove.
-pub(super) fn users(table: &mut Table, key: &str, record: &StatementRecord) -> Vec<String> {
-    let (desired, recorded) = (table.desired, table.recorded);
+pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
+    let (desired, recorded) = (context.desired, context.recorded);
     let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
-    let objects = created(&record.declared, aliases);
+    let objects = created_objects(&record.declared, aliases);
     // What the selection leaves out runs on, declared or not.
     let is_removed = |other: &str| {
-        let is_wanted = !table.request.destroy && project.statements.contains_key(other);
-        !is_wanted && table.selected.contains(&Address::statement(other))
+        let is_wanted = !context.options.destroy && project.statements.contains_key(other);
+        !is_wanted && context.selected.contains(&Address::statement(other))
     };
-    let others = recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
-    let others: Vec<_> = others.collect();
+    let candidates =
+        recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
+    let candidates: Vec<_> = candidates.collect();
     let mut users = Vec::new();
-    for (other, record) in others {
-        let mut using = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
-        if using.any(|generation| may_use(table, record, generation)) {
+    for (other, record) in candidates {
+        let mut using_generations = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
+        if using_generations.any(|generation| may_be_using(context, record, generation)) {
             users.push(Address::statement(other.as_str()).to_string());
         }
     }
-    users.extend(foreign_users(table, &objects));
+    users.extend(foreign_users(context, &objects));
     users
 }
 
@@ -67,15 +68,15 @@ fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliase
     let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
     let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
     let analysis = sql::analyze(&generation.sent.sql.masked());
-    let found =
+    let names_object =
         |mention: &Mention| objects.contains(&resolve_in(mention, catalog.as_deref(), database.as_deref(), aliases));
-    generation.sent.role != Role::Undo && analysis.mentions.iter().filter(|mention| uses(mention)).any(found)
+    generation.sent.role != Role::Undo && analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
 }
 
 /// Whether a generation runs, or is to run again. One that has retired and stands still is a record of where it stood.
-fn may_use(table: &mut Table, record: &StatementRecord, generation: &GenerationRecord) -> bool {
+fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation: &GenerationRecord) -> bool {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
-    match table.confirmed(&generation.sent.name) {
+    match context.confirmed_presence(&generation.sent.name) {
         Presence::Present(live) if !live.has_uid(&generation.uid) => false,
         Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
         Presence::Absent | Presence::Unlisted => false,
@@ -83,35 +84,35 @@ fn may_use(table: &mut Table, record: &StatementRecord, generation: &GenerationR
     }
 }
 
-fn foreign_users(table: &Table, objects: &BTreeSet<SqlObject>) -> Vec<String> {
-    let ours = table.recorded.statement_names();
-    let aliases = &table.desired.graph.project.environment.aliases;
-    table
+fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<String> {
+    let ours = context.recorded.statement_names();
+    let aliases = &context.desired.graph.project.environment.aliases;
+    context
         .live
         .statements()
         .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
         .filter(|live| {
             let analysis = sql::analyze(&live.sql);
             let namespace = |key: &str| live.properties.get(key).map(String::as_str);
-            let found = |mention: &Mention| {
+            let names_object = |mention: &Mention| {
                 let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
                 objects.contains(&resolve_in(mention, catalog, database, aliases))
             };
-            analysis.mentions.iter().filter(|mention| uses(mention)).any(found)
+            analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
         })
         .map(|live| live.name.clone())
         .collect()
 }
 
 /// Names, beside each change that alters or redefines an object, the running readers that keep its old version.
-pub(super) fn annotate(
+pub(super) fn note_stale_readers(
     desired: &Desired,
     recorded: &Recorded,
     live: &Live,
-    request: &Request,
+    options: &PlanOptions,
     changes: &mut BTreeMap<Address, Change>,
 ) {
-    if request.destroy {
+    if options.destroy {
         return;
     }
     let mut notes = Vec::new();
@@ -135,7 +136,7 @@ pub(super) fn annotate(
         let readers: BTreeSet<Address> = touched
             .filter_map(|object| desired.graph.objects.get(&object))
             .flat_map(|parties| parties.readers.iter().map(Address::statement))
-            .filter(|reader| runs_on(recorded, live, reader, changes))
+            .filter(|reader| keeps_running(recorded, live, reader, changes))
             .collect();
         if !readers.is_empty() {
             notes.push((address.clone(), Note::StaleReaders { readers: readers.into_iter().collect() }));
@@ -149,12 +150,12 @@ pub(super) fn annotate(
 }
 
 /// Whether a reader runs now and is not replaced by this run.
-fn runs_on(recorded: &Recorded, live: &Live, reader: &Address, changes: &BTreeMap<Address, Change>) -> bool {
-    let replaced = changes
+fn keeps_running(recorded: &Recorded, live: &Live, reader: &Address, changes: &BTreeMap<Address, Change>) -> bool {
+    let is_replaced = changes
         .get(reader)
         .is_some_and(|change| matches!(change.action, Action::Replace { .. } | Action::Delete { .. }));
-    let runs = recorded.statements.get(&reader.key).and_then(|record| record.current.as_ref()).is_some_and(|current| {
+    let is_running = recorded.statements.get(&reader.key).and_then(|record| record.current.as_ref()).is_some_and(|current| {
         matches!(live.statement(&current.sent.name), Presence::Present(found) if found.phase.class() == PhaseClass::Running)
     });
-    runs && !replaced
+    is_running && !is_replaced
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Blocks the deletion of each pool that a statement of ours is on when this plan is done.
-pub(super) fn block_deletions_under_them(
+pub(super) fn block_deletions_of_occupied_pools(
     desired: &Desired,
     recorded: &Recorded,
     live: &Live,
@@ -31,7 +31,7 @@ pub(super) fn block_deletions_under_them(
             let change = changes.get(&Address::statement(key)).map(|change| &change.action);
             let wanted = desired.graph.project.statements.get(key);
             let wanted = wanted.and_then(|declared| declared.spec.pool.as_ref()).and_then(|key| pools.get(key));
-            is_left_on(&pool.id, record, change, wanted, live)
+            stays_on_pool(&pool.id, record, change, wanted, live)
         };
         let statements = recorded.statements.iter().filter(|(key, record)| stays(key, record));
         let statements = statements.map(|(key, _)| Address::statement(key)).collect();
@@ -41,14 +41,14 @@ pub(super) fn block_deletions_under_them(
         statements.sort();
         if let Some(change) = changes.get_mut(&address) {
             let why: Vec<Reason> = std::mem::take(&mut change.reasons);
-            *change = Change::new(Action::Blocked { by: vec![Block::PoolCarries { statements }] }, why);
+            *change = Change::new(Action::Blocked { by: vec![Block::PoolHasStatements { statements }] }, why);
         }
     }
 }
 
 /// Whether a statement is on the pool `id` after `change`, as something that runs there or is resumed there. Without a
 /// pool in the manifest it stays where it is.
-fn is_left_on(
+fn stays_on_pool(
     id: &str,
     record: &StatementRecord,
     change: Option<&Action>,
@@ -57,7 +57,7 @@ fn is_left_on(
 ) -> bool {
     let is_on = |generation: &GenerationRecord, runs: bool| match live.statement(&generation.sent.name) {
         Presence::Present(found) => {
-            found.has_uid(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_run_on(found))
+            found.has_uid(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_keep_running(found))
         }
         // It may run, where it was sent to.
         Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),
@@ -67,12 +67,12 @@ fn is_left_on(
     match change {
         Some(Action::Delete { .. } | Action::Stop) => false,
         Some(Action::Create { .. } | Action::Replace { .. }) => is_wanted_there,
-        Some(Action::Restart | Action::Start) => {
+        Some(Action::Restart | Action::Resume) => {
             let moves = wanted.is_some() && !is_wanted_there;
             !moves && record.current.iter().any(|current| is_on(current, false))
         }
         // One of the two runs in the end, wherever it is.
-        Some(Action::GoOn { .. } | Action::TakeBack { .. }) => {
+        Some(Action::FinishReplacement { .. } | Action::RollBackReplacement { .. }) => {
             record.generations().any(|generation| is_on(generation, false))
         }
         _ => record.generations().any(|generation| is_on(generation, true)),
@@ -80,6 +80,6 @@ fn is_left_on(
 }
 
 /// Whether it runs, or may come to run by itself.
-fn may_run_on(found: &LiveStatement) -> bool {
+fn may_keep_running(found: &LiveStatement) -> bool {
     found.may_run() && !matches!(found.phase, Phase::Stopping | Phase::Deleting)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Request,
+    PlanOptions,
     action::{Block, Change},
     moved,
 };
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Every address that is desired or recorded.
-pub(super) fn every(graph: &Graph, recorded: &Recorded) -> BTreeSet<Address> {
+pub(super) fn all_addresses(graph: &Graph, recorded: &Recorded) -> BTreeSet<Address> {
     let pools = graph.project.pools.keys().chain(recorded.pools.keys()).map(Address::pool);
     pools.chain(statement_keys(graph, recorded).into_iter().map(Address::statement)).collect()
 }
@@ -26,16 +26,16 @@ pub(super) fn statement_keys<'a>(graph: &'a Graph, recorded: &'a Recorded) -> BT
 
 /// The addresses that a run looks at: the targets with what they need (in `destroy`, with what needs them), without
 /// the excluded and what needs those.
-pub fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> BTreeSet<Address> {
-    let mut selected = if request.targets.is_empty() {
-        every(graph, recorded)
-    } else if request.destroy {
-        reach(&request.targets, &needed_by(graph, recorded))
+pub fn select(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> BTreeSet<Address> {
+    let mut selected = if options.targets.is_empty() {
+        all_addresses(graph, recorded)
+    } else if options.destroy {
+        reachable(&options.targets, &dependents(graph, recorded))
     } else {
-        reach(&request.targets, &comes_along(graph, recorded))
+        reachable(&options.targets, &target_adjacency(graph, recorded))
     };
-    if !request.excludes.is_empty() {
-        for address in reach(&request.excludes, &neighbours_left_out(graph, recorded, request)) {
+    if !options.excludes.is_empty() {
+        for address in reachable(&options.excludes, &exclude_adjacency(graph, recorded, options)) {
             selected.remove(&address);
         }
     }
@@ -43,16 +43,16 @@ pub fn select(graph: &Graph, recorded: &Recorded, request: &Request) -> BTreeSet
 }
 
 /// What comes along with a target: what it needs, or, if it is to go, what uses it and has to go first.
-fn comes_along(graph: &Graph, recorded: &Recorded) -> Neighbours {
-    let mut along = needs(graph, recorded);
-    along.retain(|from, _| is_declared(graph, from));
-    for (used, mut users) in needed_by(graph, recorded) {
+fn target_adjacency(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
+    let mut adjacency = dependencies(graph, recorded);
+    adjacency.retain(|from, _| is_declared(graph, from));
+    for (used, mut users) in dependents(graph, recorded) {
         if !is_declared(graph, &used) {
             users.retain(|user| !is_declared(graph, user));
-            along.insert(used, users);
+            adjacency.insert(used, users);
         }
     }
-    along
+    adjacency
 }
 
 fn is_declared(graph: &Graph, address: &Address) -> bool {
@@ -63,59 +63,60 @@ fn is_declared(graph: &Graph, address: &Address) -> bool {
 }
 
 /// Every address that excluding `excludes` takes out of a run, each with the one of them that does.
-pub fn left_out<'a>(
+pub fn addresses_excluded_by<'a>(
     graph: &Graph,
     recorded: &Recorded,
-    request: &Request,
+    options: &PlanOptions,
     excludes: impl Iterator<Item = &'a Address>,
 ) -> BTreeMap<Address, Address> {
-    let neighbours = neighbours_left_out(graph, recorded, request);
-    let mut left_out = BTreeMap::new();
+    let adjacency = exclude_adjacency(graph, recorded, options);
+    let mut excluded = BTreeMap::new();
     for by in excludes {
-        for address in reach(&BTreeSet::from([by.clone()]), &neighbours) {
-            left_out.entry(address).or_insert_with(|| by.clone());
+        for address in reachable(&BTreeSet::from([by.clone()]), &adjacency) {
+            excluded.entry(address).or_insert_with(|| by.clone());
         }
     }
-    left_out
+    excluded
 }
 
 /// What is kept keeps what it needs; what is not made leaves out what needs it.
-fn neighbours_left_out(graph: &Graph, recorded: &Recorded, request: &Request) -> Neighbours {
-    if request.destroy { needs(graph, recorded) } else { needed_by(graph, recorded) }
+fn exclude_adjacency(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> AddressAdjacency {
+    if options.destroy { dependencies(graph, recorded) } else { dependents(graph, recorded) }
 }
 
-type Neighbours = BTreeMap<Address, BTreeSet<Address>>;
+type AddressAdjacency = BTreeMap<Address, BTreeSet<Address>>;
 
 /// Declared dependencies, and for what is no longer declared the recorded ones.
-fn needs(graph: &Graph, recorded: &Recorded) -> Neighbours {
-    let mut needs = Neighbours::new();
+fn dependencies(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
+    let mut dependencies = AddressAdjacency::new();
     for edge in &graph.edges {
-        needs.entry(edge.from.clone()).or_default().insert(edge.to.clone());
+        dependencies.entry(edge.from.clone()).or_default().insert(edge.to.clone());
     }
     for (key, record) in &recorded.statements {
         if !graph.project.statements.contains_key(key) {
-            needs.insert(Address::statement(key), record.dependencies.iter().cloned().collect());
+            dependencies.insert(Address::statement(key), record.dependencies.iter().cloned().collect());
         }
     }
-    needs
+    dependencies
 }
 
-fn needed_by(graph: &Graph, recorded: &Recorded) -> Neighbours {
-    let mut needed_by = Neighbours::new();
-    for (from, to) in
-        needs(graph, recorded).into_iter().flat_map(|(from, to)| to.into_iter().map(move |to| (from.clone(), to)))
+fn dependents(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
+    let mut dependents = AddressAdjacency::new();
+    for (from, to) in dependencies(graph, recorded)
+        .into_iter()
+        .flat_map(|(from, to)| to.into_iter().map(move |to| (from.clone(), to)))
     {
-        needed_by.entry(to).or_default().insert(from);
+        dependents.entry(to).or_default().insert(from);
     }
-    needed_by
+    dependents
 }
 
-fn reach(from: &BTreeSet<Address>, neighbours: &Neighbours) -> BTreeSet<Address> {
+fn reachable(from: &BTreeSet<Address>, adjacency: &AddressAdjacency) -> BTreeSet<Address> {
     let mut reached = BTreeSet::new();
-    let mut waiting: Vec<&Address> = from.iter().collect();
-    while let Some(address) = waiting.pop() {
+    let mut pending: Vec<&Address> = from.iter().collect();
+    while let Some(address) = pending.pop() {
         if reached.insert(address.clone()) {
-            waiting.extend(neighbours.get(address).into_iter().flatten());
+            pending.extend(adjacency.get(address).into_iter().flatten());
         }
     }
     reached
@@ -125,13 +126,13 @@ fn reach(from: &BTreeSet<Address>, neighbours: &Neighbours) -> BTreeSet<Address>
 pub(super) fn block_removal_of_everything(
     graph: &Graph,
     recorded: &Recorded,
-    request: &Request,
+    options: &PlanOptions,
     changes: &mut BTreeMap<Address, Change>,
 ) {
     let project = &graph.project;
-    let still_declared = recorded.statements.keys().any(|key| project.statements.contains_key(key))
+    let is_any_declared = recorded.statements.keys().any(|key| project.statements.contains_key(key))
         || recorded.pools.keys().any(|key| project.pools.contains_key(key));
-    if request.destroy || !request.targets.is_empty() || still_declared {
+    if options.destroy || !options.targets.is_empty() || is_any_declared {
         return;
     }
     for (address, change) in changes.iter_mut() {

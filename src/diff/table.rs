@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, Request,
+    Desired, PlanOptions,
     action::{Action, Block, Change, Note, Reason, Strategy},
     evolution,
     fields::{self, DesiredPool, Differences},
@@ -18,24 +18,24 @@ use crate::{
 };
 
 /// What every row of the table looks at.
-pub(super) struct Table<'a> {
+pub(super) struct DiffContext<'a> {
     pub desired: &'a Desired<'a>,
     pub recorded: &'a Recorded,
     pub live: &'a Live,
-    pub request: &'a Request,
+    pub options: &'a PlanOptions,
     /// What this run looks at.
     pub selected: &'a BTreeSet<Address>,
     pub settlement: &'a Settlement,
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
-    pub recreated: &'a BTreeSet<String>,
+    pub recreated_pools: &'a BTreeSet<String>,
     /// What is left of statements that were deleted, by cloud name.
-    pub buried: BTreeMap<&'a str, &'a Tombstone>,
-    pub asks: Lookups,
+    pub tombstones: BTreeMap<&'a str, &'a Tombstone>,
+    pub lookups: Lookups,
 }
 
 /// One statement that is desired and has a generation in force.
-pub(super) struct Row<'a> {
+pub(super) struct StatementContext<'a> {
     pub address: Address,
     pub declared: &'a DeclaredStatement,
     pub record: &'a StatementRecord,
@@ -43,44 +43,47 @@ pub(super) struct Row<'a> {
     pub analysis: Option<&'a Analysis>,
     pub differences: Differences,
     /// The number that a new generation would have.
-    pub next: Generation,
+    pub next_generation: Generation,
 }
 
-impl Row<'_> {
+impl StatementContext<'_> {
     pub fn class(&self) -> StatementClass {
         self.analysis.map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
     /// Replaces the current generation.
     pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
-        Change::new(Action::Replace { strategy, from, to: self.next }, reasons)
+        Change::new(Action::Replace { strategy, from, to: self.next_generation }, reasons)
     }
 }
 
-impl<'a> Table<'a> {
+impl<'a> DiffContext<'a> {
     /// What happens to one statement; `None` if it is as it should be.
-    pub fn statement(&mut self, key: &str) -> Option<Change> {
+    pub fn diff_statement(&mut self, key: &str) -> Option<Change> {
         let address = Address::statement(key);
         if let Some(why) = self.settlement.unclear.get(&address) {
-            return Some(Change::blocked(Block::Unclear { why: why.clone() }));
+            return Some(Change::blocked(Block::UnclearIntent { why: why.clone() }));
         }
-        let declared = self.desired.graph.project.statements.get(key).filter(|_| !self.request.destroy);
+        let declared = self.desired.graph.project.statements.get(key).filter(|_| !self.options.destroy);
         match (declared, self.recorded.statements.get(key)) {
-            (Some(declared), None) => {
-                self.unrecorded(key, declared, None).map(|change| self.with_wanted_secrets(change, &declared.spec))
-            }
+            (Some(declared), None) => self
+                .unrecorded_statement(key, declared, None)
+                .map(|change| self.with_missing_secret_notes(change, &declared.spec)),
             (Some(declared), Some(record)) => {
-                let change = self.recorded(key, declared, record).map(|change| self.certain(change, record));
-                let change = change.map(|change| self.once_gone(change, record));
-                self.unless_parked(&address, declared, change)
+                let change =
+                    self.recorded_statement(key, declared, record).map(|change| self.block_if_unknown(change, record));
+                let change = change.map(|change| self.await_leaving_generations(change, record));
+                self.note_ignored_replace(&address, declared, change)
             }
-            (None, Some(record)) => evolution::removed(self, key, record).map(|change| self.certain(change, record)),
+            (None, Some(record)) => {
+                evolution::remove_statement(self, key, record).map(|change| self.block_if_unknown(change, record))
+            }
             (None, None) => None,
         }
     }
 
     /// Desired, and no generation of it is in the record.
-    fn unrecorded(
+    fn unrecorded_statement(
         &mut self,
         key: &str,
         declared: &DeclaredStatement,
@@ -90,37 +93,38 @@ impl<'a> Table<'a> {
         let next = self.next_generation(base, record);
         let name = next.name(base);
         let stopped = declared.spec.stopped;
-        if !stopped && let Presence::Unknown(why) = self.confirmed(&name) {
-            return Some(Change::blocked(Block::Unknown { why: why.to_owned() }));
+        if !stopped && let Presence::Unknown(why) = self.confirmed_presence(&name) {
+            return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
         }
         // Retired generations are known; what else bears such a name has to be somebody's.
-        let known = |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
+        let is_recorded =
+            |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
         let mut found = self.live.generations(base);
-        found.retain(|(_, live)| !known(live));
-        if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.is_labelled_ours(key, live)) {
-            return Some(Change::blocked(Block::NotOurs { name: foreign.name.clone() }));
+        found.retain(|(_, live)| !is_recorded(live));
+        if let Some((_, foreign)) = found.iter().find(|(_, live)| !self.has_our_labels(key, live)) {
+            return Some(Change::blocked(Block::ForeignStatement { name: foreign.name.clone() }));
         }
-        let alive: Vec<_> = found.iter().filter(|(_, live)| live.may_run()).collect();
-        if alive.len() > 1 {
-            let names = alive.iter().map(|(_, live)| live.name.clone()).collect();
-            return Some(Change::blocked(Block::SeveralLive { names }));
+        let running: Vec<_> = found.iter().filter(|(_, live)| live.may_run()).collect();
+        if running.len() > 1 {
+            let names = running.iter().map(|(_, live)| live.name.clone()).collect();
+            return Some(Change::blocked(Block::UnexpectedGenerations { names }));
         }
-        if let Some((generation, live)) = alive.first().copied().or(found.last()) {
-            if fields::hides_a_secret(&declared.spec, live, self.live.secret_locations(&live.name)) {
-                return Some(Change::blocked(Block::HidesSecret { name: live.name.clone() }));
+        if let Some((generation, live)) = running.first().copied().or(found.last()) {
+            if fields::adoption_exposes_secret(&declared.spec, live, self.live.secret_locations(&live.name)) {
+                return Some(Change::blocked(Block::AdoptionExposesSecret { name: live.name.clone() }));
             }
             if live.is_being_deleted() {
-                return Some(awaits(live));
+                return Some(await_end_of_phase(live));
             }
             return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
         }
         match (stopped, record) {
-            (true, Some(record)) => self.quiet(key, declared, record, Vec::new()),
-            (true, None) => Some(Change::new(Action::Hold, Vec::new())),
+            (true, Some(record)) => self.without_cloud_change(key, declared, record, Vec::new()),
+            (true, None) => Some(Change::new(Action::KeepUnsubmitted, Vec::new())),
             (false, _) => {
                 let sql = declared.spec.sql.clone();
                 let change = Change::new(Action::Create { sql, name, generation: next }, Vec::new());
-                Some(evolution::again(self, key, declared, record).into_iter().fold(change, Change::noting))
+                Some(evolution::recreate_notes(self, key, declared, record).into_iter().fold(change, Change::with_note))
             }
         }
     }
@@ -128,17 +132,17 @@ impl<'a> Table<'a> {
     /// One more than the highest number that was ever used under a cloud name, by anybody.
     fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
         let recorded = record.map(|record| record.last_generation);
-        let buried = self.buried.get(base).map(|buried| buried.last_generation);
+        let tombstone = self.tombstones.get(base).map(|buried| buried.last_generation);
         let live = self.live.generations(base).last().map(|(generation, _)| *generation);
-        recorded.max(buried).max(live).map_or(Generation::FIRST, Generation::next)
+        recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
     /// Generations that may run beside the one in force: ours that the record does not know, and retired ones.
-    pub fn strays(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
+    pub fn unexpected_generations(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
         let unknown = [base, record.declared.name.as_str()]
             .into_iter()
             .flat_map(|base| self.live.generations(base))
-            .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.is_labelled_ours(key, live))
+            .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.has_our_labels(key, live))
             .map(|(_, live)| live);
         let retired = record.retired.iter().filter_map(|g| match self.live.statement(&g.sent.name) {
             Presence::Present(live) if live.has_uid(&g.uid) && !live.is_being_deleted() => Some(live),
@@ -149,7 +153,7 @@ impl<'a> Table<'a> {
         names.into_iter().collect()
     }
 
-    fn is_labelled_ours(&self, key: &str, live: &LiveStatement) -> bool {
+    fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
         project == Some(self.desired.graph.project.name.as_str())
@@ -157,143 +161,154 @@ impl<'a> Table<'a> {
     }
 
     /// Desired and recorded.
-    fn recorded(&mut self, key: &str, declared: &'a DeclaredStatement, record: &'a StatementRecord) -> Option<Change> {
+    fn recorded_statement(
+        &mut self,
+        key: &str,
+        declared: &'a DeclaredStatement,
+        record: &'a StatementRecord,
+    ) -> Option<Change> {
         let Some(current) = &record.current else {
             // An interrupted redefinition may have left its undo, or a gone job its successor.
             return match evolution::open_without_current(self, record) {
                 Some(change) => Some(change),
                 None => {
-                    let change = self.unrecorded(key, declared, Some(record));
-                    change.map(|change| self.with_wanted_secrets(change, &declared.spec))
+                    let change = self.unrecorded_statement(key, declared, Some(record));
+                    change.map(|change| self.with_missing_secret_notes(change, &declared.spec))
                 }
             };
         };
-        let strays = self.strays(key, &declared.spec.name, record);
-        if !strays.is_empty() {
-            return Some(Change::blocked(Block::SeveralLive { names: strays }));
+        let unexpected = self.unexpected_generations(key, &declared.spec.name, record);
+        if !unexpected.is_empty() {
+            return Some(Change::blocked(Block::UnexpectedGenerations { names: unexpected }));
         }
         let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, self.pools.get(key)?)));
-        let row = Row {
+        let statement = StatementContext {
             address: Address::statement(key),
             declared,
             record,
             current,
             analysis: self.desired.graph.analysis(key),
             differences: fields::compare(&declared.spec, pool, self.desired.secrets, current),
-            next: self.next_generation(&declared.spec.name, Some(record)),
+            next_generation: self.next_generation(&declared.spec.name, Some(record)),
         };
         let change = match self.live.statement(&current.sent.name) {
-            _ if record.successor.is_some() || record.undo.is_some() => evolution::open(self, &row),
-            Presence::Present(live) if !live.has_uid(&current.uid) => Some(evolution::recreated(self, &row, live)),
-            Presence::Present(live) => self.present(&row, live),
-            Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone(self, &row),
+            _ if record.successor.is_some() || record.undo.is_some() => evolution::open_replacement(self, &statement),
+            Presence::Present(live) if !live.has_uid(&current.uid) => {
+                Some(evolution::recreated_outside(self, &statement, live))
+            }
+            Presence::Present(live) => self.present_statement(&statement, live),
+            Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => evolution::gone_statement(self, &statement),
         };
-        let unsure = self.is_real() && !row.differences.unknown_secrets.is_empty();
-        let change = change.or_else(|| unsure.then(|| Change::new(Action::Note, Vec::new())));
-        change.map(|change| self.with_wanted_secrets(with_settings_notes(change, &row), &declared.spec))
+        let has_uncompared_secrets = self.is_real_cloud() && !statement.differences.unknown_secrets.is_empty();
+        let change = change.or_else(|| has_uncompared_secrets.then(|| Change::new(Action::Inform, Vec::new())));
+        change.map(|change| self.with_missing_secret_notes(with_settings_notes(change, &statement), &declared.spec))
     }
 
     /// On the simulator a placeholder stands in for a secret, and nothing depends on the value.
-    fn is_real(&self) -> bool {
+    fn is_real_cloud(&self) -> bool {
         self.desired.graph.project.environment.simulator.is_none()
     }
 
     /// Names the secrets that a submission wants and that have no value here.
-    fn with_wanted_secrets(&self, mut change: Change, desired: &Statement) -> Change {
-        let submits = matches!(change.action, Action::Create { .. } | Action::Replace { .. });
-        if submits && self.is_real() {
-            change.notes.retain(|note| !matches!(note, Note::SecretUnknown { .. }));
-            let wanted = fields::unknown_secrets(desired, self.desired.secrets);
-            change.notes.extend(wanted.into_iter().map(|name| Note::SecretWanted { name }));
+    fn with_missing_secret_notes(&self, mut change: Change, desired: &Statement) -> Change {
+        let is_submission = matches!(change.action, Action::Create { .. } | Action::Replace { .. });
+        if is_submission && self.is_real_cloud() {
+            change.notes.retain(|note| !matches!(note, Note::SecretNotCompared { .. }));
+            let missing = fields::secrets_without_value(desired, self.desired.secrets);
+            change.notes.extend(missing.into_iter().map(|name| Note::SecretMissing { name }));
         }
         change
     }
 
     /// Desired, recorded, and there.
-    fn present(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
-        if live.phase.class() == PhaseClass::Transitional || self.is_resuming(row, live) {
-            return Some(self.moving(row, live));
+    fn present_statement(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+        if live.phase.class() == PhaseClass::Transitional || self.is_resuming(statement, live) {
+            return Some(self.statement_in_motion(statement, live));
         }
-        match row.class() {
-            StatementClass::Definition => evolution::definition(self, row, live),
-            StatementClass::Job | StatementClass::TableJob | StatementClass::Unsupported(_) => self.job(row, live),
+        match statement.class() {
+            StatementClass::Definition => evolution::definition_in_stable_phase(self, statement, live),
+            StatementClass::Job | StatementClass::TableJob | StatementClass::Unsupported(_) => {
+                self.job_in_stable_phase(statement, live)
+            }
         }
     }
 
     /// Nothing is decided from a phase that passes. But a statement that waits and never took effect may be replaced; and
     /// one may wait for room on its pool for good, so it can be stopped and moved.
-    pub fn moving(&mut self, row: &Row, live: &LiveStatement) -> Change {
-        let asked = self.request.replace.contains(&row.address);
-        let is_job = row.class() != StatementClass::Definition;
-        let differs = if is_job { row.differences.need_replacement() } else { row.differences.redefine() };
-        let (wanted, parked) = (differs || asked, row.declared.spec.stopped);
-        let is_elsewhere = !row.differences.placement.is_empty();
-        let never_ran = live.phase == Phase::Pending && row.current.reached == FurthestPhase::Submitted;
-        if never_ran && !parked && (wanted || (is_job && is_elsewhere)) {
-            return evolution::never_ran(self, row, live);
+    pub fn statement_in_motion(&mut self, statement: &StatementContext, live: &LiveStatement) -> Change {
+        let is_replace_requested = self.options.replace.contains(&statement.address);
+        let is_job = statement.class() != StatementClass::Definition;
+        let has_changed =
+            if is_job { statement.differences.need_replacement() } else { statement.differences.need_redefinition() };
+        let (is_new_generation_wanted, is_to_be_stopped) =
+            (has_changed || is_replace_requested, statement.declared.spec.stopped);
+        let is_elsewhere = !statement.differences.placement.is_empty();
+        let never_ran = live.phase == Phase::Pending && statement.current.reached == FurthestPhase::Submitted;
+        if never_ran && !is_to_be_stopped && (is_new_generation_wanted || (is_job && is_elsewhere)) {
+            return evolution::replace_never_ran(self, statement, live);
         }
         if is_job && (live.phase == Phase::Pending || live.is_resuming()) {
-            if parked && !row.current.stopped {
-                return due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row);
+            if is_to_be_stopped && !statement.current.stopped {
+                return with_due_notes(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), statement);
             }
-            if is_elsewhere && !parked && !wanted {
-                return Change::new(Action::Restart, row.differences.placement.clone());
+            if is_elsewhere && !is_to_be_stopped && !is_new_generation_wanted {
+                return Change::new(Action::Restart, statement.differences.placement.clone());
             }
         }
         let is_ending = match live.phase {
             // As it is to.
-            Phase::Stopping => !(parked && live.stopped),
+            Phase::Stopping => !(is_to_be_stopped && live.stopped),
             Phase::Failing | Phase::Deleting => true,
             _ => false,
         };
-        if is_ending || wanted || parked != row.current.stopped || is_elsewhere {
-            return awaits(live);
+        if is_ending || is_new_generation_wanted || is_to_be_stopped != statement.current.stopped || is_elsewhere {
+            return await_end_of_phase(live);
         }
         Change::new(Action::Await { phase: live.phase.clone() }, Vec::new())
     }
 
     /// A job in a phase that lasts.
-    fn job(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
-        let asked = self.request.replace.contains(&row.address);
-        let (wants_stop, sent_stopped) = (row.declared.spec.stopped, row.current.stopped);
+    fn job_in_stable_phase(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+        let is_replace_requested = self.options.replace.contains(&statement.address);
+        let (wants_stop, sent_stopped) = (statement.declared.spec.stopped, statement.current.stopped);
         match live.phase.class() {
-            PhaseClass::Failed if row.current.reached == FurthestPhase::Submitted && !wants_stop => {
-                Some(evolution::never_ran(self, row, live))
+            PhaseClass::Failed if statement.current.reached == FurthestPhase::Submitted && !wants_stop => {
+                Some(evolution::replace_never_ran(self, statement, live))
             }
-            PhaseClass::Failed => evolution::failed(self, row, live),
-            PhaseClass::Completed => evolution::completed(self, row, live),
+            PhaseClass::Failed => evolution::failed_job(self, statement, live),
+            PhaseClass::Completed => evolution::completed_job(self, statement, live),
             PhaseClass::Running if wants_stop && !sent_stopped => {
-                Some(due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row))
+                Some(with_due_notes(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), statement))
             }
-            PhaseClass::Running if wants_stop => Some(self.resumed_outside(row)),
-            PhaseClass::Running if row.differences.need_replacement() || asked => {
-                Some(evolution::replace_job(self, row))
+            PhaseClass::Running if wants_stop => Some(self.resumed_outside(statement)),
+            PhaseClass::Running if statement.differences.need_replacement() || is_replace_requested => {
+                Some(evolution::replace_job(self, statement))
             }
             PhaseClass::Running if sent_stopped => {
-                Some(Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }]))
+                Some(Change::new(Action::Resume, vec![Reason::StoppedChanged { to: false }]))
             }
-            PhaseClass::Running if !row.differences.placement.is_empty() => {
-                Some(Change::new(Action::Restart, row.differences.placement.clone()))
+            PhaseClass::Running if !statement.differences.placement.is_empty() => {
+                Some(Change::new(Action::Restart, statement.differences.placement.clone()))
             }
-            PhaseClass::Running => self.running(row, live),
-            PhaseClass::Stopped if wants_stop => self.stands_still(row),
-            PhaseClass::Stopped => Some(self.stopped(row, asked)),
-            PhaseClass::Transitional => Some(self.moving(row, live)),
+            PhaseClass::Running => self.running_job(statement, live),
+            PhaseClass::Stopped if wants_stop => self.stays_stopped(statement),
+            PhaseClass::Stopped => Some(self.stopped_job(statement, is_replace_requested)),
+            PhaseClass::Transitional => Some(self.statement_in_motion(statement, live)),
         }
     }
 
-    fn resumed_outside(&self, row: &Row) -> Change {
-        if self.request.fix_drift {
+    fn resumed_outside(&self, statement: &StatementContext) -> Change {
+        if self.options.fix_drift {
             Change::new(Action::Stop, vec![Reason::ResumedOutside])
         } else {
-            due(Change::new(Action::Note, Vec::new()).noting(Note::ResumedOutside), row)
+            with_due_notes(Change::new(Action::Inform, Vec::new()).with_note(Note::ResumedOutside), statement)
         }
     }
 
     /// Running as it should, on this side: moved outside, perhaps, or ailing.
-    fn running(&mut self, row: &Row, live: &LiveStatement) -> Option<Change> {
-        let moved = fields::moved_outside(row.current, live);
-        if !moved.is_empty() && self.request.fix_drift {
+    fn running_job(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+        let moved = fields::placement_drift(statement.current, live);
+        if !moved.is_empty() && self.options.fix_drift {
             let reason = |(field, live, sent)| Reason::MovedOutside { field, live, sent };
             return Some(Change::new(Action::Restart, moved.into_iter().map(reason).collect()));
         }
@@ -302,49 +317,56 @@ impl<'a> Table<'a> {
         if live.phase == Phase::Degraded {
             notes.push(Note::Degraded { detail: live.detail.clone() });
         }
-        self.quiet(&row.address.key, row.declared, row.record, notes)
+        self.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
     }
 
     /// Stopped, and to stay so.
-    fn stands_still(&mut self, row: &Row) -> Option<Change> {
-        if !row.current.stopped {
+    fn stays_stopped(&mut self, statement: &StatementContext) -> Option<Change> {
+        if !statement.current.stopped {
             // Somebody stopped it first; the PUT makes it ours and changes nothing.
-            return Some(due(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), row));
+            return Some(with_due_notes(
+                Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]),
+                statement,
+            ));
         }
-        self.quiet(&row.address.key, row.declared, row.record, due_notes(row))
+        self.without_cloud_change(&statement.address.key, statement.declared, statement.record, due_notes(statement))
     }
 
     /// Stopped, and to run.
-    fn stopped(&mut self, row: &Row, asked: bool) -> Change {
-        let interrupted = row.current.stopped && !row.record.declared.stopped;
-        if row.differences.need_replacement() || asked {
-            let change = evolution::replace_job(self, row);
+    fn stopped_job(&mut self, statement: &StatementContext, is_replace_requested: bool) -> Change {
+        let was_stopped_by_interrupted_run = statement.current.stopped && !statement.record.declared.stopped;
+        if statement.differences.need_replacement() || is_replace_requested {
+            let change = evolution::replace_job(self, statement);
             // A job that an interrupted run stopped must not stand still while a person decides.
-            if !(interrupted && change.is_blocked()) {
+            if !(was_stopped_by_interrupted_run && change.is_blocked()) {
                 return change;
             }
-            let fields = row.differences.field_names();
-            let start = Change::new(Action::Start, vec![Reason::StoppedByInterruptedRun]);
-            return start.noting(Note::StillToDecide { fields });
+            let fields = statement.differences.field_names();
+            let start = Change::new(Action::Resume, vec![Reason::StoppedByInterruptedRun]);
+            return start.with_note(Note::ChangesLeftForNextPlan { fields });
         }
-        let by_us = row.current.stopped;
-        let with_pool = row.declared.spec.pool.as_ref().is_some_and(|pool| self.recreated.contains(pool));
-        if by_us || with_pool || row.declared.spec.on_stopped == UnexpectedPhasePolicy::Resume || self.request.fix_drift
+        let was_stopped_by_us = statement.current.stopped;
+        let was_stopped_with_pool =
+            statement.declared.spec.pool.as_ref().is_some_and(|pool| self.recreated_pools.contains(pool));
+        if was_stopped_by_us
+            || was_stopped_with_pool
+            || statement.declared.spec.on_stopped == UnexpectedPhasePolicy::Resume
+            || self.options.fix_drift
         {
-            let reason = match (by_us, interrupted) {
+            let reason = match (was_stopped_by_us, was_stopped_by_interrupted_run) {
                 (true, true) => Reason::StoppedByInterruptedRun,
                 (true, false) => Reason::StoppedChanged { to: false },
                 (false, _) => Reason::StoppedOutside,
             };
             let mut reasons = vec![reason];
-            reasons.extend(row.differences.placement.iter().cloned());
-            return Change::new(Action::Start, reasons);
+            reasons.extend(statement.differences.placement.iter().cloned());
+            return Change::new(Action::Resume, reasons);
         }
-        due(Change::new(Action::Note, Vec::new()).noting(Note::StoppedOutside), row)
+        with_due_notes(Change::new(Action::Inform, Vec::new()).with_note(Note::StoppedOutside), statement)
     }
 
     /// Nothing to do in the cloud: perhaps something to write down, perhaps something to say.
-    pub fn quiet(
+    pub fn without_cloud_change(
         &self,
         key: &str,
         declared: &DeclaredStatement,
@@ -352,43 +374,43 @@ impl<'a> Table<'a> {
         notes: Vec<Note>,
     ) -> Option<Change> {
         let needs = self.desired.graph.dependencies(&Address::statement(key));
-        let settings = declared.spec != record.declared || !needs.eq(&record.dependencies);
-        match (settings, notes.is_empty()) {
-            (true, _) => Some(Change { action: Action::Record, reasons: Vec::new(), notes }),
-            (false, false) => Some(Change { action: Action::Note, reasons: Vec::new(), notes }),
+        let has_settings_change = declared.spec != record.declared || !needs.eq(&record.dependencies);
+        match (has_settings_change, notes.is_empty()) {
+            (true, _) => Some(Change { action: Action::RecordSettings, reasons: Vec::new(), notes }),
+            (false, false) => Some(Change { action: Action::Inform, reasons: Vec::new(), notes }),
             (false, true) => None,
         }
     }
 }
 
 /// What is under way is waited for, and decided on when that has passed.
-pub fn awaits(live: &LiveStatement) -> Change {
+pub fn await_end_of_phase(live: &LiveStatement) -> Change {
     let phase = live.phase.clone();
-    Change::new(Action::Await { phase: phase.clone() }, Vec::new()).noting(Note::InMotion { phase })
+    Change::new(Action::Await { phase: phase.clone() }, Vec::new()).with_note(Note::InMotion { phase })
 }
 
 /// Says which differences wait for the next start.
-fn due(change: Change, row: &Row) -> Change {
-    due_notes(row).into_iter().fold(change, Change::noting)
+fn with_due_notes(change: Change, statement: &StatementContext) -> Change {
+    due_notes(statement).into_iter().fold(change, Change::with_note)
 }
 
 /// The differences that wait for the next start.
-pub(super) fn due_notes(row: &Row) -> Vec<Note> {
-    let fields = row.differences.field_names();
+pub(super) fn due_notes(statement: &StatementContext) -> Vec<Note> {
+    let fields = statement.differences.field_names();
     if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] }
 }
 
 /// What is to be said of settings, whatever happens.
-fn with_settings_notes(mut change: Change, row: &Row) -> Change {
-    if row.differences.cosmetic {
-        change.notes.push(Note::Cosmetic);
+fn with_settings_notes(mut change: Change, statement: &StatementContext) -> Change {
+    if statement.differences.is_cosmetic {
+        change.notes.push(Note::CosmeticSqlChange);
     }
-    let base = row.current.sent.generation.name(&row.declared.spec.name);
-    if base != row.current.sent.name && !matches!(change.action, Action::Replace { .. }) {
-        change.notes.push(Note::NameAtNextGeneration { now: row.current.sent.name.clone() });
+    let base = statement.current.sent.generation.name(&statement.declared.spec.name);
+    if base != statement.current.sent.name && !matches!(change.action, Action::Replace { .. }) {
+        change.notes.push(Note::RenamedAtNextGeneration { current_name: statement.current.sent.name.clone() });
     }
-    for name in &row.differences.unknown_secrets {
-        change.notes.push(Note::SecretUnknown { name: name.clone() });
+    for name in &statement.differences.unknown_secrets {
+        change.notes.push(Note::SecretNotCompared { name: name.clone() });
     }
     change
 }

@@ -24,14 +24,14 @@ const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id INT)\"
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id FROM orders\"\n";
 
 /// A project whose record and cloud are as it declares, until a test changes one of them.
-struct Scene {
+struct DiffFixture {
     graph: Graph,
     recorded: Recorded,
     statements: BTreeMap<String, LiveStatement>,
     pools: BTreeMap<String, LivePool>,
     gone: Vec<String>,
     unknown: Vec<String>,
-    request: Request,
+    options: PlanOptions,
 }
 
 fn graph_of(statements: &str) -> Graph {
@@ -62,8 +62,8 @@ fn live(sent: &Submission, phase: Phase) -> LiveStatement {
     }
 }
 
-impl Scene {
-    fn of(statements: &str) -> Scene {
+impl DiffFixture {
+    fn of(statements: &str) -> DiffFixture {
         let graph = graph_of(statements);
         let identity = EnvironmentIdentity {
             organization: "o".to_owned(),
@@ -129,50 +129,50 @@ impl Scene {
             };
             recorded.statements.insert(key.clone(), Box::new(record));
         }
-        let request = Request::default();
-        Scene { graph, recorded, statements: live_statements, pools, gone: vec![], unknown: vec![], request }
+        let options = PlanOptions::default();
+        DiffFixture { graph, recorded, statements: live_statements, pools, gone: vec![], unknown: vec![], options }
     }
 
-    fn desired(mut self, statements: &str) -> Scene {
+    fn desired(mut self, statements: &str) -> DiffFixture {
         self.graph = graph_of(statements);
         self
     }
 
-    fn live(mut self, name: &str, change: impl FnOnce(&mut LiveStatement)) -> Scene {
+    fn live(mut self, name: &str, change: impl FnOnce(&mut LiveStatement)) -> DiffFixture {
         change(self.statements.get_mut(name).unwrap());
         self
     }
 
-    fn phase(self, name: &str, phase: Phase) -> Scene {
+    fn phase(self, name: &str, phase: Phase) -> DiffFixture {
         self.live(name, |live| live.phase = phase)
     }
 
-    fn stopped(self, name: &str) -> Scene {
+    fn stopped(self, name: &str) -> DiffFixture {
         self.live(name, |live| (live.phase, live.stopped) = (Phase::Stopped, true))
     }
 
-    fn current(mut self, key: &str, change: impl FnOnce(&mut GenerationRecord)) -> Scene {
+    fn current(mut self, key: &str, change: impl FnOnce(&mut GenerationRecord)) -> DiffFixture {
         change(self.recorded.statements.get_mut(key).unwrap().current.as_mut().unwrap());
         self
     }
 
-    fn unlisted(mut self, name: &str) -> Scene {
+    fn unlisted(mut self, name: &str) -> DiffFixture {
         self.statements.remove(name);
         self
     }
 
-    fn gone(mut self, name: &str) -> Scene {
+    fn gone(mut self, name: &str) -> DiffFixture {
         self.gone.push(name.to_owned());
         self.unlisted(name)
     }
 
-    fn unknown(mut self, name: &str) -> Scene {
+    fn unknown(mut self, name: &str) -> DiffFixture {
         self.unknown.push(name.to_owned());
         self.unlisted(name)
     }
 
-    fn request(mut self, change: impl FnOnce(&mut Request)) -> Scene {
-        change(&mut self.request);
+    fn with_options(mut self, change: impl FnOnce(&mut PlanOptions)) -> DiffFixture {
+        change(&mut self.options);
         self
     }
 
@@ -181,11 +181,11 @@ impl Scene {
         self.gone.iter().for_each(|name| snapshot.add_statement_answer(name, Ok(None)));
         self.unknown.iter().for_each(|name| snapshot.add_statement_answer(name, Err("403".to_owned())));
         let desired = Desired { graph: &self.graph, secrets: &BTreeMap::new() };
-        diff(&desired, &self.recorded, &Settlement::default(), &snapshot, &self.request)
+        diff(&desired, &self.recorded, &Settlement::default(), &snapshot, &self.options)
     }
 
     /// One line a change.
-    fn says(&self) -> String {
+    fn summary(&self) -> String {
         let diff = self.diff();
         let line = |(address, change): (&Address, &Change)| {
             let action = match &change.action {
@@ -203,13 +203,13 @@ impl Scene {
             let reasons: Vec<_> = change.reasons.iter().map(reason).collect();
             format!("{} {action} [{}] {:?}", address.key, reasons.join(", "), change.notes)
         };
-        let asks = diff.asks.statements.iter().map(|name| format!("asks for {name}"));
-        diff.changes.iter().map(line).chain(asks).collect::<Vec<_>>().join("\n")
+        let lookups = diff.lookups.statements.iter().map(|name| format!("asks for {name}"));
+        diff.changes.iter().map(line).chain(lookups).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn converged() -> Scene {
-    Scene::of(&format!("{TABLE}{COPY}"))
+fn converged() -> DiffFixture {
+    DiffFixture::of(&format!("{TABLE}{COPY}"))
 }
 
 fn copy(more: &str) -> String {
@@ -217,163 +217,177 @@ fn copy(more: &str) -> String {
 }
 
 #[test]
-fn what_is_as_it_should_be_is_only_counted() {
+fn unchanged_objects_are_only_counted() {
     let diff = converged().diff();
     assert_eq!((diff.changes.len(), diff.unchanged, diff.foreign), (0, 3, 0));
-    assert!(diff.asks.is_empty());
+    assert!(diff.lookups.is_empty());
 }
 
 #[test]
-fn absence_is_asked_for_before_it_is_acted_on() {
+fn absence_is_looked_up_before_it_is_acted_on() {
     let new = converged().desired(&copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n"));
-    assert_eq!(new.says(), "new Create new g1 [] []\nasks for new");
-    assert_eq!(new.gone("new").says(), "new Create new g1 [] []");
-    assert!(converged().unlisted("copy").says().ends_with("asks for copy"));
-    assert!(converged().desired(TABLE).unlisted("copy").says().ends_with("asks for copy"));
+    assert_eq!(new.summary(), "new Create new g1 [] []\nasks for new");
+    assert_eq!(new.gone("new").summary(), "new Create new g1 [] []");
+    assert!(converged().unlisted("copy").summary().ends_with("asks for copy"));
+    assert!(converged().desired(TABLE).unlisted("copy").summary().ends_with("asks for copy"));
 }
 
 #[test]
-fn nothing_is_decided_from_what_nobody_can_tell() {
-    let blocked = "copy BLOCKED [Unknown { why: \"403\" }] [] []";
-    assert_eq!(converged().unknown("copy").says(), blocked);
-    assert_eq!(converged().desired(TABLE).unknown("copy").says(), blocked);
-    let held = copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n");
-    assert_eq!(converged().desired(&held).unknown("new").says(), "new BLOCKED [Unknown { why: \"403\" }] [] []");
+fn a_statement_of_unknown_presence_is_blocked() {
+    let blocked = "copy BLOCKED [PresenceUnknown { why: \"403\" }] [] []";
+    assert_eq!(converged().unknown("copy").summary(), blocked);
+    assert_eq!(converged().desired(TABLE).unknown("copy").summary(), blocked);
+    let with_new = copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n");
+    assert_eq!(
+        converged().desired(&with_new).unknown("new").summary(),
+        "new BLOCKED [PresenceUnknown { why: \"403\" }] [] []"
+    );
     // A completed definition is in force whatever can be seen of its statement.
-    assert_eq!(converged().unknown("orders").says(), "");
+    assert_eq!(converged().unknown("orders").summary(), "");
 }
 
 #[test]
-fn layout_and_case_are_no_change_and_are_written_down() {
+fn cosmetic_sql_changes_are_only_recorded() {
     let cosmetic = copy("").replace("INSERT INTO target SELECT", "insert  into target -- so\\n select");
-    assert_eq!(converged().desired(&cosmetic).says(), "copy Record [] [Cosmetic]");
+    assert_eq!(converged().desired(&cosmetic).summary(), "copy RecordSettings [] [CosmeticSqlChange]");
 }
 
 #[test]
-fn settings_are_written_down_only() {
+fn changed_settings_are_only_recorded() {
     let settings = copy("timeout = \"1h\"\nprevent_destroy = true\n");
-    assert_eq!(converged().desired(&settings).says(), "copy Record [] []");
+    assert_eq!(converged().desired(&settings).summary(), "copy RecordSettings [] []");
 }
 
 #[test]
-fn a_policy_or_a_consent_opens_the_way_for_a_replacement() {
+fn a_replacement_needs_a_policy_or_a_consent() {
     let changed = |more: &str| converged().desired(&copy(more).replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputAgain { keyed: None }]";
+    let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputRepeated { keyed: None }]";
     // It stands in people's repositories, so it stays the same from version to version.
     let accept = "restart:d5c39c";
     assert_eq!(
-        changed("").says(),
+        changed("").summary(),
         format!(
-            "copy BLOCKED [LosesPosition {{ keeps: None, accept: {accept:?} }}] [SqlChanged] [OutputAgain {{ keyed: None }}]"
+            "copy BLOCKED [LosesPosition {{ stateful_construct: None, accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
         )
     );
-    assert_eq!(changed(&format!("accept = {accept:?}\n")).says(), replaced);
-    assert_eq!(changed("evolve = \"restart\"\n").says(), replaced);
+    assert_eq!(changed(&format!("accept = {accept:?}\n")).summary(), replaced);
+    assert_eq!(changed("evolve = \"restart\"\n").summary(), replaced);
     assert_eq!(
-        changed("evolve = \"manual\"\n").says(),
-        format!("copy BLOCKED [Manual {{ accept: {accept:?} }}] [SqlChanged] [OutputAgain {{ keyed: None }}]")
+        changed("evolve = \"manual\"\n").summary(),
+        format!(
+            "copy BLOCKED [EvolveIsManual {{ accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
+        )
     );
     assert_eq!(
-        changed("evolve = \"restart\"\nprevent_destroy = true\n").says(),
+        changed("evolve = \"restart\"\nprevent_destroy = true\n").summary(),
         "copy BLOCKED [PreventDestroy] [SqlChanged] []"
     );
-    let asked = changed("").request(|request| request.replace.extend([Address::statement("copy")]));
-    assert!(asked.says().starts_with("copy Replace Restart g1 -> g2 [SqlChanged, Asked]"));
+    let requested = changed("").with_options(|request| request.replace.extend([Address::statement("copy")]));
+    assert!(requested.summary().starts_with("copy Replace Restart g1 -> g2 [SqlChanged, ReplaceRequested]"));
 }
 
 #[test]
-fn numbers_go_on_from_whatever_was_used() {
+fn a_new_generation_counts_on_from_the_highest_number_in_use() {
     let changed = copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM");
-    let mut scene = converged().desired(&changed);
-    let mut foreign = scene.statements["copy"].clone();
+    let mut fixture = converged().desired(&changed);
+    let mut foreign = fixture.statements["copy"].clone();
     foreign.name = "copy-g7".to_owned();
-    scene.statements.insert("copy-g7".to_owned(), foreign);
-    assert!(scene.says().starts_with("copy Replace Restart g1 -> g8"), "{}", scene.says());
+    fixture.statements.insert("copy-g7".to_owned(), foreign);
+    assert!(fixture.summary().starts_with("copy Replace Restart g1 -> g8"), "{}", fixture.summary());
 }
 
 #[test]
 fn a_stopped_job_keeps_its_changes_for_the_next_start() {
     let stopped = |more: &str| copy(&format!("stopped = true\n{more}"));
-    let still = || converged().stopped("copy").current("copy", |current| current.stopped = true);
+    let stopped_copy = || converged().stopped("copy").current("copy", |current| current.stopped = true);
     let due = stopped("principal = \"sa-1\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM");
-    assert_eq!(still().desired(&due).says(), "copy Record [] [DueAtNextStart { fields: [\"sql\", \"principal\"] }]");
-    let mut recorded = still();
+    assert_eq!(
+        stopped_copy().desired(&due).summary(),
+        "copy RecordSettings [] [DueAtNextStart { fields: [\"sql\", \"principal\"] }]"
+    );
+    let mut recorded = stopped_copy();
     recorded.recorded.statements.get_mut("copy").unwrap().declared.stopped = true;
     assert_eq!(
-        recorded.desired(&copy("principal = \"sa-1\"\n")).says(),
-        "copy Start [StoppedChanged { to: false }, PrincipalChanged { before: None, after: \"sa-1\" }] []"
+        recorded.desired(&copy("principal = \"sa-1\"\n")).summary(),
+        "copy Resume [StoppedChanged { to: false }, PrincipalChanged { before: None, after: \"sa-1\" }] []"
     );
 }
 
 #[test]
-fn what_an_interrupted_run_stopped_runs_again_even_while_a_change_is_blocked() {
-    let scene = converged().stopped("copy").current("copy", |current| current.stopped = true);
-    assert_eq!(scene.says(), "copy Start [StoppedByInterruptedRun] []");
-    let changed = scene.desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert_eq!(changed.says(), "copy Start [StoppedByInterruptedRun] [StillToDecide { fields: [\"sql\"] }]");
+fn a_job_stopped_by_an_interrupted_run_resumes_even_while_a_change_is_blocked() {
+    let fixture = converged().stopped("copy").current("copy", |current| current.stopped = true);
+    assert_eq!(fixture.summary(), "copy Resume [StoppedByInterruptedRun] []");
+    let changed = fixture.desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
+    assert_eq!(
+        changed.summary(),
+        "copy Resume [StoppedByInterruptedRun] [ChangesLeftForNextPlan { fields: [\"sql\"] }]"
+    );
 }
 
 #[test]
-fn phases_that_pass_decide_nothing() {
+fn transient_phases_decide_nothing() {
     let other = Phase::Other("NEW".to_owned());
     for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
-        let scene = converged().phase("copy", phase.clone());
+        let fixture = converged().phase("copy", phase.clone());
         let undecided = format!("copy Await {{ phase: {phase:?} }} [] [InMotion {{ phase: {phase:?} }}]");
         // It is on its way to run, or may be.
         let starts = matches!(phase, Phase::Stopped | Phase::Pending | Phase::Other(_));
         let awaited =
             if starts { undecided.replace(&format!("InMotion {{ phase: {phase:?} }}"), "") } else { undecided.clone() };
-        assert_eq!(scene.says(), awaited);
-        let changed = scene.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-        assert_eq!(changed.says(), undecided);
-        let asked = converged().phase("copy", phase.clone()).request(|request| {
+        assert_eq!(fixture.summary(), awaited);
+        let changed = fixture.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"));
+        assert_eq!(changed.summary(), undecided);
+        let requested = converged().phase("copy", phase.clone()).with_options(|request| {
             request.replace.extend([Address::statement("copy")]);
         });
-        assert_eq!(asked.says(), undecided);
+        assert_eq!(requested.summary(), undecided);
     }
 }
 
 #[test]
-fn what_never_ran_is_submitted_anew() {
-    let never =
+fn a_statement_that_never_ran_is_submitted_anew() {
+    let never_ran =
         |phase| converged().phase("copy", phase).current("copy", |current| current.reached = FurthestPhase::Submitted);
-    assert_eq!(never(Phase::Failed).says(), "copy Replace NeverRan g1 -> g2 [NeverRan { detail: \"\" }] []");
-    assert_eq!(never(Phase::Pending).says(), "copy Await { phase: Pending } [] []");
-    let changed = never(Phase::Pending).desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert!(changed.says().starts_with("copy Replace NeverRan g1 -> g2"));
+    assert_eq!(never_ran(Phase::Failed).summary(), "copy Replace NeverRan g1 -> g2 [NeverRan { detail: \"\" }] []");
+    assert_eq!(never_ran(Phase::Pending).summary(), "copy Await { phase: Pending } [] []");
+    let changed = never_ran(Phase::Pending).desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
+    assert!(changed.summary().starts_with("copy Replace NeverRan g1 -> g2"));
     let table = converged()
         .phase("orders", Phase::Failed)
         .current("orders", |current| current.reached = FurthestPhase::Submitted);
-    assert!(table.says().starts_with("orders Replace NeverRan g1 -> g2"));
+    assert!(table.summary().starts_with("orders Replace NeverRan g1 -> g2"));
 }
 
 #[test]
 fn a_failed_job_is_reported_resumed_or_blocked() {
     let failed = || converged().phase("copy", Phase::Failed);
-    assert_eq!(failed().says(), "copy Note [] [Failed { detail: \"\", since: None }]");
-    assert_eq!(failed().desired(&copy("on_failed = \"resume\"\n")).says(), "copy Start [Failed { detail: \"\" }] []");
+    assert_eq!(failed().summary(), "copy Inform [] [Failed { detail: \"\", since: None }]");
+    assert_eq!(
+        failed().desired(&copy("on_failed = \"resume\"\n")).summary(),
+        "copy Resume [Failed { detail: \"\" }] []"
+    );
     let changed = failed().desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
-    assert!(changed.says().starts_with("copy BLOCKED [FailedPredecessor"));
+    assert!(changed.summary().starts_with("copy BLOCKED [FailedPredecessor"));
     let moved = copy("principal = \"sa-1\"\n");
     let due = "DueAtNextStart { fields: [\"principal\"] }";
-    let says = failed().desired(&moved).says();
-    assert_eq!(says, format!("copy Record [] [Failed {{ detail: \"\", since: None }}, {due}]"));
+    let summary = failed().desired(&moved).summary();
+    assert_eq!(summary, format!("copy RecordSettings [] [Failed {{ detail: \"\", since: None }}, {due}]"));
     let ended = converged().phase("copy", Phase::Completed).desired(&moved);
-    assert_eq!(ended.says(), format!("copy Record [] [Ended, {due}]"));
+    assert_eq!(ended.summary(), format!("copy RecordSettings [] [CompletedUnexpectedly, {due}]"));
 }
 
 #[test]
-fn a_job_that_ended_is_told_and_a_bounded_one_is_done() {
+fn a_completed_unbounded_job_is_reported_and_a_bounded_one_is_not() {
     let ended = converged().phase("copy", Phase::Completed);
-    assert_eq!(ended.says(), "copy Note [] [Ended]");
-    assert_eq!(ended.live("copy", |live| live.bounded = Some(true)).says(), "");
+    assert_eq!(ended.summary(), "copy Inform [] [CompletedUnexpectedly]");
+    assert_eq!(ended.live("copy", |live| live.bounded = Some(true)).summary(), "");
 }
 
 #[test]
-fn a_bounded_job_that_was_purged_is_done() {
+fn a_purged_bounded_job_needs_no_change() {
     let done = |bounded: bool, statements: &str| {
-        let gone = Scene::of(statements).gone("copy");
-        gone.current("copy", |it| (it.reached, it.bounded) = (FurthestPhase::Completed, bounded)).says()
+        let gone = DiffFixture::of(statements).gone("copy");
+        gone.current("copy", |it| (it.reached, it.bounded) = (FurthestPhase::Completed, bounded)).summary()
     };
     assert_eq!(done(true, &copy("")), "");
     let hinted = |mode: &str| {
@@ -389,7 +403,7 @@ fn a_bounded_job_that_was_purged_is_done() {
 }
 
 #[test]
-fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
+fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_one_known_source() {
     let offsets = |topics: &[&str]| Offsets {
         topics: topics.iter().map(|topic| ((*topic).to_owned(), "partition:0,offset:7".to_owned())).collect(),
         taken_at: None,
@@ -398,149 +412,153 @@ fn a_gone_job_starts_at_its_offsets_only_where_that_is_right() {
         let offsets = offsets(topics);
         converged().gone("copy").current("copy", |current| (current.stopped, current.offsets) = (true, Some(offsets)))
     };
-    let outside = gone(&["orders"]).current("copy", |current| current.stopped = false);
-    assert!(outside.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", outside.says());
-    assert!(outside.says().contains("StoodWhenStoppedOutside"), "{}", outside.says());
-    assert!(gone(&["orders"]).says().starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
-    assert!(gone(&["a", "b"]).says().starts_with("copy BLOCKED [GoneWithSeveralSources"));
-    assert!(converged().gone("copy").says().starts_with("copy BLOCKED [GoneWithoutOffsets"));
+    let stopped_outside = gone(&["orders"]).current("copy", |current| current.stopped = false);
+    assert!(stopped_outside.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", stopped_outside.summary());
+    assert!(stopped_outside.summary().contains("GoneWithUncertainOffsets"), "{}", stopped_outside.summary());
+    assert!(gone(&["orders"]).summary().starts_with("copy Replace FromOffsets - -> g2 [Gone]"));
+    assert!(gone(&["a", "b"]).summary().starts_with("copy BLOCKED [GoneWithSeveralSources"));
+    assert!(converged().gone("copy").summary().starts_with("copy BLOCKED [GoneWithoutOffsets"));
     let stateful = copy("").replace("SELECT id FROM orders", "SELECT COUNT(*) FROM orders GROUP BY id");
-    let counts = Scene::of(&stateful)
+    let counts = DiffFixture::of(&stateful)
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
-    assert!(counts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", counts.says());
+    assert!(counts.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", counts.summary());
     // An upsert keeps the last row of each key.
     let keyed = copy("").replace("(id INT)", "(id INT, PRIMARY KEY (id) NOT ENFORCED)");
-    let upserts = Scene::of(&keyed)
+    let upserts = DiffFixture::of(&keyed)
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
-    assert!(upserts.says().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.says());
+    assert!(upserts.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.summary());
     // Whether the rows of a table from elsewhere change, the service alone knows.
-    let theirs = Scene::of(&copy("").replace("FROM orders", "FROM theirs"))
+    let theirs = DiffFixture::of(&copy("").replace("FROM orders", "FROM theirs"))
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))));
-    let blocked =
-        "copy BLOCKED [GoneFromUnknownSource { source: \"theirs\", hints: {\"theirs\": \"partition:0,offset:7\"}";
-    assert!(theirs.says().starts_with(blocked), "{}", theirs.says());
-    let again = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
-    assert!(again.says().starts_with("copy Replace Again - -> g2 [Gone]"));
+    let blocked_by_unknown_source =
+        "copy BLOCKED [GoneWithUnknownSource { source: \"theirs\", hints: {\"theirs\": \"partition:0,offset:7\"}";
+    assert!(theirs.summary().starts_with(blocked_by_unknown_source), "{}", theirs.summary());
+    let from_sources = converged().gone("copy").desired(&copy("evolve = \"restart\"\n"));
+    assert!(from_sources.summary().starts_with("copy Replace FromSources - -> g2 [Gone]"));
 }
 
 #[test]
-fn a_job_that_comes_again_says_what_its_readers_see() {
-    let buried = |statements: &str, key: &str, stood: Option<&str>| {
-        let mut scene = Scene::of(statements).gone(key).gone(&format!("{key}-g2"));
-        scene.recorded.statements.remove(key);
-        let offsets =
-            stood.map(|at| Offsets { topics: BTreeMap::from([("orders".to_owned(), at.to_owned())]), taken_at: None });
+fn a_recreated_job_notes_that_its_output_is_repeated() {
+    let with_tombstone = |statements: &str, key: &str, offsets: Option<&str>| {
+        let mut fixture = DiffFixture::of(statements).gone(key).gone(&format!("{key}-g2"));
+        fixture.recorded.statements.remove(key);
+        let offsets = offsets
+            .map(|at| Offsets { topics: BTreeMap::from([("orders".to_owned(), at.to_owned())]), taken_at: None });
         let (name, last_generation) = (key.to_owned(), Generation::FIRST);
-        scene.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undo_count: 0, offsets });
-        scene.says()
+        fixture.recorded.tombstones.insert(key.to_owned(), Tombstone { name, last_generation, undo_count: 0, offsets });
+        fixture.summary()
     };
-    let topics = "RemovedBefore { topics: {\"orders\": \"partition:0,offset:7\"} }";
+    let topics = "PreviouslyRemoved { topics: {\"orders\": \"partition:0,offset:7\"} }";
     assert_eq!(
-        buried(&copy(""), "copy", Some("partition:0,offset:7")),
-        format!("copy Create copy-g2 g2 [] [{topics}, OutputAgain {{ keyed: None }}]")
+        with_tombstone(&copy(""), "copy", Some("partition:0,offset:7")),
+        format!("copy Create copy-g2 g2 [] [{topics}, OutputRepeated {{ keyed: None }}]")
     );
     let hinted = copy("").replace("FROM orders", "FROM orders /*+ OPTIONS('scan.startup.mode' = 'latest-offset') */");
     assert_eq!(
-        buried(&hinted, "copy", None),
-        "copy Create copy-g2 g2 [] [RemovedBefore { topics: {} }, StartsAsWritten]"
+        with_tombstone(&hinted, "copy", None),
+        "copy Create copy-g2 g2 [] [PreviouslyRemoved { topics: {} }, StartsWhereSqlSays]"
     );
     // A definition writes nothing.
-    assert_eq!(buried(&copy(""), "orders", None), "orders Create orders-g2 g2 [] []");
+    assert_eq!(with_tombstone(&copy(""), "orders", None), "orders Create orders-g2 g2 [] []");
 }
 
 #[test]
 fn a_create_table_as_is_never_replaced() {
     let ctas = "[statements.t]\nsql = \"CREATE TABLE t AS SELECT 1 AS x\"\nevolve = \"restart\"\n";
-    let changed = Scene::of(ctas).desired(&ctas.replace("SELECT 1", "SELECT 2"));
-    assert_eq!(changed.says(), "t BLOCKED [TableJob] [SqlChanged] []");
-    assert_eq!(Scene::of(ctas).gone("t").says(), "t BLOCKED [TableJob] [Gone] []");
+    let changed = DiffFixture::of(ctas).desired(&ctas.replace("SELECT 1", "SELECT 2"));
+    assert_eq!(changed.summary(), "t BLOCKED [CannotReplaceCreateTableAs] [SqlChanged] []");
+    assert_eq!(DiffFixture::of(ctas).gone("t").summary(), "t BLOCKED [CannotReplaceCreateTableAs] [Gone] []");
     assert_eq!(
-        Scene::of(ctas).desired(&format!("{ctas}stopped = true\n")).says(),
+        DiffFixture::of(ctas).desired(&format!("{ctas}stopped = true\n")).summary(),
         "t Stop [StoppedChanged { to: true }] []"
     );
 }
 
 #[test]
-fn a_definition_changes_by_its_undo_or_not_at_all() {
+fn a_definition_is_redefined_only_by_its_undo() {
     let table =
         |more: &str, columns: &str| format!("[statements.orders]\nsql = \"CREATE TABLE orders ({columns})\"\n{more}");
     let undo = "undo = \"DROP TABLE orders\"\n";
-    let changed = Scene::of(&table("", "id INT")).desired(&table("", "id BIGINT"));
-    assert_eq!(changed.says(), "orders BLOCKED [NoUndo] [SqlChanged] []");
-    let with_undo = Scene::of(&table(undo, "id INT")).desired(&table(undo, "id BIGINT"));
-    assert!(with_undo.says().starts_with("orders BLOCKED [DataLoss"));
-    let consented = with_undo.request(|request| request.allow_data_loss = true);
-    assert_eq!(consented.says(), "orders Replace Redefine g1 -> g2 [SqlChanged] []");
+    let changed = DiffFixture::of(&table("", "id INT")).desired(&table("", "id BIGINT"));
+    assert_eq!(changed.summary(), "orders BLOCKED [NoUndo] [SqlChanged] []");
+    let with_undo = DiffFixture::of(&table(undo, "id INT")).desired(&table(undo, "id BIGINT"));
+    assert!(with_undo.summary().starts_with("orders BLOCKED [DataLoss"));
+    let consented = with_undo.with_options(|request| request.allow_data_loss = true);
+    assert_eq!(consented.summary(), "orders Replace Redefine g1 -> g2 [SqlChanged] []");
     let lenient = |columns: &str| table("", columns).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
-    let lenient = Scene::of(&lenient("id INT")).desired(&lenient("id BIGINT"));
-    assert_eq!(lenient.says(), "orders BLOCKED [IfNotExists] [SqlChanged] []");
+    let lenient = DiffFixture::of(&lenient("id INT")).desired(&lenient("id BIGINT"));
+    assert_eq!(lenient.summary(), "orders BLOCKED [IfNotExists] [SqlChanged] []");
     // Its pool and principal have done their work.
-    let moved = Scene::of(&table("", "id INT")).desired(&table("principal = \"sa-9\"\n", "id INT"));
-    assert_eq!(moved.says(), "orders Record [] []");
+    let moved = DiffFixture::of(&table("", "id INT")).desired(&table("principal = \"sa-9\"\n", "id INT"));
+    assert_eq!(moved.summary(), "orders RecordSettings [] []");
 }
 
 #[test]
-fn a_harmless_undo_needs_no_consent_but_no_reader_either() {
+fn a_harmless_undo_needs_no_consent_but_is_blocked_by_readers() {
     let view = |more: &str| {
         format!("[statements.v]\nsql = \"CREATE VIEW v AS SELECT 1 AS x\"\nundo = \"DROP VIEW v\"\n{more}")
     };
     let reader = "[statements.r]\nsql = \"INSERT INTO target SELECT x FROM v\"\n";
     let other = "[statements.o]\nsql = \"CREATE TABLE o (id INT)\"\n";
-    let scene = || Scene::of(&format!("{}{other}", view(reader)));
-    assert!(scene().desired(other).says().contains("v Delete { undo: Some"), "{}", scene().desired(other).says());
-    let kept = scene().desired(&format!("{}{other}", reader));
-    assert!(kept.says().contains("v BLOCKED [InUse { by: [\"statements.r\"] }]"), "{}", kept.says());
+    let fixture = || DiffFixture::of(&format!("{}{other}", view(reader)));
+    assert!(
+        fixture().desired(other).summary().contains("v Delete { undo: Some"),
+        "{}",
+        fixture().desired(other).summary()
+    );
+    let kept = fixture().desired(&format!("{}{other}", reader));
+    assert!(kept.summary().contains("v BLOCKED [ObjectsInUse { by: [\"statements.r\"] }]"), "{}", kept.summary());
 }
 
 #[test]
-fn targets_take_what_they_need_and_excludes_what_needs_them() {
-    let scene = || {
+fn targets_include_dependencies_and_excludes_include_dependents() {
+    let fixture = || {
         let both = converged().gone("orders").gone("copy");
-        Scene { recorded: Recorded { statements: BTreeMap::new(), ..both.recorded.clone() }, ..both }
+        DiffFixture { recorded: Recorded { statements: BTreeMap::new(), ..both.recorded.clone() }, ..both }
     };
     let of = |address: &str| BTreeSet::from([address.parse::<Address>().unwrap()]);
-    let target = scene().request(|request| request.targets = of("statements.orders"));
-    assert_eq!(target.says(), "orders Create orders g1 [] []");
-    let exclude = scene().request(|request| request.excludes = of("statements.orders"));
-    assert_eq!(exclude.says(), "");
-    let both = scene().request(|request| request.targets = of("statements.copy"));
+    let target = fixture().with_options(|request| request.targets = of("statements.orders"));
+    assert_eq!(target.summary(), "orders Create orders g1 [] []");
+    let exclude = fixture().with_options(|request| request.excludes = of("statements.orders"));
+    assert_eq!(exclude.summary(), "");
+    let both = fixture().with_options(|request| request.targets = of("statements.copy"));
     assert_eq!(both.diff().changes.len(), 2);
 }
 
 #[test]
-fn a_pool_that_is_gone_is_made_again_and_names_what_stopped() {
-    let mut scene = converged();
-    scene.pools.clear();
-    let asks = scene.diff().asks;
-    assert_eq!(asks.pools, BTreeSet::from(["lfcp-main".to_owned()]));
+fn an_unlisted_pool_is_looked_up() {
+    let mut fixture = converged();
+    fixture.pools.clear();
+    let lookups = fixture.diff().lookups;
+    assert_eq!(lookups.pools, BTreeSet::from(["lfcp-main".to_owned()]));
 }
 
 #[test]
-fn a_pool_that_is_said_to_be_gone_while_a_job_of_ours_runs_on_it_is_blocked() {
-    let absent = |scene: &Scene| {
-        let mut snapshot = Live::from_resources(scene.statements.clone(), Some(BTreeMap::new()));
+fn a_pool_reported_gone_while_our_job_runs_on_it_is_blocked() {
+    let absent = |fixture: &DiffFixture| {
+        let mut snapshot = Live::from_resources(fixture.statements.clone(), Some(BTreeMap::new()));
         snapshot.add_pool_answer("lfcp-main", Ok(None));
-        let desired = Desired { graph: &scene.graph, secrets: &BTreeMap::new() };
-        let diff = diff(&desired, &scene.recorded, &Settlement::default(), &snapshot, &scene.request);
+        let desired = Desired { graph: &fixture.graph, secrets: &BTreeMap::new() };
+        let diff = diff(&desired, &fixture.recorded, &Settlement::default(), &snapshot, &fixture.options);
         diff.changes[&Address::pool("main")].action.clone()
     };
-    let mut scene = converged();
-    let Action::Blocked { by } = absent(&scene) else { panic!("the job runs") };
-    assert!(matches!(by.as_slice(), [Block::Unknown { why }] if why.contains("`copy` runs on it")), "{by:?}");
-    scene.request.destroy = true;
-    assert!(matches!(absent(&scene), Action::Blocked { .. }));
-    scene.statements.get_mut("copy").unwrap().phase = Phase::Stopped;
-    assert_eq!(absent(&scene), Action::Forget);
-    scene.request.destroy = false;
-    assert!(matches!(absent(&scene), Action::CreatePool { .. }));
+    let mut fixture = converged();
+    let Action::Blocked { by } = absent(&fixture) else { panic!("the job runs") };
+    assert!(matches!(by.as_slice(), [Block::PresenceUnknown { why }] if why.contains("`copy` runs on it")), "{by:?}");
+    fixture.options.destroy = true;
+    assert!(matches!(absent(&fixture), Action::Blocked { .. }));
+    fixture.statements.get_mut("copy").unwrap().phase = Phase::Stopped;
+    assert_eq!(absent(&fixture), Action::Forget);
+    fixture.options.destroy = false;
+    assert!(matches!(absent(&fixture), Action::CreatePool { .. }));
 }
 
 #[test]
-fn a_pool_of_the_same_name_is_somebody_elses() {
-    let mut scene = converged();
-    scene.recorded.pools.clear();
-    assert!(scene.says().starts_with("main BLOCKED [PoolExists { id: \"lfcp-main\" }]"), "{}", scene.says());
+fn an_unrecorded_pool_of_the_same_name_blocks_creation() {
+    let mut fixture = converged();
+    fixture.recorded.pools.clear();
+    assert!(fixture.summary().starts_with("main BLOCKED [PoolExists { id: \"lfcp-main\" }]"), "{}", fixture.summary());
 }

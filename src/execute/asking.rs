@@ -8,8 +8,8 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    event::{Asked, Failure},
-    walk::{Footing, Tools},
+    event::{RequestAccepted, StepFailure},
+    walk::{InterruptScope, RunContext},
 };
 use crate::{
     cloud::{Error, ErrorKind},
@@ -19,55 +19,58 @@ use crate::{
 };
 
 /// How long the service may refuse before somebody is told.
-const SILENCE: Duration = Duration::from_secs(2);
+const REPORT_REFUSALS_AFTER: Duration = Duration::from_secs(2);
 
 /// How far the asking has got, and what it works with.
-pub(super) struct Asking<'a> {
-    pub footing: &'a Footing<'a>,
-    pub tools: &'a Tools,
+pub(super) struct Attempt<'a> {
+    pub scope: &'a InterruptScope<'a>,
+    pub context: &'a RunContext,
     /// Whether this passage has changed something already, by an earlier step or an earlier try.
-    pub changed: bool,
+    pub group_has_changed: bool,
     /// Whether it was tried before.
-    pub again: bool,
+    pub is_retry: bool,
     /// Whether the answer to an earlier try was lost. That request may still land at any later time, so what it asked
     /// for is then our own doing, and no refusal of a later one says that nothing came of it.
-    pub may_land: bool,
+    pub may_apply_late: bool,
     /// What the service said to the last try, if it said no.
-    pub refusal: Option<Error>,
+    pub last_refusal: Option<Error>,
 }
 
 /// What a look just before a try finds.
-pub(super) enum Found<R> {
+pub(super) enum Precheck<R> {
     /// There is something to ask; what the request is made from.
-    ToAsk(R),
+    Send(R),
     /// An earlier try, whose answer was lost, has landed meanwhile.
-    Landed,
+    EarlierAttemptApplied,
     /// It is so by itself; that is written down, and nothing is asked.
-    Already,
+    AlreadyAsDesired,
     /// There is nothing left that it could be asked of.
-    Nothing,
+    NothingToChange,
 }
 
 /// A change that the service is asked for.
-pub(super) trait Demand: Sync {
+pub(super) trait Mutation: Sync {
     /// What a look gives the request that follows it.
-    type Ready: Send;
+    type RequestInput: Send;
 
     /// How often it is tried again after nothing came of it.
-    const TRIES: u32;
+    const MAX_ATTEMPTS: u32;
 
     /// The request as it is written down.
     fn operation(&self) -> Operation;
 
     /// Whether it may and need be asked now: the precondition, looked at before each try.
-    fn look(&self, asking: &Asking<'_>) -> impl Future<Output = Result<Found<Self::Ready>, Failure>> + Send;
+    fn precheck(
+        &self,
+        attempt: &Attempt<'_>,
+    ) -> impl Future<Output = Result<Precheck<Self::RequestInput>, StepFailure>> + Send;
 
     /// Sends it.
     fn send(
         &self,
-        ready: Self::Ready,
+        input: Self::RequestInput,
         intent: &Intent,
-        tools: &Tools,
+        context: &RunContext,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
     /// The answer was lost: reads what became of it.
@@ -75,99 +78,113 @@ pub(super) trait Demand: Sync {
         &self,
         intent: &Intent,
         error: Error,
-        tools: &Tools,
-    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+        context: &RunContext,
+    ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send;
 
     /// The service said no. Without more to be known of it nothing came of the request, and that ends the asking.
-    fn refused(
+    fn on_refused(
         &self,
         intent: &Intent,
         error: Error,
-        asking: &Asking<'_>,
-    ) -> impl Future<Output = Result<Outcome, Failure>> + Send {
-        async { Err(no(intent, error, asking.tools).await) }
+        attempt: &Attempt<'_>,
+    ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send {
+        async { Err(settle_rejected(intent, error, attempt.context).await) }
     }
 
     /// What was asked, once it took effect; on what is new with the id that the service gave it.
-    fn asked(&self, id: Option<String>) -> Asked;
+    fn accepted(&self, id: Option<String>) -> RequestAccepted;
 
     /// It was tried often enough.
-    fn given_up(&self, asking: &Asking<'_>) -> Failure;
+    fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure;
 }
 
 /// Asks until it took effect. Returns what was asked, if anything was; `changed` tells so after a failure, too.
-pub(super) async fn ask<D: Demand>(
-    demand: D,
-    footing: &Footing<'_>,
-    tools: &Tools,
+pub(super) async fn mutate<D: Mutation>(
+    mutation: D,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
     changed: &mut bool,
-) -> Result<Option<Asked>, Failure> {
-    let mut asking = Asking { footing, tools, changed: *changed, again: false, may_land: false, refusal: None };
-    let (mut refused_since, mut told) = (None, false);
-    for attempt in 0..D::TRIES {
+) -> Result<Option<RequestAccepted>, StepFailure> {
+    let mut attempt = Attempt {
+        scope,
+        context,
+        group_has_changed: *changed,
+        is_retry: false,
+        may_apply_late: false,
+        last_refusal: None,
+    };
+    let (mut refused_since, mut is_reported) = (None, false);
+    for number in 0..D::MAX_ATTEMPTS {
         // Whoever wants to stop wants nothing asked again, unless what was asked has opened a passage.
-        if asking.again && tools.must_stop(&footing.after(*changed)) {
-            return Err(Failure::Interrupted);
+        if attempt.is_retry && context.must_stop(&scope.after_change(*changed)) {
+            return Err(StepFailure::Interrupted);
         }
-        let found = demand.look(&asking).await?;
-        if matches!(found, Found::Nothing) {
+        let precheck = mutation.precheck(&attempt).await?;
+        if matches!(precheck, Precheck::NothingToChange) {
             return Ok(None);
         }
-        let intent = tools
-            .record
-            .intend(footing.address, demand.operation(), (&tools.setting.secrets, tools.setting.placeholders))
+        let intent = context
+            .journal
+            .record_intent(
+                scope.address,
+                mutation.operation(),
+                (&context.inputs.secrets, context.inputs.use_placeholders),
+            )
             .await?;
-        let (outcome, asked) = match found {
-            Found::ToAsk(ready) => match demand.send(ready, &intent, tools).await {
+        let (outcome, was_sent) = match precheck {
+            Precheck::Send(input) => match mutation.send(input, &intent, context).await {
                 Ok(outcome) => (outcome, true),
-                Err(error) if is_lost(&error) => {
-                    (asking.may_land, asking.refusal) = (true, None);
+                Err(error) if is_answer_lost(&error) => {
+                    (attempt.may_apply_late, attempt.last_refusal) = (true, None);
                     // Whatever a reading tells, or fails to tell: it may take effect, so there is something to take back.
                     *changed = true;
-                    (demand.read_back(&intent, error, tools).await?, true)
+                    (mutation.read_back(&intent, error, context).await?, true)
                 }
                 Err(error) => {
-                    asking.refusal = Some(tools.redact(error.clone()));
-                    (demand.refused(&intent, error, &asking).await?, true)
+                    attempt.last_refusal = Some(context.redact_error(error.clone()));
+                    (mutation.on_refused(&intent, error, &attempt).await?, true)
                 }
             },
-            Found::Landed => (done(), true),
-            Found::Already | Found::Nothing => (done(), false),
+            Precheck::EarlierAttemptApplied => (applied(), true),
+            Precheck::AlreadyAsDesired | Precheck::NothingToChange => (applied(), false),
         };
-        tools.record.settle(&intent, outcome.clone()).await?;
+        context.journal.record_outcome(&intent, outcome.clone()).await?;
         if let Outcome::Applied { id, .. } = outcome {
-            *changed |= asked;
-            return Ok(asked.then(|| demand.asked(id)));
+            *changed |= was_sent;
+            return Ok(was_sent.then(|| mutation.accepted(id)));
         }
-        asking.again = true;
-        if let Some(refusal) = &asking.refusal {
+        attempt.is_retry = true;
+        if let Some(refusal) = &attempt.last_refusal {
             let since = refused_since.get_or_insert_with(Instant::now);
-            if !told && since.elapsed() >= SILENCE {
-                told = true;
-                tools.setting.cloud.notify_still_refused(refusal, (attempt..D::TRIES).map(pause).sum());
+            if !is_reported && since.elapsed() >= REPORT_REFUSALS_AFTER {
+                is_reported = true;
+                context.inputs.cloud.notify_still_refused(refusal, (number..D::MAX_ATTEMPTS).map(backoff).sum());
             }
         }
-        sleep(pause(attempt)).await;
+        sleep(backoff(number)).await;
     }
-    Err(demand.given_up(&asking))
+    Err(mutation.attempts_exhausted(&attempt))
 }
 
 /// It took effect on something that has its id already.
-pub(super) fn done() -> Outcome {
+pub(super) fn applied() -> Outcome {
     Outcome::Applied { id: None, created_at: None }
 }
 
 /// A refusal that excludes an effect: settled as nothing, and the reason for stopping here.
-pub(super) async fn no(intent: &Intent, error: Error, tools: &Tools) -> Failure {
-    let error = tools.redact(error);
-    match tools.record.settle(intent, Outcome::Rejected { why: error.to_string() }).await {
-        Ok(()) => Failure::Call(error),
-        Err(unkept) => unkept,
+pub(super) async fn settle_rejected(intent: &Intent, error: Error, context: &RunContext) -> StepFailure {
+    let error = context.redact_error(error);
+    match context.journal.record_outcome(intent, Outcome::Rejected { why: error.to_string() }).await {
+        Ok(()) => StepFailure::RequestFailed(error),
+        Err(ledger_failure) => ledger_failure,
     }
 }
 
 /// A reading's verdict as an outcome. Where nobody can tell the intent stays open, and `unclear` says why it ends here.
-pub(super) fn evidence(verdict: IntentVerdict, unclear: impl FnOnce(String) -> Failure) -> Result<Outcome, Failure> {
+pub(super) fn outcome_from(
+    verdict: IntentVerdict,
+    unclear: impl FnOnce(String) -> StepFailure,
+) -> Result<Outcome, StepFailure> {
     match verdict {
         IntentVerdict::Applied(outcome) => Ok(outcome),
         IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
@@ -176,11 +193,11 @@ pub(super) fn evidence(verdict: IntentVerdict, unclear: impl FnOnce(String) -> F
 }
 
 /// Whether the request may have taken effect although no answer says so.
-fn is_lost(error: &Error) -> bool {
+fn is_answer_lost(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Uncertain | ErrorKind::InvalidResponse)
 }
 
 /// Longer after each attempt, up to three seconds.
-fn pause(attempt: u32) -> Duration {
+fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(u64::from(attempt.saturating_add(1)).saturating_mul(300).min(3_000))
 }

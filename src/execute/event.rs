@@ -18,14 +18,14 @@ pub enum Event {
         address: Address,
     },
     /// A request was accepted.
-    Asked {
+    RequestAccepted {
         /// Whose.
         address: Address,
         /// What was asked.
-        what: Asked,
+        request: RequestAccepted,
     },
     /// What is waited for is in another phase than before, or says something else.
-    Seen {
+    PhaseObserved {
         /// Whose.
         address: Address,
         /// The statement's cloud name, or the pool's id.
@@ -36,7 +36,7 @@ pub enum Event {
         detail: String,
     },
     /// All steps of the passage have succeeded.
-    Done {
+    Succeeded {
         /// Whose.
         address: Address,
     },
@@ -45,15 +45,15 @@ pub enum Event {
         /// Whose.
         address: Address,
         /// Why.
-        failure: Failure,
+        failure: StepFailure,
     },
     /// The way back begins.
-    TakingBack {
+    RollbackStarted {
         /// Whose.
         address: Address,
     },
     /// The way back has come to its end: what was in force before is in force again.
-    TakenBack {
+    RolledBack {
         /// Whose.
         address: Address,
     },
@@ -65,12 +65,12 @@ pub enum Event {
         because: Address,
     },
     /// The user asked to stop; what is open is finished, nothing new starts.
-    Stopping,
+    InterruptReceived,
 }
 
 /// A request that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
+pub enum RequestAccepted {
     /// A statement was submitted.
     Submitted(String),
     /// A statement was asked to stop.
@@ -78,22 +78,22 @@ pub enum Asked {
     /// A statement was asked to resume.
     Resumed(String),
     /// A statement was asked to go.
-    Removed(String),
+    Deleted(String),
     /// A pool was created, with this id.
     PoolCreated(String),
     /// A pool was changed.
-    PoolAmended(String),
+    PoolUpdated(String),
     /// A pool was asked to go.
-    PoolRemoved(String),
+    PoolDeleted(String),
 }
 
 /// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum StepFailure {
     /// The service refused, or could not be asked.
-    Call(Error),
+    RequestFailed(Error),
     /// What is there is not what the plan saw.
-    Changed {
+    ChangedSincePlan {
         /// The cloud name.
         name: String,
         /// What changed.
@@ -109,7 +109,7 @@ pub enum Failure {
     /// It did not get where it was to get.
     NotReached(Box<NotReached>),
     /// A secret has no value here.
-    Unset(MissingSecret),
+    SecretUnset(MissingSecret),
     /// The record could not be kept. Nothing more is sent.
     Ledger(LedgerError),
     /// The user asked to stop while this was waited for, or before it was asked again.
@@ -126,7 +126,7 @@ pub struct NotReached {
     /// What was waited for.
     pub until: Until,
     /// Why the wait ended.
-    pub why: Ended,
+    pub cause: NotReachedCause,
     /// The last phase that was seen; none if it is gone.
     pub phase: Option<Phase>,
     /// The service's words on the phase.
@@ -137,7 +137,7 @@ pub struct NotReached {
 
 /// Why a wait ended badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum NotReachedCause {
     /// It took longer than the statement's `timeout`, in seconds.
     TimedOut(u64),
     /// It got into a phase that it does not leave by itself.
@@ -145,59 +145,59 @@ pub enum Ended {
     /// Its pool has no CFU left.
     PoolExhausted,
     /// The service warned that it is in a critical condition.
-    Critical,
+    CriticalWarning,
 }
 
 /// What an execution leaves behind.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct RunReport {
     /// The record.
     pub recorded: Recorded,
     /// What succeeded, in order.
-    pub done: Vec<Address>,
+    pub succeeded: Vec<Address>,
     /// What failed, in order.
-    pub failed: Vec<(Address, Failure)>,
+    pub failed: Vec<(Address, StepFailure)>,
     /// Of those, what could not be taken back either, and why: each stands where its way back ended.
-    pub not_taken_back: Vec<(Address, Failure)>,
+    pub rollback_failed: Vec<(Address, StepFailure)>,
     /// What was left out, and because of what.
     pub skipped: Vec<(Address, Address)>,
     /// What was not begun since the user asked to stop, or since the record could not be kept.
-    pub not_begun: Vec<Address>,
+    pub not_started: Vec<Address>,
     /// Jobs that are not meant to stand still and do, or may: a stop was asked for and nobody can tell what became of it.
-    pub standing_still: Vec<Address>,
+    pub left_stopped: Vec<Address>,
     /// Pools in no record that bear the name of one that was created here, each by its id.
-    pub twins: Vec<(Address, String)>,
+    pub duplicate_pools: Vec<(Address, String)>,
     /// Whether the user asked to stop.
-    pub interrupted: bool,
+    pub was_interrupted: bool,
     /// Why the record could not be kept to the end; it is then what the journal holds.
-    pub ledger: Option<LedgerError>,
+    pub ledger_error: Option<LedgerError>,
 }
 
-impl Report {
+impl RunReport {
     /// Whether everything that was to be done is done and recorded.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.skipped.is_empty() && self.not_begun.is_empty() && self.ledger.is_none()
+        self.failed.is_empty() && self.skipped.is_empty() && self.not_started.is_empty() && self.ledger_error.is_none()
     }
 
     /// Whether all that failed is that something did not reach its phase.
-    pub fn only_unhealthy(&self) -> bool {
-        let all = self.failed.iter().chain(&self.not_taken_back);
-        all.into_iter().all(|(_, failure)| matches!(failure, Failure::NotReached(_)))
+    pub fn has_only_unreached_phases(&self) -> bool {
+        let all = self.failed.iter().chain(&self.rollback_failed);
+        all.into_iter().all(|(_, failure)| matches!(failure, StepFailure::NotReached(_)))
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Call(error) => write!(f, "{error}"),
-            Failure::Changed { name, how } => write!(f, "`{name}` changed meanwhile: {how}; plan again"),
-            Failure::Unclear { name, why } => write!(f, "`{name}`: {why}"),
-            Failure::NotReached(not) => write!(f, "{not}"),
-            Failure::Unset(unset) => write!(f, "{unset}"),
+            StepFailure::RequestFailed(error) => write!(f, "{error}"),
+            StepFailure::ChangedSincePlan { name, how } => write!(f, "`{name}` changed meanwhile: {how}; plan again"),
+            StepFailure::Unclear { name, why } => write!(f, "`{name}`: {why}"),
+            StepFailure::NotReached(not) => write!(f, "{not}"),
+            StepFailure::SecretUnset(unset) => write!(f, "{unset}"),
             // Why is told once, for all that it stopped.
-            Failure::Ledger(_) => f.write_str("given up, since the state could not be kept"),
-            Failure::Interrupted => f.write_str("interrupted while waiting"),
-            Failure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
+            StepFailure::Ledger(_) => f.write_str("given up, since the state could not be kept"),
+            StepFailure::Interrupted => f.write_str("interrupted while waiting"),
+            StepFailure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
         }
     }
 }
@@ -206,11 +206,11 @@ impl fmt::Display for NotReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = self.phase.as_ref().map_or("gone", Phase::as_str);
         write!(f, "`{}` is {phase}", self.name)?;
-        match self.why {
-            Ended::TimedOut(seconds) => write!(f, " after {seconds} s")?,
-            Ended::Stuck => {}
-            Ended::PoolExhausted => write!(f, ", and its pool has no CFU left (POOL_EXHAUSTED)")?,
-            Ended::Critical => write!(f, ", with a CRITICAL warning")?,
+        match self.cause {
+            NotReachedCause::TimedOut(seconds) => write!(f, " after {seconds} s")?,
+            NotReachedCause::Stuck => {}
+            NotReachedCause::PoolExhausted => write!(f, ", and its pool has no CFU left (POOL_EXHAUSTED)")?,
+            NotReachedCause::CriticalWarning => write!(f, ", with a CRITICAL warning")?,
         }
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
@@ -219,16 +219,16 @@ impl fmt::Display for NotReached {
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for RequestAccepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Asked::Submitted(name) => write!(f, "submitted {name}"),
-            Asked::Stopped(name) => write!(f, "stopping {name}"),
-            Asked::Resumed(name) => write!(f, "resuming {name}"),
-            Asked::Removed(name) => write!(f, "deleting {name}"),
-            Asked::PoolCreated(id) => write!(f, "created pool {id}"),
-            Asked::PoolAmended(id) => write!(f, "changed pool {id}"),
-            Asked::PoolRemoved(id) => write!(f, "deleting pool {id}"),
+            RequestAccepted::Submitted(name) => write!(f, "submitted {name}"),
+            RequestAccepted::Stopped(name) => write!(f, "stopping {name}"),
+            RequestAccepted::Resumed(name) => write!(f, "resuming {name}"),
+            RequestAccepted::Deleted(name) => write!(f, "deleting {name}"),
+            RequestAccepted::PoolCreated(id) => write!(f, "created pool {id}"),
+            RequestAccepted::PoolUpdated(id) => write!(f, "changed pool {id}"),
+            RequestAccepted::PoolDeleted(id) => write!(f, "deleting pool {id}"),
         }
     }
 }

@@ -18,5 +18,5 @@ mod wait;
 mod walk;
 mod watch;
 
-pub use event::{Asked, Ended, Event, Failure, NotReached, Report};
-pub use run::{Interrupt, Setting, run};
+pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
+pub use run::{Interrupt, RunInputs, run};

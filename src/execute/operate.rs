@@ -1,85 +1,97 @@
 //! One step: ask, wait, record. Which request a step is, what it waits for, and what is then recorded are the plan's.
 
 use super::{
-    asking::ask,
-    event::{Event, Failure},
+    asking::mutate,
+    event::{Event, StepFailure},
     pools, statements,
-    wait::{self, After},
-    walk::{Footing, Tools},
+    wait::{self, PriorAction},
+    walk::{InterruptScope, RunContext},
 };
 use crate::{
-    plan::{Act, PoolRef, Step, Until},
+    plan::{PoolRef, Step, StepRequest, Until},
     resource::{LiveStatement, StatementUpdate},
     settle,
     state::{Fact, Recorded},
 };
 
 /// Carries out one step. `changed` tells, also after a failure, whether something was asked of the cloud.
-pub(super) async fn operate(
+pub(super) async fn run_step(
     step: &Step,
-    footing: &Footing<'_>,
-    tools: &Tools,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
     changed: &mut bool,
-) -> Result<(), Failure> {
-    let asked = match &step.act {
-        Act::Record | Act::Wait { .. } => None,
-        Act::Look { name, seen } => {
-            statements::look(name, seen, tools).await?;
+) -> Result<(), StepFailure> {
+    let accepted = match &step.request {
+        StepRequest::RecordOnly | StepRequest::Wait { .. } => None,
+        StepRequest::VerifyUnchanged { name, seen } => {
+            statements::verify_unchanged(name, seen, context).await?;
             None
         }
-        Act::Submit { submission, pool } => {
-            let submit = statements::Submit::of(submission, resolve(pool.as_ref(), tools)?, tools)?;
-            ask(submit, footing, tools, changed).await?
+        StepRequest::Submit { submission, pool } => {
+            let submit =
+                statements::SubmitStatement::prepare(submission, resolve_pool_id(pool.as_ref(), context)?, context)?;
+            mutate(submit, scope, context, changed).await?
         }
-        Act::Amend { name, seen, to, pool } => {
-            let pool = resolve(pool.as_ref(), tools)?;
-            let amend = statements::Amend {
+        StepRequest::Update { name, seen, to, pool } => {
+            let pool = resolve_pool_id(pool.as_ref(), context)?;
+            let update = statements::UpdateStatement {
                 name,
-                uid: statements::recorded_uid(name, footing, tools).ok_or_else(|| statements::went(name))?,
+                uid: statements::recorded_uid(name, scope, context)
+                    .ok_or_else(|| statements::missing_statement(name))?,
                 seen: seen.as_ref(),
                 to: StatementUpdate { pool, ..to.clone() },
-                to_stand_still: matches!(step.until, Until::Still | Until::Stopped),
+                is_satisfied_when_inactive: matches!(step.until, Until::Inactive | Until::Stopped),
             };
-            ask(amend, footing, tools, changed).await?
+            mutate(update, scope, context, changed).await?
         }
-        Act::Remove { name, seen, unless_in_force } => {
-            let Some(uid) = statements::recorded_uid(name, footing, tools) else {
+        StepRequest::Delete { name, seen, unless_in_force } => {
+            let Some(uid) = statements::recorded_uid(name, scope, context) else {
                 // It went while an earlier step waited for it.
-                return tools.record.learn(step.then.iter().cloned()).await;
+                return context.journal.record_facts(step.facts_on_success.iter().cloned()).await;
             };
             let (seen, unless_in_force) = (seen.as_ref(), *unless_in_force);
-            ask(statements::Remove { name, uid, seen, unless_in_force }, footing, tools, changed).await?
+            mutate(statements::DeleteStatement { name, uid, seen, unless_in_force }, scope, context, changed).await?
         }
-        Act::CreatePool { pool, before } => pools::create(pool, before, footing, tools, changed).await?,
-        Act::AmendPool { id, to } => ask(pools::Amend { id, to }, footing, tools, changed).await?,
-        Act::RemovePool { id } => ask(pools::Remove { id }, footing, tools, changed).await?,
+        StepRequest::CreatePool { pool, existing_ids } => {
+            pools::create_pool(pool, existing_ids, scope, context, changed).await?
+        }
+        StepRequest::UpdatePool { id, to } => mutate(pools::UpdatePool { id, to }, scope, context, changed).await?,
+        StepRequest::DeletePool { id } => mutate(pools::DeletePool { id }, scope, context, changed).await?,
     };
-    if let Some(what) = asked {
-        tools.tell(Event::Asked { address: footing.address.clone(), what });
+    if let Some(request) = accepted {
+        context.emit(Event::RequestAccepted { address: scope.address.clone(), request });
     }
     // A passage that this very step opened is not left by its wait.
-    let mut facts = arrive(step, &footing.after(*changed), tools).await?;
-    facts.extend(step.then.iter().map(|fact| tools.record.hashed(fact, &tools.setting.secrets)));
-    tools.record.learn(facts).await
+    let mut facts = await_condition(step, &scope.after_change(*changed), context).await?;
+    facts.extend(
+        step.facts_on_success.iter().map(|fact| context.journal.with_secret_hashes(fact, &context.inputs.secrets)),
+    );
+    context.journal.record_facts(facts).await
 }
 
 /// Waits for what the step waits for, and says what was seen there.
-async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec<Fact>, Failure> {
-    match (step.until, step.act.statement()) {
+async fn await_condition(
+    step: &Step,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
+) -> Result<Vec<Fact>, StepFailure> {
+    match (step.until, step.request.statement_name()) {
         (Until::Nothing, _) => Ok(Vec::new()),
-        (Until::Provisioned | Until::PoolGone, _) => pools::wait(step, footing, tools).await.map(|()| Vec::new()),
+        (Until::Provisioned | Until::PoolGone, _) => {
+            pools::wait_for_pool(step, scope, context).await.map(|()| Vec::new())
+        }
         (_, None) => Ok(Vec::new()),
         (until, Some(name)) => {
-            let resuming = matches!(&step.act, Act::Amend { to, .. } if !to.stopped);
-            let after = if resuming { After::Resuming } else { After::Other };
-            let result = wait::statement(name, until, after, step.timeout, footing, tools).await;
-            let told = |live| observed(&footing.address.key, name, live, &tools.record.now());
+            let is_resuming = matches!(&step.request, StepRequest::Update { to, .. } if !to.stopped);
+            let prior_action = if is_resuming { PriorAction::Resume } else { PriorAction::Other };
+            let result = wait::wait_for_statement(name, until, prior_action, step.timeout, scope, context).await;
+            let facts = |live| facts_from_observation(&scope.address.key, name, live, &context.journal.lock_recorded());
             match result {
-                Ok(live) => Ok(told(live.as_ref())),
+                Ok(live) => Ok(facts(live.as_ref())),
                 Err((failure, live)) => {
                     // How far it got decides about the way back, so it is recorded first.
                     if let Some(live) = live {
-                        tools.record.learn(told(Some(&live))).await?;
+                        context.journal.record_facts(facts(Some(&live))).await?;
                     }
                     Err(failure)
                 }
@@ -89,7 +101,7 @@ async fn arrive(step: &Step, footing: &Footing<'_>, tools: &Tools) -> Result<Vec
 }
 
 /// What a look at a generation tells its record; nothing where there is none of it.
-fn observed(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
+fn facts_from_observation(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
     let Some(generation) = recorded.statements.get(key).and_then(|record| record.generation_named(name)) else {
         return Vec::new();
     };
@@ -100,13 +112,13 @@ fn observed(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Reco
 }
 
 /// The id of a pool, which an earlier passage of this plan may have created.
-fn resolve(pool: Option<&PoolRef>, tools: &Tools) -> Result<Option<String>, Failure> {
+fn resolve_pool_id(pool: Option<&PoolRef>, context: &RunContext) -> Result<Option<String>, StepFailure> {
     match pool {
         None => Ok(None),
         Some(PoolRef::Id(id)) => Ok(Some(id.clone())),
-        Some(PoolRef::Created(key)) => match tools.record.now().pools.get(key) {
+        Some(PoolRef::Created(key)) => match context.journal.lock_recorded().pools.get(key) {
             Some(record) => Ok(Some(record.id.clone())),
-            None => Err(Failure::Incoherent(format!("pools.{key} has no id yet"))),
+            None => Err(StepFailure::Incoherent(format!("pools.{key} has no id yet"))),
         },
     }
 }

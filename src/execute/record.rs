@@ -10,82 +10,83 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::event::{Event, Failure};
+use super::event::{Event, StepFailure};
 use crate::{
     resource::{Address, Intent, IntentId, KeyedHash, Operation, Secrets, Submission, Template, placeholder},
     state::{Entry, Fact, Outcome, Recorded},
 };
 
 /// What a passage says to the owner loop.
-pub(super) enum Message {
+pub(super) enum SchedulerMessage {
     /// Keep these, then say so.
-    Keep(Vec<Entry>, oneshot::Sender<Result<(), Failure>>),
+    Append(Vec<Entry>, oneshot::Sender<Result<(), StepFailure>>),
     /// Tell the user.
-    Tell(Event),
+    Emit(Event),
     /// The way back of an address did not succeed.
-    NotTakenBack(Address, Failure),
+    RollbackFailed(Address, StepFailure),
 }
 
 /// The record as passages see it: they read it, and only the owner loop changes it.
 #[derive(Clone)]
-pub(super) struct Record {
+pub(super) struct JournalHandle {
     recorded: Arc<Mutex<Recorded>>,
-    owner: mpsc::UnboundedSender<Message>,
-    run: Arc<str>,
-    intents: Arc<AtomicU64>,
+    scheduler: mpsc::UnboundedSender<SchedulerMessage>,
+    run_id: Arc<str>,
+    next_intent: Arc<AtomicU64>,
 }
 
-impl Record {
-    pub fn new(recorded: Recorded, run: &str) -> (Record, mpsc::UnboundedReceiver<Message>) {
-        let (owner, messages) = mpsc::unbounded_channel();
+impl JournalHandle {
+    pub fn new(recorded: Recorded, run_id: &str) -> (JournalHandle, mpsc::UnboundedReceiver<SchedulerMessage>) {
+        let (scheduler, messages) = mpsc::unbounded_channel();
         let recorded = Arc::new(Mutex::new(recorded));
-        (Record { recorded, owner, run: run.into(), intents: Arc::default() }, messages)
+        (JournalHandle { recorded, scheduler, run_id: run_id.into(), next_intent: Arc::default() }, messages)
     }
 
     /// The record as it is now. Nothing waits while it is held.
-    pub fn now(&self) -> MutexGuard<'_, Recorded> {
+    pub fn lock_recorded(&self) -> MutexGuard<'_, Recorded> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has entries kept; returns when they are durable.
-    pub async fn keep(&self, entries: Vec<Entry>) -> Result<(), Failure> {
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<(), StepFailure> {
         if entries.is_empty() {
             return Ok(());
         }
-        let (done, kept) = oneshot::channel();
-        let lost = || Failure::Incoherent("the owner of the record is gone".to_owned());
-        self.owner.send(Message::Keep(entries, done)).map_err(|_| lost())?;
-        kept.await.unwrap_or_else(|_| Err(lost()))
+        let (acknowledge, acknowledged) = oneshot::channel();
+        let scheduler_gone = || StepFailure::Incoherent("the owner of the record is gone".to_owned());
+        self.scheduler.send(SchedulerMessage::Append(entries, acknowledge)).map_err(|_| scheduler_gone())?;
+        acknowledged.await.unwrap_or_else(|_| Err(scheduler_gone()))
     }
 
     /// Has facts kept.
-    pub async fn learn(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Failure> {
-        self.keep(facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect()).await
+    pub async fn record_facts(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), StepFailure> {
+        self.append(facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect()).await
     }
 
     /// `fact` as it is kept: what is adopted with the hashes of its secrets. What the service shows says nothing of a
     /// value, so it is taken to have the one that is set here; the next change of that is then seen.
-    pub fn hashed(&self, fact: &Fact, secrets: &Secrets) -> Fact {
+    pub fn with_secret_hashes(&self, fact: &Fact, secrets: &Secrets) -> Fact {
         let mut fact = fact.clone();
         if let Fact::Adopted { generation, .. } = &mut fact {
-            generation.secrets = secrets.hashes(secrets_of(&generation.sent).into_iter(), &self.now().hash_key);
+            generation.secrets =
+                secrets.hashes(secret_names(&generation.sent).into_iter(), &self.lock_recorded().hash_key);
         }
         fact
     }
 
     /// Writes down what is about to be asked, with the hashes of the secrets that go with it, or of the placeholders.
-    pub async fn intend(
+    pub async fn record_intent(
         &self,
         address: &Address,
         operation: Operation,
         (secrets, placeholders): (&Secrets, bool),
-    ) -> Result<Intent, Failure> {
-        let number = self.intents.fetch_add(1, Ordering::Relaxed);
-        let id = IntentId(format!("{}-{number:06}", self.run));
+    ) -> Result<Intent, StepFailure> {
+        let number = self.next_intent.fetch_add(1, Ordering::Relaxed);
+        let id = IntentId(format!("{}-{number:06}", self.run_id));
         let secrets = match &operation {
             Operation::Submit(submission) => {
-                let names = secrets_of(submission);
-                let key = self.now().hash_key.clone();
+                let names = secret_names(submission);
+                let key = self.lock_recorded().hash_key.clone();
                 let mut hashes = secrets.hashes(names.iter().copied(), &key);
                 // A placeholder went out for what is not set, so a value that is set later is another one.
                 for name in names.into_iter().filter(|_| placeholders) {
@@ -96,28 +97,28 @@ impl Record {
             _ => Default::default(),
         };
         let intent = Intent { id, address: address.clone(), operation };
-        self.keep(vec![Entry::IntentOpened { intent: intent.clone(), secrets }]).await?;
+        self.append(vec![Entry::IntentOpened { intent: intent.clone(), secrets }]).await?;
         Ok(intent)
     }
 
     /// Writes down what came of it.
-    pub async fn settle(&self, intent: &Intent, outcome: Outcome) -> Result<(), Failure> {
-        self.keep(vec![Entry::IntentSettled { intent_id: intent.id.clone(), outcome }]).await
+    pub async fn record_outcome(&self, intent: &Intent, outcome: Outcome) -> Result<(), StepFailure> {
+        self.append(vec![Entry::IntentSettled { intent_id: intent.id.clone(), outcome }]).await
     }
 
     /// Tells the user, and the report, that a way back failed.
-    pub fn not_taken_back(&self, address: &Address, failure: Failure) {
-        let _ = self.owner.send(Message::NotTakenBack(address.clone(), failure));
+    pub fn report_rollback_failure(&self, address: &Address, failure: StepFailure) {
+        let _ = self.scheduler.send(SchedulerMessage::RollbackFailed(address.clone(), failure));
     }
 
     /// Tells the user. A listener that is gone is no reason to stop.
-    pub fn tell(&self, event: Event) {
-        let _ = self.owner.send(Message::Tell(event));
+    pub fn emit(&self, event: Event) {
+        let _ = self.scheduler.send(SchedulerMessage::Emit(event));
     }
 }
 
 /// The names of the secrets that go with a submission.
-fn secrets_of(submission: &Submission) -> BTreeSet<&str> {
+fn secret_names(submission: &Submission) -> BTreeSet<&str> {
     let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
     templates.flat_map(Template::secret_names).collect()
 }

@@ -12,15 +12,15 @@ use tokio::{
 };
 
 use super::{
-    event::{Event, Failure, Report},
+    event::{Event, RunReport, StepFailure},
     pools,
-    record::{Message, Record},
-    walk::{self, Tools},
+    record::{JournalHandle, SchedulerMessage},
+    walk::{self, RunContext},
     watch,
 };
 use crate::{
     cloud::CloudClient,
-    plan::{Passage, Plan},
+    plan::{Plan, StepGroup},
     resource::{Address, Intent, Operation, ResourceKind, Secrets},
     state::{Entry, Ledger, LedgerError, Recorded},
 };
@@ -32,14 +32,14 @@ pub enum Interrupt {
     #[default]
     None,
     /// No new step outside an open passage; open passages are finished or taken back (the first Ctrl-C).
-    Finish,
+    FinishOpenGroups,
     /// Save and leave (the second).
-    Leave,
+    Abort,
 }
 
 /// What a run works with.
 #[derive(Clone)]
-pub struct Setting {
+pub struct RunInputs {
     /// The cloud.
     pub cloud: CloudClient,
     /// The values of secrets.
@@ -47,9 +47,9 @@ pub struct Setting {
     /// The project's name, for labels.
     pub project: String,
     /// Whether a secret without a value is replaced by a placeholder: on the simulator only.
-    pub placeholders: bool,
+    pub use_placeholders: bool,
     /// What tells this run's intents from those of every other run of this state: part of their ids.
-    pub run: String,
+    pub run_id: String,
     /// How far the user has asked to stop.
     pub interrupt: Receiver<Interrupt>,
 }
@@ -63,232 +63,232 @@ pub async fn run(
     plan: &Plan,
     recorded: Recorded,
     ledger: &mut dyn Ledger,
-    setting: &Setting,
+    inputs: &RunInputs,
     events: &mut (dyn FnMut(Event) + Send),
-) -> Result<Report, LedgerError> {
+) -> Result<RunReport, LedgerError> {
     ledger.begin(&recorded).await?;
-    let (record, messages) = Record::new(recorded, &setting.run);
-    let mut owner = Owner::new(plan, record, ledger, setting, events);
+    let (journal, messages) = JournalHandle::new(recorded, &inputs.run_id);
+    let mut scheduler = Scheduler::new(plan, journal, ledger, inputs, events);
     // What settling found is durable before anything is built on it.
-    match owner.take_in(&plan.entries) {
-        Ok(()) => drop(owner.append(plan.entries.clone()).await),
+    match scheduler.apply_in_memory(&plan.entries) {
+        Ok(()) => drop(scheduler.append(plan.entries.clone()).await),
         // The plan is for another record: nothing runs, and everything is reported as not begun.
-        Err(failure) => owner.failed.extend(plan.passages.first().map(|first| (first.address.clone(), failure))),
+        Err(failure) => scheduler.failed.extend(plan.groups.first().map(|first| (first.address.clone(), failure))),
     }
-    if owner.failed.is_empty() {
-        owner.work(messages).await;
+    if scheduler.failed.is_empty() {
+        scheduler.run_until_done(messages).await;
     }
-    let twins = match owner.broken.is_none() && *setting.interrupt.borrow() == Interrupt::None {
-        true => pools::twins(plan, &owner.tools).await,
+    let duplicate_pools = match scheduler.ledger_error.is_none() && *inputs.interrupt.borrow() == Interrupt::None {
+        true => pools::duplicate_pools(plan, &scheduler.context).await,
         false => Vec::new(),
     };
-    Ok(owner.report(twins).await)
+    Ok(scheduler.report(duplicate_pools).await)
 }
 
 /// How long requests under way may still take once the user wants to leave.
-const LEAVING: Duration = Duration::from_secs(5);
+const ABORT_GRACE: Duration = Duration::from_secs(5);
 
-struct Owner<'a> {
+struct Scheduler<'a> {
     ledger: &'a mut dyn Ledger,
     events: &'a mut (dyn FnMut(Event) + Send),
-    record: Record,
-    tools: Tools,
+    journal: JournalHandle,
+    context: RunContext,
     interrupt: Receiver<Interrupt>,
     /// Why nothing more can be kept.
-    broken: Option<LedgerError>,
+    ledger_error: Option<LedgerError>,
     /// Passages that have not begun, by address; `after` loses what has succeeded.
-    waiting: BTreeMap<Address, Passage>,
+    pending: BTreeMap<Address, StepGroup>,
     /// Those of them that wait for each address.
-    needed_by: BTreeMap<Address, Vec<Address>>,
+    dependents: BTreeMap<Address, Vec<Address>>,
     /// Those of them that wait for nothing any more.
     ready: BTreeSet<Address>,
-    running: JoinSet<Result<(), Failure>>,
+    running: JoinSet<Result<(), StepFailure>>,
     /// Whose passage each task walks.
     tasks: BTreeMap<task::Id, Address>,
-    done: Vec<Address>,
-    failed: Vec<(Address, Failure)>,
-    not_taken_back: Vec<(Address, Failure)>,
+    succeeded: Vec<Address>,
+    failed: Vec<(Address, StepFailure)>,
+    rollback_failed: Vec<(Address, StepFailure)>,
     skipped: Vec<(Address, Address)>,
-    taken_back: BTreeSet<Address>,
+    rolled_back: BTreeSet<Address>,
 }
 
-impl<'a> Owner<'a> {
+impl<'a> Scheduler<'a> {
     fn new(
         plan: &Plan,
-        record: Record,
+        journal: JournalHandle,
         ledger: &'a mut dyn Ledger,
-        setting: &Setting,
+        inputs: &RunInputs,
         events: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {
-        let watch = watch::start(setting.cloud.clone());
-        let mut needed_by: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
-        for passage in &plan.passages {
-            for before in &passage.after {
-                needed_by.entry(before.clone()).or_default().push(passage.address.clone());
+        let watcher = watch::start_watcher(inputs.cloud.clone());
+        let mut dependents: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+        for group in &plan.groups {
+            for before in &group.after {
+                dependents.entry(before.clone()).or_default().push(group.address.clone());
             }
         }
-        let is_ready = |passage: &&Passage| passage.after.is_empty();
-        Owner {
-            needed_by,
-            ready: plan.passages.iter().filter(is_ready).map(|passage| passage.address.clone()).collect(),
+        let is_ready = |group: &&StepGroup| group.after.is_empty();
+        Scheduler {
+            dependents,
+            ready: plan.groups.iter().filter(is_ready).map(|group| group.address.clone()).collect(),
             ledger,
             events,
-            tools: Tools { setting: setting.clone(), record: record.clone(), watch },
-            record,
-            interrupt: setting.interrupt.clone(),
-            broken: None,
-            waiting: plan.passages.iter().map(|passage| (passage.address.clone(), passage.clone())).collect(),
+            context: RunContext { inputs: inputs.clone(), journal: journal.clone(), watcher },
+            journal,
+            interrupt: inputs.interrupt.clone(),
+            ledger_error: None,
+            pending: plan.groups.iter().map(|group| (group.address.clone(), group.clone())).collect(),
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
-            done: Vec::new(),
+            succeeded: Vec::new(),
             failed: Vec::new(),
-            not_taken_back: Vec::new(),
+            rollback_failed: Vec::new(),
             skipped: Vec::new(),
-            taken_back: BTreeSet::new(),
+            rolled_back: BTreeSet::new(),
         }
     }
 
-    async fn work(&mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
-        let (mut batch, mut listening, mut leaving) = (Vec::new(), true, None);
-        self.begin_ready();
+    async fn run_until_done(&mut self, mut messages: mpsc::UnboundedReceiver<SchedulerMessage>) {
+        let (mut batch, mut can_be_interrupted, mut abort_at) = (Vec::new(), true, None);
+        self.start_ready();
         while !self.running.is_empty() {
-            let asked_to_leave = leaving.unwrap_or_else(Instant::now);
+            let abort_deadline = abort_at.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
-                _ = messages.recv_many(&mut batch, 1024) => self.hear(&mut batch).await,
-                Some(ended) = self.running.join_next_with_id() => {
+                _ = messages.recv_many(&mut batch, 1024) => self.handle_messages(&mut batch).await,
+                Some(finished) = self.running.join_next_with_id() => {
                     // Its last messages may still be on the way: they come first.
                     while let Ok(message) = messages.try_recv() {
                         batch.push(message);
                     }
-                    self.hear(&mut batch).await;
-                    self.end(ended);
-                    self.begin_ready();
+                    self.handle_messages(&mut batch).await;
+                    self.finish_task(finished);
+                    self.start_ready();
                 }
-                changed = self.interrupt.changed(), if listening => match changed.map(|()| *self.interrupt.borrow()) {
-                    Ok(Interrupt::Leave) => leaving = Some(Instant::now() + LEAVING),
-                    Ok(_) => (self.events)(Event::Stopping),
+                changed = self.interrupt.changed(), if can_be_interrupted => match changed.map(|()| *self.interrupt.borrow()) {
+                    Ok(Interrupt::Abort) => abort_at = Some(Instant::now() + ABORT_GRACE),
+                    Ok(_) => (self.events)(Event::InterruptReceived),
                     // Nobody can ask any more.
-                    Err(_) => listening = false,
+                    Err(_) => can_be_interrupted = false,
                 },
-                () = sleep_until(asked_to_leave), if leaving.is_some() => self.running.abort_all(),
+                () = sleep_until(abort_deadline), if abort_at.is_some() => self.running.abort_all(),
             }
         }
         while let Ok(message) = messages.try_recv() {
             batch.push(message);
         }
-        self.hear(&mut batch).await;
+        self.handle_messages(&mut batch).await;
     }
 
     /// Starts every passage whose predecessors have all succeeded, unless nothing new may start.
-    fn begin_ready(&mut self) {
-        let stopping = *self.interrupt.borrow() != Interrupt::None;
-        if stopping || self.broken.is_some() {
+    fn start_ready(&mut self) {
+        let is_interrupted = *self.interrupt.borrow() != Interrupt::None;
+        if is_interrupted || self.ledger_error.is_some() {
             return;
         }
         while let Some(address) = self.ready.pop_first() {
-            if let Some(passage) = self.waiting.remove(&address) {
-                let task = self.running.spawn(walk::walk(passage, self.tools.clone()));
+            if let Some(group) = self.pending.remove(&address) {
+                let task = self.running.spawn(walk::run_step_group(group, self.context.clone()));
                 self.tasks.insert(task.id(), address);
             }
         }
     }
 
     /// Keeps everything that was asked for as one group, and tells what there is to tell.
-    async fn hear(&mut self, batch: &mut Vec<Message>) {
-        let (mut group, mut waiting) = (Vec::new(), Vec::new());
+    async fn handle_messages(&mut self, batch: &mut Vec<SchedulerMessage>) {
+        let (mut accepted_entries, mut acknowledgments) = (Vec::new(), Vec::new());
         for message in batch.drain(..) {
             match message {
-                Message::Tell(event) => {
-                    if let Event::TakenBack { address } = &event {
-                        self.taken_back.insert(address.clone());
+                SchedulerMessage::Emit(event) => {
+                    if let Event::RolledBack { address } = &event {
+                        self.rolled_back.insert(address.clone());
                     }
                     (self.events)(event);
                 }
-                Message::NotTakenBack(address, failure) => {
+                SchedulerMessage::RollbackFailed(address, failure) => {
                     (self.events)(Event::Failed { address: address.clone(), failure: failure.clone() });
-                    self.not_taken_back.push((address, failure));
+                    self.rollback_failed.push((address, failure));
                 }
-                Message::Keep(entries, done) => match self.take_in(&entries) {
+                SchedulerMessage::Append(entries, acknowledgment) => match self.apply_in_memory(&entries) {
                     Ok(()) => {
-                        group.extend(entries);
-                        waiting.push(done);
+                        accepted_entries.extend(entries);
+                        acknowledgments.push(acknowledgment);
                     }
                     // A passage that is gone needs no answer.
-                    Err(failure) => drop(done.send(Err(failure))),
+                    Err(failure) => drop(acknowledgment.send(Err(failure))),
                 },
             }
         }
-        let kept = self.append(group).await;
-        for done in waiting {
-            drop(done.send(kept.clone()));
+        let result = self.append(accepted_entries).await;
+        for acknowledgment in acknowledgments {
+            drop(acknowledgment.send(result.clone()));
         }
     }
 
     /// Applies entries to the record in memory. After one that contradicts it the record is not what the journal says, so
     /// the ledger refuses to fold it: the next run goes on from the journal.
-    fn take_in(&self, entries: &[Entry]) -> Result<(), Failure> {
-        if let Some(error) = &self.broken {
-            return Err(Failure::Ledger(error.clone()));
+    fn apply_in_memory(&self, entries: &[Entry]) -> Result<(), StepFailure> {
+        if let Some(error) = &self.ledger_error {
+            return Err(StepFailure::Ledger(error.clone()));
         }
-        let mut recorded = self.record.now();
+        let mut recorded = self.journal.lock_recorded();
         entries
             .iter()
             .try_for_each(|entry| recorded.apply(entry))
-            .map_err(|error| Failure::Incoherent(error.to_string()))
+            .map_err(|error| StepFailure::Incoherent(error.to_string()))
     }
 
-    async fn append(&mut self, group: Vec<Entry>) -> Result<(), Failure> {
-        if group.is_empty() {
+    async fn append(&mut self, entries: Vec<Entry>) -> Result<(), StepFailure> {
+        if entries.is_empty() {
             return Ok(());
         }
-        let kept = self.ledger.append(&group).await;
-        kept.map_err(|error| {
-            self.broken = Some(error.clone());
+        let result = self.ledger.append(&entries).await;
+        result.map_err(|error| {
+            self.ledger_error = Some(error.clone());
             // What waits for its turn must not be sent any more, whatever was durable of it before; and what is under
             // way cannot be recorded: the next run finds out.
             self.running.abort_all();
-            Failure::Ledger(error)
+            StepFailure::Ledger(error)
         })
     }
 
-    fn end(&mut self, ended: Result<(task::Id, Result<(), Failure>), task::JoinError>) {
-        let (id, result) = match ended {
+    fn finish_task(&mut self, finished: Result<(task::Id, Result<(), StepFailure>), task::JoinError>) {
+        let (id, result) = match finished {
             Ok((id, result)) => (id, result),
             Err(error) if error.is_cancelled() => {
-                let failure = self.broken.clone().map_or(Failure::Interrupted, Failure::Ledger);
+                let failure = self.ledger_error.clone().map_or(StepFailure::Interrupted, StepFailure::Ledger);
                 (error.id(), Err(failure))
             }
-            Err(error) => (error.id(), Err(Failure::Incoherent(error.to_string()))),
+            Err(error) => (error.id(), Err(StepFailure::Incoherent(error.to_string()))),
         };
         let Some(address) = self.tasks.remove(&id) else { return };
         match result {
             Ok(()) => {
-                for freed in self.needed_by.remove(&address).unwrap_or_default() {
-                    if let Some(passage) = self.waiting.get_mut(&freed) {
-                        passage.after.remove(&address);
-                        if passage.after.is_empty() {
+                for freed in self.dependents.remove(&address).unwrap_or_default() {
+                    if let Some(group) = self.pending.get_mut(&freed) {
+                        group.after.remove(&address);
+                        if group.after.is_empty() {
                             self.ready.insert(freed);
                         }
                     }
                 }
-                (self.events)(Event::Done { address: address.clone() });
-                self.done.push(address);
+                (self.events)(Event::Succeeded { address: address.clone() });
+                self.succeeded.push(address);
             }
             Err(failure) => {
                 (self.events)(Event::Failed { address: address.clone(), failure: failure.clone() });
                 self.failed.push((address.clone(), failure));
-                self.skip_what_needs(&address);
+                self.skip_dependents(&address);
             }
         }
     }
 
     /// Leaves out, with its cause, everything that waits for `address`, directly or not.
-    fn skip_what_needs(&mut self, address: &Address) {
+    fn skip_dependents(&mut self, address: &Address) {
         let mut causes = vec![address.clone()];
         while let Some(cause) = causes.pop() {
-            for address in self.needed_by.remove(&cause).unwrap_or_default() {
-                if self.waiting.remove(&address).is_none() {
+            for address in self.dependents.remove(&cause).unwrap_or_default() {
+                if self.pending.remove(&address).is_none() {
                     continue;
                 }
                 (self.events)(Event::Skipped { address: address.clone(), because: cause.clone() });
@@ -298,37 +298,37 @@ impl<'a> Owner<'a> {
         }
     }
 
-    async fn report(self, twins: Vec<(Address, String)>) -> Report {
-        let recorded = self.record.now().clone();
-        let ledger = match self.broken {
+    async fn report(self, duplicate_pools: Vec<(Address, String)>) -> RunReport {
+        let recorded = self.journal.lock_recorded().clone();
+        let ledger_error = match self.ledger_error {
             Some(error) => Some(error),
             None => self.ledger.compact(&recorded).await.err(),
         };
-        let touched = self.failed.iter().filter(|(address, _)| address.kind == ResourceKind::Statement);
+        let failed_statements = self.failed.iter().filter(|(address, _)| address.kind == ResourceKind::Statement);
         // A stop of which nobody can tell what became of it may still come.
         let may_stop = |address: &Address, name: &str| {
             let stops = |intent: &Intent| matches!(&intent.operation, Operation::Update { name: asked, to, .. } if asked == name && to.stopped);
-            !self.taken_back.contains(address) && recorded.open_intents.values().any(|open| stops(&open.intent))
+            !self.rolled_back.contains(address) && recorded.open_intents.values().any(|open| stops(&open.intent))
         };
-        let stands_still = |address: &&Address| {
+        let is_left_stopped = |address: &&Address| {
             recorded.statements.get(&address.key).is_some_and(|record| {
                 let current = record.current.as_ref();
-                let stands = current.is_some_and(|it| it.stopped || may_stop(address, &it.sent.name));
-                stands && !record.declared.stopped
+                let may_be_stopped = current.is_some_and(|it| it.stopped || may_stop(address, &it.sent.name));
+                may_be_stopped && !record.declared.stopped
             })
         };
-        let standing_still = touched.map(|(address, _)| address).filter(stands_still).cloned().collect();
-        Report {
-            standing_still,
-            twins,
+        let left_stopped = failed_statements.map(|(address, _)| address).filter(is_left_stopped).cloned().collect();
+        RunReport {
+            left_stopped,
+            duplicate_pools,
             recorded,
-            done: self.done,
+            succeeded: self.succeeded,
             failed: self.failed,
-            not_taken_back: self.not_taken_back,
+            rollback_failed: self.rollback_failed,
             skipped: self.skipped,
-            not_begun: self.waiting.into_keys().collect(),
-            interrupted: *self.interrupt.borrow() != Interrupt::None,
-            ledger,
+            not_started: self.pending.into_keys().collect(),
+            was_interrupted: *self.interrupt.borrow() != Interrupt::None,
+            ledger_error,
         }
     }
 }

@@ -1,144 +1,144 @@
 //! One passage from its first step to its last; or, after a failure, along its way back.
 
 use super::{
-    event::{Event, Failure},
+    event::{Event, StepFailure},
     operate,
-    record::Record,
-    run::{Interrupt, Setting},
-    watch::Watch,
+    record::JournalHandle,
+    run::{Interrupt, RunInputs},
+    watch::Watcher,
 };
 use crate::{
     cloud::Error,
-    plan::{Passage, Step, When},
+    plan::{RollbackGuard, Step, StepGroup},
     resource::{Address, LiveStatement, Operation, Phase},
     state::FurthestPhase,
 };
 
 /// What every step works with.
 #[derive(Clone)]
-pub(super) struct Tools {
-    pub setting: Setting,
-    pub record: Record,
-    pub watch: Watch,
+pub(super) struct RunContext {
+    pub inputs: RunInputs,
+    pub journal: JournalHandle,
+    pub watcher: Watcher,
 }
 
 /// Where a passage is, for what the user's interrupt means to it.
 #[derive(Clone, Copy)]
-pub(super) struct Footing<'a> {
+pub(super) struct InterruptScope<'a> {
     pub address: &'a Address,
     /// Something was changed, and there is a way back: it is finished or taken back, not left as it is.
-    pub open: bool,
+    pub is_open: bool,
     /// Whether there is a way back, so that the first change opens the passage.
-    pub has_way_back: bool,
+    pub has_rollback: bool,
 }
 
-impl Footing<'_> {
+impl InterruptScope<'_> {
     /// The footing once something was asked of the cloud, or not.
-    pub fn after(&self, changed: bool) -> Self {
-        Footing { open: self.open || (changed && self.has_way_back), ..*self }
+    pub fn after_change(&self, changed: bool) -> Self {
+        InterruptScope { is_open: self.is_open || (changed && self.has_rollback), ..*self }
     }
 }
 
-impl Tools {
+impl RunContext {
     pub fn interrupt(&self) -> Interrupt {
-        *self.setting.interrupt.borrow()
+        *self.inputs.interrupt.borrow()
     }
 
     /// Whether a passage on this footing has to stop where it is.
-    pub fn must_stop(&self, footing: &Footing) -> bool {
+    pub fn must_stop(&self, scope: &InterruptScope) -> bool {
         match self.interrupt() {
             Interrupt::None => false,
-            Interrupt::Finish => !footing.open,
-            Interrupt::Leave => true,
+            Interrupt::FinishOpenGroups => !scope.is_open,
+            Interrupt::Abort => true,
         }
     }
 
-    pub fn tell(&self, event: Event) {
-        self.record.tell(event);
+    pub fn emit(&self, event: Event) {
+        self.journal.emit(event);
     }
 
     /// What the service says may quote SQL with a secret in it.
-    pub fn redact(&self, mut error: Error) -> Error {
-        error.detail = self.redacted(&error.detail);
+    pub fn redact_error(&self, mut error: Error) -> Error {
+        error.detail = self.redact_text(&error.detail);
         error
     }
 
     /// The phase of a statement; one that floe has never heard of is the service's own word.
-    pub fn phase(&self, live: &LiveStatement) -> Phase {
+    pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
         match &live.phase {
-            Phase::Other(word) => Phase::Other(self.redacted(word)),
+            Phase::Other(word) => Phase::Other(self.redact_text(word)),
             known => known.clone(),
         }
     }
 
-    pub fn redacted(&self, text: &str) -> String {
-        self.setting.secrets.redact(text)
+    pub fn redact_text(&self, text: &str) -> String {
+        self.inputs.secrets.redact(text)
     }
 }
 
 /// Walks a passage. The error is that of the step that failed, whether or not the way back succeeded.
-pub(super) async fn walk(passage: Passage, tools: Tools) -> Result<(), Failure> {
-    let address = &passage.address;
-    tools.tell(Event::Started { address: address.clone() });
-    let (mut changed, mut walked) = (false, Ok(()));
-    let begun = Footing { address, open: false, has_way_back: !passage.way_back.is_empty() };
-    for step in &passage.forward {
-        let footing = begun.after(changed);
-        walked = if tools.must_stop(&footing) {
-            Err(Failure::Interrupted)
+pub(super) async fn run_step_group(group: StepGroup, context: RunContext) -> Result<(), StepFailure> {
+    let address = &group.address;
+    context.emit(Event::Started { address: address.clone() });
+    let (mut changed, mut result) = (false, Ok(()));
+    let initial_scope = InterruptScope { address, is_open: false, has_rollback: !group.rollback.is_empty() };
+    for step in &group.forward {
+        let scope = initial_scope.after_change(changed);
+        result = if context.must_stop(&scope) {
+            Err(StepFailure::Interrupted)
         } else {
-            operate::operate(step, &footing, &tools, &mut changed).await
+            operate::run_step(step, &scope, &context, &mut changed).await
         };
-        if walked.is_err() {
+        if result.is_err() {
             break;
         }
     }
-    let Err(failure) = walked else { return Ok(()) };
-    let can_go_back = !matches!(failure, Failure::Ledger(_) | Failure::Incoherent(_));
-    if changed && can_go_back && !passage.way_back.is_empty() && tools.interrupt() < Interrupt::Leave {
-        go_back(&passage, &tools).await;
+    let Err(failure) = result else { return Ok(()) };
+    let can_roll_back = !matches!(failure, StepFailure::Ledger(_) | StepFailure::Incoherent(_));
+    if changed && can_roll_back && !group.rollback.is_empty() && context.interrupt() < Interrupt::Abort {
+        roll_back(&group, &context).await;
     }
     Err(failure)
 }
 
 /// Every step whose guard holds, in order, until one fails; its failure is told beside the one that led here.
-async fn go_back(passage: &Passage, tools: &Tools) {
-    let address = &passage.address;
-    tools.tell(Event::TakingBack { address: address.clone() });
-    let footing = Footing { address, open: true, has_way_back: true };
-    let mut taken = 0_usize;
-    for step in &passage.way_back {
-        if !holds(step, address, tools) {
+async fn roll_back(group: &StepGroup, context: &RunContext) {
+    let address = &group.address;
+    context.emit(Event::RollbackStarted { address: address.clone() });
+    let scope = InterruptScope { address, is_open: true, has_rollback: true };
+    let mut steps_taken = 0_usize;
+    for step in &group.rollback {
+        if !guard_holds(step, address, context) {
             continue;
         }
         let mut changed = false;
-        if let Err(failure) = operate::operate(step, &footing, tools, &mut changed).await {
-            tools.record.not_taken_back(address, failure);
+        if let Err(failure) = operate::run_step(step, &scope, context, &mut changed).await {
+            context.journal.report_rollback_failure(address, failure);
             return;
         }
-        taken = taken.saturating_add(1);
+        steps_taken = steps_taken.saturating_add(1);
     }
-    if taken > 0 {
-        tools.tell(Event::TakenBack { address: address.clone() });
+    if steps_taken > 0 {
+        context.emit(Event::RolledBack { address: address.clone() });
     }
 }
 
 /// Judges a guard on the record as it is now.
-fn holds(step: &Step, address: &Address, tools: &Tools) -> bool {
-    let recorded = tools.record.now();
+fn guard_holds(step: &Step, address: &Address, context: &RunContext) -> bool {
+    let recorded = context.journal.lock_recorded();
     let generation =
         |name: &str| recorded.statements.get(&address.key).and_then(|record| record.generation_named(name));
-    match &step.when {
+    match &step.guard {
         None => true,
-        Some(When::NeverRan { name }) => {
+        Some(RollbackGuard::NeverRan { name }) => {
             generation(name).is_some_and(|found| found.reached == FurthestPhase::Submitted)
         }
-        Some(When::Gone { name }) => {
+        Some(RollbackGuard::Gone { name }) => {
             // An open submission of it may still land; whatever else is open makes no generation.
-            let makes =
+            let submits =
                 |operation: &Operation| matches!(operation, Operation::Submit(submission) if submission.name == *name);
-            let is_asked = recorded.open_intents.values().any(|open| makes(&open.intent.operation));
-            generation(name).is_none() && !is_asked
+            let may_still_apply = recorded.open_intents.values().any(|open| submits(&open.intent.operation));
+            generation(name).is_none() && !may_still_apply
         }
     }
 }

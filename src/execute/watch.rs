@@ -15,16 +15,16 @@ use crate::{
 };
 
 /// How many statements a page of the list holds.
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 /// The first pause between two readings; each next is half as long again, up to [`SLOWEST`].
-const QUICKEST: Duration = Duration::from_millis(500);
-const SLOWEST: Duration = Duration::from_secs(8);
+const MIN_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 
 /// What was read of one statement.
 #[derive(Debug, Clone)]
-pub(super) enum Sight {
+pub(super) enum Observation {
     /// Nothing yet.
-    Nothing,
+    NotYetRead,
     /// This; from a list if not `confirmed` by a GET. `None` for one that is not there.
     Statement { live: Option<Box<LiveStatement>>, confirmed: bool },
     /// It could not be read; the lister tries again.
@@ -33,93 +33,96 @@ pub(super) enum Sight {
 
 /// Asks the lister to watch a name.
 #[derive(Clone)]
-pub(super) struct Watch(mpsc::UnboundedSender<(String, watch::Sender<Sight>)>);
+pub(super) struct Watcher(mpsc::UnboundedSender<(String, watch::Sender<Observation>)>);
 
-impl Watch {
+impl Watcher {
     /// What is read of `name` from now on, until the receiver is dropped.
-    pub fn on(&self, name: &str) -> watch::Receiver<Sight> {
-        let (sender, sights) = watch::channel(Sight::Nothing);
+    pub fn subscribe(&self, name: &str) -> watch::Receiver<Observation> {
+        let (sender, observations) = watch::channel(Observation::NotYetRead);
         // A lister that is gone watches nothing; the wait then ends by its own deadline.
         let _ = self.0.send((name.to_owned(), sender));
-        sights
+        observations
     }
 }
 
 /// Starts the lister. It ends when nobody can ask it any more.
-pub(super) fn start(cloud: CloudClient) -> Watch {
-    let (sender, requests) = mpsc::unbounded_channel();
-    tokio::spawn(list(cloud, requests));
-    Watch(sender)
+pub(super) fn start_watcher(cloud: CloudClient) -> Watcher {
+    let (sender, subscriptions) = mpsc::unbounded_channel();
+    tokio::spawn(poll_subscriptions(cloud, subscriptions));
+    Watcher(sender)
 }
 
-async fn list(cloud: CloudClient, mut requests: mpsc::UnboundedReceiver<(String, watch::Sender<Sight>)>) {
-    let mut watched: Watched = BTreeMap::new();
-    let (mut pause, mut pages) = (QUICKEST, 1_usize);
+async fn poll_subscriptions(
+    cloud: CloudClient,
+    mut new_subscriptions: mpsc::UnboundedReceiver<(String, watch::Sender<Observation>)>,
+) {
+    let mut subscriptions: Subscriptions = BTreeMap::new();
+    let (mut pause, mut pages) = (MIN_PAUSE, 1_usize);
     let mut next = Instant::now() + pause;
     loop {
-        let idle = watched.is_empty();
+        let is_idle = subscriptions.is_empty();
         tokio::select! {
             biased;
-            () = sleep_until(next), if !idle => {}
-            request = requests.recv() => {
-                let Some((name, sender)) = request else { return };
-                watched.entry(name).or_default().push(sender);
+            () = sleep_until(next), if !is_idle => {}
+            subscription = new_subscriptions.recv() => {
+                let Some((name, sender)) = subscription else { return };
+                subscriptions.entry(name).or_default().push(sender);
                 // What was just asked is likely to answer soon.
-                pause = QUICKEST;
+                pause = MIN_PAUSE;
                 let soon = Instant::now() + pause;
-                next = if idle { soon } else { next.min(soon) };
+                next = if is_idle { soon } else { next.min(soon) };
                 continue;
             }
         }
-        watched.retain(|_, senders| {
+        subscriptions.retain(|_, senders| {
             senders.retain(|sender| !sender.is_closed());
             !senders.is_empty()
         });
-        if watched.len() > pages.max(1) {
-            pages = by_list(&cloud, &watched).await.unwrap_or(pages);
+        if subscriptions.len() > pages.max(1) {
+            pages = read_by_list(&cloud, &subscriptions).await.unwrap_or(pages);
         } else {
-            one_by_one(&cloud, &watched).await;
+            read_one_by_one(&cloud, &subscriptions).await;
         }
-        pause = (pause + pause / 2).min(SLOWEST);
+        pause = (pause + pause / 2).min(MAX_PAUSE);
         next = Instant::now() + pause;
     }
 }
 
-type Watched = BTreeMap<String, Vec<watch::Sender<Sight>>>;
+type Subscriptions = BTreeMap<String, Vec<watch::Sender<Observation>>>;
 
-fn tell(watched: &Watched, name: &str, sight: &Sight) {
-    for sender in watched.get(name).into_iter().flatten() {
-        let _ = sender.send(sight.clone());
+fn publish(subscriptions: &Subscriptions, name: &str, observation: &Observation) {
+    for sender in subscriptions.get(name).into_iter().flatten() {
+        let _ = sender.send(observation.clone());
     }
 }
 
 /// One list; what it does not show is reported as not there, unconfirmed. Returns how many pages it had.
-async fn by_list(cloud: &CloudClient, watched: &Watched) -> Option<usize> {
+async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Option<usize> {
     match cloud.list_statements(None).await {
         Ok(Listing { items: mut found, unreadable }) => {
-            let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE);
-            for name in watched.keys() {
+            let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE_SIZE);
+            for name in subscriptions.keys() {
                 if unreadable.contains_key(name) {
-                    tell(watched, name, &Sight::Unreadable);
+                    publish(subscriptions, name, &Observation::Unreadable);
                     continue;
                 }
                 let live = found.remove(name);
-                tell(watched, name, &Sight::Statement { live, confirmed: false });
+                publish(subscriptions, name, &Observation::Statement { live, confirmed: false });
             }
             Some(pages)
         }
         Err(_) => {
-            for name in watched.keys() {
-                tell(watched, name, &Sight::Unreadable);
+            for name in subscriptions.keys() {
+                publish(subscriptions, name, &Observation::Unreadable);
             }
             None
         }
     }
 }
 
-async fn one_by_one(cloud: &CloudClient, watched: &Watched) {
+async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) {
     let mut reads = JoinSet::new();
-    for name in watched.keys().cloned() {
+    for name in subscriptions.keys().cloned() {
         let cloud = cloud.clone();
         reads.spawn(async move {
             let read = cloud.fetch_statement(&name).await;
@@ -127,10 +130,10 @@ async fn one_by_one(cloud: &CloudClient, watched: &Watched) {
         });
     }
     for (name, read) in reads.join_all().await {
-        let sight = match read {
-            Ok(found) => Sight::Statement { live: found.map(|found| Box::new(found.live)), confirmed: true },
-            Err(_) => Sight::Unreadable,
+        let observation = match read {
+            Ok(found) => Observation::Statement { live: found.map(|found| Box::new(found.live)), confirmed: true },
+            Err(_) => Observation::Unreadable,
         };
-        tell(watched, &name, &sight);
+        publish(subscriptions, &name, &observation);
     }
 }

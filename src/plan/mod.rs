@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    diff::{Action, Block, Change, Desired, Diff, Request},
+    diff::{Action, Block, Change, Desired, Diff, PlanOptions},
     live::Live,
     resource::{Address, EnvironmentIdentity, Fingerprint, SeenPool, SeenStatement},
     settle::{InterruptedRequest, Settlement},
@@ -21,8 +21,8 @@ use crate::{
 };
 
 pub use check::{Violation, check};
-pub use saved::{Moved, moved_since, on_record_of, taken_out, without_blocks_elsewhere};
-pub use step::{Act, Passage, PoolRef, Step, Until, When};
+pub use saved::{StaleReason, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons};
+pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};
 
 /// The version of the plan's JSON.
 pub const FORMAT_VERSION: u32 = 1;
@@ -35,10 +35,12 @@ pub struct Plan {
     /// What it is for.
     pub basis: Basis,
     /// What was asked for.
-    pub request: Request,
+    #[serde(rename = "request")]
+    pub options: PlanOptions,
     /// What an interrupted run left, and what became of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub found: Vec<InterruptedRequest>,
+    #[serde(rename = "found")]
+    pub interrupted_requests: Vec<InterruptedRequest>,
     /// What is recorded before the first step: what settling found, and `[[moved]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
@@ -49,7 +51,8 @@ pub struct Plan {
     /// How many live statements are not this project's.
     pub foreign: usize,
     /// What runs.
-    pub passages: Vec<Passage>,
+    #[serde(rename = "passages")]
+    pub groups: Vec<StepGroup>,
 }
 
 /// What a plan rests on.
@@ -87,19 +90,22 @@ pub fn plan(
     settlement: &Settlement,
     entries: Vec<Entry>,
     live: &Live,
-    request: &Request,
+    options: &PlanOptions,
     diff: Diff,
 ) -> Plan {
-    let scene = passage::Scene { desired, recorded, live, pools: &diff.pools };
-    let mut passages: Vec<Passage> = if diff.changes.values().any(Change::is_blocked) {
+    let context = passage::GroupContext { desired, recorded, live, pools: &diff.pools };
+    let mut groups: Vec<StepGroup> = if diff.changes.values().any(Change::is_blocked) {
         // A person decides first: nothing runs.
         Vec::new()
     } else {
-        diff.changes.iter().filter_map(|(address, change)| passage::of(&scene, address, change)).collect()
+        diff.changes
+            .iter()
+            .filter_map(|(address, change)| passage::group_for_change(&context, address, change))
+            .collect()
     };
-    order::order(desired, recorded, &mut passages);
+    order::order_groups(desired, recorded, &mut groups);
     let project = &desired.graph.project;
-    let names = saved::names(recorded, &diff.changes, &entries);
+    let names = saved::statement_names(recorded, &diff.changes, &entries);
     Plan {
         format_version: FORMAT_VERSION,
         basis: Basis {
@@ -108,19 +114,19 @@ pub fn plan(
             identity: project.environment.identity.clone(),
             simulated: project.environment.simulator.is_some(),
             lineage: recorded.lineage.clone(),
-            declared: diff.changes.keys().map(|a| (a.clone(), saved::declared(desired, a))).collect(),
-            recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded(recorded, a))).collect(),
-            seen: saved::seen(&names, live),
-            absent: saved::absent(names, live),
+            declared: diff.changes.keys().map(|a| (a.clone(), saved::declared_fingerprint(desired, a))).collect(),
+            recorded: diff.changes.keys().map(|a| (a.clone(), saved::recorded_fingerprint(recorded, a))).collect(),
+            seen: saved::seen_statements(&names, live),
+            absent: saved::absent_statements(names, live),
             seen_pools: diff.changes.keys().filter_map(|address| saved::seen_pool(recorded, live, address)).collect(),
         },
-        request: request.clone(),
-        found: settlement.interrupted_requests.clone(),
+        options: options.clone(),
+        interrupted_requests: settlement.interrupted_requests.clone(),
         entries,
         changes: diff.changes,
         unchanged: diff.unchanged,
         foreign: diff.foreign,
-        passages,
+        groups,
     }
 }
 
@@ -137,22 +143,22 @@ impl Plan {
 
     /// Whether an apply has anything to do or to write down.
     pub fn has_work(&self) -> bool {
-        !self.passages.is_empty() || !self.entries.is_empty()
+        !self.groups.is_empty() || !self.entries.is_empty()
     }
 
     /// The blocked addresses: what `--exclude` would take so that the rest can go through.
-    pub fn blocked(&self) -> impl Iterator<Item = &Address> {
+    pub fn blocked_addresses(&self) -> impl Iterator<Item = &Address> {
         self.changes.iter().filter(|(_, change)| change.is_blocked()).map(|(address, _)| address)
     }
 
     /// What cannot be decided until a phase has passed: an apply waits for it, then plans again.
-    pub fn in_motion(&self) -> impl Iterator<Item = &Address> {
+    pub fn addresses_in_motion(&self) -> impl Iterator<Item = &Address> {
         self.changes.iter().filter(|(_, change)| change.is_undecided()).map(|(address, _)| address)
     }
 
     /// Whether all that is blocked is so until a phase has passed, and no person has to decide.
-    pub fn is_blocked_by_motion_alone(&self) -> bool {
-        let passes = |block: &Block| match block {
+    pub fn is_blocked_only_by_motion(&self) -> bool {
+        let is_in_motion = |block: &Block| match block {
             Block::InMotion { .. } => true,
             Block::PoolBlocked { pool } => self.changes.get(pool).is_some_and(Change::is_undecided),
             _ => false,
@@ -161,6 +167,6 @@ impl Plan {
             Action::Blocked { by } => Some(by),
             _ => None,
         });
-        self.is_blocked() && blocks.all(|by| by.iter().all(passes))
+        self.is_blocked() && blocks.all(|by| by.iter().all(is_in_motion))
     }
 }

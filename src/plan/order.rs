@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{Act, Passage, PoolRef};
+use super::step::{PoolRef, StepGroup, StepRequest};
 use crate::{
     diff::Desired,
     graph::resolve,
@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// Fills in `after`, and puts the passages in an order in which each comes after what it waits for.
-pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<Passage>) {
-    let present: BTreeSet<Address> = passages.iter().map(|passage| passage.address.clone()).collect();
+pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
+    let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
     let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
-    let removals = passages.iter().filter(|passage| removes(passage)).map(|passage| passage.address.clone());
+    let removals = groups.iter().filter(|group| removes_address(group)).map(|passage| passage.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
-    let undone: BTreeSet<Address> =
-        passages.iter().filter(|passage| undoes(passage)).map(|passage| passage.address.clone()).collect();
+    let undoing: BTreeSet<Address> =
+        groups.iter().filter(|group| runs_undo(group)).map(|passage| passage.address.clone()).collect();
     let mut after: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for edge in &desired.graph.edges {
         // What is made waits for what it needs; among removals it is the other way about, below.
@@ -37,25 +37,26 @@ pub(super) fn order(desired: &Desired, recorded: &Recorded, passages: &mut Vec<P
             .filter(|(_, pool)| record.generations().any(|generation| generation.sent.pool.as_ref() == Some(&pool.id)));
         let used = record.dependencies.iter().cloned().chain(pools.map(|(key, _)| Address::pool(key)));
         // An undo that goes before a new definition waits for the users that go, as one that is all there is does.
-        let waits = |used: &Address| removals.contains(used) || (undone.contains(used) && removals.contains(&user));
-        for used in used.filter(waits) {
+        let has_to_wait =
+            |used: &Address| removals.contains(used) || (undoing.contains(used) && removals.contains(&user));
+        for used in used.filter(has_to_wait) {
             if user != used {
                 after.entry(used).or_default().insert(user.clone());
             }
         }
     }
-    for (creator, former) in successors_in_office(desired, recorded, &removals, &present) {
+    for (creator, former) in new_and_former_creators(desired, recorded, &removals, &present) {
         after.entry(creator).or_default().insert(former);
     }
-    for passage in passages.iter() {
-        for pool in pools_to_come(passage).filter(|pool| present.contains(pool) && *pool != passage.address) {
-            after.entry(passage.address.clone()).or_default().insert(pool);
+    for group in groups.iter() {
+        for pool in created_pools_needed_by(group).filter(|pool| present.contains(pool) && *pool != group.address) {
+            after.entry(group.address.clone()).or_default().insert(pool);
         }
     }
-    for passage in passages.iter_mut() {
-        passage.after = after.remove(&passage.address).unwrap_or_default();
+    for group in groups.iter_mut() {
+        group.after = after.remove(&group.address).unwrap_or_default();
     }
-    sort(passages);
+    sort_topologically(groups);
 }
 
 fn is_desired(desired: &Desired, address: &Address) -> bool {
@@ -67,22 +68,26 @@ fn is_desired(desired: &Desired, address: &Address) -> bool {
 }
 
 /// The pools that a passage needs and that this plan creates.
-fn pools_to_come(passage: &Passage) -> impl Iterator<Item = Address> {
-    passage.forward.iter().filter_map(|step| match &step.act {
-        Act::Submit { pool: Some(PoolRef::Created(key)), .. }
-        | Act::Amend { pool: Some(PoolRef::Created(key)), .. } => Some(Address::pool(key)),
+fn created_pools_needed_by(group: &StepGroup) -> impl Iterator<Item = Address> {
+    group.forward.iter().filter_map(|step| match &step.request {
+        StepRequest::Submit { pool: Some(PoolRef::Created(key)), .. }
+        | StepRequest::Update { pool: Some(PoolRef::Created(key)), .. } => Some(Address::pool(key)),
         _ => None,
     })
 }
 
 /// Whether a passage takes its address away altogether.
-fn removes(passage: &Passage) -> bool {
+fn removes_address(group: &StepGroup) -> bool {
     use crate::state::Fact::{Deleted, Forgotten};
-    passage.forward.iter().flat_map(|step| &step.then).any(|fact| matches!(fact, Deleted { .. } | Forgotten { .. }))
+    group
+        .forward
+        .iter()
+        .flat_map(|step| &step.facts_on_success)
+        .any(|fact| matches!(fact, Deleted { .. } | Forgotten { .. }))
 }
 
 /// A statement that creates an object waits for the removal of the one that created it before, under another address.
-fn successors_in_office(
+fn new_and_former_creators(
     desired: &Desired,
     recorded: &Recorded,
     removals: &BTreeSet<Address>,
@@ -106,21 +111,21 @@ fn successors_in_office(
 }
 
 /// Kahn's algorithm over ordered sets: ties break by address. What a cycle would leave over is appended; `check` finds it.
-fn sort(passages: &mut Vec<Passage>) {
-    let mut waiting: BTreeMap<Address, Passage> =
-        passages.drain(..).map(|passage| (passage.address.clone(), passage)).collect();
+fn sort_topologically(groups: &mut Vec<StepGroup>) {
+    let mut pending: BTreeMap<Address, StepGroup> =
+        groups.drain(..).map(|group| (group.address.clone(), group)).collect();
     let mut waits_for: BTreeMap<Address, usize> = BTreeMap::new();
-    let mut frees: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
-    for (address, passage) in &waiting {
-        waits_for.insert(address.clone(), passage.after.len());
-        for before in &passage.after {
-            frees.entry(before.clone()).or_default().push(address.clone());
+    let mut waiters: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+    for (address, group) in &pending {
+        waits_for.insert(address.clone(), group.after.len());
+        for before in &group.after {
+            waiters.entry(before.clone()).or_default().push(address.clone());
         }
     }
     let mut ready: BTreeSet<Address> =
         waits_for.iter().filter(|(_, count)| **count == 0).map(|(address, _)| address.clone()).collect();
     while let Some(address) = ready.pop_first() {
-        for freed in frees.remove(&address).unwrap_or_default() {
+        for freed in waiters.remove(&address).unwrap_or_default() {
             if let Some(count) = waits_for.get_mut(&freed) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
@@ -128,15 +133,15 @@ fn sort(passages: &mut Vec<Passage>) {
                 }
             }
         }
-        passages.extend(waiting.remove(&address));
+        groups.extend(pending.remove(&address));
     }
-    passages.extend(waiting.into_values());
+    groups.extend(pending.into_values());
 }
 
 /// Whether a passage submits an undo.
-pub(super) fn undoes(passage: &Passage) -> bool {
-    passage
+pub(super) fn runs_undo(group: &StepGroup) -> bool {
+    group
         .forward
         .iter()
-        .any(|step| matches!(&step.act, Act::Submit { submission, .. } if submission.role == Role::Undo))
+        .any(|step| matches!(&step.request, StepRequest::Submit { submission, .. } if submission.role == Role::Undo))
 }

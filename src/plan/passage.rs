@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     removal, replacement,
-    step::{Act, Passage, Placement, PoolRef, STOP_TIMEOUT, Step, Until, When},
+    step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
     diff::{Action, Change, Desired, DesiredPool, Note, Reason, Strategy},
@@ -22,7 +22,7 @@ use crate::{
 const POOL_TIMEOUT: u64 = 60 * 60;
 
 /// What passages are made from.
-pub(super) struct Scene<'a> {
+pub(super) struct GroupContext<'a> {
     pub desired: &'a Desired<'a>,
     pub recorded: &'a Recorded,
     pub live: &'a Live,
@@ -30,131 +30,138 @@ pub(super) struct Scene<'a> {
 }
 
 /// The passage of one change; none if there is nothing to do.
-pub(super) fn of(scene: &Scene, address: &Address, change: &Change) -> Option<Passage> {
-    let mut passage =
-        Passage { address: address.clone(), after: BTreeSet::new(), forward: Vec::new(), way_back: Vec::new() };
+pub(super) fn group_for_change(context: &GroupContext, address: &Address, change: &Change) -> Option<StepGroup> {
+    let mut group =
+        StepGroup { address: address.clone(), after: BTreeSet::new(), forward: Vec::new(), rollback: Vec::new() };
     match address.kind {
-        ResourceKind::Pool => passage.forward = pool(scene, address, &change.action)?,
-        ResourceKind::Statement => (passage.forward, passage.way_back) = statement(scene, &address.key, change)?,
+        ResourceKind::Pool => group.forward = pool_steps(context, address, &change.action)?,
+        ResourceKind::Statement => (group.forward, group.rollback) = statement_steps(context, &address.key, change)?,
     }
-    (!passage.forward.is_empty()).then_some(passage)
+    (!group.forward.is_empty()).then_some(group)
 }
 
-fn pool(scene: &Scene, address: &Address, action: &Action) -> Option<Vec<Step>> {
+fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Option<Vec<Step>> {
     let key = address.key.clone();
-    let declared = scene.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
+    let declared = context.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
         PoolDeclaration::Owned(pool) => Some(pool),
         PoolDeclaration::Borrowed { .. } => None,
     });
-    let id = scene.recorded.pools.get(&key).map(|record| record.id.clone());
+    let id = context.recorded.pools.get(&key).map(|record| record.id.clone());
     let step = match (action, declared, id) {
-        (Action::Await { .. }, Some(_), Some(_)) => Step::new(Act::Record, Until::Provisioned, POOL_TIMEOUT),
+        (Action::Await { .. }, Some(_), Some(_)) => {
+            Step::new(StepRequest::RecordOnly, Until::Provisioned, POOL_TIMEOUT)
+        }
         (Action::CreatePool { .. }, Some(pool), _) => {
-            let named = scene.live.pools().filter(|live| live.display_name == pool.display_name);
-            let before = named.map(|live| live.id.clone()).collect();
-            Step::new(Act::CreatePool { pool: pool.clone(), before }, Until::Provisioned, POOL_TIMEOUT)
+            let same_name = context.live.pools().filter(|live| live.display_name == pool.display_name);
+            let existing_ids = same_name.map(|live| live.id.clone()).collect();
+            Step::new(StepRequest::CreatePool { pool: pool.clone(), existing_ids }, Until::Provisioned, POOL_TIMEOUT)
         }
-        (Action::AmendPool { to }, Some(pool), Some(id)) => {
+        (Action::UpdatePool { to }, Some(pool), Some(id)) => {
             let declared = Fact::PoolDeclared { key, declared: pool.clone() };
-            Step::new(Act::AmendPool { id, to: to.clone() }, Until::Nothing, 0).then([declared])
+            Step::new(StepRequest::UpdatePool { id, to: to.clone() }, Until::Nothing, 0).recording([declared])
         }
-        (Action::Record, Some(pool), Some(_)) => Step::record(vec![Fact::PoolDeclared { key, declared: pool.clone() }]),
+        (Action::RecordSettings, Some(pool), Some(_)) => {
+            Step::record_only(vec![Fact::PoolDeclared { key, declared: pool.clone() }])
+        }
         (Action::Delete { .. }, _, Some(id)) => {
-            let buried = Fact::Deleted { address: address.clone() };
-            Step::new(Act::RemovePool { id }, Until::PoolGone, STOP_TIMEOUT).then([buried])
+            let tombstone = Fact::Deleted { address: address.clone() };
+            Step::new(StepRequest::DeletePool { id }, Until::PoolGone, STOP_TIMEOUT).recording([tombstone])
         }
-        (Action::Forget, _, _) => Step::record(vec![Fact::Forgotten { address: address.clone() }]),
+        (Action::Forget, _, _) => Step::record_only(vec![Fact::Forgotten { address: address.clone() }]),
         _ => return None,
     };
     Some(vec![step])
 }
 
 /// A statement that is declared, as its passages need it.
-pub(super) struct Subject<'a> {
+pub(super) struct StatementPlanner<'a> {
     pub key: &'a str,
     pub declared: &'a DeclaredStatement,
     pub record: Option<&'a StatementRecord>,
-    pub scene: &'a Scene<'a>,
+    pub context: &'a GroupContext<'a>,
 }
 
 /// What is done, and the way back.
-pub(super) type Lists = (Vec<Step>, Vec<Step>);
+pub(super) type ForwardAndRollback = (Vec<Step>, Vec<Step>);
 
-fn statement(scene: &Scene, key: &str, change: &Change) -> Option<Lists> {
-    let record = scene.recorded.statements.get(key).map(Box::as_ref);
+fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option<ForwardAndRollback> {
+    let record = context.recorded.statements.get(key).map(Box::as_ref);
     match &change.action {
-        Action::Delete { undo } => return Some((removal::delete(scene, key, record?, undo.as_ref()), Vec::new())),
+        Action::Delete { undo } => {
+            return Some((removal::delete_steps(context, key, record?, undo.as_ref()), Vec::new()));
+        }
         Action::Forget => {
-            return Some((vec![Step::record(removal::forget(scene, key, record))], Vec::new()));
+            return Some((vec![Step::record_only(removal::forget_facts(context, key, record))], Vec::new()));
         }
         _ => {}
     }
-    let declared = scene.desired.graph.project.statements.get(key)?;
-    let subject = Subject { key, declared, record, scene };
+    let declared = context.desired.graph.project.statements.get(key)?;
+    let planner = StatementPlanner { key, declared, record, context };
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
         Action::Create { generation, .. } => {
-            let submit = subject.submit(*generation, Role::Current, SmallMap::new());
-            Some((vec![Step::record(vec![subject.declares()]), submit], Vec::new()))
+            let submit = planner.submit_step(*generation, Role::Current, SmallMap::new());
+            Some((vec![Step::record_only(vec![planner.declared_fact()]), submit], Vec::new()))
         }
-        Action::Hold | Action::Record => one(Step::record(vec![subject.declares()])),
-        Action::Adopt { name, generation } => one(subject.adopt(name, *generation)?),
+        Action::KeepUnsubmitted | Action::RecordSettings => one(Step::record_only(vec![planner.declared_fact()])),
+        Action::Adopt { name, generation } => one(planner.adopt_step(name, *generation)?),
         Action::Stop => {
-            let current = subject.current()?;
-            let stop = Step::stop(&current.sent.name, subject.seen(current), Until::Stopped);
-            one(stop.then([subject.declares()]))
+            let current = planner.current()?;
+            let stop = Step::stop(&current.sent.name, planner.seen(current), Until::Stopped);
+            one(stop.recording([planner.declared_fact()]))
         }
-        Action::Start => {
-            let start = subject.start(&change.reasons)?;
+        Action::Resume => {
+            let start = planner.resume_step(&change.reasons)?;
             // What runs then is what was sent; what is declared beyond that is for the next plan.
-            let is_all = !change.notes.iter().any(|note| matches!(note, Note::StillToDecide { .. }));
-            one(if is_all { start.then([subject.declares()]) } else { start })
+            let is_everything_decided =
+                !change.notes.iter().any(|note| matches!(note, Note::ChangesLeftForNextPlan { .. }));
+            one(if is_everything_decided { start.recording([planner.declared_fact()]) } else { start })
         }
-        Action::Restart => subject.restart(&change.reasons),
+        Action::Restart => planner.restart_steps(&change.reasons),
         Action::Await { .. } => {
-            let wait = |until| Some(Step::wait(&subject.current()?.sent.name, until, declared.spec.timeout));
+            let wait = |until| Some(Step::wait(&planner.current()?.sent.name, until, declared.spec.timeout));
             // Where nothing is left to decide, what is declared is then in force; else that is for the next plan.
             if change.is_undecided() {
-                one(wait(Until::Settled)?)
+                one(wait(Until::Stable)?)
             } else {
-                one(wait(subject.settled())?.then([subject.declares()]))
+                one(wait(planner.awaited_condition())?.recording([planner.declared_fact()]))
             }
         }
-        Action::Replace { strategy, from, to, .. } => subject.replace(*strategy, *from, *to),
-        Action::GoOn { .. } => replacement::go_on(&subject),
-        Action::TakeBack { .. } => replacement::take_back(&subject),
+        Action::Replace { strategy, from, to, .. } => planner.replace_steps(*strategy, *from, *to),
+        Action::FinishReplacement { .. } => replacement::finish_replacement(&planner),
+        Action::RollBackReplacement { .. } => replacement::roll_back_replacement(&planner),
         Action::Delete { .. }
         | Action::Forget
         | Action::CreatePool { .. }
-        | Action::AmendPool { .. }
-        | Action::Note
+        | Action::UpdatePool { .. }
+        | Action::Inform
         | Action::Blocked { .. } => None,
     }
 }
 
-impl<'a> Subject<'a> {
-    pub fn declares(&self) -> Fact {
-        let dependencies = self.scene.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
+impl<'a> StatementPlanner<'a> {
+    pub fn declared_fact(&self) -> Fact {
+        let dependencies = self.context.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
         Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
     }
 
     pub fn class(&self) -> StatementClass {
-        self.scene.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
+        self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
-    fn in_force(&self) -> Until {
+    fn until_in_force(&self) -> Until {
         if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
     }
 
     /// What an interrupted run was waiting for: being in force, or any phase that lasts where it is to stand still.
-    fn settled(&self) -> Until {
+    fn awaited_condition(&self) -> Until {
         let stopped = self.record.and_then(|record| record.current.as_ref()).is_some_and(|current| current.stopped);
-        if stopped { Until::Settled } else { self.in_force() }
+        if stopped { Until::Stable } else { self.until_in_force() }
     }
 
-    fn pool(&self) -> Option<PoolRef> {
+    fn pool_ref(&self) -> Option<PoolRef> {
         let key = self.declared.spec.pool.as_ref()?;
-        match self.scene.pools.get(key)? {
+        match self.context.pools.get(key)? {
             DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
             DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
         }
@@ -165,18 +172,18 @@ impl<'a> Subject<'a> {
     }
 
     /// What there is under a recorded generation's name, if it is that very one.
-    pub fn found(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
-        match self.scene.live.statement(&generation.sent.name) {
+    pub fn live_statement(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
+        match self.context.live.statement(&generation.sent.name) {
             Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
             _ => None,
         }
     }
 
     fn seen(&self, generation: &GenerationRecord) -> Option<SeenStatement> {
-        self.found(generation).map(SeenStatement::of)
+        self.live_statement(generation).map(SeenStatement::of)
     }
 
-    pub fn submit(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
+    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
             name: generation.name(&spec.name),
@@ -188,11 +195,11 @@ impl<'a> Subject<'a> {
             pool: None,
             principal: spec.principal.clone(),
         };
-        Step::new(Act::Submit { submission, pool: self.pool() }, self.in_force(), spec.timeout)
+        Step::new(StepRequest::Submit { submission, pool: self.pool_ref() }, self.until_in_force(), spec.timeout)
     }
 
     /// Resumes the current generation, with the pool and principal that are due.
-    fn start(&self, reasons: &[Reason]) -> Option<Step> {
+    fn resume_step(&self, reasons: &[Reason]) -> Option<Step> {
         let current = self.current()?;
         let (seen, at) = (self.seen(current), self.placement(reasons));
         Some(Step::resume(&current.sent.name, seen, at, self.declared.spec.timeout))
@@ -208,68 +215,74 @@ impl<'a> Subject<'a> {
             })
         };
         let principal = self.declared.spec.principal.clone().filter(|_| moved("principal"));
-        Placement { pool: self.pool().filter(|_| moved("pool")), principal }
+        Placement { pool: self.pool_ref().filter(|_| moved("pool")), principal }
     }
 
     /// Stop, move, resume. The way back stops it again and resumes it where it was.
-    fn restart(&self, reasons: &[Reason]) -> Option<Lists> {
+    fn restart_steps(&self, reasons: &[Reason]) -> Option<ForwardAndRollback> {
         let current = self.current()?;
-        let found = self.found(current)?;
+        let live = self.live_statement(current)?;
         let (name, timeout) = (&current.sent.name, self.declared.spec.timeout);
-        let before = Placement { pool: found.pool.clone().map(PoolRef::Id), principal: found.principal.clone() };
+        let before = Placement { pool: live.pool.clone().map(PoolRef::Id), principal: live.principal.clone() };
         let stop = Step::stop(name, self.seen(current), Until::Stopped);
-        let start = Step::resume(name, None, self.placement(reasons), timeout).then([self.declares()]);
+        let start = Step::resume(name, None, self.placement(reasons), timeout).recording([self.declared_fact()]);
         // It takes another pool or principal only while it stands still, and by then it may be PENDING.
-        let back = vec![Step::stop(name, None, Until::Still), Step::resume(name, None, before, timeout)];
-        Some((vec![stop, start], back))
+        let rollback = vec![Step::stop(name, None, Until::Inactive), Step::resume(name, None, before, timeout)];
+        Some((vec![stop, start], rollback))
     }
 
-    fn replace(&self, strategy: Strategy, from: Option<Generation>, to: Generation) -> Option<Lists> {
+    fn replace_steps(
+        &self,
+        strategy: Strategy,
+        from: Option<Generation>,
+        to: Generation,
+    ) -> Option<ForwardAndRollback> {
         match strategy {
-            Strategy::Restart => replacement::restart(self, to),
+            Strategy::Restart => replacement::restart_replacement(self, to),
             Strategy::NeverRan => {
-                let mut steps = self.clear_away(from)?;
-                steps.push(self.submit(to, Role::Current, SmallMap::new()).then([self.declares()]));
+                let mut steps = self.clear_current(from)?;
+                steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
                 Some((steps, Vec::new()))
             }
-            Strategy::Redefine => self.redefine(to),
-            Strategy::FromOffsets => replacement::successor_of_gone(self, to, true),
-            Strategy::Again => replacement::successor_of_gone(self, to, false),
+            Strategy::Redefine => self.redefine_steps(to),
+            Strategy::FromOffsets => replacement::replace_gone(self, to, true),
+            Strategy::FromSources => replacement::replace_gone(self, to, false),
         }
     }
 
     /// Removes a generation that never took effect, or drops one from the record that is gone.
-    fn clear_away(&self, from: Option<Generation>) -> Option<Vec<Step>> {
+    fn clear_current(&self, from: Option<Generation>) -> Option<Vec<Step>> {
         let Some(current) = self.current() else { return Some(Vec::new()) };
         let name = &current.sent.name;
         let step = match from {
-            Some(_) => Step::remove_unused(name, self.seen(current)),
-            None => removal::clear(self.scene, self.key, current),
+            Some(_) => Step::delete_unused(name, self.seen(current)),
+            None => removal::clear_step(self.context, self.key, current),
         };
         Some(vec![step])
     }
 
     /// Runs the old undo, clears both statements away, and submits the new definition.
-    fn redefine(&self, to: Generation) -> Option<Lists> {
+    fn redefine_steps(&self, to: Generation) -> Option<ForwardAndRollback> {
         let record = self.record?;
-        let pool = self.pool().or_else(|| removal::pool_of(self.scene, record));
-        let mut steps = removal::undo(self.scene, self.key, record, record.declared.undo.as_ref(), pool);
-        steps.push(self.submit(to, Role::Current, SmallMap::new()).then([self.declares()]));
+        let pool = self.pool_ref().or_else(|| removal::pool_for_undo(self.context, record));
+        let mut steps = removal::undo_steps(self.context, self.key, record, record.declared.undo.as_ref(), pool);
+        steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
         Some((steps, Vec::new()))
     }
 
-    fn adopt(&self, name: &str, generation: Generation) -> Option<Step> {
-        let Presence::Present(live) = self.scene.live.statement(name) else { return None };
-        let adopted = Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted(live, generation)) };
-        let look = Act::Look { name: name.to_owned(), seen: SeenStatement::of(live) };
+    fn adopt_step(&self, name: &str, generation: Generation) -> Option<Step> {
+        let Presence::Present(live) = self.context.live.statement(name) else { return None };
+        let adopted =
+            Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted_generation(live, generation)) };
+        let verify = StepRequest::VerifyUnchanged { name: name.to_owned(), seen: SeenStatement::of(live) };
         let is_moving = live.phase.class() == PhaseClass::Transitional || live.is_resuming();
-        let until = if is_moving { Until::Settled } else { Until::Nothing };
-        Some(Step::new(look, until, self.declared.spec.timeout).then([self.declares(), adopted]))
+        let until = if is_moving { Until::Stable } else { Until::Nothing };
+        Some(Step::new(verify, until, self.declared.spec.timeout).recording([self.declared_fact(), adopted]))
     }
 
     /// What was sent for a statement that runs already. Where the declared template fits, it is kept, so that no
     /// secret's value gets into the state.
-    fn adopted(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
+    fn adopted_generation(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
         let spec = &self.declared.spec;
         let property = |(key, value): (&InternedStr, &String)| {
             let declared = spec.properties.get(key).filter(|template| template.matches(value));
@@ -302,11 +315,11 @@ impl<'a> Subject<'a> {
 }
 
 /// A guard that is only met while a successor never ran.
-pub(super) fn never_ran(name: &str) -> When {
-    When::NeverRan { name: name.to_owned() }
+pub(super) fn if_never_ran(name: &str) -> RollbackGuard {
+    RollbackGuard::NeverRan { name: name.to_owned() }
 }
 
 /// A guard that is only met once a successor is confirmed to be gone, or was never accepted.
-pub(super) fn gone(name: &str) -> When {
-    When::Gone { name: name.to_owned() }
+pub(super) fn if_gone(name: &str) -> RollbackGuard {
+    RollbackGuard::Gone { name: name.to_owned() }
 }

@@ -1,8 +1,8 @@
 //! What goes: let stand still, cleared away, undone, deleted. Nothing leaves the record that is not confirmed to be gone.
 
 use super::{
-    passage::Scene,
-    step::{Act, PoolRef, STOP_TIMEOUT, Step, Until},
+    passage::GroupContext,
+    step::{PoolRef, STOP_TIMEOUT, Step, StepRequest, Until},
 };
 use crate::{
     diff::DesiredPool,
@@ -12,38 +12,43 @@ use crate::{
 };
 
 /// Stops what runs, deletes every generation, and buries the address with its last offsets.
-pub(super) fn delete(scene: &Scene, key: &str, record: &StatementRecord, with_undo: Option<&Template>) -> Vec<Step> {
-    let buried = Fact::Deleted { address: Address::statement(key) };
+pub(super) fn delete_steps(
+    context: &GroupContext,
+    key: &str,
+    record: &StatementRecord,
+    undo_sql: Option<&Template>,
+) -> Vec<Step> {
+    let tombstone = Fact::Deleted { address: Address::statement(key) };
     let mut steps = Vec::new();
-    if with_undo.is_some() || record.undo.is_some() {
-        steps.extend(undo(scene, key, record, with_undo, pool_of(scene, record)));
+    if undo_sql.is_some() || record.undo.is_some() {
+        steps.extend(undo_steps(context, key, record, undo_sql, pool_for_undo(context, record)));
     } else {
         let passing = record.successor.as_deref().into_iter().chain(&record.retired);
         for generation in passing.chain(record.current.as_deref()) {
-            steps.extend(put_away(scene, key, generation));
+            steps.extend(stop_and_clear_steps(context, key, generation));
         }
     }
     // One group with the last deletion, so that a crash in between loses no offsets.
     match steps.last_mut() {
-        Some(last) => last.then.push(buried),
-        None => steps.push(Step::record(vec![buried])),
+        Some(last) => last.facts_on_success.push(tombstone),
+        None => steps.push(Step::record_only(vec![tombstone])),
     }
     steps
 }
 
 /// Drops an address from the record. What is confirmed to be gone is noted first, so that where it stood is kept.
-pub(super) fn forget(scene: &Scene, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
-    let is_gone = |name: &String| scene.live.statement(name) == Presence::Absent;
+pub(super) fn forget_facts(context: &GroupContext, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
+    let is_gone = |name: &String| context.live.statement(name) == Presence::Absent;
     let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
-    let gone = names.filter(is_gone).map(|name| Fact::GenerationGone { key: key.to_owned(), name });
-    gone.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
+    let gone_facts = names.filter(is_gone).map(|name| Fact::GenerationGone { key: key.to_owned(), name });
+    gone_facts.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
 }
 
 /// Runs the undo (or waits for the one that an interrupted run left), then clears the definition's statement and the
 /// undo's away, in that order: as long as the undo is in the record, a later run knows that it was run. One that came to
 /// nothing is cleared away first, and the undo is run anew.
-pub(super) fn undo(
-    scene: &Scene,
+pub(super) fn undo_steps(
+    context: &GroupContext,
     key: &str,
     record: &StatementRecord,
     sql: Option<&Template>,
@@ -52,16 +57,16 @@ pub(super) fn undo(
     let timeout = record.declared.timeout;
     // Of a table job, what writes the table stands still before that goes.
     let current = record.current.as_deref();
-    let mut steps: Vec<Step> = current.map(|current| stand_still(scene, current)).unwrap_or_default();
-    let stands_since = !steps.is_empty();
-    let mut left = record.undo.as_deref();
-    if let Some(failed) = left.take_if(|undo| came_to_nothing(scene, undo)) {
-        steps.push(clear(scene, key, failed));
+    let mut steps: Vec<Step> = current.map(|current| stop_steps(context, current)).unwrap_or_default();
+    let is_changed = !steps.is_empty();
+    let mut leftover = record.undo.as_deref();
+    if let Some(failed) = leftover.take_if(|undo| undo_will_not_complete(context, undo)) {
+        steps.push(clear_step(context, key, failed));
     }
-    let name = match (left, sql) {
-        (Some(left), _) => {
-            steps.push(Step::wait(&left.sent.name, Until::Completed, timeout));
-            Some(left.sent.name.clone())
+    let name = match (leftover, sql) {
+        (Some(leftover), _) => {
+            steps.push(Step::wait(&leftover.sent.name, Until::Completed, timeout));
+            Some(leftover.sent.name.clone())
         }
         (None, Some(sql)) => {
             let name = undo_name(&record.declared.name, record.undo_count.saturating_add(1));
@@ -75,22 +80,21 @@ pub(super) fn undo(
                 pool: None,
                 principal: record.declared.principal.clone(),
             };
-            steps.push(Step::new(Act::Submit { submission, pool }, Until::Completed, timeout));
+            steps.push(Step::new(StepRequest::Submit { submission, pool }, Until::Completed, timeout));
             Some(name)
         }
         (None, None) => None,
     };
-    steps.extend(
-        current
-            .map(|current| if stands_since { clear_changed(scene, key, current) } else { clear(scene, key, current) }),
-    );
-    steps.extend(name.map(|name| Step::remove(&name, None)));
+    steps.extend(current.map(|current| {
+        if is_changed { clear_changed_step(context, key, current) } else { clear_step(context, key, current) }
+    }));
+    steps.extend(name.map(|name| Step::delete(&name, None)));
     steps
 }
 
 /// Whether an undo that an interrupted run left will not complete any more.
-fn came_to_nothing(scene: &Scene, undo: &GenerationRecord) -> bool {
-    match scene.live.statement(&undo.sent.name) {
+fn undo_will_not_complete(context: &GroupContext, undo: &GenerationRecord) -> bool {
+    match context.live.statement(&undo.sent.name) {
         Presence::Present(live) => live.will_not_complete(&undo.uid),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => false,
     }
@@ -98,34 +102,34 @@ fn came_to_nothing(scene: &Scene, undo: &GenerationRecord) -> bool {
 
 /// Where what names no pool any more is undone: on the pool of the key that it had, else on the one it ran on, as far as
 /// there still is one.
-pub(super) fn pool_of(scene: &Scene, record: &StatementRecord) -> Option<PoolRef> {
+pub(super) fn pool_for_undo(context: &GroupContext, record: &StatementRecord) -> Option<PoolRef> {
     let key = record.declared.pool.as_ref();
-    let declared = key.and_then(|key| match scene.pools.get(key)? {
+    let declared = key.and_then(|key| match context.pools.get(key)? {
         DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
         DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
     });
-    let is_there = |id: &&String| match scene.live.pool(id) {
+    let is_there = |id: &&String| match context.live.pool(id) {
         Presence::Present(_) => true,
         Presence::Absent => false,
         // Without a Cloud API key nobody can tell, and it is taken at its word.
-        Presence::Unlisted | Presence::Unknown(_) => !scene.live.pools_listed,
+        Presence::Unlisted | Presence::Unknown(_) => !context.live.pools_listed,
     };
-    let recorded = key.and_then(|key| scene.recorded.pools.get(key)).map(|pool| &pool.id);
+    let recorded = key.and_then(|key| context.recorded.pools.get(key)).map(|pool| &pool.id);
     let sent = record.current.as_ref().and_then(|current| current.sent.pool.as_ref());
     declared.or_else(|| recorded.into_iter().chain(sent).find(is_there).cloned().map(PoolRef::Id))
 }
 
 /// Deletes what is left of a generation, or drops it from the record if it is confirmed that nothing is.
-pub(super) fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
+pub(super) fn clear_step(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Step {
     let name = &generation.sent.name;
     let remove = |seen| match generation.reached {
-        FurthestPhase::Submitted => Step::remove_unused(name, seen),
-        FurthestPhase::Running | FurthestPhase::Completed => Step::remove(name, seen),
+        FurthestPhase::Submitted => Step::delete_unused(name, seen),
+        FurthestPhase::Running | FurthestPhase::Completed => Step::delete(name, seen),
     };
-    match scene.live.statement(name) {
+    match context.live.statement(name) {
         Presence::Present(live) if live.has_uid(&generation.uid) => remove(Some(SeenStatement::of(live))),
         Presence::Present(_) | Presence::Absent => {
-            Step::record(vec![Fact::GenerationGone { key: key.to_owned(), name: name.clone() }])
+            Step::record_only(vec![Fact::GenerationGone { key: key.to_owned(), name: name.clone() }])
         }
         // Whoever carries this out asks again, and goes no further without an answer.
         Presence::Unlisted | Presence::Unknown(_) => remove(None),
@@ -134,33 +138,37 @@ pub(super) fn clear(scene: &Scene, key: &str, generation: &GenerationRecord) -> 
 
 /// Lets a generation stand still and deletes it. One that waits and never ran has no position to lose: it is deleted as
 /// it is, unless it runs by then.
-fn put_away(scene: &Scene, key: &str, generation: &GenerationRecord) -> Vec<Step> {
-    if let Presence::Present(live) = scene.live.statement(&generation.sent.name)
+fn stop_and_clear_steps(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Vec<Step> {
+    if let Presence::Present(live) = context.live.statement(&generation.sent.name)
         && live.phase == Phase::Pending
         && generation.reached == FurthestPhase::Submitted
     {
-        return vec![clear(scene, key, generation)];
+        return vec![clear_step(context, key, generation)];
     }
-    let mut steps = stand_still(scene, generation);
-    steps.push(if steps.is_empty() { clear(scene, key, generation) } else { clear_changed(scene, key, generation) });
+    let mut steps = stop_steps(context, generation);
+    steps.push(if steps.is_empty() {
+        clear_step(context, key, generation)
+    } else {
+        clear_changed_step(context, key, generation)
+    });
     steps
 }
 
 /// Like [`clear`], for a generation that an earlier step of the passage has changed.
-fn clear_changed(scene: &Scene, key: &str, generation: &GenerationRecord) -> Step {
-    let mut step = clear(scene, key, generation);
-    if let Act::Remove { seen, .. } = &mut step.act {
+fn clear_changed_step(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Step {
+    let mut step = clear_step(context, key, generation);
+    if let StepRequest::Delete { seen, .. } = &mut step.request {
         *seen = None;
     }
     step
 }
 
 /// Stops a generation that runs or may come to, wherever it stands; offsets are recorded when it stands still.
-pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<Step> {
+pub(super) fn stop_steps(context: &GroupContext, generation: &GenerationRecord) -> Vec<Step> {
     let name = &generation.sent.name;
-    let stop = |seen| Step::stop(name, seen, Until::Still);
+    let stop = |seen| Step::stop(name, seen, Until::Inactive);
     let wait = |until| Step::wait(name, until, STOP_TIMEOUT);
-    let live = match scene.live.statement(name) {
+    let live = match context.live.statement(name) {
         Presence::Present(live) if live.has_uid(&generation.uid) => live,
         Presence::Present(_) | Presence::Absent => return Vec::new(),
         // Whoever carries this out stops what is there, and goes no further without an answer.
@@ -168,15 +176,15 @@ pub(super) fn stand_still(scene: &Scene, generation: &GenerationRecord) -> Vec<S
     };
     match &live.phase {
         Phase::Stopped if live.stopped => Vec::new(),
-        Phase::Stopping if live.stopped => vec![wait(Until::Still)],
+        Phase::Stopping if live.stopped => vec![wait(Until::Inactive)],
         // What is PENDING may wait for room on its pool for good.
         Phase::Stopped | Phase::Stopping | Phase::Running | Phase::Degraded | Phase::Pending => {
             vec![stop(Some(SeenStatement::of(live)))]
         }
-        Phase::Failing => vec![wait(Until::Still)],
+        Phase::Failing => vec![wait(Until::Inactive)],
         Phase::Deleting => vec![wait(Until::Gone)],
         // Whatever it is, it may run: it is stopped once it is known what it does.
-        Phase::Other(_) => vec![wait(Until::Settled), stop(None)],
+        Phase::Other(_) => vec![wait(Until::Stable), stop(None)],
         Phase::Completed | Phase::Failed => Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Plan;
 use crate::{
-    diff::{self, Change, Desired, Request},
+    diff::{self, Change, Desired, PlanOptions},
     graph::Graph,
     live::{Live, Presence},
     resource::{Address, Fingerprint, ResourceKind, SeenPool, SeenStatement},
@@ -18,21 +18,21 @@ use crate::{
 
 /// Something that a saved plan rests on and that is not so any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
+pub enum StaleReason {
     /// It was made for something else: `project`, `environment` or `state`.
-    Elsewhere(&'static str),
+    MadeForOther(&'static str),
     /// The manifests declare this address differently now.
-    Declared(Address),
+    DeclarationChanged(Address),
     /// The state records something else of this address now.
-    Recorded(Address),
+    RecordChanged(Address),
     /// The cloud holds something else under this name now.
-    Live(String),
+    StatementChanged(String),
     /// The pool with this id is not what it was.
-    Pool(String),
+    PoolChanged(String),
     /// What would be done to this address now is something else.
-    Planned(Address),
+    ActionChanged(Address),
     /// Nothing is to be done to this address any more.
-    Done(Address),
+    NothingToDo(Address),
     /// Nothing can be done to this address now: another one that stands between it and the cloud is blocked.
     Blocked {
         /// What the plan would change.
@@ -42,99 +42,102 @@ pub enum Moved {
     },
 }
 
-impl fmt::Display for Moved {
+impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Moved::Elsewhere(what) => write!(f, "it was made for another {what}"),
-            Moved::Declared(address) => write!(f, "{address} is declared differently now"),
-            Moved::Recorded(address) => write!(f, "the state records something else of {address} now"),
-            Moved::Live(name) => write!(f, "statement `{name}` is not what it was when the plan was made"),
-            Moved::Pool(id) => write!(f, "pool {id} is not what it was when the plan was made"),
-            Moved::Planned(address) => write!(f, "something else would be done to {address} now"),
-            Moved::Done(address) => write!(f, "nothing is to be done to {address} any more"),
-            Moved::Blocked { address, by } => write!(f, "{by} is blocked now, and {address} has to wait for it"),
+            StaleReason::MadeForOther(what) => write!(f, "it was made for another {what}"),
+            StaleReason::DeclarationChanged(address) => write!(f, "{address} is declared differently now"),
+            StaleReason::RecordChanged(address) => write!(f, "the state records something else of {address} now"),
+            StaleReason::StatementChanged(name) => {
+                write!(f, "statement `{name}` is not what it was when the plan was made")
+            }
+            StaleReason::PoolChanged(id) => write!(f, "pool {id} is not what it was when the plan was made"),
+            StaleReason::ActionChanged(address) => write!(f, "something else would be done to {address} now"),
+            StaleReason::NothingToDo(address) => write!(f, "nothing is to be done to {address} any more"),
+            StaleReason::Blocked { address, by } => write!(f, "{by} is blocked now, and {address} has to wait for it"),
         }
     }
 }
 
 /// What keeps `saved` from being applied, given the plan that would be made `now` for the same request or for that of
 /// [`without_blocks_elsewhere`], and what that has [`taken_out`]. Changes of other addresses do not.
-pub fn moved_since(saved: &Plan, now: &Plan, taken_out: &BTreeMap<Address, Address>) -> Vec<Moved> {
+pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, Address>) -> Vec<StaleReason> {
     let (then, basis) = (&saved.basis, &now.basis);
     let identities = [
         ("project", then.project == basis.project),
         ("environment", then.environment == basis.environment && then.identity == basis.identity),
         ("state", then.lineage == basis.lineage),
     ];
-    let mut moved: Vec<Moved> =
-        identities.into_iter().filter(|(_, same)| !same).map(|(what, _)| Moved::Elsewhere(what)).collect();
-    if !moved.is_empty() {
-        return moved;
+    let mut stale: Vec<StaleReason> =
+        identities.into_iter().filter(|(_, same)| !same).map(|(what, _)| StaleReason::MadeForOther(what)).collect();
+    if !stale.is_empty() {
+        return stale;
     }
     // A plan with a block has no passages at all; the block itself is what has moved then.
     let blocked = saved.changes.keys().any(|address| now.changes.get(address).is_some_and(Change::is_blocked));
     for (address, change) in &saved.changes {
         let Some(now_changes) = now.changes.get(address) else {
             let address = address.clone();
-            moved.push(match taken_out.get(&address) {
-                Some(by) => Moved::Blocked { by: by.clone(), address },
-                None => Moved::Done(address),
+            stale.push(match excluded_by.get(&address) {
+                Some(by) => StaleReason::Blocked { by: by.clone(), address },
+                None => StaleReason::NothingToDo(address),
             });
             continue;
         };
-        let before = moved.len();
+        let before = stale.len();
         if basis.declared.get(address).is_some_and(|now| then.declared.get(address) != Some(now)) {
-            moved.push(Moved::Declared(address.clone()));
+            stale.push(StaleReason::DeclarationChanged(address.clone()));
         }
         if basis.recorded.get(address).is_some_and(|now| then.recorded.get(address) != Some(now)) {
-            moved.push(Moved::Recorded(address.clone()));
+            stale.push(StaleReason::RecordChanged(address.clone()));
         }
-        let passage = |plan: &Plan| {
-            let mut passage = plan.passages.iter().find(|passage| passage.address == *address).cloned()?;
+        let group_of = |plan: &Plan| {
+            let mut group = plan.groups.iter().find(|passage| passage.address == *address).cloned()?;
             // What it waits for beyond what this plan changes is the other changes' concern.
-            passage.after.retain(|before| saved.changes.contains_key(before));
-            Some(passage)
+            group.after.retain(|before| saved.changes.contains_key(before));
+            Some(group)
         };
-        let otherwise = change.action != now_changes.action || (!blocked && passage(saved) != passage(now));
-        if moved.len() == before && otherwise {
-            moved.push(Moved::Planned(address.clone()));
+        let is_different = change.action != now_changes.action || (!blocked && group_of(saved) != group_of(now));
+        if stale.len() == before && is_different {
+            stale.push(StaleReason::ActionChanged(address.clone()));
         }
     }
     for (name, seen) in &then.seen {
         if basis.seen.get(name).is_some_and(|now| now != seen) {
-            moved.push(Moved::Live(name.clone()));
+            stale.push(StaleReason::StatementChanged(name.clone()));
         }
     }
     for (id, seen) in &then.seen_pools {
         if basis.seen_pools.get(id).is_some_and(|now| !seen.still_holds(now)) {
-            moved.push(Moved::Pool(id.clone()));
+            stale.push(StaleReason::PoolChanged(id.clone()));
         }
     }
-    moved
+    stale
 }
 
 /// What to ask instead of what `saved` asks, if `now` is blocked by other addresses than those that `saved` changes:
 /// the same without them, and without what needs them. They are no concern of a plan that was made and approved
 /// before; but a plan with a block has no passages to compare with.
-pub fn without_blocks_elsewhere(saved: &Plan, now: &Plan) -> Option<Request> {
-    let elsewhere: Vec<&Address> = now.blocked().filter(|address| !saved.changes.contains_key(*address)).collect();
-    if elsewhere.is_empty() {
+pub fn options_without_foreign_blocks(saved: &Plan, now: &Plan) -> Option<PlanOptions> {
+    let foreign_blocks: Vec<&Address> =
+        now.blocked_addresses().filter(|address| !saved.changes.contains_key(*address)).collect();
+    if foreign_blocks.is_empty() {
         return None;
     }
-    let mut request = saved.request.clone();
-    request.excludes.extend(elsewhere.into_iter().cloned());
-    Some(request)
+    let mut options = saved.options.clone();
+    options.excludes.extend(foreign_blocks.into_iter().cloned());
+    Some(options)
 }
 
 /// What the plan of [`without_blocks_elsewhere`] says nothing of, each with the blocked address that it waits for: those
 /// that are blocked, and what needs them.
-pub fn taken_out(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded) -> BTreeMap<Address, Address> {
-    let elsewhere = now.request.excludes.difference(&saved.request.excludes);
-    diff::left_out(graph, recorded, &now.request, elsewhere)
+pub fn excluded_by(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded) -> BTreeMap<Address, Address> {
+    let foreign_blocks = now.options.excludes.difference(&saved.options.excludes);
+    diff::addresses_excluded_by(graph, recorded, &now.options, foreign_blocks)
 }
 
 /// A digest of what is declared under an address.
-pub(super) fn declared(desired: &Desired, address: &Address) -> Option<Fingerprint> {
+pub(super) fn declared_fingerprint(desired: &Desired, address: &Address) -> Option<Fingerprint> {
     let project = &desired.graph.project;
     match address.kind {
         ResourceKind::Pool => project.pools.get(&address.key).and_then(|pool| digest(&pool.spec)),
@@ -143,7 +146,7 @@ pub(super) fn declared(desired: &Desired, address: &Address) -> Option<Fingerpri
 }
 
 /// A digest of what is recorded under an address.
-pub(super) fn recorded(recorded: &Recorded, address: &Address) -> Option<Fingerprint> {
+pub(super) fn recorded_fingerprint(recorded: &Recorded, address: &Address) -> Option<Fingerprint> {
     match address.kind {
         ResourceKind::Pool => recorded.pools.get(&address.key).and_then(digest),
         ResourceKind::Statement => recorded.statements.get(&address.key).and_then(digest),
@@ -151,8 +154,9 @@ pub(super) fn recorded(recorded: &Recorded, address: &Address) -> Option<Fingerp
 }
 
 /// The saved plan on the record of now: what has to be recorded first is as it is found now, with what that rests on.
-pub fn on_record_of(saved: Plan, now: &Plan) -> Plan {
-    let mut plan = Plan { found: now.found.clone(), entries: now.entries.clone(), ..saved };
+pub fn rebase_onto(saved: Plan, now: &Plan) -> Plan {
+    let mut plan =
+        Plan { interrupted_requests: now.interrupted_requests.clone(), entries: now.entries.clone(), ..saved };
     plan.basis.absent.extend(now.basis.absent.iter().cloned());
     for (name, seen) in &now.basis.seen {
         plan.basis.seen.entry(name.clone()).or_insert_with(|| seen.clone());
@@ -166,19 +170,23 @@ fn digest(value: &impl Serialize) -> Option<Fingerprint> {
 
 /// The cloud names of every statement that a changed address has, and of those that the plan's entries take out of the
 /// record.
-pub(super) fn names(recorded: &Recorded, changes: &BTreeMap<Address, Change>, entries: &[Entry]) -> BTreeSet<String> {
+pub(super) fn statement_names(
+    recorded: &Recorded,
+    changes: &BTreeMap<Address, Change>,
+    entries: &[Entry],
+) -> BTreeSet<String> {
     let changed = changes.keys().filter(|address| address.kind == ResourceKind::Statement);
     let records = changed.filter_map(|address| recorded.statements.get(&address.key));
     let kept = records.flat_map(|record| record.generations()).map(|generation| generation.sent.name.clone());
-    let lost = entries.iter().filter_map(|entry| match entry {
+    let gone = entries.iter().filter_map(|entry| match entry {
         Entry::FactRecorded { fact: Fact::GenerationGone { name, .. } } => Some(name.clone()),
         _ => None,
     });
-    kept.chain(lost).collect()
+    kept.chain(gone).collect()
 }
 
 /// What was seen of each of these statements.
-pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, SeenStatement> {
+pub(super) fn seen_statements(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, SeenStatement> {
     let present = names.iter().filter_map(|name| match live.statement(name) {
         Presence::Present(found) => Some((name.clone(), SeenStatement::of(found))),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => None,
@@ -187,7 +195,7 @@ pub(super) fn seen(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, Se
 }
 
 /// Those of these statements that are confirmed to be gone.
-pub(super) fn absent(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<String> {
+pub(super) fn absent_statements(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<String> {
     names.retain(|name| live.statement(name) == Presence::Absent);
     names
 }

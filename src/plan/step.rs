@@ -11,7 +11,7 @@ use crate::{
 
 /// Steps that belong together, run one after another; and the way back, its own guarded list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passage {
+pub struct StepGroup {
     /// Whose.
     pub address: Address,
     /// The addresses whose passages have to succeed first.
@@ -21,7 +21,8 @@ pub struct Passage {
     pub forward: Vec<Step>,
     /// What is done after a step of `forward` failed: every step whose guard holds, in order, until one fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub way_back: Vec<Step>,
+    #[serde(rename = "way_back")]
+    pub rollback: Vec<Step>,
 }
 
 /// One thing to do.
@@ -29,15 +30,18 @@ pub struct Passage {
 pub struct Step {
     /// On the way back: the condition, judged on the record at that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<When>,
+    #[serde(rename = "when")]
+    pub guard: Option<RollbackGuard>,
     /// What is asked.
-    pub act: Act,
+    #[serde(rename = "act")]
+    pub request: StepRequest,
     /// What is waited for afterwards.
     #[serde(default, skip_serializing_if = "Until::is_nothing")]
     pub until: Until,
     /// What is recorded when the wait ends well, in one group with what was seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub then: Vec<Fact>,
+    #[serde(rename = "then")]
+    pub facts_on_success: Vec<Fact>,
     /// Seconds the wait may take.
     #[serde(default)]
     pub timeout: u64,
@@ -46,16 +50,18 @@ pub struct Step {
 /// What a step asks of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
-pub enum Act {
+pub enum StepRequest {
     /// Nothing: only `then` is recorded, once a pool has come to where it is to be.
-    Record,
+    #[serde(rename = "record")]
+    RecordOnly,
     /// Nothing: only the wait counts.
     Wait {
         /// The statement waited for.
         name: String,
     },
     /// Look whether a statement is still what the plan saw.
-    Look {
+    #[serde(rename = "look")]
+    VerifyUnchanged {
         /// Its cloud name.
         name: String,
         /// What the plan saw.
@@ -70,7 +76,8 @@ pub enum Act {
         pool: Option<PoolRef>,
     },
     /// PUT a statement. The pool of the amendment is left open and comes from `pool`.
-    Amend {
+    #[serde(rename = "amend")]
+    Update {
         /// Its cloud name; the uid is the recorded one.
         name: String,
         /// What the plan saw of it; none once an earlier step of the passage has changed it.
@@ -83,7 +90,8 @@ pub enum Act {
         pool: Option<PoolRef>,
     },
     /// DELETE a statement.
-    Remove {
+    #[serde(rename = "remove")]
+    Delete {
         /// Its cloud name; the uid is the recorded one.
         name: String,
         /// What the plan saw of it; none once an earlier step of the passage has changed it.
@@ -98,17 +106,20 @@ pub enum Act {
         /// What to create.
         pool: Pool,
         /// The ids that bore its name when the plan was made.
-        before: BTreeSet<String>,
+        #[serde(rename = "before")]
+        existing_ids: BTreeSet<String>,
     },
     /// PATCH a pool.
-    AmendPool {
+    #[serde(rename = "amend-pool")]
+    UpdatePool {
         /// Its id.
         id: String,
         /// What to change.
         to: PoolUpdate,
     },
     /// DELETE a pool.
-    RemovePool {
+    #[serde(rename = "remove-pool")]
+    DeletePool {
         /// Its id.
         id: String,
     },
@@ -148,9 +159,11 @@ pub enum Until {
     /// STOPPED.
     Stopped,
     /// STOPPED, COMPLETED or FAILED: it does nothing any more.
-    Still,
+    #[serde(rename = "still")]
+    Inactive,
     /// Any phase that lasts.
-    Settled,
+    #[serde(rename = "settled")]
+    Stable,
     /// A GET says 404.
     Gone,
     /// The pool is PROVISIONED.
@@ -169,7 +182,7 @@ impl Until {
 /// When a step of the way back is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "kebab-case")]
-pub enum When {
+pub enum RollbackGuard {
     /// The record holds this generation, and it never was RUNNING.
     NeverRan {
         /// Its cloud name.
@@ -184,71 +197,81 @@ pub enum When {
 
 impl Step {
     /// Records facts, and asks nothing.
-    pub fn record(facts: Vec<Fact>) -> Self {
-        Step { when: None, act: Act::Record, until: Until::Nothing, then: facts, timeout: 0 }
+    pub fn record_only(facts: Vec<Fact>) -> Self {
+        Step {
+            guard: None,
+            request: StepRequest::RecordOnly,
+            until: Until::Nothing,
+            facts_on_success: facts,
+            timeout: 0,
+        }
     }
 
     /// Asks for something and waits up to `timeout` seconds.
-    pub fn new(act: Act, until: Until, timeout: u64) -> Self {
-        Step { when: None, act, until, then: Vec::new(), timeout }
+    pub fn new(request: StepRequest, until: Until, timeout: u64) -> Self {
+        Step { guard: None, request, until, facts_on_success: Vec::new(), timeout }
     }
 
     /// Waits for a statement and asks nothing.
     pub(super) fn wait(name: &str, until: Until, timeout: u64) -> Self {
-        Step::new(Act::Wait { name: name.to_owned() }, until, timeout)
+        Step::new(StepRequest::Wait { name: name.to_owned() }, until, timeout)
     }
 
     /// Stops a statement.
     pub(super) fn stop(name: &str, seen: Option<SeenStatement>, until: Until) -> Self {
         let to = StatementUpdate { stopped: true, ..StatementUpdate::default() };
-        Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: None }, until, STOP_TIMEOUT)
+        Step::new(StepRequest::Update { name: name.to_owned(), seen, to, pool: None }, until, STOP_TIMEOUT)
     }
 
     /// Lets a statement run, where and as whom is given, else where it was.
     pub(super) fn resume(name: &str, seen: Option<SeenStatement>, at: Placement, timeout: u64) -> Self {
         let to = StatementUpdate { stopped: false, pool: None, principal: at.principal };
-        Step::new(Act::Amend { name: name.to_owned(), seen, to, pool: at.pool }, Until::Running, timeout)
+        Step::new(StepRequest::Update { name: name.to_owned(), seen, to, pool: at.pool }, Until::Running, timeout)
     }
 
     /// Deletes a statement, and waits until a GET says that it is gone.
-    pub(super) fn remove(name: &str, seen: Option<SeenStatement>) -> Self {
-        let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: false };
-        Step::new(act, Until::Gone, STOP_TIMEOUT)
+    pub(super) fn delete(name: &str, seen: Option<SeenStatement>) -> Self {
+        let request = StepRequest::Delete { name: name.to_owned(), seen, unless_in_force: false };
+        Step::new(request, Until::Gone, STOP_TIMEOUT)
     }
 
     /// Deletes a statement that never took effect, unless it has by then.
-    pub(super) fn remove_unused(name: &str, seen: Option<SeenStatement>) -> Self {
-        let act = Act::Remove { name: name.to_owned(), seen, unless_in_force: true };
-        Step::new(act, Until::Gone, STOP_TIMEOUT)
+    pub(super) fn delete_unused(name: &str, seen: Option<SeenStatement>) -> Self {
+        let request = StepRequest::Delete { name: name.to_owned(), seen, unless_in_force: true };
+        Step::new(request, Until::Gone, STOP_TIMEOUT)
     }
 
     /// Records facts when the wait has ended well.
-    pub fn then(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
-        self.then.extend(facts);
+    pub fn recording(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
+        self.facts_on_success.extend(facts);
         self
     }
 
     /// Makes it a step of the way back.
-    pub fn when(mut self, when: When) -> Self {
-        self.when = Some(when);
+    pub fn guarded_by(mut self, when: RollbackGuard) -> Self {
+        self.guard = Some(when);
         self
     }
 }
 
-impl Act {
+impl StepRequest {
     /// The cloud name of the statement that is meant.
-    pub fn statement(&self) -> Option<&str> {
+    pub fn statement_name(&self) -> Option<&str> {
         match self {
-            Act::Wait { name } | Act::Look { name, .. } | Act::Amend { name, .. } | Act::Remove { name, .. } => {
-                Some(name)
-            }
-            Act::Submit { submission, .. } => Some(&submission.name),
-            Act::Record | Act::CreatePool { .. } | Act::AmendPool { .. } | Act::RemovePool { .. } => None,
+            StepRequest::Wait { name }
+            | StepRequest::VerifyUnchanged { name, .. }
+            | StepRequest::Update { name, .. }
+            | StepRequest::Delete { name, .. } => Some(name),
+            StepRequest::Submit { submission, .. } => Some(&submission.name),
+            StepRequest::RecordOnly
+            | StepRequest::CreatePool { .. }
+            | StepRequest::UpdatePool { .. }
+            | StepRequest::DeletePool { .. } => None,
         }
     }
 
     /// Whether it changes something in the cloud.
     pub fn changes_the_cloud(&self) -> bool {
-        !matches!(self, Act::Record | Act::Wait { .. } | Act::Look { .. })
+        !matches!(self, StepRequest::RecordOnly | StepRequest::Wait { .. } | StepRequest::VerifyUnchanged { .. })
     }
 }

@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     cloud::{self, CloudClient},
-    diff::{self, Desired, Diff, Request},
+    diff::{self, Desired, Diff, PlanOptions},
     graph::{self, Graph},
     live::{self, Live},
     manifest::{self, InvalidProject, LoadOptions},
@@ -88,7 +88,7 @@ pub async fn make_plan(
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &CloudClient,
-    request: &Request,
+    request: &PlanOptions,
 ) -> Result<PlanningOutput, PlanningError> {
     check_selected_addresses(graph, recorded, request)?;
     let read = redact_read_error(live::read(cloud).await, secrets)?;
@@ -105,13 +105,13 @@ pub async fn plan_from(
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &CloudClient,
-    request: &Request,
+    request: &PlanOptions,
 ) -> Result<PlanningOutput, PlanningError> {
     check_selected_addresses(graph, recorded, request)?;
     let SettledRecord { mut live, mut settled, settlement, secrets } =
         settle_with_lookups(cloud, read, recorded, secrets).await?;
     let mut entries = settlement.entries.clone();
-    let (facts, blocked_renames) = diff::moves(&graph.project, &settled);
+    let (facts, blocked_renames) = diff::resolve_moved_blocks(&graph.project, &settled);
     for fact in facts {
         let entry = Entry::FactRecorded { fact };
         settled.to_mut().apply(&entry)?;
@@ -152,12 +152,12 @@ async fn diff_with_lookups(
     settlement: &Settlement,
     live: &mut Live,
     cloud: &CloudClient,
-    request: &Request,
+    request: &PlanOptions,
     secrets: &Secrets,
 ) -> Result<Diff, PlanningError> {
     for _ in 0..MAX_LOOKUP_ROUNDS {
         let difference = diff::diff(desired, settled, settlement, live, request);
-        let lookups = live.pending_lookups(&difference.asks);
+        let lookups = live.pending_lookups(&difference.lookups);
         if lookups.is_empty() {
             return Ok(difference);
         }
@@ -168,7 +168,7 @@ async fn diff_with_lookups(
 }
 
 /// A `--target` that names nothing selects nothing, which is never meant.
-fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &Request) -> Result<(), PlanningError> {
+fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &PlanOptions) -> Result<(), PlanningError> {
     let selections =
         [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
     for (flag, addresses) in selections {

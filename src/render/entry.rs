@@ -49,7 +49,8 @@ pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool
 
 /// Whether only `-v` lists it: settings that floe alone reads, and nothing to be said of them.
 pub(super) fn is_verbose_only(change: &Change) -> bool {
-    matches!(change.action, Action::Record | Action::Note) && change.notes.iter().all(|note| *note == Note::Cosmetic)
+    matches!(change.action, Action::RecordSettings | Action::Inform)
+        && change.notes.iter().all(|note| *note == Note::CosmeticSqlChange)
 }
 
 fn rendered_change(
@@ -61,8 +62,9 @@ fn rendered_change(
 ) -> RenderedChange {
     let (symbol, paint) = symbol(change);
     // What a consent does to the output is said of the consent.
-    let is_told_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputAgain { .. });
-    let notes = change.notes.iter().filter(|note| (verbose || **note != Note::Cosmetic) && !is_told_by_consent(note));
+    let is_told_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
+    let notes =
+        change.notes.iter().filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_told_by_consent(note));
     let mut notes: Vec<String> = notes.map(|found| note_text(found, address, context)).collect();
     let reasons: Vec<String> = change
         .reasons

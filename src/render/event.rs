@@ -40,21 +40,23 @@ pub fn event_line(event: &Event, style: Style) -> String {
     };
     match event {
         Event::Started { address } => line("·", Paint::Dim, address, "begins".to_owned()),
-        Event::Asked { address, what } => line("·", Paint::Dim, address, sanitize(&what.to_string())),
-        Event::Seen { address, name, phase, detail } => {
+        Event::RequestAccepted { address, request } => line("·", Paint::Dim, address, sanitize(&request.to_string())),
+        Event::PhaseObserved { address, name, phase, detail } => {
             let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
             let detail = sanitize(detail);
             let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             line("·", Paint::Dim, address, format!("{name} is {}{detail}", sanitize(phase)))
         }
-        Event::Done { address } => done_line(address, None, style),
+        Event::Succeeded { address } => done_line(address, None, style),
         Event::Failed { address, failure } => line("✗", Paint::Red, address, sanitize(&failure.to_string())),
-        Event::TakingBack { address } => line("↺", Paint::Yellow, address, "takes back what it had begun".to_owned()),
-        Event::TakenBack { address } => line("↺", Paint::Yellow, address, "taken back: as it was before".to_owned()),
+        Event::RollbackStarted { address } => {
+            line("↺", Paint::Yellow, address, "takes back what it had begun".to_owned())
+        }
+        Event::RolledBack { address } => line("↺", Paint::Yellow, address, "taken back: as it was before".to_owned()),
         Event::Skipped { address, because } => {
             line("-", Paint::Yellow, address, format!("skipped: {because} did not succeed"))
         }
-        Event::Stopping => style.paint(
+        Event::InterruptReceived => style.paint(
             Paint::Yellow,
             "  Interrupted: nothing new starts, what is open is finished or taken back. Again to leave at once.",
         ),

@@ -10,7 +10,7 @@ use super::{
     words::Tally,
 };
 use crate::{
-    diff::Request,
+    diff::PlanOptions,
     plan::Plan,
     resource::{Address, EnvironmentIdentity},
 };
@@ -136,7 +136,7 @@ fn plan_header(view: &PlanView<'_>) -> String {
 
 /// What an interrupted run left, and what became of it.
 pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<String> {
-    if plan.found.is_empty() {
+    if plan.interrupted_requests.is_empty() {
         return Vec::new();
     }
     let run = match &context.interrupted {
@@ -146,8 +146,8 @@ pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<S
         }
         None => "the run interrupted before".to_owned(),
     };
-    let applied = plan.found.iter().filter(|found| found.applied).count();
-    let not_applied = plan.found.len().saturating_sub(applied);
+    let applied = plan.interrupted_requests.iter().filter(|found| found.applied).count();
+    let not_applied = plan.interrupted_requests.len().saturating_sub(applied);
     let mut lines = Vec::new();
     if applied > 0 {
         let recorded = if applied == 1 { "it is recorded" } else { "they are recorded" };
@@ -203,14 +203,14 @@ pub(super) fn unlisted_line(plan: &Plan) -> String {
 
 /// The `--exclude` that would let the rest through.
 pub(super) fn unblocking_lines(view: &PlanView<'_>) -> Vec<String> {
-    let blocked: Vec<String> = view.plan.blocked().map(Address::to_string).collect();
+    let blocked: Vec<String> = view.plan.blocked_addresses().map(Address::to_string).collect();
     if blocked.is_empty() {
         return Vec::new();
     }
     if !view.plan.has_changes() {
         return vec!["Nothing is applied while something is blocked.".to_owned()];
     }
-    let Request { destroy, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.request;
+    let PlanOptions { destroy, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.options;
     // Nobody removes what uses a thing in order to keep the thing.
     if *destroy && !targets.is_empty() && targets.iter().all(|target| blocked.contains(&target.to_string())) {
         return vec!["Nothing is applied while something is blocked.".to_owned()];

@@ -5,8 +5,8 @@ use super::{
     style::{pluralize, sanitize, wrap},
 };
 use crate::{
-    execute::{Failure, NotReached, Report},
-    plan::{Act, Plan},
+    execute::{NotReached, RunReport, StepFailure},
+    plan::{Plan, StepRequest},
     resource::Address,
     state::{LedgerError, PoolRecord},
 };
@@ -27,19 +27,20 @@ pub enum RunResult {
 /// How a report is to be judged.
 impl RunResult {
     /// The outcome of a run.
-    pub fn of(report: &Report) -> Self {
+    pub fn of(report: &RunReport) -> Self {
         // What was left when the user asked to stop, and what did not get where it was to get, is no error.
-        let is_error = |failure: &Failure| !matches!(failure, Failure::Interrupted | Failure::NotReached(_));
+        let is_error =
+            |failure: &StepFailure| !matches!(failure, StepFailure::Interrupted | StepFailure::NotReached(_));
         let failed = report.failed.iter().any(|(_, failure)| is_error(failure));
         // On a way back nothing but leaving is harmless: what was in force before is not in force again.
-        let rollback_failed = report.not_taken_back.iter().any(|(_, failure)| *failure != Failure::Interrupted);
-        if report.ledger.is_some() || failed || rollback_failed {
+        let rollback_failed = report.rollback_failed.iter().any(|(_, failure)| *failure != StepFailure::Interrupted);
+        if report.ledger_error.is_some() || failed || rollback_failed {
             RunResult::Failed
-        } else if report.interrupted {
+        } else if report.was_interrupted {
             RunResult::Interrupted
-        } else if report.is_complete() && report.twins.is_empty() {
+        } else if report.is_complete() && report.duplicate_pools.is_empty() {
             RunResult::Done
-        } else if report.is_complete() || (report.only_unhealthy() && !report.failed.is_empty()) {
+        } else if report.is_complete() || (report.has_only_unreached_phases() && !report.failed.is_empty()) {
             RunResult::Unhealthy
         } else {
             RunResult::Failed
@@ -48,7 +49,7 @@ impl RunResult {
 }
 
 /// The report as text, with a line end at its end.
-pub fn report_text(report: &Report, plan: &Plan, style: Style) -> String {
+pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     let mut text = String::new();
     let mut write_lines = |paint: Paint, indent: usize, line: &str| {
         for line in wrap(line, style.width.saturating_sub(indent).max(24)) {
@@ -57,7 +58,7 @@ pub fn report_text(report: &Report, plan: &Plan, style: Style) -> String {
             text.push('\n');
         }
     };
-    for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted) {
+    for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == StepFailure::Interrupted) {
         let what = if continues_in_cloud(address, plan) {
             "under way; it goes on by itself"
         } else {
@@ -65,35 +66,35 @@ pub fn report_text(report: &Report, plan: &Plan, style: Style) -> String {
         };
         write_lines(Paint::Yellow, 2, &format!("- {address}: {what}"));
     }
-    for (address, failure) in report.failed.iter().filter(|(_, failure)| *failure != Failure::Interrupted) {
+    for (address, failure) in report.failed.iter().filter(|(_, failure)| *failure != StepFailure::Interrupted) {
         write_lines(Paint::Red, 2, &format!("✗ {address}: {}", sanitize(&failure.to_string())));
         for line in failure_details(failure) {
             write_lines(Paint::Plain, 6, &line);
         }
     }
-    for (address, failure) in &report.not_taken_back {
+    for (address, failure) in &report.rollback_failed {
         write_lines(Paint::Red, 2, &format!("✗ {address}: not taken back: {}", sanitize(&failure.to_string())));
         for line in failure_details(failure) {
             write_lines(Paint::Plain, 6, &line);
         }
     }
-    if let Some(error) = &report.ledger {
+    if let Some(error) = &report.ledger_error {
         write_lines(Paint::Red, 2, &format!("✗ the state could not be kept: {}", sanitize(&error.to_string())));
     }
     for (address, because) in &report.skipped {
         write_lines(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
     }
-    if !report.not_begun.is_empty() {
-        write_lines(Paint::Yellow, 2, &format!("- not begun: {}", address_list(&report.not_begun)));
+    if !report.not_started.is_empty() {
+        write_lines(Paint::Yellow, 2, &format!("- not begun: {}", address_list(&report.not_started)));
     }
-    if !report.standing_still.is_empty() {
+    if !report.left_stopped.is_empty() {
         write_lines(
             Paint::Red,
             2,
-            &format!("! stand still now, and are not meant to: {}", address_list(&report.standing_still)),
+            &format!("! stand still now, and are not meant to: {}", address_list(&report.left_stopped)),
         );
     }
-    for (address, id) in &report.twins {
+    for (address, id) in &report.duplicate_pools {
         let why = "bears the name of the pool that was created here, and is in no record: a creation whose answer was lost \
                    landed after it was given up, or somebody made it meanwhile. Delete it if nobody uses it";
         write_lines(Paint::Red, 2, &format!("! {address}: {id} {why}"));
@@ -108,40 +109,42 @@ pub fn report_text(report: &Report, plan: &Plan, style: Style) -> String {
 
 /// Whether the cloud finishes alone what was begun: one thing was asked, and there is no way back to take.
 fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
-    let sends_request = |act: &Act| !matches!(act, Act::Record | Act::Look { .. } | Act::Wait { .. });
-    plan.passages.iter().filter(|passage| passage.address == *address).all(|passage| {
-        passage.way_back.is_empty() && passage.forward.iter().filter(|step| sends_request(&step.act)).count() < 2
+    let sends_request = |act: &StepRequest| {
+        !matches!(act, StepRequest::RecordOnly | StepRequest::VerifyUnchanged { .. } | StepRequest::Wait { .. })
+    };
+    plan.groups.iter().filter(|passage| passage.address == *address).all(|passage| {
+        passage.rollback.is_empty() && passage.forward.iter().filter(|step| sends_request(&step.request)).count() < 2
     })
 }
 
-fn summary_line(report: &Report, plan: &Plan) -> (Paint, String) {
+fn summary_line(report: &RunReport, plan: &Plan) -> (Paint, String) {
     let environment = &plan.basis.environment;
     let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
-    let mut parts = vec![format!("{} done", report.done.len())];
-    let under_way = report.failed.iter().filter(|(_, failure)| *failure == Failure::Interrupted).count();
+    let mut parts = vec![format!("{} done", report.succeeded.len())];
+    let under_way = report.failed.iter().filter(|(_, failure)| *failure == StepFailure::Interrupted).count();
     let failed = report.failed.len().saturating_sub(under_way);
     let counts = [
         (under_way, "under way"),
         (failed, "failed"),
         (report.skipped.len(), "skipped"),
-        (report.not_begun.len(), "not begun"),
+        (report.not_started.len(), "not begun"),
     ];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
     let (paint, verb) = match RunResult::of(report) {
         RunResult::Done => (Paint::Green, "Applied"),
         RunResult::Unhealthy => (Paint::Red, "Applied in part"),
-        RunResult::Failed if report.interrupted => (Paint::Red, "Interrupted, and applied in part"),
+        RunResult::Failed if report.was_interrupted => (Paint::Red, "Interrupted, and applied in part"),
         RunResult::Failed => (Paint::Red, "Applied in part"),
         RunResult::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
     };
     (paint, format!("{verb} ({environment}{simulated}): {}.", parts.join(", ")))
 }
 
-fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
+fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
     let environment = &plan.basis.environment;
     match RunResult::of(report) {
         RunResult::Done => Vec::new(),
-        _ if report.ledger.is_some() => {
+        _ if report.ledger_error.is_some() => {
             let advice =
                 "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
             std::iter::once(advice.to_owned()).chain(import_commands(report, environment)).collect()
@@ -160,8 +163,10 @@ fn next_steps(report: &Report, plan: &Plan) -> Vec<String> {
 }
 
 /// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
-fn import_commands(report: &Report, environment: &str) -> Vec<String> {
-    if !matches!(&report.ledger, Some(LedgerError::Disk { doing: "find", .. })) || report.recorded.pools.is_empty() {
+fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
+    if !matches!(&report.ledger_error, Some(LedgerError::Disk { doing: "find", .. }))
+        || report.recorded.pools.is_empty()
+    {
         return Vec::new();
     }
     let import = |(key, record): (&String, &PoolRecord)| {
@@ -171,15 +176,15 @@ fn import_commands(report: &Report, environment: &str) -> Vec<String> {
     std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()
 }
 
-fn is_pool_exhausted(failure: &Failure) -> bool {
-    matches!(failure, Failure::NotReached(not) if not.why == crate::execute::Ended::PoolExhausted)
+fn is_pool_exhausted(failure: &StepFailure) -> bool {
+    matches!(failure, StepFailure::NotReached(not) if not.cause == crate::execute::NotReachedCause::PoolExhausted)
 }
 
 /// What else is known of a failure: the service's help, the job's exceptions.
-fn failure_details(failure: &Failure) -> Vec<String> {
+fn failure_details(failure: &StepFailure) -> Vec<String> {
     match failure {
-        Failure::Call(error) => error.help.iter().map(|help| format!("→ {help}")).collect(),
-        Failure::NotReached(not) => exception_lines(not),
+        StepFailure::RequestFailed(error) => error.help.iter().map(|help| format!("→ {help}")).collect(),
+        StepFailure::NotReached(not) => exception_lines(not),
         _ => Vec::new(),
     }
 }

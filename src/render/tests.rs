@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
-    diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
+    diff::{Action, AfterDeletion, Block, Change, Note, PlanOptions, Reason, Strategy},
     graph::{self, Graph, lineage::lineage},
     manifest::tests::ProjectFixture,
     plan::{Basis, FORMAT_VERSION, Plan},
@@ -33,13 +33,13 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
             absent: BTreeSet::new(),
             seen_pools: BTreeMap::new(),
         },
-        request: Request::default(),
-        found: Vec::new(),
+        options: PlanOptions::default(),
+        interrupted_requests: Vec::new(),
         entries: Vec::new(),
         changes: changes.into_iter().map(|(key, change)| (address(key), change)).collect(),
         unchanged: 12,
         foreign: 1,
-        passages: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -99,16 +99,16 @@ fn sql_changed() -> Reason {
 }
 
 fn every_action() -> Plan {
-    let again = Note::OutputAgain { keyed: Some(false) };
+    let again = Note::OutputRepeated { keyed: Some(false) };
     let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
-    let cfu = Reason::FieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
+    let cfu = Reason::PoolFieldChanged { field: "max_cfu".to_owned(), before: "10".to_owned(), after: "20".to_owned() };
     let ran = |detail: &str| Reason::NeverRan { detail: detail.to_owned() };
     let create = |text: &str, generation| Action::Create { sql: template(text), name: "t-g3".to_owned(), generation };
     let one = |action| Change::new(action, Vec::new());
     plan_of([
         (
             "pools.amended",
-            Change::new(Action::AmendPool { to: PoolUpdate { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
+            Change::new(Action::UpdatePool { to: PoolUpdate { display_name: None, max_cfu: Some(20) } }, vec![cfu]),
         ),
         ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
         ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
@@ -122,41 +122,47 @@ fn every_action() -> Plan {
                 Generation(3),
             )),
         ),
-        ("statements.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::Destroy])),
+        ("statements.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::DestroyRequested])),
         (
             "statements.forgotten",
             Change::new(Action::Forget, vec![Reason::NotDeclared])
-                .noting(Note::ObjectsStay { objects: vec!["orders".to_owned()] }),
+                .with_note(Note::ObjectsRemain { objects: vec!["orders".to_owned()] }),
         ),
         (
             "statements.gone",
             Change::new(replace(Strategy::FromOffsets, None), vec![Reason::Gone])
-                .noting(Note::StartsAt { offsets: "partition:0,offset:100".to_owned() }),
+                .with_note(Note::StartsAtOffsets { offsets: "partition:0,offset:100".to_owned() }),
         ),
-        ("statements.gone-too", Change::new(replace(Strategy::Again, None), vec![Reason::Gone, Reason::Asked])),
+        (
+            "statements.gone-too",
+            Change::new(replace(Strategy::FromSources, None), vec![Reason::Gone, Reason::ReplaceRequested]),
+        ),
         (
             "statements.goes-on",
             Change::new(
-                Action::GoOn { to: Generation(4) },
-                vec![Reason::SuccessorLeft { generation: Generation(4), phase: Some(Phase::Pending) }],
+                Action::FinishReplacement { to: Generation(4) },
+                vec![Reason::LeftoverSuccessor { generation: Generation(4), phase: Some(Phase::Pending) }],
             ),
         ),
-        ("statements.held", one(Action::Hold)),
+        ("statements.held", one(Action::KeepUnsubmitted)),
         (
             "statements.never-ran",
             Change::new(replace(Strategy::NeverRan, Some(3)), vec![ran("Table 'x' not found"), sql_changed()]),
         ),
-        ("statements.recorded", one(Action::Record)),
+        ("statements.recorded", one(Action::RecordSettings)),
         (
             "statements.redefined",
             Change::new(replace(Strategy::Redefine, Some(3)), vec![sql_changed()])
-                .noting(Note::StaleReaders { readers: vec![Address::statement("reader")] }),
+                .with_note(Note::StaleReaders { readers: vec![Address::statement("reader")] }),
         ),
-        ("statements.replaced", Change::new(replace(Strategy::Restart, Some(3)), vec![sql_changed()]).noting(again)),
+        ("statements.replaced", Change::new(replace(Strategy::Restart, Some(3)), vec![sql_changed()]).with_note(again)),
         ("statements.restarted", Change::new(Action::Restart, vec![pool_changed])),
-        ("statements.started", Change::new(Action::Start, vec![Reason::StoppedChanged { to: false }])),
+        ("statements.started", Change::new(Action::Resume, vec![Reason::StoppedChanged { to: false }])),
         ("statements.stopped", Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }])),
-        ("statements.taken-back", Change::new(Action::TakeBack { from: Generation(4) }, vec![Reason::UndoLeft])),
+        (
+            "statements.taken-back",
+            Change::new(Action::RollBackReplacement { from: Generation(4) }, vec![Reason::LeftoverUndo]),
+        ),
         (
             "statements.undone",
             Change::new(Action::Delete { undo: Some(template("DROP TABLE orders")) }, vec![Reason::NotDeclared]),
@@ -171,26 +177,29 @@ fn every_block() -> Plan {
         BTreeMap::from([(text("orders"), text("partition:0,offset:7")), (text("users"), text("partition:0,offset:9"))]);
     let blocks = [
         ("pools.exists", Block::PoolExists { id: text("lfcp-9") }),
-        ("pools.carries", Block::PoolCarries { statements: vec![Address::statement("a"), Address::statement("b")] }),
+        (
+            "pools.carries",
+            Block::PoolHasStatements { statements: vec![Address::statement("a"), Address::statement("b")] },
+        ),
         ("pools.failed", Block::PoolFailed { id: text("lfcp-9") }),
         ("pools.in-use", Block::PoolInUse { statements: vec![text("theirs")], current_cfu: 3 }),
         ("pools.in-use-unseen", Block::PoolInUse { statements: Vec::new(), current_cfu: 3 }),
         ("pools.missing", Block::PoolMissing { id: text("lfcp-9") }),
         (
             "pools.moved",
-            Block::PoolMoved { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
+            Block::PoolFieldImmutable { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") },
         ),
         ("statements.cannot-stop", Block::CannotStop),
         ("statements.data-loss", Block::DataLoss { undo: template("DROP TABLE orders") }),
         ("statements.failed", Block::FailedPredecessor { detail: text("Table 'x' not found"), accept: accept() }),
         (
             "statements.failed-next",
-            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_go_back: true },
+            Block::FailedSuccessor { name: text("s-g2"), detail: text("boom"), accept: accept(), can_roll_back: true },
         ),
         ("statements.gone", Block::GoneWithoutOffsets { accept: accept() }),
         (
             "statements.gone-theirs",
-            Block::GoneFromUnknownSource {
+            Block::GoneWithUnknownSource {
                 source: "lake.theirs".to_owned(),
                 hints: BTreeMap::from([("theirs".to_owned(), "partition:0,offset:7".to_owned())]),
                 accept: accept(),
@@ -199,20 +208,20 @@ fn every_block() -> Plan {
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
         ("statements.if-not-exists", Block::IfNotExists),
         ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),
-        ("statements.in-use", Block::InUse { by: vec![text("statements.reader"), text("theirs")] }),
-        ("statements.loses", Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
-        ("statements.loses-position", Block::LosesPosition { keeps: None, accept: accept() }),
-        ("statements.manual", Block::Manual { accept: accept() }),
-        ("statements.moved-away", Block::MovedOnto { from: Address::statement("moved-away") }),
-        ("statements.moved-onto", Block::MovedOnto { from: Address::statement("before") }),
+        ("statements.in-use", Block::ObjectsInUse { by: vec![text("statements.reader"), text("theirs")] }),
+        ("statements.loses", Block::LosesPosition { stateful_construct: Some(text("GROUP BY")), accept: accept() }),
+        ("statements.loses-position", Block::LosesPosition { stateful_construct: None, accept: accept() }),
+        ("statements.manual", Block::EvolveIsManual { accept: accept() }),
+        ("statements.moved-away", Block::MoveTargetRecorded { from: Address::statement("moved-away") }),
+        ("statements.moved-onto", Block::MoveTargetRecorded { from: Address::statement("before") }),
         ("statements.name-in-use", Block::NameInUse { name: text("j"), by: Address::statement("other") }),
         ("statements.no-undo", Block::NoUndo),
-        ("statements.not-ours", Block::NotOurs { name: text("not-ours") }),
+        ("statements.not-ours", Block::ForeignStatement { name: text("not-ours") }),
         ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
         ("statements.prevented", Block::PreventDestroy),
         (
             "statements.recorded",
-            Block::RecordedElsewhere {
+            Block::RecordedUnderOtherAddress {
                 name: text("j"),
                 from: Address::statement("before"),
                 to: Address::statement("recorded"),
@@ -220,24 +229,30 @@ fn every_block() -> Plan {
         ),
         (
             "statements.recreated",
-            Block::RecreatedOutside { name: text("recreated"), deleted: Recreated::Accepted(accept()) },
+            Block::RecreatedOutside {
+                name: text("recreated"),
+                if_deleted: AfterDeletion::ResubmitWithConsent(accept()),
+            },
         ),
-        ("statements.recreated-as", Block::RecreatedOutside { name: text("as"), deleted: Recreated::Stuck }),
-        ("statements.recreated-def", Block::RecreatedOutside { name: text("def"), deleted: Recreated::Done }),
+        ("statements.recreated-as", Block::RecreatedOutside { name: text("as"), if_deleted: AfterDeletion::Blocked }),
+        ("statements.recreated-def", Block::RecreatedOutside { name: text("def"), if_deleted: AfterDeletion::Nothing }),
         ("statements.removes-all", Block::RemovesEverything),
-        ("statements.renamed", Block::Renamed { from: Address::statement("one"), to: Address::statement("other") }),
-        ("statements.several", Block::SeveralLive { names: vec![text("a"), text("a-g2")] }),
-        ("statements.table-job", Block::TableJob),
-        ("statements.was-job", Block::WasJob),
-        ("statements.unclear", Block::Unclear { why: text("the list does not show `a`") }),
-        ("statements.unknown", Block::Unknown { why: text("403: a role is missing") }),
+        (
+            "statements.renamed",
+            Block::LooksLikeRename { from: Address::statement("one"), to: Address::statement("other") },
+        ),
+        ("statements.several", Block::UnexpectedGenerations { names: vec![text("a"), text("a-g2")] }),
+        ("statements.table-job", Block::CannotReplaceCreateTableAs),
+        ("statements.was-job", Block::JobCannotBecomeDefinition),
+        ("statements.unclear", Block::UnclearIntent { why: text("the list does not show `a`") }),
+        ("statements.unknown", Block::PresenceUnknown { why: text("403: a role is missing") }),
     ];
     plan_of(blocks.map(|(address, block)| (address, Change::blocked(block))))
 }
 
 fn every_note_and_reason() -> Plan {
     let text = |text: &str| text.to_owned();
-    let note = |note| Change::new(Action::Note, Vec::new()).noting(note);
+    let note = |note| Change::new(Action::Inform, Vec::new()).with_note(note);
     let moved = || (text("pool"), text("lfcp-2"), text("lfcp-1"));
     let (field, live, sent) = moved();
     let reasons = vec![
@@ -251,7 +266,7 @@ fn every_note_and_reason() -> Plan {
         Reason::PoolChanged { before: None, after: text("heavy") },
         Reason::PrincipalChanged { before: None, after: text("sa-1") },
         Reason::Failed { detail: text("boom") },
-        Reason::Ended,
+        Reason::CompletedUnexpectedly,
         Reason::StoppedOutside,
         Reason::ResumedOutside,
         Reason::MovedOutside { field, live, sent },
@@ -259,48 +274,53 @@ fn every_note_and_reason() -> Plan {
     ];
     let (field, live, sent) = moved();
     plan_of([
-        ("pools.lowered", note(Note::CannotLower { live: 20, desired: 10 })),
-        ("pools.trusted", note(Note::Trusted)),
-        ("pools.twins", note(Note::PoolTwins { ids: vec![text("lfcp-9")] })),
+        ("pools.lowered", note(Note::CannotLowerMaxCfu { live: 20, desired: 10 })),
+        ("pools.trusted", note(Note::UnverifiedPool)),
+        ("pools.twins", note(Note::DuplicatePools { ids: vec![text("lfcp-9")] })),
         (
             "pools.with",
             Change::new(Action::CreatePool { max_cfu: 5 }, vec![Reason::Gone])
-                .noting(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
+                .with_note(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
         ),
         ("statements.degraded", note(Note::Degraded { detail: text("slow") })),
         ("statements.due", note(Note::DueAtNextStart { fields: vec![text("sql"), text("pool")] })),
-        ("statements.ended", note(Note::Ended)),
+        ("statements.ended", note(Note::CompletedUnexpectedly)),
         (
             "statements.failed",
             note(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
         ),
-        ("statements.gone", note(Note::GoneFromNowhere)),
+        ("statements.gone", note(Note::GoneWithUnknownOffsets)),
         ("statements.in-motion", note(Note::InMotion { phase: Phase::Pending })),
         ("statements.moved", note(Note::MovedOutside { field, live, sent })),
-        ("statements.named", note(Note::NameAtNextGeneration { now: text("before") })),
-        ("statements.offsets", note(Note::OffsetsOnlyHere)),
-        ("statements.parked", note(Note::NotReplaced)),
-        ("statements.reasons", Change::new(Action::Start, reasons)),
+        ("statements.named", note(Note::RenamedAtNextGeneration { current_name: text("before") })),
+        ("statements.offsets", note(Note::OffsetsOnlyInState)),
+        ("statements.parked", note(Note::ReplaceIgnoredWhileStopped)),
+        ("statements.reasons", Change::new(Action::Resume, reasons)),
         (
             "statements.removed",
-            note(Note::RemovedBefore { topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]) }),
+            note(Note::PreviouslyRemoved {
+                topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]),
+            }),
         ),
         ("statements.resumed", note(Note::ResumedOutside)),
-        ("statements.written", note(Note::StartsAsWritten)),
-        ("statements.wanted", note(Note::SecretWanted { name: text("openai") })),
-        ("statements.wrote", note(Note::SuccessorWrote { name: text("wrote-g2") })),
+        ("statements.written", note(Note::StartsWhereSqlSays)),
+        ("statements.wanted", note(Note::SecretMissing { name: text("openai") })),
+        ("statements.wrote", note(Note::SuccessorOutputRemains { name: text("wrote-g2") })),
         ("statements.resuming", note(Note::InMotion { phase: Phase::Stopped })),
-        ("statements.secret", note(Note::SecretUnknown { name: text("openai") })),
+        ("statements.secret", note(Note::SecretNotCompared { name: text("openai") })),
         (
             "statements.stood",
-            note(Note::StoodWhenStoppedOutside {
+            note(Note::GoneWithUncertainOffsets {
                 topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]),
             }),
         ),
         ("statements.stopped", note(Note::StoppedOutside)),
-        ("statements.to-decide", note(Note::StillToDecide { fields: vec![text("sql")] })),
-        ("statements.warned", note(Note::Warned { severity: text("CRITICAL"), message: text("state is large") })),
-        ("statements.z-cosmetic", note(Note::Cosmetic)),
+        ("statements.to-decide", note(Note::ChangesLeftForNextPlan { fields: vec![text("sql")] })),
+        (
+            "statements.warned",
+            note(Note::ServiceWarning { severity: text("CRITICAL"), message: text("state is large") }),
+        ),
+        ("statements.z-cosmetic", note(Note::CosmeticSqlChange)),
     ])
 }
 
@@ -322,10 +342,10 @@ fn every_note_and_reason_is_worded() {
 #[test]
 fn the_suggested_command_repeats_selection_and_consents() {
     let mut plan = every_action();
-    plan.changes.insert(Address::statement("blocked"), Change::blocked(Block::TableJob));
+    plan.changes.insert(Address::statement("blocked"), Change::blocked(Block::CannotReplaceCreateTableAs));
     let of = |address: &str| std::collections::BTreeSet::from([address.parse::<Address>().unwrap()]);
     let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
-    plan.request = Request { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
+    plan.options = PlanOptions { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
     let (context, style) = (sample_context(), Style { width: 80, color: false });
     let global_flags = "-C shop --var q=1";
     let text = super::plan_text(&PlanView {
@@ -340,7 +360,7 @@ fn the_suggested_command_repeats_selection_and_consents() {
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
     // To remove what uses a thing and keep the thing was not asked for.
-    plan.request.destroy = true;
+    plan.options.destroy = true;
     let view = PlanView { plan: &plan, context: &context, command: "destroy", global_flags, verbose: false, style };
     assert!(super::plan_text(&view).ends_with("\nNothing is applied while something is blocked.\n"));
 }
@@ -348,8 +368,11 @@ fn the_suggested_command_repeats_selection_and_consents() {
 #[test]
 fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
     let text = |keyed| {
-        let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
-        plan_at_width(&plan_of([("statements.a", Change::blocked(keeps).noting(Note::OutputAgain { keyed }))]), 200)
+        let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+        plan_at_width(
+            &plan_of([("statements.a", Change::blocked(keeps).with_note(Note::OutputRepeated { keyed }))]),
+            200,
+        )
     };
     assert!(
         text(Some(true)).contains("begins again from its sources: keyed rows are overwritten."),
@@ -362,12 +385,12 @@ fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
 
 #[test]
 fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
-    let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
     let hints = BTreeMap::new();
     let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
     let plan = plan_of([
-        ("statements.a", Change::blocked(keeps).noting(Note::StartsAsWritten)),
-        ("statements.b", Change::blocked(several).noting(Note::StartsAsWritten)),
+        ("statements.a", Change::blocked(keeps).with_note(Note::StartsWhereSqlSays)),
+        ("statements.b", Change::blocked(several).with_note(Note::StartsWhereSqlSays)),
     ]);
     let text = plan_at_width(&plan, 200);
     assert_eq!(text.matches("starts it where its SQL or properties say").count(), 2, "{text}");
@@ -376,7 +399,10 @@ fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
 
 #[test]
 fn prevent_destroy_on_a_removed_statement_asks_to_declare_it_again() {
-    let text = plan_at_width(&plan_of([("statements.copy", Change::prevented(Reason::NotDeclared, true))]), 200);
+    let text = plan_at_width(
+        &plan_of([("statements.copy", Change::blocked_by_prevent_destroy(Reason::NotDeclared, true))]),
+        200,
+    );
     assert!(text.contains("Declare [statements.copy] again without `prevent_destroy`, apply that"), "{text}");
 }
 
@@ -429,7 +455,7 @@ fn a_plan_reports_what_became_of_an_interrupted_run() {
         operation: operation.clone(),
     };
     let found = |number, applied| crate::settle::InterruptedRequest { intent: intent(number), applied };
-    plan.found = vec![found(1, true), found(2, true), found(3, false)];
+    plan.interrupted_requests = vec![found(1, true), found(2, true), found(3, false)];
     let context = PlanContext {
         interrupted: Some(InterruptedRun { command: "apply".to_owned(), seconds_ago: Some(840) }),
         ..sample_context()
@@ -500,34 +526,34 @@ fn plan_json_parses_back_to_the_plan() {
 #[test]
 fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     use crate::{
-        execute::{Failure, Report},
+        execute::{RunReport, StepFailure},
         resource::HashKey,
         state::Recorded,
     };
     let identity = EnvironmentIdentity::simulated("local", "aws".to_owned(), "us-east-1".to_owned());
-    let report = |failed: &[Failure]| Report {
+    let report = |failed: &[StepFailure]| RunReport {
         recorded: Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned())),
-        done: Vec::new(),
+        succeeded: Vec::new(),
         failed: failed.iter().map(|failure| (Address::statement("a"), failure.clone())).collect(),
         skipped: Vec::new(),
-        not_begun: Vec::new(),
-        standing_still: Vec::new(),
-        not_taken_back: Vec::new(),
-        twins: Vec::new(),
-        interrupted: true,
-        ledger: None,
+        not_started: Vec::new(),
+        left_stopped: Vec::new(),
+        rollback_failed: Vec::new(),
+        duplicate_pools: Vec::new(),
+        was_interrupted: true,
+        ledger_error: None,
     };
-    let refused = Failure::Changed { name: "a".to_owned(), how: "it is gone".to_owned() };
+    let refused = StepFailure::ChangedSincePlan { name: "a".to_owned(), how: "it is gone".to_owned() };
     assert_eq!(RunResult::of(&report(&[])), RunResult::Interrupted);
-    assert_eq!(RunResult::of(&report(&[Failure::Interrupted])), RunResult::Interrupted);
-    let both = report(&[Failure::Interrupted, refused]);
+    assert_eq!(RunResult::of(&report(&[StepFailure::Interrupted])), RunResult::Interrupted);
+    let both = report(&[StepFailure::Interrupted, refused]);
     assert_eq!(RunResult::of(&both), RunResult::Failed);
-    let rollback_failed = |failure: &Failure| Report {
-        not_taken_back: vec![(Address::statement("a"), failure.clone())],
-        ..report(&[Failure::Interrupted])
+    let rollback_failed = |failure: &StepFailure| RunReport {
+        rollback_failed: vec![(Address::statement("a"), failure.clone())],
+        ..report(&[StepFailure::Interrupted])
     };
     assert_eq!(RunResult::of(&rollback_failed(&both.failed[1].1)), RunResult::Failed);
-    assert_eq!(RunResult::of(&rollback_failed(&Failure::Interrupted)), RunResult::Interrupted);
+    assert_eq!(RunResult::of(&rollback_failed(&StepFailure::Interrupted)), RunResult::Interrupted);
     let text = super::report_text(&both, &plan_of([]), Style { width: 80, color: false });
     assert!(text.contains("Interrupted, and applied in part"), "{text}");
 }
@@ -554,9 +580,9 @@ fn a_plan_that_only_records_names_what_it_records() {
 fn a_secret_change_is_not_reported_as_an_sql_change() {
     let changed = |name: &str| Reason::SecretChanged { name: name.to_owned() };
     let blocked = |block, reasons| Change::new(Action::Blocked { by: vec![block] }, reasons);
-    let keeps = Block::LosesPosition { keeps: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
     let plan = plan_of([
-        ("statements.asked", blocked(Block::NoUndo, vec![Reason::Asked])),
+        ("statements.asked", blocked(Block::NoUndo, vec![Reason::ReplaceRequested])),
         ("statements.job", blocked(keeps, vec![changed("a"), changed("b")])),
         ("statements.model", blocked(Block::NoUndo, vec![changed("openai")])),
         ("statements.sql-too", blocked(Block::IfNotExists, vec![changed("openai"), sql_changed()])),

@@ -10,7 +10,8 @@ use crate::resource::Generation;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
     /// What was done.
-    pub verb: Verb,
+    #[serde(rename = "verb")]
+    pub kind: EffectKind,
     /// The statement's name or the pool's id; of a pool that was created, its display name.
     pub name: String,
     /// The statement's `uid`; for a pool its id again.
@@ -22,7 +23,7 @@ pub struct Effect {
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verb {
+pub enum EffectKind {
     /// A statement was created.
     Created,
     /// A statement's pool, principal, labels or scaling changed.
@@ -45,40 +46,40 @@ pub enum Verb {
 
 /// What tests hold against a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct AuditReport {
     /// Per logical statement (its generations together), the most jobs that ran at once: more than one is a job that
     /// ran twice. A job runs from RUNNING until it is STOPPED, FAILED, COMPLETED or gone.
-    pub most_running: BTreeMap<String, usize>,
+    pub peak_running: BTreeMap<String, usize>,
     /// Per cloud name, how many creations took effect.
-    pub creates: BTreeMap<String, usize>,
+    pub creations: BTreeMap<String, usize>,
     /// Per display name, how many pools were created under it.
-    pub pool_creates: BTreeMap<String, usize>,
+    pub pool_creations: BTreeMap<String, usize>,
 }
 
 /// The running account.
 #[derive(Debug, Default)]
-pub(super) struct Audit {
+pub(super) struct AuditTrail {
     effects: Vec<Effect>,
-    jobs: BTreeMap<String, Job>,
+    job_counts: BTreeMap<String, JobCount>,
     /// Whether nothing is kept.
-    silent: bool,
+    disabled: bool,
 }
 
 /// The running generations of one logical statement.
 #[derive(Debug, Default)]
-struct Job {
+struct JobCount {
     running: Vec<u64>,
-    most: usize,
+    peak: usize,
 }
 
-impl Audit {
+impl AuditTrail {
     /// One that keeps nothing, for a world that nobody asks what was done in it.
-    pub(super) fn silent() -> Audit {
-        Audit { silent: true, ..Audit::default() }
+    pub(super) fn disabled() -> AuditTrail {
+        AuditTrail { disabled: true, ..AuditTrail::default() }
     }
 
-    pub(super) fn tell(&mut self, effect: Effect) {
-        if !self.silent {
+    pub(super) fn record(&mut self, effect: Effect) {
+        if !self.disabled {
             self.effects.push(effect);
         }
     }
@@ -87,54 +88,54 @@ impl Audit {
         &self.effects
     }
 
-    pub(super) fn peaks(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.jobs.iter().map(|(base, job)| (base.as_str(), job.most))
+    pub(super) fn peak_counts(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.job_counts.iter().map(|(base, job)| (base.as_str(), job.peak))
     }
 
-    pub(super) fn peak(&mut self, base: &str, most: usize) {
-        if self.silent {
+    pub(super) fn restore_peak(&mut self, base: &str, peak: usize) {
+        if self.disabled {
             return;
         }
-        let job = self.jobs.entry(base.to_owned()).or_default();
-        job.most = job.most.max(most);
+        let job = self.job_counts.entry(base.to_owned()).or_default();
+        job.peak = job.peak.max(peak);
     }
 
-    pub(super) fn begins(&mut self, name: &str, serial: u64) {
-        if self.silent {
+    pub(super) fn job_started(&mut self, name: &str, serial: u64) {
+        if self.disabled {
             return;
         }
-        let job = self.jobs.entry(base(name).to_owned()).or_default();
+        let job = self.job_counts.entry(base_name(name).to_owned()).or_default();
         if !job.running.contains(&serial) {
             job.running.push(serial);
         }
-        job.most = job.most.max(job.running.len());
+        job.peak = job.peak.max(job.running.len());
     }
 
-    pub(super) fn ends(&mut self, name: &str, serial: u64) {
-        if let Some(job) = self.jobs.get_mut(base(name)) {
+    pub(super) fn job_ended(&mut self, name: &str, serial: u64) {
+        if let Some(job) = self.job_counts.get_mut(base_name(name)) {
             job.running.retain(|running| *running != serial);
         }
     }
 
-    pub(super) fn findings(&self) -> Findings {
-        let counted = |verb: Verb| {
+    pub(super) fn report(&self) -> AuditReport {
+        let count_by_name = |verb: EffectKind| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            for effect in self.effects.iter().filter(|effect| effect.verb == verb) {
+            for effect in self.effects.iter().filter(|effect| effect.kind == verb) {
                 let count = counts.entry(effect.name.clone()).or_default();
                 *count = count.saturating_add(1);
             }
             counts
         };
-        Findings {
-            most_running: self.peaks().map(|(base, most)| (base.to_owned(), most)).collect(),
-            creates: counted(Verb::Created),
-            pool_creates: counted(Verb::PoolCreated),
+        AuditReport {
+            peak_running: self.peak_counts().map(|(base, most)| (base.to_owned(), most)).collect(),
+            creations: count_by_name(EffectKind::Created),
+            pool_creations: count_by_name(EffectKind::PoolCreated),
         }
     }
 }
 
 /// The logical name behind a generation's.
-fn base(name: &str) -> &str {
+fn base_name(name: &str) -> &str {
     name.rsplit_once("-g")
         .map(|(base, _)| base)
         .filter(|base| Generation::from_name(base, name).is_some())

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{options::CatalogMode, reading::Gist, statements::Statement};
+use super::{options::CatalogMode, reading::SqlSummary, statements::SimulatedStatement};
 use crate::sql::{ObjectKind, Usage};
 
 /// An object with its full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Thing {
+pub(super) struct CatalogObject {
     environment: String,
     kind: String,
     name: Vec<String>,
@@ -18,77 +18,87 @@ pub(super) struct Thing {
 /// Every object that a statement made or dropped.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    made: BTreeSet<Thing>,
-    dropped: BTreeSet<Thing>,
+    created: BTreeSet<CatalogObject>,
+    dropped: BTreeSet<CatalogObject>,
 }
 
 impl Catalog {
-    pub(super) fn make(&mut self, thing: Thing) {
-        self.dropped.remove(&thing);
-        self.made.insert(thing);
+    pub(super) fn add(&mut self, object: CatalogObject) {
+        self.dropped.remove(&object);
+        self.created.insert(object);
     }
 
-    pub(super) fn drop_thing(&mut self, thing: Thing) {
-        self.made.remove(&thing);
-        self.dropped.insert(thing);
+    pub(super) fn drop_object(&mut self, object: CatalogObject) {
+        self.created.remove(&object);
+        self.dropped.insert(object);
     }
 
-    pub(super) fn made(&self) -> &BTreeSet<Thing> {
-        &self.made
+    pub(super) fn created(&self) -> &BTreeSet<CatalogObject> {
+        &self.created
     }
 
-    pub(super) fn dropped(&self) -> &BTreeSet<Thing> {
+    pub(super) fn dropped(&self) -> &BTreeSet<CatalogObject> {
         &self.dropped
     }
 
     /// Whether a statement that names it finds it. What nobody made may be there from outside, or built in.
-    fn holds(&self, thing: &Thing, mode: CatalogMode, built_in: bool) -> bool {
-        let outside = mode == CatalogMode::Lenient || built_in;
-        self.made.contains(thing) || (outside && !self.dropped.contains(thing))
+    fn contains(&self, object: &CatalogObject, mode: CatalogMode, built_in: bool) -> bool {
+        let allow_external = mode == CatalogMode::Lenient || built_in;
+        self.created.contains(object) || (allow_external && !self.dropped.contains(object))
     }
 
     /// What `statement` would do to the catalog, or the service's words on why it cannot.
-    pub(super) fn judge(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<Outcome, String> {
-        let mut outcome = Outcome::default();
-        for (object, name) in gist.named(Usage::Creates) {
-            let thing = thing(statement, object, name);
-            let known = self.made.contains(&thing);
+    pub(super) fn changes_of(
+        &self,
+        statement: &SimulatedStatement,
+        summary: &SqlSummary,
+        mode: CatalogMode,
+    ) -> Result<CatalogChanges, String> {
+        let mut changes = CatalogChanges::default();
+        for (object, name) in summary.objects_with_role(Usage::Creates) {
+            let entry = catalog_object(statement, object, name);
+            let known = self.created.contains(&entry);
             if !known {
-                outcome.makes.push(thing);
-            } else if gist.if_not_exists {
-                outcome.nothing_to_do = true;
-            } else if gist.replaces {
+                changes.creates.push(entry);
+            } else if summary.if_not_exists {
+                changes.already_exists = true;
+            } else if summary.replaces_existing {
                 // `CREATE OR REPLACE`, `CREATE OR ALTER`: it stays.
             } else {
-                return Err(format!("{} '{}' already exists.", noun(object), shown(&thing)));
+                return Err(format!("{} '{}' already exists.", object_noun(object), quoted_name(&entry)));
             }
         }
         for role in [Usage::Alters, Usage::Drops] {
-            for (object, name) in gist.named(role) {
-                let thing = thing(statement, object, name);
-                if !gist.if_exists && !self.holds(&thing, mode, false) {
-                    return Err(absent(object, &thing));
+            for (object, name) in summary.objects_with_role(role) {
+                let entry = catalog_object(statement, object, name);
+                if !summary.if_exists && !self.contains(&entry, mode, false) {
+                    return Err(not_found_message(object, &entry));
                 }
                 if role == Usage::Drops {
-                    outcome.drops.push(thing);
-                } else if let Some((object, name)) = &gist.renamed_to {
-                    outcome.makes.push(self::thing(statement, *object, name));
-                    outcome.drops.push(thing);
+                    changes.drops.push(entry);
+                } else if let Some((object, name)) = &summary.renamed_to {
+                    changes.creates.push(self::catalog_object(statement, *object, name));
+                    changes.drops.push(entry);
                 }
             }
         }
-        self.needs(statement, gist, mode)?;
-        Ok(outcome)
+        self.check_references(statement, summary, mode)?;
+        Ok(changes)
     }
 
     /// Whatever is read, written or called must be there.
-    fn needs(&self, statement: &Statement, gist: &Gist, mode: CatalogMode) -> Result<(), String> {
+    fn check_references(
+        &self,
+        statement: &SimulatedStatement,
+        summary: &SqlSummary,
+        mode: CatalogMode,
+    ) -> Result<(), String> {
         for role in [Usage::Reads, Usage::Writes, Usage::Calls] {
-            for (object, name) in gist.named(role) {
-                let thing = thing(statement, object, name);
-                let made_here = gist.named(Usage::Creates).any(|(_, created)| created == name);
-                if !made_here && !self.holds(&thing, mode, object == ObjectKind::Function) {
-                    return Err(absent(object, &thing));
+            for (object, name) in summary.objects_with_role(role) {
+                let entry = catalog_object(statement, object, name);
+                let made_here = summary.objects_with_role(Usage::Creates).any(|(_, created)| created == name);
+                if !made_here && !self.contains(&entry, mode, object == ObjectKind::Function) {
+                    return Err(not_found_message(object, &entry));
                 }
             }
         }
@@ -98,46 +108,46 @@ impl Catalog {
 
 /// What a statement does to the catalog.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) makes: Vec<Thing>,
-    pub(super) drops: Vec<Thing>,
+pub(super) struct CatalogChanges {
+    pub(super) creates: Vec<CatalogObject>,
+    pub(super) drops: Vec<CatalogObject>,
     /// It says `IF NOT EXISTS`, and it exists.
-    pub(super) nothing_to_do: bool,
+    pub(super) already_exists: bool,
 }
 
-fn thing(statement: &Statement, object: ObjectKind, name: &[String]) -> Thing {
-    let born = &statement.born;
-    let current = |property| born.property(property).unwrap_or_default().to_owned();
+fn catalog_object(statement: &SimulatedStatement, object: ObjectKind, name: &[String]) -> CatalogObject {
+    let fixed = &statement.fixed;
+    let current = |property| fixed.property(property).unwrap_or_default().to_owned();
     let (catalog, database) = (current("sql.current-catalog"), current("sql.current-database"));
-    let alone = matches!(object, ObjectKind::Catalog) || (object == ObjectKind::Database && name.len() > 1);
-    let mut full: Vec<String> = match (name.len(), object) {
-        _ if alone => Vec::new(),
+    let fully_qualified = matches!(object, ObjectKind::Catalog) || (object == ObjectKind::Database && name.len() > 1);
+    let mut full_name: Vec<String> = match (name.len(), object) {
+        _ if fully_qualified => Vec::new(),
         (1, ObjectKind::Database) => vec![catalog],
         (1, _) => vec![catalog, database],
         (2, _) => vec![catalog],
         _ => Vec::new(),
     };
-    full.extend(name.iter().cloned());
+    full_name.extend(name.iter().cloned());
     if object == ObjectKind::Function
-        && let Some(last) = full.last_mut()
+        && let Some(last) = full_name.last_mut()
     {
         *last = last.to_lowercase(); // Function names are compared without case.
     }
-    Thing { environment: born.environment.to_string(), kind: noun(object).to_owned(), name: full }
+    CatalogObject { environment: fixed.environment.to_string(), kind: object_noun(object).to_owned(), name: full_name }
 }
 
-fn shown(thing: &Thing) -> String {
-    let parts = thing.name.iter().filter(|part| !part.is_empty()).map(|part| format!("`{part}`"));
+fn quoted_name(object: &CatalogObject) -> String {
+    let parts = object.name.iter().filter(|part| !part.is_empty()).map(|part| format!("`{part}`"));
     parts.collect::<Vec<_>>().join(".")
 }
 
-fn absent(object: ObjectKind, thing: &Thing) -> String {
-    let what = if object == ObjectKind::Table { "Table (or view)" } else { noun(object) };
-    let name = shown(thing);
+fn not_found_message(object: ObjectKind, entry: &CatalogObject) -> String {
+    let what = if object == ObjectKind::Table { "Table (or view)" } else { object_noun(object) };
+    let name = quoted_name(entry);
     format!("{what} '{name}' does not exist, may be on a private cluster, or you do not have permission to access it.")
 }
 
-fn noun(object: ObjectKind) -> &'static str {
+fn object_noun(object: ObjectKind) -> &'static str {
     match object {
         ObjectKind::Table => "Table",
         ObjectKind::Function => "Function",

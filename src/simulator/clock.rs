@@ -8,23 +8,23 @@ use tokio::time::Instant;
 /// A clock in microseconds since 1970.
 #[derive(Debug)]
 pub(super) struct Clock {
-    began: Instant,
+    started: Instant,
     start: i64,
 }
 
 impl Clock {
     /// A clock that shows `start` now.
-    pub(super) fn at(start: i64) -> Self {
-        Clock { began: Instant::now(), start }
+    pub(super) fn starting_at(start: i64) -> Self {
+        Clock { started: Instant::now(), start }
     }
 
     /// The world's time.
     pub(super) fn now(&self) -> i64 {
-        self.start.saturating_add(micros(self.began.elapsed()))
+        self.start.saturating_add(micros(self.started.elapsed()))
     }
 
     /// Moves it forward.
-    pub(super) fn leap(&mut self, span: Duration) {
+    pub(super) fn advance_by(&mut self, span: Duration) {
         self.start = self.start.saturating_add(micros(span));
     }
 }
@@ -35,20 +35,20 @@ pub(super) fn micros(span: Duration) -> i64 {
 }
 
 /// RFC 3339 in UTC, microseconds with trailing zeros trimmed, as the service writes it.
-pub(super) fn rfc3339(moment: i64) -> String {
-    timestamp(moment).to_string()
+pub(super) fn rfc3339(time: i64) -> String {
+    timestamp(time).to_string()
 }
 
 /// The same in whole seconds.
-pub(super) fn rfc3339_seconds(moment: i64) -> String {
-    timestamp(moment.div_euclid(1_000_000).saturating_mul(1_000_000)).to_string()
+pub(super) fn rfc3339_seconds(time: i64) -> String {
+    timestamp(time.div_euclid(1_000_000).saturating_mul(1_000_000)).to_string()
 }
 
 /// The form of HTTP's `Date`.
-pub(super) fn http_date(moment: i64) -> String {
-    timestamp(moment).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+pub(super) fn http_date(time: i64) -> String {
+    timestamp(time).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-fn timestamp(moment: i64) -> Timestamp {
-    Timestamp::from_microsecond(moment).unwrap_or_default()
+fn timestamp(time: i64) -> Timestamp {
+    Timestamp::from_microsecond(time).unwrap_or_default()
 }

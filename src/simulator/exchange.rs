@@ -6,271 +6,290 @@ use serde_json::{Value, json};
 
 use super::{
     Simulator,
-    answer::{Answer, Failure, empty},
-    asked::{Asked, View},
+    answer::{ApiError, ApiResponse, empty_response},
+    asked::{ApiRequest, ReadDistortion},
     clock::{http_date, micros},
     door,
-    faults::Misfortune,
-    limiter::Excess,
-    scenario::seconds,
-    statements::uuid,
-    world::{Late, World},
+    faults::InjectedFault,
+    limiter::LimitExceeded,
+    scenario::duration_from_seconds,
+    statements::random_uuid,
+    world::{DelayedEffect, SimulatedWorld},
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method, TransportError};
 
 /// How many requests are kept for [`Simulator::requests`].
-const REMEMBERED: usize = 100_000;
+const MAX_RECORDED_REQUESTS: usize = 100_000;
 
 /// What the client receives.
 pub(super) enum Delivery {
     /// The whole response.
-    Whole(HttpResponse),
+    Complete(HttpResponse),
     /// The head, and so many bytes of the body; then the connection breaks.
-    Cut(HttpResponse, usize),
+    Truncated(HttpResponse, usize),
     /// Nothing: the connection breaks.
-    Nothing(TransportError),
+    Lost(TransportError),
 }
 
 impl Simulator {
     /// Carries out `request` of the client at `address`.
     pub(super) async fn exchange(&self, request: HttpRequest, address: &str) -> Delivery {
-        let Some(asked) = Asked::of(request.method, &request.url, &request.body) else {
-            return Delivery::Nothing(TransportError::BeforeSending(format!("`{}` is no URL", request.url)));
+        let Some(api_request) = ApiRequest::parse(request.method, &request.url, &request.body) else {
+            return Delivery::Lost(TransportError::BeforeSending(format!("`{}` is no URL", request.url)));
         };
-        let (guest, misfortune) = match self.receive(&request, &asked, address) {
-            Ok(let_in) => let_in,
+        let (admitted, fault) = match self.admit(&request, &api_request, address) {
+            Ok(admitted) => admitted,
             Err(delivery) => return delivery,
         };
-        let (delivery, wait) = match misfortune {
-            Some(Misfortune::SlowEffect(after)) => self.act_later(request, asked, after).await,
-            misfortune => self.act(&request, asked, misfortune),
+        let (delivery, wait) = match fault {
+            Some(InjectedFault::SlowEffect(after)) => self.handle_later(request, api_request, after).await,
+            fault => self.handle(&request, api_request, fault),
         };
         if let Some(wait) = wait {
             tokio::time::sleep(wait).await;
         }
-        drop(guest);
+        drop(admitted);
         delivery
     }
 
     /// Counts the request, and lets misfortunes of the way in and the limits have their say: lets it in, with the
     /// misfortune that it is still to meet, or tells what it is to receive instead.
-    fn receive<'a>(
+    fn admit<'a>(
         &'a self,
         request: &HttpRequest,
-        asked: &Asked,
+        api_request: &ApiRequest,
         address: &'a str,
-    ) -> Result<(Guest<'a>, Option<Misfortune>), Delivery> {
-        let mut inside = self.inside();
-        inside.world.advance();
-        let misfortune = inside.world.faults.meet(request.method, &asked.path, || names(asked));
-        if misfortune == Some(Misfortune::Refused) {
-            return Err(Delivery::Nothing(TransportError::BeforeSending("connection refused".to_owned())));
+    ) -> Result<(AdmittedRequest<'a>, Option<InjectedFault>), Delivery> {
+        let mut state = self.lock();
+        state.world.run_due_events();
+        let fault = state.world.faults.fault_for(request.method, &api_request.path, || names_in_request(api_request));
+        if fault == Some(InjectedFault::ConnectionRefused) {
+            return Err(Delivery::Lost(TransportError::BeforeSending("connection refused".to_owned())));
         }
-        inside.remember(request.method, &asked.path);
-        if misfortune == Some(Misfortune::LostBeforeEffect) {
-            return Err(Delivery::Nothing(reset()));
+        state.record_request(request.method, &api_request.path);
+        if fault == Some(InjectedFault::LostBeforeEffect) {
+            return Err(Delivery::Lost(connection_reset()));
         }
-        let limits = inside.world.options.limits;
-        if let Err(excess) = inside.limiter.enter(address, &limits) {
-            let answer = too_many(Some(excess), inside.world.options.switches.retry_after);
-            return Err(Delivery::Whole(inside.finish(answer)));
+        let limits = state.world.options.rate_limits;
+        if let Err(exceeded) = state.limiter.try_acquire(address, &limits) {
+            let response = too_many_requests(Some(exceeded), state.world.options.switches.retry_after);
+            return Err(Delivery::Complete(state.add_common_headers(response)));
         }
-        Ok((Guest { simulator: self, address }, misfortune))
+        Ok((AdmittedRequest { simulator: self, address }, fault))
     }
 
     /// The world acts after a while, whether or not the client still waits by then.
-    async fn act_later(&self, request: HttpRequest, asked: Asked, after: f64) -> (Delivery, Option<Duration>) {
+    async fn handle_later(
+        &self,
+        request: HttpRequest,
+        api_request: ApiRequest,
+        after: f64,
+    ) -> (Delivery, Option<Duration>) {
         let simulator = self.clone();
         let task = tokio::spawn(async move {
-            tokio::time::sleep(seconds(after)).await;
-            simulator.act(&request, asked, None)
+            tokio::time::sleep(duration_from_seconds(after)).await;
+            simulator.handle(&request, api_request, None)
         });
-        task.await.unwrap_or_else(|_| (Delivery::Nothing(reset()), None))
+        task.await.unwrap_or_else(|_| (Delivery::Lost(connection_reset()), None))
     }
 
     /// The world acts, all at once, and tells its log before anything is answered.
-    fn act(
+    fn handle(
         &self,
         request: &HttpRequest,
-        mut asked: Asked,
-        misfortune: Option<Misfortune>,
+        mut api_request: ApiRequest,
+        fault: Option<InjectedFault>,
     ) -> (Delivery, Option<Duration>) {
-        let mut inside = self.inside();
-        let inside = &mut *inside;
-        let world = &mut inside.world;
-        world.advance();
-        let owner = door::owner(&asked, &request.headers, &world.options);
-        asked.view = view(misfortune.as_ref());
-        let result = match owner {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let world = &mut state.world;
+        world.run_due_events();
+        let principal = door::authenticate(&api_request, &request.headers, &world.options);
+        api_request.distortion = read_distortion(fault.as_ref());
+        let result = match principal {
             Err(failure) => Err(failure),
-            Ok(owner) => {
-                asked.owner = owner;
-                match before(world, &asked, misfortune.as_ref()) {
-                    Some(Instead::Lost) => {
+            Ok(principal) => {
+                api_request.principal = principal;
+                match fault_before_effect(world, &api_request, fault.as_ref()) {
+                    Some(InjectedResponse::Lost) => {
                         drop(world.commit());
-                        return (Delivery::Nothing(reset()), None);
+                        return (Delivery::Lost(connection_reset()), None);
                     }
-                    Some(Instead::Answer(answer)) => Ok(answer),
-                    Some(Instead::Failure(failure)) => Err(failure),
-                    None => door::answer(world, &asked),
+                    Some(InjectedResponse::Response(response)) => Ok(response),
+                    Some(InjectedResponse::Error(failure)) => Err(failure),
+                    None => door::dispatch(world, &api_request),
                 }
             }
         };
         let result = match world.commit() {
             Ok(()) => result,
-            Err(error) => Err(Failure::new(500, format!("the simulated world cannot be written: {error}"))),
+            Err(error) => Err(ApiError::new(500, format!("the simulated world cannot be written: {error}"))),
         };
-        let id = uuid(&mut inside.random);
-        let answer = result.unwrap_or_else(|failure| failure.answer(&id));
-        let wait = match misfortune {
-            Some(Misfortune::SlowAnswer(after)) => Some(seconds(after)),
+        let id = random_uuid(&mut state.random);
+        let response = result.unwrap_or_else(|failure| failure.into_response(&id));
+        let wait = match fault {
+            Some(InjectedFault::SlowResponse(after)) => Some(duration_from_seconds(after)),
             _ => None,
         };
-        let delivery = match after(answer, misfortune, &id) {
-            Delivery::Whole(answer) => Delivery::Whole(inside.finish(answer)),
-            Delivery::Cut(answer, keep) => Delivery::Cut(inside.finish(answer), keep),
-            nothing @ Delivery::Nothing(_) => nothing,
+        let delivery = match deliver_with_fault(response, fault, &id) {
+            Delivery::Complete(response) => Delivery::Complete(state.add_common_headers(response)),
+            Delivery::Truncated(response, keep) => Delivery::Truncated(state.add_common_headers(response), keep),
+            lost @ Delivery::Lost(_) => lost,
         };
         (delivery, wait)
     }
 }
 
 /// Whoever was let in leaves, whatever becomes of the exchange: a client may give up on it.
-struct Guest<'a> {
+struct AdmittedRequest<'a> {
     simulator: &'a Simulator,
     address: &'a str,
 }
 
-impl Drop for Guest<'_> {
+impl Drop for AdmittedRequest<'_> {
     fn drop(&mut self) {
-        self.simulator.inside().limiter.leave(self.address);
+        self.simulator.lock().limiter.release(self.address);
     }
 }
 
-impl super::Inside {
+impl super::SimulatorState {
     /// Notes that a request came in; only so many are kept.
-    fn remember(&mut self, method: Method, path: &str) {
-        if self.requests.len() >= REMEMBERED {
+    fn record_request(&mut self, method: Method, path: &str) {
+        if self.requests.len() >= MAX_RECORDED_REQUESTS {
             self.requests.pop_front();
         }
         self.requests.push_back((method, path.to_owned()));
     }
 
     /// The headers that every answer bears.
-    fn finish(&mut self, mut answer: Answer) -> HttpResponse {
-        answer.headers.push("Date", http_date(self.world.moment));
-        answer.headers.push("X-Request-Id", uuid(&mut self.random));
-        answer
+    fn add_common_headers(&mut self, mut response: ApiResponse) -> HttpResponse {
+        response.headers.push("Date", http_date(self.world.time));
+        response.headers.push("X-Request-Id", random_uuid(&mut self.random));
+        response
     }
 }
 
-fn reset() -> TransportError {
+fn connection_reset() -> TransportError {
     TransportError::AfterSending("connection reset before the answer".to_owned())
 }
 
 /// What a request is about: names and ids in its path and its body.
-fn names(asked: &Asked) -> Vec<String> {
-    let mut names: Vec<_> = asked.path.split('/').skip(3).map(str::to_owned).collect();
-    if let Ok(body) = asked.body() {
+fn names_in_request(request: &ApiRequest) -> Vec<String> {
+    let mut names: Vec<_> = request.path.split('/').skip(3).map(str::to_owned).collect();
+    if let Ok(body) = request.json_body() {
         let named = ["/name", "/spec/display_name"].into_iter().filter_map(|pointer| body.pointer(pointer));
         names.extend(named.filter_map(Value::as_str).map(str::to_owned));
     }
     names
 }
 
-fn view(misfortune: Option<&Misfortune>) -> View {
-    View {
-        stale: misfortune == Some(&Misfortune::StaleRead),
-        lag: match misfortune {
-            Some(Misfortune::ListLag(lag)) => Some(micros(seconds(*lag))),
+fn read_distortion(fault: Option<&InjectedFault>) -> ReadDistortion {
+    ReadDistortion {
+        stale: fault == Some(&InjectedFault::StaleRead),
+        list_lag: match fault {
+            Some(InjectedFault::ListLag(lag)) => Some(micros(duration_from_seconds(*lag))),
             _ => None,
         },
-        shifting: misfortune == Some(&Misfortune::ShiftingPages),
-        endless: misfortune == Some(&Misfortune::EndlessPages),
+        shifting_pages: fault == Some(&InjectedFault::ShiftingPages),
+        endless_pages: fault == Some(&InjectedFault::EndlessPages),
     }
 }
 
 /// What comes instead of what was asked.
-enum Instead {
-    Answer(Answer),
-    Failure(Failure),
+enum InjectedResponse {
+    Response(ApiResponse),
+    Error(ApiError),
     Lost,
 }
 
-fn before(world: &mut World, asked: &Asked, misfortune: Option<&Misfortune>) -> Option<Instead> {
-    let page = |kind: &str, body: &str| {
-        let mut answer = empty(200);
-        answer.headers.push("Content-Type", kind);
-        answer.body = body.as_bytes().to_vec();
-        Instead::Answer(answer)
+fn fault_before_effect(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    fault: Option<&InjectedFault>,
+) -> Option<InjectedResponse> {
+    let response_with_body = |content_type: &str, body: &str| {
+        let mut response = empty_response(200);
+        response.headers.push("Content-Type", content_type);
+        response.body = body.as_bytes().to_vec();
+        InjectedResponse::Response(response)
     };
-    Some(match misfortune? {
-        Misfortune::TooMany { retry_after } => {
-            let excess = retry_after.map(|wait| Excess { limit: world.options.limits.per_second, wait });
-            Instead::Answer(too_many(excess, true))
-        }
-        Misfortune::Status(status) => Instead::Failure(status_failure(*status)),
-        Misfortune::Forbidden => Instead::Failure(status_failure(403)),
-        Misfortune::Conflict => Instead::Failure(
-            Failure::new(409, "The resource has changed since it was fetched").coded("conflict", "Conflict"),
-        ),
-        Misfortune::Html => {
-            page("text/html", "<!DOCTYPE html>\n<html><body><h1>Sign in to the network</h1></body></html>\n")
-        }
-        Misfortune::Garbage => page("application/json", "{\"api_version\": \"sql/v1\", \u{0}"),
-        Misfortune::Redirect(origin) => {
-            let url = asked.at_origin(origin);
-            let mut answer = empty(307);
-            answer.headers.push("Location", url);
-            Instead::Answer(answer)
-        }
-        Misfortune::LostThenDone(after) => {
-            let due = world.moment.saturating_add(micros(seconds(*after)));
-            world.put_late(Late {
-                due,
-                method: asked.method.as_str().to_owned(),
-                url: asked.at_origin(&asked.origin),
-                owner: asked.owner.clone(),
-                body: String::from_utf8_lossy(&asked.body).into_owned(),
+    Some(match fault? {
+        InjectedFault::TooManyRequests { retry_after } => {
+            let exceeded = retry_after.map(|retry_after_seconds| LimitExceeded {
+                limit: world.options.rate_limits.per_second,
+                retry_after_seconds,
             });
-            Instead::Lost
+            InjectedResponse::Response(too_many_requests(exceeded, true))
+        }
+        InjectedFault::Status(status) => InjectedResponse::Error(status_error(*status)),
+        InjectedFault::Forbidden => InjectedResponse::Error(status_error(403)),
+        InjectedFault::Conflict => InjectedResponse::Error(
+            ApiError::new(409, "The resource has changed since it was fetched").with_code("conflict", "Conflict"),
+        ),
+        InjectedFault::Html => response_with_body(
+            "text/html",
+            "<!DOCTYPE html>\n<html><body><h1>Sign in to the network</h1></body></html>\n",
+        ),
+        InjectedFault::InvalidJson => response_with_body("application/json", "{\"api_version\": \"sql/v1\", \u{0}"),
+        InjectedFault::Redirect(origin) => {
+            let url = request.url_at_origin(origin);
+            let mut response = empty_response(307);
+            response.headers.push("Location", url);
+            InjectedResponse::Response(response)
+        }
+        InjectedFault::LostThenApplied(after) => {
+            let due = world.time.saturating_add(micros(duration_from_seconds(*after)));
+            world.add_delayed_effect(DelayedEffect {
+                due,
+                method: request.method.as_str().to_owned(),
+                url: request.url_at_origin(&request.origin),
+                principal: request.principal.clone(),
+                body: String::from_utf8_lossy(&request.body).into_owned(),
+            });
+            InjectedResponse::Lost
         }
         _ => return None,
     })
 }
 
-fn after(mut answer: Answer, misfortune: Option<Misfortune>, id: &str) -> Delivery {
-    match misfortune {
-        Some(Misfortune::LostAfterEffect) => return Delivery::Nothing(reset()),
-        Some(Misfortune::StatusAfterEffect(status)) => return Delivery::Whole(status_failure(status).answer(id)),
-        Some(Misfortune::CutBody(keep)) => return Delivery::Cut(answer, keep),
-        Some(Misfortune::ForbiddenForAbsent) if answer.status == 404 => {
-            return Delivery::Whole(status_failure(403).answer(id));
+fn deliver_with_fault(mut response: ApiResponse, fault: Option<InjectedFault>, id: &str) -> Delivery {
+    match fault {
+        Some(InjectedFault::LostAfterEffect) => return Delivery::Lost(connection_reset()),
+        Some(InjectedFault::StatusAfterEffect(status)) => {
+            return Delivery::Complete(status_error(status).into_response(id));
         }
-        Some(Misfortune::UnknownFields) => rewrite(&mut answer, &mut estrange),
-        Some(Misfortune::UnknownPhase(phase)) => rewrite(&mut answer, &mut |value| set_phase(value, &phase)),
+        Some(InjectedFault::TruncatedBody(keep)) => return Delivery::Truncated(response, keep),
+        Some(InjectedFault::ForbiddenInsteadOfNotFound) if response.status == 404 => {
+            return Delivery::Complete(status_error(403).into_response(id));
+        }
+        Some(InjectedFault::UnknownFields) => rewrite_body(&mut response, &mut add_unknown_fields),
+        Some(InjectedFault::UnknownPhase(phase)) => rewrite_body(&mut response, &mut |value| set_phase(value, &phase)),
         _ => {}
     }
-    Delivery::Whole(answer)
+    Delivery::Complete(response)
 }
 
-fn rewrite(answer: &mut Answer, change: &mut dyn FnMut(&mut Value)) {
-    if let Ok(mut body) = serde_json::from_slice(&answer.body) {
+fn rewrite_body(response: &mut ApiResponse, change: &mut dyn FnMut(&mut Value)) {
+    if let Ok(mut body) = serde_json::from_slice(&response.body) {
         change(&mut body);
-        answer.body = body.to_string().into_bytes();
+        response.body = body.to_string().into_bytes();
     }
 }
 
 /// Fields that no client has heard of everywhere, and `null` for empty maps.
-fn estrange(value: &mut Value) {
+fn add_unknown_fields(value: &mut Value) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(estrange),
+        Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),
         Value::Object(fields) if fields.is_empty() => *value = Value::Null,
         Value::Object(fields) => {
             // The entries of maps are names of the user's, not fields of the API's.
             let maps = ["labels", "properties", "latest_offsets"];
-            let strange = |(name, value): (&String, &Value)| !maps.contains(&name.as_str()) || *value == json!({});
-            fields.iter_mut().filter(|(name, value)| strange((name, value))).for_each(|(_, value)| estrange(value));
+            let may_be_extended =
+                |(name, value): (&String, &Value)| !maps.contains(&name.as_str()) || *value == json!({});
+            fields
+                .iter_mut()
+                .filter(|(name, value)| may_be_extended((name, value)))
+                .for_each(|(_, value)| add_unknown_fields(value));
             fields.insert("x_never_heard_of".to_owned(), json!({ "depth": [1, null, "two"] }));
         }
         _ => {}
@@ -279,8 +298,8 @@ fn estrange(value: &mut Value) {
 
 fn set_phase(value: &mut Value, phase: &str) {
     let set = |item: &mut Value| {
-        if let Some(held) = item.pointer_mut("/status/phase") {
-            *held = Value::from(phase);
+        if let Some(current) = item.pointer_mut("/status/phase") {
+            *current = Value::from(phase);
         }
     };
     set(value);
@@ -289,7 +308,7 @@ fn set_phase(value: &mut Value, phase: &str) {
     }
 }
 
-fn status_failure(status: u16) -> Failure {
+fn status_error(status: u16) -> ApiError {
     let (code, title, detail) = match status {
         401 => ("user_unauthenticated", "Authentication Required", "Valid authentication credentials must be provided"),
         403 => ("user_unauthorized", "User Access Unauthorized", "The user is not allowed to access the resource."),
@@ -299,17 +318,17 @@ fn status_failure(status: u16) -> Failure {
         500.. => ("internal_server_error", "Internal Server Error", "Oops, something went wrong!"),
         _ => ("bad_request", "Bad Request", "Bad Request"),
     };
-    Failure::new(status, detail).coded(code, title)
+    ApiError::new(status, detail).with_code(code, title)
 }
 
 /// 429 has no body, by the API's document.
-fn too_many(excess: Option<Excess>, tells: bool) -> Answer {
-    let mut answer = empty(429);
-    if let Some(Excess { limit, wait }) = excess.filter(|_| tells) {
-        answer.headers.push("Retry-After", wait.to_string());
-        answer.headers.push("X-RateLimit-Limit", limit.to_string());
-        answer.headers.push("X-RateLimit-Remaining", "0");
-        answer.headers.push("X-RateLimit-Reset", wait.to_string());
+fn too_many_requests(exceeded: Option<LimitExceeded>, with_headers: bool) -> ApiResponse {
+    let mut response = empty_response(429);
+    if let Some(LimitExceeded { limit, retry_after_seconds }) = exceeded.filter(|_| with_headers) {
+        response.headers.push("Retry-After", retry_after_seconds.to_string());
+        response.headers.push("X-RateLimit-Limit", limit.to_string());
+        response.headers.push("X-RateLimit-Remaining", "0");
+        response.headers.push("X-RateLimit-Reset", retry_after_seconds.to_string());
     }
-    answer
+    response
 }

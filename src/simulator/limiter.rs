@@ -7,60 +7,61 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::options::Limits;
+use super::options::SimulatedRateLimits;
 
 /// The requests of the last minute, by address.
 #[derive(Debug, Default)]
-pub(super) struct Limiter {
-    recent: BTreeMap<String, VecDeque<Instant>>,
-    at_once: BTreeMap<String, usize>,
+pub(super) struct AddressRateLimiter {
+    recent_requests: BTreeMap<String, VecDeque<Instant>>,
+    in_flight: BTreeMap<String, usize>,
 }
 
 /// A request over a limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Excess {
+pub(super) struct LimitExceeded {
     pub(super) limit: usize,
     /// Whole seconds until one more would be let through.
-    pub(super) wait: u64,
+    pub(super) retry_after_seconds: u64,
 }
 
-impl Limiter {
+impl AddressRateLimiter {
     /// A request comes in. Whoever is let in has to `leave`; a request over a limit does not count.
-    pub(super) fn enter(&mut self, address: &str, limits: &Limits) -> Result<(), Excess> {
-        let at_once = self.at_once.entry(address.to_owned()).or_default();
-        if !limits.on {
-            *at_once = at_once.saturating_add(1);
+    pub(super) fn try_acquire(&mut self, address: &str, limits: &SimulatedRateLimits) -> Result<(), LimitExceeded> {
+        let in_flight = self.in_flight.entry(address.to_owned()).or_default();
+        if !limits.enabled {
+            *in_flight = in_flight.saturating_add(1);
             return Ok(());
         }
-        if *at_once >= limits.at_once {
-            return Err(Excess { limit: limits.at_once, wait: 1 });
+        if *in_flight >= limits.concurrent {
+            return Err(LimitExceeded { limit: limits.concurrent, retry_after_seconds: 1 });
         }
         let now = Instant::now();
-        let recent = self.recent.entry(address.to_owned()).or_default();
+        let recent_requests = self.recent_requests.entry(address.to_owned()).or_default();
         let minute = Duration::from_secs(60);
-        while recent.front().is_some_and(|at| now.duration_since(*at) >= minute) {
-            recent.pop_front();
+        while recent_requests.front().is_some_and(|at| now.duration_since(*at) >= minute) {
+            recent_requests.pop_front();
         }
-        let excess = |(limit, window): (usize, Duration)| {
+        let exceeded = |(limit, window): (usize, Duration)| {
             // The request that has to leave the window before one more fits.
-            let oldest = limit.checked_sub(1).and_then(|back| recent.iter().rev().nth(back)).copied();
+            let oldest = limit.checked_sub(1).and_then(|back| recent_requests.iter().rev().nth(back)).copied();
             let age = oldest.map(|at| now.duration_since(at)).filter(|age| *age < window);
             let left = window.saturating_sub(age.unwrap_or_default());
-            let wait = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-            (limit == 0 || age.is_some()).then_some(Excess { limit, wait })
+            let retry_after_seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+            (limit == 0 || age.is_some()).then_some(LimitExceeded { limit, retry_after_seconds })
         };
         let windows = [(limits.per_second, Duration::from_secs(1)), (limits.per_minute, minute)];
-        if let Some(excess) = windows.into_iter().filter_map(excess).max_by_key(|excess| excess.wait) {
-            return Err(excess);
+        if let Some(exceeded) = windows.into_iter().filter_map(exceeded).max_by_key(|excess| excess.retry_after_seconds)
+        {
+            return Err(exceeded);
         }
-        recent.push_back(now);
-        *at_once = at_once.saturating_add(1);
+        recent_requests.push_back(now);
+        *in_flight = in_flight.saturating_add(1);
         Ok(())
     }
 
     /// A request that was let in is over.
-    pub(super) fn leave(&mut self, address: &str) {
-        if let Some(count) = self.at_once.get_mut(address) {
+    pub(super) fn release(&mut self, address: &str) {
+        if let Some(count) = self.in_flight.get_mut(address) {
             *count = count.saturating_sub(1);
         }
     }

@@ -14,119 +14,131 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     audit::Effect,
-    catalog::Thing,
-    pools::{OrgConfig, Pool},
-    statements::{Born, Now},
-    world::Late,
+    catalog::CatalogObject,
+    pools::{OrgComputePoolConfig, SimulatedPool},
+    statements::{FixedFields, MutableFields},
+    world::DelayedEffect,
 };
 
 /// How every line begins.
-const BEGIN: &[u8] = b"{\"at\":";
+const RECORD_PREFIX: &[u8] = b"{\"at\":";
 
 /// One line: the time, how many ids were given out, and what changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct LogRecord {
     pub(super) at: i64,
-    pub(super) ids: u64,
+    #[serde(rename = "ids")]
+    pub(super) issued_ids: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<WorldChange>,
 }
 
 /// One change of the world.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Change {
-    Born(u64, Box<Born>, Box<Now>),
-    Now(u64, Box<Now>),
-    Gone(u64),
-    Pool(Box<Pool>),
-    PoolGone(String),
-    Made(Thing),
-    Dropped(Thing),
-    Config(OrgConfig),
-    Late(u64, Late),
-    Arrived(u64),
+pub(super) enum WorldChange {
+    #[serde(rename = "born")]
+    StatementCreated(u64, Box<FixedFields>, Box<MutableFields>),
+    #[serde(rename = "now")]
+    StatementChanged(u64, Box<MutableFields>),
+    #[serde(rename = "gone")]
+    StatementRemoved(u64),
+    #[serde(rename = "pool")]
+    PoolStored(Box<SimulatedPool>),
+    #[serde(rename = "pool-gone")]
+    PoolRemoved(String),
+    #[serde(rename = "made")]
+    ObjectCreated(CatalogObject),
+    #[serde(rename = "dropped")]
+    ObjectDropped(CatalogObject),
+    #[serde(rename = "config")]
+    ConfigChanged(OrgComputePoolConfig),
+    #[serde(rename = "late")]
+    EffectDelayed(u64, DelayedEffect),
+    #[serde(rename = "arrived")]
+    DelayedEffectApplied(u64),
     Effect(Effect),
-    Peak(String, usize),
+    #[serde(rename = "peak")]
+    PeakRunning(String, usize),
 }
 
 /// The open file, held against other processes by a lock on a file beside it.
-pub(super) struct Log {
+pub(super) struct WorldLog {
     path: PathBuf,
     file: File,
     /// Held as long as the log is; goes with the process.
     _lock: File,
     /// Why nothing can be written any more, if so.
-    broken: Option<String>,
+    write_error: Option<String>,
 }
 
-impl Log {
+impl WorldLog {
     /// Opens the log at `path`, or begins one, and gives each of its records to `take`. A last line without its end was
     /// never answered, and is cut off; any other damage is an error, and the file is left as it is.
-    pub(super) fn open(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<Log> {
-        let lock = lock(path)?;
-        let (whole, length) = found(path, take)?;
+    pub(super) fn open(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<WorldLog> {
+        let lock = lock_file(path)?;
+        let (complete, length) = read_file(path, on_record)?;
         let file = private(OpenOptions::new().create(true).append(true)).open(path)?;
-        if whole < length {
-            file.set_len(whole)?;
+        if complete < length {
+            file.set_len(complete)?;
         }
-        Ok(Log { path: path.to_owned(), file, _lock: lock, broken: None })
+        Ok(WorldLog { path: path.to_owned(), file, _lock: lock, write_error: None })
     }
 
     /// Appends one record in one write. After a failure nothing is written any more: a line after a torn one would be
     /// lost with it.
-    pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
+    pub(super) fn append(&mut self, record: &LogRecord) -> io::Result<()> {
+        if let Some(error) = self.write_error() {
+            return Err(error);
         }
-        let written = line(record).and_then(|line| self.file.write_all(&line));
+        let written = to_line(record).and_then(|line| self.file.write_all(&line));
         if let Err(error) = &written {
-            self.broken = Some(error.to_string());
+            self.write_error = Some(error.to_string());
         }
         written
     }
 
     /// Why nothing can be written any more, if so.
-    pub(super) fn refusal(&self) -> Option<io::Error> {
-        self.broken.clone().map(io::Error::other)
+    pub(super) fn write_error(&self) -> Option<io::Error> {
+        self.write_error.clone().map(io::Error::other)
     }
 
     /// As on a disk that is full from now on.
     #[cfg(test)]
-    pub(super) fn fill_the_disk(&mut self) -> io::Result<()> {
+    pub(super) fn simulate_full_disk(&mut self) -> io::Result<()> {
         self.file = File::open(&self.path)?;
         Ok(())
     }
 
     /// Begins anew with records of everything, in one rename; after a failure it stays as it is, for the world holds what
     /// it was never told.
-    pub(super) fn compact(&mut self, whole: impl Iterator<Item = Record>) -> io::Result<()> {
-        if let Some(reason) = &self.broken {
+    pub(super) fn compact(&mut self, records: impl Iterator<Item = LogRecord>) -> io::Result<()> {
+        if let Some(reason) = &self.write_error {
             return Err(io::Error::other(reason.clone()));
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        for record in whole {
-            fresh.write_all(&line(&record)?)?;
+        let mut replacement = tempfile::NamedTempFile::new_in(folder)?;
+        for record in records {
+            replacement.write_all(&to_line(&record)?)?;
         }
-        fresh.persist(&self.path).map_err(|error| error.error)?;
+        replacement.persist(&self.path).map_err(|error| error.error)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         Ok(())
     }
 }
 
 /// Gives `take` the records of the log at `path`, which is left as it is and may be written meanwhile.
-pub(super) fn look(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<()> {
-    found(path, take).map(drop)
+pub(super) fn read_without_lock(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<()> {
+    read_file(path, on_record).map(drop)
 }
 
 /// Reads the file at `path`: how many bytes its whole lines have, and how many there are.
-fn found(path: &Path, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
+fn read_file(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<(u64, u64)> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
         file => file?,
     };
-    read(BufReader::with_capacity(1 << 16, file), take).map_err(|error| match error.kind() {
+    read_records(BufReader::with_capacity(1 << 16, file), on_record).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => {
             io::Error::new(error.kind(), format!("{}, {error}; remove the file", path.display()))
         }
@@ -146,7 +158,7 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Two processes that append to one log would each lose what the other did.
-fn lock(path: &Path) -> io::Result<File> {
+fn lock_file(path: &Path) -> io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(&name)?;
@@ -160,7 +172,7 @@ fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
-fn line(record: &Record) -> io::Result<Vec<u8>> {
+fn to_line(record: &LogRecord) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
     Ok(line)
@@ -168,27 +180,28 @@ fn line(record: &Record) -> io::Result<Vec<u8>> {
 
 /// Gives `take` the record of each whole line, one at a time, so that a large world is never held twice. Returns how many
 /// bytes those lines have, and how many there are.
-pub(super) fn read(mut lines: impl BufRead, take: &mut dyn FnMut(Record)) -> io::Result<(u64, u64)> {
-    let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    let (mut line, mut number, mut whole) = (Vec::new(), 0_u64, 0_u64);
+pub(super) fn read_records(mut lines: impl BufRead, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<(u64, u64)> {
+    let invalid_data = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let (mut line, mut number, mut complete) = (Vec::new(), 0_u64, 0_u64);
     loop {
         line.clear();
         let length = u64::try_from(lines.read_until(b'\n', &mut line)?).unwrap_or(u64::MAX);
         let Some(text) = line.strip_suffix(b"\n") else {
             // What is cut off has to be the beginning of a record: some other file, without any end of line, is not to
             // be lost.
-            let begin = BEGIN.get(..line.len().min(BEGIN.len())).unwrap_or_default();
-            return match line.starts_with(begin) {
-                true => Ok((whole, whole.saturating_add(length))),
-                false => Err(damaged("this is no log of a simulated world".to_owned())),
+            let prefix = RECORD_PREFIX.get(..line.len().min(RECORD_PREFIX.len())).unwrap_or_default();
+            return match line.starts_with(prefix) {
+                true => Ok((complete, complete.saturating_add(length))),
+                false => Err(invalid_data("this is no log of a simulated world".to_owned())),
             };
         };
         number = number.saturating_add(1);
         if !text.is_empty() {
-            let no_log = |why: String| damaged(format!("line {number}: this is no log of a simulated world ({why})"));
-            let text = std::str::from_utf8(text).map_err(|error| no_log(error.to_string()))?;
-            take(serde_json::from_str(text).map_err(|error| no_log(error.to_string()))?);
+            let not_a_log =
+                |reason: String| invalid_data(format!("line {number}: this is no log of a simulated world ({reason})"));
+            let text = std::str::from_utf8(text).map_err(|error| not_a_log(error.to_string()))?;
+            on_record(serde_json::from_str(text).map_err(|error| not_a_log(error.to_string()))?);
         }
-        whole = whole.saturating_add(length);
+        complete = complete.saturating_add(length);
     }
 }

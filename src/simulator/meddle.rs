@@ -4,18 +4,18 @@ use std::{io, time::Duration};
 
 use super::{
     Simulator,
-    audit::Verb,
+    audit::EffectKind,
     clock::rfc3339,
-    pools::{self, Pool},
-    statements::{self, Alarm},
-    world::World,
+    pools::{self, SimulatedPool},
+    statements::{self, SimulatedWarning},
+    world::SimulatedWorld,
 };
 use crate::resource::{Phase, PoolPhase};
 
 /// Interference from outside the client, at once. Names that do not exist, and statements in a phase in which the
 /// service would not do it, are left alone.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Meddle {
+pub enum OutOfBandChange {
     /// Somebody asks a statement to stop.
     Stop(String),
     /// Somebody asks a statement to run again.
@@ -37,24 +37,24 @@ pub enum Meddle {
     /// Every statement that ended is removed at once.
     PurgeEnded,
     /// A pool's `max_cfu` changes, down too.
-    PoolLimit(String, u32),
+    SetPoolMaxCfu(String, u32),
     /// Somebody deletes a pool.
     DeletePool(String),
     /// A pool's phase becomes FAILED.
     FailPool(String),
     /// A pool of somebody else's appears: id, environment, cloud, region, `max_cfu`.
-    MakePool(String, String, String, String, u32),
+    CreatePool(String, String, String, String, u32),
     /// The world's time moves forward.
-    Advance(Duration),
+    AdvanceTime(Duration),
 }
 
 /// Everything there is, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorldNow {
+pub struct WorldView {
     /// The statements in order of creation.
-    pub statements: Vec<StatementNow>,
+    pub statements: Vec<StatementView>,
     /// The pools by id.
-    pub pools: Vec<PoolNow>,
+    pub pools: Vec<PoolView>,
     /// The world's time (RFC 3339).
     pub time: String,
 }
@@ -62,7 +62,7 @@ pub struct WorldNow {
 /// A statement of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the API's own fields")]
-pub struct StatementNow {
+pub struct StatementView {
     pub environment: String,
     pub name: String,
     pub uid: String,
@@ -79,7 +79,7 @@ pub struct StatementNow {
 /// A pool of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the API's own fields")]
-pub struct PoolNow {
+pub struct PoolView {
     pub environment: String,
     pub id: String,
     pub display_name: String,
@@ -89,113 +89,115 @@ pub struct PoolNow {
 
 impl Simulator {
     /// What there is now.
-    pub fn world(&self) -> WorldNow {
-        let mut inside = self.inside();
-        let world = &mut inside.world;
-        world.advance();
-        let statements = world.statements().map(|it| StatementNow {
-            environment: it.born.environment.to_string(),
-            name: it.born.name.clone(),
-            uid: it.born.uid.clone(),
-            sql: it.born.sql.clone(),
-            properties: it.born.properties.clone().unwrap_or_default(),
-            labels: it.now.labels.clone(),
-            pool: it.now.pool.to_string(),
-            principal: it.now.principal.to_string(),
-            stopped: it.now.stopped,
-            phase: it.now.phase.clone(),
-            detail: it.now.detail.clone(),
+    pub fn world_view(&self) -> WorldView {
+        let mut state = self.lock();
+        let world = &mut state.world;
+        world.run_due_events();
+        let statements = world.statements().map(|it| StatementView {
+            environment: it.fixed.environment.to_string(),
+            name: it.fixed.name.clone(),
+            uid: it.fixed.uid.clone(),
+            sql: it.fixed.sql.clone(),
+            properties: it.fixed.properties.clone().unwrap_or_default(),
+            labels: it.current.labels.clone(),
+            pool: it.current.pool.to_string(),
+            principal: it.current.principal.to_string(),
+            stopped: it.current.stopped,
+            phase: it.current.phase.clone(),
+            detail: it.current.detail.clone(),
         });
-        let pools = world.pools().map(|pool| PoolNow {
+        let pools = world.pools().map(|pool| PoolView {
             environment: pool.environment.clone(),
             id: pool.id.clone(),
             display_name: pool.display_name.clone(),
             max_cfu: pool.max_cfu,
             phase: pool.phase.clone(),
         });
-        WorldNow { statements: statements.collect(), pools: pools.collect(), time: rfc3339(world.moment) }
+        WorldView { statements: statements.collect(), pools: pools.collect(), time: rfc3339(world.time) }
     }
 
     /// Somebody else does something, in every environment that holds the name. Fails if the log cannot be written.
-    pub fn meddle(&self, meddle: Meddle) -> io::Result<()> {
-        let mut inside = self.inside();
-        let world = &mut inside.world;
-        world.advance();
+    pub fn apply_out_of_band(&self, meddle: OutOfBandChange) -> io::Result<()> {
+        let mut state = self.lock();
+        let world = &mut state.world;
+        world.run_due_events();
         match &meddle {
-            Meddle::Advance(span) => world.leap(*span),
-            Meddle::PurgeEnded => {
+            OutOfBandChange::AdvanceTime(span) => world.advance_by(*span),
+            OutOfBandChange::PurgeEnded => {
                 let ended = |phase: &Phase| matches!(phase, Phase::Completed | Phase::Failed | Phase::Stopped);
-                let gone: Vec<_> = world.statements().filter(|it| ended(&it.now.phase)).map(|it| it.serial).collect();
-                gone.into_iter().for_each(|serial| world.purge(serial));
+                let ended_serials: Vec<_> =
+                    world.statements().filter(|it| ended(&it.current.phase)).map(|it| it.serial).collect();
+                ended_serials.into_iter().for_each(|serial| world.purge_statement(serial));
             }
-            Meddle::PoolLimit(id, max_cfu) => {
+            OutOfBandChange::SetPoolMaxCfu(id, max_cfu) => {
                 change_pool(world, id, |pool| pool.max_cfu = *max_cfu);
-                world.feed(id);
+                world.admit_waiting(id);
             }
-            Meddle::FailPool(id) => change_pool(world, id, |pool| {
+            OutOfBandChange::FailPool(id) => change_pool(world, id, |pool| {
                 pool.phase = PoolPhase::Failed;
-                pool.due = None;
+                pool.phase_ends_at = None;
             }),
-            Meddle::DeletePool(id) => pools::remove(world, id),
-            Meddle::MakePool(id, environment, cloud, region, max_cfu) => {
-                world.put_pool(pools::given(world.moment, id, environment, cloud, region, *max_cfu));
+            OutOfBandChange::DeletePool(id) => pools::begin_deprovisioning(world, id),
+            OutOfBandChange::CreatePool(id, environment, cloud, region, max_cfu) => {
+                world.put_pool(pools::ready_pool(world.time, id, environment, cloud, region, *max_cfu));
             }
-            Meddle::Stop(name)
-            | Meddle::Resume(name)
-            | Meddle::Delete(name)
-            | Meddle::Fail(name, _)
-            | Meddle::Degrade(name)
-            | Meddle::Complete(name)
-            | Meddle::Warn(name, ..)
-            | Meddle::Recreate(name, _)
-            | Meddle::Purge(name) => {
-                for (serial, uid) in world.all_named(name) {
-                    meddle_with(world, &meddle, name, serial, &uid);
+            OutOfBandChange::Stop(name)
+            | OutOfBandChange::Resume(name)
+            | OutOfBandChange::Delete(name)
+            | OutOfBandChange::Fail(name, _)
+            | OutOfBandChange::Degrade(name)
+            | OutOfBandChange::Complete(name)
+            | OutOfBandChange::Warn(name, ..)
+            | OutOfBandChange::Recreate(name, _)
+            | OutOfBandChange::Purge(name) => {
+                for (serial, uid) in world.statements_named(name) {
+                    apply_to_statement(world, &meddle, name, serial, &uid);
                 }
             }
         }
-        world.advance();
+        world.run_due_events();
         world.commit()
     }
 }
 
-fn change_pool(world: &mut World, id: &str, change: impl FnOnce(&mut Pool)) {
+fn change_pool(world: &mut SimulatedWorld, id: &str, change: impl FnOnce(&mut SimulatedPool)) {
     if let Some(mut pool) = world.pool(id).cloned() {
         change(&mut pool);
         world.put_pool(pool);
-        world.effect(Verb::PoolUpdated, id, id);
+        world.record_effect(EffectKind::PoolUpdated, id, id);
     }
 }
 
 /// Interference with one statement; what concerns the whole world or a pool is done already.
-fn meddle_with(world: &mut World, meddle: &Meddle, name: &str, serial: u64, uid: &str) {
-    let Some(phase) = world.statement(serial).map(|statement| statement.now.phase.clone()) else { return };
+fn apply_to_statement(world: &mut SimulatedWorld, change: &OutOfBandChange, name: &str, serial: u64, uid: &str) {
+    let Some(phase) = world.statement(serial).map(|statement| statement.current.phase.clone()) else { return };
     let at_rest = matches!(phase, Phase::Stopped | Phase::Failed);
     let ended = at_rest || matches!(phase, Phase::Completed | Phase::Stopping | Phase::Failing | Phase::Deleting);
-    match meddle {
-        Meddle::Stop(_) | Meddle::Fail(..) if ended => {}
-        Meddle::Degrade(_) | Meddle::Complete(_) if ended || phase == Phase::Pending => {}
-        Meddle::Resume(_) if !at_rest => {}
-        Meddle::Delete(_) if phase == Phase::Deleting => {}
-        Meddle::Stop(_) => {
-            statements::stop(world, serial);
-            world.effect(Verb::Stopped, name, uid);
+    match change {
+        OutOfBandChange::Stop(_) | OutOfBandChange::Fail(..) if ended => {}
+        OutOfBandChange::Degrade(_) | OutOfBandChange::Complete(_) if ended || phase == Phase::Pending => {}
+        OutOfBandChange::Resume(_) if !at_rest => {}
+        OutOfBandChange::Delete(_) if phase == Phase::Deleting => {}
+        OutOfBandChange::Stop(_) => {
+            statements::begin_stop(world, serial);
+            world.record_effect(EffectKind::Stopped, name, uid);
         }
-        Meddle::Resume(_) => {
-            statements::resume(world, serial);
-            world.effect(Verb::Resumed, name, uid);
+        OutOfBandChange::Resume(_) => {
+            statements::begin_resume(world, serial);
+            world.record_effect(EffectKind::Resumed, name, uid);
         }
-        Meddle::Delete(_) => statements::remove(world, serial, name, uid),
-        Meddle::Fail(_, detail) => world.fail_at_work(serial, detail),
-        Meddle::Degrade(_) => world.change(serial, |now| now.phase = Phase::Degraded),
-        Meddle::Complete(_) => world.end(serial, Phase::Completed, String::new()),
-        Meddle::Warn(_, severity, message) => {
+        OutOfBandChange::Delete(_) => statements::begin_deletion(world, serial, name, uid),
+        OutOfBandChange::Fail(_, detail) => world.fail_running_statement(serial, detail),
+        OutOfBandChange::Degrade(_) => world.change_statement(serial, |fields| fields.phase = Phase::Degraded),
+        OutOfBandChange::Complete(_) => world.end_statement(serial, Phase::Completed, String::new()),
+        OutOfBandChange::Warn(_, severity, message) => {
             let (severity, message) = (severity.clone(), message.clone());
-            let alarm = Alarm { severity, reason: "SIMULATED".to_owned(), message, at: world.moment };
-            world.change(serial, |now| now.warnings.push(alarm));
+            let warning =
+                SimulatedWarning { severity, reason: "SIMULATED".to_owned(), message, created_at: world.time };
+            world.change_statement(serial, |fields| fields.warnings.push(warning));
         }
-        Meddle::Recreate(_, sql) => statements::recreate(world, serial, sql.clone()),
-        Meddle::Purge(_) => world.purge(serial),
+        OutOfBandChange::Recreate(_, sql) => statements::recreate_statement(world, serial, sql.clone()),
+        OutOfBandChange::Purge(_) => world.purge_statement(serial),
         _ => {}
     }
 }

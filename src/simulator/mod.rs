@@ -37,21 +37,21 @@ use std::{
 
 use crate::cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, TransportError};
 
-pub use audit::{Effect, Findings, Verb};
-pub use faults::{Fault, Misfortune};
-pub use meddle::{Meddle, PoolNow, StatementNow, WorldNow};
-pub use moment::Moment;
-pub use options::{CatalogMode, Limits, Options, Pace, Policy, Switches};
-pub use scenario::{Fate, Scenario, Verdict};
+pub use audit::{AuditReport, Effect, EffectKind};
+pub use faults::{FaultRule, InjectedFault};
+pub use meddle::{OutOfBandChange, PoolView, StatementView, WorldView};
+pub use moment::WorldSnapshot;
+pub use options::{CatalogMode, PhaseDurations, RequestPolicy, SimulatedRateLimits, SimulatorOptions, Switches};
+pub use scenario::{ForcedOutcome, Scenario, StatementOverride};
 pub use serve::serve;
 
 /// A simulated cloud. Clones share one world.
 #[derive(Clone)]
-pub struct Simulator(Arc<Mutex<Inside>>);
+pub struct Simulator(Arc<Mutex<SimulatorState>>);
 
-struct Inside {
-    world: world::World,
-    limiter: limiter::Limiter,
+struct SimulatorState {
+    world: world::SimulatedWorld,
+    limiter: limiter::AddressRateLimiter,
     requests: VecDeque<(Method, String)>,
     /// Ids of requests and errors: apart from the world's, so that reading changes nothing.
     random: fastrand::Rng,
@@ -59,8 +59,8 @@ struct Inside {
 
 impl Simulator {
     /// An empty cloud in memory.
-    pub fn new(options: Options) -> Simulator {
-        Simulator::of(world::World::new(Arc::new(options.of_scenario())))
+    pub fn new(options: SimulatorOptions) -> Simulator {
+        Simulator::from_world(world::SimulatedWorld::new(Arc::new(options.with_scenario_overrides())))
     }
 
     /// The cloud whose log is at `path`, or an empty one. From then on each effect is appended to the log before it is
@@ -68,66 +68,73 @@ impl Simulator {
     /// still to happen in it, go on from the last record; faults begin anew. A last line that was cut short is left
     /// out. Fails if the file is no such log, cannot be written, or is held by another simulator: it is held until the
     /// last clone is dropped, which leaves a log of what there is.
-    pub fn open(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let read = |take: &mut dyn FnMut(log::Record)| log::Log::open(path.as_ref(), take).map(Some);
-        let options = Arc::new(options.of_scenario());
-        Ok(Simulator::of(world::World::restore(options, audit::Audit::default(), read)?))
+    pub fn open(path: impl AsRef<Path>, options: SimulatorOptions) -> io::Result<Simulator> {
+        let read_log =
+            |on_record: &mut dyn FnMut(log::LogRecord)| log::WorldLog::open(path.as_ref(), on_record).map(Some);
+        let options = Arc::new(options.with_scenario_overrides());
+        Ok(Simulator::from_world(world::SimulatedWorld::restore(options, audit::AuditTrail::default(), read_log)?))
     }
 
     /// A copy in memory of the cloud whose log is at `path`, for those who only read: the log is neither locked nor
     /// written, and no account is kept of what was done. Fails if the file is no such log.
-    pub fn copy_of(path: impl AsRef<Path>, options: Options) -> io::Result<Simulator> {
-        let read = |take: &mut dyn FnMut(log::Record)| log::look(path.as_ref(), take).map(|()| None);
-        let options = Arc::new(options.of_scenario());
-        Ok(Simulator::of(world::World::restore(options, audit::Audit::silent(), read)?))
+    pub fn load_copy(path: impl AsRef<Path>, options: SimulatorOptions) -> io::Result<Simulator> {
+        let read_log =
+            |on_record: &mut dyn FnMut(log::LogRecord)| log::read_without_lock(path.as_ref(), on_record).map(|()| None);
+        let options = Arc::new(options.with_scenario_overrides());
+        Ok(Simulator::from_world(world::SimulatedWorld::restore(options, audit::AuditTrail::disabled(), read_log)?))
     }
 
-    fn of(world: world::World) -> Simulator {
+    fn from_world(world: world::SimulatedWorld) -> Simulator {
         let random = fastrand::Rng::with_seed(!world.options.seed);
-        let inside = Inside { world, limiter: limiter::Limiter::default(), requests: VecDeque::new(), random };
-        Simulator(Arc::new(Mutex::new(inside)))
+        let state = SimulatorState {
+            world,
+            limiter: limiter::AddressRateLimiter::default(),
+            requests: VecDeque::new(),
+            random,
+        };
+        Simulator(Arc::new(Mutex::new(state)))
     }
 
     /// Everything that changed the world, in order.
     pub fn effects(&self) -> Vec<Effect> {
-        let mut inside = self.inside();
-        inside.world.advance();
-        inside.world.audit.effects().to_vec()
+        let mut state = self.lock();
+        state.world.run_due_events();
+        state.world.audit.effects().to_vec()
     }
 
     /// Every request that was received, in order: method and path without query. The last 100,000 are kept.
     pub fn requests(&self) -> Vec<(Method, String)> {
-        self.inside().requests.iter().cloned().collect()
+        self.lock().requests.iter().cloned().collect()
     }
 
     /// Forgets the requests so far.
-    pub fn forget_requests(&self) {
-        self.inside().requests.clear();
+    pub fn clear_requests(&self) {
+        self.lock().requests.clear();
     }
 
     /// What must never have happened, counted.
-    pub fn audit(&self) -> Findings {
-        let mut inside = self.inside();
-        inside.world.advance();
-        inside.world.audit.findings()
+    pub fn audit_report(&self) -> AuditReport {
+        let mut state = self.lock();
+        state.world.run_due_events();
+        state.world.audit.report()
     }
 
     /// Adds a misfortune. Those that were added before come first.
-    pub fn push_fault(&self, fault: Fault) {
-        self.inside().world.faults.push(fault);
+    pub fn push_fault(&self, rule: FaultRule) {
+        self.lock().world.faults.push(rule);
     }
 
     /// Adds a verdict on statements that start from now on. Those that were added before come first.
-    pub fn push_verdict(&self, verdict: Verdict) {
-        self.inside().world.verdicts.push(verdict);
+    pub fn push_override(&self, rule: StatementOverride) {
+        self.lock().world.overrides.push(rule);
     }
 
     /// Ends every misfortune.
     pub fn clear_faults(&self) {
-        self.inside().world.faults = faults::Faults::default();
+        self.lock().world.faults = faults::ActiveFaults::default();
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    fn lock(&self) -> MutexGuard<'_, SimulatorState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -143,9 +150,11 @@ impl Transport for Simulator {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             match self.exchange(request, "in-process").await {
-                exchange::Delivery::Whole(response) => Ok(response),
-                exchange::Delivery::Cut(..) => Err(TransportError::AfterSending("the body was cut short".to_owned())),
-                exchange::Delivery::Nothing(lost) => Err(lost),
+                exchange::Delivery::Complete(response) => Ok(response),
+                exchange::Delivery::Truncated(..) => {
+                    Err(TransportError::AfterSending("the body was cut short".to_owned()))
+                }
+                exchange::Delivery::Lost(lost) => Err(lost),
             }
         })
     }

@@ -8,19 +8,19 @@ use super::scenario::Scenario;
 
 /// How a simulated cloud behaves. `Default` is the documented service at its usual pace, with any key accepted.
 #[derive(Clone)]
-pub struct Options {
+pub struct SimulatorOptions {
     /// Where ids, uids and the jitter of phases come from: equal seeds and equal requests give equal worlds.
     pub seed: u64,
     /// How long phases last.
-    pub pace: Pace,
+    pub phase_durations: PhaseDurations,
     /// When a new world begins (microseconds since 1970). A world from a file goes on where it stood.
-    pub start: i64,
+    pub start_time: i64,
     /// The key of the statements API, id and secret; without one any key is taken.
     pub flink_key: Option<(String, String)>,
     /// The key of the pools API, id and secret; without one any key is taken.
     pub cloud_key: Option<(String, String)>,
     /// The rate limits per address.
-    pub limits: Limits,
+    pub rate_limits: SimulatedRateLimits,
     /// What a table is that no statement made.
     pub catalog: CatalogMode,
     /// The answers to what the API's documents leave open.
@@ -32,34 +32,34 @@ pub struct Options {
     /// The organization that pools' resource names show: their paths carry none.
     pub organization: String,
     /// The cloud and region of a default pool, where the request's host names none.
-    pub home: (String, String),
+    pub home_region: (String, String),
     /// Misfortunes and verdicts from the first request on.
     pub scenario: Scenario,
 }
 
-impl Default for Options {
+impl Default for SimulatorOptions {
     fn default() -> Self {
-        Options {
+        SimulatorOptions {
             seed: 1,
-            pace: Pace::service(),
-            start: 1_767_225_600_000_000, // 2026-01-01T00:00:00Z
+            phase_durations: PhaseDurations::typical(),
+            start_time: 1_767_225_600_000_000, // 2026-01-01T00:00:00Z
             flink_key: None,
             cloud_key: None,
-            limits: Limits::default(),
+            rate_limits: SimulatedRateLimits::default(),
             catalog: CatalogMode::Lenient,
             switches: Switches::default(),
             principals: None,
             jobs_per_cfu: 1,
             organization: "b0b21724-4586-4a07-b787-d0bb5aacbf87".to_owned(),
-            home: ("aws".to_owned(), "us-east-1".to_owned()),
+            home_region: ("aws".to_owned(), "us-east-1".to_owned()),
             scenario: Scenario::default(),
         }
     }
 }
 
-impl Options {
+impl SimulatorOptions {
     /// These, with what their scenario says of them.
-    pub(super) fn of_scenario(mut self) -> Options {
+    pub(super) fn with_scenario_overrides(mut self) -> SimulatorOptions {
         self.switches = self.scenario.switches.clone().unwrap_or(self.switches);
         self.principals = self.scenario.principals.clone().or(self.principals);
         self
@@ -67,14 +67,14 @@ impl Options {
 }
 
 /// Shows whether keys are set, never what they are.
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for SimulatorOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("SimulatorOptions")
             .field("seed", &self.seed)
-            .field("pace", &self.pace)
+            .field("pace", &self.phase_durations)
             .field("flink_key", &self.flink_key.is_some())
             .field("cloud_key", &self.cloud_key.is_some())
-            .field("limits", &self.limits)
+            .field("limits", &self.rate_limits)
             .field("catalog", &self.catalog)
             .field("switches", &self.switches)
             .finish_non_exhaustive()
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Options {
 
 /// How long each passage lasts in the world's time. Every one varies by up to a quarter, by the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct PhaseDurations {
     /// A definition, from PENDING to COMPLETED.
     pub define: Duration,
     /// A job, from PENDING to RUNNING.
@@ -100,11 +100,11 @@ pub struct Pace {
     pub deprovision: Duration,
 }
 
-impl Pace {
+impl PhaseDurations {
     /// About what people report of the service: definitions 10 to 35 s, jobs 5 to 30 s, pools a few minutes.
-    pub fn service() -> Self {
+    pub fn typical() -> Self {
         let seconds = Duration::from_secs;
-        Pace {
+        PhaseDurations {
             define: seconds(15),
             start: seconds(12),
             finish: seconds(20),
@@ -116,15 +116,24 @@ impl Pace {
     }
 
     /// Every phase lasts about `span`.
-    pub fn even(span: Duration) -> Self {
-        Pace { define: span, start: span, finish: span, stop: span, delete: span, provision: span, deprovision: span }
+    pub fn uniform(duration: Duration) -> Self {
+        PhaseDurations {
+            define: duration,
+            start: duration,
+            finish: duration,
+            stop: duration,
+            delete: duration,
+            provision: duration,
+            deprovision: duration,
+        }
     }
 
     /// The same, `factor` times as long.
     pub fn scaled(self, factor: f64) -> Self {
         let factor = if factor.is_finite() && factor >= 0.0 { factor.min(1e6) } else { 1.0 };
-        let scale = |span: Duration| Duration::try_from_secs_f64(span.as_secs_f64() * factor).unwrap_or(span);
-        Pace {
+        let scale =
+            |duration: Duration| Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration);
+        PhaseDurations {
             define: scale(self.define),
             start: scale(self.start),
             finish: scale(self.finish),
@@ -138,28 +147,28 @@ impl Pace {
 
 /// The rate limits, each per client address, as exact sliding windows over tokio's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SimulatedRateLimits {
     /// Whether they hold at all.
-    pub on: bool,
+    pub enabled: bool,
     /// Requests a second.
     pub per_second: usize,
     /// Requests a minute.
     pub per_minute: usize,
     /// Requests under way at once: stands for the service's limit on connections.
-    pub at_once: usize,
+    pub concurrent: usize,
 }
 
-impl Default for Limits {
+impl Default for SimulatedRateLimits {
     /// The documented limits.
     fn default() -> Self {
-        Limits { on: true, per_second: 50, per_minute: 1000, at_once: 100 }
+        SimulatedRateLimits { enabled: true, per_second: 50, per_minute: 1000, concurrent: 100 }
     }
 }
 
-impl Limits {
+impl SimulatedRateLimits {
     /// No limits.
-    pub fn off() -> Self {
-        Limits { on: false, ..Limits::default() }
+    pub fn unlimited() -> Self {
+        SimulatedRateLimits { enabled: false, ..SimulatedRateLimits::default() }
     }
 }
 
@@ -175,7 +184,7 @@ pub enum CatalogMode {
 /// What becomes of a request that the documents do not decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Policy {
+pub enum RequestPolicy {
     /// Done.
     Apply,
     /// Accepted, and nothing comes of it.
@@ -200,19 +209,19 @@ pub struct Switches {
     /// Whether the 409 of a taken name carries `Location`.
     pub conflict_location: bool,
     /// A POST with `stopped: true`.
-    pub create_stopped: Policy,
+    pub create_stopped: RequestPolicy,
     /// A PUT with another name or SQL. (Other properties are always ignored.)
-    pub immutable_change: Policy,
+    pub immutable_change: RequestPolicy,
     /// A PUT with another pool or principal for a statement that runs; `Apply` takes effect at its next start.
-    pub move_running: Policy,
+    pub move_running: RequestPolicy,
     /// A PUT with another pool or principal for a statement that stays STOPPED.
-    pub move_stopped: Policy,
+    pub move_stopped: RequestPolicy,
     /// A stop of a PENDING statement.
-    pub stop_pending: Policy,
+    pub stop_pending: RequestPolicy,
     /// A stop of a COMPLETED or FAILED statement; `Apply` and `Ignore` keep its phase, the first sets `spec.stopped`.
-    pub stop_ended: Policy,
+    pub stop_ended: RequestPolicy,
     /// A resume of a kind that cannot resume; `Apply` compiles it again.
-    pub resume_other_kind: Policy,
+    pub resume_other_kind: RequestPolicy,
     /// Whether a FAILED job can be resumed.
     pub failed_resumable: bool,
     /// Whether names follow the documentation (72 characters, no dot), not the API's specification (100, dots).
@@ -222,7 +231,7 @@ pub struct Switches {
     /// The longest SQL in bytes: the documentation says 4 MiB, the specification 131,072.
     pub sql_limit: usize,
     /// A DELETE of a DELETING statement; `Reject` is 404.
-    pub delete_again: Policy,
+    pub delete_again: RequestPolicy,
     /// The most statements an environment may hold.
     pub statement_quota: Option<usize>,
     /// The status of a statement or pool over the quota.
@@ -244,12 +253,12 @@ pub struct Switches {
     /// Whether PATCH of a statement works; else it is 403 "Patch feature is currently disabled".
     pub patch: bool,
     /// New labels in a PUT.
-    pub label_change: Policy,
+    pub label_change: RequestPolicy,
     /// Whether a 429 carries `Retry-After` and `X-RateLimit-…`.
     pub retry_after: bool,
     /// A carry-over whose referenced statement COMPLETED, FAILED or was deleted while it waited: `Apply` starts it,
     /// `Ignore` goes on waiting to the deadline, `Reject` FAILS it.
-    pub carry_from_ended: Policy,
+    pub carry_from_ended: RequestPolicy,
     /// Whether a streaming `CREATE TABLE … AS` says `is_bounded: true`, as reported in January 2026.
     pub bounded_table_job: bool,
     /// Whether a dry run is a statement like others, PENDING first and kept; else it is judged in the answer to its POST
@@ -275,18 +284,18 @@ impl Default for Switches {
             deleting_reads_empty: false,
             deleting_listed: true,
             conflict_location: true,
-            create_stopped: Policy::Ignore,
-            immutable_change: Policy::Ignore,
-            move_running: Policy::Reject,
-            move_stopped: Policy::Apply,
-            stop_pending: Policy::Apply,
-            stop_ended: Policy::Apply,
-            resume_other_kind: Policy::Reject,
+            create_stopped: RequestPolicy::Ignore,
+            immutable_change: RequestPolicy::Ignore,
+            move_running: RequestPolicy::Reject,
+            move_stopped: RequestPolicy::Apply,
+            stop_pending: RequestPolicy::Apply,
+            stop_ended: RequestPolicy::Apply,
+            resume_other_kind: RequestPolicy::Reject,
             failed_resumable: true,
             strict_names: false,
             invalid_status: 400,
             sql_limit: 4_194_304,
-            delete_again: Policy::Apply,
+            delete_again: RequestPolicy::Apply,
             statement_quota: None,
             quota_status: 402,
             pool_quota: None,
@@ -297,9 +306,9 @@ impl Default for Switches {
             large_pools: false,
             second_default_status: 409,
             patch: true,
-            label_change: Policy::Ignore,
+            label_change: RequestPolicy::Ignore,
             retry_after: true,
-            carry_from_ended: Policy::Ignore,
+            carry_from_ended: RequestPolicy::Ignore,
             bounded_table_job: true,
             dry_run_stored: false,
             ended_fields: false,

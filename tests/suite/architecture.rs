@@ -153,7 +153,7 @@ fn every_dependency_has_a_home() {
 }
 
 #[test]
-fn the_rooms_stand_in_their_order_and_no_module_is_off_the_plan() {
+fn rooms_are_declared_in_order_and_every_module_belongs_to_one() {
     let lib = blank(&fs::read_to_string(root().join("src/lib.rs")).unwrap());
     let declared: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     let house = &*HOUSE;
@@ -175,7 +175,7 @@ fn the_rooms_stand_in_their_order_and_no_module_is_off_the_plan() {
 }
 
 #[test]
-fn no_module_has_a_name_that_says_nothing() {
+fn no_module_has_a_meaningless_name() {
     let mut violations = Vec::new();
     for file in &HOUSE.files {
         let parts = Path::new(&file.path).with_extension("");
@@ -233,7 +233,7 @@ fn only_cli_prints_and_reads_the_environment() {
 }
 
 #[test]
-fn the_simulator_knows_of_the_cloud_room_nothing_but_the_seam() {
+fn the_simulator_uses_only_the_transport_seam_of_the_cloud_room() {
     let mut violations = Vec::new();
     for file in HOUSE.in_rooms().filter(|file| file.room == "simulator") {
         for path in file.paths_in_the_crate() {
@@ -269,7 +269,7 @@ fn settle_diff_and_plan_are_pure() {
 }
 
 #[test]
-fn main_is_a_door_and_nothing_else() {
+fn main_only_calls_the_command_line() {
     let main = blank(&fs::read_to_string(root().join("src/main.rs")).unwrap());
     assert!(
         !main.contains("mod ") && main.lines().count() <= 40,

@@ -23,10 +23,10 @@ use std::{
     time::Instant,
 };
 
-use flaw::{FLAWS, Flaw};
-use lookout::DISKS;
+use flaw::{MUTANTS, Mutant};
+use lookout::DISK_SEEDS;
 use story::{STAGES, Stage};
-use travel::{Share, Traveller, cut_everywhere, wrecks};
+use travel::{CrashSampling, StageRunner, crash_everywhere, distinct_crash_results};
 
 /// What was counted.
 #[derive(Debug, Default, Clone)]
@@ -34,16 +34,16 @@ struct Figures {
     /// Things that undisturbed runs do on the disk and on the wire.
     points: usize,
     /// Cuts there: a point with one of the things that may be left of what was under way.
-    cuts: usize,
+    crashes: usize,
     /// Points of recoveries.
     recovery_points: usize,
     /// Cuts followed by cuts of the recovery.
-    pairs: usize,
+    crash_pairs: usize,
     /// Different scenes that cuts left and that were recovered from.
-    scenes: usize,
+    snapshots: usize,
     runs: usize,
     orphans: usize,
-    lost: usize,
+    lost_records: usize,
     /// The most creations that took effect under one generation's name.
     most_creates: usize,
 }
@@ -51,40 +51,50 @@ struct Figures {
 impl Figures {
     fn add(&mut self, other: &Figures) {
         self.points += other.points;
-        self.cuts += other.cuts;
+        self.crashes += other.crashes;
         self.recovery_points += other.recovery_points;
-        self.pairs += other.pairs;
-        self.scenes += other.scenes;
+        self.crash_pairs += other.crash_pairs;
+        self.snapshots += other.snapshots;
         self.runs += other.runs;
         self.orphans += other.orphans;
-        self.lost += other.lost;
+        self.lost_records += other.lost_records;
         self.most_creates = self.most_creates.max(other.most_creates);
     }
 
     fn row(&self, name: &str, mutants: &str) -> String {
-        let Figures { points, cuts, recovery_points, pairs, scenes, runs, orphans, lost, most_creates } = self;
+        let Figures {
+            points,
+            crashes,
+            recovery_points,
+            crash_pairs,
+            snapshots,
+            runs,
+            orphans,
+            lost_records,
+            most_creates,
+        } = self;
         format!(
-            "{name:<9} {points:>6} {cuts:>6} {recovery_points:>9} {pairs:>9} {scenes:>8} {runs:>9} {orphans:>7} {lost:>5} \
+            "{name:<9} {points:>6} {crashes:>6} {recovery_points:>9} {crash_pairs:>9} {snapshots:>8} {runs:>9} {orphans:>7} {lost_records:>5} \
              {most_creates:>8} {mutants:>8}"
         )
     }
 }
 
-const HEAD: &str = "stage     points   cuts  recovery     pairs different      runs orphans  lost  creates  mutants\n\
+const TABLE_HEADER: &str = "stage     points   cuts  recovery     pairs different      runs orphans  lost  creates  mutants\n\
                     \u{20}          cut         points cut              scenes                   records per gen.   caught";
 
-type Problem = String;
+type CrashFailure = String;
 
-fn is_everything() -> bool {
+fn is_exhaustive() -> bool {
     std::env::var("FLOE_CRASH").is_ok_and(|value| value == "all")
 }
 
 /// Every how many-th point is cut.
 fn stride(usual: usize) -> usize {
-    if is_everything() { 1 } else { usual }
+    if is_exhaustive() { 1 } else { usual }
 }
 
-fn none(what: &str, problems: &[Problem]) {
+fn assert_no_failures(what: &str, problems: &[CrashFailure]) {
     for problem in problems.iter().take(40) {
         println!("  {}", problem.chars().take(600).collect::<String>().replace('\n', " "));
     }
@@ -97,91 +107,96 @@ fn none(what: &str, problems: &[Problem]) {
 }
 
 #[allow(clippy::print_stdout)]
-fn show(what: &str, figures: &Figures, problems: &[Problem]) {
+fn report_and_assert(what: &str, figures: &Figures, problems: &[CrashFailure]) {
     println!("{what}: {figures:?}, {} failed", problems.len());
-    none(what, problems);
+    assert_no_failures(what, problems);
 }
 
 /// A part of all cuts; all of them are another test's.
-fn cut_some(stage: usize) {
-    if is_everything() {
+fn crash_at_some_points(stage: usize) {
+    if is_exhaustive() {
         return;
     }
-    let (figures, problems) = cut_everywhere(stage, Share { scenes: 11, recoveries: 19, again: 37, threads: 1 });
-    show(&format!("cut in `{}`", STAGES[stage].name), &figures, &problems);
+    let (figures, problems) =
+        crash_everywhere(stage, CrashSampling { snapshots: 11, recoveries: 19, second_crashes: 37, threads: 1 });
+    report_and_assert(&format!("cut in `{}`", STAGES[stage].name), &figures, &problems);
 }
 
 #[test]
-fn nothing_is_lost_or_orphaned_when_the_first_apply_is_cut() {
-    cut_some(0);
+fn nothing_is_lost_or_orphaned_when_the_first_apply_crashes() {
+    crash_at_some_points(0);
 }
 
 #[test]
-fn nothing_is_lost_or_orphaned_when_an_apply_of_every_kind_of_change_is_cut() {
-    cut_some(1);
+fn nothing_is_lost_or_orphaned_when_an_apply_of_every_kind_of_change_crashes() {
+    crash_at_some_points(1);
 }
 
 #[test]
-fn nothing_is_lost_or_orphaned_when_jobs_are_replaced_again_and_resumed() {
-    cut_some(2);
+fn nothing_is_lost_or_orphaned_when_a_second_replacement_and_a_resume_crash() {
+    crash_at_some_points(2);
 }
 
 #[test]
-fn nothing_is_lost_or_orphaned_when_destroy_is_cut() {
-    cut_some(3);
+fn nothing_is_lost_or_orphaned_when_destroy_crashes() {
+    crash_at_some_points(3);
 }
 
 /// Every point and every pair, and the mutants: with `FLOE_CRASH=all` only.
 #[test]
 #[allow(clippy::print_stdout)]
-fn every_point_and_every_pair() {
-    if !is_everything() {
+fn nothing_is_lost_or_orphaned_at_any_crash_point_or_pair() {
+    if !is_exhaustive() {
         println!("skipped: set FLOE_CRASH=all");
         return;
     }
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut all, mut problems) = (Figures::default(), Vec::new());
-    println!("{HEAD}");
+    println!("{TABLE_HEADER}");
     for (number, stage) in STAGES.iter().enumerate() {
-        let (figures, found) = cut_everywhere(number, Share { scenes: 1, recoveries: 1, again: 1, threads });
+        let (figures, found) =
+            crash_everywhere(number, CrashSampling { snapshots: 1, recoveries: 1, second_crashes: 1, threads });
         println!("{}", figures.row(stage.name, ""));
         all.add(&figures);
         problems.extend(found);
     }
-    let caught = FLAWS.into_iter().filter(|flaw| is_caught(*flaw)).count();
-    println!("{}", all.row("all", &format!("{caught} of {}", FLAWS.len())));
+    let caught = MUTANTS.into_iter().filter(|flaw| is_caught(*flaw)).count();
+    println!("{}", all.row("all", &format!("{caught} of {}", MUTANTS.len())));
     println!("{} failed; {} s on {threads} threads", problems.len(), began.elapsed().as_secs());
-    none("every point and every pair", &problems);
-    assert_eq!(caught, FLAWS.len());
+    assert_no_failures("every point and every pair", &problems);
+    assert_eq!(caught, MUTANTS.len());
 }
 
 #[test]
-fn every_point_is_the_same_point_again() {
+fn crash_points_are_deterministic() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
-        let before = Traveller::before(stage);
-        let [one, two] = [(); 2].map(|()| Traveller::new(stage, Flaw::None).look(before).unwrap());
-        let told = |points: &[lookout::Point]| -> Vec<_> {
-            let marks = |point: &lookout::Point| point.left.iter().map(|left| left.scene.mark()).collect::<Vec<_>>();
-            points.iter().map(|point| (point.operation.clone(), marks(point))).collect()
+        let before = StageRunner::snapshot_before(stage);
+        let [one, two] = [(); 2].map(|()| StageRunner::new(stage, Mutant::Unmodified).crash_points(before).unwrap());
+        let fingerprint = |points: &[lookout::CrashPoint]| -> Vec<_> {
+            let hashes = |point: &lookout::CrashPoint| {
+                point.results.iter().map(|left| left.snapshot.snapshot_hash()).collect::<Vec<_>>()
+            };
+            points.iter().map(|point| (point.operation.clone(), hashes(point))).collect()
         };
-        assert!(told(&one) == told(&two), "{name}");
+        assert!(fingerprint(&one) == fingerprint(&two), "{name}");
     }
 }
 
 /// What was found out from beside is what a run leaves that is cut in earnest.
 #[test]
-fn what_a_cut_would_leave_is_what_a_cut_leaves() {
+fn predicted_crash_results_equal_real_ones() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
-        let before = Traveller::before(stage);
-        let mut traveller = Traveller::new(stage, Flaw::None);
-        let points = traveller.look(before).unwrap();
+        let before = StageRunner::snapshot_before(stage);
+        let mut runner = StageRunner::new(stage, Mutant::Unmodified);
+        let points = runner.crash_points(before).unwrap();
         for (at, point) in points.iter().enumerate().skip(stage).step_by(stride(29)) {
-            for left in &point.left {
-                let scene = traveller.cut(before, at, left);
-                let what = format!("{name}, {at}: {:?}, {:?}, {}", point.operation, left.flight, left.disk);
-                assert_eq!(scene.disk.1, left.scene.disk.1, "{what}: the disk");
-                assert_eq!(scene.cloud.1, left.scene.cloud.1, "{what}: the cloud");
+            for result in &point.results {
+                let snapshot = runner.crash_at(before, at, result);
+                let what =
+                    format!("{name}, {at}: {:?}, {:?}, {}", point.operation, result.request_fate, result.disk_seed);
+                assert_eq!(snapshot.disk.1, result.snapshot.disk.1, "{what}: the disk");
+                assert_eq!(snapshot.cloud.1, result.snapshot.cloud.1, "{what}: the cloud");
             }
         }
     }
@@ -191,66 +206,73 @@ fn what_a_cut_would_leave_is_what_a_cut_leaves() {
 #[test]
 #[allow(clippy::print_stdout)]
 fn every_mutant_is_caught() {
-    if is_everything() {
+    if is_exhaustive() {
         return;
     }
-    let caught = FLAWS.into_iter().filter(|flaw| is_caught(*flaw)).count();
-    println!("mutants caught: {caught} of {}", FLAWS.len());
-    assert_eq!(caught, FLAWS.len());
+    let caught = MUTANTS.into_iter().filter(|flaw| is_caught(*flaw)).count();
+    println!("mutants caught: {caught} of {}", MUTANTS.len());
+    assert_eq!(caught, MUTANTS.len());
 }
 
 /// The same search finds nothing where no protection was taken away: else it would prove nothing of those.
 #[test]
-fn a_floe_without_a_flaw_is_not_caught() {
-    assert_eq!(catch(Flaw::None), None);
+fn the_unmodified_program_is_not_caught() {
+    assert_eq!(first_failure(Mutant::Unmodified), None);
 }
 
 /// Whether a flaw leads to a failure, and to one of its kind.
 #[allow(clippy::print_stdout)]
-fn is_caught(flaw: Flaw) -> bool {
-    let problem = catch(flaw);
+fn is_caught(mutant: Mutant) -> bool {
+    let problem = first_failure(mutant);
     let how = problem.as_ref().map_or("NOT CAUGHT".to_owned(), |why| why.chars().take(200).collect());
-    println!("{flaw:?}: {}", how.replace('\n', " "));
-    problem.is_some_and(|why| flaw.leads_to().iter().any(|kind| why.contains(kind)))
+    println!("{mutant:?}: {}", how.replace('\n', " "));
+    problem.is_some_and(|why| mutant.expected_failures().iter().any(|kind| why.contains(kind)))
 }
 
 /// The first thing that fails with this flaw: what costs least is tried first.
-fn catch(flaw: Flaw) -> Option<Problem> {
+fn first_failure(mutant: Mutant) -> Option<CrashFailure> {
     const STAGES_IN_TURN: [usize; 3] = [2, 1, 0];
     let lost = STAGES_IN_TURN.into_iter().find_map(|stage| {
-        let mut traveller = Traveller::new(stage, flaw);
-        let points = traveller.look(Traveller::before(stage));
-        points.and_then(|points| traveller.nothing_is_lost(&points)).err()
+        let mut runner = StageRunner::new(stage, mutant);
+        let points = runner.crash_points(StageRunner::snapshot_before(stage));
+        points.and_then(|points| runner.check_durability(&points)).err()
     });
     // What a lost answer leads to needs no cut.
-    let unlucky = || story::misfortunes().into_iter().step_by(7).find_map(|fault| live_through(flaw, &fault).err());
-    lost.or_else(unlucky).or_else(|| STAGES_IN_TURN.into_iter().find_map(|stage| catch_in(stage, flaw)))
+    let failure_under_fault =
+        || story::single_faults().into_iter().step_by(7).find_map(|fault| converge_under_fault(mutant, &fault).err());
+    lost.or_else(failure_under_fault)
+        .or_else(|| STAGES_IN_TURN.into_iter().find_map(|stage| first_failure_in_stage(stage, mutant)))
 }
 
 /// The first scene left by a cut from which such a floe does not recover.
-fn catch_in(stage: usize, flaw: Flaw) -> Option<Problem> {
-    let mut traveller = Traveller::new(stage, flaw);
-    let mut points = traveller.look(Traveller::before(stage)).ok()?;
+fn first_failure_in_stage(stage: usize, mutant: Mutant) -> Option<CrashFailure> {
+    let mut runner = StageRunner::new(stage, mutant);
+    let mut points = runner.crash_points(StageRunner::snapshot_before(stage)).ok()?;
     for point in &mut points {
-        point.left.retain(|left| left.disk == DISKS[0] && !point.operation.1.starts_with("GET"));
+        point.results.retain(|left| left.disk_seed == DISK_SEEDS[0] && !point.operation.1.starts_with("GET"));
     }
     // Nothing is to be found without a flaw, so a part of them is looked at there.
-    let stride = if flaw == Flaw::None { stride(17) } else { 1 };
-    wrecks(&points).iter().step_by(stride).find_map(|wreck| traveller.recover(&wreck.scene, 1, false).err())
+    let stride = if mutant == Mutant::Unmodified { stride(17) } else { 1 };
+    distinct_crash_results(&points)
+        .iter()
+        .step_by(stride)
+        .find_map(|result| runner.recover(&result.snapshot, 1, false).err())
 }
 
 /// Every stage with one misfortune, no cut.
-fn live_through(flaw: Flaw, fault: &floe::simulator::Fault) -> Result<(), Problem> {
-    let tried = catch_unwind(AssertUnwindSafe(|| {
+fn converge_under_fault(mutant: Mutant, fault: &floe::simulator::FaultRule) -> Result<(), CrashFailure> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
         let mut stages = 0..STAGES.len();
-        stages.try_for_each(|stage| Traveller::new(stage, flaw).live_through(Traveller::before(stage), fault.clone()))
+        stages.try_for_each(|stage| {
+            StageRunner::new(stage, mutant).converge_under_fault(StageRunner::snapshot_before(stage), fault.clone())
+        })
     }));
-    tried.unwrap_or_else(|_| Err("it panicked".to_owned()))
+    result.unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
 #[test]
-fn every_stage_lives_through_every_misfortune() {
-    for fault in story::misfortunes() {
-        live_through(Flaw::None, &fault).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
+fn every_stage_converges_under_every_fault() {
+    for fault in story::single_faults() {
+        converge_under_fault(Mutant::Unmodified, &fault).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
     }
 }

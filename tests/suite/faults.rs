@@ -10,164 +10,169 @@ use floe::{
         ApiKey, BoxFuture, CloudClient, Credentials, Endpoints, ErrorKind, HttpResponse, Method, NewStatement,
         RateLimits, Transport, TransportError,
     },
-    diff::{Action, Block, Request},
-    execute::{Ended, Failure, Report},
+    diff::{Action, Block, PlanOptions},
+    execute::{NotReachedCause, RunReport, StepFailure},
     plan::Plan,
     resource::Address,
-    simulator::{Fate, Fault, Meddle, Misfortune, Options, Pace, Scenario, Simulator, Verb, Verdict},
+    simulator::{
+        EffectKind, FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, PhaseDurations, Scenario, Simulator,
+        SimulatorOptions, StatementOverride,
+    },
     state::Recorded,
 };
 use tokio::time::Instant;
 
-use crate::world::{World, identity, project, statement};
+use crate::world::{TestProject, floe_toml, identity, statement};
 
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
-const POOLS: &str = "*/compute-pools*";
-const STATEMENTS: &str = "*/statements*";
+const POOL_PATHS: &str = "*/compute-pools*";
+const STATEMENT_PATHS: &str = "*/statements*";
 
-fn both() -> String {
+fn table_and_job() -> String {
     format!("{TABLE}{COPY}")
 }
 
 /// A world with a table and a job that reads it, both in force.
-async fn running() -> World {
-    let mut world = World::of(&both());
-    world.converge().await;
-    world.simulator.forget_requests();
-    world
+async fn project_with_running_job() -> TestProject {
+    let mut project = TestProject::with_statements(&table_and_job());
+    project.converge().await;
+    project.simulator.clear_requests();
+    project
 }
 
-fn world_with(statements: &str, options: Options) -> World {
+fn project_with_options(statements: &str, options: SimulatorOptions) -> TestProject {
     let files = [
-        ("floe.toml", project("")),
+        ("floe.toml", floe_toml("")),
         ("pools.toml", "[pools.main]\nmax_cfu = 10\n".to_owned()),
         ("statements/s.toml", statements.to_owned()),
     ];
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    World::with(&files, options)
+    TestProject::with_options(&files, options)
 }
 
-fn sent(world: &World, method: Method) -> usize {
-    world.simulator.requests().iter().filter(|(sent, _)| *sent == method).count()
+fn request_count(project: &TestProject, method: Method) -> usize {
+    project.simulator.requests().iter().filter(|(sent, _)| *sent == method).count()
 }
 
-fn effects(world: &World, verb: Verb) -> usize {
-    world.simulator.effects().iter().filter(|effect| effect.verb == verb).count()
+fn effect_count(project: &TestProject, verb: EffectKind) -> usize {
+    project.simulator.effects().iter().filter(|effect| effect.kind == verb).count()
 }
 
 /// What was sent that changes something.
-fn changes_sent(world: &World) -> Vec<(Method, String)> {
-    world.simulator.requests().into_iter().filter(|(method, _)| method.is_mutating()).collect()
+fn sent_mutations(project: &TestProject) -> Vec<(Method, String)> {
+    project.simulator.requests().into_iter().filter(|(method, _)| method.is_mutating()).collect()
 }
 
-fn failure<'a>(report: &'a Report, address: &Address) -> &'a Failure {
+fn failure<'a>(report: &'a RunReport, address: &Address) -> &'a StepFailure {
     let found = report.failed.iter().find(|(failed, _)| failed == address);
     &found.unwrap_or_else(|| panic!("{address} did not fail: {report:#?}")).1
 }
 
-async fn execute(world: &mut World, plan: &Plan, recorded: Recorded) -> Report {
-    let cloud = world.cloud();
-    world.execute(&cloud, plan, recorded, &mut |_| {}).await
+async fn execute(project: &mut TestProject, plan: &Plan, recorded: Recorded) -> RunReport {
+    let cloud = project.cloud();
+    project.execute(&cloud, plan, recorded, &mut |_| {}).await
 }
 
-async fn planned(world: &World) -> (Plan, Recorded) {
-    world.plan_with(&world.cloud(), &Request::default()).await.unwrap()
+async fn plan_and_record(project: &TestProject) -> (Plan, Recorded) {
+    project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap()
 }
 
 /// Writes down when each request left, and the status of its answer.
 #[derive(Clone)]
-struct Timed {
+struct TimingTransport {
     simulator: Simulator,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    exchanges: Arc<Mutex<Vec<TimedExchange>>>,
 }
 
 #[derive(Debug, Clone)]
-struct Exchange {
+struct TimedExchange {
     method: Method,
-    left: Instant,
-    answered: Instant,
+    sent_at: Instant,
+    answered_at: Instant,
     status: Option<u16>,
 }
 
-impl Transport for Timed {
+impl Transport for TimingTransport {
     fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            let (method, left) = (request.method, Instant::now());
+            let (method, sent_at) = (request.method, Instant::now());
             let outcome = self.simulator.send(request).await;
             let status = outcome.as_ref().ok().map(|response| response.status);
-            self.exchanges.lock().unwrap().push(Exchange { method, left, answered: Instant::now(), status });
+            self.exchanges.lock().unwrap().push(TimedExchange { method, sent_at, answered_at: Instant::now(), status });
             outcome
         })
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_409s_on_put_is_ridden_out_by_reading_again_each_time() {
-    let mut world = running().await;
-    world.declare(&format!("{}stopped = true\n", both()));
-    world.simulator.push_fault(Fault::always(Misfortune::Conflict).on(Method::Put).times(6));
-    world.converge().await;
-    assert_eq!(world.phases()["copy"], "STOPPED");
-    assert_eq!(sent(&world, Method::Put), 7);
-    assert_eq!(effects(&world, Verb::Stopped), 1);
-    let methods: Vec<_> = world.simulator.requests().into_iter().map(|(method, _)| method).collect();
+async fn repeated_conflicts_on_put_are_retried_after_a_fresh_read() {
+    let mut project = project_with_running_job().await;
+    project.declare(&format!("{}stopped = true\n", table_and_job()));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put).times(6));
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "STOPPED");
+    assert_eq!(request_count(&project, Method::Put), 7);
+    assert_eq!(effect_count(&project, EffectKind::Stopped), 1);
+    let methods: Vec<_> = project.simulator.requests().into_iter().map(|(method, _)| method).collect();
     for (at, method) in methods.iter().enumerate().filter(|(_, method)| **method == Method::Put) {
         assert_eq!(methods[at - 1], Method::Get, "{method} without a fresh reading: {methods:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_409s_without_end_is_given_up_and_the_job_runs_on() {
-    let mut world = running().await;
-    world.declare(&format!("{}stopped = true\n", both()));
-    world.simulator.push_fault(Fault::always(Misfortune::Conflict).on(Method::Put));
-    let report = world.apply().await.report.unwrap();
+async fn endless_conflicts_are_given_up_and_the_job_keeps_running() {
+    let mut project = project_with_running_job().await;
+    project.declare(&format!("{}stopped = true\n", table_and_job()));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put));
+    let report = project.apply().await.report.unwrap();
     let said = failure(&report, &statement("copy")).to_string();
     assert!(said.contains("`copy` changed meanwhile") && said.contains("plan again"), "{said}");
     assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
-    assert_eq!(world.phases()["copy"], "RUNNING");
-    assert!(world.recorded().await.open_intents.is_empty());
-    world.simulator.clear_faults();
-    world.converge().await;
-    assert_eq!(world.phases()["copy"], "STOPPED");
+    assert_eq!(project.phases()["copy"], "RUNNING");
+    assert!(project.recorded().await.open_intents.is_empty());
+    project.simulator.clear_faults();
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "STOPPED");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_that_is_refused_without_end_is_told_of_and_ends_with_the_services_words() {
-    let mut world = World::of(TABLE);
-    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
-    world.simulator.push_fault(Fault::always(Misfortune::Conflict).on(Method::Post).path(STATEMENTS));
-    let (cloud, told) = (world.cloud(), Arc::new(Mutex::new(Vec::new())));
-    let kept = Arc::clone(&told);
+async fn an_endlessly_rejected_create_is_reported_with_the_detail_from_the_service() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Post).path(STATEMENT_PATHS));
+    let (cloud, retries) = (project.cloud(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&retries);
     cloud.on_retry(move |retrying| kept.lock().unwrap().push(retrying.clone()));
-    let report = world.apply_with(&cloud, &Request::default()).await.report.unwrap();
-    let Failure::Call(error) = failure(&report, &statement("orders")) else { panic!("{:#?}", report.failed) };
+    let report = project.apply_with(&cloud, &PlanOptions::default()).await.report.unwrap();
+    let StepFailure::RequestFailed(error) = failure(&report, &statement("orders")) else {
+        panic!("{:#?}", report.failed)
+    };
     assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
     let detail = "The resource has changed since it was fetched (not created, and given up after 30 attempts)";
     assert_eq!(error.detail, detail);
-    let told = told.lock().unwrap().clone();
-    let [retrying] = told.as_slice() else { panic!("{told:?}") };
+    let retries = retries.lock().unwrap().clone();
+    let [retrying] = retries.as_slice() else { panic!("{retries:?}") };
     assert_eq!(retrying.error.detail, "The resource has changed since it was fetched");
-    assert!(world.recorded().await.open_intents.is_empty() && effects(&world, Verb::Created) == 0);
+    assert!(project.recorded().await.open_intents.is_empty() && effect_count(&project, EffectKind::Created) == 0);
 }
 
 /// A network that holds requests up, each for another while, and their answers too.
-struct Jittery {
+struct JitteryTransport {
     simulator: Simulator,
-    dice: Mutex<fastrand::Rng>,
-    refused: Mutex<usize>,
+    rng: Mutex<fastrand::Rng>,
+    rejections: Mutex<usize>,
 }
 
-impl Transport for Jittery {
+impl Transport for JitteryTransport {
     fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            let delay = || Duration::from_millis(self.dice.lock().unwrap().u64(..700));
+            let delay = || Duration::from_millis(self.rng.lock().unwrap().u64(..700));
             let (there, back) = (delay(), delay());
             tokio::time::sleep(there).await;
             let outcome = self.simulator.send(request).await;
             if outcome.as_ref().is_ok_and(|response| response.status == 429) {
-                *self.refused.lock().unwrap() += 1;
+                *self.rejections.lock().unwrap() += 1;
             }
             tokio::time::sleep(back).await;
             outcome
@@ -176,189 +181,258 @@ impl Transport for Jittery {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_as_tight_as_floes_own_are_kept_over_a_network_that_jitters() {
-    let limits = floe::simulator::Limits { on: true, per_second: 40, per_minute: 800, at_once: 80 };
-    let world = world_with(TABLE, Options { limits, ..Options::default() });
-    let dice = Mutex::new(fastrand::Rng::with_seed(11));
-    let wire = Arc::new(Jittery { simulator: world.simulator.clone(), dice, refused: Mutex::default() });
-    let cloud = world.cloud_through(wire.clone());
+async fn the_rate_limiter_keeps_within_the_service_limits_on_a_jittery_network() {
+    let rate_limits =
+        floe::simulator::SimulatedRateLimits { enabled: true, per_second: 40, per_minute: 800, concurrent: 80 };
+    let project = project_with_options(TABLE, SimulatorOptions { rate_limits, ..SimulatorOptions::default() });
+    let rng = Mutex::new(fastrand::Rng::with_seed(11));
+    let wire = Arc::new(JitteryTransport { simulator: project.simulator.clone(), rng, rejections: Mutex::default() });
+    let cloud = project.cloud_through(wire.clone());
     let mut all = tokio::task::JoinSet::new();
     for number in 0..1_200 {
         let cloud = cloud.clone();
         all.spawn(async move { cloud.fetch_statement(&format!("s{number}")).await.unwrap().is_none() });
     }
     assert!(all.join_all().await.into_iter().all(|is_absent| is_absent));
-    assert_eq!(*wire.refused.lock().unwrap(), 0);
+    assert_eq!(*wire.rejections.lock().unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_429_nothing_is_sent_for_as_long_as_the_service_asks() {
+async fn nothing_is_sent_before_retry_after_has_passed() {
     for (retry_after, least) in [(Some(7), 7), (None, 2)] {
         for method in [Method::Get, Method::Post] {
-            let mut world = World::of(&both());
-            let wire = Timed { simulator: world.simulator.clone(), exchanges: Arc::default() };
-            let cloud = world.cloud_through(Arc::new(wire.clone()));
-            world.simulator.push_fault(Fault::always(Misfortune::TooMany { retry_after }).on(method).after(1).times(3));
-            let report = world.apply_with(&cloud, &Request::default()).await.report.unwrap();
+            let mut project = TestProject::with_statements(&table_and_job());
+            let wire = TimingTransport { simulator: project.simulator.clone(), exchanges: Arc::default() };
+            let cloud = project.cloud_through(Arc::new(wire.clone()));
+            project.simulator.push_fault(
+                FaultRule::always(InjectedFault::TooManyRequests { retry_after }).on(method).after(1).times(3),
+            );
+            let report = project.apply_with(&cloud, &PlanOptions::default()).await.report.unwrap();
             assert!(report.is_complete(), "{:#?}", report.failed);
             let exchanges = wire.exchanges.lock().unwrap().clone();
             let refused: Vec<_> = exchanges.iter().filter(|exchange| exchange.status == Some(429)).collect();
             assert_eq!(refused.len(), 3, "{method}");
             for refusal in refused {
                 assert_eq!(refusal.method, method);
-                let next = exchanges.iter().filter(|next| next.left > refusal.left).map(|next| next.left).min();
-                let quiet = next.unwrap() - refusal.answered;
-                assert!(quiet >= Duration::from_secs(least), "{method}, {retry_after:?}: {quiet:?}");
+                let next =
+                    exchanges.iter().filter(|next| next.sent_at > refusal.sent_at).map(|next| next.sent_at).min();
+                let pause = next.unwrap() - refusal.answered_at;
+                assert!(pause >= Duration::from_secs(least), "{method}, {retry_after:?}: {pause:?}");
             }
-            assert_eq!(world.simulator.audit().creates, [("orders".to_owned(), 1), ("copy".to_owned(), 1)].into());
+            assert_eq!(
+                project.simulator.audit_report().creations,
+                [("orders".to_owned(), 1), ("copy".to_owned(), 1)].into()
+            );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_that_fail_are_repeated_and_a_service_that_stays_down_changes_nothing() {
-    let mut world = World::of(&both());
+async fn failed_reads_are_retried_and_an_unreachable_service_changes_nothing() {
+    let mut project = TestProject::with_statements(&table_and_job());
     for status in [500, 502, 503, 504] {
-        world.simulator.push_fault(Fault::always(Misfortune::Status(status)).on(Method::Get).after(2).times(2));
+        project
+            .simulator
+            .push_fault(FaultRule::always(InjectedFault::Status(status)).on(Method::Get).after(2).times(2));
     }
-    world.converge().await;
-    world.simulator.forget_requests();
-    world.simulator.push_fault(Fault::always(Misfortune::Status(503)).on(Method::Get));
-    let error = world.plan_with(&world.cloud(), &Request::default()).await.unwrap_err();
+    project.converge().await;
+    project.simulator.clear_requests();
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(503)).on(Method::Get));
+    let error = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains("503"), "{error}");
-    assert_eq!(changes_sent(&world), []);
+    assert_eq!(sent_mutations(&project), []);
 }
 
 /// What can become of a request whose answer says nothing.
-fn lost_answers() -> [Misfortune; 7] {
+fn faults_without_an_answer() -> [InjectedFault; 7] {
     [
-        Misfortune::LostBeforeEffect,
-        Misfortune::LostAfterEffect,
-        Misfortune::LostThenDone(5.0),
-        Misfortune::CutBody(5),
-        Misfortune::Status(500),
-        Misfortune::StatusAfterEffect(502),
-        Misfortune::Html,
+        InjectedFault::LostBeforeEffect,
+        InjectedFault::LostAfterEffect,
+        InjectedFault::LostThenApplied(5.0),
+        InjectedFault::TruncatedBody(5),
+        InjectedFault::Status(500),
+        InjectedFault::StatusAfterEffect(502),
+        InjectedFault::Html,
     ]
 }
 
 /// Whether the request has taken effect when its answer is lost: then it must not be sent again.
-fn is_done(does: &Misfortune) -> bool {
-    matches!(does, Misfortune::LostAfterEffect | Misfortune::CutBody(_) | Misfortune::StatusAfterEffect(_))
+fn takes_effect(does: &InjectedFault) -> bool {
+    matches!(
+        does,
+        InjectedFault::LostAfterEffect | InjectedFault::TruncatedBody(_) | InjectedFault::StatusAfterEffect(_)
+    )
 }
 
 /// Loses the answer of one request of `change`, in every way; each time it takes effect once.
-async fn lose(method: Method, path: &str, before: &str, pools: [&str; 2], change: &str, verb: Verb) {
-    for does in lost_answers() {
-        let mut world = World::of(before);
-        world.write("pools.toml", pools[0]);
-        world.converge().await;
-        let (already, had) = (effects(&world, verb), world.phases());
-        world.simulator.forget_requests();
-        world.write("pools.toml", pools[1]);
-        world.declare(change);
+async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&str; 2], change: &str, verb: EffectKind) {
+    for does in faults_without_an_answer() {
+        let mut project = TestProject::with_statements(before);
+        project.write("pools.toml", pools[0]);
+        project.converge().await;
+        let (effects_before, phases_before) = (effect_count(&project, verb), project.phases());
+        project.simulator.clear_requests();
+        project.write("pools.toml", pools[1]);
+        project.declare(change);
         // 202 has no body to cut.
-        let answers_nothing = matches!(method, Method::Put | Method::Delete) && matches!(does, Misfortune::CutBody(_));
-        world.simulator.push_fault(Fault::once(does.clone()).on(method).path(path));
-        let run = world.apply().await;
+        let answers_nothing =
+            matches!(method, Method::Put | Method::Delete) && matches!(does, InjectedFault::TruncatedBody(_));
+        project.simulator.push_fault(FaultRule::once(does.clone()).on(method).path(path));
+        let run = project.apply().await;
         let report = run.report.unwrap();
         assert!(report.is_complete(), "{method} {path} {does:?}: {:#?}", report.failed);
-        let next = world.plan().await;
+        let next = project.plan().await;
         assert!(!next.has_work(), "{method} {path} {does:?}: {:#?}", next.changes);
-        assert_eq!(effects(&world, verb) - already, 1, "{method} {path} {does:?}, before: {had:?}");
-        let requests: Vec<_> = changes_sent(&world).into_iter().filter(|(sent, _)| *sent == method).collect();
-        let again = usize::from(!is_done(&does) && !answers_nothing);
-        let late = matches!(does, Misfortune::LostThenDone(_));
-        assert!(requests.len() == 1 + again || late, "{method} {path} {does:?}: {requests:?}");
-        let recorded = world.recorded().await;
+        assert_eq!(
+            effect_count(&project, verb) - effects_before,
+            1,
+            "{method} {path} {does:?}, before: {phases_before:?}"
+        );
+        let requests: Vec<_> = sent_mutations(&project).into_iter().filter(|(sent, _)| *sent == method).collect();
+        let expected_retries = usize::from(!takes_effect(&does) && !answers_nothing);
+        let is_late = matches!(does, InjectedFault::LostThenApplied(_));
+        assert!(requests.len() == 1 + expected_retries || is_late, "{method} {path} {does:?}: {requests:?}");
+        let recorded = project.recorded().await;
         assert!(recorded.open_intents.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open_intents);
-        let created_twice = world.simulator.audit().creates.into_iter().find(|(_, count)| *count > 1);
+        let created_twice = project.simulator.audit_report().creations.into_iter().find(|(_, count)| *count > 1);
         assert_eq!(created_twice, None, "{method} {path} {does:?}");
     }
 }
 
-const MAIN: &str = "[pools.main]\nmax_cfu = 10\n";
-const MAIN_AND_HEAVY: &str = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nmax_cfu = 20\n";
-const GROWN: &str = "[pools.main]\nmax_cfu = 20\n";
+const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 10\n";
+const MAIN_AND_HEAVY_POOLS: &str = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nmax_cfu = 20\n";
+const GROWN_MAIN_POOL: &str = "[pools.main]\nmax_cfu = 20\n";
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_submission_is_settled_by_reading() {
-    lose(Method::Post, STATEMENTS, TABLE, [MAIN, MAIN], &both(), Verb::Created).await;
+    check_lost_answer(
+        Method::Post,
+        STATEMENT_PATHS,
+        TABLE,
+        [MAIN_POOL, MAIN_POOL],
+        &table_and_job(),
+        EffectKind::Created,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_stop_is_settled_by_reading() {
-    let stopped = format!("{}stopped = true\n", both());
-    lose(Method::Put, STATEMENTS, &both(), [MAIN, MAIN], &stopped, Verb::Stopped).await;
+    let stopped = format!("{}stopped = true\n", table_and_job());
+    check_lost_answer(
+        Method::Put,
+        STATEMENT_PATHS,
+        &table_and_job(),
+        [MAIN_POOL, MAIN_POOL],
+        &stopped,
+        EffectKind::Stopped,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_deletion_is_settled_by_reading() {
-    lose(Method::Delete, STATEMENTS, &both(), [MAIN, MAIN], TABLE, Verb::Deleted).await;
+    check_lost_answer(
+        Method::Delete,
+        STATEMENT_PATHS,
+        &table_and_job(),
+        [MAIN_POOL, MAIN_POOL],
+        TABLE,
+        EffectKind::Deleted,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_new_pool_leaves_one_pool() {
-    lose(Method::Post, POOLS, &both(), [MAIN, MAIN_AND_HEAVY], &both(), Verb::PoolCreated).await;
+    check_lost_answer(
+        Method::Post,
+        POOL_PATHS,
+        &table_and_job(),
+        [MAIN_POOL, MAIN_AND_HEAVY_POOLS],
+        &table_and_job(),
+        EffectKind::PoolCreated,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_larger_pool_is_settled_by_reading() {
-    lose(Method::Patch, POOLS, &both(), [MAIN, GROWN], &both(), Verb::PoolUpdated).await;
+    check_lost_answer(
+        Method::Patch,
+        POOL_PATHS,
+        &table_and_job(),
+        [MAIN_POOL, GROWN_MAIN_POOL],
+        &table_and_job(),
+        EffectKind::PoolUpdated,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_a_deleted_pool_is_settled_by_reading() {
-    lose(Method::Delete, POOLS, &both(), [MAIN_AND_HEAVY, MAIN], &both(), Verb::PoolDeleted).await;
+    check_lost_answer(
+        Method::Delete,
+        POOL_PATHS,
+        &table_and_job(),
+        [MAIN_AND_HEAVY_POOLS, MAIN_POOL],
+        &table_and_job(),
+        EffectKind::PoolDeleted,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn phases_that_take_long_are_waited_for() {
-    let mut world = world_with(&both(), Options { pace: Pace::service().scaled(8.0), ..Options::default() });
-    world.converge().await;
-    assert_eq!(world.phases()["copy"], "RUNNING");
+async fn slow_phases_are_waited_for() {
+    let mut project = project_with_options(
+        &table_and_job(),
+        SimulatorOptions { phase_durations: PhaseDurations::typical().scaled(8.0), ..SimulatorOptions::default() },
+    );
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "RUNNING");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_ends_with_the_statements_own_timeout_and_the_next_run_goes_on_waiting() {
-    let scenario = Scenario { verdicts: vec![verdict("copy", Fate::Slow(200.0))], ..Scenario::default() };
-    let impatient = format!("{}timeout = \"40s\"\n", both());
-    let mut world = world_with(&impatient, Options { scenario, ..Options::default() });
-    let report = world.apply().await.report.unwrap();
+async fn a_wait_ends_at_the_statements_timeout_and_the_next_run_resumes_it() {
+    let scenario =
+        Scenario { overrides: vec![scripted_fate("copy", ForcedOutcome::StartsAfter(200.0))], ..Scenario::default() };
+    let impatient = format!("{}timeout = \"40s\"\n", table_and_job());
+    let mut project = project_with_options(&impatient, SimulatorOptions { scenario, ..SimulatorOptions::default() });
+    let report = project.apply().await.report.unwrap();
     match failure(&report, &statement("copy")) {
-        Failure::NotReached(not) => assert_eq!(not.why, Ended::TimedOut(40), "{not}"),
+        StepFailure::NotReached(not) => assert_eq!(not.cause, NotReachedCause::TimedOut(40), "{not}"),
         other => panic!("{other}"),
     }
-    assert!(report.only_unhealthy());
-    assert!(world.recorded().await.statements["copy"].current.is_some(), "what was submitted is known");
-    world.declare(&both());
-    world.converge().await;
-    assert_eq!(world.phases()["copy"], "RUNNING");
-    assert_eq!(effects(&world, Verb::Created), 2);
+    assert!(report.has_only_unreached_phases());
+    assert!(project.recorded().await.statements["copy"].current.is_some(), "what was submitted is known");
+    project.declare(&table_and_job());
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "RUNNING");
+    assert_eq!(effect_count(&project, EffectKind::Created), 2);
 }
 
-fn verdict(name: &str, does: Fate) -> Verdict {
-    Verdict { name: name.to_owned(), does }
+fn scripted_fate(name: &str, outcome: ForcedOutcome) -> StatementOverride {
+    StatementOverride { name: name.to_owned(), outcome }
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_that_shift_lists_that_lag_and_stale_reads_are_no_reason_to_act() {
+async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
     let tables = (0..120).fold(String::new(), |text, number| {
         format!("{text}[statements.t{number}]\nsql = \"CREATE TABLE t{number} (id STRING)\"\n")
     });
-    let mut world = world_with(&tables, Options::default());
-    world.simulator.push_fault(Fault::always(Misfortune::ListLag(10.0)).path(STATEMENTS).on(Method::Get));
-    let report = world.apply().await.report.unwrap();
+    let mut project = project_with_options(&tables, SimulatorOptions::default());
+    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(10.0)).path(STATEMENT_PATHS).on(Method::Get));
+    let report = project.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     // At once: the list does not show what was just made.
-    let plan = world.plan().await;
+    let plan = project.plan().await;
     assert!(!plan.has_changes() && !plan.is_blocked(), "{:#?}", plan.changes);
-    world.simulator.clear_faults();
-    for does in [Misfortune::ShiftingPages, Misfortune::StaleRead, Misfortune::UnknownFields] {
-        world.simulator.clear_faults();
-        world.simulator.push_fault(Fault::always(does.clone()).on(Method::Get));
-        let plan = world.plan().await;
+    project.simulator.clear_faults();
+    for does in [InjectedFault::ShiftingPages, InjectedFault::StaleRead, InjectedFault::UnknownFields] {
+        project.simulator.clear_faults();
+        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
+        let plan = project.plan().await;
         // What a stale reading shows in motion is waited for; nothing else is concluded from it.
         assert!(!plan.has_changes() && !plan.is_blocked(), "{does:?}: {:#?}", plan.changes);
     }
@@ -366,116 +440,124 @@ async fn pages_that_shift_lists_that_lag_and_stale_reads_are_no_reason_to_act() 
 
 #[tokio::test(start_paused = true)]
 async fn jobs_are_created_and_stopped_under_lagging_lists_and_stale_reads() {
-    let mut world = World::of(&both());
-    world.simulator.push_fault(Fault::always(Misfortune::ListLag(15.0)).on(Method::Get).path("*/statements"));
-    world.simulator.push_fault(Fault::always(Misfortune::StaleRead).on(Method::Get).path("*/statements/*").times(3));
-    world.converge().await;
-    world.declare(&format!("{}stopped = true\n", both()));
-    world
+    let mut project = TestProject::with_statements(&table_and_job());
+    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(15.0)).on(Method::Get).path("*/statements"));
+    project
         .simulator
-        .push_fault(Fault::always(Misfortune::StaleRead).on(Method::Get).path("*/statements/*").after(1).times(3));
+        .push_fault(FaultRule::always(InjectedFault::StaleRead).on(Method::Get).path("*/statements/*").times(3));
+    project.converge().await;
+    project.declare(&format!("{}stopped = true\n", table_and_job()));
+    project.simulator.push_fault(
+        FaultRule::always(InjectedFault::StaleRead).on(Method::Get).path("*/statements/*").after(1).times(3),
+    );
     // On a stale reading a run waits for what it took to be in motion, or refuses since it is not what was planned on;
     // once the readings are good, the job is stopped, and it was asked once.
     for _ in 0..6 {
-        drop(world.apply().await);
+        drop(project.apply().await);
     }
-    assert!(!world.plan().await.has_work());
-    assert_eq!(world.phases()["copy"], "STOPPED");
-    assert_eq!((effects(&world, Verb::Created), effects(&world, Verb::Stopped)), (2, 1));
+    assert!(!project.plan().await.has_work());
+    assert_eq!(project.phases()["copy"], "STOPPED");
+    assert_eq!((effect_count(&project, EffectKind::Created), effect_count(&project, EffectKind::Stopped)), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_page_or_an_endless_chain_of_pages_ends_a_plan_with_an_error() {
+async fn malformed_responses_and_endless_pages_fail_the_plan() {
     for (does, said) in [
-        (Misfortune::Html, "a page for a browser"),
-        (Misfortune::Garbage, "not one of this API"),
-        (Misfortune::EndlessPages, "page"),
+        (InjectedFault::Html, "a page for a browser"),
+        (InjectedFault::InvalidJson, "not one of this API"),
+        (InjectedFault::EndlessPages, "page"),
     ] {
-        let mut world = World::of(&both());
+        let mut project = TestProject::with_statements(&table_and_job());
         let tables = (0..101).fold(String::new(), |text, number| {
             format!("{text}[statements.t{number}]\nsql = \"CREATE TABLE t{number} (id STRING)\"\n")
         });
-        world.declare(&tables);
-        world.converge().await;
-        world.simulator.forget_requests();
-        world.simulator.push_fault(Fault::always(does.clone()).on(Method::Get));
-        let error = world.plan_with(&world.cloud(), &Request::default()).await.unwrap_err();
+        project.declare(&tables);
+        project.converge().await;
+        project.simulator.clear_requests();
+        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
+        let error = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidResponse, "{does:?}: {error}");
         assert!(error.to_string().contains(said), "{does:?}: {error}");
-        assert_eq!(changes_sent(&world), [], "{does:?}");
+        assert_eq!(sent_mutations(&project), [], "{does:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_key_ends_with_an_error_that_names_the_key_and_nothing_is_changed() {
+async fn a_wrong_key_is_named_in_the_error_and_nothing_is_changed() {
     let key = |id: &str| Some((id.to_owned(), "right".to_owned()));
-    let options = Options { flink_key: key("FLINK"), cloud_key: key("CLOUD"), ..Options::default() };
+    let options = SimulatorOptions { flink_key: key("FLINK"), cloud_key: key("CLOUD"), ..SimulatorOptions::default() };
     let wrong = |flink: &str, cloud: &str| Credentials {
         flink: Some(ApiKey::new("FLINK", flink)),
         cloud: Some(ApiKey::new("CLOUD", cloud)),
     };
     for (credentials, named) in [(wrong("oops", "right"), "FLINK"), (wrong("right", "oops"), "CLOUD")] {
-        let world = world_with(&both(), options.clone());
+        let project = project_with_options(&table_and_job(), options.clone());
         let site = Endpoints::public(&identity()).unwrap();
-        let cloud = CloudClient::new(Arc::new(world.simulator.clone()), site, credentials, RateLimits::default(), 7);
-        let error = world.plan_with(&cloud, &Request::default()).await.unwrap_err();
+        let cloud = CloudClient::new(Arc::new(project.simulator.clone()), site, credentials, RateLimits::default(), 7);
+        let error = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap_err();
         assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(401)), "{error}");
         let help = error.help.clone().unwrap_or_default();
         assert!(help.to_uppercase().contains(named), "{named}: {help}");
         assert!(!format!("{error:?}").contains("oops"), "the secret is shown");
-        assert_eq!((changes_sent(&world), world.simulator.effects()), (vec![], vec![]));
+        assert_eq!((sent_mutations(&project), project.simulator.effects()), (vec![], vec![]));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_revoked_between_plan_and_apply_changes_nothing_and_leaves_nothing_open() {
-    let mut world = World::of(&both());
-    let (plan, recorded) = planned(&world).await;
-    world.simulator.push_fault(Fault::always(Misfortune::Status(401)));
-    let report = execute(&mut world, &plan, recorded).await;
+async fn a_key_revoked_between_plan_and_apply_changes_nothing_and_leaves_no_open_intent() {
+    let mut project = TestProject::with_statements(&table_and_job());
+    let (plan, recorded) = plan_and_record(&project).await;
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(401)));
+    let report = execute(&mut project, &plan, recorded).await;
     assert!(!report.is_complete());
-    assert_eq!(world.simulator.effects(), []);
-    assert!(world.recorded().await.open_intents.is_empty());
-    world.simulator.clear_faults();
-    world.converge().await;
+    assert_eq!(project.simulator.effects(), []);
+    assert!(project.recorded().await.open_intents.is_empty());
+    project.simulator.clear_faults();
+    project.converge().await;
 }
 
 /// A job that does not get to RUNNING: the wait ends early, with what the service says.
-async fn ends_early(fate: Fate, ended: Ended, says: &str, with_exceptions: bool) {
-    let scenario = Scenario { verdicts: vec![verdict("copy", fate)], ..Scenario::default() };
-    let mut world = world_with(TABLE, Options { scenario, ..Options::default() });
-    world.converge().await;
-    world.declare(&format!("{}timeout = \"2h\"\n", both()));
+async fn check_early_end(fate: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
+    let scenario = Scenario { overrides: vec![scripted_fate("copy", fate)], ..Scenario::default() };
+    let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
+    project.converge().await;
+    project.declare(&format!("{}timeout = \"2h\"\n", table_and_job()));
     let asked = Instant::now();
-    let report = world.apply().await.report.unwrap();
-    let Failure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
-    assert_eq!(not.why, ended, "{not}");
+    let report = project.apply().await.report.unwrap();
+    let StepFailure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
+    assert_eq!(not.cause, ended, "{not}");
     assert!(asked.elapsed() < Duration::from_secs(120), "it took {:?}", asked.elapsed());
     assert!(not.to_string().contains(says), "{not}");
     assert_eq!(!not.exceptions.is_empty(), with_exceptions, "{not:#?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_without_cfu_ends_the_wait_early() {
-    ends_early(Fate::PoolExhausted, Ended::PoolExhausted, "POOL_EXHAUSTED", false).await;
+async fn an_exhausted_pool_ends_the_wait_early() {
+    check_early_end(ForcedOutcome::PoolExhausted, NotReachedCause::PoolExhausted, "POOL_EXHAUSTED", false).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn sql_that_does_not_compile_ends_the_wait_early_with_the_services_words() {
-    ends_early(Fate::Invalid("line 1: no such column".to_owned()), Ended::Stuck, "line 1: no such column", false).await;
+async fn sql_that_does_not_compile_ends_the_wait_early_with_the_error_from_the_service() {
+    check_early_end(
+        ForcedOutcome::Invalid("line 1: no such column".to_owned()),
+        NotReachedCause::Stuck,
+        "line 1: no such column",
+        false,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
-    let fails = Fate::Fails { after: 0.05, detail: "topic is gone".to_owned() };
-    let scenario = Scenario { verdicts: vec![verdict("copy", fails)], ..Scenario::default() };
-    let mut world = world_with(TABLE, Options { scenario, ..Options::default() });
-    world.converge().await;
-    world.declare(&both());
-    let report = world.apply().await.report.unwrap();
+    let fails = ForcedOutcome::Fails { after_seconds: 0.05, detail: "topic is gone".to_owned() };
+    let scenario = Scenario { overrides: vec![scripted_fate("copy", fails)], ..Scenario::default() };
+    let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
+    project.converge().await;
+    project.declare(&table_and_job());
+    let report = project.apply().await.report.unwrap();
     match failure(&report, &statement("copy")) {
-        Failure::NotReached(not) => {
-            assert_eq!(not.why, Ended::Stuck);
+        StepFailure::NotReached(not) => {
+            assert_eq!(not.cause, NotReachedCause::Stuck);
             assert!(not.detail.contains("topic is gone"), "{not:#?}");
             assert!(not.exceptions.iter().any(|exception| exception.message.contains("topic is gone")), "{not:#?}");
         }
@@ -485,136 +567,144 @@ async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
 
 #[tokio::test(start_paused = true)]
 async fn a_critical_warning_ends_the_wait_early() {
-    let scenario = Scenario { verdicts: vec![verdict("copy", Fate::NeverStarts)], ..Scenario::default() };
-    let mut world = world_with(TABLE, Options { scenario, ..Options::default() });
-    world.converge().await;
-    world.declare(&format!("{}timeout = \"2h\"\n", both()));
-    let simulator = world.simulator.clone();
+    let scenario =
+        Scenario { overrides: vec![scripted_fate("copy", ForcedOutcome::NeverStarts)], ..Scenario::default() };
+    let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
+    project.converge().await;
+    project.declare(&format!("{}timeout = \"2h\"\n", table_and_job()));
+    let simulator = project.simulator.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
-        let warning = Meddle::Warn("copy".to_owned(), "CRITICAL".to_owned(), "no permission to read".to_owned());
-        simulator.meddle(warning).unwrap();
+        let warning =
+            OutOfBandChange::Warn("copy".to_owned(), "CRITICAL".to_owned(), "no permission to read".to_owned());
+        simulator.apply_out_of_band(warning).unwrap();
     });
     let asked = Instant::now();
-    let report = world.apply().await.report.unwrap();
-    let Failure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
-    assert_eq!(not.why, Ended::Critical);
+    let report = project.apply().await.report.unwrap();
+    let StepFailure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
+    assert_eq!(not.cause, NotReachedCause::CriticalWarning);
     assert!(not.detail.contains("no permission to read"), "{not}");
     assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_stops_only_what_depends_on_it() {
+async fn a_failure_skips_only_its_dependents() {
     let apart = "[statements.apart]\nsql = \"INSERT INTO elsewhere SELECT id FROM somewhere\"\n";
-    let invalid = verdict("orders", Fate::Invalid("no such type".to_owned()));
-    let scenario = Scenario { verdicts: vec![invalid], ..Scenario::default() };
-    let mut world = world_with(&format!("{}{apart}", both()), Options { scenario, ..Options::default() });
-    let (plan, recorded) = planned(&world).await;
-    world.simulator.forget_requests();
-    let report = execute(&mut world, &plan, recorded).await;
-    assert!(matches!(failure(&report, &statement("orders")), Failure::NotReached(_)));
+    let invalid = scripted_fate("orders", ForcedOutcome::Invalid("no such type".to_owned()));
+    let scenario = Scenario { overrides: vec![invalid], ..Scenario::default() };
+    let mut project = project_with_options(
+        &format!("{}{apart}", table_and_job()),
+        SimulatorOptions { scenario, ..SimulatorOptions::default() },
+    );
+    let (plan, recorded) = plan_and_record(&project).await;
+    project.simulator.clear_requests();
+    let report = execute(&mut project, &plan, recorded).await;
+    assert!(matches!(failure(&report, &statement("orders")), StepFailure::NotReached(_)));
     assert_eq!(report.failed.len(), 1, "{:#?}", report.failed);
     assert_eq!(report.skipped, [(statement("copy"), statement("orders"))]);
-    assert_eq!(world.phases()["apart"], "RUNNING");
-    assert!(!world.phases().contains_key("copy"));
-    assert!(!world.simulator.requests().iter().any(|(_, path)| path.ends_with("/copy")), "nothing was asked of it");
+    assert_eq!(project.phases()["apart"], "RUNNING");
+    assert!(!project.phases().contains_key("copy"));
+    assert!(!project.simulator.requests().iter().any(|(_, path)| path.ends_with("/copy")), "nothing was asked of it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_statement_recreated_between_plan_and_apply_is_left_alone() {
-    for change in [format!("{}stopped = true\n", both()), TABLE.to_owned()] {
-        let mut world = running().await;
-        world.declare(&change);
-        let (plan, recorded) = planned(&world).await;
+async fn a_statement_recreated_between_plan_and_apply_is_not_touched() {
+    for change in [format!("{}stopped = true\n", table_and_job()), TABLE.to_owned()] {
+        let mut project = project_with_running_job().await;
+        project.declare(&change);
+        let (plan, recorded) = plan_and_record(&project).await;
         assert!(plan.has_changes());
-        world.simulator.meddle(Meddle::Recreate("copy".to_owned(), None)).unwrap();
+        project.simulator.apply_out_of_band(OutOfBandChange::Recreate("copy".to_owned(), None)).unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let before = world.simulator.effects();
-        world.simulator.forget_requests();
-        let report = execute(&mut world, &plan, recorded).await;
+        let before = project.simulator.effects();
+        project.simulator.clear_requests();
+        let report = execute(&mut project, &plan, recorded).await;
         let said = failure(&report, &statement("copy")).to_string();
         assert!(said.contains("changed meanwhile") && said.contains("created again"), "{said}");
-        assert_eq!(changes_sent(&world), []);
-        assert_eq!(world.simulator.effects(), before);
+        assert_eq!(sent_mutations(&project), []);
+        assert_eq!(project.simulator.effects(), before);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_statement_stopped_between_plan_and_apply_is_not_restarted_on_an_old_plan() {
-    let mut world = running().await;
-    world.write("pools.toml", MAIN_AND_HEAVY);
-    world.converge().await;
-    world.declare(&format!("{}pool = \"heavy\"\n", both()));
-    let (plan, recorded) = planned(&world).await;
-    world.simulator.meddle(Meddle::Stop("copy".to_owned())).unwrap();
+async fn a_statement_stopped_between_plan_and_apply_is_not_restarted() {
+    let mut project = project_with_running_job().await;
+    project.write("pools.toml", MAIN_AND_HEAVY_POOLS);
+    project.converge().await;
+    project.declare(&format!("{}pool = \"heavy\"\n", table_and_job()));
+    let (plan, recorded) = plan_and_record(&project).await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".to_owned())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    world.simulator.forget_requests();
-    let report = execute(&mut world, &plan, recorded).await;
+    project.simulator.clear_requests();
+    let report = execute(&mut project, &plan, recorded).await;
     let said = failure(&report, &statement("copy")).to_string();
     assert!(said.contains("changed meanwhile"), "{said}");
-    assert_eq!(changes_sent(&world), []);
-    assert_eq!(world.phases()["copy"], "STOPPED");
+    assert_eq!(sent_mutations(&project), []);
+    assert_eq!(project.phases()["copy"], "STOPPED");
 }
 
 /// Somebody else's statement under the name of ours, in our pool.
-async fn somebody_submits(world: &World, name: &str) {
-    let pool = world.simulator.world().pools[0].id.clone();
+async fn submit_foreign_statement(project: &TestProject, name: &str) {
+    let pool = project.simulator.world_view().pools[0].id.clone();
     let new = NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO theirs SELECT id FROM orders".to_owned(),
         pool: Some(pool),
         ..NewStatement::default()
     };
-    world.cloud().submit_statement(&new).await.unwrap();
+    project.cloud().submit_statement(&new).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_somebody_takes_between_plan_and_apply_is_left_to_them() {
-    let mut world = World::of(TABLE);
-    world.converge().await;
-    world.declare(&both());
-    let (plan, recorded) = planned(&world).await;
-    somebody_submits(&world, "copy").await;
-    let before = world.simulator.world().statements;
-    let report = execute(&mut world, &plan, recorded).await;
+async fn a_name_taken_between_plan_and_apply_is_not_touched() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.converge().await;
+    project.declare(&table_and_job());
+    let (plan, recorded) = plan_and_record(&project).await;
+    submit_foreign_statement(&project, "copy").await;
+    let before = project.simulator.world_view().statements;
+    let report = execute(&mut project, &plan, recorded).await;
     let said = failure(&report, &statement("copy")).to_string();
     assert!(said.contains("`copy`") && said.contains("did not send"), "{said}");
-    assert_eq!(world.simulator.world().statements, before);
-    let recorded = world.recorded().await;
+    assert_eq!(project.simulator.world_view().statements, before);
+    let recorded = project.recorded().await;
     assert!(recorded.open_intents.is_empty() && recorded.statements["copy"].current.is_none(), "{recorded:#?}");
-    let plan = world.plan().await;
+    let plan = project.plan().await;
     match &plan.changes[&statement("copy")].action {
-        Action::Blocked { by } => assert!(matches!(by[0], Block::NotOurs { .. }), "{by:#?}"),
+        Action::Blocked { by } => assert!(matches!(by[0], Block::ForeignStatement { .. }), "{by:#?}"),
         other => panic!("{other:#?}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_being_deleted_is_waited_for() {
-    let mut world = world_with(
+    let mut project = project_with_options(
         TABLE,
-        Options { pace: Pace { delete: Duration::from_secs(90), ..Pace::service() }, ..Options::default() },
+        SimulatorOptions {
+            phase_durations: PhaseDurations { delete: Duration::from_secs(90), ..PhaseDurations::typical() },
+            ..SimulatorOptions::default()
+        },
     );
-    world.converge().await;
-    world.declare(&both());
-    let (plan, recorded) = planned(&world).await;
-    somebody_submits(&world, "copy").await;
-    world.simulator.meddle(Meddle::Delete("copy".to_owned())).unwrap();
-    world.simulator.forget_requests();
-    let report = execute(&mut world, &plan, recorded).await;
+    project.converge().await;
+    project.declare(&table_and_job());
+    let (plan, recorded) = plan_and_record(&project).await;
+    submit_foreign_statement(&project, "copy").await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Delete("copy".to_owned())).unwrap();
+    project.simulator.clear_requests();
+    let report = execute(&mut project, &plan, recorded).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert!(sent(&world, Method::Post) >= 2, "the first meets the name that is still there");
-    assert_eq!(world.simulator.audit().creates["copy"], 2, "theirs and ours");
-    assert!(!world.plan().await.has_work());
+    assert!(request_count(&project, Method::Post) >= 2, "the first meets the name that is still there");
+    assert_eq!(project.simulator.audit_report().creations["copy"], 2, "theirs and ours");
+    assert!(!project.plan().await.has_work());
 }
 
 /// A cloud in which something uses each pool that a key cannot see: what is told of one pool says so, the list not yet.
-struct Unseen {
+struct HiddenUsageTransport {
     simulator: Simulator,
 }
 
-impl Transport for Unseen {
+impl Transport for HiddenUsageTransport {
     fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let one = request.method == Method::Get && request.url.contains("/compute-pools/");
@@ -630,48 +720,50 @@ impl Transport for Unseen {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_something_unseen_uses_is_not_deleted() {
-    let mut world = running().await;
-    let cloud = world.cloud_through(Arc::new(Unseen { simulator: world.simulator.clone() }));
-    let everything = Request { destroy: true, allow_data_loss: true, ..Request::default() };
-    let report = world.apply_with(&cloud, &everything).await.report.unwrap();
-    let [(address, Failure::Changed { how, .. })] = &report.failed[..] else { panic!("{:#?}", report.failed) };
+async fn a_pool_with_cfu_in_use_by_invisible_statements_is_not_deleted() {
+    let mut project = project_with_running_job().await;
+    let cloud = project.cloud_through(Arc::new(HiddenUsageTransport { simulator: project.simulator.clone() }));
+    let everything = PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() };
+    let report = project.apply_with(&cloud, &everything).await.report.unwrap();
+    let [(address, StepFailure::ChangedSincePlan { how, .. })] = &report.failed[..] else {
+        panic!("{:#?}", report.failed)
+    };
     assert_eq!((address, how.contains("3 CFU")), (&Address::pool("main"), true), "{how}");
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    assert_eq!(project.simulator.world_view().pools.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_is_not_deleted_under_our_own_job_that_somebody_resumes_meanwhile() {
-    let mut world = running().await;
-    world.write("pools.toml", MAIN_AND_HEAVY);
-    world.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", both()));
-    world.converge().await;
-    world.declare(&format!("{}pool = \"heavy\"\n", both()));
-    world.converge().await;
-    world.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", both()));
-    world.converge().await;
-    world.write("pools.toml", MAIN);
-    world.declare(&both().replace("[statements.copy]", "[statements.copy]\nstopped = true"));
-    let (plan, recorded) = planned(&world).await;
+async fn a_pool_is_not_deleted_while_a_job_resumed_outside_runs_on_it() {
+    let mut project = project_with_running_job().await;
+    project.write("pools.toml", MAIN_AND_HEAVY_POOLS);
+    project.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", table_and_job()));
+    project.converge().await;
+    project.declare(&format!("{}pool = \"heavy\"\n", table_and_job()));
+    project.converge().await;
+    project.declare(&format!("{}pool = \"heavy\"\nstopped = true\n", table_and_job()));
+    project.converge().await;
+    project.write("pools.toml", MAIN_POOL);
+    project.declare(&table_and_job().replace("[statements.copy]", "[statements.copy]\nstopped = true"));
+    let (plan, recorded) = plan_and_record(&project).await;
     assert_eq!(plan.changes[&Address::pool("heavy")].action, Action::Delete { undo: None }, "{plan:#?}");
-    world.simulator.meddle(Meddle::Resume("copy".to_owned())).unwrap();
+    project.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".to_owned())).unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let report = execute(&mut world, &plan, recorded).await;
+    let report = execute(&mut project, &plan, recorded).await;
     let said = failure(&report, &Address::pool("heavy")).to_string();
     assert!(said.contains("`copy` runs on it"), "{said}");
-    assert_eq!((world.phases()["copy"].as_str(), world.simulator.world().pools.len()), ("RUNNING", 2));
+    assert_eq!((project.phases()["copy"].as_str(), project.simulator.world_view().pools.len()), ("RUNNING", 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reading_that_fails_once_does_not_end_a_wait() {
+async fn a_single_failed_read_does_not_end_a_wait() {
     let several = (0..4).fold(TABLE.to_owned(), |text, number| {
         format!("{text}[statements.copy{number}]\nsql = \"INSERT INTO target{number} SELECT id FROM orders\"\n")
     });
     for readable in 0..12 {
-        let mut world = world_with(&several, Options::default());
-        let forbidden = Fault::always(Misfortune::Forbidden).on(Method::Get).path("*/statements/*");
-        world.simulator.push_fault(forbidden.after(5 + readable).times(1));
-        let report = world.apply().await.report.unwrap();
+        let mut project = project_with_options(&several, SimulatorOptions::default());
+        let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::Get).path("*/statements/*");
+        project.simulator.push_fault(forbidden.after(5 + readable).times(1));
+        let report = project.apply().await.report.unwrap();
         assert!(report.is_complete(), "{readable}: {:#?}", report.failed);
     }
 }

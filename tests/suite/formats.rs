@@ -248,13 +248,13 @@ fn the_declarations_of_pools_of_0_1_0_are_read_and_written_unchanged() {
 #[test]
 fn a_scenario_of_0_1_0_with_every_switch_and_fault_is_read() {
     let text = fs::read_to_string(fixture("simulator/scenario.json")).unwrap();
-    assert_eq!(Scenario::read(&text).unwrap(), scenario::every());
+    assert_eq!(Scenario::parse(&text).unwrap(), scenario::every());
     // Each switch has another value than the default, so that one that is not read is noticed.
     for switch in scenario::switches_of(&text) {
         let without =
             text.lines().filter(|line| !line.contains(&format!("\"{switch}\":"))).collect::<Vec<_>>().join("\n");
         let without = without.replace(",\n  }", "\n  }");
-        assert_ne!(Scenario::read(&without).unwrap(), scenario::every(), "{switch} is said nowhere else");
+        assert_ne!(Scenario::parse(&without).unwrap(), scenario::every(), "{switch} is said nowhere else");
     }
 }
 

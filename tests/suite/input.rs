@@ -7,27 +7,29 @@ use std::{
 };
 
 use floe::{
-    diff::Request,
+    diff::PlanOptions,
     graph::{self, Graph},
     manifest::{self, LoadOptions},
     resource::{Evolve, Problem, SourceLocation},
-    simulator::{CatalogMode, Options},
+    simulator::{CatalogMode, SimulatorOptions},
     sql::{self, LintContext},
 };
 
-use crate::world::{World, project};
+use crate::world::{TestProject, floe_toml};
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-fn loaded(root: &Path, environment: &str) -> Graph {
+fn load_graph(root: &Path, environment: &str) -> Graph {
     let environment = Some(environment.to_owned());
     let inputs = LoadOptions { root: root.to_owned(), environment, ..LoadOptions::default() };
-    manifest::load(&inputs).and_then(graph::build).unwrap_or_else(|flawed| panic!("{}", said(&flawed.problems)))
+    manifest::load(&inputs)
+        .and_then(graph::build)
+        .unwrap_or_else(|flawed| panic!("{}", describe_problems(&flawed.problems)))
 }
 
-fn said(problems: &[Problem]) -> String {
+fn describe_problems(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
         let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
         for (place, label) in &problem.locations {
@@ -38,75 +40,76 @@ fn said(problems: &[Problem]) -> String {
 }
 
 /// Copies what belongs to the example, not what a run of it left behind.
-fn copy(from: &Path, to: &Path) {
+fn copy_example(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() && entry.file_name() != "state" {
-            copy(&path, &target);
+            copy_example(&path, &target);
         } else if path.is_file() {
             std::fs::copy(&path, &target).unwrap();
         }
     }
 }
 
-fn world_of_example(name: &str, environment: &str) -> Option<World> {
-    let simulated = loaded(&example(name), environment).project.environment.simulator?;
+fn example_project(name: &str, environment: &str) -> Option<TestProject> {
+    let simulated = load_graph(&example(name), environment).project.environment.simulator?;
     let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
-    let mut world = World::with(&[], Options { catalog, ..Options::default() });
-    copy(&example(name), world.folder.path());
-    world.environment = Some(environment.to_owned());
-    Some(world)
+    let mut project = TestProject::with_options(&[], SimulatorOptions { catalog, ..SimulatorOptions::default() });
+    copy_example(&example(name), project.folder.path());
+    project.environment = Some(environment.to_owned());
+    Some(project)
 }
 
-async fn converges_everywhere(name: &str) -> BTreeMap<String, World> {
-    let mut worlds = BTreeMap::new();
+async fn converge_in_every_environment(name: &str) -> BTreeMap<String, TestProject> {
+    let mut projects = BTreeMap::new();
     for environment in manifest::environment_names(&example(name)).unwrap() {
-        if let Some(mut world) = world_of_example(name, &environment) {
-            world.converge().await;
-            worlds.insert(environment, world);
+        if let Some(mut project) = example_project(name, &environment) {
+            project.converge().await;
+            projects.insert(environment, project);
         }
     }
-    worlds
+    projects
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_pool_is_planned_and_applied() {
-    let worlds = converges_everywhere("first-pool").await;
-    assert_eq!(worlds["local"].phases(), BTreeMap::from([("orders".to_owned(), "COMPLETED".to_owned())]));
+async fn the_first_pool_example_converges() {
+    let projects = converge_in_every_environment("first-pool").await;
+    assert_eq!(projects["local"].phases(), BTreeMap::from([("orders".to_owned(), "COMPLETED".to_owned())]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clickstream_is_planned_and_applied_wherever_it_is_simulated() {
-    let worlds = converges_everywhere("clickstream").await;
-    assert_eq!(worlds.keys().collect::<Vec<_>>(), ["dev", "local"]);
-    let local = worlds["local"].phases();
+async fn the_clickstream_example_converges_in_every_simulated_environment() {
+    let projects = converge_in_every_environment("clickstream").await;
+    assert_eq!(projects.keys().collect::<Vec<_>>(), ["dev", "local"]);
+    let local = projects["local"].phases();
     assert!(local.len() >= 15, "{local:#?}");
     for (name, phase) in &local {
         assert!(["COMPLETED", "RUNNING"].contains(&phase.as_str()), "{name} is {phase}");
     }
     // What is stopped in dev was never submitted there.
-    let dev = worlds["dev"].phases();
+    let dev = projects["dev"].phases();
     let prefixed: BTreeSet<String> = local.keys().map(|name| format!("dev-{name}")).collect();
     let held = ["dev-classify-comments".to_owned(), "dev-revenue-per-day".to_owned()];
     assert_eq!(prefixed.difference(&dev.into_keys().collect()).cloned().collect::<Vec<_>>(), held);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clickstream_can_be_destroyed() {
-    let mut world = world_of_example("clickstream", "local").unwrap();
-    world.converge().await;
-    let run = world.request(Request { destroy: true, allow_data_loss: true, ..Request::default() }).await;
+async fn destroy_empties_the_clickstream_example() {
+    let mut project = example_project("clickstream", "local").unwrap();
+    project.converge().await;
+    let run =
+        project.apply_request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
     let report = run.report.unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert!(world.simulator.world().pools.is_empty());
+    assert!(project.simulator.world_view().pools.is_empty());
 }
 
 #[test]
-fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
+fn the_examples_load_without_lints_in_every_environment() {
     for name in ["first-pool", "clickstream"] {
         for environment in manifest::environment_names(&example(name)).unwrap() {
-            let graph = loaded(&example(name), &environment);
+            let graph = load_graph(&example(name), &environment);
             for (key, statement) in &graph.project.statements {
                 let spec = &statement.spec;
                 let text = spec.sql.masked();
@@ -125,7 +128,7 @@ fn the_examples_load_in_every_environment_and_no_lint_speaks_against_them() {
 }
 
 /// A project that declares each of `texts`; those that `refused` names are left out.
-fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
+fn statements_toml(texts: &[String], refused: &BTreeSet<String>) -> String {
     let mut toml = String::new();
     for (index, text) in texts.iter().enumerate() {
         let key = format!("s{index}");
@@ -140,7 +143,7 @@ fn sheet(texts: &[String], refused: &BTreeSet<String>) -> String {
 
 /// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
 /// those of the headers above the places.
-fn blamed(problems: &[Problem]) -> BTreeSet<String> {
+fn statements_with_problems(problems: &[Problem]) -> BTreeSet<String> {
     let places = problems.iter().filter_map(|problem| problem.locations.first()).map(|(place, _)| place);
     let header = |place: &SourceLocation| {
         let before = place.source.text.get(..place.span.start.saturating_add(1).min(place.source.text.len()))?;
@@ -152,23 +155,24 @@ fn blamed(problems: &[Problem]) -> BTreeSet<String> {
 }
 
 /// Loads, plans and applies what of `texts` can be declared together; says how many those were.
-async fn through(texts: &[String]) -> usize {
-    let mut world = World::new(&[("floe.toml", &project("")), ("pools.toml", "[pools.main]\nmax_cfu = 50\n")]);
+async fn load_plan_and_apply(texts: &[String]) -> usize {
+    let mut project =
+        TestProject::new(&[("floe.toml", &floe_toml("")), ("pools.toml", "[pools.main]\nmax_cfu = 50\n")]);
     let mut refused = BTreeSet::new();
     loop {
-        world.declare(&sheet(texts, &refused));
-        let inputs = LoadOptions { root: world.folder.path().to_owned(), ..LoadOptions::default() };
+        project.declare(&statements_toml(texts, &refused));
+        let inputs = LoadOptions { root: project.folder.path().to_owned(), ..LoadOptions::default() };
         let problems = match manifest::load(&inputs).and_then(graph::build) {
             Ok(_) => break,
             Err(flawed) => flawed.problems,
         };
-        let more = blamed(&problems);
-        assert!(!more.is_subset(&refused), "a problem that names no statement: {}", said(&problems));
+        let more = statements_with_problems(&problems);
+        assert!(!more.is_subset(&refused), "a problem that names no statement: {}", describe_problems(&problems));
         refused.extend(more);
     }
     if refused.len() < texts.len() {
-        world.apply().await;
-        world.plan().await;
+        project.apply().await;
+        project.plan().await;
     }
     texts.len() - refused.len()
 }
@@ -186,7 +190,7 @@ async fn statements_of_others_are_loaded_planned_and_applied() {
         .collect();
     let mut applied = 0;
     for batch in texts.chunks(200) {
-        applied += through(batch).await;
+        applied += load_plan_and_apply(batch).await;
     }
     println!("{applied} of {} statements were applied; the others cannot be declared, or not together", texts.len());
     assert!(applied > texts.len() / 3, "only {applied} of {}", texts.len());

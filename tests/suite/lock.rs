@@ -8,84 +8,94 @@ use std::{
 
 use floe::{
     cloud::Method,
-    simulator::{Fault, Limits, Misfortune, Options, Pace},
+    simulator::{FaultRule, InjectedFault, PhaseDurations, SimulatedRateLimits, SimulatorOptions},
 };
 
 use crate::{
-    program::{self, Service, words},
-    world::World,
+    program::{self, ServedSimulator, single_line},
+    world::TestProject,
 };
 
 /// A run that waits for an answer of the service, and the service.
-struct First {
-    world: World,
-    service: Service,
+struct LockingRun {
+    project: TestProject,
+    service: ServedSimulator,
     child: Child,
 }
 
 /// What another run came to.
-struct Second {
+struct SecondRun {
     code: Option<i32>,
     said: String,
-    took: Duration,
+    duration: Duration,
     sent: usize,
 }
 
-impl First {
+impl LockingRun {
     /// A project that was never applied, and its cloud.
-    async fn world() -> (World, Service) {
-        let options =
-            Options { pace: Pace::even(Duration::from_millis(20)), limits: Limits::off(), ..Options::default() };
+    async fn unapplied_project() -> (TestProject, ServedSimulator) {
+        let options = SimulatorOptions {
+            phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
+            rate_limits: SimulatedRateLimits::unlimited(),
+            ..SimulatorOptions::default()
+        };
         let files = [
             ("pools.toml", "[pools.main]\nmax_cfu = 10\n"),
             ("statements/s.toml", "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING)\"\n"),
         ];
-        let world = World::with(&files, options);
-        let service = Service::of(&world.simulator, None).await;
-        fs::write(world.folder.path().join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
-        (world, service)
+        let project = TestProject::with_options(&files, options);
+        let service = ServedSimulator::start(&project.simulator, None).await;
+        fs::write(project.folder.path().join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, ""))
+            .unwrap();
+        (project, service)
     }
 
     /// Begins an apply whose first request that changes something is on its way until the service lets it go.
-    async fn waiting() -> First {
-        let (world, service) = First::world().await;
-        service.hold();
-        First::begun(world, service).await
+    async fn with_held_mutation() -> LockingRun {
+        let (project, service) = LockingRun::unapplied_project().await;
+        service.hold_mutations();
+        LockingRun::start(project, service).await
     }
 
     /// Begins an apply whose first request that changes something is done, and answered half a minute later.
-    async fn waiting_for_its_answer() -> First {
-        let (world, service) = First::world().await;
-        world.simulator.push_fault(Fault::once(Misfortune::SlowAnswer(30.0)).on(Method::Post));
-        First::begun(world, service).await
+    async fn with_delayed_answer() -> LockingRun {
+        let (project, service) = LockingRun::unapplied_project().await;
+        project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(30.0)).on(Method::Post));
+        LockingRun::start(project, service).await
     }
 
-    async fn begun(world: World, service: Service) -> First {
-        let child = program::floe(world.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
+    async fn start(project: TestProject, service: ServedSimulator) -> LockingRun {
+        let child = program::floe_command(project.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
         let began = Instant::now();
-        while !service.sent().iter().any(program::Sent::changes) {
+        while !service.sent().iter().any(program::SentRequest::is_mutation) {
             assert!(began.elapsed() < Duration::from_secs(60), "it sends nothing");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        First { world, service, child }
+        LockingRun { project, service, child }
     }
 
     /// Another run of the same project.
-    async fn meets(&self, arguments: &[&str]) -> Second {
-        let (folder, service) = (self.world.folder.path(), Service::of(&self.world.simulator, None).await);
-        fs::write(folder.join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
-        let command = program::floe(folder, &[], arguments);
+    async fn run_second(&self, arguments: &[&str]) -> SecondRun {
+        let (folder, service) =
+            (self.project.folder.path(), ServedSimulator::start(&self.project.simulator, None).await);
+        fs::write(folder.join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, "")).unwrap();
+        let command = program::floe_command(folder, &[], arguments);
         let began = Instant::now();
         let ended = service.run(command).await;
-        let took = began.elapsed();
-        Second { code: ended.status.code(), said: words(&program::said(folder).1), took, sent: service.sent().len() }
+        let duration = began.elapsed();
+        SecondRun {
+            code: ended.status.code(),
+            said: single_line(&program::output(folder).1),
+            duration,
+            sent: service.sent().len(),
+        }
     }
 
-    fn name(&self) -> String {
+    fn lock_message(&self) -> String {
         format!("the state is locked by `apply` of ana@build-7 (process {}, since 20", self.child.id())
     }
 
-    async fn ends_well(mut self) {
+    async fn assert_success(mut self) {
         let status = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status,
@@ -98,55 +108,55 @@ impl First {
 }
 
 #[tokio::test]
-async fn the_second_of_two_runs_exits_5_in_under_a_second_and_names_the_first_or_waits_for_it() {
-    let first = First::waiting().await;
+async fn a_second_run_exits_5_at_once_or_waits_for_the_lock() {
+    let first = LockingRun::with_held_mutation().await;
     for command in [["apply", "--yes"], ["destroy", "--yes"]] {
         // A machine that does much else may be slow once.
         let mut fastest = Duration::MAX;
         for _ in 0..2 {
-            let second = first.meets(&command).await;
+            let second = first.run_second(&command).await;
             assert_eq!(second.code, Some(5), "{}", second.said);
-            assert!(second.said.contains(&first.name()), "{}", second.said);
+            assert!(second.said.contains(&first.lock_message()), "{}", second.said);
             assert!(second.said.contains("--lock-timeout 10m"), "{}", second.said);
             assert_eq!(second.sent, 0, "it has sent requests");
-            fastest = fastest.min(second.took);
+            fastest = fastest.min(second.duration);
         }
         assert!(fastest < Duration::from_secs(1), "{fastest:?}");
     }
-    let impatient = first.meets(&["apply", "--yes", "--lock-timeout", "1s"]).await;
+    let impatient = first.run_second(&["apply", "--yes", "--lock-timeout", "1s"]).await;
     assert_eq!(impatient.code, Some(5), "{}", impatient.said);
-    assert!(impatient.said.contains(&first.name()), "{}", impatient.said);
-    assert!(impatient.took >= Duration::from_secs(1) && impatient.sent == 0, "{:?}", impatient.took);
-    let going_on = async {
+    assert!(impatient.said.contains(&first.lock_message()), "{}", impatient.said);
+    assert!(impatient.duration >= Duration::from_secs(1) && impatient.sent == 0, "{:?}", impatient.duration);
+    let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        first.service.let_go();
+        first.service.release_mutations();
     };
-    let (patient, ()) = tokio::join!(first.meets(&["apply", "--yes", "--lock-timeout", "1m"]), going_on);
+    let (patient, ()) = tokio::join!(first.run_second(&["apply", "--yes", "--lock-timeout", "1m"]), release);
     assert_eq!(patient.code, Some(0), "{}", patient.said);
-    assert!(patient.took >= Duration::from_millis(700), "it did not wait: {:?}", patient.took);
-    assert!(first.world.simulator.audit().creates.values().all(|count| *count == 1));
-    first.ends_well().await;
+    assert!(patient.duration >= Duration::from_millis(700), "it did not wait: {:?}", patient.duration);
+    assert!(first.project.simulator.audit_report().creations.values().all(|count| *count == 1));
+    first.assert_success().await;
 }
 
 #[tokio::test]
-async fn the_lock_of_a_run_that_was_killed_is_free_at_once() {
-    let mut first = First::waiting_for_its_answer().await;
-    assert_eq!(first.meets(&["apply", "--yes"]).await.code, Some(5));
+async fn a_killed_run_releases_its_lock() {
+    let mut first = LockingRun::with_delayed_answer().await;
+    assert_eq!(first.run_second(&["apply", "--yes"]).await.code, Some(5));
     first.child.kill().unwrap();
     first.child.wait().unwrap();
-    let second = first.meets(&["apply", "--yes"]).await;
+    let second = first.run_second(&["apply", "--yes"]).await;
     assert_eq!(second.code, Some(0), "{}", second.said);
-    assert!(second.took < Duration::from_secs(20), "{:?}", second.took);
-    assert!(first.world.simulator.audit().creates.values().all(|count| *count == 1));
+    assert!(second.duration < Duration::from_secs(20), "{:?}", second.duration);
+    assert!(first.project.simulator.audit_report().creations.values().all(|count| *count == 1));
 }
 
 #[tokio::test]
-async fn how_long_to_wait_is_a_number_with_its_unit() {
-    let (world, service) = First::world().await;
+async fn lock_timeout_requires_a_number_with_a_unit() {
+    let (project, service) = LockingRun::unapplied_project().await;
     for time in ["5", "-1s", "1.5", "soon", "10 minutes", ""] {
-        let folder = world.folder.path();
-        let ended = service.run(program::floe(folder, &[], &["plan", &format!("--lock-timeout={time}")])).await;
-        let said = words(&program::said(folder).1);
+        let folder = project.folder.path();
+        let ended = service.run(program::floe_command(folder, &[], &["plan", &format!("--lock-timeout={time}")])).await;
+        let said = single_line(&program::output(folder).1);
         assert_eq!((ended.status.code(), service.sent().len()), (Some(1), 0), "{time}: {said}");
         assert!(said.contains("`30s`, `10m`"), "{time}: {said}");
     }

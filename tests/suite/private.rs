@@ -2,10 +2,10 @@
 
 use std::process::{Command, Output};
 
-use floe::simulator::{Options, Simulator, serve};
+use floe::simulator::{Simulator, SimulatorOptions, serve};
 use tokio::net::TcpListener;
 
-fn floe(folder: &std::path::Path) -> Output {
+fn run_plan(folder: &std::path::Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_floe"))
         .args(["-C", folder.to_str().unwrap(), "plan"])
         .env_clear()
@@ -15,13 +15,13 @@ fn floe(folder: &std::path::Path) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_environment_asks_the_list_of_regions_once_and_goes_where_it_says() {
-    let simulator = Simulator::new(Options::default());
+async fn a_private_environment_looks_up_its_endpoint_once_in_the_list_of_regions() {
+    let simulator = Simulator::new(SimulatorOptions::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, simulator.clone()));
     let folder = tempfile::tempdir().unwrap();
-    let planned = |region: &'static str| {
+    let plan_in_region = |region: &'static str| {
         let manifest = format!(
             "[project]\nname = \"p\"\n[defaults]\npool = \"main\"\n[pools.main]\nmax_cfu = 5\n\
              [statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n[environments.prod]\n\
@@ -30,15 +30,15 @@ async fn a_private_environment_asks_the_list_of_regions_once_and_goes_where_it_s
         );
         std::fs::write(folder.path().join("floe.toml"), manifest).unwrap();
         let folder = folder.path().to_owned();
-        tokio::task::spawn_blocking(move || floe(&folder))
+        tokio::task::spawn_blocking(move || run_plan(&folder))
     };
-    let output = planned("us-east-1").await.unwrap();
+    let output = plan_in_region("us-east-1").await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let asked: Vec<String> =
+    let requests: Vec<String> =
         simulator.requests().into_iter().map(|(method, path)| format!("{method} {path}")).collect();
-    assert_eq!(asked.iter().filter(|line| line.contains("/fcpm/v2/regions")).count(), 1, "{asked:#?}");
-    assert!(asked.iter().any(|line| line.contains("/statements")), "{asked:#?}");
-    let output = planned("us-nowhere-9").await.unwrap();
+    assert_eq!(requests.iter().filter(|line| line.contains("/fcpm/v2/regions")).count(), 1, "{requests:#?}");
+    assert!(requests.iter().any(|line| line.contains("/statements")), "{requests:#?}");
+    let output = plan_in_region("us-nowhere-9").await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("us-nowhere-9") && said.contains("us-east-2"), "{said}");

@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn floe(folder: &Path) -> Command {
+fn floe_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.env_clear().args(["-C", folder.to_str().unwrap()]);
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = floe(folder).args(arguments).output().unwrap();
+fn run_floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = floe_command(folder).args(arguments).output().unwrap();
     (status.code(), [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat())
 }
 
@@ -27,14 +27,14 @@ fn project() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_lost_state_is_found_again_by_labels_and_by_import() {
+fn a_lost_state_is_restored_by_import_and_adoption() {
     let folder = project();
     let at = folder.path();
-    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
     let state = fs::read_to_string(at.join("state/local.json")).unwrap();
     let id = &state[state.find("lfcp-").unwrap()..][..11];
     fs::remove_file(at.join("state/local.json")).unwrap();
-    let (code, said) = run(at, &["plan"]);
+    let (code, said) = run_floe(at, &["plan"]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains(&format!("floe import -e local pools.main {id}")), "{said}");
     for (wrong, why) in [
@@ -42,76 +42,76 @@ fn a_lost_state_is_found_again_by_labels_and_by_import() {
         (["import", "statements.t", "t"], "only pools are imported"),
         (["import", "pools.other", id], "pools.other is not declared"),
     ] {
-        let (code, said) = run(at, &wrong);
+        let (code, said) = run_floe(at, &wrong);
         assert!(code == Some(1) && said.contains(why), "{said}");
     }
-    let (code, said) = run(at, &["import", "pools.main", id]);
+    let (code, said) = run_floe(at, &["import", "pools.main", id]);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = run(at, &["import", "pools.main", id]);
+    let (code, said) = run_floe(at, &["import", "pools.main", id]);
     assert!(code == Some(1) && said.contains("already"), "{said}");
-    let (code, said) = run(at, &["apply", "--yes"]);
+    let (code, said) = run_floe(at, &["apply", "--yes"]);
     assert!(code == Some(0) && said.contains("adopt"), "{said}");
-    let (code, said) = run(at, &["plan", "--detailed-exitcode"]);
+    let (code, said) = run_floe(at, &["plan", "--detailed-exitcode"]);
     assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]
-fn the_state_of_one_simulated_environment_is_not_anothers() {
+fn the_state_of_another_simulated_environment_is_refused() {
     let folder = project();
     let at = folder.path();
-    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
     let manifest = fs::read_to_string(at.join("floe.toml")).unwrap();
     let dev = manifest.replace("[environments.local]\n", "[environments.dev]\nstate = \"state/local.json\"\n");
     fs::write(at.join("floe.toml"), dev).unwrap();
-    let (code, said) = run(at, &["-e", "dev", "plan"]);
+    let (code, said) = run_floe(at, &["-e", "dev", "plan"]);
     assert!(code == Some(1) && said.contains("env-sim-local"), "{said}");
     // One from before environments had ids of their own is still read, world and all.
     let older = project();
     let at = older.path();
     fs::create_dir(at.join("state")).unwrap();
-    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
+    assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
     for file in ["state/local.json", "state/local.world"] {
         let text = fs::read_to_string(at.join(file)).unwrap();
         fs::write(at.join(file), text.replace("env-sim-local", "env-sim")).unwrap();
     }
-    let (code, said) = run(at, &["plan", "--detailed-exitcode"]);
+    let (code, said) = run_floe(at, &["plan", "--detailed-exitcode"]);
     assert!(code == Some(0) && said.contains("no changes"), "{said}");
 }
 
 #[test]
-fn what_was_applied_is_read_by_every_command_also_after_the_project_got_another_name() {
+fn every_command_reads_the_state_after_the_project_is_renamed() {
     let folder = project();
     let at = folder.path();
-    assert_eq!(run(at, &["apply", "--yes"]).0, Some(0));
-    let reads = || {
+    assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
+    let assert_commands_read_state = || {
         for command in [&["plan", "--detailed-exitcode"][..], &["drift"], &["status"], &["state", "list"]] {
-            let (code, said) = run(at, command);
+            let (code, said) = run_floe(at, command);
             assert_eq!(code, Some(0), "{command:?}: {said}");
         }
     };
-    reads();
+    assert_commands_read_state();
     let manifest = fs::read_to_string(at.join("floe.toml")).unwrap();
     fs::write(at.join("floe.toml"), manifest.replacen("name = \"", "name = \"new-", 1)).unwrap();
-    reads();
+    assert_commands_read_state();
 }
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_before_anything_was_sent_leaves_with_130_and_says_so() {
+fn a_signal_before_anything_was_sent_exits_130() {
     // A pipeline that is cancelled, and a terminal that goes away, mean the same.
     for signal in ["-INT", "-TERM", "-HUP"] {
-        leaves_with_130(signal);
+        assert_signal_exits_130(signal);
     }
 }
 
 #[cfg(unix)]
-fn leaves_with_130(signal: &str) {
+fn assert_signal_exits_130(signal: &str) {
     let folder = project();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
     let lock = File::create(state.join("local.lock")).unwrap();
     lock.try_lock().unwrap();
-    let waiting = floe(folder.path())
+    let waiting = floe_command(folder.path())
         .args(["--lock-timeout", "10m", "apply", "--yes"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -130,7 +130,7 @@ fn leaves_with_130(signal: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_to_outlive_its_terminal_does() {
+fn a_run_under_nohup_survives_sighup() {
     let folder = project();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -145,15 +145,15 @@ fn what_is_to_outlive_its_terminal_does() {
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_secs(1));
-    let tell = |signal: &str| Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap();
-    assert!(tell("-HUP").success());
+    let send_signal = |signal: &str| Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap();
+    assert!(send_signal("-HUP").success());
     std::thread::sleep(Duration::from_millis(300));
-    assert!(tell("-INT").success(), "it has ended");
+    assert!(send_signal("-INT").success(), "it has ended");
     assert_eq!(waiting.wait().unwrap().code(), Some(130));
 }
 
 #[test]
-fn an_empty_variable_says_nothing() {
+fn an_empty_environment_variable_is_ignored() {
     let folder = project();
     let variables =
         ["CHDIR", "ENV", "FORMAT", "COLOR", "VERBOSE", "LOCK_TIMEOUT", "TARGET", "EXCLUDE", "REPLACE", "OUT"];
@@ -175,8 +175,8 @@ fn an_empty_variable_says_nothing() {
         assert_eq!(planned(&variables), said);
     }
     // One that is set to something still does, and a flag may still be empty where that is a value.
-    let (code, said) = run(folder.path(), &["--lock-timeout", "", "plan"]);
+    let (code, said) = run_floe(folder.path(), &["--lock-timeout", "", "plan"]);
     assert!(code == Some(1) && said.contains("30s"), "{said}");
-    let output = floe(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
+    let output = floe_command(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }

@@ -21,17 +21,17 @@ use tokio::{
 };
 
 /// Longer than any run here takes, also on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(180);
+const RUN_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// When the program is killed: at which request, and on which side of its effect.
 #[derive(Debug, Clone, Copy)]
-pub struct Kill {
-    pub at: usize,
-    pub side: Side,
+pub struct KillPoint {
+    pub request: usize,
+    pub moment: KillMoment,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum KillMoment {
     /// The service has not read the request.
     BeforeReading,
     /// The effect is there, and no byte of the answer has come.
@@ -40,50 +40,50 @@ pub enum Side {
     MidAnswer,
 }
 
-pub const SIDES: [Side; 3] = [Side::BeforeReading, Side::AfterEffect, Side::MidAnswer];
+pub const KILL_MOMENTS: [KillMoment; 3] = [KillMoment::BeforeReading, KillMoment::AfterEffect, KillMoment::MidAnswer];
 
 /// A request as the proxy saw it.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentRequest {
     pub at: SystemTime,
     /// Method and path.
     pub line: String,
 }
 
-impl Sent {
-    pub fn changes(&self) -> bool {
+impl SentRequest {
+    pub fn is_mutation(&self) -> bool {
         !self.line.starts_with("GET ")
     }
 }
 
 /// A simulated cloud behind a port, until it is dropped.
-pub struct Service {
+pub struct ServedSimulator {
     pub origin: String,
-    proxy: Arc<Proxy>,
+    proxy: Arc<KillingProxy>,
     tasks: [JoinHandle<()>; 2],
 }
 
 /// What happens before such a request is passed on, once.
-type Meanwhile = (Box<dyn FnMut(&Sent) -> bool + Send>, Box<dyn FnOnce() + Send>);
+type RequestHook = (Box<dyn FnMut(&SentRequest) -> bool + Send>, Box<dyn FnOnce() + Send>);
 
 #[derive(Default)]
-struct Proxy {
-    sent: Mutex<Vec<Sent>>,
-    kill: Option<Kill>,
-    meanwhile: Mutex<Option<Meanwhile>>,
-    killed: AtomicBool,
-    holds: AtomicBool,
+struct KillingProxy {
+    sent: Mutex<Vec<SentRequest>>,
+    kill: Option<KillPoint>,
+    hook: Mutex<Option<RequestHook>>,
+    has_killed: AtomicBool,
+    holds_mutations: AtomicBool,
     child: Mutex<Option<Child>>,
 }
 
-impl Proxy {
+impl KillingProxy {
     /// SIGKILL, and the program is gone before anything else happens.
-    fn strike(&self) {
+    fn kill_program(&self) {
         if let Some(child) = self.child().as_mut() {
             drop(child.kill());
             drop(child.wait());
         }
-        self.killed.store(true, Ordering::SeqCst);
+        self.has_killed.store(true, Ordering::SeqCst);
     }
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
@@ -91,7 +91,7 @@ impl Proxy {
     }
 
     /// Counts a request; on which side of it the program is to be killed, if at all.
-    fn count(&self, head: &[u8]) -> Option<Side> {
+    fn record_request(&self, head: &[u8]) -> Option<KillMoment> {
         let line = String::from_utf8_lossy(head.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
         let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
         // What goes on with the body of the one before is no request.
@@ -99,18 +99,22 @@ impl Proxy {
             return None;
         }
         let mut sent = self.sent.lock().unwrap();
-        let now = Sent { at: SystemTime::now(), line };
-        let happens = self.meanwhile.lock().unwrap().take_if(|(is_due, _)| is_due(&now));
+        let now = SentRequest { at: SystemTime::now(), line };
+        let happens = self.hook.lock().unwrap().take_if(|(is_due, _)| is_due(&now));
         sent.push(now);
         if let Some((_, happens)) = happens {
             happens();
         }
-        self.kill.filter(|kill| kill.at + 1 == sent.len()).map(|kill| kill.side)
+        self.kill.filter(|kill| kill.request + 1 == sent.len()).map(|kill| kill.moment)
     }
 }
 
 /// Passes one connection on, request by request.
-async fn pass(proxy: Arc<Proxy>, mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> {
+async fn forward_connection(
+    proxy: Arc<KillingProxy>,
+    mut client: TcpStream,
+    server: SocketAddr,
+) -> std::io::Result<()> {
     let mut onward = TcpStream::connect(server).await?;
     let (mut request, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
@@ -118,23 +122,23 @@ async fn pass(proxy: Arc<Proxy>, mut client: TcpStream, server: SocketAddr) -> s
             read = client.read(&mut request) => match read? {
                 0 => return Ok(()),
                 count => {
-                    let due = proxy.count(&request[..count]);
-                    if due == Some(Side::BeforeReading) {
-                        proxy.strike();
+                    let kill_moment = proxy.record_request(&request[..count]);
+                    if kill_moment == Some(KillMoment::BeforeReading) {
+                        proxy.kill_program();
                         return Ok(());
                     }
-                    while proxy.holds.load(Ordering::SeqCst) && !request.starts_with(b"GET ") {
+                    while proxy.holds_mutations.load(Ordering::SeqCst) && !request.starts_with(b"GET ") {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     onward.write_all(&request[..count]).await?;
-                    if let Some(side) = due {
+                    if let Some(side) = kill_moment {
                         // The answer is there, so the effect is; nobody hears of it, or half of it.
                         let count = onward.read(&mut answer).await?;
-                        if side == Side::MidAnswer {
+                        if side == KillMoment::MidAnswer {
                             client.write_all(&answer[..count / 2]).await?;
                             tokio::time::sleep(Duration::from_millis(30)).await;
                         }
-                        proxy.strike();
+                        proxy.kill_program();
                         return Ok(());
                     }
                 }
@@ -147,70 +151,70 @@ async fn pass(proxy: Arc<Proxy>, mut client: TcpStream, server: SocketAddr) -> s
     }
 }
 
-impl Service {
-    pub async fn of(simulator: &Simulator, kill: Option<Kill>) -> Service {
-        let (cloud, door) =
+impl ServedSimulator {
+    pub async fn start(simulator: &Simulator, kill: Option<KillPoint>) -> ServedSimulator {
+        let (server_listener, proxy_listener) =
             (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
-        let (server, origin) = (cloud.local_addr().unwrap(), door.local_addr().unwrap());
-        let proxy = Arc::new(Proxy { kill, ..Proxy::default() });
+        let (server, origin) = (server_listener.local_addr().unwrap(), proxy_listener.local_addr().unwrap());
+        let proxy = Arc::new(KillingProxy { kill, ..KillingProxy::default() });
         let simulator = simulator.clone();
-        let serving = tokio::spawn(async move { drop(serve(cloud, simulator).await) });
+        let serving = tokio::spawn(async move { drop(serve(server_listener, simulator).await) });
         let passing = tokio::spawn({
             let proxy = Arc::clone(&proxy);
             async move {
-                while let Ok((client, _)) = door.accept().await {
-                    drop(tokio::spawn(pass(Arc::clone(&proxy), client, server)));
+                while let Ok((client, _)) = proxy_listener.accept().await {
+                    drop(tokio::spawn(forward_connection(Arc::clone(&proxy), client, server)));
                 }
             }
         });
-        Service { origin: format!("http://{origin}"), proxy, tasks: [serving, passing] }
+        ServedSimulator { origin: format!("http://{origin}"), proxy, tasks: [serving, passing] }
     }
 
     /// Lets something happen when the first request has come that is so, before it is passed on.
-    pub fn meanwhile(
+    pub fn on_request(
         &self,
-        is_due: impl FnMut(&Sent) -> bool + Send + 'static,
+        is_due: impl FnMut(&SentRequest) -> bool + Send + 'static,
         happens: impl FnOnce() + Send + 'static,
     ) {
-        *self.proxy.meanwhile.lock().unwrap() = Some((Box::new(is_due), Box::new(happens)));
+        *self.proxy.hook.lock().unwrap() = Some((Box::new(is_due), Box::new(happens)));
     }
 
     /// Kills the program at the first request that is so; the request is passed on.
-    pub fn kill_at(&self, is_due: impl FnMut(&Sent) -> bool + Send + 'static) {
+    pub fn kill_on(&self, is_due: impl FnMut(&SentRequest) -> bool + Send + 'static) {
         let proxy = Arc::clone(&self.proxy);
-        self.meanwhile(is_due, move || proxy.strike());
+        self.on_request(is_due, move || proxy.kill_program());
     }
 
     /// The requests so far.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn sent(&self) -> Vec<SentRequest> {
         self.proxy.sent.lock().unwrap().clone()
     }
 
     /// Keeps requests that change something until it is told to let them go.
-    pub fn hold(&self) {
-        self.proxy.holds.store(true, Ordering::SeqCst);
+    pub fn hold_mutations(&self) {
+        self.proxy.holds_mutations.store(true, Ordering::SeqCst);
     }
 
-    pub fn let_go(&self) {
-        self.proxy.holds.store(false, Ordering::SeqCst);
+    pub fn release_mutations(&self) {
+        self.proxy.holds_mutations.store(false, Ordering::SeqCst);
     }
 
     /// Whether the program was killed here.
     pub fn has_killed(&self) -> bool {
-        self.proxy.killed.load(Ordering::SeqCst)
+        self.proxy.has_killed.load(Ordering::SeqCst)
     }
 
     /// Runs `command` to its end, in a folder whose manifest leads here.
-    pub async fn run(&self, mut command: Command) -> Ended {
+    pub async fn run(&self, mut command: Command) -> FinishedCommand {
         *self.proxy.child() = Some(command.spawn().unwrap());
         let began = Instant::now();
         loop {
             let ended = self.proxy.child().as_mut().and_then(|child| child.try_wait().unwrap());
             if let Some(status) = ended {
-                return Ended { status };
+                return FinishedCommand { status };
             }
-            if began.elapsed() > PATIENCE {
-                self.proxy.strike();
+            if began.elapsed() > RUN_TIMEOUT {
+                self.proxy.kill_program();
                 panic!("it does not come to its end");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -218,33 +222,33 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServedSimulator {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 #[derive(Debug)]
-pub struct Ended {
+pub struct FinishedCommand {
     pub status: ExitStatus,
 }
 
 /// What the program said, in the files that [`floe`] sends it to.
-pub fn said(folder: &Path) -> (String, String) {
+pub fn output(folder: &Path) -> (String, String) {
     let read = |name| String::from_utf8_lossy(&fs::read(folder.join(name)).unwrap_or_default()).into_owned();
     (read("out.txt"), read("err.txt"))
 }
 
 /// The words of a message, however it was broken into lines and drawn.
-pub fn words(message: &str) -> String {
+pub fn single_line(message: &str) -> String {
     let plain = message.replace(['│', '×'], " ");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The program in `folder`, its output going to files there. `through` is what it is started by, if anything.
-pub fn floe(folder: &Path, through: &[String], arguments: &[&str]) -> Command {
+pub fn floe_command(folder: &Path, wrapper: &[String], arguments: &[&str]) -> Command {
     let program = env!("CARGO_BIN_EXE_floe");
-    let mut command = match through {
+    let mut command = match wrapper {
         [] => Command::new(program),
         [first, rest @ ..] => {
             let mut command = Command::new(first);
@@ -263,7 +267,7 @@ pub fn floe(folder: &Path, through: &[String], arguments: &[&str]) -> Command {
 }
 
 /// A manifest of environment `test`, whose cloud is at `origin`; with `more` of that environment.
-pub fn manifest(origin: &str, more: &str) -> String {
+pub fn floe_toml_with_endpoint(origin: &str, more: &str) -> String {
     format!(
         "[project]\nname = \"test\"\n\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\
          id = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nendpoint = \"{origin}\"\n\

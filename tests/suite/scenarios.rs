@@ -2,7 +2,7 @@
 //! commands. `TRYCMD=overwrite cargo test --test suite scenarios` writes down what is printed now.
 
 #[test]
-fn transcripts_are_what_is_printed() {
+fn transcripts_match_the_real_output() {
     let cases = trycmd::TestCases::new();
     cases.register_bin("cp", std::path::Path::new("/bin/cp"));
     cases.register_bin("cat", std::path::Path::new("/bin/cat"));

@@ -10,103 +10,103 @@ const HEAD: &str = "[project]\nname = \"p\"\n[environments.local]\nsimulator = t
 /// A project whose `floe.toml` says `text`.
 fn project(text: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), text);
+    write_floe_toml(folder.path(), text);
     folder
 }
 
-fn write(folder: &Path, text: &str) {
+fn write_floe_toml(folder: &Path, text: &str) {
     fs::write(folder.join("floe.toml"), text).unwrap();
 }
 
 /// What a run came to.
-struct Ran {
+struct CommandOutput {
     code: Option<i32>,
-    out: String,
-    err: String,
+    stdout: String,
+    stderr: String,
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    run_with(folder, &[], arguments)
+fn run_floe(folder: &Path, arguments: &[&str]) -> CommandOutput {
+    run_floe_with_variables(folder, &[], arguments)
 }
 
-fn run_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+fn run_floe_with_variables(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.env_clear().args(["-C", folder.to_str().unwrap()]).args(arguments).envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    CommandOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// One line, however it was broken.
-fn flat(text: &str) -> String {
+fn single_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn the_record_is_looked_at_and_repaired_while_the_manifests_are_broken() {
+fn state_commands_work_while_the_manifests_are_invalid() {
     let whole = format!("{HEAD}[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n");
     let folder = project(&whole);
     let at = folder.path();
-    assert_eq!(run(at, &["apply", "--yes"]).code, Some(0));
-    write(at, &format!("{whole}sqll = 1\n[environments.local.pools.none]\nmax_cf = 1\n[pool.x]\n"));
+    assert_eq!(run_floe(at, &["apply", "--yes"]).code, Some(0));
+    write_floe_toml(at, &format!("{whole}sqll = 1\n[environments.local.pools.none]\nmax_cf = 1\n[pool.x]\n"));
     fs::create_dir(at.join("statements")).unwrap();
     fs::write(at.join("statements/broken.toml"), "[statements.x\n").unwrap();
-    assert_eq!(run(at, &["plan"]).code, Some(1));
-    assert!(run(at, &["state", "list"]).out.contains("statements.t"));
-    assert!(run(at, &["state", "show", "statements.t"]).out.contains("CREATE TABLE"));
-    assert_eq!(run(at, &["state", "mv", "statements.t", "statements.u"]).code, Some(0));
-    assert_eq!(run(at, &["state", "rm", "statements.u"]).code, Some(0));
-    assert!(!run(at, &["state", "list"]).out.contains("statements."));
+    assert_eq!(run_floe(at, &["plan"]).code, Some(1));
+    assert!(run_floe(at, &["state", "list"]).stdout.contains("statements.t"));
+    assert!(run_floe(at, &["state", "show", "statements.t"]).stdout.contains("CREATE TABLE"));
+    assert_eq!(run_floe(at, &["state", "mv", "statements.t", "statements.u"]).code, Some(0));
+    assert_eq!(run_floe(at, &["state", "rm", "statements.u"]).code, Some(0));
+    assert!(!run_floe(at, &["state", "list"]).stdout.contains("statements."));
     // Where it may be another state that is meant, nothing is done.
     for wrong in ["stat = \"other.json\"", "state = 7", "state = \"x/\""] {
-        write(at, &whole.replace("simulator = true", &format!("simulator = true\n{wrong}")));
-        assert_eq!(run(at, &["state", "list"]).code, Some(1), "{wrong}");
+        write_floe_toml(at, &whole.replace("simulator = true", &format!("simulator = true\n{wrong}")));
+        assert_eq!(run_floe(at, &["state", "list"]).code, Some(1), "{wrong}");
     }
 }
 
 #[test]
-fn what_guesses_at_secrets_could_be_checked_with_is_not_printed() {
+fn keyed_hashes_of_secrets_and_their_key_are_not_printed() {
     let folder = project(&format!(
         "{HEAD}[secrets]\ns = {{ env = \"S\" }}\n[statements.j]\nsql = \"INSERT INTO t SELECT f('${{secret.s}}') FROM o\"\n"
     ));
     let at = folder.path();
-    assert_eq!(run_with(at, &[("S", "hunter2hunter2")], &["apply", "--yes"]).code, Some(0));
+    assert_eq!(run_floe_with_variables(at, &[("S", "hunter2hunter2")], &["apply", "--yes"]).code, Some(0));
     let state: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(at.join("state/local.json")).unwrap()).unwrap();
     let key = state["key"].as_str().unwrap();
     let hash = state["statements"]["j"]["current"]["secrets"]["s"].as_str().unwrap();
     for arguments in [&["state", "list", "--format", "json"][..], &["state", "show", "statements.j"]] {
-        let Ran { out, .. } = run(at, arguments);
-        assert!(out.contains("${secret.s}") && !out.contains(key) && !out.contains(hash), "{out}");
+        let CommandOutput { stdout, .. } = run_floe(at, arguments);
+        assert!(stdout.contains("${secret.s}") && !stdout.contains(key) && !stdout.contains(hash), "{stdout}");
     }
 }
 
 #[test]
-fn a_secret_that_is_written_out_is_not_sent() {
+fn a_literal_secret_is_refused_before_anything_is_sent() {
     let text = format!(
         "{HEAD}[statements.t]\nsql = \"CREATE TABLE t (x INT) WITH ('a.password' = 'hunter2hunter2')\"\n\
          properties = {{ \"sql.secrets.openai\" = \"sk-1234\" }}\n"
     );
     let folder = project(&text);
     let at = folder.path();
-    let validated = run(at, &["validate"]);
+    let validated = run_floe(at, &["validate"]);
     assert_eq!(validated.code, Some(1));
     for arguments in [&["plan"][..], &["apply", "--yes"]] {
-        let ran = run(at, arguments);
-        assert_eq!((ran.code, &ran.err), (Some(1), &validated.err), "{arguments:?}");
-        assert!(ran.err.contains("FL108") && ran.err.contains("floe.toml:11:"), "{}", ran.err);
+        let ran = run_floe(at, arguments);
+        assert_eq!((ran.code, &ran.stderr), (Some(1), &validated.stderr), "{arguments:?}");
+        assert!(ran.stderr.contains("FL108") && ran.stderr.contains("floe.toml:11:"), "{}", ran.stderr);
         assert!(!at.join("state").exists(), "{arguments:?} has begun a state");
     }
-    write(at, &text.replace("properties", "allow = [\"FL108\"]\nproperties"));
-    assert_eq!(run(at, &["apply", "--yes"]).code, Some(0));
+    write_floe_toml(at, &text.replace("properties", "allow = [\"FL108\"]\nproperties"));
+    assert_eq!(run_floe(at, &["apply", "--yes"]).code, Some(0));
     // What is there can be looked at and removed all the same.
-    write(at, &text);
-    assert_eq!(run(at, &["status"]).code, Some(0));
-    assert_eq!(run(at, &["destroy", "--yes"]).code, Some(0));
+    write_floe_toml(at, &text);
+    assert_eq!(run_floe(at, &["status"]).code, Some(0));
+    assert_eq!(run_floe(at, &["destroy", "--yes"]).code, Some(0));
 }
 
 #[test]
-fn everything_wrong_is_told_in_one_run() {
+fn all_problems_are_reported_in_one_run() {
     let folder = project(&format!(
         "{HEAD}[statements.Bad]\nsql = \"CREATE TABLE bad (x INT)\"\n\
          [statements.a]\nsql = \"CREATE TABLE a (x INT)\"\ndepends_on = [\"statements.b\"]\n\
@@ -116,32 +116,32 @@ fn everything_wrong_is_told_in_one_run() {
     ));
     let said = ["holds `B`", "in a circle", "`a` is created by", "FL108"];
     for arguments in ["validate", "plan"] {
-        let ran = run(folder.path(), &[arguments]);
+        let ran = run_floe(folder.path(), &[arguments]);
         assert_eq!(ran.code, Some(1));
-        assert!(said.iter().all(|said| flat(&ran.err).contains(said)), "{}", ran.err);
-        assert_eq!(ran.err.contains("FL106"), arguments == "validate", "{}", ran.err);
+        assert!(said.iter().all(|said| single_line(&ran.stderr).contains(said)), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("FL106"), arguments == "validate", "{}", ran.stderr);
     }
 }
 
 #[test]
-fn a_value_that_would_end_its_string_is_not_sent() {
+fn a_secret_value_with_an_unescaped_quote_is_refused() {
     let job = "[secrets]\ns = { env = \"S\" }\n[statements.j]\nsql = \"INSERT INTO t SELECT f('${secret.s}') FROM o\"\n\
                properties = { \"sql.secrets.s\" = \"${secret.s}\" }\n";
     let folder = project(&format!("{HEAD}{job}"));
     let at = folder.path();
-    let ran = run_with(at, &[("S", "x'), g('")], &["apply", "--yes"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.err);
-    let said = flat(&ran.err);
+    let ran = run_floe_with_variables(at, &[("S", "x'), g('")], &["apply", "--yes"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let said = single_line(&ran.stderr);
     assert!(said.contains("secret `s`, from S") && said.contains("double each") && !said.contains("x')"), "{said}");
-    assert!(!run(at, &["status"]).out.contains("statements.j"));
-    assert_eq!(run_with(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
+    assert!(!run_floe(at, &["status"]).stdout.contains("statements.j"));
+    assert_eq!(run_floe_with_variables(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
     // In a property it is no SQL.
     let other = project(&format!("{HEAD}{}", job.replace("f('${secret.s}')", "x")));
-    assert_eq!(run_with(other.path(), &[("S", "it's")], &["apply", "--yes"]).code, Some(0));
+    assert_eq!(run_floe_with_variables(other.path(), &[("S", "it's")], &["apply", "--yes"]).code, Some(0));
 }
 
 #[test]
-fn floes_own_words_hold_no_secret_and_the_services_do() {
+fn secrets_are_redacted_where_the_service_quotes_them() {
     let scenario = r#"{ "faults": [{ "method": "POST", "path": "*/statements", "name": "bad", "does": { "status": 400 } }],
         "verdicts": [{ "name": "late", "does": { "invalid": "no function hunter2hunter2 here" } }] }"#;
     let folder = project(&format!(
@@ -153,43 +153,46 @@ fn floes_own_words_hold_no_secret_and_the_services_do() {
     let at = folder.path();
     fs::write(at.join("scenario.json"), scenario).unwrap();
     let secrets = [("E", "e"), ("L", "hunter2hunter2")];
-    let applied = run_with(at, &secrets, &["apply", "--yes"]);
-    let status = run_with(at, &secrets, &["status"]);
-    let text = [applied.out.as_str(), &applied.err, &status.out, &status.err].concat();
+    let applied = run_floe_with_variables(at, &secrets, &["apply", "--yes"]);
+    let status = run_floe_with_variables(at, &secrets, &["status"]);
+    let text = [applied.stdout.as_str(), &applied.stderr, &status.stdout, &status.stderr].concat();
     assert!(
         text.contains("statements.one") && text.contains("Applied in part") && text.contains("unhealthy"),
         "{text}"
     );
     assert!(!text.contains("hunter2hunter2"), "{text}");
-    assert!(status.out.contains("${secret.long}") || status.out.contains("${s"), "{}", status.out);
+    assert!(status.stdout.contains("${secret.long}") || status.stdout.contains("${s"), "{}", status.stdout);
 }
 
 #[test]
-fn validate_reads_the_scenario() {
+fn validate_reports_an_invalid_scenario() {
     let text = HEAD.replace("simulator = true", "simulator = true\nscenario = \"scenario.json\"");
     let folder = project(&text);
     let at = folder.path();
     for (scenario, code) in [("{ \"faults\": [] }", 0), ("{ \"fault\": [] }", 1), ("{", 1)] {
         fs::write(at.join("scenario.json"), scenario).unwrap();
-        let ran = run(at, &["validate"]);
-        assert_eq!((ran.code, ran.err.contains("scenario.json")), (Some(code), code == 1), "{}", ran.err);
+        let ran = run_floe(at, &["validate"]);
+        assert_eq!((ran.code, ran.stderr.contains("scenario.json")), (Some(code), code == 1), "{}", ran.stderr);
     }
     // Also beside other problems.
-    write(at, &format!("{text}[statements.A]\nsql = \"CREATE TABLE a (x INT)\"\n"));
-    assert!(run(at, &["validate"]).err.contains("scenario.json"));
+    write_floe_toml(at, &format!("{text}[statements.A]\nsql = \"CREATE TABLE a (x INT)\"\n"));
+    assert!(run_floe(at, &["validate"]).stderr.contains("scenario.json"));
 }
 
 #[test]
-fn the_variable_of_targets_goes_for_plan_and_graph_alike() {
+fn floe_target_applies_to_plan_and_graph() {
     let folder = project(&format!(
         "{HEAD}[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\n\
          [statements.c]\nsql = \"CREATE TABLE c (x INT)\"\n"
     ));
     for command in ["plan", "graph"] {
-        let ran =
-            run_with(folder.path(), &[("FLOE_TARGET", "statements.a,statements.b")], &[command, "--format", "json"]);
-        assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
-        let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let ran = run_floe_with_variables(
+            folder.path(),
+            &[("FLOE_TARGET", "statements.a,statements.b")],
+            &[command, "--format", "json"],
+        );
+        assert_eq!(ran.code, Some(0), "{command}: {}", ran.stderr);
+        let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         let shown = if command == "plan" { found["changes"].to_string() } else { found["nodes"].to_string() };
         assert!(shown.contains("statements.a") && shown.contains("statements.b"), "{shown}");
         assert!(!shown.contains("statements.c"), "{shown}");
@@ -197,7 +200,7 @@ fn the_variable_of_targets_goes_for_plan_and_graph_alike() {
 }
 
 #[test]
-fn a_status_keeps_to_the_width() {
+fn status_output_fits_the_terminal_width() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clickstream");
     let folder = tempfile::tempdir().unwrap();
     let copied = Command::new("cp").arg("-R").arg(&example).arg(folder.path()).status().unwrap();
@@ -205,10 +208,10 @@ fn a_status_keeps_to_the_width() {
     let at = folder.path().join("clickstream");
     let _ = fs::remove_dir_all(at.join("state"));
     let local = ["-e", "local"];
-    assert_eq!(run(&at, &[&["apply", "--yes"][..], &local].concat()).code, Some(0));
+    assert_eq!(run_floe(&at, &[&["apply", "--yes"][..], &local].concat()).code, Some(0));
     for columns in ["60", "80", "120"] {
-        let ran = run_with(&at, &[("COLUMNS", columns)], &[&["status"][..], &local].concat());
-        let widest = ran.out.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(widest <= columns.parse().unwrap(), "{widest} at {columns}:\n{}", ran.out);
+        let ran = run_floe_with_variables(&at, &[("COLUMNS", columns)], &[&["status"][..], &local].concat());
+        let widest = ran.stdout.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns.parse().unwrap(), "{widest} at {columns}:\n{}", ran.stdout);
     }
 }

@@ -10,21 +10,21 @@ use floe::{
     cloud::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, NewStatement, Transport, TransportError},
     resource::SmallMap,
     resource::{Phase, Pool, PoolPhase, PoolUpdate, StatementUpdate, WarningSeverity},
-    simulator::{Meddle, Simulator},
+    simulator::{OutOfBandChange, Simulator},
 };
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::TestProject;
 
 /// Writes down every exchange with the simulator, or answers by a script.
 #[derive(Clone)]
-struct Tap {
+struct RecordingTransport {
     simulator: Option<Simulator>,
     script: Arc<Mutex<Vec<(u16, Value)>>>,
     exchanges: Arc<Mutex<Vec<(HttpRequest, HttpResponse)>>>,
 }
 
-impl Transport for Tap {
+impl Transport for RecordingTransport {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let response = match &self.simulator {
@@ -41,27 +41,31 @@ impl Transport for Tap {
     }
 }
 
-impl Tap {
-    fn on(world: &World) -> Tap {
-        Tap { simulator: Some(world.simulator.clone()), script: Arc::default(), exchanges: Arc::default() }
+impl RecordingTransport {
+    fn recording(project: &TestProject) -> RecordingTransport {
+        RecordingTransport {
+            simulator: Some(project.simulator.clone()),
+            script: Arc::default(),
+            exchanges: Arc::default(),
+        }
     }
 
-    fn with(script: Vec<(u16, Value)>) -> Tap {
-        Tap { simulator: None, script: Arc::new(Mutex::new(script)), exchanges: Arc::default() }
+    fn scripted(script: Vec<(u16, Value)>) -> RecordingTransport {
+        RecordingTransport { simulator: None, script: Arc::new(Mutex::new(script)), exchanges: Arc::default() }
     }
 
-    fn last(&self) -> (HttpRequest, HttpResponse) {
+    fn last_exchange(&self) -> (HttpRequest, HttpResponse) {
         self.exchanges.lock().unwrap().last().unwrap().clone()
     }
 
-    fn sent(&self) -> (Method, String, Value) {
-        let (request, _) = self.last();
+    fn last_sent(&self) -> (Method, String, Value) {
+        let (request, _) = self.last_exchange();
         let url = request.url.replace("00000000-0000-0000-0000-000000000000", "ORG");
         (request.method, url, body(&request.body))
     }
 
-    fn got(&self) -> (u16, Value) {
-        let (_, response) = self.last();
+    fn last_received(&self) -> (u16, Value) {
+        let (_, response) = self.last_exchange();
         (response.status, body(&response.body))
     }
 }
@@ -75,7 +79,7 @@ const STATEMENTS: &str =
 const POOLS: &str = "https://api.confluent.cloud/fcpm/v2/compute-pools";
 
 /// The type of every field, `?` for one that may be left out or null.
-fn fits(value: &Value, shape: &Value, place: &str) {
+fn assert_matches_shape(value: &Value, shape: &Value, place: &str) {
     match (shape, value) {
         (Value::String(kind), _) => {
             let (kind, optional) = match kind.strip_suffix('?') {
@@ -96,13 +100,13 @@ fn fits(value: &Value, shape: &Value, place: &str) {
         }
         (Value::Object(shape), Value::Object(fields)) => {
             for (name, shape) in shape {
-                fits(fields.get(name).unwrap_or(&Value::Null), shape, &format!("{place}.{name}"));
+                assert_matches_shape(fields.get(name).unwrap_or(&Value::Null), shape, &format!("{place}.{name}"));
             }
             let unknown: Vec<_> = fields.keys().filter(|name| !shape.contains_key(*name)).collect();
             assert!(unknown.is_empty(), "{place} has {unknown:?}, which the API does not know");
         }
         (Value::Array(shape), Value::Array(items)) => {
-            items.iter().for_each(|item| fits(item, &shape[0], &format!("{place}[]")));
+            items.iter().for_each(|item| assert_matches_shape(item, &shape[0], &format!("{place}[]")));
         }
         _ => panic!("{place} is {value}, and not {shape}"),
     }
@@ -159,7 +163,7 @@ fn pool() -> Pool {
     }
 }
 
-fn new(name: &str, pool: &str) -> NewStatement {
+fn new_statement(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO b SELECT * FROM a;\n".to_owned(),
@@ -172,48 +176,48 @@ fn new(name: &str, pool: &str) -> NewStatement {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pools_are_created_read_listed_changed_and_deleted_in_the_apis_words() {
-    let world = World::of("");
-    let tap = Tap::on(&world);
-    let cloud = world.cloud_through(Arc::new(tap.clone()));
+async fn pools_are_created_read_listed_changed_and_deleted_in_the_format_of_the_api() {
+    let project = TestProject::with_statements("");
+    let tap = RecordingTransport::recording(&project);
+    let cloud = project.cloud_through(Arc::new(tap.clone()));
     let id = cloud.create_pool(&pool()).await.unwrap().id;
     let spec = json!({
         "display_name": "main", "cloud": "AWS", "region": "us-east-1", "max_cfu": 10, "environment": { "id": "env-sim" }
     });
-    assert_eq!(tap.sent(), (Method::Post, POOLS.to_owned(), json!({ "spec": spec })));
-    assert_eq!(tap.got().0, 202);
-    fits(&tap.got().1, &pool_shape(), "created");
-    assert_eq!(tap.got().1.pointer("/status/phase"), Some(&json!("PROVISIONING")));
+    assert_eq!(tap.last_sent(), (Method::Post, POOLS.to_owned(), json!({ "spec": spec })));
+    assert_eq!(tap.last_received().0, 202);
+    assert_matches_shape(&tap.last_received().1, &pool_shape(), "created");
+    assert_eq!(tap.last_received().1.pointer("/status/phase"), Some(&json!("PROVISIONING")));
 
     cloud.list_pools().await.unwrap();
-    let (method, url, sent) = tap.sent();
+    let (method, url, sent) = tap.last_sent();
     assert_eq!((method, sent), (Method::Get, Value::Null));
     assert!(url.starts_with(&format!("{POOLS}?environment=env-sim")) && url.contains("page_size=100"), "{url}");
-    let (status, list) = tap.got();
+    let (status, list) = tap.last_received();
     assert_eq!((status, &list["kind"], &list["api_version"]), (200, &json!("ComputePoolList"), &json!("fcpm/v2")));
-    fits(&list["data"], &json!([pool_shape()]), "list");
+    assert_matches_shape(&list["data"], &json!([pool_shape()]), "list");
 
     cloud.update_pool(&id, &PoolUpdate { max_cfu: Some(20), display_name: None }).await.unwrap();
-    let (method, url, sent) = tap.sent();
+    let (method, url, sent) = tap.last_sent();
     assert_eq!((method, url), (Method::Patch, format!("{POOLS}/{id}")));
     assert_eq!(sent, json!({ "spec": { "max_cfu": 20, "environment": { "id": "env-sim" } } }));
-    assert_eq!(tap.got().0, 200);
+    assert_eq!(tap.last_received().0, 200);
 
     cloud.delete_pool(&id).await.unwrap();
-    assert_eq!(tap.sent(), (Method::Delete, format!("{POOLS}/{id}?environment=env-sim"), Value::Null));
-    assert_eq!(tap.got(), (204, Value::Null));
+    assert_eq!(tap.last_sent(), (Method::Delete, format!("{POOLS}/{id}?environment=env-sim"), Value::Null));
+    assert_eq!(tap.last_received(), (204, Value::Null));
 }
 
 #[tokio::test(start_paused = true)]
-async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
-    let world = World::of("");
-    let tap = Tap::on(&world);
-    let cloud = world.cloud_through(Arc::new(tap.clone()));
+async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_api() {
+    let project = TestProject::with_statements("");
+    let tap = RecordingTransport::recording(&project);
+    let cloud = project.cloud_through(Arc::new(tap.clone()));
     let pool = cloud.create_pool(&pool()).await.unwrap().id;
     tokio::time::sleep(Duration::from_secs(300)).await;
 
-    cloud.submit_statement(&new("copy", &pool)).await.unwrap();
-    let (method, url, sent) = tap.sent();
+    cloud.submit_statement(&new_statement("copy", &pool)).await.unwrap();
+    let (method, url, sent) = tap.last_sent();
     assert_eq!((method, url.as_str()), (Method::Post, STATEMENTS));
     assert_eq!(
         (&sent["name"], &sent["spec"]["statement"]),
@@ -224,67 +228,70 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_apis_words() {
     assert_eq!(sent["metadata"]["labels"], json!({ "user.confluent.io/project": "clicks" }));
     let known = ["name", "spec", "metadata", "organization_id", "environment_id"];
     assert!(sent.as_object().unwrap().keys().all(|field| known.contains(&field.as_str())), "{sent}");
-    assert_eq!(tap.got().0, 201);
-    fits(&tap.got().1, &statement_shape(), "created");
+    assert_eq!(tap.last_received().0, 201);
+    assert_matches_shape(&tap.last_received().1, &statement_shape(), "created");
     tokio::time::sleep(Duration::from_secs(60)).await;
 
-    world.simulator.meddle(Meddle::Warn("copy".into(), "MODERATE".into(), "state grows".into())).unwrap();
+    project
+        .simulator
+        .apply_out_of_band(OutOfBandChange::Warn("copy".into(), "MODERATE".into(), "state grows".into()))
+        .unwrap();
     let fetched = cloud.fetch_statement("copy").await.unwrap().unwrap();
-    assert_eq!(tap.sent(), (Method::Get, format!("{STATEMENTS}/copy"), Value::Null));
-    let (status, whole) = tap.got();
+    assert_eq!(tap.last_sent(), (Method::Get, format!("{STATEMENTS}/copy"), Value::Null));
+    let (status, whole) = tap.last_received();
     assert_eq!(status, 200);
-    fits(&whole, &statement_shape(), "read");
+    assert_matches_shape(&whole, &statement_shape(), "read");
     assert_eq!((fetched.live.phase.clone(), fetched.live.warnings.len()), (Phase::Running, 1));
 
     // PUT sends back the whole of what was read, and changes what is meant.
     cloud.update_statement(fetched, &StatementUpdate { stopped: true, ..StatementUpdate::default() }).await.unwrap();
-    let (method, url, sent) = tap.sent();
+    let (method, url, sent) = tap.last_sent();
     assert_eq!((method, url), (Method::Put, format!("{STATEMENTS}/copy")));
     let mut expected = whole.clone();
     expected["spec"]["stopped"] = json!(true);
     assert_eq!(sent["metadata"]["resource_version"], whole["metadata"]["resource_version"]);
     assert_eq!((&sent["name"], &sent["spec"]), (&expected["name"], &expected["spec"]));
-    assert_eq!(tap.got(), (202, Value::Null));
+    assert_eq!(tap.last_received(), (202, Value::Null));
 
     tokio::time::sleep(Duration::from_secs(60)).await;
     let stopped = cloud.fetch_statement("copy").await.unwrap().unwrap().live;
-    fits(&tap.got().1, &statement_shape(), "stopped");
+    assert_matches_shape(&tap.last_received().1, &statement_shape(), "stopped");
     assert_eq!((stopped.phase, stopped.stopped, stopped.offsets.is_empty()), (Phase::Stopped, true, false));
 
     cloud.list_statements(Some(&pool)).await.unwrap();
-    let (method, url, _) = tap.sent();
+    let (method, url, _) = tap.last_sent();
     assert_eq!(method, Method::Get);
     assert!(url.contains("page_size=100") && url.contains(&format!("spec.compute_pool_id={pool}")), "{url}");
-    let (_, list) = tap.got();
+    let (_, list) = tap.last_received();
     assert_eq!((&list["kind"], &list["api_version"]), (&json!("StatementList"), &json!("sql/v1")));
-    fits(&list["data"], &json!([statement_shape()]), "list");
+    assert_matches_shape(&list["data"], &json!([statement_shape()]), "list");
     assert!(list["metadata"]["next"].as_str().unwrap_or_default().is_empty(), "{}", list["metadata"]);
 
     cloud.delete_statement("copy").await.unwrap();
-    assert_eq!(tap.sent(), (Method::Delete, format!("{STATEMENTS}/copy"), Value::Null));
-    assert_eq!(tap.got(), (202, Value::Null));
+    assert_eq!(tap.last_sent(), (Method::Delete, format!("{STATEMENTS}/copy"), Value::Null));
+    assert_eq!(tap.last_received(), (202, Value::Null));
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_have_the_apis_shape() {
-    let world = World::of("");
-    let tap = Tap::on(&world);
-    let cloud = world.cloud_through(Arc::new(tap.clone()));
-    cloud.submit_statement(&new("copy", "lfcp-none")).await.unwrap_err();
-    let (_, failure) = tap.got();
+async fn errors_have_the_format_of_the_api() {
+    let project = TestProject::with_statements("");
+    let tap = RecordingTransport::recording(&project);
+    let cloud = project.cloud_through(Arc::new(tap.clone()));
+    cloud.submit_statement(&new_statement("copy", "lfcp-none")).await.unwrap_err();
+    let (_, failure) = tap.last_received();
     let error = json!({
         "id": "string", "status": "string", "code": "string?", "title": "string?", "detail": "string", "source": "object?"
     });
-    fits(&failure, &json!({ "errors": [error] }), "failure");
+    assert_matches_shape(&failure, &json!({ "errors": [error] }), "failure");
     assert!(cloud.fetch_statement("nobody").await.unwrap().is_none());
-    assert_eq!((tap.got().0, &tap.got().1["errors"][0]["status"]), (404, &json!("404")));
-    let (request, _) = tap.last();
+    assert_eq!((tap.last_received().0, &tap.last_received().1["errors"][0]["status"]), (404, &json!("404")));
+    let (request, _) = tap.last_exchange();
     let authorization = request.headers.get("authorization").unwrap().to_owned();
     assert!(authorization.starts_with("Basic "), "{authorization}");
 }
 
 /// A statement as the service would give it: every field of the API's document, written by hand.
-fn written_by_hand() -> Value {
+fn full_statement() -> Value {
     json!({
         "api_version": "sql/v1", "kind": "Statement", "name": "copy",
         "organization_id": "7c60d51f-b44e-4682-87d6-449835ea4de6", "environment_id": "env-123",
@@ -315,10 +322,10 @@ fn written_by_hand() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_field_of_a_statement_is_read_and_goes_back_untouched() {
-    let world = World::of("");
-    let tap = Tap::with(vec![(200, written_by_hand()), (202, Value::Null)]);
-    let cloud = world.cloud_through(Arc::new(tap.clone()));
+async fn every_field_of_a_statement_is_read_and_sent_back_unchanged() {
+    let project = TestProject::with_statements("");
+    let tap = RecordingTransport::scripted(vec![(200, full_statement()), (202, Value::Null)]);
+    let cloud = project.cloud_through(Arc::new(tap.clone()));
     let fetched = cloud.fetch_statement("copy").await.unwrap().unwrap();
     let live = fetched.live.clone();
     assert_eq!((live.name.as_str(), live.resource_version.as_str()), ("copy", "a23av"));
@@ -341,8 +348,8 @@ async fn every_field_of_a_statement_is_read_and_goes_back_untouched() {
         )
         .await
         .unwrap();
-    let (_, _, sent) = tap.sent();
-    let mut expected = written_by_hand();
+    let (_, _, sent) = tap.last_sent();
+    let mut expected = full_statement();
     expected["spec"]["stopped"] = json!(false);
     expected["spec"]["compute_pool_id"] = json!("lfcp-2");
     assert_eq!((&sent["metadata"], &sent["spec"]), (&expected["metadata"], &expected["spec"]));
@@ -361,8 +368,9 @@ async fn every_field_of_a_pool_is_read() {
         },
         "status": { "phase": "PROVISIONED", "current_cfu": 7 }
     });
-    let tap = Tap::with(vec![(200, hand)]);
-    let found = World::of("").cloud_through(Arc::new(tap)).fetch_pool("lfcp-1").await.unwrap().unwrap();
+    let tap = RecordingTransport::scripted(vec![(200, hand)]);
+    let found =
+        TestProject::with_statements("").cloud_through(Arc::new(tap)).fetch_pool("lfcp-1").await.unwrap().unwrap();
     assert_eq!((found.id.as_str(), found.display_name.as_str()), ("lfcp-1", "main"));
     assert_eq!((found.max_cfu, found.current_cfu, found.phase), (30, 7, PoolPhase::Provisioned));
     assert_eq!((found.cloud.as_str(), found.region.as_str()), ("aws", "us-east-1"));

@@ -4,33 +4,33 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use floe::{
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, RateLimits, Transport},
-    diff::Request,
-    execute::{self, Interrupt, Report, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs, RunReport},
     graph::Graph,
     manifest::LoadOptions,
     plan::{self, Plan},
     planning::{self, PlanningError},
     resource::{Address, EnvironmentIdentity, HashKey, Secrets},
-    simulator::{Options, Simulator, WorldNow},
+    simulator::{Simulator, SimulatorOptions, WorldView},
     state::{Ledger, LockHolder, MemoryLedger, Recorded},
 };
 use tokio::sync::watch;
 
-pub struct World {
+pub struct TestProject {
     pub folder: tempfile::TempDir,
     pub simulator: Simulator,
     pub ledger: MemoryLedger,
     pub secrets: Secrets,
-    pub run: u32,
+    pub run_number: u32,
     /// The environment of the project; its only one, else `local`.
     pub environment: Option<String>,
 }
 
 /// What a run came to.
-pub struct Run {
+pub struct ApplyResult {
     pub plan: Plan,
     /// None if the plan was blocked.
-    pub report: Option<Report>,
+    pub report: Option<RunReport>,
 }
 
 pub fn identity() -> EnvironmentIdentity {
@@ -43,7 +43,7 @@ pub fn identity() -> EnvironmentIdentity {
 }
 
 /// The record of a project that was never applied.
-pub fn nothing_recorded() -> Recorded {
+pub fn empty_record() -> Recorded {
     Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
@@ -52,36 +52,36 @@ pub fn holder() -> LockHolder {
 }
 
 /// A `floe.toml` with one simulated environment and a pool, and `more` of it.
-pub fn project(more: &str) -> String {
+pub fn floe_toml(more: &str) -> String {
     format!(
         "[project]\nname = \"test\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\npool = \"main\"\n\n{more}\n"
     )
 }
 
-impl World {
-    pub fn new(files: &[(&str, &str)]) -> World {
-        World::with(files, Options::default())
+impl TestProject {
+    pub fn new(files: &[(&str, &str)]) -> TestProject {
+        TestProject::with_options(files, SimulatorOptions::default())
     }
 
-    pub fn with(files: &[(&str, &str)], options: Options) -> World {
-        let world = World {
+    pub fn with_options(files: &[(&str, &str)], options: SimulatorOptions) -> TestProject {
+        let project = TestProject {
             folder: tempfile::tempdir().unwrap(),
             simulator: Simulator::new(options),
             ledger: MemoryLedger::new(),
             secrets: Secrets::default(),
-            run: 0,
+            run_number: 0,
             environment: None,
         };
         for (path, text) in files {
-            world.write(path, text);
+            project.write(path, text);
         }
-        world
+        project
     }
 
     /// A world whose manifest is `main` with the usual head, and a pool of 10 CFU.
-    pub fn of(statements: &str) -> World {
-        World::new(&[
-            ("floe.toml", &project("")),
+    pub fn with_statements(statements: &str) -> TestProject {
+        TestProject::new(&[
+            ("floe.toml", &floe_toml("")),
             ("pools.toml", "[pools.main]\nmax_cfu = 10\n"),
             ("statements/s.toml", statements),
         ])
@@ -115,14 +115,14 @@ impl World {
     }
 
     pub async fn recorded(&self) -> Recorded {
-        self.ledger.load().await.unwrap().unwrap_or_else(nothing_recorded)
+        self.ledger.load().await.unwrap().unwrap_or_else(empty_record)
     }
 
     /// The plan, with the record that it is to run on.
     pub async fn plan_with(
         &self,
         cloud: &CloudClient,
-        request: &Request,
+        request: &PlanOptions,
     ) -> Result<(Plan, Recorded), floe::cloud::Error> {
         let recorded = self.recorded().await;
         let plan = self.plan_on(cloud, request, &recorded).await?;
@@ -133,7 +133,7 @@ impl World {
     pub async fn plan_on(
         &self,
         cloud: &CloudClient,
-        request: &Request,
+        request: &PlanOptions,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
         let recorded = Arc::new(recorded.clone());
@@ -148,38 +148,38 @@ impl World {
     }
 
     pub async fn plan(&self) -> Plan {
-        self.plan_with(&self.cloud(), &Request::default()).await.unwrap().0
+        self.plan_with(&self.cloud(), &PlanOptions::default()).await.unwrap().0
     }
 
-    pub async fn apply(&mut self) -> Run {
-        self.apply_with(&self.cloud(), &Request::default()).await
+    pub async fn apply(&mut self) -> ApplyResult {
+        self.apply_with(&self.cloud(), &PlanOptions::default()).await
     }
 
-    pub async fn request(&mut self, request: Request) -> Run {
+    pub async fn apply_request(&mut self, request: PlanOptions) -> ApplyResult {
         self.apply_with(&self.cloud(), &request).await
     }
 
-    pub async fn apply_with(&mut self, cloud: &CloudClient, request: &Request) -> Run {
+    pub async fn apply_with(&mut self, cloud: &CloudClient, request: &PlanOptions) -> ApplyResult {
         let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
         if plan.is_blocked() {
-            return Run { plan, report: None };
+            return ApplyResult { plan, report: None };
         }
         let report = self.execute(cloud, &plan, recorded, &mut |_| {}).await;
-        Run { plan, report: Some(report) }
+        ApplyResult { plan, report: Some(report) }
     }
 
     /// Applies, and is killed as soon as the cloud looks so.
-    pub async fn killed_when(&mut self, request: Request, looks: impl Fn(&WorldNow) -> bool) {
+    pub async fn apply_until_killed(&mut self, request: PlanOptions, condition: impl Fn(&WorldView) -> bool) {
         let simulator = self.simulator.clone();
-        let watched = async move {
-            while !looks(&simulator.world()) {
+        let condition_met = async move {
+            while !condition(&simulator.world_view()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         tokio::select! {
             biased;
-            () = watched => {}
-            run = self.request(request) => panic!("it came to its end: {:#?}", run.report),
+            () = condition_met => {}
+            run = self.apply_request(request) => panic!("it came to its end: {:#?}", run.report),
         }
     }
 
@@ -189,40 +189,40 @@ impl World {
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
-    ) -> Report {
+    ) -> RunReport {
         let (_sender, interrupt) = watch::channel(Interrupt::None);
-        self.execute_until(interrupt, cloud, plan, recorded, events).await
+        self.execute_with_interrupt(interrupt, cloud, plan, recorded, events).await
     }
 
     /// Executes with somebody who may press Ctrl-C.
-    pub async fn execute_until(
+    pub async fn execute_with_interrupt(
         &mut self,
         interrupt: watch::Receiver<Interrupt>,
         cloud: &CloudClient,
         plan: &Plan,
         recorded: Recorded,
         events: &mut (dyn FnMut(execute::Event) + Send),
-    ) -> Report {
-        let setting = self.setting(cloud, interrupt);
+    ) -> RunReport {
+        let inputs = self.run_inputs(cloud, interrupt);
         let mut ledger = self.ledger.clone();
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
-        execute::run(plan, recorded, &mut ledger, &setting, events).await.unwrap()
+        execute::run(plan, recorded, &mut ledger, &inputs, events).await.unwrap()
     }
 
-    pub fn setting(&mut self, cloud: &CloudClient, interrupt: watch::Receiver<Interrupt>) -> Setting {
-        self.run += 1;
-        Setting {
+    pub fn run_inputs(&mut self, cloud: &CloudClient, interrupt: watch::Receiver<Interrupt>) -> RunInputs {
+        self.run_number += 1;
+        RunInputs {
             cloud: cloud.clone(),
             secrets: self.secrets.clone(),
             project: "test".to_owned(),
-            placeholders: true,
-            run: format!("run{}", self.run),
+            use_placeholders: true,
+            run_id: format!("run{}", self.run_number),
             interrupt,
         }
     }
 
     /// Applies, and asserts that everything went well and that the next plan is empty.
-    pub async fn converge(&mut self) -> Run {
+    pub async fn converge(&mut self) -> ApplyResult {
         let run = self.apply().await;
         let report = run.report.as_ref().unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
         assert!(report.is_complete(), "{:#?} {:#?}", report.failed, report.skipped);
@@ -233,13 +233,13 @@ impl World {
 
     /// The names and phases of the statements in the cloud.
     pub fn phases(&self) -> BTreeMap<String, String> {
-        self.simulator.world().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
+        self.simulator.world_view().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
     }
 }
 
 /// Whether the cloud shows this statement in that phase.
-pub fn shows(world: &WorldNow, name: &str, phase: &str) -> bool {
-    world.statements.iter().any(|it| it.name == name && it.phase.as_str() == phase)
+pub fn has_phase(now: &WorldView, name: &str, phase: &str) -> bool {
+    now.statements.iter().any(|it| it.name == name && it.phase.as_str() == phase)
 }
 
 /// An address of a statement.

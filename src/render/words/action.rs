@@ -17,16 +17,18 @@ use crate::{
 /// The symbol of a change, with its colour.
 pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
     match &change.action {
-        Action::Create { .. } | Action::CreatePool { .. } | Action::Hold => ("+", Paint::Green),
+        Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => ("+", Paint::Green),
         Action::Adopt { .. } => ("=", Paint::Cyan),
-        Action::Stop | Action::Start | Action::AmendPool { .. } => ("~", Paint::Yellow),
+        Action::Stop | Action::Resume | Action::UpdatePool { .. } => ("~", Paint::Yellow),
         Action::Restart => (">", Paint::Cyan),
-        Action::Replace { .. } | Action::GoOn { .. } | Action::TakeBack { .. } => ("±", Paint::Yellow),
+        Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
+            ("±", Paint::Yellow)
+        }
         Action::Delete { .. } => ("-", Paint::Red),
         Action::Forget => ("x", Paint::Yellow),
         Action::Blocked { .. } => ("!", Paint::Red),
-        Action::Await { .. } | Action::Record | Action::Note if change.is_unhealthy() => ("!", Paint::Red),
-        Action::Await { .. } | Action::Record | Action::Note => ("·", Paint::Dim),
+        Action::Await { .. } | Action::RecordSettings | Action::Inform if change.is_unhealthy() => ("!", Paint::Red),
+        Action::Await { .. } | Action::RecordSettings | Action::Inform => ("·", Paint::Dim),
     }
 }
 
@@ -38,17 +40,17 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             later => format!("{} as {name} ({later}){}", sql_summary(sql), context.placement_suffix(address)),
         },
         Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
-        Action::Hold => "held: submitted once `stopped` is turned off".to_owned(),
+        Action::KeepUnsubmitted => "held: submitted once `stopped` is turned off".to_owned(),
         Action::Adopt { name, generation } => {
             format!("take over `{name}` ({generation}), which bears this project's labels; nothing is sent")
         }
         Action::Stop => "stop; its position and state are kept".to_owned(),
-        Action::Start => "resume where it stood".to_owned(),
-        Action::AmendPool { to } => pool_amendment_headline(to, change, context),
+        Action::Resume => "resume where it stood".to_owned(),
+        Action::UpdatePool { to } => pool_amendment_headline(to, change, context),
         Action::Restart => format!("{}: stop, move, resume; state kept, short pause", restart_causes(change, context)),
         Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
-        Action::GoOn { to } => format!("go on with the interrupted replacement: {to} takes over"),
-        Action::TakeBack { from } => {
+        Action::FinishReplacement { to } => format!("go on with the interrupted replacement: {to} takes over"),
+        Action::RollBackReplacement { from } => {
             format!("take the interrupted replacement back: delete {from}, resume what was in force before")
         }
         Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", truncate(&sanitize(undo.as_str()), 120)),
@@ -58,8 +60,8 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
         }
         Action::Forget => "forget; what is in the cloud stays".to_owned(),
         Action::Await { phase } => format!("{phase}: wait for it"),
-        Action::Record => "settings that only floe reads; recorded, nothing is sent".to_owned(),
-        Action::Note | Action::Blocked { .. } => return None,
+        Action::RecordSettings => "settings that only floe reads; recorded, nothing is sent".to_owned(),
+        Action::Inform | Action::Blocked { .. } => return None,
     })
 }
 
@@ -71,7 +73,7 @@ pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> boo
     matches!(
         (&change.action, reason),
         (Action::Restart, _)
-            | (Action::AmendPool { .. }, Reason::FieldChanged { .. })
+            | (Action::UpdatePool { .. }, Reason::PoolFieldChanged { .. })
             | (Action::Replace { .. }, Reason::SqlChanged { .. })
     )
 }
@@ -86,7 +88,7 @@ fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Genera
         Strategy::NeverRan => "which never took effect: delete, submit anew",
         Strategy::Redefine => "running the undo of what is in force first",
         Strategy::FromOffsets => "starting where it stood",
-        Strategy::Again => "starting again from its sources",
+        Strategy::FromSources => "starting again from its sources",
     };
     match (strategy, from) {
         (Strategy::NeverRan, None) => format!("{which}: what was submitted never took effect"),
@@ -98,7 +100,7 @@ fn pool_amendment_headline(to: &PoolUpdate, change: &Change, context: &PlanConte
     let changed_fields: Vec<String> = change
         .reasons
         .iter()
-        .filter(|reason| matches!(reason, Reason::FieldChanged { .. }))
+        .filter(|reason| matches!(reason, Reason::PoolFieldChanged { .. }))
         .map(|found| reason_text(found, context))
         .collect();
     if !changed_fields.is_empty() {
@@ -158,17 +160,19 @@ impl Tally {
         for change in changes {
             tally.unhealthy = tally.unhealthy.saturating_add(usize::from(change.is_unhealthy()));
             let counter = match &change.action {
-                Action::Create { .. } | Action::CreatePool { .. } | Action::Hold => &mut tally.add,
+                Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => &mut tally.add,
                 Action::Adopt { .. } => &mut tally.adopt,
-                Action::Stop | Action::Start | Action::AmendPool { .. } => &mut tally.change,
+                Action::Stop | Action::Resume | Action::UpdatePool { .. } => &mut tally.change,
                 Action::Restart => &mut tally.restart,
-                Action::Replace { .. } | Action::GoOn { .. } | Action::TakeBack { .. } => &mut tally.replace,
+                Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
+                    &mut tally.replace
+                }
                 Action::Delete { .. } => &mut tally.destroy,
                 Action::Forget => &mut tally.forget,
-                Action::Record => &mut tally.record,
+                Action::RecordSettings => &mut tally.record,
                 Action::Blocked { .. } => &mut tally.blocked,
                 Action::Await { .. } => &mut tally.waiting,
-                Action::Note => continue,
+                Action::Inform => continue,
             };
             *counter = counter.saturating_add(1);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{super::style::sanitize, note::rewritten_rows, reason::detail_suffix};
 use crate::{
-    diff::{Block, Change, Note, Reason, Recreated},
+    diff::{AfterDeletion, Block, Change, Note, Reason},
     resource::{Address, ResourceKind},
 };
 
@@ -33,18 +33,18 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
     let accept_consequence = |accept: &str| accept_consequence(accept, change);
     let table = format!("[{}.{}]", address.kind.manifest_table(), address.key);
     match block {
-        Block::NotOurs { name } => (
+        Block::ForeignStatement { name } => (
             format!("statement `{name}` exists and is not this project's"),
             vec![
                 "Give this one another name: `name = \"…\"`.".to_owned(),
                 format!("Or delete `{name}` yourself, if nobody needs it."),
             ],
         ),
-        Block::SeveralLive { names } => (
+        Block::UnexpectedGenerations { names } => (
             format!("{} may run beside what the record knows to be in force", names.join(" and ")),
             vec!["Stop and delete what is not meant to run, then plan again.".to_owned()],
         ),
-        Block::HidesSecret { name } => (
+        Block::AdoptionExposesSecret { name } => (
             format!(
                 "`{name}` runs with another text than is declared, and a secret, or what is named like one, is written \
                  out in it"
@@ -57,7 +57,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
                 format!("Or delete `{name}` yourself: the next plan submits it anew."),
             ],
         ),
-        Block::RecordedElsewhere { name, from, to } => (
+        Block::RecordedUnderOtherAddress { name, from, to } => (
             format!("statement `{name}` is declared as {to} and recorded as {from}"),
             vec![
                 format!("If it is the same one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
@@ -69,17 +69,17 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             format!("statement `{name}` is {by}'s, until that has a new generation"),
             vec!["Give this one another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, deleted } => recreated_outside(name, deleted, address, change, environment),
-        Block::Unknown { why } => (
+        Block::RecreatedOutside { name, if_deleted } => recreated_outside(name, if_deleted, address, change, environment),
+        Block::PresenceUnknown { why } => (
             format!("nobody can tell what is there{}", detail_suffix(why)),
             vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
         ),
-        Block::Unclear { why } => (
+        Block::UnclearIntent { why } => (
             format!("what became of an interrupted run's request is unclear{}", detail_suffix(why)),
             vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
         ),
-        Block::LosesPosition { keeps, accept } => loses_position(keeps.as_deref(), accept, change),
-        Block::Manual { accept } => (
+        Block::LosesPosition { stateful_construct, accept } => loses_position(stateful_construct.as_deref(), accept, change),
+        Block::EvolveIsManual { accept } => (
             format!("{}, and `evolve = \"manual\"`: each change of it is decided by hand", what_changed(reasons)),
             vec![accept_consequence(accept)],
         ),
@@ -93,8 +93,8 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
                 ),
             ],
         ),
-        Block::FailedSuccessor { name, detail, accept, can_go_back } => {
-            let back = can_go_back.then(|| {
+        Block::FailedSuccessor { name, detail, accept, can_roll_back } => {
+            let back = can_roll_back.then(|| {
                 format!("Or put it back to what was in force before: that deletes `{name}` and resumes the one before it.")
             });
             (
@@ -102,7 +102,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
                 std::iter::once(accept_consequence(accept)).chain(back).collect(),
             )
         }
-        Block::TableJob => (
+        Block::CannotReplaceCreateTableAs => (
             "a new CREATE TABLE … AS would fail on the table that the first one made".to_owned(),
             vec![
                 "Split it, under new keys, into a CREATE TABLE IF NOT EXISTS and an INSERT INTO … SELECT: its table stays \
@@ -111,7 +111,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
                 "Or give the new version its own table and address.".to_owned(),
             ],
         ),
-        Block::WasJob => (
+        Block::JobCannotBecomeDefinition => (
             "a job is in force here, and what is declared defines something".to_owned(),
             vec![format!("Declare that under a new key; the job goes when {table} does.")],
         ),
@@ -137,7 +137,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             format!("its undo may drop data: {}", sanitize(undo.as_str())),
             vec![format!("`--allow-data-loss --target {address}` runs it. Nothing brings the data back.")],
         ),
-        Block::InUse { by } => (
+        Block::ObjectsInUse { by } => (
             format!("what it defines is in use by {}", by.join(", ")),
             vec![
                 "Remove those as well; or apply SQL for them first that does not use it any more.".to_owned(),
@@ -160,7 +160,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             "it is gone, and had several sources".to_owned(),
             offset_hints("Write into its SQL where each source begins", hints, accept_consequence(accept)),
         ),
-        Block::GoneFromUnknownSource { source, hints, accept } => (
+        Block::GoneWithUnknownSource { source, hints, accept } => (
             format!("it is gone, and the project does not say whether rows of `{source}` change, which it reads"),
             offset_hints("If they do not, write into its SQL where it begins", hints, accept_consequence(accept)),
         ),
@@ -168,14 +168,14 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             format!("it is {phase}, and what is to change cannot be decided meanwhile"),
             vec!["Plan again when it has settled; apply waits for it.".to_owned()],
         ),
-        Block::Renamed { from, to } => (
+        Block::LooksLikeRename { from, to } => (
             format!("the same SQL goes at {from} and comes at {to}: it looks like a rename"),
             vec![
                 format!("If it is one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
                 "If it is not: remove the one first, then add the other.".to_owned(),
             ],
         ),
-        Block::MovedOnto { from } => (
+        Block::MoveTargetRecorded { from } => (
             if from == address {
                 "[[moved]] leads from here to an address with a record of its own".to_owned()
             } else {
@@ -201,7 +201,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
                 "Or choose another `display_name`.".to_owned(),
             ],
         ),
-        Block::PoolMoved { field, live, desired } => (
+        Block::PoolFieldImmutable { field, live, desired } => (
             format!("its {field} is {live} and is to be {desired}, which no pool can change"),
             vec![
                 format!("Put it back, and declare a new pool under a new key; move the statements there, then remove {table}."),
@@ -215,7 +215,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             format!("statements that are not this project's run on it: {}", statements.join(", ")),
             vec!["Move or stop them first, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
         ),
-        Block::PoolCarries { statements } => {
+        Block::PoolHasStatements { statements } => {
             let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
             (
                 format!("it would go from under what this plan leaves on it: {}", statements.join(", ")),
@@ -250,7 +250,7 @@ fn what_changed(reasons: &[Reason]) -> String {
         (reasons, _) if reasons.iter().any(|reason| matches!(reason, Reason::SqlChanged { .. })) => {
             "its SQL changed".to_owned()
         }
-        ([Reason::Asked], _) => "`--replace` names it".to_owned(),
+        ([Reason::ReplaceRequested], _) => "`--replace` names it".to_owned(),
         (_, []) => "it changed".to_owned(),
         (_, [one]) => format!("the value of secret {one} changed"),
         (_, several) => format!("the values of secrets {} changed", several.join(", ")),
@@ -259,7 +259,7 @@ fn what_changed(reasons: &[Reason]) -> String {
 
 /// Whether what stands in the way is said together with what changed.
 pub(super) fn mentions_what_changed(block: &Block) -> bool {
-    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::Manual { .. })
+    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::EvolveIsManual { .. })
 }
 
 /// Whether [`what_changed`] says this one of `reasons`.
@@ -267,7 +267,7 @@ pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
     match reason {
         Reason::SqlChanged { .. } => true,
         Reason::SecretChanged { .. } => !reasons.iter().any(|other| matches!(other, Reason::SqlChanged { .. })),
-        Reason::Asked => reasons.len() == 1,
+        Reason::ReplaceRequested => reasons.len() == 1,
         _ => false,
     }
 }
@@ -284,20 +284,20 @@ fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String
 
 fn recreated_outside(
     name: &str,
-    deleted: &Recreated,
+    deleted: &AfterDeletion,
     address: &Address,
     change: &Change,
     environment: &str,
 ) -> (String, Vec<String>) {
     let resubmit = match deleted {
-        Recreated::Anew => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
-        Recreated::Accepted(accept) => {
+        AfterDeletion::Resubmit => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
+        AfterDeletion::ResubmitWithConsent(accept) => {
             Some(format!("Delete `{name}` yourself, then submit it anew: {}", accept_consequence(accept, change)))
         }
-        Recreated::Done => {
+        AfterDeletion::Nothing => {
             Some(format!("Delete `{name}` yourself: ours has done its work, and is not submitted again."))
         }
-        Recreated::Stuck => None,
+        AfterDeletion::Blocked => None,
     };
     let leave =
         format!("leave it to them: `floe state rm -e {environment} {address}`, and take it out of the manifests.");
@@ -326,7 +326,7 @@ fn offset_hints(advice: &str, hints: &BTreeMap<String, String>, accept: String) 
 }
 
 fn starts_as_written(change: &Change) -> bool {
-    change.notes.contains(&Note::StartsAsWritten)
+    change.notes.contains(&Note::StartsWhereSqlSays)
 }
 
 /// The consent to one change: lapses with the next.
@@ -335,7 +335,7 @@ fn accept_consequence(accept: &str, change: &Change) -> String {
         return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
     }
     let keyed = change.notes.iter().find_map(|note| match note {
-        Note::OutputAgain { keyed } => *keyed,
+        Note::OutputRepeated { keyed } => *keyed,
         _ => None,
     });
     format!("`accept = \"{accept}\"` begins again from its sources: {}.", rewritten_rows(keyed))

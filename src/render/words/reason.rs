@@ -21,13 +21,13 @@ pub(in super::super) fn reason_text(reason: &Reason, context: &PlanContext) -> S
         Reason::PrincipalChanged { before, after } => {
             format!("principal {} → {after}", before.as_deref().unwrap_or("(from the key)"))
         }
-        Reason::FieldChanged { field, before, after } => format!("{field} {before} → {after}"),
+        Reason::PoolFieldChanged { field, before, after } => format!("{field} {before} → {after}"),
         Reason::StoppedChanged { to: true } => "`stopped` was turned on".to_owned(),
         Reason::StoppedChanged { to: false } => "`stopped` was turned off".to_owned(),
         Reason::NeverRan { detail } => format!("it never took effect{}", detail_suffix(detail)),
         Reason::Gone => "it is gone from the cloud".to_owned(),
         Reason::Failed { detail } => format!("it FAILED after having run{}", detail_suffix(detail)),
-        Reason::Ended => "it COMPLETED although its sources have no end".to_owned(),
+        Reason::CompletedUnexpectedly => "it COMPLETED although its sources have no end".to_owned(),
         Reason::StoppedOutside => "somebody stopped it outside".to_owned(),
         Reason::ResumedOutside => "somebody resumed it outside".to_owned(),
         Reason::MovedOutside { field, live, sent } => {
@@ -38,14 +38,14 @@ pub(in super::super) fn reason_text(reason: &Reason, context: &PlanContext) -> S
             )
         }
         Reason::StoppedByInterruptedRun => "an interrupted run stopped it".to_owned(),
-        Reason::SuccessorLeft { generation, phase } => {
+        Reason::LeftoverSuccessor { generation, phase } => {
             let phase = phase.as_ref().map_or("gone by now", Phase::as_str);
             format!("an interrupted run left its successor {generation}, {phase}")
         }
-        Reason::UndoLeft => "an interrupted run left its undo".to_owned(),
+        Reason::LeftoverUndo => "an interrupted run left its undo".to_owned(),
         Reason::NotDeclared => "it is not declared any more".to_owned(),
-        Reason::Destroy => "destroy was asked for".to_owned(),
-        Reason::Asked => "`--replace` names it".to_owned(),
+        Reason::DestroyRequested => "destroy was asked for".to_owned(),
+        Reason::ReplaceRequested => "`--replace` names it".to_owned(),
     }
 }
 

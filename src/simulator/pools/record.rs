@@ -6,7 +6,7 @@ use crate::resource::PoolPhase;
 
 /// A compute pool of the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::simulator) struct Pool {
+pub(in crate::simulator) struct SimulatedPool {
     pub(in crate::simulator) id: String,
     pub(in crate::simulator) environment: String,
     pub(in crate::simulator) display_name: String,
@@ -19,9 +19,12 @@ pub(in crate::simulator) struct Pool {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::simulator) network: Option<String>,
     pub(in crate::simulator) phase: PoolPhase,
-    pub(in crate::simulator) created: i64,
-    pub(in crate::simulator) updated: i64,
+    #[serde(rename = "created")]
+    pub(in crate::simulator) created_at: i64,
+    #[serde(rename = "updated")]
+    pub(in crate::simulator) updated_at: i64,
     /// When PROVISIONING or DEPROVISIONING ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::simulator) due: Option<i64>,
+    #[serde(rename = "due")]
+    pub(in crate::simulator) phase_ends_at: Option<i64>,
 }

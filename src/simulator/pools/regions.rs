@@ -3,65 +3,65 @@
 use serde_json::json;
 
 use super::super::{
-    answer::{Answer, Failure, json_answer},
-    asked::{Asked, Page},
-    world::World,
+    answer::{ApiError, ApiResponse, json_response},
+    asked::{ApiRequest, PageRequest},
+    world::SimulatedWorld,
 };
 
 /// Cloud, region and display name.
-struct Region(&'static str, &'static str, &'static str);
+struct OfferedRegion(&'static str, &'static str, &'static str);
 
-const REGIONS: [Region; 12] = [
-    Region("AWS", "ap-southeast-2", "Sydney (ap-southeast-2)"),
-    Region("AWS", "eu-central-1", "Frankfurt (eu-central-1)"),
-    Region("AWS", "eu-west-1", "Ireland (eu-west-1)"),
-    Region("AWS", "us-east-1", "N. Virginia (us-east-1)"),
-    Region("AWS", "us-east-2", "Ohio (us-east-2)"),
-    Region("AWS", "us-west-2", "Oregon (us-west-2)"),
-    Region("AZURE", "eastus2", "Virginia (eastus2)"),
-    Region("AZURE", "westeurope", "Netherlands (westeurope)"),
-    Region("GCP", "europe-west3", "Frankfurt (europe-west3)"),
-    Region("GCP", "us-central1", "Iowa (us-central1)"),
-    Region("GCP", "us-east1", "South Carolina (us-east1)"),
-    Region("GCP", "us-east4", "N. Virginia (us-east4)"),
+const REGIONS: [OfferedRegion; 12] = [
+    OfferedRegion("AWS", "ap-southeast-2", "Sydney (ap-southeast-2)"),
+    OfferedRegion("AWS", "eu-central-1", "Frankfurt (eu-central-1)"),
+    OfferedRegion("AWS", "eu-west-1", "Ireland (eu-west-1)"),
+    OfferedRegion("AWS", "us-east-1", "N. Virginia (us-east-1)"),
+    OfferedRegion("AWS", "us-east-2", "Ohio (us-east-2)"),
+    OfferedRegion("AWS", "us-west-2", "Oregon (us-west-2)"),
+    OfferedRegion("AZURE", "eastus2", "Virginia (eastus2)"),
+    OfferedRegion("AZURE", "westeurope", "Netherlands (westeurope)"),
+    OfferedRegion("GCP", "europe-west3", "Frankfurt (europe-west3)"),
+    OfferedRegion("GCP", "us-central1", "Iowa (us-central1)"),
+    OfferedRegion("GCP", "us-east1", "South Carolina (us-east1)"),
+    OfferedRegion("GCP", "us-east4", "N. Virginia (us-east4)"),
 ];
 
-impl Region {
+impl OfferedRegion {
     fn id(&self) -> String {
         format!("{}.{}", self.0.to_lowercase(), self.1)
     }
 }
 
 /// Whether Flink is offered there: in these regions, and in the one that the world was made for.
-pub(super) fn offered(world: &World, cloud: &str, region: &str) -> bool {
-    let (home_cloud, home) = &world.options.home;
-    let at_home = home_cloud.eq_ignore_ascii_case(cloud) && home == region;
+pub(super) fn is_offered(world: &SimulatedWorld, cloud: &str, region: &str) -> bool {
+    let (home_cloud, home_region) = &world.options.home_region;
+    let at_home = home_cloud.eq_ignore_ascii_case(cloud) && home_region == region;
     at_home || REGIONS.iter().any(|known| known.0.eq_ignore_ascii_case(cloud) && known.1 == region)
 }
 
 /// The regional endpoint of the statements API. On an origin of its own the simulator serves every region itself.
-pub(super) fn endpoint(asked: &Asked, cloud: &str, region: &str, private: &str) -> String {
-    if asked.serves() == (true, true) {
-        return asked.origin.clone();
+pub(super) fn regional_endpoint(request: &ApiRequest, cloud: &str, region: &str, private: &str) -> String {
+    if request.served_apis() == (true, true) {
+        return request.origin.clone();
     }
     format!("https://flink.{region}.{cloud}{private}.confluent.cloud")
 }
 
 /// GET of the regions, filtered by `cloud` and `region_name`.
-pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Failure> {
-    let page = Page::of(asked)?;
-    let filter = |name| asked.query(name).filter(|value| !value.is_empty());
+pub(super) fn list(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
+    let page = PageRequest::parse(request)?;
+    let filter = |name| request.query_value(name).filter(|value| !value.is_empty());
     let (cloud, name) = (filter("cloud"), filter("region_name"));
     let organization = &world.options.organization;
-    let mut found: Vec<&Region> = REGIONS
+    let mut found: Vec<&OfferedRegion> = REGIONS
         .iter()
         .filter(|region| cloud.is_none_or(|cloud| region.0.eq_ignore_ascii_case(cloud)))
         .filter(|region| name.is_none_or(|name| region.1 == name))
-        .filter(|region| region.id().as_str() > page.after())
-        .take(page.size.saturating_add(1))
+        .filter(|region| region.id().as_str() > page.start_after())
+        .take(page.page_size.saturating_add(1))
         .collect();
-    let more = found.len() > page.size;
-    found.truncate(page.size);
+    let more = found.len() > page.page_size;
+    found.truncate(page.page_size);
     let last = found.last().map(|region| region.id()).filter(|_| more);
     let data: Vec<_> = found
         .iter()
@@ -73,15 +73,16 @@ pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer, Failure> 
                     "self": "", "resource_name": format!("crn://confluent.cloud/organization={organization}/region={id}"),
                 },
                 "cloud": region.0, "region_name": region.1, "display_name": region.2,
-                "http_endpoint": endpoint(asked, &cloud, region.1, ""),
-                "private_http_endpoint": endpoint(asked, &cloud, region.1, ".private"),
+                "http_endpoint": regional_endpoint(request, &cloud, region.1, ""),
+                "private_http_endpoint": regional_endpoint(request, &cloud, region.1, ".private"),
             })
         })
         .collect();
-    let collection = format!("{}/fcpm/v2/regions", asked.origin);
-    let next = last.map(|last| asked.next_page(&collection, &Page::token(&last))).unwrap_or_default();
+    let collection = format!("{}/fcpm/v2/regions", request.origin);
+    let next =
+        last.map(|last| request.next_page_url(&collection, &PageRequest::token_after(&last))).unwrap_or_default();
     let list = json!({
         "api_version": "fcpm/v2", "kind": "RegionList", "data": data, "metadata": { "first": "", "next": next },
     });
-    Ok(json_answer(200, &list))
+    Ok(json_response(200, &list))
 }

@@ -9,169 +9,207 @@ mod update;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Failure, empty, json_answer},
-    asked::{Asked, Page},
-    audit::Verb,
-    world::World,
+    answer::{ApiError, ApiResponse, empty_response, json_response},
+    asked::{ApiRequest, PageRequest},
+    audit::EffectKind,
+    world::SimulatedWorld,
 };
-use crate::{cloud::Method, resource::Phase, simulator::options::Policy};
-pub(super) use record::{Alarm, Born, Next, Now, Statement};
-pub(super) use submission::{recreate, uuid};
+use crate::{cloud::Method, resource::Phase, simulator::options::RequestPolicy};
+pub(super) use record::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
+pub(super) use submission::{random_uuid, recreate_statement};
 
 /// Answers a request below `…/environments/{environment}/statements`; `rest` is what follows.
-pub(super) fn answer(
-    world: &mut World,
-    asked: &Asked,
+pub(super) fn handle(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
     organization: &str,
     environment: &str,
     rest: &[&str],
-) -> Result<Answer, Failure> {
+) -> Result<ApiResponse, ApiError> {
     // An environment belongs to one organization: to the one that has something in it.
-    let owner = world.listed(environment, None, "").next().map(|statement| &statement.born.organization);
+    let owner = world.statements_after(environment, None, "").next().map(|statement| &statement.fixed.organization);
     if owner.is_some_and(|owner| *owner != *organization) {
-        let words = format!("Environment {environment} does not exist in organization {organization}");
-        return Err(Failure::new(404, words).coded("not_found", "Not Found"));
+        let detail = format!("Environment {environment} does not exist in organization {organization}");
+        return Err(ApiError::new(404, detail).with_code("not_found", "Not Found"));
     }
-    match (asked.method, rest) {
-        (Method::Get, []) => list(world, asked, organization, environment),
-        (Method::Post, []) => submission::create(world, asked, organization, environment),
-        (Method::Get, [name]) => get(world, asked, environment, name),
-        (Method::Put, [name]) => update::put(world, asked, environment, name),
-        (Method::Patch, [name]) => update::patch(world, asked, environment, name),
+    match (request.method, rest) {
+        (Method::Get, []) => list(world, request, organization, environment),
+        (Method::Post, []) => submission::create(world, request, organization, environment),
+        (Method::Get, [name]) => get(world, request, environment, name),
+        (Method::Put, [name]) => update::put(world, request, environment, name),
+        (Method::Patch, [name]) => update::patch(world, request, environment, name),
         (Method::Delete, [name]) => delete(world, environment, name),
         (Method::Get, [name, "exceptions"]) => {
-            Ok(json_answer(200, &shown::exceptions(find(world, environment, name)?, &asked.origin)))
+            Ok(json_response(200, &shown::exceptions_body(find(world, environment, name)?, &request.origin)))
         }
-        (Method::Get, [name, "results"]) => results(world, asked, environment, name),
-        (_, [] | [_]) => Err(Failure::new(405, "Method Not Allowed")),
-        _ => Err(Failure::new(404, "Not Found")),
+        (Method::Get, [name, "results"]) => results(world, request, environment, name),
+        (_, [] | [_]) => Err(ApiError::new(405, "Method Not Allowed")),
+        _ => Err(ApiError::new(404, "Not Found")),
     }
 }
 
 /// The statement of that name, or the service's words that there is none.
-fn find<'a>(world: &'a World, environment: &str, name: &str) -> Result<&'a Statement, Failure> {
-    let absent = || Failure::new(404, format!("Statement resource={name} does not exist"));
-    world.named(environment, name).ok_or_else(absent)
+fn find<'a>(world: &'a SimulatedWorld, environment: &str, name: &str) -> Result<&'a SimulatedStatement, ApiError> {
+    let absent = || ApiError::new(404, format!("Statement resource={name} does not exist"));
+    world.statement_named(environment, name).ok_or_else(absent)
 }
 
 /// A statement as it is now.
-fn show(world: &World, asked: &Asked, status: u16, statement: &Statement, now: &Now) -> Answer {
-    json_answer(status, &shown::shown(statement, now, &asked.origin, world.moment, &world.options.switches))
+fn statement_response(
+    world: &SimulatedWorld,
+    request: &ApiRequest,
+    status: u16,
+    statement: &SimulatedStatement,
+    fields: &MutableFields,
+) -> ApiResponse {
+    json_response(
+        status,
+        &shown::statement_body(statement, fields, &request.origin, world.time, &world.options.switches),
+    )
 }
 
-fn get(world: &mut World, asked: &Asked, environment: &str, name: &str) -> Result<Answer, Failure> {
+fn get(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    environment: &str,
+    name: &str,
+) -> Result<ApiResponse, ApiError> {
     let statement = find(world, environment, name)?;
-    if statement.now.phase == Phase::Deleting && world.options.switches.deleting_reads_empty {
-        return Ok(empty(204));
+    if statement.current.phase == Phase::Deleting && world.options.switches.deleting_reads_empty {
+        return Ok(empty_response(204));
     }
-    Ok(show(world, asked, 200, statement, statement.seen(asked.view.stale)))
+    Ok(statement_response(world, request, 200, statement, statement.fields_for_read(request.distortion.stale)))
 }
 
-fn list(world: &mut World, asked: &Asked, organization: &str, environment: &str) -> Result<Answer, Failure> {
-    let page = Page::of(asked)?;
-    let labels = label_selector(asked)?;
-    let ordered = asked.query("time_ordered") == Some("true");
-    let wanted = asked.query("statement_name_search_query").filter(|_| ordered);
+fn list(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    organization: &str,
+    environment: &str,
+) -> Result<ApiResponse, ApiError> {
+    let page = PageRequest::parse(request)?;
+    let labels = label_selector(request)?;
+    let ordered = request.query_value("time_ordered") == Some("true");
+    let name_part = request.query_value("statement_name_search_query").filter(|_| ordered);
     let switches = &world.options.switches;
-    let fresh = asked.view.lag.map(|lag| world.moment.saturating_sub(lag));
-    let fits = |statement: &&Statement| {
-        (switches.deleting_listed || statement.now.phase != Phase::Deleting)
-            && labels.iter().all(|(key, value)| statement.now.labels.get(*key).is_some_and(|held| held == value))
-            && wanted.is_none_or(|part| statement.born.name.contains(part))
-            && fresh.is_none_or(|fresh| statement.born.created < fresh)
+    let lag_cutoff = request.distortion.list_lag.map(|lag| world.time.saturating_sub(lag));
+    let matches = |statement: &&SimulatedStatement| {
+        (switches.deleting_listed || statement.current.phase != Phase::Deleting)
+            && labels.iter().all(|(key, value)| statement.current.labels.get(*key).is_some_and(|held| held == value))
+            && name_part.is_none_or(|part| statement.fixed.name.contains(part))
+            && lag_cutoff.is_none_or(|fresh| statement.fixed.created_at < fresh)
     };
-    let pool = asked.query("spec.compute_pool_id").filter(|pool| !pool.is_empty());
-    let mut found: Vec<&Statement> =
-        world.listed(environment, pool, page.after()).filter(fits).take(page.size.saturating_add(1)).collect();
-    let next = page.next(&mut found, |statement| statement.born.name.as_str());
-    if let (Some(fresh), true) = (fresh, page.after().is_empty()) {
-        let gone = world.departed.iter().filter(|(at, it)| *at >= fresh && it.born.environment == *environment);
-        found.extend(gone.map(|(_, statement)| statement));
+    let pool = request.query_value("spec.compute_pool_id").filter(|pool| !pool.is_empty());
+    let mut found: Vec<&SimulatedStatement> = world
+        .statements_after(environment, pool, page.start_after())
+        .filter(matches)
+        .take(page.page_size.saturating_add(1))
+        .collect();
+    let next = page.truncate_to_page(&mut found, |statement| statement.fixed.name.as_str());
+    if let (Some(lag_cutoff), true) = (lag_cutoff, page.start_after().is_empty()) {
+        let recently_removed = world
+            .removed_statements
+            .iter()
+            .filter(|(at, it)| *at >= lag_cutoff && it.fixed.environment == *environment);
+        found.extend(recently_removed.map(|(_, statement)| statement));
     }
     let data: Vec<_> = found
         .iter()
-        .map(|it| shown::shown(it, it.seen(asked.view.stale), &asked.origin, world.moment, switches))
+        .map(|it| {
+            shown::statement_body(
+                it,
+                it.fields_for_read(request.distortion.stale),
+                &request.origin,
+                world.time,
+                switches,
+            )
+        })
         .collect();
-    let collection = shown::collection(&asked.origin, organization, environment);
+    let collection = shown::statements_url(&request.origin, organization, environment);
     #[derive(serde::Serialize)]
-    struct List<'a> {
+    struct StatementListBody<'a> {
         api_version: &'static str,
-        data: Vec<shown::Shown<'a>>,
+        data: Vec<shown::StatementBody<'a>>,
         kind: &'static str,
         metadata: Value,
     }
-    let next = next.map(|token| asked.next_page(&collection, &token)).unwrap_or_default();
+    let next = next.map(|token| request.next_page_url(&collection, &token)).unwrap_or_default();
     let metadata = json!({ "self": collection, "first": "", "last": "", "prev": "", "next": next });
-    Ok(json_answer(200, &List { api_version: "sql/v1", data, kind: "StatementList", metadata }))
+    Ok(json_response(200, &StatementListBody { api_version: "sql/v1", data, kind: "StatementList", metadata }))
 }
 
 /// `label_selector`: `key=value` pairs with commas; more of its grammar is not documented.
-fn label_selector<'a>(asked: &'a Asked) -> Result<Vec<(&'a str, &'a str)>, Failure> {
-    let selector = asked.query("label_selector").unwrap_or_default();
+fn label_selector<'a>(request: &'a ApiRequest) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
+    let selector = request.query_value("label_selector").unwrap_or_default();
     let pairs = selector.split(',').filter(|pair| !pair.trim().is_empty());
     let pair = |pair: &'a str| pair.trim().split_once('=').map(|(key, value)| (key, value.trim_start_matches('=')));
     pairs.map(pair).collect::<Option<_>>().ok_or_else(|| {
-        Failure::new(400, "label_selector must be a comma-separated list of key=value pairs")
-            .coded("invalid_filter", "Invalid Filter")
+        ApiError::new(400, "label_selector must be a comma-separated list of key=value pairs")
+            .with_code("invalid_filter", "Invalid Filter")
     })
 }
 
-fn delete(world: &mut World, environment: &str, name: &str) -> Result<Answer, Failure> {
+fn delete(world: &mut SimulatedWorld, environment: &str, name: &str) -> Result<ApiResponse, ApiError> {
     let statement = find(world, environment, name)?;
-    let (serial, uid) = (statement.serial, statement.born.uid.clone());
+    let (serial, uid) = (statement.serial, statement.fixed.uid.clone());
     let status = world.options.switches.delete_status;
-    if statement.now.phase == Phase::Deleting {
+    if statement.current.phase == Phase::Deleting {
         return match world.options.switches.delete_again {
-            Policy::Apply | Policy::Ignore => Ok(empty(status)),
-            Policy::Reject => Err(Failure::new(404, format!("Statement resource={name} does not exist"))),
+            RequestPolicy::Apply | RequestPolicy::Ignore => Ok(empty_response(status)),
+            RequestPolicy::Reject => Err(ApiError::new(404, format!("Statement resource={name} does not exist"))),
         };
     }
-    remove(world, serial, name, &uid);
-    Ok(empty(status))
+    begin_deletion(world, serial, name, &uid);
+    Ok(empty_response(status))
 }
 
 /// A statement is asked to go; one that runs goes on running until it is stopped on the way.
-pub(super) fn remove(world: &mut World, serial: u64, name: &str, uid: &str) {
-    let due = world.about(world.options.pace.delete);
-    world.change(serial, |now| {
-        now.phase = Phase::Deleting;
-        now.detail.clear();
-        now.scaling = None;
-        now.waits_for = None;
-        now.only(due, Next::Gone);
+pub(super) fn begin_deletion(world: &mut SimulatedWorld, serial: u64, name: &str, uid: &str) {
+    let due = world.jittered_due(world.options.phase_durations.delete);
+    world.change_statement(serial, |fields| {
+        fields.phase = Phase::Deleting;
+        fields.detail.clear();
+        fields.scaling = None;
+        fields.waiting_for = None;
+        fields.schedule_only(due, ScheduledTransition::Remove);
     });
-    world.effect(Verb::Deleted, name, uid);
+    world.record_effect(EffectKind::Deleted, name, uid);
 }
 
 /// A statement is asked to stop, whatever it does.
-pub(super) fn stop(world: &mut World, serial: u64) {
-    let due = world.about(world.options.pace.stop);
-    world.change(serial, |now| {
-        now.stopped = true;
-        now.phase = Phase::Stopping;
-        now.detail.clear();
-        now.scaling = None;
-        now.waits_for = None;
-        now.only(due, Next::Stopped);
+pub(super) fn begin_stop(world: &mut SimulatedWorld, serial: u64) {
+    let due = world.jittered_due(world.options.phase_durations.stop);
+    world.change_statement(serial, |fields| {
+        fields.stopped = true;
+        fields.phase = Phase::Stopping;
+        fields.detail.clear();
+        fields.scaling = None;
+        fields.waiting_for = None;
+        fields.schedule_only(due, ScheduledTransition::FinishStopping);
     });
 }
 
 /// A statement is asked to run again. For a moment it still says STOPPED.
-pub(super) fn resume(world: &mut World, serial: u64) {
-    let due = world.about(world.options.pace.start.min(std::time::Duration::from_millis(300)));
-    world.change(serial, |now| {
-        now.stopped = false;
-        now.only(due, Next::Begin);
+pub(super) fn begin_resume(world: &mut SimulatedWorld, serial: u64) {
+    let due = world.jittered_due(world.options.phase_durations.start.min(std::time::Duration::from_millis(300)));
+    world.change_statement(serial, |fields| {
+        fields.stopped = false;
+        fields.schedule_only(due, ScheduledTransition::EnterPending);
     });
 }
 
-fn results(world: &mut World, asked: &Asked, environment: &str, name: &str) -> Result<Answer, Failure> {
+fn results(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    environment: &str,
+    name: &str,
+) -> Result<ApiResponse, ApiError> {
     let statement = find(world, environment, name)?;
-    if !shown::has_results(&statement.now.phase) {
-        return Err(Failure::new(409, format!("Results for Statement={name} not ready")));
+    if !shown::has_results(&statement.current.phase) {
+        return Err(ApiError::new(409, format!("Results for Statement={name} not ready")));
     }
-    let answer = json_answer(200, &shown::results(statement, &asked.origin));
-    let (serial, moment) = (statement.serial, world.moment);
-    world.consumed(serial, moment);
-    Ok(answer)
+    let response = json_response(200, &shown::results_body(statement, &request.origin));
+    let (serial, time) = (statement.serial, world.time);
+    world.results_fetched(serial, time);
+    Ok(response)
 }

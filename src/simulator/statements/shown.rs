@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{clock::rfc3339, options::Switches, reading::Sort},
+    super::{clock::rfc3339, options::Switches, reading::StatementBehavior},
     life::PARTITIONS,
-    record::{Now, Statement},
+    record::{MutableFields, SimulatedStatement},
 };
 use crate::resource::{Phase, SmallMap};
 
@@ -17,19 +17,19 @@ const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// `sql.v1.Statement`.
 #[derive(Serialize)]
-pub(in crate::simulator) struct Shown<'a> {
+pub(in crate::simulator) struct StatementBody<'a> {
     api_version: &'static str,
     environment_id: &'a str,
     kind: &'static str,
-    metadata: Metadata<'a>,
+    metadata: MetadataBody<'a>,
     name: &'a str,
     organization_id: &'a str,
-    spec: Spec<'a>,
-    status: Status<'a>,
+    spec: SpecBody<'a>,
+    status: StatusBody<'a>,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct MetadataBody<'a> {
     created_at: String,
     labels: &'a SmallMap<String>,
     resource_version: String,
@@ -40,24 +40,24 @@ struct Metadata<'a> {
 }
 
 #[derive(Serialize)]
-struct Spec<'a> {
+struct SpecBody<'a> {
     compute_pool_id: &'a str,
     execution_mode: &'static str,
     principal: &'a str,
     properties: Option<&'a SmallMap<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scaling: Option<Scaling>,
+    scaling: Option<ScalingBody>,
     statement: &'a str,
     stopped: bool,
 }
 
 #[derive(Serialize)]
-struct Scaling {
+struct ScalingBody {
     baseline_cfu: u32,
 }
 
 #[derive(Serialize)]
-struct Status<'a> {
+struct StatusBody<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<String>,
@@ -70,19 +70,19 @@ struct Status<'a> {
     network_kind: Option<&'static str>,
     phase: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scaling_status: Option<ScalingStatus<'a>>,
-    traits: Option<Traits<'a>>,
-    warnings: Vec<Warned<'a>>,
+    scaling_status: Option<ScalingStatusBody<'a>>,
+    traits: Option<TraitsBody<'a>>,
+    warnings: Vec<WarningBody<'a>>,
 }
 
 #[derive(Serialize)]
-struct ScalingStatus<'a> {
+struct ScalingStatusBody<'a> {
     scaling_state: &'a str,
     last_updated: String,
 }
 
 #[derive(Serialize)]
-struct Traits<'a> {
+struct TraitsBody<'a> {
     connection_refs: Vec<&'a str>,
     is_append_only: bool,
     is_bounded: bool,
@@ -92,7 +92,7 @@ struct Traits<'a> {
 }
 
 #[derive(Serialize)]
-struct Warned<'a> {
+struct WarningBody<'a> {
     created_at: String,
     message: &'a str,
     reason: &'a str,
@@ -100,108 +100,116 @@ struct Warned<'a> {
 }
 
 /// The URL of a statement at the origin where it was asked for.
-pub(in crate::simulator) fn url(origin: &str, statement: &Statement) -> String {
-    let born = &statement.born;
-    format!("{}/{}", collection(origin, &born.organization, &born.environment), born.name)
+pub(in crate::simulator) fn statement_url(origin: &str, statement: &SimulatedStatement) -> String {
+    let fixed = &statement.fixed;
+    format!("{}/{}", statements_url(origin, &fixed.organization, &fixed.environment), fixed.name)
 }
 
 /// The URL of an environment's statements.
-pub(in crate::simulator) fn collection(origin: &str, organization: &str, environment: &str) -> String {
+pub(in crate::simulator) fn statements_url(origin: &str, organization: &str, environment: &str) -> String {
     format!("{origin}/sql/v1/organizations/{organization}/environments/{environment}/statements")
 }
 
 /// `statement` as it is shown at `moment`, in the condition `now`.
-pub(in crate::simulator) fn shown<'a>(
-    statement: &'a Statement,
-    now: &'a Now,
+pub(in crate::simulator) fn statement_body<'a>(
+    statement: &'a SimulatedStatement,
+    fields: &'a MutableFields,
     origin: &str,
-    moment: i64,
+    time: i64,
     switches: &Switches,
-) -> Shown<'a> {
-    let born = &statement.born;
-    let (version, updated) = now.version_at(moment);
-    Shown {
+) -> StatementBody<'a> {
+    let fixed = &statement.fixed;
+    let (version, updated_at) = fields.version_at(time);
+    StatementBody {
         api_version: "sql/v1",
-        environment_id: &born.environment,
+        environment_id: &fixed.environment,
         kind: "Statement",
-        metadata: Metadata {
-            created_at: rfc3339(born.created),
-            labels: &now.labels,
+        metadata: MetadataBody {
+            created_at: rfc3339(fixed.created_at),
+            labels: &fields.labels,
             resource_version: version.to_string(),
-            this: url(origin, statement),
-            uid: &born.uid,
-            updated_at: rfc3339(updated),
+            this: statement_url(origin, statement),
+            uid: &fixed.uid,
+            updated_at: rfc3339(updated_at),
         },
-        name: &born.name,
-        organization_id: &born.organization,
-        spec: Spec {
-            compute_pool_id: &now.pool,
-            execution_mode: if born.snapshot() { "BATCH" } else { "STREAMING" },
-            principal: &now.principal,
-            properties: born.properties.as_ref(),
-            scaling: now.baseline_cfu.map(|baseline_cfu| Scaling { baseline_cfu }),
-            statement: &born.sql,
-            stopped: now.stopped,
+        name: &fixed.name,
+        organization_id: &fixed.organization,
+        spec: SpecBody {
+            compute_pool_id: &fields.pool,
+            execution_mode: if fixed.is_snapshot_query() { "BATCH" } else { "STREAMING" },
+            principal: &fields.principal,
+            properties: fixed.properties.as_ref(),
+            scaling: fields.baseline_cfu.map(|baseline_cfu| ScalingBody { baseline_cfu }),
+            statement: &fixed.sql,
+            stopped: fields.stopped,
         },
-        status: status(statement, now, switches),
+        status: status_body(statement, fields, switches),
     }
 }
 
-fn status<'a>(statement: &'a Statement, now: &'a Now, switches: &Switches) -> Status<'a> {
-    let ended = now.ended.filter(|_| switches.ended_fields);
-    let shows_offsets = now.offsets_at.is_some();
-    let offsets = now.read.iter().filter(|_| shows_offsets).map(|(topic, count)| (topic.as_str(), offsets(*count)));
-    let warnings = now.warnings.iter().map(|alarm| Warned {
-        created_at: rfc3339(alarm.at),
-        message: &alarm.message,
-        reason: &alarm.reason,
-        severity: &alarm.severity,
+fn status_body<'a>(
+    statement: &'a SimulatedStatement,
+    fields: &'a MutableFields,
+    switches: &Switches,
+) -> StatusBody<'a> {
+    let ended_at = fields.ended_at.filter(|_| switches.ended_fields);
+    let shows_offsets = fields.offsets_at.is_some();
+    let offsets = fields
+        .records_read
+        .iter()
+        .filter(|_| shows_offsets)
+        .map(|(topic, count)| (topic.as_str(), offsets_text(*count)));
+    let warnings = fields.warnings.iter().map(|warning| WarningBody {
+        created_at: rfc3339(warning.created_at),
+        message: &warning.message,
+        reason: &warning.reason,
+        severity: &warning.severity,
     });
-    Status {
-        detail: &now.detail,
-        duration: ended.zip(now.began).map(|(ended, began)| {
+    StatusBody {
+        detail: &fields.detail,
+        duration: ended_at.zip(fields.started_at).map(|(ended, began)| {
             let seconds = ended.saturating_sub(began).div_euclid(1_000_000);
             format!("PT{seconds}S")
         }),
-        end_time: ended.map(rfc3339),
-        identity: identity(&statement.born.organization, &now.principal),
+        end_time: ended_at.map(rfc3339),
+        identity: identity_of(&statement.fixed.organization, &fields.principal),
         latest_offsets: offsets.collect(),
-        latest_offsets_timestamp: now.offsets_at.map_or_else(|| ZERO_TIME.to_owned(), rfc3339),
+        latest_offsets_timestamp: fields.offsets_at.map_or_else(|| ZERO_TIME.to_owned(), rfc3339),
         network_kind: switches.network_kind_shown.then_some("PUBLIC"),
-        phase: now.phase.as_str(),
-        scaling_status: now
+        phase: fields.phase.as_str(),
+        scaling_status: fields
             .scaling
             .as_ref()
             .filter(|_| switches.scaling_status_shown)
-            .map(|(state, at)| ScalingStatus { scaling_state: state, last_updated: rfc3339(*at) }),
+            .map(|(state, at)| ScalingStatusBody { scaling_state: state, last_updated: rfc3339(*at) }),
         // Confluent's client for Python takes a statement without traits for a FAILED one, and for nothing else.
-        traits: (!now.invalid || now.phase != Phase::Failed).then(|| traits(statement, switches)),
+        traits: (!fields.failed_to_compile || fields.phase != Phase::Failed).then(|| traits_body(statement, switches)),
         warnings: warnings.collect(),
     }
 }
 
-fn traits<'a>(statement: &'a Statement, switches: &Switches) -> Traits<'a> {
-    let held = &statement.born.traits;
+fn traits_body<'a>(statement: &'a SimulatedStatement, switches: &Switches) -> TraitsBody<'a> {
+    let traits = &statement.fixed.traits;
     let mut schema = Map::new();
-    if matches!(held.sort, Sort::Foreground | Sort::Inquiry) {
+    if matches!(traits.behavior, StatementBehavior::Foreground | StatementBehavior::Introspection) {
         schema.insert("columns".to_owned(), json!([])); // Which columns there are is not known here.
     }
-    let streaming = match held.sort {
-        Sort::Job | Sort::Foreground => true,
-        Sort::TableJob => !switches.bounded_table_job,
-        Sort::Definition | Sort::Inquiry | Sort::Refused => false,
+    let streaming = match traits.behavior {
+        StatementBehavior::Job | StatementBehavior::Foreground => true,
+        StatementBehavior::TableJob => !switches.bounded_table_job,
+        StatementBehavior::Definition | StatementBehavior::Introspection | StatementBehavior::Unsupported => false,
     };
-    Traits {
-        connection_refs: held.connections.iter().map(String::as_str).collect(),
+    TraitsBody {
+        connection_refs: traits.connections.iter().map(String::as_str).collect(),
         is_append_only: true,
-        is_bounded: !streaming || statement.born.snapshot(),
+        is_bounded: !streaming || statement.fixed.is_snapshot_query(),
         schema,
-        sql_kind: &held.kind,
+        sql_kind: &traits.kind,
         upsert_columns: None,
     }
 }
 
-fn identity(organization: &str, principal: &str) -> String {
+fn identity_of(organization: &str, principal: &str) -> String {
     if principal.starts_with("crn:") {
         return principal.to_owned();
     }
@@ -214,31 +222,31 @@ fn identity(organization: &str, principal: &str) -> String {
 }
 
 /// A count of records spread over the partitions, in the service's notation.
-fn offsets(count: u64) -> String {
-    let of = |partition: u64| count.saturating_add(PARTITIONS - 1).saturating_sub(partition) / PARTITIONS;
-    let parts: Vec<_> = (0..PARTITIONS).map(|p| format!("partition:{p},offset:{}", of(p))).collect();
+fn offsets_text(count: u64) -> String {
+    let offset_in = |partition: u64| count.saturating_add(PARTITIONS - 1).saturating_sub(partition) / PARTITIONS;
+    let parts: Vec<_> = (0..PARTITIONS).map(|p| format!("partition:{p},offset:{}", offset_in(p))).collect();
     parts.join(";")
 }
 
 /// The exceptions of a statement, `sql.v1.StatementExceptionList`: the last ten, the newest first.
-pub(in crate::simulator) fn exceptions(statement: &Statement, origin: &str) -> Value {
-    let data: Vec<_> = statement.now.exceptions.iter().map(|(name, message, at)| {
+pub(in crate::simulator) fn exceptions_body(statement: &SimulatedStatement, origin: &str) -> Value {
+    let data: Vec<_> = statement.current.exceptions.iter().map(|(name, message, at)| {
         json!({ "kind": "StatementException", "name": name, "message": message, "timestamp": rfc3339(*at) })
     }).collect();
     json!({
         "api_version": "sql/v1", "kind": "StatementExceptionList",
-        "metadata": { "self": format!("{}/exceptions", url(origin, statement)) },
+        "metadata": { "self": format!("{}/exceptions", statement_url(origin, statement)) },
         "data": data,
     })
 }
 
 /// The results of a statement: none, for data is not simulated.
-pub(in crate::simulator) fn results(statement: &Statement, origin: &str) -> Value {
+pub(in crate::simulator) fn results_body(statement: &SimulatedStatement, origin: &str) -> Value {
     json!({
         "api_version": "sql/v1", "kind": "StatementResult",
         "metadata": {
-            "self": format!("{}/results", url(origin, statement)), "next": "",
-            "created_at": rfc3339(statement.born.created),
+            "self": format!("{}/results", statement_url(origin, statement)), "next": "",
+            "created_at": rfc3339(statement.fixed.created_at),
         },
         "results": { "data": [] },
     })

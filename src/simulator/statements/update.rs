@@ -4,22 +4,22 @@ use serde_json::Value;
 
 use super::{
     super::{
-        answer::{Answer, Failure, empty},
-        asked::Asked,
-        audit::Verb,
+        answer::{ApiError, ApiResponse, empty_response},
+        asked::ApiRequest,
+        audit::EffectKind,
         clock::micros,
-        options::Policy,
-        world::World,
+        options::RequestPolicy,
+        world::SimulatedWorld,
     },
-    Next, Statement, find,
-    life::KEPT,
-    resume, show, stop,
-    submission::{check_pool, check_principal, flag, number, text, texts},
+    ScheduledTransition, SimulatedStatement, begin_resume, begin_stop, find,
+    life::ENDED_RETENTION,
+    statement_response,
+    submission::{check_pool, check_principal, optional_bool, optional_map, optional_number, optional_text},
 };
 use crate::resource::{InternedStr, Phase, SmallMap};
 
 /// What an update wants of a statement.
-struct Wanted {
+struct StatementUpdateRequest {
     stopped: bool,
     pool: InternedStr,
     principal: InternedStr,
@@ -28,60 +28,71 @@ struct Wanted {
 }
 
 /// PUT: the whole object, with the version that was read.
-pub(super) fn put(world: &mut World, asked: &Asked, environment: &str, name: &str) -> Result<Answer, Failure> {
-    let body = asked.body()?;
+pub(super) fn put(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    environment: &str,
+    name: &str,
+) -> Result<ApiResponse, ApiError> {
+    let body = request.json_body()?;
     let statement = find(world, environment, name)?;
-    let whole = ["/name", "/organization_id", "/environment_id", "/spec/statement", "/spec/compute_pool_id"];
-    for pointer in whole.into_iter().chain(["/metadata/resource_version", "/spec/stopped"]) {
+    let required = ["/name", "/organization_id", "/environment_id", "/spec/statement", "/spec/compute_pool_id"];
+    for pointer in required.into_iter().chain(["/metadata/resource_version", "/spec/stopped"]) {
         if body.pointer(pointer).is_none_or(Value::is_null) {
-            return Err(Failure::new(400, format!("The property '{pointer}' is required.")).at(pointer));
+            return Err(ApiError::new(400, format!("The property '{pointer}' is required.")).with_pointer(pointer));
         }
     }
-    let version = text(&body, "/metadata/resource_version")?.unwrap_or_default();
-    if version != statement.now.version_at(world.moment).0.to_string() {
-        return Err(conflict(name));
+    let version = optional_text(&body, "/metadata/resource_version")?.unwrap_or_default();
+    if version != statement.current.version_at(world.time).0.to_string() {
+        return Err(version_conflict(name));
     }
     let switches = &world.options.switches;
-    let renamed = text(&body, "/name")?.is_some_and(|theirs| theirs != name);
-    let rewritten = text(&body, "/spec/statement")?.is_some_and(|theirs| theirs != statement.born.sql);
-    if (renamed || rewritten) && switches.immutable_change == Policy::Reject {
+    let renamed = optional_text(&body, "/name")?.is_some_and(|new_name| new_name != name);
+    let rewritten = optional_text(&body, "/spec/statement")?.is_some_and(|new_sql| new_sql != statement.fixed.sql);
+    if (renamed || rewritten) && switches.immutable_change == RequestPolicy::Reject {
         let pointer = if renamed { "/name" } else { "/spec/statement" };
-        return Err(Failure::new(400, format!("The property '{pointer}' cannot be changed.")).at(pointer));
+        return Err(ApiError::new(400, format!("The property '{pointer}' cannot be changed.")).with_pointer(pointer));
     }
-    let wanted = Wanted {
-        stopped: flag(&body, "/spec/stopped")?.unwrap_or(statement.now.stopped),
-        pool: text(&body, "/spec/compute_pool_id")?.map_or_else(|| statement.now.pool.clone(), InternedStr::from),
-        principal: text(&body, "/spec/principal")?
+    let wanted = StatementUpdateRequest {
+        stopped: optional_bool(&body, "/spec/stopped")?.unwrap_or(statement.current.stopped),
+        pool: optional_text(&body, "/spec/compute_pool_id")?
+            .map_or_else(|| statement.current.pool.clone(), InternedStr::from),
+        principal: optional_text(&body, "/spec/principal")?
             .filter(|principal| !principal.is_empty())
-            .map_or_else(|| statement.now.principal.clone(), InternedStr::from),
-        labels: texts(&body, "/metadata/labels")?,
-        baseline_cfu: number(&body, "/spec/scaling/baseline_cfu")?.or(statement.now.baseline_cfu),
+            .map_or_else(|| statement.current.principal.clone(), InternedStr::from),
+        labels: optional_map(&body, "/metadata/labels")?,
+        baseline_cfu: optional_number(&body, "/spec/scaling/baseline_cfu")?.or(statement.current.baseline_cfu),
     };
     let serial = statement.serial;
-    update(world, asked, serial, wanted)?;
+    apply_update(world, request, serial, wanted)?;
     match world.statement(serial).filter(|_| world.options.switches.put_answers_statement) {
-        Some(statement) => Ok(show(world, asked, 200, statement, &statement.now)),
-        None => Ok(empty(202)),
+        Some(statement) => Ok(statement_response(world, request, 200, statement, &statement.current)),
+        None => Ok(empty_response(202)),
     }
 }
 
 /// PATCH: RFC 6902, without a version.
-pub(super) fn patch(world: &mut World, asked: &Asked, environment: &str, name: &str) -> Result<Answer, Failure> {
+pub(super) fn patch(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    environment: &str,
+    name: &str,
+) -> Result<ApiResponse, ApiError> {
     if !world.options.switches.patch {
-        return Err(Failure::new(403, "Patch feature is currently disabled"));
+        return Err(ApiError::new(403, "Patch feature is currently disabled"));
     }
-    let body = asked.body()?;
+    let body = request.json_body()?;
     let statement = find(world, environment, name)?;
-    let (serial, before) = (statement.serial, statement.clone());
-    let now = &statement.now;
-    let mut wanted = Wanted {
-        stopped: now.stopped,
-        pool: now.pool.clone(),
-        principal: now.principal.clone(),
+    let (serial, unchanged) = (statement.serial, statement.clone());
+    let fields = &statement.current;
+    let mut wanted = StatementUpdateRequest {
+        stopped: fields.stopped,
+        pool: fields.pool.clone(),
+        principal: fields.principal.clone(),
         labels: None,
-        baseline_cfu: now.baseline_cfu,
+        baseline_cfu: fields.baseline_cfu,
     };
-    let operations = body.as_array().ok_or_else(|| Failure::new(400, "The body must be a list of operations."))?;
+    let operations = body.as_array().ok_or_else(|| ApiError::new(400, "The body must be a list of operations."))?;
     for operation in operations {
         let field = |name| operation.get(name).and_then(Value::as_str).unwrap_or_default();
         let value = operation.get("value");
@@ -93,155 +104,170 @@ pub(super) fn patch(world: &mut World, asked: &Asked, environment: &str, name: &
             }
             ("add" | "replace", "/spec/principal", Some(Value::String(id))) => wanted.principal = id.as_str().into(),
             ("test", "/metadata/resource_version", Some(Value::String(version))) => {
-                if *version != now.version_at(world.moment).0.to_string() {
-                    return Err(conflict(name));
+                if *version != fields.version_at(world.time).0.to_string() {
+                    return Err(version_conflict(name));
                 }
             }
-            ("test", "/spec/stopped", Some(Value::Bool(stopped))) if *stopped == now.stopped => {}
-            ("test", ..) => return Err(Failure::new(409, format!("The test of '{path}' failed."))),
+            ("test", "/spec/stopped", Some(Value::Bool(stopped))) if *stopped == fields.stopped => {}
+            ("test", ..) => return Err(ApiError::new(409, format!("The test of '{path}' failed."))),
             (op, ..) => {
-                return Err(Failure::new(400, format!("The operation '{op}' on '{path}' is not supported.")));
+                return Err(ApiError::new(400, format!("The operation '{op}' on '{path}' is not supported.")));
             }
         }
     }
-    update(world, asked, serial, wanted)?;
+    apply_update(world, request, serial, wanted)?;
     // As seen from the service: `spec.stopped` is new at once, the phase may still be the old one.
-    let Some(after) = world.statement(serial) else { return Err(Failure::new(500, "Internal Server Error")) };
-    let mut shown = after.now.clone();
-    if shown.phase == Phase::Stopping {
-        shown.phase = before.now.phase;
+    let Some(after) = world.statement(serial) else { return Err(ApiError::new(500, "Internal Server Error")) };
+    let mut fields = after.current.clone();
+    if fields.phase == Phase::Stopping {
+        fields.phase = unchanged.current.phase;
     }
-    Ok(show(world, asked, 200, after, &shown))
+    Ok(statement_response(world, request, 200, after, &fields))
 }
 
-fn conflict(name: &str) -> Failure {
-    Failure::new(409, format!("Statement resource={name} has changed since it was fetched"))
-        .coded("resource_version_mismatch", "Conflict")
+fn version_conflict(name: &str) -> ApiError {
+    ApiError::new(409, format!("Statement resource={name} has changed since it was fetched"))
+        .with_code("resource_version_mismatch", "Conflict")
 }
 
 /// What an update means in the statement's present condition.
-enum Meaning {
+enum UpdateEffect {
     Stop,
     /// Only `spec.stopped` changes.
-    Flag,
+    SetStoppedOnly,
     Resume,
     /// Another pool or principal, now or at the next start.
     Move,
-    Nothing,
+    NoChange,
 }
 
-fn update(world: &mut World, asked: &Asked, serial: u64, wanted: Wanted) -> Result<(), Failure> {
+fn apply_update(
+    world: &mut SimulatedWorld,
+    request: &ApiRequest,
+    serial: u64,
+    wanted: StatementUpdateRequest,
+) -> Result<(), ApiError> {
     let Some(statement) = world.statement(serial).cloned() else { return Ok(()) };
-    let now = &statement.now;
-    let moved = wanted.pool != now.pool || wanted.principal != now.principal;
-    let meaning = meaning(world, &statement, &wanted, moved)?;
-    if matches!(meaning, Meaning::Resume | Meaning::Move) {
-        check_pool(world, asked, &statement.born.environment, &wanted.pool)?;
+    let fields = &statement.current;
+    let is_moved = wanted.pool != fields.pool || wanted.principal != fields.principal;
+    let effect = update_effect(world, &statement, &wanted, is_moved)?;
+    if matches!(effect, UpdateEffect::Resume | UpdateEffect::Move) {
+        check_pool(world, request, &statement.fixed.environment, &wanted.pool)?;
         check_principal(world, &wanted.principal)?;
     }
-    let labels = wanted.labels.filter(|labels| *labels != now.labels);
+    let labels = wanted.labels.filter(|labels| *labels != fields.labels);
     let labels = match (labels, world.options.switches.label_change) {
-        (Some(_), Policy::Reject) => return Err(Failure::new(400, "Labels cannot be changed.").at("/metadata/labels")),
-        (labels, policy) => labels.filter(|_| policy == Policy::Apply),
+        (Some(_), RequestPolicy::Reject) => {
+            return Err(ApiError::new(400, "Labels cannot be changed.").with_pointer("/metadata/labels"));
+        }
+        (labels, policy) => labels.filter(|_| policy == RequestPolicy::Apply),
     };
-    let aside = labels.is_some() || wanted.baseline_cfu != now.baseline_cfu;
-    if aside {
-        world.change(serial, |now| {
-            now.labels = labels.unwrap_or_else(|| std::mem::take(&mut now.labels));
-            now.baseline_cfu = wanted.baseline_cfu;
+    let other_fields_changed = labels.is_some() || wanted.baseline_cfu != fields.baseline_cfu;
+    if other_fields_changed {
+        world.change_statement(serial, |fields| {
+            fields.labels = labels.unwrap_or_else(|| std::mem::take(&mut fields.labels));
+            fields.baseline_cfu = wanted.baseline_cfu;
         });
     }
-    let (name, uid) = (&statement.born.name, &statement.born.uid);
-    match meaning {
-        Meaning::Stop => {
-            stop(world, serial);
-            world.effect(Verb::Stopped, name, uid);
+    let (name, uid) = (&statement.fixed.name, &statement.fixed.uid);
+    match effect {
+        UpdateEffect::Stop => {
+            begin_stop(world, serial);
+            world.record_effect(EffectKind::Stopped, name, uid);
         }
-        Meaning::Flag => {
-            let purge = world.moment.saturating_add(micros(KEPT));
-            world.change(serial, |now| {
-                now.stopped = wanted.stopped;
-                if wanted.stopped && now.next.iter().any(|(_, next)| *next == Next::Begin) {
-                    now.only(purge, Next::Gone); // It had been asked to run again, and had not yet begun.
+        UpdateEffect::SetStoppedOnly => {
+            let purge = world.time.saturating_add(micros(ENDED_RETENTION));
+            world.change_statement(serial, |fields| {
+                fields.stopped = wanted.stopped;
+                if wanted.stopped && fields.scheduled.iter().any(|(_, next)| *next == ScheduledTransition::EnterPending)
+                {
+                    fields.schedule_only(purge, ScheduledTransition::Remove); // It had been asked to run again, and had not yet begun.
                 }
             });
-            world.effect(if wanted.stopped { Verb::Stopped } else { Verb::Resumed }, name, uid);
+            world.record_effect(if wanted.stopped { EffectKind::Stopped } else { EffectKind::Resumed }, name, uid);
         }
-        Meaning::Resume => {
-            if moved {
-                world.change(serial, |now| {
-                    now.pool = wanted.pool;
-                    now.principal = wanted.principal;
-                    now.due_move = None;
+        UpdateEffect::Resume => {
+            if is_moved {
+                world.change_statement(serial, |fields| {
+                    fields.pool = wanted.pool;
+                    fields.principal = wanted.principal;
+                    fields.pending_move = None;
                 });
             }
-            resume(world, serial);
-            world.effect(Verb::Resumed, name, uid);
+            begin_resume(world, serial);
+            world.record_effect(EffectKind::Resumed, name, uid);
         }
-        Meaning::Move => {
-            let at_rest = now.phase == Phase::Stopped;
-            world.change(serial, |now| {
+        UpdateEffect::Move => {
+            let at_rest = fields.phase == Phase::Stopped;
+            world.change_statement(serial, |fields| {
                 if at_rest {
-                    now.pool = wanted.pool;
-                    now.principal = wanted.principal;
+                    fields.pool = wanted.pool;
+                    fields.principal = wanted.principal;
                 } else {
-                    now.due_move = Some(Box::new((wanted.pool, wanted.principal)));
+                    fields.pending_move = Some(Box::new((wanted.pool, wanted.principal)));
                 }
             });
-            world.effect(Verb::Updated, name, uid);
+            world.record_effect(EffectKind::Updated, name, uid);
         }
-        Meaning::Nothing if aside => world.effect(Verb::Updated, name, uid),
+        UpdateEffect::NoChange if other_fields_changed => world.record_effect(EffectKind::Updated, name, uid),
         // The version moves even so: the service cannot be known to compare.
-        Meaning::Nothing => world.change(serial, |_| {}),
+        UpdateEffect::NoChange => world.change_statement(serial, |_| {}),
     }
     Ok(())
 }
 
-fn meaning(world: &World, statement: &Statement, wanted: &Wanted, moved: bool) -> Result<Meaning, Failure> {
+fn update_effect(
+    world: &SimulatedWorld,
+    statement: &SimulatedStatement,
+    wanted: &StatementUpdateRequest,
+    is_moved: bool,
+) -> Result<UpdateEffect, ApiError> {
     let switches = &world.options.switches;
-    let now = &statement.now;
-    let name = &statement.born.name;
-    let refused = |words: String| Err(Failure::new(400, words));
-    let decided = |policy: Policy, apply: Meaning, words: String| match policy {
-        Policy::Apply => Ok(apply),
-        Policy::Ignore => Ok(Meaning::Nothing),
-        Policy::Reject => refused(words),
+    let fields = &statement.current;
+    let name = &statement.fixed.name;
+    let bad_request = |detail: String| Err(ApiError::new(400, detail));
+    let by_policy = |policy: RequestPolicy, apply: UpdateEffect, detail: String| match policy {
+        RequestPolicy::Apply => Ok(apply),
+        RequestPolicy::Ignore => Ok(UpdateEffect::NoChange),
+        RequestPolicy::Reject => bad_request(detail),
     };
-    let resumable = statement.born.traits.sort.resumes();
-    if now.phase == Phase::Deleting {
-        return Err(Failure::new(409, format!("Statement resource={name} is being deleted")));
+    let resumable = statement.fixed.traits.behavior.is_resumable();
+    if fields.phase == Phase::Deleting {
+        return Err(ApiError::new(409, format!("Statement resource={name} is being deleted")));
     }
-    let move_words = || format!("Statement {name} must be stopped before its compute pool or principal is changed.");
-    match (now.stopped, wanted.stopped, &now.phase) {
-        (_, true, _) if moved && now.phase != Phase::Stopped => {
-            decided(switches.move_running, Meaning::Move, move_words())
+    let cannot_move = || format!("Statement {name} must be stopped before its compute pool or principal is changed.");
+    match (fields.stopped, wanted.stopped, &fields.phase) {
+        (_, true, _) if is_moved && fields.phase != Phase::Stopped => {
+            by_policy(switches.move_running, UpdateEffect::Move, cannot_move())
         }
-        (false, true, Phase::Pending) => {
-            decided(switches.stop_pending, Meaning::Stop, format!("Statement {name} is PENDING and cannot be stopped."))
-        }
+        (false, true, Phase::Pending) => by_policy(
+            switches.stop_pending,
+            UpdateEffect::Stop,
+            format!("Statement {name} is PENDING and cannot be stopped."),
+        ),
         (false, true, Phase::Completed | Phase::Failed) => {
-            let words = format!("Statement {name} is {} and cannot be stopped.", now.phase);
-            decided(switches.stop_ended, Meaning::Flag, words)
+            let detail = format!("Statement {name} is {} and cannot be stopped.", fields.phase);
+            by_policy(switches.stop_ended, UpdateEffect::SetStoppedOnly, detail)
         }
-        (false, true, Phase::Failing | Phase::Stopping | Phase::Stopped) => Ok(Meaning::Flag),
-        (false, true, _) => Ok(Meaning::Stop),
+        (false, true, Phase::Failing | Phase::Stopping | Phase::Stopped) => Ok(UpdateEffect::SetStoppedOnly),
+        (false, true, _) => Ok(UpdateEffect::Stop),
         (true, false, Phase::Stopping) => {
-            Err(Failure::new(409, format!("Statement resource={name} is being stopped; resume it when it is STOPPED")))
+            Err(ApiError::new(409, format!("Statement resource={name} is being stopped; resume it when it is STOPPED")))
         }
-        (true, false, Phase::Completed) => Ok(Meaning::Flag),
+        (true, false, Phase::Completed) => Ok(UpdateEffect::SetStoppedOnly),
         (true, false, _) if !resumable => {
-            let kind = &statement.born.traits.kind;
-            decided(
+            let kind = &statement.fixed.traits.kind;
+            by_policy(
                 switches.resume_other_kind,
-                Meaning::Resume,
+                UpdateEffect::Resume,
                 format!("A statement of kind {kind} cannot be resumed."),
             )
         }
-        (_, false, Phase::Failed) if resumable && switches.failed_resumable => Ok(Meaning::Resume),
-        (_, false, Phase::Failed) => refused(format!("Statement {name} is FAILED and cannot be resumed.")),
-        (true, false, _) => Ok(Meaning::Resume),
-        (true, true, Phase::Stopped) if moved => decided(switches.move_stopped, Meaning::Move, move_words()),
-        (false, false, _) if moved => decided(switches.move_running, Meaning::Move, move_words()),
-        _ => Ok(Meaning::Nothing),
+        (_, false, Phase::Failed) if resumable && switches.failed_resumable => Ok(UpdateEffect::Resume),
+        (_, false, Phase::Failed) => bad_request(format!("Statement {name} is FAILED and cannot be resumed.")),
+        (true, false, _) => Ok(UpdateEffect::Resume),
+        (true, true, Phase::Stopped) if is_moved => by_policy(switches.move_stopped, UpdateEffect::Move, cannot_move()),
+        (false, false, _) if is_moved => by_policy(switches.move_running, UpdateEffect::Move, cannot_move()),
+        _ => Ok(UpdateEffect::NoChange),
     }
 }

@@ -1,18 +1,18 @@
 //! What statements make, and what the service says of what is there already or not at all.
 
-use super::client::{Client, options, wait};
-use crate::simulator::{CatalogMode, Options};
+use super::client::{TestClient, options_without_limits, wait_seconds};
+use crate::simulator::{CatalogMode, SimulatorOptions};
 
-async fn outcome(client: &Client, name: &str, sql: &str) -> (String, String) {
+async fn phase_and_detail(client: &TestClient, name: &str, sql: &str) -> (String, String) {
     client.submit(name, sql).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let got = client.get(name).await;
     (got.phase().to_owned(), got.text("/status/detail").to_owned())
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_exists_is_not_created_again_and_what_is_dropped_is_gone() {
-    let client = Client::new(options());
+async fn objects_cannot_be_created_twice_and_dropped_objects_are_not_found() {
+    let client = TestClient::new(options_without_limits());
     let words = "Table '`dev`.`core`.`orders`' already exists.";
     let absent = "Table (or view) '`dev`.`core`.`orders`' does not exist, may be on a private cluster, or you do not have \
                   permission to access it.";
@@ -43,48 +43,51 @@ async fn what_exists_is_not_created_again_and_what_is_dropped_is_gone() {
     .into_iter()
     .enumerate()
     {
-        let got = outcome(&client, &format!("s-{number}"), sql).await;
+        let got = phase_and_detail(&client, &format!("s-{number}"), sql).await;
         assert_eq!(got, (phase.to_owned(), detail.to_owned()), "{sql}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_nobody_made_is_a_topic_from_outside_or_in_a_strict_catalog_nothing() {
-    let strict = Client::new(Options { catalog: CatalogMode::Strict, ..options() });
-    let lenient = Client::new(options());
+async fn an_unknown_table_exists_in_a_lenient_catalog_and_is_missing_in_a_strict_one() {
+    let strict = TestClient::new(SimulatorOptions { catalog: CatalogMode::Strict, ..options_without_limits() });
+    let lenient = TestClient::new(options_without_limits());
     let job = "INSERT INTO sink SELECT * FROM orders";
-    assert_eq!(outcome(&lenient, "job", job).await.0, "RUNNING");
-    let (phase, detail) = outcome(&strict, "job", job).await;
+    assert_eq!(phase_and_detail(&lenient, "job", job).await.0, "RUNNING");
+    let (phase, detail) = phase_and_detail(&strict, "job", job).await;
     assert_eq!(phase, "FAILED");
     assert_eq!(
         detail,
         "Table (or view) '`dev`.`core`.`orders`' does not exist, may be on a private cluster, or you do not have \
          permission to access it."
     );
-    outcome(&strict, "orders", "CREATE TABLE orders (id INT)").await;
-    outcome(&strict, "sink", "CREATE TABLE sink (id INT)").await;
-    assert_eq!(outcome(&strict, "job-2", job).await.0, "RUNNING");
+    phase_and_detail(&strict, "orders", "CREATE TABLE orders (id INT)").await;
+    phase_and_detail(&strict, "sink", "CREATE TABLE sink (id INT)").await;
+    assert_eq!(phase_and_detail(&strict, "job-2", job).await.0, "RUNNING");
     let ctas = "CREATE TABLE big AS WITH c AS (SELECT * FROM orders) SELECT * FROM c";
-    assert_eq!(outcome(&strict, "ctas", ctas).await.0, "RUNNING");
-    let asks = "INSERT INTO sink SELECT * FROM orders, LATERAL TABLE(ML_PREDICT('m', id))";
-    assert!(outcome(&strict, "asks", asks).await.1.starts_with("Model '`dev`.`core`.`m`' does not exist"));
-    outcome(&strict, "model", "CREATE MODEL m INPUT (i INT) OUTPUT (o INT) WITH ('provider' = 'openai')").await;
-    assert_eq!(outcome(&strict, "asks-2", asks).await.0, "RUNNING");
-    assert_eq!(outcome(&strict, "drop", "DROP TABLE nobody").await.0, "FAILED");
-    assert_eq!(outcome(&strict, "drop-2", "DROP TABLE IF EXISTS nobody").await.0, "COMPLETED");
+    assert_eq!(phase_and_detail(&strict, "ctas", ctas).await.0, "RUNNING");
+    let uses_model = "INSERT INTO sink SELECT * FROM orders, LATERAL TABLE(ML_PREDICT('m', id))";
+    assert!(
+        phase_and_detail(&strict, "asks", uses_model).await.1.starts_with("Model '`dev`.`core`.`m`' does not exist")
+    );
+    phase_and_detail(&strict, "model", "CREATE MODEL m INPUT (i INT) OUTPUT (o INT) WITH ('provider' = 'openai')")
+        .await;
+    assert_eq!(phase_and_detail(&strict, "asks-2", uses_model).await.0, "RUNNING");
+    assert_eq!(phase_and_detail(&strict, "drop", "DROP TABLE nobody").await.0, "FAILED");
+    assert_eq!(phase_and_detail(&strict, "drop-2", "DROP TABLE IF EXISTS nobody").await.0, "COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_job_resumes_over_its_own_table() {
-    let client = Client::new(options());
-    assert_eq!(outcome(&client, "ctas", "CREATE TABLE big AS SELECT * FROM orders").await.0, "RUNNING");
+async fn a_create_table_as_job_resumes_although_its_table_exists() {
+    let client = TestClient::new(options_without_limits());
+    assert_eq!(phase_and_detail(&client, "ctas", "CREATE TABLE big AS SELECT * FROM orders").await.0, "RUNNING");
     client.set_stopped("ctas", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("ctas", false).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("ctas").await, "RUNNING");
     client.delete("ctas").await;
-    wait(60).await;
-    let (phase, detail) = outcome(&client, "ctas", "CREATE TABLE big AS SELECT * FROM orders").await;
+    wait_seconds(60).await;
+    let (phase, detail) = phase_and_detail(&client, "ctas", "CREATE TABLE big AS SELECT * FROM orders").await;
     assert_eq!((phase.as_str(), detail.as_str()), ("FAILED", "Table '`dev`.`core`.`big`' already exists."));
 }

@@ -5,23 +5,23 @@ use serde_json::{Value, json};
 
 use crate::{
     cloud::{Headers, HttpRequest, Method, Transport, TransportError},
-    simulator::{Limits, Options, Simulator},
+    simulator::{SimulatedRateLimits, Simulator, SimulatorOptions},
 };
 
 pub const ORG: &str = "b0b21724-4586-4a07-b787-d0bb5aacbf87";
-pub const FLINK: &str = "https://flink.us-east-1.aws.confluent.cloud";
-pub const API: &str = "https://api.confluent.cloud";
+pub const FLINK_ORIGIN: &str = "https://flink.us-east-1.aws.confluent.cloud";
+pub const CLOUD_ORIGIN: &str = "https://api.confluent.cloud";
 
 /// An answer: status, headers and body, `null` for none.
 #[derive(Debug)]
-pub struct Got {
+pub struct TestResponse {
     pub status: u16,
     pub headers: Headers,
     pub body: Value,
     pub bytes: Vec<u8>,
 }
 
-impl Got {
+impl TestResponse {
     pub fn at(&self, pointer: &str) -> &Value {
         self.body.pointer(pointer).unwrap_or(&Value::Null)
     }
@@ -40,26 +40,31 @@ impl Got {
 }
 
 #[derive(Clone)]
-pub struct Client {
+pub struct TestClient {
     pub simulator: Simulator,
     pub key: Option<String>,
 }
 
 /// Options without limits, for tests that are not about them.
-pub fn options() -> Options {
-    Options { limits: Limits::off(), ..Options::default() }
+pub fn options_without_limits() -> SimulatorOptions {
+    SimulatorOptions { rate_limits: SimulatedRateLimits::unlimited(), ..SimulatorOptions::default() }
 }
 
-impl Client {
-    pub fn new(options: Options) -> Client {
-        Client::over(Simulator::new(options))
+impl TestClient {
+    pub fn new(options: SimulatorOptions) -> TestClient {
+        TestClient::for_simulator(Simulator::new(options))
     }
 
-    pub fn over(simulator: Simulator) -> Client {
-        Client { simulator, key: Some("KEY:SECRET".to_owned()) }
+    pub fn for_simulator(simulator: Simulator) -> TestClient {
+        TestClient { simulator, key: Some("KEY:SECRET".to_owned()) }
     }
 
-    pub async fn try_call(&self, method: Method, url: &str, body: Option<Value>) -> Result<Got, TransportError> {
+    pub async fn try_call(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<Value>,
+    ) -> Result<TestResponse, TransportError> {
         let mut headers = Headers::default();
         if let Some(key) = &self.key {
             headers.push("Authorization", format!("Basic {}", STANDARD.encode(key)));
@@ -68,74 +73,74 @@ impl Client {
         let request = HttpRequest { method, url: url.to_owned(), headers, body };
         let response = self.simulator.send(request).await?;
         let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-        Ok(Got { status: response.status, headers: response.headers, body, bytes: response.body })
+        Ok(TestResponse { status: response.status, headers: response.headers, body, bytes: response.body })
     }
 
-    pub async fn call(&self, method: Method, url: &str, body: Option<Value>) -> Got {
+    pub async fn call(&self, method: Method, url: &str, body: Option<Value>) -> TestResponse {
         self.try_call(method, url, body).await.unwrap()
     }
 
-    pub fn statements(rest: &str) -> String {
-        format!("{FLINK}/sql/v1/organizations/{ORG}/environments/env-1/statements{rest}")
+    pub fn statements_url(rest: &str) -> String {
+        format!("{FLINK_ORIGIN}/sql/v1/organizations/{ORG}/environments/env-1/statements{rest}")
     }
 
-    pub fn pools(rest: &str) -> String {
-        format!("{API}/fcpm/v2/compute-pools{rest}")
+    pub fn pools_url(rest: &str) -> String {
+        format!("{CLOUD_ORIGIN}/fcpm/v2/compute-pools{rest}")
     }
 
-    pub async fn get(&self, name: &str) -> Got {
-        self.call(Method::Get, &Client::statements(&format!("/{name}")), None).await
+    pub async fn get(&self, name: &str) -> TestResponse {
+        self.call(Method::Get, &TestClient::statements_url(&format!("/{name}")), None).await
     }
 
     pub async fn phase(&self, name: &str) -> String {
         self.get(name).await.phase().to_owned()
     }
 
-    pub async fn list(&self, query: &str) -> Got {
-        self.call(Method::Get, &Client::statements(query), None).await
+    pub async fn list(&self, query: &str) -> TestResponse {
+        self.call(Method::Get, &TestClient::statements_url(query), None).await
     }
 
-    pub async fn post(&self, body: Value) -> Got {
-        self.call(Method::Post, &Client::statements(""), Some(body)).await
+    pub async fn post(&self, body: Value) -> TestResponse {
+        self.call(Method::Post, &TestClient::statements_url(""), Some(body)).await
     }
 
-    pub async fn submit(&self, name: &str, sql: &str) -> Got {
-        self.post(statement(name, sql)).await
+    pub async fn submit(&self, name: &str, sql: &str) -> TestResponse {
+        self.post(statement_body(name, sql)).await
     }
 
     /// GET, modify, PUT the whole object.
-    pub async fn put(&self, name: &str, change: impl FnOnce(&mut Value)) -> Got {
+    pub async fn put(&self, name: &str, change: impl FnOnce(&mut Value)) -> TestResponse {
         let mut body = self.get(name).await.body;
         change(&mut body);
-        self.call(Method::Put, &Client::statements(&format!("/{name}")), Some(body)).await
+        self.call(Method::Put, &TestClient::statements_url(&format!("/{name}")), Some(body)).await
     }
 
-    pub async fn set_stopped(&self, name: &str, stopped: bool) -> Got {
+    pub async fn set_stopped(&self, name: &str, stopped: bool) -> TestResponse {
         self.put(name, |body| body["spec"]["stopped"] = json!(stopped)).await
     }
 
-    pub async fn delete(&self, name: &str) -> Got {
-        self.call(Method::Delete, &Client::statements(&format!("/{name}")), None).await
+    pub async fn delete(&self, name: &str) -> TestResponse {
+        self.call(Method::Delete, &TestClient::statements_url(&format!("/{name}")), None).await
     }
 
     /// A pool that is ready.
-    pub async fn pool(&self, name: &str, max_cfu: u32) -> String {
-        let made = self.call(Method::Post, &Client::pools(""), Some(pool(name, max_cfu))).await;
-        assert_eq!(made.status, 202, "{}", made.body);
-        wait(200).await;
-        made.text("/id").to_owned()
+    pub async fn create_ready_pool(&self, name: &str, max_cfu: u32) -> String {
+        let created = self.call(Method::Post, &TestClient::pools_url(""), Some(pool_body(name, max_cfu))).await;
+        assert_eq!(created.status, 202, "{}", created.body);
+        wait_seconds(200).await;
+        created.text("/id").to_owned()
     }
 }
 
 /// A minimal submission.
-pub fn statement(name: &str, sql: &str) -> Value {
+pub fn statement_body(name: &str, sql: &str) -> Value {
     json!({ "name": name, "organization_id": ORG, "environment_id": "env-1", "spec": {
         "statement": sql, "properties": { "sql.current-catalog": "dev", "sql.current-database": "core" },
     } })
 }
 
 /// A minimal pool.
-pub fn pool(name: &str, max_cfu: u32) -> Value {
+pub fn pool_body(name: &str, max_cfu: u32) -> Value {
     json!({ "spec": {
         "display_name": name, "cloud": "aws", "region": "us-east-1", "max_cfu": max_cfu,
         "environment": { "id": "env-1" },
@@ -143,6 +148,6 @@ pub fn pool(name: &str, max_cfu: u32) -> Value {
 }
 
 /// Lets the world's time pass, in seconds.
-pub async fn wait(seconds: u64) {
+pub async fn wait_seconds(seconds: u64) {
     tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
 }

@@ -12,18 +12,18 @@ use std::{
 
 use serde_json::json;
 
-use super::client::{API, Client, options, wait};
+use super::client::{CLOUD_ORIGIN, TestClient, options_without_limits, wait_seconds};
 use crate::{
     cloud::Method,
     resource::{InternedStr, Phase, PoolPhase, SmallMap},
     simulator::{
-        Effect, Simulator, Verb,
-        audit::Audit,
-        log::{Change, Log, Record, look},
-        pools::Pool,
-        reading::{Sort, Traits},
-        statements::{Alarm, Born, Next, Now},
-        world::{Late, World},
+        Effect, EffectKind, Simulator,
+        audit::AuditTrail,
+        log::{LogRecord, WorldChange, WorldLog, read_without_lock},
+        pools::SimulatedPool,
+        reading::{StatementBehavior, StatementTraits},
+        statements::{FixedFields, MutableFields, ScheduledTransition, SimulatedWarning},
+        world::{DelayedEffect, SimulatedWorld},
     },
 };
 
@@ -33,19 +33,19 @@ const START: i64 = 1_767_225_600_000_000;
 const LATER: i64 = START + 3_600_000_000;
 
 /// A log with every change, one a line; and the world that it tells of, in one line.
-const EVERY: &str = "simulator/every.world";
-const WHOLE: &str = "simulator/whole.world";
+const EVERY_CHANGE: &str = "simulator/every.world";
+const WHOLE_WORLD: &str = "simulator/whole.world";
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0").join(name)
 }
 
-fn each<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
+fn each_variant<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
     std::iter::successors(Some(first), next).collect()
 }
 
 fn phases() -> Vec<Phase> {
-    each(Phase::Pending, |it| match it {
+    each_variant(Phase::Pending, |it| match it {
         Phase::Pending => Some(Phase::Running),
         Phase::Running => Some(Phase::Completed),
         Phase::Completed => Some(Phase::Deleting),
@@ -60,7 +60,7 @@ fn phases() -> Vec<Phase> {
 }
 
 fn pool_phases() -> Vec<PoolPhase> {
-    each(PoolPhase::Provisioning, |it| match it {
+    each_variant(PoolPhase::Provisioning, |it| match it {
         PoolPhase::Provisioning => Some(PoolPhase::Provisioned),
         PoolPhase::Provisioned => Some(PoolPhase::Failed),
         PoolPhase::Failed => Some(PoolPhase::Deprovisioning),
@@ -69,95 +69,95 @@ fn pool_phases() -> Vec<PoolPhase> {
     })
 }
 
-fn sorts() -> Vec<Sort> {
-    each(Sort::Definition, |it| match it {
-        Sort::Definition => Some(Sort::Job),
-        Sort::Job => Some(Sort::TableJob),
-        Sort::TableJob => Some(Sort::Foreground),
-        Sort::Foreground => Some(Sort::Inquiry),
-        Sort::Inquiry => Some(Sort::Refused),
-        Sort::Refused => None,
+fn behaviors() -> Vec<StatementBehavior> {
+    each_variant(StatementBehavior::Definition, |it| match it {
+        StatementBehavior::Definition => Some(StatementBehavior::Job),
+        StatementBehavior::Job => Some(StatementBehavior::TableJob),
+        StatementBehavior::TableJob => Some(StatementBehavior::Foreground),
+        StatementBehavior::Foreground => Some(StatementBehavior::Introspection),
+        StatementBehavior::Introspection => Some(StatementBehavior::Unsupported),
+        StatementBehavior::Unsupported => None,
     })
 }
 
-fn verbs() -> Vec<Verb> {
-    each(Verb::Created, |it| match it {
-        Verb::Created => Some(Verb::Updated),
-        Verb::Updated => Some(Verb::Stopped),
-        Verb::Stopped => Some(Verb::Resumed),
-        Verb::Resumed => Some(Verb::Deleted),
-        Verb::Deleted => Some(Verb::Purged),
-        Verb::Purged => Some(Verb::PoolCreated),
-        Verb::PoolCreated => Some(Verb::PoolUpdated),
-        Verb::PoolUpdated => Some(Verb::PoolDeleted),
-        Verb::PoolDeleted => None,
+fn effect_kinds() -> Vec<EffectKind> {
+    each_variant(EffectKind::Created, |it| match it {
+        EffectKind::Created => Some(EffectKind::Updated),
+        EffectKind::Updated => Some(EffectKind::Stopped),
+        EffectKind::Stopped => Some(EffectKind::Resumed),
+        EffectKind::Resumed => Some(EffectKind::Deleted),
+        EffectKind::Deleted => Some(EffectKind::Purged),
+        EffectKind::Purged => Some(EffectKind::PoolCreated),
+        EffectKind::PoolCreated => Some(EffectKind::PoolUpdated),
+        EffectKind::PoolUpdated => Some(EffectKind::PoolDeleted),
+        EffectKind::PoolDeleted => None,
     })
 }
 
-fn all_next() -> Vec<Next> {
-    each(Next::Start, |it| match it {
-        Next::Start => Some(Next::Begin),
-        Next::Begin => Some(Next::Complete),
-        Next::Complete => Some(Next::Fail("division by zero".to_owned())),
-        Next::Fail(_) => Some(Next::Failed),
-        Next::Failed => Some(Next::Stopped),
-        Next::Stopped => Some(Next::Degrade),
-        Next::Degrade => Some(Next::Idle),
-        Next::Idle => Some(Next::Overdue),
-        Next::Overdue => Some(Next::Gone),
-        Next::Gone => None,
+fn all_transitions() -> Vec<ScheduledTransition> {
+    each_variant(ScheduledTransition::Start, |it| match it {
+        ScheduledTransition::Start => Some(ScheduledTransition::EnterPending),
+        ScheduledTransition::EnterPending => Some(ScheduledTransition::Complete),
+        ScheduledTransition::Complete => Some(ScheduledTransition::Fail("division by zero".to_owned())),
+        ScheduledTransition::Fail(_) => Some(ScheduledTransition::FinishFailing),
+        ScheduledTransition::FinishFailing => Some(ScheduledTransition::FinishStopping),
+        ScheduledTransition::FinishStopping => Some(ScheduledTransition::Degrade),
+        ScheduledTransition::Degrade => Some(ScheduledTransition::ResultsIdle),
+        ScheduledTransition::ResultsIdle => Some(ScheduledTransition::CarryOverTimedOut),
+        ScheduledTransition::CarryOverTimedOut => Some(ScheduledTransition::Remove),
+        ScheduledTransition::Remove => None,
     })
 }
 
-fn born(number: usize, sort: Sort) -> Born {
-    Born {
+fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
+    FixedFields {
         organization: InternedStr::from("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
         environment: InternedStr::from("env-1"),
         name: format!("job-{number}"),
         uid: format!("uid-{number}"),
-        created: START,
+        created_at: START,
         sql: "INSERT INTO sink SELECT * FROM orders".to_owned(),
         properties: Some(SmallMap::from_iter([("sql.current-catalog", "dev".to_owned())])),
-        traits: Traits { kind: "INSERT_INTO".to_owned(), sort, connections: vec!["openai".to_owned()] },
+        traits: StatementTraits { kind: "INSERT_INTO".to_owned(), behavior, connections: vec!["openai".to_owned()] },
     }
 }
 
-fn now(phase: Phase) -> Now {
-    let alarm = Alarm {
+fn mutable_fields(phase: Phase) -> MutableFields {
+    let warning = SimulatedWarning {
         severity: "CRITICAL".to_owned(),
         reason: "SIMULATED".to_owned(),
         message: "state grows".to_owned(),
-        at: START + 1,
+        created_at: START + 1,
     };
-    Now {
+    MutableFields {
         pool: InternedStr::from("lfcp-1"),
         principal: InternedStr::from("sa-1"),
-        due_move: Some(Box::new((InternedStr::from("lfcp-2"), InternedStr::from("sa-2")))),
+        pending_move: Some(Box::new((InternedStr::from("lfcp-2"), InternedStr::from("sa-2")))),
         labels: SmallMap::from_iter([("user.confluent.io/floe-project", "shop".to_owned())]),
         stopped: true,
         phase,
         detail: "division by zero".to_owned(),
         version: 7,
-        bumps: VecDeque::from([START + 2, START + 3]),
-        updated: START + 1,
+        version_bumps: VecDeque::from([START + 2, START + 3]),
+        updated_at: START + 1,
         scaling: Some(("POOL_EXHAUSTED".to_owned(), START + 4)),
         baseline_cfu: Some(2),
-        warnings: vec![alarm],
-        read: BTreeMap::from([("orders".to_owned(), 42)]),
+        warnings: vec![warning],
+        records_read: BTreeMap::from([("orders".to_owned(), 42)]),
         offsets_at: Some(START + 5),
-        began: Some(START + 6),
-        ended: Some(START + 7),
-        alive: true,
-        invalid: true,
-        carried: true,
-        waits_for: Some("job-0".to_owned()),
+        started_at: Some(START + 6),
+        ended_at: Some(START + 7),
+        executing: true,
+        failed_to_compile: true,
+        offsets_carried_over: true,
+        waiting_for: Some("job-0".to_owned()),
         exceptions: VecDeque::from([("ArithmeticException".to_owned(), "division by zero".to_owned(), START + 8)]),
-        next: all_next().into_iter().zip(0..).map(|(next, after)| (LATER + after, next)).collect(),
+        scheduled: all_transitions().into_iter().zip(0..).map(|(next, after)| (LATER + after, next)).collect(),
     }
 }
 
-fn pool(id: &str, phase: PoolPhase) -> Pool {
-    Pool {
+fn pool(id: &str, phase: PoolPhase) -> SimulatedPool {
+    SimulatedPool {
         id: id.to_owned(),
         environment: "env-1".to_owned(),
         display_name: "main".to_owned(),
@@ -168,159 +168,172 @@ fn pool(id: &str, phase: PoolPhase) -> Pool {
         default_pool: true,
         network: Some("n-1".to_owned()),
         phase,
-        created: START,
-        updated: START + 1,
-        due: Some(LATER),
+        created_at: START,
+        updated_at: START + 1,
+        phase_ends_at: Some(LATER),
     }
 }
 
-fn late() -> Late {
-    Late {
+fn delayed_effect() -> DelayedEffect {
+    DelayedEffect {
         due: LATER,
         method: "POST".to_owned(),
-        url: Client::statements(""),
-        owner: "u-1".to_owned(),
+        url: TestClient::statements_url(""),
+        principal: "u-1".to_owned(),
         body: "{\"name\":\"a\"}".to_owned(),
     }
 }
 
-fn effect(verb: Verb) -> Effect {
-    Effect { verb, name: "job-1".to_owned(), uid: "uid-1".to_owned(), at: "2026-01-01T00:00:00Z".to_owned() }
+fn effect(kind: EffectKind) -> Effect {
+    Effect { kind, name: "job-1".to_owned(), uid: "uid-1".to_owned(), at: "2026-01-01T00:00:00Z".to_owned() }
 }
 
 /// Every change that a log can hold, each at least once. Objects and the organization's configuration are a real world's.
-async fn changes() -> Vec<Change> {
-    let client = Client::new(options());
+async fn every_change() -> Vec<WorldChange> {
+    let client = TestClient::new(options_without_limits());
     let config = json!({ "spec": { "default_pool_enabled": false, "default_pool_max_cfu": 20 } });
-    let patched = client.call(Method::Patch, &format!("{API}/fcpm/v2/compute-pool-config"), Some(config)).await;
+    let patched =
+        client.call(Method::Patch, &format!("{CLOUD_ORIGIN}/fcpm/v2/compute-pool-config"), Some(config)).await;
     assert_eq!(patched.status, 200, "{}", patched.body);
-    client.pool("main", 5).await;
-    let made = client.simulator.inside().world.pools().next().unwrap().id.clone();
+    client.create_ready_pool("main", 5).await;
+    let pool_id = client.simulator.lock().world.pools().next().unwrap().id.clone();
     for (name, sql) in
         [("kept", "CREATE TABLE kept (id INT)"), ("gone", "CREATE TABLE gone (id INT)"), ("drop", "DROP TABLE gone")]
     {
-        let mut body = super::client::statement(name, sql);
-        body["spec"]["compute_pool_id"] = json!(made);
+        let mut body = super::client::statement_body(name, sql);
+        body["spec"]["compute_pool_id"] = json!(pool_id);
         assert_eq!(client.post(body).await.status, 201);
-        wait(60).await;
+        wait_seconds(60).await;
     }
-    client.simulator.world();
-    let inside = client.simulator.inside();
-    let thing = inside.world.catalog.made().first().unwrap().clone();
-    let dropped = inside.world.catalog.dropped().first().unwrap().clone();
-    let config = inside.world.config.clone();
-    drop(inside);
-    let kinds = each(Change::Config(config), |it| match it {
-        Change::Config(_) => Some(Change::Born(1, Box::new(born(1, Sort::Job)), Box::new(now(Phase::Pending)))),
-        Change::Born(..) => Some(Change::Now(1, Box::new(now(Phase::Running)))),
-        Change::Now(..) => Some(Change::Gone(2)),
-        Change::Gone(_) => Some(Change::Pool(Box::new(pool("lfcp-1", PoolPhase::Provisioned)))),
-        Change::Pool(_) => Some(Change::PoolGone("lfcp-0".to_owned())),
-        Change::PoolGone(_) => Some(Change::Made(thing.clone())),
-        Change::Made(_) => Some(Change::Dropped(dropped.clone())),
-        Change::Dropped(_) => Some(Change::Late(1, late())),
-        Change::Late(..) => Some(Change::Arrived(2)),
-        Change::Arrived(_) => Some(Change::Effect(effect(Verb::Created))),
-        Change::Effect(_) => Some(Change::Peak("job".to_owned(), 2)),
-        Change::Peak(..) => None,
+    client.simulator.world_view();
+    let state = client.simulator.lock();
+    let created = state.world.catalog.created().first().unwrap().clone();
+    let dropped = state.world.catalog.dropped().first().unwrap().clone();
+    let config = state.world.org_config.clone();
+    drop(state);
+    let kinds = each_variant(WorldChange::ConfigChanged(config), |it| match it {
+        WorldChange::ConfigChanged(_) => Some(WorldChange::StatementCreated(
+            1,
+            Box::new(fixed_fields(1, StatementBehavior::Job)),
+            Box::new(mutable_fields(Phase::Pending)),
+        )),
+        WorldChange::StatementCreated(..) => {
+            Some(WorldChange::StatementChanged(1, Box::new(mutable_fields(Phase::Running))))
+        }
+        WorldChange::StatementChanged(..) => Some(WorldChange::StatementRemoved(2)),
+        WorldChange::StatementRemoved(_) => {
+            Some(WorldChange::PoolStored(Box::new(pool("lfcp-1", PoolPhase::Provisioned))))
+        }
+        WorldChange::PoolStored(_) => Some(WorldChange::PoolRemoved("lfcp-0".to_owned())),
+        WorldChange::PoolRemoved(_) => Some(WorldChange::ObjectCreated(created.clone())),
+        WorldChange::ObjectCreated(_) => Some(WorldChange::ObjectDropped(dropped.clone())),
+        WorldChange::ObjectDropped(_) => Some(WorldChange::EffectDelayed(1, delayed_effect())),
+        WorldChange::EffectDelayed(..) => Some(WorldChange::DelayedEffectApplied(2)),
+        WorldChange::DelayedEffectApplied(_) => Some(WorldChange::Effect(effect(EffectKind::Created))),
+        WorldChange::Effect(_) => Some(WorldChange::PeakRunning("job".to_owned(), 2)),
+        WorldChange::PeakRunning(..) => None,
     });
-    let born = |(number, (phase, sort)): (usize, (Phase, Sort))| {
+    let statement_created = |(number, (phase, sort)): (usize, (Phase, StatementBehavior))| {
         let serial = u64::try_from(number).unwrap();
-        Change::Born(serial, Box::new(born(number, sort)), Box::new(now(phase)))
+        WorldChange::StatementCreated(serial, Box::new(fixed_fields(number, sort)), Box::new(mutable_fields(phase)))
     };
-    let statements =
-        phases().into_iter().zip(sorts().into_iter().cycle()).enumerate().map(|(at, it)| born((at + 10, it)));
+    let statements = phases()
+        .into_iter()
+        .zip(behaviors().into_iter().cycle())
+        .enumerate()
+        .map(|(at, it)| statement_created((at + 10, it)));
     let pools = pool_phases().into_iter().enumerate();
-    let pools = pools.map(|(number, phase)| Change::Pool(Box::new(pool(&format!("lfcp-{}", number + 2), phase))));
-    let effects = verbs().into_iter().map(|verb| Change::Effect(effect(verb)));
+    let pools =
+        pools.map(|(number, phase)| WorldChange::PoolStored(Box::new(pool(&format!("lfcp-{}", number + 2), phase))));
+    let effects = effect_kinds().into_iter().map(|verb| WorldChange::Effect(effect(verb)));
     kinds.into_iter().chain(statements).chain(pools).chain(effects).collect()
 }
 
 /// The bytes of a log that is given these records one by one.
-fn written(records: &[Record]) -> Vec<u8> {
+fn log_bytes(records: &[LogRecord]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("world");
-    let mut log = Log::open(&path, &mut |_| panic!("it is new")).unwrap();
+    let mut log = WorldLog::open(&path, &mut |_| panic!("it is new")).unwrap();
     records.iter().for_each(|record| log.append(record).unwrap());
     fs::read(&path).unwrap()
 }
 
-fn read(path: &Path) -> Vec<Record> {
+fn read_records(path: &Path) -> Vec<LogRecord> {
     let mut records = Vec::new();
-    look(path, &mut |record| records.push(record)).unwrap();
+    read_without_lock(path, &mut |record| records.push(record)).unwrap();
     records
 }
 
 /// The bytes of a fixture, which are those that `made` gives if it has yet to be written.
-fn kept(name: &str, made: &[u8]) -> Vec<u8> {
+fn fixture_bytes(name: &str, generated: &[u8]) -> Vec<u8> {
     let path = fixture(name);
     if std::env::var_os("FLOE_WRITE_FIXTURES").is_some() && !path.exists() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, made).unwrap();
+        fs::write(&path, generated).unwrap();
     }
     fs::read(&path).unwrap()
 }
 
 /// Shows where two texts begin to differ.
-fn same(now: &[u8], kept: &[u8]) {
-    if now == kept {
+fn assert_same_bytes(actual: &[u8], expected: &[u8]) {
+    if actual == expected {
         return;
     }
-    let at = now.iter().zip(kept).take_while(|(now, kept)| now == kept).count();
+    let at = actual.iter().zip(expected).take_while(|(now, kept)| now == kept).count();
     let around = |bytes: &[u8]| {
         let part = bytes.get(at.saturating_sub(80)..bytes.len().min(at + 80));
         String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
     };
-    panic!("it differs from byte {at} on\nnow:     {}\nfixture: {}", around(now), around(kept));
+    panic!("it differs from byte {at} on\nnow:     {}\nfixture: {}", around(actual), around(expected));
 }
 
 /// The world that the log at `path` tells of, in one line of a log.
-fn whole(path: &Path) -> Vec<u8> {
-    let read = |take: &mut dyn FnMut(Record)| look(path, take).map(|()| None);
-    let world = World::restore(Arc::new(options()), Audit::default(), read).unwrap();
-    written(&[world.told_whole()])
+fn world_in_one_record(path: &Path) -> Vec<u8> {
+    let read_log = |on_record: &mut dyn FnMut(LogRecord)| read_without_lock(path, on_record).map(|()| None);
+    let world = SimulatedWorld::restore(Arc::new(options_without_limits()), AuditTrail::default(), read_log).unwrap();
+    log_bytes(&[world.to_record()])
 }
 
 /// The log with every change, one a line: as the fixture has it, and as it would be written now.
-async fn every() -> (Vec<u8>, Vec<u8>) {
-    let record = |(change, ids)| Record { at: START, ids, changes: vec![change] };
-    let records: Vec<Record> = changes().await.into_iter().zip(1..).map(record).collect();
-    let now = written(&records);
-    (kept(EVERY, &now), now)
+async fn log_with_every_change() -> (Vec<u8>, Vec<u8>) {
+    let record = |(change, issued_ids)| LogRecord { at: START, issued_ids, changes: vec![change] };
+    let records: Vec<LogRecord> = every_change().await.into_iter().zip(1..).map(record).collect();
+    let generated = log_bytes(&records);
+    (fixture_bytes(EVERY_CHANGE, &generated), generated)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_log_of_0_1_0_with_every_change_is_read_and_written_unchanged() {
-    let (kept, now) = every().await;
-    same(&written(&read(&fixture(EVERY))), &kept);
-    same(&now, &kept);
+    let (expected, generated) = log_with_every_change().await;
+    assert_same_bytes(&log_bytes(&read_records(&fixture(EVERY_CHANGE))), &expected);
+    assert_same_bytes(&generated, &expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_world_of_0_1_0_with_every_field_is_restored_and_written_unchanged() {
-    every().await;
-    let kept = kept(WHOLE, &whole(&fixture(EVERY)));
-    same(&whole(&fixture(EVERY)), &kept);
-    same(&whole(&fixture(WHOLE)), &kept);
-    let text = String::from_utf8(kept).unwrap();
-    for told in ["born", "pool", "made", "dropped", "config", "late", "effect", "peak"] {
-        assert!(text.contains(&format!("{{\"{told}\":")), "{told}");
+    log_with_every_change().await;
+    let expected = fixture_bytes(WHOLE_WORLD, &world_in_one_record(&fixture(EVERY_CHANGE)));
+    assert_same_bytes(&world_in_one_record(&fixture(EVERY_CHANGE)), &expected);
+    assert_same_bytes(&world_in_one_record(&fixture(WHOLE_WORLD)), &expected);
+    let text = String::from_utf8(expected).unwrap();
+    for key in ["born", "pool", "made", "dropped", "config", "late", "effect", "peak"] {
+        assert!(text.contains(&format!("{{\"{key}\":")), "{key}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_world_of_0_1_0_that_a_run_left_is_read_and_written_unchanged_and_goes_on() {
+async fn a_world_left_by_a_0_1_0_run_is_read_written_unchanged_and_continues() {
     for name in ["applied/state/local.world", "interrupted/state/local.world"] {
         let path = fixture(name);
-        let kept = fs::read(&path).unwrap();
-        same(&written(&read(&path)), &kept);
+        let expected = fs::read(&path).unwrap();
+        assert_same_bytes(&log_bytes(&read_records(&path)), &expected);
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("whole.world");
-        fs::write(&copy, whole(&path)).unwrap();
-        let told = |path: &Path| {
-            let simulator = Simulator::copy_of(path, options()).unwrap();
-            simulator.moment().bytes()
+        fs::write(&copy, world_in_one_record(&path)).unwrap();
+        let snapshot_bytes = |path: &Path| {
+            let simulator = Simulator::load_copy(path, options_without_limits()).unwrap();
+            simulator.snapshot().to_bytes()
         };
-        assert_eq!(told(&copy), told(&path), "{name}: what is told in one line is the same world");
+        assert_eq!(snapshot_bytes(&copy), snapshot_bytes(&path), "{name}: what is told in one line is the same world");
     }
 }

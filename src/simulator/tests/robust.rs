@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    client::{API, Client, FLINK, options, pool, statement, wait},
+    client::{CLOUD_ORIGIN, FLINK_ORIGIN, TestClient, options_without_limits, pool_body, statement_body, wait_seconds},
     statements::JOB,
 };
 use crate::cloud::{Headers, HttpRequest, Method, Transport};
 
 /// A body with one thing in it that is not as it should be.
-fn spoil(random: &mut fastrand::Rng, value: &mut Value) {
+fn corrupt_one_value(random: &mut fastrand::Rng, value: &mut Value) {
     let junk =
         [json!(null), json!(-1), json!("\u{0}"), json!([]), json!({ "a": {} }), json!(1e300), json!(true), json!("-")];
     match value {
@@ -18,7 +18,7 @@ fn spoil(random: &mut fastrand::Rng, value: &mut Value) {
             if random.u8(0..5) == 0 {
                 fields.remove(&key);
             } else {
-                spoil(random, &mut fields[&key]);
+                corrupt_one_value(random, &mut fields[&key]);
             }
         }
         _ => *value = junk[random.usize(0..junk.len())].clone(),
@@ -26,44 +26,44 @@ fn spoil(random: &mut fastrand::Rng, value: &mut Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn spoiled_bodies_are_refused_or_taken_and_never_break_the_world() {
-    let client = Client::new(options());
-    let id = client.pool("main", 10).await;
+async fn corrupted_bodies_are_accepted_or_rejected_and_never_break_the_world() {
+    let client = TestClient::new(options_without_limits());
+    let id = client.create_ready_pool("main", 10).await;
     client.submit("job", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let mut random = fastrand::Rng::with_seed(11);
-    let (mut refused, mut taken) = (0, 0);
+    let (mut rejected, mut accepted) = (0, 0);
     for number in 0..3000 {
         let (method, url, mut body) = match random.u8(0..5) {
-            0 => (Method::Post, Client::statements(""), statement(&format!("s-{number}"), JOB)),
-            1 => (Method::Put, Client::statements("/job"), client.get("job").await.body),
+            0 => (Method::Post, TestClient::statements_url(""), statement_body(&format!("s-{number}"), JOB)),
+            1 => (Method::Put, TestClient::statements_url("/job"), client.get("job").await.body),
             2 => {
                 let body = json!([{ "op": "replace", "path": "/spec/stopped", "value": random.bool() }]);
-                (Method::Patch, Client::statements("/job"), body)
+                (Method::Patch, TestClient::statements_url("/job"), body)
             }
-            3 => (Method::Post, Client::pools(""), pool("other", 5)),
-            _ => (Method::Patch, Client::pools(&format!("/{id}")), pool("main", 20)),
+            3 => (Method::Post, TestClient::pools_url(""), pool_body("other", 5)),
+            _ => (Method::Patch, TestClient::pools_url(&format!("/{id}")), pool_body("main", 20)),
         };
-        spoil(&mut random, &mut body);
+        corrupt_one_value(&mut random, &mut body);
         let got = client.call(method, &url, Some(body.clone())).await;
         match got.status {
-            200..300 => taken += 1,
+            200..300 => accepted += 1,
             400..500 => {
                 assert!(!got.detail().is_empty() && got.detail() != "(none)", "{method} {url} {body}");
-                refused += 1;
+                rejected += 1;
             }
             status => panic!("{status} for {method} {url} {body}"),
         }
-        wait(random.u64(0..20)).await;
+        wait_seconds(random.u64(0..20)).await;
     }
-    assert!(refused > 500 && taken > 500, "{refused} refused, {taken} taken");
+    assert!(rejected > 500 && accepted > 500, "{rejected} refused, {accepted} taken");
     assert_eq!(client.list("?page_size=100").await.status, 200);
-    assert!(client.simulator.audit().most_running.values().all(|most| *most <= 1));
+    assert!(client.simulator.audit_report().peak_running.values().all(|most| *most <= 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_requests_are_answered() {
-    let client = Client::new(options());
+async fn unusual_requests_get_a_response() {
+    let client = TestClient::new(options_without_limits());
     let send = |method: Method, url: String, headers: &[(&str, &str)], body: &[u8]| {
         let headers: Headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (simulator, body) = (client.simulator.clone(), body.to_vec());
@@ -82,14 +82,18 @@ async fn odd_requests_are_answered() {
         (Method::Get, "/sql/v1/organizations/o/environments/e/statements?page_token=4pi6", 400),
         (Method::Get, "/sql/v1/organizations/o/environments/e/statements?label_selector=a", 400),
     ] {
-        assert_eq!(send(method, format!("{FLINK}{path}"), &basic, b"\xff{").await, Ok(status), "{method} {path}");
+        assert_eq!(
+            send(method, format!("{FLINK_ORIGIN}{path}"), &basic, b"\xff{").await,
+            Ok(status),
+            "{method} {path}"
+        );
     }
     for authorization in ["", "Basic", "Basic !", "Basic Og==", "Digest x", "Bearer "] {
-        let url = format!("{API}/fcpm/v2/regions");
+        let url = format!("{CLOUD_ORIGIN}/fcpm/v2/regions");
         assert_eq!(send(Method::Get, url, &[("Authorization", authorization)], b"").await, Ok(401), "{authorization}");
     }
     assert_eq!(
-        send(Method::Get, format!("{API}/fcpm/v2/regions"), &[("Authorization", "Bearer t")], b"").await,
+        send(Method::Get, format!("{CLOUD_ORIGIN}/fcpm/v2/regions"), &[("Authorization", "Bearer t")], b"").await,
         Ok(200)
     );
     assert!(send(Method::Get, "no url".to_owned(), &basic, b"").await.is_err());

@@ -10,17 +10,20 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{
-    client::{ORG, options, pool, statement},
+    client::{ORG, options_without_limits, pool_body, statement_body},
     statements::JOB,
 };
 use crate::{
     cloud::Method,
-    simulator::{Fault, Misfortune, Options, Pace, Simulator, serve},
+    simulator::{FaultRule, InjectedFault, PhaseDurations, Simulator, SimulatorOptions, serve},
 };
 
 /// A world on a port of its own, with phases that last some milliseconds.
-async fn served() -> (SocketAddr, Simulator) {
-    let simulator = Simulator::new(Options { pace: Pace::even(Duration::from_millis(20)), ..options() });
+async fn start_server() -> (SocketAddr, Simulator) {
+    let simulator = Simulator::new(SimulatorOptions {
+        phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
+        ..options_without_limits()
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, simulator.clone()));
@@ -28,14 +31,14 @@ async fn served() -> (SocketAddr, Simulator) {
 }
 
 /// Everything that arrives until the connection ends.
-async fn raw(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> Vec<u8> {
+async fn exchange_raw(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> Vec<u8> {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Basic S0VZOlNFQ1JFVA==\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    let exchange = move || {
+    let send_and_read = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -44,25 +47,25 @@ async fn raw(address: SocketAddr, method: &str, path: &str, body: Option<Value>)
         let _ = stream.read_to_end(&mut bytes);
         bytes
     };
-    tokio::task::spawn_blocking(exchange).await.unwrap()
+    tokio::task::spawn_blocking(send_and_read).await.unwrap()
 }
 
 /// Status, head and body.
 async fn call(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> (u16, String, String) {
-    let text = String::from_utf8(raw(address, method, path, body).await).unwrap();
+    let text = String::from_utf8(exchange_raw(address, method, path, body).await).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head.to_lowercase(), body.to_owned())
 }
 
-fn statements(rest: &str) -> String {
+fn statements_path(rest: &str) -> String {
     format!("/sql/v1/organizations/{ORG}/environments/env-1/statements{rest}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s01_both_apis_are_served_on_one_origin_and_urls_name_it() {
-    let (address, _) = served().await;
-    let (status, head, body) = call(address, "POST", "/fcpm/v2/compute-pools", Some(pool("main", 5))).await;
+async fn s01_both_apis_share_one_origin_and_urls_use_it() {
+    let (address, _) = start_server().await;
+    let (status, head, body) = call(address, "POST", "/fcpm/v2/compute-pools", Some(pool_body("main", 5))).await;
     assert_eq!(status, 202, "{body}");
     assert!(head.contains("content-type: application/json") && head.contains("x-request-id: "), "{head}");
     let body: Value = serde_json::from_str(&body).unwrap();
@@ -70,75 +73,75 @@ async fn s01_both_apis_are_served_on_one_origin_and_urls_name_it() {
         body["spec"]["http_endpoint"],
         json!(format!("http://{address}/sql/v1/organizations/{ORG}/environments/env-1"))
     );
-    let (status, head, body) = call(address, "POST", &statements(""), Some(statement("a", JOB))).await;
+    let (status, head, body) = call(address, "POST", &statements_path(""), Some(statement_body("a", JOB))).await;
     assert_eq!(status, 201, "{body}");
-    assert!(head.contains(&format!("location: http://{address}{}", statements("/a"))), "{head}");
+    assert!(head.contains(&format!("location: http://{address}{}", statements_path("/a"))), "{head}");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let (status, head, body) = call(address, "GET", &statements("/a?x=y"), None).await;
+    let (status, head, body) = call(address, "GET", &statements_path("/a?x=y"), None).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &body["status"]["phase"]), (200, &json!("RUNNING")));
     assert_eq!(head.matches("date: ").count(), 1, "the world's date alone: {head}");
-    call(address, "POST", &statements(""), Some(statement("b", JOB))).await;
-    let (_, _, body) = call(address, "GET", &statements("?page_size=1"), None).await;
+    call(address, "POST", &statements_path(""), Some(statement_body("b", JOB))).await;
+    let (_, _, body) = call(address, "GET", &statements_path("?page_size=1"), None).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert!(body["metadata"]["next"].as_str().unwrap().starts_with(&format!("http://{address}/sql/v1/")));
-    assert_eq!(call(address, "DELETE", &statements("/a"), None).await.0, 202);
-    assert_eq!(call(address, "OPTIONS", &statements("/a"), None).await.0, 405);
+    assert_eq!(call(address, "DELETE", &statements_path("/a"), None).await.0, 202);
+    assert_eq!(call(address, "OPTIONS", &statements_path("/a"), None).await.0, 405);
     assert_eq!(call(address, "GET", "/nothing", None).await.0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s27_lost_answers_break_the_connection_before_the_first_byte() {
-    let (address, simulator) = served().await;
-    for (name, does, done) in [
-        ("a", Misfortune::LostBeforeEffect, false),
-        ("b", Misfortune::LostAfterEffect, true),
-        ("c", Misfortune::Refused, false),
+async fn s27_a_lost_response_closes_the_connection_before_the_first_byte() {
+    let (address, simulator) = start_server().await;
+    for (name, fault, applied) in [
+        ("a", InjectedFault::LostBeforeEffect, false),
+        ("b", InjectedFault::LostAfterEffect, true),
+        ("c", InjectedFault::ConnectionRefused, false),
     ] {
-        simulator.push_fault(Fault::once(does).on(Method::Post).name(name));
-        let bytes = raw(address, "POST", &statements(""), Some(statement(name, JOB))).await;
+        simulator.push_fault(FaultRule::once(fault).on(Method::Post).name(name));
+        let bytes = exchange_raw(address, "POST", &statements_path(""), Some(statement_body(name, JOB))).await;
         assert_eq!(bytes, b"", "{name}");
-        assert_eq!(call(address, "GET", &statements(&format!("/{name}")), None).await.0 == 200, done, "{name}");
+        assert_eq!(call(address, "GET", &statements_path(&format!("/{name}")), None).await.0 == 200, applied, "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s27_a_cut_body_is_announced_whole_and_breaks_off() {
-    let (address, simulator) = served().await;
-    simulator.push_fault(Fault::once(Misfortune::CutBody(17)).on(Method::Post));
-    let bytes = raw(address, "POST", &statements(""), Some(statement("a", JOB))).await;
+async fn s27_a_truncated_body_announces_its_full_length() {
+    let (address, simulator) = start_server().await;
+    simulator.push_fault(FaultRule::once(InjectedFault::TruncatedBody(17)).on(Method::Post));
+    let bytes = exchange_raw(address, "POST", &statements_path(""), Some(statement_body("a", JOB))).await;
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let announced =
+    let content_length =
         head.to_lowercase().split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse::<usize>();
-    assert!(announced.unwrap() > 100, "{head}");
+    assert!(content_length.unwrap() > 100, "{head}");
     assert_eq!(body.len(), 17, "{body}");
-    assert_eq!(call(address, "GET", &statements("/a"), None).await.0, 200);
+    assert_eq!(call(address, "GET", &statements_path("/a"), None).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s26_limits_hold_per_address_over_all_its_connections() {
-    let simulator = Simulator::new(Options::default());
+async fn s26_rate_limits_apply_per_address_across_connections() {
+    let simulator = Simulator::new(SimulatorOptions::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, simulator));
-    let mut over = 0;
+    let mut limited = 0;
     for _ in 0..60 {
-        let (status, head, _) = call(address, "GET", &statements(""), None).await;
+        let (status, head, _) = call(address, "GET", &statements_path(""), None).await;
         if status == 429 {
             assert!(head.contains("retry-after: 1"), "{head}");
-            over += 1;
+            limited += 1;
         }
     }
-    assert!(over > 0 && over <= 10, "{over}");
+    assert!(limited > 0 && limited <= 10, "{limited}");
 }
 
 #[tokio::test]
-async fn a_host_that_is_none_is_a_bad_request() {
-    let (address, _) = served().await;
+async fn an_invalid_host_header_is_a_bad_request() {
+    let (address, _) = start_server().await;
     for host in ["a b", "[::1", "a@b", "%zz"] {
         let request = format!("GET /fcpm/v2/regions HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        let exchange = move || {
+        let send_and_read = move || {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             stream.write_all(request.as_bytes()).unwrap();
@@ -146,7 +149,7 @@ async fn a_host_that_is_none_is_a_bad_request() {
             let _ = stream.read_to_string(&mut text);
             text
         };
-        let text = tokio::task::spawn_blocking(exchange).await.unwrap();
+        let text = tokio::task::spawn_blocking(send_and_read).await.unwrap();
         assert!(text.starts_with("HTTP/1.1 400 "), "{host}: {text}");
     }
 }

@@ -2,29 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, FLINK, options, pool, statement, wait};
+use super::client::{FLINK_ORIGIN, TestClient, options_without_limits, pool_body, statement_body, wait_seconds};
 use crate::{
     cloud::Method,
-    simulator::{Options, Policy, Switches, Verb},
+    simulator::{EffectKind, RequestPolicy, SimulatorOptions, Switches},
 };
 
 pub const JOB: &str = "INSERT INTO sink SELECT * FROM orders";
 pub const TABLE: &str = "CREATE TABLE orders (id INT)";
 
-pub fn with(change: impl FnOnce(&mut Switches)) -> Options {
-    let mut options = options();
+pub fn options_with(change: impl FnOnce(&mut Switches)) -> SimulatorOptions {
+    let mut options = options_without_limits();
     change(&mut options.switches);
     options
 }
 
 #[tokio::test(start_paused = true)]
-async fn s03_a_post_is_answered_201_pending_with_everything_the_service_fills_in() {
-    let client = Client::new(options());
+async fn s03_a_post_returns_201_pending_with_all_defaults_filled_in() {
+    let client = TestClient::new(options_without_limits());
     let got = client.post(json!({ "name": "a", "spec": { "statement": TABLE } })).await;
     assert_eq!(got.status, 201, "{}", got.body);
     assert_eq!(got.phase(), "PENDING");
-    assert_eq!(got.headers.get("location"), Some(Client::statements("/a").as_str()));
-    assert_eq!(got.text("/metadata/self"), Client::statements("/a"));
+    assert_eq!(got.headers.get("location"), Some(TestClient::statements_url("/a").as_str()));
+    assert_eq!(got.text("/metadata/self"), TestClient::statements_url("/a"));
     assert_eq!(got.text("/metadata/uid").len(), 36);
     assert!(got.text("/metadata/created_at") <= got.text("/metadata/updated_at"));
     assert!(!got.text("/metadata/resource_version").is_empty());
@@ -37,8 +37,8 @@ async fn s03_a_post_is_answered_201_pending_with_everything_the_service_fills_in
 }
 
 #[tokio::test(start_paused = true)]
-async fn s03_the_body_of_a_post_has_the_fields_of_the_one_seen_live() {
-    let client = Client::new(options());
+async fn s03_a_post_response_has_the_fields_of_a_recorded_live_response() {
+    let client = TestClient::new(options_without_limits());
     let got = client.submit("a", "CREATE FUNCTION f AS 'x.Y' USING JAR 'confluent-artifact://cfa-1';\n").await;
     let keys = |pointer: &str| got.at(pointer).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
@@ -60,8 +60,8 @@ async fn s03_the_body_of_a_post_has_the_fields_of_the_one_seen_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s04_sql_and_properties_come_back_to_the_byte_and_pool_and_principal_are_filled_in() {
-    let client = Client::new(options());
+async fn s04_sql_and_properties_are_returned_byte_for_byte_and_pool_and_principal_are_filled_in() {
+    let client = TestClient::new(options_without_limits());
     let sql = "  INSERT INTO `sink`\n SELECT 'ü', \"x\" FROM orders ; \n\n";
     let body = json!({ "name": "a", "spec": { "statement": sql, "properties": { "b": " 2", "a": "" } } });
     client.post(body).await;
@@ -72,20 +72,20 @@ async fn s04_sql_and_properties_come_back_to_the_byte_and_pool_and_principal_are
     let pool = got.text("/spec/compute_pool_id").to_owned();
     let again = client.submit("b", sql).await;
     assert_eq!(again.text("/spec/compute_pool_id"), pool, "one default pool for the environment and region");
-    let shown = client.call(Method::Get, &Client::pools(&format!("/{pool}?environment=env-1")), None).await;
+    let shown = client.call(Method::Get, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
     assert_eq!(*shown.at("/spec/default_pool"), json!(true));
 }
 
 #[tokio::test(start_paused = true)]
-async fn s05_names_follow_the_specification_or_the_documentation() {
-    let client = Client::new(options());
+async fn s05_names_follow_the_specification_or_with_a_switch_the_documentation() {
+    let client = TestClient::new(options_without_limits());
     for name in ["Upper", "under_score", "-begins", "ends-", "a..b", "a b", "", &"x".repeat(101)] {
         assert_eq!(client.submit(name, JOB).await.status, 400, "{name}");
     }
     for name in ["a", "0", "a-b.c-d", &"x".repeat(100)] {
         assert_eq!(client.submit(name, JOB).await.status, 201, "{name}");
     }
-    let client = Client::new(with(|switches| {
+    let client = TestClient::new(options_with(|switches| {
         switches.strict_names = true;
         switches.invalid_status = 422;
     }));
@@ -97,21 +97,21 @@ async fn s05_names_follow_the_specification_or_the_documentation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s06_a_name_is_taken_in_every_phase_and_on_every_pool() {
-    let client = Client::new(options());
-    let pool = client.pool("other", 5).await;
+async fn s06_a_name_conflicts_in_every_phase_and_on_every_pool() {
+    let client = TestClient::new(options_without_limits());
+    let pool = client.create_ready_pool("other", 5).await;
     client.submit("a", TABLE).await;
     for _ in 0..2 {
-        let mut body = statement("a", JOB);
+        let mut body = statement_body("a", JOB);
         body["spec"]["compute_pool_id"] = json!(pool);
         let got = client.post(body).await;
         assert_eq!((got.status, got.text("/errors/0/code")), (409, "resource_already_exists"));
         assert_eq!(got.text("/errors/0/status"), "409", "a string, by the API's document");
-        assert_eq!(got.headers.get("location"), Some(Client::statements("/a").as_str()));
-        wait(60).await;
+        assert_eq!(got.headers.get("location"), Some(TestClient::statements_url("/a").as_str()));
+        wait_seconds(60).await;
         assert_eq!(client.phase("a").await, "COMPLETED");
     }
-    let elsewhere = Client::statements("").replace("env-1", "env-2");
+    let elsewhere = TestClient::statements_url("").replace("env-1", "env-2");
     assert_eq!(
         client.call(Method::Post, &elsewhere, Some(json!({ "name": "a", "spec": { "statement": JOB } }))).await.status,
         201
@@ -119,36 +119,36 @@ async fn s06_a_name_is_taken_in_every_phase_and_on_every_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s07_while_deleting_a_statement_is_seen_and_its_name_taken_and_then_both_are_free() {
-    let client = Client::new(options());
+async fn s07_a_deleting_statement_is_visible_and_blocks_its_name_until_it_is_removed() {
+    let client = TestClient::new(options_without_limits());
     let uid = client.submit("a", JOB).await.text("/metadata/uid").to_owned();
-    wait(30).await;
+    wait_seconds(30).await;
     client.delete("a").await;
     assert_eq!(client.phase("a").await, "DELETING");
     assert_eq!(client.submit("a", JOB).await.status, 409);
-    wait(30).await;
+    wait_seconds(30).await;
     let gone = client.get("a").await;
     assert_eq!((gone.status, gone.detail()), (404, "Statement resource=a does not exist"));
     let again = client.submit("a", JOB).await;
     assert_eq!(again.status, 201);
     assert_ne!(again.text("/metadata/uid"), uid);
-    let silent = Client::new(with(|switches| switches.deleting_reads_empty = true));
-    silent.submit("a", JOB).await;
-    silent.delete("a").await;
-    assert_eq!((silent.get("a").await.status, silent.get("a").await.bytes.len()), (204, 0));
+    let reads_empty = TestClient::new(options_with(|switches| switches.deleting_reads_empty = true));
+    reads_empty.submit("a", JOB).await;
+    reads_empty.delete("a").await;
+    assert_eq!((reads_empty.get("a").await.status, reads_empty.get("a").await.bytes.len()), (204, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn s08_a_delete_is_202_without_a_body_and_404_for_what_is_not_there() {
-    let client = Client::new(options());
+async fn s08_delete_returns_202_without_a_body_and_404_for_an_unknown_statement() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
     let got = client.delete("a").await;
     assert_eq!((got.status, got.bytes.len()), (202, 0));
     assert_eq!(client.delete("a").await.status, 202, "again, while it goes");
     assert_eq!(client.delete("nobody").await.status, 404);
-    let other = Client::new(with(|switches| {
+    let other = TestClient::new(options_with(|switches| {
         switches.delete_status = 204;
-        switches.delete_again = Policy::Reject;
+        switches.delete_again = RequestPolicy::Reject;
     }));
     other.submit("a", JOB).await;
     assert_eq!(other.delete("a").await.status, 204);
@@ -156,40 +156,40 @@ async fn s08_a_delete_is_202_without_a_body_and_404_for_what_is_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s09_a_put_needs_the_version_that_was_read() {
-    let client = Client::new(options());
+async fn s09_a_put_needs_the_current_resource_version() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let got = client.put("a", |body| body["metadata"]["resource_version"] = json!("1")).await;
     assert_eq!(got.status, 409, "{}", got.body);
     let got = client.put("a", |body| drop(body["metadata"].as_object_mut().unwrap().remove("resource_version"))).await;
     assert_eq!(got.status, 400, "{}", got.body);
     let got = client.set_stopped("a", true).await;
     assert_eq!((got.status, got.bytes.len()), (202, 0));
-    let talkative = Client::new(with(|switches| switches.put_answers_statement = true));
-    talkative.submit("a", JOB).await;
-    wait(60).await;
-    let got = talkative.set_stopped("a", true).await;
+    let returns_statement = TestClient::new(options_with(|switches| switches.put_answers_statement = true));
+    returns_statement.submit("a", JOB).await;
+    wait_seconds(60).await;
+    let got = returns_statement.set_stopped("a", true).await;
     assert_eq!((got.status, got.at("/spec/stopped")), (200, &json!(true)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn s10_a_put_of_less_than_the_whole_object_is_refused() {
-    let client = Client::new(options());
+async fn s10_a_put_of_a_partial_object_is_rejected() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let version = client.get("a").await.text("/metadata/resource_version").to_owned();
-    let least = json!({ "name": "a", "metadata": { "resource_version": version }, "spec": { "stopped": true } });
-    for body in [least, json!({ "spec": { "stopped": true } })] {
-        let got = client.call(Method::Put, &Client::statements("/a"), Some(body)).await;
+    let partial = json!({ "name": "a", "metadata": { "resource_version": version }, "spec": { "stopped": true } });
+    for body in [partial, json!({ "spec": { "stopped": true } })] {
+        let got = client.call(Method::Put, &TestClient::statements_url("/a"), Some(body)).await;
         assert_eq!(got.status, 400, "{}", got.body);
     }
     assert_eq!(client.phase("a").await, "RUNNING");
 }
 
 #[tokio::test(start_paused = true)]
-async fn s11_the_version_moves_with_every_change_and_by_itself_in_the_first_second() {
-    let client = Client::new(options());
+async fn s11_the_version_changes_with_every_change_and_several_times_in_the_first_second() {
+    let client = TestClient::new(options_without_limits());
     let mut seen = vec![client.submit("a", JOB).await.text("/metadata/resource_version").to_owned()];
     assert_ne!(seen[0], "1");
     let read = client.get("a").await.body;
@@ -197,13 +197,13 @@ async fn s11_the_version_moves_with_every_change_and_by_itself_in_the_first_seco
         tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
         seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     }
-    let naive = client.call(Method::Put, &Client::statements("/a"), Some(read)).await;
+    let naive = client.call(Method::Put, &TestClient::statements_url("/a"), Some(read)).await;
     assert_eq!(naive.status, 409, "a GET, a sleep and a PUT meet a conflict");
-    wait(60).await;
+    wait_seconds(60).await;
     seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     client.set_stopped("a", true).await;
     seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
-    wait(60).await;
+    wait_seconds(60).await;
     seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     let before = seen.len();
     seen.dedup();
@@ -211,30 +211,30 @@ async fn s11_the_version_moves_with_every_change_and_by_itself_in_the_first_seco
 }
 
 #[tokio::test(start_paused = true)]
-async fn s12_patch_stops_with_either_spelling_and_may_be_disabled() {
-    let client = Client::new(options());
+async fn s12_patch_accepts_operations_in_either_case_and_can_be_disabled() {
+    let client = TestClient::new(options_without_limits());
     for (name, op) in [("a", "replace"), ("b", "REPLACE")] {
         client.submit(name, JOB).await;
-        wait(60).await;
+        wait_seconds(60).await;
         let body = json!([{ "op": op, "path": "/spec/stopped", "value": true }]);
-        let got = client.call(Method::Patch, &Client::statements(&format!("/{name}")), Some(body)).await;
+        let got = client.call(Method::Patch, &TestClient::statements_url(&format!("/{name}")), Some(body)).await;
         assert_eq!((got.status, got.phase(), got.at("/spec/stopped")), (200, "RUNNING", &json!(true)));
-        wait(60).await;
+        wait_seconds(60).await;
         assert_eq!(client.phase(name).await, "STOPPED");
     }
     let bad = json!([{ "op": "replace", "path": "/spec/statement", "value": "x" }]);
-    assert_eq!(client.call(Method::Patch, &Client::statements("/a"), Some(bad)).await.status, 400);
-    let disabled = Client::new(with(|switches| switches.patch = false));
+    assert_eq!(client.call(Method::Patch, &TestClient::statements_url("/a"), Some(bad)).await.status, 400);
+    let disabled = TestClient::new(options_with(|switches| switches.patch = false));
     disabled.submit("a", JOB).await;
-    let got = disabled.call(Method::Patch, &Client::statements("/a"), Some(json!([]))).await;
+    let got = disabled.call(Method::Patch, &TestClient::statements_url("/a"), Some(json!([]))).await;
     assert_eq!((got.status, got.detail()), (403, "Patch feature is currently disabled"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn s13_a_stop_is_accepted_at_once_and_shows_offsets_only_when_it_is_stopped() {
-    let client = Client::new(options());
+async fn s13_a_stop_is_accepted_at_once_and_offsets_appear_only_when_stopped() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let running = client.get("a").await;
     assert_eq!(*running.at("/status/latest_offsets"), json!({}));
     assert_eq!(running.text("/status/latest_offsets_timestamp"), "0001-01-01T00:00:00Z");
@@ -242,7 +242,7 @@ async fn s13_a_stop_is_accepted_at_once_and_shows_offsets_only_when_it_is_stoppe
     let stopping = client.get("a").await;
     assert_eq!((stopping.phase(), stopping.at("/spec/stopped")), ("STOPPING", &json!(true)));
     assert_eq!(*stopping.at("/status/latest_offsets"), json!({}));
-    wait(60).await;
+    wait_seconds(60).await;
     let stopped = client.get("a").await;
     assert_eq!(stopped.phase(), "STOPPED");
     let offsets = stopped.text("/status/latest_offsets/orders");
@@ -251,13 +251,13 @@ async fn s13_a_stop_is_accepted_at_once_and_shows_offsets_only_when_it_is_stoppe
 }
 
 #[tokio::test(start_paused = true)]
-async fn s14_a_resume_goes_through_pending_and_may_bring_another_pool_and_principal() {
-    let client = Client::new(options());
-    let pool = client.pool("heavy", 10).await;
+async fn s14_a_resume_passes_through_pending_and_can_change_pool_and_principal() {
+    let client = TestClient::new(options_without_limits());
+    let pool = client.create_ready_pool("heavy", 10).await;
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("a", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let got = client
         .put("a", |body| {
             body["spec"]["stopped"] = json!(false);
@@ -268,9 +268,9 @@ async fn s14_a_resume_goes_through_pending_and_may_bring_another_pool_and_princi
     assert_eq!(got.status, 202, "{}", got.body);
     let at_once = client.get("a").await;
     assert_eq!((at_once.phase(), at_once.at("/spec/stopped")), ("STOPPED", &json!(false)), "still, for a moment");
-    wait(2).await;
+    wait_seconds(2).await;
     assert_eq!(client.phase("a").await, "PENDING");
-    wait(60).await;
+    wait_seconds(60).await;
     let running = client.get("a").await;
     assert_eq!((running.phase(), running.text("/spec/compute_pool_id")), ("RUNNING", pool.as_str()));
     assert_eq!(running.text("/spec/principal"), "sa-other");
@@ -278,16 +278,16 @@ async fn s14_a_resume_goes_through_pending_and_may_bring_another_pool_and_princi
 }
 
 #[tokio::test(start_paused = true)]
-async fn s14_only_jobs_resume_and_unknown_pools_and_principals_are_told_apart() {
-    let mut set = options();
-    let known = Client::new(options()).submit("a", JOB).await.text("/spec/principal").to_owned();
-    set.principals = Some([known, "sa-1".to_owned()].into());
-    let client = Client::new(set);
+async fn s14_only_jobs_resume_and_unknown_pools_and_principals_fail_differently() {
+    let mut restricted = options_without_limits();
+    let known = TestClient::new(options_without_limits()).submit("a", JOB).await.text("/spec/principal").to_owned();
+    restricted.principals = Some([known, "sa-1".to_owned()].into());
+    let client = TestClient::new(restricted);
     client.submit("a", JOB).await;
     client.submit("table", TABLE).await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("a", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let resume = |field: &'static str, value: &'static str| {
         let client = client.clone();
         async move {
@@ -303,23 +303,23 @@ async fn s14_only_jobs_resume_and_unknown_pools_and_principals_are_told_apart() 
     assert_eq!(resume("principal", "u-none").await.status, 400);
     assert_eq!(client.phase("a").await, "STOPPED");
     assert_eq!(resume("principal", "sa-none").await.status, 202);
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("a").await, "FAILED");
     assert_eq!(resume("principal", "sa-1").await.status, 202);
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("a").await, "RUNNING");
     client.submit("select", "SELECT * FROM orders").await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("select", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.set_stopped("select", false).await.status, 400);
 }
 
 #[tokio::test(start_paused = true)]
-async fn s15_sql_and_properties_never_change_by_a_put() {
-    let client = Client::new(options());
+async fn s15_a_put_never_changes_sql_or_properties() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let change = |body: &mut Value| {
         body["spec"]["statement"] = json!("INSERT INTO other SELECT * FROM orders");
         body["spec"]["properties"] = json!({});
@@ -328,15 +328,15 @@ async fn s15_sql_and_properties_never_change_by_a_put() {
     let got = client.get("a").await;
     assert_eq!(got.text("/spec/statement"), JOB);
     assert_eq!(got.text("/spec/properties/sql.current-catalog"), "dev");
-    let strict = Client::new(with(|switches| switches.immutable_change = Policy::Reject));
+    let strict = TestClient::new(options_with(|switches| switches.immutable_change = RequestPolicy::Reject));
     strict.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(strict.put("a", change).await.status, 400);
 }
 
 #[tokio::test(start_paused = true)]
-async fn s16_phases_follow_the_kind() {
-    let client = Client::new(options());
+async fn s16_the_phases_of_a_statement_depend_on_its_kind() {
+    let client = TestClient::new(options_without_limits());
     let cases = [
         ("table", TABLE, "COMPLETED", "CREATE_TABLE"),
         ("values", "INSERT INTO orders VALUES (1)", "COMPLETED", "INSERT_INTO"),
@@ -350,16 +350,16 @@ async fn s16_phases_follow_the_kind() {
         let got = client.submit(name, sql).await;
         assert_eq!((got.phase(), got.text("/status/traits/sql_kind")), ("PENDING", kind));
     }
-    wait(60).await;
+    wait_seconds(60).await;
     for (name, _, phase, _) in cases {
         assert_eq!(client.phase(name).await, phase, "{name}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn s16_a_snapshot_runs_and_completes_and_nonsense_fails_without_traits() {
-    let client = Client::new(options());
-    let mut snapshot = statement("snapshot", "SELECT * FROM orders");
+async fn s16_a_snapshot_query_completes_and_invalid_sql_fails_without_traits() {
+    let client = TestClient::new(options_without_limits());
+    let mut snapshot = statement_body("snapshot", "SELECT * FROM orders");
     snapshot["spec"]["properties"]["sql.snapshot.mode"] = json!("now");
     assert_eq!(client.post(snapshot).await.text("/spec/execution_mode"), "BATCH");
     client.submit("set", "SET 'a' = 'b';").await;
@@ -367,7 +367,7 @@ async fn s16_a_snapshot_runs_and_completes_and_nonsense_fails_without_traits() {
     let mut phases = Vec::new();
     for _ in 0..60 {
         phases.push(client.phase("snapshot").await);
-        wait(1).await;
+        wait_seconds(1).await;
     }
     phases.dedup();
     assert_eq!(phases, ["PENDING", "RUNNING", "COMPLETED"]);
@@ -379,16 +379,16 @@ async fn s16_a_snapshot_runs_and_completes_and_nonsense_fails_without_traits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s17_a_full_pool_keeps_statements_pending_until_there_is_room() {
-    let client = Client::new(options());
-    let pool = client.pool("small", 5).await;
+async fn s17_statements_stay_pending_on_a_full_pool_until_capacity_is_free() {
+    let client = TestClient::new(options_without_limits());
+    let pool = client.create_ready_pool("small", 5).await;
     for number in 0..7 {
-        let mut body = statement(&format!("job-{number}"), JOB);
+        let mut body = statement_body(&format!("job-{number}"), JOB);
         body["spec"]["compute_pool_id"] = json!(pool);
         client.post(body).await;
-        wait(1).await;
+        wait_seconds(1).await;
     }
-    wait(60).await;
+    wait_seconds(60).await;
     let list = client.list(&format!("?spec.compute_pool_id={pool}")).await;
     let items = list.at("/data").as_array().unwrap();
     let waiting: Vec<_> = items.iter().filter(|item| item["status"]["phase"] == "PENDING").collect();
@@ -396,33 +396,33 @@ async fn s17_a_full_pool_keeps_statements_pending_until_there_is_room() {
     for item in &waiting {
         assert_eq!(item["status"]["scaling_status"]["scaling_state"], "POOL_EXHAUSTED");
     }
-    let shown = client.call(Method::Get, &Client::pools(&format!("/{pool}?environment=env-1")), None).await;
+    let shown = client.call(Method::Get, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
     assert_eq!(*shown.at("/status/current_cfu"), json!(5));
     let running = items.iter().find(|item| item["status"]["phase"] == "RUNNING").unwrap();
     client.set_stopped(running["name"].as_str().unwrap(), true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let more = json!({ "spec": { "environment": { "id": "env-1" }, "max_cfu": 10 } });
     let phases =
         |list: Value| list["data"].as_array().unwrap().iter().filter(|i| i["status"]["phase"] == "PENDING").count();
     assert_eq!(phases(client.list("").await.body), 1, "the room that the stopped one left is taken");
-    client.call(Method::Patch, &Client::pools(&format!("/{pool}")), Some(more)).await;
-    wait(1).await;
+    client.call(Method::Patch, &TestClient::pools_url(&format!("/{pool}")), Some(more)).await;
+    wait_seconds(1).await;
     assert_eq!(phases(client.list("").await.body), 0, "and so is that of a larger pool");
 }
 
-fn carrying(name: &str, from: &str) -> Value {
-    let mut body = statement(name, JOB);
+fn carry_over_body(name: &str, from: &str) -> Value {
+    let mut body = statement_body(name, JOB);
     body["spec"]["properties"]["sql.tables.initial-offset-from"] = json!(from);
     body
 }
 
 #[tokio::test(start_paused = true)]
-async fn s18_carry_over_waits_in_the_services_words_until_the_other_is_stopped() {
-    let client = Client::new(options());
+async fn s18_carry_over_waits_with_the_service_message_until_the_predecessor_is_stopped() {
+    let client = TestClient::new(options_without_limits());
     client.submit("v1", JOB).await;
-    wait(60).await;
-    client.post(carrying("v2", "v1")).await;
-    wait(60).await;
+    wait_seconds(60).await;
+    client.post(carry_over_body("v2", "v1")).await;
+    wait_seconds(60).await;
     let waiting = client.get("v2").await;
     assert_eq!(waiting.phase(), "PENDING");
     assert_eq!(
@@ -431,101 +431,103 @@ async fn s18_carry_over_waits_in_the_services_words_until_the_other_is_stopped()
          2026-01-01T06:01:00Z, this statement will fail."
     );
     client.set_stopped("v1", true).await;
-    wait(30).await;
+    wait_seconds(30).await;
     assert_eq!((client.phase("v1").await, client.phase("v2").await), ("STOPPED".to_owned(), "RUNNING".to_owned()));
     let offset = |text: &str| text.split([':', ';', ',']).nth(3).unwrap().parse::<u64>().unwrap();
     let first = offset(client.get("v1").await.text("/status/latest_offsets/orders"));
-    wait(100).await;
+    wait_seconds(100).await;
     client.set_stopped("v2", true).await;
-    wait(30).await;
+    wait_seconds(30).await;
     let second = offset(client.get("v2").await.text("/status/latest_offsets/orders"));
     assert!(second > first && second < first + 20_000, "{first} {second}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn s18_carry_over_fails_after_six_hours_and_for_a_statement_that_never_was() {
-    let client = Client::new(options());
+async fn s18_carry_over_fails_after_six_hours_or_for_an_unknown_predecessor() {
+    let client = TestClient::new(options_without_limits());
     client.submit("v1", JOB).await;
-    client.post(carrying("v2", "v1")).await;
-    client.post(carrying("v3", "nobody")).await;
-    wait(60).await;
+    client.post(carry_over_body("v2", "v1")).await;
+    client.post(carry_over_body("v3", "nobody")).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("v3").await, "FAILED");
-    wait(6 * 3600 - 120).await;
+    wait_seconds(6 * 3600 - 120).await;
     assert_eq!(client.phase("v2").await, "PENDING");
-    wait(120).await;
+    wait_seconds(120).await;
     assert_eq!(client.phase("v2").await, "FAILED");
     assert_eq!(client.phase("v1").await, "RUNNING");
-    for (policy, phase) in [(Policy::Apply, "RUNNING"), (Policy::Ignore, "PENDING"), (Policy::Reject, "FAILED")] {
-        let client = Client::new(with(|switches| switches.carry_from_ended = policy));
+    for (policy, phase) in
+        [(RequestPolicy::Apply, "RUNNING"), (RequestPolicy::Ignore, "PENDING"), (RequestPolicy::Reject, "FAILED")]
+    {
+        let client = TestClient::new(options_with(|switches| switches.carry_from_ended = policy));
         client.submit("v1", JOB).await;
-        client.post(carrying("v2", "v1")).await;
-        wait(60).await;
+        client.post(carry_over_body("v2", "v1")).await;
+        wait_seconds(60).await;
         client.delete("v1").await;
-        wait(60).await;
+        wait_seconds(60).await;
         assert_eq!(client.phase("v2").await, phase, "{policy:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn s19_a_dry_run_is_judged_and_leaves_nothing() {
+async fn s19_a_dry_run_is_validated_and_leaves_nothing_behind() {
     for stored in [false, true] {
-        let client = Client::new(with(|switches| switches.dry_run_stored = stored));
+        let client = TestClient::new(options_with(|switches| switches.dry_run_stored = stored));
         for (name, sql, phase) in
             [("good", TABLE, "COMPLETED"), ("job", JOB, "COMPLETED"), ("bad", "SET 'a' = 'b'", "FAILED")]
         {
-            let mut body = statement(name, sql);
+            let mut body = statement_body(name, sql);
             body["spec"]["properties"]["sql.dry-run"] = json!("true");
             let got = client.post(body).await;
             assert_eq!((got.status, got.phase()), (201, if stored { "PENDING" } else { phase }), "{name}");
             assert_eq!(got.text("/metadata/uid").is_empty(), !stored);
-            wait(60).await;
+            wait_seconds(60).await;
             assert_eq!(client.get(name).await.status, if stored { 200 } else { 404 });
             assert!(!stored || client.phase(name).await == phase);
         }
-        assert_eq!(client.simulator.audit().creates.len(), if stored { 3 } else { 0 });
-        let pools = client.call(Method::Get, &Client::pools("?environment=env-1"), None).await;
+        assert_eq!(client.simulator.audit_report().creations.len(), if stored { 3 } else { 0 });
+        let pools = client.call(Method::Get, &TestClient::pools_url("?environment=env-1"), None).await;
         assert_eq!(pools.at("/data").as_array().map(Vec::len), Some(usize::from(stored)), "a default pool");
         client.submit("table", TABLE).await;
-        wait(60).await;
+        wait_seconds(60).await;
         assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn s20_ended_statements_are_purged_after_thirty_days_and_queries_stop_after_five_minutes() {
-    let client = Client::new(options());
+async fn s20_ended_statements_are_purged_after_thirty_days_and_idle_queries_stop_after_five_minutes() {
+    let client = TestClient::new(options_without_limits());
     client.submit("table", TABLE).await;
     client.submit("job", JOB).await;
     client.submit("select", "SELECT * FROM orders").await;
     client.submit("watched", "SELECT * FROM orders").await;
-    wait(60).await;
+    wait_seconds(60).await;
     for _ in 0..10 {
-        let got = client.call(Method::Get, &Client::statements("/watched/results"), None).await;
+        let got = client.call(Method::Get, &TestClient::statements_url("/watched/results"), None).await;
         assert_eq!((got.status, got.at("/results/data")), (200, &json!([])));
-        wait(60).await;
+        wait_seconds(60).await;
     }
     let select = client.get("select").await;
     assert_eq!((select.phase(), select.at("/spec/stopped")), ("STOPPED", &json!(true)));
     assert_eq!(client.phase("watched").await, "RUNNING");
-    wait(29 * 24 * 3600).await;
+    wait_seconds(29 * 24 * 3600).await;
     assert_eq!(client.phase("table").await, "COMPLETED");
-    wait(24 * 3600).await;
+    wait_seconds(24 * 3600).await;
     assert_eq!(client.get("table").await.status, 404);
     assert_eq!(client.get("select").await.status, 404);
     assert_eq!(client.phase("job").await, "RUNNING");
-    let purged = client.simulator.effects().into_iter().filter(|effect| effect.verb == Verb::Purged);
+    let purged = client.simulator.effects().into_iter().filter(|effect| effect.kind == EffectKind::Purged);
     assert_eq!(purged.map(|effect| effect.name).collect::<Vec<_>>(), ["table", "select"]);
     client.submit("again", TABLE).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("again").await, "FAILED", "the table outlives the statement that made it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn s21_lists_come_in_pages_with_filters() {
-    let client = Client::new(options());
-    let pool = client.pool("other", 50).await;
+async fn s21_lists_are_paged_and_filtered() {
+    let client = TestClient::new(options_without_limits());
+    let pool = client.create_ready_pool("other", 50).await;
     for number in 0..25 {
-        let mut body = statement(&format!("job-{number:02}"), JOB);
+        let mut body = statement_body(&format!("job-{number:02}"), JOB);
         if number % 5 == 0 {
             body["spec"]["compute_pool_id"] = json!(pool);
             body["metadata"] = json!({ "labels": { "team": "a", "user.confluent.io/x": "true" } });
@@ -536,10 +538,10 @@ async fn s21_lists_come_in_pages_with_filters() {
     assert_eq!(first.at("/data").as_array().unwrap().len(), 10);
     assert_eq!((first.text("/kind"), first.text("/api_version")), ("StatementList", "sql/v1"));
     let mut names = Vec::new();
-    let mut url = Client::statements("?page_size=7&unknown=x");
+    let mut url = TestClient::statements_url("?page_size=7&unknown=x");
     let mut pages = 0;
     while !url.is_empty() {
-        assert!(url.starts_with(FLINK), "a full URL: {url}");
+        assert!(url.starts_with(FLINK_ORIGIN), "a full URL: {url}");
         let page = client.call(Method::Get, &url, None).await;
         names.extend(page.at("/data").as_array().unwrap().iter().map(|item| item["name"].to_string()));
         url = page.at("/metadata/next").as_str().unwrap_or_default().to_owned();
@@ -560,92 +562,92 @@ async fn s21_lists_come_in_pages_with_filters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_open_questions_about_stop_and_move_have_switches() {
-    let client = Client::new(options());
+async fn switches_decide_undocumented_stops_and_moves() {
+    let client = TestClient::new(options_without_limits());
     client.submit("pending", JOB).await;
     assert_eq!(client.set_stopped("pending", true).await.status, 202);
     client.submit("table", TABLE).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("pending").await, "STOPPED");
     assert_eq!(client.set_stopped("table", true).await.status, 202);
     assert_eq!(client.phase("table").await, "COMPLETED");
     client.submit("job", JOB).await;
-    wait(60).await;
-    let moved = |body: &mut Value| body["spec"]["principal"] = json!("sa-2");
-    assert_eq!(client.put("job", moved).await.status, 400);
+    wait_seconds(60).await;
+    let change_principal = |body: &mut Value| body["spec"]["principal"] = json!("sa-2");
+    assert_eq!(client.put("job", change_principal).await.status, 400);
     client.set_stopped("job", true).await;
-    wait(60).await;
-    assert_eq!(client.put("job", moved).await.status, 202);
+    wait_seconds(60).await;
+    assert_eq!(client.put("job", change_principal).await.status, 202);
     let got = client.get("job").await;
     assert_eq!((got.phase(), got.text("/spec/principal")), ("STOPPED", "sa-2"));
 
-    let other = Client::new(with(|switches| {
-        switches.stop_pending = Policy::Reject;
-        switches.stop_ended = Policy::Reject;
-        switches.move_running = Policy::Apply;
-        switches.move_stopped = Policy::Reject;
-        switches.create_stopped = Policy::Apply;
+    let other = TestClient::new(options_with(|switches| {
+        switches.stop_pending = RequestPolicy::Reject;
+        switches.stop_ended = RequestPolicy::Reject;
+        switches.move_running = RequestPolicy::Apply;
+        switches.move_stopped = RequestPolicy::Reject;
+        switches.create_stopped = RequestPolicy::Apply;
     }));
     other.submit("pending", JOB).await;
     other.submit("table", TABLE).await;
     assert_eq!(other.set_stopped("pending", true).await.status, 400);
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(other.set_stopped("table", true).await.status, 400);
-    assert_eq!(other.put("pending", moved).await.status, 202);
+    assert_eq!(other.put("pending", change_principal).await.status, 202);
     assert_ne!(other.get("pending").await.text("/spec/principal"), "sa-2", "at the next start");
     other.set_stopped("pending", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(other.put("pending", |body| body["spec"]["principal"] = json!("sa-3")).await.status, 400);
     other.set_stopped("pending", false).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(other.get("pending").await.text("/spec/principal"), "sa-2");
-    let mut born_stopped = statement("held", JOB);
-    born_stopped["spec"]["stopped"] = json!(true);
-    assert_eq!(other.post(born_stopped.clone()).await.phase(), "STOPPED");
-    assert_eq!(client.post(born_stopped).await.phase(), "PENDING", "ignored by default");
+    let mut created_stopped = statement_body("held", JOB);
+    created_stopped["spec"]["stopped"] = json!(true);
+    assert_eq!(other.post(created_stopped.clone()).await.phase(), "STOPPED");
+    assert_eq!(client.post(created_stopped).await.phase(), "PENDING", "ignored by default");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_statement_waits_for_its_pool_without_a_word_of_exhaustion() {
-    let client = Client::new(options());
-    let made = client.call(Method::Post, &Client::pools(""), Some(pool("main", 5))).await;
-    let mut body = statement("job", JOB);
+async fn a_statement_waiting_for_provisioning_does_not_report_pool_exhaustion() {
+    let client = TestClient::new(options_without_limits());
+    let made = client.call(Method::Post, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
+    let mut body = statement_body("job", JOB);
     body["spec"]["compute_pool_id"] = made.at("/id").clone();
     client.post(body).await;
-    wait(60).await;
+    wait_seconds(60).await;
     let waiting = client.get("job").await;
     assert_eq!((waiting.phase(), waiting.at("/status/scaling_status")), ("PENDING", &Value::Null));
-    wait(120).await;
+    wait_seconds(120).await;
     assert_eq!(client.phase("job").await, "RUNNING");
 }
 
 #[tokio::test(start_paused = true)]
-async fn carried_offsets_are_kept_by_a_successor_that_has_to_wait_for_room() {
-    let client = Client::new(options());
-    let pool = client.pool("small", 5).await;
+async fn a_successor_waiting_for_pool_capacity_keeps_its_carried_over_offsets() {
+    let client = TestClient::new(options_without_limits());
+    let pool = client.create_ready_pool("small", 5).await;
     let on_pool = |mut body: Value| {
         body["spec"]["compute_pool_id"] = json!(pool);
         body
     };
     client.submit("v1", JOB).await;
     for number in 0..5 {
-        client.post(on_pool(statement(&format!("other-{number}"), JOB))).await;
+        client.post(on_pool(statement_body(&format!("other-{number}"), JOB))).await;
     }
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("v1", true).await;
-    wait(60).await;
-    client.post(on_pool(carrying("v2", "v1"))).await;
-    wait(60).await;
+    wait_seconds(60).await;
+    client.post(on_pool(carry_over_body("v2", "v1"))).await;
+    wait_seconds(60).await;
     assert_eq!(client.get("v2").await.text("/status/scaling_status/scaling_state"), "POOL_EXHAUSTED");
     client.delete("v1").await;
     client.delete("other-0").await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("v2").await, "RUNNING");
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_statements_than_the_quota_are_refused() {
-    let client = Client::new(with(|switches| switches.statement_quota = Some(2)));
+async fn statements_over_the_quota_are_rejected() {
+    let client = TestClient::new(options_with(|switches| switches.statement_quota = Some(2)));
     assert_eq!(client.submit("a", JOB).await.status, 201);
     assert_eq!(client.submit("b", JOB).await.status, 201);
     let got = client.submit("c", JOB).await;
@@ -653,78 +655,82 @@ async fn more_statements_than_the_quota_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_right_after_a_resume_wins() {
-    let client = Client::new(options());
+async fn a_stop_right_after_a_resume_takes_precedence() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("a", true).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.set_stopped("a", false).await.status, 202);
     assert_eq!(client.set_stopped("a", true).await.status, 202);
-    wait(60).await;
+    wait_seconds(60).await;
     let got = client.get("a").await;
     assert_eq!((got.phase(), got.at("/spec/stopped")), ("STOPPED", &json!(true)));
     assert_eq!(client.set_stopped("a", false).await.status, 202);
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!(client.phase("a").await, "RUNNING");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_successor_does_not_start_beside_a_predecessor_that_is_being_resumed() {
-    let client = Client::new(options());
+async fn a_successor_does_not_start_while_its_predecessor_is_resuming() {
+    let client = TestClient::new(options_without_limits());
     client.submit("job", JOB).await;
-    wait(60).await;
+    wait_seconds(60).await;
     client.set_stopped("job", true).await;
-    wait(60).await;
-    client.post(carrying("job-g2", "job")).await;
+    wait_seconds(60).await;
+    client.post(carry_over_body("job-g2", "job")).await;
     client.set_stopped("job", false).await;
-    wait(60).await;
+    wait_seconds(60).await;
     assert_eq!((client.phase("job").await, client.phase("job-g2").await), ("RUNNING".into(), "PENDING".into()));
-    assert_eq!(client.simulator.audit().most_running["job"], 1);
+    assert_eq!(client.simulator.audit_report().peak_running["job"], 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn traits_are_null_only_while_a_statement_is_failed() {
-    let client = Client::new(options());
+async fn traits_are_null_only_while_a_statement_is_in_phase_failed() {
+    let client = TestClient::new(options_without_limits());
     client.submit("bad", "SET 'a' = 'b'").await;
-    wait(60).await;
+    wait_seconds(60).await;
     let failed = client.get("bad").await;
     assert_eq!((failed.phase(), failed.at("/status/traits")), ("FAILED", &Value::Null));
     client.delete("bad").await;
-    let leaving = client.get("bad").await;
-    assert_eq!((leaving.phase(), leaving.at("/status/traits").is_object()), ("DELETING", true));
+    let deleting = client.get("bad").await;
+    assert_eq!((deleting.phase(), deleting.at("/status/traits").is_object()), ("DELETING", true));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_materialized_table_completes_and_its_job_is_no_statement() {
-    let client = Client::new(options());
+async fn a_materialized_table_statement_completes_and_its_job_is_not_a_statement() {
+    let client = TestClient::new(options_without_limits());
     for (name, sql, kind) in [
         ("first", "CREATE MATERIALIZED TABLE t AS SELECT 1", "CREATE_MATERIALIZED_TABLE"),
         ("again", "CREATE OR ALTER MATERIALIZED TABLE t AS SELECT 2", "CREATE_OR_ALTER_MATERIALIZED_TABLE"),
         ("alter", "ALTER MATERIALIZED TABLE t SUSPEND", "ALTER_MATERIALIZED_TABLE"),
     ] {
-        let made = client.submit(name, sql).await;
-        assert_eq!(made.text("/status/traits/sql_kind"), kind);
-        wait(60).await;
+        let created = client.submit(name, sql).await;
+        assert_eq!(created.text("/status/traits/sql_kind"), kind);
+        wait_seconds(60).await;
         assert_eq!(client.phase(name).await, "COMPLETED", "{sql}: {}", client.get(name).await.body);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_environment_belongs_to_one_organization() {
-    let client = Client::new(options());
+    let client = TestClient::new(options_without_limits());
     client.submit("a", TABLE).await;
-    let elsewhere = |rest: &str| Client::statements(rest).replace(super::client::ORG, "another");
+    let url_in_another_organization =
+        |rest: &str| TestClient::statements_url(rest).replace(super::client::ORG, "another");
     for (method, rest) in [(Method::Get, "/a"), (Method::Get, ""), (Method::Delete, "/a"), (Method::Post, "")] {
-        let got = client.call(method, &elsewhere(rest), None).await;
+        let got = client.call(method, &url_in_another_organization(rest), None).await;
         assert_eq!((got.status, got.detail()), (404, "Environment env-1 does not exist in organization another"));
     }
-    assert_eq!(client.call(Method::Get, &elsewhere("").replace("env-1", "env-2"), None).await.status, 200);
+    assert_eq!(
+        client.call(Method::Get, &url_in_another_organization("").replace("env-1", "env-2"), None).await.status,
+        200
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_escaped_in_a_path_is_read() {
-    let client = Client::new(options());
+async fn percent_encoded_paths_are_decoded() {
+    let client = TestClient::new(options_without_limits());
     client.submit("a-b", TABLE).await;
     assert_eq!(client.get("a%2Db").await.text("/name"), "a-b");
     assert_eq!(client.get("%61%2db").await.text("/name"), "a-b");

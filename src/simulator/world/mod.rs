@@ -9,443 +9,450 @@ use std::{
 };
 
 use super::{
-    audit::{Audit, Effect, Verb},
-    catalog::{Catalog, Thing},
+    audit::{AuditTrail, Effect, EffectKind},
+    catalog::{Catalog, CatalogObject},
     clock::Clock,
-    faults::Faults,
-    log::{Change, Log, Record},
-    options::Options,
-    pools::{OrgConfig, Pool},
-    scenario::{Fate, Verdict},
-    statements::{Born, Now, Statement},
+    faults::ActiveFaults,
+    log::{LogRecord, WorldChange, WorldLog},
+    options::SimulatorOptions,
+    pools::{OrgComputePoolConfig, SimulatedPool},
+    scenario::{ForcedOutcome, StatementOverride},
+    statements::{FixedFields, MutableFields, SimulatedStatement},
 };
 use crate::resource::{InternedStr, PoolPhase};
 
 /// How many statements that are gone a lagging list can still show.
-const DEPARTED: usize = 1000;
+const MAX_REMOVED_STATEMENTS: usize = 1000;
 
 /// What the agenda is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+enum AgendaItem {
     Pool(String),
     Statement(u64),
-    Late(u64),
+    DelayedEffect(u64),
 }
 
 /// A request whose answer was lost and whose effect is still to come.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Late {
+pub(super) struct DelayedEffect {
     pub(super) due: i64,
     pub(super) method: String,
     pub(super) url: String,
-    pub(super) owner: String,
+    #[serde(rename = "owner")]
+    pub(super) principal: String,
     pub(super) body: String,
 }
 
 /// The simulated cloud.
-pub(super) struct World {
-    pub(super) options: Arc<Options>,
-    pub(super) faults: Faults,
-    pub(super) verdicts: Vec<Verdict>,
+pub(super) struct SimulatedWorld {
+    pub(super) options: Arc<SimulatorOptions>,
+    pub(super) faults: ActiveFaults,
+    pub(super) overrides: Vec<StatementOverride>,
     pub(super) catalog: Catalog,
-    pub(super) config: OrgConfig,
-    pub(super) audit: Audit,
+    pub(super) org_config: OrgComputePoolConfig,
+    pub(super) audit: AuditTrail,
     /// The time of what happens now.
-    pub(super) moment: i64,
-    pub(super) departed: VecDeque<(i64, Statement)>,
+    pub(super) time: i64,
+    pub(super) removed_statements: VecDeque<(i64, SimulatedStatement)>,
     clock: Clock,
-    serial: u64,
-    ids: u64,
-    statements: BTreeMap<u64, Statement>,
-    names: BTreeMap<InternedStr, BTreeMap<String, u64>>,
-    by_pool: BTreeMap<InternedStr, BTreeMap<String, u64>>,
-    alive: BTreeMap<InternedStr, BTreeSet<u64>>,
-    queues: BTreeMap<InternedStr, BTreeSet<u64>>,
-    followers: BTreeMap<(String, String), BTreeSet<u64>>,
-    pools: BTreeMap<String, Pool>,
-    agenda: BTreeSet<(i64, Subject)>,
-    late: BTreeMap<u64, Late>,
-    changes: Vec<Change>,
-    log: Option<Log>,
+    last_serial: u64,
+    issued_ids: u64,
+    statements: BTreeMap<u64, SimulatedStatement>,
+    serials_by_name: BTreeMap<InternedStr, BTreeMap<String, u64>>,
+    serials_by_pool: BTreeMap<InternedStr, BTreeMap<String, u64>>,
+    executing_by_pool: BTreeMap<InternedStr, BTreeSet<u64>>,
+    waiting_by_pool: BTreeMap<InternedStr, BTreeSet<u64>>,
+    waiting_by_predecessor: BTreeMap<(String, String), BTreeSet<u64>>,
+    pools: BTreeMap<String, SimulatedPool>,
+    agenda: BTreeSet<(i64, AgendaItem)>,
+    delayed_effects: BTreeMap<u64, DelayedEffect>,
+    unlogged_changes: Vec<WorldChange>,
+    log: Option<WorldLog>,
     /// How many lines and changes the log holds.
-    logged: usize,
-    told: i64,
+    logged_entries: usize,
+    last_logged_time: i64,
 }
 
-impl World {
+impl SimulatedWorld {
     /// An empty world.
-    pub(super) fn new(options: Arc<Options>) -> World {
-        let mut faults = Faults::default();
-        options.scenario.faults.iter().cloned().for_each(|fault| faults.push(fault));
-        World {
-            clock: Clock::at(options.start),
-            moment: options.start,
-            told: options.start,
-            verdicts: options.scenario.verdicts.clone(),
+    pub(super) fn new(options: Arc<SimulatorOptions>) -> SimulatedWorld {
+        let mut faults = ActiveFaults::default();
+        options.scenario.faults.iter().cloned().for_each(|rule| faults.push(rule));
+        SimulatedWorld {
+            clock: Clock::starting_at(options.start_time),
+            time: options.start_time,
+            last_logged_time: options.start_time,
+            overrides: options.scenario.overrides.clone(),
             options,
             faults,
             catalog: Catalog::default(),
-            config: OrgConfig::default(),
-            audit: Audit::default(),
-            departed: VecDeque::new(),
-            serial: 0,
-            ids: 0,
+            org_config: OrgComputePoolConfig::default(),
+            audit: AuditTrail::default(),
+            removed_statements: VecDeque::new(),
+            last_serial: 0,
+            issued_ids: 0,
             statements: BTreeMap::new(),
-            names: BTreeMap::new(),
-            by_pool: BTreeMap::new(),
-            alive: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            followers: BTreeMap::new(),
+            serials_by_name: BTreeMap::new(),
+            serials_by_pool: BTreeMap::new(),
+            executing_by_pool: BTreeMap::new(),
+            waiting_by_pool: BTreeMap::new(),
+            waiting_by_predecessor: BTreeMap::new(),
             pools: BTreeMap::new(),
             agenda: BTreeSet::new(),
-            late: BTreeMap::new(),
-            changes: Vec::new(),
+            delayed_effects: BTreeMap::new(),
+            unlogged_changes: Vec::new(),
             log: None,
-            logged: 0,
+            logged_entries: 0,
         }
     }
 
     // Time
 
     /// Lets everything happen that is due, each at its time.
-    pub(super) fn advance(&mut self) {
-        let now = self.clock.now().max(self.moment);
+    pub(super) fn run_due_events(&mut self) {
+        let now = self.clock.now().max(self.time);
         while self.agenda.first().is_some_and(|(due, _)| *due <= now)
-            && let Some((due, subject)) = self.agenda.pop_first()
+            && let Some((due, item)) = self.agenda.pop_first()
         {
-            self.moment = self.moment.max(due);
-            match subject {
-                Subject::Statement(serial) => self.statement_due(serial),
-                Subject::Pool(id) => self.pool_due(&id),
-                Subject::Late(number) => self.late_due(number),
+            self.time = self.time.max(due);
+            match item {
+                AgendaItem::Statement(serial) => self.run_statement_event(serial),
+                AgendaItem::Pool(id) => self.run_pool_event(&id),
+                AgendaItem::DelayedEffect(number) => self.run_delayed_effect(number),
             }
         }
-        self.moment = now;
+        self.time = now;
     }
 
     /// Moves the world's time forward.
-    pub(super) fn leap(&mut self, span: std::time::Duration) {
-        self.clock.leap(span);
-        self.advance();
+    pub(super) fn advance_by(&mut self, span: std::time::Duration) {
+        self.clock.advance_by(span);
+        self.run_due_events();
     }
 
     /// Writes what changed to the log, in one append.
     pub(super) fn commit(&mut self) -> io::Result<()> {
-        let stale = self.moment.saturating_sub(self.told) >= 1_000_000;
-        let changes = std::mem::take(&mut self.changes);
+        let time_is_stale = self.time.saturating_sub(self.last_logged_time) >= 1_000_000;
+        let changes = std::mem::take(&mut self.unlogged_changes);
         let Some(log) = &mut self.log else { return Ok(()) };
         // What was not written is not so after a restart: nobody is shown it, not even by a reading.
-        if let Some(refusal) = log.refusal() {
-            return Err(refusal);
+        if let Some(error) = log.write_error() {
+            return Err(error);
         }
-        if changes.is_empty() && !stale {
+        if changes.is_empty() && !time_is_stale {
             return Ok(());
         }
-        self.told = self.moment;
-        self.logged = self.logged.saturating_add(1).saturating_add(changes.len());
-        log.append(&Record { at: self.moment, ids: self.ids, changes })
+        self.last_logged_time = self.time;
+        self.logged_entries = self.logged_entries.saturating_add(1).saturating_add(changes.len());
+        log.append(&LogRecord { at: self.time, issued_ids: self.issued_ids, changes })
     }
 
     #[cfg(test)]
-    pub(super) fn fill_the_disk(&mut self) -> io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), Log::fill_the_disk)
+    pub(super) fn simulate_full_disk(&mut self) -> io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), WorldLog::simulate_full_disk)
     }
 
-    fn tell(&mut self, change: impl FnOnce() -> Change) {
+    fn log_change(&mut self, change: impl FnOnce() -> WorldChange) {
         if self.log.is_some() {
-            self.changes.push(change());
+            self.unlogged_changes.push(change());
         }
     }
 
     /// Tells that something was done.
-    pub(super) fn effect(&mut self, verb: Verb, name: &str, uid: &str) {
-        let at = super::clock::rfc3339(self.moment);
-        let effect = Effect { verb, name: name.to_owned(), uid: uid.to_owned(), at };
-        self.tell(|| Change::Effect(effect.clone()));
-        self.audit.tell(effect);
+    pub(super) fn record_effect(&mut self, kind: EffectKind, name: &str, uid: &str) {
+        let at = super::clock::rfc3339(self.time);
+        let effect = Effect { kind, name: name.to_owned(), uid: uid.to_owned(), at };
+        self.log_change(|| WorldChange::Effect(effect.clone()));
+        self.audit.record(effect);
     }
 
     /// The next source of ids: depends on the seed and on how many came before.
-    pub(super) fn random(&mut self) -> fastrand::Rng {
-        self.ids = self.ids.saturating_add(1);
-        fastrand::Rng::with_seed(self.options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.ids)
+    pub(super) fn next_random(&mut self) -> fastrand::Rng {
+        self.issued_ids = self.issued_ids.saturating_add(1);
+        fastrand::Rng::with_seed(self.options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.issued_ids)
     }
 
     /// `span`, a quarter more or less.
-    pub(super) fn about(&mut self, span: std::time::Duration) -> i64 {
+    pub(super) fn jittered_due(&mut self, span: std::time::Duration) -> i64 {
         let span = super::clock::micros(span);
         let quarter = span.checked_div(4).unwrap_or_default();
-        let jitter = if quarter > 0 { self.random().i64(-quarter..=quarter) } else { 0 };
-        self.moment.saturating_add(span).saturating_add(jitter)
+        let jitter = if quarter > 0 { self.next_random().i64(-quarter..=quarter) } else { 0 };
+        self.time.saturating_add(span).saturating_add(jitter)
     }
 
     // Statements
 
     /// What a verdict makes of the statement `name`, if there is one.
-    pub(super) fn fate(&self, name: &str) -> Option<&Fate> {
-        self.verdicts.iter().find(|verdict| verdict.fits(name)).map(|verdict| &verdict.does)
+    pub(super) fn forced_outcome(&self, name: &str) -> Option<&ForcedOutcome> {
+        self.overrides.iter().find(|rule| rule.matches(name)).map(|verdict| &verdict.outcome)
     }
 
     /// The statement of that name.
-    pub(super) fn named(&self, environment: &str, name: &str) -> Option<&Statement> {
-        self.statements.get(self.names.get(environment)?.get(name)?)
+    pub(super) fn statement_named(&self, environment: &str, name: &str) -> Option<&SimulatedStatement> {
+        self.statements.get(self.serials_by_name.get(environment)?.get(name)?)
     }
 
     /// The statement of that number.
-    pub(super) fn statement(&self, serial: u64) -> Option<&Statement> {
+    pub(super) fn statement(&self, serial: u64) -> Option<&SimulatedStatement> {
         self.statements.get(&serial)
     }
 
     /// Every statement in order of creation.
-    pub(super) fn statements(&self) -> impl Iterator<Item = &Statement> {
+    pub(super) fn statements(&self) -> impl Iterator<Item = &SimulatedStatement> {
         self.statements.values()
     }
 
     /// Number and `uid` of the statements of that name, one per environment at most.
-    pub(super) fn all_named(&self, name: &str) -> Vec<(u64, String)> {
-        let serials = self.names.values().filter_map(|names| names.get(name));
-        serials.filter_map(|serial| Some((*serial, self.statements.get(serial)?.born.uid.clone()))).collect()
+    pub(super) fn statements_named(&self, name: &str) -> Vec<(u64, String)> {
+        let serials = self.serials_by_name.values().filter_map(|names| names.get(name));
+        serials.filter_map(|serial| Some((*serial, self.statements.get(serial)?.fixed.uid.clone()))).collect()
     }
 
     /// How many statements an environment holds.
-    pub(super) fn count(&self, environment: &str) -> usize {
-        self.names.get(environment).map_or(0, BTreeMap::len)
+    pub(super) fn statement_count(&self, environment: &str) -> usize {
+        self.serials_by_name.get(environment).map_or(0, BTreeMap::len)
     }
 
     /// The statements of an environment or of one pool in it, by name, after `after`.
-    pub(super) fn listed<'a>(
+    pub(super) fn statements_after<'a>(
         &'a self,
         environment: &'a str,
         pool: Option<&str>,
-        after: &str,
-    ) -> impl Iterator<Item = &'a Statement> {
+        start_after: &str,
+    ) -> impl Iterator<Item = &'a SimulatedStatement> {
         let names = match pool {
-            Some(pool) => self.by_pool.get(pool),
-            None => self.names.get(environment),
+            Some(pool) => self.serials_by_pool.get(pool),
+            None => self.serials_by_name.get(environment),
         };
-        let from = (std::ops::Bound::Excluded(after.to_owned()), std::ops::Bound::Unbounded);
+        let from = (std::ops::Bound::Excluded(start_after.to_owned()), std::ops::Bound::Unbounded);
         let serials = names.into_iter().flat_map(move |names| names.range(from.clone()));
         serials
             .filter_map(|(_, serial)| self.statements.get(serial))
-            .filter(move |statement| statement.born.environment == *environment)
+            .filter(move |statement| statement.fixed.environment == *environment)
     }
 
     /// A new statement.
-    pub(super) fn add(&mut self, born: Born, now: Now) -> u64 {
-        self.serial = self.serial.saturating_add(1);
-        let serial = self.serial;
-        let (born, now) = (Box::new(born), Box::new(now));
-        self.tell(|| Change::Born(serial, born.clone(), now.clone()));
-        self.place(serial, born, now);
+    pub(super) fn add_statement(&mut self, fixed: FixedFields, fields: MutableFields) -> u64 {
+        self.last_serial = self.last_serial.saturating_add(1);
+        let serial = self.last_serial;
+        let (fixed, fields) = (Box::new(fixed), Box::new(fields));
+        self.log_change(|| WorldChange::StatementCreated(serial, fixed.clone(), fields.clone()));
+        self.insert_statement(serial, fixed, fields);
         serial
     }
 
     /// Changes a statement: its version and time move on.
-    pub(super) fn change(&mut self, serial: u64, change: impl FnOnce(&mut Now)) {
+    pub(super) fn change_statement(&mut self, serial: u64, change: impl FnOnce(&mut MutableFields)) {
         let Some(statement) = self.statements.get(&serial) else { return };
-        let before = statement.now.clone();
-        let mut now = before.clone();
-        now.version = now.version_at(self.moment).0.saturating_add(1);
-        now.bumps.retain(|due| *due > self.moment);
-        now.updated = self.moment;
-        change(&mut now);
-        self.tell(|| Change::Now(serial, now.clone()));
-        self.set(serial, now);
+        let previous = statement.current.clone();
+        let mut fields = previous.clone();
+        fields.version = fields.version_at(self.time).0.saturating_add(1);
+        fields.version_bumps.retain(|due| *due > self.time);
+        fields.updated_at = self.time;
+        change(&mut fields);
+        self.log_change(|| WorldChange::StatementChanged(serial, fields.clone()));
+        self.set_fields(serial, fields);
         if let Some(statement) = self.statements.get_mut(&serial) {
-            statement.before = Some(before);
+            statement.previous = Some(previous);
         }
     }
 
     /// Changes only what happens to a statement by itself: no new version.
-    pub(super) fn reschedule(&mut self, serial: u64, now: Box<Now>) {
-        self.tell(|| Change::Now(serial, now.clone()));
-        self.set(serial, now);
+    pub(super) fn reschedule_statement(&mut self, serial: u64, fields: Box<MutableFields>) {
+        self.log_change(|| WorldChange::StatementChanged(serial, fields.clone()));
+        self.set_fields(serial, fields);
     }
 
     /// Removes a statement.
-    pub(super) fn remove(&mut self, serial: u64) -> Option<Statement> {
-        self.tell(|| Change::Gone(serial));
-        let statement = self.take(serial)?;
-        self.departed.push_back((self.moment, statement.clone()));
-        if self.departed.len() > DEPARTED {
-            self.departed.pop_front();
+    pub(super) fn remove_statement(&mut self, serial: u64) -> Option<SimulatedStatement> {
+        self.log_change(|| WorldChange::StatementRemoved(serial));
+        let statement = self.take_statement(serial)?;
+        self.removed_statements.push_back((self.time, statement.clone()));
+        if self.removed_statements.len() > MAX_REMOVED_STATEMENTS {
+            self.removed_statements.pop_front();
         }
         Some(statement)
     }
 
     /// Those that wait for the stop of a statement.
-    pub(super) fn followers(&self, environment: &str, name: &str) -> Vec<u64> {
+    pub(super) fn statements_waiting_for(&self, environment: &str, name: &str) -> Vec<u64> {
         let key = (environment.to_owned(), name.to_owned());
-        self.followers.get(&key).into_iter().flatten().copied().collect()
+        self.waiting_by_predecessor.get(&key).into_iter().flatten().copied().collect()
     }
 
     /// Those that name a pool, in order of creation.
-    pub(super) fn all_on(&self, pool: &str) -> BTreeSet<u64> {
-        self.by_pool.get(pool).into_iter().flat_map(BTreeMap::values).copied().collect()
+    pub(super) fn statements_on_pool(&self, pool: &str) -> BTreeSet<u64> {
+        self.serials_by_pool.get(pool).into_iter().flat_map(BTreeMap::values).copied().collect()
     }
 
     /// Those that wait for room on a pool, in order of creation.
-    pub(super) fn queue(&self, pool: &str) -> Vec<u64> {
-        self.queues.get(pool).into_iter().flatten().copied().collect()
+    pub(super) fn waiting_on_pool(&self, pool: &str) -> Vec<u64> {
+        self.waiting_by_pool.get(pool).into_iter().flatten().copied().collect()
     }
 
     /// How many run on a pool.
-    pub(super) fn running(&self, pool: &str) -> usize {
-        self.alive.get(pool).map_or(0, BTreeSet::len)
+    pub(super) fn executing_on_pool(&self, pool: &str) -> usize {
+        self.executing_by_pool.get(pool).map_or(0, BTreeSet::len)
     }
 
-    fn place(&mut self, serial: u64, born: Box<Born>, now: Box<Now>) {
-        self.names.entry(born.environment.clone()).or_default().insert(born.name.clone(), serial);
-        self.statements.insert(serial, Statement { serial, born, now, before: None });
-        self.index(serial);
+    fn insert_statement(&mut self, serial: u64, fixed: Box<FixedFields>, fields: Box<MutableFields>) {
+        self.serials_by_name.entry(fixed.environment.clone()).or_default().insert(fixed.name.clone(), serial);
+        self.statements.insert(serial, SimulatedStatement { serial, fixed, current: fields, previous: None });
+        self.index_statement(serial);
     }
 
-    fn set(&mut self, serial: u64, now: Box<Now>) {
-        self.unindex(serial);
+    fn set_fields(&mut self, serial: u64, fields: Box<MutableFields>) {
+        self.unindex_statement(serial);
         if let Some(statement) = self.statements.get_mut(&serial) {
-            statement.now = now;
+            statement.current = fields;
         }
-        self.index(serial);
+        self.index_statement(serial);
     }
 
-    fn take(&mut self, serial: u64) -> Option<Statement> {
-        self.unindex(serial);
+    fn take_statement(&mut self, serial: u64) -> Option<SimulatedStatement> {
+        self.unindex_statement(serial);
         let statement = self.statements.remove(&serial)?;
-        if let Some(names) = self.names.get_mut(&statement.born.environment) {
-            names.remove(&statement.born.name);
+        if let Some(names) = self.serials_by_name.get_mut(&statement.fixed.environment) {
+            names.remove(&statement.fixed.name);
         }
         Some(statement)
     }
 
-    fn index(&mut self, serial: u64) {
-        let Some(Statement { born, now, .. }) = self.statements.get(&serial) else { return };
-        self.by_pool.entry(now.pool.clone()).or_default().insert(born.name.clone(), serial);
-        if let Some(due) = now.next.iter().map(|(due, _)| *due).min() {
-            self.agenda.insert((due, Subject::Statement(serial)));
+    fn index_statement(&mut self, serial: u64) {
+        let Some(SimulatedStatement { fixed, current: fields, .. }) = self.statements.get(&serial) else { return };
+        self.serials_by_pool.entry(fields.pool.clone()).or_default().insert(fixed.name.clone(), serial);
+        if let Some(due) = fields.scheduled.iter().map(|(due, _)| *due).min() {
+            self.agenda.insert((due, AgendaItem::Statement(serial)));
         }
-        if now.alive {
-            self.alive.entry(now.pool.clone()).or_default().insert(serial);
-            if born.traits.sort.resumes() {
-                self.audit.begins(&born.name, serial);
+        if fields.executing {
+            self.executing_by_pool.entry(fields.pool.clone()).or_default().insert(serial);
+            if fixed.traits.behavior.is_resumable() {
+                self.audit.job_started(&fixed.name, serial);
             }
         }
-        if now.queued() {
-            self.queues.entry(now.pool.clone()).or_default().insert(serial);
+        if fields.is_waiting_for_pool() {
+            self.waiting_by_pool.entry(fields.pool.clone()).or_default().insert(serial);
         }
-        if let Some(name) = &now.waits_for {
-            self.followers.entry((born.environment.to_string(), name.clone())).or_default().insert(serial);
+        if let Some(name) = &fields.waiting_for {
+            self.waiting_by_predecessor
+                .entry((fixed.environment.to_string(), name.clone()))
+                .or_default()
+                .insert(serial);
         }
     }
 
-    fn unindex(&mut self, serial: u64) {
-        let Some(Statement { born, now, .. }) = self.statements.get(&serial) else { return };
-        if let Some(names) = self.by_pool.get_mut(&now.pool) {
-            names.remove(&born.name);
+    fn unindex_statement(&mut self, serial: u64) {
+        let Some(SimulatedStatement { fixed, current: fields, .. }) = self.statements.get(&serial) else { return };
+        if let Some(names) = self.serials_by_pool.get_mut(&fields.pool) {
+            names.remove(&fixed.name);
         }
-        if let Some(due) = now.next.iter().map(|(due, _)| *due).min() {
-            self.agenda.remove(&(due, Subject::Statement(serial)));
+        if let Some(due) = fields.scheduled.iter().map(|(due, _)| *due).min() {
+            self.agenda.remove(&(due, AgendaItem::Statement(serial)));
         }
-        if now.alive {
-            self.alive.entry(now.pool.clone()).or_default().remove(&serial);
-            self.audit.ends(&born.name, serial);
+        if fields.executing {
+            self.executing_by_pool.entry(fields.pool.clone()).or_default().remove(&serial);
+            self.audit.job_ended(&fixed.name, serial);
         }
-        if now.queued() {
-            self.queues.entry(now.pool.clone()).or_default().remove(&serial);
+        if fields.is_waiting_for_pool() {
+            self.waiting_by_pool.entry(fields.pool.clone()).or_default().remove(&serial);
         }
-        if let Some(name) = &now.waits_for {
-            self.followers.entry((born.environment.to_string(), name.clone())).or_default().remove(&serial);
+        if let Some(name) = &fields.waiting_for {
+            self.waiting_by_predecessor
+                .entry((fixed.environment.to_string(), name.clone()))
+                .or_default()
+                .remove(&serial);
         }
     }
 
     // Pools
 
     /// The pool of that id.
-    pub(super) fn pool(&self, id: &str) -> Option<&Pool> {
+    pub(super) fn pool(&self, id: &str) -> Option<&SimulatedPool> {
         self.pools.get(id)
     }
 
     /// Every pool, by id.
-    pub(super) fn pools(&self) -> impl Iterator<Item = &Pool> {
+    pub(super) fn pools(&self) -> impl Iterator<Item = &SimulatedPool> {
         self.pools.values()
     }
 
     /// Adds or replaces a pool.
-    pub(super) fn put_pool(&mut self, pool: Pool) {
-        self.tell(|| Change::Pool(Box::new(pool.clone())));
-        self.set_pool(pool);
+    pub(super) fn put_pool(&mut self, pool: SimulatedPool) {
+        self.log_change(|| WorldChange::PoolStored(Box::new(pool.clone())));
+        self.insert_pool(pool);
     }
 
     /// Removes a pool.
     pub(super) fn remove_pool(&mut self, id: &str) {
-        self.tell(|| Change::PoolGone(id.to_owned()));
-        self.drop_pool(id);
+        self.log_change(|| WorldChange::PoolRemoved(id.to_owned()));
+        self.forget_pool(id);
     }
 
-    fn set_pool(&mut self, pool: Pool) {
-        self.drop_pool(&pool.id);
-        if let Some(due) = pool.due {
-            self.agenda.insert((due, Subject::Pool(pool.id.clone())));
+    fn insert_pool(&mut self, pool: SimulatedPool) {
+        self.forget_pool(&pool.id);
+        if let Some(due) = pool.phase_ends_at {
+            self.agenda.insert((due, AgendaItem::Pool(pool.id.clone())));
         }
         self.pools.insert(pool.id.clone(), pool);
     }
 
-    fn drop_pool(&mut self, id: &str) {
-        if let Some(Pool { due: Some(due), .. }) = self.pools.remove(id) {
-            self.agenda.remove(&(due, Subject::Pool(id.to_owned())));
+    fn forget_pool(&mut self, id: &str) {
+        if let Some(SimulatedPool { phase_ends_at: Some(due), .. }) = self.pools.remove(id) {
+            self.agenda.remove(&(due, AgendaItem::Pool(id.to_owned())));
         }
     }
 
-    fn pool_due(&mut self, id: &str) {
+    fn run_pool_event(&mut self, id: &str) {
         let Some(mut pool) = self.pools.get(id).cloned() else { return };
         if pool.phase == PoolPhase::Deprovisioning {
             return self.remove_pool(id);
         }
         pool.phase = PoolPhase::Provisioned;
-        pool.updated = self.moment;
-        pool.due = None;
+        pool.updated_at = self.time;
+        pool.phase_ends_at = None;
         self.put_pool(pool);
-        self.feed(id);
+        self.admit_waiting(id);
     }
 
     // The rest
 
     /// Sets the organization's configuration of pools.
-    pub(super) fn put_config(&mut self, config: OrgConfig) {
-        self.tell(|| Change::Config(config.clone()));
-        self.config = config;
+    pub(super) fn set_org_config(&mut self, config: OrgComputePoolConfig) {
+        self.log_change(|| WorldChange::ConfigChanged(config.clone()));
+        self.org_config = config;
     }
 
     /// A statement made an object.
-    pub(super) fn make(&mut self, thing: Thing) {
-        self.tell(|| Change::Made(thing.clone()));
-        self.catalog.make(thing);
+    pub(super) fn create_object(&mut self, object: CatalogObject) {
+        self.log_change(|| WorldChange::ObjectCreated(object.clone()));
+        self.catalog.add(object);
     }
 
     /// A statement dropped an object.
-    pub(super) fn drop_thing(&mut self, thing: Thing) {
-        self.tell(|| Change::Dropped(thing.clone()));
-        self.catalog.drop_thing(thing);
+    pub(super) fn drop_object(&mut self, object: CatalogObject) {
+        self.log_change(|| WorldChange::ObjectDropped(object.clone()));
+        self.catalog.drop_object(object);
     }
 
     /// A request whose effect is still to come.
-    pub(super) fn put_late(&mut self, late: Late) {
+    pub(super) fn add_delayed_effect(&mut self, effect: DelayedEffect) {
         // A number of what is still to come, whatever there was before: a world that is read back gives the same.
-        let number = self.late.last_key_value().map_or(0, |(last, _)| *last).saturating_add(1);
-        self.tell(|| Change::Late(number, late.clone()));
-        self.agenda.insert((late.due, Subject::Late(number)));
-        self.late.insert(number, late);
+        let number = self.delayed_effects.last_key_value().map_or(0, |(last, _)| *last).saturating_add(1);
+        self.log_change(|| WorldChange::EffectDelayed(number, effect.clone()));
+        self.agenda.insert((effect.due, AgendaItem::DelayedEffect(number)));
+        self.delayed_effects.insert(number, effect);
     }
 
-    fn take_late(&mut self, number: u64) -> Option<Late> {
-        let late = self.late.remove(&number)?;
-        self.agenda.remove(&(late.due, Subject::Late(number)));
-        Some(late)
+    fn take_delayed_effect(&mut self, number: u64) -> Option<DelayedEffect> {
+        let effect = self.delayed_effects.remove(&number)?;
+        self.agenda.remove(&(effect.due, AgendaItem::DelayedEffect(number)));
+        Some(effect)
     }
 
-    fn late_due(&mut self, number: u64) {
-        self.tell(|| Change::Arrived(number));
-        if let Some(late) = self.take_late(number) {
-            super::door::carry_out_late(self, &late);
+    fn run_delayed_effect(&mut self, number: u64) {
+        self.log_change(|| WorldChange::DelayedEffectApplied(number));
+        if let Some(effect) = self.take_delayed_effect(number) {
+            super::door::apply_delayed_effect(self, &effect);
         }
     }
 }

@@ -4,134 +4,134 @@ use std::{io, sync::Arc};
 
 use super::{
     super::{
-        audit::Audit,
+        audit::AuditTrail,
         clock::Clock,
-        log::{Change, Log, Record},
-        options::Options,
+        log::{LogRecord, WorldChange, WorldLog},
+        options::SimulatorOptions,
     },
-    Subject, World,
+    AgendaItem, SimulatedWorld,
 };
 
 /// How many changes a line of a log that was made anew holds.
-const LINE: usize = 100;
+const CHANGES_PER_RECORD: usize = 100;
 /// So many lines and changes are not worth a rename.
-const FEW: usize = 100;
+const COMPACTION_SLACK: usize = 100;
 
-impl World {
+impl SimulatedWorld {
     /// The world that the records tell of which `read` gives one by one. Its time goes on from the last record's. It goes
     /// on writing the log that `read` leaves, if any; one that is mostly past is made anew. What was done goes into `audit`.
     pub(in crate::simulator) fn restore(
-        options: Arc<Options>,
-        audit: Audit,
-        read: impl FnOnce(&mut dyn FnMut(Record)) -> io::Result<Option<Log>>,
-    ) -> io::Result<World> {
-        let mut world = World::new(options);
+        options: Arc<SimulatorOptions>,
+        audit: AuditTrail,
+        read: impl FnOnce(&mut dyn FnMut(LogRecord)) -> io::Result<Option<WorldLog>>,
+    ) -> io::Result<SimulatedWorld> {
+        let mut world = SimulatedWorld::new(options);
         world.audit = audit;
         let log = read(&mut |record| {
-            world.logged = world.logged.saturating_add(1).saturating_add(record.changes.len());
-            world.moment = world.moment.max(record.at);
-            world.ids = world.ids.max(record.ids);
+            world.logged_entries = world.logged_entries.saturating_add(1).saturating_add(record.changes.len());
+            world.time = world.time.max(record.at);
+            world.issued_ids = world.issued_ids.max(record.issued_ids);
             record.changes.into_iter().for_each(|change| world.replay(change));
         })?;
-        world.clock = Clock::at(world.moment);
-        world.told = world.moment;
+        world.clock = Clock::starting_at(world.time);
+        world.last_logged_time = world.time;
         world.log = log;
-        world.shorten(2)?;
+        world.compact_log(2)?;
         Ok(world)
     }
 
     /// Makes a log anew that holds more than `times` what there is, in one rename.
-    fn shorten(&mut self, times: usize) -> io::Result<()> {
-        if self.logged <= self.size().saturating_mul(times).saturating_add(FEW) {
+    fn compact_log(&mut self, factor: usize) -> io::Result<()> {
+        if self.logged_entries <= self.change_count().saturating_mul(factor).saturating_add(COMPACTION_SLACK) {
             return Ok(());
         }
         let Some(mut log) = self.log.take() else { return Ok(()) };
-        let everything = self.everything();
-        self.logged = everything.len().saturating_add(everything.len().div_ceil(LINE));
-        let mut everything = everything.into_iter().peekable();
-        let (at, ids) = (self.moment, self.ids);
+        let changes = self.all_changes();
+        self.logged_entries = changes.len().saturating_add(changes.len().div_ceil(CHANGES_PER_RECORD));
+        let mut changes = changes.into_iter().peekable();
+        let (at, issued_ids) = (self.time, self.issued_ids);
         log.compact(std::iter::from_fn(|| {
-            everything.peek()?;
-            Some(Record { at, ids, changes: everything.by_ref().take(LINE).collect() })
+            changes.peek()?;
+            Some(LogRecord { at, issued_ids, changes: changes.by_ref().take(CHANGES_PER_RECORD).collect() })
         }))?;
         self.log = Some(log);
         Ok(())
     }
 
     /// The world that one record tells of, without a log.
-    pub(in crate::simulator) fn retold(options: Arc<Options>, record: Record) -> World {
-        let mut world = World::new(options);
-        world.moment = record.at;
-        world.ids = record.ids;
+    pub(in crate::simulator) fn from_record(options: Arc<SimulatorOptions>, record: LogRecord) -> SimulatedWorld {
+        let mut world = SimulatedWorld::new(options);
+        world.time = record.at;
+        world.issued_ids = record.issued_ids;
         record.changes.into_iter().for_each(|change| world.replay(change));
-        world.clock = Clock::at(world.moment);
-        world.told = world.moment;
+        world.clock = Clock::starting_at(world.time);
+        world.last_logged_time = world.time;
         world
     }
 
     /// The whole world in one record.
-    pub(in crate::simulator) fn told_whole(&self) -> Record {
-        Record { at: self.moment, ids: self.ids, changes: self.everything() }
+    pub(in crate::simulator) fn to_record(&self) -> LogRecord {
+        LogRecord { at: self.time, issued_ids: self.issued_ids, changes: self.all_changes() }
     }
 
     /// How many changes make up the whole world.
-    fn size(&self) -> usize {
-        let things = self.catalog.made().len().saturating_add(self.catalog.dropped().len());
-        let told = self.audit.effects().len().saturating_add(self.audit.peaks().count());
-        things.saturating_add(told).saturating_add(self.statements.len()).saturating_add(self.pools.len())
+    fn change_count(&self) -> usize {
+        let objects = self.catalog.created().len().saturating_add(self.catalog.dropped().len());
+        let audited = self.audit.effects().len().saturating_add(self.audit.peak_counts().count());
+        objects.saturating_add(audited).saturating_add(self.statements.len()).saturating_add(self.pools.len())
     }
 
-    fn replay(&mut self, change: Change) {
+    fn replay(&mut self, change: WorldChange) {
         match change {
-            Change::Born(serial, born, now) => {
-                self.serial = self.serial.max(serial);
-                self.place(serial, born, now);
+            WorldChange::StatementCreated(serial, fixed, fields) => {
+                self.last_serial = self.last_serial.max(serial);
+                self.insert_statement(serial, fixed, fields);
             }
-            Change::Now(serial, now) => self.set(serial, now),
-            Change::Gone(serial) => drop(self.take(serial)),
-            Change::Pool(pool) => self.set_pool(*pool),
-            Change::PoolGone(id) => self.drop_pool(&id),
-            Change::Made(thing) => self.catalog.make(thing),
-            Change::Dropped(thing) => self.catalog.drop_thing(thing),
-            Change::Config(config) => self.config = config,
-            Change::Late(number, late) => {
-                self.agenda.insert((late.due, Subject::Late(number)));
-                self.late.insert(number, late);
+            WorldChange::StatementChanged(serial, fields) => self.set_fields(serial, fields),
+            WorldChange::StatementRemoved(serial) => drop(self.take_statement(serial)),
+            WorldChange::PoolStored(pool) => self.insert_pool(*pool),
+            WorldChange::PoolRemoved(id) => self.forget_pool(&id),
+            WorldChange::ObjectCreated(object) => self.catalog.add(object),
+            WorldChange::ObjectDropped(object) => self.catalog.drop_object(object),
+            WorldChange::ConfigChanged(config) => self.org_config = config,
+            WorldChange::EffectDelayed(number, effect) => {
+                self.agenda.insert((effect.due, AgendaItem::DelayedEffect(number)));
+                self.delayed_effects.insert(number, effect);
             }
-            Change::Arrived(number) => drop(self.take_late(number)),
-            Change::Effect(effect) => self.audit.tell(effect),
-            Change::Peak(base, most) => self.audit.peak(&base, most),
+            WorldChange::DelayedEffectApplied(number) => drop(self.take_delayed_effect(number)),
+            WorldChange::Effect(effect) => self.audit.record(effect),
+            WorldChange::PeakRunning(base, peak) => self.audit.restore_peak(&base, peak),
         }
     }
 
     /// The whole world as changes to an empty one.
-    fn everything(&self) -> Vec<Change> {
-        let effects = self.audit.effects().iter().cloned().map(Change::Effect);
-        let pools = self.pools.values().cloned().map(|pool| Change::Pool(Box::new(pool)));
-        let made = self.catalog.made().iter().cloned().map(Change::Made);
-        let dropped = self.catalog.dropped().iter().cloned().map(Change::Dropped);
-        let statements = self
-            .statements
-            .values()
-            .map(|statement| Change::Born(statement.serial, statement.born.clone(), statement.now.clone()));
-        let late = self.late.iter().map(|(number, late)| Change::Late(*number, late.clone()));
-        let peaks = self.audit.peaks().map(|(base, most)| Change::Peak(base.to_owned(), most));
-        let config = std::iter::once(Change::Config(self.config.clone()));
+    fn all_changes(&self) -> Vec<WorldChange> {
+        let effects = self.audit.effects().iter().cloned().map(WorldChange::Effect);
+        let pools = self.pools.values().cloned().map(|pool| WorldChange::PoolStored(Box::new(pool)));
+        let created = self.catalog.created().iter().cloned().map(WorldChange::ObjectCreated);
+        let dropped = self.catalog.dropped().iter().cloned().map(WorldChange::ObjectDropped);
+        let statements = self.statements.values().map(|statement| {
+            WorldChange::StatementCreated(statement.serial, statement.fixed.clone(), statement.current.clone())
+        });
+        let delayed =
+            self.delayed_effects.iter().map(|(number, late)| WorldChange::EffectDelayed(*number, late.clone()));
+        let peaks = self.audit.peak_counts().map(|(base, most)| WorldChange::PeakRunning(base.to_owned(), most));
+        let config = std::iter::once(WorldChange::ConfigChanged(self.org_config.clone()));
         config
             .chain(effects)
             .chain(pools)
-            .chain(made)
+            .chain(created)
             .chain(dropped)
             .chain(statements)
-            .chain(late)
+            .chain(delayed)
             .chain(peaks)
             .collect()
     }
 }
 
 /// Whoever comes next reads what there is, not how it came about. A log that cannot be made anew holds it all the same.
-impl Drop for World {
+impl Drop for SimulatedWorld {
     fn drop(&mut self) {
-        drop(self.shorten(1));
+        drop(self.compact_log(1));
     }
 }

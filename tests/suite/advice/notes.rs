@@ -2,79 +2,93 @@
 
 use super::*;
 
-async fn notes(world: &World, key: &str) -> Vec<Note> {
-    world.plan().await.changes[&statement(key)].notes.clone()
+async fn planned_notes(project: &TestProject, key: &str) -> Vec<Note> {
+    project.plan().await.changes[&statement(key)].notes.clone()
 }
 
 /// The ways out of a note: each of these declarations or requests, then a world that is as declared.
-async fn each_way(meddled: impl Fn() -> Meddle, ways: &[(&str, Request)], phases: &[&str]) {
-    for ((way, request), phase) in ways.iter().zip(phases) {
-        let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-        meddle(&world, meddled());
+async fn check_each_next_step(
+    outside_change: impl Fn() -> OutOfBandChange,
+    next_steps: &[(&str, PlanOptions)],
+    expected_phases: &[&str],
+) {
+    for ((declaration, request), phase) in next_steps.iter().zip(expected_phases) {
+        let mut project = applied_project(&format!("{TABLE}{COPY}")).await;
+        change_outside(&project, outside_change());
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(notes(&world, "copy").await.len(), 1);
-        world.declare(&format!("{TABLE}{COPY}{way}"));
-        let run = world.request(request.clone()).await;
-        assert!(run.report.expect("it is blocked").is_complete(), "{way}");
-        let plan = world.plan().await;
-        assert!(!plan.has_changes() && !plan.changes.contains_key(&statement("copy")), "{way}: {:#?}", plan.changes);
-        let current = world.recorded().await.statements["copy"].current.clone().unwrap();
-        assert_eq!(world.phases()[&current.sent.name], *phase, "{way}");
+        assert_eq!(planned_notes(&project, "copy").await.len(), 1);
+        project.declare(&format!("{TABLE}{COPY}{declaration}"));
+        let run = project.apply_request(request.clone()).await;
+        assert!(run.report.expect("it is blocked").is_complete(), "{declaration}");
+        let plan = project.plan().await;
+        assert!(
+            !plan.has_changes() && !plan.changes.contains_key(&statement("copy")),
+            "{declaration}: {:#?}",
+            plan.changes
+        );
+        let current = project.recorded().await.statements["copy"].current.clone().unwrap();
+        assert_eq!(project.phases()[&current.sent.name], *phase, "{declaration}");
     }
 }
 
-fn drift() -> Request {
-    Request { fix_drift: true, ..Request::default() }
+fn with_drift_fixed() -> PlanOptions {
+    PlanOptions { fix_drift: true, ..PlanOptions::default() }
 }
 
-fn replacing() -> Request {
-    Request { replace: [statement("copy")].into(), ..Request::default() }
-}
-
-#[tokio::test(start_paused = true)]
-async fn stopped_outside() {
-    let ways =
-        [("", drift()), ("on_stopped = \"resume\"\n", Request::default()), ("stopped = true\n", Request::default())];
-    each_way(|| Meddle::Stop("copy".into()), &ways, &["RUNNING", "RUNNING", "STOPPED"]).await;
+fn with_copy_replaced() -> PlanOptions {
+    PlanOptions { replace: [statement("copy")].into(), ..PlanOptions::default() }
 }
 
 #[tokio::test(start_paused = true)]
-async fn resumed_outside() {
-    let ways = [("stopped = true\n", drift()), ("stopped = false\n", Request::default())];
-    for (way, request) in ways {
-        let mut world = in_force(&format!("{TABLE}{COPY}")).await;
-        world.declare(&format!("{TABLE}{COPY}stopped = true\n"));
-        world.converge().await;
-        meddle(&world, Meddle::Resume("copy".into()));
+async fn a_job_stopped_outside_is_resumed_or_declared_stopped() {
+    let next_steps = [
+        ("", with_drift_fixed()),
+        ("on_stopped = \"resume\"\n", PlanOptions::default()),
+        ("stopped = true\n", PlanOptions::default()),
+    ];
+    check_each_next_step(|| OutOfBandChange::Stop("copy".into()), &next_steps, &["RUNNING", "RUNNING", "STOPPED"])
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_resumed_outside_is_stopped_or_declared_running() {
+    let next_steps = [("stopped = true\n", with_drift_fixed()), ("stopped = false\n", PlanOptions::default())];
+    for (declaration, request) in next_steps {
+        let mut project = applied_project(&format!("{TABLE}{COPY}")).await;
+        project.declare(&format!("{TABLE}{COPY}stopped = true\n"));
+        project.converge().await;
+        change_outside(&project, OutOfBandChange::Resume("copy".into()));
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(notes(&world, "copy").await, [Note::ResumedOutside]);
-        world.declare(&format!("{TABLE}{COPY}{way}"));
-        assert!(world.request(request).await.report.expect("it is blocked").is_complete());
-        world.converge().await;
+        assert_eq!(planned_notes(&project, "copy").await, [Note::ResumedOutside]);
+        project.declare(&format!("{TABLE}{COPY}{declaration}"));
+        assert!(project.apply_request(request).await.report.expect("it is blocked").is_complete());
+        project.converge().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed() {
-    let ways = [("", drift()), ("on_failed = \"resume\"\n", Request::default()), ("", replacing())];
+async fn a_failed_job_is_resumed_or_replaced() {
+    let next_steps =
+        [("", with_drift_fixed()), ("on_failed = \"resume\"\n", PlanOptions::default()), ("", with_copy_replaced())];
     let phases = ["RUNNING", "RUNNING", "RUNNING"];
-    each_way(|| Meddle::Fail("copy".into(), "boom".into()), &ways, &phases).await;
+    check_each_next_step(|| OutOfBandChange::Fail("copy".into(), "boom".into()), &next_steps, &phases).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn ended() {
-    each_way(|| Meddle::Complete("copy".into()), &[("", replacing())], &["RUNNING"]).await;
+async fn a_completed_job_is_replaced() {
+    check_each_next_step(|| OutOfBandChange::Complete("copy".into()), &[("", with_copy_replaced())], &["RUNNING"])
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn readers_of_an_altered_table_are_replaced_in_the_same_run() {
-    let mut world = in_force(&format!("{TABLE}{COPY}")).await;
+    let mut project = applied_project(&format!("{TABLE}{COPY}")).await;
     let alter = "[statements.alter]\nsql = \"ALTER TABLE orders ADD (more INT)\"\n";
-    world.declare(&format!("{TABLE}{COPY}{alter}"));
-    assert_eq!(notes(&world, "alter").await, [Note::StaleReaders { readers: vec![statement("copy")] }]);
-    let run = world.request(replacing()).await;
-    let after = &run.plan.passages.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
+    project.declare(&format!("{TABLE}{COPY}{alter}"));
+    assert_eq!(planned_notes(&project, "alter").await, [Note::StaleReaders { readers: vec![statement("copy")] }]);
+    let run = project.apply_request(with_copy_replaced()).await;
+    let after = &run.plan.groups.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
     assert!(after.contains(&statement("alter")), "{after:?}");
     assert!(run.report.expect("it is blocked").is_complete());
-    world.converge().await;
+    project.converge().await;
 }

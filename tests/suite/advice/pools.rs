@@ -2,121 +2,121 @@
 
 use super::*;
 
-const POOLS: &str = "[pools.main]\nmax_cfu = 10\n";
-const SPARE: &str = "[pools.spare]\nmax_cfu = 5\n";
+const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 10\n";
+const SPARE_POOL: &str = "[pools.spare]\nmax_cfu = 5\n";
 
-fn id_of(world: &World, name: &str) -> String {
-    let pools = world.simulator.world().pools;
+fn pool_id(project: &TestProject, name: &str) -> String {
+    let pools = project.simulator.world_view().pools;
     pools.iter().find(|pool| pool.display_name.ends_with(name)).unwrap().id.clone()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_of_our_name_is_used_without_owning_it_or_another_name_is_chosen() {
+async fn an_existing_pool_is_declared_by_id_or_ours_gets_another_name() {
     for more in ["id = \"ID\"", "max_cfu = 5\ndisplay_name = \"another\""] {
-        let mut world = World::of(TABLE);
-        world.write("pools.toml", &format!("{POOLS}{SPARE}"));
-        world.converge().await;
-        let id = id_of(&world, "spare");
-        record(&world, Fact::Forgotten { address: Address::pool("spare") }).await;
-        assert_eq!(block(&world, "pools.spare").await, Block::PoolExists { id: id.clone() });
-        world.write("pools.toml", &format!("{POOLS}[pools.spare]\n{}\n", more.replace("ID", &id)));
-        world.converge().await;
+        let mut project = TestProject::with_statements(TABLE);
+        project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
+        project.converge().await;
+        let id = pool_id(&project, "spare");
+        record_fact(&project, Fact::Forgotten { address: Address::pool("spare") }).await;
+        assert_eq!(planned_block(&project, "pools.spare").await, Block::PoolExists { id: id.clone() });
+        project.write("pools.toml", &format!("{MAIN_POOL}[pools.spare]\n{}\n", more.replace("ID", &id)));
+        project.converge().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_others_use_is_no_longer_owned() {
-    let mut world = World::of(TABLE);
-    world.write("pools.toml", &format!("{POOLS}{SPARE}"));
-    world.converge().await;
-    let id = id_of(&world, "spare");
+async fn a_pool_in_use_by_others_is_declared_by_id() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
+    project.converge().await;
+    let id = pool_id(&project, "spare");
     let theirs = NewStatement {
         name: "theirs".to_owned(),
         sql: "INSERT INTO theirs SELECT id FROM orders".to_owned(),
         pool: Some(id.clone()),
         ..NewStatement::default()
     };
-    world.cloud().submit_statement(&theirs).await.unwrap();
+    project.cloud().submit_statement(&theirs).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    world.write("pools.toml", POOLS);
-    assert!(matches!(block(&world, "pools.spare").await, Block::PoolInUse { .. }));
-    world.write("pools.toml", &format!("{POOLS}[pools.spare]\nid = \"{id}\"\n"));
-    world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 2);
+    project.write("pools.toml", MAIN_POOL);
+    assert!(matches!(planned_block(&project, "pools.spare").await, Block::PoolInUse { .. }));
+    project.write("pools.toml", &format!("{MAIN_POOL}[pools.spare]\nid = \"{id}\"\n"));
+    project.converge().await;
+    assert_eq!(project.simulator.world_view().pools.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_carries_a_job_goes_once_that_has_another_pool_or_stands_still() {
+async fn a_pool_is_deleted_once_its_job_moves_or_stops() {
     for more in ["pool = \"main\"", "stopped = true", ""] {
-        let mut world = World::of("");
-        world.write("floe.toml", &project("").replace("pool = \"main\"", ""));
-        world.write("pools.toml", &format!("{POOLS}{SPARE}"));
+        let mut project = TestProject::with_statements("");
+        project.write("floe.toml", &floe_toml("").replace("pool = \"main\"", ""));
+        project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
         let job = |more: &str| format!("[statements.j]\nsql = \"INSERT INTO b SELECT id FROM a\"\n{more}\n");
-        world.declare(&job("pool = \"spare\""));
-        world.converge().await;
-        world.write("pools.toml", POOLS);
-        world.declare(&job(""));
-        assert!(matches!(block(&world, "pools.spare").await, Block::PoolCarries { .. }));
+        project.declare(&job("pool = \"spare\""));
+        project.converge().await;
+        project.write("pools.toml", MAIN_POOL);
+        project.declare(&job(""));
+        assert!(matches!(planned_block(&project, "pools.spare").await, Block::PoolHasStatements { .. }));
         if more.is_empty() {
             let excludes = [Address::pool("spare")].into();
-            let run = world.request(Request { excludes, ..Request::default() }).await;
+            let run = project.apply_request(PlanOptions { excludes, ..PlanOptions::default() }).await;
             assert!(run.report.expect("it is blocked").is_complete());
         } else {
-            world.declare(&job(more));
-            world.converge().await;
+            project.declare(&job(more));
+            project.converge().await;
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_failed_is_deleted_and_made_again() {
-    let mut world = World::of(TABLE);
-    world.write("pools.toml", &format!("{POOLS}{SPARE}"));
-    world.converge().await;
-    let id = id_of(&world, "spare");
-    meddle(&world, Meddle::FailPool(id.clone()));
-    assert_eq!(block(&world, "pools.spare").await, Block::PoolFailed { id: id.clone() });
-    meddle(&world, Meddle::DeletePool(id));
+async fn a_failed_pool_is_recreated_once_it_is_deleted() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
+    project.converge().await;
+    let id = pool_id(&project, "spare");
+    change_outside(&project, OutOfBandChange::FailPool(id.clone()));
+    assert_eq!(planned_block(&project, "pools.spare").await, Block::PoolFailed { id: id.clone() });
+    change_outside(&project, OutOfBandChange::DeletePool(id));
     tokio::time::sleep(Duration::from_secs(300)).await;
-    world.converge().await;
+    project.converge().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_missing_is_replaced_by_one_of_the_projects_own() {
-    let mut world = World::of(TABLE);
-    world.write("pools.toml", "[pools.main]\nid = \"lfcp-nobody\"\n");
-    assert!(matches!(block(&world, "pools.main").await, Block::PoolMissing { .. }));
-    world.write("pools.toml", POOLS);
-    world.converge().await;
+async fn a_missing_pool_is_replaced_by_an_owned_one() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.write("pools.toml", "[pools.main]\nid = \"lfcp-nobody\"\n");
+    assert!(matches!(planned_block(&project, "pools.main").await, Block::PoolMissing { .. }));
+    project.write("pools.toml", MAIN_POOL);
+    project.converge().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_in_another_network_is_put_back_and_left_for_a_new_one() {
-    let mut world = World::of(COPY);
-    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n");
-    world.converge().await;
-    world.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-2\"\n");
-    assert!(matches!(block(&world, "pools.main").await, Block::PoolMoved { .. }));
+async fn a_pool_changes_networks_by_moving_its_jobs_to_a_new_pool() {
+    let mut project = TestProject::with_statements(COPY);
+    project.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n");
+    project.converge().await;
+    project.write("pools.toml", "[pools.main]\nmax_cfu = 10\nnetwork = \"n-2\"\n");
+    assert!(matches!(planned_block(&project, "pools.main").await, Block::PoolFieldImmutable { .. }));
     let new = "[pools.new]\nmax_cfu = 10\nnetwork = \"n-2\"\n";
-    world.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n{new}"));
-    world.declare(&format!("{COPY}pool = \"new\"\n"));
-    world.converge().await;
-    world.write("floe.toml", &project("").replace("pool = \"main\"", "pool = \"new\""));
-    world.write("pools.toml", new);
-    world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+    project.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\nnetwork = \"n-1\"\n{new}"));
+    project.declare(&format!("{COPY}pool = \"new\"\n"));
+    project.converge().await;
+    project.write("floe.toml", &floe_toml("").replace("pool = \"main\"", "pool = \"new\""));
+    project.write("pools.toml", new);
+    project.converge().await;
+    assert_eq!(project.simulator.world_view().pools.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guarded_pool_is_declared_again_without_the_guard_and_then_goes() {
-    let mut world = World::of(TABLE);
-    world.write("pools.toml", &format!("{POOLS}{SPARE}prevent_destroy = true\n"));
-    world.converge().await;
-    world.write("pools.toml", POOLS);
-    assert_eq!(block(&world, "pools.spare").await, Block::PreventDestroy);
-    world.write("pools.toml", &format!("{POOLS}{SPARE}"));
-    world.converge().await;
-    world.write("pools.toml", POOLS);
-    world.converge().await;
-    assert_eq!(world.simulator.world().pools.len(), 1);
+async fn a_pool_with_prevent_destroy_is_deleted_once_the_guard_is_removed() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}prevent_destroy = true\n"));
+    project.converge().await;
+    project.write("pools.toml", MAIN_POOL);
+    assert_eq!(planned_block(&project, "pools.spare").await, Block::PreventDestroy);
+    project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
+    project.converge().await;
+    project.write("pools.toml", MAIN_POOL);
+    project.converge().await;
+    assert_eq!(project.simulator.world_view().pools.len(), 1);
 }

@@ -32,22 +32,22 @@ fn identity() -> EnvironmentIdentity {
     EnvironmentIdentity { organization, environment, cloud, region }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+fn on_paused_clock<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
 }
 
 /// A ledger reads what is on the disk, and leaves it as it is. What it says is a record, or that one of the files is
 /// damaged or newer.
-fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
+fn load_from_files(files: &[(&str, &[u8])]) -> Option<Recorded> {
     let disk = FakeDisk::new();
     for (path, bytes) in files {
         disk.put(*path, *bytes);
     }
     let before = disk.files();
     let ledger = LocalLedger::on_disk(disk.clone(), Path::new(STATE));
-    let loaded = wait(ledger.load());
-    let again = wait(ledger.load());
+    let loaded = on_paused_clock(ledger.load());
+    let again = on_paused_clock(ledger.load());
     assert_eq!(loaded, again);
     assert_eq!(disk.files(), before, "reading wrote something");
     match loaded {
@@ -59,7 +59,7 @@ fn read(files: &[(&str, &[u8])]) -> Option<Recorded> {
 
 /// A state file. The record that it says, if it says one.
 pub fn snapshot(bytes: &[u8]) -> Option<Recorded> {
-    read(&[(STATE, bytes)])
+    load_from_files(&[(STATE, bytes)])
 }
 
 /// The record that journals are on where none is given.
@@ -69,8 +69,8 @@ fn recorded() -> Recorded {
 
 /// A journal, beside the state that it is on. The record that they say together, if they say one.
 pub fn journal_on(state: &[u8], bytes: &[u8]) -> Option<Recorded> {
-    read(&[(JOURNAL, bytes)]);
-    read(&[(STATE, state), (JOURNAL, bytes)])
+    load_from_files(&[(JOURNAL, bytes)]);
+    load_from_files(&[(STATE, state), (JOURNAL, bytes)])
 }
 
 /// A journal of any bytes.
@@ -81,14 +81,15 @@ pub fn journal(bytes: &[u8]) {
 
 /// A journal whose lines are whole and whose entries are any: bytes choose them among those that may fit together.
 pub fn entries(bytes: &[u8]) -> Option<Recorded> {
-    let groups: Vec<Vec<Entry>> = bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry).collect()).collect();
+    let groups: Vec<Vec<Entry>> =
+        bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry_from_bytes).collect()).collect();
     let state = serde_json::to_vec(&recorded()).unwrap_or_default();
     let written = fake::journal_bytes(&recorded(), &groups).unwrap_or_default();
     journal_on(&state, &written)
 }
 
 /// The entry that two bytes choose: its kind, and whose it is.
-fn entry(bytes: &[u8]) -> Option<Entry> {
+fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
     let (kind, of) = (*bytes.first()?, *bytes.get(1)?);
     let key = ["a", "b"][usize::from(of & 1)].to_owned();
     let number = Generation(u32::from(of >> 1 & 1) + 1);
@@ -102,7 +103,9 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     let fact = |fact| Entry::FactRecorded { fact };
     let uid = format!("uid-{name}");
     Some(match kind % 12 {
-        0 | 1 => fact(Fact::Declared { declared: Box::new(declared(&key)), key, dependencies: BTreeSet::new() }),
+        0 | 1 => {
+            fact(Fact::Declared { declared: Box::new(declared_statement(&key)), key, dependencies: BTreeSet::new() })
+        }
         2 | 3 => intend(Operation::Submit(submission(&key, number))),
         4 | 5 => settle(Outcome::Applied { id: Some(uid), created_at: None }),
         6 => settle(Outcome::Rejected { why: "no".to_owned() }),
@@ -114,7 +117,7 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     })
 }
 
-fn declared(name: &str) -> Statement {
+fn declared_statement(name: &str) -> Statement {
     let text = serde_json::json!({ "name": name, "sql": "SELECT 1", "timeout": 60 });
     serde_json::from_value(text).unwrap_or_else(|error| panic!("no statement: {error}"))
 }
@@ -138,15 +141,15 @@ fn submission(base: &str, generation: Generation) -> Submission {
 pub fn plan(bytes: &[u8]) {
     let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
     let _ = plan::check(&plan, &recorded());
-    assert_eq!(plan::moved_since(&plan, &plan, &BTreeMap::new()), []);
+    assert_eq!(plan::stale_reasons(&plan, &plan, &BTreeMap::new()), []);
     let written = serde_json::to_vec(&plan).unwrap_or_default();
     assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));
 }
 
 /// A service that answers everything with the same bytes.
-struct Parrot(u16, Vec<u8>);
+struct FixedResponseTransport(u16, Vec<u8>);
 
-impl Transport for Parrot {
+impl Transport for FixedResponseTransport {
     fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let response = HttpResponse { status: self.0, headers: Headers::default(), body: self.1.clone() };
         Box::pin(async { Ok(response) })
@@ -164,7 +167,13 @@ pub fn response(bytes: &[u8]) {
     let credentials =
         Credentials { flink: Some(ApiKey::new("k", "secret-value")), cloud: Some(ApiKey::new("k", "secret-value")) };
     let Ok(site) = Endpoints::public(&identity()) else { return };
-    let cloud = CloudClient::new(Arc::new(Parrot(status, body.to_vec())), site, credentials, RateLimits::default(), 1);
+    let cloud = CloudClient::new(
+        Arc::new(FixedResponseTransport(status, body.to_vec())),
+        site,
+        credentials,
+        RateLimits::default(),
+        1,
+    );
     let pool = Pool {
         display_name: "p".to_owned(),
         max_cfu: 5,
@@ -173,8 +182,8 @@ pub fn response(bytes: &[u8]) {
         region: "us-east-1".to_owned(),
         prevent_destroy: false,
     };
-    wait(async {
-        let told = [
+    on_paused_clock(async {
+        let errors = [
             cloud.list_statements(None).await.err(),
             cloud.submit_statement(&NewStatement { name: "n".to_owned(), ..NewStatement::default() }).await.err(),
             match cloud.fetch_statement("n").await {
@@ -191,7 +200,7 @@ pub fn response(bytes: &[u8]) {
             cloud.delete_pool("lfcp-1").await.err(),
             cloud.list_regions(None, None).await.err(),
         ];
-        for error in told.into_iter().flatten() {
+        for error in errors.into_iter().flatten() {
             let text = error.to_string();
             assert!(!text.contains("secret-value") && text.len() < 20_000, "{text}");
         }

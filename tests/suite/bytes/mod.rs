@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 
 use fastrand::Rng;
 use floe::{
-    diff::Request,
+    diff::PlanOptions,
     execute::{self, Interrupt},
     state::{
         Ledger, LocalLedger, Recorded,
@@ -16,10 +16,10 @@ use floe::{
     },
 };
 
-use crate::world::{World, holder};
+use crate::world::{TestProject, holder};
 
 /// Another text made of a good one.
-fn spoil(good: &[u8], rng: &mut Rng) -> Vec<u8> {
+fn corrupt(good: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..rng.usize(1..6) {
         if bytes.is_empty() {
@@ -44,12 +44,12 @@ fn spoil(good: &[u8], rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-fn search(good: &[u8], each: impl Fn(&[u8])) {
+fn try_corruptions(good: &[u8], target: impl Fn(&[u8])) {
     let count = std::env::var("FLOE_BYTES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
     let mut rng = Rng::with_seed(1);
-    each(good);
+    target(good);
     for _ in 0..count {
-        each(&spoil(good, &mut rng));
+        target(&corrupt(good, &mut rng));
     }
 }
 
@@ -60,19 +60,19 @@ sql = "CREATE TABLE orders (id STRING, price INT)"
 sql = "INSERT INTO target SELECT id, price FROM orders"
 "#;
 
-async fn converged() -> World {
-    let mut world = World::of(PROJECT);
-    world.converge().await;
-    world
+async fn converged_project() -> TestProject {
+    let mut project = TestProject::with_statements(PROJECT);
+    project.converge().await;
+    project
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spoiled_state_file_is_an_error_and_stays_as_it_is() {
-    let recorded = converged().await.recorded().await;
+async fn a_corrupted_state_file_is_an_error_and_is_not_modified() {
+    let recorded = converged_project().await.recorded().await;
     let good = serde_json::to_vec_pretty(&recorded).unwrap();
     std::thread::spawn(move || {
         assert_eq!(each::snapshot(&good), Some(recorded));
-        search(&good, |bytes| drop(each::snapshot(bytes)));
+        try_corruptions(&good, |bytes| drop(each::snapshot(bytes)));
     })
     .join()
     .unwrap();
@@ -80,19 +80,19 @@ async fn a_spoiled_state_file_is_an_error_and_stays_as_it_is() {
 
 /// What is on the disk when a run stops just before its snapshot takes the place of the last one: the last one, the whole
 /// journal, and what they say together.
-async fn stopped_before_its_end() -> (Vec<u8>, Vec<u8>, Recorded) {
-    let run = |stops_at: Option<usize>| async move {
-        let mut world = World::of(PROJECT);
+async fn files_before_last_rename() -> (Vec<u8>, Vec<u8>, Recorded) {
+    let run = |crash_at: Option<usize>| async move {
+        let mut project = TestProject::with_statements(PROJECT);
         let disk = FakeDisk::new();
-        if let Some(at) = stops_at {
+        if let Some(at) = crash_at {
             disk.inject_fault(at, DiskFault::Crash, 0);
         }
         let mut ledger = LocalLedger::on_disk(disk.clone(), "state/prod.json");
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
-        let (plan, recorded) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+        let (plan, recorded) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
         let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
-        let setting = world.setting(&world.cloud(), interrupt);
-        (disk, execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await.unwrap().recorded)
+        let inputs = project.run_inputs(&project.cloud(), interrupt);
+        (disk, execute::run(&plan, recorded, &mut ledger, &inputs, &mut |_| {}).await.unwrap().recorded)
     };
     let operations = run(None).await.0.operations();
     let last = operations.iter().rposition(|(operation, _)| *operation == "rename");
@@ -103,12 +103,12 @@ async fn stopped_before_its_end() -> (Vec<u8>, Vec<u8>, Recorded) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spoiled_journal_is_an_error_and_stays_as_it_is() {
-    let (state, good, recorded) = stopped_before_its_end().await;
+async fn a_corrupted_journal_is_an_error_and_is_not_modified() {
+    let (state, good, recorded) = files_before_last_rename().await;
     std::thread::spawn(move || {
         assert_eq!(each::journal_on(&state, &good), Some(recorded));
-        search(&good, |bytes| drop(each::journal_on(&state, bytes)));
-        search(&good, each::journal);
+        try_corruptions(&good, |bytes| drop(each::journal_on(&state, bytes)));
+        try_corruptions(&good, each::journal);
     })
     .join()
     .unwrap();
@@ -116,7 +116,7 @@ async fn a_spoiled_journal_is_an_error_and_stays_as_it_is() {
 
 /// Bytes at random mostly break a checksum; entries at random get behind it.
 #[test]
-fn a_journal_of_any_entries_is_a_record_or_an_error() {
+fn a_journal_of_random_entries_is_a_record_or_an_error() {
     let mut rng = Rng::with_seed(2);
     let mut records = 0;
     for _ in 0..300 {
@@ -127,21 +127,21 @@ fn a_journal_of_any_entries_is_a_record_or_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spoiled_plan_is_an_error_or_another_plan() {
-    let world = World::of(PROJECT);
-    let (plan, _) = world.plan_with(&world.cloud(), &Request::default()).await.unwrap();
+async fn a_corrupted_plan_is_an_error_or_another_plan() {
+    let project = TestProject::with_statements(PROJECT);
+    let (plan, _) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
     let good = serde_json::to_vec(&plan).unwrap();
-    std::thread::spawn(move || search(&good, each::plan)).join().unwrap();
+    std::thread::spawn(move || try_corruptions(&good, each::plan)).join().unwrap();
 }
 
 #[test]
-fn a_spoiled_answer_is_an_error_with_no_secret_in_it() {
+fn a_corrupted_response_is_an_error_without_secrets() {
     let good = br#"{"data":[{"name":"n","metadata":{"uid":"u","resource_version":"1","labels":null},"spec":{"statement":"SELECT 1","properties":null,"stopped":false},"status":{"phase":"RUNNING","traits":null}}],"metadata":{"next":""}}"#;
-    search(&[&[0], good.as_slice()].concat(), each::response);
+    try_corruptions(&[&[0], good.as_slice()].concat(), each::response);
     let pool = br#"{"id":"lfcp-1","spec":{"display_name":"p","cloud":"AWS","region":"r","max_cfu":5},"status":{"phase":"PROVISIONED","current_cfu":0}}"#;
-    search(&[&[0], pool.as_slice()].concat(), each::response);
+    try_corruptions(&[&[0], pool.as_slice()].concat(), each::response);
     let refusal = br#"{"errors":[{"id":"1","status":"409","detail":"no","source":{}}]}"#;
     for status in 4..13 {
-        search(&[&[status], refusal.as_slice()].concat(), each::response);
+        try_corruptions(&[&[status], refusal.as_slice()].concat(), each::response);
     }
 }

@@ -9,9 +9,9 @@ use floe::state::{Disk, DiskFile};
 
 /// The protection that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
+pub enum Mutant {
     /// None: floe as it is.
-    None,
+    Unmodified,
     /// The journal's bytes are not synced.
     JournalNotSynced,
     /// The snapshot's bytes are not synced before the rename.
@@ -21,59 +21,63 @@ pub enum Flaw {
     /// An intent is written only with what comes after it.
     IntentAfterRequest,
     /// An answer that is lost is taken for a refusal.
-    LossIsRefusal,
+    LostAnswerIsRejection,
     /// Intents that an interrupted run left open are dropped unread.
-    OpenIgnored,
+    OpenIntentsIgnored,
     /// The numbers that were used are forgotten.
-    NumbersForgotten,
+    GenerationNumbersForgotten,
     /// The way back resumes a predecessor whatever became of the successor.
-    ResumedUnconfirmed,
+    PredecessorResumedUnconfirmed,
 }
 
-impl Flaw {
+impl Mutant {
     /// The words of what has to come of it, any of them.
-    pub fn leads_to(self) -> &'static [&'static str] {
+    pub fn expected_failures(self) -> &'static [&'static str] {
         match self {
-            Flaw::None => &[],
-            Flaw::JournalNotSynced | Flaw::FolderNotSynced => &["what was acknowledged is lost"],
-            Flaw::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
+            Mutant::Unmodified => &[],
+            Mutant::JournalNotSynced | Mutant::FolderNotSynced => &["what was acknowledged is lost"],
+            Mutant::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
             // Statements that run and that no record knows.
-            Flaw::IntentAfterRequest => &["SeveralLive", "orphans", "created more than once"],
-            Flaw::LossIsRefusal => &["PoolExists", "SeveralLive", "orphans", "created more than once"],
-            Flaw::OpenIgnored => &["still open", "created more than once"],
-            Flaw::NumbersForgotten => &["contradicts the record", "was used before", "created more than once"],
-            Flaw::ResumedUnconfirmed => {
+            Mutant::IntentAfterRequest => &["UnexpectedGenerations", "orphans", "created more than once"],
+            Mutant::LostAnswerIsRejection => {
+                &["PoolExists", "UnexpectedGenerations", "orphans", "created more than once"]
+            }
+            Mutant::OpenIntentsIgnored => &["still open", "created more than once"],
+            Mutant::GenerationNumbersForgotten => {
+                &["contradicts the record", "was used before", "created more than once"]
+            }
+            Mutant::PredecessorResumedUnconfirmed => {
                 &["a resume on the way back follows a confirmed deletion", "ran more than once"]
             }
         }
     }
 }
 
-pub const FLAWS: [Flaw; 8] = [
-    Flaw::JournalNotSynced,
-    Flaw::SnapshotNotSynced,
-    Flaw::FolderNotSynced,
-    Flaw::IntentAfterRequest,
-    Flaw::LossIsRefusal,
-    Flaw::OpenIgnored,
-    Flaw::NumbersForgotten,
-    Flaw::ResumedUnconfirmed,
+pub const MUTANTS: [Mutant; 8] = [
+    Mutant::JournalNotSynced,
+    Mutant::SnapshotNotSynced,
+    Mutant::FolderNotSynced,
+    Mutant::IntentAfterRequest,
+    Mutant::LostAnswerIsRejection,
+    Mutant::OpenIntentsIgnored,
+    Mutant::GenerationNumbersForgotten,
+    Mutant::PredecessorResumedUnconfirmed,
 ];
 
 /// A disk on which a floe with that flaw would leave out a sync.
 #[derive(Clone)]
-pub struct FlawedDisk<D> {
+pub struct MutantDisk<D> {
     pub disk: D,
-    pub flaw: Flaw,
+    pub mutant: Mutant,
 }
 
-pub struct FlawedFile<F> {
+pub struct MutantFile<F> {
     file: F,
-    unsynced: bool,
+    skips_sync: bool,
 }
 
-impl<D: Disk> Disk for FlawedDisk<D> {
-    type File = FlawedFile<D::File>;
+impl<D: Disk> Disk for MutantDisk<D> {
+    type File = MutantFile<D::File>;
     type Lock = D::Lock;
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -90,8 +94,8 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     }
     fn create_new(&self, path: &Path) -> io::Result<Self::File> {
         let is_journal = path.extension().is_some_and(|extension| extension == "journal");
-        let unsynced = self.flaw == if is_journal { Flaw::JournalNotSynced } else { Flaw::SnapshotNotSynced };
-        Ok(FlawedFile { file: self.disk.create_new(path)?, unsynced })
+        let skips_sync = self.mutant == if is_journal { Mutant::JournalNotSynced } else { Mutant::SnapshotNotSynced };
+        Ok(MutantFile { file: self.disk.create_new(path)?, skips_sync })
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
@@ -100,7 +104,7 @@ impl<D: Disk> Disk for FlawedDisk<D> {
         self.disk.remove(path)
     }
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        if self.flaw == Flaw::FolderNotSynced { Ok(()) } else { self.disk.sync_folder(path) }
+        if self.mutant == Mutant::FolderNotSynced { Ok(()) } else { self.disk.sync_folder(path) }
     }
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<Self::Lock>> {
         self.disk.lock(path, content)
@@ -110,12 +114,12 @@ impl<D: Disk> Disk for FlawedDisk<D> {
     }
 }
 
-impl<F: DiskFile> DiskFile for FlawedFile<F> {
+impl<F: DiskFile> DiskFile for MutantFile<F> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.append(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
-        if self.unsynced { Ok(()) } else { self.file.sync() }
+        if self.skips_sync { Ok(()) } else { self.file.sync() }
     }
     fn is_still_at(&self, path: &Path) -> io::Result<bool> {
         self.file.is_still_at(path)

@@ -4,29 +4,43 @@ use std::collections::BTreeSet;
 
 use floe::state::{FurthestPhase, Ledger, LocalLedger, Recorded, fake::FakeDisk};
 
-use super::{Figures, Problem, story::Stage};
-use crate::world::{World, nothing_recorded};
+use super::{CrashFailure, Figures, story::Stage};
+use crate::world::{TestProject, empty_record};
 
-pub async fn check(world: &World, disk: &FakeDisk, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
+pub async fn check_disk(
+    project: &TestProject,
+    disk: &FakeDisk,
+    stage: &Stage,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
     let found =
         LocalLedger::on_disk(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
     // Without a journal the snapshot alone is what was loaded.
     if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
         return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
     }
-    check_record(world, found.unwrap_or_else(nothing_recorded), stage, figures)
+    check_record(project, found.unwrap_or_else(empty_record), stage, figures)
 }
 
-pub fn check_record(world: &World, recorded: Recorded, stage: &Stage, figures: &mut Figures) -> Result<(), Problem> {
-    known_is_there(world, &recorded, figures)?;
-    once_at_most(world, figures)?;
-    as_declared(world, &recorded, stage)?;
+pub fn check_record(
+    project: &TestProject,
+    recorded: Recorded,
+    stage: &Stage,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
+    check_cloud_matches_record(project, &recorded, figures)?;
+    check_nothing_happened_twice(project, figures)?;
+    check_everything_is_as_declared(project, &recorded, stage)?;
     if recorded.open_intents.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open_intents)) }
 }
 
 /// The cloud holds exactly what the record says: no orphan, nothing imagined.
-fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> Result<(), Problem> {
-    let now = world.simulator.world();
+fn check_cloud_matches_record(
+    project: &TestProject,
+    recorded: &Recorded,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
+    let now = project.simulator.world_view();
     let there: BTreeSet<(String, String)> = now.statements.into_iter().map(|it| (it.name, it.uid)).collect();
     let generations = recorded.statements.values().flat_map(|record| record.generations());
     let known: BTreeSet<(String, String)> = generations.map(|g| (g.sent.name.clone(), g.uid.clone())).collect();
@@ -46,12 +60,12 @@ fn known_is_there(world: &World, recorded: &Recorded, figures: &mut Figures) -> 
     Ok(())
 }
 
-fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
-    let findings = world.simulator.audit();
-    let creates = || findings.creates.iter().chain(&findings.pool_creates);
+fn check_nothing_happened_twice(project: &TestProject, figures: &mut Figures) -> Result<(), CrashFailure> {
+    let findings = project.simulator.audit_report();
+    let creates = || findings.creations.iter().chain(&findings.pool_creations);
     figures.most_creates = creates().map(|(_, count)| *count).max().unwrap_or_default().max(figures.most_creates);
     let twice: Vec<_> = creates().filter(|(_, count)| **count > 1).collect();
-    let ran_twice: Vec<_> = findings.most_running.iter().filter(|(_, most)| **most > 1).collect();
+    let ran_twice: Vec<_> = findings.peak_running.iter().filter(|(_, most)| **most > 1).collect();
     if twice.is_empty() && ran_twice.is_empty() {
         Ok(())
     } else {
@@ -60,14 +74,18 @@ fn once_at_most(world: &World, figures: &mut Figures) -> Result<(), Problem> {
 }
 
 /// Everything declared is in force as declared, and where jobs that are gone stood is known.
-fn as_declared(world: &World, recorded: &Recorded, stage: &Stage) -> Result<(), Problem> {
-    let graph = world.graph();
+fn check_everything_is_as_declared(
+    project: &TestProject,
+    recorded: &Recorded,
+    stage: &Stage,
+) -> Result<(), CrashFailure> {
+    let graph = project.graph();
     let declared = &graph.project.statements;
-    let kept: BTreeSet<&String> = if stage.destroy { BTreeSet::new() } else { declared.keys().collect() };
-    if recorded.statements.keys().collect::<BTreeSet<_>>() != kept {
-        return Err(format!("recorded are {:?}, and not {kept:?}", recorded.statements.keys()));
+    let expected: BTreeSet<&String> = if stage.destroy { BTreeSet::new() } else { declared.keys().collect() };
+    if recorded.statements.keys().collect::<BTreeSet<_>>() != expected {
+        return Err(format!("recorded are {:?}, and not {expected:?}", recorded.statements.keys()));
     }
-    let now = world.simulator.world();
+    let now = project.simulator.world_view();
     for (key, record) in &recorded.statements {
         let Some(current) = &record.current else { return Err(format!("{key} has no generation in force")) };
         let live = now.statements.iter().find(|live| live.name == current.sent.name);

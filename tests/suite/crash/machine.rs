@@ -12,7 +12,7 @@ use std::{
 use floe::{
     cloud::{BoxFuture as Exchange, Headers, HttpRequest, HttpResponse, Transport, TransportError},
     diff,
-    execute::{self, Interrupt, Report},
+    execute::{self, Interrupt, RunReport},
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
@@ -21,103 +21,105 @@ use floe::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    flaw::{Flaw, FlawedDisk},
-    lookout::{Flight, Lookout, WatchedDisk, fly},
+    flaw::{Mutant, MutantDisk},
+    lookout::{CrashObserver, ObservedDisk, RequestFate, deliver},
 };
-use crate::world::{World, holder, nothing_recorded};
+use crate::world::{TestProject, empty_record, holder};
 
-const PATH: &str = "state/prod.json";
-const LOCK: &str = "state/prod.lock";
+const STATE_PATH: &str = "state/prod.json";
+const LOCK_PATH: &str = "state/prod.lock";
 
 /// The wire of a machine: every request sent and every answer received is a point at which the machine may stop.
 #[derive(Clone)]
-pub struct Wire {
+pub struct CrashingTransport {
     pub simulator: Simulator,
     pub disk: FakeDisk,
-    pub flight: Flight,
-    pub flaw: Flaw,
-    pub lookout: Option<Lookout>,
-    pub died: Arc<Notify>,
+    pub request_fate: RequestFate,
+    pub mutant: Mutant,
+    pub observer: Option<CrashObserver>,
+    pub crashed: Arc<Notify>,
 }
 
-impl Wire {
-    async fn look(&self, name: &'static str, what: &str, change: Option<&HttpRequest>) {
-        if let Some(lookout) = &self.lookout {
-            lookout.at_wire(&self.disk, name, what, change).await;
+impl CrashingTransport {
+    async fn observe(&self, name: &'static str, what: &str, change: Option<&HttpRequest>) {
+        if let Some(observer) = &self.observer {
+            observer.observe_exchange(&self.disk, name, what, change).await;
         }
     }
 
     /// The machine has stopped: whoever waits for this waits for ever.
-    async fn dead(&self) -> Result<HttpResponse, TransportError> {
-        self.died.notify_one();
+    async fn wait_forever(&self) -> Result<HttpResponse, TransportError> {
+        self.crashed.notify_one();
         pending().await
     }
 }
 
-impl Transport for Wire {
+impl Transport for CrashingTransport {
     fn send(&self, request: HttpRequest) -> Exchange<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             if self.disk.has_crashed() {
-                return self.dead().await;
+                return self.wait_forever().await;
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
             let changes = request.method.is_mutating();
-            let is_alone = self.disk.is_locked(Path::new(LOCK)).unwrap_or_default();
-            assert!(is_alone || !changes, "{what} leaves without the lock");
-            self.look("send", &what, Some(&request).filter(|_| changes)).await;
+            let holds_lock = self.disk.is_locked(Path::new(LOCK_PATH)).unwrap_or_default();
+            assert!(holds_lock || !changes, "{what} leaves without the lock");
+            self.observe("send", &what, Some(&request).filter(|_| changes)).await;
             if self.disk.external_operation("send", &what).is_err() {
                 if changes {
-                    fly(request, self.flight, &self.simulator).await;
+                    deliver(request, self.request_fate, &self.simulator).await;
                 }
-                return self.dead().await;
+                return self.wait_forever().await;
             }
             let outcome = self.simulator.send(request).await;
             if !self.disk.has_crashed() {
-                self.look("answer", &what, None).await;
+                self.observe("answer", &what, None).await;
             }
             if self.disk.has_crashed() || self.disk.external_operation("answer", &what).is_err() {
-                return self.dead().await;
+                return self.wait_forever().await;
             }
             match outcome {
-                Err(TransportError::AfterSending(_)) if changes && self.flaw == Flaw::LossIsRefusal => Ok(answer(400)),
+                Err(TransportError::AfterSending(_)) if changes && self.mutant == Mutant::LostAnswerIsRejection => {
+                    Ok(error_response(400))
+                }
                 outcome => outcome,
             }
         })
     }
 }
 
-fn answer(status: u16) -> HttpResponse {
+fn error_response(status: u16) -> HttpResponse {
     HttpResponse { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
 /// What a run may say that it knows: what the ledger acknowledged, and what it was keeping.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Knowledge {
+pub struct AcknowledgedRecord {
     /// The record with everything that was acknowledged; none if that cannot be.
-    kept: Option<Recorded>,
+    acknowledged: Option<Recorded>,
     /// The same with what was asked for last, which may have become durable before the cut, all of it or not at all.
-    asked: Option<Recorded>,
+    pending: Option<Recorded>,
 }
 
-impl Knowledge {
-    pub fn of(base: &Recorded) -> Knowledge {
-        Knowledge { kept: Some(without_serial(base)), asked: None }
+impl AcknowledgedRecord {
+    pub fn of(base: &Recorded) -> AcknowledgedRecord {
+        AcknowledgedRecord { acknowledged: Some(without_serial(base)), pending: None }
     }
 
-    fn ask(&mut self, entries: &[Entry]) {
-        self.asked = self.kept.clone();
+    fn begin_append(&mut self, entries: &[Entry]) {
+        self.pending = self.acknowledged.clone();
         let applies = |record: &mut Recorded| entries.iter().all(|entry| record.apply(entry).is_ok());
-        self.asked.take_if(|record| !applies(record));
+        self.pending.take_if(|record| !applies(record));
     }
 
     fn acknowledge(&mut self) {
-        self.kept = self.asked.take();
+        self.acknowledged = self.pending.take();
     }
 
     /// Whether `found` holds everything that was acknowledged, and nothing that was never asked for.
-    pub fn is_kept_in(&self, found: &Recorded) -> bool {
+    pub fn survives_in(&self, found: &Recorded) -> bool {
         let found = Some(without_serial(found));
-        self.kept.is_some() && (found == self.kept || found == self.asked)
+        self.acknowledged.is_some() && (found == self.acknowledged || found == self.pending)
     }
 }
 
@@ -126,14 +128,14 @@ fn without_serial(record: &Recorded) -> Recorded {
 }
 
 /// A ledger that writes down what it acknowledged.
-struct Witness<L> {
+struct RecordingLedger<L> {
     ledger: L,
-    flaw: Flaw,
-    put_off: Vec<Entry>,
-    knowledge: Arc<Mutex<Arc<Knowledge>>>,
+    mutant: Mutant,
+    delayed: Vec<Entry>,
+    acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
 }
 
-impl<L: Ledger> Ledger for Witness<L> {
+impl<L: Ledger> Ledger for RecordingLedger<L> {
     fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
         self.ledger.load()
     }
@@ -154,19 +156,20 @@ impl<L: Ledger> Ledger for Witness<L> {
     }
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
-            if self.flaw == Flaw::IntentAfterRequest && entries.iter().all(|e| matches!(e, Entry::IntentOpened { .. }))
+            if self.mutant == Mutant::IntentAfterRequest
+                && entries.iter().all(|e| matches!(e, Entry::IntentOpened { .. }))
             {
-                self.put_off.extend(entries.iter().cloned());
+                self.delayed.extend(entries.iter().cloned());
                 return Ok(());
             }
-            let mut all = std::mem::take(&mut self.put_off);
+            let mut all = std::mem::take(&mut self.delayed);
             all.extend(entries.iter().cloned());
-            Arc::make_mut(&mut self.knowledge.lock().unwrap()).ask(&all);
+            Arc::make_mut(&mut self.acknowledged.lock().unwrap()).begin_append(&all);
             if std::env::var_os("FLOE_TELL").is_some() {
                 eprintln!("  {all:?}");
             }
             self.ledger.append(&all).await?;
-            Arc::make_mut(&mut self.knowledge.lock().unwrap()).acknowledge();
+            Arc::make_mut(&mut self.acknowledged.lock().unwrap()).acknowledge();
             Ok(())
         })
     }
@@ -176,118 +179,126 @@ impl<L: Ledger> Ledger for Witness<L> {
 }
 
 /// The record as the next run would read it.
-pub async fn found(disk: &FakeDisk) -> Result<Recorded, LedgerError> {
-    Ok(LocalLedger::on_disk(disk.clone(), PATH).load().await?.unwrap_or_else(nothing_recorded))
+pub async fn load_record(disk: &FakeDisk) -> Result<Recorded, LedgerError> {
+    Ok(LocalLedger::on_disk(disk.clone(), STATE_PATH).load().await?.unwrap_or_else(empty_record))
 }
 
 /// What one run came to.
-pub enum Outcome {
+pub enum MachineOutcome {
     /// The machine stopped.
-    Cut,
+    Crashed,
     /// The plan was empty.
-    Nothing,
-    Ran(Box<Report>),
+    NothingToDo,
+    Applied(Box<RunReport>),
     Blocked(Box<Plan>),
     /// It ended before it began.
-    Refused(String),
+    FailedToStart(String),
 }
 
 /// One run of floe on a machine, from the lock to the last fold, or to the point where the machine stops.
 pub struct Machine {
     pub disk: FakeDisk,
-    pub flight: Flight,
-    pub flaw: Flaw,
-    pub request: diff::Request,
-    pub knowledge: Arc<Mutex<Arc<Knowledge>>>,
-    pub lookout: Option<Lookout>,
+    pub request_fate: RequestFate,
+    pub mutant: Mutant,
+    pub request: diff::PlanOptions,
+    pub acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
+    pub observer: Option<CrashObserver>,
 }
 
 impl Machine {
-    pub fn new(disk: FakeDisk, flaw: Flaw, request: diff::Request) -> Machine {
-        let knowledge = Arc::new(Mutex::new(Arc::new(Knowledge::of(&nothing_recorded()))));
-        Machine { disk, flight: Flight::Lost, flaw, request, knowledge, lookout: None }
+    pub fn new(disk: FakeDisk, mutant: Mutant, request: diff::PlanOptions) -> Machine {
+        let acknowledged = Arc::new(Mutex::new(Arc::new(AcknowledgedRecord::of(&empty_record()))));
+        Machine { disk, request_fate: RequestFate::Lost, mutant, request, acknowledged, observer: None }
     }
 
     /// As it is, with somebody looking at it.
-    pub fn seen_from(self, lookout: Lookout) -> Machine {
-        Machine { knowledge: Arc::clone(&lookout.knowledge), lookout: Some(lookout), ..self }
+    pub fn observed_by(self, observer: CrashObserver) -> Machine {
+        Machine { acknowledged: Arc::clone(&observer.acknowledged), observer: Some(observer), ..self }
     }
 
-    fn learn(&self, found: &Recorded) {
-        *self.knowledge.lock().unwrap() = Arc::new(Knowledge::of(found));
+    fn set_acknowledged(&self, found: &Recorded) {
+        *self.acknowledged.lock().unwrap() = Arc::new(AcknowledgedRecord::of(found));
     }
 
-    pub async fn run(&self, world: &mut World) -> Outcome {
-        match found(&self.disk).await {
-            Ok(found) => self.learn(&found),
-            Err(error) => return Outcome::Refused(error.to_string()),
+    pub async fn run(&self, project: &mut TestProject) -> MachineOutcome {
+        match load_record(&self.disk).await {
+            Ok(found) => self.set_acknowledged(&found),
+            Err(error) => return MachineOutcome::FailedToStart(error.to_string()),
         }
-        let died = Arc::new(Notify::new());
-        let wire = Wire {
-            simulator: world.simulator.clone(),
+        let crashed = Arc::new(Notify::new());
+        let transport = CrashingTransport {
+            simulator: project.simulator.clone(),
             disk: self.disk.clone(),
-            flight: self.flight,
-            flaw: self.flaw,
-            lookout: self.lookout.clone(),
-            died: Arc::clone(&died),
+            request_fate: self.request_fate,
+            mutant: self.mutant,
+            observer: self.observer.clone(),
+            crashed: Arc::clone(&crashed),
         };
         let disk = self.disk.clone();
-        let mut run = pin!(self.whole(world, wire));
+        let mut run = pin!(self.run_to_end(project, transport));
         // The machine stops in the middle of whatever it does.
-        let watched = poll_fn(move |context| match run.as_mut().poll(context) {
-            _ if disk.has_crashed() => Poll::Ready(Outcome::Cut),
+        let until_crash = poll_fn(move |context| match run.as_mut().poll(context) {
+            _ if disk.has_crashed() => Poll::Ready(MachineOutcome::Crashed),
             polled => polled,
         });
         tokio::select! {
             biased;
-            () = died.notified() => Outcome::Cut,
-            outcome = watched => outcome,
+            () = crashed.notified() => MachineOutcome::Crashed,
+            outcome = until_crash => outcome,
         }
     }
 
-    async fn whole(&self, world: &mut World, wire: Wire) -> Outcome {
-        match self.try_whole(world, wire).await {
+    async fn run_to_end(&self, project: &mut TestProject, transport: CrashingTransport) -> MachineOutcome {
+        match self.try_run_to_end(project, transport).await {
             Ok(outcome) => outcome,
-            Err(error) => Outcome::Refused(error.to_string()),
+            Err(error) => MachineOutcome::FailedToStart(error.to_string()),
         }
     }
 
-    async fn try_whole(&self, world: &mut World, wire: Wire) -> Result<Outcome, Box<dyn std::error::Error>> {
-        let disk = WatchedDisk { disk: self.disk.clone(), lookout: self.lookout.clone() };
-        let disk = FlawedDisk { disk, flaw: self.flaw };
-        let mut ledger = LocalLedger::on_disk(disk, PATH);
+    async fn try_run_to_end(
+        &self,
+        project: &mut TestProject,
+        transport: CrashingTransport,
+    ) -> Result<MachineOutcome, Box<dyn std::error::Error>> {
+        let disk = ObservedDisk { disk: self.disk.clone(), observer: self.observer.clone() };
+        let disk = MutantDisk { disk, mutant: self.mutant };
+        let mut ledger = LocalLedger::on_disk(disk, STATE_PATH);
         ledger.lock(&holder(), Duration::ZERO).await?;
-        let recorded = ledger.load().await?.unwrap_or_else(nothing_recorded);
-        self.learn(&recorded);
-        let cloud = world.cloud_through(Arc::new(wire));
+        let recorded = ledger.load().await?.unwrap_or_else(empty_record);
+        self.set_acknowledged(&recorded);
+        let cloud = project.cloud_through(Arc::new(transport));
         let mut basis = recorded.clone();
-        if self.flaw == Flaw::OpenIgnored {
+        if self.mutant == Mutant::OpenIntentsIgnored {
             basis.open_intents.clear();
         }
-        if self.flaw == Flaw::NumbersForgotten {
+        if self.mutant == Mutant::GenerationNumbersForgotten {
             basis.tombstones.clear();
             basis.statements.values_mut().for_each(|record| {
-                let standing = record.generations().map(|generation| generation.sent.generation).max();
-                record.last_generation = standing.unwrap_or(Generation(0));
+                let remaining = record.generations().map(|generation| generation.sent.generation).max();
+                record.last_generation = remaining.unwrap_or(Generation(0));
             });
         }
-        let mut plan = world.plan_on(&cloud, &self.request, &basis).await?;
-        if self.flaw == Flaw::ResumedUnconfirmed {
-            plan.passages.iter_mut().flat_map(|passage| &mut passage.way_back).for_each(|step| step.when = None);
+        let mut plan = project.plan_on(&cloud, &self.request, &basis).await?;
+        if self.mutant == Mutant::PredecessorResumedUnconfirmed {
+            plan.groups.iter_mut().flat_map(|passage| &mut passage.rollback).for_each(|step| step.guard = None);
         }
         if plan.is_blocked() || !plan.has_work() {
             ledger.compact_interrupted(&recorded).await?;
-            return Ok(if plan.is_blocked() { Outcome::Blocked(Box::new(plan)) } else { Outcome::Nothing });
+            return Ok(if plan.is_blocked() {
+                MachineOutcome::Blocked(Box::new(plan))
+            } else {
+                MachineOutcome::NothingToDo
+            });
         }
-        let objections = plan::check(&plan, &recorded);
-        if !objections.is_empty() {
-            return Err(format!("the plan is not accepted: {objections:?}").into());
+        let violations = plan::check(&plan, &recorded);
+        if !violations.is_empty() {
+            return Err(format!("the plan is not accepted: {violations:?}").into());
         }
         let (_sender, interrupt) = watch::channel(Interrupt::None);
-        let setting = world.setting(&cloud, interrupt);
-        let knowledge = Arc::clone(&self.knowledge);
-        let mut ledger = Witness { ledger, flaw: self.flaw, put_off: Vec::new(), knowledge };
-        let report = execute::run(&plan, recorded, &mut ledger, &setting, &mut |_| {}).await?;
-        Ok(Outcome::Ran(Box::new(report)))
+        let inputs = project.run_inputs(&cloud, interrupt);
+        let acknowledged = Arc::clone(&self.acknowledged);
+        let mut ledger = RecordingLedger { ledger, mutant: self.mutant, delayed: Vec::new(), acknowledged };
+        let report = execute::run(&plan, recorded, &mut ledger, &inputs, &mut |_| {}).await?;
+        Ok(MachineOutcome::Applied(Box::new(report)))
     }
 }

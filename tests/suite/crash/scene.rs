@@ -7,49 +7,49 @@ use std::{
 };
 
 use floe::{
-    simulator::{Moment, Simulator},
+    simulator::{Simulator, WorldSnapshot},
     state::fake::FakeDisk,
 };
 
 /// Tells scenes apart: 128 bits of all that a run can find there. Runs from scenes of one mark are the same runs.
-pub type Mark = u128;
+pub type SnapshotHash = u128;
 
 /// A disk on which nothing is unsynced, and a cloud at a moment.
 #[derive(Clone)]
-pub struct Scene {
-    pub disk: Arc<(FakeDisk, Mark)>,
-    pub cloud: Arc<(Moment, Mark)>,
+pub struct SystemSnapshot {
+    pub disk: Arc<(FakeDisk, SnapshotHash)>,
+    pub cloud: Arc<(WorldSnapshot, SnapshotHash)>,
 }
 
-impl Scene {
-    pub fn new(disk: FakeDisk, simulator: &Simulator) -> Scene {
-        Scene { disk: Arc::new(marked(disk)), cloud: Arc::new(moment(simulator)) }
+impl SystemSnapshot {
+    pub fn new(disk: FakeDisk, simulator: &Simulator) -> SystemSnapshot {
+        SystemSnapshot { disk: Arc::new(hash_disk(disk)), cloud: Arc::new(hash_cloud(simulator)) }
     }
 
-    pub fn mark(&self) -> Mark {
+    pub fn snapshot_hash(&self) -> SnapshotHash {
         self.disk.1 ^ self.cloud.1.rotate_left(1)
     }
 }
 
 /// A disk after a restart, with its mark.
-pub fn marked(disk: FakeDisk) -> (FakeDisk, Mark) {
-    let mark = mark(&disk.files());
-    (disk, mark)
+pub fn hash_disk(disk: FakeDisk) -> (FakeDisk, SnapshotHash) {
+    let hash = hash_of(&disk.files());
+    (disk, hash)
 }
 
 /// A cloud as it stands now, with its mark.
-pub fn moment(simulator: &Simulator) -> (Moment, Mark) {
-    let moment = simulator.moment();
-    let mark = mark(&moment.bytes());
-    (moment, mark)
+pub fn hash_cloud(simulator: &Simulator) -> (WorldSnapshot, SnapshotHash) {
+    let moment = simulator.snapshot();
+    let hash = hash_of(&moment.to_bytes());
+    (moment, hash)
 }
 
-fn mark(what: &impl Hash) -> Mark {
+fn hash_of(what: &impl Hash) -> SnapshotHash {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();
         salt.hash(&mut hasher);
         what.hash(&mut hasher);
-        Mark::from(hasher.finish())
+        SnapshotHash::from(hasher.finish())
     };
     half(1) << 64 | half(2)
 }

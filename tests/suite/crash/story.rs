@@ -2,11 +2,11 @@
 
 use floe::{
     cloud::Method,
-    diff::Request,
-    simulator::{Fault, Misfortune, Options},
+    diff::PlanOptions,
+    simulator::{FaultRule, InjectedFault, SimulatorOptions},
 };
 
-use crate::world::{World, project};
+use crate::world::{TestProject, floe_toml};
 
 /// What is declared, and applied in one run.
 pub struct Stage {
@@ -17,18 +17,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn declare(&self, world: &World) {
-        world.write("pools.toml", self.pools);
-        world.declare(self.statements);
+    pub fn declare(&self, project: &TestProject) {
+        project.write("pools.toml", self.pools);
+        project.declare(self.statements);
     }
 
-    pub fn request(&self) -> Request {
-        Request { destroy: self.destroy, allow_data_loss: true, ..Request::default() }
+    pub fn request(&self) -> PlanOptions {
+        PlanOptions { destroy: self.destroy, allow_data_loss: true, ..PlanOptions::default() }
     }
 }
 
-pub fn world() -> World {
-    World::with(&[("floe.toml", &project(""))], Options::default())
+pub fn new_project() -> TestProject {
+    TestProject::with_options(&[("floe.toml", &floe_toml(""))], SimulatorOptions::default())
 }
 
 pub const STAGES: [Stage; 4] = [
@@ -47,13 +47,13 @@ pub const STAGES: [Stage; 4] = [
     Stage {
         name: "go on",
         pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
-        statements: GO_ON,
+        statements: CONTINUE,
         destroy: false,
     },
     Stage {
         name: "destroy",
         pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
-        statements: GO_ON,
+        statements: CONTINUE,
         destroy: true,
     },
 ];
@@ -103,7 +103,7 @@ pool = "fresh"
 "#;
 
 /// `copy` replaced again, `halted` resumed, `moved` moved back, `removed` created again.
-const GO_ON: &str = r#"
+const CONTINUE: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
 undo = "DROP TABLE orders"
@@ -125,18 +125,18 @@ sql = "INSERT INTO removed_out SELECT id, price FROM orders"
 "#;
 
 /// One misfortune each, that every stage has to live with.
-pub fn misfortunes() -> Vec<Fault> {
+pub fn single_faults() -> Vec<FaultRule> {
     let mut faults = Vec::new();
     for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
-        for does in [
-            Misfortune::LostAfterEffect,
-            Misfortune::LostBeforeEffect,
-            Misfortune::LostThenDone(4.0),
-            Misfortune::StatusAfterEffect(503),
-            Misfortune::Status(400),
+        for fault_kind in [
+            InjectedFault::LostAfterEffect,
+            InjectedFault::LostBeforeEffect,
+            InjectedFault::LostThenApplied(4.0),
+            InjectedFault::StatusAfterEffect(503),
+            InjectedFault::Status(400),
         ] {
             for after in 0..3 {
-                faults.push(Fault::once(does.clone()).on(method).after(after));
+                faults.push(FaultRule::once(fault_kind.clone()).on(method).after(after));
             }
         }
     }

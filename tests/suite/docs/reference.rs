@@ -121,8 +121,8 @@ fn walk(
 /// Every lint has a heading that begins with its code, and under it the address of its source.
 pub fn lints(page: &Page) -> Vec<String> {
     let mut problems = Vec::new();
-    for code in sql::codes() {
-        let source = sql::explain(code).unwrap().source;
+    for code in sql::lint_codes() {
+        let source = sql::explain_lint(code).unwrap().source;
         match page.section(|heading| heading.starts_with(&format!("{code}: "))) {
             None => problems.push(page.at(1, &format!("there is no heading `{code}: …`"))),
             Some(section) if !section.contains(source) => {
@@ -135,7 +135,7 @@ pub fn lints(page: &Page) -> Vec<String> {
         |word: &str| word.len() == 5 && word.starts_with("FL") && word[2..].bytes().all(|b| b.is_ascii_digit());
     for (line, text) in page.prose() {
         for word in text.split(|letter: char| !letter.is_ascii_alphanumeric()) {
-            if is_code(word) && sql::explain(word).is_none() {
+            if is_code(word) && sql::explain_lint(word).is_none() {
                 problems.push(page.at(line, &format!("there is no lint {word}")));
             }
         }
@@ -169,7 +169,7 @@ pub fn changes(page: &Page) -> Vec<String> {
 
 /// Everything that a scenario's file may hold has a row.
 pub fn scenario(page: &Page) -> Vec<String> {
-    let known = |text: &str| expected(&Scenario::read(text).unwrap_err());
+    let known = |text: &str| expected(&Scenario::parse(text).unwrap_err());
     [
         ("field", known(r#"{"-": 0}"#)),
         ("switch", known(r#"{"switches": {"-": 0}}"#)),

@@ -11,17 +11,17 @@ use std::{
 use floe::{
     cli::door::{self, WorldAccess},
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, Method, RateLimits},
-    diff::Request,
-    execute::{self, Interrupt, Setting},
+    diff::PlanOptions,
+    execute::{self, Interrupt, RunInputs},
     planning,
     resource::Secrets,
-    simulator::{Fault, Misfortune},
+    simulator::{FaultRule, InjectedFault},
     state::{Ledger, LocalLedger},
 };
 use tokio::sync::{OnceCell, watch};
 
 use super::{fixture, graph, holder, writes};
-use crate::world::shows;
+use crate::world::has_phase;
 
 const HEAD: &str = r#"
 [project]
@@ -168,19 +168,25 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
     let simulator = door::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
-    simulator.push_fault(Fault::once(Misfortune::SlowAnswer(3_000.0)).on(Method::Post).name("copy-g2"));
+    simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::Post).name("copy-g2"));
     let key = || Some(ApiKey::new("key", "secret"));
     let site = Endpoints::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
     let cloud = CloudClient::new(Arc::new(simulator.clone()), site, credentials, RateLimits::default(), 7);
-    let request = Request { allow_data_loss: true, ..Request::default() };
+    let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let secrets = Secrets::default();
     let planned = planning::make_plan(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
-    let setting =
-        Setting { cloud, secrets, project: "shop".to_owned(), placeholders: true, run: "run1".to_owned(), interrupt };
+    let setting = RunInputs {
+        cloud,
+        secrets,
+        project: "shop".to_owned(),
+        use_placeholders: true,
+        run_id: "run1".to_owned(),
+        interrupt,
+    };
     let killed = async {
-        while !shows(&simulator.world(), "copy-g2", "PENDING") {
+        while !has_phase(&simulator.world_view(), "copy-g2", "PENDING") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

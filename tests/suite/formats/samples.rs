@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use floe::{
-    diff::{Action, Block, Change, Note, Reason, Recreated, Request, Strategy},
-    plan::{Act, Basis, FORMAT_VERSION, Passage, Plan, PoolRef, Step, Until, When},
+    diff::{Action, AfterDeletion, Block, Change, Note, PlanOptions, Reason, Strategy},
+    plan::{Basis, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
         Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
@@ -415,8 +415,8 @@ fn strategies() -> Vec<Strategy> {
         Strategy::Restart => Some(Strategy::NeverRan),
         Strategy::NeverRan => Some(Strategy::Redefine),
         Strategy::Redefine => Some(Strategy::FromOffsets),
-        Strategy::FromOffsets => Some(Strategy::Again),
-        Strategy::Again => None,
+        Strategy::FromOffsets => Some(Strategy::FromSources),
+        Strategy::FromSources => None,
     })
 }
 
@@ -425,21 +425,21 @@ fn actions() -> Vec<Action> {
     let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
     let mut all = each(Action::Create { sql: sql(), name: name(), generation: Generation(1) }, |it| match it {
         Action::Create { .. } => Some(Action::CreatePool { max_cfu: 10 }),
-        Action::CreatePool { .. } => Some(Action::Hold),
-        Action::Hold => Some(Action::Adopt { name: name(), generation: Generation(1) }),
+        Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
+        Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
         Action::Adopt { .. } => Some(Action::Stop),
-        Action::Stop => Some(Action::Start),
-        Action::Start => Some(Action::AmendPool { to: pool_amendment() }),
-        Action::AmendPool { .. } => Some(Action::Restart),
+        Action::Stop => Some(Action::Resume),
+        Action::Resume => Some(Action::UpdatePool { to: pool_amendment() }),
+        Action::UpdatePool { .. } => Some(Action::Restart),
         Action::Restart => Some(replace(Strategy::Restart)),
-        Action::Replace { .. } => Some(Action::GoOn { to: Generation(2) }),
-        Action::GoOn { .. } => Some(Action::TakeBack { from: Generation(2) }),
-        Action::TakeBack { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
+        Action::Replace { .. } => Some(Action::FinishReplacement { to: Generation(2) }),
+        Action::FinishReplacement { .. } => Some(Action::RollBackReplacement { from: Generation(2) }),
+        Action::RollBackReplacement { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
         Action::Delete { .. } => Some(Action::Forget),
         Action::Forget => Some(Action::Await { phase: Phase::Pending }),
-        Action::Await { .. } => Some(Action::Record),
-        Action::Record => Some(Action::Note),
-        Action::Note => Some(Action::Blocked { by: blocks() }),
+        Action::Await { .. } => Some(Action::RecordSettings),
+        Action::RecordSettings => Some(Action::Inform),
+        Action::Inform => Some(Action::Blocked { by: blocks() }),
         Action::Blocked { .. } => None,
     });
     all.extend(strategies().into_iter().map(replace));
@@ -457,27 +457,27 @@ fn reasons() -> Vec<Reason> {
         Reason::SecretChanged { .. } => Some(Reason::PoolChanged { before: before(), after: after() }),
         Reason::PoolChanged { .. } => Some(Reason::PrincipalChanged { before: before(), after: after() }),
         Reason::PrincipalChanged { .. } => {
-            Some(Reason::FieldChanged { field: text("max_cfu"), before: text("10"), after: text("20") })
+            Some(Reason::PoolFieldChanged { field: text("max_cfu"), before: text("10"), after: text("20") })
         }
-        Reason::FieldChanged { .. } => Some(Reason::StoppedChanged { to: true }),
+        Reason::PoolFieldChanged { .. } => Some(Reason::StoppedChanged { to: true }),
         Reason::StoppedChanged { .. } => Some(Reason::NeverRan { detail: text("no such table") }),
         Reason::NeverRan { .. } => Some(Reason::Gone),
         Reason::Gone => Some(Reason::Failed { detail: text("division by zero") }),
-        Reason::Failed { .. } => Some(Reason::Ended),
-        Reason::Ended => Some(Reason::StoppedOutside),
+        Reason::Failed { .. } => Some(Reason::CompletedUnexpectedly),
+        Reason::CompletedUnexpectedly => Some(Reason::StoppedOutside),
         Reason::StoppedOutside => Some(Reason::ResumedOutside),
         Reason::ResumedOutside => {
             Some(Reason::MovedOutside { field: text("pool"), live: text("lfcp-2"), sent: text("lfcp-1") })
         }
         Reason::MovedOutside { .. } => Some(Reason::StoppedByInterruptedRun),
         Reason::StoppedByInterruptedRun => {
-            Some(Reason::SuccessorLeft { generation: Generation(2), phase: Some(Phase::Running) })
+            Some(Reason::LeftoverSuccessor { generation: Generation(2), phase: Some(Phase::Running) })
         }
-        Reason::SuccessorLeft { .. } => Some(Reason::UndoLeft),
-        Reason::UndoLeft => Some(Reason::NotDeclared),
-        Reason::NotDeclared => Some(Reason::Destroy),
-        Reason::Destroy => Some(Reason::Asked),
-        Reason::Asked => None,
+        Reason::LeftoverSuccessor { .. } => Some(Reason::LeftoverUndo),
+        Reason::LeftoverUndo => Some(Reason::NotDeclared),
+        Reason::NotDeclared => Some(Reason::DestroyRequested),
+        Reason::DestroyRequested => Some(Reason::ReplaceRequested),
+        Reason::ReplaceRequested => None,
     })
 }
 
@@ -485,48 +485,50 @@ fn notes() -> Vec<Note> {
     let texts = || vec![text("a"), text("b")];
     let addresses = || vec![main_pool(), orders()];
     let detail = || text("division by zero");
-    each(Note::Cosmetic, |it| match it {
-        Note::Cosmetic => Some(Note::NameAtNextGeneration { now: text("orders") }),
-        Note::NameAtNextGeneration { .. } => Some(Note::StoppedOutside),
+    each(Note::CosmeticSqlChange, |it| match it {
+        Note::CosmeticSqlChange => Some(Note::RenamedAtNextGeneration { current_name: text("orders") }),
+        Note::RenamedAtNextGeneration { .. } => Some(Note::StoppedOutside),
         Note::StoppedOutside => Some(Note::ResumedOutside),
-        Note::ResumedOutside => Some(Note::RunsUnrecorded { names: texts() }),
-        Note::RunsUnrecorded { .. } => {
+        Note::ResumedOutside => Some(Note::LateSubmissions { names: texts() }),
+        Note::LateSubmissions { .. } => {
             Some(Note::MovedOutside { field: text("principal"), live: text("sa-2"), sent: text("sa-1") })
         }
         Note::MovedOutside { .. } => Some(Note::Failed { detail: detail(), since: Some(created()) }),
-        Note::Failed { .. } => Some(Note::Ended),
-        Note::Ended => Some(Note::Degraded { detail: detail() }),
-        Note::Degraded { .. } => Some(Note::Warned { severity: text("CRITICAL"), message: text("state grows") }),
-        Note::Warned { .. } => Some(Note::DueAtNextStart { fields: texts() }),
-        Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyHere),
-        Note::OffsetsOnlyHere => Some(Note::GoneFromNowhere),
-        Note::GoneFromNowhere => Some(Note::StoodWhenStoppedOutside { topics: topics() }),
-        Note::StoodWhenStoppedOutside { .. } => Some(Note::RemovedBefore { topics: topics() }),
-        Note::RemovedBefore { .. } => Some(Note::StillToDecide { fields: texts() }),
-        Note::StillToDecide { .. } => Some(Note::NotReplaced),
-        Note::NotReplaced => Some(Note::InMotion { phase: Phase::Stopping }),
+        Note::Failed { .. } => Some(Note::CompletedUnexpectedly),
+        Note::CompletedUnexpectedly => Some(Note::Degraded { detail: detail() }),
+        Note::Degraded { .. } => {
+            Some(Note::ServiceWarning { severity: text("CRITICAL"), message: text("state grows") })
+        }
+        Note::ServiceWarning { .. } => Some(Note::DueAtNextStart { fields: texts() }),
+        Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyInState),
+        Note::OffsetsOnlyInState => Some(Note::GoneWithUnknownOffsets),
+        Note::GoneWithUnknownOffsets => Some(Note::GoneWithUncertainOffsets { topics: topics() }),
+        Note::GoneWithUncertainOffsets { .. } => Some(Note::PreviouslyRemoved { topics: topics() }),
+        Note::PreviouslyRemoved { .. } => Some(Note::ChangesLeftForNextPlan { fields: texts() }),
+        Note::ChangesLeftForNextPlan { .. } => Some(Note::ReplaceIgnoredWhileStopped),
+        Note::ReplaceIgnoredWhileStopped => Some(Note::InMotion { phase: Phase::Stopping }),
         Note::InMotion { .. } => Some(Note::StaleReaders { readers: addresses() }),
-        Note::StaleReaders { .. } => Some(Note::CannotLower { live: 20, desired: 10 }),
-        Note::CannotLower { .. } => Some(Note::ObjectsStay { objects: texts() }),
-        Note::ObjectsStay { .. } => Some(Note::OutputAgain { keyed: Some(true) }),
-        Note::OutputAgain { .. } => Some(Note::StartsAsWritten),
-        Note::StartsAsWritten => Some(Note::SuccessorWrote { name: text("orders-g2") }),
-        Note::SuccessorWrote { .. } => Some(Note::StartsAt { offsets: text("partition:0,offset:100") }),
-        Note::StartsAt { .. } => Some(Note::StoppedWithPool { statements: addresses() }),
-        Note::StoppedWithPool { .. } => Some(Note::PoolTwins { ids: texts() }),
-        Note::PoolTwins { .. } => Some(Note::Trusted),
-        Note::Trusted => Some(Note::SecretWanted { name: text("openai") }),
-        Note::SecretWanted { .. } => Some(Note::SecretUnknown { name: text("openai") }),
-        Note::SecretUnknown { .. } => None,
+        Note::StaleReaders { .. } => Some(Note::CannotLowerMaxCfu { live: 20, desired: 10 }),
+        Note::CannotLowerMaxCfu { .. } => Some(Note::ObjectsRemain { objects: texts() }),
+        Note::ObjectsRemain { .. } => Some(Note::OutputRepeated { keyed: Some(true) }),
+        Note::OutputRepeated { .. } => Some(Note::StartsWhereSqlSays),
+        Note::StartsWhereSqlSays => Some(Note::SuccessorOutputRemains { name: text("orders-g2") }),
+        Note::SuccessorOutputRemains { .. } => Some(Note::StartsAtOffsets { offsets: text("partition:0,offset:100") }),
+        Note::StartsAtOffsets { .. } => Some(Note::StoppedWithPool { statements: addresses() }),
+        Note::StoppedWithPool { .. } => Some(Note::DuplicatePools { ids: texts() }),
+        Note::DuplicatePools { .. } => Some(Note::UnverifiedPool),
+        Note::UnverifiedPool => Some(Note::SecretMissing { name: text("openai") }),
+        Note::SecretMissing { .. } => Some(Note::SecretNotCompared { name: text("openai") }),
+        Note::SecretNotCompared { .. } => None,
     })
 }
 
-fn recreated() -> Vec<Recreated> {
-    each(Recreated::Anew, |it| match it {
-        Recreated::Anew => Some(Recreated::Accepted(text("restart:3f2a9c"))),
-        Recreated::Accepted(_) => Some(Recreated::Done),
-        Recreated::Done => Some(Recreated::Stuck),
-        Recreated::Stuck => None,
+fn recreated() -> Vec<AfterDeletion> {
+    each(AfterDeletion::Resubmit, |it| match it {
+        AfterDeletion::Resubmit => Some(AfterDeletion::ResubmitWithConsent(text("restart:3f2a9c"))),
+        AfterDeletion::ResubmitWithConsent(_) => Some(AfterDeletion::Nothing),
+        AfterDeletion::Nothing => Some(AfterDeletion::Blocked),
+        AfterDeletion::Blocked => None,
     })
 }
 
@@ -534,48 +536,54 @@ fn blocks() -> Vec<Block> {
     let (name, why, detail, id) = (|| text("orders"), || text("a 403"), || text("no"), || text("lfcp-1"));
     let accept = || text("restart:3f2a9c");
     let (from, to) = (orders, || Address::statement("purchases"));
-    let recreated_outside = |deleted| Block::RecreatedOutside { name: name(), deleted };
-    let mut all = each(Block::NotOurs { name: name() }, |it| match it {
-        Block::NotOurs { .. } => Some(Block::SeveralLive { names: vec![name(), text("orders-g2")] }),
-        Block::SeveralLive { .. } => Some(Block::HidesSecret { name: name() }),
-        Block::HidesSecret { .. } => Some(Block::RecordedElsewhere { name: name(), from: from(), to: to() }),
-        Block::RecordedElsewhere { .. } => Some(Block::NameInUse { name: name(), by: to() }),
-        Block::NameInUse { .. } => Some(recreated_outside(Recreated::Anew)),
-        Block::RecreatedOutside { .. } => Some(Block::Unknown { why: why() }),
-        Block::Unknown { .. } => Some(Block::Unclear { why: why() }),
-        Block::Unclear { .. } => Some(Block::LosesPosition { keeps: Some(text("GROUP BY")), accept: accept() }),
-        Block::LosesPosition { .. } => Some(Block::Manual { accept: accept() }),
-        Block::Manual { .. } => Some(Block::FailedPredecessor { detail: detail(), accept: accept() }),
+    let recreated_outside = |if_deleted| Block::RecreatedOutside { name: name(), if_deleted };
+    let mut all = each(Block::ForeignStatement { name: name() }, |it| match it {
+        Block::ForeignStatement { .. } => Some(Block::UnexpectedGenerations { names: vec![name(), text("orders-g2")] }),
+        Block::UnexpectedGenerations { .. } => Some(Block::AdoptionExposesSecret { name: name() }),
+        Block::AdoptionExposesSecret { .. } => {
+            Some(Block::RecordedUnderOtherAddress { name: name(), from: from(), to: to() })
+        }
+        Block::RecordedUnderOtherAddress { .. } => Some(Block::NameInUse { name: name(), by: to() }),
+        Block::NameInUse { .. } => Some(recreated_outside(AfterDeletion::Resubmit)),
+        Block::RecreatedOutside { .. } => Some(Block::PresenceUnknown { why: why() }),
+        Block::PresenceUnknown { .. } => Some(Block::UnclearIntent { why: why() }),
+        Block::UnclearIntent { .. } => {
+            Some(Block::LosesPosition { stateful_construct: Some(text("GROUP BY")), accept: accept() })
+        }
+        Block::LosesPosition { .. } => Some(Block::EvolveIsManual { accept: accept() }),
+        Block::EvolveIsManual { .. } => Some(Block::FailedPredecessor { detail: detail(), accept: accept() }),
         Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
             name: text("orders-g2"),
             detail: detail(),
             accept: accept(),
-            can_go_back: true,
+            can_roll_back: true,
         }),
-        Block::FailedSuccessor { .. } => Some(Block::TableJob),
-        Block::TableJob => Some(Block::WasJob),
-        Block::WasJob => Some(Block::CannotStop),
+        Block::FailedSuccessor { .. } => Some(Block::CannotReplaceCreateTableAs),
+        Block::CannotReplaceCreateTableAs => Some(Block::JobCannotBecomeDefinition),
+        Block::JobCannotBecomeDefinition => Some(Block::CannotStop),
         Block::CannotStop => Some(Block::NoUndo),
         Block::NoUndo => Some(Block::IfNotExists),
         Block::IfNotExists => Some(Block::DataLoss { undo: Template::new("DROP TABLE target") }),
-        Block::DataLoss { .. } => Some(Block::InUse { by: vec![name()] }),
-        Block::InUse { .. } => Some(Block::PreventDestroy),
+        Block::DataLoss { .. } => Some(Block::ObjectsInUse { by: vec![name()] }),
+        Block::ObjectsInUse { .. } => Some(Block::PreventDestroy),
         Block::PreventDestroy => Some(Block::GoneWithoutOffsets { accept: accept() }),
         Block::GoneWithoutOffsets { .. } => Some(Block::GoneWithSeveralSources { hints: topics(), accept: accept() }),
         Block::GoneWithSeveralSources { .. } => {
-            Some(Block::GoneFromUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
+            Some(Block::GoneWithUnknownSource { source: text("clicks"), hints: topics(), accept: accept() })
         }
-        Block::GoneFromUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
-        Block::InMotion { .. } => Some(Block::Renamed { from: from(), to: to() }),
-        Block::Renamed { .. } => Some(Block::MovedOnto { from: from() }),
-        Block::MovedOnto { .. } => Some(Block::RemovesEverything),
+        Block::GoneWithUnknownSource { .. } => Some(Block::InMotion { phase: Phase::Failing }),
+        Block::InMotion { .. } => Some(Block::LooksLikeRename { from: from(), to: to() }),
+        Block::LooksLikeRename { .. } => Some(Block::MoveTargetRecorded { from: from() }),
+        Block::MoveTargetRecorded { .. } => Some(Block::RemovesEverything),
         Block::RemovesEverything => Some(Block::PoolExists { id: id() }),
-        Block::PoolExists { .. } => {
-            Some(Block::PoolMoved { field: text("region"), live: text("us-east-1"), desired: text("eu-west-1") })
-        }
-        Block::PoolMoved { .. } => Some(Block::PoolInUse { statements: vec![name()], current_cfu: 3 }),
-        Block::PoolInUse { .. } => Some(Block::PoolCarries { statements: vec![orders()] }),
-        Block::PoolCarries { .. } => Some(Block::PoolMissing { id: id() }),
+        Block::PoolExists { .. } => Some(Block::PoolFieldImmutable {
+            field: text("region"),
+            live: text("us-east-1"),
+            desired: text("eu-west-1"),
+        }),
+        Block::PoolFieldImmutable { .. } => Some(Block::PoolInUse { statements: vec![name()], current_cfu: 3 }),
+        Block::PoolInUse { .. } => Some(Block::PoolHasStatements { statements: vec![orders()] }),
+        Block::PoolHasStatements { .. } => Some(Block::PoolMissing { id: id() }),
         Block::PoolMissing { .. } => Some(Block::PoolFailed { id: id() }),
         Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
         Block::PoolBlocked { .. } => None,
@@ -595,23 +603,27 @@ fn pool_refs() -> Vec<PoolRef> {
     })
 }
 
-fn acts() -> Vec<Act> {
+fn acts() -> Vec<StepRequest> {
     let (name, id) = (|| text("orders"), || text("lfcp-1"));
     let seen = || seen(PhaseClass::Running);
-    let submit = |pool| Act::Submit { submission: submission("orders", 1, Role::Current), pool: Some(pool) };
-    let mut all = each(Act::Record, |it| match it {
-        Act::Record => Some(Act::Wait { name: name() }),
-        Act::Wait { .. } => Some(Act::Look { name: name(), seen: seen() }),
-        Act::Look { .. } => Some(submit(PoolRef::Id(id()))),
-        Act::Submit { .. } => {
+    let submit = |pool| StepRequest::Submit { submission: submission("orders", 1, Role::Current), pool: Some(pool) };
+    let mut all = each(StepRequest::RecordOnly, |it| match it {
+        StepRequest::RecordOnly => Some(StepRequest::Wait { name: name() }),
+        StepRequest::Wait { .. } => Some(StepRequest::VerifyUnchanged { name: name(), seen: seen() }),
+        StepRequest::VerifyUnchanged { .. } => Some(submit(PoolRef::Id(id()))),
+        StepRequest::Submit { .. } => {
             let pool = Some(PoolRef::Created(text("main")));
-            Some(Act::Amend { name: name(), seen: Some(seen()), to: resume(), pool })
+            Some(StepRequest::Update { name: name(), seen: Some(seen()), to: resume(), pool })
         }
-        Act::Amend { .. } => Some(Act::Remove { name: name(), seen: Some(seen()), unless_in_force: true }),
-        Act::Remove { .. } => Some(Act::CreatePool { pool: pool("main"), before: BTreeSet::from([text("lfcp-0")]) }),
-        Act::CreatePool { .. } => Some(Act::AmendPool { id: id(), to: pool_amendment() }),
-        Act::AmendPool { .. } => Some(Act::RemovePool { id: id() }),
-        Act::RemovePool { .. } => None,
+        StepRequest::Update { .. } => {
+            Some(StepRequest::Delete { name: name(), seen: Some(seen()), unless_in_force: true })
+        }
+        StepRequest::Delete { .. } => {
+            Some(StepRequest::CreatePool { pool: pool("main"), existing_ids: BTreeSet::from([text("lfcp-0")]) })
+        }
+        StepRequest::CreatePool { .. } => Some(StepRequest::UpdatePool { id: id(), to: pool_amendment() }),
+        StepRequest::UpdatePool { .. } => Some(StepRequest::DeletePool { id: id() }),
+        StepRequest::DeletePool { .. } => None,
     });
     all.extend(pool_refs().into_iter().map(submit));
     all
@@ -622,24 +634,24 @@ fn waits() -> Vec<Until> {
         Until::Nothing => Some(Until::Running),
         Until::Running => Some(Until::Completed),
         Until::Completed => Some(Until::Stopped),
-        Until::Stopped => Some(Until::Still),
-        Until::Still => Some(Until::Settled),
-        Until::Settled => Some(Until::Gone),
+        Until::Stopped => Some(Until::Inactive),
+        Until::Inactive => Some(Until::Stable),
+        Until::Stable => Some(Until::Gone),
         Until::Gone => Some(Until::Provisioned),
         Until::Provisioned => Some(Until::PoolGone),
         Until::PoolGone => None,
     })
 }
 
-fn guards() -> Vec<When> {
-    each(When::NeverRan { name: text("orders-g2") }, |it| match it {
-        When::NeverRan { .. } => Some(When::Gone { name: text("orders-g2") }),
-        When::Gone { .. } => None,
+fn guards() -> Vec<RollbackGuard> {
+    each(RollbackGuard::NeverRan { name: text("orders-g2") }, |it| match it {
+        RollbackGuard::NeverRan { .. } => Some(RollbackGuard::Gone { name: text("orders-g2") }),
+        RollbackGuard::Gone { .. } => None,
     })
 }
 
-fn step(when: Option<When>, act: Act, until: Until, then: Vec<Fact>) -> Step {
-    Step { when, act, until, then, timeout: 900 }
+fn step(guard: Option<RollbackGuard>, request: StepRequest, until: Until, facts_on_success: Vec<Fact>) -> Step {
+    Step { guard, request, until, facts_on_success, timeout: 900 }
 }
 
 /// A plan that nobody made, with every variant and every field that a plan can hold.
@@ -652,10 +664,11 @@ pub fn plan() -> Plan {
     let digests = BTreeMap::from([(orders(), Some(Fingerprint::of(["SELECT 1"]))), (main_pool(), None)]);
     let found = intents().into_iter().zip([true, false].into_iter().cycle());
     let mut forward: Vec<Step> = acts().into_iter().map(|act| step(None, act, Until::Running, facts())).collect();
-    forward.extend(waits().into_iter().map(|until| step(None, Act::Wait { name: text("orders") }, until, vec![])));
-    let way_back = guards().into_iter().map(|when| step(Some(when), Act::Record, Until::Still, facts()));
+    forward
+        .extend(waits().into_iter().map(|until| step(None, StepRequest::Wait { name: text("orders") }, until, vec![])));
+    let way_back = guards().into_iter().map(|when| step(Some(when), StepRequest::RecordOnly, Until::Inactive, facts()));
     let passage =
-        Passage { address: orders(), after: BTreeSet::from([main_pool()]), forward, way_back: way_back.collect() };
+        StepGroup { address: orders(), after: BTreeSet::from([main_pool()]), forward, rollback: way_back.collect() };
     Plan {
         format_version: FORMAT_VERSION,
         basis: Basis {
@@ -670,7 +683,7 @@ pub fn plan() -> Plan {
             absent: BTreeSet::from([text("orders-g2")]),
             seen_pools: BTreeMap::from([(text("lfcp-1"), seen_pool)]),
         },
-        request: Request {
+        options: PlanOptions {
             destroy: true,
             targets: BTreeSet::from([main_pool()]),
             excludes: BTreeSet::from([orders()]),
@@ -678,12 +691,12 @@ pub fn plan() -> Plan {
             allow_data_loss: true,
             fix_drift: true,
         },
-        found: found.map(|(intent, applied)| InterruptedRequest { intent, applied }).collect(),
+        interrupted_requests: found.map(|(intent, applied)| InterruptedRequest { intent, applied }).collect(),
         entries: entries(),
         changes: changes.collect(),
         unchanged: 3,
         foreign: 2,
-        passages: vec![passage],
+        groups: vec![passage],
     }
 }
 

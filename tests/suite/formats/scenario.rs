@@ -2,67 +2,69 @@
 
 use std::collections::BTreeSet;
 
-use floe::simulator::{Fate, Fault, Misfortune, Policy, Scenario, Switches, Verdict};
+use floe::simulator::{FaultRule, ForcedOutcome, InjectedFault, RequestPolicy, Scenario, StatementOverride, Switches};
 
 use super::samples::each;
 
-fn misfortunes() -> Vec<Misfortune> {
-    each(Misfortune::TooMany { retry_after: Some(3) }, |it| match it {
-        Misfortune::TooMany { .. } => Some(Misfortune::Status(503)),
-        Misfortune::Status(_) => Some(Misfortune::StatusAfterEffect(500)),
-        Misfortune::StatusAfterEffect(_) => Some(Misfortune::Refused),
-        Misfortune::Refused => Some(Misfortune::LostBeforeEffect),
-        Misfortune::LostBeforeEffect => Some(Misfortune::LostAfterEffect),
-        Misfortune::LostAfterEffect => Some(Misfortune::LostThenDone(30.0)),
-        Misfortune::LostThenDone(_) => Some(Misfortune::SlowEffect(1.5)),
-        Misfortune::SlowEffect(_) => Some(Misfortune::SlowAnswer(2.5)),
-        Misfortune::SlowAnswer(_) => Some(Misfortune::CutBody(10)),
-        Misfortune::CutBody(_) => Some(Misfortune::StaleRead),
-        Misfortune::StaleRead => Some(Misfortune::Redirect("https://elsewhere.example".to_owned())),
-        Misfortune::Redirect(_) => Some(Misfortune::ForbiddenForAbsent),
-        Misfortune::ForbiddenForAbsent => Some(Misfortune::Forbidden),
-        Misfortune::Forbidden => Some(Misfortune::Html),
-        Misfortune::Html => Some(Misfortune::Garbage),
-        Misfortune::Garbage => Some(Misfortune::UnknownFields),
-        Misfortune::UnknownFields => Some(Misfortune::UnknownPhase("SIMMERING".to_owned())),
-        Misfortune::UnknownPhase(_) => Some(Misfortune::ListLag(5.0)),
-        Misfortune::ListLag(_) => Some(Misfortune::ShiftingPages),
-        Misfortune::ShiftingPages => Some(Misfortune::EndlessPages),
-        Misfortune::EndlessPages => Some(Misfortune::Conflict),
-        Misfortune::Conflict => None,
+fn misfortunes() -> Vec<InjectedFault> {
+    each(InjectedFault::TooManyRequests { retry_after: Some(3) }, |it| match it {
+        InjectedFault::TooManyRequests { .. } => Some(InjectedFault::Status(503)),
+        InjectedFault::Status(_) => Some(InjectedFault::StatusAfterEffect(500)),
+        InjectedFault::StatusAfterEffect(_) => Some(InjectedFault::ConnectionRefused),
+        InjectedFault::ConnectionRefused => Some(InjectedFault::LostBeforeEffect),
+        InjectedFault::LostBeforeEffect => Some(InjectedFault::LostAfterEffect),
+        InjectedFault::LostAfterEffect => Some(InjectedFault::LostThenApplied(30.0)),
+        InjectedFault::LostThenApplied(_) => Some(InjectedFault::SlowEffect(1.5)),
+        InjectedFault::SlowEffect(_) => Some(InjectedFault::SlowResponse(2.5)),
+        InjectedFault::SlowResponse(_) => Some(InjectedFault::TruncatedBody(10)),
+        InjectedFault::TruncatedBody(_) => Some(InjectedFault::StaleRead),
+        InjectedFault::StaleRead => Some(InjectedFault::Redirect("https://elsewhere.example".to_owned())),
+        InjectedFault::Redirect(_) => Some(InjectedFault::ForbiddenInsteadOfNotFound),
+        InjectedFault::ForbiddenInsteadOfNotFound => Some(InjectedFault::Forbidden),
+        InjectedFault::Forbidden => Some(InjectedFault::Html),
+        InjectedFault::Html => Some(InjectedFault::InvalidJson),
+        InjectedFault::InvalidJson => Some(InjectedFault::UnknownFields),
+        InjectedFault::UnknownFields => Some(InjectedFault::UnknownPhase("SIMMERING".to_owned())),
+        InjectedFault::UnknownPhase(_) => Some(InjectedFault::ListLag(5.0)),
+        InjectedFault::ListLag(_) => Some(InjectedFault::ShiftingPages),
+        InjectedFault::ShiftingPages => Some(InjectedFault::EndlessPages),
+        InjectedFault::EndlessPages => Some(InjectedFault::Conflict),
+        InjectedFault::Conflict => None,
     })
 }
 
-fn fates() -> Vec<Fate> {
-    each(Fate::Invalid("no such table".to_owned()), |it| match it {
-        Fate::Invalid(_) => Some(Fate::Fails { after: 30.0, detail: "division by zero".to_owned() }),
-        Fate::Fails { .. } => Some(Fate::NeverStarts),
-        Fate::NeverStarts => Some(Fate::Completes),
-        Fate::Completes => Some(Fate::PoolExhausted),
-        Fate::PoolExhausted => Some(Fate::CriticalWarning("state grows".to_owned())),
-        Fate::CriticalWarning(_) => Some(Fate::Degraded { after: 20.0 }),
-        Fate::Degraded { .. } => Some(Fate::Phase("SIMMERING".to_owned())),
-        Fate::Phase(_) => Some(Fate::Slow(60.0)),
-        Fate::Slow(_) => None,
+fn fates() -> Vec<ForcedOutcome> {
+    each(ForcedOutcome::Invalid("no such table".to_owned()), |it| match it {
+        ForcedOutcome::Invalid(_) => {
+            Some(ForcedOutcome::Fails { after_seconds: 30.0, detail: "division by zero".to_owned() })
+        }
+        ForcedOutcome::Fails { .. } => Some(ForcedOutcome::NeverStarts),
+        ForcedOutcome::NeverStarts => Some(ForcedOutcome::Completes),
+        ForcedOutcome::Completes => Some(ForcedOutcome::PoolExhausted),
+        ForcedOutcome::PoolExhausted => Some(ForcedOutcome::CriticalWarning("state grows".to_owned())),
+        ForcedOutcome::CriticalWarning(_) => Some(ForcedOutcome::Degrades { after_seconds: 20.0 }),
+        ForcedOutcome::Degrades { .. } => Some(ForcedOutcome::UnknownPhase("SIMMERING".to_owned())),
+        ForcedOutcome::UnknownPhase(_) => Some(ForcedOutcome::StartsAfter(60.0)),
+        ForcedOutcome::StartsAfter(_) => None,
     })
 }
 
 /// What `tests/fixtures/0.1.0/simulator/scenario.json` says.
 pub fn every() -> Scenario {
-    let fault = |(number, does): (u64, Misfortune)| Fault {
+    let fault = |(number, does): (u64, InjectedFault)| FaultRule {
         method: Some("POST".to_owned()),
         path: Some("*/statements*".to_owned()),
         name: Some("orders*".to_owned()),
         after: number,
         times: Some(1),
-        does,
+        fault: does,
     };
-    let verdict = |(number, does)| Verdict { name: format!("job-{number}"), does };
+    let verdict = |(number, outcome)| StatementOverride { name: format!("job-{number}"), outcome };
     // All of them, so that one that is added later has to find its place.
-    let policies = each(Policy::Apply, |it| match it {
-        Policy::Apply => Some(Policy::Ignore),
-        Policy::Ignore => Some(Policy::Reject),
-        Policy::Reject => None,
+    let policies = each(RequestPolicy::Apply, |it| match it {
+        RequestPolicy::Apply => Some(RequestPolicy::Ignore),
+        RequestPolicy::Ignore => Some(RequestPolicy::Reject),
+        RequestPolicy::Reject => None,
     });
     let [apply, ignore, reject] = policies[..] else { panic!("{policies:?}") };
     let switches = Switches {
@@ -106,7 +108,7 @@ pub fn every() -> Scenario {
     };
     Scenario {
         faults: (0..).zip(misfortunes()).map(fault).collect(),
-        verdicts: fates().into_iter().enumerate().map(verdict).collect(),
+        overrides: fates().into_iter().enumerate().map(verdict).collect(),
         switches: Some(switches),
         principals: Some(BTreeSet::from(["sa-1".to_owned(), "u-1".to_owned()])),
     }

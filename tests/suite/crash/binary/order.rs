@@ -5,7 +5,7 @@ use super::*;
 
 /// A call of the trace: when it came to its end, which one, and the file.
 #[derive(Debug)]
-struct Called {
+struct TracedCall {
     at: SystemTime,
     pid: String,
     name: String,
@@ -14,11 +14,11 @@ struct Called {
 
 /// The calls of a trace, in the order in which they began. One that went on while another thread was traced ends where it
 /// says so.
-fn calls(trace: &str) -> Vec<Called> {
-    let mut calls: Vec<Called> = Vec::new();
+fn parse_trace(trace: &str) -> Vec<TracedCall> {
+    let mut calls: Vec<TracedCall> = Vec::new();
     for line in trace.lines() {
         let mut words = line.split_whitespace();
-        let (Some(pid), Some(at)) = (words.next(), strace::time(line)) else { continue };
+        let (Some(pid), Some(at)) = (words.next(), strace::call_time(line)) else { continue };
         let rest = words.skip(1).collect::<Vec<_>>().join(" ");
         if rest.starts_with("<...") {
             if let Some(open) = calls.iter_mut().rev().find(|call| call.pid == pid) {
@@ -31,60 +31,62 @@ fn calls(trace: &str) -> Vec<Called> {
                 None => arguments.split('"').rev().nth(1),
             };
             let file = file.unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-            calls.push(Called { at, pid: pid.to_owned(), name: name.to_owned(), file });
+            calls.push(TracedCall { at, pid: pid.to_owned(), name: name.to_owned(), file });
         }
     }
     calls
 }
 
-fn is(call: &Called, name: &str, file: &str) -> bool {
+fn is_call(call: &TracedCall, name: &str, file: &str) -> bool {
     call.file == file && call.name.starts_with(name)
 }
 
 #[tokio::test]
-async fn every_request_follows_the_sync_of_what_was_written_and_every_rename_that_of_its_file() {
-    if let Some(hindrance) = strace::hindrance() {
-        assert!(!is_everything(), "everything was asked for, and {hindrance}");
-        println!("skipped: {hindrance}; the order of calls is not looked at");
+async fn every_request_and_rename_follows_the_sync_of_what_was_written() {
+    if let Some(obstacle) = strace::tracing_obstacle() {
+        assert!(!is_exhaustive(), "everything was asked for, and {obstacle}");
+        println!("skipped: {obstacle}; the order of calls is not looked at");
         return;
     }
     // Each waits for the one before, so no two requests are under way at once.
-    let world =
-        World::with(&[("statements/s.toml", ONE_BY_ONE), ("pools.toml", "[pools.main]\nmax_cfu = 5\n")], options());
-    let (folder, service) = (world.folder.path(), Service::of(&world.simulator, None).await);
-    fs::write(folder.join("floe.toml"), program::manifest(&service.origin, "")).unwrap();
+    let project = TestProject::with_options(
+        &[("statements/s.toml", DEPENDENT_STATEMENTS), ("pools.toml", "[pools.main]\nmax_cfu = 5\n")],
+        options(),
+    );
+    let (folder, service) = (project.folder.path(), ServedSimulator::start(&project.simulator, None).await);
+    fs::write(folder.join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, "")).unwrap();
     let names = ["", "state", "state/test.json", "state/test.json.next", "state/test.journal"];
     let trace = folder.join("trace.txt");
     let mut strace: Vec<String> = ["strace", "-f", "-ttt", "-y", "-o"].map(str::to_owned).to_vec();
     strace.extend([trace.display().to_string(), "-e".to_owned()]);
     strace.push("trace=write,fsync,fdatasync,?rename,?renameat,?renameat2,?mkdir,mkdirat".to_owned());
     strace.extend(names.iter().flat_map(|name| ["-P".to_owned(), folder.join(name).display().to_string()]));
-    let ended = service.run(program::floe(folder, &strace, &["apply", "--yes"])).await;
-    assert_eq!(ended.status.code(), Some(0), "{:?}", program::said(folder));
-    let calls = calls(&String::from_utf8_lossy(&fs::read(&trace).unwrap()));
+    let ended = service.run(program::floe_command(folder, &strace, &["apply", "--yes"])).await;
+    assert_eq!(ended.status.code(), Some(0), "{:?}", program::output(folder));
+    let calls = parse_trace(&String::from_utf8_lossy(&fs::read(&trace).unwrap()));
 
-    let sent: Vec<SystemTime> = service.sent().iter().filter(|sent| sent.changes()).map(|sent| sent.at).collect();
+    let sent: Vec<SystemTime> = service.sent().iter().filter(|sent| sent.is_mutation()).map(|sent| sent.at).collect();
     assert_eq!(sent.len(), 3, "a pool, a table and a job");
     for (number, at) in sent.iter().enumerate() {
-        let journal = |call: &&Called| call.file == "test.journal" && call.at < *at;
+        let journal = |call: &&TracedCall| call.file == "test.journal" && call.at < *at;
         let last = calls.iter().rfind(journal).unwrap_or_else(|| panic!("nothing was written before request {number}"));
-        assert!(is(last, "f", "test.journal"), "request {number} follows {last:?}");
-        let synced = calls.iter().filter(|call| is(call, "f", "test.journal") && call.at < *at).count();
+        assert!(is_call(last, "f", "test.journal"), "request {number} follows {last:?}");
+        let synced = calls.iter().filter(|call| is_call(call, "f", "test.journal") && call.at < *at).count();
         assert!(synced > number + 1, "request {number} follows {synced} syncs");
     }
     let kept = folder.file_name().unwrap().to_string_lossy().into_owned();
     let made = [("mkdir", "state"), ("f", kept.as_str())];
-    let begun = [("write", "test.json.next"), ("f", "test.json.next"), ("rename", "test.json"), ("f", "state")];
+    let snapshot = [("write", "test.json.next"), ("f", "test.json.next"), ("rename", "test.json"), ("f", "state")];
     let journal = [("write", "test.journal"), ("f", "test.journal"), ("f", "state")];
-    let expected: Vec<(&str, &str)> = [&made[..], &begun, &journal].concat();
+    let expected: Vec<(&str, &str)> = [&made[..], &snapshot, &journal].concat();
     let first: Vec<(&str, &str)> = calls.iter().take(expected.len()).map(|call| (&*call.name, &*call.file)).collect();
     let fits = |(found, wanted): (&(&str, &str), &(&str, &str))| found.1 == wanted.1 && found.0.starts_with(wanted.0);
     assert!(first.len() == expected.len() && first.iter().zip(&expected).all(fits), "{first:?}");
     let last: Vec<(&str, &str)> = calls.iter().rev().take(4).rev().map(|call| (&*call.name, &*call.file)).collect();
-    assert!(last.iter().zip(&begun).all(fits), "{last:?}");
+    assert!(last.iter().zip(&snapshot).all(fits), "{last:?}");
 }
 
-const ONE_BY_ONE: &str = r#"
+const DEPENDENT_STATEMENTS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
 [statements.copy]
