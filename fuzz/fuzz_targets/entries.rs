@@ -1,10 +1,10 @@
-//! See `each::entries`: a whole journal with any entries gives a record or an error, never a panic, never a write.
+//! See `fuzz_entry_points::entries`: a whole journal with any entries gives a record or an error, never a panic, never a write.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code)]
-#[path = "../../tests/suite/bytes/each.rs"]
-mod each;
+#[path = "../../tests/suite/corrupted_input/fuzz_entry_points.rs"]
+mod fuzz_entry_points;
 
-fuzz_target!(|bytes: &[u8]| drop(each::entries(bytes)));
+fuzz_target!(|bytes: &[u8]| drop(fuzz_entry_points::entries(bytes)));

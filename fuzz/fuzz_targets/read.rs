@@ -3,27 +3,27 @@
 
 use std::collections::BTreeSet;
 
-use floe::sql::{LintContext, lint, read};
+use floe::sql::{LintContext, lint, analyze};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let reading = read(text);
-    let spans = reading.mentions.iter().map(|mention| &mention.span);
-    let spans = spans.chain(reading.column_functions.iter().map(|function| &function.span));
-    let spans = spans.chain(reading.state.iter().map(|state| &state.span));
-    let spans = spans.chain(reading.faults.iter().map(|fault| &fault.span)).chain(&reading.startup_option);
+    let analysis = analyze(text);
+    let spans = analysis.mentions.iter().map(|mention| &mention.span);
+    let spans = spans.chain(analysis.column_functions.iter().map(|function| &function.span));
+    let spans = spans.chain(analysis.stateful_construct.iter().map(|state| &state.span));
+    let spans = spans.chain(analysis.errors.iter().map(|error| &error.span)).chain(&analysis.startup_option);
     for span in spans {
         assert!(text.get(span.clone()).is_some(), "{span:?} lies on no characters");
     }
-    for mention in &reading.mentions {
+    for mention in &analysis.mentions {
         assert!(!mention.name.is_empty() && !mention.span.is_empty());
     }
-    assert!(reading.faults.is_empty() || reading.state.is_some());
+    assert!(analysis.errors.is_empty() || analysis.stateful_construct.is_some());
 
-    let (properties, allowed) = (floe::resource::Few::new(), BTreeSet::new());
+    let (properties, allowed) = (floe::resource::SmallMap::new(), BTreeSet::new());
     let context =
-        LintContext { properties: &properties, principal: Some("u-1"), protected: true, evolves: true, allowed: &allowed };
-    for found in lint(&reading, text, &context) {
+        LintContext { properties: &properties, principal: Some("u-1"), is_protected: true, can_evolve: true, allowed_codes: &allowed };
+    for found in lint(&analysis, text, &context) {
         assert!(found.span.is_none_or(|span| text.get(span).is_some()));
     }
 });

@@ -1,10 +1,10 @@
-//! See `each::response`: any bytes give a value or an error, never a panic, never a write.
+//! See `fuzz_entry_points::response`: any bytes give a value or an error, never a panic, never a write.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code)]
-#[path = "../../tests/suite/bytes/each.rs"]
-mod each;
+#[path = "../../tests/suite/corrupted_input/fuzz_entry_points.rs"]
+mod fuzz_entry_points;
 
-fuzz_target!(|bytes: &[u8]| each::response(bytes));
+fuzz_target!(|bytes: &[u8]| fuzz_entry_points::response(bytes));

@@ -10,15 +10,15 @@ use tokio::{
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::{ApplyArguments, DestroyArguments, GlobalOptions},
-    beside::{interrupted_run, plan_context},
-    door::{self, WorldAccess},
-    holder::lock_holder,
+    connect::{self, WorldAccess},
     interrupt,
+    lock_holder::lock_holder,
     plan::print_plan,
+    plan_context::{interrupted_run, plan_context},
     progress::{ProgressDisplay, StatusLine},
     project, runtime,
-    saved::SavedPlan,
-    values,
+    saved_plan::SavedPlan,
+    secret_values,
 };
 use crate::{
     cloud::CloudClient,
@@ -133,9 +133,10 @@ async fn prepare(
     let (open_run, interrupted) = (ledger.interrupted_run().await?, interrupted_run(&ledger, true).await?);
     let lineage = apply_request.saved.as_ref().map(|saved| saved.plan.basis.lineage.clone());
     let recorded = project::recorded_or_new(&ledger, &graph.project.environment, process, lineage.as_deref()).await?;
-    let world = door::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadWrite)?;
+    let world =
+        connect::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadWrite)?;
     let status_line = StatusLine::new(*screen);
-    let connection = door::connect(&graph.project, &recorded, process, world, &status_line).await?;
+    let connection = connect::connect(&graph.project, &recorded, process, world, &status_line).await?;
     let given = process.secrets(&graph.project);
     let (mut planned, is_settled) =
         plan_once_settled(&apply_request, &given, &recorded, &connection.cloud, screen).await?;
@@ -155,9 +156,9 @@ async fn prepare(
     check_plan(&planned)?;
     // On the simulator a placeholder stands in for what is not set.
     if !planned.plan.basis.simulated {
-        values::check_all_set(&planned.plan, graph, &secrets)?;
+        secret_values::check_all_set(&planned.plan, graph, &secrets)?;
     }
-    values::check_quotes(&planned.plan, graph, &secrets)?;
+    secret_values::check_quotes(&planned.plan, graph, &secrets)?;
     if !apply_request.yes
         && planned.plan.has_changes()
         && !user_consents(apply_request.command, &planned.plan, screen).await?

@@ -4,11 +4,11 @@
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::GlobalOptions,
-    door::{self, WorldAccess},
-    holder::lock_holder,
+    command_error::redact_error,
+    connect::{self, WorldAccess},
+    lock_holder::lock_holder,
     progress::StatusLine,
     project, runtime,
-    trouble::redact_error,
 };
 use crate::{
     graph::Graph,
@@ -71,8 +71,8 @@ async fn import_pool(
     let mut recorded =
         Recorded::clone(&*project::recorded_or_new(&ledger, &graph.project.environment, process, None).await?);
     check_not_recorded(&recorded, address, id)?;
-    let world = door::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
-    let connection = door::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
+    let world = connect::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
+    let connection = connect::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
     let secrets = process.secrets(&graph.project);
     match connection.cloud.fetch_pool(id).await.map_err(|error| redact_error(error, &secrets))? {
         Some(found) => check_compatible(pool, &found)?,

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{CommandError, Exit, Screen, door};
+use super::{CommandError, Exit, Screen, connect};
 
 const FLOE_TOML: &str = r#"[project]
 name = "NAME"
@@ -92,13 +92,13 @@ pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, CommandError> {
 
 fn write_new_file(path: &Path, text: &str) -> Result<(), CommandError> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| door::file_error("create", folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| connect::file_error("create", folder, &error))?;
     }
     // `create_new`: whoever was quicker is not overwritten either.
     let written = OpenOptions::new().write(true).create_new(true).open(path);
     written
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| door::file_error("write", path, &error))
+        .map_err(|error| connect::file_error("write", path, &error))
 }
 
 /// A project's name from its folder's: letters, digits and `-`.

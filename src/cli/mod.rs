@@ -2,36 +2,36 @@
 //!
 //! `arguments` is what is typed; each command is a file; `project` is what every command begins with.
 
-mod ambient;
 mod apply;
 pub mod arguments;
-mod beside;
+mod command_error;
 mod completions;
-pub mod door;
+pub mod connect;
 mod drift;
+mod excerpt;
 mod exit;
 mod graph;
 mod help;
-mod holder;
 mod import;
 mod init;
 mod interrupt;
 mod lints;
-mod moved;
+mod lock_holder;
+mod moved_blocks;
 mod plan;
+mod plan_context;
 pub mod problems;
+mod process_environment;
 mod progress;
 mod project;
-mod quote;
 mod runtime;
-mod saved;
+mod saved_plan;
 mod screen;
+mod secret_values;
 mod simulator;
 mod state;
 mod status;
-mod trouble;
 mod validate;
-mod values;
 
 use std::{
     path::{Path, PathBuf},
@@ -40,10 +40,10 @@ use std::{
 
 use self::arguments::{Arguments, Command, GlobalOptions, OutputFormat};
 
-pub use ambient::ProcessEnvironment;
+pub use command_error::CommandError;
 pub use exit::Exit;
+pub use process_environment::ProcessEnvironment;
 pub use screen::Screen;
-pub use trouble::CommandError;
 
 /// The program: parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {

@@ -5,8 +5,8 @@ use std::{fs, io::Write, path::Path};
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::{GlobalOptions, OutputFormat, PlanArguments},
-    beside::{interrupted_run, plan_context},
-    door, moved,
+    connect, moved_blocks,
+    plan_context::{interrupted_run, plan_context},
     project::{self, OpenProject, ProjectCheck, ProjectContext},
     runtime,
 };
@@ -33,7 +33,7 @@ pub fn run(
         let prepared =
             prepare_plan(project_context, project::desired_for_sending, process, &arguments.plan_options(), screen)
                 .await?;
-        let notices = moved::obsolete_block_notices(&prepared.graph.project, &inputs).await;
+        let notices = moved_blocks::obsolete_block_notices(&prepared.graph.project, &inputs).await;
         Ok::<_, CommandError>((prepared, notices))
     };
     let (prepared, notices) = runtime::block_on(&environment, work)??;
@@ -158,7 +158,7 @@ fn shell_quoted(word: &str) -> String {
 
 /// Writes a plan into a file, whole or not at all. Only its owner may read it.
 fn save_plan(path: &Path, text: &str) -> Result<(), CommandError> {
-    let refused = |error: &std::io::Error| door::file_error("write", path, error);
+    let refused = |error: &std::io::Error| connect::file_error("write", path, error);
     if path.is_dir() {
         return Err(CommandError::new(format!("cannot write {}: it is a folder", path.display())));
     }

@@ -8,7 +8,7 @@ use miette::{
 };
 use serde_json::{Value, json};
 
-use super::quote::excerpt;
+use super::excerpt::excerpt;
 use crate::{
     render::{Style, wrap},
     resource::{Problem, SourceFile, SourceLocation},

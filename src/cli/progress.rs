@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Screen, trouble::redact_error};
+use super::{Screen, command_error::redact_error};
 use crate::{
     cloud::RetryNotice,
     execute::Event,

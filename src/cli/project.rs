@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{
     CommandError, ProcessEnvironment, Screen,
     arguments::GlobalOptions,
-    door::{self, CloudConnection, SIMULATED_SEED, WorldAccess},
+    connect::{self, CloudConnection, SIMULATED_SEED, WorldAccess},
     lints,
     problems::ProblemLevel,
     progress::StatusLine,
@@ -64,7 +64,7 @@ pub(super) struct OpenProject {
 impl ProjectContext {
     /// The ledger of its environment.
     pub fn ledger(&self) -> LocalLedger {
-        LocalLedger::at(door::state_file(&self.inputs.root, &self.environment))
+        LocalLedger::at(connect::state_file(&self.inputs.root, &self.environment))
     }
 
     /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
@@ -81,9 +81,9 @@ impl ProjectContext {
         let graph = check_in_background(inputs, check)?;
         let recorded_and_simulated = async {
             let recorded = recorded_or_new(&ledger, &environment, process, None).await?;
-            let simulated = match door::open_world(&root, &environment, &recorded, WorldAccess::ReadOnly)? {
+            let simulated = match connect::open_world(&root, &environment, &recorded, WorldAccess::ReadOnly)? {
                 Some(world) => {
-                    let connection = door::connect_to_simulator(world, &environment, &recorded)?;
+                    let connection = connect::connect_to_simulator(world, &environment, &recorded)?;
                     let read = live::read(&connection.cloud).await;
                     Some((connection, read))
                 }
@@ -101,7 +101,8 @@ impl ProjectContext {
             Some(read) => read,
             None => {
                 let connection =
-                    door::connect_to_confluent(&graph.project, &recorded, process, &StatusLine::new(*screen)).await?;
+                    connect::connect_to_confluent(&graph.project, &recorded, process, &StatusLine::new(*screen))
+                        .await?;
                 let read = live::read(&connection.cloud).await;
                 (connection, read)
             }
@@ -150,7 +151,7 @@ pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, Command
 
 /// The ledger of a project's environment.
 pub(super) fn ledger(graph: &Graph) -> LocalLedger {
-    LocalLedger::at(door::state_file(&graph.project.root, &graph.project.environment))
+    LocalLedger::at(connect::state_file(&graph.project.root, &graph.project.environment))
 }
 
 /// The record, or a new one where there is none. `lineage` is that of a saved plan, which a record that has yet to be

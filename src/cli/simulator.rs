@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::{CommandError, Exit, Screen, arguments::SimulatorArguments, door, interrupt};
+use super::{CommandError, Exit, Screen, arguments::SimulatorArguments, connect, interrupt};
 use crate::simulator::{PhaseDurations, Scenario, Simulator, SimulatorOptions, serve};
 
 /// How long a phase lasts here: long enough to be seen, short enough to wait for.
@@ -13,7 +13,7 @@ const PHASE_DURATION: Duration = Duration::from_secs(1);
 /// Serves until it is interrupted. The address is the one thing on standard output.
 pub fn run(arguments: &SimulatorArguments, screen: &Screen) -> Result<Exit, CommandError> {
     let scenario = match &arguments.scenario {
-        Some(path) => door::read_scenario(path)?,
+        Some(path) => connect::read_scenario(path)?,
         None => Scenario::default(),
     };
     let options = SimulatorOptions {

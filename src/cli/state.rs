@@ -3,7 +3,7 @@
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::{GlobalOptions, OutputFormat, StateCommand},
-    holder::lock_holder,
+    lock_holder::lock_holder,
     project::{self, ProjectContext},
     runtime,
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::{GlobalOptions, OutputFormat},
-    door, lints,
+    connect, lints,
     problems::{self, ProblemLevel},
     project,
 };
@@ -52,7 +52,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
 fn scenario_problem(project: &Project) -> Option<Problem> {
     let path = project.environment.simulator.as_ref()?.scenario.as_ref()?;
     let file = project.root.join(path);
-    let error = door::read_scenario(&file).err().filter(|_| file.is_file())?;
+    let error = connect::read_scenario(&file).err().filter(|_| file.is_file())?;
     error.problems().into_iter().next().map(|(problem, _)| problem)
 }
 

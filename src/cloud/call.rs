@@ -3,7 +3,7 @@
 use serde::Serialize;
 use url::Url;
 
-use super::{Error, ErrorKind, Method, Result, key::Api, site::Endpoints};
+use super::{Error, ErrorKind, Method, Result, endpoints::Endpoints, key::Api};
 
 /// A call: which API, and what is asked of it.
 #[derive(Clone)]

@@ -9,18 +9,18 @@
 //! ```
 
 mod call;
+mod client;
+mod endpoints;
 mod error;
-mod exchange;
-mod failure;
 mod https;
 mod key;
-mod pace;
-mod pages;
+mod pagination;
 mod pools;
+mod rate_limit;
 mod redaction;
 mod regions;
+mod response_error;
 mod retry;
-mod site;
 mod statements;
 mod transport;
 mod wire;
@@ -28,13 +28,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use client::{CloudClient, RetryNotice};
+pub use endpoints::{Endpoints, InvalidOrigin, check_origin};
 pub use error::{Error, ErrorKind, Result};
-pub use exchange::{CloudClient, RetryNotice};
 pub use https::{HttpsSetupError, HttpsTransport};
 pub use key::{ApiKey, Credentials};
-pub use pace::RateLimits;
-pub use pages::Listing;
+pub use pagination::Listing;
+pub use rate_limit::RateLimits;
 pub use regions::{PrivateEndpointError, Region};
-pub use site::{Endpoints, InvalidOrigin, check_origin};
 pub use statements::{FetchedStatement, NewStatement, StatementException};
 pub use transport::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, Transport, TransportError};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    CloudClient, Endpoints, Error, ErrorKind, Method, Result, call::ApiCall, check_origin, key::Api,
-    site::is_trusted_endpoint, wire,
+    CloudClient, Endpoints, Error, ErrorKind, Method, Result, call::ApiCall, check_origin,
+    endpoints::is_trusted_endpoint, key::Api, wire,
 };
 
 /// A region that has Flink.

@@ -2,8 +2,8 @@
 
 use super::{
     action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
-    fields, readers,
-    table::{DiffContext, StatementContext, await_end_of_phase, due_notes},
+    dependents, fields,
+    statement::{DiffContext, StatementContext, await_end_of_phase, due_notes},
 };
 use crate::{
     live::Presence,
@@ -254,7 +254,7 @@ fn undo_block(context: &mut DiffContext, key: &str, record: &StatementRecord, un
     if may_drop_data(undo) && !context.options.allow_data_loss {
         return Some(Block::DataLoss { undo: undo.clone() });
     }
-    let by = readers::users(context, key, record);
+    let by = dependents::users(context, key, record);
     (!by.is_empty()).then_some(Block::ObjectsInUse { by })
 }
 

@@ -4,16 +4,16 @@
 //! then the diff is taken again.
 
 mod action;
-mod certainty;
+mod confirmation;
+mod dependents;
 mod evolution;
 mod fields;
-mod landed;
-mod moved;
-mod pools;
-mod readers;
-mod residents;
+mod late_submissions;
+mod pool;
+mod pool_occupants;
+mod renames;
 mod selection;
-mod table;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +31,7 @@ use crate::{
 
 pub use action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy};
 pub use fields::DesiredPool;
-pub use moved::resolve_moved_blocks;
+pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
 
 /// What is wanted of this run, beyond what the manifests say.
@@ -90,8 +90,8 @@ pub fn diff(
     options: &PlanOptions,
 ) -> Diff {
     let selected = selection::select(desired.graph, recorded, options);
-    let (pool_changes, pools) = pools::pool_changes(desired, recorded, settlement, live, options, &selected);
-    let mut context = table::DiffContext {
+    let (pool_changes, pools) = pool::pool_changes(desired, recorded, settlement, live, options, &selected);
+    let mut context = statement::DiffContext {
         desired,
         recorded,
         live,
@@ -116,15 +116,15 @@ pub fn diff(
     }
     diff.lookups = context.lookups;
     diff.unchanged +=
-        selected.iter().filter(|address| pools::is_unchanged(address, &diff.changes, desired, recorded)).count();
+        selected.iter().filter(|address| pool::is_unchanged(address, &diff.changes, desired, recorded)).count();
     if !options.destroy {
-        moved::block_renames(desired, recorded, &mut diff.changes);
+        renames::block_renames(desired, recorded, &mut diff.changes);
     }
-    readers::note_stale_readers(desired, recorded, live, options, &mut diff.changes);
-    residents::block_deletions_of_occupied_pools(desired, recorded, live, &diff.pools, &mut diff.changes);
-    pools::block_statements_of_blocked_pools(desired, &mut diff.changes);
+    dependents::note_stale_readers(desired, recorded, live, options, &mut diff.changes);
+    pool_occupants::block_deletions_of_occupied_pools(desired, recorded, live, &diff.pools, &mut diff.changes);
+    pool::block_statements_of_blocked_pools(desired, &mut diff.changes);
     selection::block_removal_of_everything(desired.graph, recorded, options, &mut diff.changes);
-    landed::note_late_submissions(desired, recorded, live, options, &mut diff.changes);
+    late_submissions::note_late_submissions(desired, recorded, live, options, &mut diff.changes);
     diff.foreign = count_foreign(&desired.graph.project.name, recorded, live);
     diff
 }

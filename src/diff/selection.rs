@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     PlanOptions,
     action::{Block, Change},
-    moved,
+    renames,
 };
 use crate::{
     graph::Graph,
@@ -140,7 +140,7 @@ pub(super) fn block_removal_of_everything(
             ResourceKind::Pool => recorded.pools.contains_key(&address.key),
             ResourceKind::Statement => recorded.statements.contains_key(&address.key),
         };
-        if is_recorded && !moved::is_rename(change) {
+        if is_recorded && !renames::is_rename(change) {
             *change = Change::blocked(Block::RemovesEverything);
         }
     }

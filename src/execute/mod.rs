@@ -7,16 +7,16 @@
 //!                                                └─▶ wait ─▶ watch (one lister for all waits)
 //! ```
 
-mod asking;
 mod event;
-mod operate;
-mod pools;
-mod record;
+mod journal;
+mod mutation;
+mod pool;
 mod run;
-mod statements;
+mod statement;
+mod step;
+mod step_group;
 mod wait;
-mod walk;
-mod watch;
+mod watcher;
 
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
 pub use run::{Interrupt, RunInputs, run};

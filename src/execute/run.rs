@@ -13,10 +13,10 @@ use tokio::{
 
 use super::{
     event::{Event, RunReport, StepFailure},
-    pools,
-    record::{JournalHandle, SchedulerMessage},
-    walk::{self, RunContext},
-    watch,
+    journal::{JournalHandle, SchedulerMessage},
+    pool,
+    step_group::{self, RunContext},
+    watcher,
 };
 use crate::{
     cloud::CloudClient,
@@ -79,7 +79,7 @@ pub async fn run(
         scheduler.run_until_done(messages).await;
     }
     let duplicate_pools = match scheduler.ledger_error.is_none() && *inputs.interrupt.borrow() == Interrupt::None {
-        true => pools::duplicate_pools(plan, &scheduler.context).await,
+        true => pool::duplicate_pools(plan, &scheduler.context).await,
         false => Vec::new(),
     };
     Ok(scheduler.report(duplicate_pools).await)
@@ -120,7 +120,7 @@ impl<'a> Scheduler<'a> {
         inputs: &RunInputs,
         events: &'a mut (dyn FnMut(Event) + Send),
     ) -> Self {
-        let watcher = watch::start_watcher(inputs.cloud.clone());
+        let watcher = watcher::start_watcher(inputs.cloud.clone());
         let mut dependents: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         for group in &plan.groups {
             for before in &group.after {
@@ -188,7 +188,7 @@ impl<'a> Scheduler<'a> {
         }
         while let Some(address) = self.ready.pop_first() {
             if let Some(group) = self.pending.remove(&address) {
-                let task = self.running.spawn(walk::run_step_group(group, self.context.clone()));
+                let task = self.running.spawn(step_group::run_step_group(group, self.context.clone()));
                 self.tasks.insert(task.id(), address);
             }
         }

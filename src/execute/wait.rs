@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     event::{Event, NotReached, NotReachedCause, StepFailure},
-    statements::fetch,
-    walk::{InterruptScope, RunContext},
-    watch::Observation,
+    statement::fetch,
+    step_group::{InterruptScope, RunContext},
+    watcher::Observation,
 };
 use crate::{
     plan::Until,

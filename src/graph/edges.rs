@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Edge, EdgeReason, SqlObject,
-    names::{UseSite, UseSites},
+    resolver::{UseSite, UseSites},
 };
 use crate::{
     manifest::Project,

@@ -5,11 +5,11 @@
 
 mod edges;
 pub mod lineage;
-mod names;
 mod order;
-mod state;
+mod resolver;
+mod statefulness;
 
-pub use names::{resolve, resolve_in};
+pub use resolver::{resolve, resolve_in};
 #[cfg(test)]
 mod tests;
 
@@ -95,7 +95,7 @@ pub struct ObjectUsers {
 /// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
 /// create, alters without an order, drops before uses, circles.
 pub fn build(project: Project) -> Result<Graph, InvalidProject> {
-    let uses = names::use_sites(&project);
+    let uses = resolver::use_sites(&project);
     let (edges, mut problems) = edges::find_edges(&project, &uses);
     let order = order::topological_order(&project, &edges);
     match order {
@@ -117,7 +117,7 @@ pub fn build(project: Project) -> Result<Graph, InvalidProject> {
 /// Adds what is wrong for certain with the statements that stand: whatever those say that do not.
 pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
     if let Some(project) = &flawed.partial {
-        let (edges, problems) = edges::edges_of_partial_project(project, &names::use_sites(project));
+        let (edges, problems) = edges::edges_of_partial_project(project, &resolver::use_sites(project));
         flawed.problems.extend(problems);
         flawed.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
         flawed.problems = sorted_problems(flawed.problems);
@@ -162,7 +162,7 @@ impl Graph {
     /// The object that the statement `key` means by a mention in its SQL. `None` if there is no such statement.
     pub fn object_of(&self, key: &str, mention: &Mention) -> Option<SqlObject> {
         let statement = self.project.statements.get(key)?;
-        Some(names::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
+        Some(resolver::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod state;
+mod statefulness;
 
 use super::{
     lineage::{LineageEdge, LineageEdgeKind, LineageNode, LineageNodeKind, lineage},

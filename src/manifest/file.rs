@@ -9,7 +9,7 @@ use std::{
 
 use glob::{MatchOptions, Pattern};
 
-use super::{layer::At, near};
+use super::{layer::At, suggest};
 use crate::resource::{Problem, SourceFile, SourceLocation};
 
 /// What a project includes when it does not say.
@@ -134,7 +134,7 @@ fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) ->
     for part in pattern.value.split('/').take_while(|part| !has_wildcard(part)) {
         if !root.join(folder.join(part)).exists() {
             let names = entry_names(root, &folder);
-            if let Some(name) = near::nearest(part, names.iter().map(String::as_str)) {
+            if let Some(name) = suggest::nearest(part, names.iter().map(String::as_str)) {
                 return problem.help(format!("did you mean `{name}`?"));
             }
             break;

@@ -2,7 +2,7 @@
 
 use super::{
     layer::{At, PoolLayer, StatementLayer},
-    near,
+    suggest,
 };
 use crate::resource::Problem;
 
@@ -148,7 +148,7 @@ const UNSETTABLE_FIELDS: [&str; 14] = [
 fn nothing_to_unset<'a>(path: &At<String>, known: impl IntoIterator<Item = &'a str> + Clone) -> Problem {
     let problem =
         Problem::new(format!("there is no `{}` to unset", path.value)).at(path.place.clone(), "not set below this");
-    match near::nearest(&path.value, known) {
+    match suggest::nearest(&path.value, known) {
         Some(name) => problem.help(format!("did you mean `{name}`?")),
         None => problem.help("`unset` takes away what `[defaults]` or the declaration under an overlay sets; a property is `properties.<name>`"),
     }

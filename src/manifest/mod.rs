@@ -8,10 +8,10 @@ mod file;
 mod gather;
 mod layer;
 mod merge;
-mod near;
 mod project;
-mod sql_text;
+mod sql_source_map;
 mod substitute;
+mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -23,7 +23,7 @@ use std::{
 pub use project::{
     DeclaredPool, DeclaredStatement, Environment, InvalidProject, MovedBlock, Project, SimulatorSettings, StateLocation,
 };
-pub use sql_text::SqlSourceMap;
+pub use sql_source_map::SqlSourceMap;
 
 use crate::resource::{Address, Problem, SourceLocation};
 use check::{ValidationContext, environment::EnvironmentSelection};
@@ -117,7 +117,11 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
             &mut provisional_problems,
         );
     }
-    provisional_problems.extend(check::apart::find_conflicts(&options.root, &environments, &mut fields));
+    provisional_problems.extend(check::environment_conflicts::find_conflicts(
+        &options.root,
+        &environments,
+        &mut fields,
+    ));
 
     let mut substitution =
         chosen.map_or_else(|| scope.base_substitution(), |(_, at)| scope.environment_substitution(at));
@@ -252,7 +256,7 @@ fn check_project<'a>(
     }
     let moved = check::moved::check_moved_blocks(&mut context, &manifest.moved);
     let secrets = check::secret::check_secrets(&mut context, secrets);
-    check::name::check_duplicate_names(&statements, &mut context.problems);
+    check::cloud_name::check_duplicate_names(&statements, &mut context.problems);
     if chosen.is_some() {
         problems.append(&mut context.substitution.problems);
     }
@@ -262,7 +266,7 @@ fn check_project<'a>(
         context.substitution = substitution;
         if let Some(at) = environments.get(name) {
             check_overlays(&mut context, manifest, &at.value);
-            check::name::check_names_in_environment(&mut context, manifest, &statements, (name, at));
+            check::cloud_name::check_names_in_environment(&mut context, manifest, &statements, (name, at));
         }
     }
     problems.append(&mut context.problems);
@@ -343,10 +347,10 @@ fn orphan_overlay(
 ) -> Problem {
     let near = match address.kind {
         crate::resource::ResourceKind::Pool => {
-            near::nearest(&address.key, gathered.manifest.pools.keys().map(String::as_str))
+            suggest::nearest(&address.key, gathered.manifest.pools.keys().map(String::as_str))
         }
         crate::resource::ResourceKind::Statement => {
-            near::nearest(&address.key, gathered.manifest.statements.keys().map(String::as_str))
+            suggest::nearest(&address.key, gathered.manifest.statements.keys().map(String::as_str))
         }
     };
     let problem = Problem::new(format!("environment `{environment}` overlays `{address}`, which does not exist"))

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{layer::At, layer::string, near, sql_text::SqlSourceMap};
+use super::{layer::At, layer::toml_string, sql_source_map::SqlSourceMap, suggest};
 use crate::resource::{Problem, Span, Template};
 
 /// The values of variables as one environment sees them.
@@ -59,7 +59,7 @@ impl<'a> Substitution<'a> {
         if !written.contains("${") {
             return Some(At { value: written.to_owned(), place: text.place.clone() });
         }
-        let positions = string::value_source_map(&text.place, written.len());
+        let positions = toml_string::value_source_map(&text.place, written.len());
         let expanded = self.expand(written, &positions)?;
         if let Some((name, span)) = expanded.secrets.first() {
             let problem = Problem::new(format!("`${{secret.{name}}}` cannot stand here"))
@@ -78,7 +78,7 @@ impl<'a> Substitution<'a> {
 
     /// A string that takes variables and secrets.
     pub(super) fn interpolate_template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlSourceMap)> {
-        let positions = string::value_source_map(&text.place, text.value.len());
+        let positions = toml_string::value_source_map(&text.place, text.value.len());
         self.interpolate_text(&text.value, positions)
     }
 
@@ -103,7 +103,7 @@ impl<'a> Substitution<'a> {
         let unused = flags.filter(|flag| !known.contains(flag.as_str()));
         unused
             .filter_map(|flag| {
-                let near = near::nearest(flag, known.iter().copied())?;
+                let near = suggest::nearest(flag, known.iter().copied())?;
                 let problem = Problem::new(format!("`--var {flag}=…` sets a variable that nothing uses"));
                 Some(problem.help(format!("did you mean `{near}`?")))
             })
@@ -164,7 +164,7 @@ impl<'a> Substitution<'a> {
                     return Ok(PartValue::Literal(value.to_owned()));
                 }
                 let known = self.variables.names();
-                let help = near::nearest(name, known.iter().copied()).map_or_else(
+                let help = suggest::nearest(name, known.iter().copied()).map_or_else(
                     || {
                         format!(
                             "give it in the environment's `variables`, by `--var {name}=…` or as `FLOE_VAR_{}`",
@@ -183,7 +183,7 @@ impl<'a> Substitution<'a> {
         if self.secrets.contains(name) {
             return Ok(PartValue::Secret(name));
         }
-        let help = near::nearest(name, self.secrets.iter().copied()).map_or_else(
+        let help = suggest::nearest(name, self.secrets.iter().copied()).map_or_else(
             || format!("in `floe.toml`: `[secrets]`, then `{name} = {{ env = \"NAME_OF_A_VARIABLE\" }}`"),
             |near| format!("did you mean `${{secret.{near}}}`?"),
         );

@@ -2,11 +2,11 @@
 
 mod check;
 mod order;
-mod passage;
 mod removal;
 mod replacement;
 mod saved;
 mod step;
+mod step_group;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,14 +93,14 @@ pub fn plan(
     options: &PlanOptions,
     diff: Diff,
 ) -> Plan {
-    let context = passage::GroupContext { desired, recorded, live, pools: &diff.pools };
+    let context = step_group::GroupContext { desired, recorded, live, pools: &diff.pools };
     let mut groups: Vec<StepGroup> = if diff.changes.values().any(Change::is_blocked) {
         // A person decides first: nothing runs.
         Vec::new()
     } else {
         diff.changes
             .iter()
-            .filter_map(|(address, change)| passage::group_for_change(&context, address, change))
+            .filter_map(|(address, change)| step_group::group_for_change(&context, address, change))
             .collect()
     };
     order::order_groups(desired, recorded, &mut groups);

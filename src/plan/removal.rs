@@ -1,8 +1,8 @@
 //! What goes: let stand still, cleared away, undone, deleted. Nothing leaves the record that is not confirmed to be gone.
 
 use super::{
-    passage::GroupContext,
     step::{PoolRef, STOP_TIMEOUT, Step, StepRequest, Until},
+    step_group::GroupContext,
 };
 use crate::{
     diff::DesiredPool,

@@ -1,9 +1,9 @@
 //! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
 
 use super::{
-    passage::{ForwardAndRollback, StatementPlanner, if_gone, if_never_ran},
     removal::{clear_step, stop_steps},
     step::{Placement, Step, StepRequest, Until},
+    step_group::{ForwardAndRollback, StatementPlanner, if_gone, if_never_ran},
 };
 use crate::{
     resource::{Generation, PhaseClass, Role, SeenStatement, SmallMap},

@@ -2,8 +2,8 @@
 //!
 //! The command line and the tests come through here alike, so what is tested is what ships.
 
-mod shown;
-mod unplanned;
+mod error;
+mod redaction;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -19,8 +19,8 @@ use crate::{
     state::{Entry, Recorded},
 };
 
-pub use shown::redact_live;
-pub use unplanned::PlanningError;
+pub use error::PlanningError;
+pub use redaction::redact_live;
 
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PlanContext, place::LineIndex};
+use super::{PlanContext, place_json::LineIndex};
 use crate::{
     graph::{Edge, EdgeReason, Graph},
     plan::Plan,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     PlanView,
-    entry::{ChangeDetail, RenderedChange, rendered_changes},
+    change::{ChangeDetail, RenderedChange, rendered_changes},
     plan::{
         cfu_line, change_counts, environment_label, interrupted_run_lines, plan_summary, unblocking_lines,
         unlisted_line,

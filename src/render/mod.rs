@@ -4,19 +4,19 @@
 //! `words` has the sentences of every reason, note, block and action; `plan` puts them on a page, `markdown` into a pull
 //! request; `event` and `report` tell an apply; `status` and `record` show what there is.
 
-mod beside;
+mod change;
 mod drift;
-mod entry;
 mod event;
 mod fact;
 mod graph;
 mod json;
 mod markdown;
-mod place;
+mod place_json;
 mod plan;
+mod plan_context;
 mod record;
 mod report;
-mod sql;
+mod sql_diff;
 mod status;
 mod style;
 #[cfg(test)]
@@ -24,13 +24,13 @@ mod style;
 mod tests;
 mod words;
 
-pub use beside::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, time_ago};
 pub use drift::drift_text;
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
 pub use json::{plan_json, saved_plan_json};
 pub use markdown::plan_markdown;
 pub use plan::{PlanView, plan_text};
+pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, time_ago};
 pub use record::{recorded_entry_json, recorded_json, recorded_list_text};
 pub use report::{RunResult, report_text};
 pub use status::{StatusRow, StatusView, status_json, status_text};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Paint, PlanContext, PoolUsage, Style,
-    entry::{ChangeDetail, RenderedChange, rendered_changes},
+    change::{ChangeDetail, RenderedChange, rendered_changes},
     fact::describe_entries,
     style::{display_width, pad, pluralize, wrap},
     words::Tally,
@@ -297,7 +297,7 @@ impl PlanPage {
         }
     }
 
-    fn push_sql(&mut self, lines: &[super::sql::DiffLine]) {
+    fn push_sql(&mut self, lines: &[super::sql_diff::DiffLine]) {
         for line in lines {
             let paint = match line.mark {
                 '+' => Paint::Green,

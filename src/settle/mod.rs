@@ -2,8 +2,8 @@
 //!
 //! Pure: open intents and live in; entries for the journal, what to say, and what is unclear out.
 
-mod catch_up;
-mod outcome;
+mod intent_verdict;
+mod observed_facts;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -15,8 +15,8 @@ use crate::{
     state::{Entry, Fact, InconsistentEntry, Outcome, Recorded},
 };
 
-pub use catch_up::{furthest_phase, generation_facts, matches_sent_spec};
-pub use outcome::{IntentVerdict, judge_intent, update_took_effect};
+pub use intent_verdict::{IntentVerdict, judge_intent, update_took_effect};
+pub use observed_facts::{furthest_phase, generation_facts, matches_sent_spec};
 
 /// What reading the cloud told about the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Record
     for entry in &settlement.entries {
         settled.to_mut().apply(entry)?;
     }
-    for fact in catch_up::observed_facts(&settled, live) {
+    for fact in observed_facts::observed_facts(&settled, live) {
         let entry = Entry::FactRecorded { fact };
         settled.to_mut().apply(&entry)?;
         settlement.entries.push(entry);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{options::CatalogMode, reading::SqlSummary, statements::SimulatedStatement};
+use super::{options::CatalogMode, sql_summary::SqlSummary, statements::SimulatedStatement};
 use crate::sql::{ObjectKind, Usage};
 
 /// An object with its full name.

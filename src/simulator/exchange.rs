@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     Simulator,
-    answer::{ApiError, ApiResponse, empty_response},
-    asked::{ApiRequest, ReadDistortion},
+    api_request::{ApiRequest, ReadDistortion},
     clock::{http_date, micros},
-    door,
     faults::InjectedFault,
     limiter::LimitExceeded,
+    response::{ApiError, ApiResponse, empty_response},
+    routes,
     scenario::duration_from_seconds,
     statements::random_uuid,
     world::{DelayedEffect, SimulatedWorld},
@@ -104,7 +104,7 @@ impl Simulator {
         let state = &mut *state;
         let world = &mut state.world;
         world.run_due_events();
-        let principal = door::authenticate(&api_request, &request.headers, &world.options);
+        let principal = routes::authenticate(&api_request, &request.headers, &world.options);
         api_request.distortion = read_distortion(fault.as_ref());
         let result = match principal {
             Err(failure) => Err(failure),
@@ -117,7 +117,7 @@ impl Simulator {
                     }
                     Some(InjectedResponse::Response(response)) => Ok(response),
                     Some(InjectedResponse::Error(failure)) => Err(failure),
-                    None => door::dispatch(world, &api_request),
+                    None => routes::dispatch(world, &api_request),
                 }
             }
         };

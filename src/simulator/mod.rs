@@ -5,24 +5,24 @@
 //! OpenAPI document and what is known of real answers, and checked against no live service; [`Switches`] hold what is
 //! not known.
 
-mod answer;
-mod asked;
+mod api_request;
 mod audit;
 mod catalog;
 mod clock;
-mod door;
+mod connection;
 mod exchange;
 mod faults;
 mod limiter;
-mod line;
 mod log;
-mod meddle;
-mod moment;
 mod options;
+mod out_of_band;
 mod pools;
-mod reading;
+mod response;
+mod routes;
 mod scenario;
 mod serve;
+mod snapshot;
+mod sql_summary;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -39,11 +39,11 @@ use crate::cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, Tran
 
 pub use audit::{AuditReport, Effect, EffectKind};
 pub use faults::{FaultRule, InjectedFault};
-pub use meddle::{OutOfBandChange, PoolView, StatementView, WorldView};
-pub use moment::WorldSnapshot;
 pub use options::{CatalogMode, PhaseDurations, RequestPolicy, SimulatedRateLimits, SimulatorOptions, Switches};
+pub use out_of_band::{OutOfBandChange, PoolView, StatementView, WorldView};
 pub use scenario::{ForcedOutcome, Scenario, StatementOverride};
 pub use serve::serve;
+pub use snapshot::WorldSnapshot;
 
 /// A simulated cloud. Clones share one world.
 #[derive(Clone)]

@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 
 use super::{
     Simulator,
+    connection::{BreakableListener, ConnectionBreaker},
     exchange::Delivery,
-    line::{BreakableListener, ConnectionBreaker},
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method};
 

@@ -1,6 +1,6 @@
 //! The functions that Flink and Confluent Cloud bring along, as far as a reading has to tell them apart.
 
-use super::words::WordSet;
+use super::word_set::WordSet;
 
 /// Whether `name`, in any case, is an aggregate or a window function that only aggregates take: it keeps state wherever it stands.
 pub(super) fn is_aggregate_function(name: &str) -> bool {

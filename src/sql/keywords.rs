@@ -1,6 +1,6 @@
 //! The keywords of Flink 2.3's parser, sorted: reserved ones can't be names, the others can.
 
-use super::words::WordSet;
+use super::word_set::WordSet;
 
 /// Whether `word`, in any case, is reserved: no name unless it is quoted, and the same in any case.
 pub(super) fn is_reserved(word: &str) -> bool {

@@ -2,27 +2,27 @@
 //!
 //! A lexer and a shallow recogniser, no validator: exact about what it claims and silent about the rest.
 
+mod analysis;
 mod functions;
 mod keywords;
 mod kind;
-mod lex;
+mod lexer;
 mod lints;
-mod normal;
+mod normalize;
 mod query;
-mod reading;
 mod script;
 mod stateless;
 mod statement;
-mod words;
+mod word_set;
 
 use crate::resource::Span;
 
+pub use analysis::analyze;
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, is_sensitive_key, lint,
     lint_codes, lint_errors, string_literals_and_hints,
 };
-pub use normal::{are_equivalent, normal_form};
-pub use reading::analyze;
+pub use normalize::{are_equivalent, normal_form};
 
 /// What is known of a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]

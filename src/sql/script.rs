@@ -2,8 +2,8 @@
 
 use super::{
     SqlError,
-    lex::{Token, TokenKind, lex, string_literal_value, unquote_identifier},
-    normal::is_valid_unquoted,
+    lexer::{Token, TokenKind, lex, string_literal_value, unquote_identifier},
+    normalize::is_valid_unquoted,
 };
 use crate::resource::Span;
 

@@ -1,6 +1,6 @@
 //! Which reserved words a query may hold and still keep no state. All others count as keeping some.
 
-use super::{StatefulConstruct, functions::is_aggregate_function, lex::TokenKind, script::Script, words::WordSet};
+use super::{StatefulConstruct, functions::is_aggregate_function, lexer::TokenKind, script::Script, word_set::WordSet};
 
 /// The first reserved word between two tokens that speaks of state or of something unknown.
 pub(super) fn first_stateful_keyword(script: &Script<'_>, start: usize, end: usize) -> Option<StatefulConstruct> {

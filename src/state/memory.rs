@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, patience};
+use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, lock_wait};
 
 /// Keeps a record in memory. Clones are handles on the same record, like processes on the same files: each locks for
 /// itself, and lets go when it is dropped.
@@ -160,7 +160,7 @@ impl Ledger for MemoryLedger {
                         Some(_) => {}
                     }
                 }
-                patience::sleep_wall_clock(lock_timeout.saturating_sub(started.elapsed())).await;
+                lock_wait::sleep_wall_clock(lock_timeout.saturating_sub(started.elapsed())).await;
             }
         })
     }

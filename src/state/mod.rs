@@ -3,18 +3,19 @@
 //! State is a snapshot plus a journal. Both are read through one pure function, [`Recorded::apply`].
 
 mod apply;
+mod consumed_plans;
 mod disk;
 mod entry;
-pub mod fake;
+pub mod fake_disk;
 mod ledger;
 mod lineage;
 mod local;
+mod lock_wait;
 mod memory;
-mod patience;
 mod recorded;
-mod used;
 
 pub use apply::InconsistentEntry;
+pub use consumed_plans::ConsumedPlans;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use entry::{Entry, Fact, Outcome};
 pub use ledger::{Ledger, LedgerError, LedgerFuture, LockHolder};
@@ -24,7 +25,6 @@ pub use memory::MemoryLedger;
 pub use recorded::{
     FurthestPhase, GenerationRecord, OpenIntent, PoolRecord, Recorded, STATE_FORMAT, StatementRecord, Tombstone,
 };
-pub use used::ConsumedPlans;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

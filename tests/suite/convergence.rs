@@ -18,11 +18,11 @@ use floe::{
     execute::{self, Interrupt},
     plan::Plan,
     simulator::{Effect, FaultRule, InjectedFault, SimulatorOptions},
-    state::{Ledger, LedgerError, LocalLedger, MemoryLedger, Recorded, fake::FakeDisk},
+    state::{Ledger, LedgerError, LocalLedger, MemoryLedger, Recorded, fake_disk::FakeDisk},
 };
 use tokio::sync::watch;
 
-use crate::world::{TestProject, empty_record, floe_toml, holder, statement};
+use crate::test_project::{TestProject, empty_record, floe_toml, holder, statement};
 
 /// A project that can be edited at random and written out.
 #[derive(Clone)]

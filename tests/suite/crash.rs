@@ -10,23 +10,23 @@
 //! cloud to the byte are followed by the same runs, so each such scene is recovered from once ([`scene`]).
 
 mod binary;
-mod flaw;
-mod holds;
-mod lookout;
+mod invariants;
 mod machine;
-mod scene;
-mod story;
-mod travel;
+mod mutants;
+mod observer;
+mod stage_runner;
+mod stages;
+mod system_snapshot;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
-use flaw::{MUTANTS, Mutant};
-use lookout::DISK_SEEDS;
-use story::{STAGES, Stage};
-use travel::{CrashSampling, StageRunner, crash_everywhere, distinct_crash_results};
+use mutants::{MUTANTS, Mutant};
+use observer::DISK_SEEDS;
+use stage_runner::{CrashSampling, StageRunner, crash_everywhere, distinct_crash_results};
+use stages::{STAGES, Stage};
 
 /// What was counted.
 #[derive(Debug, Default, Clone)]
@@ -173,8 +173,8 @@ fn crash_points_are_deterministic() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
         let before = StageRunner::snapshot_before(stage);
         let [one, two] = [(); 2].map(|()| StageRunner::new(stage, Mutant::Unmodified).crash_points(before).unwrap());
-        let fingerprint = |points: &[lookout::CrashPoint]| -> Vec<_> {
-            let hashes = |point: &lookout::CrashPoint| {
+        let fingerprint = |points: &[observer::CrashPoint]| -> Vec<_> {
+            let hashes = |point: &observer::CrashPoint| {
                 point.results.iter().map(|left| left.snapshot.snapshot_hash()).collect::<Vec<_>>()
             };
             points.iter().map(|point| (point.operation.clone(), hashes(point))).collect()
@@ -239,7 +239,7 @@ fn first_failure(mutant: Mutant) -> Option<CrashFailure> {
     });
     // What a lost answer leads to needs no cut.
     let failure_under_fault =
-        || story::single_faults().into_iter().step_by(7).find_map(|fault| converge_under_fault(mutant, &fault).err());
+        || stages::single_faults().into_iter().step_by(7).find_map(|fault| converge_under_fault(mutant, &fault).err());
     lost.or_else(failure_under_fault)
         .or_else(|| STAGES_IN_TURN.into_iter().find_map(|stage| first_failure_in_stage(stage, mutant)))
 }
@@ -272,7 +272,7 @@ fn converge_under_fault(mutant: Mutant, fault: &floe::simulator::FaultRule) -> R
 
 #[test]
 fn every_stage_converges_under_every_fault() {
-    for fault in story::single_faults() {
+    for fault in stages::single_faults() {
         converge_under_fault(Mutant::Unmodified, &fault).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
     }
 }

@@ -22,7 +22,7 @@ use floe::{
 };
 use tokio::time::Instant;
 
-use crate::world::{TestProject, floe_toml, identity, statement};
+use crate::test_project::{TestProject, floe_toml, identity, statement};
 
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";

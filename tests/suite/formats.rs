@@ -25,7 +25,7 @@ use floe::{
     simulator::Scenario,
     state::{
         ConsumedPlans, Entry, Fact, Ledger, LocalLedger, LockHolder, Outcome, Recorded,
-        fake::{self, FakeDisk},
+        fake_disk::{self, FakeDisk},
     },
 };
 use serde_json::{Value, value::RawValue};
@@ -169,7 +169,7 @@ async fn a_journal_of_0_1_0_with_every_entry_is_read_and_written_unchanged() {
 /// here, by the writer that is for tests.
 #[test]
 fn every_entry_of_0_1_0_is_read_and_written_unchanged() {
-    let written = |groups: &[Vec<Entry>]| fake::journal_bytes(&samples::begun(), groups).unwrap();
+    let written = |groups: &[Vec<Entry>]| fake_disk::journal_bytes(&samples::begun(), groups).unwrap();
     let each: Vec<Vec<Entry>> = samples::entries().into_iter().map(|entry| vec![entry]).collect();
     let kept = kept("records/entries.journal", &written(&each));
     let (_, read) = groups(&kept);

@@ -10,7 +10,7 @@ use floe::{
 };
 use tokio::sync::watch;
 
-use crate::world::{TestProject, statement};
+use crate::test_project::{TestProject, statement};
 
 const JOBS: &str = r#"
 [statements.orders]

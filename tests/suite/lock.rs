@@ -12,8 +12,8 @@ use floe::{
 };
 
 use crate::{
-    program::{self, ServedSimulator, single_line},
-    world::TestProject,
+    program_harness::{self, ServedSimulator, single_line},
+    test_project::TestProject,
 };
 
 /// A run that waits for an answer of the service, and the service.
@@ -45,8 +45,11 @@ impl LockingRun {
         ];
         let project = TestProject::with_options(&files, options);
         let service = ServedSimulator::start(&project.simulator, None).await;
-        fs::write(project.folder.path().join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, ""))
-            .unwrap();
+        fs::write(
+            project.folder.path().join("floe.toml"),
+            program_harness::floe_toml_with_endpoint(&service.origin, ""),
+        )
+        .unwrap();
         (project, service)
     }
 
@@ -65,9 +68,9 @@ impl LockingRun {
     }
 
     async fn start(project: TestProject, service: ServedSimulator) -> LockingRun {
-        let child = program::floe_command(project.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
+        let child = program_harness::floe_command(project.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
         let began = Instant::now();
-        while !service.sent().iter().any(program::SentRequest::is_mutation) {
+        while !service.sent().iter().any(program_harness::SentRequest::is_mutation) {
             assert!(began.elapsed() < Duration::from_secs(60), "it sends nothing");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -78,14 +81,14 @@ impl LockingRun {
     async fn run_second(&self, arguments: &[&str]) -> SecondRun {
         let (folder, service) =
             (self.project.folder.path(), ServedSimulator::start(&self.project.simulator, None).await);
-        fs::write(folder.join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, "")).unwrap();
-        let command = program::floe_command(folder, &[], arguments);
+        fs::write(folder.join("floe.toml"), program_harness::floe_toml_with_endpoint(&service.origin, "")).unwrap();
+        let command = program_harness::floe_command(folder, &[], arguments);
         let began = Instant::now();
         let ended = service.run(command).await;
         let duration = began.elapsed();
         SecondRun {
             code: ended.status.code(),
-            said: single_line(&program::output(folder).1),
+            said: single_line(&program_harness::output(folder).1),
             duration,
             sent: service.sent().len(),
         }
@@ -155,8 +158,9 @@ async fn lock_timeout_requires_a_number_with_a_unit() {
     let (project, service) = LockingRun::unapplied_project().await;
     for time in ["5", "-1s", "1.5", "soon", "10 minutes", ""] {
         let folder = project.folder.path();
-        let ended = service.run(program::floe_command(folder, &[], &["plan", &format!("--lock-timeout={time}")])).await;
-        let said = single_line(&program::output(folder).1);
+        let ended =
+            service.run(program_harness::floe_command(folder, &[], &["plan", &format!("--lock-timeout={time}")])).await;
+        let said = single_line(&program_harness::output(folder).1);
         assert_eq!((ended.status.code(), service.sent().len()), (Some(1), 0), "{time}: {said}");
         assert!(said.contains("`30s`, `10m`"), "{time}: {said}");
     }

@@ -14,7 +14,7 @@ use floe::{
 };
 use serde_json::{Value, json};
 
-use crate::world::TestProject;
+use crate::test_project::TestProject;
 
 /// Writes down every exchange with the simulator, or answers by a script.
 #[derive(Clone)]

@@ -1,14 +1,14 @@
 //! A transport that answers from a script on tokio's paused clock, and what the room does with it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod endpoints;
+mod errors;
 mod lists;
 mod loopback;
-mod pace;
-mod places;
+mod operations;
+mod rate_limit;
 mod redirects;
-mod refusals;
 mod retries;
-mod verbs;
 
 use std::{
     collections::VecDeque,

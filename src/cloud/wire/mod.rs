@@ -2,8 +2,8 @@
 //! Only what decisions rest on must be there. (`flink-gateway-v1` and `fcpm-v2` in Confluent's API description.)
 
 mod pool;
+mod raw_object;
 mod statement;
-mod whole;
 
 use std::{fmt, marker::PhantomData};
 
@@ -13,11 +13,11 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::{CloudClient, Error, ErrorKind, HttpResponse, Result, call::ApiCall, failure};
+use super::{CloudClient, Error, ErrorKind, HttpResponse, Result, call::ApiCall, response_error};
 
 pub(super) use pool::{NewPool, Pool, PoolChange, Region};
+pub(super) use raw_object::RawObject;
 pub(super) use statement::{Exception, NewStatement, Statement};
-pub(super) use whole::RawObject;
 
 /// A shape of the wire, and the thing of the domain that it stands for.
 pub(super) trait WireObject: DeserializeOwned {
@@ -171,9 +171,9 @@ impl CloudClient {
         let response = &self.redact_response(response.clone());
         let detail = match response.body.trim_ascii() {
             [] => "the answer is empty".to_owned(),
-            body => format!("the answer is not one of this API ({why}); it begins `{}`", failure::excerpt(body)),
+            body => format!("the answer is not one of this API ({why}); it begins `{}`", response_error::excerpt(body)),
         };
-        let help = failure::is_html(response).then(|| failure::html_page_help(call));
-        self.sanitize_error(Error { help, ..failure::error_with_response(call, kind, response, detail) })
+        let help = response_error::is_html(response).then(|| response_error::html_page_help(call));
+        self.sanitize_error(Error { help, ..response_error::error_with_response(call, kind, response, detail) })
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{problem_at, words};
+use super::{problem_at, values};
 use crate::{
     manifest::{
         Environment, SimulatorSettings, StateLocation,
@@ -108,7 +108,7 @@ impl EnvironmentChecker<'_, '_> {
             }
             is_valid
         });
-        let id = id.and_then(|at| words::check_id("id", &["env-"], "env-z3y2x1", &at, self.problems));
+        let id = id.and_then(|at| values::check_id("id", &["env-"], "env-z3y2x1", &at, self.problems));
         let (cloud, region) = (self.check_cloud(cloud), self.check_region(region));
         EnvironmentIdentity {
             organization: organization.map(|at| at.value).unwrap_or_default(),
@@ -144,7 +144,7 @@ impl EnvironmentChecker<'_, '_> {
     fn check_cloud(&mut self, at: Option<At<String>>) -> Option<String> {
         let lower = at.map(|at| At { value: at.value.to_lowercase(), place: at.place })?;
         let clouds = [("aws", "aws"), ("gcp", "gcp"), ("azure", "azure")];
-        words::parse_keyword("cloud", &lower, &clouds, self.problems).map(str::to_owned)
+        values::parse_keyword("cloud", &lower, &clouds, self.problems).map(str::to_owned)
     }
 
     fn check_region(&mut self, at: Option<At<String>>) -> Option<String> {
@@ -170,8 +170,8 @@ impl EnvironmentChecker<'_, '_> {
         }
         let pace = self.interpolate(&layer.pace);
         let catalog = self.interpolate(&layer.catalog);
-        let real_pace = pace.and_then(|at| words::parse_keyword("pace", &at, &[("real", true)], self.problems));
-        let strict = catalog.and_then(|at| words::parse_keyword("catalog", &at, &[("strict", true)], self.problems));
+        let real_pace = pace.and_then(|at| values::parse_keyword("pace", &at, &[("real", true)], self.problems));
+        let strict = catalog.and_then(|at| values::parse_keyword("catalog", &at, &[("strict", true)], self.problems));
         let scenario = self.interpolate(&layer.scenario).map(|at| {
             if !self.root.join(&at.value).is_file() {
                 let message = format!("there is no file `{}`", at.value);
@@ -309,7 +309,7 @@ pub(in crate::manifest) fn choose_environment<'a>(
         None => Problem::new("which environment?").help(format!("choose one of {} with `--env`", list())),
         Some(name) => {
             let problem = Problem::new(format!("there is no environment `{name}`"));
-            match crate::manifest::near::suggestion(name, names.iter().copied()) {
+            match crate::manifest::suggest::suggestion(name, names.iter().copied()) {
                 Some(help) => problem.help(help),
                 None => problem,
             }

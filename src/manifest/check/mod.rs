@@ -1,23 +1,23 @@
 //! From merged layers to what is desired: every rule that a declaration has to keep.
 
-pub(super) mod apart;
+pub(super) mod cloud_name;
 pub(super) mod environment;
+pub(super) mod environment_conflicts;
 pub(super) mod moved;
-pub(super) mod name;
 pub(super) mod pool;
 pub(super) mod secret;
 mod settings;
 mod sql;
 pub(super) mod statement;
-mod words;
+mod values;
 
 use std::collections::BTreeSet;
 
 use super::{
     gather::SqlFileCache,
     layer::{At, StatementLayer},
-    near,
     substitute::Substitution,
+    suggest,
 };
 use crate::{
     manifest::Environment,
@@ -48,7 +48,7 @@ const MAX_SUGGESTIONS: usize = 200;
 impl ValidationContext<'_> {
     /// "Did you mean", as long as there are not too many problems to guess at.
     fn nearest<'k>(&self, written: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
-        if self.problems.len() < MAX_SUGGESTIONS { near::nearest(written, known.iter().copied()) } else { None }
+        if self.problems.len() < MAX_SUGGESTIONS { suggest::nearest(written, known.iter().copied()) } else { None }
     }
 }
 

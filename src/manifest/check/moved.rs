@@ -7,7 +7,7 @@ use crate::{
     manifest::{
         MovedBlock,
         layer::{At, MovedLayer},
-        near,
+        suggest,
     },
     resource::{Address, Problem, ResourceKind},
 };
@@ -68,7 +68,7 @@ pub(in crate::manifest) fn check_moved_blocks(
                 format!("`{}` is moved to `{}`, which does not exist", from.value, to.value),
                 "not declared",
             );
-            problem.help = near::nearest(&to.value.to_string(), known.iter().map(String::as_str))
+            problem.help = suggest::nearest(&to.value.to_string(), known.iter().map(String::as_str))
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| Some("declare it, or remove the `[[moved]]` block".to_owned()));
             problems.push(problem);

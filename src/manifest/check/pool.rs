@@ -1,6 +1,6 @@
 //! A pool: owned, or somebody else's.
 
-use super::{ValidationContext, problem_at, words};
+use super::{ValidationContext, problem_at, values};
 use crate::{
     manifest::{
         DeclaredPool,
@@ -63,7 +63,7 @@ fn check_borrowed_pool(
         );
     }
     let id = context.substitution.interpolate(id)?;
-    let id = words::check_id("id", &["lfcp-"], "lfcp-8m03rm", &id, &mut context.problems)?;
+    let id = values::check_id("id", &["lfcp-"], "lfcp-8m03rm", &id, &mut context.problems)?;
     Some(PoolDeclaration::Borrowed { id })
 }
 
@@ -104,7 +104,7 @@ fn check_owned_pool(
     let network = match &layer.network {
         Some(at) => {
             let at = context.substitution.interpolate(at)?;
-            Some(words::check_id("network", &["n-"], "n-abc12", &at, &mut context.problems)?)
+            Some(values::check_id("network", &["n-"], "n-abc12", &at, &mut context.problems)?)
         }
         None => None,
     };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{ValidationContext, problem_at, words};
+use super::{ValidationContext, problem_at, values};
 use crate::{
     manifest::{
         layer::{At, Field, StatementLayer, StringEntry},
-        near,
+        suggest,
     },
     resource::{Evolve, Problem, SmallMap, Template, UnexpectedPhasePolicy},
     sql,
@@ -44,12 +44,12 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
     StatementSettings {
         pool,
         principal: principal
-            .and_then(|at| words::check_id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
-        evolve: evolve.and_then(|at| words::parse_evolve(&at, problems)).unwrap_or_default(),
+            .and_then(|at| values::check_id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
+        evolve: evolve.and_then(|at| values::parse_evolve(&at, problems)).unwrap_or_default(),
         accept: accept.and_then(|at| check_consent(at, problems)),
-        on_failed: on_failed.and_then(|at| words::parse_on_outside("on_failed", &at, problems)).unwrap_or_default(),
-        on_stopped: on_stopped.and_then(|at| words::parse_on_outside("on_stopped", &at, problems)).unwrap_or_default(),
-        timeout: timeout.and_then(|at| words::parse_timeout(&at, problems)).unwrap_or(DEFAULT_TIMEOUT),
+        on_failed: on_failed.and_then(|at| values::parse_on_outside("on_failed", &at, problems)).unwrap_or_default(),
+        on_stopped: on_stopped.and_then(|at| values::parse_on_outside("on_stopped", &at, problems)).unwrap_or_default(),
+        timeout: timeout.and_then(|at| values::parse_timeout(&at, problems)).unwrap_or(DEFAULT_TIMEOUT),
         allow: allow.into_iter().filter_map(|at| check_lint_code(at, problems)).collect(),
         properties: interpolate_properties(context, &layer.properties),
     }
@@ -94,7 +94,7 @@ fn check_lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String
     }
     let problem = problem_at(&at, format!("there is no lint `{}`", at.value), "unknown");
     let upper = at.value.to_uppercase();
-    let near = sql::lint_codes().find(|code| *code == upper).or_else(|| near::nearest(&at.value, sql::lint_codes()));
+    let near = sql::lint_codes().find(|code| *code == upper).or_else(|| suggest::nearest(&at.value, sql::lint_codes()));
     problems.push(match near {
         Some(code) => problem.help(format!("did you mean `{code}`?")),
         None => problem.help("codes look like `FL104`; `floe validate` prints them"),
@@ -112,7 +112,7 @@ fn check_pool_exists(context: &mut ValidationContext<'_>, pool: &At<String>) {
         _ if pool.value.starts_with("lfcp-") => {
             Some(format!("pools are named by key; declare it:\n\n[pools.shared]\nid = \"{}\"", pool.value))
         }
-        _ => near::suggestion(&pool.value, context.pool_keys.iter().copied())
+        _ => suggest::suggestion(&pool.value, context.pool_keys.iter().copied())
             .or_else(|| Some(format!("declare it:\n\n[pools.{}]\nmax_cfu = 10", pool.value))),
     };
     context.problems.push(problem);

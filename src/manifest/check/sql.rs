@@ -7,8 +7,8 @@ use crate::{
     manifest::{
         SqlSourceMap, file,
         gather::{sql_path, toml_entry},
-        layer::{At, StatementLayer, string},
-        near,
+        layer::{At, StatementLayer, toml_string},
+        suggest,
     },
     resource::{Problem, SourceFile, Span, Template},
     sql::{self, Analysis, StatementClass, StatementKind},
@@ -43,7 +43,7 @@ pub(super) fn resolve_sql(
 ) -> Option<ResolvedSql> {
     let (template, source_map) = match (&layer.sql, &layer.sql_file) {
         (Some(sql), _) => {
-            let positions = string::value_source_map(&sql.place, sql.value.len());
+            let positions = toml_string::value_source_map(&sql.place, sql.value.len());
             context.substitution.interpolate_text(&sql.value, positions)?
         }
         (None, Some(sql_file)) => {
@@ -92,7 +92,7 @@ fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> 
             let written = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let missing =
                 problem_at(sql_file, format!("there is no file `{}`", path.display()), "relative to this manifest");
-            context.problems.push(match near::nearest(written, names.iter().map(String::as_str)) {
+            context.problems.push(match suggest::nearest(written, names.iter().map(String::as_str)) {
                 Some(near) => missing.help(format!("did you mean `{near}`?")),
                 None if problem.help.is_some() => problem,
                 None => missing,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ValidationContext, moved, name, problem_at,
+    ValidationContext, cloud_name, moved, problem_at,
     settings::check_settings,
     sql::{ResolvedSql, SqlPurpose, check_single_sql_source, check_sql, resolve_sql},
 };
@@ -32,7 +32,7 @@ pub(in crate::manifest) fn check_statement(
     if let Some(overlay) = overlay {
         layer = merge::merge_statement(&layer, &overlay.value, &mut context.problems);
     }
-    let name = name::check_cloud_name(context, key, declared, layer.name.as_deref());
+    let name = cloud_name::check_cloud_name(context, key, declared, layer.name.as_deref());
     let settings = check_settings(context, &layer);
     let before = context.problems.len();
     let sql = resolve_sql(context, key, declared, &layer);

@@ -6,8 +6,8 @@ use toml::de::DeTable;
 
 use super::{
     At, EnvironmentLayer, Field, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
+    duplicates::{self, DUPLICATE_KEY, FirstOccurrence},
     fields::{DocumentReader, TableFields},
-    twice::{self, DUPLICATE_KEY, FirstOccurrence},
 };
 use crate::resource::{Problem, SourceFile, SourceLocation, Span};
 
@@ -242,7 +242,7 @@ fn duplicate_key_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) 
     let spans: Vec<Span> = errors.iter().map(|error| error.span().unwrap_or_default()).collect();
     let mut headers: Vec<usize> = Vec::new();
     let mut problems = Vec::new();
-    for (span, first) in spans.iter().zip(twice::first_occurrences(&source.text, &spans)) {
+    for (span, first) in spans.iter().zip(duplicates::first_occurrences(&source.text, &spans)) {
         // A key that is given once in each of two tables of one name.
         let begins = first.as_ref().map_or(0, |first| first.header_or_key.start);
         if headers.iter().any(|header| (begins..span.start).contains(header)) {

@@ -9,7 +9,7 @@ use toml::{
 
 use super::{At, Field, StringEntry};
 use crate::{
-    manifest::near,
+    manifest::suggest,
     resource::{InternedStr, Problem, SmallMap, SourceFile, SourceLocation, Span, is_valid_key},
 };
 
@@ -318,7 +318,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 _ => self.reader.place(key.span()),
             };
             let mut problem = Problem::new(message).at(place, label);
-            problem.help = hint.or_else(|| near::suggestion(name, self.taken.iter().copied()));
+            problem.help = hint.or_else(|| suggest::suggestion(name, self.taken.iter().copied()));
             self.reader.problems.push(problem);
         }
         all_known

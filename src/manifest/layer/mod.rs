@@ -1,9 +1,9 @@
 //! What each file says, field by field, before anything is merged: typed layers with the place of every value.
 
 mod document;
+mod duplicates;
 mod fields;
-pub(super) mod string;
-mod twice;
+pub(super) mod toml_string;
 
 use std::{collections::BTreeMap, sync::Arc};
 

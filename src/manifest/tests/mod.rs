@@ -7,7 +7,7 @@ mod files;
 mod layers;
 mod moves;
 mod pools;
-mod properties;
+mod property_tests;
 mod sql;
 mod statements;
 mod variables;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{flow_name, object_kind_name};
 use crate::{
     graph::lineage::{Lineage, LineageEdge, LineageNode, LineageNodeKind},
-    render::place::LineIndex,
+    render::place_json::LineIndex,
 };
 
 /// The lineage as JSON, with a `format_version`; of each link, whether it was inferred, and where it is written.

@@ -1,25 +1,25 @@
 //! The pools API, `fcpm/v2`: compute pools, regions and the organization's configuration.
 
-mod check;
-mod record;
+mod pool;
 mod regions;
+mod validation;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    answer::{ApiError, ApiResponse, empty_response, json_response},
-    asked::{ApiRequest, PageRequest},
+    api_request::{ApiRequest, PageRequest},
     audit::EffectKind,
     clock::rfc3339,
+    response::{ApiError, ApiResponse, empty_response, json_response},
     world::SimulatedWorld,
 };
 use crate::{cloud::Method, resource::PoolPhase};
-use check::{
+pub(super) use pool::SimulatedPool;
+use validation::{
     check_display_name, check_name_is_free, check_only_default, invalid_property, missing_property, optional_cfu_at,
     optional_max_cfu,
 };
-pub(super) use record::SimulatedPool;
 
 /// The organization's configuration of default pools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::{
-    answer::{ApiError, ApiResponse, json_response},
-    asked::{ApiRequest, PageRequest},
+    api_request::{ApiRequest, PageRequest},
+    response::{ApiError, ApiResponse, json_response},
     world::SimulatedWorld,
 };
 

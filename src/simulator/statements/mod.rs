@@ -1,21 +1,21 @@
 //! The statements API, `sql/v1`: what each request does and what it is answered.
 
-mod life;
-mod record;
-mod shown;
+mod lifecycle;
+mod response_body;
+mod statement;
 mod submission;
 mod update;
 
 use serde_json::{Value, json};
 
 use super::{
-    answer::{ApiError, ApiResponse, empty_response, json_response},
-    asked::{ApiRequest, PageRequest},
+    api_request::{ApiRequest, PageRequest},
     audit::EffectKind,
+    response::{ApiError, ApiResponse, empty_response, json_response},
     world::SimulatedWorld,
 };
 use crate::{cloud::Method, resource::Phase, simulator::options::RequestPolicy};
-pub(super) use record::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
+pub(super) use statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
 pub(super) use submission::{random_uuid, recreate_statement};
 
 /// Answers a request below `…/environments/{environment}/statements`; `rest` is what follows.
@@ -40,7 +40,7 @@ pub(super) fn handle(
         (Method::Patch, [name]) => update::patch(world, request, environment, name),
         (Method::Delete, [name]) => delete(world, environment, name),
         (Method::Get, [name, "exceptions"]) => {
-            Ok(json_response(200, &shown::exceptions_body(find(world, environment, name)?, &request.origin)))
+            Ok(json_response(200, &response_body::exceptions_body(find(world, environment, name)?, &request.origin)))
         }
         (Method::Get, [name, "results"]) => results(world, request, environment, name),
         (_, [] | [_]) => Err(ApiError::new(405, "Method Not Allowed")),
@@ -64,7 +64,7 @@ fn statement_response(
 ) -> ApiResponse {
     json_response(
         status,
-        &shown::statement_body(statement, fields, &request.origin, world.time, &world.options.switches),
+        &response_body::statement_body(statement, fields, &request.origin, world.time, &world.options.switches),
     )
 }
 
@@ -116,7 +116,7 @@ fn list(
     let data: Vec<_> = found
         .iter()
         .map(|it| {
-            shown::statement_body(
+            response_body::statement_body(
                 it,
                 it.fields_for_read(request.distortion.stale),
                 &request.origin,
@@ -125,11 +125,11 @@ fn list(
             )
         })
         .collect();
-    let collection = shown::statements_url(&request.origin, organization, environment);
+    let collection = response_body::statements_url(&request.origin, organization, environment);
     #[derive(serde::Serialize)]
     struct StatementListBody<'a> {
         api_version: &'static str,
-        data: Vec<shown::StatementBody<'a>>,
+        data: Vec<response_body::StatementBody<'a>>,
         kind: &'static str,
         metadata: Value,
     }
@@ -205,10 +205,10 @@ fn results(
     name: &str,
 ) -> Result<ApiResponse, ApiError> {
     let statement = find(world, environment, name)?;
-    if !shown::has_results(&statement.current.phase) {
+    if !response_body::has_results(&statement.current.phase) {
         return Err(ApiError::new(409, format!("Results for Statement={name} not ready")));
     }
-    let response = json_response(200, &shown::results_body(statement, &request.origin));
+    let response = json_response(200, &response_body::results_body(statement, &request.origin));
     let (serial, time) = (statement.serial, world.time);
     world.results_fetched(serial, time);
     Ok(response)

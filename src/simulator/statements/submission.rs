@@ -6,19 +6,20 @@ use serde_json::Value;
 
 use super::{
     super::{
-        answer::{ApiError, ApiResponse},
-        asked::ApiRequest,
+        api_request::ApiRequest,
         audit::EffectKind,
         clock::micros,
         options::{RequestPolicy, Switches},
         pools,
-        reading::SqlSummary,
+        response::{ApiError, ApiResponse},
         scenario::{ForcedOutcome, duration_from_seconds},
+        sql_summary::SqlSummary,
         world::SimulatedWorld,
     },
-    life::ENDED_RETENTION,
-    record::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
-    shown, statement_response,
+    lifecycle::ENDED_RETENTION,
+    response_body,
+    statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
+    statement_response,
 };
 use crate::resource::{InternedStr, Phase, SmallMap};
 
@@ -55,7 +56,7 @@ pub(super) fn create(
     }
     let submission = parse_submission(&body, &switches)?;
     if let Some(existing) = world.statement_named(environment, &submission.name) {
-        return Err(name_taken(&submission.name, shown::statement_url(&request.origin, existing), &switches));
+        return Err(name_taken(&submission.name, response_body::statement_url(&request.origin, existing), &switches));
     }
     if switches.statement_quota.is_some_and(|most| world.statement_count(environment) >= most) {
         let detail =
@@ -102,7 +103,7 @@ pub(super) fn create(
     let serial = add_created_statement(world, fixed, fields);
     let Some(statement) = world.statement(serial) else { return Err(ApiError::new(500, "Internal Server Error")) };
     let mut response = statement_response(world, request, 201, statement, &statement.current);
-    response.headers.push("Location", shown::statement_url(&request.origin, statement));
+    response.headers.push("Location", response_body::statement_url(&request.origin, statement));
     Ok(response)
 }
 

@@ -4,15 +4,15 @@ use serde_json::Value;
 
 use super::{
     super::{
-        answer::{ApiError, ApiResponse, empty_response},
-        asked::ApiRequest,
+        api_request::ApiRequest,
         audit::EffectKind,
         clock::micros,
         options::RequestPolicy,
+        response::{ApiError, ApiResponse, empty_response},
         world::SimulatedWorld,
     },
     ScheduledTransition, SimulatedStatement, begin_resume, begin_stop, find,
-    life::ENDED_RETENTION,
+    lifecycle::ENDED_RETENTION,
     statement_response,
     submission::{check_pool, check_principal, optional_bool, optional_map, optional_number, optional_text},
 };

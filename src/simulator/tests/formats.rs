@@ -21,7 +21,7 @@ use crate::{
         audit::AuditTrail,
         log::{LogRecord, WorldChange, WorldLog, read_without_lock},
         pools::SimulatedPool,
-        reading::{StatementBehavior, StatementTraits},
+        sql_summary::{StatementBehavior, StatementTraits},
         statements::{FixedFields, MutableFields, ScheduledTransition, SimulatedWarning},
         world::{DelayedEffect, SimulatedWorld},
     },

@@ -5,9 +5,9 @@
 mod catalog;
 mod client;
 mod formats;
-mod misfortunes;
+mod http_server;
+mod injected_faults;
+mod malformed_requests;
 mod persistence;
 mod pools;
-mod robust;
-mod served;
 mod statements;

@@ -452,7 +452,7 @@ impl SimulatedWorld {
     fn run_delayed_effect(&mut self, number: u64) {
         self.log_change(|| WorldChange::DelayedEffectApplied(number));
         if let Some(effect) = self.take_delayed_effect(number) {
-            super::door::apply_delayed_effect(self, &effect);
+            super::routes::apply_delayed_effect(self, &effect);
         }
     }
 }

@@ -1,21 +1,21 @@
 //! What Confluent's guides warn of, as far as a text shows it: each lint has a code, a place and a way out.
 
-mod catalogue;
 mod checks;
+mod explanations;
 
 use std::collections::BTreeSet;
 
 use super::{
     Analysis, StatementClass, StatementKind,
-    lex::TokenKind,
-    reading::{parse_statement, plaintext_secrets},
+    analysis::{parse_statement, plaintext_secrets},
+    lexer::TokenKind,
     script::Script,
 };
 use crate::resource::{SmallMap, Span, Template};
 
-pub use catalogue::{LintExplanation, explain_lint, lint_codes};
 pub(super) use checks::is_plaintext_secret;
 pub use checks::is_sensitive_key;
+pub use explanations::{LintExplanation, explain_lint, lint_codes};
 
 /// What surrounds a statement in its project.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The clauses of a query, in whatever order they come.
 
 use super::{Clause, QueryWalker, SelectList, SqlError, TablePosition};
-use crate::sql::lex::TokenKind;
+use crate::sql::lexer::TokenKind;
 
 impl QueryWalker<'_, '_> {
     /// Walks the clauses of a query (without its `WITH`) or, from [`Clause::From`] on, the rest of a table list.

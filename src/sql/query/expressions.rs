@@ -7,7 +7,7 @@ use crate::sql::{
         is_reserved_function, is_search_function, is_window_function,
     },
     keywords::{is_column_keyword, is_unreserved_keyword},
-    lex::TokenKind,
+    lexer::TokenKind,
     script::QualifiedName,
 };
 

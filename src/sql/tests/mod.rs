@@ -1,15 +1,15 @@
 //! What readings, normal forms and lints promise, on SQL made up for the purpose.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod bounds;
-mod faults;
+mod errors;
+mod hostile_input;
 mod kinds;
 mod lints;
-mod normal;
+mod normalize;
 mod objects;
 mod properties;
-mod search;
-mod state;
+mod random_search;
+mod stateful;
 
 use super::{Analysis, analyze};
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::sql::{
     analyze, are_equivalent,
     keywords::is_reserved,
-    lex::{TokenKind, lex},
+    lexer::{TokenKind, lex},
     normal_form,
 };
 

@@ -1,8 +1,8 @@
 //! The ledger in a folder: a snapshot, the journal of a run beside it, and a lock that dies with its process.
 
 mod files;
-mod found;
 mod journal;
+mod loaded;
 mod snapshot;
 
 use std::{
@@ -12,12 +12,12 @@ use std::{
 
 use self::{
     files::{StateFiles, disk_error, display_path, remove_if_exists, replace_atomically},
-    found::LoadedState,
     journal::{JournalHeader, JournalWriter},
+    loaded::LoadedState,
     snapshot::StateFormats,
 };
 use super::{
-    ConsumedPlans, Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LockHolder, RealDisk, Recorded, patience,
+    ConsumedPlans, Disk, DiskFile, Entry, Ledger, LedgerError, LedgerFuture, LockHolder, RealDisk, Recorded, lock_wait,
 };
 
 pub use files::sibling;
@@ -119,7 +119,7 @@ impl<D: Disk> LocalLedger<D> {
             if remaining.is_zero() {
                 return Err(LedgerError::Locked(Box::new(self.read_holder(&files))));
             }
-            patience::sleep_wall_clock(remaining).await;
+            lock_wait::sleep_wall_clock(remaining).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{sample::*, *};
+use super::{fixtures::*, *};
 use crate::resource::*;
 
 fn assert_refused(recorded: &Recorded, entry: &Entry) -> String {

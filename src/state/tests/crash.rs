@@ -6,13 +6,13 @@
 use std::{sync::LazyLock, time::Duration};
 
 use super::{
-    sample::*,
-    wrapped::{SkippedSync, WrappedDisk},
+    fixtures::*,
+    wrapped_disk::{SkippedSync, WrappedDisk},
     *,
 };
 use crate::{
     resource::{Address, Role, StatementUpdate},
-    state::fake::{DiskFault, DiskOperation, FakeDisk},
+    state::fake_disk::{DiskFault, DiskOperation, FakeDisk},
 };
 
 const PATH: &str = "state/prod.json";

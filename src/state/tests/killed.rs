@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{sample::*, *};
+use super::{fixtures::*, *};
 
 const STATE: &str = "FLOE_TEST_STATE_OF_A_KILLED_PROCESS";
 

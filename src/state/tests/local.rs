@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{sample::*, *};
+use super::{fixtures::*, *};
 
 #[test]
 fn a_run_is_durable_entry_by_entry_and_then_compacted() {

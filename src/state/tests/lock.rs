@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{local::saved_state, sample::*, *};
+use super::{fixtures::*, local::saved_state, *};
 
 #[test]
 fn a_second_run_reports_the_lock_holder_at_once_or_waits_for_the_lock() {

@@ -2,7 +2,7 @@
 
 use std::{slice, time::Duration};
 
-use super::{sample::*, *};
+use super::{fixtures::*, *};
 
 #[test]
 fn the_memory_ledger_behaves_like_the_local_one() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{sample::*, *};
+use super::{fixtures::*, *};
 use crate::resource::*;
 
 const SCHEMA: &str = include_str!("../../../state/schema.json");

@@ -1,9 +1,9 @@
-//! The real program, stopped in the middle: killed at the boundaries of its requests by a proxy between it and the
+//! The real program_harness, stopped in the middle: killed at the boundaries of its requests by a proxy between it and the
 //! simulated cloud, and struck at every call to the system that touches its state by strace.
 
-mod folder;
-mod order;
-mod requests;
+mod durability_order;
+mod kill_at_request;
+mod state_folder;
 mod strace;
 
 use std::{
@@ -21,12 +21,12 @@ use floe::{
 };
 
 use super::{
-    CrashFailure, Figures, holds, is_exhaustive, report_and_assert,
-    story::{STAGES, Stage},
+    CrashFailure, Figures, invariants, is_exhaustive, report_and_assert,
+    stages::{STAGES, Stage},
 };
 use crate::{
-    program::{self, KillPoint, SentRequest, ServedSimulator},
-    world::{TestProject, empty_record},
+    program_harness::{self, KillPoint, SentRequest, ServedSimulator},
+    test_project::{TestProject, empty_record},
 };
 
 /// How many lives go on side by side: most of the time each waits.
@@ -101,11 +101,12 @@ impl StagedProject {
     }
 
     async fn run_against(&self, service: &ServedSimulator, wrapper: &[String]) -> ProgramRun {
-        fs::write(self.folder().join("floe.toml"), program::floe_toml_with_endpoint(&service.origin, "")).unwrap();
+        fs::write(self.folder().join("floe.toml"), program_harness::floe_toml_with_endpoint(&service.origin, ""))
+            .unwrap();
         let command = if self.stage.destroy { "destroy" } else { "apply" };
         let arguments = [command, "--yes", "--allow-data-loss", "-e", "test"];
-        let ended = service.run(program::floe_command(self.folder(), wrapper, &arguments)).await;
-        let (out, err) = program::output(self.folder());
+        let ended = service.run(program_harness::floe_command(self.folder(), wrapper, &arguments)).await;
+        let (out, err) = program_harness::output(self.folder());
         ProgramRun { code: ended.status.code(), killed: service.has_killed(), sent: service.sent(), output: out + &err }
     }
 
@@ -120,7 +121,7 @@ impl StagedProject {
         if self.state().with_extension("journal").exists() {
             return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
         }
-        holds::check_record(&self.project, self.load_record().await?, self.stage, figures)
+        invariants::check_record(&self.project, self.load_record().await?, self.stage, figures)
     }
 
     /// The state as the next run will find it.

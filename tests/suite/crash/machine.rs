@@ -16,15 +16,15 @@ use floe::{
     plan::{self, Plan},
     resource::Generation,
     simulator::Simulator,
-    state::{Disk, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, Recorded, fake::FakeDisk},
+    state::{Disk, Entry, Ledger, LedgerError, LedgerFuture, LocalLedger, LockHolder, Recorded, fake_disk::FakeDisk},
 };
 use tokio::sync::{Notify, watch};
 
 use super::{
-    flaw::{Mutant, MutantDisk},
-    lookout::{CrashObserver, ObservedDisk, RequestFate, deliver},
+    mutants::{Mutant, MutantDisk},
+    observer::{CrashObserver, ObservedDisk, RequestFate, deliver},
 };
-use crate::world::{TestProject, empty_record, holder};
+use crate::test_project::{TestProject, empty_record, holder};
 
 const STATE_PATH: &str = "state/prod.json";
 const LOCK_PATH: &str = "state/prod.lock";

@@ -12,7 +12,8 @@ use floe::{cli::arguments::Arguments, diff, simulator::Scenario, sql};
 use super::page::Page;
 
 /// What reads a key, in the source of the manifests.
-const READERS: [&str; 8] = ["string", "strings", "boolean", "integer", "entries", "section", "named", "list"];
+const READERS: [&str; 8] =
+    ["string", "strings", "boolean", "integer", "entries", "section", "named_tables", "list_of_tables"];
 
 /// Every key of a manifest has a row in a table of keys, one for each table of a manifest that takes it.
 pub fn manifest_keys(page: &Page, source: &Path) -> Vec<String> {

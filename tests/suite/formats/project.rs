@@ -9,7 +9,7 @@ use std::{
 };
 
 use floe::{
-    cli::door::{self, WorldAccess},
+    cli::connect::{self, WorldAccess},
     cloud::{ApiKey, CloudClient, Credentials, Endpoints, Method, RateLimits},
     diff::PlanOptions,
     execute::{self, Interrupt, RunInputs},
@@ -21,7 +21,7 @@ use floe::{
 use tokio::sync::{OnceCell, watch};
 
 use super::{fixture, graph, holder, writes};
-use crate::world::has_phase;
+use crate::test_project::has_phase;
 
 const HEAD: &str = r#"
 [project]
@@ -164,10 +164,10 @@ fn changed() -> tempfile::TempDir {
 async fn kill_while_the_successor_is_submitted(root: &Path) {
     let graph = graph(root);
     let environment = &graph.project.environment;
-    let mut ledger = LocalLedger::at(door::state_file(root, environment));
+    let mut ledger = LocalLedger::at(connect::state_file(root, environment));
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
-    let simulator = door::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
+    let simulator = connect::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
     simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::Post).name("copy-g2"));
     let key = || Some(ApiKey::new("key", "secret"));
     let site = Endpoints::public(&recorded.environment).unwrap();

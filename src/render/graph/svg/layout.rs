@@ -2,9 +2,9 @@
 //! a layer straight on, in a lane of its own: so none runs beneath a box.
 
 use super::{
-    places::center_positions,
+    coordinates::center_positions,
+    ordering::LayerOrder,
     ranks::{LANE_WIDTH, LayoutGraph, get_or_default, set_if_present},
-    rows::LayerOrder,
 };
 
 /// How high every box is.

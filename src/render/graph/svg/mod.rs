@@ -3,11 +3,11 @@
 //! `ranks` says in which layer a box stands, `rows` in which order, `places` where, `layout` puts all of it on the page, and
 //! `legend` says below what colours and lines mean.
 
+mod coordinates;
 mod layout;
 mod legend;
-mod places;
+mod ordering;
 mod ranks;
-mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod tests;

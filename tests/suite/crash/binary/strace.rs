@@ -167,7 +167,7 @@ fn check_failure_is_reported(
     if run.code == Some(0) && case.syscall.0 == "unlink" {
         return Ok(());
     }
-    let said = program::single_line(&run.output);
+    let said = program_harness::single_line(&run.output);
     let is_known = ["this run has sent nothing to change the cloud, and the record is as it was", "are durable in"];
     let is_known = is_known.iter().any(|words| said.contains(words));
     if run.code != Some(1) || !said.contains(error) || !said.contains("/state") || !is_known {
@@ -178,7 +178,7 @@ fn check_failure_is_reported(
 
 /// Standard output or error is what failed. The one is told on the other; nobody can be told of the other.
 fn check_output_failure_is_reported(error: &str, run: &ProgramRun) -> Result<(), CrashFailure> {
-    let said = program::single_line(&run.output);
+    let said = program_harness::single_line(&run.output);
     match run.code {
         Some(0) => Ok(()),
         Some(1) if said.contains("standard output cannot be written") && said.contains(error) => Ok(()),
@@ -312,7 +312,7 @@ fn nothing_is_lost_or_orphaned_when_a_system_call_fails_or_kills_the_program() {
         ("open", InjectedFailure::FailsOnce("EIO"), 1),
         ("unlink", InjectedFailure::Kill, 2),
     ];
-    inject_everywhere("the program, struck at its calls to the system", WatchedFiles::State, &sample);
+    inject_everywhere("the program_harness, struck at its calls to the system", WatchedFiles::State, &sample);
 }
 
 #[test]
@@ -322,5 +322,5 @@ fn failing_to_print_loses_no_state() {
         ("write", InjectedFailure::FailsOnce("ENOSPC"), 1),
         ("write", InjectedFailure::FailsOnce("EIO"), 5),
     ];
-    inject_everywhere("the program, struck at what it prints", WatchedFiles::Terminal, &sample);
+    inject_everywhere("the program_harness, struck at what it prints", WatchedFiles::Terminal, &sample);
 }

@@ -1,0 +1,47 @@
+//! `[[moved]]` blocks that have done their work: nothing is left that they could move.
+
+use super::connect;
+use crate::{
+    manifest::{self, LoadOptions, MovedBlock, Project},
+    resource::{Address, ResourceKind},
+    state::{Ledger, LocalLedger, Recorded},
+};
+
+/// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
+/// nothing is said.
+pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions) -> Vec<String> {
+    if project.moved.is_empty() {
+        return Vec::new();
+    }
+    let Some(records) = load_all_records(project, inputs).await else { return Vec::new() };
+    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| is_recorded(recorded, &moved.from));
+    project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
+}
+
+/// The record of every environment that has one here.
+async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
+    let mut records = Vec::new();
+    for name in manifest::environment_names(&project.root).ok()? {
+        let environment = manifest::load_environment(&LoadOptions { environment: Some(name), ..inputs.clone() })?;
+        let ledger = LocalLedger::at(connect::state_file(&project.root, &environment));
+        records.extend(ledger.load().await.ok()?);
+    }
+    Some(records)
+}
+
+fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
+    match address.kind {
+        ResourceKind::Pool => recorded.pools.contains_key(&address.key),
+        ResourceKind::Statement => recorded.statements.contains_key(&address.key),
+    }
+}
+
+fn obsolete_block_notice(moved: &MovedBlock) -> String {
+    let MovedBlock { from, to, place } = moved;
+    let before = place.source.text.get(..place.span.start).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    format!(
+        "[[moved]] from {from} to {to} ({}:{line}): no state here has {from} any more, so the block can be removed.\n",
+        place.source.path.display()
+    )
+}

@@ -1,0 +1,161 @@
+//! Who uses what a definition defines: they block its undo, and keep its old version until they are replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Desired, PlanOptions,
+    action::{Action, Change, Note, Strategy},
+    statement::DiffContext,
+};
+use crate::{
+    graph::{SqlObject, resolve, resolve_in},
+    live::{Live, Presence},
+    resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template},
+    sql::{self, Mention, Usage},
+    state::{GenerationRecord, Recorded, StatementRecord},
+};
+
+/// The objects that a recorded statement creates, by their resolved names.
+fn created_objects(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<SqlObject> {
+    mentioned_objects(statement, aliases, |mention| mention.usage == Usage::Creates)
+}
+
+fn mentioned_objects(
+    statement: &Statement,
+    aliases: &BTreeMap<String, String>,
+    which: impl Fn(&Mention) -> bool,
+) -> BTreeSet<SqlObject> {
+    let analysis = sql::analyze(&statement.sql.masked());
+    analysis
+        .mentions
+        .iter()
+        .filter(|mention| which(mention))
+        .map(|mention| resolve(mention, statement, aliases))
+        .collect()
+}
+
+fn is_use(mention: &Mention) -> bool {
+    matches!(mention.usage, Usage::Reads | Usage::Writes | Usage::Calls)
+}
+
+/// Live statements that use what `key` defines, and that this run does not remove.
+pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
+    let (desired, recorded) = (context.desired, context.recorded);
+    let project = &desired.graph.project;
+    let aliases = &project.environment.aliases;
+    let objects = created_objects(&record.declared, aliases);
+    // What the selection leaves out runs on, declared or not.
+    let is_removed = |other: &str| {
+        let is_wanted = !context.options.destroy && project.statements.contains_key(other);
+        !is_wanted && context.selected.contains(&Address::statement(other))
+    };
+    let candidates =
+        recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
+    let candidates: Vec<_> = candidates.collect();
+    let mut users = Vec::new();
+    for (other, record) in candidates {
+        let mut using_generations = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
+        if using_generations.any(|generation| may_be_using(context, record, generation)) {
+            users.push(Address::statement(other.as_str()).to_string());
+        }
+    }
+    users.extend(foreign_users(context, &objects));
+    users
+}
+
+/// Whether what was sent names one of these objects, whatever is declared by now.
+fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliases: &BTreeMap<String, String>) -> bool {
+    let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
+    let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
+    let analysis = sql::analyze(&generation.sent.sql.masked());
+    let names_object =
+        |mention: &Mention| objects.contains(&resolve_in(mention, catalog.as_deref(), database.as_deref(), aliases));
+    generation.sent.role != Role::Undo && analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
+}
+
+/// Whether a generation runs, or is to run again. One that has retired and stands still is a record of where it stood.
+fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation: &GenerationRecord) -> bool {
+    let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
+    match context.confirmed_presence(&generation.sent.name) {
+        Presence::Present(live) if !live.has_uid(&generation.uid) => false,
+        Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
+        Presence::Absent | Presence::Unlisted => false,
+        Presence::Unknown(_) => true,
+    }
+}
+
+fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<String> {
+    let ours = context.recorded.statement_names();
+    let aliases = &context.desired.graph.project.environment.aliases;
+    context
+        .live
+        .statements()
+        .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
+        .filter(|live| {
+            let analysis = sql::analyze(&live.sql);
+            let namespace = |key: &str| live.properties.get(key).map(String::as_str);
+            let names_object = |mention: &Mention| {
+                let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
+                objects.contains(&resolve_in(mention, catalog, database, aliases))
+            };
+            analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
+        })
+        .map(|live| live.name.clone())
+        .collect()
+}
+
+/// Names, beside each change that alters or redefines an object, the running readers that keep its old version.
+pub(super) fn note_stale_readers(
+    desired: &Desired,
+    recorded: &Recorded,
+    live: &Live,
+    options: &PlanOptions,
+    changes: &mut BTreeMap<Address, Change>,
+) {
+    if options.destroy {
+        return;
+    }
+    let mut notes = Vec::new();
+    for (address, change) in changes.iter() {
+        if address.kind != ResourceKind::Statement
+            || !matches!(change.action, Action::Create { .. } | Action::Replace { strategy: Strategy::Redefine, .. })
+        {
+            continue;
+        }
+        let Some(analysis) = desired.graph.analysis(&address.key) else { continue };
+        let Some(declared) = desired.graph.project.statements.get(&address.key) else { continue };
+        let aliases = &desired.graph.project.environment.aliases;
+        let touched = analysis
+            .mentions
+            .iter()
+            .filter(|mention| {
+                matches!(mention.usage, Usage::Alters)
+                    || (mention.usage == Usage::Creates && matches!(change.action, Action::Replace { .. }))
+            })
+            .map(|mention| resolve(mention, &declared.spec, aliases));
+        let readers: BTreeSet<Address> = touched
+            .filter_map(|object| desired.graph.objects.get(&object))
+            .flat_map(|parties| parties.readers.iter().map(Address::statement))
+            .filter(|reader| keeps_running(recorded, live, reader, changes))
+            .collect();
+        if !readers.is_empty() {
+            notes.push((address.clone(), Note::StaleReaders { readers: readers.into_iter().collect() }));
+        }
+    }
+    for (address, note) in notes {
+        if let Some(change) = changes.get_mut(&address) {
+            change.notes.push(note);
+        }
+    }
+}
+
+/// Whether a reader runs now and is not replaced by this run.
+fn keeps_running(recorded: &Recorded, live: &Live, reader: &Address, changes: &BTreeMap<Address, Change>) -> bool {
+    let is_replaced = changes
+        .get(reader)
+        .is_some_and(|change| matches!(change.action, Action::Replace { .. } | Action::Delete { .. }));
+    let is_running = recorded.statements.get(&reader.key).and_then(|record| record.current.as_ref()).is_some_and(|current| {
+        matches!(live.statement(&current.sent.name), Presence::Present(found) if found.phase.class() == PhaseClass::Running)
+    });
+    is_running && !is_replaced
+}

@@ -1,0 +1,357 @@
+//! What is asked about compute pools, and the wait for them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    event::{NotReached, NotReachedCause, RequestAccepted, StepFailure},
+    mutation::{Attempt, Mutation, Precheck, applied, mutate, outcome_from},
+    step_group::{InterruptScope, RunContext},
+};
+use crate::{
+    cloud::{Error, Listing},
+    live::Live,
+    plan::{Plan, Step, StepRequest, Until},
+    resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},
+    settle::{IntentVerdict, judge_intent},
+    state::Outcome,
+};
+
+/// How often a request that came to nothing is tried again.
+const MAX_POOL_ATTEMPTS: u32 = 10;
+/// How long the count of CFU may lag behind statements that have stopped.
+const CFU_DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a creation whose answer was lost is looked for. Pools have no name that would keep a second one from being
+/// made, so this is longer than for statements.
+const LOST_CREATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Creates a pool. One that an interrupted run asked for may still be on its way: it is looked for first.
+pub(super) async fn create_pool(
+    pool: &Pool,
+    existing_ids: &BTreeSet<String>,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
+    changed: &mut bool,
+) -> Result<Option<RequestAccepted>, StepFailure> {
+    let mutation = CreatePool { pool, existing_ids };
+    if let Some(intent) = open_creation(scope, context) {
+        let outcome = resolve_lost_creation(&intent, None, context).await?;
+        context.journal.record_outcome(&intent, outcome.clone()).await?;
+        if let Outcome::Applied { id, .. } = outcome {
+            *changed = true;
+            return Ok(Some(mutation.accepted(id)));
+        }
+        // The user may have asked to stop while it was looked for.
+        if context.must_stop(scope) {
+            return Err(StepFailure::Interrupted);
+        }
+    }
+    mutate(mutation, scope, context, changed).await
+}
+
+/// A pool to create. The service takes two of one name, so what was sent once is looked for until it can be ruled out.
+struct CreatePool<'a> {
+    pool: &'a Pool,
+    existing_ids: &'a BTreeSet<String>,
+}
+
+impl Mutation for CreatePool<'_> {
+    type RequestInput = ();
+    const MAX_ATTEMPTS: u32 = MAX_POOL_ATTEMPTS;
+
+    fn operation(&self) -> Operation {
+        Operation::CreatePool { pool: self.pool.clone(), existing_ids: self.existing_ids.clone() }
+    }
+
+    async fn precheck(&self, _: &Attempt<'_>) -> Result<Precheck<()>, StepFailure> {
+        Ok(Precheck::Send(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, context: &RunContext) -> Result<Outcome, Error> {
+        let live = context.inputs.cloud.create_pool(self.pool).await?;
+        Ok(Outcome::Applied { id: Some(live.id), created_at: live.created_at })
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+        resolve_lost_creation(intent, Some(error), context).await
+    }
+
+    fn accepted(&self, id: Option<String>) -> RequestAccepted {
+        RequestAccepted::PoolCreated(id.unwrap_or_default())
+    }
+
+    fn attempts_exhausted(&self, _: &Attempt<'_>) -> StepFailure {
+        lost_too_often(&self.pool.display_name)
+    }
+}
+
+/// The creation of this pool that an interrupted run left open.
+fn open_creation(scope: &InterruptScope, context: &RunContext) -> Option<Intent> {
+    let recorded = context.journal.lock_recorded();
+    let mut open = recorded.open_intents.values().map(|open| &open.intent);
+    open.find(|intent| intent.address == *scope.address && matches!(intent.operation, Operation::CreatePool { .. }))
+        .cloned()
+}
+
+/// The answer was lost, with that error or with the run that asked: the one new pool with that name and spec is ours.
+async fn resolve_lost_creation(
+    intent: &Intent,
+    error: Option<Error>,
+    context: &RunContext,
+) -> Result<Outcome, StepFailure> {
+    let deadline = Instant::now() + LOST_CREATION_TIMEOUT;
+    loop {
+        let listed = context.inputs.cloud.list_pools().await;
+        let pools = listed
+            .map_err(|unread| StepFailure::RequestFailed(context.redact_error(error.clone().unwrap_or(unread))))?;
+        let no_statements = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
+        match judge_intent(intent, &context.journal.lock_recorded(), &Live::from_lists(no_statements, Some(pools))) {
+            IntentVerdict::Applied(outcome) => return Ok(outcome),
+            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
+            IntentVerdict::Rejected(_) => {}
+            IntentVerdict::Unclear(why) => return Err(StepFailure::Unclear { name: intent.address.to_string(), why }),
+        }
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// Pools that are in no record and bear the name of one that `plan` created: a creation whose answer was lost has landed
+/// after it was given up, or somebody made them meanwhile. A list that cannot be read tells nothing.
+pub(super) async fn duplicate_pools(plan: &Plan, context: &RunContext) -> Vec<(Address, String)> {
+    let mut created: Vec<(&Address, &Pool, &BTreeSet<String>)> = Vec::new();
+    for group in &plan.groups {
+        for step in &group.forward {
+            if let StepRequest::CreatePool { pool, existing_ids } = &step.request {
+                created.push((&group.address, pool, existing_ids));
+            }
+        }
+    }
+    created.retain(|(address, ..)| context.journal.lock_recorded().pools.contains_key(&address.key));
+    if created.is_empty() {
+        return Vec::new();
+    }
+    let Ok(pools) = context.inputs.cloud.list_pools().await else { return Vec::new() };
+    let recorded = context.journal.lock_recorded();
+    let is_known = |id: &String| recorded.pools.values().any(|record| record.id == *id);
+    let new = pools.items.into_values().filter(|live| !is_known(&live.id) && live.phase != PoolPhase::Deprovisioning);
+    new.filter_map(|live| {
+        let looks_alike = |pool: &Pool| pool.display_name == live.display_name && pool.region == live.region;
+        let creation = created.iter().find(|(_, pool, before)| looks_alike(pool) && !before.contains(&live.id));
+        creation.map(|(address, ..)| (Address::clone(address), live.id))
+    })
+    .collect()
+}
+
+/// A pool to change.
+pub(super) struct UpdatePool<'a> {
+    pub id: &'a str,
+    pub to: &'a PoolUpdate,
+}
+
+impl Mutation for UpdatePool<'_> {
+    type RequestInput = ();
+    const MAX_ATTEMPTS: u32 = MAX_POOL_ATTEMPTS;
+
+    fn operation(&self) -> Operation {
+        Operation::UpdatePool { id: self.id.to_owned(), to: self.to.clone() }
+    }
+
+    async fn precheck(&self, _: &Attempt<'_>) -> Result<Precheck<()>, StepFailure> {
+        Ok(Precheck::Send(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, context: &RunContext) -> Result<Outcome, Error> {
+        context.inputs.cloud.update_pool(self.id, self.to).await.map(|_| applied())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+        read_back_pool(intent, self.id, error, context).await
+    }
+
+    fn accepted(&self, _: Option<String>) -> RequestAccepted {
+        RequestAccepted::PoolUpdated(self.id.to_owned())
+    }
+
+    fn attempts_exhausted(&self, _: &Attempt<'_>) -> StepFailure {
+        lost_too_often(self.id)
+    }
+}
+
+/// A pool to delete, if nothing runs on it.
+pub(super) struct DeletePool<'a> {
+    pub id: &'a str,
+}
+
+impl Mutation for DeletePool<'_> {
+    type RequestInput = ();
+    const MAX_ATTEMPTS: u32 = MAX_POOL_ATTEMPTS;
+
+    fn operation(&self) -> Operation {
+        Operation::DeletePool { id: self.id.to_owned() }
+    }
+
+    async fn precheck(&self, attempt: &Attempt<'_>) -> Result<Precheck<()>, StepFailure> {
+        if let Some(how) = foreign_statement_on(self.id, attempt.context).await? {
+            return Err(StepFailure::ChangedSincePlan { name: self.id.to_owned(), how });
+        }
+        wait_until_empty(self.id, attempt).await?;
+        Ok(Precheck::Send(()))
+    }
+
+    async fn send(&self, (): (), _: &Intent, context: &RunContext) -> Result<Outcome, Error> {
+        context.inputs.cloud.delete_pool(self.id).await.map(|()| applied())
+    }
+
+    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+        read_back_pool(intent, self.id, error, context).await
+    }
+
+    fn accepted(&self, _: Option<String>) -> RequestAccepted {
+        RequestAccepted::PoolDeleted(self.id.to_owned())
+    }
+
+    fn attempts_exhausted(&self, _: &Attempt<'_>) -> StepFailure {
+        lost_too_often(self.id)
+    }
+}
+
+/// A statement that runs on a pool and is in no record: deleting the pool would stop it.
+async fn foreign_statement_on(id: &str, context: &RunContext) -> Result<Option<String>, StepFailure> {
+    let running = statements_running_on(id, context).await?;
+    let recorded = context.journal.lock_recorded();
+    let ours = recorded.statement_names();
+    Ok(running
+        .into_iter()
+        .find(|live| !ours.contains(live.name.as_str()))
+        .map(|live| format!("`{}` runs on it, which is not ours", live.name)))
+}
+
+/// A recorded statement that runs on a pool.
+async fn own_statement_on(id: &str, context: &RunContext) -> Result<Option<String>, StepFailure> {
+    let running = statements_running_on(id, context).await?;
+    let recorded = context.journal.lock_recorded();
+    let ours = recorded.statement_names();
+    Ok(running.into_iter().map(|live| live.name).find(|name| ours.contains(name.as_str())))
+}
+
+/// The visible statements that run on a pool, or are about to.
+async fn statements_running_on(id: &str, context: &RunContext) -> Result<Vec<LiveStatement>, StepFailure> {
+    let listed = context
+        .inputs
+        .cloud
+        .list_statements(Some(id))
+        .await
+        .map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))?;
+    if let Some((name, why)) = listed.unreadable.into_iter().next() {
+        // It is on the pool, and whether it runs nobody can tell.
+        return Err(StepFailure::Unclear { name, why: context.redact_text(&why) });
+    }
+    let is_running = |live: &LiveStatement| {
+        matches!(live.phase.class(), PhaseClass::Running | PhaseClass::Transitional) && live.phase != Phase::Deleting
+    };
+    Ok(listed.items.into_values().map(|live| *live).filter(is_running).collect())
+}
+
+/// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a
+/// little behind them. One of ours that stays would be stopped by the deletion; and what the pool still uses after ours
+/// have gone, somebody else's statements use that this key cannot see.
+async fn wait_until_empty(id: &str, attempt: &Attempt<'_>) -> Result<(), StepFailure> {
+    let context = attempt.context;
+    let deadline = Instant::now() + CFU_DRAIN_TIMEOUT;
+    loop {
+        let ours = own_statement_on(id, context).await?;
+        let found = context
+            .inputs
+            .cloud
+            .fetch_pool(id)
+            .await
+            .map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))?;
+        let Some(pool) = found else { return Ok(()) };
+        let how = match ours {
+            None if pool.current_cfu == 0 => return Ok(()),
+            None => format!("{} CFU are in use on it by something that this key cannot see", pool.current_cfu),
+            Some(name) => format!("`{name}` runs on it, and deleting it would stop that job"),
+        };
+        if Instant::now() >= deadline {
+            return Err(StepFailure::ChangedSincePlan { name: id.to_owned(), how });
+        }
+        if context.must_stop(attempt.scope) {
+            return Err(StepFailure::Interrupted);
+        }
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.
+pub(super) async fn wait_for_pool(
+    step: &Step,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
+) -> Result<(), StepFailure> {
+    let recorded = context.journal.lock_recorded().pools.get(&scope.address.key).map(|record| record.id.clone());
+    let Some(id) = recorded else {
+        return Err(StepFailure::Incoherent(format!("{} has no id yet", scope.address)));
+    };
+    let deadline = Instant::now() + Duration::from_secs(step.timeout);
+    let mut interrupt = context.inputs.interrupt.clone();
+    loop {
+        let read = context.inputs.cloud.fetch_pool(&id).await;
+        if let Err(error) = &read
+            && Instant::now() >= deadline
+        {
+            return Err(StepFailure::RequestFailed(context.redact_error(error.clone())));
+        }
+        // Nothing is concluded from what could not be read; the deadline ends it.
+        let is_read = read.is_ok();
+        let found = read.ok().flatten();
+        let cause = match (step.until, &found) {
+            _ if !is_read => None,
+            (Until::PoolGone, None) => return Ok(()),
+            (_, Some(pool)) if step.until == Until::Provisioned && pool.phase == PoolPhase::Provisioned => {
+                return Ok(());
+            }
+            (Until::Provisioned, Some(pool)) if pool.phase == PoolPhase::Failed => Some(NotReachedCause::Stuck),
+            (Until::Provisioned, None) => Some(NotReachedCause::Stuck),
+            _ if Instant::now() >= deadline => Some(NotReachedCause::TimedOut(step.timeout)),
+            _ => None,
+        };
+        if let Some(cause) = cause {
+            return Err(pool_not_reached(id, step.until, cause, found));
+        }
+        if context.must_stop(scope) {
+            return Err(StepFailure::Interrupted);
+        }
+        tokio::select! {
+            biased;
+            Ok(()) = interrupt.changed() => {}
+            () = sleep(Duration::from_secs(3)) => {}
+        }
+    }
+}
+
+fn pool_not_reached(id: String, until: Until, cause: NotReachedCause, found: Option<LivePool>) -> StepFailure {
+    let phase = found.map(|pool| Phase::from(pool.phase.as_str().to_owned()));
+    let not_reached = NotReached { name: id, until, cause, phase, detail: String::new(), exceptions: Vec::new() };
+    StepFailure::NotReached(Box::new(not_reached))
+}
+
+async fn read_back_pool(intent: &Intent, id: &str, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    let found = context
+        .inputs
+        .cloud
+        .fetch_pool(id)
+        .await
+        .map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;
+    let mut live = Live::default();
+    live.add_pool_answer(id, Ok(found));
+    let verdict = judge_intent(intent, &context.journal.lock_recorded(), &live);
+    outcome_from(verdict, |cause| StepFailure::Unclear { name: id.to_owned(), why: cause })
+}
+
+fn lost_too_often(name: &str) -> StepFailure {
+    StepFailure::Unclear { name: name.to_owned(), why: "the service kept losing the request".to_owned() }
+}

@@ -1,0 +1,123 @@
+//! One step: ask, wait, record. Which request a step is, what it waits for, and what is then recorded are the plan's.
+
+use super::{
+    event::{Event, StepFailure},
+    mutation::mutate,
+    pool, statement,
+    step_group::{InterruptScope, RunContext},
+    wait::{self, PriorAction},
+};
+use crate::{
+    plan::{PoolRef, Step, StepRequest, Until},
+    resource::{LiveStatement, StatementUpdate},
+    settle,
+    state::{Fact, Recorded},
+};
+
+/// Carries out one step. `changed` tells, also after a failure, whether something was asked of the cloud.
+pub(super) async fn run_step(
+    step: &Step,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
+    changed: &mut bool,
+) -> Result<(), StepFailure> {
+    let accepted = match &step.request {
+        StepRequest::RecordOnly | StepRequest::Wait { .. } => None,
+        StepRequest::VerifyUnchanged { name, seen } => {
+            statement::verify_unchanged(name, seen, context).await?;
+            None
+        }
+        StepRequest::Submit { submission, pool } => {
+            let submit =
+                statement::SubmitStatement::prepare(submission, resolve_pool_id(pool.as_ref(), context)?, context)?;
+            mutate(submit, scope, context, changed).await?
+        }
+        StepRequest::Update { name, seen, to, pool } => {
+            let pool = resolve_pool_id(pool.as_ref(), context)?;
+            let update = statement::UpdateStatement {
+                name,
+                uid: statement::recorded_uid(name, scope, context).ok_or_else(|| statement::missing_statement(name))?,
+                seen: seen.as_ref(),
+                to: StatementUpdate { pool, ..to.clone() },
+                is_satisfied_when_inactive: matches!(step.until, Until::Inactive | Until::Stopped),
+            };
+            mutate(update, scope, context, changed).await?
+        }
+        StepRequest::Delete { name, seen, unless_in_force } => {
+            let Some(uid) = statement::recorded_uid(name, scope, context) else {
+                // It went while an earlier step waited for it.
+                return context.journal.record_facts(step.facts_on_success.iter().cloned()).await;
+            };
+            let (seen, unless_in_force) = (seen.as_ref(), *unless_in_force);
+            mutate(statement::DeleteStatement { name, uid, seen, unless_in_force }, scope, context, changed).await?
+        }
+        StepRequest::CreatePool { pool, existing_ids } => {
+            pool::create_pool(pool, existing_ids, scope, context, changed).await?
+        }
+        StepRequest::UpdatePool { id, to } => mutate(pool::UpdatePool { id, to }, scope, context, changed).await?,
+        StepRequest::DeletePool { id } => mutate(pool::DeletePool { id }, scope, context, changed).await?,
+    };
+    if let Some(request) = accepted {
+        context.emit(Event::RequestAccepted { address: scope.address.clone(), request });
+    }
+    // A passage that this very step opened is not left by its wait.
+    let mut facts = await_condition(step, &scope.after_change(*changed), context).await?;
+    facts.extend(
+        step.facts_on_success.iter().map(|fact| context.journal.with_secret_hashes(fact, &context.inputs.secrets)),
+    );
+    context.journal.record_facts(facts).await
+}
+
+/// Waits for what the step waits for, and says what was seen there.
+async fn await_condition(
+    step: &Step,
+    scope: &InterruptScope<'_>,
+    context: &RunContext,
+) -> Result<Vec<Fact>, StepFailure> {
+    match (step.until, step.request.statement_name()) {
+        (Until::Nothing, _) => Ok(Vec::new()),
+        (Until::Provisioned | Until::PoolGone, _) => {
+            pool::wait_for_pool(step, scope, context).await.map(|()| Vec::new())
+        }
+        (_, None) => Ok(Vec::new()),
+        (until, Some(name)) => {
+            let is_resuming = matches!(&step.request, StepRequest::Update { to, .. } if !to.stopped);
+            let prior_action = if is_resuming { PriorAction::Resume } else { PriorAction::Other };
+            let result = wait::wait_for_statement(name, until, prior_action, step.timeout, scope, context).await;
+            let facts = |live| facts_from_observation(&scope.address.key, name, live, &context.journal.lock_recorded());
+            match result {
+                Ok(live) => Ok(facts(live.as_ref())),
+                Err((failure, live)) => {
+                    // How far it got decides about the way back, so it is recorded first.
+                    if let Some(live) = live {
+                        context.journal.record_facts(facts(Some(&live))).await?;
+                    }
+                    Err(failure)
+                }
+            }
+        }
+    }
+}
+
+/// What a look at a generation tells its record; nothing where there is none of it.
+fn facts_from_observation(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
+    let Some(generation) = recorded.statements.get(key).and_then(|record| record.generation_named(name)) else {
+        return Vec::new();
+    };
+    match live {
+        Some(live) => settle::generation_facts(key, generation, live),
+        None => vec![Fact::GenerationGone { key: key.to_owned(), name: name.to_owned() }],
+    }
+}
+
+/// The id of a pool, which an earlier passage of this plan may have created.
+fn resolve_pool_id(pool: Option<&PoolRef>, context: &RunContext) -> Result<Option<String>, StepFailure> {
+    match pool {
+        None => Ok(None),
+        Some(PoolRef::Id(id)) => Ok(Some(id.clone())),
+        Some(PoolRef::Created(key)) => match context.journal.lock_recorded().pools.get(key) {
+            Some(record) => Ok(Some(record.id.clone())),
+            None => Err(StepFailure::Incoherent(format!("pools.{key} has no id yet"))),
+        },
+    }
+}

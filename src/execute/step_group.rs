@@ -1,0 +1,144 @@
+//! One passage from its first step to its last; or, after a failure, along its way back.
+
+use super::{
+    event::{Event, StepFailure},
+    journal::JournalHandle,
+    run::{Interrupt, RunInputs},
+    step,
+    watcher::Watcher,
+};
+use crate::{
+    cloud::Error,
+    plan::{RollbackGuard, Step, StepGroup},
+    resource::{Address, LiveStatement, Operation, Phase},
+    state::FurthestPhase,
+};
+
+/// What every step works with.
+#[derive(Clone)]
+pub(super) struct RunContext {
+    pub inputs: RunInputs,
+    pub journal: JournalHandle,
+    pub watcher: Watcher,
+}
+
+/// Where a passage is, for what the user's interrupt means to it.
+#[derive(Clone, Copy)]
+pub(super) struct InterruptScope<'a> {
+    pub address: &'a Address,
+    /// Something was changed, and there is a way back: it is finished or taken back, not left as it is.
+    pub is_open: bool,
+    /// Whether there is a way back, so that the first change opens the passage.
+    pub has_rollback: bool,
+}
+
+impl InterruptScope<'_> {
+    /// The footing once something was asked of the cloud, or not.
+    pub fn after_change(&self, changed: bool) -> Self {
+        InterruptScope { is_open: self.is_open || (changed && self.has_rollback), ..*self }
+    }
+}
+
+impl RunContext {
+    pub fn interrupt(&self) -> Interrupt {
+        *self.inputs.interrupt.borrow()
+    }
+
+    /// Whether a passage on this footing has to stop where it is.
+    pub fn must_stop(&self, scope: &InterruptScope) -> bool {
+        match self.interrupt() {
+            Interrupt::None => false,
+            Interrupt::FinishOpenGroups => !scope.is_open,
+            Interrupt::Abort => true,
+        }
+    }
+
+    pub fn emit(&self, event: Event) {
+        self.journal.emit(event);
+    }
+
+    /// What the service says may quote SQL with a secret in it.
+    pub fn redact_error(&self, mut error: Error) -> Error {
+        error.detail = self.redact_text(&error.detail);
+        error
+    }
+
+    /// The phase of a statement; one that floe has never heard of is the service's own word.
+    pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
+        match &live.phase {
+            Phase::Other(word) => Phase::Other(self.redact_text(word)),
+            known => known.clone(),
+        }
+    }
+
+    pub fn redact_text(&self, text: &str) -> String {
+        self.inputs.secrets.redact(text)
+    }
+}
+
+/// Walks a passage. The error is that of the step that failed, whether or not the way back succeeded.
+pub(super) async fn run_step_group(group: StepGroup, context: RunContext) -> Result<(), StepFailure> {
+    let address = &group.address;
+    context.emit(Event::Started { address: address.clone() });
+    let (mut changed, mut result) = (false, Ok(()));
+    let initial_scope = InterruptScope { address, is_open: false, has_rollback: !group.rollback.is_empty() };
+    for step in &group.forward {
+        let scope = initial_scope.after_change(changed);
+        result = if context.must_stop(&scope) {
+            Err(StepFailure::Interrupted)
+        } else {
+            step::run_step(step, &scope, &context, &mut changed).await
+        };
+        if result.is_err() {
+            break;
+        }
+    }
+    let Err(failure) = result else { return Ok(()) };
+    let can_roll_back = !matches!(failure, StepFailure::Ledger(_) | StepFailure::Incoherent(_));
+    if changed && can_roll_back && !group.rollback.is_empty() && context.interrupt() < Interrupt::Abort {
+        roll_back(&group, &context).await;
+    }
+    Err(failure)
+}
+
+/// Every step whose guard holds, in order, until one fails; its failure is told beside the one that led here.
+async fn roll_back(group: &StepGroup, context: &RunContext) {
+    let address = &group.address;
+    context.emit(Event::RollbackStarted { address: address.clone() });
+    let scope = InterruptScope { address, is_open: true, has_rollback: true };
+    let mut steps_taken = 0_usize;
+    for step in &group.rollback {
+        if !guard_holds(step, address, context) {
+            continue;
+        }
+        let mut changed = false;
+        if let Err(failure) = step::run_step(step, &scope, context, &mut changed).await {
+            context.journal.report_rollback_failure(address, failure);
+            return;
+        }
+        steps_taken = steps_taken.saturating_add(1);
+    }
+    if steps_taken > 0 {
+        context.emit(Event::RolledBack { address: address.clone() });
+    }
+}
+
+/// Judges a guard on the record as it is now.
+fn guard_holds(step: &Step, address: &Address, context: &RunContext) -> bool {
+    let recorded = context.journal.lock_recorded();
+    let generation =
+        |name: &str| recorded.statements.get(&address.key).and_then(|record| record.generation_named(name));
+    match &step.guard {
+        None => true,
+        Some(RollbackGuard::NeverRan { name }) => {
+            generation(name).is_some_and(|found| found.reached == FurthestPhase::Submitted)
+        }
+        Some(RollbackGuard::Gone { name }) => {
+            // An open submission of it may still land; whatever else is open makes no generation.
+            let submits =
+                |operation: &Operation| matches!(operation, Operation::Submit(submission) if submission.name == *name);
+            let may_still_apply = recorded.open_intents.values().any(|open| submits(&open.intent.operation));
+            generation(name).is_none() && !may_still_apply
+        }
+    }
+}

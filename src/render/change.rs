@@ -1,0 +1,174 @@
+//! One change as it is shown, wherever it is shown: its symbol, its line, and what is said below.
+
+use super::{
+    Paint, PlanContext,
+    sql_diff::{self, DiffLine},
+    words::{explain_block, headline, headline_covers, note_text, reason_text, symbol},
+};
+use crate::{
+    diff::{Action, Change, Note, Reason},
+    plan::Plan,
+    resource::{Address, ResourceKind},
+};
+
+/// A change, ready to be laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RenderedChange {
+    /// Whose: more than one where the same happens to several.
+    pub addresses: Vec<Address>,
+    /// `+`, `~`, `±` …
+    pub symbol: &'static str,
+    /// Its colour.
+    pub paint: Paint,
+    /// What happens, in a line.
+    pub head: String,
+    /// What is said below.
+    pub details: Vec<ChangeDetail>,
+}
+
+/// Something said below the line of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ChangeDetail {
+    /// A sentence. Lines after the first are there to be pasted.
+    Prose(String),
+    /// SQL that goes and comes.
+    Sql(Vec<DiffLine>),
+}
+
+/// How many of the same are shown as one.
+const MIN_GROUP_SIZE: usize = 3;
+
+/// The entries of a plan's changes, in order of address; those that say the same are one.
+pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool) -> Vec<RenderedChange> {
+    let environment = &plan.basis.environment;
+    let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
+    group_identical(
+        listed.map(|(address, change)| rendered_change(address, change, context, environment, verbose)).collect(),
+    )
+}
+
+/// Whether only `-v` lists it: settings that floe alone reads, and nothing to be said of them.
+pub(super) fn is_verbose_only(change: &Change) -> bool {
+    matches!(change.action, Action::RecordSettings | Action::Inform)
+        && change.notes.iter().all(|note| *note == Note::CosmeticSqlChange)
+}
+
+fn rendered_change(
+    address: &Address,
+    change: &Change,
+    context: &PlanContext,
+    environment: &str,
+    verbose: bool,
+) -> RenderedChange {
+    let (symbol, paint) = symbol(change);
+    // What a consent does to the output is said of the consent.
+    let is_told_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
+    let notes =
+        change.notes.iter().filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_told_by_consent(note));
+    let mut notes: Vec<String> = notes.map(|found| note_text(found, address, context)).collect();
+    let reasons: Vec<String> = change
+        .reasons
+        .iter()
+        .filter(|found| !headline_covers(change, found))
+        .map(|found| reason_text(found, context))
+        .collect();
+    let mut details = Vec::new();
+    let head = match (&change.action, headline(address, change, context)) {
+        (_, Some(head)) => head,
+        (Action::Blocked { by }, None) => {
+            let mut choices = by.iter().map(|by| explain_block(by, address, change, environment));
+            let first = choices.next();
+            for choice in first.iter().flat_map(|first| &first.choices) {
+                details.push(ChangeDetail::Prose(choice.clone()));
+            }
+            for more in choices {
+                details.push(ChangeDetail::Prose(format!("And {}.", more.cause)));
+                details.extend(more.choices.into_iter().map(ChangeDetail::Prose));
+            }
+            format!("BLOCKED: {}.", first.map_or_else(|| "a person has to decide".to_owned(), |first| first.cause))
+        }
+        (_, None) if notes.is_empty() => "as it should be".to_owned(),
+        (_, None) => notes.remove(0),
+    };
+    // What changed stands above what can be done about it.
+    let (above, below) = match sql_lines(change, verbose).filter(|lines| !lines.is_empty()).map(ChangeDetail::Sql) {
+        sql if change.is_blocked() => (sql, None),
+        sql => (None, sql),
+    };
+    if let Some(sql) = above {
+        details.insert(0, sql);
+    }
+    if !reasons.is_empty() {
+        details.insert(0, ChangeDetail::Prose(format!("Why: {}.", reasons.join("; ").trim_end_matches('.'))));
+    }
+    details.extend(below);
+    details.extend(notes.into_iter().map(|note| ChangeDetail::Prose(as_sentence(&note))));
+    RenderedChange { addresses: vec![address.clone()], symbol, paint, head, details }
+}
+
+fn sql_lines(change: &Change, verbose: bool) -> Option<Vec<DiffLine>> {
+    let changed = change.reasons.iter().find_map(|reason| match reason {
+        Reason::SqlChanged { before, after } => Some(sql_diff::line_diff(before.as_str(), after.as_str())),
+        _ => None,
+    });
+    match &change.action {
+        _ if changed.is_some() => changed,
+        Action::Create { sql, .. } if verbose => Some(sql_diff::added_lines(sql.as_str())),
+        _ => None,
+    }
+}
+
+/// A note as a sentence of its own: what begins as a word of prose begins large, and all end with a point.
+fn as_sentence(note: &str) -> String {
+    let mut letters = note.chars();
+    let capitalized = match letters.next() {
+        Some(first) if first.is_ascii_lowercase() && !note.starts_with("max_cfu") => {
+            format!("{}{}", first.to_ascii_uppercase(), letters.as_str())
+        }
+        _ => note.to_owned(),
+    };
+    if capitalized.ends_with(['.', '!', '?']) { capitalized } else { format!("{capitalized}.") }
+}
+
+/// Puts those together that say the same of several things of one kind, in the place of the first.
+fn group_identical(entries: Vec<RenderedChange>) -> Vec<RenderedChange> {
+    let is_same = |one: &RenderedChange, other: &RenderedChange| {
+        let kind = |entry: &RenderedChange| entry.addresses.first().map(|address| address.kind);
+        kind(one) == kind(other)
+            && one.symbol == other.symbol
+            && one.head == other.head
+            && one.details == other.details
+            && !one.details.iter().any(|detail| matches!(detail, ChangeDetail::Sql(_)))
+    };
+    let mut groups: Vec<Vec<RenderedChange>> = Vec::new();
+    for entry in entries {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| is_same(first, &entry))) {
+            Some(group) => group.push(entry),
+            None => groups.push(vec![entry]),
+        }
+    }
+    let mut entries: Vec<RenderedChange> = Vec::new();
+    for group in groups {
+        if group.len() < MIN_GROUP_SIZE {
+            entries.extend(group);
+            continue;
+        }
+        let addresses = group.iter().flat_map(|entry| entry.addresses.clone()).collect();
+        entries.extend(group.into_iter().next().map(|first| RenderedChange { addresses, ..first }));
+    }
+    entries.sort_by(|one, other| one.addresses.cmp(&other.addresses));
+    entries
+}
+
+impl RenderedChange {
+    /// Who it is about: an address, or `× 48 statements`.
+    pub fn subject(&self) -> String {
+        match self.addresses.as_slice() {
+            [one] => one.to_string(),
+            several => {
+                let kind = several.first().map_or(ResourceKind::Statement, |address| address.kind);
+                format!("× {} {}", several.len(), kind.manifest_table())
+            }
+        }
+    }
+}

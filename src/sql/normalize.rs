@@ -1,0 +1,66 @@
+//! The normal form of a text: what is left of it when layout, comments and spelling that means nothing are gone.
+
+use super::{
+    keywords::{is_reserved, is_unreserved_keyword},
+    lexer::{Token, TokenKind, lex, unquote_identifier},
+};
+
+/// The normal form of `text`. Texts of equal normal form differ in layout, comments, the case of reserved words, needless
+/// back-quotes and semicolons at the end only. Literals and hints are kept to the byte, and a text that is not closed
+/// properly keeps its rest as it is.
+pub fn normal_form(text: &str) -> String {
+    let mut tokens = lex(text);
+    while tokens.last().is_some_and(|token| token.kind == TokenKind::Symbol && token.text(text) == ";") {
+        tokens.pop();
+    }
+    let mut form = String::with_capacity(text.len());
+    let mut rest = tokens.iter();
+    while let Some(token) = rest.next() {
+        if !form.is_empty() {
+            form.push(' ');
+        }
+        let next = rest.as_slice().iter().find(|token| token.kind != TokenKind::Hint);
+        append_token(&mut form, token, next, text);
+    }
+    form
+}
+
+/// Whether two texts are the same statement in all that matters to Flink.
+pub fn are_equivalent(a: &str, b: &str) -> bool {
+    a == b || normal_form(a) == normal_form(b)
+}
+
+fn append_token(form: &mut String, token: &Token, next: Option<&Token>, text: &str) {
+    let written = token.text(text);
+    match token.kind {
+        TokenKind::ReservedWord => form.push_str(token.keyword),
+        TokenKind::QuotedIdentifier => {
+            let name = unquote_identifier(written);
+            form.push_str(if is_valid_unquoted(&name, next, text) { &name } else { written });
+        }
+        _ => form.push_str(written),
+    }
+}
+
+/// Whether a name means the same without quotes. One that is a keyword in some places may begin syntax there only if an
+/// operand or a bracket follows, and keeps its quotes before them.
+pub(super) fn is_valid_unquoted(name: &str, next: Option<&Token>, text: &str) -> bool {
+    let starts_like_identifier = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts_like_identifier
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !is_reserved(name)
+        && !(is_unreserved_keyword(name) && next.is_some_and(|next| may_continue_syntax(next, text)))
+}
+
+/// Whether a keyword before this token may be more than a name.
+fn may_continue_syntax(next: &Token, text: &str) -> bool {
+    match next.kind {
+        TokenKind::Word
+        | TokenKind::QuotedIdentifier
+        | TokenKind::StringLiteral
+        | TokenKind::Number
+        | TokenKind::Invalid => true,
+        TokenKind::Symbol => matches!(next.text(text), "(" | "[" | "{"),
+        TokenKind::ReservedWord | TokenKind::Hint => false,
+    }
+}

@@ -1,0 +1,109 @@
+//! What has to hold when a stage has come to its end, however it got there.
+
+use std::collections::BTreeSet;
+
+use floe::state::{FurthestPhase, Ledger, LocalLedger, Recorded, fake_disk::FakeDisk};
+
+use super::{CrashFailure, Figures, stages::Stage};
+use crate::test_project::{TestProject, empty_record};
+
+pub async fn check_disk(
+    project: &TestProject,
+    disk: &FakeDisk,
+    stage: &Stage,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
+    let found =
+        LocalLedger::on_disk(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
+    // Without a journal the snapshot alone is what was loaded.
+    if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
+        return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
+    }
+    check_record(project, found.unwrap_or_else(empty_record), stage, figures)
+}
+
+pub fn check_record(
+    project: &TestProject,
+    recorded: Recorded,
+    stage: &Stage,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
+    check_cloud_matches_record(project, &recorded, figures)?;
+    check_nothing_happened_twice(project, figures)?;
+    check_everything_is_as_declared(project, &recorded, stage)?;
+    if recorded.open_intents.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open_intents)) }
+}
+
+/// The cloud holds exactly what the record says: no orphan, nothing imagined.
+fn check_cloud_matches_record(
+    project: &TestProject,
+    recorded: &Recorded,
+    figures: &mut Figures,
+) -> Result<(), CrashFailure> {
+    let now = project.simulator.world_view();
+    let there: BTreeSet<(String, String)> = now.statements.into_iter().map(|it| (it.name, it.uid)).collect();
+    let generations = recorded.statements.values().flat_map(|record| record.generations());
+    let known: BTreeSet<(String, String)> = generations.map(|g| (g.sent.name.clone(), g.uid.clone())).collect();
+    let pools_there: BTreeSet<String> = now.pools.into_iter().map(|pool| pool.id).collect();
+    let pools_known: BTreeSet<String> = recorded.pools.values().map(|pool| pool.id.clone()).collect();
+    let orphans = there.difference(&known).count() + pools_there.difference(&pools_known).count();
+    figures.orphans += orphans;
+    if there != known || pools_there != pools_known {
+        return Err(format!(
+            "{orphans} orphans: only the cloud has {:?} and {:?}, only the record {:?} and {:?}",
+            there.difference(&known),
+            pools_there.difference(&pools_known),
+            known.difference(&there),
+            pools_known.difference(&pools_there)
+        ));
+    }
+    Ok(())
+}
+
+fn check_nothing_happened_twice(project: &TestProject, figures: &mut Figures) -> Result<(), CrashFailure> {
+    let findings = project.simulator.audit_report();
+    let creates = || findings.creations.iter().chain(&findings.pool_creations);
+    figures.most_creates = creates().map(|(_, count)| *count).max().unwrap_or_default().max(figures.most_creates);
+    let twice: Vec<_> = creates().filter(|(_, count)| **count > 1).collect();
+    let ran_twice: Vec<_> = findings.peak_running.iter().filter(|(_, most)| **most > 1).collect();
+    if twice.is_empty() && ran_twice.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("created more than once: {twice:?}; ran more than once: {ran_twice:?}"))
+    }
+}
+
+/// Everything declared is in force as declared, and where jobs that are gone stood is known.
+fn check_everything_is_as_declared(
+    project: &TestProject,
+    recorded: &Recorded,
+    stage: &Stage,
+) -> Result<(), CrashFailure> {
+    let graph = project.graph();
+    let declared = &graph.project.statements;
+    let expected: BTreeSet<&String> = if stage.destroy { BTreeSet::new() } else { declared.keys().collect() };
+    if recorded.statements.keys().collect::<BTreeSet<_>>() != expected {
+        return Err(format!("recorded are {:?}, and not {expected:?}", recorded.statements.keys()));
+    }
+    let now = project.simulator.world_view();
+    for (key, record) in &recorded.statements {
+        let Some(current) = &record.current else { return Err(format!("{key} has no generation in force")) };
+        let live = now.statements.iter().find(|live| live.name == current.sent.name);
+        let live = live.ok_or_else(|| format!("{key} is gone"))?;
+        let wanted = match (current.reached, record.declared.stopped) {
+            (FurthestPhase::Completed, _) => "COMPLETED",
+            (_, true) => "STOPPED",
+            (_, false) => "RUNNING",
+        };
+        if live.phase.as_str() != wanted || !declared[key].spec.sql.matches(&live.sql) {
+            return Err(format!("{key} is {} with `{}`, and not {wanted}", live.phase, live.sql));
+        }
+    }
+    for (key, tombstone) in &recorded.tombstones {
+        let is_job = !["orders", "sizes", "doomed"].contains(&key.as_str());
+        if is_job && tombstone.offsets.is_none() {
+            return Err(format!("where {key} stood is lost: {tombstone:#?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! A project's life in four applies, which between them hold every kind of change.
+
+use floe::{
+    cloud::Method,
+    diff::PlanOptions,
+    simulator::{FaultRule, InjectedFault, SimulatorOptions},
+};
+
+use crate::test_project::{TestProject, floe_toml};
+
+/// What is declared, and applied in one run.
+pub struct Stage {
+    pub name: &'static str,
+    pub pools: &'static str,
+    pub statements: &'static str,
+    pub destroy: bool,
+}
+
+impl Stage {
+    pub fn declare(&self, project: &TestProject) {
+        project.write("pools.toml", self.pools);
+        project.declare(self.statements);
+    }
+
+    pub fn request(&self) -> PlanOptions {
+        PlanOptions { destroy: self.destroy, allow_data_loss: true, ..PlanOptions::default() }
+    }
+}
+
+pub fn new_project() -> TestProject {
+    TestProject::with_options(&[("floe.toml", &floe_toml(""))], SimulatorOptions::default())
+}
+
+pub const STAGES: [Stage; 4] = [
+    Stage {
+        name: "begin",
+        pools: "[pools.main]\nmax_cfu = 20\n[pools.heavy]\nmax_cfu = 20\n[pools.spare]\nmax_cfu = 5\n",
+        statements: BEGIN,
+        destroy: false,
+    },
+    Stage {
+        name: "change",
+        pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
+        statements: CHANGE,
+        destroy: false,
+    },
+    Stage {
+        name: "go on",
+        pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
+        statements: CONTINUE,
+        destroy: false,
+    },
+    Stage {
+        name: "destroy",
+        pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
+        statements: CONTINUE,
+        destroy: true,
+    },
+];
+
+const BEGIN: &str = r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+undo = "DROP TABLE orders"
+[statements.sizes]
+sql = "CREATE TABLE sizes (id STRING)"
+undo = "DROP TABLE sizes"
+[statements.doomed]
+sql = "CREATE TABLE doomed (id STRING)"
+undo = "DROP TABLE doomed"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price FROM orders"
+evolve = "restart"
+[statements.halted]
+sql = "INSERT INTO halted_out SELECT id FROM orders"
+[statements.moved]
+sql = "INSERT INTO moved_out SELECT price FROM orders"
+[statements.removed]
+sql = "INSERT INTO removed_out SELECT id, price FROM orders"
+"#;
+
+/// `copy` replaced, `halted` stopped, `moved` restarted elsewhere, `removed` deleted, `doomed` undone, `sizes` redefined,
+/// `fresh` created on a new pool; one pool grows, one goes.
+const CHANGE: &str = r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+undo = "DROP TABLE orders"
+[statements.sizes]
+sql = "CREATE TABLE sizes (id STRING, size INT)"
+undo = "DROP TABLE sizes"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price + 1 FROM orders"
+evolve = "restart"
+[statements.halted]
+sql = "INSERT INTO halted_out SELECT id FROM orders"
+stopped = true
+[statements.moved]
+sql = "INSERT INTO moved_out SELECT price FROM orders"
+pool = "heavy"
+[statements.fresh]
+sql = "INSERT INTO fresh_out SELECT id FROM orders"
+pool = "fresh"
+"#;
+
+/// `copy` replaced again, `halted` resumed, `moved` moved back, `removed` created again.
+const CONTINUE: &str = r#"
+[statements.orders]
+sql = "CREATE TABLE orders (id STRING, price INT)"
+undo = "DROP TABLE orders"
+[statements.sizes]
+sql = "CREATE TABLE sizes (id STRING, size INT)"
+undo = "DROP TABLE sizes"
+[statements.copy]
+sql = "INSERT INTO target SELECT id, price + 2 FROM orders"
+evolve = "restart"
+[statements.halted]
+sql = "INSERT INTO halted_out SELECT id FROM orders"
+[statements.moved]
+sql = "INSERT INTO moved_out SELECT price FROM orders"
+[statements.fresh]
+sql = "INSERT INTO fresh_out SELECT id FROM orders"
+pool = "fresh"
+[statements.removed]
+sql = "INSERT INTO removed_out SELECT id, price FROM orders"
+"#;
+
+/// One misfortune each, that every stage has to live with.
+pub fn single_faults() -> Vec<FaultRule> {
+    let mut faults = Vec::new();
+    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+        for fault_kind in [
+            InjectedFault::LostAfterEffect,
+            InjectedFault::LostBeforeEffect,
+            InjectedFault::LostThenApplied(4.0),
+            InjectedFault::StatusAfterEffect(503),
+            InjectedFault::Status(400),
+        ] {
+            for after in 0..3 {
+                faults.push(FaultRule::once(fault_kind.clone()).on(method).after(after));
+            }
+        }
+    }
+    faults
+}

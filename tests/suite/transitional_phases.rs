@@ -1,0 +1,267 @@
+//! What is under way, waits for room or was left half done: it is waited for, moved, stopped, undone and tried again.
+
+use std::time::Duration;
+
+use floe::{
+    diff::{Action, Block, PlanOptions},
+    execute::{Event, StepFailure},
+    resource::{Address, PoolPhase},
+    simulator::{EffectKind, ForcedOutcome, OutOfBandChange, RequestPolicy, SimulatorOptions, StatementOverride},
+    state::MemoryLedger,
+};
+
+use crate::test_project::{ApplyResult, TestProject, floe_toml, has_phase, statement};
+
+const TABLE: &str =
+    "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
+const OTHER: &str = "[statements.other]\nsql = \"CREATE TABLE other (id STRING, price INT)\"\n";
+const COPY_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
+
+fn job(sql: &str, more: &str) -> String {
+    format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\n{more}")
+}
+
+async fn project_with_running_job(more: &str) -> TestProject {
+    let mut project = TestProject::with_statements(&job(COPY_SQL, more));
+    project.converge().await;
+    project
+}
+
+async fn wait_seconds(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
+    match &run.plan.changes[&statement(key)].action {
+        Action::Blocked { by } => by.clone(),
+        other => panic!("{key} is not blocked: {other:?}"),
+    }
+}
+
+fn with_data_loss_consent() -> PlanOptions {
+    PlanOptions { allow_data_loss: true, ..PlanOptions::default() }
+}
+
+/// A world whose pool `heavy` has room for nothing more.
+async fn project_with_full_pool() -> TestProject {
+    let fill = (0..5).fold(TABLE.to_owned(), |text, number| {
+        format!(
+            "{text}[statements.f{number}]\nsql = \"INSERT INTO f{number} SELECT id FROM orders\"\npool = \"heavy\"\n"
+        )
+    });
+    let pools = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nmax_cfu = 5\n";
+    let files = [("floe.toml", &*floe_toml("")), ("pools.toml", pools), ("statements/fill.toml", &fill)];
+    let mut project =
+        TestProject::with_options(&files, SimulatorOptions { jobs_per_cfu: 1, ..SimulatorOptions::default() });
+    project.declare(&copy_on_pool("main", ""));
+    project.converge().await;
+    project.declare(&copy_on_pool("heavy", ""));
+    project
+}
+
+fn copy_on_pool(pool: &str, more: &str) -> String {
+    format!("[statements.copy]\nsql = \"{COPY_SQL}\"\npool = \"{pool}\"\n{more}")
+}
+
+async fn project_with_pending_job() -> TestProject {
+    let mut project = project_with_full_pool().await;
+    project.apply_until_killed(PlanOptions::default(), |now| has_phase(now, "copy", "PENDING")).await;
+    wait_seconds(60).await;
+    project
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_to_a_full_pool_is_rolled_back() {
+    let mut project = project_with_full_pool().await;
+    let report = project.apply().await.report.unwrap();
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
+    assert_eq!((report.rollback_failed, report.left_stopped), (vec![], vec![]));
+    assert_eq!(project.phases()["copy"], "RUNNING");
+    project.declare(&copy_on_pool("main", ""));
+    project.converge().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_pending_on_a_full_pool_can_be_moved_stopped_and_removed() {
+    let mut project = project_with_pending_job().await;
+    project.declare(&copy_on_pool("main", ""));
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "RUNNING");
+    let mut project = project_with_pending_job().await;
+    project.declare(&copy_on_pool("heavy", "stopped = true\n"));
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "STOPPED");
+    let mut project = project_with_pending_job().await;
+    project.declare("");
+    project.converge().await;
+    assert!(!project.phases().contains_key("copy"));
+}
+
+/// What the service makes of a stop of a PENDING statement is not known.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_stop_of_a_pending_job_is_retried_once_it_runs() {
+    let mut options = SimulatorOptions::default();
+    options.switches.stop_pending = RequestPolicy::Reject;
+    let pools = "[pools.main]\nmax_cfu = 10\n";
+    let files = [("floe.toml", &*floe_toml("")), ("pools.toml", pools), ("statements/s.toml", &job(COPY_SQL, ""))];
+    let mut project = TestProject::with_options(&files, options);
+    project.converge().await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
+    wait_seconds(60).await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
+    while project.phases()["copy"] == "STOPPED" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    project.declare(TABLE);
+    project.converge().await;
+    assert!(!project.phases().contains_key("copy"));
+    assert!(project.recorded().await.tombstones["copy"].offsets.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_undo_is_retried_with_consent() {
+    let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
+    project.converge().await;
+    project.simulator.push_override(StatementOverride {
+        name: "orders-undo-1".into(),
+        outcome: ForcedOutcome::Invalid("no".into()),
+    });
+    project.declare(OTHER);
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
+    assert!(matches!(planned_blocks(&project.apply().await, "orders")[..], [Block::DataLoss { .. }]));
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
+    assert!(!project.recorded().await.statements.contains_key("orders"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
+    let on = |pool: &str| TABLE.replace("undo =", &format!("pool = \"{pool}\"\nundo ="));
+    let pools = "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 5\n";
+    let mut project = TestProject::with_statements(&format!("{}{OTHER}", on("spare")));
+    project.write("pools.toml", pools);
+    project.converge().await;
+    project.declare(&format!("{}{OTHER}", on("main")));
+    project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
+    project.converge().await;
+    project.declare(OTHER);
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
+}
+
+/// The pool that it ran on is made again in the same plan.
+#[tokio::test(start_paused = true)]
+async fn an_undo_waits_until_its_pool_is_recreated() {
+    let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
+    project.converge().await;
+    let id = project.recorded().await.pools["main"].id.clone();
+    project.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
+    wait_seconds(120).await;
+    project.declare(OTHER);
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn statements_wait_for_a_pool_that_an_interrupted_run_left_provisioning() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.apply_until_killed(PlanOptions::default(), |now| !now.pools.is_empty()).await;
+    let cloud = project.cloud();
+    let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
+    let orders = plan.groups.iter().find(|passage| passage.address == statement("orders")).unwrap();
+    assert!(orders.after.contains(&Address::pool("main")), "{:#?}", plan.groups);
+    let simulator = project.simulator.clone();
+    let mut asked = |event| {
+        if matches!(event, Event::RequestAccepted { .. }) {
+            assert!(simulator.world_view().pools.iter().all(|pool| pool.phase == PoolPhase::Provisioned));
+        }
+    };
+    let report = project.execute(&cloud, &plan, recorded, &mut asked).await;
+    assert!(report.is_complete(), "{:?}", report.failed);
+    project.converge().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_being_deleted_is_waited_for() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.converge().await;
+    let id = project.recorded().await.pools["main"].id.clone();
+    project.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
+    let plan = project.plan().await;
+    assert!(plan.is_blocked() && plan.addresses_in_motion().eq([&Address::pool("main")]), "{:#?}", plan.changes);
+    assert!(plan.is_blocked_only_by_motion());
+    wait_seconds(120).await;
+    project.converge().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_stopping_is_waited_for_before_it_is_resumed() {
+    let mut project = project_with_running_job("on_stopped = \"resume\"\n").await;
+    project.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
+    assert_eq!(project.phases()["copy"], "STOPPING");
+    assert!(project.plan().await.addresses_in_motion().eq([&statement("copy")]));
+    let report = project.apply().await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    project.converge().await;
+    assert_eq!(project.phases()["copy"], "RUNNING");
+}
+
+/// The state is lost, and somebody deletes what it held.
+#[tokio::test(start_paused = true)]
+async fn a_statement_that_is_being_deleted_is_not_adopted() {
+    let mut project = project_with_running_job("").await;
+    project.ledger = MemoryLedger::new();
+    let id = project.simulator.world_view().pools[0].id.clone();
+    project.write("pools.toml", &format!("[pools.main]\nid = \"{id}\"\n"));
+    project.simulator.apply_out_of_band(OutOfBandChange::Delete("copy".into())).unwrap();
+    assert_eq!(project.phases()["copy"], "DELETING");
+    let plan = project.plan().await;
+    assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
+    assert!(plan.addresses_in_motion().eq([&statement("copy")]));
+    wait_seconds(60).await;
+    project.converge().await;
+    assert_eq!(project.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Created).count(), 3);
+}
+
+/// What defines a table and fills it: the filling ends first, then its table goes like any other.
+#[tokio::test(start_paused = true)]
+async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
+    let filled =
+        "[statements.filled]\nsql = \"CREATE TABLE filled AS SELECT id FROM orders\"\nundo = \"DROP TABLE filled\"\n";
+    let reader = "[statements.reader]\nsql = \"INSERT INTO target SELECT id FROM filled\"\n";
+    let mut project = TestProject::with_statements(&format!("{TABLE}{filled}{reader}"));
+    project.converge().await;
+    project.declare(&format!("{TABLE}{reader}"));
+    let run = project.apply_request(with_data_loss_consent()).await;
+    assert_eq!(planned_blocks(&run, "filled"), [Block::ObjectsInUse { by: vec!["statements.reader".to_owned()] }]);
+    project.declare(TABLE);
+    assert!(matches!(planned_blocks(&project.apply().await, "filled")[..], [Block::DataLoss { .. }]));
+    project.simulator.push_override(StatementOverride {
+        name: "filled-undo-1".into(),
+        outcome: ForcedOutcome::Invalid("no".into()),
+    });
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
+    assert_eq!(project.phases()["filled"], "STOPPED");
+    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    assert!(report.is_complete(), "{:?}", report.failed);
+    assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["orders"]);
+    let undone = project.simulator.effects().into_iter().filter(|effect| effect.name == "filled-undo-2").count();
+    assert_eq!(undone, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_cannot_be_replaced() {
+    let mut project = TestProject::with_statements(TABLE);
+    project.converge().await;
+    let request = PlanOptions { replace: [Address::pool("main")].into(), ..PlanOptions::default() };
+    let recorded = std::sync::Arc::new(project.recorded().await);
+    let planned = floe::planning::make_plan(&project.graph(), &project.secrets, &recorded, &project.cloud(), &request)
+        .await
+        .map(drop);
+    assert_eq!(planned, Err(floe::planning::PlanningError::PoolNotReplaceable(Address::pool("main"))));
+}
