@@ -1,4 +1,4 @@
-//! A request taken apart: where it was sent, what it names, who sent it.
+//! A parsed request: its origin, path, query, body and sender, and the page that a list request asks for.
 
 use std::fmt::Write as _;
 
@@ -9,35 +9,41 @@ use url::Url;
 use super::response::ApiError;
 use crate::cloud::Method;
 
-/// A request on its way to the world.
+/// A parsed request, ready to be handled.
 pub(super) struct ApiRequest {
+    /// The HTTP method of the request.
     pub(super) method: Method,
-    /// Scheme, host and port, as the client wrote them: answers name their URLs by it.
+    /// Scheme, host and port as the client wrote them. URLs in responses begin with it.
     pub(super) origin: String,
+    /// The host name without the port.
     pub(super) host: String,
+    /// The path, still percent-encoded.
     pub(super) path: String,
+    /// The decoded query parameters, in order.
     pub(super) query_parameters: Vec<(String, String)>,
+    /// The body as it was received.
     pub(super) body: Vec<u8>,
-    /// The principal that owns the key.
+    /// The principal that owns the API key; empty until authentication.
     pub(super) principal: String,
+    /// How a fault distorts what this request reads.
     pub(super) distortion: ReadDistortion,
 }
 
-/// How a misfortune makes the world look.
+/// How a fault distorts what a request reads.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ReadDistortion {
-    /// As it was before the last change.
+    /// Whether a GET of a statement shows it as it was before its last change.
     pub(super) stale: bool,
-    /// Lists are so many microseconds late.
+    /// The number of microseconds that lists lag behind.
     pub(super) list_lag: Option<i64>,
-    /// Pages begin one entry too early.
+    /// Whether each page begins one entry too early.
     pub(super) shifting_pages: bool,
-    /// The next page is this page.
+    /// Whether the next page is always the same page.
     pub(super) endless_pages: bool,
 }
 
 impl ApiRequest {
-    /// Takes a request apart; `None` for a URL that is none.
+    /// Parses a request. Returns `None` if `url` is not a URL with a host.
     pub(super) fn parse(method: Method, url: &str, body: &[u8]) -> Option<ApiRequest> {
         let url = Url::parse(url).ok()?;
         Some(ApiRequest {
@@ -52,23 +58,23 @@ impl ApiRequest {
         })
     }
 
-    /// The path's segments, what is escaped in them read.
+    /// Returns the non-empty segments of the path, percent-decoded.
     pub(super) fn path_segments(&self) -> Vec<String> {
         self.path.split('/').filter(|segment| !segment.is_empty()).map(percent_decoded).collect()
     }
 
-    /// The first value of a query parameter.
+    /// Returns the first value of a query parameter.
     pub(super) fn query_value(&self, name: &str) -> Option<&str> {
         self.query_parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON, or returns a 400.
     pub(super) fn json_body(&self) -> Result<Value, ApiError> {
         serde_json::from_slice(&self.body).map_err(|error| ApiError::new(400, format!("The body is not JSON: {error}")))
     }
 
-    /// Whether this host serves the statements API, and whether it serves the pools API. Hosts outside Confluent's
-    /// domain serve both.
+    /// Returns whether this host serves the statements API and whether it serves the pools API. Hosts outside
+    /// Confluent's domain serve both.
     pub(super) fn served_apis(&self) -> (bool, bool) {
         match self.host.as_str() {
             "api.confluent.cloud" | "confluent.cloud" => (false, true),
@@ -77,8 +83,8 @@ impl ApiRequest {
         }
     }
 
-    /// Cloud and region, where the host names them: `flink.us-east-1.aws.confluent.cloud`, `.private` or an endpoint's
-    /// own label in between.
+    /// Returns the cloud and region if the host names them, as in `flink.us-east-1.aws.confluent.cloud`, also with
+    /// `.private` or with an endpoint's own label in between.
     pub(super) fn cloud_and_region(&self) -> Option<(&str, &str)> {
         let labels: Vec<_> = self.host.strip_suffix(".confluent.cloud")?.split('.').collect();
         let labels = labels.strip_suffix(&["private"]).unwrap_or(&labels);
@@ -88,7 +94,7 @@ impl ApiRequest {
         }
     }
 
-    /// The same path and query at another origin.
+    /// Returns the URL with this request's path and query at another origin.
     pub(super) fn url_at_origin(&self, origin: &str) -> String {
         let mut url = format!("{}{}", origin.trim_end_matches('/'), self.path);
         for (number, (key, value)) in self.query_parameters.iter().enumerate() {
@@ -98,7 +104,7 @@ impl ApiRequest {
         url
     }
 
-    /// The URL of the next page of `collection`: the same filters and page size, and the token.
+    /// Returns the URL of the next page of `collection`, with the same filters and page size.
     pub(super) fn next_page_url(&self, collection: &str, token: &str) -> String {
         let mut url = format!("{collection}?");
         for (key, value) in self.query_parameters.iter().filter(|(key, _)| key != "page_token") {
@@ -111,7 +117,7 @@ impl ApiRequest {
     }
 }
 
-/// `text` with each `%2B` and the like as the byte that it stands for.
+/// Replaces each percent escape in `text`, such as `%2B`, by its byte.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -132,16 +138,20 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Which page of a list is wanted.
+/// The page of a list that a request asks for.
 pub(super) struct PageRequest {
+    /// The largest number of entries on the page.
     pub(super) page_size: usize,
+    /// The entry before the first one; empty on the first page.
     start_after: String,
+    /// Whether a fault makes each page begin one entry too early.
     shifting_pages: bool,
+    /// Whether a fault makes the next page the same page.
     endless_pages: bool,
 }
 
 impl PageRequest {
-    /// `page_size` (10, at most 100) and `page_token`.
+    /// Parses `page_size` (default 10, at most 100) and `page_token`, or returns a 400.
     pub(super) fn parse(request: &ApiRequest) -> Result<PageRequest, ApiError> {
         let invalid = |name: &str| {
             ApiError::new(400, format!("The value of '{name}' is invalid"))
@@ -169,12 +179,13 @@ impl PageRequest {
         })
     }
 
-    /// The entry before the page's first; empty on the first page.
+    /// Returns the entry before the page's first one; empty on the first page.
     pub(super) fn start_after(&self) -> &str {
         &self.start_after
     }
 
-    /// Cuts `found`, which holds one entry more than the page if there are more, and gives the token of the next page.
+    /// Truncates `found` to the page and returns the token of the next page. `found` must hold one entry more than
+    /// the page if there are more.
     pub(super) fn truncate_to_page<'a, T>(
         &self,
         found: &mut Vec<&'a T>,
@@ -191,7 +202,7 @@ impl PageRequest {
         }
     }
 
-    /// The token of the page after `entry`.
+    /// Returns the token of the page that follows `entry`.
     pub(super) fn token_after(entry: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("after:{entry}"))
     }

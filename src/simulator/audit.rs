@@ -1,4 +1,4 @@
-//! What was done, in order, and what must never have happened: two running copies of a job, a name created twice.
+//! Records every effect in order, and counts what must never happen: concurrent copies of a job, names created twice.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::Generation;
 
-/// Something that changed the world: by a request, by interference or, for deletions, by the service itself.
+/// A change of the world: by a request, out of band or, for deletions, by the service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// What was done.
+    /// The kind of change.
     #[serde(rename = "verb")]
     pub kind: EffectKind,
-    /// The statement's name or the pool's id; of a pool that was created, its display name.
+    /// The statement's name or the pool's id. For a created pool it is the display name.
     pub name: String,
-    /// The statement's `uid`; for a pool its id again.
+    /// The statement's `uid`, or the pool's id.
     pub uid: String,
-    /// The world's time (RFC 3339).
+    /// The world's time of the change in RFC 3339.
     pub at: String,
 }
 
-/// What was done.
+/// What was done to a statement or a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectKind {
@@ -28,70 +28,78 @@ pub enum EffectKind {
     Created,
     /// A statement's pool, principal, labels or scaling changed.
     Updated,
-    /// A statement was asked to stop.
+    /// A stop of a statement was requested.
     Stopped,
-    /// A statement was asked to run again.
+    /// A resume of a statement was requested.
     Resumed,
-    /// A statement was asked to go.
+    /// The deletion of a statement was requested.
     Deleted,
-    /// The service removed a statement thirty days after it ended, or interference did.
+    /// A statement was removed without a request: by the service thirty days after its end, or out of band.
     Purged,
     /// A pool was created.
     PoolCreated,
-    /// A pool changed.
+    /// A pool's attributes were changed.
     PoolUpdated,
     /// A pool was deleted.
     PoolDeleted,
 }
 
-/// What tests hold against a run.
+/// The counts that tests check after a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditReport {
-    /// Per logical statement (its generations together), the most jobs that ran at once: more than one is a job that
-    /// ran twice. A job runs from RUNNING until it is STOPPED, FAILED, COMPLETED or gone.
+    /// The largest number of jobs that ran at once, by logical statement (all its generations together). More than
+    /// one means that a job ran twice. A job runs from RUNNING until it is STOPPED, FAILED, COMPLETED or removed.
     pub peak_running: BTreeMap<String, usize>,
-    /// Per cloud name, how many creations took effect.
+    /// The number of creations that took effect, by statement name.
     pub creations: BTreeMap<String, usize>,
-    /// Per display name, how many pools were created under it.
+    /// The number of pools that were created, by display name.
     pub pool_creations: BTreeMap<String, usize>,
 }
 
-/// The running account.
+/// The effects and job counts so far.
 #[derive(Debug, Default)]
 pub(super) struct AuditTrail {
+    /// All effects, in order.
     effects: Vec<Effect>,
+    /// The running jobs of each logical statement.
     job_counts: BTreeMap<String, JobCount>,
-    /// Whether nothing is kept.
+    /// Whether nothing is recorded at all.
     disabled: bool,
 }
 
 /// The running generations of one logical statement.
 #[derive(Debug, Default)]
 struct JobCount {
+    /// The serial numbers of the running generations.
     running: Vec<u64>,
+    /// The largest number that ran at once.
     peak: usize,
 }
 
 impl AuditTrail {
-    /// One that keeps nothing, for a world that nobody asks what was done in it.
+    /// Returns a trail that records nothing, for a world that is only read.
     pub(super) fn disabled() -> AuditTrail {
         AuditTrail { disabled: true, ..AuditTrail::default() }
     }
 
+    /// Adds an effect to the trail.
     pub(super) fn record(&mut self, effect: Effect) {
         if !self.disabled {
             self.effects.push(effect);
         }
     }
 
+    /// Returns all effects, in order.
     pub(super) fn effects(&self) -> &[Effect] {
         &self.effects
     }
 
+    /// Returns the largest number of jobs that ran at once, by logical statement.
     pub(super) fn peak_counts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.job_counts.iter().map(|(base, job)| (base.as_str(), job.peak))
     }
 
+    /// Restores a peak from the log, unless a higher one is known.
     pub(super) fn restore_peak(&mut self, base: &str, peak: usize) {
         if self.disabled {
             return;
@@ -100,6 +108,7 @@ impl AuditTrail {
         job.peak = job.peak.max(peak);
     }
 
+    /// Counts a job that started to execute.
     pub(super) fn job_started(&mut self, name: &str, serial: u64) {
         if self.disabled {
             return;
@@ -111,12 +120,14 @@ impl AuditTrail {
         job.peak = job.peak.max(job.running.len());
     }
 
+    /// Counts a job that no longer executes.
     pub(super) fn job_ended(&mut self, name: &str, serial: u64) {
         if let Some(job) = self.job_counts.get_mut(base_name(name)) {
             job.running.retain(|running| *running != serial);
         }
     }
 
+    /// Returns the counts that tests check.
     pub(super) fn report(&self) -> AuditReport {
         let count_by_name = |verb: EffectKind| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -134,7 +145,7 @@ impl AuditTrail {
     }
 }
 
-/// The logical name behind a generation's.
+/// Returns the logical name behind a generation's name.
 fn base_name(name: &str) -> &str {
     name.rsplit_once("-g")
         .map(|(base, _)| base)

@@ -1,4 +1,4 @@
-//! What statements made: tables, views, functions, models, connections. Data is not simulated.
+//! The objects that statements created: tables, views, functions, models, connections. Data is not simulated.
 
 use std::collections::BTreeSet;
 
@@ -7,47 +7,57 @@ use serde::{Deserialize, Serialize};
 use super::{options::CatalogMode, sql_summary::SqlSummary, statements::SimulatedStatement};
 use crate::sql::{ObjectKind, Usage};
 
-/// An object with its full name.
+/// A catalog object with its full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct CatalogObject {
+    /// The environment that holds the object.
     environment: String,
+    /// The noun for its kind, such as `Table`.
     kind: String,
+    /// The parts of its full name.
     name: Vec<String>,
 }
 
-/// Every object that a statement made or dropped.
+/// Every object that a statement created or dropped.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
+    /// The objects that exist because a statement created them.
     created: BTreeSet<CatalogObject>,
+    /// The objects that a statement dropped.
     dropped: BTreeSet<CatalogObject>,
 }
 
 impl Catalog {
+    /// Adds an object that was created.
     pub(super) fn add(&mut self, object: CatalogObject) {
         self.dropped.remove(&object);
         self.created.insert(object);
     }
 
+    /// Moves an object from the created to the dropped ones.
     pub(super) fn drop_object(&mut self, object: CatalogObject) {
         self.created.remove(&object);
         self.dropped.insert(object);
     }
 
+    /// Returns the objects that statements created.
     pub(super) fn created(&self) -> &BTreeSet<CatalogObject> {
         &self.created
     }
 
+    /// Returns the objects that statements dropped.
     pub(super) fn dropped(&self) -> &BTreeSet<CatalogObject> {
         &self.dropped
     }
 
-    /// Whether a statement that names it finds it. What nobody made may be there from outside, or built in.
+    /// Returns whether a statement that names the object finds it. An object that no statement created may come from
+    /// elsewhere or be built in.
     fn contains(&self, object: &CatalogObject, mode: CatalogMode, built_in: bool) -> bool {
         let allow_external = mode == CatalogMode::Lenient || built_in;
         self.created.contains(object) || (allow_external && !self.dropped.contains(object))
     }
 
-    /// What `statement` would do to the catalog, or the service's words on why it cannot.
+    /// Returns what `statement` would change in the catalog, or the service's message if it cannot.
     pub(super) fn changes_of(
         &self,
         statement: &SimulatedStatement,
@@ -63,7 +73,7 @@ impl Catalog {
             } else if summary.if_not_exists {
                 changes.already_exists = true;
             } else if summary.replaces_existing {
-                // `CREATE OR REPLACE`, `CREATE OR ALTER`: it stays.
+                // `CREATE OR REPLACE` or `CREATE OR ALTER` keeps the object.
             } else {
                 return Err(format!("{} '{}' already exists.", object_noun(object), quoted_name(&entry)));
             }
@@ -86,7 +96,7 @@ impl Catalog {
         Ok(changes)
     }
 
-    /// Whatever is read, written or called must be there.
+    /// Checks that every object that is read, written or called exists.
     fn check_references(
         &self,
         statement: &SimulatedStatement,
@@ -106,15 +116,18 @@ impl Catalog {
     }
 }
 
-/// What a statement does to the catalog.
+/// The changes that a statement makes to the catalog.
 #[derive(Debug, Default)]
 pub(super) struct CatalogChanges {
+    /// The objects that the statement creates.
     pub(super) creates: Vec<CatalogObject>,
+    /// The objects that the statement drops.
     pub(super) drops: Vec<CatalogObject>,
-    /// It says `IF NOT EXISTS`, and it exists.
+    /// Whether the statement says `IF NOT EXISTS` and the object exists.
     pub(super) already_exists: bool,
 }
 
+/// Returns the object that `name` refers to, with the statement's current catalog and database filled in.
 fn catalog_object(statement: &SimulatedStatement, object: ObjectKind, name: &[String]) -> CatalogObject {
     let fixed = &statement.fixed;
     let current = |property| fixed.property(property).unwrap_or_default().to_owned();
@@ -131,22 +144,25 @@ fn catalog_object(statement: &SimulatedStatement, object: ObjectKind, name: &[St
     if object == ObjectKind::Function
         && let Some(last) = full_name.last_mut()
     {
-        *last = last.to_lowercase(); // Function names are compared without case.
+        *last = last.to_lowercase(); // Function names are case-insensitive.
     }
     CatalogObject { environment: fixed.environment.to_string(), kind: object_noun(object).to_owned(), name: full_name }
 }
 
+/// Formats a full name as the service does, each part in back-quotes.
 fn quoted_name(object: &CatalogObject) -> String {
     let parts = object.name.iter().filter(|part| !part.is_empty()).map(|part| format!("`{part}`"));
     parts.collect::<Vec<_>>().join(".")
 }
 
+/// Returns the service's message for an object that does not exist.
 fn not_found_message(object: ObjectKind, entry: &CatalogObject) -> String {
     let what = if object == ObjectKind::Table { "Table (or view)" } else { object_noun(object) };
     let name = quoted_name(entry);
     format!("{what} '{name}' does not exist, may be on a private cluster, or you do not have permission to access it.")
 }
 
+/// Returns the service's noun for a kind of object.
 fn object_noun(object: ObjectKind) -> &'static str {
     match object {
         ObjectKind::Table => "Table",

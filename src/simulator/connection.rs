@@ -1,4 +1,4 @@
-//! Connections that can be broken: at once, or in the middle of a body.
+//! TCP connections that a fault can break: at once, or in the middle of a response body.
 
 use std::{
     io,
@@ -14,43 +14,51 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Listens, and gives out lines.
+/// A listener whose connections can be broken.
 pub(super) struct BreakableListener(pub(super) TcpListener);
 
-/// A connection with a breaker.
+/// A connection that its breaker can break.
 pub(super) struct BreakableConnection {
+    /// The underlying TCP connection.
     stream: TcpStream,
+    /// The handle that breaks this connection.
     breaker: ConnectionBreaker,
 }
 
-/// Breaks one connection.
+/// A handle that breaks one connection.
 #[derive(Clone)]
 pub(super) struct ConnectionBreaker(Arc<Mutex<BreakerState>>);
 
+/// How much more may be written to a connection.
 enum BreakerState {
+    /// Writes are not limited.
     Intact,
-    /// Writes end after the head and so many bytes of the body. Holds the last bytes of the head seen so far.
+    /// Writes end after the head and this many bytes of the body. The last bytes of the head seen so far are kept to
+    /// find its end.
     TruncateAfterHead(usize, Vec<u8>),
+    /// Writes end after this many further bytes.
     TruncateInBody(usize),
+    /// The connection is broken; nothing is read or written.
     Broken,
 }
 
 impl ConnectionBreaker {
-    /// Nothing more is written.
+    /// Breaks the connection before anything more is written.
     pub(super) fn break_now(&self) {
         self.set_state(BreakerState::Broken);
     }
 
-    /// The head of the next response is written, and so many bytes of its body.
+    /// Breaks the connection after the head of the next response and `keep` bytes of its body.
     pub(super) fn truncate_body(&self, keep: usize) {
         self.set_state(BreakerState::TruncateAfterHead(keep, Vec::new()));
     }
 
+    /// Replaces the state of the breaker.
     fn set_state(&self, state: BreakerState) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    /// How many of `bytes` may be written.
+    /// Returns how many of `bytes` may be written.
     fn writable_length(&self, bytes: &[u8]) -> usize {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             BreakerState::Intact => bytes.len(),
@@ -63,7 +71,7 @@ impl ConnectionBreaker {
         }
     }
 
-    /// `bytes` were written.
+    /// Counts `bytes` that were written, and breaks the connection when nothing more may follow.
     fn record_written(&self, bytes: &[u8]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
@@ -85,6 +93,7 @@ impl ConnectionBreaker {
         }
     }
 
+    /// Returns whether the connection is broken.
     fn is_broken(&self) -> bool {
         matches!(
             &*self.0.lock().unwrap_or_else(PoisonError::into_inner),
@@ -93,7 +102,8 @@ impl ConnectionBreaker {
     }
 }
 
-/// How many of `bytes` belong to a head of which `seen` came before; `None` if it does not end in them.
+/// Returns how many of `bytes` belong to the response head, of which `seen` are the last bytes so far; `None` if the
+/// head does not end in `bytes`.
 fn head_length(seen: &[u8], bytes: &[u8]) -> Option<usize> {
     let whole: Vec<u8> = seen.iter().chain(bytes).copied().collect();
     let end = whole.windows(4).position(|four| four == b"\r\n\r\n")?.saturating_add(4);
@@ -101,6 +111,7 @@ fn head_length(seen: &[u8], bytes: &[u8]) -> Option<usize> {
 }
 
 impl BreakableConnection {
+    /// Returns a handle that breaks this connection.
     pub(super) fn breaker(&self) -> ConnectionBreaker {
         self.breaker.clone()
     }
@@ -112,7 +123,7 @@ impl Listener for BreakableListener {
 
     async fn accept(&mut self) -> (BreakableConnection, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small; if the option cannot be set they are only slower.
+        // Responses are small. If the option cannot be set, they are only slower.
         let _ = stream.set_nodelay(true);
         (
             BreakableConnection { stream, breaker: ConnectionBreaker(Arc::new(Mutex::new(BreakerState::Intact))) },
@@ -125,8 +136,9 @@ impl Listener for BreakableListener {
     }
 }
 
+/// Returns the error of a broken connection.
 fn broken_error() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was broken on purpose")
+    io::Error::new(io::ErrorKind::ConnectionReset, "connection closed by an injected fault")
 }
 
 impl AsyncRead for BreakableConnection {

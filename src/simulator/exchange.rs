@@ -1,4 +1,4 @@
-//! One exchange from end to end: misfortunes on the way in, the world, misfortunes on the way out.
+//! Handles one HTTP exchange: faults before the effect, the effect on the world, and faults of the response.
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ use super::{
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method, TransportError};
 
-/// How many requests are kept for [`Simulator::requests`].
+/// The number of requests that [`Simulator::requests`] keeps.
 const MAX_RECORDED_REQUESTS: usize = 100_000;
 
-/// What the client receives.
+/// What the client receives for one request.
 pub(super) enum Delivery {
-    /// The whole response.
+    /// The client receives the whole response.
     Complete(HttpResponse),
-    /// The head, and so many bytes of the body; then the connection breaks.
+    /// The client receives the head and this many bytes of the body; then the connection breaks.
     Truncated(HttpResponse, usize),
-    /// Nothing: the connection breaks.
+    /// The client receives nothing, because the connection breaks.
     Lost(TransportError),
 }
 
 impl Simulator {
-    /// Carries out `request` of the client at `address`.
+    /// Handles `request` from the client at `address` and returns what the client receives.
     pub(super) async fn exchange(&self, request: HttpRequest, address: &str) -> Delivery {
         let Some(api_request) = ApiRequest::parse(request.method, &request.url, &request.body) else {
-            return Delivery::Lost(TransportError::BeforeSending(format!("`{}` is no URL", request.url)));
+            return Delivery::Lost(TransportError::BeforeSending(format!("`{}` is not a URL", request.url)));
         };
         let (admitted, fault) = match self.admit(&request, &api_request, address) {
             Ok(admitted) => admitted,
@@ -52,8 +52,9 @@ impl Simulator {
         delivery
     }
 
-    /// Counts the request, and lets misfortunes of the way in and the limits have their say: lets it in, with the
-    /// misfortune that it is still to meet, or tells what it is to receive instead.
+    /// Records the request and applies the rate limits and the faults that prevent its arrival.
+    ///
+    /// Returns the admitted request with the fault that still applies to it, or what the client receives instead.
     fn admit<'a>(
         &'a self,
         request: &HttpRequest,
@@ -78,7 +79,7 @@ impl Simulator {
         Ok((AdmittedRequest { simulator: self, address }, fault))
     }
 
-    /// The world acts after a while, whether or not the client still waits by then.
+    /// Handles the request after `after` seconds, even if the client has given up by then.
     async fn handle_later(
         &self,
         request: HttpRequest,
@@ -93,7 +94,8 @@ impl Simulator {
         task.await.unwrap_or_else(|_| (Delivery::Lost(connection_reset()), None))
     }
 
-    /// The world acts, all at once, and tells its log before anything is answered.
+    /// Handles the request at once and writes its changes to the log before anything is answered. Returns what the
+    /// client receives, and how long to wait before that.
     fn handle(
         &self,
         request: &HttpRequest,
@@ -123,7 +125,7 @@ impl Simulator {
         };
         let result = match world.commit() {
             Ok(()) => result,
-            Err(error) => Err(ApiError::new(500, format!("the simulated world cannot be written: {error}"))),
+            Err(error) => Err(ApiError::new(500, format!("cannot write the simulated world: {error}"))),
         };
         let id = random_uuid(&mut state.random);
         let response = result.unwrap_or_else(|failure| failure.into_response(&id));
@@ -140,9 +142,12 @@ impl Simulator {
     }
 }
 
-/// Whoever was let in leaves, whatever becomes of the exchange: a client may give up on it.
+/// A request that the rate limiter admitted. Dropping it releases its slot, also when the client abandons the
+/// exchange.
 struct AdmittedRequest<'a> {
+    /// The simulator whose rate limiter admitted the request.
     simulator: &'a Simulator,
+    /// The client address that the request counts for.
     address: &'a str,
 }
 
@@ -153,7 +158,7 @@ impl Drop for AdmittedRequest<'_> {
 }
 
 impl super::SimulatorState {
-    /// Notes that a request came in; only so many are kept.
+    /// Records a request, and drops the oldest one if the list is full.
     fn record_request(&mut self, method: Method, path: &str) {
         if self.requests.len() >= MAX_RECORDED_REQUESTS {
             self.requests.pop_front();
@@ -161,7 +166,7 @@ impl super::SimulatorState {
         self.requests.push_back((method, path.to_owned()));
     }
 
-    /// The headers that every answer bears.
+    /// Adds the headers that every response has.
     fn add_common_headers(&mut self, mut response: ApiResponse) -> HttpResponse {
         response.headers.push("Date", http_date(self.world.time));
         response.headers.push("X-Request-Id", random_uuid(&mut self.random));
@@ -169,11 +174,12 @@ impl super::SimulatorState {
     }
 }
 
+/// Returns the error of a connection that broke after the request was sent.
 fn connection_reset() -> TransportError {
-    TransportError::AfterSending("connection reset before the answer".to_owned())
+    TransportError::AfterSending("connection reset before the response".to_owned())
 }
 
-/// What a request is about: names and ids in its path and its body.
+/// Returns the names and ids in the request's path and body.
 fn names_in_request(request: &ApiRequest) -> Vec<String> {
     let mut names: Vec<_> = request.path.split('/').skip(3).map(str::to_owned).collect();
     if let Ok(body) = request.json_body() {
@@ -183,6 +189,7 @@ fn names_in_request(request: &ApiRequest) -> Vec<String> {
     names
 }
 
+/// Returns how `fault` distorts what a request reads.
 fn read_distortion(fault: Option<&InjectedFault>) -> ReadDistortion {
     ReadDistortion {
         stale: fault == Some(&InjectedFault::StaleRead),
@@ -195,13 +202,18 @@ fn read_distortion(fault: Option<&InjectedFault>) -> ReadDistortion {
     }
 }
 
-/// What comes instead of what was asked.
+/// A response that a fault sends instead of handling the request.
 enum InjectedResponse {
+    /// A complete response made by the fault.
     Response(ApiResponse),
+    /// An error in the API's format.
     Error(ApiError),
+    /// No response, because the connection breaks.
     Lost,
 }
 
+/// Returns the response that `fault` sends instead of handling the request, or `None` if the request is handled. A
+/// delayed effect is scheduled here.
 fn fault_before_effect(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -252,6 +264,7 @@ fn fault_before_effect(
     })
 }
 
+/// Applies the faults that change or lose the response of a request that was handled.
 fn deliver_with_fault(mut response: ApiResponse, fault: Option<InjectedFault>, id: &str) -> Delivery {
     match fault {
         Some(InjectedFault::LostAfterEffect) => return Delivery::Lost(connection_reset()),
@@ -269,6 +282,7 @@ fn deliver_with_fault(mut response: ApiResponse, fault: Option<InjectedFault>, i
     Delivery::Complete(response)
 }
 
+/// Applies `change` to the body of `response` if it is JSON.
 fn rewrite_body(response: &mut ApiResponse, change: &mut dyn FnMut(&mut Value)) {
     if let Ok(mut body) = serde_json::from_slice(&response.body) {
         change(&mut body);
@@ -276,13 +290,13 @@ fn rewrite_body(response: &mut ApiResponse, change: &mut dyn FnMut(&mut Value)) 
     }
 }
 
-/// Fields that no client has heard of everywhere, and `null` for empty maps.
+/// Adds an unknown field to every object and replaces empty maps by `null`.
 fn add_unknown_fields(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),
         Value::Object(fields) if fields.is_empty() => *value = Value::Null,
         Value::Object(fields) => {
-            // The entries of maps are names of the user's, not fields of the API's.
+            // The keys of these maps are names that the user chose, not fields of the API.
             let maps = ["labels", "properties", "latest_offsets"];
             let may_be_extended =
                 |(name, value): (&String, &Value)| !maps.contains(&name.as_str()) || *value == json!({});
@@ -296,6 +310,7 @@ fn add_unknown_fields(value: &mut Value) {
     }
 }
 
+/// Sets the phase of a statement or pool, or of every item of a list.
 fn set_phase(value: &mut Value, phase: &str) {
     let set = |item: &mut Value| {
         if let Some(current) = item.pointer_mut("/status/phase") {
@@ -308,6 +323,7 @@ fn set_phase(value: &mut Value, phase: &str) {
     }
 }
 
+/// Returns the API's error body for `status`.
 fn status_error(status: u16) -> ApiError {
     let (code, title, detail) = match status {
         401 => ("user_unauthenticated", "Authentication Required", "Valid authentication credentials must be provided"),
@@ -321,7 +337,7 @@ fn status_error(status: u16) -> ApiError {
     ApiError::new(status, detail).with_code(code, title)
 }
 
-/// 429 has no body, by the API's document.
+/// Returns a 429 response. It has no body, as in the API's OpenAPI document.
 fn too_many_requests(exceeded: Option<LimitExceeded>, with_headers: bool) -> ApiResponse {
     let mut response = empty_response(429);
     if let Some(LimitExceeded { limit, retry_after_seconds }) = exceeded.filter(|_| with_headers) {

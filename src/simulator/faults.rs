@@ -1,30 +1,31 @@
-//! What can go wrong on the way: misfortunes, and the requests that meet them.
+//! Faults of requests and responses, and the rules that say which requests have them.
 
 use serde::Deserialize;
 
 use super::scenario::matches_pattern;
 use crate::cloud::Method;
 
-/// A misfortune and the requests that meet it.
+/// A fault, and the requests that have it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FaultRule {
-    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`; any without.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`. Without a value any method matches.
     #[serde(default)]
     pub method: Option<String>,
-    /// The path without query, with `*` for anything; any without.
+    /// The path without query, with `*` for any text. Without a value any path matches.
     #[serde(default)]
     pub path: Option<String>,
-    /// The statement's name or the pool's id or display name, with `*` for anything; any without.
+    /// The statement's name, or the pool's id or display name, with `*` for any text. Without a value any name
+    /// matches.
     #[serde(default)]
     pub name: Option<String>,
-    /// How many fitting requests go well before.
+    /// The number of matching requests that pass before the first fault.
     #[serde(default)]
     pub after: u64,
-    /// How many fitting requests meet it; all without.
+    /// The number of matching requests that have the fault. Without a value all have it.
     #[serde(default)]
     pub times: Option<u64>,
-    /// What happens to them.
+    /// What happens to these requests.
     #[serde(rename = "does")]
     pub fault: InjectedFault,
 }
@@ -33,111 +34,114 @@ pub struct FaultRule {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum InjectedFault {
-    /// 429 without effect; with seconds in `Retry-After`, if given.
+    /// A 429 without effect, with `Retry-After` if a value is given.
     #[serde(rename = "too-many")]
     TooManyRequests {
-        /// Seconds.
+        /// The value of `Retry-After` in seconds.
         #[serde(default, rename = "retry-after")]
         retry_after: Option<u64>,
     },
-    /// A status with a failure body, without effect.
+    /// This status with an error body, without effect.
     Status(u16),
-    /// The effect, then this status.
+    /// The effect takes place, and the response has this status.
     StatusAfterEffect(u16),
-    /// No connection: nothing left.
+    /// The connection is refused, so nothing is sent.
     #[serde(rename = "refused")]
     ConnectionRefused,
-    /// Nothing done, no answer.
+    /// The request has no effect and gets no response.
     LostBeforeEffect,
-    /// Done, no answer.
+    /// The request takes effect and gets no response.
     LostAfterEffect,
-    /// No answer; done so many seconds of the world's time later, even if the simulator is killed and opened again before.
+    /// The request gets no response, and takes effect this many seconds of the world's time later, even if the
+    /// simulator is killed and opened again in between.
     #[serde(rename = "lost-then-done")]
     LostThenApplied(f64),
-    /// Done and answered after so many seconds; done even if the client has given up by then.
+    /// The request takes effect and is answered after this many seconds. It takes effect even if the client has given
+    /// up by then.
     SlowEffect(f64),
-    /// Done, and answered so many seconds later.
+    /// The request takes effect at once and is answered this many seconds later.
     #[serde(rename = "slow-answer")]
     SlowResponse(f64),
-    /// Done; of the body only so many bytes arrive.
+    /// The request takes effect, and only this many bytes of the response body arrive.
     #[serde(rename = "cut-body")]
     TruncatedBody(usize),
     /// A GET of a statement shows it as it was before its last change.
     StaleRead,
-    /// 307 to the same path at this origin (`https://host`), without effect.
+    /// A 307 to the same path at this origin (`https://host`), without effect.
     Redirect(String),
-    /// A 404 comes as 403.
+    /// A 404 arrives as a 403.
     #[serde(rename = "forbidden-for-absent")]
     ForbiddenInsteadOfNotFound,
-    /// 403 without effect.
+    /// A 403 without effect.
     Forbidden,
-    /// 200 with a web page, without effect.
+    /// A 200 with a web page, without effect.
     Html,
-    /// 200 with bytes that are no JSON, without effect.
+    /// A 200 with bytes that are not JSON, without effect.
     #[serde(rename = "garbage")]
     InvalidJson,
-    /// Done; every object of the answer has fields that no client has heard of, and empty maps are `null`.
+    /// The request takes effect. Every object of the response has unknown fields, and empty maps are `null`.
     UnknownFields,
-    /// Done; the answer shows this phase.
+    /// The request takes effect, and the response shows this phase.
     UnknownPhase(String),
-    /// A list lacks what was made in the last so many seconds, and shows what went in that time.
+    /// A list lags this many seconds: it lacks what was created in that time and shows what was deleted in it.
     ListLag(f64),
     /// Each page of a list begins one entry too early.
     ShiftingPages,
-    /// The next page is always the same page again.
+    /// The next page is always the same page.
     EndlessPages,
-    /// 409: the statement changed since it was read, without effect.
+    /// A 409 without effect, because the statement has changed since it was read.
     Conflict,
 }
 
 impl FaultRule {
-    /// A misfortune that every request meets.
+    /// Returns a rule for every request.
     pub fn always(fault: InjectedFault) -> FaultRule {
         FaultRule { method: None, path: None, name: None, after: 0, times: None, fault }
     }
 
-    /// A misfortune that one request meets.
+    /// Returns a rule for one request.
     pub fn once(fault: InjectedFault) -> FaultRule {
         FaultRule { times: Some(1), ..FaultRule::always(fault) }
     }
 
-    /// Only requests of this method.
+    /// Limits the rule to requests with this method.
     pub fn on(self, method: Method) -> FaultRule {
         FaultRule { method: Some(method.as_str().to_owned()), ..self }
     }
 
-    /// Only paths like this, `*` for anything.
+    /// Limits the rule to paths that match `pattern`, with `*` for any text.
     pub fn path(self, pattern: &str) -> FaultRule {
         FaultRule { path: Some(pattern.to_owned()), ..self }
     }
 
-    /// Only the statement or pool named like this, `*` for anything.
+    /// Limits the rule to statements and pools whose name matches `pattern`, with `*` for any text.
     pub fn name(self, pattern: &str) -> FaultRule {
         FaultRule { name: Some(pattern.to_owned()), ..self }
     }
 
-    /// Only after so many fitting requests went well.
+    /// Lets `count` matching requests pass before the first fault.
     pub fn after(self, count: u64) -> FaultRule {
         FaultRule { after: count, ..self }
     }
 
-    /// Only so many times.
+    /// Limits the rule to `count` requests.
     pub fn times(self, count: u64) -> FaultRule {
         FaultRule { times: Some(count), ..self }
     }
 }
 
-/// The faults in force, each with the count of the requests that fitted it.
+/// The fault rules in force, each with the number of requests that matched it.
 #[derive(Debug, Default)]
 pub(super) struct ActiveFaults(Vec<(FaultRule, u64)>);
 
 impl ActiveFaults {
+    /// Adds a rule, which is tried after the others.
     pub(super) fn push(&mut self, rule: FaultRule) {
         self.0.push((rule, 0));
     }
 
-    /// The misfortune of one request, if any: the first that fits and is due. Those before it count the request too,
-    /// those behind it do not. What the request is about is only looked for where a fault asks.
+    /// Returns the fault of one request: that of the first rule that matches and is due. Matching rules before that
+    /// one count the request too, those after it do not. `names` is only called if a rule has a name.
     pub(super) fn fault_for(
         &mut self,
         method: Method,

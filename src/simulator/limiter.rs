@@ -1,4 +1,4 @@
-//! The rate limits of each address: exact sliding windows over tokio's time.
+//! The rate limits of each client address, as exact sliding windows over tokio's time.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,23 +9,27 @@ use tokio::time::Instant;
 
 use super::options::SimulatedRateLimits;
 
-/// The requests of the last minute, by address.
+/// The requests of the last minute and those in flight, by client address.
 #[derive(Debug, Default)]
 pub(super) struct AddressRateLimiter {
+    /// When the requests of the last minute were admitted, oldest first.
     recent_requests: BTreeMap<String, VecDeque<Instant>>,
+    /// The number of requests that are being handled.
     in_flight: BTreeMap<String, usize>,
 }
 
-/// A request over a limit.
+/// A request that exceeded a rate limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LimitExceeded {
+    /// The limit that was exceeded.
     pub(super) limit: usize,
-    /// Whole seconds until one more would be let through.
+    /// Whole seconds until one more request would be admitted.
     pub(super) retry_after_seconds: u64,
 }
 
 impl AddressRateLimiter {
-    /// A request comes in. Whoever is let in has to `leave`; a request over a limit does not count.
+    /// Admits a request, or returns the limit that it exceeds. Every admitted request must be ended with `release`. A
+    /// rejected request does not count.
     pub(super) fn try_acquire(&mut self, address: &str, limits: &SimulatedRateLimits) -> Result<(), LimitExceeded> {
         let in_flight = self.in_flight.entry(address.to_owned()).or_default();
         if !limits.enabled {
@@ -42,7 +46,7 @@ impl AddressRateLimiter {
             recent_requests.pop_front();
         }
         let exceeded = |(limit, window): (usize, Duration)| {
-            // The request that has to leave the window before one more fits.
+            // The request that must leave the window before one more fits.
             let oldest = limit.checked_sub(1).and_then(|back| recent_requests.iter().rev().nth(back)).copied();
             let age = oldest.map(|at| now.duration_since(at)).filter(|age| *age < window);
             let left = window.saturating_sub(age.unwrap_or_default());
@@ -59,7 +63,7 @@ impl AddressRateLimiter {
         Ok(())
     }
 
-    /// A request that was let in is over.
+    /// Ends a request that was admitted.
     pub(super) fn release(&mut self, address: &str) {
         if let Some(count) = self.in_flight.get_mut(address) {
             *count = count.saturating_sub(1);

@@ -1,4 +1,5 @@
-//! How a simulated cloud is set up: seed, pace, keys, limits, and a switch for each question that the API leaves open.
+//! The options of a simulated cloud: seed, phase durations, keys, limits, and a switch for each question that the API
+//! leaves open.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,34 +7,35 @@ use serde::Deserialize;
 
 use super::scenario::Scenario;
 
-/// How a simulated cloud behaves. `Default` is the documented service at its usual pace, with any key accepted.
+/// The options of a simulated cloud. The default is the documented service with typical phase durations, and any key
+/// is accepted.
 #[derive(Clone)]
 pub struct SimulatorOptions {
-    /// Where ids, uids and the jitter of phases come from: equal seeds and equal requests give equal worlds.
+    /// The source of ids, uids and the jitter of phases. Equal seeds and equal requests give equal worlds.
     pub seed: u64,
-    /// How long phases last.
+    /// How long each phase lasts.
     pub phase_durations: PhaseDurations,
-    /// When a new world begins (microseconds since 1970). A world from a file goes on where it stood.
+    /// The start time of a new world, in microseconds since 1970. A world from a file continues at its own time.
     pub start_time: i64,
-    /// The key of the statements API, id and secret; without one any key is taken.
+    /// The key of the statements API as id and secret. `None` accepts any key.
     pub flink_key: Option<(String, String)>,
-    /// The key of the pools API, id and secret; without one any key is taken.
+    /// The key of the pools API as id and secret. `None` accepts any key.
     pub cloud_key: Option<(String, String)>,
-    /// The rate limits per address.
+    /// The rate limits of each client address.
     pub rate_limits: SimulatedRateLimits,
-    /// What a table is that no statement made.
+    /// How the simulator treats tables that no statement created.
     pub catalog: CatalogMode,
-    /// The answers to what the API's documents leave open.
+    /// The answers to questions that the API's documents leave open.
     pub switches: Switches,
-    /// The principals that exist; `None` for all.
+    /// The principals that exist. With `None` all exist.
     pub principals: Option<BTreeSet<String>>,
-    /// How many running jobs one CFU of a pool carries; 0 for any number.
+    /// The number of running jobs that one CFU of a pool carries; 0 means any number.
     pub jobs_per_cfu: u32,
-    /// The organization that pools' resource names show: their paths carry none.
+    /// The organization in the resource names of pools, whose paths do not name one.
     pub organization: String,
-    /// The cloud and region of a default pool, where the request's host names none.
+    /// The cloud and region of a default pool if the request's host does not name them.
     pub home_region: (String, String),
-    /// Misfortunes and verdicts from the first request on.
+    /// The faults and overrides that apply from the first request on.
     pub scenario: Scenario,
 }
 
@@ -58,7 +60,7 @@ impl Default for SimulatorOptions {
 }
 
 impl SimulatorOptions {
-    /// These, with what their scenario says of them.
+    /// Returns these options with the switches and principals of their scenario.
     pub(super) fn with_scenario_overrides(mut self) -> SimulatorOptions {
         self.switches = self.scenario.switches.clone().unwrap_or(self.switches);
         self.principals = self.scenario.principals.clone().or(self.principals);
@@ -66,22 +68,22 @@ impl SimulatorOptions {
     }
 }
 
-/// Shows whether keys are set, never what they are.
+/// Shows whether keys are set, but never the keys.
 impl std::fmt::Debug for SimulatorOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SimulatorOptions")
             .field("seed", &self.seed)
-            .field("pace", &self.phase_durations)
+            .field("phase_durations", &self.phase_durations)
             .field("flink_key", &self.flink_key.is_some())
             .field("cloud_key", &self.cloud_key.is_some())
-            .field("limits", &self.rate_limits)
+            .field("rate_limits", &self.rate_limits)
             .field("catalog", &self.catalog)
             .field("switches", &self.switches)
             .finish_non_exhaustive()
     }
 }
 
-/// How long each passage lasts in the world's time. Every one varies by up to a quarter, by the seed.
+/// How long each transition lasts in the world's time. Each varies by up to a quarter, depending on the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseDurations {
     /// A definition, from PENDING to COMPLETED.
@@ -90,18 +92,19 @@ pub struct PhaseDurations {
     pub start: Duration,
     /// A bounded query, from RUNNING to COMPLETED.
     pub finish: Duration,
-    /// From STOPPING to STOPPED, and from FAILING to FAILED.
+    /// A statement, from STOPPING to STOPPED or from FAILING to FAILED.
     pub stop: Duration,
-    /// From DELETING to gone.
+    /// A statement, from DELETING to its removal.
     pub delete: Duration,
     /// A pool, from PROVISIONING to PROVISIONED.
     pub provision: Duration,
-    /// A pool, from DEPROVISIONING to gone.
+    /// A pool, from DEPROVISIONING to its removal.
     pub deprovision: Duration,
 }
 
 impl PhaseDurations {
-    /// About what people report of the service: definitions 10 to 35 s, jobs 5 to 30 s, pools a few minutes.
+    /// Returns durations close to what users report of the service: definitions 10 to 35 s, jobs 5 to 30 s, pools a
+    /// few minutes.
     pub fn typical() -> Self {
         let seconds = Duration::from_secs;
         PhaseDurations {
@@ -115,7 +118,7 @@ impl PhaseDurations {
         }
     }
 
-    /// Every phase lasts about `span`.
+    /// Returns durations in which every transition lasts about `duration`.
     pub fn uniform(duration: Duration) -> Self {
         PhaseDurations {
             define: duration,
@@ -128,7 +131,7 @@ impl PhaseDurations {
         }
     }
 
-    /// The same, `factor` times as long.
+    /// Returns these durations multiplied by `factor`.
     pub fn scaled(self, factor: f64) -> Self {
         let factor = if factor.is_finite() && factor >= 0.0 { factor.min(1e6) } else { 1.0 };
         let scale =
@@ -145,134 +148,137 @@ impl PhaseDurations {
     }
 }
 
-/// The rate limits, each per client address, as exact sliding windows over tokio's time.
+/// The rate limits of each client address, as exact sliding windows over tokio's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimulatedRateLimits {
-    /// Whether they hold at all.
+    /// Whether the limits apply at all.
     pub enabled: bool,
-    /// Requests a second.
+    /// The most requests in one second.
     pub per_second: usize,
-    /// Requests a minute.
+    /// The most requests in one minute.
     pub per_minute: usize,
-    /// Requests under way at once: stands for the service's limit on connections.
+    /// The most requests in flight at once. It stands for the service's limit on connections.
     pub concurrent: usize,
 }
 
 impl Default for SimulatedRateLimits {
-    /// The documented limits.
+    /// Returns the limits that Confluent documents.
     fn default() -> Self {
         SimulatedRateLimits { enabled: true, per_second: 50, per_minute: 1000, concurrent: 100 }
     }
 }
 
 impl SimulatedRateLimits {
-    /// No limits.
+    /// Returns limits that never apply.
     pub fn unlimited() -> Self {
         SimulatedRateLimits { enabled: false, ..SimulatedRateLimits::default() }
     }
 }
 
-/// What a table is that no statement of this world made.
+/// How the simulator treats a table that no statement of this world created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatalogMode {
-    /// A topic from outside, which can be read and written.
+    /// It is a topic created elsewhere, which can be read and written.
     Lenient,
-    /// Nothing: a statement that names it FAILS.
+    /// It does not exist: a statement that names it FAILS.
     Strict,
 }
 
-/// What becomes of a request that the documents do not decide.
+/// What happens to a request that the API's documents do not decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestPolicy {
-    /// Done.
+    /// The request takes effect.
     Apply,
-    /// Accepted, and nothing comes of it.
+    /// The request is accepted and has no effect.
     Ignore,
-    /// Refused with a 4xx.
+    /// The request is rejected with a 4xx.
     Reject,
 }
 
-/// One switch for each question that the API's documents leave open; each default is the best guess.
+/// One switch for each question that the API's documents leave open. Each default is the best guess.
+///
 /// **None of these is verified against the live service.**
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Switches {
-    /// Whether PUT answers 200 with the statement, not 202 without a body.
+    /// Whether PUT returns 200 with the statement, not 202 without a body.
     pub put_answers_statement: bool,
     /// The status of an accepted DELETE of a statement.
     pub delete_status: u16,
-    /// Whether a GET of a DELETING statement is 204 without a body.
+    /// Whether a GET of a DELETING statement returns 204 without a body.
     pub deleting_reads_empty: bool,
     /// Whether lists show DELETING statements.
     pub deleting_listed: bool,
-    /// Whether the 409 of a taken name carries `Location`.
+    /// Whether the 409 for a name that is taken has a `Location` header.
     pub conflict_location: bool,
-    /// A POST with `stopped: true`.
+    /// The policy for a POST with `stopped: true`.
     pub create_stopped: RequestPolicy,
-    /// A PUT with another name or SQL. (Other properties are always ignored.)
+    /// The policy for a PUT with another name or SQL. Changed properties are always ignored.
     pub immutable_change: RequestPolicy,
-    /// A PUT with another pool or principal for a statement that runs; `Apply` takes effect at its next start.
+    /// The policy for a PUT with another pool or principal for a running statement. `Apply` takes effect at its next
+    /// start.
     pub move_running: RequestPolicy,
-    /// A PUT with another pool or principal for a statement that stays STOPPED.
+    /// The policy for a PUT with another pool or principal for a statement that stays STOPPED.
     pub move_stopped: RequestPolicy,
-    /// A stop of a PENDING statement.
+    /// The policy for stopping a PENDING statement.
     pub stop_pending: RequestPolicy,
-    /// A stop of a COMPLETED or FAILED statement; `Apply` and `Ignore` keep its phase, the first sets `spec.stopped`.
+    /// The policy for stopping a COMPLETED or FAILED statement. `Apply` and `Ignore` keep its phase, and `Apply` sets
+    /// `spec.stopped`.
     pub stop_ended: RequestPolicy,
-    /// A resume of a kind that cannot resume; `Apply` compiles it again.
+    /// The policy for resuming a statement of a kind that cannot be resumed. `Apply` compiles it again.
     pub resume_other_kind: RequestPolicy,
     /// Whether a FAILED job can be resumed.
     pub failed_resumable: bool,
     /// Whether names follow the documentation (72 characters, no dot), not the API's specification (100, dots).
     pub strict_names: bool,
-    /// The status of a name, SQL or property set that breaks the rules.
+    /// The status for a name, SQL or set of properties that breaks the rules.
     pub invalid_status: u16,
-    /// The longest SQL in bytes: the documentation says 4 MiB, the specification 131,072.
+    /// The longest SQL in bytes. The documentation says 4 MiB, the specification 131,072.
     pub sql_limit: usize,
-    /// A DELETE of a DELETING statement; `Reject` is 404.
+    /// The policy for a DELETE of a DELETING statement. `Reject` returns 404.
     pub delete_again: RequestPolicy,
-    /// The most statements an environment may hold.
+    /// The most statements that an environment may hold.
     pub statement_quota: Option<usize>,
-    /// The status of a statement or pool over the quota.
+    /// The status for a statement or pool over the quota.
     pub quota_status: u16,
-    /// The most pools an environment may hold.
+    /// The most pools that an environment may hold.
     pub pool_quota: Option<usize>,
-    /// The status of a pool that does not exist.
+    /// The status for a pool that does not exist.
     pub pool_absent_status: u16,
     /// Whether DEPROVISIONING pools are shown.
     pub deprovisioning_shown: bool,
-    /// Whether a pool with running statements may be deleted; they are STOPPED.
+    /// Whether a pool with running statements can be deleted, which makes them STOPPED.
     pub busy_pool_deletable: bool,
-    /// The status of a `max_cfu` that shrinks, or is none of the accepted values.
+    /// The status for a `max_cfu` that is lowered or is not an accepted value.
     pub cfu_status: u16,
     /// Whether `max_cfu` may be above 50 (up to 1000, limited availability).
     pub large_pools: bool,
-    /// The status of a second default pool.
+    /// The status for a second default pool.
     pub second_default_status: u16,
-    /// Whether PATCH of a statement works; else it is 403 "Patch feature is currently disabled".
+    /// Whether PATCH of a statement works. If not, it returns 403 "Patch feature is currently disabled".
     pub patch: bool,
-    /// New labels in a PUT.
+    /// The policy for new labels in a PUT.
     pub label_change: RequestPolicy,
-    /// Whether a 429 carries `Retry-After` and `X-RateLimit-…`.
+    /// Whether a 429 has `Retry-After` and `X-RateLimit-…` headers.
     pub retry_after: bool,
-    /// A carry-over whose referenced statement COMPLETED, FAILED or was deleted while it waited: `Apply` starts it,
-    /// `Ignore` goes on waiting to the deadline, `Reject` FAILS it.
+    /// The policy for a statement whose predecessor COMPLETED, FAILED or was deleted while it waited for the offsets.
+    /// `Apply` starts it, `Ignore` lets it wait until the deadline, and `Reject` makes it FAIL.
     pub carry_from_ended: RequestPolicy,
-    /// Whether a streaming `CREATE TABLE … AS` says `is_bounded: true`, as reported in January 2026.
+    /// Whether a streaming `CREATE TABLE … AS` says `is_bounded: true`, as was reported in January 2026.
     pub bounded_table_job: bool,
-    /// Whether a dry run is a statement like others, PENDING first and kept; else it is judged in the answer to its POST
-    /// and never stored, as Confluent's client for Python (0.7.0) expects.
+    /// Whether a dry run is stored like other statements, PENDING first. If not, its result is in the response to the
+    /// POST and it is never stored, as Confluent's client for Python (0.7.0) expects.
     pub dry_run_stored: bool,
-    /// Whether `end_time` and `duration` (early access) are shown.
+    /// Whether statements show `end_time` and `duration` (early access).
     pub ended_fields: bool,
-    /// Whether the version moves by itself in the first second after a change.
+    /// Whether the resource version changes without a request in the first second after a change.
     pub early_bumps: bool,
     /// Whether statements show `network_kind`.
     pub network_kind_shown: bool,
-    /// Whether statements show `scaling_status`, once there is one.
+    /// Whether statements show `scaling_status` once they have one.
     pub scaling_status_shown: bool,
-    /// The status of a second pool of the same display name in its environment; `None` where names may be shared.
+    /// The status for a second pool with the same display name in its environment. With `None` names may be shared.
     pub same_pool_name_status: Option<u16>,
 }
 

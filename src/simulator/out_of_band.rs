@@ -1,4 +1,4 @@
-//! What others do to the world beside the client: interference, and a look at everything.
+//! Changes that others make to the world, outside the client under test, and a view of everything in it.
 
 use std::{io, time::Duration};
 
@@ -12,54 +12,54 @@ use super::{
 };
 use crate::resource::{Phase, PoolPhase};
 
-/// Interference from outside the client, at once. Names that do not exist, and statements in a phase in which the
-/// service would not do it, are left alone.
+/// A change outside the client under test, applied at once. Unknown names, and statements in a phase in which the
+/// service would not make the change, are left alone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutOfBandChange {
-    /// Somebody asks a statement to stop.
+    /// Another client stops this statement.
     Stop(String),
-    /// Somebody asks a statement to run again.
+    /// Another client resumes this statement.
     Resume(String),
-    /// Somebody deletes a statement.
+    /// Another client deletes this statement.
     Delete(String),
-    /// A statement that runs meets an error, with this detail.
+    /// The running statement of this name fails with this detail.
     Fail(String, String),
-    /// A statement becomes DEGRADED.
+    /// The statement of this name becomes DEGRADED.
     Degrade(String),
-    /// A statement that runs COMPLETES.
+    /// The running statement of this name becomes COMPLETED.
     Complete(String),
-    /// The service warns of a statement: severity and message.
+    /// The service adds a warning to a statement: name, severity and message.
     Warn(String, String, String),
-    /// Somebody deletes a statement and creates it again, with this SQL or the same.
+    /// Another client deletes a statement and creates it again, with this SQL or the same.
     Recreate(String, Option<String>),
-    /// A statement is removed at once, as thirty days after its end.
+    /// A statement is removed at once, as it would be thirty days after its end.
     Purge(String),
-    /// Every statement that ended is removed at once.
+    /// Every statement that has ended is removed at once.
     PurgeEnded,
-    /// A pool's `max_cfu` changes, down too.
+    /// The `max_cfu` of a pool changes; unlike through the API, it may decrease.
     SetPoolMaxCfu(String, u32),
-    /// Somebody deletes a pool.
+    /// Another client deletes this pool.
     DeletePool(String),
-    /// A pool's phase becomes FAILED.
+    /// The phase of this pool becomes FAILED.
     FailPool(String),
-    /// A pool of somebody else's appears: id, environment, cloud, region, `max_cfu`.
+    /// Another client creates a pool, which is ready: id, environment, cloud, region and `max_cfu`.
     CreatePool(String, String, String, String, u32),
-    /// The world's time moves forward.
+    /// The world's time moves forward by this duration.
     AdvanceTime(Duration),
 }
 
-/// Everything there is, now.
+/// All statements and pools of the world at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorldView {
     /// The statements in order of creation.
     pub statements: Vec<StatementView>,
-    /// The pools by id.
+    /// The pools, sorted by id.
     pub pools: Vec<PoolView>,
-    /// The world's time (RFC 3339).
+    /// The world's time in RFC 3339.
     pub time: String,
 }
 
-/// A statement of the world.
+/// A statement as the world holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the API's own fields")]
 pub struct StatementView {
@@ -76,7 +76,7 @@ pub struct StatementView {
     pub detail: String,
 }
 
-/// A pool of the world.
+/// A pool as the world holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the API's own fields")]
 pub struct PoolView {
@@ -88,7 +88,7 @@ pub struct PoolView {
 }
 
 impl Simulator {
-    /// What there is now.
+    /// Returns the current statements, pools and time.
     pub fn world_view(&self) -> WorldView {
         let mut state = self.lock();
         let world = &mut state.world;
@@ -116,7 +116,11 @@ impl Simulator {
         WorldView { statements: statements.collect(), pools: pools.collect(), time: rfc3339(world.time) }
     }
 
-    /// Somebody else does something, in every environment that holds the name. Fails if the log cannot be written.
+    /// Applies a change as another client or the service would, in every environment that holds the name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be written.
     pub fn apply_out_of_band(&self, meddle: OutOfBandChange) -> io::Result<()> {
         let mut state = self.lock();
         let world = &mut state.world;
@@ -160,6 +164,7 @@ impl Simulator {
     }
 }
 
+/// Applies `change` to the pool `id`, if it exists, and records the effect.
 fn change_pool(world: &mut SimulatedWorld, id: &str, change: impl FnOnce(&mut SimulatedPool)) {
     if let Some(mut pool) = world.pool(id).cloned() {
         change(&mut pool);
@@ -168,7 +173,7 @@ fn change_pool(world: &mut SimulatedWorld, id: &str, change: impl FnOnce(&mut Si
     }
 }
 
-/// Interference with one statement; what concerns the whole world or a pool is done already.
+/// Applies a change to one statement. Changes of pools and of the whole world do nothing here.
 fn apply_to_statement(world: &mut SimulatedWorld, change: &OutOfBandChange, name: &str, serial: u64, uid: &str) {
     let Some(phase) = world.statement(serial).map(|statement| statement.current.phase.clone()) else { return };
     let at_rest = matches!(phase, Phase::Stopped | Phase::Failed);

@@ -1,4 +1,4 @@
-//! The way of a request into the world: which API, whose key, and what it is answered.
+//! Routes a request to its API, checks its API key, and applies delayed effects.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -12,14 +12,16 @@ use super::{
 };
 use crate::cloud::{Headers, Method};
 
-/// The two APIs, each with keys of its own.
+/// The two APIs, each with its own keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServedApi {
+    /// The statements API, `sql/v1`.
     Statements,
+    /// The pools API, `fcpm/v2`.
     Pools,
 }
 
-/// Answers a request whose sender may send it.
+/// Handles a request whose sender was authenticated.
 pub(super) fn dispatch(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let segments = request.path_segments();
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
@@ -35,7 +37,7 @@ pub(super) fn dispatch(world: &mut SimulatedWorld, request: &ApiRequest) -> Resu
     }
 }
 
-/// Which API a path belongs to, if the host serves it.
+/// Returns the API that the path belongs to, if the host serves it.
 fn served_api(request: &ApiRequest) -> Option<ServedApi> {
     let (statements, pools) = request.served_apis();
     let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
@@ -46,7 +48,7 @@ fn served_api(request: &ApiRequest) -> Option<ServedApi> {
     }
 }
 
-/// The principal that owns the request's key, or 401 for a wrong key and 403 for a key of the other API.
+/// Returns the principal that owns the request's key, a 401 for a wrong key, or a 403 for a key of the other API.
 pub(super) fn authenticate(
     request: &ApiRequest,
     headers: &Headers,
@@ -85,7 +87,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// The id of the user or identity pool behind a credential: always the same for the same one.
+/// Returns the id of the user or identity pool behind a credential. Equal credentials give equal ids.
 fn principal_id(kind: &str, credential: &str) -> String {
     let hash = credential
         .bytes()
@@ -95,7 +97,7 @@ fn principal_id(kind: &str, credential: &str) -> String {
     format!("{kind}-{letters}")
 }
 
-/// A request whose answer was lost has its effect now.
+/// Applies the effect of a request whose response was lost.
 pub(super) fn apply_delayed_effect(world: &mut SimulatedWorld, effect: &DelayedEffect) {
     let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
     let method = methods.into_iter().find(|method| method.as_str() == effect.method);
@@ -104,6 +106,6 @@ pub(super) fn apply_delayed_effect(world: &mut SimulatedWorld, effect: &DelayedE
         return;
     };
     request.principal.clone_from(&effect.principal);
-    // Nobody is left to hear the answer.
+    // No client waits for the response.
     drop(dispatch(world, &request));
 }

@@ -1,4 +1,4 @@
-//! A script of misfortunes and verdicts, from a JSON file or a test.
+//! A scenario: fault rules and statement overrides, from a JSON file or a test.
 //!
 //! ```json
 //! {
@@ -22,89 +22,93 @@ use serde::Deserialize;
 
 use super::{faults::FaultRule, options::Switches};
 
-/// What goes wrong, and which statements do what their text would not make them do.
+/// What goes wrong, and which statements behave differently from what their SQL says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
-    /// Misfortunes of requests, in the order in which they are tried; the first that fits is used.
+    /// The fault rules, in the order in which they are tried. The first match is used.
     pub faults: Vec<FaultRule>,
-    /// Verdicts on statements; the first whose name fits is used.
+    /// The overrides of statement outcomes. The first whose name matches is used.
     #[serde(rename = "verdicts")]
     pub overrides: Vec<StatementOverride>,
-    /// Answers to what the API's documents leave open; those that are not named are the best guess.
+    /// The answers to questions that the API's documents leave open. A switch that is not named has its default.
     pub switches: Option<Switches>,
-    /// The principals that exist; all, where none are named.
+    /// The principals that exist. Without a value all exist.
     pub principals: Option<BTreeSet<String>>,
 }
 
-/// What the service makes of a statement, whatever its text says.
+/// An outcome that is forced on statements, regardless of their SQL.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StatementOverride {
-    /// The statement's name, with `*` for anything.
+    /// The statement's name, with `*` for any text.
     pub name: String,
-    /// What becomes of it.
+    /// The outcome of the statement.
     #[serde(rename = "does")]
     pub outcome: ForcedOutcome,
 }
 
-/// What becomes of a statement when it starts.
+/// The outcome of a statement when it starts.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum ForcedOutcome {
-    /// It does not compile: FAILED with this detail, and without traits.
+    /// It does not compile: it is FAILED with this detail and has no traits.
     Invalid(String),
-    /// It runs, and FAILS so many seconds later.
+    /// It runs, and FAILS some time later.
     Fails {
-        /// Seconds of the world's time from RUNNING on.
+        /// The delay after RUNNING, in seconds of the world's time.
         #[serde(rename = "after")]
         after_seconds: f64,
-        /// `status.detail`, and its exception.
+        /// The text of `status.detail` and of the exception.
         detail: String,
     },
-    /// It stays PENDING.
+    /// It stays PENDING and never starts.
     NeverStarts,
-    /// It COMPLETES instead of running on.
+    /// It is COMPLETED instead of running on.
     Completes,
-    /// It stays PENDING with `POOL_EXHAUSTED`, whatever its pool holds.
+    /// It stays PENDING with `POOL_EXHAUSTED`, regardless of the room on its pool.
     PoolExhausted,
-    /// It runs with a warning `CRITICAL`.
+    /// It runs with a `CRITICAL` warning, which has this message.
     CriticalWarning(String),
-    /// It is DEGRADED so many seconds after it began to run.
+    /// It becomes DEGRADED some time after it began to run.
     #[serde(rename = "degraded")]
     Degrades {
-        /// Seconds of the world's time.
+        /// The delay after RUNNING, in seconds of the world's time.
         #[serde(rename = "after")]
         after_seconds: f64,
     },
-    /// It is in a phase that no client has heard of, where it would be RUNNING.
+    /// It is in this phase, which clients may not know, instead of RUNNING.
     #[serde(rename = "phase")]
     UnknownPhase(String),
-    /// It takes so many seconds to start.
+    /// It takes this many seconds to start.
     #[serde(rename = "slow")]
     StartsAfter(f64),
 }
 
 impl Scenario {
-    /// Reads a scenario file. The error names line and column, and what was expected there.
+    /// Parses a scenario file.
+    ///
+    /// # Errors
+    ///
+    /// The message names line and column, and what was expected there.
     pub fn parse(text: &str) -> Result<Scenario, String> {
-        serde_json::from_str(text).map_err(|error| format!("scenario: {error}"))
+        serde_json::from_str(text).map_err(|error| format!("invalid scenario: {error}"))
     }
 }
 
 impl StatementOverride {
-    /// Whether it is about the statement `name`.
+    /// Returns whether the override applies to the statement `name`.
     pub(super) fn matches(&self, name: &str) -> bool {
         matches_pattern(&self.name, name)
     }
 }
 
-/// Seconds from a file as a span; nonsense is none.
+/// Converts seconds from a file to a duration. Negative and invalid values give zero.
 pub(super) fn duration_from_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for anything.
+/// Returns whether `text` matches `pattern`, in which `*` stands for any text.
 pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };

@@ -1,4 +1,4 @@
-//! The world behind a port: both APIs on one origin, for whatever client there is.
+//! Serves the simulated cloud over HTTP: both APIs on one origin, for any client.
 
 use std::{io, net::SocketAddr};
 
@@ -18,19 +18,21 @@ use super::{
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method};
 
-/// The largest request body: more than the largest statement, its quotes escaped.
+/// The largest request body in bytes: more than the largest statement with its quotes escaped.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// Serves both APIs on `listener` until the future is dropped. Answers that a misfortune loses break the connection.
+/// Serves both APIs on `listener` until the future is dropped. A response that a fault loses breaks the connection.
 pub async fn serve(listener: TcpListener, simulator: Simulator) -> io::Result<()> {
     let router = Router::new().fallback(handle).layer(Extension(simulator));
     axum::serve(BreakableListener(listener), router.into_make_service_with_connect_info::<ClientConnection>()).await
 }
 
-/// Who is at the other end of a connection, and the means to break it.
+/// The address of a connection's client, and the handle to break the connection.
 #[derive(Clone)]
 struct ClientConnection {
+    /// The address and port of the client.
     address: SocketAddr,
+    /// The handle that breaks the connection.
     breaker: ConnectionBreaker,
 }
 
@@ -40,6 +42,7 @@ impl axum::extract::connect_info::Connected<IncomingStream<'_, BreakableListener
     }
 }
 
+/// Handles one HTTP request.
 async fn handle(
     ConnectInfo(client): ConnectInfo<ClientConnection>,
     Extension(simulator): Extension<Simulator>,
@@ -49,7 +52,7 @@ async fn handle(
         Ok(request) => request,
         Err(status) => return status_only(status),
     };
-    // The limits are per address, not per connection: the port is left out.
+    // The limits are per address, not per connection, so the port is left out.
     let address = client.address.ip().to_string();
     match simulator.exchange(request, &address).await {
         Delivery::Complete(response) => to_axum_response(response),
@@ -64,7 +67,8 @@ async fn handle(
     }
 }
 
-/// The request as the seam knows it: an absolute URL, with the origin that the client wrote in `Host`.
+/// Converts a request for the transport seam: an absolute URL, with the origin that the client wrote in `Host`.
+/// Returns the status of a request that HTTP itself rejects.
 async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, StatusCode> {
     let (head, body) = request.into_parts();
     let method = match head.method.as_str() {
@@ -79,7 +83,7 @@ async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, Stat
     let host = header_text(&head.headers, "host").unwrap_or("localhost").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("http://{host}{path}");
-    // Whatever the client wrote in `Host` is no host.
+    // The client's `Host` is not a valid host.
     if !url::Url::parse(&url).is_ok_and(|url| url.has_host() && url.username().is_empty()) {
         return Err(StatusCode::BAD_REQUEST);
     }
@@ -88,21 +92,24 @@ async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, Stat
     Ok(HttpRequest { method, url, headers: headers.collect(), body: body.to_vec() })
 }
 
+/// Returns the value of a header, if it is text.
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Converts a response for axum.
 fn to_axum_response(response: HttpResponse) -> AxumResponse<Body> {
     let mut builder = AxumResponse::builder().status(response.status);
     for (name, value) in response.headers.iter() {
         builder = builder.header(name, value);
     }
-    // A scenario can name a status or an origin that HTTP does not know.
+    // A scenario can name a status or an origin that is not valid in HTTP.
     builder
         .body(Body::from(Bytes::from(response.body)))
         .unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
+/// Returns a response without a body.
 fn status_only(status: StatusCode) -> AxumResponse<Body> {
     let mut response = AxumResponse::new(Body::empty());
     *response.status_mut() = status;

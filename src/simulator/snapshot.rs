@@ -1,26 +1,29 @@
-//! A world at one moment, apart from any clock: what simulated clouds can go on from, as often as one likes.
+//! A snapshot of a world, independent of any clock, from which any number of simulators can start.
 
 use std::sync::Arc;
 
 use super::{Simulator, log::LogRecord, options::SimulatorOptions, world::SimulatedWorld};
 
-/// A world as it stood at one moment, with what was still to happen in it. Like a log that is opened again it holds no
-/// faults, no verdicts that were added later, and no account of the rate limits.
+/// A world at one moment, including its pending events. Like a log that is opened again, it holds no faults, no
+/// overrides that were added later, and no state of the rate limits.
 #[derive(Clone)]
 pub struct WorldSnapshot {
+    /// The options of the original world.
     options: Arc<SimulatorOptions>,
+    /// The whole world as one record.
     record: Arc<LogRecord>,
 }
 
 impl Simulator {
-    /// This world as it stands now.
+    /// Takes a snapshot of the world as it is now.
     pub fn snapshot(&self) -> WorldSnapshot {
         let mut state = self.lock();
         state.world.run_due_events();
         WorldSnapshot { options: Arc::clone(&state.world.options), record: Arc::new(state.world.to_record()) }
     }
 
-    /// A cloud in memory that goes on from `moment`: its time continues there, whenever that is by the clock of tokio.
+    /// Creates a cloud in memory that continues from `snapshot`. Its time continues there, regardless of tokio's
+    /// clock.
     pub fn from_snapshot(snapshot: &WorldSnapshot) -> Simulator {
         Simulator::from_world(SimulatedWorld::from_record(
             Arc::clone(&snapshot.options),
@@ -30,9 +33,10 @@ impl Simulator {
 }
 
 impl WorldSnapshot {
-    /// What it is, in bytes: clouds that go on from moments of equal options and bytes answer equal requests equally.
+    /// Returns the snapshot as bytes. Clouds from snapshots with equal options and bytes give equal responses to
+    /// equal requests.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A record is written as JSON all the time, and has no keys that are not strings.
+        // Records are written as JSON all the time and have only string keys, so this cannot fail.
         serde_json::to_vec(&*self.record).unwrap_or_default()
     }
 }

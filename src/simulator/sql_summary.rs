@@ -1,70 +1,70 @@
-//! What a statement's text means to the world: what becomes of it, and the objects it names.
+//! Summarizes a statement's SQL for the simulator: how the statement behaves, and which objects it names.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sql::{self, ObjectKind, StatementKind, Usage};
 
-/// What a text means to the world.
+/// What the simulator needs to know about a statement's SQL.
 #[derive(Debug, Clone)]
 pub(super) struct SqlSummary {
-    /// What answers show of it.
+    /// The traits that responses show.
     pub(super) traits: StatementTraits,
-    /// Whether `IF NOT EXISTS` is said.
+    /// Whether the SQL says `IF NOT EXISTS`.
     pub(super) if_not_exists: bool,
-    /// Whether it says `OR REPLACE` or `OR ALTER`.
+    /// Whether the SQL says `OR REPLACE` or `OR ALTER`.
     pub(super) replaces_existing: bool,
-    /// Whether `IF EXISTS` is said.
+    /// Whether the SQL says `IF EXISTS`.
     pub(super) if_exists: bool,
-    /// What the altered object is called from then on.
+    /// The new name of the object that an `ALTER` renames.
     pub(super) renamed_to: Option<(ObjectKind, Vec<String>)>,
-    /// Every object it names: what it does with it, what it is, its name's parts.
+    /// Every object that the SQL names: its role, its kind, and the parts of its name.
     pub(super) mentions: Vec<(Usage, ObjectKind, Vec<String>)>,
-    /// Why it cannot compile, if so.
+    /// The reason why the SQL cannot compile, if it cannot.
     pub(super) parse_error: Option<String>,
 }
 
-/// What answers show of a text: kept with the statement, so that a list reads no SQL.
+/// The traits that responses show. They are stored with the statement, so that a list does not read any SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StatementTraits {
-    /// `traits.sql_kind`.
+    /// The API's name of the kind, `traits.sql_kind`.
     pub(super) kind: String,
-    /// What becomes of it.
+    /// How the statement behaves when it starts.
     #[serde(rename = "sort")]
     pub(super) behavior: StatementBehavior,
-    /// `traits.connection_refs`.
+    /// The connections that the SQL names, `traits.connection_refs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) connections: Vec<String>,
 }
 
-/// What becomes of a statement.
+/// How a statement behaves when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum StatementBehavior {
-    /// COMPLETES.
+    /// It becomes COMPLETED when it is done.
     Definition,
-    /// Runs until stopped.
+    /// It runs until it is stopped.
     Job,
-    /// Defines a table when it starts, and runs until stopped.
+    /// It creates a table when it starts, and runs until it is stopped.
     TableJob,
-    /// Runs while somebody fetches its results.
+    /// It runs while a client fetches its results.
     Foreground,
-    /// COMPLETES with results.
+    /// It becomes COMPLETED and has results.
     #[serde(rename = "inquiry")]
     Introspection,
-    /// FAILS.
+    /// It becomes FAILED, because it is not supported.
     #[serde(rename = "refused")]
     Unsupported,
 }
 
 impl StatementBehavior {
-    /// Whether the service can resume it: `CREATE TABLE AS`, `INSERT INTO` and statement sets.
+    /// Returns whether the service can resume it: `CREATE TABLE AS`, `INSERT INTO` and statement sets.
     pub(super) fn is_resumable(self) -> bool {
         matches!(self, StatementBehavior::Job | StatementBehavior::TableJob)
     }
 }
 
 impl SqlSummary {
-    /// Reads `text`.
+    /// Summarizes the SQL in `text`.
     pub(super) fn read(text: &str) -> SqlSummary {
         let analysis = sql::analyze(text);
         let parse_error = analysis.errors.first().map(|parse_error| parse_error.message.clone());
@@ -91,17 +91,18 @@ impl SqlSummary {
         }
     }
 
-    /// The names it uses so.
+    /// Returns the objects that the SQL uses in this role.
     pub(super) fn objects_with_role(&self, role: Usage) -> impl Iterator<Item = (ObjectKind, &[String])> {
         self.mentions.iter().filter(move |(r, ..)| *r == role).map(|(_, object, name)| (*object, name.as_slice()))
     }
 }
 
+/// Returns how a statement of this kind behaves.
 fn behavior_of(kind: StatementKind) -> StatementBehavior {
     match kind {
         StatementKind::InsertInto | StatementKind::StatementSet => StatementBehavior::Job,
         StatementKind::CreateTableAs => StatementBehavior::TableJob,
-        // The job that fills it is the table's, not the statement's, which COMPLETES.
+        // The job that fills the table belongs to the table. The statement itself becomes COMPLETED.
         StatementKind::CreateMaterializedTable => StatementBehavior::Definition,
         StatementKind::Select => StatementBehavior::Foreground,
         StatementKind::Show | StatementKind::Describe | StatementKind::Explain => StatementBehavior::Introspection,
@@ -116,15 +117,17 @@ fn behavior_of(kind: StatementKind) -> StatementBehavior {
     }
 }
 
-/// The words of a `CREATE`, `ALTER` or `DROP` before anything of the object's own.
+/// The first words of a `CREATE`, `ALTER` or `DROP`, up to the object's definition.
 struct LeadingKeywords(Vec<String>);
 
 impl LeadingKeywords {
+    /// Reads the first ten words of the normal form of `text`.
     fn read(text: &str) -> LeadingKeywords {
         let normal_form = sql::normal_form(text);
         LeadingKeywords(normal_form.split_whitespace().take(10).map(str::to_owned).collect())
     }
 
+    /// Returns whether `first` is directly followed by one of the words in `then`.
     fn contains_pair(&self, first: &str, then: &[&str]) -> bool {
         let is = |word: &String, keyword: &str| word.eq_ignore_ascii_case(keyword);
         self.0.windows(2).any(|pair| matches!(pair, [a, b] if is(a, first) && then.iter().any(|then| is(b, then))))

@@ -24,7 +24,9 @@ use validation::{
 /// The organization's configuration of default pools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OrgComputePoolConfig {
+    /// Whether statements without a pool get a default pool.
     default_pool_enabled: bool,
+    /// The `max_cfu` of new default pools.
     default_pool_max_cfu: u32,
 }
 
@@ -34,7 +36,7 @@ impl Default for OrgComputePoolConfig {
     }
 }
 
-/// Answers a request below `/fcpm/v2`; `rest` is what follows.
+/// Handles a request below `/fcpm/v2`; `rest` is the remaining path.
 pub(super) fn handle(world: &mut SimulatedWorld, request: &ApiRequest, rest: &[&str]) -> Result<ApiResponse, ApiError> {
     match (request.method, rest) {
         (Method::Get, ["compute-pools"]) => list(world, request),
@@ -55,7 +57,7 @@ pub(super) fn handle(world: &mut SimulatedWorld, request: &ApiRequest, rest: &[&
     }
 }
 
-/// The required query parameter `environment`.
+/// Returns the query parameter `environment`, or a 400 if it is missing.
 fn required_environment(request: &ApiRequest) -> Result<String, ApiError> {
     let environment = request.query_value("environment").filter(|it| !it.is_empty()).map(str::to_owned);
     environment.ok_or_else(|| {
@@ -64,6 +66,7 @@ fn required_environment(request: &ApiRequest) -> Result<String, ApiError> {
     })
 }
 
+/// Returns the pool, or the error for a pool that is absent or not shown.
 fn find<'a>(world: &'a SimulatedWorld, environment: &str, id: &str) -> Result<&'a SimulatedPool, ApiError> {
     let switches = &world.options.switches;
     let is_shown = |pool: &&SimulatedPool| {
@@ -73,6 +76,7 @@ fn find<'a>(world: &'a SimulatedWorld, environment: &str, id: &str) -> Result<&'
     world.pool(id).filter(is_shown).ok_or_else(absent)
 }
 
+/// GET of the pools of an environment, in pages.
 fn list(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let environment = required_environment(request)?;
     let page = PageRequest::parse(request)?;
@@ -100,7 +104,7 @@ fn list(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse,
     Ok(json_response(200, &list))
 }
 
-/// `fcpm.v2.ComputePool`, with what real bodies hold beyond the specification.
+/// Returns the body of `fcpm.v2.ComputePool`, with what real bodies hold beyond the specification.
 fn pool_body(world: &SimulatedWorld, request: &ApiRequest, pool: &SimulatedPool) -> Value {
     let self_url = format!("{}/fcpm/v2/compute-pools/{}", request.origin, pool.id);
     let organization = &world.options.organization;
@@ -143,18 +147,27 @@ fn pool_body(world: &SimulatedWorld, request: &ApiRequest, pool: &SimulatedPool)
     })
 }
 
-/// What a new pool is to be.
+/// The attributes of a pool that is to be created.
 struct NewPoolRequest {
+    /// The environment that will hold the pool.
     environment: String,
+    /// The display name, which may be shared.
     display_name: String,
+    /// The cloud in upper case.
     cloud: String,
+    /// The region within the cloud.
     region: String,
+    /// The most CFUs that the pool may use.
     max_cfu: u32,
+    /// The value of `spec.enable_ai`, which is only stored.
     enable_ai: bool,
+    /// Whether the pool is its region's default.
     default_pool: bool,
+    /// The id of its network, if it has one.
     network: Option<String>,
 }
 
+/// POST of a pool.
 fn create(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let body = request.json_body()?;
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -194,6 +207,7 @@ fn create(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiRespons
     Ok(response)
 }
 
+/// Adds a pool with a random id and records the effect.
 fn add_pool(
     world: &mut SimulatedWorld,
     wanted: NewPoolRequest,
@@ -223,7 +237,7 @@ fn add_pool(
     pool
 }
 
-/// The cloud and the region in which a statement runs that names no pool.
+/// Returns the cloud and region in which a statement without a pool runs.
 fn statement_region(world: &SimulatedWorld, request: &ApiRequest) -> (String, String) {
     match request.cloud_and_region() {
         Some((cloud, region)) => (cloud.to_uppercase(), region.to_owned()),
@@ -231,7 +245,7 @@ fn statement_region(world: &SimulatedWorld, request: &ApiRequest) -> (String, St
     }
 }
 
-/// The default pool of an environment, if there is one.
+/// Returns the id of the environment's default pool, if there is one.
 pub(super) fn existing_default_pool(world: &SimulatedWorld, request: &ApiRequest, environment: &str) -> Option<String> {
     let (cloud, region) = statement_region(world, request);
     let existing = world.pools().find(|pool| {
@@ -241,7 +255,7 @@ pub(super) fn existing_default_pool(world: &SimulatedWorld, request: &ApiRequest
     existing.map(|pool| pool.id.clone())
 }
 
-/// The default pool of an environment, made when it is first needed.
+/// Returns the id of the environment's default pool, which is created when it is first needed.
 pub(super) fn ensure_default_pool(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -267,6 +281,7 @@ pub(super) fn ensure_default_pool(
     Ok(add_pool(world, wanted, PoolPhase::Provisioned, None).id)
 }
 
+/// PATCH of a pool.
 fn patch(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<ApiResponse, ApiError> {
     let body = request.json_body()?;
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -308,6 +323,7 @@ fn patch(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<A
     Ok(response)
 }
 
+/// DELETE of a pool.
 fn delete(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<ApiResponse, ApiError> {
     let environment = required_environment(request)?;
     let pool = find(world, &environment, id)?;
@@ -321,7 +337,7 @@ fn delete(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<
     Ok(empty_response(204))
 }
 
-/// A pool is asked to go: what runs or waits on it is STOPPED at once.
+/// Starts deleting a pool. The statements that run or wait on it become STOPPED at once.
 pub(super) fn begin_deprovisioning(world: &mut SimulatedWorld, id: &str) {
     let Some(mut pool) = world.pool(id).cloned() else { return };
     pool.phase = PoolPhase::Deprovisioning;
@@ -332,6 +348,7 @@ pub(super) fn begin_deprovisioning(world: &mut SimulatedWorld, id: &str) {
     world.record_effect(EffectKind::PoolDeleted, id, id);
 }
 
+/// Returns the body of `OrgComputePoolConfig`.
 fn org_config_body(world: &SimulatedWorld) -> Value {
     json!({
         "api_version": "fcpm/v2", "kind": "OrgComputePoolConfig",
@@ -339,6 +356,7 @@ fn org_config_body(world: &SimulatedWorld) -> Value {
     })
 }
 
+/// PATCH of the organization's configuration.
 fn patch_org_config(world: &mut SimulatedWorld, asked: &ApiRequest) -> Result<ApiResponse, ApiError> {
     let body = asked.json_body()?;
     let mut config = world.org_config.clone();
@@ -353,7 +371,7 @@ fn patch_org_config(world: &mut SimulatedWorld, asked: &ApiRequest) -> Result<Ap
     Ok(response)
 }
 
-/// A pool that somebody else made, ready for use.
+/// Returns a pool that was created out of band and is ready for use.
 pub(super) fn ready_pool(
     time: i64,
     id: &str,

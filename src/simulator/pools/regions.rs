@@ -1,4 +1,4 @@
-//! The regions where Flink is offered: a few of each cloud.
+//! The regions in which Flink is offered: a few of each cloud.
 
 use serde_json::json;
 
@@ -8,9 +8,10 @@ use super::super::{
     world::SimulatedWorld,
 };
 
-/// Cloud, region and display name.
+/// A region in which Flink is offered: cloud, region and display name.
 struct OfferedRegion(&'static str, &'static str, &'static str);
 
+/// The regions, sorted by id.
 const REGIONS: [OfferedRegion; 12] = [
     OfferedRegion("AWS", "ap-southeast-2", "Sydney (ap-southeast-2)"),
     OfferedRegion("AWS", "eu-central-1", "Frankfurt (eu-central-1)"),
@@ -27,19 +28,21 @@ const REGIONS: [OfferedRegion; 12] = [
 ];
 
 impl OfferedRegion {
+    /// Returns the region's id, such as `aws.us-east-1`.
     fn id(&self) -> String {
         format!("{}.{}", self.0.to_lowercase(), self.1)
     }
 }
 
-/// Whether Flink is offered there: in these regions, and in the one that the world was made for.
+/// Returns whether Flink is offered in a region, which is listed above or is the home region of the options.
 pub(super) fn is_offered(world: &SimulatedWorld, cloud: &str, region: &str) -> bool {
     let (home_cloud, home_region) = &world.options.home_region;
     let at_home = home_cloud.eq_ignore_ascii_case(cloud) && home_region == region;
     at_home || REGIONS.iter().any(|known| known.0.eq_ignore_ascii_case(cloud) && known.1 == region)
 }
 
-/// The regional endpoint of the statements API. On an origin of its own the simulator serves every region itself.
+/// Returns the regional endpoint of the statements API. On an origin of its own the simulator serves every region
+/// itself.
 pub(super) fn regional_endpoint(request: &ApiRequest, cloud: &str, region: &str, private: &str) -> String {
     if request.served_apis() == (true, true) {
         return request.origin.clone();

@@ -1,23 +1,26 @@
-//! What may be asked of a pool, and the service's words where it may not.
+//! Validates the attributes of a pool, with the service's message for each violation.
 
 use serde_json::Value;
 
 use super::super::{response::ApiError, world::SimulatedWorld};
 use crate::resource::PoolPhase;
 
+/// Returns the 400 for a required property that is missing.
 pub(super) fn missing_property(pointer: &str) -> ApiError {
     invalid_property(400, format!("The property '{pointer}' is required."), pointer)
 }
 
+/// Returns the error for a property with an invalid value.
 pub(super) fn invalid_property(status: u16, detail: String, pointer: &str) -> ApiError {
     ApiError::new(status, detail).with_code("invalid_configuration", "Validation Failed").with_pointer(pointer)
 }
 
-/// `max_cfu`: 5, 10, 20, 30, 40, 50, or tens up to 1000 where large pools are available.
+/// Returns `max_cfu`, if present: 5, 10, 20, 30, 40 or 50, and tens up to 1000 where large pools are available.
 pub(super) fn optional_max_cfu(world: &SimulatedWorld, body: &Value) -> Result<Option<u32>, ApiError> {
     optional_cfu_at(world, body, "/spec/max_cfu")
 }
 
+/// Returns the number of CFUs at `pointer`, if present, with the same rules as `max_cfu`.
 pub(super) fn optional_cfu_at(world: &SimulatedWorld, body: &Value, pointer: &str) -> Result<Option<u32>, ApiError> {
     let Some(value) = body.pointer(pointer).filter(|value| !value.is_null()) else { return Ok(None) };
     let switches = &world.options.switches;
@@ -31,7 +34,7 @@ pub(super) fn optional_cfu_at(world: &SimulatedWorld, body: &Value, pointer: &st
     number.map(Some).ok_or_else(|| invalid_property(switches.cfu_status, detail(), pointer))
 }
 
-/// Where names may not be shared, whether this one is free for the pool `id`.
+/// Checks that no pool but `except_id` has this display name, unless names may be shared.
 pub(super) fn check_name_is_free(
     world: &SimulatedWorld,
     environment: &str,
@@ -46,7 +49,7 @@ pub(super) fn check_name_is_free(
     Ok(())
 }
 
-/// `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`.
+/// Checks a display name against `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`.
 pub(super) fn check_display_name(name: &str) -> Result<(), ApiError> {
     let first = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
     let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
@@ -57,6 +60,7 @@ pub(super) fn check_display_name(name: &str) -> Result<(), ApiError> {
     Err(invalid_property(400, detail, "/spec/display_name"))
 }
 
+/// Checks that no pool but `except_id` is the default pool of the region.
 pub(super) fn check_only_default(
     world: &SimulatedWorld,
     environment: &str,

@@ -1,4 +1,4 @@
-//! What happens to statements by themselves: they compile, wait, run, end, and are purged.
+//! Transitions of statements without a request: they compile, wait, run, end, and are purged.
 
 use std::time::Duration;
 
@@ -19,19 +19,19 @@ use crate::{
     sql::{ObjectKind, Usage},
 };
 
-/// How long a statement that ended is kept: Confluent's documentation on statements.
+/// How long a statement that ended is kept, according to Confluent's documentation on statements.
 pub(in crate::simulator) const ENDED_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long a query runs whose results nobody fetches: Confluent's documentation on statements.
+/// How long a query runs while its results are not fetched, according to Confluent's documentation on statements.
 pub(in crate::simulator) const RESULTS_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long a statement waits for the one whose offsets it carries over: Confluent's documentation.
+/// How long a statement waits for the one whose offsets it carries over, according to Confluent's documentation.
 const CARRY_OVER_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
-/// Records that a running job reads of each topic in a second of the world's time.
+/// The number of records that a running job reads from each topic in one second of the world's time.
 const RECORDS_PER_SECOND: i64 = 100;
-/// Partitions of every topic.
+/// The number of partitions of every topic.
 pub(in crate::simulator) const PARTITIONS: u64 = 2;
 
 impl SimulatedWorld {
-    /// What is due for a statement happens.
+    /// Runs the earliest due transition of a statement.
     pub(in crate::simulator) fn run_statement_event(&mut self, serial: u64) {
         let time = self.time;
         let Some(statement) = self.statement(serial) else { return };
@@ -71,7 +71,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// A PENDING statement is compiled, then waits, completes or runs.
+    /// Compiles a PENDING statement, which then waits, completes or runs.
     fn start_statement(&mut self, serial: u64) {
         let Some(statement) = self.statement(serial).cloned() else { return };
         let forced = self.forced_outcome(&statement.fixed.name).cloned();
@@ -113,7 +113,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// What a statement does to the catalog, or the service's words on why it does not compile.
+    /// Returns what a statement changes in the catalog, or the service's message if it does not compile.
     pub(in crate::simulator) fn compile_statement(
         &self,
         statement: &SimulatedStatement,
@@ -134,12 +134,13 @@ impl SimulatedWorld {
             return Err(format!("Statement of kind {} is not supported.", summary.traits.kind));
         }
         if summary.traits.behavior == StatementBehavior::TableJob && statement.current.started_at.is_some() {
-            return Ok(CatalogChanges::default()); // It made its table when it first ran.
+            return Ok(CatalogChanges::default()); // The table was created by its first run.
         }
         self.catalog.changes_of(statement, &summary, self.options.catalog)
     }
 
-    /// Whether a pool can take one more; if not, the statement waits: for a new pool to be ready, or for room.
+    /// Returns whether the pool has room for one more statement. If not, the statement waits for a new pool to be
+    /// ready, or for room.
     fn has_room_or_waits(&mut self, serial: u64, fields: &MutableFields, forced: Option<&ForcedOutcome>) -> bool {
         let Some(pool) = self.pool(&fields.pool) else { return true };
         let (due, jobs) = (pool.phase_ends_at, self.options.jobs_per_cfu);
@@ -161,7 +162,7 @@ impl SimulatedWorld {
         false
     }
 
-    /// Whether offsets can be taken over now; if not, the statement waits or FAILS.
+    /// Returns whether the statement can start with the offsets of `name` now. If not, it waits or FAILS.
     fn can_carry_over_or_waits(&mut self, statement: &SimulatedStatement, name: &str) -> bool {
         let (serial, created) = (statement.serial, statement.fixed.created_at);
         let predecessor = self.statement_named(&statement.fixed.environment, name).map(|it| it.current.clone());
@@ -212,6 +213,7 @@ impl SimulatedWorld {
         false
     }
 
+    /// Starts running a statement and schedules its next transitions.
     fn run_statement(&mut self, serial: u64, statement: &SimulatedStatement, forced: Option<ForcedOutcome>) {
         let time = self.time;
         let later = |after: f64| time.saturating_add(micros(duration_from_seconds(after)));
@@ -251,7 +253,7 @@ impl SimulatedWorld {
         });
     }
 
-    /// A statement that runs meets an error.
+    /// Starts failing a running statement, with an exception.
     pub(in crate::simulator) fn fail_running_statement(&mut self, serial: u64, detail: &str) {
         let due = self.jittered_due(self.options.phase_durations.stop);
         let time = self.time;
@@ -265,20 +267,22 @@ impl SimulatedWorld {
         });
     }
 
-    /// A statement COMPLETES or FAILS. It is kept for thirty days.
+    /// Ends a statement as COMPLETED or FAILED. It is kept for thirty days.
     pub(in crate::simulator) fn end_statement(&mut self, serial: u64, phase: Phase, detail: String) {
         self.enter_final_phase(serial, phase, detail, false);
     }
 
-    /// A statement is stopped at once, without a savepoint on the way.
+    /// Stops a statement at once, without STOPPING and a savepoint in between.
     pub(in crate::simulator) fn stop_immediately(&mut self, serial: u64, detail: &str) {
         self.enter_final_phase(serial, Phase::Stopped, detail.to_owned(), true);
     }
 
+    /// Finishes a stop: the statement becomes STOPPED.
     fn finish_stopping(&mut self, serial: u64) {
         self.enter_final_phase(serial, Phase::Stopped, String::new(), true);
     }
 
+    /// Ends a run: counts what was read, schedules the removal, and lets waiting statements start.
     fn enter_final_phase(&mut self, serial: u64, phase: Phase, detail: String, shows_offsets: bool) {
         let Some(statement) = self.statement(serial) else { return };
         let (environment, name) = (statement.fixed.environment.clone(), statement.fixed.name.clone());
@@ -302,7 +306,7 @@ impl SimulatedWorld {
         self.wake_statements_waiting_for(&environment, &name);
     }
 
-    /// A statement is gone: its deletion ended, or it was purged.
+    /// Removes a statement whose deletion has ended or that is purged.
     fn finish_removal(&mut self, serial: u64) {
         let Some(statement) = self.remove_statement(serial) else { return };
         let fixed = &statement.fixed;
@@ -315,11 +319,12 @@ impl SimulatedWorld {
         self.wake_statements_waiting_for(&fixed.environment, &fixed.name);
     }
 
-    /// Removes an ended statement at once, as the service does after thirty days.
+    /// Removes a statement immediately, as the service does thirty days after its end.
     pub(in crate::simulator) fn purge_statement(&mut self, serial: u64) {
         self.finish_removal(serial);
     }
 
+    /// Schedules the start of every statement that waits for this one.
     fn wake_statements_waiting_for(&mut self, environment: &str, name: &str) {
         let time = self.time;
         for waiting in self.statements_waiting_for(environment, name) {
@@ -327,8 +332,9 @@ impl SimulatedWorld {
         }
     }
 
-    /// A pool is deleted: what runs, waits or stops on it is STOPPED at once.
+    /// Stops every statement that runs, waits or is stopping on a deleted pool, at once.
     pub(in crate::simulator) fn stop_all_on_pool(&mut self, pool: &str) {
+        /// The service's message for these statements.
         const DETAIL: &str = "Statement auto-stopped because the compute pool it is using was deleted by a user.";
         for serial in self.statements_on_pool(pool) {
             let Some(statement) = self.statement(serial) else { continue };
@@ -339,7 +345,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// Somebody fetched a query's results: it may go on for five minutes more.
+    /// Lets a query run for five more minutes, because its results were fetched.
     pub(in crate::simulator) fn results_fetched(&mut self, serial: u64, time: i64) {
         let Some(statement) = self.statement(serial) else { return };
         if statement.current.scheduled.iter().any(|(_, next)| *next == ScheduledTransition::ResultsIdle) {
@@ -355,7 +361,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// There may be room on a pool: the first that waits for it tries again.
+    /// Schedules the start of statements that wait for this pool, as many as it has room for.
     pub(in crate::simulator) fn admit_waiting(&mut self, pool: &str) {
         let queue = self.waiting_on_pool(pool);
         let Some(max) = self.pool(pool).map(|pool| u64::from(pool.max_cfu)) else { return };
@@ -369,7 +375,7 @@ impl SimulatedWorld {
     }
 }
 
-/// How many records of each topic a statement has read.
+/// Returns the number of records of each topic that a statement has read until `time`.
 fn records_read_until(statement: &SimulatedStatement, time: i64) -> std::collections::BTreeMap<String, u64> {
     let SimulatedStatement { fixed, current: fields, .. } = statement;
     let mut records_read = fields.records_read.clone();
@@ -381,7 +387,7 @@ fn records_read_until(statement: &SimulatedStatement, time: i64) -> std::collect
     let records = u64::try_from(records).unwrap_or(0);
     for (object, name) in SqlSummary::read(&fixed.sql).objects_with_role(Usage::Reads) {
         if let (ObjectKind::Table, Some(topic)) = (object, name.last()) {
-            // A topic that is read for the first time begins with what it holds already.
+            // A topic that is read for the first time already holds some records.
             let initial = u64::from(fnv_hash(topic).wrapping_add(fnv_hash(&fixed.environment)) % 1000);
             let count = records_read.entry(topic.clone()).or_insert(initial);
             *count = count.saturating_add(records);
@@ -390,12 +396,13 @@ fn records_read_until(statement: &SimulatedStatement, time: i64) -> std::collect
     records_read
 }
 
+/// Returns the 32-bit FNV-1a hash of `text`.
 fn fnv_hash(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 impl MutableFields {
-    /// Begins again from PENDING.
+    /// Starts over from PENDING, with the pool and principal of a pending move.
     pub(in crate::simulator) fn restart_from_pending(&mut self, due: i64) {
         self.phase = Phase::Pending;
         self.detail.clear();

@@ -1,4 +1,4 @@
-//! The statements API, `sql/v1`: what each request does and what it is answered.
+//! The statements API, `sql/v1`: the effect of each request and its response.
 
 mod lifecycle;
 mod response_body;
@@ -18,7 +18,7 @@ use crate::{cloud::Method, resource::Phase, simulator::options::RequestPolicy};
 pub(super) use statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
 pub(super) use submission::{random_uuid, recreate_statement};
 
-/// Answers a request below `…/environments/{environment}/statements`; `rest` is what follows.
+/// Handles a request below `…/environments/{environment}/statements`; `rest` is the remaining path.
 pub(super) fn handle(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -26,7 +26,7 @@ pub(super) fn handle(
     environment: &str,
     rest: &[&str],
 ) -> Result<ApiResponse, ApiError> {
-    // An environment belongs to one organization: to the one that has something in it.
+    // An environment belongs to one organization: the one whose statements it already holds.
     let owner = world.statements_after(environment, None, "").next().map(|statement| &statement.fixed.organization);
     if owner.is_some_and(|owner| *owner != *organization) {
         let detail = format!("Environment {environment} does not exist in organization {organization}");
@@ -48,13 +48,13 @@ pub(super) fn handle(
     }
 }
 
-/// The statement of that name, or the service's words that there is none.
+/// Returns the statement with this name, or the service's 404.
 fn find<'a>(world: &'a SimulatedWorld, environment: &str, name: &str) -> Result<&'a SimulatedStatement, ApiError> {
     let absent = || ApiError::new(404, format!("Statement resource={name} does not exist"));
     world.statement_named(environment, name).ok_or_else(absent)
 }
 
-/// A statement as it is now.
+/// Returns a response with the statement as `fields` describe it.
 fn statement_response(
     world: &SimulatedWorld,
     request: &ApiRequest,
@@ -68,6 +68,7 @@ fn statement_response(
     )
 }
 
+/// GET of one statement.
 fn get(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -81,6 +82,7 @@ fn get(
     Ok(statement_response(world, request, 200, statement, statement.fields_for_read(request.distortion.stale)))
 }
 
+/// GET of the statements of an environment, in pages.
 fn list(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -126,11 +128,16 @@ fn list(
         })
         .collect();
     let collection = response_body::statements_url(&request.origin, organization, environment);
+    /// The API's list of statements.
     #[derive(serde::Serialize)]
     struct StatementListBody<'a> {
+        /// The version of the API, always `sql/v1`.
         api_version: &'static str,
+        /// The statements of the page.
         data: Vec<response_body::StatementBody<'a>>,
+        /// The kind of the object, always `StatementList`.
         kind: &'static str,
+        /// The URLs of this and the next page.
         metadata: Value,
     }
     let next = next.map(|token| request.next_page_url(&collection, &token)).unwrap_or_default();
@@ -138,7 +145,7 @@ fn list(
     Ok(json_response(200, &StatementListBody { api_version: "sql/v1", data, kind: "StatementList", metadata }))
 }
 
-/// `label_selector`: `key=value` pairs with commas; more of its grammar is not documented.
+/// Parses `label_selector`: `key=value` pairs with commas. The rest of its grammar is not documented.
 fn label_selector<'a>(request: &'a ApiRequest) -> Result<Vec<(&'a str, &'a str)>, ApiError> {
     let selector = request.query_value("label_selector").unwrap_or_default();
     let pairs = selector.split(',').filter(|pair| !pair.trim().is_empty());
@@ -149,6 +156,7 @@ fn label_selector<'a>(request: &'a ApiRequest) -> Result<Vec<(&'a str, &'a str)>
     })
 }
 
+/// DELETE of a statement.
 fn delete(world: &mut SimulatedWorld, environment: &str, name: &str) -> Result<ApiResponse, ApiError> {
     let statement = find(world, environment, name)?;
     let (serial, uid) = (statement.serial, statement.fixed.uid.clone());
@@ -163,7 +171,7 @@ fn delete(world: &mut SimulatedWorld, environment: &str, name: &str) -> Result<A
     Ok(empty_response(status))
 }
 
-/// A statement is asked to go; one that runs goes on running until it is stopped on the way.
+/// Starts deleting a statement. A running statement continues to run until it is removed.
 pub(super) fn begin_deletion(world: &mut SimulatedWorld, serial: u64, name: &str, uid: &str) {
     let due = world.jittered_due(world.options.phase_durations.delete);
     world.change_statement(serial, |fields| {
@@ -176,7 +184,7 @@ pub(super) fn begin_deletion(world: &mut SimulatedWorld, serial: u64, name: &str
     world.record_effect(EffectKind::Deleted, name, uid);
 }
 
-/// A statement is asked to stop, whatever it does.
+/// Starts stopping a statement, regardless of its phase.
 pub(super) fn begin_stop(world: &mut SimulatedWorld, serial: u64) {
     let due = world.jittered_due(world.options.phase_durations.stop);
     world.change_statement(serial, |fields| {
@@ -189,7 +197,7 @@ pub(super) fn begin_stop(world: &mut SimulatedWorld, serial: u64) {
     });
 }
 
-/// A statement is asked to run again. For a moment it still says STOPPED.
+/// Starts resuming a statement. Its phase stays STOPPED for a moment.
 pub(super) fn begin_resume(world: &mut SimulatedWorld, serial: u64) {
     let due = world.jittered_due(world.options.phase_durations.start.min(std::time::Duration::from_millis(300)));
     world.change_statement(serial, |fields| {
@@ -198,6 +206,7 @@ pub(super) fn begin_resume(world: &mut SimulatedWorld, serial: u64) {
     });
 }
 
+/// GET of a statement's results, which keeps an idle query alive.
 fn results(
     world: &mut SimulatedWorld,
     request: &ApiRequest,

@@ -1,4 +1,5 @@
-//! Statements as the API shows them: `sql.v1.Statement` and its list in the OpenAPI document, and a body seen live.
+//! The API's JSON for statements: `sql.v1.Statement` and its list from the OpenAPI document, and a body recorded from
+//! the live service.
 
 use std::collections::BTreeMap;
 
@@ -12,105 +13,157 @@ use super::{
 };
 use crate::resource::{Phase, SmallMap};
 
-/// What `latest_offsets_timestamp` is while there are none: Go's zero time.
+/// The value of `latest_offsets_timestamp` while there are no offsets: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// `sql.v1.Statement`.
+/// The API's `sql.v1.Statement` object.
 #[derive(Serialize)]
 pub(in crate::simulator) struct StatementBody<'a> {
+    /// The version of the API, always `sql/v1`.
     api_version: &'static str,
+    /// The environment that holds the statement.
     environment_id: &'a str,
+    /// The kind of the object, always `Statement`.
     kind: &'static str,
+    /// The metadata that the service maintains.
     metadata: MetadataBody<'a>,
+    /// The name of the statement.
     name: &'a str,
+    /// The organization of the environment.
     organization_id: &'a str,
+    /// The desired state of the statement.
     spec: SpecBody<'a>,
+    /// The observed state of the statement.
     status: StatusBody<'a>,
 }
 
+/// The `metadata` of a statement.
 #[derive(Serialize)]
 struct MetadataBody<'a> {
+    /// When the statement was created, in RFC 3339.
     created_at: String,
+    /// The labels of the statement.
     labels: &'a SmallMap<String>,
+    /// The version that a PUT must repeat.
     resource_version: String,
+    /// The URL of the statement.
     #[serde(rename = "self")]
     this: String,
+    /// The `uid` of the statement.
     uid: &'a str,
+    /// When the statement last changed, in RFC 3339.
     updated_at: String,
 }
 
+/// The `spec` of a statement.
 #[derive(Serialize)]
 struct SpecBody<'a> {
+    /// The pool that the statement runs on.
     compute_pool_id: &'a str,
+    /// The execution mode, `BATCH` or `STREAMING`.
     execution_mode: &'static str,
+    /// The principal that the statement runs as.
     principal: &'a str,
+    /// The properties as submitted, `null` if there were none.
     properties: Option<&'a SmallMap<String>>,
+    /// The scaling that was requested, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling: Option<ScalingBody>,
+    /// The SQL exactly as submitted.
     statement: &'a str,
+    /// Whether the statement should be stopped.
     stopped: bool,
 }
 
+/// The `spec.scaling` of a statement.
 #[derive(Serialize)]
 struct ScalingBody {
+    /// The smallest number of CFUs that was requested.
     baseline_cfu: u32,
 }
 
+/// The `status` of a statement.
 #[derive(Serialize)]
 struct StatusBody<'a> {
+    /// The service's message about the phase.
     detail: &'a str,
+    /// How long the last run took, in ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<String>,
+    /// When the statement ended, in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     end_time: Option<String>,
+    /// The resource name of the principal.
     identity: String,
+    /// The offsets of each topic, present once stopped.
     latest_offsets: BTreeMap<&'a str, String>,
+    /// When the offsets were taken, in RFC 3339.
     latest_offsets_timestamp: String,
+    /// The kind of network, always `PUBLIC` if shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     network_kind: Option<&'static str>,
+    /// The current phase of the statement.
     phase: &'a str,
+    /// The state of scaling, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling_status: Option<ScalingStatusBody<'a>>,
+    /// The traits, `null` if the SQL did not compile.
     traits: Option<TraitsBody<'a>>,
+    /// The warnings of the service.
     warnings: Vec<WarningBody<'a>>,
 }
 
+/// The `status.scaling_status` of a statement.
 #[derive(Serialize)]
 struct ScalingStatusBody<'a> {
+    /// The state, such as `OK` or `POOL_EXHAUSTED`.
     scaling_state: &'a str,
+    /// When the state was entered, in RFC 3339.
     last_updated: String,
 }
 
+/// The `status.traits` of a statement.
 #[derive(Serialize)]
 struct TraitsBody<'a> {
+    /// The connections that the SQL names.
     connection_refs: Vec<&'a str>,
+    /// Whether the result is append-only; always true here.
     is_append_only: bool,
+    /// Whether the result is bounded.
     is_bounded: bool,
+    /// The schema of the results, without columns here.
     schema: Map<String, Value>,
+    /// The API's name of the statement's kind.
     sql_kind: &'a str,
+    /// The columns of an upsert key; always `null` here.
     upsert_columns: Option<Vec<u32>>,
 }
 
+/// One of the `status.warnings` of a statement.
 #[derive(Serialize)]
 struct WarningBody<'a> {
+    /// When the warning was created, in RFC 3339.
     created_at: String,
+    /// The text of the warning.
     message: &'a str,
+    /// The machine-readable reason of the warning.
     reason: &'a str,
+    /// The severity, such as `CRITICAL`.
     severity: &'a str,
 }
 
-/// The URL of a statement at the origin where it was asked for.
+/// Returns the URL of a statement at the origin of the request.
 pub(in crate::simulator) fn statement_url(origin: &str, statement: &SimulatedStatement) -> String {
     let fixed = &statement.fixed;
     format!("{}/{}", statements_url(origin, &fixed.organization, &fixed.environment), fixed.name)
 }
 
-/// The URL of an environment's statements.
+/// Returns the URL of an environment's statements.
 pub(in crate::simulator) fn statements_url(origin: &str, organization: &str, environment: &str) -> String {
     format!("{origin}/sql/v1/organizations/{organization}/environments/{environment}/statements")
 }
 
-/// `statement` as it is shown at `moment`, in the condition `now`.
+/// Returns the body of `statement` at `time`, with the given mutable fields.
 pub(in crate::simulator) fn statement_body<'a>(
     statement: &'a SimulatedStatement,
     fields: &'a MutableFields,
@@ -147,6 +200,7 @@ pub(in crate::simulator) fn statement_body<'a>(
     }
 }
 
+/// Returns the `status` of a statement.
 fn status_body<'a>(
     statement: &'a SimulatedStatement,
     fields: &'a MutableFields,
@@ -182,17 +236,18 @@ fn status_body<'a>(
             .as_ref()
             .filter(|_| switches.scaling_status_shown)
             .map(|(state, at)| ScalingStatusBody { scaling_state: state, last_updated: rfc3339(*at) }),
-        // Confluent's client for Python takes a statement without traits for a FAILED one, and for nothing else.
+        // Confluent's client for Python takes a statement without traits to be FAILED, so only FAILED ones lack them.
         traits: (!fields.failed_to_compile || fields.phase != Phase::Failed).then(|| traits_body(statement, switches)),
         warnings: warnings.collect(),
     }
 }
 
+/// Returns the traits of a statement.
 fn traits_body<'a>(statement: &'a SimulatedStatement, switches: &Switches) -> TraitsBody<'a> {
     let traits = &statement.fixed.traits;
     let mut schema = Map::new();
     if matches!(traits.behavior, StatementBehavior::Foreground | StatementBehavior::Introspection) {
-        schema.insert("columns".to_owned(), json!([])); // Which columns there are is not known here.
+        schema.insert("columns".to_owned(), json!([])); // The simulator does not know the columns.
     }
     let streaming = match traits.behavior {
         StatementBehavior::Job | StatementBehavior::Foreground => true,
@@ -209,6 +264,7 @@ fn traits_body<'a>(statement: &'a SimulatedStatement, switches: &Switches) -> Tr
     }
 }
 
+/// Returns the resource name of a principal.
 fn identity_of(organization: &str, principal: &str) -> String {
     if principal.starts_with("crn:") {
         return principal.to_owned();
@@ -221,14 +277,14 @@ fn identity_of(organization: &str, principal: &str) -> String {
     format!("crn://confluent.cloud/organization={organization}/{kind}={principal}")
 }
 
-/// A count of records spread over the partitions, in the service's notation.
+/// Formats a number of records, spread over the partitions, in the service's notation for offsets.
 fn offsets_text(count: u64) -> String {
     let offset_in = |partition: u64| count.saturating_add(PARTITIONS - 1).saturating_sub(partition) / PARTITIONS;
     let parts: Vec<_> = (0..PARTITIONS).map(|p| format!("partition:{p},offset:{}", offset_in(p))).collect();
     parts.join(";")
 }
 
-/// The exceptions of a statement, `sql.v1.StatementExceptionList`: the last ten, the newest first.
+/// Returns the exceptions of a statement as `sql.v1.StatementExceptionList`: the last ten, newest first.
 pub(in crate::simulator) fn exceptions_body(statement: &SimulatedStatement, origin: &str) -> Value {
     let data: Vec<_> = statement.current.exceptions.iter().map(|(name, message, at)| {
         json!({ "kind": "StatementException", "name": name, "message": message, "timestamp": rfc3339(*at) })
@@ -240,7 +296,7 @@ pub(in crate::simulator) fn exceptions_body(statement: &SimulatedStatement, orig
     })
 }
 
-/// The results of a statement: none, for data is not simulated.
+/// Returns the results of a statement. They are empty, because data is not simulated.
 pub(in crate::simulator) fn results_body(statement: &SimulatedStatement, origin: &str) -> Value {
     json!({
         "api_version": "sql/v1", "kind": "StatementResult",
@@ -252,7 +308,7 @@ pub(in crate::simulator) fn results_body(statement: &SimulatedStatement, origin:
     })
 }
 
-/// Whether results can be fetched.
+/// Returns whether results can be fetched in this phase.
 pub(in crate::simulator) fn has_results(phase: &Phase) -> bool {
     !matches!(phase, Phase::Pending | Phase::Deleting)
 }

@@ -1,4 +1,4 @@
-//! A new statement: what a POST must hold, and what comes of it.
+//! Creates statements: validates a POST, fills in defaults, and handles dry runs.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,20 +23,29 @@ use super::{
 };
 use crate::resource::{InternedStr, Phase, SmallMap};
 
-/// The most properties: the OpenAPI document.
+/// The most properties of a statement, according to the OpenAPI document.
 const MAX_PROPERTIES: usize = 8192;
-/// When the version moves by itself after a submission, in microseconds: a real one went from 1 to 5 within 0.4 s.
+/// When the version changes without a request after a submission, in microseconds. A real one went from 1 to 5 within
+/// 0.4 s.
 const VERSION_BUMP_DELAYS: [i64; 3] = [120_000, 350_000, 900_000];
 
-/// What a POST asks for.
+/// The attributes of a statement that a POST asks for.
 struct NewStatementRequest {
+    /// The name of the statement.
     name: String,
+    /// The SQL exactly as submitted.
     sql: String,
+    /// The properties, `None` if there were none.
     properties: Option<SmallMap<String>>,
+    /// The labels of the statement.
     labels: SmallMap<String>,
+    /// Whether it should be created stopped.
     stopped: bool,
+    /// The principal; by default the owner of the key.
     principal: Option<String>,
+    /// The pool; by default the default pool.
     pool: Option<String>,
+    /// The baseline of CFUs, if given.
     baseline_cfu: Option<u32>,
 }
 
@@ -71,7 +80,7 @@ pub(super) fn create(
     check_principal(world, &principal)?;
     let pool = match submission.pool {
         Some(pool) => check_pool(world, request, environment, &pool).map(|()| pool)?,
-        // What is only judged needs no pool, so none is made for it.
+        // A dry run that is not stored needs no pool, so none is created for it.
         None if requests_dry_run(submission.properties.as_ref()) && !switches.dry_run_stored => {
             pools::existing_default_pool(world, request, environment).unwrap_or_default()
         }
@@ -107,7 +116,7 @@ pub(super) fn create(
     Ok(response)
 }
 
-/// What a body asks for, if it may be asked.
+/// Parses and validates the body of a POST.
 fn parse_submission(body: &Value, switches: &Switches) -> Result<NewStatementRequest, ApiError> {
     let name = optional_text(body, "/name")?.ok_or_else(|| missing_property("/name", switches))?;
     check_name(&name, switches)?;
@@ -134,13 +143,15 @@ fn parse_submission(body: &Value, switches: &Switches) -> Result<NewStatementReq
     })
 }
 
+/// Returns the 409 for a name that is taken.
 fn name_taken(name: &str, location: String, switches: &Switches) -> ApiError {
     let failure = ApiError::new(409, format!("Statement resource={name} already exists"))
         .with_code("resource_already_exists", "Resource Already exists");
     if switches.conflict_location { failure.with_header("Location", location) } else { failure }
 }
 
-/// A dry run is judged in the answer and never stored, as Confluent's client for Python (0.7.0) expects.
+/// Returns the result of a dry run in the response, without storing it, as Confluent's client for Python (0.7.0)
+/// expects.
 fn dry_run_response(
     world: &SimulatedWorld,
     request: &ApiRequest,
@@ -161,7 +172,7 @@ fn dry_run_response(
     statement_response(world, request, 201, &statement, &statement.current)
 }
 
-/// The condition of a new statement: PENDING, or STOPPED from the first.
+/// Returns the mutable fields of a new statement, which is PENDING, or STOPPED if it is created stopped.
 fn initial_fields(
     world: &mut SimulatedWorld,
     fixed: &FixedFields,
@@ -210,6 +221,7 @@ fn initial_fields(
     }
 }
 
+/// Adds a statement and records its creation.
 fn add_created_statement(world: &mut SimulatedWorld, fixed: FixedFields, fields: MutableFields) -> u64 {
     let (name, uid) = (fixed.name.clone(), fixed.uid.clone());
     let serial = world.add_statement(fixed, fields);
@@ -217,7 +229,7 @@ fn add_created_statement(world: &mut SimulatedWorld, fixed: FixedFields, fields:
     serial
 }
 
-/// Whether a statement may run on a pool.
+/// Checks that a statement may run on this pool.
 pub(super) fn check_pool(
     world: &SimulatedWorld,
     request: &ApiRequest,
@@ -233,12 +245,14 @@ pub(super) fn check_pool(
     if fits { Ok(()) } else { Err(ApiError::new(400, format!("logical compute pool={id} not found"))) }
 }
 
-/// A user that does not exist is refused at once; a service account makes the statement FAIL later.
+/// Checks a principal. A user that does not exist is rejected at once, while a service account makes the statement
+/// FAIL later.
 pub(super) fn check_principal(world: &SimulatedWorld, principal: &str) -> Result<(), ApiError> {
     let known = world.options.principals.as_ref().is_none_or(|known| known.contains(principal));
     if known || principal.starts_with("sa-") { Ok(()) } else { Err(ApiError::new(400, "Bad Request")) }
 }
 
+/// Checks the name of a statement.
 fn check_name(name: &str, switches: &Switches) -> Result<(), ApiError> {
     let limit = if switches.strict_names { 72 } else { 100 };
     let word = |part: &str| {
@@ -258,21 +272,24 @@ fn check_name(name: &str, switches: &Switches) -> Result<(), ApiError> {
     Err(invalid_property(switches, detail, "/name"))
 }
 
+/// Returns the error for a property with an invalid value.
 fn invalid_property(switches: &Switches, detail: String, pointer: &str) -> ApiError {
     ApiError::new(switches.invalid_status, detail)
         .with_code("invalid_configuration", "Validation Failed")
         .with_pointer(pointer)
 }
 
+/// Returns the error for a required property that is missing.
 fn missing_property(pointer: &str, switches: &Switches) -> ApiError {
     invalid_property(switches, format!("The property '{pointer}' is required."), pointer)
 }
 
+/// Returns the 400 for a property of the wrong type.
 fn wrong_type(pointer: &str, expected: &str) -> ApiError {
     ApiError::new(400, format!("The property '{pointer}' must be {expected}.")).with_pointer(pointer)
 }
 
-/// The text at `pointer`; `None` if it is absent or null.
+/// Returns the string at `pointer`; `None` if it is absent or null.
 pub(super) fn optional_text(body: &Value, pointer: &str) -> Result<Option<String>, ApiError> {
     match body.pointer(pointer) {
         None | Some(Value::Null) => Ok(None),
@@ -281,7 +298,7 @@ pub(super) fn optional_text(body: &Value, pointer: &str) -> Result<Option<String
     }
 }
 
-/// The flag at `pointer`.
+/// Returns the boolean at `pointer`; `None` if it is absent or null.
 pub(super) fn optional_bool(body: &Value, pointer: &str) -> Result<Option<bool>, ApiError> {
     match body.pointer(pointer) {
         None | Some(Value::Null) => Ok(None),
@@ -290,7 +307,7 @@ pub(super) fn optional_bool(body: &Value, pointer: &str) -> Result<Option<bool>,
     }
 }
 
-/// The count at `pointer`.
+/// Returns the whole number at `pointer`; `None` if it is absent or null.
 pub(super) fn optional_number(body: &Value, pointer: &str) -> Result<Option<u32>, ApiError> {
     match body.pointer(pointer) {
         None | Some(Value::Null) => Ok(None),
@@ -301,7 +318,7 @@ pub(super) fn optional_number(body: &Value, pointer: &str) -> Result<Option<u32>
     }
 }
 
-/// The map of texts at `pointer`.
+/// Returns the map of strings at `pointer`; `None` if it is absent or null.
 pub(super) fn optional_map(body: &Value, pointer: &str) -> Result<Option<SmallMap<String>>, ApiError> {
     let entries = match body.pointer(pointer) {
         None | Some(Value::Null) => return Ok(None),
@@ -312,7 +329,7 @@ pub(super) fn optional_map(body: &Value, pointer: &str) -> Result<Option<SmallMa
     entries.iter().map(entry).collect::<Option<_>>().map(Some).ok_or_else(|| wrong_type(pointer, "a map of strings"))
 }
 
-/// A random UUID (version 4).
+/// Returns a random UUID (version 4).
 pub(in crate::simulator) fn random_uuid(random: &mut fastrand::Rng) -> String {
     let (high, low) = (random.u64(..), random.u64(..));
     format!(
@@ -325,7 +342,7 @@ pub(in crate::simulator) fn random_uuid(random: &mut fastrand::Rng) -> String {
     )
 }
 
-/// Somebody deletes a statement and creates it again, at once.
+/// Deletes a statement and creates it again at once, as another client would.
 pub(in crate::simulator) fn recreate_statement(world: &mut SimulatedWorld, serial: u64, sql: Option<String>) {
     let Some(old) = world.remove_statement(serial) else { return };
     let (name, uid) = (old.fixed.name.clone(), old.fixed.uid.clone());

@@ -1,4 +1,4 @@
-//! PUT and PATCH of a statement: stop, resume, and a new pool or principal between the two.
+//! PUT and PATCH of a statement: stop, resume, and changes of its pool or principal.
 
 use serde_json::Value;
 
@@ -18,16 +18,21 @@ use super::{
 };
 use crate::resource::{InternedStr, Phase, SmallMap};
 
-/// What an update wants of a statement.
+/// The attributes of a statement that an update asks for.
 struct StatementUpdateRequest {
+    /// Whether the statement should be stopped.
     stopped: bool,
+    /// The pool that it should run on.
     pool: InternedStr,
+    /// The principal that it should run as.
     principal: InternedStr,
+    /// The labels, `None` if they are not mentioned.
     labels: Option<SmallMap<String>>,
+    /// The baseline of CFUs, if any.
     baseline_cfu: Option<u32>,
 }
 
-/// PUT: the whole object, with the version that was read.
+/// PUT of the whole statement, with the version that was read.
 pub(super) fn put(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -71,7 +76,7 @@ pub(super) fn put(
     }
 }
 
-/// PATCH: RFC 6902, without a version.
+/// PATCH of a statement by RFC 6902, without a version.
 pub(super) fn patch(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -116,7 +121,7 @@ pub(super) fn patch(
         }
     }
     apply_update(world, request, serial, wanted)?;
-    // As seen from the service: `spec.stopped` is new at once, the phase may still be the old one.
+    // As the service does: `spec.stopped` changes at once, while the phase may still be the previous one.
     let Some(after) = world.statement(serial) else { return Err(ApiError::new(500, "Internal Server Error")) };
     let mut fields = after.current.clone();
     if fields.phase == Phase::Stopping {
@@ -125,22 +130,27 @@ pub(super) fn patch(
     Ok(statement_response(world, request, 200, after, &fields))
 }
 
+/// Returns the 409 for a version that is not the current one.
 fn version_conflict(name: &str) -> ApiError {
     ApiError::new(409, format!("Statement resource={name} has changed since it was fetched"))
         .with_code("resource_version_mismatch", "Conflict")
 }
 
-/// What an update means in the statement's present condition.
+/// The effect of an update on a statement in its current phase.
 enum UpdateEffect {
+    /// The statement is stopped.
     Stop,
-    /// Only `spec.stopped` changes.
+    /// Only the value of `spec.stopped` changes.
     SetStoppedOnly,
+    /// The statement is resumed.
     Resume,
-    /// Another pool or principal, now or at the next start.
+    /// The pool or principal changes, now or at the next start.
     Move,
+    /// Neither `spec.stopped` nor the pool nor the principal changes.
     NoChange,
 }
 
+/// Applies an update and records its effect.
 fn apply_update(
     world: &mut SimulatedWorld,
     request: &ApiRequest,
@@ -181,7 +191,8 @@ fn apply_update(
                 fields.stopped = wanted.stopped;
                 if wanted.stopped && fields.scheduled.iter().any(|(_, next)| *next == ScheduledTransition::EnterPending)
                 {
-                    fields.schedule_only(purge, ScheduledTransition::Remove); // It had been asked to run again, and had not yet begun.
+                    // A resume was requested, but has not begun yet.
+                    fields.schedule_only(purge, ScheduledTransition::Remove);
                 }
             });
             world.record_effect(if wanted.stopped { EffectKind::Stopped } else { EffectKind::Resumed }, name, uid);
@@ -210,12 +221,13 @@ fn apply_update(
             world.record_effect(EffectKind::Updated, name, uid);
         }
         UpdateEffect::NoChange if other_fields_changed => world.record_effect(EffectKind::Updated, name, uid),
-        // The version moves even so: the service cannot be known to compare.
+        // The version changes anyway, because it is not known whether the service compares the values.
         UpdateEffect::NoChange => world.change_statement(serial, |_| {}),
     }
     Ok(())
 }
 
+/// Returns the effect of an update, or the error with which the service rejects it.
 fn update_effect(
     world: &SimulatedWorld,
     statement: &SimulatedStatement,

@@ -1,8 +1,9 @@
-//! What statements make, and what the service says of what is there already or not at all.
+//! What statements create, and the service's messages about objects that already exist or do not exist.
 
 use super::client::{TestClient, options_without_limits, wait_seconds};
 use crate::simulator::{CatalogMode, SimulatorOptions};
 
+/// Submits a statement, waits a minute and returns its phase and detail.
 async fn phase_and_detail(client: &TestClient, name: &str, sql: &str) -> (String, String) {
     client.submit(name, sql).await;
     wait_seconds(60).await;
@@ -73,8 +74,8 @@ async fn an_unknown_table_exists_in_a_lenient_catalog_and_is_missing_in_a_strict
     phase_and_detail(&strict, "model", "CREATE MODEL m INPUT (i INT) OUTPUT (o INT) WITH ('provider' = 'openai')")
         .await;
     assert_eq!(phase_and_detail(&strict, "asks-2", uses_model).await.0, "RUNNING");
-    assert_eq!(phase_and_detail(&strict, "drop", "DROP TABLE nobody").await.0, "FAILED");
-    assert_eq!(phase_and_detail(&strict, "drop-2", "DROP TABLE IF EXISTS nobody").await.0, "COMPLETED");
+    assert_eq!(phase_and_detail(&strict, "drop", "DROP TABLE missing").await.0, "FAILED");
+    assert_eq!(phase_and_detail(&strict, "drop-2", "DROP TABLE IF EXISTS missing").await.0, "COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]

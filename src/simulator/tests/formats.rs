@@ -1,7 +1,7 @@
-//! The worlds of version 0.1.0 are read, written again as they were, and gone on from.
+//! Worlds of version 0.1.0 are read, written again without a difference, and continued.
 //!
-//! `tests/fixtures/0.1.0/simulator` holds them; `FLOE_WRITE_FIXTURES=1` writes those that are missing. Each list of
-//! variants is a `match` that leads from one to the next, so that one that is added does not compile without its place.
+//! They are in `tests/fixtures/0.1.0/simulator`; `FLOE_WRITE_FIXTURES=1` writes missing ones. Each list of variants
+//! is a `match` that leads from one variant to the next, so a new variant does not compile until it is added.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -27,23 +27,27 @@ use crate::{
     },
 };
 
-/// 2026-01-01T00:00:00Z.
+/// The start time, 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000_000;
-/// Longer than any test lasts: what is due then is still to come.
+/// A time after the end of every test, so that what is due then stays pending.
 const LATER: i64 = START + 3_600_000_000;
 
-/// A log with every change, one a line; and the world that it tells of, in one line.
+/// The fixture of a log with every change, one per line.
 const EVERY_CHANGE: &str = "simulator/every.world";
+/// The fixture of the same world in one line.
 const WHOLE_WORLD: &str = "simulator/whole.world";
 
+/// Returns the path of a fixture.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0").join(name)
 }
 
+/// Returns `first` and all that follow it through `next`.
 fn each_variant<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
     std::iter::successors(Some(first), next).collect()
 }
 
+/// Returns every phase of a statement.
 fn phases() -> Vec<Phase> {
     each_variant(Phase::Pending, |it| match it {
         Phase::Pending => Some(Phase::Running),
@@ -59,6 +63,7 @@ fn phases() -> Vec<Phase> {
     })
 }
 
+/// Returns every phase of a pool.
 fn pool_phases() -> Vec<PoolPhase> {
     each_variant(PoolPhase::Provisioning, |it| match it {
         PoolPhase::Provisioning => Some(PoolPhase::Provisioned),
@@ -69,6 +74,7 @@ fn pool_phases() -> Vec<PoolPhase> {
     })
 }
 
+/// Returns every behavior of a statement.
 fn behaviors() -> Vec<StatementBehavior> {
     each_variant(StatementBehavior::Definition, |it| match it {
         StatementBehavior::Definition => Some(StatementBehavior::Job),
@@ -80,6 +86,7 @@ fn behaviors() -> Vec<StatementBehavior> {
     })
 }
 
+/// Returns every kind of effect.
 fn effect_kinds() -> Vec<EffectKind> {
     each_variant(EffectKind::Created, |it| match it {
         EffectKind::Created => Some(EffectKind::Updated),
@@ -94,6 +101,7 @@ fn effect_kinds() -> Vec<EffectKind> {
     })
 }
 
+/// Returns every scheduled transition.
 fn all_transitions() -> Vec<ScheduledTransition> {
     each_variant(ScheduledTransition::Start, |it| match it {
         ScheduledTransition::Start => Some(ScheduledTransition::EnterPending),
@@ -109,6 +117,7 @@ fn all_transitions() -> Vec<ScheduledTransition> {
     })
 }
 
+/// Returns fixed fields in which every field has a value.
 fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
     FixedFields {
         organization: InternedStr::from("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
@@ -122,6 +131,7 @@ fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
     }
 }
 
+/// Returns mutable fields in which every field has a value.
 fn mutable_fields(phase: Phase) -> MutableFields {
     let warning = SimulatedWarning {
         severity: "CRITICAL".to_owned(),
@@ -156,6 +166,7 @@ fn mutable_fields(phase: Phase) -> MutableFields {
     }
 }
 
+/// Returns a pool in which every field has a value.
 fn pool(id: &str, phase: PoolPhase) -> SimulatedPool {
     SimulatedPool {
         id: id.to_owned(),
@@ -174,6 +185,7 @@ fn pool(id: &str, phase: PoolPhase) -> SimulatedPool {
     }
 }
 
+/// Returns a delayed effect of a POST.
 fn delayed_effect() -> DelayedEffect {
     DelayedEffect {
         due: LATER,
@@ -184,11 +196,13 @@ fn delayed_effect() -> DelayedEffect {
     }
 }
 
+/// Returns an effect of this kind.
 fn effect(kind: EffectKind) -> Effect {
     Effect { kind, name: "job-1".to_owned(), uid: "uid-1".to_owned(), at: "2026-01-01T00:00:00Z".to_owned() }
 }
 
-/// Every change that a log can hold, each at least once. Objects and the organization's configuration are a real world's.
+/// Returns every change that a log can hold, each at least once. The objects and the organization's configuration
+/// come from a real world.
 async fn every_change() -> Vec<WorldChange> {
     let client = TestClient::new(options_without_limits());
     let config = json!({ "spec": { "default_pool_enabled": false, "default_pool_max_cfu": 20 } });
@@ -249,22 +263,23 @@ async fn every_change() -> Vec<WorldChange> {
     kinds.into_iter().chain(statements).chain(pools).chain(effects).collect()
 }
 
-/// The bytes of a log that is given these records one by one.
+/// Returns the bytes of a log with these records.
 fn log_bytes(records: &[LogRecord]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("world");
-    let mut log = WorldLog::open(&path, &mut |_| panic!("it is new")).unwrap();
+    let mut log = WorldLog::open(&path, &mut |_| panic!("a new log must be empty")).unwrap();
     records.iter().for_each(|record| log.append(record).unwrap());
     fs::read(&path).unwrap()
 }
 
+/// Returns the records of the log at `path`.
 fn read_records(path: &Path) -> Vec<LogRecord> {
     let mut records = Vec::new();
     read_without_lock(path, &mut |record| records.push(record)).unwrap();
     records
 }
 
-/// The bytes of a fixture, which are those that `made` gives if it has yet to be written.
+/// Returns the bytes of a fixture. A missing one is written from `generated` if that is requested.
 fn fixture_bytes(name: &str, generated: &[u8]) -> Vec<u8> {
     let path = fixture(name);
     if std::env::var_os("FLOE_WRITE_FIXTURES").is_some() && !path.exists() {
@@ -274,7 +289,7 @@ fn fixture_bytes(name: &str, generated: &[u8]) -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-/// Shows where two texts begin to differ.
+/// Fails with the place where two byte strings begin to differ.
 fn assert_same_bytes(actual: &[u8], expected: &[u8]) {
     if actual == expected {
         return;
@@ -284,17 +299,17 @@ fn assert_same_bytes(actual: &[u8], expected: &[u8]) {
         let part = bytes.get(at.saturating_sub(80)..bytes.len().min(at + 80));
         String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
     };
-    panic!("it differs from byte {at} on\nnow:     {}\nfixture: {}", around(actual), around(expected));
+    panic!("bytes differ from offset {at}\nnow:     {}\nfixture: {}", around(actual), around(expected));
 }
 
-/// The world that the log at `path` tells of, in one line of a log.
+/// Returns the world of the log at `path` as a log of one line.
 fn world_in_one_record(path: &Path) -> Vec<u8> {
     let read_log = |on_record: &mut dyn FnMut(LogRecord)| read_without_lock(path, on_record).map(|()| None);
     let world = SimulatedWorld::restore(Arc::new(options_without_limits()), AuditTrail::default(), read_log).unwrap();
     log_bytes(&[world.to_record()])
 }
 
-/// The log with every change, one a line: as the fixture has it, and as it would be written now.
+/// Returns the log with every change, one per line: as in the fixture, and as it would be written now.
 async fn log_with_every_change() -> (Vec<u8>, Vec<u8>) {
     let record = |(change, issued_ids)| LogRecord { at: START, issued_ids, changes: vec![change] };
     let records: Vec<LogRecord> = every_change().await.into_iter().zip(1..).map(record).collect();
@@ -334,6 +349,6 @@ async fn a_world_left_by_a_0_1_0_run_is_read_written_unchanged_and_continues() {
             let simulator = Simulator::load_copy(path, options_without_limits()).unwrap();
             simulator.snapshot().to_bytes()
         };
-        assert_eq!(snapshot_bytes(&copy), snapshot_bytes(&path), "{name}: what is told in one line is the same world");
+        assert_eq!(snapshot_bytes(&copy), snapshot_bytes(&path), "{name}: the log of one line gives the same world");
     }
 }

@@ -1,4 +1,4 @@
-//! The world behind a port, met by hand-written HTTP over loopback.
+//! The simulator as a server, tested with hand-written HTTP over loopback.
 
 use std::{
     io::{Read, Write},
@@ -18,7 +18,7 @@ use crate::{
     simulator::{FaultRule, InjectedFault, PhaseDurations, Simulator, SimulatorOptions, serve},
 };
 
-/// A world on a port of its own, with phases that last some milliseconds.
+/// Starts a server on a free port, with phases that last some milliseconds.
 async fn start_server() -> (SocketAddr, Simulator) {
     let simulator = Simulator::new(SimulatorOptions {
         phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
@@ -30,7 +30,7 @@ async fn start_server() -> (SocketAddr, Simulator) {
     (address, simulator)
 }
 
-/// Everything that arrives until the connection ends.
+/// Sends one request and returns every byte until the connection ends.
 async fn exchange_raw(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> Vec<u8> {
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let request = format!(
@@ -43,21 +43,22 @@ async fn exchange_raw(address: SocketAddr, method: &str, path: &str, body: Optio
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut bytes = Vec::new();
-        // A broken connection is an end like another here; what arrived before it is what counts.
+        // A broken connection ends the response here; only the bytes before it count.
         let _ = stream.read_to_end(&mut bytes);
         bytes
     };
     tokio::task::spawn_blocking(send_and_read).await.unwrap()
 }
 
-/// Status, head and body.
+/// Sends one request and returns status, head in lower case, and body.
 async fn call(address: SocketAddr, method: &str, path: &str, body: Option<Value>) -> (u16, String, String) {
     let text = String::from_utf8(exchange_raw(address, method, path, body).await).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text}"));
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("response without a head: {text}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head.to_lowercase(), body.to_owned())
 }
 
+/// Returns the path of the statements, followed by `rest`.
 fn statements_path(rest: &str) -> String {
     format!("/sql/v1/organizations/{ORG}/environments/env-1/statements{rest}")
 }
@@ -80,7 +81,7 @@ async fn s01_both_apis_share_one_origin_and_urls_use_it() {
     let (status, head, body) = call(address, "GET", &statements_path("/a?x=y"), None).await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &body["status"]["phase"]), (200, &json!("RUNNING")));
-    assert_eq!(head.matches("date: ").count(), 1, "the world's date alone: {head}");
+    assert_eq!(head.matches("date: ").count(), 1, "only the world's date must be sent: {head}");
     call(address, "POST", &statements_path(""), Some(statement_body("b", JOB))).await;
     let (_, _, body) = call(address, "GET", &statements_path("?page_size=1"), None).await;
     let body: Value = serde_json::from_str(&body).unwrap();

@@ -1,4 +1,4 @@
-//! Misfortunes and verdicts, each as a client meets it.
+//! Tests of fault rules and statement overrides, through a client.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::{
     },
 };
 
+/// Returns a client of a simulator with this fault rule.
 async fn client_with_fault(rule: FaultRule) -> TestClient {
     let client = TestClient::new(options_without_limits());
     client.simulator.push_fault(rule);
@@ -53,7 +54,7 @@ async fn s26_rate_limits_are_sliding_windows_per_address_with_relative_headers()
         }
     };
     assert_eq!(served, 1000);
-    assert_eq!(limited.headers.get("retry-after"), Some("41"), "19 seconds of the minute are over");
+    assert_eq!(limited.headers.get("retry-after"), Some("41"), "19 seconds of the minute have passed");
     wait_seconds(41).await;
     assert_eq!(client.list("").await.status, 200);
 }
@@ -73,7 +74,7 @@ async fn s26_more_than_a_hundred_concurrent_requests_are_rate_limited() {
         statuses.push(task.await.unwrap());
     }
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 1);
-    assert_eq!(client.get("slow").await.status, 404, "they have left");
+    assert_eq!(client.get("slow").await.status, 404, "the slots must be free again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,14 +87,14 @@ async fn s27_injected_errors_have_no_effect_and_repeat_as_configured() {
         (InjectedFault::Conflict, 409),
     ] {
         let client = client_with_fault(FaultRule::always(fault).on(Method::Post).name("a").after(1).times(2)).await;
-        assert_eq!(client.submit("b", JOB).await.status, 201, "another name");
-        assert_eq!(client.submit("a", "").await.status, 400, "the first is let through");
+        assert_eq!(client.submit("b", JOB).await.status, 201, "the rule is for another name");
+        assert_eq!(client.submit("a", "").await.status, 400, "the first request passes");
         for _ in 0..2 {
             let got = client.submit("a", JOB).await;
             assert_eq!(got.status, status);
             assert_eq!(got.headers.get("retry-after"), (status == 429).then_some("7"));
         }
-        assert_eq!(client.get("a").await.status, 404, "no effect");
+        assert_eq!(client.get("a").await.status, 404, "the fault must have no effect");
         assert_eq!(client.submit("a", JOB).await.status, 201);
     }
 }
@@ -180,7 +181,7 @@ async fn s27_redirects_keep_path_and_query_and_a_404_can_become_a_403() {
         TestClient::statements_url("?page_size=7").replace(super::client::FLINK_ORIGIN, "https://flink-2.example.org");
     assert_eq!((got.status, got.headers.get("location")), (307, Some(url.as_str())));
     client.simulator.push_fault(FaultRule::always(InjectedFault::ForbiddenInsteadOfNotFound));
-    assert_eq!(client.get("nobody").await.status, 403);
+    assert_eq!(client.get("missing").await.status, 403);
     client.submit("a", JOB).await;
     assert_eq!(client.get("a").await.status, 200);
 }
@@ -237,7 +238,7 @@ async fn s29_unknown_fields_unknown_phases_and_null_maps_can_be_injected() {
     assert!(got.at("/status/x_never_heard_of").is_object());
     assert_eq!(*got.at("/metadata/labels"), Value::Null);
     assert_eq!(got.text("/spec/properties/sql.current-catalog"), "dev");
-    assert!(got.at("/spec/properties/x_never_heard_of").is_null(), "properties are no fields");
+    assert!(got.at("/spec/properties/x_never_heard_of").is_null(), "property names are not fields of the API");
     client.simulator.push_fault(FaultRule::always(InjectedFault::UnknownPhase("HIBERNATING".to_owned())));
     assert_eq!(client.phase("a").await, "HIBERNATING");
     assert_eq!(client.list("").await.text("/data/0/status/phase"), "HIBERNATING");
@@ -286,7 +287,7 @@ async fn statement_overrides_force_outcomes() {
     assert_eq!(client.get("warned").await.text("/status/warnings/0/severity"), "CRITICAL");
     let failed = client.get("fails-late").await;
     assert_eq!(failed.text("/status/detail"), "disk on fire");
-    assert!(failed.at("/status/traits").is_object(), "it compiled");
+    assert!(failed.at("/status/traits").is_object(), "it must have compiled");
     let exceptions = client.call(Method::Get, &TestClient::statements_url("/fails-late/exceptions"), None).await;
     assert_eq!(exceptions.text("/data/0/message"), "disk on fire");
     assert_eq!(client.call(Method::Get, &TestClient::statements_url("/slow/results"), None).await.status, 409);
@@ -406,7 +407,7 @@ async fn a_scenario_sets_switches_and_existing_principals() {
     let client =
         TestClient::new(SimulatorOptions { scenario: Scenario::parse(scenario).unwrap(), ..options_without_limits() });
     let mut body = super::client::statement_body("a", JOB);
-    assert_eq!(client.post(body.clone()).await.status, 400, "the key's owner is not known");
+    assert_eq!(client.post(body.clone()).await.status, 400, "the key's owner is not an existing principal");
     body["spec"]["principal"] = json!("sa-known");
     let created = client.post(body).await;
     assert_eq!((created.status, created.at("/status/network_kind")), (201, &Value::Null));

@@ -1,4 +1,4 @@
-//! Whatever a client sends, the answer is the API's, and the world goes on.
+//! Any request gets a response in the API's format and leaves the world intact.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cloud::{Headers, HttpRequest, Method, Transport};
 
-/// A body with one thing in it that is not as it should be.
+/// Replaces or removes one value of a JSON body at random.
 fn corrupt_one_value(random: &mut fastrand::Rng, value: &mut Value) {
     let junk =
         [json!(null), json!(-1), json!("\u{0}"), json!([]), json!({ "a": {} }), json!(1e300), json!(true), json!("-")];
@@ -56,7 +56,7 @@ async fn corrupted_bodies_are_accepted_or_rejected_and_never_break_the_world() {
         }
         wait_seconds(random.u64(0..20)).await;
     }
-    assert!(rejected > 500 && accepted > 500, "{rejected} refused, {accepted} taken");
+    assert!(rejected > 500 && accepted > 500, "{rejected} rejected, {accepted} accepted");
     assert_eq!(client.list("?page_size=100").await.status, 200);
     assert!(client.simulator.audit_report().peak_running.values().all(|most| *most <= 1));
 }
@@ -96,5 +96,5 @@ async fn unusual_requests_get_a_response() {
         send(Method::Get, format!("{CLOUD_ORIGIN}/fcpm/v2/regions"), &[("Authorization", "Bearer t")], b"").await,
         Ok(200)
     );
-    assert!(send(Method::Get, "no url".to_owned(), &basic, b"").await.is_err());
+    assert!(send(Method::Get, "not a url".to_owned(), &basic, b"").await.is_err());
 }

@@ -1,4 +1,4 @@
-//! The simulated cloud as a client sees it.
+//! Tests of the simulated cloud through its client interface.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

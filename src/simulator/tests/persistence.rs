@@ -1,4 +1,4 @@
-//! A world in a file: what was answered is there after any cut, and time goes on.
+//! A world in a file keeps every effect that was answered, wherever it is cut, and its time continues.
 
 use std::{fs, time::Duration};
 
@@ -13,7 +13,8 @@ use crate::{
     simulator::{FaultRule, InjectedFault, OutOfBandChange, Simulator, log},
 };
 
-/// A world with a bit of everything: after each answer, how long its log was and how much had been done.
+/// Runs statements and pools through their phases. Returns, after each response, the length of the log and the number
+/// of effects.
 async fn run_sample_workload(path: &std::path::Path) -> Vec<(usize, usize)> {
     let client = TestClient::for_simulator(Simulator::open(path, options_without_limits()).unwrap());
     let mut answers = Vec::new();
@@ -47,12 +48,12 @@ async fn a_reopened_world_is_unchanged_and_its_time_continues() {
     let open = || Simulator::open(&path, options_without_limits()).unwrap();
     let observe = |simulator: Simulator| (simulator.world_view(), simulator.effects(), simulator.audit_report());
     let (world, effects, audit) = observe(open());
-    assert_eq!(world.statements.len(), 2, "ctas is gone");
+    assert_eq!(world.statements.len(), 2, "`ctas` must be removed");
     let job = world.statements.iter().find(|it| it.name == "job").unwrap();
     assert_eq!(job.phase.as_str(), "RUNNING");
     let length = fs::read(&path).unwrap().len();
     assert_eq!(observe(open()), (world.clone(), effects, audit));
-    assert_eq!(fs::read(&path).unwrap().len(), length, "to open it changes nothing");
+    assert_eq!(fs::read(&path).unwrap().len(), length, "opening must not change the log");
     open().apply_out_of_band(OutOfBandChange::AdvanceTime(Duration::from_secs(3600))).unwrap();
     let later = open().world_view();
     assert!(later.time > world.time && later.time.starts_with("2026-01-01T01:"), "{}", later.time);
@@ -68,7 +69,7 @@ async fn changes_that_cannot_be_written_are_never_shown() {
     assert_eq!(client.submit("job", JOB).await.status, 500);
     for name in ["job", "before"] {
         let got = client.get(name).await;
-        assert_eq!((got.status, got.detail().contains("cannot be written")), (500, true), "{name}: {got:?}");
+        assert_eq!((got.status, got.detail().contains("cannot write")), (500, true), "{name}: {got:?}");
     }
     assert_eq!(client.call(Method::Get, &TestClient::pools_url(""), None).await.status, 500);
     drop(client);
@@ -96,7 +97,7 @@ async fn compacting_the_log_keeps_the_same_world() {
     drop(client);
     let closed = fs::read(&path).unwrap().len();
     assert!(closed * 2 < whole.len());
-    // A process that was killed leaves all of it, and the next one makes it anew.
+    // A killed process leaves the whole log, and the next one compacts it.
     for left in [None, Some(whole)] {
         left.iter().for_each(|whole| fs::write(&path, whole).unwrap());
         let after = Simulator::open(&path, options_without_limits()).unwrap();
@@ -144,12 +145,12 @@ async fn a_log_truncated_at_any_byte_opens_and_keeps_every_answered_change() {
         let whole = usize::try_from(whole).unwrap();
         assert_eq!(records, bytes[..length].iter().filter(|byte| **byte == b'\n').count());
         if length != whole && length != whole + 1 && length % 50 != 0 {
-            continue; // What is cut off is not looked at, so these open like their neighbours.
+            continue; // The truncated part is not read, so these lengths behave like their neighbors.
         }
         reopened += 1;
         fs::write(&cut, &bytes[..length]).unwrap();
         let effect_count = Simulator::open(&cut, options_without_limits()).unwrap().effects().len();
-        assert_eq!(fs::read(&cut).unwrap().len(), whole, "the torn line is cut");
+        assert_eq!(fs::read(&cut).unwrap().len(), whole, "the torn line must be removed");
         let answered = answers.iter().filter(|(end, _)| *end <= length).map(|(_, effects)| *effects).max().unwrap_or(0);
         let beyond = answers.iter().find(|(end, _)| *end > length).map_or(answered, |(_, effects)| *effects);
         assert!(
@@ -158,7 +159,7 @@ async fn a_log_truncated_at_any_byte_opens_and_keeps_every_answered_change() {
         );
     }
     assert!(reopened > 30);
-    assert_eq!(answers.last().unwrap().1, 8, "the pools, the statements, the stop, the resume, the deletion");
+    assert_eq!(answers.last().unwrap().1, 8, "two pools, three statements, a stop, a resume and a deletion");
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,7 +179,7 @@ async fn changes_are_written_before_they_are_answered() {
     let copy = folder.path().join("copy");
     fs::copy(&path, &copy).unwrap();
     let reopened = TestClient::for_simulator(Simulator::open(&copy, options_without_limits()).unwrap());
-    assert_eq!(reopened.phase("s-0").await, "RUNNING", "a phase that was shown is never taken back");
+    assert_eq!(reopened.phase("s-0").await, "RUNNING", "a phase that was shown must survive");
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +207,7 @@ async fn a_file_that_is_not_a_world_is_rejected_and_not_modified() {
     let path = folder.path().join("notes.txt");
     fs::write(&path, "dear diary\n").unwrap();
     let error = Simulator::open(&path, options_without_limits()).err().unwrap().to_string();
-    assert!(error.contains("notes.txt, line 1: this is no log of a simulated world"), "{error}");
+    assert!(error.contains("notes.txt: line 1 is not a record of a simulated world"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "dear diary\n");
     fs::write(&path, "no end of line").unwrap();
     assert!(Simulator::open(&path, options_without_limits()).is_err());
@@ -257,9 +258,9 @@ async fn a_world_can_be_restored_from_a_snapshot_many_times() {
     client.submit("job", JOB).await;
     client.simulator.push_fault(FaultRule::once(InjectedFault::LostThenApplied(30.0)).on(Method::Delete));
     let deleted = client.try_call(Method::Delete, &TestClient::statements_url("/table"), None).await;
-    assert!(deleted.is_err(), "nobody hears what becomes of it");
+    assert!(deleted.is_err(), "the response must be lost");
     let snapshot = client.simulator.snapshot();
-    // The original goes on beside it.
+    // The original continues independently of the snapshot.
     wait_seconds(60).await;
     assert!(client.simulator.world_view().statements.iter().all(|it| it.name != "table"));
     let later: Vec<_> = (0..2)
@@ -273,6 +274,6 @@ async fn a_world_can_be_restored_from_a_snapshot_many_times() {
         .collect();
     assert_eq!(later[0], later[1]);
     let original = (client.simulator.world_view(), client.simulator.effects(), client.simulator.audit_report());
-    assert_eq!(later[0], original, "what was still to happen has happened there too");
+    assert_eq!(later[0], original, "pending events must happen in the restored world too");
     assert_ne!(client.simulator.snapshot().to_bytes(), snapshot.to_bytes());
 }

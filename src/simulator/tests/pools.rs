@@ -1,4 +1,4 @@
-//! The requirements on pools, regions and keys, by their numbers.
+//! The numbered requirements on pools, regions and keys.
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::{
     simulator::{OutOfBandChange, SimulatorOptions},
 };
 
+/// Returns options with one key for each API.
 fn options_with_keys() -> SimulatorOptions {
     let key = |id: &str| Some((id.to_owned(), "secret".to_owned()));
     SimulatorOptions { flink_key: key("FLINK"), cloud_key: key("CLOUD"), ..options_without_limits() }
@@ -51,7 +52,7 @@ async fn s02_a_missing_or_wrong_key_is_a_401_with_an_api_error_body() {
     }
     let mut anybody = TestClient::new(options_without_limits());
     anybody.key = None;
-    assert_eq!(anybody.list("").await.status, 401, "some key there must be");
+    assert_eq!(anybody.list("").await.status, 401, "a request without a key must be rejected");
 }
 
 #[tokio::test(start_paused = true)]

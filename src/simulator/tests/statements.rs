@@ -1,4 +1,4 @@
-//! The requirements on statements, by their numbers.
+//! The numbered requirements on statements.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,12 @@ use crate::{
     simulator::{EffectKind, RequestPolicy, SimulatorOptions, Switches},
 };
 
+/// The SQL of a job.
 pub const JOB: &str = "INSERT INTO sink SELECT * FROM orders";
+/// The SQL of a definition.
 pub const TABLE: &str = "CREATE TABLE orders (id INT)";
 
+/// Returns options without rate limits and with changed switches.
 pub fn options_with(change: impl FnOnce(&mut Switches)) -> SimulatorOptions {
     let mut options = options_without_limits();
     change(&mut options.switches);
@@ -71,7 +74,7 @@ async fn s04_sql_and_properties_are_returned_byte_for_byte_and_pool_and_principa
     assert!(got.text("/spec/principal").starts_with("u-"), "{}", got.body);
     let pool = got.text("/spec/compute_pool_id").to_owned();
     let again = client.submit("b", sql).await;
-    assert_eq!(again.text("/spec/compute_pool_id"), pool, "one default pool for the environment and region");
+    assert_eq!(again.text("/spec/compute_pool_id"), pool, "an environment and region must have one default pool");
     let shown = client.call(Method::Get, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
     assert_eq!(*shown.at("/spec/default_pool"), json!(true));
 }
@@ -106,7 +109,7 @@ async fn s06_a_name_conflicts_in_every_phase_and_on_every_pool() {
         body["spec"]["compute_pool_id"] = json!(pool);
         let got = client.post(body).await;
         assert_eq!((got.status, got.text("/errors/0/code")), (409, "resource_already_exists"));
-        assert_eq!(got.text("/errors/0/status"), "409", "a string, by the API's document");
+        assert_eq!(got.text("/errors/0/status"), "409", "the API's document says a string");
         assert_eq!(got.headers.get("location"), Some(TestClient::statements_url("/a").as_str()));
         wait_seconds(60).await;
         assert_eq!(client.phase("a").await, "COMPLETED");
@@ -144,8 +147,8 @@ async fn s08_delete_returns_202_without_a_body_and_404_for_an_unknown_statement(
     client.submit("a", JOB).await;
     let got = client.delete("a").await;
     assert_eq!((got.status, got.bytes.len()), (202, 0));
-    assert_eq!(client.delete("a").await.status, 202, "again, while it goes");
-    assert_eq!(client.delete("nobody").await.status, 404);
+    assert_eq!(client.delete("a").await.status, 202, "a second DELETE while the first is under way");
+    assert_eq!(client.delete("missing").await.status, 404);
     let other = TestClient::new(options_with(|switches| {
         switches.delete_status = 204;
         switches.delete_again = RequestPolicy::Reject;
@@ -198,7 +201,7 @@ async fn s11_the_version_changes_with_every_change_and_several_times_in_the_firs
         seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     }
     let naive = client.call(Method::Put, &TestClient::statements_url("/a"), Some(read)).await;
-    assert_eq!(naive.status, 409, "a GET, a sleep and a PUT meet a conflict");
+    assert_eq!(naive.status, 409, "a PUT with a version that was read a second ago must conflict");
     wait_seconds(60).await;
     seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     client.set_stopped("a", true).await;
@@ -267,7 +270,7 @@ async fn s14_a_resume_passes_through_pending_and_can_change_pool_and_principal()
         .await;
     assert_eq!(got.status, 202, "{}", got.body);
     let at_once = client.get("a").await;
-    assert_eq!((at_once.phase(), at_once.at("/spec/stopped")), ("STOPPED", &json!(false)), "still, for a moment");
+    assert_eq!((at_once.phase(), at_once.at("/spec/stopped")), ("STOPPED", &json!(false)), "the phase changes later");
     wait_seconds(2).await;
     assert_eq!(client.phase("a").await, "PENDING");
     wait_seconds(60).await;
@@ -404,12 +407,13 @@ async fn s17_statements_stay_pending_on_a_full_pool_until_capacity_is_free() {
     let more = json!({ "spec": { "environment": { "id": "env-1" }, "max_cfu": 10 } });
     let phases =
         |list: Value| list["data"].as_array().unwrap().iter().filter(|i| i["status"]["phase"] == "PENDING").count();
-    assert_eq!(phases(client.list("").await.body), 1, "the room that the stopped one left is taken");
+    assert_eq!(phases(client.list("").await.body), 1, "one statement must take the room of the stopped one");
     client.call(Method::Patch, &TestClient::pools_url(&format!("/{pool}")), Some(more)).await;
     wait_seconds(1).await;
-    assert_eq!(phases(client.list("").await.body), 0, "and so is that of a larger pool");
+    assert_eq!(phases(client.list("").await.body), 0, "the other must start on the larger pool");
 }
 
+/// Returns the body of a job that carries over the offsets of `from`.
 fn carry_over_body(name: &str, from: &str) -> Value {
     let mut body = statement_body(name, JOB);
     body["spec"]["properties"]["sql.tables.initial-offset-from"] = json!(from);
@@ -447,7 +451,7 @@ async fn s18_carry_over_fails_after_six_hours_or_for_an_unknown_predecessor() {
     let client = TestClient::new(options_without_limits());
     client.submit("v1", JOB).await;
     client.post(carry_over_body("v2", "v1")).await;
-    client.post(carry_over_body("v3", "nobody")).await;
+    client.post(carry_over_body("v3", "missing")).await;
     wait_seconds(60).await;
     assert_eq!(client.phase("v3").await, "FAILED");
     wait_seconds(6 * 3600 - 120).await;
@@ -486,10 +490,10 @@ async fn s19_a_dry_run_is_validated_and_leaves_nothing_behind() {
         }
         assert_eq!(client.simulator.audit_report().creations.len(), if stored { 3 } else { 0 });
         let pools = client.call(Method::Get, &TestClient::pools_url("?environment=env-1"), None).await;
-        assert_eq!(pools.at("/data").as_array().map(Vec::len), Some(usize::from(stored)), "a default pool");
+        assert_eq!(pools.at("/data").as_array().map(Vec::len), Some(usize::from(stored)), "a stored one needs a pool");
         client.submit("table", TABLE).await;
         wait_seconds(60).await;
-        assert_eq!(client.phase("table").await, "COMPLETED", "the dry run made no table");
+        assert_eq!(client.phase("table").await, "COMPLETED", "the dry run must not create the table");
     }
 }
 
@@ -519,7 +523,7 @@ async fn s20_ended_statements_are_purged_after_thirty_days_and_idle_queries_stop
     assert_eq!(purged.map(|effect| effect.name).collect::<Vec<_>>(), ["table", "select"]);
     client.submit("again", TABLE).await;
     wait_seconds(60).await;
-    assert_eq!(client.phase("again").await, "FAILED", "the table outlives the statement that made it");
+    assert_eq!(client.phase("again").await, "FAILED", "the table must outlive its purged statement");
 }
 
 #[tokio::test(start_paused = true)]
@@ -541,7 +545,7 @@ async fn s21_lists_are_paged_and_filtered() {
     let mut url = TestClient::statements_url("?page_size=7&unknown=x");
     let mut pages = 0;
     while !url.is_empty() {
-        assert!(url.starts_with(FLINK_ORIGIN), "a full URL: {url}");
+        assert!(url.starts_with(FLINK_ORIGIN), "not an absolute URL: {url}");
         let page = client.call(Method::Get, &url, None).await;
         names.extend(page.at("/data").as_array().unwrap().iter().map(|item| item["name"].to_string()));
         url = page.at("/metadata/next").as_str().unwrap_or_default().to_owned();
@@ -557,7 +561,11 @@ async fn s21_lists_are_paged_and_filtered() {
     assert_eq!(count(client.list(&format!("?page_size=100&spec.compute_pool_id={pool}")).await.body), 5);
     assert_eq!(count(client.list("?label_selector=user.confluent.io/x=true,team=a").await.body), 5);
     assert_eq!(count(client.list("?label_selector=team=b").await.body), 0);
-    assert_eq!(count(client.list("?page_size=100&statement_name_search_query=-1").await.body), 25, "ignored alone");
+    assert_eq!(
+        count(client.list("?page_size=100&statement_name_search_query=-1").await.body),
+        25,
+        "needs `time_ordered`"
+    );
     assert_eq!(count(client.list("?time_ordered=true&statement_name_search_query=-1").await.body), 10);
 }
 
@@ -594,7 +602,7 @@ async fn switches_decide_undocumented_stops_and_moves() {
     wait_seconds(60).await;
     assert_eq!(other.set_stopped("table", true).await.status, 400);
     assert_eq!(other.put("pending", change_principal).await.status, 202);
-    assert_ne!(other.get("pending").await.text("/spec/principal"), "sa-2", "at the next start");
+    assert_ne!(other.get("pending").await.text("/spec/principal"), "sa-2", "the principal changes at the next start");
     other.set_stopped("pending", true).await;
     wait_seconds(60).await;
     assert_eq!(other.put("pending", |body| body["spec"]["principal"] = json!("sa-3")).await.status, 400);
@@ -604,7 +612,7 @@ async fn switches_decide_undocumented_stops_and_moves() {
     let mut created_stopped = statement_body("held", JOB);
     created_stopped["spec"]["stopped"] = json!(true);
     assert_eq!(other.post(created_stopped.clone()).await.phase(), "STOPPED");
-    assert_eq!(client.post(created_stopped).await.phase(), "PENDING", "ignored by default");
+    assert_eq!(client.post(created_stopped).await.phase(), "PENDING", "`stopped` is ignored by default");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A world read back from its log: the last word on everything counts.
+//! Restores a world from its log, in which the last value of everything counts, and compacts the log.
 
 use std::{io, sync::Arc};
 
@@ -12,14 +12,17 @@ use super::{
     AgendaItem, SimulatedWorld,
 };
 
-/// How many changes a line of a log that was made anew holds.
+/// The number of changes in one line of a compacted log.
 const CHANGES_PER_RECORD: usize = 100;
-/// So many lines and changes are not worth a rename.
+/// The number of superfluous lines and changes that do not justify a compaction.
 const COMPACTION_SLACK: usize = 100;
 
 impl SimulatedWorld {
-    /// The world that the records tell of which `read` gives one by one. Its time goes on from the last record's. It goes
-    /// on writing the log that `read` leaves, if any; one that is mostly past is made anew. What was done goes into `audit`.
+    /// Restores the world from the records that `read` passes on one by one. Time continues from the last record, and
+    /// effects are recorded in `audit`.
+    ///
+    /// The world continues to write the log that `read` returns, if any. A log that consists mostly of superseded
+    /// records is compacted.
     pub(in crate::simulator) fn restore(
         options: Arc<SimulatorOptions>,
         audit: AuditTrail,
@@ -40,7 +43,7 @@ impl SimulatedWorld {
         Ok(world)
     }
 
-    /// Makes a log anew that holds more than `times` what there is, in one rename.
+    /// Replaces the log, in one rename, if it holds more than `factor` times what the world needs.
     fn compact_log(&mut self, factor: usize) -> io::Result<()> {
         if self.logged_entries <= self.change_count().saturating_mul(factor).saturating_add(COMPACTION_SLACK) {
             return Ok(());
@@ -58,7 +61,7 @@ impl SimulatedWorld {
         Ok(())
     }
 
-    /// The world that one record tells of, without a log.
+    /// Restores a world without a log from one record.
     pub(in crate::simulator) fn from_record(options: Arc<SimulatorOptions>, record: LogRecord) -> SimulatedWorld {
         let mut world = SimulatedWorld::new(options);
         world.time = record.at;
@@ -69,18 +72,19 @@ impl SimulatedWorld {
         world
     }
 
-    /// The whole world in one record.
+    /// Returns the whole world as one record.
     pub(in crate::simulator) fn to_record(&self) -> LogRecord {
         LogRecord { at: self.time, issued_ids: self.issued_ids, changes: self.all_changes() }
     }
 
-    /// How many changes make up the whole world.
+    /// Returns the number of changes that make up the whole world.
     fn change_count(&self) -> usize {
         let objects = self.catalog.created().len().saturating_add(self.catalog.dropped().len());
         let audited = self.audit.effects().len().saturating_add(self.audit.peak_counts().count());
         objects.saturating_add(audited).saturating_add(self.statements.len()).saturating_add(self.pools.len())
     }
 
+    /// Applies one logged change.
     fn replay(&mut self, change: WorldChange) {
         match change {
             WorldChange::StatementCreated(serial, fixed, fields) => {
@@ -104,7 +108,7 @@ impl SimulatedWorld {
         }
     }
 
-    /// The whole world as changes to an empty one.
+    /// Returns the whole world as changes to an empty one.
     fn all_changes(&self) -> Vec<WorldChange> {
         let effects = self.audit.effects().iter().cloned().map(WorldChange::Effect);
         let pools = self.pools.values().cloned().map(|pool| WorldChange::PoolStored(Box::new(pool)));
@@ -129,7 +133,8 @@ impl SimulatedWorld {
     }
 }
 
-/// Whoever comes next reads what there is, not how it came about. A log that cannot be made anew holds it all the same.
+/// Compacts the log, so that the next process reads the current world and not its history. A log that cannot be
+/// compacted still holds everything.
 impl Drop for SimulatedWorld {
     fn drop(&mut self) {
         drop(self.compact_log(1));
