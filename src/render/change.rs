@@ -1,4 +1,4 @@
-//! One change as it is shown, wherever it is shown: its symbol, its line, and what is said below.
+//! A change as every format shows it: its symbol, its headline, and the details below.
 
 use super::{
     Paint, PlanContext,
@@ -11,34 +11,34 @@ use crate::{
     resource::{Address, ResourceKind},
 };
 
-/// A change, ready to be laid out.
+/// A change that is ready to be laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RenderedChange {
-    /// Whose: more than one where the same happens to several.
+    /// The addresses that it is about. More than one if the same change happens to several.
     pub addresses: Vec<Address>,
-    /// `+`, `~`, `±` …
+    /// The symbol of its action: `+`, `~`, `±` …
     pub symbol: &'static str,
-    /// Its colour.
+    /// The color of its symbol.
     pub paint: Paint,
-    /// What happens, in a line.
+    /// The headline, which says what happens.
     pub head: String,
-    /// What is said below.
+    /// The details below the headline, in order.
     pub details: Vec<ChangeDetail>,
 }
 
-/// Something said below the line of a change.
+/// A detail below the headline of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ChangeDetail {
-    /// A sentence. Lines after the first are there to be pasted.
+    /// Sentences. Lines after the first are there to be pasted.
     Prose(String),
-    /// SQL that goes and comes.
+    /// SQL lines that are removed and added.
     Sql(Vec<DiffLine>),
 }
 
-/// How many of the same are shown as one.
+/// The number of identical changes from which they are shown as one entry.
 const MIN_GROUP_SIZE: usize = 3;
 
-/// The entries of a plan's changes, in order of address; those that say the same are one.
+/// Returns the changes of a plan in order of address. Changes with identical text are one entry.
 pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool) -> Vec<RenderedChange> {
     let environment = &plan.basis.environment;
     let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
@@ -47,12 +47,14 @@ pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool
     )
 }
 
-/// Whether only `-v` lists it: settings that floe alone reads, and nothing to be said of them.
+/// Returns whether a change is listed only with `-v`: it changes nothing but settings that only floe reads, and has
+/// no other note.
 pub(super) fn is_verbose_only(change: &Change) -> bool {
     matches!(change.action, Action::RecordSettings | Action::Inform)
         && change.notes.iter().all(|note| *note == Note::CosmeticSqlChange)
 }
 
+/// Returns one change with its headline and details.
 fn rendered_change(
     address: &Address,
     change: &Change,
@@ -61,7 +63,7 @@ fn rendered_change(
     verbose: bool,
 ) -> RenderedChange {
     let (symbol, paint) = symbol(change);
-    // What a consent does to the output is said of the consent.
+    // The text of the consent already says what happens to the output.
     let is_told_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
     let notes =
         change.notes.iter().filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_told_by_consent(note));
@@ -82,15 +84,15 @@ fn rendered_change(
                 details.push(ChangeDetail::Prose(choice.clone()));
             }
             for more in choices {
-                details.push(ChangeDetail::Prose(format!("And {}.", more.cause)));
+                details.push(ChangeDetail::Prose(format!("Also blocked: {}.", more.cause)));
                 details.extend(more.choices.into_iter().map(ChangeDetail::Prose));
             }
-            format!("BLOCKED: {}.", first.map_or_else(|| "a person has to decide".to_owned(), |first| first.cause))
+            format!("BLOCKED: {}.", first.map_or_else(|| "a decision is needed".to_owned(), |first| first.cause))
         }
-        (_, None) if notes.is_empty() => "as it should be".to_owned(),
+        (_, None) if notes.is_empty() => "as declared".to_owned(),
         (_, None) => notes.remove(0),
     };
-    // What changed stands above what can be done about it.
+    // In a block, what changed comes before the options.
     let (above, below) = match sql_lines(change, verbose).filter(|lines| !lines.is_empty()).map(ChangeDetail::Sql) {
         sql if change.is_blocked() => (sql, None),
         sql => (None, sql),
@@ -106,6 +108,7 @@ fn rendered_change(
     RenderedChange { addresses: vec![address.clone()], symbol, paint, head, details }
 }
 
+/// Returns the SQL lines to show: the difference of changed SQL, or with `-v` the SQL of a new statement.
 fn sql_lines(change: &Change, verbose: bool) -> Option<Vec<DiffLine>> {
     let changed = change.reasons.iter().find_map(|reason| match reason {
         Reason::SqlChanged { before, after } => Some(sql_diff::line_diff(before.as_str(), after.as_str())),
@@ -118,7 +121,7 @@ fn sql_lines(change: &Change, verbose: bool) -> Option<Vec<DiffLine>> {
     }
 }
 
-/// A note as a sentence of its own: what begins as a word of prose begins large, and all end with a point.
+/// Returns a note as a sentence: capitalized if it starts with a word of prose, and with a period at the end.
 fn as_sentence(note: &str) -> String {
     let mut letters = note.chars();
     let capitalized = match letters.next() {
@@ -130,7 +133,7 @@ fn as_sentence(note: &str) -> String {
     if capitalized.ends_with(['.', '!', '?']) { capitalized } else { format!("{capitalized}.") }
 }
 
-/// Puts those together that say the same of several things of one kind, in the place of the first.
+/// Groups changes with identical text and the same resource kind, at the position of the first.
 fn group_identical(entries: Vec<RenderedChange>) -> Vec<RenderedChange> {
     let is_same = |one: &RenderedChange, other: &RenderedChange| {
         let kind = |entry: &RenderedChange| entry.addresses.first().map(|address| address.kind);
@@ -161,7 +164,7 @@ fn group_identical(entries: Vec<RenderedChange>) -> Vec<RenderedChange> {
 }
 
 impl RenderedChange {
-    /// Who it is about: an address, or `× 48 statements`.
+    /// Returns what the entry is about: an address, or `× 48 statements`.
     pub fn subject(&self) -> String {
         match self.addresses.as_slice() {
             [one] => one.to_string(),

@@ -1,4 +1,4 @@
-//! What differs in the cloud from what was sent, as text.
+//! The text of `floe drift`: the differences between live and sent.
 
 use super::{
     Paint, Style,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{manifest::Environment, resource::Address};
 
-/// The differences, one a line, with a header and a line end at its end.
+/// Returns the differences, one per line, below a header. The text ends with a newline.
 pub fn drift_text(environment: &Environment, differences: &[(Address, String)], style: Style) -> String {
     let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
     let summary = match differences.len() {
@@ -25,6 +25,9 @@ pub fn drift_text(environment: &Environment, differences: &[(Address, String)], 
         let symbol = style.paint(Paint::Yellow, "~");
         text.push_str(&format!("  {symbol} {}  {}\n", pad(&address.to_string(), address_width), sanitize(what)));
     }
-    text.push_str(&format!("\n`floe plan -e {} --fix-drift` says what would put it back.\n", environment.name));
+    text.push_str(&format!(
+        "\n`floe plan -e {} --fix-drift` plans the changes that would revert it.\n",
+        environment.name
+    ));
     text
 }

@@ -1,4 +1,4 @@
-//! What an apply says while it runs, one line an event.
+//! The lines that an apply prints while it runs, one per event.
 
 use super::{
     Paint, Style,
@@ -12,34 +12,34 @@ use crate::{
     resource::{Address, Phase},
 };
 
-/// The column of addresses.
+/// The width of the address column.
 const ADDRESS_WIDTH: usize = 34;
 
-/// That all steps of an address have succeeded, and the phase in which they left it.
+/// Returns the line which says that all steps of an address have succeeded, with its last phase.
 pub fn done_line(address: &Address, phase: Option<&Phase>, style: Style) -> String {
     let phase = phase.map_or(String::new(), |phase| format!(": {}", sanitize(phase.as_str())));
     format!("  {} {}  done{phase}", style.paint(Paint::Green, "✓"), pad(&address.to_string(), ADDRESS_WIDTH))
 }
 
-/// That a call is tried again: what, why, and for how long.
+/// Returns the line which says that a call is retried, for how long, and why.
 pub fn retry_line(retrying: &RetryNotice, style: Style) -> String {
     let limit = match retrying.max_duration {
         short if short <= Duration::from_secs(10) => format!("{} s", short.as_secs().max(1)),
         long if long <= Duration::from_secs(90) => format!("{} s", long.as_secs().div_ceil(10).saturating_mul(10)),
         longer => format!("{} min", longer.as_secs().div_ceil(60)),
     };
-    let what = if retrying.is_waiting { "Waiting" } else { "Trying again" };
+    let what = if retrying.is_waiting { "Waiting" } else { "Retrying" };
     let line = format!("{what} for up to {limit}: {}", sanitize(&retrying.error.to_string()));
     style.paint(Paint::Yellow, &line)
 }
 
-/// An event in a line, without a line end.
+/// Returns an event as one line without a newline.
 pub fn event_line(event: &Event, style: Style) -> String {
     let line = |symbol: &str, paint: Paint, address: &dyn std::fmt::Display, text: String| {
         format!("  {} {}  {}", style.paint(paint, symbol), pad(&address.to_string(), ADDRESS_WIDTH), text)
     };
     match event {
-        Event::Started { address } => line("·", Paint::Dim, address, "begins".to_owned()),
+        Event::Started { address } => line("·", Paint::Dim, address, "started".to_owned()),
         Event::RequestAccepted { address, request } => line("·", Paint::Dim, address, sanitize(&request.to_string())),
         Event::PhaseObserved { address, name, phase, detail } => {
             let phase = phase.as_ref().map_or("gone", |phase| phase.as_str());
@@ -49,16 +49,15 @@ pub fn event_line(event: &Event, style: Style) -> String {
         }
         Event::Succeeded { address } => done_line(address, None, style),
         Event::Failed { address, failure } => line("✗", Paint::Red, address, sanitize(&failure.to_string())),
-        Event::RollbackStarted { address } => {
-            line("↺", Paint::Yellow, address, "takes back what it had begun".to_owned())
-        }
-        Event::RolledBack { address } => line("↺", Paint::Yellow, address, "taken back: as it was before".to_owned()),
+        Event::RollbackStarted { address } => line("↺", Paint::Yellow, address, "rolling back".to_owned()),
+        Event::RolledBack { address } => line("↺", Paint::Yellow, address, "rolled back".to_owned()),
         Event::Skipped { address, because } => {
             line("-", Paint::Yellow, address, format!("skipped: {because} did not succeed"))
         }
         Event::InterruptReceived => style.paint(
             Paint::Yellow,
-            "  Interrupted: nothing new starts, what is open is finished or taken back. Again to leave at once.",
+            "  Interrupted: nothing new starts, open steps are finished or rolled back. Interrupt again to exit at \
+             once.",
         ),
     }
 }

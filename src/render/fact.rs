@@ -1,14 +1,14 @@
-//! What is written down without anything being sent: settled facts, in a few words each.
+//! Short descriptions of the entries that a plan records without sending a request.
 
 use crate::{
     resource::Address,
     state::{Entry, Fact, FurthestPhase, Outcome},
 };
 
-/// How many are named.
+/// The most descriptions that are listed.
 const MAX_DESCRIBED: usize = 5;
 
-/// What entries say, the first few of them.
+/// Returns descriptions of the first few entries and the number of the others.
 pub(super) fn describe_entries(entries: &[Entry]) -> String {
     let mut descriptions: Vec<String> = Vec::new();
     for entry in entries {
@@ -25,9 +25,10 @@ pub(super) fn describe_entries(entries: &[Entry]) -> String {
     descriptions.join("; ")
 }
 
+/// Returns what one entry records.
 fn describe_entry(entry: &Entry) -> String {
     match entry {
-        Entry::IntentOpened { intent, .. } => format!("what is asked of {}", intent.address),
+        Entry::IntentOpened { intent, .. } => format!("a request for {}", intent.address),
         Entry::IntentSettled { outcome: Outcome::Applied { .. }, .. } => {
             "a step of an interrupted run took effect".to_owned()
         }
@@ -38,13 +39,14 @@ fn describe_entry(entry: &Entry) -> String {
     }
 }
 
+/// Returns what one fact records.
 fn describe_fact(fact: &Fact) -> String {
     let statement = |key: &str| Address::statement(key);
     match fact {
-        Fact::Declared { key, .. } => format!("how {} is declared", statement(key)),
-        Fact::PoolDeclared { key, .. } => format!("how {} is declared", Address::pool(key)),
-        Fact::Adopted { key, .. } => format!("{} is this project's", statement(key)),
-        Fact::PoolAdopted { key, id, .. } => format!("{} is pool {id}", Address::pool(key)),
+        Fact::Declared { key, .. } => format!("the declaration of {}", statement(key)),
+        Fact::PoolDeclared { key, .. } => format!("the declaration of {}", Address::pool(key)),
+        Fact::Adopted { key, .. } => format!("{} is adopted", statement(key)),
+        Fact::PoolAdopted { key, id, .. } => format!("{} is pool `{id}`", Address::pool(key)),
         Fact::PhaseReached { key, reached, .. } => {
             let how = match reached {
                 FurthestPhase::Submitted => "was submitted",
@@ -53,13 +55,13 @@ fn describe_fact(fact: &Fact) -> String {
             };
             format!("{} {how}", statement(key))
         }
-        Fact::OffsetsSet { key, offsets, .. } if offsets.is_empty() => format!("{} runs again", statement(key)),
-        Fact::OffsetsSet { key, .. } => format!("where {} stood", statement(key)),
-        Fact::Promoted { key } => format!("the new generation of {} is in force", statement(key)),
-        Fact::GenerationGone { key, name } => format!("`{name}` of {} is gone", statement(key)),
+        Fact::OffsetsSet { key, offsets, .. } if offsets.is_empty() => format!("{} is running again", statement(key)),
+        Fact::OffsetsSet { key, .. } => format!("the offsets of {}", statement(key)),
+        Fact::Promoted { key } => format!("the new generation of {} is current", statement(key)),
+        Fact::GenerationGone { key, name } => format!("`{name}` of {} no longer exists", statement(key)),
         Fact::Deleted { address } => format!("{address} is deleted"),
-        Fact::Forgotten { address } => format!("{address} is not floe's any more"),
-        Fact::Moved { from, to } => format!("{from} is {to} from now on"),
+        Fact::Forgotten { address } => format!("{address} is no longer managed"),
+        Fact::Moved { from, to } => format!("{from} is moved to {to}"),
     }
 }
 
@@ -80,7 +82,7 @@ mod tests {
         };
         let moved = Fact::Moved { from: Address::statement("a"), to: Address::statement("b") };
         let two = [ran("a"), ran("a"), Entry::FactRecorded { fact: moved }];
-        assert_eq!(describe_entries(&two), "statements.a ran; statements.a is statements.b from now on");
+        assert_eq!(describe_entries(&two), "statements.a ran; statements.a is moved to statements.b");
         let many: Vec<Entry> = (0..9).map(|number| ran(&format!("s{number}"))).collect();
         assert!(describe_entries(&many).ends_with("statements.s4 ran; and 4 more"), "{}", describe_entries(&many));
     }

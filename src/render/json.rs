@@ -1,4 +1,4 @@
-//! A plan as JSON: the plan itself, and beside it what the text view shows besides.
+//! A plan as JSON: the plan itself, and under `beside` what the text view shows in addition.
 
 use serde_json::{Value, json};
 
@@ -8,18 +8,19 @@ use crate::{
     plan::Plan,
 };
 
-/// The plan with its `format_version`, and under `beside` what was shown with it and every dependency. Reads back as a [`Plan`].
+/// Returns the plan with its `format_version`, and under `beside` its context and every dependency. The text can be
+/// read back as a [`Plan`].
 ///
 /// # Errors
-/// When the plan cannot be written as JSON, which is a bug.
+/// If the plan cannot be written as JSON, which is a bug.
 pub fn plan_json(plan: &Plan, graph: &Graph, context: &PlanContext) -> Result<String, serde_json::Error> {
     plan_json_with_id(plan, graph, context, None)
 }
 
-/// The same with the id under which `apply` marks it as used: what `--out` writes.
+/// Returns what `--out` writes: the same JSON with the id under which `apply` marks the plan as used.
 ///
 /// # Errors
-/// When the plan cannot be written as JSON, which is a bug.
+/// If the plan cannot be written as JSON, which is a bug.
 pub fn saved_plan_json(
     plan: &Plan,
     graph: &Graph,
@@ -29,6 +30,7 @@ pub fn saved_plan_json(
     plan_json_with_id(plan, graph, context, Some(id))
 }
 
+/// Returns the JSON of a plan, with an id if there is one.
 fn plan_json_with_id(
     plan: &Plan,
     graph: &Graph,
@@ -51,7 +53,7 @@ fn plan_json_with_id(
     Ok(text)
 }
 
-/// Who needs whom, whether the SQL shows it or a manifest says it, and where.
+/// Returns the dependencies: both ends, whether each is inferred from the SQL or declared, and where it is written.
 fn edges_json(graph: &Graph) -> Value {
     let mut line_index = LineIndex::default();
     let edge = |edge: &Edge| {

@@ -1,4 +1,4 @@
-//! A plan as the comment on a pull request.
+//! A plan as Markdown for a comment on a pull request.
 
 use std::fmt::Write;
 
@@ -11,13 +11,14 @@ use super::{
     },
 };
 
-/// The most characters of a comment: GitHub takes 65,536, and somebody may put a sentence around it.
+/// The most characters of a comment. GitHub accepts 65,536, and a pipeline may add text around the plan.
 const MAX_LENGTH: usize = 60_000;
 
-/// Room that is kept for the end: what was left out, the summary.
+/// The characters reserved for the end: the list of omitted changes, and the summary.
 const RESERVED_LENGTH: usize = 4_000;
 
-/// A summary line, one collapsible part per change, cut below 60,000 characters with what was left out named.
+/// Returns a summary line and one collapsible section per change. The text stays below 60,000 characters and names
+/// the changes that it omits.
 pub fn plan_markdown(view: &PlanView<'_>) -> String {
     let plan = view.plan;
     let label = environment_label(&plan.basis.environment, &plan.basis.identity, plan.basis.simulated);
@@ -51,6 +52,7 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
     text
 }
 
+/// Returns the collapsible section of one change.
 fn change_section(change: &RenderedChange) -> String {
     let open = if change.symbol == "!" { " open" } else { "" };
     let mut text = format!(
@@ -82,19 +84,19 @@ fn change_section(change: &RenderedChange) -> String {
     text
 }
 
-/// A block of code whose fence is longer than any that is in it.
+/// Returns a code block whose fence is longer than any run of backticks in the text.
 fn fenced_code(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.saturating_add(1).max(3));
     format!("{fence}{language}\n{text}\n{fence}\n\n")
 }
 
-/// The service's words cannot close a tag or open one.
+/// Escapes HTML, so that a message of the service cannot open or close a tag.
 fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// What was left out, by name as far as there is room.
+/// Returns the notice that names the omitted changes, as many as fit.
 fn left_out_notice(left_out: &[String]) -> String {
     if left_out.is_empty() {
         return String::new();
@@ -113,5 +115,5 @@ fn left_out_notice(left_out: &[String]) -> String {
     }
     let more = left_out.len().saturating_sub(shown);
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("**Left out here, since a comment has its limits:** {named}{more}. `floe plan` shows all of it.\n")
+    format!("**Omitted to keep this comment short:** {named}{more}. `floe plan` shows everything.\n")
 }

@@ -1,8 +1,9 @@
-//! Values to text, markdown, JSON and diagrams. Says what was decided; decides nothing, compares no two specs, prints
-//! nothing.
+//! Turns values into text, Markdown, JSON and diagrams. It shows what was decided, decides nothing itself, never
+//! compares two specs, and prints nothing.
 //!
-//! `words` has the sentences of every reason, note, block and action; `plan` puts them on a page, `markdown` into a pull
-//! request; `event` and `report` tell an apply; `status` and `record` show what there is.
+//! `words` has the text of every reason, note, block and action. `plan` lays it out for a terminal,
+//! `markdown` for a pull request. `event` and `report` describe an apply. `status` and `record` show the
+//! live and the recorded resources.
 
 mod change;
 mod drift;

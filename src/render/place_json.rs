@@ -1,4 +1,4 @@
-//! Places as programs want them.
+//! Source locations as JSON fields.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::resource::{SourceFile, SourceLocation};
 
-/// Where the lines of each file begin, looked for once a file.
+/// The line ends of each source file, searched once per file.
 #[derive(Default)]
 pub(super) struct LineIndex(BTreeMap<*const SourceFile, Vec<usize>>);
 
 impl LineIndex {
-    /// Adds to an object the file of a place, its line from 1, and its bytes.
+    /// Adds the file of a place, its line (counted from 1) and its byte range to a JSON object.
     pub(super) fn add_place(&mut self, to: &mut Value, place: Option<&SourceLocation>) {
         let (Value::Object(fields), Some(place)) = (to, place) else { return };
         let find_line_ends = |source: &SourceFile| source.text.match_indices('\n').map(|(at, _)| at).collect();

@@ -1,4 +1,4 @@
-//! A plan as a person reads it on a terminal.
+//! A plan as text for a terminal.
 
 use std::collections::BTreeSet;
 
@@ -15,30 +15,30 @@ use crate::{
     resource::{Address, EnvironmentIdentity},
 };
 
-/// A plan, and how it is to be shown.
+/// A plan and the options of its display.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanView<'a> {
-    /// What is shown.
+    /// The plan to show.
     pub plan: &'a Plan,
-    /// What lies beside it.
+    /// The facts that are shown with the plan.
     pub context: &'a PlanContext,
-    /// `plan`, `apply`, `destroy`: what the header says.
+    /// The command in the header: `plan`, `apply` or `destroy`.
     pub command: &'a str,
-    /// Flags that it was given and that are not in the plan, as a shell takes them.
+    /// The given flags that are not part of the plan, quoted for a shell.
     pub global_flags: &'a str,
-    /// Whether to show what changes nothing, and the SQL of what is created.
+    /// Whether to show entries that change nothing, and the SQL of new statements.
     pub verbose: bool,
-    /// Width and colour.
+    /// The width and whether color is used.
     pub style: Style,
 }
 
-/// The widest column of addresses; longer ones have a line of their own.
+/// The maximum width of the address column. Longer addresses get their own line.
 const MAX_ADDRESS_WIDTH: usize = 34;
 
-/// Where the text begins that stands below a change's line, where the column of addresses leaves too little room.
+/// The indent of text below a headline if the address column leaves too little room.
 const DETAIL_INDENT: usize = 6;
 
-/// The whole text, with a line end at its end.
+/// Returns the text of a plan, which ends with a newline.
 pub fn plan_text(view: &PlanView<'_>) -> String {
     let PlanView { plan, context, style, .. } = *view;
     let mut page = PlanPage { style, text: String::new() };
@@ -75,14 +75,14 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
     page.text
 }
 
-/// `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
+/// Returns `prod (env-z3y2x1, aws us-east-1)`, or `local (SIMULATED, aws us-east-1)`.
 pub(super) fn environment_label(environment: &str, identity: &EnvironmentIdentity, simulated: bool) -> String {
     let EnvironmentIdentity { environment: id, cloud, region, .. } = identity;
     let id = if simulated { "SIMULATED" } else { id.as_str() };
     format!("{environment} ({id}, {cloud} {region})")
 }
 
-/// `5 to change, 1 blocked`: what the first line says.
+/// Returns the counts in the first line: `5 to change, 1 blocked`.
 pub(super) fn change_counts(plan: &Plan) -> String {
     let tally = Tally::of(plan.changes.values());
     let changes = plan.changes.values().filter(|change| change.is_pending()).count();
@@ -93,13 +93,13 @@ pub(super) fn change_counts(plan: &Plan) -> String {
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
     match parts.as_slice() {
-        [] if plan.has_work() => "only the record changes".to_owned(),
+        [] if plan.has_work() => "only the state changes".to_owned(),
         [] => "no changes".to_owned(),
         parts => parts.join(", "),
     }
 }
 
-/// `Plan: 1 to add, …`.
+/// Returns the summary line: `Plan: 1 to add, …`.
 pub(super) fn plan_summary(plan: &Plan) -> String {
     let tally = Tally::of(plan.changes.values());
     let always = [(tally.add, "to add"), (tally.change, "to change")];
@@ -127,6 +127,7 @@ pub(super) fn plan_summary(plan: &Plan) -> String {
     format!("Plan: {}.", parts.join(", "))
 }
 
+/// Returns the first line: the command, the project, the environment and the counts.
 fn plan_header(view: &PlanView<'_>) -> String {
     let PlanView { plan, command, .. } = *view;
     let basis = &plan.basis;
@@ -134,31 +135,32 @@ fn plan_header(view: &PlanView<'_>) -> String {
     format!("floe {command} · {}/{label} · {}", basis.project, change_counts(plan))
 }
 
-/// What an interrupted run left, and what became of it.
+/// Returns the outcomes of the requests that an interrupted run left open.
 pub(super) fn interrupted_run_lines(plan: &Plan, context: &PlanContext) -> Vec<String> {
     if plan.interrupted_requests.is_empty() {
         return Vec::new();
     }
     let run = match &context.interrupted {
         Some(run) => {
-            let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" {}", super::time_ago(seconds)));
-            format!("the {} interrupted{when}", run.command)
+            let when = run.seconds_ago.map_or(String::new(), |seconds| format!(" from {}", super::time_ago(seconds)));
+            format!("the interrupted {}{when}", run.command)
         }
-        None => "the run interrupted before".to_owned(),
+        None => "the interrupted run".to_owned(),
     };
     let applied = plan.interrupted_requests.iter().filter(|found| found.applied).count();
     let not_applied = plan.interrupted_requests.len().saturating_sub(applied);
     let mut lines = Vec::new();
     if applied > 0 {
-        let recorded = if applied == 1 { "it is recorded" } else { "they are recorded" };
-        lines.push(format!("{} of {run} had completed; {recorded}.", pluralize(applied, "step")));
+        let recorded = if applied == 1 { "is recorded" } else { "are recorded" };
+        lines.push(format!("{} of {run} took effect and {recorded}.", pluralize(applied, "step")));
     }
     if not_applied > 0 {
-        lines.push(format!("{} of {run} had not taken effect; nothing is left of it.", pluralize(not_applied, "step")));
+        lines.push(format!("{} of {run} did not take effect and left nothing behind.", pluralize(not_applied, "step")));
     }
     lines
 }
 
+/// Writes the outcomes of an interrupted run below the header.
 fn write_interrupted_run(page: &mut PlanPage, plan: &Plan, context: &PlanContext) {
     for line in interrupted_run_lines(plan, context) {
         for line in wrap(&line, page.style.width.saturating_sub(2)) {
@@ -167,10 +169,11 @@ fn write_interrupted_run(page: &mut PlanPage, plan: &Plan, context: &PlanContext
     }
 }
 
-/// How many pools are told one by one.
+/// The most pools that are listed one by one.
 const MAX_POOLS_SHOWN: usize = 6;
 
-/// `CFU: heavy 0 of 10, main 14 of 20 now`. Of many pools those with the least room are named, the others summed up.
+/// Returns `CFU in use: heavy 0 of 10, main 14 of 20`. Of many pools only those with the least free CFU are named,
+/// and the others are added up.
 pub(super) fn cfu_line(context: &PlanContext) -> Option<String> {
     let mut pools: Vec<(&String, &PoolUsage)> = context.pools.iter().collect();
     let mut others = Vec::new();
@@ -186,34 +189,34 @@ pub(super) fn cfu_line(context: &PlanContext) -> Option<String> {
         let (used, most) = (sum(|pool| pool.current_cfu), sum(|pool| pool.max_cfu));
         parts.push(format!("{} other pools {used} of {most}", others.len()));
     }
-    (!parts.is_empty()).then(|| format!("CFU: {} now", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("CFU in use: {}", parts.join(", ")))
 }
 
-/// What is not listed, counted.
+/// Returns the counts of what the plan does not list.
 pub(super) fn unlisted_line(plan: &Plan) -> String {
     let mut parts = Vec::new();
     if plan.unchanged > 0 {
         parts.push(format!("{} unchanged", plan.unchanged));
     }
     if plan.foreign > 0 {
-        parts.push(format!("{} in the environment not of this project", pluralize(plan.foreign, "statement")));
+        parts.push(format!("{} in the environment not managed by this project", pluralize(plan.foreign, "statement")));
     }
-    if parts.is_empty() { String::new() } else { format!("{}.", parts.join("; ")) }
+    if parts.is_empty() { String::new() } else { format!("{}.", parts.join(", ")) }
 }
 
-/// The `--exclude` that would let the rest through.
+/// Returns the command that applies the rest of a blocked plan, with an `--exclude` for each blocked address.
 pub(super) fn unblocking_lines(view: &PlanView<'_>) -> Vec<String> {
     let blocked: Vec<String> = view.plan.blocked_addresses().map(Address::to_string).collect();
     if blocked.is_empty() {
         return Vec::new();
     }
     if !view.plan.has_changes() {
-        return vec!["Nothing is applied while something is blocked.".to_owned()];
+        return vec!["Apply is disabled while changes are blocked.".to_owned()];
     }
     let PlanOptions { destroy, targets, excludes, replace, allow_data_loss, fix_drift } = &view.plan.options;
-    // Nobody removes what uses a thing in order to keep the thing.
+    // Excluding the target of a targeted destroy would remove its users and keep the target, which was not requested.
     if *destroy && !targets.is_empty() && targets.iter().all(|target| blocked.contains(&target.to_string())) {
-        return vec!["Nothing is applied while something is blocked.".to_owned()];
+        return vec!["Apply is disabled while changes are blocked.".to_owned()];
     }
     let named = |flag: &str, addresses: &BTreeSet<Address>| {
         addresses.iter().map(|address| format!("--{flag} {address}")).collect::<Vec<_>>()
@@ -227,23 +230,29 @@ pub(super) fn unblocking_lines(view: &PlanView<'_>) -> Vec<String> {
     flags.extend(allow_data_loss.then(|| "--allow-data-loss".to_owned()));
     flags.extend(fix_drift.then(|| "--fix-drift".to_owned()));
     vec![
-        "Nothing is applied while something is blocked. Without it (and what needs it):".to_owned(),
+        "Apply is disabled while changes are blocked.\n\
+         To apply the rest, exclude the blocked resources and their dependents:"
+            .to_owned(),
         format!("  floe {} {}", view.command, flags.join(" ")),
     ]
 }
 
-/// The text as it grows.
+/// The text of a plan while it is written.
 struct PlanPage {
+    /// The width and whether color is used.
     style: Style,
+    /// The text so far.
     text: String,
 }
 
 impl PlanPage {
+    /// Adds a line without trailing spaces.
     fn push_line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
+    /// Adds a change: the headline next to its address, and the details below.
     fn push_change(&mut self, entry: &RenderedChange, column: usize, verbose: bool) {
         let style = self.style;
         let subject = entry.subject();
@@ -272,7 +281,7 @@ impl PlanPage {
         }
     }
 
-    /// The names of a group: all of them with `-v`, else the first few.
+    /// Adds the names of a group: all of them with `-v`, otherwise the first few.
     fn push_members(&mut self, addresses: &[Address], verbose: bool) {
         const MAX_MEMBERS_SHOWN: usize = 8;
         let shown = if verbose { addresses.len() } else { MAX_MEMBERS_SHOWN };
@@ -286,7 +295,7 @@ impl PlanPage {
         }
     }
 
-    /// The first line wrapped; lines after it as they are, to be pasted.
+    /// Adds the first line wrapped, and the lines after it unchanged, since they are there to be pasted.
     fn push_prose(&mut self, text: &str, indent: usize, room: usize) {
         let (first, paste) = text.split_once('\n').unwrap_or((text, ""));
         for line in wrap(first, room) {
@@ -297,6 +306,7 @@ impl PlanPage {
         }
     }
 
+    /// Adds SQL lines with their marks.
     fn push_sql(&mut self, lines: &[super::sql_diff::DiffLine]) {
         for line in lines {
             let paint = match line.mark {

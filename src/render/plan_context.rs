@@ -1,4 +1,4 @@
-//! What is shown beside a plan: what the cloud said that decides nothing and changes by itself.
+//! What is shown with a plan but decides nothing: facts from the service that change on their own.
 
 use std::collections::BTreeMap;
 
@@ -6,58 +6,58 @@ use serde::Serialize;
 
 use crate::resource::Address;
 
-/// What lies beside a plan.
+/// Facts that are shown with a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PlanContext {
-    /// Pools of the project that could be looked at, by key.
+    /// The project's pools that could be read, by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolUsage>,
-    /// Where what is created is to run, and as whom, by address.
+    /// The declared pool and principal of each statement to create, by address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(rename = "places")]
     pub placements: BTreeMap<Address, DeclaredPlacement>,
-    /// The service's clock at the snapshot (RFC 3339): ages are counted from it.
+    /// The service's clock when the snapshot was read (RFC 3339). Ages are counted from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_time: Option<String>,
-    /// The run that left its journal open, if one did.
+    /// The interrupted run that left its journal open, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<InterruptedRun>,
 }
 
-/// Where a statement is to run, and as whom, as the manifests say.
+/// The pool and the principal that the manifests declare for a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeclaredPlacement {
-    /// The key of its pool.
+    /// The manifest key of its pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Its principal.
+    /// The principal that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
 }
 
-/// A pool as it is now.
+/// The current usage of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PoolUsage {
-    /// Its id.
+    /// The id of the pool.
     pub id: String,
-    /// CFU in use.
+    /// The number of CFU in use.
     pub current_cfu: u32,
     /// The most CFU it may use.
     pub max_cfu: u32,
 }
 
-/// A run that began and did not end.
+/// A run that was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InterruptedRun {
-    /// `apply`, `destroy` …
+    /// The command: `apply`, `destroy` …
     pub command: String,
-    /// Seconds since it began, by this machine's clock.
+    /// The seconds since it started, by this machine's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_ago: Option<i64>,
 }
 
 impl PlanContext {
-    /// ` · pool main, principal sa-abc123`, as far as it is declared.
+    /// Returns ` · pool main, principal sa-abc123`, as far as they are declared.
     pub(super) fn placement_suffix(&self, address: &Address) -> String {
         let Some(placement) = self.placements.get(address) else { return String::new() };
         let pool = placement.pool.as_ref().map(|pool| format!("pool {pool}"));
@@ -66,12 +66,12 @@ impl PlanContext {
         if parts.is_empty() { String::new() } else { format!(" · {}", parts.join(", ")) }
     }
 
-    /// The key of the pool with this id, or the text itself where there is none.
+    /// Returns the key of the pool with this id, or the text itself if there is no such pool.
     pub(super) fn pool_key_or_id<'a>(&'a self, id: &'a str) -> &'a str {
         self.pools.iter().find(|(_, pool)| pool.id == id).map_or(id, |(key, _)| key.as_str())
     }
 
-    /// How long ago `moment` was by the service's clock: `3 h ago`.
+    /// Returns how long ago `moment` was by the service's clock: `3 h ago`.
     pub(super) fn age(&self, moment: &str) -> Option<String> {
         let then: jiff::Timestamp = moment.parse().ok()?;
         let now: jiff::Timestamp = self.service_time.as_deref()?.parse().ok()?;
@@ -79,7 +79,7 @@ impl PlanContext {
     }
 }
 
-/// `14 min ago`.
+/// Returns a duration in the past, such as `14 min ago`.
 pub fn time_ago(seconds: i64) -> String {
     let seconds = seconds.max(0);
     match seconds {

@@ -1,4 +1,4 @@
-//! What the state holds, listed and shown.
+//! The recorded resources as a list and as JSON.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::{
     state::{FurthestPhase, Recorded, StatementRecord},
 };
 
-/// Every address that is recorded, one a line: address, cloud name or id, how far it got.
+/// Returns the recorded addresses, one per line: the address, the cloud name or id, and the progress of a statement.
 pub fn recorded_list_text(recorded: &Recorded) -> String {
     let pools = recorded.pools.iter().map(|(key, pool)| (Address::pool(key), pool.id.clone(), String::new()));
     let statements = recorded.statements.iter().map(|(key, record)| {
@@ -27,6 +27,7 @@ pub fn recorded_list_text(recorded: &Recorded) -> String {
         .collect()
 }
 
+/// Returns the furthest phase of a statement's current generation, and what else is recorded about it.
 fn progress_label(record: &StatementRecord) -> String {
     let Some(current) = &record.current else { return "held".to_owned() };
     let reached = match current.reached {
@@ -35,15 +36,15 @@ fn progress_label(record: &StatementRecord) -> String {
         FurthestPhase::Completed => "completed",
     };
     let stopped = if current.stopped { ", stopped" } else { "" };
-    let successor =
-        record.successor.as_ref().map_or(String::new(), |next| format!(", {} to take over", next.sent.name));
+    let successor = record.successor.as_ref().map_or(String::new(), |next| format!(", successor {}", next.sent.name));
     format!("{reached}{stopped}{successor}")
 }
 
-/// The record as JSON, but for the hashes of secrets and their key: together they let a value be guessed at.
+/// Returns the record as JSON, without the hashes of secrets and their key, which together would allow
+/// guessing a value.
 ///
 /// # Errors
-/// When it cannot be written as JSON, which is a bug.
+/// If the record cannot be written as JSON, which is a bug.
 pub fn recorded_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
     let mut shown = recorded.clone();
     shown.statements.values_mut().for_each(|record| clear_secret_hashes(record));
@@ -55,7 +56,7 @@ pub fn recorded_json(recorded: &Recorded) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&value).map(|text| text + "\n")
 }
 
-/// One address of the record as JSON, but for the hashes of secrets. `None` if it is not recorded.
+/// Returns one address of the record as JSON, without the hashes of secrets. `None` if it is not recorded.
 pub fn recorded_entry_json(recorded: &Recorded, address: &Address) -> Option<String> {
     let text = match address.kind {
         ResourceKind::Pool => serde_json::to_string_pretty(recorded.pools.get(&address.key)?),
@@ -68,6 +69,7 @@ pub fn recorded_entry_json(recorded: &Recorded, address: &Address) -> Option<Str
     text.ok().map(|text| text + "\n")
 }
 
+/// Removes the hashes of secrets from every generation of a record.
 fn clear_secret_hashes(record: &mut StatementRecord) {
     let slots = [&mut record.current, &mut record.successor, &mut record.undo];
     let generations = slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut record.retired);

@@ -1,4 +1,4 @@
-//! What an apply leaves behind: what is done, what is not and why, and the next step.
+//! The report of an apply: what succeeded, what did not and why, and the next step.
 
 use super::{
     Paint, Style,
@@ -11,28 +11,28 @@ use crate::{
     state::{LedgerError, PoolRecord},
 };
 
-/// How an apply ended.
+/// The overall result of an apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunResult {
-    /// All of it is done.
+    /// Every change is applied and recorded.
     Done,
-    /// Something did not reach its phase.
+    /// A resource did not reach its phase, or a pool exists twice.
     Unhealthy,
-    /// Something failed.
+    /// A step failed, or the record could not be saved.
     Failed,
-    /// The user asked to stop.
+    /// The user interrupted the run.
     Interrupted,
 }
 
-/// How a report is to be judged.
 impl RunResult {
-    /// The outcome of a run.
+    /// Returns the overall result of a report.
     pub fn of(report: &RunReport) -> Self {
-        // What was left when the user asked to stop, and what did not get where it was to get, is no error.
+        // An interrupted step and a phase that was not reached are not errors.
         let is_error =
             |failure: &StepFailure| !matches!(failure, StepFailure::Interrupted | StepFailure::NotReached(_));
         let failed = report.failed.iter().any(|(_, failure)| is_error(failure));
-        // On a way back nothing but leaving is harmless: what was in force before is not in force again.
+        // In a rollback only an interrupt is harmless. After any other failure the previous generation is
+        // not restored.
         let rollback_failed = report.rollback_failed.iter().any(|(_, failure)| *failure != StepFailure::Interrupted);
         if report.ledger_error.is_some() || failed || rollback_failed {
             RunResult::Failed
@@ -48,7 +48,7 @@ impl RunResult {
     }
 }
 
-/// The report as text, with a line end at its end.
+/// Returns the report as text, which ends with a newline.
 pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     let mut text = String::new();
     let mut write_lines = |paint: Paint, indent: usize, line: &str| {
@@ -60,9 +60,9 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     };
     for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == StepFailure::Interrupted) {
         let what = if continues_in_cloud(address, plan) {
-            "under way; it goes on by itself"
+            "in progress: it continues in Confluent Cloud"
         } else {
-            "left open; the next apply goes on from there"
+            "left open: the next apply continues from there"
         };
         write_lines(Paint::Yellow, 2, &format!("- {address}: {what}"));
     }
@@ -73,30 +73,31 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
         }
     }
     for (address, failure) in &report.rollback_failed {
-        write_lines(Paint::Red, 2, &format!("✗ {address}: not taken back: {}", sanitize(&failure.to_string())));
+        write_lines(Paint::Red, 2, &format!("✗ {address}: rollback failed: {}", sanitize(&failure.to_string())));
         for line in failure_details(failure) {
             write_lines(Paint::Plain, 6, &line);
         }
     }
     if let Some(error) = &report.ledger_error {
-        write_lines(Paint::Red, 2, &format!("✗ the state could not be kept: {}", sanitize(&error.to_string())));
+        write_lines(Paint::Red, 2, &format!("✗ the state could not be saved: {}", sanitize(&error.to_string())));
     }
     for (address, because) in &report.skipped {
-        write_lines(Paint::Yellow, 2, &format!("- {address}: skipped, since {because} did not succeed"));
+        write_lines(Paint::Yellow, 2, &format!("- {address}: skipped because {because} did not succeed"));
     }
     if !report.not_started.is_empty() {
-        write_lines(Paint::Yellow, 2, &format!("- not begun: {}", address_list(&report.not_started)));
+        write_lines(Paint::Yellow, 2, &format!("- not started: {}", address_list(&report.not_started)));
     }
     if !report.left_stopped.is_empty() {
         write_lines(
             Paint::Red,
             2,
-            &format!("! stand still now, and are not meant to: {}", address_list(&report.left_stopped)),
+            &format!("! left stopped, but should be running: {}", address_list(&report.left_stopped)),
         );
     }
     for (address, id) in &report.duplicate_pools {
-        let why = "bears the name of the pool that was created here, and is in no record: a creation whose answer was lost \
-                   landed after it was given up, or somebody made it meanwhile. Delete it if nobody uses it";
+        let why = "has the same name as the pool that was created here, and is not in the state. Either a creation \
+                   whose response was lost took effect late, or the pool was created outside floe. Delete it if it \
+                   is not used.";
         write_lines(Paint::Red, 2, &format!("! {address}: {id} {why}"));
     }
     let (paint, summary) = summary_line(report, plan);
@@ -107,7 +108,7 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     text
 }
 
-/// Whether the cloud finishes alone what was begun: one thing was asked, and there is no way back to take.
+/// Returns whether Confluent Cloud finishes the change without floe: it has only one request and no rollback.
 fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
     let sends_request = |act: &StepRequest| {
         !matches!(act, StepRequest::RecordOnly | StepRequest::VerifyUnchanged { .. } | StepRequest::Wait { .. })
@@ -117,6 +118,7 @@ fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
     })
 }
 
+/// Returns the summary line: the result and the counts.
 fn summary_line(report: &RunReport, plan: &Plan) -> (Paint, String) {
     let environment = &plan.basis.environment;
     let simulated = if plan.basis.simulated { ", SIMULATED" } else { "" };
@@ -124,45 +126,47 @@ fn summary_line(report: &RunReport, plan: &Plan) -> (Paint, String) {
     let under_way = report.failed.iter().filter(|(_, failure)| *failure == StepFailure::Interrupted).count();
     let failed = report.failed.len().saturating_sub(under_way);
     let counts = [
-        (under_way, "under way"),
+        (under_way, "in progress"),
         (failed, "failed"),
         (report.skipped.len(), "skipped"),
-        (report.not_started.len(), "not begun"),
+        (report.not_started.len(), "not started"),
     ];
     parts.extend(counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")));
     let (paint, verb) = match RunResult::of(report) {
         RunResult::Done => (Paint::Green, "Applied"),
-        RunResult::Unhealthy => (Paint::Red, "Applied in part"),
-        RunResult::Failed if report.was_interrupted => (Paint::Red, "Interrupted, and applied in part"),
-        RunResult::Failed => (Paint::Red, "Applied in part"),
+        RunResult::Unhealthy => (Paint::Red, "Partially applied"),
+        RunResult::Failed if report.was_interrupted => (Paint::Red, "Interrupted, partially applied"),
+        RunResult::Failed => (Paint::Red, "Partially applied"),
         RunResult::Interrupted => (Paint::Yellow, "Interrupted, state saved"),
     };
     (paint, format!("{verb} ({environment}{simulated}): {}.", parts.join(", ")))
 }
 
+/// Returns what the user can do next.
 fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
     let environment = &plan.basis.environment;
     match RunResult::of(report) {
         RunResult::Done => Vec::new(),
         _ if report.ledger_error.is_some() => {
-            let advice =
-                "Nothing more was sent. Mend the state's disk, then run floe again: it finds out what happened.";
+            let advice = "Nothing more was sent. Fix the disk that holds the state and run floe again. It finds out \
+                          what took effect.";
             std::iter::once(advice.to_owned()).chain(import_commands(report, environment)).collect()
         }
-        RunResult::Interrupted => vec![format!("`floe apply -e {environment}` goes on from here.")],
+        RunResult::Interrupted => vec![format!("`floe apply -e {environment}` continues from here.")],
         RunResult::Unhealthy | RunResult::Failed => {
             let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
             let pool_advice =
                 pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
             pool_advice
                 .into_iter()
-                .chain([format!("What is done is recorded. `floe plan -e {environment}` says what is left.")])
+                .chain([format!("Completed changes are recorded. `floe plan -e {environment}` shows what is left.")])
                 .collect()
         }
     }
 }
 
-/// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
+/// Returns the commands that import the pools again if the state file is lost. Statements are found by their labels,
+/// but pools have none, so that only this run knows their ids.
 fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
     if !matches!(&report.ledger_error, Some(LedgerError::Disk { doing: "find", .. }))
         || report.recorded.pools.is_empty()
@@ -172,15 +176,16 @@ fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
     let import = |(key, record): (&String, &PoolRecord)| {
         format!("  floe import -e {environment} {} {}", Address::pool(key), record.id)
     };
-    let first = "If the state is gone, its pools are taken over by".to_owned();
+    let first = "If the state is lost, import its pools again:".to_owned();
     std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()
 }
 
+/// Returns whether a step failed because its pool has no CFU left.
 fn is_pool_exhausted(failure: &StepFailure) -> bool {
     matches!(failure, StepFailure::NotReached(not) if not.cause == crate::execute::NotReachedCause::PoolExhausted)
 }
 
-/// What else is known of a failure: the service's help, the job's exceptions.
+/// Returns the details of a failure: the help of a failed request, or the exceptions of the job.
 fn failure_details(failure: &StepFailure) -> Vec<String> {
     match failure {
         StepFailure::RequestFailed(error) => error.help.iter().map(|help| format!("→ {help}")).collect(),
@@ -189,6 +194,7 @@ fn failure_details(failure: &StepFailure) -> Vec<String> {
     }
 }
 
+/// Returns the last few exceptions of a job.
 fn exception_lines(not: &NotReached) -> Vec<String> {
     const MAX_EXCEPTIONS_SHOWN: usize = 3;
     let describe = |exception: &crate::cloud::StatementException| {
@@ -197,6 +203,7 @@ fn exception_lines(not: &NotReached) -> Vec<String> {
     not.exceptions.iter().take(MAX_EXCEPTIONS_SHOWN).map(describe).collect()
 }
 
+/// Returns the addresses as a list, shortened if there are many.
 fn address_list(addresses: &[Address]) -> String {
     let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
     match names.len() {
@@ -205,7 +212,7 @@ fn address_list(addresses: &[Address]) -> String {
             format!(
                 "{}, … ({})",
                 names.iter().take(12).cloned().collect::<Vec<_>>().join(", "),
-                pluralize(many, "address")
+                pluralize(many, "resource")
             )
         }
     }

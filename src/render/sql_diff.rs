@@ -1,20 +1,20 @@
-//! The difference of two texts, line by line: the only place that knows `similar`.
+//! The difference between two texts, line by line. Only this file uses the `similar` crate.
 
 use similar::{ChangeTag, TextDiff};
 
-/// Unchanged lines shown around each change.
+/// The number of unchanged lines shown around each change.
 const CONTEXT_LINES: usize = 2;
 
-/// One line of a difference.
+/// One line of a difference between two texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DiffLine {
-    /// `+`, `-`, a blank, or `…` where unchanged lines are left out.
+    /// The mark: `+`, `-`, a space, or `…` where unchanged lines are left out.
     pub mark: char,
-    /// The line without its end.
+    /// The line without its newline.
     pub text: String,
 }
 
-/// The lines that go and come, with a little around each.
+/// Returns the lines that are removed and added, with some unchanged lines around each change.
 pub(super) fn line_diff(before: &str, after: &str) -> Vec<DiffLine> {
     let diff = TextDiff::from_lines(before.trim_end(), after.trim_end());
     let mut lines = Vec::new();
@@ -34,12 +34,13 @@ pub(super) fn line_diff(before: &str, after: &str) -> Vec<DiffLine> {
     lines
 }
 
-/// A text as lines that all come.
+/// Returns every line of a text as an added line.
 pub(super) fn added_lines(text: &str) -> Vec<DiffLine> {
     text.trim_end().lines().map(|line| DiffLine { mark: '+', text: printable_line(line) }).collect()
 }
 
-/// A line without its end, tabs as blanks, and without what would steer a terminal.
+/// Returns a line without its newline and without control characters, which could steer a terminal. Tabs
+/// become spaces.
 fn printable_line(line: &str) -> String {
     let line = line.trim_end_matches(['\n', '\r']).replace('\t', "    ");
     line.chars().filter(|c| !c.is_control()).collect()

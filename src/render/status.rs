@@ -1,4 +1,4 @@
-//! What the project's things do now, as a table.
+//! The text and the JSON of `floe status`: the phases of the recorded resources.
 
 use serde::Serialize;
 use serde_json::json;
@@ -10,47 +10,47 @@ use super::{
 };
 use crate::resource::{Address, EnvironmentIdentity};
 
-/// One thing that the state records.
+/// One recorded resource in a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatusRow {
-    /// Whose.
+    /// The address of the resource.
     pub address: Address,
-    /// Its cloud name, or the pool's id.
+    /// The statement's cloud name, or the pool's id.
     pub name: String,
-    /// The phase; `gone`, `unknown` or `held` where there is none.
+    /// The phase, or `gone`, `unknown` or `held` if there is none.
     pub phase: String,
-    /// Since when it is in that phase (RFC 3339), as far as the service tells.
+    /// When it entered that phase (RFC 3339), if the service reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// Whether something is wrong with it.
+    /// Whether the resource is unhealthy.
     pub unhealthy: bool,
-    /// What is to be said: the service's words, warnings, when it is purged.
+    /// Remarks below its row: the service's message, warnings, the day on which it is purged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
 
-/// A status to show.
+/// Everything that a status shows.
 #[derive(Debug, Clone, Copy)]
 pub struct StatusView<'a> {
-    /// The project's name.
+    /// The name of the project.
     pub project: &'a str,
-    /// The environment's key.
+    /// The key of the environment.
     pub environment: &'a str,
-    /// Which Confluent Cloud environment.
+    /// The identity of the Confluent Cloud environment.
     pub identity: &'a EnvironmentIdentity,
-    /// Whether it is simulated.
+    /// Whether the environment is simulated.
     pub simulated: bool,
-    /// What there is.
+    /// The recorded resources, one row each.
     pub rows: &'a [StatusRow],
-    /// What stands beside it.
+    /// The pools and the service's clock.
     pub context: &'a PlanContext,
 }
 
-/// The table with its header and a last line, with a line end at its end.
+/// Returns the table with a header and a summary line. The text ends with a newline.
 pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     let StatusView { project, environment, identity, simulated, rows, context } = *view;
     let unhealthy = rows.iter().filter(|row| row.unhealthy).count();
-    let health = if unhealthy == 0 { "all well".to_owned() } else { format!("{unhealthy} unhealthy") };
+    let health = if unhealthy == 0 { "healthy".to_owned() } else { format!("{unhealthy} unhealthy") };
     let header = format!("floe status · {project}/{} · {health}", environment_label(environment, identity, simulated));
     let mut text: String =
         wrap(&header, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
@@ -64,7 +64,7 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     let ages: Vec<String> =
         rows.iter().map(|row| row.since.as_deref().and_then(|since| context.age(since)).unwrap_or_default()).collect();
     let age = ages.iter().map(|age| display_width(age)).max().unwrap_or(0);
-    // Where a line has no room for the names they stand below.
+    // If the lines have no room for the names, the names are on lines of their own.
     let is_wide = 4 + addresses + 2 + phases + 2 + names + if age > 0 { 2 + age } else { 0 } <= style.width;
     for (row, age) in rows.iter().zip(&ages) {
         let (symbol, paint) = if row.unhealthy { ("!", Paint::Red) } else { (" ", Paint::Plain) };
@@ -91,14 +91,14 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     if let Some(cfu) = cfu_line(context) {
         wrap(&cfu, style.width.saturating_sub(2)).iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     }
-    text.push_str(&format!("{}, {unhealthy} unhealthy.\n", pluralize(rows.len(), "thing")));
+    text.push_str(&format!("{}, {unhealthy} unhealthy.\n", pluralize(rows.len(), "resource")));
     text
 }
 
-/// The same as JSON.
+/// Returns the status as JSON.
 ///
 /// # Errors
-/// When it cannot be written as JSON, which is a bug.
+/// If the status cannot be written as JSON, which is a bug.
 pub fn status_json(view: &StatusView<'_>) -> Result<String, serde_json::Error> {
     let StatusView { project, environment, identity, simulated, rows, context } = *view;
     let value = json!({

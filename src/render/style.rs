@@ -1,11 +1,11 @@
-//! How text is laid out: width, colour, wrapping, and what is never let through to a terminal.
+//! Width, color and wrapping of text, and the removal of control characters.
 
-/// How wide a text may be, and whether it may be coloured. The caller decides: render reads no environment.
+/// The width of a text and whether it may use color. The caller decides, since this module reads no environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// Columns.
+    /// The width in columns.
     pub width: usize,
-    /// Whether colours may be used.
+    /// Whether color codes may be used.
     pub color: bool,
 }
 
@@ -15,27 +15,27 @@ impl Default for Style {
     }
 }
 
-/// What a piece of text is to stand out as.
+/// The color or weight of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// Something comes.
+    /// For something that is added.
     Green,
-    /// Something changes.
+    /// For something that changes.
     Yellow,
-    /// Something goes, or is wrong.
+    /// For something that is removed or wrong.
     Red,
-    /// Something is taken over or moves.
+    /// For something that is adopted or moved.
     Cyan,
-    /// What can be passed over.
+    /// For text that readers can skip.
     Dim,
-    /// What the eye is to find first.
+    /// For text that readers should see first.
     Bold,
-    /// As it is.
+    /// For text without any color.
     Plain,
 }
 
 impl Style {
-    /// `text` in a colour, if colours may be used.
+    /// Returns `text` in a color, if colors may be used.
     pub fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             Paint::Green => "32",
@@ -50,19 +50,19 @@ impl Style {
     }
 }
 
-/// How many columns a text takes, as far as its characters tell.
+/// Returns the width of a text in columns, counting one per character.
 pub(super) fn display_width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// `text` filled up with blanks to `width` columns.
+/// Returns `text` padded with spaces to `width` columns.
 pub(super) fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(display_width(text));
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// `text` on lines of at most `width` columns, broken between words; a longer word has a line of its own.
-/// Line ends of the text are kept.
+/// Breaks `text` between words into lines of at most `width` columns. A longer word gets its own line.
+/// Newlines in the text are kept.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -81,14 +81,14 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// What the service or a file says, without what would steer a terminal, on one line.
+/// Returns text from the service or a file on one line, without control characters, which could steer a terminal.
 pub(super) fn sanitize(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     words.join(" ")
 }
 
-/// `text` cut to `limit` columns, with `…` where something is missing.
+/// Returns `text` cut to `limit` columns, with `…` at the end if something is missing.
 pub(super) fn truncate(text: &str, limit: usize) -> String {
     if display_width(text) <= limit {
         return text.to_owned();
@@ -97,7 +97,7 @@ pub(super) fn truncate(text: &str, limit: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// `1 statement`, `2 statements`.
+/// Returns a number with its noun: `1 statement`, `2 statements`.
 pub(super) fn pluralize(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }

@@ -1,4 +1,4 @@
-//! Every action, reason, note and block as a person reads them, at 80 columns.
+//! Snapshots of every action, reason, note and block at 80 columns, and tests of the other texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use crate::{
     resource::{Address, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
 };
 
+/// Returns a plan with these changes.
 fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
     let address = |text: &str| text.parse::<Address>().unwrap();
     let identity = EnvironmentIdentity {
@@ -43,11 +44,12 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
     }
 }
 
-/// The graph of a project with these manifests.
+/// Returns the graph of a project with these manifests.
 fn graph_of(more: &str) -> Option<Graph> {
     graph::build(ProjectFixture::new(more).load()).ok()
 }
 
+/// Returns a context with two pools and a clock.
 fn sample_context() -> PlanContext {
     let pool = |id: &str, current_cfu, max_cfu| PoolUsage { id: id.to_owned(), current_cfu, max_cfu };
     PlanContext {
@@ -64,6 +66,7 @@ fn sample_context() -> PlanContext {
     }
 }
 
+/// Returns the text of a plan and checks that every line fits, except those to be copied.
 fn plan_at_width(plan: &Plan, width: usize) -> String {
     let context = sample_context();
     let style = Style { width, color: false };
@@ -76,21 +79,24 @@ fn plan_at_width(plan: &Plan, width: usize) -> String {
         style,
     });
     for line in text.lines() {
-        // What is there to be copied is not broken.
+        // Lines that are there to be copied are not wrapped.
         let copied = line.contains("--exclude") || line.contains("/*+ OPTIONS");
         assert!(line.chars().count() <= width || copied, "too wide for {width}: {line}");
     }
     text
 }
 
+/// Returns a template with this text.
 fn template(text: &str) -> Template {
     Template::new(text)
 }
 
+/// Returns a replacement of a generation by the fourth.
 fn replace(strategy: Strategy, from: Option<u32>) -> Action {
     Action::Replace { strategy, from: from.map(Generation), to: Generation(4) }
 }
 
+/// Returns a change of a `WHERE` clause.
 fn sql_changed() -> Reason {
     Reason::SqlChanged {
         before: template("INSERT INTO o\nSELECT order_id, price\nFROM orders\nWHERE mdc_id IN (100, 200)"),
@@ -98,6 +104,7 @@ fn sql_changed() -> Reason {
     }
 }
 
+/// Returns a plan with every action.
 fn every_action() -> Plan {
     let again = Note::OutputRepeated { keyed: Some(false) };
     let pool_changed = Reason::PoolChanged { before: Some("lfcp-1".to_owned()), after: "lfcp-2".to_owned() };
@@ -170,6 +177,7 @@ fn every_action() -> Plan {
     ])
 }
 
+/// Returns a plan with every block.
 fn every_block() -> Plan {
     let text = |text: &str| text.to_owned();
     let accept = || text("restart:3f2a9c");
@@ -250,6 +258,7 @@ fn every_block() -> Plan {
     plan_of(blocks.map(|(address, block)| (address, Change::blocked(block))))
 }
 
+/// Returns a plan with every note and every reason.
 fn every_note_and_reason() -> Plan {
     let text = |text: &str| text.to_owned();
     let note = |note| Change::new(Action::Inform, Vec::new()).with_note(note);
@@ -359,10 +368,10 @@ fn the_suggested_command_repeats_selection_and_consents() {
     let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
-    // To remove what uses a thing and keep the thing was not asked for.
+    // Removing the users of a statement and keeping the statement was not requested.
     plan.options.destroy = true;
     let view = PlanView { plan: &plan, context: &context, command: "destroy", global_flags, verbose: false, style };
-    assert!(super::plan_text(&view).ends_with("\nNothing is applied while something is blocked.\n"));
+    assert!(super::plan_text(&view).ends_with("\nApply is disabled while changes are blocked.\n"));
 }
 
 #[test]
@@ -375,12 +384,12 @@ fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
         )
     };
     assert!(
-        text(Some(true)).contains("begins again from its sources: keyed rows are overwritten."),
+        text(Some(true)).contains("restarts it from the beginning of its sources: keyed rows are overwritten."),
         "{}",
         text(Some(true))
     );
-    assert!(text(Some(false)).contains("begins again from its sources: appended rows come twice."));
-    assert_eq!(text(None).matches("twice").count(), 1, "{}", text(None));
+    assert!(text(Some(false)).contains("restarts it from the beginning of its sources: appended rows are duplicated."));
+    assert_eq!(text(None).matches("duplicated").count(), 1, "{}", text(None));
 }
 
 #[test]
@@ -394,7 +403,7 @@ fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
     ]);
     let text = plan_at_width(&plan, 200);
     assert_eq!(text.matches("starts it where its SQL or properties say").count(), 2, "{text}");
-    assert!(!text.contains("twice") && !text.contains("Write into its SQL"), "{text}");
+    assert!(!text.contains("duplicated") && !text.contains("Set the starting offsets"), "{text}");
 }
 
 #[test]
@@ -403,7 +412,7 @@ fn prevent_destroy_on_a_removed_statement_asks_to_declare_it_again() {
         &plan_of([("statements.copy", Change::blocked_by_prevent_destroy(Reason::NotDeclared, true))]),
         200,
     );
-    assert!(text.contains("Declare [statements.copy] again without `prevent_destroy`, apply that"), "{text}");
+    assert!(text.contains("Declare `[statements.copy]` again without `prevent_destroy`, apply that"), "{text}");
 }
 
 #[test]
@@ -426,11 +435,11 @@ fn of_many_pools_those_with_the_least_free_cfu_are_named() {
     assert_eq!(
         cfu_line_of(10).as_deref(),
         Some(
-            "CFU: pool-05 5 of 50, pool-06 6 of 50, pool-07 7 of 50, pool-08 8 of 50, pool-09 9 of 50, \
-             5 other pools 10 of 250 now"
+            "CFU in use: pool-05 5 of 50, pool-06 6 of 50, pool-07 7 of 50, pool-08 8 of 50, pool-09 9 of 50, \
+             5 other pools 10 of 250"
         )
     );
-    assert!(cfu_line_of(6).is_some_and(|line| line.ends_with("pool-05 5 of 50 now")));
+    assert!(cfu_line_of(6).is_some_and(|line| line.ends_with("pool-05 5 of 50")));
     assert_eq!(cfu_line_of(0), None);
 }
 
@@ -463,8 +472,8 @@ fn a_plan_reports_what_became_of_an_interrupted_run() {
     let style = Style { width: 80, color: false };
     let view = PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
     let text = super::plan_text(&view);
-    assert!(text.contains("2 steps of the apply interrupted 14 min ago had completed; they are recorded."), "{text}");
-    assert!(text.contains("1 step of the apply interrupted 14 min ago had not taken effect"), "{text}");
+    assert!(text.contains("2 steps of the interrupted apply from 14 min ago took effect and are recorded."), "{text}");
+    assert!(text.contains("1 step of the interrupted apply from 14 min ago did not take effect"), "{text}");
 }
 
 #[test]
@@ -510,7 +519,9 @@ fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
         style,
     });
     assert!(text.chars().count() < 60_000, "{}", text.chars().count());
-    assert!(text.contains("Left out here") && text.contains("more. `floe plan` shows all of it."));
+    assert!(
+        text.contains("Omitted to keep this comment short") && text.contains("more. `floe plan` shows everything.")
+    );
     assert_eq!(text.matches("<details").count(), text.matches("</details>").count());
 }
 
@@ -543,7 +554,7 @@ fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
         was_interrupted: true,
         ledger_error: None,
     };
-    let refused = StepFailure::ChangedSincePlan { name: "a".to_owned(), how: "it is gone".to_owned() };
+    let refused = StepFailure::ChangedSincePlan { name: "a".to_owned(), how: "it no longer exists".to_owned() };
     assert_eq!(RunResult::of(&report(&[])), RunResult::Interrupted);
     assert_eq!(RunResult::of(&report(&[StepFailure::Interrupted])), RunResult::Interrupted);
     let both = report(&[StepFailure::Interrupted, refused]);
@@ -555,7 +566,7 @@ fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     assert_eq!(RunResult::of(&rollback_failed(&both.failed[1].1)), RunResult::Failed);
     assert_eq!(RunResult::of(&rollback_failed(&StepFailure::Interrupted)), RunResult::Interrupted);
     let text = super::report_text(&both, &plan_of([]), Style { width: 80, color: false });
-    assert!(text.contains("Interrupted, and applied in part"), "{text}");
+    assert!(text.contains("Interrupted, partially applied"), "{text}");
 }
 
 #[test]
@@ -571,7 +582,7 @@ fn a_plan_that_only_records_names_what_it_records() {
     };
     plan.entries = vec![Entry::FactRecorded { fact }];
     let text = plan_at_width(&plan, 100);
-    assert!(text.contains("· only the record changes"), "{text}");
+    assert!(text.contains("· only the state changes"), "{text}");
     assert!(text.contains("Nothing to send. To record: statements.orders completed."), "{text}");
     assert!(!text.to_lowercase().contains("no changes"), "{text}");
 }
@@ -589,10 +600,10 @@ fn a_secret_change_is_not_reported_as_an_sql_change() {
     ]);
     let text = plan_at_width(&plan, 200);
     for head in [
-        "statements.asked    BLOCKED: `--replace` names it, and there is no `undo`",
+        "statements.asked    BLOCKED: `--replace` was given, and the current definition has no `undo`",
         "statements.job      BLOCKED: the values of secrets `a`, `b` changed, and the new version",
-        "statements.model    BLOCKED: the value of secret `openai` changed, and there is no `undo`",
-        "statements.sql-too  BLOCKED: its SQL changed, and it says IF NOT EXISTS",
+        "statements.model    BLOCKED: the value of secret `openai` changed, and the current definition has no `undo`",
+        "statements.sql-too  BLOCKED: its SQL changed, but with `IF NOT EXISTS` it would complete",
     ] {
         assert!(text.contains(head), "{head} is missing in\n{text}");
     }
@@ -616,11 +627,11 @@ fn retry_limits_are_shown_in_round_figures() {
             Style::default(),
         );
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
-        assert_eq!(line, format!("Trying again for up to {expected}{rest}"));
+        assert_eq!(line, format!("Retrying for up to {expected}{rest}"));
     }
 }
 
-/// A declared edge and an inferred one.
+/// Manifests with a declared edge and an inferred one.
 const EDGES: &str = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.b]\nsql = \"INSERT INTO s SELECT x FROM a\"\n\
                      [statements.c]\ndepends_on = [\"statements.b\"]\nsql = \"CREATE TABLE c (x INT)\"\n";
 

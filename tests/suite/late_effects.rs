@@ -161,7 +161,7 @@ async fn a_late_second_pool_is_reported_at_the_end_of_the_run() {
         let expected = if others.is_empty() { RunResult::Done } else { RunResult::Unhealthy };
         assert_eq!(RunResult::of(&report), expected);
         let said = render::report_text(&report, &project.plan().await, render::Style { width: 400, color: false });
-        assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} bears the name"))), "{said}");
+        assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} has the same name"))), "{said}");
     }
 }
 
@@ -194,7 +194,7 @@ async fn a_failed_rollback_is_in_the_report() {
     );
     assert!(!report.has_only_unreached_phases());
     let said = floe::render::report_text(&report, &run.plan, floe::render::Style::default());
-    assert!(said.contains("statements.copy: not taken back: "), "{said}");
+    assert!(said.contains("statements.copy: rollback failed: "), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -412,6 +412,6 @@ async fn the_report_does_not_claim_that_a_job_left_stopped_resumes_by_itself() {
     };
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut leave).await;
     let said = floe::render::report_text(&report, &plan, floe::render::Style::default());
-    assert!(said.contains("statements.copy: left open; the next apply goes on from there"), "{said}");
-    assert!(!said.contains("goes on by itself"), "{said}");
+    assert!(said.contains("statements.copy: left open: the next apply continues from there"), "{said}");
+    assert!(!said.contains("continues in Confluent Cloud"), "{said}");
 }

@@ -1,12 +1,12 @@
-//! For Graphviz.
+//! The lineage in the DOT language of Graphviz.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{flow_name, node_label, node_subtitle};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
-/// The lineage in the DOT language: statements are boxes in their pool's cluster, objects ellipses, dashed where
-/// external; declared edges are dotted.
+/// Returns the lineage in the DOT language. Statements are boxes in their pool's cluster, objects are ellipses.
+/// External objects are dashed, declared edges are dotted.
 pub fn graph_dot(lineage: &Lineage) -> String {
     let ids: BTreeMap<&LineageNode, String> =
         lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
@@ -46,6 +46,7 @@ pub fn graph_dot(lineage: &Lineage) -> String {
     text
 }
 
+/// Returns the text as a DOT string in double quotes.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

@@ -1,4 +1,4 @@
-//! For programs.
+//! The lineage as JSON for programs.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,11 @@ use crate::{
     render::place_json::LineIndex,
 };
 
-/// The lineage as JSON, with a `format_version`; of each link, whether it was inferred, and where it is written.
+/// Returns the lineage as JSON with a `format_version`. Each link says whether it was inferred, and where
+/// it is written.
 ///
 /// # Errors
-/// When it cannot be written as JSON, which is a bug.
+/// If the lineage cannot be written as JSON, which is a bug.
 pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
     let nodes: Vec<Value> = lineage
         .nodes
@@ -46,6 +47,7 @@ pub fn graph_json(lineage: &Lineage) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&value).map(|text| text + "\n")
 }
 
+/// Returns the id of a node: an address, or an object's kind and name.
 fn node_id(node: &LineageNode) -> String {
     match node {
         LineageNode::Statement(address) => address.to_string(),

@@ -1,12 +1,12 @@
-//! For markdown: GitHub and GitLab draw it.
+//! The lineage in Mermaid, which GitHub and GitLab draw in Markdown.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{flow_name, node_label};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
-/// The lineage as a Mermaid flowchart: statements are boxes in their pool's group, objects rounded, external ones with a
-/// dashed border; declared edges are dotted.
+/// Returns the lineage as a Mermaid flowchart. Statements are boxes in their pool's group, objects are rounded.
+/// External objects have a dashed border, declared edges are dotted.
 pub fn graph_mermaid(lineage: &Lineage) -> String {
     let ids: BTreeMap<&LineageNode, String> =
         lineage.nodes.keys().enumerate().map(|(n, node)| (node, format!("n{n}"))).collect();
@@ -40,6 +40,7 @@ pub fn graph_mermaid(lineage: &Lineage) -> String {
     text
 }
 
+/// Returns the text as a Mermaid label in double quotes.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "#quot;").replace('\n', " "))
 }

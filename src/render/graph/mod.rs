@@ -1,4 +1,4 @@
-//! Lineage as a drawing: DOT, Mermaid, JSON and SVG.
+//! The lineage as DOT, Mermaid, JSON and SVG.
 
 mod dot;
 mod json;
@@ -13,7 +13,7 @@ pub use svg::graph_svg;
 use crate::graph::lineage::{LineageEdgeKind, LineageNode, LineageNodeKind};
 use crate::sql::ObjectKind;
 
-/// What a box says.
+/// Returns the label of a node: a statement's key, or an object's last name.
 fn node_label(node: &LineageNode) -> String {
     match node {
         LineageNode::Statement(address) => address.key.clone(),
@@ -21,7 +21,7 @@ fn node_label(node: &LineageNode) -> String {
     }
 }
 
-/// What a box says below, smaller.
+/// Returns the second line of a node: the kind, and an object's catalog and database.
 fn node_subtitle(node: &LineageNode, looks: LineageNodeKind) -> String {
     match (node, looks) {
         (_, LineageNodeKind::Statement(kind)) => kind.api_name().replace('_', " "),
@@ -35,6 +35,7 @@ fn node_subtitle(node: &LineageNode, looks: LineageNodeKind) -> String {
     }
 }
 
+/// Returns the name of an object kind in the output.
 fn object_kind_name(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Table => "table",
@@ -48,6 +49,7 @@ fn object_kind_name(kind: ObjectKind) -> &'static str {
     }
 }
 
+/// Returns the name of an edge kind in the output.
 fn flow_name(flow: LineageEdgeKind) -> &'static str {
     match flow {
         LineageEdgeKind::Creates => "creates",

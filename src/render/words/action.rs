@@ -1,4 +1,4 @@
-//! What happens to one address, in a symbol and a line.
+//! The symbol and the headline of a change, and the counts of a plan's summary.
 
 use super::{
     super::{
@@ -14,7 +14,7 @@ use crate::{
     sql::{self, Usage},
 };
 
-/// The symbol of a change, with its colour.
+/// Returns the symbol of a change and its color.
 pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
     match &change.action {
         Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => ("+", Paint::Green),
@@ -32,7 +32,8 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
     }
 }
 
-/// What happens, in a line; `None` for a note, whose first sentence is the line, and for a block.
+/// Returns the headline of a change, which says what happens. `None` for `Inform`, whose headline is its first note,
+/// and for a block, whose headline is its cause.
 pub(in super::super) fn headline(address: &Address, change: &Change, context: &PlanContext) -> Option<String> {
     Some(match &change.action {
         Action::Create { sql, name, generation } => match *generation {
@@ -40,32 +41,34 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             later => format!("{} as {name} ({later}){}", sql_summary(sql), context.placement_suffix(address)),
         },
         Action::CreatePool { max_cfu } => format!("compute pool, max_cfu {max_cfu}"),
-        Action::KeepUnsubmitted => "held: submitted once `stopped` is turned off".to_owned(),
+        Action::KeepUnsubmitted => "not submitted while `stopped = true`".to_owned(),
         Action::Adopt { name, generation } => {
-            format!("take over `{name}` ({generation}), which bears this project's labels; nothing is sent")
+            format!("adopt `{name}` ({generation}), which has this project's labels. Nothing is sent.")
         }
-        Action::Stop => "stop; its position and state are kept".to_owned(),
-        Action::Resume => "resume where it stood".to_owned(),
+        Action::Stop => "stop, keeping its offsets and state".to_owned(),
+        Action::Resume => "resume where it stopped".to_owned(),
         Action::UpdatePool { to } => pool_amendment_headline(to, change, context),
-        Action::Restart => format!("{}: stop, move, resume; state kept, short pause", restart_causes(change, context)),
+        Action::Restart => {
+            format!("{}: stop, move, resume (state is kept, short pause)", restart_causes(change, context))
+        }
         Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
-        Action::FinishReplacement { to } => format!("go on with the interrupted replacement: {to} takes over"),
+        Action::FinishReplacement { to } => format!("finish the interrupted replacement: {to} takes over"),
         Action::RollBackReplacement { from } => {
-            format!("take the interrupted replacement back: delete {from}, resume what was in force before")
+            format!("roll back the interrupted replacement: delete {from}, resume its predecessor")
         }
         Action::Delete { undo: Some(undo) } => format!("undo and delete: {}", truncate(&sanitize(undo.as_str()), 120)),
         Action::Delete { undo: None } if address.kind == ResourceKind::Pool => "delete the pool".to_owned(),
         Action::Delete { undo: None } => {
-            "stop and delete; where it stood is kept in the state. Readers of its output see no new rows".to_owned()
+            "stop and delete, keeping its offsets in the state. Readers of its output get no new rows.".to_owned()
         }
-        Action::Forget => "forget; what is in the cloud stays".to_owned(),
-        Action::Await { phase } => format!("{phase}: wait for it"),
-        Action::RecordSettings => "settings that only floe reads; recorded, nothing is sent".to_owned(),
+        Action::Forget => "forget: floe no longer manages it, nothing is deleted".to_owned(),
+        Action::Await { phase } => format!("wait while it is {phase}"),
+        Action::RecordSettings => "record settings that only floe reads. Nothing is sent.".to_owned(),
         Action::Inform | Action::Blocked { .. } => return None,
     })
 }
 
-/// Whether the line of a change says this reason already.
+/// Returns whether the headline of a change already says this reason.
 pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> bool {
     if let Action::Blocked { by } = &change.action {
         return by.first().is_some_and(mentions_what_changed) && what_changed_covers(reason, &change.reasons);
@@ -78,24 +81,26 @@ pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> boo
     )
 }
 
+/// Returns the headline of a replacement: the generations and how one replaces the other.
 fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Generation) -> String {
     let which = match from {
         Some(from) => format!("replace {from} → {to}"),
         None => format!("submit {to}"),
     };
     let how = match strategy {
-        Strategy::Restart => "beginning again from its sources",
-        Strategy::NeverRan => "which never took effect: delete, submit anew",
-        Strategy::Redefine => "running the undo of what is in force first",
-        Strategy::FromOffsets => "starting where it stood",
-        Strategy::FromSources => "starting again from its sources",
+        Strategy::Restart => "starting over from its sources",
+        Strategy::NeverRan => "deleting the predecessor, which never took effect",
+        Strategy::Redefine => "running the recorded undo first",
+        Strategy::FromOffsets => "starting from its recorded offsets",
+        Strategy::FromSources => "starting over from its sources",
     };
     match (strategy, from) {
-        (Strategy::NeverRan, None) => format!("{which}: what was submitted never took effect"),
+        (Strategy::NeverRan, None) => format!("{which}: the previous submission never took effect"),
         _ => format!("{which}, {how}"),
     }
 }
 
+/// Returns the headline of a pool update: the fields that change.
 fn pool_amendment_headline(to: &PoolUpdate, change: &Change, context: &PlanContext) -> String {
     let changed_fields: Vec<String> = change
         .reasons
@@ -111,12 +116,13 @@ fn pool_amendment_headline(to: &PoolUpdate, change: &Change, context: &PlanConte
     name.into_iter().chain(cfu).collect::<Vec<_>>().join(", ")
 }
 
+/// Returns the reasons of a restart as one clause.
 fn restart_causes(change: &Change, context: &PlanContext) -> String {
     let causes: Vec<String> = change.reasons.iter().map(|found| reason_text(found, context)).collect();
     if causes.is_empty() { "restart".to_owned() } else { causes.join(", ") }
 }
 
-/// What a statement is, in a few words: `CREATE TABLE orders`, `INSERT INTO a`, `STATEMENT SET into a, b`.
+/// Returns a short summary of the SQL: `CREATE TABLE orders`, `INSERT INTO a`, `STATEMENT SET into a, b`.
 fn sql_summary(sql: &Template) -> String {
     let analysis = sql::analyze(&sql.masked());
     let kind = analysis.kind.api_name().replace('_', " ");
@@ -137,24 +143,35 @@ fn sql_summary(sql: &Template) -> String {
     }
 }
 
-/// How many changes of each sort a plan has.
+/// The number of changes of each kind in a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in super::super) struct Tally {
+    /// Resources to create, or to keep unsubmitted.
     pub add: usize,
+    /// Statements to stop or resume, and pools to update.
     pub change: usize,
+    /// Jobs to restart with their state.
     pub restart: usize,
+    /// Replacements to make, finish or roll back.
     pub replace: usize,
+    /// Resources to delete from Confluent Cloud.
     pub destroy: usize,
+    /// Live statements to add to the record.
     pub adopt: usize,
+    /// Resources to remove from the record only.
     pub forget: usize,
+    /// Statements of which only settings are recorded.
     pub record: usize,
+    /// Changes that need a decision first.
     pub blocked: usize,
+    /// Resources in a phase that has to pass.
     pub waiting: usize,
+    /// Resources that are unhealthy, whatever their action.
     pub unhealthy: usize,
 }
 
 impl Tally {
-    /// Counts changes.
+    /// Counts the changes of a plan.
     pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
         let mut tally = Tally::default();
         for change in changes {

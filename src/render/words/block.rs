@@ -1,4 +1,4 @@
-//! What stands in the way of a change, and the choices that a person has.
+//! The text of each block: why a change is blocked, and what a user can do about it.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::{
     resource::{Address, ResourceKind},
 };
 
-/// Why floe does not go on, and what can be done.
+/// Why a change is blocked, and what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct BlockExplanation {
-    /// What stands in the way.
+    /// The cause, as a clause in lower case without a final period.
     pub cause: String,
-    /// What can be done, one choice each. A choice may hold lines to paste.
+    /// The next steps, one option each, as full sentences. Lines after the first of an option are there to be pasted.
     pub choices: Vec<String>,
 }
 
-/// A block in words. Commands that are to be pasted name the environment.
+/// Returns the text of a block. Commands to paste name the environment.
 pub(in super::super) fn explain_block(
     block: &Block,
     address: &Address,
@@ -28,209 +28,220 @@ pub(in super::super) fn explain_block(
     BlockExplanation { cause, choices }
 }
 
+/// Returns the cause and the options of a block.
 fn cause_and_choices(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
     let accept_consequence = |accept: &str| accept_consequence(accept, change);
-    let table = format!("[{}.{}]", address.kind.manifest_table(), address.key);
+    let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
     match block {
         Block::ForeignStatement { name } => (
-            format!("statement `{name}` exists and is not this project's"),
+            format!("statement `{name}` exists and is not managed by this project"),
             vec![
-                "Give this one another name: `name = \"…\"`.".to_owned(),
-                format!("Or delete `{name}` yourself, if nobody needs it."),
+                "Give this statement another name: `name = \"…\"`.".to_owned(),
+                format!("Or delete `{name}` yourself if it is not needed."),
             ],
         ),
         Block::UnexpectedGenerations { names } => (
-            format!("{} may run beside what the record knows to be in force", names.join(" and ")),
-            vec!["Stop and delete what is not meant to run, then plan again.".to_owned()],
+            format!("generations that the state does not know may be running: `{}`", names.join("` and `")),
+            vec!["Stop and delete those that should not run, then plan again.".to_owned()],
         ),
         Block::AdoptionExposesSecret { name } => (
             format!(
-                "`{name}` runs with another text than is declared, and a secret, or what is named like one, is written \
-                 out in it"
+                "`{name}` runs SQL that differs from what is declared, and that SQL contains a secret value or \
+                 something named like one"
             ),
             vec![
                 format!(
-                    "Declare what `{name}` runs, with `${{secret.…}}` where the secret stands: then it is taken over \
-                     without writing it down, and changed by the plan after that."
+                    "Declare the SQL that `{name}` runs, with `${{secret.…}}` in place of the secret. floe then adopts \
+                     it without recording the secret, and the plan after that can change it."
                 ),
-                format!("Or delete `{name}` yourself: the next plan submits it anew."),
+                format!("Or delete `{name}` yourself. The next plan submits it again."),
             ],
         ),
         Block::RecordedUnderOtherAddress { name, from, to } => (
-            format!("statement `{name}` is declared as {to} and recorded as {from}"),
+            format!("statement `{name}` is declared as {to} but recorded as {from}"),
             vec![
-                format!("If it is the same one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
-                format!("Or, for this state alone: `floe state mv -e {environment} {from} {to}`."),
-                format!("If it is not: give {to} another name, `name = \"…\"`."),
+                format!("If it is the same statement, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
+                format!("Or, to change only this state: `floe state mv -e {environment} {from} {to}`."),
+                format!("If it is not, give {to} another name: `name = \"…\"`."),
             ],
         ),
         Block::NameInUse { name, by } => (
-            format!("statement `{name}` is {by}'s, until that has a new generation"),
-            vec!["Give this one another name: `name = \"…\"`.".to_owned()],
+            format!("statement `{name}` belongs to {by} until its next generation"),
+            vec!["Give this statement another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, if_deleted } => recreated_outside(name, if_deleted, address, change, environment),
+        Block::RecreatedOutside { name, if_deleted } => {
+            recreated_outside(name, if_deleted, address, change, environment)
+        }
         Block::PresenceUnknown { why } => (
-            format!("nobody can tell what is there{}", detail_suffix(why)),
-            vec!["Mend the access, then plan again; absence is never guessed.".to_owned()],
+            format!("cannot read this resource{}", detail_suffix(why)),
+            vec!["Fix access and plan again. floe does not assume that an unreadable resource is absent.".to_owned()],
         ),
         Block::UnclearIntent { why } => (
-            format!("what became of an interrupted run's request is unclear{}", detail_suffix(why)),
-            vec!["Look at it in the cloud and remove what does not belong, then plan again.".to_owned()],
+            format!("the outcome of a request from an interrupted run is unclear{}", detail_suffix(why)),
+            vec!["Check the resource in Confluent Cloud, remove what does not belong, and plan again.".to_owned()],
         ),
-        Block::LosesPosition { stateful_construct, accept } => loses_position(stateful_construct.as_deref(), accept, change),
+        Block::LosesPosition { stateful_construct, accept } => {
+            loses_position(stateful_construct.as_deref(), accept, change)
+        }
         Block::EvolveIsManual { accept } => (
-            format!("{}, and `evolve = \"manual\"`: each change of it is decided by hand", what_changed(reasons)),
+            format!("{}, and `evolve = \"manual\"` requires consent to each change", what_changed(reasons)),
             vec![accept_consequence(accept)],
         ),
         Block::FailedPredecessor { detail, accept } => (
-            format!("it FAILED after having run{}", detail_suffix(detail)),
+            format!("it FAILED after it had run{}", detail_suffix(detail)),
             vec![
                 accept_consequence(accept),
                 format!(
-                    "Or mend the cause, put it back to what is in force, then `floe apply -e {environment} --fix-drift`, \
-                     which resumes it where it stood."
+                    "Or fix the cause, revert the change, and run `floe apply -e {environment} --fix-drift`, which \
+                     resumes the job where it stopped."
                 ),
             ],
         ),
         Block::FailedSuccessor { name, detail, accept, can_roll_back } => {
-            let back = can_roll_back.then(|| {
-                format!("Or put it back to what was in force before: that deletes `{name}` and resumes the one before it.")
-            });
+            let back = can_roll_back
+                .then(|| format!("Or revert the change, which deletes `{name}` and resumes its predecessor."));
             (
-                format!("its successor `{name}` FAILED and may have written{}", detail_suffix(detail)),
+                format!("its successor `{name}` FAILED and may have written rows{}", detail_suffix(detail)),
                 std::iter::once(accept_consequence(accept)).chain(back).collect(),
             )
         }
         Block::CannotReplaceCreateTableAs => (
-            "a new CREATE TABLE … AS would fail on the table that the first one made".to_owned(),
+            "a second `CREATE TABLE … AS` would fail because its table already exists".to_owned(),
             vec![
-                "Split it, under new keys, into a CREATE TABLE IF NOT EXISTS and an INSERT INTO … SELECT: its table stays \
-                 when it goes."
+                "Split it into a `CREATE TABLE IF NOT EXISTS` and an `INSERT INTO … SELECT` under new keys. The table \
+                 remains when this statement is removed."
                     .to_owned(),
-                "Or give the new version its own table and address.".to_owned(),
+                "Or give the new version its own table and key.".to_owned(),
             ],
         ),
         Block::JobCannotBecomeDefinition => (
-            "a job is in force here, and what is declared defines something".to_owned(),
-            vec![format!("Declare that under a new key; the job goes when {table} does.")],
+            "the current statement is a job, but a definition is declared under its key".to_owned(),
+            vec![format!("Declare the definition under a new key. The job is deleted when {table} is removed.")],
         ),
         Block::CannotStop => (
-            "a statement of this kind can be neither stopped nor resumed".to_owned(),
+            "this kind of statement cannot be stopped or resumed".to_owned(),
             vec![format!("Remove `stopped` from {table}.")],
         ),
         Block::NoUndo => (
-            format!("{}, and there is no `undo` for what is in force", what_changed(reasons)),
+            format!("{}, and the current definition has no `undo`", what_changed(reasons)),
             vec![
                 format!("Add `undo = \"…\"` to {table}, apply that, then make the change."),
-                "Or leave it as it was and write an ALTER as a new statement.".to_owned(),
+                "Or revert the change and write an `ALTER` as a new statement.".to_owned(),
             ],
         ),
         Block::IfNotExists => (
-            format!("{}, and it says IF NOT EXISTS: it would complete and change nothing", what_changed(reasons)),
+            format!("{}, but with `IF NOT EXISTS` it would complete and change nothing", what_changed(reasons)),
             vec![
-                "Write the change as an ALTER in a new statement.".to_owned(),
-                format!("Or put it back, add `undo = \"…\"` to {table}, apply that, then make the change."),
+                "Write the change as an `ALTER` in a new statement.".to_owned(),
+                format!("Or revert the change, add `undo = \"…\"` to {table}, apply that, then make the change."),
             ],
         ),
         Block::DataLoss { undo } => (
-            format!("its undo may drop data: {}", sanitize(undo.as_str())),
-            vec![format!("`--allow-data-loss --target {address}` runs it. Nothing brings the data back.")],
+            format!("its `undo` may drop data: {}", sanitize(undo.as_str())),
+            vec![format!("`--allow-data-loss --target {address}` runs it. The data cannot be recovered.")],
         ),
         Block::ObjectsInUse { by } => (
-            format!("what it defines is in use by {}", by.join(", ")),
+            format!("the objects that it defines are in use by {}", by.join(", ")),
             vec![
-                "Remove those as well; or apply SQL for them first that does not use it any more.".to_owned(),
-                "What is not this project's, its owner has to stop.".to_owned(),
+                "Remove those statements as well, or first apply SQL for them that no longer uses these objects."
+                    .to_owned(),
+                "Statements that are not managed by this project have to be stopped by their owner.".to_owned(),
             ],
         ),
         Block::PreventDestroy => (
-            "`prevent_destroy = true`, and this would delete, undo or restart it".to_owned(),
+            "`prevent_destroy = true`, but this change would delete, undo or restart it".to_owned(),
             vec![if reasons.contains(&Reason::NotDeclared) {
                 format!("Declare {table} again without `prevent_destroy`, apply that, then remove it.")
             } else {
-                format!("Take `prevent_destroy` out of {table} and apply that first.")
+                format!("Remove `prevent_destroy` from {table} and apply that first.")
             }],
         ),
         Block::GoneWithoutOffsets { accept } => (
-            "it is gone, and where it stood is not known well enough to go on from there".to_owned(),
+            "it no longer exists, and its offsets are not known well enough to continue from them".to_owned(),
             vec![accept_consequence(accept), "Or remove it from the manifests.".to_owned()],
         ),
         Block::GoneWithSeveralSources { hints, accept } => (
-            "it is gone, and had several sources".to_owned(),
-            offset_hints("Write into its SQL where each source begins", hints, accept_consequence(accept)),
+            "it no longer exists, and it read several sources".to_owned(),
+            offset_hints("Set the starting offsets of each source in its SQL", hints, accept_consequence(accept)),
         ),
         Block::GoneWithUnknownSource { source, hints, accept } => (
-            format!("it is gone, and the project does not say whether rows of `{source}` change, which it reads"),
-            offset_hints("If they do not, write into its SQL where it begins", hints, accept_consequence(accept)),
+            format!("it no longer exists, and the project does not say whether rows of its source `{source}` change"),
+            offset_hints(
+                "If they do not change, set the starting offsets in its SQL",
+                hints,
+                accept_consequence(accept),
+            ),
         ),
         Block::InMotion { phase } => (
-            format!("it is {phase}, and what is to change cannot be decided meanwhile"),
-            vec!["Plan again when it has settled; apply waits for it.".to_owned()],
+            format!("this change cannot be decided while it is {phase}"),
+            vec!["Plan again when that phase has passed. Apply waits for it.".to_owned()],
         ),
         Block::LooksLikeRename { from, to } => (
-            format!("the same SQL goes at {from} and comes at {to}: it looks like a rename"),
+            format!("{from} is removed and {to} is added with the same SQL. This looks like a rename"),
             vec![
-                format!("If it is one, add this, and nothing is sent:\n{}", moved_block_toml(from, to)),
-                "If it is not: remove the one first, then add the other.".to_owned(),
+                format!("If it is a rename, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
+                "If it is not, apply the removal first, then add the new statement.".to_owned(),
             ],
         ),
         Block::MoveTargetRecorded { from } => (
             if from == address {
-                "[[moved]] leads from here to an address with a record of its own".to_owned()
+                "`[[moved]]` moves it to an address that is already recorded".to_owned()
             } else {
-                format!("[[moved]] leads here from {from}, and both have a record of their own")
+                format!("`[[moved]]` moves {from} here, but both addresses are recorded")
             },
             vec![format!(
-                "Remove the [[moved]] block; or drop one of the two, and what it has in the cloud stays: `floe state rm -e \
-                 {environment} {from}`."
+                "Remove the `[[moved]]` block, or forget one of the two (it keeps existing in Confluent Cloud): \
+                 `floe state rm -e {environment} {from}`."
             )],
         ),
         Block::RemovesEverything => (
-            "everything that the state records would be removed".to_owned(),
+            "this plan would remove everything that is recorded".to_owned(),
             vec![
-                "See whether this is the right folder, branch and environment.".to_owned(),
-                format!("If all of it is to go: `floe destroy -e {environment}`."),
+                "Check that this is the right folder, branch and environment.".to_owned(),
+                format!("To remove everything: `floe destroy -e {environment}`."),
             ],
         ),
         Block::PoolExists { id } => (
-            format!("a pool of this name exists that the state does not know: {id}"),
+            format!("a pool with this name exists that is not in the state: `{id}`"),
             vec![
-                format!("Own it, if it is this project's:\nfloe import -e {environment} {address} {id}"),
-                format!("Use it without owning it: `id = \"{id}\"` in {table}."),
+                format!("If it belongs to this project, import it:\nfloe import -e {environment} {address} {id}"),
+                format!("To use it without managing it, set `id = \"{id}\"` in {table}."),
                 "Or choose another `display_name`.".to_owned(),
             ],
         ),
         Block::PoolFieldImmutable { field, live, desired } => (
-            format!("its {field} is {live} and is to be {desired}, which no pool can change"),
-            vec![
-                format!("Put it back, and declare a new pool under a new key; move the statements there, then remove {table}."),
-            ],
+            format!("its {field} is {live} and cannot be changed to {desired}"),
+            vec![format!(
+                "Revert the change and declare a new pool under a new key. Move the statements there, then remove \
+                 {table}."
+            )],
         ),
         Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
-            format!("{current_cfu} CFU of it are in use by what cannot be seen here"),
-            vec!["Find out whose they are, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
+            format!("{current_cfu} CFU in use by statements that floe cannot see"),
+            vec!["Find out what uses them, or stop managing the pool: `id = \"lfcp-…\"`.".to_owned()],
         ),
         Block::PoolInUse { statements, .. } => (
-            format!("statements that are not this project's run on it: {}", statements.join(", ")),
-            vec!["Move or stop them first, or stop owning it: `id = \"lfcp-…\"`.".to_owned()],
+            format!("statements that are not managed by this project run on it: `{}`", statements.join("`, `")),
+            vec!["Move or stop them first, or stop managing the pool: `id = \"lfcp-…\"`.".to_owned()],
         ),
         Block::PoolHasStatements { statements } => {
             let statements: Vec<String> = statements.iter().map(Address::to_string).collect();
             (
-                format!("it would go from under what this plan leaves on it: {}", statements.join(", ")),
+                format!("these statements still use it: {}", statements.join(", ")),
                 vec![
-                    "Give them another `pool`, or `stopped = true`, or remove them, in the same plan.".to_owned(),
-                    format!("Or leave the pool as it is for now: `--exclude {address}`."),
+                    "Move them to another `pool`, set `stopped = true`, or remove them in the same plan.".to_owned(),
+                    format!("Or keep the pool for now: `--exclude {address}`."),
                 ],
             )
         }
-        Block::PoolMissing { id } => {
-            (format!("there is no pool {id}"), vec!["Correct the id, or let the project own a pool.".to_owned()])
-        }
+        Block::PoolMissing { id } => (
+            format!("pool `{id}` does not exist"),
+            vec!["Correct the `id`, or declare a pool that the project manages.".to_owned()],
+        ),
         Block::PoolFailed { id } => (
-            format!("the service could not create pool {id}"),
-            vec!["Delete it in the cloud; the next plan creates it again.".to_owned()],
+            format!("the service could not create pool `{id}`"),
+            vec!["Delete it in Confluent Cloud. The next plan creates it again.".to_owned()],
         ),
         Block::PoolBlocked { pool } => {
             debug_assert_eq!(pool.kind, ResourceKind::Pool);
@@ -239,7 +250,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
     }
 }
 
-/// What it is that changed, in so far as that can be said in a few words; all of it stands below.
+/// Returns what changed, as far as a few words can say it. The reasons below the headline list everything.
 fn what_changed(reasons: &[Reason]) -> String {
     let secrets = reasons.iter().filter_map(|reason| match reason {
         Reason::SecretChanged { name } => Some(format!("`{name}`")),
@@ -250,19 +261,19 @@ fn what_changed(reasons: &[Reason]) -> String {
         (reasons, _) if reasons.iter().any(|reason| matches!(reason, Reason::SqlChanged { .. })) => {
             "its SQL changed".to_owned()
         }
-        ([Reason::ReplaceRequested], _) => "`--replace` names it".to_owned(),
+        ([Reason::ReplaceRequested], _) => "`--replace` was given".to_owned(),
         (_, []) => "it changed".to_owned(),
         (_, [one]) => format!("the value of secret {one} changed"),
         (_, several) => format!("the values of secrets {} changed", several.join(", ")),
     }
 }
 
-/// Whether what stands in the way is said together with what changed.
+/// Returns whether the cause of this block starts with what changed.
 pub(super) fn mentions_what_changed(block: &Block) -> bool {
     matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::EvolveIsManual { .. })
 }
 
-/// Whether [`what_changed`] says this one of `reasons`.
+/// Returns whether the result of [`what_changed`] includes this one of `reasons`.
 pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
     match reason {
         Reason::SqlChanged { .. } => true,
@@ -272,16 +283,20 @@ pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
     }
 }
 
+/// Returns the text of [`Block::LosesPosition`].
 fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String, Vec<String>) {
     let what = what_changed(&change.reasons);
     let why = match keeps {
-        Some(keeps) => format!("{what} and it keeps state ({keeps}); floe will not guess"),
-        None if starts_as_written(change) => format!("{what}, and the new version would not begin where it stands"),
-        None => format!("{what}, and the new version would begin again from its sources"),
+        Some(keeps) => format!("{what}, and the new version would lose its state ({keeps})"),
+        None if starts_as_written(change) => {
+            format!("{what}, and the new version would not start from its current offsets")
+        }
+        None => format!("{what}, and the new version would start over from its sources"),
     };
     (why, vec![accept_consequence(accept, change), "Or give the new version its own name and table.".to_owned()])
 }
 
+/// Returns the text of [`Block::RecreatedOutside`].
 fn recreated_outside(
     name: &str,
     deleted: &AfterDeletion,
@@ -290,31 +305,33 @@ fn recreated_outside(
     environment: &str,
 ) -> (String, Vec<String>) {
     let resubmit = match deleted {
-        AfterDeletion::Resubmit => Some(format!("Delete `{name}` yourself: the next plan submits it anew.")),
+        AfterDeletion::Resubmit => Some(format!("Delete `{name}` yourself. The next plan submits it again.")),
         AfterDeletion::ResubmitWithConsent(accept) => {
-            Some(format!("Delete `{name}` yourself, then submit it anew: {}", accept_consequence(accept, change)))
+            Some(format!("Delete `{name}` yourself, then submit it again: {}", accept_consequence(accept, change)))
         }
         AfterDeletion::Nothing => {
-            Some(format!("Delete `{name}` yourself: ours has done its work, and is not submitted again."))
+            Some(format!("Delete `{name}` yourself. The definition has already completed and is not submitted again."))
         }
         AfterDeletion::Blocked => None,
     };
     let leave =
-        format!("leave it to them: `floe state rm -e {environment} {address}`, and take it out of the manifests.");
+        format!("leave it unmanaged: run `floe state rm -e {environment} {address}` and remove it from the manifests.");
     let leave = if resubmit.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
-    (format!("`{name}` was deleted and created again by somebody else"), resubmit.into_iter().chain([leave]).collect())
+    (format!("`{name}` was deleted and created again outside floe"), resubmit.into_iter().chain([leave]).collect())
 }
 
+/// Returns the `[[moved]]` block to paste.
 fn moved_block_toml(from: &Address, to: &Address) -> String {
     format!("[[moved]]\nfrom = \"{from}\"\nto   = \"{to}\"")
 }
 
-/// The hints that make a job go on where it stood, or else the consent to its beginning.
+/// Returns the options for a job that no longer exists: the hints that make it continue where it stopped, or the
+/// consent to start it over.
 fn offset_hints(advice: &str, hints: &BTreeMap<String, String>, accept: String) -> Vec<String> {
     if hints.is_empty() {
         return vec![accept];
     }
-    let mut paste = format!("{advice}, then plan again for the `accept` of that; it stood here:");
+    let mut paste = format!("{advice}, then plan again for a new `accept`. It stopped at these offsets:");
     for (topic, offsets) in hints {
         paste.push_str(&format!(
             "\n{} /*+ OPTIONS('scan.startup.mode'='specific-offsets', 'scan.startup.specific-offsets'='{}') */",
@@ -325,11 +342,13 @@ fn offset_hints(advice: &str, hints: &BTreeMap<String, String>, accept: String) 
     vec![paste, format!("Or {accept}")]
 }
 
+/// Returns whether the SQL or the properties say where the new generation starts.
 fn starts_as_written(change: &Change) -> bool {
     change.notes.contains(&Note::StartsWhereSqlSays)
 }
 
-/// The consent to one change: lapses with the next.
+/// Returns the line to paste for consent, and its consequence. The consent is for this change only and
+/// lapses with the next.
 fn accept_consequence(accept: &str, change: &Change) -> String {
     if starts_as_written(change) {
         return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
@@ -338,5 +357,5 @@ fn accept_consequence(accept: &str, change: &Change) -> String {
         Note::OutputRepeated { keyed } => *keyed,
         _ => None,
     });
-    format!("`accept = \"{accept}\"` begins again from its sources: {}.", rewritten_rows(keyed))
+    format!("`accept = \"{accept}\"` restarts it from the beginning of its sources: {}.", rewritten_rows(keyed))
 }

@@ -1,4 +1,4 @@
-//! Every action, reason, note and block in plain words. One sentence each, the same in text and markdown.
+//! The text of every action, reason, note and block, the same for terminal and Markdown.
 
 mod action;
 mod block;

@@ -1,4 +1,4 @@
-//! Why something happens.
+//! The text of each reason of a change.
 
 use super::super::{PlanContext, style::sanitize};
 use crate::{
@@ -6,14 +6,14 @@ use crate::{
     resource::{Phase, Template},
 };
 
-/// A reason as a clause.
+/// Returns a reason as a clause, such as `its SQL changed`.
 pub(in super::super) fn reason_text(reason: &Reason, context: &PlanContext) -> String {
     match reason {
         Reason::SqlChanged { .. } => "its SQL changed".to_owned(),
         Reason::PropertyChanged { key, before, after } => {
             format!("`{key}` {} → {}", property_value(key, before.as_ref()), property_value(key, after.as_ref()))
         }
-        Reason::SecretChanged { name } => format!("secret `{name}` has another value (sensitive)"),
+        Reason::SecretChanged { name } => format!("the value of secret `{name}` changed (sensitive)"),
         Reason::PoolChanged { before, after } => {
             let before = before.as_deref().map_or("(default pool)", |id| context.pool_key_or_id(id));
             format!("pool {before} → {}", context.pool_key_or_id(after))
@@ -25,42 +25,43 @@ pub(in super::super) fn reason_text(reason: &Reason, context: &PlanContext) -> S
         Reason::StoppedChanged { to: true } => "`stopped` was turned on".to_owned(),
         Reason::StoppedChanged { to: false } => "`stopped` was turned off".to_owned(),
         Reason::NeverRan { detail } => format!("it never took effect{}", detail_suffix(detail)),
-        Reason::Gone => "it is gone from the cloud".to_owned(),
-        Reason::Failed { detail } => format!("it FAILED after having run{}", detail_suffix(detail)),
-        Reason::CompletedUnexpectedly => "it COMPLETED although its sources have no end".to_owned(),
-        Reason::StoppedOutside => "somebody stopped it outside".to_owned(),
-        Reason::ResumedOutside => "somebody resumed it outside".to_owned(),
+        Reason::Gone => "it no longer exists".to_owned(),
+        Reason::Failed { detail } => format!("it FAILED after it had run{}", detail_suffix(detail)),
+        Reason::CompletedUnexpectedly => "it COMPLETED although its sources are unbounded".to_owned(),
+        Reason::StoppedOutside => "it was stopped outside floe".to_owned(),
+        Reason::ResumedOutside => "it was resumed outside floe".to_owned(),
         Reason::MovedOutside { field, live, sent } => {
             format!(
-                "somebody changed its {field} outside: {} → {}",
+                "its {field} was changed outside floe: {} → {}",
                 field_value(field, sent, context),
                 field_value(field, live, context)
             )
         }
         Reason::StoppedByInterruptedRun => "an interrupted run stopped it".to_owned(),
         Reason::LeftoverSuccessor { generation, phase } => {
-            let phase = phase.as_ref().map_or("gone by now", Phase::as_str);
-            format!("an interrupted run left its successor {generation}, {phase}")
+            let phase = phase.as_ref().map_or("gone", Phase::as_str);
+            format!("an interrupted run left its successor {generation} ({phase})")
         }
-        Reason::LeftoverUndo => "an interrupted run left its undo".to_owned(),
-        Reason::NotDeclared => "it is not declared any more".to_owned(),
-        Reason::DestroyRequested => "destroy was asked for".to_owned(),
-        Reason::ReplaceRequested => "`--replace` names it".to_owned(),
+        Reason::LeftoverUndo => "an interrupted run submitted its undo".to_owned(),
+        Reason::NotDeclared => "it is no longer declared".to_owned(),
+        Reason::DestroyRequested => "`destroy` was requested".to_owned(),
+        Reason::ReplaceRequested => "`--replace` was given".to_owned(),
     }
 }
 
-/// `: the service's words`, or nothing.
+/// Returns `: ` and the service's message, or an empty string if there is none.
 pub(super) fn detail_suffix(detail: &str) -> String {
     let detail = sanitize(detail);
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
 
-/// A pool by its key; anything else as it is.
+/// Returns a pool's key for its id, and any other value unchanged.
 pub(super) fn field_value<'a>(field: &str, value: &'a str, context: &'a PlanContext) -> &'a str {
     if field == "pool" { context.pool_key_or_id(value) } else { value }
 }
 
-/// A property's value. What Confluent itself hides is not shown, and a secret only by its reference.
+/// Returns a property's value for display. Values that Confluent itself hides are not shown, and a secret is shown
+/// only as its reference.
 fn property_value(key: &str, template: Option<&Template>) -> String {
     match template {
         None => "(not set)".to_owned(),

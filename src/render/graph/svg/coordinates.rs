@@ -1,19 +1,20 @@
-//! Where in its layer each cell stands: near its neighbours, in order, not touching.
+//! Positions of cells within their layers: close to their neighbors, in order, without overlap.
 
 use super::{
     ordering::LayerOrder,
     ranks::{get_or_default, set_if_present},
 };
 
-/// How often cells are drawn to their neighbours, all together; in a large drawing each less often, so that it takes no
-/// longer than it is worth.
+/// The total number of moves of cells toward their neighbors. In a large drawing each cell moves less often, which
+/// limits the time.
 const MAX_MOVES: usize = 200_000;
-/// How much more room a drawing may take than its fullest layer, for straighter lines.
+/// The factor by which a drawing may be longer than its fullest layer, for straighter lines.
 const SLACK: f64 = 1.08;
-/// How much more a lane cares for being straight than a box.
+/// The weight of a link between two lanes, compared to a link of a box. Lanes should be straight.
 const LANE_WEIGHT: f64 = 8.0;
 
-/// The middle of each cell, and the length of the longest layer. `sizes` are the cells' own lengths, gaps not included.
+/// Returns the center of each cell and the length of the longest layer. `sizes` are the lengths of the
+/// cells without gaps.
 pub(super) fn center_positions(layer_order: &LayerOrder, sizes: &[f64], boxes: usize, gap: f64) -> (Vec<f64>, f64) {
     let space = |cell: usize| get_or_default(sizes, cell) + if cell < boxes { gap } else { 0.0 };
     let length = |layer: &Vec<usize>| layer.iter().map(|cell| space(*cell)).sum::<f64>();
@@ -61,7 +62,7 @@ pub(super) fn center_positions(layer_order: &LayerOrder, sizes: &[f64], boxes: u
     (centers, (high - low - gap).max(0.0))
 }
 
-/// Where a cell would like to be, how much, and the space it takes.
+/// Returns the preferred center of a cell, the weight of that preference, and the space of the cell.
 fn preferred_position(
     layer_order: &LayerOrder,
     cell: usize,
@@ -80,8 +81,8 @@ fn preferred_position(
     if weight > 0.0 { (sum / weight, weight, space) } else { (get_or_default(centers, cell), 0.1, space) }
 }
 
-/// The places nearest to the wished ones (least squares) that keep order and space, none beyond `free` room: neighbours whose
-/// wishes conflict move as one block.
+/// Returns the centers closest to the preferred ones (least squares) that keep the order and the space of the cells
+/// and shift by at most `free`. Neighbors with conflicting preferences move as one block.
 fn spaced_positions(preferred: &[(f64, f64, f64)], free: f64) -> Vec<f64> {
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     let mut before = 0.0;

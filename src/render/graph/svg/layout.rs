@@ -1,5 +1,5 @@
-//! Where boxes and curves lie on the page. A curve bends only in the channels between layers, where no box is, and passes
-//! a layer straight on, in a lane of its own: so none runs beneath a box.
+//! Positions of boxes and curves on the page. A curve bends only in the channels between layers, which have no boxes,
+//! and crosses a layer straight in its own lane. Therefore no curve runs beneath a box.
 
 use super::{
     coordinates::center_positions,
@@ -7,56 +7,71 @@ use super::{
     ranks::{LANE_WIDTH, LayoutGraph, get_or_default, set_if_present},
 };
 
-/// How high every box is.
+/// The height of every box.
 pub(super) const BOX_HEIGHT: f64 = 46.0;
-/// Up to this width a drawing fits on a screen at 100 %.
+/// The maximum width at which a drawing fits on a screen at 100 %.
 const SCREEN_WIDTH: f64 = 1600.0;
-/// Between parts that nothing links.
+/// The gap between components that no link connects.
 const COMPONENT_GAP: f64 = 44.0;
 
-/// Points of the page, in pixels.
+/// A point on the page, in pixels.
 pub(super) type Point = (f64, f64);
 
-/// A box's place.
+/// The position and width of a box.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Frame {
+    /// The left edge of the box.
     pub x: f64,
+    /// The top edge of the box.
     pub y: f64,
+    /// The width of the box.
     pub width: f64,
 }
 
-/// A link's way: a start, then cubic curves and straight lines by turns.
+/// The path of a link: a start, then cubic curves and straight lines in alternation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Curve {
+    /// The point where the curve starts.
     pub start: Point,
+    /// The segments, each starting where the previous one ends.
     pub segments: Vec<CurveSegment>,
-    /// It runs against the rest, since it closes a circle.
+    /// Whether it runs against the direction of the other links, since it closes a cycle.
     pub is_back: bool,
 }
 
+/// One segment of a curve.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CurveSegment {
+    /// A straight line to this point.
     Line(Point),
+    /// A cubic Bézier curve: two control points and the end.
     Cubic(Point, Point, Point),
 }
 
-/// Everything in its place; boxes and curves by the number of their box and link.
+/// The positions of all boxes and curves, by the number of their box and link.
 #[derive(Debug, Default)]
 pub(super) struct GraphLayout {
+    /// The width of the whole drawing.
     pub width: f64,
+    /// The height of the whole drawing.
     pub height: f64,
+    /// The position of each box.
     pub frames: Vec<Frame>,
+    /// The path of each link.
     pub curves: Vec<Curve>,
 }
 
-/// Which way the links run.
+/// The direction of the links.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LayoutDirection {
+    /// The layers are columns.
     LeftToRight,
+    /// The layers are rows.
     TopToBottom,
 }
 
-/// From left to right where that fits on a screen, else from top to bottom, long layers folded into several.
+/// Lays out a graph from left to right if that fits on a screen, otherwise from top to bottom with long
+/// layers folded into several.
 pub(super) fn lay_out(graph: &LayoutGraph, bundles: &[usize], groups: &[usize]) -> GraphLayout {
     let back = graph.back_links();
     let components = components(graph);
@@ -73,19 +88,23 @@ pub(super) fn lay_out(graph: &LayoutGraph, bundles: &[usize], groups: &[usize]) 
     if right.width <= SCREEN_WIDTH && right.height <= (2.0 * right.width).max(SCREEN_WIDTH) {
         return right;
     }
-    // A box takes about this much of the page with what is around it.
+    // The approximate area of a box with the space around it.
     let area: f64 = graph.widths.iter().map(|width| (width + 2.0 * LANE_WIDTH) * 2.2 * BOX_HEIGHT).sum();
     arrange(LayoutDirection::TopToBottom, Some(area.sqrt().max(SCREEN_WIDTH * 0.85)))
 }
 
-/// Boxes and links that hang together, the first box first.
+/// Boxes and links that are connected with each other, in ascending order.
 struct Component {
+    /// The numbers of the boxes.
     nodes: Vec<usize>,
+    /// The numbers of the links.
     links: Vec<usize>,
 }
 
+/// Returns the connected components of a graph, found with union-find.
 fn components(graph: &LayoutGraph) -> Vec<Component> {
     let mut parent: Vec<usize> = (0..graph.widths.len()).collect();
+    /// Returns the root of a box's set, and shortens the path to it.
     fn root(parent: &mut [usize], mut node: usize) -> usize {
         while get_or_default(parent, node) != node {
             let above = get_or_default(parent, get_or_default(parent, node));
@@ -121,7 +140,8 @@ fn components(graph: &LayoutGraph) -> Vec<Component> {
     components
 }
 
-/// One part, its upper left corner at 0, 0; frames and curves in the order of its boxes and links.
+/// Lays out one component with its upper left corner at 0, 0. Frames and curves are in the order of its
+/// boxes and links.
 fn lay_out_component(
     graph: &LayoutGraph,
     component: &Component,
@@ -143,7 +163,7 @@ fn lay_out_component(
         let (from, to) = get_or_default(&graph.links, *link);
         let turned = get_or_default(back, *link);
         arcs.push(if turned { (local(to), local(from)) } else { (local(from), local(to)) });
-        // What runs backwards has lanes of its own.
+        // Links that run backward have their own lanes.
         of_arcs.push(if turned { link.saturating_add(usize::from(u8::MAX)) } else { get_or_default(bundles, *link) });
     }
     let ranks = local_graph.ranks(&arcs, room);
@@ -163,7 +183,7 @@ fn lay_out_component(
     );
     let mut bands = layer_bands(&layer_order, &local_graph.widths, &middles, direction);
     let depth = bands.last().map_or(0.0, |band| band.1);
-    // Where links run to the right, all boxes of a layer are as wide as its widest.
+    // If links run to the right, all boxes of a layer are as wide as the widest one.
     let mut frames = vec![Frame::default(); boxes];
     let mut band_of = vec![(0.0, 0.0); middles.len()];
     for (layer, band) in layer_order.layers.iter().zip(bands.drain(..)) {
@@ -190,7 +210,8 @@ fn lay_out_component(
     GraphLayout { width, height, frames, curves }
 }
 
-/// From where to where each layer reaches, along the run. A channel is deeper where its links have further to go.
+/// Returns the start and the end of each layer in the direction of the links. The channel after a layer is deeper if
+/// its links have a longer way.
 fn layer_bands(
     layer_order: &LayerOrder,
     widths: &[f64],
@@ -218,6 +239,7 @@ fn layer_bands(
     bands
 }
 
+/// Returns the curve of a link through the cells of its path.
 fn route_curve(
     path: &[usize],
     is_back: bool,
@@ -226,7 +248,8 @@ fn route_curve(
     bands: &[(f64, f64)],
     direction: LayoutDirection,
 ) -> Curve {
-    // Where it closes a circle it keeps beside the middle, where the link the other way may be, on the side it goes to.
+    // A link that closes a cycle is placed off center, on the side to which it goes, since the link in the other
+    // direction may be at the center.
     let end_position = |cell: usize, next: Option<&usize>| {
         let (middle, off) =
             (get_or_default(middles, cell), if is_back { (get_or_default(sizes, cell) / 4.0).min(24.0) } else { 0.0 });
@@ -270,13 +293,13 @@ fn route_curve(
     curve
 }
 
-/// The parts beside and below one another, the highest first, each where it reaches down least.
+/// Places the components next to and below each other, the highest first, each where its bottom edge is highest.
 fn pack(graph: &LayoutGraph, mut components: Vec<(&Component, GraphLayout)>) -> GraphLayout {
     components.sort_by(|one, other| other.1.height.total_cmp(&one.1.height));
     let area: f64 =
         components.iter().map(|(_, part)| (part.width + COMPONENT_GAP) * (part.height + COMPONENT_GAP)).sum();
     let widest = components.iter().map(|(_, part)| part.width + COMPONENT_GAP).fold(0.0, f64::max);
-    // Beside a high part there may be as much, up to a screen's width.
+    // The page may be as wide as its highest component is high, up to the width of a screen.
     let highest = components.first().map_or(0.0, |(_, part)| part.height);
     let room = widest.max(area.sqrt() * 1.2).max(SCREEN_WIDTH * 0.6).max(highest.min(SCREEN_WIDTH + COMPONENT_GAP));
     let mut combined = GraphLayout {
@@ -284,7 +307,8 @@ fn pack(graph: &LayoutGraph, mut components: Vec<(&Component, GraphLayout)>) -> 
         curves: vec![Curve::default(); graph.links.len()],
         ..GraphLayout::default()
     };
-    // How far down the page is taken, from left to right: from where, and how far.
+    // The skyline: how far down the page is used, from left to right, as pairs of x and the used height
+    // from there on.
     let mut skyline: Vec<(f64, f64)> = vec![(0.0, 0.0)];
     for (part, picture) in components {
         let (wide, high) = (picture.width + COMPONENT_GAP, picture.height + COMPONENT_GAP);
@@ -315,6 +339,7 @@ fn pack(graph: &LayoutGraph, mut components: Vec<(&Component, GraphLayout)>) -> 
 }
 
 impl Curve {
+    /// Returns the curve moved by `x` and `y`.
     pub fn translated(self, x: f64, y: f64) -> Curve {
         let point = |point: Point| (point.0 + x, point.1 + y);
         let piece = |piece| match piece {

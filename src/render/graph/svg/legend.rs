@@ -1,18 +1,20 @@
-//! What colours and lines mean, in rows below the drawing.
+//! The legend below the drawing: what the colors and lines mean.
 
 use std::fmt::Write;
 
 use super::{MARGIN, SUBTITLE_CHAR_WIDTH, escape_xml};
 use crate::graph::lineage::{Lineage, LineageNodeKind};
 
-/// Border and tint of the statements of one pool.
+/// The border and fill colors of the statements of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PoolColors {
+    /// The border color as CSS.
     pub border: String,
+    /// The fill color as CSS.
     pub fill: String,
 }
 
-/// The first few pools: colours that are told apart at a glance.
+/// The colors of up to six pools, chosen to be easy to tell apart.
 const PALETTE: [(&str, &str); 6] = [
     ("#1a73e8", "#eef4fe"),
     ("#9334e6", "#f6eefe"),
@@ -22,50 +24,62 @@ const PALETTE: [(&str, &str); 6] = [
     ("#5f6368", "#f1f3f4"),
 ];
 
-/// The colours of one of so many pools, no two alike.
+/// Returns the colors of pool `number` of `of` pools. No two pools have the same colors.
 pub(super) fn pool_colors(number: usize, of: usize) -> PoolColors {
     if let Some((border, fill)) = PALETTE.get(number).filter(|_| of <= PALETTE.len()) {
         return PoolColors { border: (*border).to_owned(), fill: (*fill).to_owned() };
     }
-    // Once round the circle of hues; neighbours differ in lightness too.
+    // Hues are spread over the color circle. Neighboring hues differ in lightness, too.
     let hue = number as f64 * 360.0 / of.max(1) as f64;
     let light = [45, 30, 60].get(number % 3).copied().unwrap_or(45);
     PoolColors { border: format!("hsl({hue:.1}, 75%, {light}%)"), fill: format!("hsl({hue:.1}, 80%, 96%)") }
 }
 
-/// What an entry shows in front of its words.
+/// The sample that an entry shows in front of its label.
 enum LegendSample {
+    /// A square in the colors of a pool.
     Pool(PoolColors),
+    /// A dotted line for declared edges.
     Declared,
+    /// A dashed border for external objects.
     External,
 }
 
+/// One entry of the legend and its position.
 struct LegendEntry {
+    /// The left edge, without the margin.
     x: f64,
+    /// The top edge, within the legend.
     y: f64,
+    /// The sample in front of the label.
     sample: LegendSample,
+    /// The text after the sample.
     label: String,
 }
 
-/// Entries in their places, and the room that they take.
+/// The placed entries of a legend and their total size.
 pub(super) struct Legend {
+    /// The entries, row by row.
     entries: Vec<LegendEntry>,
+    /// The width of the widest row.
     pub width: f64,
+    /// The height of all rows.
     pub height: f64,
 }
 
 impl Legend {
-    /// Every pool, and what a dotted line and a dashed border mean where there are any, in rows of this width.
+    /// Returns a legend of this width: every pool, and the meaning of dotted lines and dashed borders if
+    /// there are any.
     pub(super) fn of(lineage: &Lineage, has_declared_link: bool, width: f64) -> Legend {
         let name =
             |pool: &Option<String>| pool.as_ref().map_or("default pool".to_owned(), |pool| format!("pools.{pool}"));
         let pools = lineage.pools.keys().enumerate();
         let pools =
             pools.map(|(number, pool)| (LegendSample::Pool(pool_colors(number, lineage.pools.len())), name(pool)));
-        let declared = has_declared_link.then(|| (LegendSample::Declared, "only depends_on says so".to_owned()));
+        let declared = has_declared_link.then(|| (LegendSample::Declared, "declared in depends_on only".to_owned()));
         let is_external = |looks: &LineageNodeKind| matches!(looks, LineageNodeKind::External(_));
         let external = lineage.nodes.values().any(is_external);
-        let external = external.then(|| (LegendSample::External, "external: not made by this project".to_owned()));
+        let external = external.then(|| (LegendSample::External, "external: not created by this project".to_owned()));
         let (mut x, mut y) = (0.0, 0.0);
         let mut legend = Legend { entries: Vec::new(), width: 0.0, height: 0.0 };
         for (sample, label) in pools.chain(declared).chain(external) {
@@ -81,7 +95,7 @@ impl Legend {
         legend
     }
 
-    /// Draws it below `top`.
+    /// Draws the legend below `top`.
     pub(super) fn draw(&self, text: &mut String, top: f64) {
         for LegendEntry { x, y, sample, label } in &self.entries {
             let (x, y) = (x + MARGIN, y + top + 22.0);
@@ -113,6 +127,7 @@ impl Legend {
 }
 
 impl LegendSample {
+    /// Returns the width of the sample.
     fn width(&self) -> f64 {
         match self {
             LegendSample::Pool(_) => 12.0,
@@ -121,6 +136,7 @@ impl LegendSample {
     }
 }
 
+/// Writes a small rectangle in the given colors.
 fn swatch(text: &mut String, (x, y): (f64, f64), width: f64, fill: &str, line: &str, dash: &str) {
     let _ = write!(
         text,

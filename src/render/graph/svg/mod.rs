@@ -1,7 +1,7 @@
-//! A picture of the lineage that needs no other program.
+//! The lineage as an SVG image, drawn without another program.
 //!
-//! `ranks` says in which layer a box stands, `rows` in which order, `places` where, `layout` puts all of it on the page, and
-//! `legend` says below what colours and lines mean.
+//! `ranks` assigns each box to a layer, `ordering` orders the layers, `coordinates` computes positions within them,
+//! `layout` places everything on the page, and `legend` explains colors and lines below the drawing.
 
 mod coordinates;
 mod layout;
@@ -22,14 +22,16 @@ use self::{
 use super::{flow_name, node_label, node_subtitle};
 use crate::graph::lineage::{Lineage, LineageEdgeKind, LineageNode, LineageNodeKind};
 
+/// The margin around the drawing, in pixels.
 const MARGIN: f64 = 28.0;
-/// Mean widths of a letter of the title, and of the line below.
+/// The mean width of a character of a box's title, in pixels.
 const TITLE_CHAR_WIDTH: f64 = 7.4;
+/// The mean width of a character of a box's second line, in pixels.
 const SUBTITLE_CHAR_WIDTH: f64 = 6.2;
-/// Letters of a title that are shown; the whole name is in the box's tooltip.
+/// The most characters of a title that are shown. The tooltip of the box has the whole name.
 const MAX_TITLE_CHARS: usize = 34;
 
-/// The lineage as an SVG image.
+/// Returns the lineage as an SVG image.
 pub fn graph_svg(lineage: &Lineage) -> String {
     if lineage.nodes.is_empty() {
         return empty_image();
@@ -66,28 +68,34 @@ pub fn graph_svg(lineage: &Lineage) -> String {
     text
 }
 
-/// What is drawn where there is nothing to draw.
+/// Returns the image for a lineage without nodes.
 fn empty_image() -> String {
     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"420\" height=\"80\" viewBox=\"0 0 420 80\" \
      font-family=\"Inter, Helvetica, Arial, sans-serif\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-     <text x=\"28\" y=\"45\" font-size=\"14\" fill=\"#3c4043\">Nothing to draw: there are no statements here.</text>\n</svg>\n"
+     <text x=\"28\" y=\"45\" font-size=\"14\" fill=\"#3c4043\">Nothing to draw: there are no statements.</text>\n</svg>\n"
         .to_owned()
 }
 
-/// Boxes in the order of `Lineage::nodes`, and the lines between them, in their places.
+/// The boxes, in the order of `Lineage::nodes`, and the links between them, with their positions.
 struct Drawing<'a> {
+    /// The links, in the order of the layout's curves.
     links: Vec<DrawnLink<'a>>,
+    /// The positions of boxes and links.
     layout: GraphLayout,
 }
 
-/// All that flows from one box to another.
+/// All edges from one box to another, drawn as one line.
 struct DrawnLink<'a> {
+    /// The box where the link starts.
     from: &'a LineageNode,
+    /// The box where the link ends.
     to: &'a LineageNode,
+    /// The kinds of the edges that it stands for.
     flows: Vec<LineageEdgeKind>,
 }
 
 impl Drawing<'_> {
+    /// Lays out the nodes and edges of a lineage.
     fn of(lineage: &Lineage) -> Drawing<'_> {
         let numbers: BTreeMap<&LineageNode, usize> =
             lineage.nodes.keys().enumerate().map(|(number, node)| (node, number)).collect();
@@ -114,14 +122,14 @@ impl Drawing<'_> {
 }
 
 impl DrawnLink<'_> {
-    /// Whether only the manifest says it.
+    /// Returns whether the link is only declared in a manifest.
     fn is_declared(&self) -> bool {
         self.flows.iter().all(|flow| !flow.is_inferred())
     }
 }
 
 impl GraphLayout {
-    /// The same within a margin.
+    /// Returns the layout moved right and down by the margin.
     fn with_margin(mut self) -> GraphLayout {
         for frame in &mut self.frames {
             (frame.x, frame.y) = (frame.x + MARGIN, frame.y + MARGIN);
@@ -131,13 +139,14 @@ impl GraphLayout {
     }
 }
 
+/// Returns the width that the text of a box needs.
 fn box_width(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> f64 {
     let title_width = box_title(node).chars().count() as f64 * TITLE_CHAR_WIDTH;
     let subtitle_width = box_subtitle(lineage, node, looks).chars().count() as f64 * SUBTITLE_CHAR_WIDTH;
     (title_width.max(subtitle_width) + 26.0).max(90.0)
 }
 
-/// The line below the title: of a statement also its pool, where there are several.
+/// Returns the line below the title. For a statement it includes the pool, if there are several pools.
 fn box_subtitle(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> String {
     let subtitle = node_subtitle(node, looks);
     let LineageNode::Statement(address) = node else { return subtitle };
@@ -149,12 +158,12 @@ fn box_subtitle(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -
     }
 }
 
-/// The title, as much of it as has room.
+/// Returns the title, shortened to fit.
 fn box_title(node: &LineageNode) -> String {
     shorten_middle(&node_label(node))
 }
 
-/// A name without its middle where it is too long: names of one kind often begin alike and differ in their ends.
+/// Returns a name without its middle if it is too long. Names of one kind often start alike and differ at the end.
 fn shorten_middle(name: &str) -> String {
     let length = name.chars().count();
     if length <= MAX_TITLE_CHARS {
@@ -165,6 +174,7 @@ fn shorten_middle(name: &str) -> String {
     name.chars().take(ahead).chain(['…']).chain(end).collect()
 }
 
+/// Returns the full name of a node.
 fn full_name(node: &LineageNode) -> String {
     match node {
         LineageNode::Statement(address) => address.to_string(),
@@ -172,6 +182,7 @@ fn full_name(node: &LineageNode) -> String {
     }
 }
 
+/// Writes a link as a path with an arrowhead and a tooltip.
 fn write_arrow(text: &mut String, link: &DrawnLink<'_>, curve: &Curve) {
     let mut path = format!("M{:.1} {:.1}", curve.start.0, curve.start.1);
     for piece in &curve.segments {
@@ -195,6 +206,7 @@ fn write_arrow(text: &mut String, link: &DrawnLink<'_>, curve: &Curve) {
     );
 }
 
+/// Writes the box of a node with its two lines and a tooltip.
 fn write_box(
     text: &mut String,
     lineage: &Lineage,
@@ -224,7 +236,7 @@ fn write_box(
     );
 }
 
-/// The number of each statement's pool.
+/// Returns the pool number of each statement.
 fn pool_numbers(lineage: &Lineage) -> BTreeMap<&LineageNode, usize> {
     let mut pools = BTreeMap::new();
     for (number, addresses) in lineage.pools.values().enumerate() {
@@ -237,6 +249,7 @@ fn pool_numbers(lineage: &Lineage) -> BTreeMap<&LineageNode, usize> {
     numbers.collect()
 }
 
+/// Escapes the characters that have a meaning in XML.
 fn escape_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,28 +1,30 @@
-//! The order of what stands in a layer: boxes, and the lanes of the links that pass between them; few links crossing.
+//! The order of boxes and lanes within each layer, chosen so that few links cross. A lane is where a link
+//! passes a layer.
 
 use std::collections::BTreeMap;
 
 use super::ranks::{get_or_default, set_if_present};
 
-/// Rounds of putting everything next to its neighbours.
+/// The rounds that move each cell to the mean position of its neighbors.
 const MEAN_ROUNDS: usize = 16;
-/// Rounds of changing places with the one beside.
+/// The rounds that swap adjacent cells.
 const SWAP_ROUNDS: usize = 6;
 
-/// Layers of cells. A cell is a box (the first ones, by the box's number) or a lane.
+/// The layers of cells. A cell is a box or a lane. The boxes come first and keep their numbers.
 pub(super) struct LayerOrder {
     /// The cells of each layer, in order.
     pub layers: Vec<Vec<usize>>,
-    /// Neighbours of each cell in the layer before.
+    /// The neighbors of each cell in the layer above.
     pub upper_neighbors: Vec<Vec<usize>>,
-    /// Neighbours of each cell in the layer after.
+    /// The neighbors of each cell in the layer below.
     pub lower_neighbors: Vec<Vec<usize>>,
-    /// The cells that each arc passes, from box to box.
+    /// The cells on the path of each arc, from box to box.
     pub paths: Vec<Vec<usize>>,
 }
 
 impl LayerOrder {
-    /// `bundles` says which arcs leave a box as one and part late: those of the same box and bundle.
+    /// Orders the cells of all layers. Arcs of the same box and the same number in `bundles` share their
+    /// lanes and part late.
     pub fn of(ranks: &[usize], arcs: &[(usize, usize)], bundles: &[usize], groups: &[usize]) -> LayerOrder {
         let depth = ranks.iter().max().map_or(0, |last| last.saturating_add(1));
         let mut order = LayerOrder {
@@ -51,7 +53,7 @@ impl LayerOrder {
             path.push(*to);
             order.paths.push(path);
         }
-        // Neighbours of one group follow one another from the start.
+        // Neighbors of the same group are adjacent from the start.
         for side in [&mut order.upper_neighbors, &mut order.lower_neighbors] {
             side.iter_mut().for_each(|cells| cells.sort_by_key(|cell| (groups.get(*cell), *cell)));
         }
@@ -60,6 +62,7 @@ impl LayerOrder {
         order
     }
 
+    /// Makes two cells neighbors, if they are not yet.
     fn connect(&mut self, upper: usize, lower: usize) {
         if let (Some(below), Some(above)) = (self.lower_neighbors.get_mut(upper), self.upper_neighbors.get_mut(lower))
             && !below.contains(&lower)
@@ -69,7 +72,7 @@ impl LayerOrder {
         }
     }
 
-    /// Each layer in the order in which a walk in depth meets its cells, so that what belongs together starts together.
+    /// Orders each layer by a depth-first search, so that connected cells start close to each other.
     fn order_depth_first(&mut self, layer_of: &[usize]) {
         let mut seen = vec![false; layer_of.len()];
         let mut starts: Vec<usize> = (0..layer_of.len()).collect();
@@ -91,6 +94,8 @@ impl LayerOrder {
         }
     }
 
+    /// Moves cells to the mean position of their neighbors, keeps the order with the fewest crossings, then
+    /// swaps adjacent cells.
     fn reduce_crossings(&mut self, groups: &[usize]) {
         let mut positions = vec![0.0; self.upper_neighbors.len()];
         for layer in &self.layers {
@@ -113,7 +118,7 @@ impl LayerOrder {
                         (mean_position(side.get(*cell), &positions).unwrap_or(get_or_default(&positions, *cell)), *cell)
                     })
                     .collect();
-                // Stable: what has the same mean keeps its order.
+                // The sort is stable: cells with the same mean keep their order.
                 keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
                 *layer = keyed.into_iter().map(|(_, cell)| cell).collect();
                 assign_positions(layer, &mut positions);
@@ -130,8 +135,8 @@ impl LayerOrder {
         self.swap_adjacent(&mut positions, groups);
     }
 
-    /// Lets two cells side by side change places where that takes a crossing away, or brings boxes of one group together
-    /// and adds none.
+    /// Swaps two adjacent cells if that removes a crossing, or if it brings boxes of one group together and
+    /// adds no crossing.
     fn swap_adjacent(&mut self, positions: &mut [f64], groups: &[usize]) {
         let is_other_group = |one: Option<&usize>, other: Option<&usize>| match (one, other) {
             (Some(one), Some(other)) => usize::from(groups.get(*one) != groups.get(*other)),
@@ -170,11 +175,12 @@ impl LayerOrder {
         }
     }
 
-    /// How many links cross, with everything where it is.
+    /// Returns the number of crossing links in the current order.
     fn count_crossings(&self, positions: &[f64]) -> usize {
         let mut sum = 0_usize;
         for layer in self.layers.iter().skip(1) {
-            // Links by their lower end, then their upper; each crosses those before it that began further on.
+            // The links are sorted by their lower end, then by their upper end. Each one crosses the earlier links
+            // with a greater upper end.
             let width = layer.iter().flat_map(|cell| self.upper_neighbors.get(*cell).into_iter().flatten());
             let most = width.map(|cell| get_or_default(positions, *cell)).fold(0.0, f64::max);
             let mut tree = vec![0_usize; (most as usize).saturating_add(2)];
@@ -212,18 +218,20 @@ impl LayerOrder {
     }
 }
 
+/// Sets the position of each cell to its index in the layer.
 fn assign_positions(layer: &[usize], positions: &mut [f64]) {
     for (row, cell) in layer.iter().enumerate() {
         set_if_present(positions, *cell, row as f64);
     }
 }
 
+/// Returns the mean position of cells, or `None` if there are none.
 fn mean_position(cells: Option<&Vec<usize>>, positions: &[f64]) -> Option<f64> {
     let cells = cells.filter(|cells| !cells.is_empty())?;
     Some(cells.iter().map(|cell| get_or_default(positions, *cell)).sum::<f64>() / cells.len() as f64)
 }
 
-/// Pairs that cross when the first stands left of the second.
+/// Returns the number of crossing links if the first cell is left of the second.
 fn crossing_pairs(left: Option<&Vec<usize>>, right: Option<&Vec<usize>>, positions: &[f64]) -> usize {
     let sorted = |cells: Option<&Vec<usize>>| {
         let mut found: Vec<f64> = cells.into_iter().flatten().map(|cell| get_or_default(positions, *cell)).collect();

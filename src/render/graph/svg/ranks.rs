@@ -1,20 +1,20 @@
-//! In which layer each box stands: after all that flows into it, but for links that close a circle.
+//! The layer of each box: after all boxes that link to it, except for links that close a cycle.
 
 use std::collections::BTreeSet;
 
-/// Boxes and what flows between them, by number.
+/// The boxes and the links between them, by number.
 pub(super) struct LayoutGraph {
-    /// How wide each box is.
+    /// The width of each box.
     pub widths: Vec<f64>,
-    /// What flows, each pair once, no box into itself.
+    /// The links. Each pair occurs once, and no box links to itself.
     pub links: Vec<(usize, usize)>,
 }
 
-/// What a long link takes of a layer's length where it passes through.
+/// The length of a layer that a long link takes when it passes through.
 pub(super) const LANE_WIDTH: f64 = 14.0;
 
 impl LayoutGraph {
-    /// For each link, whether it has to run backwards: without those there is no circle.
+    /// Returns for each link whether it has to run backward. Without these links the graph has no cycle.
     pub fn back_links(&self) -> Vec<bool> {
         let mut outgoing: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.widths.len()];
         let mut entered = vec![false; self.widths.len()];
@@ -22,7 +22,8 @@ impl LayoutGraph {
             outgoing.get_mut(*from).into_iter().for_each(|out| out.push((*to, number)));
             entered.get_mut(*to).into_iter().for_each(|entered| *entered = true);
         }
-        // A walk in depth from what nothing flows into; a link to a box on the way itself closes a circle.
+        // A depth-first search that starts with the boxes without incoming links. A link to a box on the current path
+        // closes a cycle.
         let mut starts: Vec<usize> = (0..self.widths.len()).collect();
         starts.sort_by_key(|node| get_or_default(&entered, *node));
         let mut back = vec![false; self.links.len()];
@@ -53,7 +54,8 @@ impl LayoutGraph {
         back
     }
 
-    /// The layer of each box; `arcs` have no circle. With `room`, a layer is no longer than that wherever more layers help.
+    /// Returns the layer of each box. `arcs` must have no cycle. With `room`, layers are split so that none is
+    /// longer, if possible.
     pub fn ranks(&self, arcs: &[(usize, usize)], room: Option<f64>) -> Vec<usize> {
         let adjacency = LayoutAdjacency::of(self.widths.len(), arcs);
         let longest_ranks = adjacency.longest_path_ranks();
@@ -64,12 +66,16 @@ impl LayoutGraph {
     }
 }
 
+/// The arcs of a graph without cycles, by box.
 struct LayoutAdjacency {
+    /// The boxes that each box links to.
     successors: Vec<Vec<usize>>,
+    /// The boxes that link to each box.
     predecessors: Vec<Vec<usize>>,
 }
 
 impl LayoutAdjacency {
+    /// Builds the adjacency of `count` boxes.
     fn of(count: usize, arcs: &[(usize, usize)]) -> LayoutAdjacency {
         let (mut successors, mut predecessors) = (vec![Vec::new(); count], vec![Vec::new(); count]);
         for (from, to) in arcs {
@@ -79,16 +85,18 @@ impl LayoutAdjacency {
         LayoutAdjacency { successors, predecessors }
     }
 
+    /// Returns the boxes that a box links to.
     fn successors(&self, node: usize) -> &[usize] {
         self.successors.get(node).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns whether no box links to this one.
     fn is_source(&self, node: usize) -> bool {
         self.predecessors.get(node).is_none_or(Vec::is_empty)
     }
 
-    /// The longest way to each box; a source stands just before the first that it flows into, and not with all others of
-    /// its sort at the very beginning.
+    /// Returns the length of the longest path to each box. A source is placed just before the first box that it links
+    /// to, not with all other sources in the first layer.
     fn longest_path_ranks(&self) -> Vec<usize> {
         let mut left: Vec<usize> = self.predecessors.iter().map(Vec::len).collect();
         let mut ranks = vec![0_usize; left.len()];
@@ -113,12 +121,13 @@ impl LayoutAdjacency {
         ranks
     }
 
-    /// Fills layer after layer, lowest of `longest` first, until `room` is used up; what does not fit waits for the next.
+    /// Fills one layer after the other until `room` is used up, boxes with the lowest rank in `longest` first. Boxes
+    /// that do not fit go to the next layer.
     fn ranks_within_width(&self, widths: &[f64], longest: &[usize], room: f64) -> Vec<usize> {
         let count = widths.len();
         let mut left: Vec<usize> = self.predecessors.iter().map(Vec::len).collect();
         let mut unfinished: Vec<usize> = self.successors.iter().map(Vec::len).collect();
-        // A source waits until all else that flows into its first reader stands.
+        // A source waits until all other predecessors of its first reader are placed.
         let mut other_predecessors_left: Vec<usize> = self
             .predecessors
             .iter()
@@ -176,11 +185,12 @@ impl LayoutAdjacency {
     }
 }
 
-/// The value at a place; nothing, where there is none.
+/// Returns the value at an index, or the default value if there is none.
 pub(super) fn get_or_default<T: Copy + Default>(values: &[T], place: usize) -> T {
     values.get(place).copied().unwrap_or_default()
 }
 
+/// Sets the value at an index, if the index exists.
 pub(super) fn set_if_present<T>(values: &mut [T], place: usize, value: T) {
     if let Some(known) = values.get_mut(place) {
         *known = value;

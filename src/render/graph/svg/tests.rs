@@ -1,4 +1,4 @@
-//! Drawings of made-up projects: no link beneath a box, no boxes touching, nothing off the page.
+//! Layouts of random graphs: no link runs beneath a box, no boxes touch, and nothing is off the page.
 
 use super::{
     layout::{BOX_HEIGHT, Curve, CurveSegment, Frame, Point, lay_out},
@@ -12,17 +12,19 @@ use crate::{
     sql::{ObjectKind, StatementKind},
 };
 
-/// Numbers that look random and are the same each time.
+/// A generator of reproducible pseudorandom numbers.
 struct GraphRandom(u64);
 
 impl GraphRandom {
+    /// Returns the next number below `end`.
     fn next_below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % end
     }
 }
 
-/// Some boxes with links forth and, when asked, back: chains with joins, some parts alone.
+/// Returns a random graph with its bundles and groups: chains with joins, some isolated components, and with
+/// `circles` also links backward.
 fn random_graph(boxes: usize, seed: u64, circles: bool) -> (LayoutGraph, Vec<usize>, Vec<usize>) {
     let mut random = GraphRandom(seed);
     let mut links = std::collections::BTreeSet::new();
@@ -44,7 +46,7 @@ fn random_graph(boxes: usize, seed: u64, circles: bool) -> (LayoutGraph, Vec<usi
     (LayoutGraph { widths, links: links.into_iter().collect() }, bundles, groups)
 }
 
-/// Points close to each other along a curve.
+/// Returns closely spaced points along a curve.
 fn points_along(curve: &Curve) -> Vec<Point> {
     let (mut here, mut points) = (curve.start, vec![curve.start]);
     for piece in &curve.segments {
@@ -65,6 +67,7 @@ fn points_along(curve: &Curve) -> Vec<Point> {
     points
 }
 
+/// Returns whether a point is in a box that is enlarged by `by` on each side.
 fn is_within(point: Point, frame: &Frame, by: f64) -> bool {
     point.0 > frame.x - by
         && point.0 < frame.x + frame.width + by
@@ -79,32 +82,32 @@ fn no_link_passes_beneath_a_box_and_no_boxes_touch() {
         let picture = lay_out(&graph, &bundles, &groups);
         for ((from, to), curve) in graph.links.iter().zip(&picture.curves) {
             let points = points_along(curve);
-            // It begins and ends at its own boxes, …
-            assert!(is_within(points[0], &picture.frames[*from], 3.0), "seed {seed}: {from} to {to} begins elsewhere");
+            // It starts and ends at its own boxes.
+            assert!(is_within(points[0], &picture.frames[*from], 3.0), "seed {seed}: {from} to {to} starts elsewhere");
             assert!(
                 is_within(*points.last().unwrap(), &picture.frames[*to], 3.0),
                 "seed {seed}: {from} to {to} ends elsewhere"
             );
             for (number, frame) in picture.frames.iter().enumerate() {
-                // … stays outside even of these, and well away from all others.
+                // It stays outside these boxes, too, and keeps a distance from all others.
                 let by = if number == *from || number == *to { -0.1 } else { 2.0 };
                 let hit = points.iter().find(|point| is_within(**point, frame, by));
-                assert_eq!(hit, None, "seed {seed}: {from} to {to} runs beneath {number}");
+                assert_eq!(hit, None, "seed {seed}: {from} to {to} runs beneath box {number}");
             }
         }
         for (number, frame) in picture.frames.iter().enumerate() {
             assert!(
                 frame.x >= -0.1 && frame.x + frame.width <= picture.width + 0.1,
-                "seed {seed}: {number} is off the page"
+                "seed {seed}: box {number} is off the page"
             );
             assert!(
                 frame.y >= -0.1 && frame.y + BOX_HEIGHT <= picture.height + 0.1,
-                "seed {seed}: {number} is off the page"
+                "seed {seed}: box {number} is off the page"
             );
             for other in &picture.frames[number + 1..] {
                 let beside = frame.x + frame.width + 8.0 <= other.x || other.x + other.width + 8.0 <= frame.x;
                 let below = frame.y + BOX_HEIGHT + 8.0 <= other.y || other.y + BOX_HEIGHT + 8.0 <= frame.y;
-                assert!(beside || below, "seed {seed}: {number} touches another");
+                assert!(beside || below, "seed {seed}: box {number} touches another one");
             }
         }
     }
@@ -115,13 +118,13 @@ fn only_links_that_close_a_cycle_run_backwards() {
     for seed in 0..20 {
         let (graph, bundles, groups) = random_graph(40, seed, false);
         let picture = lay_out(&graph, &bundles, &groups);
-        assert!(picture.curves.iter().all(|curve| !curve.is_back), "seed {seed}: nothing here runs in a circle");
+        assert!(picture.curves.iter().all(|curve| !curve.is_back), "seed {seed}: this graph has no cycle");
         let right = graph
             .links
             .iter()
             .all(|(from, to)| picture.frames[*from].x + picture.frames[*from].width < picture.frames[*to].x);
         let down = graph.links.iter().all(|(from, to)| picture.frames[*from].y + BOX_HEIGHT < picture.frames[*to].y);
-        assert!(right || down, "seed {seed}: neither from left to right nor from top to bottom");
+        assert!(right || down, "seed {seed}: the links run neither from left to right nor from top to bottom");
     }
     let circle = LayoutGraph { widths: vec![90.0; 3], links: vec![(0, 1), (1, 2), (2, 0)] };
     let picture = lay_out(&circle, &[0; 3], &[0; 3]);
@@ -144,13 +147,13 @@ fn a_long_chain_runs_down_the_page_and_a_short_one_across() {
 fn a_wide_layer_is_folded_to_fit_the_page() {
     let fan = LayoutGraph { widths: vec![150.0; 201], links: (1..201).map(|node| (0, node)).collect() };
     let picture = lay_out(&fan, &[0; 200], &[0; 201]);
-    assert!(picture.width < 2600.0, "{} wide", picture.width);
-    assert!(picture.height < 3200.0, "{} high", picture.height);
+    assert!(picture.width < 2600.0, "it is {} wide", picture.width);
+    assert!(picture.height < 3200.0, "it is {} high", picture.height);
 }
 
 #[test]
 fn statements_of_one_pool_are_adjacent_if_that_adds_no_crossing() {
-    // Four readers of one table, their pools by turns.
+    // Four readers of one table with alternating pools.
     let fan = LayoutGraph { widths: vec![100.0; 5], links: (1..5).map(|node| (0, node)).collect() };
     let picture = lay_out(&fan, &[0; 4], &[0, 1, 2, 1, 2]);
     let mut readers: Vec<usize> = (1..5).collect();
@@ -165,9 +168,10 @@ fn a_large_project_is_laid_out_within_a_minute() {
     let start = std::time::Instant::now();
     let picture = lay_out(&graph, &bundles, &groups);
     assert_eq!(picture.frames.len(), 1500);
-    assert!(start.elapsed().as_secs() < 60, "took {:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 60, "it took {:?}", start.elapsed());
 }
 
+/// Returns the node of a table.
 fn table(name: &str) -> LineageNode {
     LineageNode::Object(SqlObject { kind: ObjectKind::Table, name: [name.into()].into() })
 }
@@ -192,11 +196,8 @@ fn an_image_contains_names_pools_and_flows() {
     let image = graph_svg(&lineage);
     assert!(image.contains(">copy&lt;all&gt;</text>"), "{image}");
     assert!(image.contains("<title>clicks → statements.copy&lt;all&gt;: reads</title>"), "{image}");
-    assert!(
-        image.contains(&format!("<title>{}</title>", "long".repeat(20))),
-        "the whole name is in the tooltip: {image}"
-    );
-    assert!(image.contains("…"), "the box shows its two ends: {image}");
+    assert!(image.contains(&format!("<title>{}</title>", "long".repeat(20))), "the tooltip has no full name: {image}");
+    assert!(image.contains("…"), "the title is not shortened: {image}");
     assert!(image.contains(">pools.main</text>"), "{image}");
     assert_eq!(image.matches("marker-end").count(), 2, "{image}");
     assert_eq!(image, graph_svg(&lineage));
@@ -218,7 +219,7 @@ fn every_pool_has_a_distinct_color_and_a_label() {
         assert_eq!(lines.len(), pools);
         let image = graph_svg(&lineage);
         assert!((0..pools).all(|number| image.contains(&format!(">pools.pool-{number}</text>"))), "{image}");
-        // With one pool there is nothing to tell apart.
+        // With one pool there is no need to name it in every box.
         assert_eq!(image.contains("INSERT INTO · pool-0</text>"), pools > 1, "{image}");
         assert!(!image.contains("depends_on") && !image.contains("external"), "{image}");
     }
@@ -238,11 +239,11 @@ fn long_names_are_shortened_in_the_middle_and_the_legend_explains_lines() {
     lineage.edges = vec![LineageEdge { from, to, kind: LineageEdgeKind::Declared, place: None }];
     let image = graph_svg(&lineage);
     assert!(image.contains(">orders-enriched-w…-and-products-v1</text>"), "{image}");
-    assert!(image.contains(">only depends_on says so</text>"), "{image}");
-    assert!(image.contains(">external: not made by this project</text>"), "{image}");
+    assert!(image.contains(">declared in depends_on only</text>"), "{image}");
+    assert!(image.contains(">external: not created by this project</text>"), "{image}");
 }
 
 #[test]
 fn an_empty_project_draws_a_notice() {
-    assert!(graph_svg(&Lineage::default()).contains(">Nothing to draw: there are no statements here.</text>"));
+    assert!(graph_svg(&Lineage::default()).contains(">Nothing to draw: there are no statements.</text>"));
 }
