@@ -1,4 +1,4 @@
-//! What people approve: one change per address, why, and what they should know about it.
+//! The changes that people approve: one per address, with its reasons and what people should know about it.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::{Address, Generation, Phase, PoolUpdate, Template};
 
-/// What happens to one address, as data: renders draw it, plans carry it out, nobody decides anew.
+/// What happens to one address, as data. `render` shows it and `plan` turns it into steps. Neither decides it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// What happens.
+    /// What is done to the address.
     pub action: Action,
-    /// Why, in the order in which the reasons were found.
+    /// The reasons, in the order in which they were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
-    /// What people should know beside it.
+    /// What people should also know about the change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
@@ -23,86 +23,86 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Action {
-    /// Submit a statement that is not there.
+    /// Submits a statement that does not exist.
     Create {
-        /// Its first SQL.
+        /// The first SQL of the statement.
         sql: Template,
-        /// The cloud name.
+        /// The cloud name of the statement.
         name: String,
         /// The generation to submit.
         generation: Generation,
     },
-    /// Create a pool.
+    /// Creates a pool that this project owns.
     CreatePool {
-        /// The most CFU it may use.
+        /// The maximum number of CFU that the pool may use.
         max_cfu: u32,
     },
-    /// Keep a declared statement unsubmitted until `stopped` is turned off.
+    /// Keeps a declared statement unsubmitted until `stopped` is turned off.
     #[serde(rename = "hold")]
     KeepUnsubmitted,
-    /// Take over a statement that bears this address's labels and is not in the record.
+    /// Adopts a statement that bears this address's labels and is not in the record.
     Adopt {
-        /// Its cloud name.
+        /// The cloud name of the statement.
         name: String,
-        /// Its generation.
+        /// The generation of the statement.
         generation: Generation,
     },
-    /// Stop a job, keeping its position and state.
+    /// Stops a job. Its offsets and state are kept.
     Stop,
-    /// Resume a job that stands still, with what was due.
+    /// Resumes a stopped job, with the changes that were due.
     #[serde(rename = "start")]
     Resume,
-    /// Change an owned pool.
+    /// Changes a pool that this project owns.
     #[serde(rename = "amend-pool")]
     UpdatePool {
-        /// To what.
+        /// The fields to change, with their new values.
         to: PoolUpdate,
     },
-    /// Stop a running job, change its pool or principal, and resume it; its state is kept.
+    /// Stops a running job, changes its pool or principal, and resumes it. Its state is kept.
     Restart,
-    /// Put a new generation in the place of the present one.
+    /// Replaces the current generation with a new one.
     Replace {
-        /// How.
+        /// How the generation is replaced.
         strategy: Strategy,
-        /// The generation that goes; none if it is gone already.
+        /// The generation that is replaced, or `None` if it is already gone.
         from: Option<Generation>,
-        /// The generation that comes.
+        /// The generation that replaces it.
         to: Generation,
     },
-    /// Go on with a replacement that an interrupted run left open.
+    /// Finishes a replacement that an interrupted run left open.
     #[serde(rename = "go-on")]
     FinishReplacement {
-        /// The generation that comes.
+        /// The generation that takes over.
         to: Generation,
     },
-    /// Take an interrupted replacement back: delete the successor, resume the predecessor.
+    /// Rolls back an interrupted replacement: deletes the successor and resumes the predecessor.
     #[serde(rename = "take-back")]
     RollBackReplacement {
-        /// The generation that goes.
+        /// The generation that is deleted.
         from: Generation,
     },
-    /// Delete what is in the cloud: a statement (running its `undo` if it defines something), or a pool.
+    /// Deletes a live resource: a statement (running its `undo` if it is a definition) or a pool.
     Delete {
-        /// The SQL that undoes a definition.
+        /// The SQL that reverses a definition.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Template>,
     },
-    /// Drop it from the record; whatever is in the cloud stays.
+    /// Removes the address from the record. Live resources stay as they are.
     Forget,
-    /// Wait for what is under way.
+    /// Waits for a transitional phase to end.
     Await {
-        /// The phase it is in.
+        /// The phase of the resource.
         phase: Phase,
     },
-    /// Write down settings that only floe reads.
+    /// Records settings that only floe reads.
     #[serde(rename = "record")]
     RecordSettings,
-    /// Do nothing; the notes say what is to be known.
+    /// Does nothing. The notes say what people should know.
     #[serde(rename = "note")]
     Inform,
-    /// Do nothing, since a person has to decide.
+    /// Does nothing, because a person has to decide.
     Blocked {
-        /// Everything that stands in the way.
+        /// Everything that blocks the change.
         by: Vec<Block>,
     },
 }
@@ -111,515 +111,520 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Stop the old one, submit the new one, which begins again from its sources.
+    /// Stops the predecessor and submits the successor, which restarts from the beginning of its sources.
     Restart,
-    /// The old one never took effect: delete it, submit the new one.
+    /// Deletes a predecessor that never took effect, and submits the successor.
     NeverRan,
-    /// A definition: run its old `undo`, then the new SQL.
+    /// Runs the recorded `undo` of a definition, then submits the new SQL.
     Redefine,
-    /// The old one is gone: submit the new one from its recorded offsets.
+    /// Submits a successor to a generation that is gone, starting from the recorded offsets.
     FromOffsets,
-    /// The old one is gone: submit the new one, which begins again from its sources.
+    /// Submits a successor to a generation that is gone, which restarts from the beginning of its sources.
     #[serde(rename = "again")]
     FromSources,
 }
 
-/// Why something happens.
+/// Why a change happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Reason {
-    /// The SQL says something else.
+    /// The SQL has changed in substance.
     SqlChanged {
-        /// As it was sent.
+        /// The SQL that was sent.
         before: Template,
-        /// As it is desired.
+        /// The SQL that is desired.
         after: Template,
     },
-    /// Properties differ. A value with secrets is shown as its template.
+    /// A property differs. A value with secrets is shown as its template.
     PropertyChanged {
-        /// The property.
+        /// The key of the property.
         key: String,
-        /// As it was sent.
+        /// The value that was sent, if any.
         before: Option<Template>,
-        /// As it is desired.
+        /// The value that is desired, if any.
         after: Option<Template>,
     },
-    /// A secret that goes into it has another value.
+    /// A secret that the statement uses has another value.
     SecretChanged {
-        /// Its name.
+        /// The name of the secret.
         name: String,
     },
-    /// The pool differs: ids, or a key for one that is yet to be created.
+    /// The pool differs. It is given by id, or by key if it has yet to be created.
     PoolChanged {
-        /// What it was sent with.
+        /// The pool that was sent, if any.
         before: Option<String>,
-        /// What is desired.
+        /// The pool that is desired.
         after: String,
     },
-    /// The principal differs.
+    /// The principal of the statement differs.
     PrincipalChanged {
-        /// What it was sent with.
+        /// The principal that was sent, if any.
         before: Option<String>,
-        /// What is desired.
+        /// The principal that is desired.
         after: String,
     },
     /// A field of a pool differs.
     #[serde(rename = "field-changed")]
     PoolFieldChanged {
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// As it is.
+        /// The live value of the field.
         before: String,
-        /// As it is desired.
+        /// The desired value of the field.
         after: String,
     },
     /// `stopped` was turned on or off.
     StoppedChanged {
-        /// Whether it is to stand still.
+        /// Whether the job should be stopped.
         to: bool,
     },
-    /// It never took effect.
+    /// The statement never took effect.
     NeverRan {
-        /// The service's words on it.
+        /// The service's message about the statement.
         detail: String,
     },
-    /// It is gone from the cloud.
+    /// The resource is gone from Confluent Cloud.
     Gone,
-    /// It FAILED after having run.
+    /// The job FAILED after having run.
     Failed {
-        /// The service's words.
+        /// The service's message about the failure.
         detail: String,
     },
-    /// It COMPLETED although its sources have no end.
+    /// The job COMPLETED although its sources have no end.
     #[serde(rename = "ended")]
     CompletedUnexpectedly,
-    /// Somebody stopped it outside.
+    /// The job was stopped outside floe.
     StoppedOutside,
-    /// Somebody resumed it outside.
+    /// The job was resumed outside floe.
     ResumedOutside,
-    /// Somebody moved it to another pool or principal outside.
+    /// The job was moved to another pool or principal outside floe.
     MovedOutside {
-        /// `pool` or `principal`.
+        /// The field that changed: `pool` or `principal`.
         field: String,
-        /// What it has now.
+        /// The live value of the field.
         live: String,
-        /// What was sent.
+        /// The value that was sent.
         sent: String,
     },
-    /// An interrupted run stopped it.
+    /// An interrupted run stopped the job.
     StoppedByInterruptedRun,
     /// An interrupted run left a successor.
     #[serde(rename = "successor-left")]
     LeftoverSuccessor {
-        /// Its generation.
+        /// The generation of the successor.
         generation: Generation,
-        /// Its phase; none if it is gone.
+        /// The phase of the successor, or `None` if it is gone.
         phase: Option<Phase>,
     },
-    /// An interrupted run left its undo running or done.
+    /// An interrupted run left its undo, running or done.
     #[serde(rename = "undo-left")]
     LeftoverUndo,
-    /// The project does not declare it any more.
+    /// The resource is no longer declared in the manifests.
     NotDeclared,
-    /// `destroy` was asked for.
+    /// The user ran `destroy` on it.
     #[serde(rename = "destroy")]
     DestroyRequested,
-    /// `--replace` names it.
+    /// The user named it in `--replace`.
     #[serde(rename = "asked")]
     ReplaceRequested,
 }
 
-/// What people should know about a change, or about something that does not change.
+/// What people should know about a change, or about a resource that does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "kebab-case")]
 pub enum Note {
-    /// The SQL differs in layout, comments or keyword case only.
+    /// The SQL differs only in layout, comments or keyword case.
     #[serde(rename = "cosmetic")]
     CosmeticSqlChange,
     /// The new name is used from the next generation on.
     #[serde(rename = "name-at-next-generation")]
     RenamedAtNextGeneration {
-        /// The name in use.
+        /// The cloud name that is in use.
         #[serde(rename = "now")]
         current_name: String,
     },
-    /// It stands still because somebody stopped it outside.
+    /// The job is stopped because it was stopped outside floe.
     StoppedOutside,
-    /// It runs although it is to stand still: somebody resumed it outside.
+    /// The job is running although it should be stopped: it was resumed outside floe.
     ResumedOutside,
-    /// Submissions of an address that is neither declared nor recorded took effect after they were given up.
+    /// Submissions that were given up took effect late, at an address that is neither declared nor recorded.
     #[serde(rename = "runs-unrecorded")]
     LateSubmissions {
-        /// The cloud names.
+        /// The cloud names of the statements.
         names: Vec<String>,
     },
-    /// Its pool or principal was changed outside.
+    /// The pool or principal was changed outside floe.
     MovedOutside {
-        /// `pool` or `principal`.
+        /// The field that changed: `pool` or `principal`.
         field: String,
-        /// What it has now.
+        /// The live value of the field.
         live: String,
-        /// What was sent.
+        /// The value that was sent.
         sent: String,
     },
-    /// It FAILED.
+    /// The job is in phase FAILED.
     Failed {
-        /// The service's words.
+        /// The service's message about the failure.
         detail: String,
-        /// When, by the service's clock.
+        /// When it FAILED, by the service's clock.
         since: Option<String>,
     },
-    /// It COMPLETED although its sources have no end.
+    /// The job COMPLETED although its sources have no end.
     #[serde(rename = "ended")]
     CompletedUnexpectedly,
-    /// It runs with reduced performance.
+    /// The job runs with reduced performance.
     Degraded {
-        /// The service's words.
+        /// The service's message about the phase.
         detail: String,
     },
-    /// The service warns.
+    /// The service reports a warning.
     #[serde(rename = "warned")]
     ServiceWarning {
-        /// How bad.
+        /// The severity of the warning.
         severity: String,
-        /// The service's words.
+        /// The service's message in the warning.
         message: String,
     },
-    /// These changes are carried out when it is started.
+    /// These changes are applied when the job is started.
     DueAtNextStart {
-        /// The fields.
+        /// The names of the changed fields.
         fields: Vec<String>,
     },
-    /// It was purged or deleted while it stood still: its offsets live in the state alone.
+    /// The job was purged or deleted while it was stopped. Its offsets are kept only in the state.
     #[serde(rename = "offsets-only-here")]
     OffsetsOnlyInState,
-    /// It is gone, and where it stood is not known.
+    /// The job is gone, and its offsets are not known.
     #[serde(rename = "gone-from-nowhere")]
     GoneWithUnknownOffsets,
-    /// It is gone. It once stood here, when somebody else had stopped it; whether it went on from there nobody knows.
+    /// The job is gone. Its offsets are known from a stop outside floe, and it is not known whether it ran on from
+    /// there.
     #[serde(rename = "stood-when-stopped-outside")]
     GoneWithUncertainOffsets {
-        /// `partition:0,offset:100;…` per topic.
+        /// The offsets of each topic, as `partition:0,offset:100;…`.
         topics: BTreeMap<String, String>,
     },
-    /// One of its name was removed before.
+    /// A statement of this name was removed before.
     #[serde(rename = "removed-before")]
     PreviouslyRemoved {
-        /// Where it stood then, as far as that is known: `partition:0,offset:100;…` per topic.
+        /// The offsets where it stopped, as far as they are known: `partition:0,offset:100;…` per topic.
         topics: BTreeMap<String, String>,
     },
-    /// It goes on as it was sent; these changes are for the next plan.
+    /// The job continues as it was sent. These changes are left for the next plan.
     #[serde(rename = "still-to-decide")]
     ChangesLeftForNextPlan {
-        /// The fields.
+        /// The names of the changed fields.
         fields: Vec<String>,
     },
-    /// `--replace` names it, and it is to stand still.
+    /// `--replace` names a job that should be stopped, so it is ignored.
     #[serde(rename = "not-replaced")]
     ReplaceIgnoredWhileStopped,
-    /// It is under way; nothing is decided from that.
+    /// The resource is in a transitional phase, which is no basis for a decision.
     InMotion {
-        /// The phase.
+        /// The phase of the resource.
         phase: Phase,
     },
-    /// These statements keep the old definition of what changes until they are replaced.
+    /// These statements keep the old definition of the changed object until they are replaced.
     StaleReaders {
-        /// Their addresses.
+        /// The addresses of the statements.
         readers: Vec<Address>,
     },
-    /// A pool's `max_cfu` cannot be lowered.
+    /// The `max_cfu` of a pool cannot be lowered.
     #[serde(rename = "cannot-lower")]
     CannotLowerMaxCfu {
-        /// What it is.
+        /// The live value of `max_cfu`.
         live: u32,
-        /// What is desired.
+        /// The desired value of `max_cfu`.
         desired: u32,
     },
-    /// What it defined stays.
+    /// The objects that the statement created remain.
     #[serde(rename = "objects-stay")]
     ObjectsRemain {
-        /// Their names, as the SQL writes them.
+        /// The names of the objects, as the SQL writes them.
         objects: Vec<String>,
     },
-    /// Its output will be written again from the beginning of its sources: appended rows come twice, keyed rows are
+    /// The output is written again from the beginning of the sources: appended rows are duplicated, keyed rows are
     /// overwritten.
     #[serde(rename = "output-again")]
     OutputRepeated {
-        /// Whether the tables that it writes have a primary key; `None` where the project does not say or they differ.
+        /// Whether the tables that the job writes have a primary key. `None` if the project does not say, or if they
+        /// differ.
         keyed: Option<bool>,
     },
-    /// It starts where its SQL or its properties say, not where it stood.
+    /// The job starts where its SQL or its properties say, not from the offsets where it stopped.
     #[serde(rename = "starts-as-written")]
     StartsWhereSqlSays,
-    /// What a successor wrote before it FAILED stays: appended rows may be there twice.
+    /// The rows that a successor wrote before it FAILED remain. Appended rows may be duplicated.
     #[serde(rename = "successor-wrote")]
     SuccessorOutputRemains {
-        /// Its cloud name.
+        /// The cloud name of the successor.
         name: String,
     },
-    /// It starts where it stood.
+    /// The job starts from the offsets where it stopped.
     #[serde(rename = "starts-at")]
     StartsAtOffsets {
-        /// `partition:0,offset:100;…`
+        /// The offsets, as `partition:0,offset:100;…`.
         offsets: String,
     },
     /// These statements stopped with the pool.
     StoppedWithPool {
-        /// Their addresses.
+        /// The addresses of the statements.
         statements: Vec<Address>,
     },
-    /// Pools of the same name, cloud and region are there that no record has and no manifest names: perhaps of a creation
-    /// whose answer was lost and that took effect after another was asked for.
+    /// There are pools with the same name, cloud and region that are neither recorded nor declared.
+    ///
+    /// They may come from a creation whose response was lost, and that took effect after another one was requested.
     #[serde(rename = "pool-twins")]
     DuplicatePools {
-        /// Their ids.
+        /// The ids of the pools.
         ids: Vec<String>,
     },
-    /// A pool of somebody else's that could not be looked at: there is no Cloud API key.
+    /// A pool that this project does not own could not be verified, because there is no Cloud API key with access.
     #[serde(rename = "trusted")]
     UnverifiedPool,
-    /// A secret has no value here, and is to be sent.
+    /// A secret that has to be sent has no value here.
     #[serde(rename = "secret-wanted")]
     SecretMissing {
-        /// Its name.
+        /// The name of the secret.
         name: String,
     },
-    /// A secret has no value here, so a change of it would not be seen.
+    /// A secret has no value here, so a change of its value would not be noticed.
     #[serde(rename = "secret-unknown")]
     SecretNotCompared {
-        /// Its name.
+        /// The name of the secret.
         name: String,
     },
 }
 
-/// What stands in the way of a change until a person decides.
+/// Why floe does not act on an address until a person decides or a phase has passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "block", rename_all = "kebab-case")]
 pub enum Block {
-    /// A statement of that name exists and is not this project's.
+    /// A statement of that name exists and is not managed by this project.
     #[serde(rename = "not-ours")]
     ForeignStatement {
-        /// The cloud name.
+        /// The cloud name of the statement.
         name: String,
     },
-    /// Several generations run that the record does not know.
+    /// Generations run that the record does not expect.
     #[serde(rename = "several-live")]
     UnexpectedGenerations {
-        /// Their cloud names.
+        /// The cloud names of the generations.
         names: Vec<String>,
     },
-    /// It bears this project's labels, has another text than is declared, and there is a secret in it, or what looks like
-    /// one: adopting it would write the secret's value into the state.
+    /// The statement bears this project's labels, but its text differs from the declared one and contains a secret,
+    /// or something that looks like one. Adopting it would write the secret's value into the state.
     #[serde(rename = "hides-secret")]
     AdoptionExposesSecret {
-        /// The cloud name.
+        /// The cloud name of the statement.
         name: String,
     },
-    /// The manifests declare under `to` what the record has under `from`, which they do not declare.
+    /// The manifests declare under `to` what is recorded under `from`, which they do not declare.
     #[serde(rename = "recorded-elsewhere")]
     RecordedUnderOtherAddress {
-        /// The cloud name.
+        /// The cloud name of the statement.
         name: String,
         /// The address in the record.
         from: Address,
         /// The address in the manifests.
         to: Address,
     },
-    /// Another declared statement still has this cloud name, until its next generation.
+    /// Another declared statement keeps this cloud name until its next generation.
     NameInUse {
-        /// The cloud name.
+        /// The cloud name that is taken.
         name: String,
-        /// Which.
+        /// The address that has the name.
         by: Address,
     },
-    /// It was deleted and created again by somebody else.
+    /// The statement was deleted and created again outside floe.
     RecreatedOutside {
-        /// The cloud name.
+        /// The cloud name of the statement.
         name: String,
-        /// What comes of it if theirs is deleted.
+        /// What happens if the statement created outside floe is deleted.
         #[serde(rename = "deleted")]
         if_deleted: AfterDeletion,
     },
-    /// Nobody can tell what is there.
+    /// The resource could not be read, so its presence is unknown.
     #[serde(rename = "unknown")]
     PresenceUnknown {
-        /// The service's words.
+        /// The service's message about the failed read.
         why: String,
     },
-    /// An interrupted run's request cannot be settled.
+    /// The outcome of a request from an interrupted run is unclear.
     #[serde(rename = "unclear")]
     UnclearIntent {
-        /// Why.
+        /// Why the outcome is unclear.
         why: String,
     },
-    /// A replacement begins again from the sources, and the policy `evolve = "auto"` does not allow that.
+    /// The replacement restarts from the beginning of its sources, and the policy `evolve = "auto"` does not allow
+    /// that.
     LosesPosition {
-        /// What in the SQL keeps state, if anything surely does.
+        /// What in the SQL keeps state, if anything is known to.
         #[serde(rename = "keeps")]
         stateful_construct: Option<String>,
-        /// The consent: `restart:3f2a9c`.
+        /// The consent token, such as `restart:3f2a9c`.
         accept: String,
     },
-    /// `evolve = "manual"`.
+    /// The policy `evolve = "manual"` requires consent to each change.
     #[serde(rename = "manual")]
     EvolveIsManual {
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
     },
-    /// It FAILED after having run.
+    /// The job FAILED after having run.
     FailedPredecessor {
-        /// The service's words.
+        /// The service's message about the failure.
         detail: String,
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
     },
     /// The successor of an open replacement FAILED and may have run.
     FailedSuccessor {
-        /// Its cloud name.
+        /// The cloud name of the successor.
         name: String,
-        /// The service's words.
+        /// The service's message about the failure.
         detail: String,
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
-        /// Whether its predecessor is there, and goes on once the SQL in force before is declared again.
+        /// Whether the predecessor still exists, so that declaring the previous SQL again resumes it.
         #[serde(default)]
         #[serde(rename = "can_go_back")]
         can_roll_back: bool,
     },
-    /// A `CREATE TABLE … AS` would fail on its own table.
+    /// A new generation of a `CREATE TABLE … AS` would fail on its own table.
     #[serde(rename = "table-job")]
     CannotReplaceCreateTableAs,
-    /// What is in force is a job, and what is declared is a definition.
+    /// The current generation is a job, and a definition is declared.
     #[serde(rename = "was-job")]
     JobCannotBecomeDefinition,
-    /// The kind of statement cannot be resumed or stopped.
+    /// This kind of statement cannot be resumed or stopped.
     CannotStop,
-    /// A definition without `undo` has another SQL.
+    /// The SQL of a definition without `undo` has changed.
     NoUndo,
-    /// A definition says `IF NOT EXISTS`: it would complete and change nothing.
+    /// The definition says `IF NOT EXISTS`, so it would complete and change nothing.
     IfNotExists,
     /// The undo drops data, and `--allow-data-loss` was not given.
     DataLoss {
-        /// The SQL that drops.
+        /// The SQL that drops data.
         undo: Template,
     },
     /// Live statements read or write what would be dropped.
     #[serde(rename = "in-use")]
     ObjectsInUse {
-        /// Addresses, or cloud names of statements that are not ours.
+        /// The addresses of the users, or the cloud names of statements that are not managed by this project.
         by: Vec<String>,
     },
-    /// `prevent_destroy`.
+    /// The setting `prevent_destroy` forbids the change.
     PreventDestroy,
-    /// It is gone, and the record has no offsets to start from.
+    /// The job is gone, and the record has no offsets to start from.
     GoneWithoutOffsets {
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
     },
-    /// It is gone, and had several sources: where to start each has to be written into the SQL.
+    /// The job is gone and had several sources. The SQL has to say where each of them starts.
     GoneWithSeveralSources {
-        /// Per topic, the hint to paste; none where the SQL says already where it begins.
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
         hints: BTreeMap<String, String>,
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
     },
-    /// It is gone, and where it stood is enough to go on from only if the rows of a source never change, of which the project
-    /// does not say.
+    /// The job is gone, and the project does not say whether the rows of its source ever change. The offsets are
+    /// enough to resume from only if they never do.
     #[serde(rename = "gone-from-unknown-source")]
     GoneWithUnknownSource {
-        /// The table that nobody in the project defines.
+        /// The table that is not defined in the project.
         source: String,
-        /// The hint to paste, by topic; none where the SQL says already where it begins.
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
         hints: BTreeMap<String, String>,
-        /// The consent.
+        /// The consent token for this change.
         accept: String,
     },
-    /// It is being changed in a way that cannot be decided while it is under way.
+    /// The change cannot be decided while the resource is in a transitional phase.
     InMotion {
-        /// The phase.
+        /// The phase of the resource.
         phase: Phase,
     },
-    /// It looks like a rename: the same SQL is deleted there and created here.
+    /// The change looks like a rename: the same SQL is removed at one address and added at another.
     #[serde(rename = "renamed")]
     LooksLikeRename {
-        /// The address until now.
+        /// The address that is removed.
         from: Address,
-        /// The address from now on.
+        /// The address that is added.
         to: Address,
     },
-    /// `[[moved]]` leads to an address that has a record of its own.
+    /// A `[[moved]]` block leads to an address that has a record of its own.
     #[serde(rename = "moved-onto")]
     MoveTargetRecorded {
-        /// The address until now.
+        /// The address that the block moves.
         from: Address,
     },
     /// Everything that the state records would be removed, outside `destroy`.
     RemovesEverything,
-    /// An unrecorded pool bears the same name.
+    /// An unrecorded pool has the same name.
     PoolExists {
-        /// Its id.
+        /// The id of the pool.
         id: String,
     },
-    /// Cloud, region or network of an owned pool differ from the declaration.
+    /// The cloud, region or network of an owned pool differs from the declaration.
     #[serde(rename = "pool-moved")]
     PoolFieldImmutable {
-        /// Which.
+        /// The name of the field.
         field: String,
-        /// As it is.
+        /// The live value of the field.
         live: String,
-        /// As it is desired.
+        /// The desired value of the field.
         desired: String,
     },
-    /// Statements that are not ours run on the pool, or CFU are in use that none of ours explains.
+    /// Statements that are not managed by this project run on the pool, or CFU are in use that none of its statements
+    /// explains.
     PoolInUse {
-        /// Cloud names of the statements.
+        /// The cloud names of the statements.
         statements: Vec<String>,
-        /// CFU in use.
+        /// The number of CFU in use.
         current_cfu: u32,
     },
-    /// The pool would be deleted under our own statements, which nothing in this plan takes off it.
+    /// The pool would be deleted while our own statements are on it, and nothing in this plan moves them away.
     #[serde(rename = "pool-carries")]
     PoolHasStatements {
-        /// Their addresses.
+        /// The addresses of the statements.
         statements: Vec<Address>,
     },
-    /// A pool of somebody else's is not there.
+    /// A pool that this project does not own does not exist.
     PoolMissing {
-        /// Its id.
+        /// The id of the pool.
         id: String,
     },
-    /// The pool's creation FAILED.
+    /// The creation of the pool FAILED.
     PoolFailed {
-        /// Its id.
+        /// The id of the pool.
         id: String,
     },
-    /// Its pool is blocked.
+    /// The pool of the statement is blocked.
     PoolBlocked {
-        /// The pool.
+        /// The address of the pool.
         pool: Address,
     },
 }
 
-/// What comes of a statement that somebody recreated, if theirs is deleted.
+/// What happens to a statement that was created again outside floe, if the new one is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterDeletion {
-    /// It is submitted anew.
+    /// The statement is submitted again.
     #[serde(rename = "anew")]
     Resubmit,
-    /// It is submitted anew with this consent.
+    /// The statement is submitted again with this consent.
     #[serde(rename = "accepted")]
     ResubmitWithConsent(String),
-    /// Nothing: it has done its work.
+    /// Nothing happens, because the statement has done its work.
     #[serde(rename = "done")]
     Nothing,
-    /// It is blocked for another reason.
+    /// The statement is blocked for another reason.
     #[serde(rename = "stuck")]
     Blocked,
 }
 
 impl Block {
-    /// The consent that would let a new generation begin in spite of it.
+    /// Returns the consent token that would allow a new generation in spite of the block.
     pub fn consent(&self) -> Option<&str> {
         match self {
             Block::LosesPosition { accept, .. }
@@ -636,35 +641,36 @@ impl Block {
 }
 
 impl Change {
-    /// A change with its reasons and no notes.
+    /// Returns a change with reasons and no notes.
     pub fn new(action: Action, reasons: Vec<Reason>) -> Self {
         Change { action, reasons, notes: Vec::new() }
     }
 
-    /// Something that a person has to decide.
+    /// Returns a change that a person has to decide.
     pub fn blocked(by: Block) -> Self {
         Change::new(Action::Blocked { by: vec![by] }, Vec::new())
     }
 
-    /// Something that `prevent_destroy` keeps from being removed, which may be declared no more.
+    /// Returns a change that `prevent_destroy` blocks. If `undeclared`, the reasons say that the resource is no
+    /// longer declared.
     pub fn blocked_by_prevent_destroy(why: Reason, undeclared: bool) -> Self {
         let undeclared = (undeclared && why != Reason::NotDeclared).then_some(Reason::NotDeclared);
         let reasons = std::iter::once(why).chain(undeclared).collect();
         Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, reasons)
     }
 
-    /// The same change with one more note.
+    /// Returns the change with one more note.
     pub fn with_note(mut self, note: Note) -> Self {
         self.notes.push(note);
         self
     }
 
-    /// Whether a person has to decide first.
+    /// Returns whether the change is blocked.
     pub fn is_blocked(&self) -> bool {
         matches!(self.action, Action::Blocked { .. })
     }
 
-    /// Whether it cannot be decided until a phase has passed.
+    /// Returns whether the change cannot be decided until a phase has passed.
     pub fn is_undecided(&self) -> bool {
         let is_in_motion_note = |note: &Note| matches!(note, Note::InMotion { .. });
         let is_in_motion_block = |block: &Block| matches!(block, Block::InMotion { .. });
@@ -672,12 +678,12 @@ impl Change {
             || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion_block))
     }
 
-    /// Whether an apply would change the cloud or what floe answers for: what `--detailed-exitcode` reports.
+    /// Returns whether an apply would change the cloud or what floe manages. `--detailed-exitcode` reports this.
     pub fn is_pending(&self) -> bool {
         !matches!(self.action, Action::RecordSettings | Action::Inform | Action::Await { .. } | Action::Blocked { .. })
     }
 
-    /// Whether something is wrong with the live thing, whatever is done about it.
+    /// Returns whether something is wrong with the live resource, regardless of the action.
     pub fn is_unhealthy(&self) -> bool {
         let is_left_stopped = self.reasons.contains(&Reason::StoppedByInterruptedRun);
         let by: &[Block] = if let Action::Blocked { by } = &self.action { by } else { &[] };

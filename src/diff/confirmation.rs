@@ -1,5 +1,5 @@
-//! What has to be known before something is started, deleted or undone: a list that does not show a name says nothing, and
-//! neither does a 403.
+//! Confirms that a statement is absent before acting on its absence. A name missing from a list, or a 403, is not
+//! evidence that it is gone.
 
 use super::{
     action::{Action, Block, Change, Note},
@@ -14,8 +14,10 @@ use crate::{
 };
 
 impl<'a> DiffContext<'a> {
-    /// What is known of a statement whose absence would be acted on: an unlisted name is asked for, and meanwhile
-    /// taken for absent in a diff that will be thrown away.
+    /// Returns what is known of a statement before its absence is acted on.
+    ///
+    /// An unlisted name becomes a lookup. Until the lookup is answered, the name counts as absent in a diff that is
+    /// then discarded.
     pub fn confirmed_presence(&mut self, name: &str) -> Presence<'a, LiveStatement> {
         match self.live.statement(name) {
             Presence::Unlisted => {
@@ -26,7 +28,8 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Blocks what would start, delete or undo something while nobody can tell of one of its generations, which may run.
+    /// Blocks a change that would start, delete or undo something while the presence of one of the statement's
+    /// generations is unknown, since that generation may run.
     pub fn block_if_unknown(&mut self, change: Change, record: &StatementRecord) -> Change {
         let starts_or_deletes = match change.action {
             Action::Create { .. }
@@ -62,7 +65,8 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Waits for a retired generation that is being deleted before anything starts: it may run until it is gone.
+    /// Turns a pending change into a wait while a retired generation is being deleted, since it may run until it is
+    /// gone.
     pub fn await_leaving_generations(&self, change: Change, record: &StatementRecord) -> Change {
         let leaving = record.retired.iter().find_map(|retired| match self.live.statement(&retired.sent.name) {
             Presence::Present(live) if live.has_uid(&retired.uid) && live.is_being_deleted() => Some(live),
@@ -74,11 +78,14 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Whether a job that says STOPPED is being resumed. One whose pool is gone stands still, whatever it is asked.
+    /// Returns whether a STOPPED job is being resumed.
+    ///
+    /// A job whose pool is gone stays stopped, even if it was asked to run.
     pub fn is_resuming(&mut self, statement: &StatementContext, live: &LiveStatement) -> bool {
         statement.class() != StatementClass::Definition && live.is_resuming() && !self.has_lost_pool(live)
     }
 
+    /// Returns whether the statement's pool no longer exists. An unlisted pool becomes a lookup and counts as gone.
     fn has_lost_pool(&mut self, live: &LiveStatement) -> bool {
         let Some(id) = live.pool.as_deref().filter(|_| self.live.pools_listed) else { return false };
         match self.live.pool(id) {
@@ -91,7 +98,7 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Says that `--replace` does nothing to what is to stand still.
+    /// Adds a note if `--replace` names a job that should be stopped, where it has no effect.
     pub fn note_ignored_replace(
         &self,
         address: &Address,

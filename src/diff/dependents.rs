@@ -1,4 +1,5 @@
-//! Who uses what a definition defines: they block its undo, and keep its old version until they are replaced.
+//! Finds the statements that use what a definition creates. They block its undo, and they keep its old version until
+//! they are replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +16,12 @@ use crate::{
     state::{GenerationRecord, Recorded, StatementRecord},
 };
 
-/// The objects that a recorded statement creates, by their resolved names.
+/// Returns the objects that a recorded statement creates, by their resolved names.
 fn created_objects(statement: &Statement, aliases: &BTreeMap<String, String>) -> BTreeSet<SqlObject> {
     mentioned_objects(statement, aliases, |mention| mention.usage == Usage::Creates)
 }
 
+/// Returns the mentioned objects that match `which`, by their resolved names.
 fn mentioned_objects(
     statement: &Statement,
     aliases: &BTreeMap<String, String>,
@@ -34,17 +36,18 @@ fn mentioned_objects(
         .collect()
 }
 
+/// Returns whether a mention reads, writes or calls an object.
 fn is_use(mention: &Mention) -> bool {
     matches!(mention.usage, Usage::Reads | Usage::Writes | Usage::Calls)
 }
 
-/// Live statements that use what `key` defines, and that this run does not remove.
+/// Returns the live statements that use what `key` creates and that this run does not remove.
 pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
     let (desired, recorded) = (context.desired, context.recorded);
     let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
     let objects = created_objects(&record.declared, aliases);
-    // What the selection leaves out runs on, declared or not.
+    // A statement outside the selection keeps running, declared or not.
     let is_removed = |other: &str| {
         let is_wanted = !context.options.destroy && project.statements.contains_key(other);
         !is_wanted && context.selected.contains(&Address::statement(other))
@@ -63,7 +66,7 @@ pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementReco
     users
 }
 
-/// Whether what was sent names one of these objects, whatever is declared by now.
+/// Returns whether the SQL that was sent uses one of these objects, regardless of what is declared now.
 fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliases: &BTreeMap<String, String>) -> bool {
     let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
     let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
@@ -73,7 +76,9 @@ fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliase
     generation.sent.role != Role::Undo && analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
 }
 
-/// Whether a generation runs, or is to run again. One that has retired and stands still is a record of where it stood.
+/// Returns whether a generation runs or is to run again.
+///
+/// A stopped retired generation does not count. It is kept only for its offsets.
 fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation: &GenerationRecord) -> bool {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
     match context.confirmed_presence(&generation.sent.name) {
@@ -84,6 +89,7 @@ fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation:
     }
 }
 
+/// Returns the cloud names of running unrecorded statements that use one of these objects.
 fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<String> {
     let ours = context.recorded.statement_names();
     let aliases = &context.desired.graph.project.environment.aliases;
@@ -104,7 +110,7 @@ fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<St
         .collect()
 }
 
-/// Names, beside each change that alters or redefines an object, the running readers that keep its old version.
+/// Adds a note to each change that alters or redefines an object, with the running readers that keep its old version.
 pub(super) fn note_stale_readers(
     desired: &Desired,
     recorded: &Recorded,
@@ -149,7 +155,7 @@ pub(super) fn note_stale_readers(
     }
 }
 
-/// Whether a reader runs now and is not replaced by this run.
+/// Returns whether a reader runs now and this run neither replaces nor deletes it.
 fn keeps_running(recorded: &Recorded, live: &Live, reader: &Address, changes: &BTreeMap<Address, Change>) -> bool {
     let is_replaced = changes
         .get(reader)

@@ -1,4 +1,5 @@
-//! What becomes of a statement whose SQL is immutable: replaced, redone, undone, taken back, or blocked with its choices.
+//! Decides what happens to a statement whose SQL cannot be changed in place: it is replaced, redefined, undone,
+//! rolled back, or blocked with its options.
 
 use super::{
     action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
@@ -13,18 +14,20 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
-/// Whether a person has said yes to losing this job's position: by policy, by consent to this very change, or by flag.
+/// Returns whether a person has consented to losing this job's offsets: by policy, by consent to this very change, or
+/// by flag.
 fn has_consent(context: &DiffContext, statement: &StatementContext, accept: &str) -> bool {
     statement.declared.spec.evolve == Evolve::Restart
         || statement.declared.spec.accept.as_deref() == Some(accept)
         || context.options.replace.contains(&statement.address)
 }
 
-/// Whether nothing is known in a job that keeps state.
+/// Returns whether the job has no known construct that keeps state.
 fn is_stateless(context: &DiffContext, statement: &StatementContext) -> bool {
     statement.analysis.is_some() && context.desired.graph.stateful_reason(&statement.address.key).is_none()
 }
 
+/// Returns the consent token that a new generation of the statement requires.
 fn required_consent(statement: &StatementContext) -> String {
     fields::consent(
         &statement.address.to_string(),
@@ -34,7 +37,7 @@ fn required_consent(statement: &StatementContext) -> String {
     )
 }
 
-/// What the output of a generation is that begins without the offsets of the one before.
+/// Returns the note about the output of a generation that starts without the offsets of its predecessor.
 fn restart_note(context: &DiffContext, key: &str, desired: &Statement) -> Note {
     match fields::sets_start_position(desired) {
         true => Note::StartsWhereSqlSays,
@@ -42,7 +45,8 @@ fn restart_note(context: &DiffContext, key: &str, desired: &Statement) -> Note {
     }
 }
 
-/// What is to be known of a job that is submitted after one of its name was removed: its output comes again.
+/// Returns the notes about a job that is submitted after a statement of its name was removed: its output is written
+/// again.
 pub(super) fn recreate_notes(
     context: &DiffContext,
     key: &str,
@@ -59,7 +63,7 @@ pub(super) fn recreate_notes(
     vec![Note::PreviouslyRemoved { topics }, restart_note(context, key, &declared.spec)]
 }
 
-/// Under its name there is a statement of somebody else's.
+/// Blocks a statement whose name now belongs to a statement that was created outside floe.
 pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
     let has_specific_offsets =
         statement.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
@@ -86,7 +90,8 @@ pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementCont
     )
 }
 
-/// Blocked until somebody consents to where it begins, and to what that does to what it writes.
+/// Returns a change that is blocked until a person consents to where the job starts, and to what that does to its
+/// output.
 fn blocked_with_restart_note(
     context: &DiffContext,
     by: Block,
@@ -101,12 +106,14 @@ fn blocked_with_restart_note(
     }
 }
 
+/// Returns the reasons for a replacement: what differs, and `--replace` if it was given.
 fn replacement_reasons(context: &DiffContext, statement: &StatementContext) -> Vec<Reason> {
     let replace_requested = context.options.replace.contains(&statement.address).then_some(Reason::ReplaceRequested);
     statement.differences.reasons().into_iter().chain(replace_requested).collect()
 }
 
-/// A job that gets a new generation: with consent it begins again from its sources, else it is blocked.
+/// Replaces a job with a new generation. With consent the job restarts from the beginning of its sources. Without
+/// consent the change is blocked.
 pub(super) fn replace_job(context: &DiffContext, statement: &StatementContext) -> Change {
     let accept = required_consent(statement);
     let by = if statement.class() == StatementClass::TableJob {
@@ -129,14 +136,14 @@ pub(super) fn replace_job(context: &DiffContext, statement: &StatementContext) -
     change.with_note(restart_note(context, &statement.address.key, &statement.declared.spec))
 }
 
-/// A statement that FAILED before it took effect, or waits to: delete it and submit anew.
+/// Deletes a statement that FAILED before it took effect, or still waits to take effect, and submits it again.
 pub(super) fn replace_never_ran(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
     let mut reasons = vec![Reason::NeverRan { detail: live.detail.clone() }];
     reasons.extend(self::replacement_reasons(context, statement));
     statement.replace(Strategy::NeverRan, Some(statement.current.sent.generation), reasons)
 }
 
-/// A job that FAILED after having run.
+/// Decides what happens to a job that FAILED after having run.
 pub(super) fn failed_job(
     context: &mut DiffContext,
     statement: &StatementContext,
@@ -165,7 +172,8 @@ pub(super) fn failed_job(
     context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }
 
-/// A job that COMPLETED: a bounded one has done its work, another one has ended.
+/// Decides what happens to a job that COMPLETED. A bounded job has done its work. Any other job has ended
+/// unexpectedly.
 pub(super) fn completed_job(
     context: &mut DiffContext,
     statement: &StatementContext,
@@ -184,8 +192,9 @@ pub(super) fn completed_job(
     context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }
 
-/// Whether SQL, properties or the service's word make a job finite. That is not to be trusted for a streaming
-/// CREATE TABLE … AS.
+/// Returns whether the SQL, the properties or the service say that a job is finite.
+///
+/// What the service says is not trusted for a streaming CREATE TABLE … AS.
 fn is_bounded(statement: &StatementContext) -> bool {
     let property = |key: &str| statement.declared.spec.properties.get(key).map(Template::as_str);
     let is_snapshot = property("sql.snapshot.mode") == Some("now");
@@ -197,14 +206,14 @@ fn is_bounded(statement: &StatementContext) -> bool {
         || (statement.current.bounded && statement.class() == StatementClass::Job)
 }
 
-/// A definition in a phase that lasts.
+/// Decides what happens to a definition in a stable phase.
 pub(super) fn definition_in_stable_phase(
     context: &mut DiffContext,
     statement: &StatementContext,
     live: &LiveStatement,
 ) -> Option<Change> {
     let in_force = statement.current.reached == FurthestPhase::Completed;
-    // A job that ran does not COMPLETE by being declared as a definition.
+    // A job that has run does not COMPLETE because it is now declared as a definition.
     let has_run = statement.current.reached > FurthestPhase::Submitted;
     if has_run && statement.differences.need_redefinition() && is_job(&statement.current.sent.sql) {
         return Some(Change::new(
@@ -221,11 +230,12 @@ pub(super) fn definition_in_stable_phase(
     }
 }
 
+/// Returns whether the SQL is a job rather than a definition.
 fn is_job(sql: &Template) -> bool {
     sql::analyze(&sql.masked()).kind.class() != StatementClass::Definition
 }
 
-/// A definition that has COMPLETED with its SQL, whether its statement is still there or was purged.
+/// Decides what happens to a definition that has COMPLETED with its SQL, even if its statement was purged since.
 fn in_force_definition(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
     if statement.declared.spec.stopped && !statement.record.declared.stopped {
         return Some(Change::blocked(Block::CannotStop));
@@ -249,7 +259,7 @@ fn in_force_definition(context: &mut DiffContext, statement: &StatementContext) 
     Some(Change::new(Action::Blocked { by: vec![by] }, reasons))
 }
 
-/// What keeps an undo from being run.
+/// Returns the block that prevents an undo from being run, if any.
 fn undo_block(context: &mut DiffContext, key: &str, record: &StatementRecord, undo: &Template) -> Option<Block> {
     if may_drop_data(undo) && !context.options.allow_data_loss {
         return Some(Block::DataLoss { undo: undo.clone() });
@@ -258,12 +268,12 @@ fn undo_block(context: &mut DiffContext, key: &str, record: &StatementRecord, un
     (!by.is_empty()).then_some(Block::ObjectsInUse { by })
 }
 
-/// Whether an undo may drop data. What is not known to be harmless counts as dropping.
+/// Returns whether an undo may drop data. SQL that is not known to be harmless counts as dropping data.
 fn may_drop_data(undo: &Template) -> bool {
     !sql::analyze(&undo.masked()).kind.keeps_data()
 }
 
-/// Desired and recorded, and its statement is not there, or nobody can tell.
+/// Decides what happens to a desired and recorded statement that is gone, or whose presence is unknown.
 pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
     if statement.class() == StatementClass::Definition && statement.current.reached == FurthestPhase::Completed {
         return in_force_definition(context, statement);
@@ -275,7 +285,8 @@ pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementCon
         return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
     }
     if statement.declared.spec.stopped {
-        // One that stood still may be purged. Of one that ran, a list that does not show it says nothing: it may run on.
+        // A stopped statement may have been purged. One that ran may still be running even if a list does not show
+        // it.
         if !statement.current.stopped
             && let Presence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)
         {
@@ -295,7 +306,7 @@ pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementCon
     }
 }
 
-/// What is known of where a job stood that is gone: only of one that was stopped from here it is known for sure.
+/// Returns a note about the last known offsets of a job that is gone. They are certain only if floe stopped the job.
 fn last_offsets_note(statement: &StatementContext) -> Option<Note> {
     match &statement.current.offsets {
         Some(_) if statement.current.stopped => Some(Note::OffsetsOnlyInState),
@@ -305,6 +316,7 @@ fn last_offsets_note(statement: &StatementContext) -> Option<Note> {
     }
 }
 
+/// Decides what happens to a statement that is confirmed to be gone.
 fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Change {
     let mut reasons = vec![Reason::Gone];
     reasons.extend(self::replacement_reasons(context, statement));
@@ -322,7 +334,7 @@ fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Ch
             &statement.declared.spec,
         ));
     }
-    // Somebody who stopped it may have resumed it, too, and nobody saw it run on.
+    // The job may have been stopped and resumed outside floe, and may have run on unobserved.
     if !statement.current.stopped {
         let by = vec![Block::GoneWithoutOffsets { accept }];
         let blocked = Change::new(Action::Blocked { by }, reasons);
@@ -335,7 +347,7 @@ fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Ch
     let sets_start_position = fields::sets_start_position(&statement.declared.spec);
     let hints = offsets.filter(|_| !sets_start_position).map(|offsets| offsets.by_topic()).unwrap_or_default();
     let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
-        // Offsets without the state that belongs to them would give wrong results: a person decides.
+        // Offsets without the state that belongs to them would give wrong results, so a person decides.
         Some(offsets) if stateless && !statement.differences.need_replacement() => {
             let Some(source) = context.desired.graph.source_with_unknown_changelog(&statement.address.key) else {
                 return statement
@@ -352,7 +364,7 @@ fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Ch
     blocked_with_restart_note(context, by, reasons, statement)
 }
 
-/// A replacement that an interrupted run left open is finished before anything else is decided, from what is there.
+/// Finishes a replacement that an interrupted run left open, from what is live. Nothing else is decided before that.
 pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
     if let Some(undo) = &statement.record.undo {
         return Some(open_undo(context, statement, undo));
@@ -374,13 +386,13 @@ pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementC
         .need_replacement()
         && !statement.declared.spec.stopped;
     let may_have_run = successor.reached > FurthestPhase::Submitted;
-    // A way back was at it: once it is gone, its predecessor goes on.
+    // A rollback was deleting it. Once it is gone, its predecessor is resumed.
     if live.is_being_deleted() {
         return Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) });
     }
     match live.phase.class() {
         PhaseClass::Failed if may_have_run => Some(failed_successor(context, statement, successor, live, leftover)),
-        // It would fail again: the predecessor goes on, and the next plan says what is to be decided.
+        // It would fail again, so the predecessor is resumed. The next plan shows what has to be decided.
         PhaseClass::Failed => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
         _ if is_still_desired => Some(Change::new(Action::FinishReplacement { to: generation }, vec![leftover])),
         PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
@@ -393,7 +405,8 @@ pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementC
     }
 }
 
-/// A successor that may have written before it FAILED: the SQL that was in force before takes it back.
+/// Decides what happens to a successor that may have written before it FAILED. Declaring the previous SQL rolls it
+/// back.
 fn failed_successor(
     context: &DiffContext,
     statement: &StatementContext,
@@ -404,7 +417,7 @@ fn failed_successor(
     let name = live.name.clone();
     let can_roll_back = matches!(context.live.statement(&statement.current.sent.name),
         Presence::Present(before) if before.has_uid(&statement.current.uid));
-    // Consent to this very successor: the one that let it come does not let the next one come too.
+    // This consent is for this very successor. The consent that allowed it does not allow the next one.
     let accept =
         fields::consent(&statement.address.to_string(), &statement.declared.spec, successor, statement.next_generation);
     let is_accepted = statement.declared.spec.accept.as_deref() == Some(&accept);
@@ -427,7 +440,8 @@ fn failed_successor(
         .with_note(restart_note(context, &statement.address.key, &statement.declared.spec))
 }
 
-/// An undo that an interrupted run left: a redefinition goes on where it is still wanted.
+/// Decides what happens to an undo that an interrupted run left: the redefinition continues, or is rolled back if the
+/// undo will not complete.
 fn open_undo(context: &mut DiffContext, statement: &StatementContext, undo: &GenerationRecord) -> Change {
     if undo_will_not_complete(context, undo) {
         return Change::new(Action::RollBackReplacement { from: undo.sent.generation }, vec![Reason::LeftoverUndo]);
@@ -435,12 +449,14 @@ fn open_undo(context: &mut DiffContext, statement: &StatementContext, undo: &Gen
     statement.replace(Strategy::Redefine, Some(statement.current.sent.generation), vec![Reason::LeftoverUndo])
 }
 
-/// Whether an undo that an interrupted run left will not complete any more. Of one that nobody can tell of that is not said.
+/// Returns whether an undo that an interrupted run left can no longer complete. This is not assumed of an undo
+/// whose presence is unknown.
 fn undo_will_not_complete(context: &DiffContext, undo: &GenerationRecord) -> bool {
     matches!(context.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
 }
 
-/// Desired, recorded without a generation in force, and something of an interrupted run is left.
+/// Decides what happens to a desired statement that has no current generation in the record, only leftovers of an
+/// interrupted run.
 pub(super) fn open_without_current(context: &mut DiffContext, record: &StatementRecord) -> Option<Change> {
     let leftover = record.undo.as_ref().or(record.successor.as_ref())?;
     let name = &leftover.sent.name;
@@ -459,7 +475,7 @@ pub(super) fn open_without_current(context: &mut DiffContext, record: &Statement
     ))
 }
 
-/// Recorded and not desired.
+/// Removes a statement that is recorded and not desired.
 pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Option<Change> {
     let why = if context.options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
     if record.declared.prevent_destroy && record.generations().next().is_some() {
@@ -474,7 +490,7 @@ pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &St
         ));
     }
     let Some(current) = &record.current else {
-        // Its undo or its successor may be left by an interrupted run; both are deleted with it.
+        // An interrupted run may have left its undo or its successor. Both are deleted with it.
         let has_leftover = record.generations().next().is_some();
         let action = if has_leftover { Action::Delete { undo: None } } else { Action::Forget };
         return Some(Change::new(action, vec![why]));
@@ -485,7 +501,7 @@ pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &St
         StatementClass::Definition if current.reached == FurthestPhase::Completed => {
             return Some(remove_definition(context, key, record, why));
         }
-        // It is stopped first; then its table is undone as any other.
+        // The job is stopped first. Then its table is undone like any other.
         StatementClass::TableJob if current.reached > FurthestPhase::Submitted && is_undone => {
             return Some(remove_definition(context, key, record, why));
         }
@@ -496,7 +512,7 @@ pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &St
     }
     let change = match context.confirmed_presence(&current.sent.name) {
         Presence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
-        // Somebody else's now.
+        // The name now belongs to another statement.
         Presence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {
             Change::new(Action::Forget, vec![why])
         }
@@ -513,12 +529,13 @@ pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &St
     })
 }
 
+/// Removes a definition: undoes it, forgets it, or blocks the removal.
 fn remove_definition(context: &mut DiffContext, key: &str, record: &StatementRecord, why: Reason) -> Change {
     let analysis = sql::analyze(&record.declared.sql.masked());
     let leftover: Vec<Reason> = record.undo.iter().map(|_| Reason::LeftoverUndo).collect();
     let why: Vec<Reason> = std::iter::once(why).chain(leftover).collect();
-    // Whether an undo that an interrupted run left has dropped something already, nobody asks again; one that came to
-    // nothing is run anew, and so is the consent asked for anew.
+    // If an interrupted run submitted an undo, do not ask for consent again, unless that undo failed. A failed undo
+    // is submitted again and needs fresh consent.
     if record.undo.as_deref().is_some_and(|undo| !undo_will_not_complete(context, undo)) {
         return Change::new(Action::Delete { undo: record.declared.undo.clone() }, why);
     }
@@ -534,6 +551,7 @@ fn remove_definition(context: &mut DiffContext, key: &str, record: &StatementRec
     }
 }
 
+/// Returns the note that names the objects that remain.
 fn objects_remain_note(analysis: &sql::Analysis) -> Note {
     let is_created_object =
         |mention: &&sql::Mention| mention.usage == Usage::Creates && mention.kind != ObjectKind::Catalog;

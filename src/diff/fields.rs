@@ -1,4 +1,4 @@
-//! Where two specs differ. The only place that compares what is desired with what was sent.
+//! Compares what is desired with what was sent. No other module compares the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,55 +10,55 @@ use crate::{
     state::GenerationRecord,
 };
 
-/// The properties that decide which object a definition defines.
+/// The properties that decide which object a definition creates.
 const NAMESPACE_PROPERTIES: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
 
-/// Which pool a statement is to run on.
+/// The pool that a statement should run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesiredPool {
-    /// One that exists.
+    /// The id of an existing pool.
     Id(String),
-    /// An owned one that this plan creates.
+    /// An owned pool that this plan creates.
     ToCreate,
 }
 
-/// Desired against sent, for one generation.
+/// The differences between what is desired and what was sent, for one generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// The SQL says something else: as it was sent, and as it is desired.
+    /// The SQL that was sent and the SQL that is desired, if they differ in more than layout.
     pub sql: Option<(Template, Template)>,
-    /// The SQL differs in layout only.
+    /// Whether the SQL differs only in layout.
     pub is_cosmetic: bool,
-    /// Properties and secrets that differ.
+    /// The properties and secrets that differ.
     pub properties: Vec<Reason>,
-    /// Whether catalog or database are among them.
+    /// Whether the catalog or the database is among the changed properties.
     pub has_namespace_change: bool,
-    /// Whether the value of a secret in the SQL itself is another one.
+    /// Whether a secret in the SQL itself has another value.
     pub has_sql_secret_change: bool,
-    /// Pool and principal, where they differ.
+    /// The pool and the principal, where they differ.
     pub placement: Vec<Reason>,
-    /// Secrets without a value here.
+    /// The secrets whose values are not available here.
     pub unknown_secrets: BTreeSet<String>,
 }
 
 impl Differences {
-    /// Whether only a new generation can carry the change.
+    /// Returns whether only a new generation can carry out the change.
     pub fn need_replacement(&self) -> bool {
         self.sql.is_some() || !self.properties.is_empty()
     }
 
-    /// Whether a definition would define something else.
+    /// Returns whether a definition would define something else.
     pub fn need_redefinition(&self) -> bool {
         self.sql.is_some() || self.has_namespace_change || self.has_sql_secret_change
     }
 
-    /// Everything that differs, SQL first.
+    /// Returns everything that differs, the SQL first.
     pub fn reasons(&self) -> Vec<Reason> {
         let sql = self.sql.clone().map(|(before, after)| Reason::SqlChanged { before, after });
         sql.into_iter().chain(self.properties.iter().chain(&self.placement).cloned()).collect()
     }
 
-    /// The names of the fields that differ.
+    /// Returns the names of the fields that differ.
     pub fn field_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for reason in self.reasons() {
@@ -76,7 +76,7 @@ impl Differences {
     }
 }
 
-/// Compares what is desired with what was sent. What the manifest omits is not compared.
+/// Compares what is desired with what was sent. A pool or principal that the manifest omits is not compared.
 pub fn compare(
     desired: &Statement,
     pool: Option<(&str, &DesiredPool)>,
@@ -109,18 +109,19 @@ pub fn compare(
     differences
 }
 
-/// Whether SQL or properties say where the sources begin.
+/// Returns whether the SQL or the properties set where the sources start.
 pub fn sets_start_position(desired: &Statement) -> bool {
     desired.sql.as_str().contains("scan.startup.")
         || desired.properties.keys().any(|key| key.starts_with("sql.tables.scan.startup."))
 }
 
-/// The secrets that go out with a statement and have no value here.
+/// Returns the secrets that a submission contains and whose values are not available here.
 pub fn secrets_without_value(desired: &Statement, secrets: &BTreeMap<String, KeyedHash>) -> BTreeSet<String> {
     let templates = std::iter::once(&desired.sql).chain(desired.properties.values());
     templates.flat_map(Template::secret_names).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
 }
 
+/// Adds the properties that differ to `differences`.
 fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
@@ -136,7 +137,7 @@ fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, d
     }
 }
 
-/// Secrets that stand in the same places but have other values than those that were sent.
+/// Adds the secrets that are used as before but have other values than those that were sent.
 fn compare_secrets(
     desired: &Statement,
     secrets: &BTreeMap<String, KeyedHash>,
@@ -152,13 +153,16 @@ fn compare_secrets(
                 differences.has_sql_secret_change |= desired.sql.secret_names().any(|used| used == name);
                 differences.properties.push(Reason::SecretChanged { name: name.to_owned() });
             }
-            // A secret that was not sent at all comes with a change of its template.
+            // A secret that was not sent at all shows up as a change of its template.
             (Some(_), _) => {}
         }
     }
 }
 
-/// Pool and principal as they are against what was sent: somebody moved the job outside.
+/// Returns where the live pool and principal differ from what was sent, which means that the job was moved outside
+/// floe.
+///
+/// Each entry holds the field, its live value and the value that was sent.
 pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
     let mut drift = Vec::new();
     let pairs = [("pool", &sent.sent.pool, &live.pool), ("principal", &sent.sent.principal, &live.principal)];
@@ -172,10 +176,12 @@ pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(St
     drift
 }
 
-/// Whether adopting `live` would write a secret's value down. A text that fits what is declared is recorded as that;
-/// another one is recorded as it is, and must not be where the declared one has a secret (nobody can tell which part of
-/// it is the value), where a value that is known here stands in it (`held`), or where what is named like a secret is
-/// written out. Of properties under `sql.secrets.` no value is recorded at all.
+/// Returns whether adopting `live` would record a secret's value.
+///
+/// A text that fits its declaration is recorded as declared. Any other text is recorded as it is, so it must not
+/// contain a secret. It counts as containing one if the declared text has a secret (it cannot be determined which
+/// part of the live text is the value), if a value that is known here occurs in it (`locations`), or if something
+/// named like a secret is written out. No value is recorded of properties under `sql.secrets.`.
 pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locations: Option<&SecretLocations>) -> bool {
     let sql_exposes = !desired.sql.matches(&live.sql)
         && (desired.sql.has_secrets()
@@ -193,8 +199,10 @@ pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locati
     sql_exposes || live.properties.iter().any(property_exposes)
 }
 
-/// What a person copies into `accept` to say yes to one change: it digests both sides and the number of the generation
-/// that comes, so it lapses with the next change, and when what it let come has failed.
+/// Returns the consent token that a person copies into `accept` to allow one change.
+///
+/// It digests both sides of the change and the number of the next generation. So it lapses with the next change, and
+/// when the generation that it allowed has failed.
 pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord, next: Generation) -> String {
     let before = sql::normal_form(&sent.sent.sql.masked());
     let after = sql::normal_form(&desired.sql.masked());

@@ -1,4 +1,4 @@
-//! Statements of this very state that nothing records: submissions that were given up and landed after all.
+//! Finds unrecorded live statements of this state: submissions that were given up and took effect after all.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,10 @@ use crate::{
     state::Recorded,
 };
 
-/// Tells of what runs or undoes, bears the labels of this project and this state, and has an address that nobody declares or
-/// records any more. What a person took out of the record bears a number that was used; it is not told.
+/// Adds a note about each statement that runs or undoes something, bears the labels of this project and this state,
+/// and has an address that is no longer declared or recorded.
+///
+/// Generations removed with `state rm` are skipped: their number was used by us.
 pub(super) fn note_late_submissions(
     desired: &Desired,
     recorded: &Recorded,
@@ -47,12 +49,13 @@ pub(super) fn note_late_submissions(
     }
 }
 
-/// Whether it runs, or undid something once more.
+/// Returns whether the statement runs, or is an undo that ran once more.
 fn runs_or_undid(statement: &LiveStatement) -> bool {
     (statement.may_run() || is_undo_name(&statement.name)) && !statement.is_being_deleted()
 }
 
-/// Whether the number of that name took effect once, as far as the record knows: one that was given up is free again.
+/// Returns whether the generation number in `name` took effect once, as far as the record knows. The number of a
+/// submission that was given up is free again.
 fn is_number_used(recorded: &Recorded, name: &str) -> bool {
     recorded.tombstones.values().any(|tombstone| {
         Generation::from_name(&tombstone.name, name).is_some_and(|number| number <= tombstone.last_generation)

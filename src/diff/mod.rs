@@ -1,7 +1,7 @@
-//! Desired, recorded and live meet once: what has to change, and why. Pure.
+//! Compares desired, recorded and live, and decides what has to change and why. Pure.
 //!
-//! A diff that still `asks` is not to be acted on: the snapshot has to answer first (see [`crate::live::confirm`]),
-//! then the diff is taken again.
+//! A diff with pending `lookups` must not be acted on. The snapshot has to answer them first (see
+//! [`crate::live::fetch_missing`]), then the diff is computed again.
 
 mod action;
 mod confirmation;
@@ -34,54 +34,55 @@ pub use fields::DesiredPool;
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
 
-/// What is wanted of this run, beyond what the manifests say.
+/// What the user asks of a plan, beyond what the manifests say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanOptions {
-    /// Remove everything that is selected.
+    /// Whether to remove every selected resource.
     #[serde(default)]
     pub destroy: bool,
-    /// Only these and what they need; empty for everything.
+    /// The addresses to plan, together with their dependencies. Empty means all addresses.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub targets: BTreeSet<Address>,
-    /// Not these, nor what needs them.
+    /// The addresses to leave out, together with their dependents.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub excludes: BTreeSet<Address>,
-    /// Replace these even if nothing changed.
+    /// The addresses to replace even if nothing changed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub replace: BTreeSet<Address>,
-    /// Consent to undos that drop data.
+    /// Whether undos that drop data are allowed.
     #[serde(default)]
     pub allow_data_loss: bool,
-    /// Undo what was changed outside.
+    /// Whether to revert changes that were made outside floe.
     #[serde(default)]
     pub fix_drift: bool,
 }
 
-/// What is desired, with what is known of secrets.
+/// The desired project, with what is known about the values of its secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct Desired<'a> {
-    /// The checked project.
+    /// The dependency graph of the checked project.
     pub graph: &'a Graph,
-    /// Keyed hashes of the secrets that have a value here.
+    /// Keyed hashes of the secrets whose values are available here.
     pub secrets: &'a BTreeMap<String, KeyedHash>,
 }
 
-/// Everything that has to change, and everything that people should know.
+/// The result of a diff: what has to change, and what people should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diff {
-    /// By address; what is as it should be has no entry.
+    /// One change per address. A resource that needs no change has no entry.
     pub changes: BTreeMap<Address, Change>,
-    /// How many selected things are as they should be.
+    /// The number of selected resources that need no change.
     pub unchanged: usize,
-    /// How many live statements are not this project's.
+    /// The number of live statements that this project does not manage.
     pub foreign: usize,
-    /// What single GETs have to confirm before anything is done.
+    /// The names and ids that single GETs have to confirm before anything is done.
     pub lookups: Lookups,
-    /// The pool of each desired statement that names one, by the pool's key.
+    /// The pool that statements run on, by the pool's key in the manifests.
     pub pools: BTreeMap<String, DesiredPool>,
 }
 
-/// Takes the difference. `recorded` has been settled, and `[[moved]]` applied to it (see [`moves`]).
+/// Compares desired, recorded and live. `recorded` must be settled, with `[[moved]]` blocks applied (see
+/// [`resolve_moved_blocks`]).
 pub fn diff(
     desired: &Desired,
     recorded: &Recorded,
@@ -129,7 +130,7 @@ pub fn diff(
     diff
 }
 
-/// Live statements that no record names and that do not bear the project's label.
+/// Counts the live statements that are neither recorded nor labeled with this project.
 fn count_foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
     let ours = recorded.statement_names();
     let is_labeled =

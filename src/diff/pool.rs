@@ -1,4 +1,5 @@
-//! Compute pools: identity is the id in the record; absence is what a list and a GET agree on.
+//! Compares compute pools. A pool is identified by the id in the record, and it is absent only if a list and a GET
+//! agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +17,18 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
-/// What was found about pools.
+/// What the comparison of pools found, apart from the changes.
 #[derive(Default)]
 pub(super) struct PoolDiff {
-    /// Where the statements of each declared pool run.
+    /// The pool that the statements of each declared pool run on, by key.
     pub by_key: BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: BTreeSet<String>,
-    /// Ids to confirm.
+    /// The pool ids that a GET has to confirm.
     pub lookups: Lookups,
 }
 
-/// What happens to pools.
+/// Returns the changes of pools, and what their statements need to know.
 pub(super) fn pool_changes(
     desired: &Desired,
     recorded: &Recorded,
@@ -95,7 +96,7 @@ pub(super) fn pool_changes(
         let is_looked_at = if recorded.pools.contains_key(key) || project.pools.contains_key(key) {
             selected.contains(address)
         } else {
-            // It was asked for and is nothing yet, so the selection does not know it.
+            // The pool was requested and is not recorded yet, so the selection does not contain it.
             let is_targeted = options.targets.is_empty() || options.targets.contains(address);
             is_targeted && !options.excludes.contains(address)
         };
@@ -106,14 +107,14 @@ pub(super) fn pool_changes(
     (changes, pool_diff)
 }
 
-/// Pools that an interrupted run asked for and that nobody has seen.
+/// Returns the pools that an interrupted run requested and that are not in the record.
 fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
     let intents = recorded.open_intents.values().map(|open| &open.intent);
     let creations = intents.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
     creations.map(|intent| &intent.address).filter(|address| !recorded.pools.contains_key(&address.key))
 }
 
-/// Whether a selected pool is as it should be, for counting.
+/// Returns whether a selected pool needs no change, for counting.
 pub(super) fn is_unchanged(
     address: &Address,
     changes: &BTreeMap<Address, Change>,
@@ -124,6 +125,7 @@ pub(super) fn is_unchanged(
     address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 
+/// Decides what happens to a borrowed pool, which is declared by its id.
 fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Lookups) -> Option<Change> {
     if !live.pools_listed {
         return Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool));
@@ -137,12 +139,13 @@ fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Looku
         Presence::Absent if invisible_pool(id, recorded, live).is_none() => {
             Some(Change::blocked(Block::PoolMissing { id: id.to_owned() }))
         }
-        // It may be used without being seen.
+        // It may be usable although this key cannot see it.
         Presence::Absent => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
         Presence::Unknown(_) => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
     }
 }
 
+/// Decides what happens to a pool that this project owns.
 fn owned_pool(
     key: &str,
     pool: &Pool,
@@ -179,8 +182,9 @@ fn owned_pool(
     }
 }
 
-/// The service says that a pool was not found while a statement of ours runs on it, which would have stopped with it: the
-/// pool is there and this key may not see it.
+/// Returns a block if the service reports a pool as not found while one of our statements runs on it.
+///
+/// That statement would have stopped with the pool, so the pool exists and this key may not see it.
 fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
     let generations = recorded.statements.values().flat_map(|record| record.generations());
     let found = generations.filter_map(|generation| match live.statement(&generation.sent.name) {
@@ -190,13 +194,13 @@ fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> 
     let mut running = found.filter(|found| found.phase.class() == PhaseClass::Running);
     let runs = &running.find(|found| found.pool.as_deref() == Some(id))?.name;
     let why = format!(
-        "the service says that pool `{id}` was not found, while `{runs}` runs on it; does the owner of the Cloud API key \
-         have the role FlinkAdmin on this environment?"
+        "the service reports pool `{id}` as not found although `{runs}` runs on it, so the owner of the Cloud API key may \
+         lack the role FlinkAdmin on this environment"
     );
     Some(Change::blocked(Block::PresenceUnknown { why }))
 }
 
-/// The ids of other pools that look like a recorded one and that nobody here knows.
+/// Returns the ids of other pools that look like a recorded one and are neither recorded nor declared.
 fn duplicate_pools(
     pool: &Pool,
     record: Option<&PoolRecord>,
@@ -215,6 +219,7 @@ fn duplicate_pools(
     duplicates.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
 }
 
+/// Adds a note about duplicate pools, if there are any.
 fn with_duplicates(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
     if ids.is_empty() {
         return change;
@@ -223,8 +228,9 @@ fn with_duplicates(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
     Some(change.with_note(Note::DuplicatePools { ids }))
 }
 
+/// Returns the statements that ran on a pool and stopped with it.
 fn running_statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
-    // What has completed, stood still or never ran did not stop with it.
+    // A statement that had completed, was stopped or never ran did not stop with the pool.
     let ran_on_pool = |record: &&GenerationRecord| {
         record.sent.pool.as_deref() == Some(id) && record.reached == FurthestPhase::Running && !record.stopped
     };
@@ -238,6 +244,7 @@ fn running_statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
     addresses
 }
 
+/// Compares an owned pool with the live one, depending on its phase.
 fn compare_pool(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
     if found.phase == PoolPhase::Failed {
         return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
@@ -259,7 +266,7 @@ fn compare_pool(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Ch
     }
 }
 
-/// What differs on a pool that is there.
+/// Returns the change for the fields that differ on a live pool.
 fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
     let immutable_fields = [("cloud", &found.cloud, &pool.cloud), ("region", &found.region, &pool.region)];
     if let Some((field, live, desired)) = immutable_fields.into_iter().find(|(_, live, desired)| live != desired) {
@@ -298,7 +305,7 @@ fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Op
     Some(Change { action, reasons, notes })
 }
 
-/// Recorded and not owned any more.
+/// Removes a pool that is recorded and no longer owned.
 fn remove_pool(
     record: &PoolRecord,
     recorded: &Recorded,
@@ -308,7 +315,7 @@ fn remove_pool(
     lookups: &mut Lookups,
 ) -> Change {
     if is_borrowed {
-        // It is declared by its id now: somebody else owns it from here on.
+        // The pool is declared by its id now, so this project no longer owns it.
         return Change::new(Action::Forget, vec![why]);
     }
     match live.pool(&record.id) {
@@ -326,8 +333,10 @@ fn remove_pool(
     }
 }
 
-/// Whether something that is not ours runs on a pool: visible statements, or CFU that none of ours explains. (Ours that
-/// stay on it are found once their changes are known.)
+/// Returns a block if a pool is in use by statements that are not ours: visible ones, or CFU that none of ours
+/// explains.
+///
+/// Our own statements that stay on the pool are found once their changes are known.
 fn in_use_block(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Block> {
     use crate::resource::PhaseClass::{Running, Transitional};
     let uids: BTreeMap<&str, &str> = recorded
@@ -350,7 +359,7 @@ fn in_use_block(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Blo
         .then_some(Block::PoolInUse { statements: foreign, current_cfu: pool.current_cfu })
 }
 
-/// Nothing is done to a statement whose pool is blocked.
+/// Blocks the pending changes of statements whose pool is blocked.
 pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut BTreeMap<Address, Change>) {
     let blocked: BTreeSet<String> = changes
         .iter()

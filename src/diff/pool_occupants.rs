@@ -1,4 +1,4 @@
-//! Our own statements on a pool that is to be deleted: the service stops what runs there, so each has to leave first.
+//! Blocks deleting a pool while statements managed by floe still run on it, since the service would stop them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     state::{GenerationRecord, Recorded, StatementRecord},
 };
 
-/// Blocks the deletion of each pool that a statement of ours is on when this plan is done.
+/// Blocks the deletion of each pool that still has one of our statements on it after this plan.
 pub(super) fn block_deletions_of_occupied_pools(
     desired: &Desired,
     recorded: &Recorded,
@@ -46,8 +46,9 @@ pub(super) fn block_deletions_of_occupied_pools(
     }
 }
 
-/// Whether a statement is on the pool `id` after `change`, as something that runs there or is resumed there. Without a
-/// pool in the manifest it stays where it is.
+/// Returns whether a statement runs on the pool `id`, or is resumed there, after `change`.
+///
+/// A statement without a pool in the manifest stays where it is.
 fn stays_on_pool(
     id: &str,
     record: &StatementRecord,
@@ -59,7 +60,7 @@ fn stays_on_pool(
         Presence::Present(found) => {
             found.has_uid(&generation.uid) && found.pool.as_deref() == Some(id) && (!runs || may_keep_running(found))
         }
-        // It may run, where it was sent to.
+        // It may run on the pool that it was sent to.
         Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),
         Presence::Absent | Presence::Unlisted => false,
     };
@@ -71,7 +72,7 @@ fn stays_on_pool(
             let moves = wanted.is_some() && !is_wanted_there;
             !moves && record.current.iter().any(|current| is_on(current, false))
         }
-        // One of the two runs in the end, wherever it is.
+        // One of the two generations runs in the end, on the pool that it is on now.
         Some(Action::FinishReplacement { .. } | Action::RollBackReplacement { .. }) => {
             record.generations().any(|generation| is_on(generation, false))
         }
@@ -79,7 +80,7 @@ fn stays_on_pool(
     }
 }
 
-/// Whether it runs, or may come to run by itself.
+/// Returns whether the statement runs, or may start to run on its own.
 fn may_keep_running(found: &LiveStatement) -> bool {
     found.may_run() && !matches!(found.phase, Phase::Stopping | Phase::Deleting)
 }

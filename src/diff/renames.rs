@@ -1,4 +1,4 @@
-//! `[[moved]]`: the same things under another address; and renames that somebody forgot to declare.
+//! Handles renames: those declared with `[[moved]]`, and those that were not declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,10 @@ use crate::{
     state::{Fact, Recorded},
 };
 
-/// The facts that `[[moved]]` blocks make of the record, and both sides of the moves that cannot be made since both
-/// addresses have a record. A block whose `from` has no record is done, or never was.
+/// Returns the facts that `[[moved]]` blocks add to the record, and both sides of the moves that are blocked because
+/// both addresses have a record.
+///
+/// A block whose `from` has no record is skipped: it was applied before, or `from` never existed.
 pub fn resolve_moved_blocks(project: &Project, recorded: &Recorded) -> (Vec<Fact>, BTreeMap<Address, Change>) {
     let mut present: BTreeSet<Address> = recorded.statements.keys().map(Address::statement).collect();
     present.extend(recorded.pools.keys().map(Address::pool));
@@ -35,15 +37,17 @@ pub fn resolve_moved_blocks(project: &Project, recorded: &Recorded) -> (Vec<Fact
     (facts, blocked)
 }
 
-/// Whether a change is blocked as one side of a rename.
+/// Returns whether a change is blocked as one side of a rename.
 pub(super) fn is_rename(change: &Change) -> bool {
     let is_rename =
         |block: &Block| matches!(block, Block::LooksLikeRename { .. } | Block::RecordedUnderOtherAddress { .. });
     matches!(&change.action, Action::Blocked { by } if by.iter().any(is_rename))
 }
 
-/// What is recorded under one address and declared under another, by name or by SQL, is a rename: both sides are
-/// blocked, with the way out. The old side is so too where the new one is not selected.
+/// Blocks both sides of each undeclared rename, with the options to resolve it.
+///
+/// A statement counts as renamed if it is recorded under one address and declared under another, with the same name
+/// or the same SQL. The old side is blocked even if the new one is not selected.
 pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mut BTreeMap<Address, Change>) {
     let in_force = |key: &String| recorded.statements.get(key).is_some_and(|record| record.current.is_some());
     let declared = desired.graph.project.statements.iter();
@@ -56,10 +60,12 @@ pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mu
     block_renames_by_sql(recorded, &new, changes);
 }
 
+/// Returns whether a change deletes or forgets a statement.
 fn is_removal((address, change): &(&Address, &Change)) -> bool {
     address.kind == ResourceKind::Statement && matches!(change.action, Action::Delete { .. } | Action::Forget)
 }
 
+/// Blocks statements whose cloud name is recorded under another address.
 fn block_renames_by_name(
     desired: &Desired,
     recorded: &Recorded,
@@ -86,6 +92,7 @@ fn block_renames_by_name(
     }
 }
 
+/// Blocks pairs of a removed and a new statement with the same SQL.
 fn block_renames_by_sql(
     recorded: &Recorded,
     new: &[(&String, &DeclaredStatement)],
@@ -98,7 +105,7 @@ fn block_renames_by_sql(
     let mut new_by_sql: BTreeMap<String, Address> = BTreeMap::new();
     for (key, declared) in new {
         let to = Address::statement(*key);
-        // What runs under the new address already is not the old one.
+        // A statement that already runs under the new address is not the old one.
         if changes.get(&to).is_none_or(|change| !matches!(change.action, Action::Adopt { .. })) {
             new_by_sql.entry(sql::normal_form(&declared.spec.sql.masked())).or_insert(to);
         }
@@ -114,13 +121,13 @@ fn block_renames_by_sql(
     }
 }
 
-/// The cloud name of every recorded generation, with the key that has it.
+/// Returns the cloud name of every recorded generation, with the key that has it.
 fn recorded_names(recorded: &Recorded) -> BTreeMap<&str, &String> {
     let statements = recorded.statements.iter();
     statements.flat_map(|(key, record)| record.generations().map(move |found| (&*found.sent.name, key))).collect()
 }
 
-/// Those of `names` that are generations of `base`.
+/// Returns the entries of `names` that are generations of `base`.
 fn generations_of<'a>(
     names: &'a BTreeMap<&str, &'a String>,
     base: &'a str,

@@ -1,4 +1,4 @@
-//! `--target` and `--exclude`: which addresses a run looks at.
+//! Implements `--target` and `--exclude`: decides which addresses a run covers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,19 +13,21 @@ use crate::{
     state::Recorded,
 };
 
-/// Every address that is desired or recorded.
+/// Returns every address that is desired or recorded.
 pub(super) fn all_addresses(graph: &Graph, recorded: &Recorded) -> BTreeSet<Address> {
     let pools = graph.project.pools.keys().chain(recorded.pools.keys()).map(Address::pool);
     pools.chain(statement_keys(graph, recorded).into_iter().map(Address::statement)).collect()
 }
 
-/// The keys of every statement that is desired or recorded.
+/// Returns the keys of all statements that are desired or recorded.
 pub(super) fn statement_keys<'a>(graph: &'a Graph, recorded: &'a Recorded) -> BTreeSet<&'a String> {
     graph.project.statements.keys().chain(recorded.statements.keys()).collect()
 }
 
-/// The addresses that a run looks at: the targets with what they need (in `destroy`, with what needs them), without
-/// the excluded and what needs those.
+/// Returns the addresses that a run covers.
+///
+/// These are the targets with their dependencies (in `destroy`, with their dependents), without the excluded
+/// addresses and their dependents (in `destroy`, their dependencies).
 pub fn select(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> BTreeSet<Address> {
     let mut selected = if options.targets.is_empty() {
         all_addresses(graph, recorded)
@@ -42,7 +44,8 @@ pub fn select(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> BTre
     selected
 }
 
-/// What comes along with a target: what it needs, or, if it is to go, what uses it and has to go first.
+/// Returns what is selected along with a target: its dependencies or, if it is to be removed, its users, which have
+/// to be removed first.
 fn target_adjacency(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     let mut adjacency = dependencies(graph, recorded);
     adjacency.retain(|from, _| is_declared(graph, from));
@@ -55,6 +58,7 @@ fn target_adjacency(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     adjacency
 }
 
+/// Returns whether an address is declared in the manifests.
 fn is_declared(graph: &Graph, address: &Address) -> bool {
     match address.kind {
         ResourceKind::Pool => graph.project.pools.contains_key(&address.key),
@@ -62,7 +66,7 @@ fn is_declared(graph: &Graph, address: &Address) -> bool {
     }
 }
 
-/// Every address that excluding `excludes` takes out of a run, each with the one of them that does.
+/// Returns every address that excluding `excludes` removes from a run, each with the excluded address that causes it.
 pub fn addresses_excluded_by<'a>(
     graph: &Graph,
     recorded: &Recorded,
@@ -79,14 +83,16 @@ pub fn addresses_excluded_by<'a>(
     excluded
 }
 
-/// What is kept keeps what it needs; what is not made leaves out what needs it.
+/// Returns what is excluded along with an address. In `destroy`, a resource that stays keeps its dependencies.
+/// Otherwise, a resource that is left out leaves out its dependents.
 fn exclude_adjacency(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> AddressAdjacency {
     if options.destroy { dependencies(graph, recorded) } else { dependents(graph, recorded) }
 }
 
+/// For each address, the addresses that are one step away.
 type AddressAdjacency = BTreeMap<Address, BTreeSet<Address>>;
 
-/// Declared dependencies, and for what is no longer declared the recorded ones.
+/// Returns the declared dependencies, and the recorded ones of statements that are no longer declared.
 fn dependencies(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     let mut dependencies = AddressAdjacency::new();
     for edge in &graph.edges {
@@ -100,6 +106,7 @@ fn dependencies(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     dependencies
 }
 
+/// Returns the dependencies in reverse: for each address, what depends on it.
 fn dependents(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     let mut dependents = AddressAdjacency::new();
     for (from, to) in dependencies(graph, recorded)
@@ -111,6 +118,7 @@ fn dependents(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     dependents
 }
 
+/// Returns every address that can be reached from `from`, including `from`.
 fn reachable(from: &BTreeSet<Address>, adjacency: &AddressAdjacency) -> BTreeSet<Address> {
     let mut reached = BTreeSet::new();
     let mut pending: Vec<&Address> = from.iter().collect();
@@ -122,7 +130,7 @@ fn reachable(from: &BTreeSet<Address>, adjacency: &AddressAdjacency) -> BTreeSet
     reached
 }
 
-/// A plan that would remove everything recorded is more often a wrong folder or branch than a wish.
+/// Blocks a plan that would remove everything recorded. Its cause is more often a wrong folder or branch than intent.
 pub(super) fn block_removal_of_everything(
     graph: &Graph,
     recorded: &Recorded,

@@ -1,4 +1,4 @@
-//! The decision table for statements: desired × recorded × live, one address at a time.
+//! Decides what happens to each statement from desired, recorded and live, one address at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,48 +17,62 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, Recorded, StatementRecord, Tombstone},
 };
 
-/// What every row of the table looks at.
+/// What all decisions about statements read, and the lookups that they collect.
 pub(super) struct DiffContext<'a> {
+    /// The desired project and its secrets.
     pub desired: &'a Desired<'a>,
+    /// The settled record of the environment.
     pub recorded: &'a Recorded,
+    /// The snapshot of Confluent Cloud.
     pub live: &'a Live,
+    /// What the user asks of the plan.
     pub options: &'a PlanOptions,
-    /// What this run looks at.
+    /// The addresses that this run covers.
     pub selected: &'a BTreeSet<Address>,
+    /// What settling found about an interrupted run.
     pub settlement: &'a Settlement,
+    /// The pool that statements run on, by the pool's key.
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated_pools: &'a BTreeSet<String>,
-    /// What is left of statements that were deleted, by cloud name.
+    /// What the record keeps of deleted statements, by cloud name.
     pub tombstones: BTreeMap<&'a str, &'a Tombstone>,
+    /// The names and ids that have to be looked up.
     pub lookups: Lookups,
 }
 
-/// One statement that is desired and has a generation in force.
+/// A statement that is desired and has a current generation in the record.
 pub(super) struct StatementContext<'a> {
+    /// The address of the statement.
     pub address: Address,
+    /// What the manifests declare for it.
     pub declared: &'a DeclaredStatement,
+    /// What the record holds of it.
     pub record: &'a StatementRecord,
+    /// The current generation in the record.
     pub current: &'a GenerationRecord,
+    /// The analysis of the declared SQL.
     pub analysis: Option<&'a Analysis>,
+    /// What differs between desired and sent.
     pub differences: Differences,
-    /// The number that a new generation would have.
+    /// The number that a new generation would get.
     pub next_generation: Generation,
 }
 
 impl StatementContext<'_> {
+    /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
         self.analysis.map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
-    /// Replaces the current generation.
+    /// Returns a change that replaces the current generation.
     pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
         Change::new(Action::Replace { strategy, from, to: self.next_generation }, reasons)
     }
 }
 
 impl<'a> DiffContext<'a> {
-    /// What happens to one statement; `None` if it is as it should be.
+    /// Returns the change of one statement, or `None` if it needs none.
     pub fn diff_statement(&mut self, key: &str) -> Option<Change> {
         let address = Address::statement(key);
         if let Some(why) = self.settlement.unclear.get(&address) {
@@ -82,7 +96,7 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Desired, and no generation of it is in the record.
+    /// Decides what happens to a desired statement that has no current generation in the record.
     fn unrecorded_statement(
         &mut self,
         key: &str,
@@ -96,7 +110,7 @@ impl<'a> DiffContext<'a> {
         if !stopped && let Presence::Unknown(why) = self.confirmed_presence(&name) {
             return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
         }
-        // Retired generations are known; what else bears such a name has to be somebody's.
+        // Retired generations are recorded. Any other statement with such a name has to bear our labels.
         let is_recorded =
             |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
         let mut found = self.live.generations(base);
@@ -129,7 +143,8 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// One more than the highest number that was ever used under a cloud name, by anybody.
+    /// Returns one more than the highest generation number that was ever used under a cloud name, by this project or
+    /// another.
     fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
         let recorded = record.map(|record| record.last_generation);
         let tombstone = self.tombstones.get(base).map(|buried| buried.last_generation);
@@ -137,7 +152,8 @@ impl<'a> DiffContext<'a> {
         recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
-    /// Generations that may run beside the one in force: ours that the record does not know, and retired ones.
+    /// Returns the generations that may run in addition to the current one: unrecorded ones of ours, and retired
+    /// ones.
     pub fn unexpected_generations(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
         let unknown = [base, record.declared.name.as_str()]
             .into_iter()
@@ -153,6 +169,7 @@ impl<'a> DiffContext<'a> {
         names.into_iter().collect()
     }
 
+    /// Returns whether a live statement bears the labels of this project and address.
     fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
@@ -160,7 +177,7 @@ impl<'a> DiffContext<'a> {
             && address == Some(Address::statement(key).to_string().as_str())
     }
 
-    /// Desired and recorded.
+    /// Decides what happens to a statement that is desired and recorded.
     fn recorded_statement(
         &mut self,
         key: &str,
@@ -168,7 +185,7 @@ impl<'a> DiffContext<'a> {
         record: &'a StatementRecord,
     ) -> Option<Change> {
         let Some(current) = &record.current else {
-            // An interrupted redefinition may have left its undo, or a gone job its successor.
+            // An interrupted run may have left the undo of a redefinition, or the successor of a job that is gone.
             return match evolution::open_without_current(self, record) {
                 Some(change) => Some(change),
                 None => {
@@ -204,12 +221,13 @@ impl<'a> DiffContext<'a> {
         change.map(|change| self.with_missing_secret_notes(with_settings_notes(change, &statement), &declared.spec))
     }
 
-    /// On the simulator a placeholder stands in for a secret, and nothing depends on the value.
+    /// Returns whether the environment is real. On the simulator a placeholder replaces a secret, and nothing depends
+    /// on its value.
     fn is_real_cloud(&self) -> bool {
         self.desired.graph.project.environment.simulator.is_none()
     }
 
-    /// Names the secrets that a submission wants and that have no value here.
+    /// Adds a note for each secret that a submission needs and that has no value here.
     fn with_missing_secret_notes(&self, mut change: Change, desired: &Statement) -> Change {
         let is_submission = matches!(change.action, Action::Create { .. } | Action::Replace { .. });
         if is_submission && self.is_real_cloud() {
@@ -220,7 +238,7 @@ impl<'a> DiffContext<'a> {
         change
     }
 
-    /// Desired, recorded, and there.
+    /// Decides what happens to a statement that is desired, recorded and live.
     fn present_statement(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
         if live.phase.class() == PhaseClass::Transitional || self.is_resuming(statement, live) {
             return Some(self.statement_in_motion(statement, live));
@@ -233,8 +251,10 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Nothing is decided from a phase that passes. But a statement that waits and never took effect may be replaced; and
-    /// one may wait for room on its pool for good, so it can be stopped and moved.
+    /// Decides what happens to a statement in a transitional phase, which is no basis for most decisions.
+    ///
+    /// There are two exceptions. A statement that waits and never took effect may be replaced. A job may wait for
+    /// room on its pool indefinitely, so it can be stopped or moved.
     pub fn statement_in_motion(&mut self, statement: &StatementContext, live: &LiveStatement) -> Change {
         let is_replace_requested = self.options.replace.contains(&statement.address);
         let is_job = statement.class() != StatementClass::Definition;
@@ -256,7 +276,7 @@ impl<'a> DiffContext<'a> {
             }
         }
         let is_ending = match live.phase {
-            // As it is to.
+            // A stop that is desired needs no decision.
             Phase::Stopping => !(is_to_be_stopped && live.stopped),
             Phase::Failing | Phase::Deleting => true,
             _ => false,
@@ -267,7 +287,7 @@ impl<'a> DiffContext<'a> {
         Change::new(Action::Await { phase: live.phase.clone() }, Vec::new())
     }
 
-    /// A job in a phase that lasts.
+    /// Decides what happens to a job in a stable phase.
     fn job_in_stable_phase(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
         let is_replace_requested = self.options.replace.contains(&statement.address);
         let (wants_stop, sent_stopped) = (statement.declared.spec.stopped, statement.current.stopped);
@@ -297,6 +317,7 @@ impl<'a> DiffContext<'a> {
         }
     }
 
+    /// Decides what happens to a job that runs although it should be stopped.
     fn resumed_outside(&self, statement: &StatementContext) -> Change {
         if self.options.fix_drift {
             Change::new(Action::Stop, vec![Reason::ResumedOutside])
@@ -305,7 +326,7 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Running as it should, on this side: moved outside, perhaps, or ailing.
+    /// Decides what happens to a job that runs as desired. It may have been moved outside floe, or be degraded.
     fn running_job(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
         let moved = fields::placement_drift(statement.current, live);
         if !moved.is_empty() && self.options.fix_drift {
@@ -320,10 +341,10 @@ impl<'a> DiffContext<'a> {
         self.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
     }
 
-    /// Stopped, and to stay so.
+    /// Decides what happens to a stopped job that should stay stopped.
     fn stays_stopped(&mut self, statement: &StatementContext) -> Option<Change> {
         if !statement.current.stopped {
-            // Somebody stopped it first; the PUT makes it ours and changes nothing.
+            // It was stopped outside floe first. The PUT makes the stop ours and changes nothing.
             return Some(with_due_notes(
                 Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]),
                 statement,
@@ -332,12 +353,12 @@ impl<'a> DiffContext<'a> {
         self.without_cloud_change(&statement.address.key, statement.declared, statement.record, due_notes(statement))
     }
 
-    /// Stopped, and to run.
+    /// Decides what happens to a stopped job that should run.
     fn stopped_job(&mut self, statement: &StatementContext, is_replace_requested: bool) -> Change {
         let was_stopped_by_interrupted_run = statement.current.stopped && !statement.record.declared.stopped;
         if statement.differences.need_replacement() || is_replace_requested {
             let change = evolution::replace_job(self, statement);
-            // A job that an interrupted run stopped must not stand still while a person decides.
+            // A job that an interrupted run stopped must not stay stopped while a person decides.
             if !(was_stopped_by_interrupted_run && change.is_blocked()) {
                 return change;
             }
@@ -365,7 +386,8 @@ impl<'a> DiffContext<'a> {
         with_due_notes(Change::new(Action::Inform, Vec::new()).with_note(Note::StoppedOutside), statement)
     }
 
-    /// Nothing to do in the cloud: perhaps something to write down, perhaps something to say.
+    /// Returns a change that sends nothing: it records settings that changed, and carries the notes. `None` if there
+    /// are neither.
     pub fn without_cloud_change(
         &self,
         key: &str,
@@ -383,24 +405,24 @@ impl<'a> DiffContext<'a> {
     }
 }
 
-/// What is under way is waited for, and decided on when that has passed.
+/// Returns a change that waits for a phase to pass. The decision is made after that.
 pub fn await_end_of_phase(live: &LiveStatement) -> Change {
     let phase = live.phase.clone();
     Change::new(Action::Await { phase: phase.clone() }, Vec::new()).with_note(Note::InMotion { phase })
 }
 
-/// Says which differences wait for the next start.
+/// Adds a note with the differences that wait for the next start.
 fn with_due_notes(change: Change, statement: &StatementContext) -> Change {
     due_notes(statement).into_iter().fold(change, Change::with_note)
 }
 
-/// The differences that wait for the next start.
+/// Returns a note with the differences that wait for the next start, if any.
 pub(super) fn due_notes(statement: &StatementContext) -> Vec<Note> {
     let fields = statement.differences.field_names();
     if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] }
 }
 
-/// What is to be said of settings, whatever happens.
+/// Adds the notes about settings, which apply to every action.
 fn with_settings_notes(mut change: Change, statement: &StatementContext) -> Change {
     if statement.differences.is_cosmetic {
         change.notes.push(Note::CosmeticSqlChange);

@@ -1,4 +1,4 @@
-//! ProjectFixture, change, expectation: a converged world in three lines, one thing changed, and what the diff says of it.
+//! Tests of `diff`. Each starts from a converged project, changes one thing, and checks what the diff says about it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -19,25 +19,37 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, PoolRecord, StatementRecord, Tombstone},
 };
 
+/// The start of every manifest: a pool that all statements use.
 const HEAD: &str = "[pools.main]\nmax_cfu = 10\n[defaults]\npool = \"main\"\n";
+/// The definition of a table.
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id INT)\"\n";
+/// A job that reads the table.
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id FROM orders\"\n";
 
-/// A project whose record and cloud are as it declares, until a test changes one of them.
+/// A project whose record and cloud match its declaration, until a test changes one of them.
 struct DiffFixture {
+    /// The desired project, as a graph.
     graph: Graph,
+    /// The record of the project.
     recorded: Recorded,
+    /// The live statements by cloud name.
     statements: BTreeMap<String, LiveStatement>,
+    /// The live pools by id.
     pools: BTreeMap<String, LivePool>,
+    /// The names that a GET confirms as absent.
     gone: Vec<String>,
+    /// The names that a GET cannot read.
     unknown: Vec<String>,
+    /// The options of the plan.
     options: PlanOptions,
 }
 
+/// Returns the graph of a project with these statements.
 fn graph_of(statements: &str) -> Graph {
     graph::build(ProjectFixture::new(&format!("{HEAD}{statements}")).load()).unwrap()
 }
 
+/// Returns a live statement that matches what was sent.
 fn live(sent: &Submission, phase: Phase) -> LiveStatement {
     LiveStatement {
         name: sent.name.clone(),
@@ -63,6 +75,7 @@ fn live(sent: &Submission, phase: Phase) -> LiveStatement {
 }
 
 impl DiffFixture {
+    /// Returns a converged project with these statements.
     fn of(statements: &str) -> DiffFixture {
         let graph = graph_of(statements);
         let identity = EnvironmentIdentity {
@@ -133,49 +146,59 @@ impl DiffFixture {
         DiffFixture { graph, recorded, statements: live_statements, pools, gone: vec![], unknown: vec![], options }
     }
 
+    /// Replaces the statements that are declared.
     fn desired(mut self, statements: &str) -> DiffFixture {
         self.graph = graph_of(statements);
         self
     }
 
+    /// Changes one of the live statements.
     fn live(mut self, name: &str, change: impl FnOnce(&mut LiveStatement)) -> DiffFixture {
         change(self.statements.get_mut(name).unwrap());
         self
     }
 
+    /// Sets the phase of a live statement.
     fn phase(self, name: &str, phase: Phase) -> DiffFixture {
         self.live(name, |live| live.phase = phase)
     }
 
+    /// Marks a live statement as stopped.
     fn stopped(self, name: &str) -> DiffFixture {
         self.live(name, |live| (live.phase, live.stopped) = (Phase::Stopped, true))
     }
 
+    /// Changes the recorded current generation of a statement.
     fn current(mut self, key: &str, change: impl FnOnce(&mut GenerationRecord)) -> DiffFixture {
         change(self.recorded.statements.get_mut(key).unwrap().current.as_mut().unwrap());
         self
     }
 
+    /// Removes a statement from the list without confirming its absence.
     fn unlisted(mut self, name: &str) -> DiffFixture {
         self.statements.remove(name);
         self
     }
 
+    /// Removes a statement from the list and confirms its absence.
     fn gone(mut self, name: &str) -> DiffFixture {
         self.gone.push(name.to_owned());
         self.unlisted(name)
     }
 
+    /// Removes a statement from the list and makes its GET fail.
     fn unknown(mut self, name: &str) -> DiffFixture {
         self.unknown.push(name.to_owned());
         self.unlisted(name)
     }
 
+    /// Changes the options of the plan.
     fn with_options(mut self, change: impl FnOnce(&mut PlanOptions)) -> DiffFixture {
         change(&mut self.options);
         self
     }
 
+    /// Returns the diff of the fixture.
     fn diff(&self) -> Diff {
         let mut snapshot = Live::from_resources(self.statements.clone(), Some(self.pools.clone()));
         self.gone.iter().for_each(|name| snapshot.add_statement_answer(name, Ok(None)));
@@ -184,7 +207,7 @@ impl DiffFixture {
         diff(&desired, &self.recorded, &Settlement::default(), &snapshot, &self.options)
     }
 
-    /// One line a change.
+    /// Returns one line per change and per lookup.
     fn summary(&self) -> String {
         let diff = self.diff();
         let line = |(address, change): (&Address, &Change)| {
@@ -203,15 +226,17 @@ impl DiffFixture {
             let reasons: Vec<_> = change.reasons.iter().map(reason).collect();
             format!("{} {action} [{}] {:?}", address.key, reasons.join(", "), change.notes)
         };
-        let lookups = diff.lookups.statements.iter().map(|name| format!("asks for {name}"));
+        let lookups = diff.lookups.statements.iter().map(|name| format!("looks up {name}"));
         diff.changes.iter().map(line).chain(lookups).collect::<Vec<_>>().join("\n")
     }
 }
 
+/// Returns a converged project with a table and a job.
 fn converged() -> DiffFixture {
     DiffFixture::of(&format!("{TABLE}{COPY}"))
 }
 
+/// Returns the table and the job, with more lines for the job.
 fn copy(more: &str) -> String {
     format!("{TABLE}{COPY}{more}")
 }
@@ -226,10 +251,10 @@ fn unchanged_objects_are_only_counted() {
 #[test]
 fn absence_is_looked_up_before_it_is_acted_on() {
     let new = converged().desired(&copy("[statements.new]\nsql = \"INSERT INTO x SELECT 1\"\n"));
-    assert_eq!(new.summary(), "new Create new g1 [] []\nasks for new");
+    assert_eq!(new.summary(), "new Create new g1 [] []\nlooks up new");
     assert_eq!(new.gone("new").summary(), "new Create new g1 [] []");
-    assert!(converged().unlisted("copy").summary().ends_with("asks for copy"));
-    assert!(converged().desired(TABLE).unlisted("copy").summary().ends_with("asks for copy"));
+    assert!(converged().unlisted("copy").summary().ends_with("looks up copy"));
+    assert!(converged().desired(TABLE).unlisted("copy").summary().ends_with("looks up copy"));
 }
 
 #[test]
@@ -242,7 +267,7 @@ fn a_statement_of_unknown_presence_is_blocked() {
         converged().desired(&with_new).unknown("new").summary(),
         "new BLOCKED [PresenceUnknown { why: \"403\" }] [] []"
     );
-    // A completed definition is in force whatever can be seen of its statement.
+    // A completed definition is in force even if its statement cannot be read.
     assert_eq!(converged().unknown("orders").summary(), "");
 }
 
@@ -262,7 +287,7 @@ fn changed_settings_are_only_recorded() {
 fn a_replacement_needs_a_policy_or_a_consent() {
     let changed = |more: &str| converged().desired(&copy(more).replace("SELECT id FROM", "SELECT id + 1 FROM"));
     let replaced = "copy Replace Restart g1 -> g2 [SqlChanged] [OutputRepeated { keyed: None }]";
-    // It stands in people's repositories, so it stays the same from version to version.
+    // People keep this token in their repositories, so it stays the same from version to version.
     let accept = "restart:d5c39c";
     assert_eq!(
         changed("").summary(),
@@ -330,7 +355,7 @@ fn transient_phases_decide_nothing() {
     for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
         let fixture = converged().phase("copy", phase.clone());
         let undecided = format!("copy Await {{ phase: {phase:?} }} [] [InMotion {{ phase: {phase:?} }}]");
-        // It is on its way to run, or may be.
+        // It is about to run, or may be.
         let starts = matches!(phase, Phase::Stopped | Phase::Pending | Phase::Other(_));
         let awaited =
             if starts { undecided.replace(&format!("InMotion {{ phase: {phase:?} }}"), "") } else { undecided.clone() };
@@ -429,7 +454,7 @@ fn a_gone_job_starts_at_its_offsets_only_if_stateless_with_one_known_source() {
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["orders"]))));
     assert!(upserts.summary().starts_with("copy BLOCKED [GoneWithoutOffsets"), "{}", upserts.summary());
-    // Whether the rows of a table from elsewhere change, the service alone knows.
+    // Only the service knows whether the rows of a table outside the project change.
     let theirs = DiffFixture::of(&copy("").replace("FROM orders", "FROM theirs"))
         .gone("copy")
         .current("copy", |it| (it.stopped, it.offsets) = (true, Some(offsets(&["theirs"]))));
@@ -461,7 +486,7 @@ fn a_recreated_job_notes_that_its_output_is_repeated() {
         with_tombstone(&hinted, "copy", None),
         "copy Create copy-g2 g2 [] [PreviouslyRemoved { topics: {} }, StartsWhereSqlSays]"
     );
-    // A definition writes nothing.
+    // A definition writes no rows.
     assert_eq!(with_tombstone(&copy(""), "orders", None), "orders Create orders-g2 g2 [] []");
 }
 
@@ -491,7 +516,7 @@ fn a_definition_is_redefined_only_by_its_undo() {
     let lenient = |columns: &str| table("", columns).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
     let lenient = DiffFixture::of(&lenient("id INT")).desired(&lenient("id BIGINT"));
     assert_eq!(lenient.summary(), "orders BLOCKED [IfNotExists] [SqlChanged] []");
-    // Its pool and principal have done their work.
+    // The pool and the principal of a completed definition no longer matter.
     let moved = DiffFixture::of(&table("", "id INT")).desired(&table("principal = \"sa-9\"\n", "id INT"));
     assert_eq!(moved.summary(), "orders RecordSettings [] []");
 }
@@ -546,7 +571,7 @@ fn a_pool_reported_gone_while_our_job_runs_on_it_is_blocked() {
         diff.changes[&Address::pool("main")].action.clone()
     };
     let mut fixture = converged();
-    let Action::Blocked { by } = absent(&fixture) else { panic!("the job runs") };
+    let Action::Blocked { by } = absent(&fixture) else { panic!("`main` must be blocked while `copy` runs on it") };
     assert!(matches!(by.as_slice(), [Block::PresenceUnknown { why }] if why.contains("`copy` runs on it")), "{by:?}");
     fixture.options.destroy = true;
     assert!(matches!(absent(&fixture), Action::Blocked { .. }));

@@ -1,4 +1,4 @@
-//! Rows of what waits, what is gone and what nobody can tell of.
+//! Tests of statements that wait, that are gone, or whose presence is unknown.
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn nothing_is_started_or_deleted_while_a_generation_is_unknown() {
     assert!(successor().summary().starts_with("copy BLOCKED [PresenceUnknown"));
     let resumed = retired().stopped("copy").desired(&copy("on_stopped = \"resume\"\n"));
     assert!(resumed.summary().starts_with("copy BLOCKED [PresenceUnknown"), "{}", resumed.summary());
-    // What runs, and is as it should be, goes on.
+    // A running job that needs no change keeps running.
     assert_eq!(retired().summary(), "");
 }
 
