@@ -1,4 +1,5 @@
-//! Someone other than the planner checks plans: one named function an invariant, in tests and before every apply.
+//! Checks a plan independently of the code that made it: one named function per invariant, in tests and before every
+//! apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,64 +13,67 @@ use crate::{
     state::{Entry, Fact, FurthestPhase, Recorded},
 };
 
-/// A plan that must not run: a bug of floe's, or a file that was edited.
+/// A plan that must not run. Either floe has a bug, or the file of the plan was edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{address}: {invariant}: {why}")]
 pub struct Violation {
-    /// Whose passage it is.
+    /// The address whose step group violates the invariant.
     pub address: Address,
-    /// The invariant's name.
+    /// The name of the invariant.
     pub invariant: &'static str,
-    /// What was found.
+    /// What violates the invariant.
     pub why: String,
 }
 
-/// Checks every invariant of `plan` against the record that it is to run on (before the plan's own entries).
+/// Checks every invariant of `plan` against the record that it is to run on, as it is before the plan's own entries.
 pub fn check(plan: &Plan, recorded: &Recorded) -> Vec<Violation> {
     let mut settled = recorded.clone();
     if let Some(error) = plan.entries.iter().find_map(|entry| settled.apply(entry).err()) {
         let address = plan.changes.keys().next().cloned().unwrap_or_else(|| Address::statement("-"));
-        return vec![Violation { address, invariant: "the record takes the plan's entries", why: error.to_string() }];
+        return vec![Violation { address, invariant: "plan entries apply to the record", why: error.to_string() }];
     }
     let mut violations = Vec::new();
     let mut report = |invariant, checked: Vec<(Address, String)>| {
         violations.extend(checked.into_iter().map(|(address, why)| Violation { address, invariant, why }));
     };
-    report("a passage waits for earlier ones only", groups_wait_for_earlier_groups(plan));
+    report("a step group waits only for earlier ones", groups_wait_for_earlier_groups(plan));
     report("a blocked plan runs nothing", blocked_plan_runs_nothing(plan));
-    report("every passage carries out a change", groups_have_changes(plan));
-    report("only what is recorded or made here is touched", groups_touch_only_their_own_objects(plan, &settled));
-    report("a cloud name is one address's", names_belong_to_one_address(plan, &settled));
-    report("a generation's number is never used again", generation_numbers_are_new(plan, &settled));
-    report("a job never runs twice", no_two_generations_run_at_once(plan, &settled));
-    report("a resume on the way back follows a confirmed deletion", rollback_resume_is_guarded(plan));
-    report("nothing is gone that is not confirmed to be", gone_generations_are_confirmed(plan, recorded, &settled));
+    report("every step group carries out a change", groups_have_changes(plan));
+    report("a step group changes only its own resources", groups_touch_only_their_own_objects(plan, &settled));
+    report("a cloud name belongs to one address", names_belong_to_one_address(plan, &settled));
+    report("a generation number is never reused", generation_numbers_are_new(plan, &settled));
+    report("a job never runs twice at once", no_two_generations_run_at_once(plan, &settled));
+    report("a rollback resumes only after a confirmed deletion", rollback_resume_is_guarded(plan));
+    report("a dropped generation is confirmed to be gone", gone_generations_are_confirmed(plan, recorded, &settled));
     report(
-        "what took effect is not deleted as if it had not",
+        "an unused generation is deleted only if still unused",
         unused_generations_are_deleted_conditionally(plan, &settled),
     );
-    report("data is dropped by consent only", data_loss_has_consent(plan));
-    report("what is in force is declared", generations_in_force_are_declared(plan));
-    report("a pool goes once it is left", pools_are_deleted_empty(plan, &settled));
+    report("dropping data requires consent", data_loss_has_consent(plan));
+    report("a generation in force has a recorded declaration", generations_in_force_are_declared(plan));
+    report("a pool is deleted only once it is empty", pools_are_deleted_empty(plan, &settled));
     violations
 }
 
+/// Addresses that violate an invariant, each with the details.
 type ViolationDetails = Vec<(Address, String)>;
 
+/// Finds step groups that wait for one that is not earlier, and addresses with two step groups.
 fn groups_wait_for_earlier_groups(plan: &Plan) -> ViolationDetails {
     let mut earlier = BTreeSet::new();
     let mut found = Vec::new();
     for group in &plan.groups {
         for before in group.after.iter().filter(|before| !earlier.contains(*before)) {
-            found.push((group.address.clone(), format!("it waits for {before}, which does not come before it")));
+            found.push((group.address.clone(), format!("it waits for {before}, which is not an earlier step group")));
         }
         if !earlier.insert(&group.address) {
-            found.push((group.address.clone(), "it has two passages".to_owned()));
+            found.push((group.address.clone(), "it has two step groups".to_owned()));
         }
     }
     found
 }
 
+/// Finds a blocked address in a plan that has step groups.
 fn blocked_plan_runs_nothing(plan: &Plan) -> ViolationDetails {
     let blocked = plan.blocked_addresses().next();
     blocked
@@ -79,6 +83,7 @@ fn blocked_plan_runs_nothing(plan: &Plan) -> ViolationDetails {
         .collect()
 }
 
+/// Finds step groups that no change requires.
 fn groups_have_changes(plan: &Plan) -> ViolationDetails {
     let has_no_change = |group: &&StepGroup| {
         plan.changes
@@ -88,10 +93,11 @@ fn groups_have_changes(plan: &Plan) -> ViolationDetails {
     plan.groups
         .iter()
         .filter(has_no_change)
-        .map(|group| (group.address.clone(), "no change asks for it".to_owned()))
+        .map(|group| (group.address.clone(), "no change requires it".to_owned()))
         .collect()
 }
 
+/// Finds step groups that change something that is not recorded for their address.
 fn groups_touch_only_their_own_objects(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -104,12 +110,12 @@ fn groups_touch_only_their_own_objects(plan: &Plan, recorded: &Recorded) -> Viol
                 StepRequest::Update { name, .. } | StepRequest::Delete { name, .. }
                     if !known.contains(name.as_str()) =>
                 {
-                    found.push((group.address.clone(), format!("`{name}` is not recorded for it")));
+                    found.push((group.address.clone(), format!("`{name}` is not recorded under this address")));
                 }
                 StepRequest::UpdatePool { id, .. } | StepRequest::DeletePool { id }
                     if recorded.pools.get(&group.address.key).is_none_or(|record| record.id != *id) =>
                 {
-                    found.push((group.address.clone(), format!("pool {id} is not recorded for it")));
+                    found.push((group.address.clone(), format!("pool `{id}` is not recorded under this address")));
                 }
                 _ => {}
             }
@@ -118,7 +124,8 @@ fn groups_touch_only_their_own_objects(plan: &Plan, recorded: &Recorded) -> Viol
     found
 }
 
-/// Nothing that another address has in the record, or another passage touches, is adopted, submitted or removed.
+/// Finds step groups that adopt, submit or remove a name that another address has in the record, or that another step
+/// group touches.
 fn names_belong_to_one_address(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut owners: BTreeMap<&str, Address> = BTreeMap::new();
     for (key, record) in &recorded.statements {
@@ -129,13 +136,14 @@ fn names_belong_to_one_address(plan: &Plan, recorded: &Recorded) -> ViolationDet
         for name in group.forward.iter().chain(&group.rollback).filter_map(|step| step.request.statement_name()) {
             let owner = owners.entry(name).or_insert_with(|| group.address.clone());
             if *owner != group.address {
-                found.push((group.address.clone(), format!("`{name}` is {owner}'s")));
+                found.push((group.address.clone(), format!("`{name}` belongs to {owner}")));
             }
         }
     }
     found
 }
 
+/// Finds submissions of a name or a generation number that was used before.
 fn generation_numbers_are_new(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -155,7 +163,10 @@ fn generation_numbers_are_new(plan: &Plan, recorded: &Recorded) -> ViolationDeta
     found
 }
 
-/// Walks the forward list with what runs: nothing may be submitted or resumed while another generation may run.
+/// Finds step groups that would run two generations at once.
+///
+/// It follows the forward steps and tracks what runs. Nothing may be submitted or resumed while another generation
+/// may run.
 fn no_two_generations_run_at_once(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -179,6 +190,7 @@ fn no_two_generations_run_at_once(plan: &Plan, recorded: &Recorded) -> Violation
     found
 }
 
+/// Returns another generation that may run while the step starts one.
 fn other_running_generation<'a>(step: &Step, running: &'a BTreeMap<String, bool>) -> Option<&'a str> {
     let starts = match &step.request {
         StepRequest::Submit { submission, .. } if submission.role != Role::Undo && step.until == Until::Running => {
@@ -190,7 +202,7 @@ fn other_running_generation<'a>(step: &Step, running: &'a BTreeMap<String, bool>
     running.iter().find(|(name, runs)| **runs && *name != starts).map(|(name, _)| name.as_str())
 }
 
-/// What runs after a step has succeeded.
+/// Updates what runs after a step has succeeded.
 fn update_running(step: &Step, running: &mut BTreeMap<String, bool>) {
     let Some(name) = step.request.statement_name() else { return };
     let may_run = match (&step.request, step.until) {
@@ -202,7 +214,7 @@ fn update_running(step: &Step, running: &mut BTreeMap<String, bool>) {
     running.insert(name.to_owned(), may_run);
 }
 
-/// On the way back the predecessor is resumed only where the successor is confirmed to be gone.
+/// Finds rollbacks that resume the predecessor before the successor is confirmed to be gone.
 fn rollback_resume_is_guarded(plan: &Plan) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -218,15 +230,17 @@ fn rollback_resume_is_guarded(plan: &Plan) -> ViolationDetails {
             let resumes = matches!(&step.request, StepRequest::Update { name, to, .. } if !to.stopped && !successors.contains(name));
             let is_guarded = matches!(&step.guard, Some(RollbackGuard::Gone { name }) if successors.contains(name));
             if resumes && !successors.is_empty() && !is_guarded {
-                found.push((group.address.clone(), "the predecessor would be resumed beside its successor".to_owned()));
+                found.push((group.address.clone(), "the predecessor may run together with its successor".to_owned()));
             }
         }
     }
     found
 }
 
-/// A generation leaves the record on evidence: the plan's readings say that it is not there or that another one bears its
-/// name, or an earlier step of the passage has deleted it.
+/// Finds generations that leave the record without evidence.
+///
+/// The evidence is a read of the plan that shows no such statement, or another one under its name, or an earlier step
+/// of the step group that has deleted it.
 fn gone_generations_are_confirmed(plan: &Plan, recorded: &Recorded, settled: &Recorded) -> ViolationDetails {
     let uid = |name: &str| {
         let records = recorded.statements.values().chain(settled.statements.values());
@@ -244,7 +258,7 @@ fn gone_generations_are_confirmed(plan: &Plan, recorded: &Recorded, settled: &Re
                 && !is_confirmed(name)
                 && !removed.contains(name.as_str())
             {
-                found.push((address.clone(), format!("`{name}` may still be there")));
+                found.push((address.clone(), format!("`{name}` may still exist")));
             }
         }
     };
@@ -265,7 +279,8 @@ fn gone_generations_are_confirmed(plan: &Plan, recorded: &Recorded, settled: &Re
     found
 }
 
-/// What the record has as never in force may be in force by the time it is deleted: then it stays.
+/// Finds unconditional deletions of generations that have never been in force as far as the record knows. Such a
+/// generation may be in force by the time it is deleted, and then it has to stay.
 fn unused_generations_are_deleted_conditionally(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -281,6 +296,7 @@ fn unused_generations_are_deleted_conditionally(plan: &Plan, recorded: &Recorded
     found
 }
 
+/// Finds step groups that may drop data without `--allow-data-loss`.
 fn data_loss_has_consent(plan: &Plan) -> ViolationDetails {
     let is_harmless = |group: &StepGroup| {
         group.forward.iter().all(|step| match &step.request {
@@ -293,11 +309,11 @@ fn data_loss_has_consent(plan: &Plan) -> ViolationDetails {
     let found = plan.groups.iter().filter(|group| order::runs_undo(group) && !plan.options.allow_data_loss);
     found
         .filter(|group| !is_harmless(group))
-        .map(|group| (group.address.clone(), "a table would be dropped without --allow-data-loss".to_owned()))
+        .map(|group| (group.address.clone(), "an undo would drop data without `--allow-data-loss`".to_owned()))
         .collect()
 }
 
-/// Whoever submits or adopts a generation that is to be in force declares what it was made from, in the same passage.
+/// Finds step groups that submit or adopt a generation without recording the declaration that it was made from.
 fn generations_in_force_are_declared(plan: &Plan) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -307,13 +323,14 @@ fn generations_in_force_are_declared(plan: &Plan) -> ViolationDetails {
         let facts = || group.forward.iter().flat_map(|step| &step.facts_on_success);
         let adopts = facts().any(|fact| matches!(fact, Fact::Adopted { .. }));
         if (submits || adopts) && !facts().any(|fact| matches!(fact, Fact::Declared { .. })) {
-            found.push((group.address.clone(), "nothing records what it was made from".to_owned()));
+            found.push((group.address.clone(), "no step records its declaration".to_owned()));
         }
     }
     found
 }
 
-/// The deletion of a pool waits for every statement of this plan that the record has on it, and none is started there.
+/// Finds deletions of pools that do not wait for every statement of this plan that the record has on the pool, and
+/// statements that would be started there.
 fn pools_are_deleted_empty(plan: &Plan, recorded: &Recorded) -> ViolationDetails {
     let mut found = Vec::new();
     for group in &plan.groups {
@@ -339,7 +356,7 @@ fn pools_are_deleted_empty(plan: &Plan, recorded: &Recorded) -> ViolationDetails
                 _ => false,
             };
             if other.forward.iter().any(starts) {
-                found.push((group.address.clone(), format!("{} would be started on it", other.address)));
+                found.push((group.address.clone(), format!("{} would be started on the pool", other.address)));
             } else if on_it(None) && !group.after.contains(&other.address) {
                 found.push((group.address.clone(), format!("it does not wait for {}", other.address)));
             }

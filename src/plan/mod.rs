@@ -1,4 +1,5 @@
-//! In what order: steps and passages that leave nothing to decide. Pure; equal inputs give byte-equal plans.
+//! Turns changes into an ordered list of step groups that leave nothing to decide. Pure: equal inputs give byte-equal
+//! plans.
 
 mod check;
 mod order;
@@ -24,66 +25,67 @@ pub use check::{Violation, check};
 pub use saved::{StaleReason, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons};
 pub use step::{PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until};
 
-/// The version of the plan's JSON.
+/// The version of the plan's JSON format.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// What would happen, as data that people read, tools compare, and `execute` runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// [`FORMAT_VERSION`] of the build that made it.
+    /// The [`FORMAT_VERSION`] of the build that made the plan.
     pub format_version: u32,
-    /// What it is for.
+    /// What the plan is based on.
     pub basis: Basis,
-    /// What was asked for.
+    /// What the user asked of the plan.
     #[serde(rename = "request")]
     pub options: PlanOptions,
-    /// What an interrupted run left, and what became of it.
+    /// The requests of an interrupted run, and what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "found")]
     pub interrupted_requests: Vec<InterruptedRequest>,
-    /// What is recorded before the first step: what settling found, and `[[moved]]`.
+    /// The entries to record before the first step: what settling found, and `[[moved]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
-    /// What people approve, by address.
+    /// The changes that people approve, by address.
     pub changes: BTreeMap<Address, Change>,
-    /// How many things are as they should be.
+    /// The number of resources that need no change.
     pub unchanged: usize,
-    /// How many live statements are not this project's.
+    /// The number of live statements that this project does not manage.
     pub foreign: usize,
-    /// What runs.
+    /// The step groups that run.
     #[serde(rename = "passages")]
     pub groups: Vec<StepGroup>,
 }
 
-/// What a plan rests on.
+/// What a plan is based on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
-    /// The project's name.
+    /// The name of the project.
     pub project: String,
-    /// The environment's key.
+    /// The key of the environment.
     pub environment: String,
-    /// Which Confluent Cloud environment.
+    /// The identity of the Confluent Cloud environment.
     pub identity: EnvironmentIdentity,
-    /// Whether it is simulated.
+    /// Whether the environment is simulated.
     pub simulated: bool,
     /// The lineage of the state.
     pub lineage: String,
-    /// The declaration of each changed address, digested; none for what is not declared.
+    /// A digest of the declaration of each changed address, or `None` if it is not declared.
     pub declared: BTreeMap<Address, Option<Fingerprint>>,
-    /// What was recorded of each changed address, digested; none for what is not recorded.
+    /// A digest of the record of each changed address, or `None` if it is not recorded.
     pub recorded: BTreeMap<Address, Option<Fingerprint>>,
-    /// What was seen of each statement that a changed address has.
+    /// What was seen of each statement of a changed address, by cloud name.
     pub seen: BTreeMap<String, SeenStatement>,
-    /// Those of them that a single reading has confirmed to be gone.
+    /// The names of those statements that a single read has confirmed to be gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent: BTreeSet<String>,
-    /// What was seen of each recorded pool that is a changed address, by its id.
+    /// What was seen of each recorded pool whose address changes, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen_pools: BTreeMap<String, SeenPool>,
 }
 
-/// Makes the plan of a diff that asks nothing more. `recorded` has been settled, and moved facts applied; `entries`
-/// are those that made it so.
+/// Makes a plan from a diff without pending lookups.
+///
+/// `recorded` must be settled, with moved facts applied. `entries` are those that made it so.
 pub fn plan(
     desired: &Desired,
     recorded: &Recorded,
@@ -95,7 +97,7 @@ pub fn plan(
 ) -> Plan {
     let context = step_group::GroupContext { desired, recorded, live, pools: &diff.pools };
     let mut groups: Vec<StepGroup> = if diff.changes.values().any(Change::is_blocked) {
-        // A person decides first: nothing runs.
+        // A person has to decide first, so nothing runs.
         Vec::new()
     } else {
         diff.changes
@@ -131,32 +133,33 @@ pub fn plan(
 }
 
 impl Plan {
-    /// Whether a person has to decide something before anything can be applied.
+    /// Returns whether something is blocked, so that nothing can be applied.
     pub fn is_blocked(&self) -> bool {
         self.changes.values().any(Change::is_blocked)
     }
 
-    /// Whether an apply would change anything: what `--detailed-exitcode` reports.
+    /// Returns whether an apply would change anything. `--detailed-exitcode` reports this.
     pub fn has_changes(&self) -> bool {
         self.changes.values().any(Change::is_pending)
     }
 
-    /// Whether an apply has anything to do or to write down.
+    /// Returns whether an apply has anything to run or to record.
     pub fn has_work(&self) -> bool {
         !self.groups.is_empty() || !self.entries.is_empty()
     }
 
-    /// The blocked addresses: what `--exclude` would take so that the rest can go through.
+    /// Returns the blocked addresses. The rest can be applied if `--exclude` names them.
     pub fn blocked_addresses(&self) -> impl Iterator<Item = &Address> {
         self.changes.iter().filter(|(_, change)| change.is_blocked()).map(|(address, _)| address)
     }
 
-    /// What cannot be decided until a phase has passed: an apply waits for it, then plans again.
+    /// Returns the addresses that cannot be decided until a phase has passed. An apply waits for it, then plans
+    /// again.
     pub fn addresses_in_motion(&self) -> impl Iterator<Item = &Address> {
         self.changes.iter().filter(|(_, change)| change.is_undecided()).map(|(address, _)| address)
     }
 
-    /// Whether all that is blocked is so until a phase has passed, and no person has to decide.
+    /// Returns whether everything that is blocked only waits for a phase to pass, so that no person has to decide.
     pub fn is_blocked_only_by_motion(&self) -> bool {
         let is_in_motion = |block: &Block| match block {
             Block::InMotion { .. } => true,

@@ -1,4 +1,4 @@
-//! Which passage waits for which: what is needed is made first, and what needs something goes before it.
+//! Orders step groups: dependencies are created before their users, and users are removed before their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::{
     state::Recorded,
 };
 
-/// Fills in `after`, and puts the passages in an order in which each comes after what it waits for.
+/// Fills in `after`, and sorts the step groups so that each comes after those that it waits for.
 pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
     let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
@@ -21,7 +21,7 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
         groups.iter().filter(|group| runs_undo(group)).map(|passage| passage.address.clone()).collect();
     let mut after: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for edge in &desired.graph.edges {
-        // What is made waits for what it needs; among removals it is the other way about, below.
+        // What is created waits for its dependencies. Removals wait the other way around, below.
         if present.contains(&edge.from) && present.contains(&edge.to) && !removals.contains(&edge.from) {
             after.entry(edge.from.clone()).or_default().insert(edge.to.clone());
         }
@@ -36,7 +36,7 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
             .iter()
             .filter(|(_, pool)| record.generations().any(|generation| generation.sent.pool.as_ref() == Some(&pool.id)));
         let used = record.dependencies.iter().cloned().chain(pools.map(|(key, _)| Address::pool(key)));
-        // An undo that goes before a new definition waits for the users that go, as one that is all there is does.
+        // An undo that precedes a new definition waits for the users that are removed, as an undo without one does.
         let has_to_wait =
             |used: &Address| removals.contains(used) || (undoing.contains(used) && removals.contains(&user));
         for used in used.filter(has_to_wait) {
@@ -59,6 +59,7 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
     sort_topologically(groups);
 }
 
+/// Returns whether an address is declared in the manifests.
 fn is_desired(desired: &Desired, address: &Address) -> bool {
     let project = &desired.graph.project;
     match address.kind {
@@ -67,7 +68,7 @@ fn is_desired(desired: &Desired, address: &Address) -> bool {
     }
 }
 
-/// The pools that a passage needs and that this plan creates.
+/// Returns the pools that a step group needs and that this plan creates.
 fn created_pools_needed_by(group: &StepGroup) -> impl Iterator<Item = Address> {
     group.forward.iter().filter_map(|step| match &step.request {
         StepRequest::Submit { pool: Some(PoolRef::Created(key)), .. }
@@ -76,7 +77,7 @@ fn created_pools_needed_by(group: &StepGroup) -> impl Iterator<Item = Address> {
     })
 }
 
-/// Whether a passage takes its address away altogether.
+/// Returns whether a step group removes its address from the record.
 fn removes_address(group: &StepGroup) -> bool {
     use crate::state::Fact::{Deleted, Forgotten};
     group
@@ -86,7 +87,8 @@ fn removes_address(group: &StepGroup) -> bool {
         .any(|fact| matches!(fact, Deleted { .. } | Forgotten { .. }))
 }
 
-/// A statement that creates an object waits for the removal of the one that created it before, under another address.
+/// Returns pairs of statements that create the same object: a new one, and a former one that is removed under another
+/// address. The new one waits for the removal.
 fn new_and_former_creators(
     desired: &Desired,
     recorded: &Recorded,
@@ -110,7 +112,8 @@ fn new_and_former_creators(
     pairs
 }
 
-/// Kahn's algorithm over ordered sets: ties break by address. What a cycle would leave over is appended; `check` finds it.
+/// Sorts with Kahn's algorithm over ordered sets, so ties are broken by address. Step groups on a cycle are appended,
+/// and `check` finds them.
 fn sort_topologically(groups: &mut Vec<StepGroup>) {
     let mut pending: BTreeMap<Address, StepGroup> =
         groups.drain(..).map(|group| (group.address.clone(), group)).collect();
@@ -138,7 +141,7 @@ fn sort_topologically(groups: &mut Vec<StepGroup>) {
     groups.extend(pending.into_values());
 }
 
-/// Whether a passage submits an undo.
+/// Returns whether a step group submits an undo.
 pub(super) fn runs_undo(group: &StepGroup) -> bool {
     group
         .forward

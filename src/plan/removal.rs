@@ -1,4 +1,5 @@
-//! What goes: let stand still, cleared away, undone, deleted. Nothing leaves the record that is not confirmed to be gone.
+//! Builds the steps of a removal: stop, clear, undo, delete. Nothing leaves the record that is not confirmed to be
+//! gone.
 
 use super::{
     step::{PoolRef, STOP_TIMEOUT, Step, StepRequest, Until},
@@ -11,7 +12,7 @@ use crate::{
     state::{Fact, FurthestPhase, GenerationRecord, StatementRecord},
 };
 
-/// Stops what runs, deletes every generation, and buries the address with its last offsets.
+/// Returns the steps that stop what runs, delete every generation, and leave a tombstone with the last offsets.
 pub(super) fn delete_steps(
     context: &GroupContext,
     key: &str,
@@ -28,7 +29,7 @@ pub(super) fn delete_steps(
             steps.extend(stop_and_clear_steps(context, key, generation));
         }
     }
-    // One group with the last deletion, so that a crash in between loses no offsets.
+    // In one group with the last deletion, so that a crash in between loses no offsets.
     match steps.last_mut() {
         Some(last) => last.facts_on_success.push(tombstone),
         None => steps.push(Step::record_only(vec![tombstone])),
@@ -36,7 +37,8 @@ pub(super) fn delete_steps(
     steps
 }
 
-/// Drops an address from the record. What is confirmed to be gone is noted first, so that where it stood is kept.
+/// Returns the facts that remove an address from the record. Generations that are confirmed to be gone are recorded
+/// as such first, so that their offsets are kept.
 pub(super) fn forget_facts(context: &GroupContext, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
     let is_gone = |name: &String| context.live.statement(name) == Presence::Absent;
     let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
@@ -44,9 +46,11 @@ pub(super) fn forget_facts(context: &GroupContext, key: &str, record: Option<&St
     gone_facts.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
 }
 
-/// Runs the undo (or waits for the one that an interrupted run left), then clears the definition's statement and the
-/// undo's away, in that order: as long as the undo is in the record, a later run knows that it was run. One that came to
-/// nothing is cleared away first, and the undo is run anew.
+/// Returns the steps that run an undo (or wait for the one that an interrupted run left), then delete the statement
+/// of the definition and that of the undo, in that order.
+///
+/// As long as the undo is in the record, a later run knows that it was run. An undo that can no longer complete is
+/// deleted first, and then it is submitted again.
 pub(super) fn undo_steps(
     context: &GroupContext,
     key: &str,
@@ -55,7 +59,7 @@ pub(super) fn undo_steps(
     pool: Option<PoolRef>,
 ) -> Vec<Step> {
     let timeout = record.declared.timeout;
-    // Of a table job, what writes the table stands still before that goes.
+    // The job of a `CREATE TABLE … AS` is stopped before its table is undone.
     let current = record.current.as_deref();
     let mut steps: Vec<Step> = current.map(|current| stop_steps(context, current)).unwrap_or_default();
     let is_changed = !steps.is_empty();
@@ -92,7 +96,7 @@ pub(super) fn undo_steps(
     steps
 }
 
-/// Whether an undo that an interrupted run left will not complete any more.
+/// Returns whether an undo that an interrupted run left can no longer complete.
 fn undo_will_not_complete(context: &GroupContext, undo: &GenerationRecord) -> bool {
     match context.live.statement(&undo.sent.name) {
         Presence::Present(live) => live.will_not_complete(&undo.uid),
@@ -100,8 +104,9 @@ fn undo_will_not_complete(context: &GroupContext, undo: &GenerationRecord) -> bo
     }
 }
 
-/// Where what names no pool any more is undone: on the pool of the key that it had, else on the one it ran on, as far as
-/// there still is one.
+/// Returns the pool on which to undo a statement that may no longer name a pool.
+///
+/// It is the pool of the statement's key, or else the pool that the statement ran on, if that pool still exists.
 pub(super) fn pool_for_undo(context: &GroupContext, record: &StatementRecord) -> Option<PoolRef> {
     let key = record.declared.pool.as_ref();
     let declared = key.and_then(|key| match context.pools.get(key)? {
@@ -111,7 +116,7 @@ pub(super) fn pool_for_undo(context: &GroupContext, record: &StatementRecord) ->
     let is_there = |id: &&String| match context.live.pool(id) {
         Presence::Present(_) => true,
         Presence::Absent => false,
-        // Without a Cloud API key nobody can tell, and it is taken at its word.
+        // Without a Cloud API key its existence cannot be checked, so the record is trusted.
         Presence::Unlisted | Presence::Unknown(_) => !context.live.pools_listed,
     };
     let recorded = key.and_then(|key| context.recorded.pools.get(key)).map(|pool| &pool.id);
@@ -119,7 +124,7 @@ pub(super) fn pool_for_undo(context: &GroupContext, record: &StatementRecord) ->
     declared.or_else(|| recorded.into_iter().chain(sent).find(is_there).cloned().map(PoolRef::Id))
 }
 
-/// Deletes what is left of a generation, or drops it from the record if it is confirmed that nothing is.
+/// Returns the step that deletes a generation, or that removes it from the record if it is confirmed to be gone.
 pub(super) fn clear_step(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Step {
     let name = &generation.sent.name;
     let remove = |seen| match generation.reached {
@@ -131,13 +136,14 @@ pub(super) fn clear_step(context: &GroupContext, key: &str, generation: &Generat
         Presence::Present(_) | Presence::Absent => {
             Step::record_only(vec![Fact::GenerationGone { key: key.to_owned(), name: name.clone() }])
         }
-        // Whoever carries this out asks again, and goes no further without an answer.
+        // `execute` reads it again, and does not continue without an answer.
         Presence::Unlisted | Presence::Unknown(_) => remove(None),
     }
 }
 
-/// Lets a generation stand still and deletes it. One that waits and never ran has no position to lose: it is deleted as
-/// it is, unless it runs by then.
+/// Returns the steps that stop a generation and delete it.
+///
+/// A PENDING generation that never ran has no offsets to lose. It is deleted as it is, unless it runs by then.
 fn stop_and_clear_steps(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Vec<Step> {
     if let Presence::Present(live) = context.live.statement(&generation.sent.name)
         && live.phase == Phase::Pending
@@ -154,7 +160,7 @@ fn stop_and_clear_steps(context: &GroupContext, key: &str, generation: &Generati
     steps
 }
 
-/// Like [`clear`], for a generation that an earlier step of the passage has changed.
+/// Returns the step of [`clear_step`] for a generation that an earlier step of the step group has changed.
 fn clear_changed_step(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Step {
     let mut step = clear_step(context, key, generation);
     if let StepRequest::Delete { seen, .. } = &mut step.request {
@@ -163,7 +169,8 @@ fn clear_changed_step(context: &GroupContext, key: &str, generation: &Generation
     step
 }
 
-/// Stops a generation that runs or may come to, wherever it stands; offsets are recorded when it stands still.
+/// Returns the steps that stop a generation that runs or may start to run, in any phase. Its offsets are
+/// recorded when it has stopped.
 pub(super) fn stop_steps(context: &GroupContext, generation: &GenerationRecord) -> Vec<Step> {
     let name = &generation.sent.name;
     let stop = |seen| Step::stop(name, seen, Until::Inactive);
@@ -171,19 +178,19 @@ pub(super) fn stop_steps(context: &GroupContext, generation: &GenerationRecord) 
     let live = match context.live.statement(name) {
         Presence::Present(live) if live.has_uid(&generation.uid) => live,
         Presence::Present(_) | Presence::Absent => return Vec::new(),
-        // Whoever carries this out stops what is there, and goes no further without an answer.
+        // `execute` stops what it finds, and does not continue without an answer.
         Presence::Unlisted | Presence::Unknown(_) => return vec![stop(None)],
     };
     match &live.phase {
         Phase::Stopped if live.stopped => Vec::new(),
         Phase::Stopping if live.stopped => vec![wait(Until::Inactive)],
-        // What is PENDING may wait for room on its pool for good.
+        // A PENDING statement may wait for room on its pool indefinitely.
         Phase::Stopped | Phase::Stopping | Phase::Running | Phase::Degraded | Phase::Pending => {
             vec![stop(Some(SeenStatement::of(live)))]
         }
         Phase::Failing => vec![wait(Until::Inactive)],
         Phase::Deleting => vec![wait(Until::Gone)],
-        // Whatever it is, it may run: it is stopped once it is known what it does.
+        // floe does not know this phase, so the statement may run. It is stopped once its phase is stable.
         Phase::Other(_) => vec![wait(Until::Stable), stop(None)],
         Phase::Completed | Phase::Failed => Vec::new(),
     }

@@ -1,4 +1,5 @@
-//! Replacing a job, fresh or interrupted: what is left to do follows from what the two generations do now.
+//! Builds the steps that replace a job, from the start or after an interrupted run. What is left to do follows from
+//! what the two generations do now.
 
 use super::{
     removal::{clear_step, stop_steps},
@@ -10,12 +11,14 @@ use crate::{
     state::{Fact, FurthestPhase, GenerationRecord},
 };
 
-/// The startup properties of a job that begins at recorded offsets (Confluent's Flink SQL reference, table options).
+/// The property that makes a job start from recorded offsets (Confluent's Flink SQL reference, table options).
 const STARTUP_MODE: &str = "sql.tables.scan.startup.mode";
+/// The property with the offsets that a job starts from.
 const STARTUP_OFFSETS: &str = "sql.tables.scan.startup.specific-offsets";
 
-/// Restart: stop the old one where it stands, submit the new one. A successor that an interrupted run left FAILED is
-/// cleared away first.
+/// Returns the steps that stop the predecessor and submit the successor.
+///
+/// A FAILED successor that an interrupted run left is deleted first.
 pub(super) fn restart_replacement(planner: &StatementPlanner, to: Generation) -> Option<ForwardAndRollback> {
     let current = planner.current()?;
     let mut forward = Vec::new();
@@ -30,7 +33,8 @@ pub(super) fn restart_replacement(planner: &StatementPlanner, to: Generation) ->
     Some((forward, rollback_steps(planner, current, &name)))
 }
 
-/// Go on with the successor that is there: the old one stands still first, whatever it does now.
+/// Returns the steps that finish a replacement with the successor that exists. The predecessor is stopped first,
+/// in any phase.
 pub(super) fn finish_replacement(planner: &StatementPlanner) -> Option<ForwardAndRollback> {
     let successor = planner.record?.successor.as_ref()?;
     let name = successor.sent.name.clone();
@@ -45,7 +49,7 @@ pub(super) fn finish_replacement(planner: &StatementPlanner) -> Option<ForwardAn
     } else {
         Step::wait(&name, Until::Running, timeout)
     };
-    // What is in force then is what was sent; a desired spec that has moved on is the next plan's.
+    // The successor runs what was sent. A declaration that has changed since then is left for the next plan.
     let mut facts = takeover_facts(planner);
     if successor.sent.sql != planner.declared.spec.sql {
         facts.retain(|fact| !matches!(fact, Fact::Declared { .. }));
@@ -55,7 +59,8 @@ pub(super) fn finish_replacement(planner: &StatementPlanner) -> Option<ForwardAn
     Some((forward, rollback))
 }
 
-/// Take an open replacement back: the successor or the undo goes, the old one runs again.
+/// Returns the steps that roll back an open replacement: delete the successor or the undo, and resume the
+/// predecessor.
 pub(super) fn roll_back_replacement(planner: &StatementPlanner) -> Option<ForwardAndRollback> {
     let record = planner.record?;
     let mut forward = Vec::new();
@@ -73,7 +78,8 @@ pub(super) fn roll_back_replacement(planner: &StatementPlanner) -> Option<Forwar
     Some((forward, Vec::new()))
 }
 
-/// A replacement without a predecessor: it is gone. It stays in the record, with its offsets, until the new one runs.
+/// Returns the steps that replace a predecessor that is gone. It stays in the record, with its offsets, until the
+/// successor runs.
 pub(super) fn replace_gone(planner: &StatementPlanner, to: Generation, at_offsets: bool) -> Option<ForwardAndRollback> {
     let current = planner.current()?;
     let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific_offsets()).filter(|_| at_offsets) {
@@ -89,18 +95,19 @@ pub(super) fn replace_gone(planner: &StatementPlanner, to: Generation, at_offset
     Some((vec![submit], vec![Step::delete_unused(&name, None).guarded_by(if_never_ran(&name))]))
 }
 
-/// The successor is in force, and what is declared is what runs.
+/// Returns the facts that make the successor current and record what it was made from.
 fn takeover_facts(planner: &StatementPlanner) -> Vec<Fact> {
     vec![Fact::Promoted { key: planner.key.to_owned() }, planner.declared_fact()]
 }
 
-/// Predecessors of the predecessor have served as a way back long enough.
+/// Returns the steps that delete retired generations, which are no longer needed for a rollback.
 fn clear_retired_steps(planner: &StatementPlanner) -> Vec<Step> {
     let retired = planner.record.map(|record| record.retired.as_slice()).unwrap_or_default();
     retired.iter().map(|generation| clear_step(planner.context, planner.key, generation)).collect()
 }
 
-/// Lets the predecessor stand still, or makes sure that it still does: somebody may have resumed it since.
+/// Returns the steps that stop the predecessor, or that verify that it is still stopped, since it may have been
+/// resumed outside floe.
 fn ensure_predecessor_inactive(planner: &StatementPlanner, current: &GenerationRecord) -> Vec<Step> {
     let steps = stop_steps(planner.context, current);
     match planner.live_statement(current) {
@@ -113,21 +120,24 @@ fn ensure_predecessor_inactive(planner: &StatementPlanner, current: &GenerationR
     }
 }
 
-/// A successor that never ran is deleted; once it is confirmed to be gone, the old one is resumed. A successor that ran,
-/// or of which nobody knows, is left as it is: resuming the old one beside it could run the job twice.
+/// Returns the steps of a rollback.
+///
+/// A successor that never ran is deleted. Once it is confirmed to be gone, the predecessor is resumed. A successor
+/// that ran, or whose fate is unknown, is left as it is: resuming the predecessor as well could run the job twice.
 fn rollback_steps(planner: &StatementPlanner, current: &GenerationRecord, successor: &str) -> Vec<Step> {
     let delete = Step::delete_unused(successor, None).guarded_by(if_never_ran(successor));
     let was_stopped = planner.record.is_some_and(|record| record.declared.stopped);
     let could_run = current.reached >= FurthestPhase::Running
         && planner.live_statement(current).is_some_and(|live| {
             live.may_run()
-                // One that was stopped on purpose stays so.
+                // A job that was stopped on purpose stays stopped.
                 || (live.phase.class() == PhaseClass::Stopped && current.stopped && !was_stopped)
         });
     let resume = could_run.then(|| resume_step(current, planner.declared.spec.timeout).guarded_by(if_gone(successor)));
     std::iter::once(delete).chain(resume).collect()
 }
 
+/// Returns the step that resumes a generation where it ran before.
 fn resume_step(current: &GenerationRecord, timeout: u64) -> Step {
     Step::resume(&current.sent.name, None, Placement::default(), timeout)
 }

@@ -1,4 +1,4 @@
-//! What a saved plan rests on, and what has moved since.
+//! Compares what a saved plan is based on with what holds now.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,28 +16,28 @@ use crate::{
     state::{Entry, Fact, Recorded},
 };
 
-/// Something that a saved plan rests on and that is not so any more.
+/// Something that a saved plan is based on and that no longer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StaleReason {
-    /// It was made for something else: `project`, `environment` or `state`.
+    /// The plan was made for another `project`, `environment` or `state`.
     MadeForOther(&'static str),
-    /// The manifests declare this address differently now.
+    /// The declaration of this address has changed.
     DeclarationChanged(Address),
-    /// The state records something else of this address now.
+    /// The record of this address has changed.
     RecordChanged(Address),
-    /// The cloud holds something else under this name now.
+    /// The live statement of this name has changed.
     StatementChanged(String),
-    /// The pool with this id is not what it was.
+    /// The pool with this id has changed.
     PoolChanged(String),
-    /// What would be done to this address now is something else.
+    /// The action for this address has changed.
     ActionChanged(Address),
-    /// Nothing is to be done to this address any more.
+    /// This address no longer needs a change.
     NothingToDo(Address),
-    /// Nothing can be done to this address now: another one that stands between it and the cloud is blocked.
+    /// This address cannot be changed now, because a blocked address is in between it and the cloud.
     Blocked {
-        /// What the plan would change.
+        /// The address that the plan would change.
         address: Address,
-        /// What is blocked.
+        /// The address that is blocked.
         by: Address,
     },
 }
@@ -46,21 +46,23 @@ impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StaleReason::MadeForOther(what) => write!(f, "it was made for another {what}"),
-            StaleReason::DeclarationChanged(address) => write!(f, "{address} is declared differently now"),
-            StaleReason::RecordChanged(address) => write!(f, "the state records something else of {address} now"),
+            StaleReason::DeclarationChanged(address) => write!(f, "the declaration of {address} has changed"),
+            StaleReason::RecordChanged(address) => write!(f, "the record of {address} has changed"),
             StaleReason::StatementChanged(name) => {
-                write!(f, "statement `{name}` is not what it was when the plan was made")
+                write!(f, "statement `{name}` has changed in Confluent Cloud")
             }
-            StaleReason::PoolChanged(id) => write!(f, "pool {id} is not what it was when the plan was made"),
-            StaleReason::ActionChanged(address) => write!(f, "something else would be done to {address} now"),
-            StaleReason::NothingToDo(address) => write!(f, "nothing is to be done to {address} any more"),
-            StaleReason::Blocked { address, by } => write!(f, "{by} is blocked now, and {address} has to wait for it"),
+            StaleReason::PoolChanged(id) => write!(f, "pool `{id}` has changed in Confluent Cloud"),
+            StaleReason::ActionChanged(address) => write!(f, "the action for {address} has changed"),
+            StaleReason::NothingToDo(address) => write!(f, "{address} no longer needs a change"),
+            StaleReason::Blocked { address, by } => write!(f, "{by} is now blocked, and {address} has to wait for it"),
         }
     }
 }
 
-/// What keeps `saved` from being applied, given the plan that would be made `now` for the same request or for that of
-/// [`without_blocks_elsewhere`], and what that has [`taken_out`]. Changes of other addresses do not.
+/// Returns the reasons why `saved` can no longer be applied.
+///
+/// `now` is the plan that would be made now for the same options, or for those of [`options_without_foreign_blocks`].
+/// `excluded_by` is what the function [`excluded_by`] returns for it. Changes of other addresses are no reason.
 pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, Address>) -> Vec<StaleReason> {
     let (then, basis) = (&saved.basis, &now.basis);
     let identities = [
@@ -73,7 +75,7 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
     if !stale.is_empty() {
         return stale;
     }
-    // A plan with a block has no passages at all; the block itself is what has moved then.
+    // A blocked plan has no step groups. The block itself is what has changed then.
     let blocked = saved.changes.keys().any(|address| now.changes.get(address).is_some_and(Change::is_blocked));
     for (address, change) in &saved.changes {
         let Some(now_changes) = now.changes.get(address) else {
@@ -93,7 +95,7 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
         }
         let group_of = |plan: &Plan| {
             let mut group = plan.groups.iter().find(|passage| passage.address == *address).cloned()?;
-            // What it waits for beyond what this plan changes is the other changes' concern.
+            // Waiting for addresses that the saved plan does not change is not its concern.
             group.after.retain(|before| saved.changes.contains_key(before));
             Some(group)
         };
@@ -115,9 +117,11 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
     stale
 }
 
-/// What to ask instead of what `saved` asks, if `now` is blocked by other addresses than those that `saved` changes:
-/// the same without them, and without what needs them. They are no concern of a plan that was made and approved
-/// before; but a plan with a block has no passages to compare with.
+/// Returns the options to plan with instead of those of `saved`, if `now` is blocked at addresses that `saved` does
+/// not change. They also exclude those addresses and their dependents.
+///
+/// Such blocks do not concern a plan that was made and approved before. But a blocked plan has no step groups to
+/// compare with.
 pub fn options_without_foreign_blocks(saved: &Plan, now: &Plan) -> Option<PlanOptions> {
     let foreign_blocks: Vec<&Address> =
         now.blocked_addresses().filter(|address| !saved.changes.contains_key(*address)).collect();
@@ -129,14 +133,14 @@ pub fn options_without_foreign_blocks(saved: &Plan, now: &Plan) -> Option<PlanOp
     Some(options)
 }
 
-/// What the plan of [`without_blocks_elsewhere`] says nothing of, each with the blocked address that it waits for: those
-/// that are blocked, and what needs them.
+/// Returns the addresses that are missing from the plan for [`options_without_foreign_blocks`]: the blocked ones and
+/// their dependents, each with the blocked address that it waits for.
 pub fn excluded_by(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded) -> BTreeMap<Address, Address> {
     let foreign_blocks = now.options.excludes.difference(&saved.options.excludes);
     diff::addresses_excluded_by(graph, recorded, &now.options, foreign_blocks)
 }
 
-/// A digest of what is declared under an address.
+/// Returns a digest of what is declared under an address.
 pub(super) fn declared_fingerprint(desired: &Desired, address: &Address) -> Option<Fingerprint> {
     let project = &desired.graph.project;
     match address.kind {
@@ -145,7 +149,7 @@ pub(super) fn declared_fingerprint(desired: &Desired, address: &Address) -> Opti
     }
 }
 
-/// A digest of what is recorded under an address.
+/// Returns a digest of what is recorded under an address.
 pub(super) fn recorded_fingerprint(recorded: &Recorded, address: &Address) -> Option<Fingerprint> {
     match address.kind {
         ResourceKind::Pool => recorded.pools.get(&address.key).and_then(digest),
@@ -153,7 +157,8 @@ pub(super) fn recorded_fingerprint(recorded: &Recorded, address: &Address) -> Op
     }
 }
 
-/// The saved plan on the record of now: what has to be recorded first is as it is found now, with what that rests on.
+/// Returns the saved plan on the current record: the entries to record first are those of `now`, with what they are
+/// based on.
 pub fn rebase_onto(saved: Plan, now: &Plan) -> Plan {
     let mut plan =
         Plan { interrupted_requests: now.interrupted_requests.clone(), entries: now.entries.clone(), ..saved };
@@ -164,12 +169,13 @@ pub fn rebase_onto(saved: Plan, now: &Plan) -> Plan {
     plan
 }
 
+/// Returns a digest of a value as JSON.
 fn digest(value: &impl Serialize) -> Option<Fingerprint> {
     serde_json::to_string(value).ok().map(|text| Fingerprint::of([text.as_str()]))
 }
 
-/// The cloud names of every statement that a changed address has, and of those that the plan's entries take out of the
-/// record.
+/// Returns the cloud names of every statement of a changed address, and of those that the plan's entries remove from
+/// the record.
 pub(super) fn statement_names(
     recorded: &Recorded,
     changes: &BTreeMap<Address, Change>,
@@ -185,7 +191,7 @@ pub(super) fn statement_names(
     kept.chain(gone).collect()
 }
 
-/// What was seen of each of these statements.
+/// Returns what was seen of each of these statements.
 pub(super) fn seen_statements(names: &BTreeSet<String>, live: &Live) -> BTreeMap<String, SeenStatement> {
     let present = names.iter().filter_map(|name| match live.statement(name) {
         Presence::Present(found) => Some((name.clone(), SeenStatement::of(found))),
@@ -194,13 +200,13 @@ pub(super) fn seen_statements(names: &BTreeSet<String>, live: &Live) -> BTreeMap
     present.collect()
 }
 
-/// Those of these statements that are confirmed to be gone.
+/// Returns those of these statements that are confirmed to be gone.
 pub(super) fn absent_statements(mut names: BTreeSet<String>, live: &Live) -> BTreeSet<String> {
     names.retain(|name| live.statement(name) == Presence::Absent);
     names
 }
 
-/// What was seen of the recorded pool that an address is.
+/// Returns what was seen of the recorded pool of an address, with its id.
 pub(super) fn seen_pool(recorded: &Recorded, live: &Live, address: &Address) -> Option<(String, SeenPool)> {
     let record = recorded.pools.get(&address.key).filter(|_| address.kind == ResourceKind::Pool)?;
     match live.pool(&record.id) {

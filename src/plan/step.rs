@@ -1,4 +1,5 @@
-//! What runs: a step asks one thing of the service, waits for one condition, and says what is then recorded.
+//! The data that `execute` runs. A step sends one request, waits for one condition, and names the facts that are then
+//! recorded.
 
 use std::collections::BTreeSet;
 
@@ -9,40 +10,40 @@ use crate::{
     state::Fact,
 };
 
-/// Steps that belong together, run one after another; and the way back, its own guarded list.
+/// Steps for one address that run one after another, and their rollback, a guarded list of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepGroup {
-    /// Whose.
+    /// The address that the steps belong to.
     pub address: Address,
-    /// The addresses whose passages have to succeed first.
+    /// The addresses whose step groups have to succeed first.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub after: BTreeSet<Address>,
-    /// What is done.
+    /// The steps to run, in order.
     pub forward: Vec<Step>,
-    /// What is done after a step of `forward` failed: every step whose guard holds, in order, until one fails.
+    /// The steps to run after one of `forward` failed: every step whose guard holds, in order, until one fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "way_back")]
     pub rollback: Vec<Step>,
 }
 
-/// One thing to do.
+/// One request, with its wait and its facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// On the way back: the condition, judged on the record at that moment.
+    /// The condition of a rollback step, judged on the record at that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "when")]
     pub guard: Option<RollbackGuard>,
-    /// What is asked.
+    /// What the step asks of the service.
     #[serde(rename = "act")]
     pub request: StepRequest,
-    /// What is waited for afterwards.
+    /// What the step waits for afterwards.
     #[serde(default, skip_serializing_if = "Until::is_nothing")]
     pub until: Until,
-    /// What is recorded when the wait ends well, in one group with what was seen.
+    /// The facts to record when the wait succeeds, in one group with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "then")]
     pub facts_on_success: Vec<Fact>,
-    /// Seconds the wait may take.
+    /// The maximum duration of the wait, in seconds.
     #[serde(default)]
     pub timeout: u64,
 }
@@ -51,76 +52,77 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]
 pub enum StepRequest {
-    /// Nothing: only `then` is recorded, once a pool has come to where it is to be.
+    /// Sends nothing. Only `facts_on_success` are recorded, for a pool after its wait.
     #[serde(rename = "record")]
     RecordOnly,
-    /// Nothing: only the wait counts.
+    /// Sends nothing and only waits.
     Wait {
-        /// The statement waited for.
+        /// The statement to wait for.
         name: String,
     },
-    /// Look whether a statement is still what the plan saw.
+    /// Checks that a statement is still what the plan saw.
     #[serde(rename = "look")]
     VerifyUnchanged {
-        /// Its cloud name.
+        /// The cloud name of the statement.
         name: String,
-        /// What the plan saw.
+        /// What the plan saw of the statement.
         seen: SeenStatement,
     },
-    /// POST a statement. The pool of the submission is left open and comes from `pool`.
+    /// POSTs a statement. The pool of the submission is left open and comes from `pool`.
     Submit {
-        /// What to submit.
+        /// The statement to submit.
         submission: Submission,
-        /// Where it runs.
+        /// The pool to run it on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pool: Option<PoolRef>,
     },
-    /// PUT a statement. The pool of the amendment is left open and comes from `pool`.
+    /// PUTs a statement. The pool of the update is left open and comes from `pool`.
     #[serde(rename = "amend")]
     Update {
-        /// Its cloud name; the uid is the recorded one.
+        /// The cloud name of the statement. Its uid is the recorded one.
         name: String,
-        /// What the plan saw of it; none once an earlier step of the passage has changed it.
+        /// What the plan saw of it, or `None` once an earlier step of the step group has changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<SeenStatement>,
-        /// What to change.
+        /// The fields to change.
         to: StatementUpdate,
-        /// Where it is to run.
+        /// The pool to run it on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pool: Option<PoolRef>,
     },
-    /// DELETE a statement.
+    /// DELETEs a statement by name.
     #[serde(rename = "remove")]
     Delete {
-        /// Its cloud name; the uid is the recorded one.
+        /// The cloud name of the statement. Its uid is the recorded one.
         name: String,
-        /// What the plan saw of it; none once an earlier step of the passage has changed it.
+        /// What the plan saw of it, or `None` once an earlier step of the step group has changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<SeenStatement>,
-        /// Whether it stays if it runs or has COMPLETED by then: the plan takes it for one that never took effect.
+        /// Whether the statement stays if it runs or has COMPLETED by then. The plan assumes that it never took
+        /// effect.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unless_in_force: bool,
     },
-    /// POST a pool.
+    /// POSTs a compute pool.
     CreatePool {
-        /// What to create.
+        /// The pool to create.
         pool: Pool,
-        /// The ids that bore its name when the plan was made.
+        /// The ids of the pools that had its name when the plan was made.
         #[serde(rename = "before")]
         existing_ids: BTreeSet<String>,
     },
-    /// PATCH a pool.
+    /// PATCHes a compute pool.
     #[serde(rename = "amend-pool")]
     UpdatePool {
-        /// Its id.
+        /// The id of the pool.
         id: String,
-        /// What to change.
+        /// The fields to change.
         to: PoolUpdate,
     },
-    /// DELETE a pool.
+    /// DELETEs a compute pool.
     #[serde(rename = "remove-pool")]
     DeletePool {
-        /// Its id.
+        /// The id of the pool.
         id: String,
     },
 }
@@ -129,74 +131,76 @@ pub enum StepRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PoolRef {
-    /// One that exists.
+    /// The id of an existing pool.
     Id(String),
-    /// The one that this plan creates under that manifest key.
+    /// The manifest key of a pool that this plan creates.
     Created(String),
 }
 
-/// What is to change of where a statement runs, and as whom. `None` leaves it as it is.
+/// The changes to where a statement runs, and as whom. `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Placement {
+    /// The pool to move to.
     pub pool: Option<PoolRef>,
+    /// The principal to run as.
     pub principal: Option<String>,
 }
 
-/// Seconds that a stop or a deletion may take.
+/// The maximum duration of a stop or a deletion, in seconds.
 pub(super) const STOP_TIMEOUT: u64 = 20 * 60;
 
 /// What a step waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Until {
-    /// Nothing.
+    /// The step does not wait.
     #[default]
     Nothing,
-    /// RUNNING, or COMPLETED for a job that came to its end.
+    /// RUNNING, or COMPLETED for a job that reached its end.
     Running,
-    /// COMPLETED.
+    /// The statement has COMPLETED.
     Completed,
-    /// STOPPED.
+    /// The statement is in phase STOPPED.
     Stopped,
-    /// STOPPED, COMPLETED or FAILED: it does nothing any more.
+    /// STOPPED, COMPLETED or FAILED, so that the statement no longer does anything.
     #[serde(rename = "still")]
     Inactive,
-    /// Any phase that lasts.
+    /// Any phase that is stable.
     #[serde(rename = "settled")]
     Stable,
-    /// A GET says 404.
+    /// A GET of the statement returns 404.
     Gone,
-    /// The pool is PROVISIONED.
+    /// The pool is in phase PROVISIONED.
     Provisioned,
-    /// The pool is gone.
+    /// The pool no longer exists.
     PoolGone,
 }
 
 impl Until {
-    /// Whether nothing is waited for.
+    /// Returns whether there is nothing to wait for.
     pub fn is_nothing(&self) -> bool {
         *self == Until::Nothing
     }
 }
 
-/// When a step of the way back is taken.
+/// The condition under which a rollback step runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "kebab-case")]
 pub enum RollbackGuard {
-    /// The record holds this generation, and it never was RUNNING.
+    /// The record has this generation, and it never was RUNNING.
     NeverRan {
-        /// Its cloud name.
+        /// The cloud name of the generation.
         name: String,
     },
-    /// The record does not hold this generation: it was never accepted, or is confirmed to be gone.
+    /// The record does not have this generation: it was never accepted, or is confirmed to be gone.
     Gone {
-        /// Its cloud name.
+        /// The cloud name of the generation.
         name: String,
     },
 }
 
 impl Step {
-    /// Records facts, and asks nothing.
+    /// Returns a step that records facts and sends nothing.
     pub fn record_only(facts: Vec<Fact>) -> Self {
         Step {
             guard: None,
@@ -207,47 +211,47 @@ impl Step {
         }
     }
 
-    /// Asks for something and waits up to `timeout` seconds.
+    /// Returns a step that sends a request and waits up to `timeout` seconds.
     pub fn new(request: StepRequest, until: Until, timeout: u64) -> Self {
         Step { guard: None, request, until, facts_on_success: Vec::new(), timeout }
     }
 
-    /// Waits for a statement and asks nothing.
+    /// Returns a step that waits for a statement and sends nothing.
     pub(super) fn wait(name: &str, until: Until, timeout: u64) -> Self {
         Step::new(StepRequest::Wait { name: name.to_owned() }, until, timeout)
     }
 
-    /// Stops a statement.
+    /// Returns a step that stops a statement.
     pub(super) fn stop(name: &str, seen: Option<SeenStatement>, until: Until) -> Self {
         let to = StatementUpdate { stopped: true, ..StatementUpdate::default() };
         Step::new(StepRequest::Update { name: name.to_owned(), seen, to, pool: None }, until, STOP_TIMEOUT)
     }
 
-    /// Lets a statement run, where and as whom is given, else where it was.
+    /// Returns a step that resumes a statement, with the given pool and principal or those it had.
     pub(super) fn resume(name: &str, seen: Option<SeenStatement>, at: Placement, timeout: u64) -> Self {
         let to = StatementUpdate { stopped: false, pool: None, principal: at.principal };
         Step::new(StepRequest::Update { name: name.to_owned(), seen, to, pool: at.pool }, Until::Running, timeout)
     }
 
-    /// Deletes a statement, and waits until a GET says that it is gone.
+    /// Returns a step that deletes a statement, and waits until a GET confirms that it is gone.
     pub(super) fn delete(name: &str, seen: Option<SeenStatement>) -> Self {
         let request = StepRequest::Delete { name: name.to_owned(), seen, unless_in_force: false };
         Step::new(request, Until::Gone, STOP_TIMEOUT)
     }
 
-    /// Deletes a statement that never took effect, unless it has by then.
+    /// Returns a step that deletes a statement that never took effect, unless it has by then.
     pub(super) fn delete_unused(name: &str, seen: Option<SeenStatement>) -> Self {
         let request = StepRequest::Delete { name: name.to_owned(), seen, unless_in_force: true };
         Step::new(request, Until::Gone, STOP_TIMEOUT)
     }
 
-    /// Records facts when the wait has ended well.
+    /// Adds facts to record when the wait succeeds.
     pub fn recording(mut self, facts: impl IntoIterator<Item = Fact>) -> Self {
         self.facts_on_success.extend(facts);
         self
     }
 
-    /// Makes it a step of the way back.
+    /// Turns it into a rollback step with this guard.
     pub fn guarded_by(mut self, when: RollbackGuard) -> Self {
         self.guard = Some(when);
         self
@@ -255,7 +259,7 @@ impl Step {
 }
 
 impl StepRequest {
-    /// The cloud name of the statement that is meant.
+    /// Returns the cloud name of the statement that the request is for.
     pub fn statement_name(&self) -> Option<&str> {
         match self {
             StepRequest::Wait { name }
@@ -270,7 +274,7 @@ impl StepRequest {
         }
     }
 
-    /// Whether it changes something in the cloud.
+    /// Returns whether the request changes something in the cloud.
     pub fn changes_the_cloud(&self) -> bool {
         !matches!(self, StepRequest::RecordOnly | StepRequest::Wait { .. } | StepRequest::VerifyUnchanged { .. })
     }

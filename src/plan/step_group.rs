@@ -1,4 +1,4 @@
-//! One passage for one change: the steps, in order, and the way back.
+//! Builds the step group of one change: its steps, in order, and its rollback.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,18 +18,22 @@ use crate::{
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
 };
 
-/// Seconds that a pool may take to be provisioned.
+/// The maximum time to provision a pool, in seconds.
 const POOL_TIMEOUT: u64 = 60 * 60;
 
-/// What passages are made from.
+/// What step groups are built from.
 pub(super) struct GroupContext<'a> {
+    /// The desired project and its secrets.
     pub desired: &'a Desired<'a>,
+    /// The settled record of the environment.
     pub recorded: &'a Recorded,
+    /// The snapshot of Confluent Cloud.
     pub live: &'a Live,
+    /// The pool that statements run on, by the pool's key.
     pub pools: &'a BTreeMap<String, DesiredPool>,
 }
 
-/// The passage of one change; none if there is nothing to do.
+/// Returns the step group of one change, or `None` if there is nothing to do.
 pub(super) fn group_for_change(context: &GroupContext, address: &Address, change: &Change) -> Option<StepGroup> {
     let mut group =
         StepGroup { address: address.clone(), after: BTreeSet::new(), forward: Vec::new(), rollback: Vec::new() };
@@ -40,6 +44,7 @@ pub(super) fn group_for_change(context: &GroupContext, address: &Address, change
     (!group.forward.is_empty()).then_some(group)
 }
 
+/// Returns the steps for a change of a pool.
 fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Option<Vec<Step>> {
     let key = address.key.clone();
     let declared = context.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
@@ -73,17 +78,22 @@ fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Opt
     Some(vec![step])
 }
 
-/// A statement that is declared, as its passages need it.
+/// A declared statement, with what its steps are built from.
 pub(super) struct StatementPlanner<'a> {
+    /// The key of the statement.
     pub key: &'a str,
+    /// What the manifests declare for it.
     pub declared: &'a DeclaredStatement,
+    /// What the record holds of it, if anything.
     pub record: Option<&'a StatementRecord>,
+    /// What all step groups are built from.
     pub context: &'a GroupContext<'a>,
 }
 
-/// What is done, and the way back.
+/// The forward steps, and the rollback.
 pub(super) type ForwardAndRollback = (Vec<Step>, Vec<Step>);
 
+/// Returns the steps for a change of a statement.
 fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option<ForwardAndRollback> {
     let record = context.recorded.statements.get(key).map(Box::as_ref);
     match &change.action {
@@ -112,7 +122,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
         }
         Action::Resume => {
             let start = planner.resume_step(&change.reasons)?;
-            // What runs then is what was sent; what is declared beyond that is for the next plan.
+            // The job then runs what was sent. Anything declared beyond that is left for the next plan.
             let is_everything_decided =
                 !change.notes.iter().any(|note| matches!(note, Note::ChangesLeftForNextPlan { .. }));
             one(if is_everything_decided { start.recording([planner.declared_fact()]) } else { start })
@@ -120,7 +130,8 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
         Action::Restart => planner.restart_steps(&change.reasons),
         Action::Await { .. } => {
             let wait = |until| Some(Step::wait(&planner.current()?.sent.name, until, declared.spec.timeout));
-            // Where nothing is left to decide, what is declared is then in force; else that is for the next plan.
+            // If nothing is left to decide, the declaration is in force after the wait. Otherwise it is left for the
+            // next plan.
             if change.is_undecided() {
                 one(wait(Until::Stable)?)
             } else {
@@ -140,25 +151,30 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
 }
 
 impl<'a> StatementPlanner<'a> {
+    /// Returns the fact that records the declaration and its dependencies.
     pub fn declared_fact(&self) -> Fact {
         let dependencies = self.context.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
         Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
     }
 
+    /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
         self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
     }
 
+    /// Returns the phase in which the statement is in force.
     fn until_in_force(&self) -> Until {
         if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
     }
 
-    /// What an interrupted run was waiting for: being in force, or any phase that lasts where it is to stand still.
+    /// Returns what an interrupted run was waiting for: that the statement is in force, or any stable phase if it
+    /// should be stopped.
     fn awaited_condition(&self) -> Until {
         let stopped = self.record.and_then(|record| record.current.as_ref()).is_some_and(|current| current.stopped);
         if stopped { Until::Stable } else { self.until_in_force() }
     }
 
+    /// Returns the pool to run on, if the manifest names one.
     fn pool_ref(&self) -> Option<PoolRef> {
         let key = self.declared.spec.pool.as_ref()?;
         match self.context.pools.get(key)? {
@@ -167,11 +183,12 @@ impl<'a> StatementPlanner<'a> {
         }
     }
 
+    /// Returns the current generation in the record.
     pub fn current(&self) -> Option<&'a GenerationRecord> {
         self.record?.current.as_deref()
     }
 
-    /// What there is under a recorded generation's name, if it is that very one.
+    /// Returns the live statement of a recorded generation, if it is the same physical statement.
     pub fn live_statement(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
         match self.context.live.statement(&generation.sent.name) {
             Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
@@ -179,10 +196,12 @@ impl<'a> StatementPlanner<'a> {
         }
     }
 
+    /// Returns what the plan sees of a recorded generation.
     fn seen(&self, generation: &GenerationRecord) -> Option<SeenStatement> {
         self.live_statement(generation).map(SeenStatement::of)
     }
 
+    /// Returns the step that submits a generation of the statement.
     pub fn submit_step(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
@@ -198,13 +217,14 @@ impl<'a> StatementPlanner<'a> {
         Step::new(StepRequest::Submit { submission, pool: self.pool_ref() }, self.until_in_force(), spec.timeout)
     }
 
-    /// Resumes the current generation, with the pool and principal that are due.
+    /// Returns the step that resumes the current generation, with the pool and principal that are due.
     fn resume_step(&self, reasons: &[Reason]) -> Option<Step> {
         let current = self.current()?;
         let (seen, at) = (self.seen(current), self.placement(reasons));
         Some(Step::resume(&current.sent.name, seen, at, self.declared.spec.timeout))
     }
 
+    /// Returns the pool and principal to change, for these reasons.
     fn placement(&self, reasons: &[Reason]) -> Placement {
         let moved = |field: &str| {
             reasons.iter().any(|reason| match reason {
@@ -218,7 +238,7 @@ impl<'a> StatementPlanner<'a> {
         Placement { pool: self.pool_ref().filter(|_| moved("pool")), principal }
     }
 
-    /// Stop, move, resume. The way back stops it again and resumes it where it was.
+    /// Returns the steps that stop, move and resume the job. The rollback stops it again and resumes it where it was.
     fn restart_steps(&self, reasons: &[Reason]) -> Option<ForwardAndRollback> {
         let current = self.current()?;
         let live = self.live_statement(current)?;
@@ -226,11 +246,12 @@ impl<'a> StatementPlanner<'a> {
         let before = Placement { pool: live.pool.clone().map(PoolRef::Id), principal: live.principal.clone() };
         let stop = Step::stop(name, self.seen(current), Until::Stopped);
         let start = Step::resume(name, None, self.placement(reasons), timeout).recording([self.declared_fact()]);
-        // It takes another pool or principal only while it stands still, and by then it may be PENDING.
+        // A job takes another pool or principal only while it is stopped, and by then it may be PENDING.
         let rollback = vec![Step::stop(name, None, Until::Inactive), Step::resume(name, None, before, timeout)];
         Some((vec![stop, start], rollback))
     }
 
+    /// Returns the steps of a replacement with this strategy.
     fn replace_steps(
         &self,
         strategy: Strategy,
@@ -250,7 +271,8 @@ impl<'a> StatementPlanner<'a> {
         }
     }
 
-    /// Removes a generation that never took effect, or drops one from the record that is gone.
+    /// Returns the step that deletes a generation that never took effect, or that removes one from the record that is
+    /// gone.
     fn clear_current(&self, from: Option<Generation>) -> Option<Vec<Step>> {
         let Some(current) = self.current() else { return Some(Vec::new()) };
         let name = &current.sent.name;
@@ -261,7 +283,7 @@ impl<'a> StatementPlanner<'a> {
         Some(vec![step])
     }
 
-    /// Runs the old undo, clears both statements away, and submits the new definition.
+    /// Returns the steps that run the recorded undo, delete both statements, and submit the new definition.
     fn redefine_steps(&self, to: Generation) -> Option<ForwardAndRollback> {
         let record = self.record?;
         let pool = self.pool_ref().or_else(|| removal::pool_for_undo(self.context, record));
@@ -270,6 +292,7 @@ impl<'a> StatementPlanner<'a> {
         Some((steps, Vec::new()))
     }
 
+    /// Returns the step that verifies a live statement and adopts it.
     fn adopt_step(&self, name: &str, generation: Generation) -> Option<Step> {
         let Presence::Present(live) = self.context.live.statement(name) else { return None };
         let adopted =
@@ -280,8 +303,10 @@ impl<'a> StatementPlanner<'a> {
         Some(Step::new(verify, until, self.declared.spec.timeout).recording([self.declared_fact(), adopted]))
     }
 
-    /// What was sent for a statement that runs already. Where the declared template fits, it is kept, so that no
-    /// secret's value gets into the state.
+    /// Returns the generation to record for a statement that already exists.
+    ///
+    /// Where the live text fits the declared template, the template is recorded, so that no secret's value gets into
+    /// the state.
     fn adopted_generation(&self, live: &LiveStatement, generation: Generation) -> GenerationRecord {
         let spec = &self.declared.spec;
         let property = |(key, value): (&InternedStr, &String)| {
@@ -307,19 +332,20 @@ impl<'a> StatementPlanner<'a> {
             sql_kind: live.sql_kind.clone(),
             bounded: live.bounded == Some(true),
             offsets: live.stopped_offsets().cloned(),
-            // Execution hashes them, under the key of the state that it writes to: a saved plan may be its first.
+            // `execute` adds the hashes, with the key of the state that it writes to. A saved plan may be the first
+            // to write it.
             secrets: BTreeMap::new(),
             created_at: live.created_at.clone(),
         }
     }
 }
 
-/// A guard that is only met while a successor never ran.
+/// Returns a guard that holds only while a successor has never run.
 pub(super) fn if_never_ran(name: &str) -> RollbackGuard {
     RollbackGuard::NeverRan { name: name.to_owned() }
 }
 
-/// A guard that is only met once a successor is confirmed to be gone, or was never accepted.
+/// Returns a guard that holds only once a successor is confirmed to be gone, or if it was never accepted.
 pub(super) fn if_gone(name: &str) -> RollbackGuard {
     RollbackGuard::Gone { name: name.to_owned() }
 }

@@ -426,5 +426,5 @@ async fn plan_check_rejects_deleting_a_pool_before_its_jobs_leave_it() {
     assert!(pool.after.remove(&statement("copy")));
     let found = floe::plan::check(&plan, &recorded);
     let said: Vec<_> = found.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["pools.main: a pool goes once it is left: it does not wait for statements.copy"]);
+    assert_eq!(said, ["pools.main: a pool is deleted only once it is empty: it does not wait for statements.copy"]);
 }

@@ -99,7 +99,7 @@ async fn plan_check_rejects_two_addresses_with_one_cloud_name() {
         }
     }
     let found: Vec<_> = check(&plan, &recorded).into_iter().map(|found| (found.address, found.invariant)).collect();
-    assert_eq!(found, [(statement("copy"), "a cloud name is one address's")]);
+    assert_eq!(found, [(statement("copy"), "a cloud name belongs to one address")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ impl Mutant {
                 &["contradicts the record", "was used before", "created more than once"]
             }
             Mutant::PredecessorResumedUnconfirmed => {
-                &["a resume on the way back follows a confirmed deletion", "ran more than once"]
+                &["a rollback resumes only after a confirmed deletion", "ran more than once"]
             }
         }
     }
