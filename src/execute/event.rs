@@ -1,4 +1,4 @@
-//! What an execution says while it runs, and what it leaves behind. Someone else draws it.
+//! What a run reports: its events, its failures and its final report. `render` turns them into text.
 
 use std::fmt;
 
@@ -9,177 +9,179 @@ use crate::{
     state::{LedgerError, Recorded},
 };
 
-/// Something that happened, in the order in which it did.
+/// An event of a run. Events are emitted in the order in which they happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The first step of an address's passage begins.
+    /// The first step of a step group begins.
     Started {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
     },
-    /// A request was accepted.
+    /// A request was accepted by the service.
     RequestAccepted {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
-        /// What was asked.
+        /// The request that was accepted.
         request: RequestAccepted,
     },
-    /// What is waited for is in another phase than before, or says something else.
+    /// A statement or pool that is waited for has another phase or another message than before.
     PhaseObserved {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
         /// The statement's cloud name, or the pool's id.
         name: String,
-        /// The phase; none if it is gone.
+        /// The phase, or `None` if it is gone.
         phase: Option<Phase>,
-        /// The service's words.
+        /// The service's message about the phase.
         detail: String,
     },
-    /// All steps of the passage have succeeded.
+    /// All steps of the step group have succeeded.
     Succeeded {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
     },
-    /// A step failed.
+    /// A step of the step group failed.
     Failed {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
-        /// Why.
+        /// Why the step failed.
         failure: StepFailure,
     },
-    /// The way back begins.
+    /// The rollback of the step group begins.
     RollbackStarted {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
     },
-    /// The way back has come to its end: what was in force before is in force again.
+    /// The rollback has completed: what was in force before is in force again.
     RolledBack {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
     },
-    /// A passage was left out, since one that it waits for did not succeed.
+    /// A step group was skipped, because one that it waits for did not succeed.
     Skipped {
-        /// Whose.
+        /// The address of the step group.
         address: Address,
-        /// What it waited for.
+        /// The address that it waits for.
         because: Address,
     },
-    /// The user asked to stop; what is open is finished, nothing new starts.
+    /// The user asked to stop. Open step groups are finished, and nothing new starts.
     InterruptReceived,
 }
 
-/// A request that was accepted.
+/// A request that the service accepted, with the statement's cloud name or the pool's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestAccepted {
-    /// A statement was submitted.
+    /// A statement was submitted under this name.
     Submitted(String),
-    /// A statement was asked to stop.
+    /// The statement was asked to stop.
     Stopped(String),
-    /// A statement was asked to resume.
+    /// The statement was asked to resume.
     Resumed(String),
-    /// A statement was asked to go.
+    /// The deletion of the statement was requested.
     Deleted(String),
-    /// A pool was created, with this id.
+    /// A pool was created with this id.
     PoolCreated(String),
-    /// A pool was changed.
+    /// The pool was changed as requested.
     PoolUpdated(String),
-    /// A pool was asked to go.
+    /// The deletion of the pool was requested.
     PoolDeleted(String),
 }
 
 /// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepFailure {
-    /// The service refused, or could not be asked.
+    /// The service rejected the request, or could not be reached.
     RequestFailed(Error),
-    /// What is there is not what the plan saw.
+    /// The live resource is not what the plan saw.
     ChangedSincePlan {
-        /// The cloud name.
+        /// The statement's cloud name, or the pool's id.
         name: String,
-        /// What changed.
+        /// What has changed since then.
         how: String,
     },
-    /// Something is there that this state did not send, or nobody can tell what is.
+    /// The live resource is not what this state sent, or its presence is unknown.
     Unclear {
-        /// The cloud name or the pool's id.
+        /// The statement's cloud name, or the pool's id.
         name: String,
-        /// Why.
+        /// Why the outcome is unclear.
         why: String,
     },
-    /// It did not get where it was to get.
+    /// The resource did not reach the condition that the step waits for.
     NotReached(Box<NotReached>),
     /// A secret has no value here.
     SecretUnset(MissingSecret),
     /// The record could not be kept. Nothing more is sent.
     Ledger(LedgerError),
-    /// The user asked to stop while this was waited for, or before it was asked again.
+    /// The user asked to stop during a wait, or before the request was sent again.
     Interrupted,
-    /// A bug of floe's: the record and the plan contradict each other.
+    /// A bug in floe: the record and the plan contradict each other.
     Incoherent(String),
 }
 
-/// A wait that ended badly.
+/// A wait that did not reach its condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotReached {
     /// The statement's cloud name, or the pool's id.
     pub name: String,
-    /// What was waited for.
+    /// The condition that was waited for.
     pub until: Until,
     /// Why the wait ended.
     pub cause: NotReachedCause,
-    /// The last phase that was seen; none if it is gone.
+    /// The last phase that was observed, or `None` if it is gone.
     pub phase: Option<Phase>,
-    /// The service's words on the phase.
+    /// The service's message about the phase.
     pub detail: String,
     /// The last exceptions of the job, newest first.
     pub exceptions: Vec<StatementException>,
 }
 
-/// Why a wait ended badly.
+/// Why a wait did not reach its condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReachedCause {
-    /// It took longer than the statement's `timeout`, in seconds.
+    /// The wait took longer than its timeout, in seconds.
     TimedOut(u64),
-    /// It got into a phase that it does not leave by itself.
+    /// The resource is in a phase that it does not leave on its own.
     Stuck,
-    /// Its pool has no CFU left.
+    /// The pool has no CFU left.
     PoolExhausted,
-    /// The service warned that it is in a critical condition.
+    /// The service reports a CRITICAL warning.
     CriticalWarning,
 }
 
-/// What an execution leaves behind.
+/// What a run did, and what it left.
 #[derive(Debug, Clone)]
 pub struct RunReport {
-    /// The record.
+    /// The record after the run.
     pub recorded: Recorded,
-    /// What succeeded, in order.
+    /// The addresses that succeeded, in order.
     pub succeeded: Vec<Address>,
-    /// What failed, in order.
+    /// The addresses that failed, in order, each with its failure.
     pub failed: Vec<(Address, StepFailure)>,
-    /// Of those, what could not be taken back either, and why: each stands where its way back ended.
+    /// The failed addresses whose rollback failed too, each with that failure. They are left where the rollback
+    /// ended.
     pub rollback_failed: Vec<(Address, StepFailure)>,
-    /// What was left out, and because of what.
+    /// The addresses that were skipped, each with the address that caused it.
     pub skipped: Vec<(Address, Address)>,
-    /// What was not begun since the user asked to stop, or since the record could not be kept.
+    /// The addresses that were not started, because the user asked to stop or the record could not be kept.
     pub not_started: Vec<Address>,
-    /// Jobs that are not meant to stand still and do, or may: a stop was asked for and nobody can tell what became of it.
+    /// The jobs that are or may be stopped, and should be running. A job may be stopped if the outcome of a stop is
+    /// unknown.
     pub left_stopped: Vec<Address>,
-    /// Pools in no record that bear the name of one that was created here, each by its id.
+    /// Unrecorded pools with the name of a pool that this run created, each by address and id.
     pub duplicate_pools: Vec<(Address, String)>,
     /// Whether the user asked to stop.
     pub was_interrupted: bool,
-    /// Why the record could not be kept to the end; it is then what the journal holds.
+    /// Why the record could not be kept to the end. The record is then what the journal holds.
     pub ledger_error: Option<LedgerError>,
 }
 
 impl RunReport {
-    /// Whether everything that was to be done is done and recorded.
+    /// Returns whether the whole plan is done and recorded.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && self.not_started.is_empty() && self.ledger_error.is_none()
     }
 
-    /// Whether all that failed is that something did not reach its phase.
+    /// Returns whether every failure is a phase that was not reached.
     pub fn has_only_unreached_phases(&self) -> bool {
         let all = self.failed.iter().chain(&self.rollback_failed);
         all.into_iter().all(|(_, failure)| matches!(failure, StepFailure::NotReached(_)))
@@ -190,14 +192,14 @@ impl fmt::Display for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StepFailure::RequestFailed(error) => write!(f, "{error}"),
-            StepFailure::ChangedSincePlan { name, how } => write!(f, "`{name}` changed meanwhile: {how}; plan again"),
-            StepFailure::Unclear { name, why } => write!(f, "`{name}`: {why}"),
+            StepFailure::ChangedSincePlan { name, how } => write!(f, "`{name}` has since changed: {how} (plan again)"),
+            StepFailure::Unclear { name, why } => write!(f, "the status of `{name}` is unclear: {why}"),
             StepFailure::NotReached(not) => write!(f, "{not}"),
             StepFailure::SecretUnset(unset) => write!(f, "{unset}"),
-            // Why is told once, for all that it stopped.
-            StepFailure::Ledger(_) => f.write_str("given up, since the state could not be kept"),
-            StepFailure::Interrupted => f.write_str("interrupted while waiting"),
-            StepFailure::Incoherent(why) => write!(f, "the plan contradicts the record, which is a bug in floe: {why}"),
+            // The cause is reported once, for everything that it stopped.
+            StepFailure::Ledger(_) => f.write_str("stopped because the state could not be written"),
+            StepFailure::Interrupted => f.write_str("interrupted before it finished"),
+            StepFailure::Incoherent(why) => write!(f, "the plan contradicts the record (a bug in floe): {why}"),
         }
     }
 }
@@ -207,7 +209,7 @@ impl fmt::Display for NotReached {
         let phase = self.phase.as_ref().map_or("gone", Phase::as_str);
         write!(f, "`{}` is {phase}", self.name)?;
         match self.cause {
-            NotReachedCause::TimedOut(seconds) => write!(f, " after {seconds} s")?,
+            NotReachedCause::TimedOut(seconds) => write!(f, ", timed out after {seconds} s")?,
             NotReachedCause::Stuck => {}
             NotReachedCause::PoolExhausted => write!(f, ", and its pool has no CFU left (POOL_EXHAUSTED)")?,
             NotReachedCause::CriticalWarning => write!(f, ", with a CRITICAL warning")?,

@@ -1,4 +1,4 @@
-//! A passage's way to the owner loop: entries to keep, durable on return; events to tell; the record to read.
+//! Connects step groups to the scheduler: they append entries durably, emit events, and read the record.
 
 use std::{
     collections::BTreeSet,
@@ -16,55 +16,62 @@ use crate::{
     state::{Entry, Fact, Outcome, Recorded},
 };
 
-/// What a passage says to the owner loop.
+/// A message from a step group to the scheduler.
 pub(super) enum SchedulerMessage {
-    /// Keep these, then say so.
+    /// Appends these entries, and acknowledges them when they are durable.
     Append(Vec<Entry>, oneshot::Sender<Result<(), StepFailure>>),
-    /// Tell the user.
+    /// Shows an event to the user.
     Emit(Event),
-    /// The way back of an address did not succeed.
+    /// The rollback of an address failed.
     RollbackFailed(Address, StepFailure),
 }
 
-/// The record as passages see it: they read it, and only the owner loop changes it.
+/// The record as step groups see it. They read it, and only the scheduler changes it.
 #[derive(Clone)]
 pub(super) struct JournalHandle {
+    /// The record, which the scheduler changes.
     recorded: Arc<Mutex<Recorded>>,
+    /// The channel to the scheduler.
     scheduler: mpsc::UnboundedSender<SchedulerMessage>,
+    /// The id of the run, which starts every intent id.
     run_id: Arc<str>,
+    /// The number of the next intent.
     next_intent: Arc<AtomicU64>,
 }
 
 impl JournalHandle {
+    /// Returns a handle, and the messages that it sends.
     pub fn new(recorded: Recorded, run_id: &str) -> (JournalHandle, mpsc::UnboundedReceiver<SchedulerMessage>) {
         let (scheduler, messages) = mpsc::unbounded_channel();
         let recorded = Arc::new(Mutex::new(recorded));
         (JournalHandle { recorded, scheduler, run_id: run_id.into(), next_intent: Arc::default() }, messages)
     }
 
-    /// The record as it is now. Nothing waits while it is held.
+    /// Locks and returns the current record. Nothing may be awaited while the lock is held.
     pub fn lock_recorded(&self) -> MutexGuard<'_, Recorded> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has entries kept; returns when they are durable.
+    /// Appends entries, and returns when they are durable.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<(), StepFailure> {
         if entries.is_empty() {
             return Ok(());
         }
         let (acknowledge, acknowledged) = oneshot::channel();
-        let scheduler_gone = || StepFailure::Incoherent("the owner of the record is gone".to_owned());
+        let scheduler_gone = || StepFailure::Incoherent("the scheduler is no longer running".to_owned());
         self.scheduler.send(SchedulerMessage::Append(entries, acknowledge)).map_err(|_| scheduler_gone())?;
         acknowledged.await.unwrap_or_else(|_| Err(scheduler_gone()))
     }
 
-    /// Has facts kept.
+    /// Appends facts, and returns when they are durable.
     pub async fn record_facts(&self, facts: impl IntoIterator<Item = Fact>) -> Result<(), StepFailure> {
         self.append(facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect()).await
     }
 
-    /// `fact` as it is kept: what is adopted with the hashes of its secrets. What the service shows says nothing of a
-    /// value, so it is taken to have the one that is set here; the next change of that is then seen.
+    /// Returns `fact` as it is recorded: an adopted generation gets the hashes of its secrets.
+    ///
+    /// The service does not reveal which value a statement has, so it is assumed to have the one that is set here.
+    /// The next change of that value is then noticed.
     pub fn with_secret_hashes(&self, fact: &Fact, secrets: &Secrets) -> Fact {
         let mut fact = fact.clone();
         if let Fact::Adopted { generation, .. } = &mut fact {
@@ -74,7 +81,7 @@ impl JournalHandle {
         fact
     }
 
-    /// Writes down what is about to be asked, with the hashes of the secrets that go with it, or of the placeholders.
+    /// Records the intent of a request before it is sent, with the hashes of its secrets or placeholders.
     pub async fn record_intent(
         &self,
         address: &Address,
@@ -88,7 +95,8 @@ impl JournalHandle {
                 let names = secret_names(submission);
                 let key = self.lock_recorded().hash_key.clone();
                 let mut hashes = secrets.hashes(names.iter().copied(), &key);
-                // A placeholder went out for what is not set, so a value that is set later is another one.
+                // A placeholder was sent for a secret without a value, so a value that is set later counts as another
+                // one.
                 for name in names.into_iter().filter(|_| placeholders) {
                     hashes.entry(name.to_owned()).or_insert_with(|| KeyedHash::of(&key, &placeholder(name)));
                 }
@@ -101,23 +109,23 @@ impl JournalHandle {
         Ok(intent)
     }
 
-    /// Writes down what came of it.
+    /// Records the outcome of a request.
     pub async fn record_outcome(&self, intent: &Intent, outcome: Outcome) -> Result<(), StepFailure> {
         self.append(vec![Entry::IntentSettled { intent_id: intent.id.clone(), outcome }]).await
     }
 
-    /// Tells the user, and the report, that a way back failed.
+    /// Reports to the user, and in the report, that a rollback failed.
     pub fn report_rollback_failure(&self, address: &Address, failure: StepFailure) {
         let _ = self.scheduler.send(SchedulerMessage::RollbackFailed(address.clone(), failure));
     }
 
-    /// Tells the user. A listener that is gone is no reason to stop.
+    /// Shows an event to the user. A receiver that is gone is no reason to stop.
     pub fn emit(&self, event: Event) {
         let _ = self.scheduler.send(SchedulerMessage::Emit(event));
     }
 }
 
-/// The names of the secrets that go with a submission.
+/// Returns the names of the secrets in a submission.
 fn secret_names(submission: &Submission) -> BTreeSet<&str> {
     let templates = std::iter::once(&submission.sql).chain(submission.properties.values());
     templates.flat_map(Template::secret_names).collect()

@@ -1,10 +1,9 @@
-//! Runs plans: as dependencies allow, recording before and after each request. Decides nothing but when to try again.
+//! Runs a plan as its dependencies allow, and records every request and its outcome. It decides only when to retry.
 //!
 //! ```text
-//! run (owner loop) ─▶ walk (one passage) ─▶ operate (one step) ─▶ asking (one change of statements, pools) ─▶ cloud
-//!   ▲                                            │                   │
-//!   └──────────── record (entries, events) ◀─────┴───────────────────┘
-//!                                                └─▶ wait ─▶ watch (one lister for all waits)
+//! run (scheduler) ──▶ step_group ──▶ step ──▶ mutation (of a statement or a pool) ──▶ cloud
+//!      ▲                              │          │
+//!      └─────────── journal ◀─────────┴──────────┘    step ──▶ wait ──▶ watcher
 //! ```
 
 mod event;

@@ -1,7 +1,8 @@
-//! One change under way: looked at, written down, sent, settled, and tried again where nothing came of it.
+//! Sends one mutation: checks its precondition, records the intent, sends it, records the outcome, and retries if it
+//! had no effect.
 //!
-//! The promise of `state` is kept here and nowhere else. An intent is durable before its request leaves; an outcome is
-//! durable before anything is built on it; and it is an outcome only on evidence: an answer that says so, or a reading.
+//! This module alone keeps the promise of `state`. An intent is durable before its request is sent. An outcome is
+//! durable before anything is built on it. An outcome is recorded only from a definite response or a read.
 
 use std::{future::Future, time::Duration};
 
@@ -18,54 +19,58 @@ use crate::{
     state::Outcome,
 };
 
-/// How long the service may refuse before somebody is told.
+/// How long the service may reject a request before the user is told.
 const REPORT_REFUSALS_AFTER: Duration = Duration::from_secs(2);
 
-/// How far the asking has got, and what it works with.
+/// How far a mutation has got, and what it works with.
 pub(super) struct Attempt<'a> {
+    /// How far the step group has got.
     pub scope: &'a InterruptScope<'a>,
+    /// What every step works with.
     pub context: &'a RunContext,
-    /// Whether this passage has changed something already, by an earlier step or an earlier try.
+    /// Whether this step group has already changed something, in an earlier step or an earlier attempt.
     pub group_has_changed: bool,
-    /// Whether it was tried before.
+    /// Whether it was attempted before.
     pub is_retry: bool,
-    /// Whether the answer to an earlier try was lost. That request may still land at any later time, so what it asked
-    /// for is then our own doing, and no refusal of a later one says that nothing came of it.
+    /// Whether the response to an earlier attempt was lost.
+    ///
+    /// The lost request may still take effect. If its effect shows up later it is ours, and a later rejection does
+    /// not prove that nothing happened.
     pub may_apply_late: bool,
-    /// What the service said to the last try, if it said no.
+    /// The service's rejection of the last attempt, if it was rejected.
     pub last_refusal: Option<Error>,
 }
 
-/// What a look just before a try finds.
+/// What the check just before an attempt finds.
 pub(super) enum Precheck<R> {
-    /// There is something to ask; what the request is made from.
+    /// There is something to send, made from this input.
     Send(R),
-    /// An earlier try, whose answer was lost, has landed meanwhile.
+    /// An earlier attempt, whose response was lost, has taken effect in the meantime.
     EarlierAttemptApplied,
-    /// It is so by itself; that is written down, and nothing is asked.
+    /// The resource is already as desired. That is recorded, and nothing is sent.
     AlreadyAsDesired,
-    /// There is nothing left that it could be asked of.
+    /// There is nothing left to change.
     NothingToChange,
 }
 
-/// A change that the service is asked for.
+/// A request that changes something in the cloud.
 pub(super) trait Mutation: Sync {
-    /// What a look gives the request that follows it.
+    /// What the precheck gives to the request.
     type RequestInput: Send;
 
-    /// How often it is tried again after nothing came of it.
+    /// The maximum number of attempts.
     const MAX_ATTEMPTS: u32;
 
-    /// The request as it is written down.
+    /// Returns the request as it is recorded.
     fn operation(&self) -> Operation;
 
-    /// Whether it may and need be asked now: the precondition, looked at before each try.
+    /// Checks the precondition before each attempt: whether the request may and need be sent now.
     fn precheck(
         &self,
         attempt: &Attempt<'_>,
     ) -> impl Future<Output = Result<Precheck<Self::RequestInput>, StepFailure>> + Send;
 
-    /// Sends it.
+    /// Sends the request to the service.
     fn send(
         &self,
         input: Self::RequestInput,
@@ -73,7 +78,7 @@ pub(super) trait Mutation: Sync {
         context: &RunContext,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
-    /// The answer was lost: reads what became of it.
+    /// Reads what became of a request whose response was lost.
     fn read_back(
         &self,
         intent: &Intent,
@@ -81,7 +86,7 @@ pub(super) trait Mutation: Sync {
         context: &RunContext,
     ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send;
 
-    /// The service said no. Without more to be known of it nothing came of the request, and that ends the asking.
+    /// Handles a rejection. By default the request had no effect, and the mutation fails.
     fn on_refused(
         &self,
         intent: &Intent,
@@ -91,14 +96,17 @@ pub(super) trait Mutation: Sync {
         async { Err(settle_rejected(intent, error, attempt.context).await) }
     }
 
-    /// What was asked, once it took effect; on what is new with the id that the service gave it.
+    /// Returns the request that took effect. `id` is the id that the service gave to a new resource.
     fn accepted(&self, id: Option<String>) -> RequestAccepted;
 
-    /// It was tried often enough.
+    /// Returns the failure after the last attempt.
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure;
 }
 
-/// Asks until it took effect. Returns what was asked, if anything was; `changed` tells so after a failure, too.
+/// Sends a mutation until it takes effect.
+///
+/// Returns the request that took effect, if one was sent. `changed` is set if something may have changed, even after
+/// a failure.
 pub(super) async fn mutate<D: Mutation>(
     mutation: D,
     scope: &InterruptScope<'_>,
@@ -115,7 +123,7 @@ pub(super) async fn mutate<D: Mutation>(
     };
     let (mut refused_since, mut is_reported) = (None, false);
     for number in 0..D::MAX_ATTEMPTS {
-        // Whoever wants to stop wants nothing asked again, unless what was asked has opened a passage.
+        // A user who wants to stop wants no retries, unless an earlier attempt has opened the step group.
         if attempt.is_retry && context.must_stop(&scope.after_change(*changed)) {
             return Err(StepFailure::Interrupted);
         }
@@ -136,7 +144,8 @@ pub(super) async fn mutate<D: Mutation>(
                 Ok(outcome) => (outcome, true),
                 Err(error) if is_answer_lost(&error) => {
                     (attempt.may_apply_late, attempt.last_refusal) = (true, None);
-                    // Whatever a reading tells, or fails to tell: it may take effect, so there is something to take back.
+                    // Regardless of the read that follows, the request may take effect, so there is something to roll
+                    // back.
                     *changed = true;
                     (mutation.read_back(&intent, error, context).await?, true)
                 }
@@ -166,12 +175,12 @@ pub(super) async fn mutate<D: Mutation>(
     Err(mutation.attempts_exhausted(&attempt))
 }
 
-/// It took effect on something that has its id already.
+/// Returns the outcome of a request that took effect on a resource whose id is known.
 pub(super) fn applied() -> Outcome {
     Outcome::Applied { id: None, created_at: None }
 }
 
-/// A refusal that excludes an effect: settled as nothing, and the reason for stopping here.
+/// Records that a rejected request had no effect, and returns the rejection as the failure.
 pub(super) async fn settle_rejected(intent: &Intent, error: Error, context: &RunContext) -> StepFailure {
     let error = context.redact_error(error);
     match context.journal.record_outcome(intent, Outcome::Rejected { why: error.to_string() }).await {
@@ -180,7 +189,8 @@ pub(super) async fn settle_rejected(intent: &Intent, error: Error, context: &Run
     }
 }
 
-/// A reading's verdict as an outcome. Where nobody can tell the intent stays open, and `unclear` says why it ends here.
+/// Returns the outcome for the verdict of a read. If the verdict is unclear, the intent stays open, and `unclear`
+/// gives the failure.
 pub(super) fn outcome_from(
     verdict: IntentVerdict,
     unclear: impl FnOnce(String) -> StepFailure,
@@ -192,12 +202,12 @@ pub(super) fn outcome_from(
     }
 }
 
-/// Whether the request may have taken effect although no answer says so.
+/// Returns whether the request may have taken effect although no response says so.
 fn is_answer_lost(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Uncertain | ErrorKind::InvalidResponse)
 }
 
-/// Longer after each attempt, up to three seconds.
+/// Returns the pause after an attempt, which grows up to three seconds.
 fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(u64::from(attempt.saturating_add(1)).saturating_mul(300).min(3_000))
 }

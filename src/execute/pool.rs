@@ -1,4 +1,4 @@
-//! What is asked about compute pools, and the wait for them.
+//! Sends requests for compute pools, and waits for them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,15 +21,16 @@ use crate::{
     state::Outcome,
 };
 
-/// How often a request that came to nothing is tried again.
+/// The maximum number of attempts for a request that has no effect.
 const MAX_POOL_ATTEMPTS: u32 = 10;
-/// How long the count of CFU may lag behind statements that have stopped.
+/// How long the CFU count may lag behind statements that have stopped.
 const CFU_DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long a creation whose answer was lost is looked for. Pools have no name that would keep a second one from being
-/// made, so this is longer than for statements.
+/// How long to look for a pool whose creation lost its response. Pools have no unique name that would prevent a
+/// second one, so this is longer than for statements.
 const LOST_CREATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Creates a pool. One that an interrupted run asked for may still be on its way: it is looked for first.
+/// Creates a pool. If an interrupted run requested it, the request may still take effect, so its pool is looked for
+/// first.
 pub(super) async fn create_pool(
     pool: &Pool,
     existing_ids: &BTreeSet<String>,
@@ -45,7 +46,7 @@ pub(super) async fn create_pool(
             *changed = true;
             return Ok(Some(mutation.accepted(id)));
         }
-        // The user may have asked to stop while it was looked for.
+        // The user may have asked to stop in the meantime.
         if context.must_stop(scope) {
             return Err(StepFailure::Interrupted);
         }
@@ -53,9 +54,12 @@ pub(super) async fn create_pool(
     mutate(mutation, scope, context, changed).await
 }
 
-/// A pool to create. The service takes two of one name, so what was sent once is looked for until it can be ruled out.
+/// The creation of a pool. The service accepts two pools of one name, so a pool that was requested once is looked for
+/// until it can be ruled out.
 struct CreatePool<'a> {
+    /// The pool to create.
     pool: &'a Pool,
+    /// The ids of the pools that had its name when the plan was made.
     existing_ids: &'a BTreeSet<String>,
 }
 
@@ -89,7 +93,7 @@ impl Mutation for CreatePool<'_> {
     }
 }
 
-/// The creation of this pool that an interrupted run left open.
+/// Returns the creation of this pool that an interrupted run left open.
 fn open_creation(scope: &InterruptScope, context: &RunContext) -> Option<Intent> {
     let recorded = context.journal.lock_recorded();
     let mut open = recorded.open_intents.values().map(|open| &open.intent);
@@ -97,7 +101,8 @@ fn open_creation(scope: &InterruptScope, context: &RunContext) -> Option<Intent>
         .cloned()
 }
 
-/// The answer was lost, with that error or with the run that asked: the one new pool with that name and spec is ours.
+/// Returns the outcome of a creation whose response was lost, with `error` or with the interrupted run. The one new
+/// pool with that name and spec is ours.
 async fn resolve_lost_creation(
     intent: &Intent,
     error: Option<Error>,
@@ -119,8 +124,10 @@ async fn resolve_lost_creation(
     }
 }
 
-/// Pools that are in no record and bear the name of one that `plan` created: a creation whose answer was lost has landed
-/// after it was given up, or somebody made them meanwhile. A list that cannot be read tells nothing.
+/// Returns the unrecorded pools with the name of a pool that `plan` created.
+///
+/// Such a pool comes from a creation that lost its response and took effect after it was given up, or it was created
+/// outside floe in the meantime. If the list cannot be read, nothing is returned.
 pub(super) async fn duplicate_pools(plan: &Plan, context: &RunContext) -> Vec<(Address, String)> {
     let mut created: Vec<(&Address, &Pool, &BTreeSet<String>)> = Vec::new();
     for group in &plan.groups {
@@ -146,9 +153,11 @@ pub(super) async fn duplicate_pools(plan: &Plan, context: &RunContext) -> Vec<(A
     .collect()
 }
 
-/// A pool to change.
+/// The update of a pool.
 pub(super) struct UpdatePool<'a> {
+    /// The id of the pool.
     pub id: &'a str,
+    /// The fields to change.
     pub to: &'a PoolUpdate,
 }
 
@@ -181,8 +190,9 @@ impl Mutation for UpdatePool<'_> {
     }
 }
 
-/// A pool to delete, if nothing runs on it.
+/// The deletion of a pool, if nothing runs on it.
 pub(super) struct DeletePool<'a> {
+    /// The id of the pool.
     pub id: &'a str,
 }
 
@@ -219,7 +229,7 @@ impl Mutation for DeletePool<'_> {
     }
 }
 
-/// A statement that runs on a pool and is in no record: deleting the pool would stop it.
+/// Describes an unrecorded statement that runs on a pool, if there is one. Deleting the pool would stop it.
 async fn foreign_statement_on(id: &str, context: &RunContext) -> Result<Option<String>, StepFailure> {
     let running = statements_running_on(id, context).await?;
     let recorded = context.journal.lock_recorded();
@@ -227,10 +237,10 @@ async fn foreign_statement_on(id: &str, context: &RunContext) -> Result<Option<S
     Ok(running
         .into_iter()
         .find(|live| !ours.contains(live.name.as_str()))
-        .map(|live| format!("`{}` runs on it, which is not ours", live.name)))
+        .map(|live| format!("`{}` runs on it and is not managed by this project", live.name)))
 }
 
-/// A recorded statement that runs on a pool.
+/// Returns the name of a recorded statement that runs on a pool.
 async fn own_statement_on(id: &str, context: &RunContext) -> Result<Option<String>, StepFailure> {
     let running = statements_running_on(id, context).await?;
     let recorded = context.journal.lock_recorded();
@@ -238,7 +248,7 @@ async fn own_statement_on(id: &str, context: &RunContext) -> Result<Option<Strin
     Ok(running.into_iter().map(|live| live.name).find(|name| ours.contains(name.as_str())))
 }
 
-/// The visible statements that run on a pool, or are about to.
+/// Returns the visible statements that run on a pool, or are about to.
 async fn statements_running_on(id: &str, context: &RunContext) -> Result<Vec<LiveStatement>, StepFailure> {
     let listed = context
         .inputs
@@ -247,7 +257,7 @@ async fn statements_running_on(id: &str, context: &RunContext) -> Result<Vec<Liv
         .await
         .map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))?;
     if let Some((name, why)) = listed.unreadable.into_iter().next() {
-        // It is on the pool, and whether it runs nobody can tell.
+        // It is on the pool, and it is not known whether it runs.
         return Err(StepFailure::Unclear { name, why: context.redact_text(&why) });
     }
     let is_running = |live: &LiveStatement| {
@@ -256,9 +266,11 @@ async fn statements_running_on(id: &str, context: &RunContext) -> Result<Vec<Liv
     Ok(listed.items.into_values().map(|live| *live).filter(is_running).collect())
 }
 
-/// Waits until a pool is empty. Those of ours that this run stopped or moved leave it, and the count of CFU lags a
-/// little behind them. One of ours that stays would be stopped by the deletion; and what the pool still uses after ours
-/// have gone, somebody else's statements use that this key cannot see.
+/// Waits until a pool is empty.
+///
+/// Our statements that this run stopped or moved leave the pool, and the CFU count lags a little behind them. One of
+/// ours that stays would be stopped by the deletion. CFU that are in use after ours have left belong to statements
+/// that this key cannot see.
 async fn wait_until_empty(id: &str, attempt: &Attempt<'_>) -> Result<(), StepFailure> {
     let context = attempt.context;
     let deadline = Instant::now() + CFU_DRAIN_TIMEOUT;
@@ -273,8 +285,8 @@ async fn wait_until_empty(id: &str, attempt: &Attempt<'_>) -> Result<(), StepFai
         let Some(pool) = found else { return Ok(()) };
         let how = match ours {
             None if pool.current_cfu == 0 => return Ok(()),
-            None => format!("{} CFU are in use on it by something that this key cannot see", pool.current_cfu),
-            Some(name) => format!("`{name}` runs on it, and deleting it would stop that job"),
+            None => format!("{} CFU are in use on it by statements that this API key cannot see", pool.current_cfu),
+            Some(name) => format!("`{name}` runs on it and would be stopped by the deletion"),
         };
         if Instant::now() >= deadline {
             return Err(StepFailure::ChangedSincePlan { name: id.to_owned(), how });
@@ -286,7 +298,7 @@ async fn wait_until_empty(id: &str, attempt: &Attempt<'_>) -> Result<(), StepFai
     }
 }
 
-/// Waits for a pool to be provisioned or gone. Pools are few and slow, so each is read by itself.
+/// Waits until a pool is provisioned or gone. Pools are few and slow, so each is read on its own.
 pub(super) async fn wait_for_pool(
     step: &Step,
     scope: &InterruptScope<'_>,
@@ -294,7 +306,7 @@ pub(super) async fn wait_for_pool(
 ) -> Result<(), StepFailure> {
     let recorded = context.journal.lock_recorded().pools.get(&scope.address.key).map(|record| record.id.clone());
     let Some(id) = recorded else {
-        return Err(StepFailure::Incoherent(format!("{} has no id yet", scope.address)));
+        return Err(StepFailure::Incoherent(format!("{} has no recorded id yet", scope.address)));
     };
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = context.inputs.interrupt.clone();
@@ -305,7 +317,7 @@ pub(super) async fn wait_for_pool(
         {
             return Err(StepFailure::RequestFailed(context.redact_error(error.clone())));
         }
-        // Nothing is concluded from what could not be read; the deadline ends it.
+        // A failed read says nothing. The deadline ends the wait.
         let is_read = read.is_ok();
         let found = read.ok().flatten();
         let cause = match (step.until, &found) {
@@ -333,12 +345,14 @@ pub(super) async fn wait_for_pool(
     }
 }
 
+/// Returns the failure of a wait for a pool.
 fn pool_not_reached(id: String, until: Until, cause: NotReachedCause, found: Option<LivePool>) -> StepFailure {
     let phase = found.map(|pool| Phase::from(pool.phase.as_str().to_owned()));
     let not_reached = NotReached { name: id, until, cause, phase, detail: String::new(), exceptions: Vec::new() };
     StepFailure::NotReached(Box::new(not_reached))
 }
 
+/// Returns the outcome of a request whose response was lost, from a read of the pool.
 async fn read_back_pool(intent: &Intent, id: &str, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
     let found = context
         .inputs
@@ -352,6 +366,7 @@ async fn read_back_pool(intent: &Intent, id: &str, error: Error, context: &RunCo
     outcome_from(verdict, |cause| StepFailure::Unclear { name: id.to_owned(), why: cause })
 }
 
+/// Returns the failure of a request whose responses were lost.
 fn lost_too_often(name: &str) -> StepFailure {
-    StepFailure::Unclear { name: name.to_owned(), why: "the service kept losing the request".to_owned() }
+    StepFailure::Unclear { name: name.to_owned(), why: "no response, the request may still take effect".to_owned() }
 }

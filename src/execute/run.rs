@@ -1,4 +1,5 @@
-//! The owner loop: it alone keeps the record, and it starts each passage when those that it waits for have succeeded.
+//! The scheduler. It alone keeps the record, and it starts each step group when those that it waits for have
+//! succeeded.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,40 +26,42 @@ use crate::{
     state::{Entry, Ledger, LedgerError, Recorded},
 };
 
-/// How far the user has asked to stop.
+/// How urgently the user has asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Interrupt {
-    /// Not at all.
+    /// The user has not asked.
     #[default]
     None,
-    /// No new step outside an open passage; open passages are finished or taken back (the first Ctrl-C).
+    /// Start no new step outside an open step group. Open step groups are finished or rolled back (the first Ctrl-C).
     FinishOpenGroups,
-    /// Save and leave (the second).
+    /// Save the state and exit (the second Ctrl-C).
     Abort,
 }
 
 /// What a run works with.
 #[derive(Clone)]
 pub struct RunInputs {
-    /// The cloud.
+    /// The client of Confluent Cloud.
     pub cloud: CloudClient,
     /// The values of secrets.
     pub secrets: Secrets,
-    /// The project's name, for labels.
+    /// The name of the project, for labels.
     pub project: String,
-    /// Whether a secret without a value is replaced by a placeholder: on the simulator only.
+    /// Whether a secret without a value is replaced by a placeholder, on the simulator only.
     pub use_placeholders: bool,
-    /// What tells this run's intents from those of every other run of this state: part of their ids.
+    /// The start of every intent id of this run, which differs from that of every other run of this state.
     pub run_id: String,
-    /// How far the user has asked to stop.
+    /// How urgently the user has asked to stop.
     pub interrupt: Receiver<Interrupt>,
 }
 
-/// Runs `plan` on `recorded`, keeping every step in `ledger`, which holds the lock and has not begun its journal yet;
-/// folds the record at the end. The plan has been checked with [`crate::plan::check`] against `recorded`.
+/// Runs `plan` on `recorded`, recording every step in `ledger`, and compacts the record at the end.
+///
+/// The ledger holds the lock and has not begun its journal yet. The plan has been checked with [`crate::plan::check`]
+/// against `recorded`.
 ///
 /// # Errors
-/// When the journal cannot be begun: nothing was sent then. A ledger that fails later is in the report.
+/// Fails if the journal cannot be begun, in which case nothing was sent. A ledger that fails later is in the report.
 pub async fn run(
     plan: &Plan,
     recorded: Recorded,
@@ -72,7 +75,7 @@ pub async fn run(
     // What settling found is durable before anything is built on it.
     match scheduler.apply_in_memory(&plan.entries) {
         Ok(()) => drop(scheduler.append(plan.entries.clone()).await),
-        // The plan is for another record: nothing runs, and everything is reported as not begun.
+        // The plan is for another record. Nothing runs, and everything is reported as not started.
         Err(failure) => scheduler.failed.extend(plan.groups.first().map(|first| (first.address.clone(), failure))),
     }
     if scheduler.failed.is_empty() {
@@ -85,34 +88,47 @@ pub async fn run(
     Ok(scheduler.report(duplicate_pools).await)
 }
 
-/// How long requests under way may still take once the user wants to leave.
+/// How long requests in flight may still take once the user wants to exit.
 const ABORT_GRACE: Duration = Duration::from_secs(5);
 
+/// The state of a run, and what it works with.
 struct Scheduler<'a> {
+    /// Where entries are kept durably.
     ledger: &'a mut dyn Ledger,
+    /// Receives the events of the run.
     events: &'a mut (dyn FnMut(Event) + Send),
+    /// The handle on the record.
     journal: JournalHandle,
+    /// What every step works with.
     context: RunContext,
+    /// How urgently the user has asked to stop.
     interrupt: Receiver<Interrupt>,
-    /// Why nothing more can be kept.
+    /// Why nothing more can be recorded, if so.
     ledger_error: Option<LedgerError>,
-    /// Passages that have not begun, by address; `after` loses what has succeeded.
+    /// The step groups that have not started, by address. `after` loses the addresses that have succeeded.
     pending: BTreeMap<Address, StepGroup>,
-    /// Those of them that wait for each address.
+    /// The pending step groups that wait for each address.
     dependents: BTreeMap<Address, Vec<Address>>,
-    /// Those of them that wait for nothing any more.
+    /// The pending step groups that no longer wait for anything.
     ready: BTreeSet<Address>,
+    /// The tasks of the step groups that run.
     running: JoinSet<Result<(), StepFailure>>,
-    /// Whose passage each task walks.
+    /// The address whose step group each task runs.
     tasks: BTreeMap<task::Id, Address>,
+    /// The addresses that succeeded, in order.
     succeeded: Vec<Address>,
+    /// The addresses that failed, in order.
     failed: Vec<(Address, StepFailure)>,
+    /// The addresses whose rollback failed, in order.
     rollback_failed: Vec<(Address, StepFailure)>,
+    /// The addresses that were skipped, each with the address that caused it.
     skipped: Vec<(Address, Address)>,
+    /// The addresses that were rolled back.
     rolled_back: BTreeSet<Address>,
 }
 
 impl<'a> Scheduler<'a> {
+    /// Returns a scheduler that has started no step group yet.
     fn new(
         plan: &Plan,
         journal: JournalHandle,
@@ -148,6 +164,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Starts step groups and handles their messages until none is running.
     async fn run_until_done(&mut self, mut messages: mpsc::UnboundedReceiver<SchedulerMessage>) {
         let (mut batch, mut can_be_interrupted, mut abort_at) = (Vec::new(), true, None);
         self.start_ready();
@@ -157,7 +174,7 @@ impl<'a> Scheduler<'a> {
                 biased;
                 _ = messages.recv_many(&mut batch, 1024) => self.handle_messages(&mut batch).await,
                 Some(finished) = self.running.join_next_with_id() => {
-                    // Its last messages may still be on the way: they come first.
+                    // Its last messages may still be in the channel. They come first.
                     while let Ok(message) = messages.try_recv() {
                         batch.push(message);
                     }
@@ -168,7 +185,7 @@ impl<'a> Scheduler<'a> {
                 changed = self.interrupt.changed(), if can_be_interrupted => match changed.map(|()| *self.interrupt.borrow()) {
                     Ok(Interrupt::Abort) => abort_at = Some(Instant::now() + ABORT_GRACE),
                     Ok(_) => (self.events)(Event::InterruptReceived),
-                    // Nobody can ask any more.
+                    // The sender is gone, so there can be no interrupt.
                     Err(_) => can_be_interrupted = false,
                 },
                 () = sleep_until(abort_deadline), if abort_at.is_some() => self.running.abort_all(),
@@ -180,7 +197,7 @@ impl<'a> Scheduler<'a> {
         self.handle_messages(&mut batch).await;
     }
 
-    /// Starts every passage whose predecessors have all succeeded, unless nothing new may start.
+    /// Starts every step group that no longer waits for anything, unless nothing new may start.
     fn start_ready(&mut self) {
         let is_interrupted = *self.interrupt.borrow() != Interrupt::None;
         if is_interrupted || self.ledger_error.is_some() {
@@ -194,7 +211,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Keeps everything that was asked for as one group, and tells what there is to tell.
+    /// Records the entries of all messages as one group, and emits the events.
     async fn handle_messages(&mut self, batch: &mut Vec<SchedulerMessage>) {
         let (mut accepted_entries, mut acknowledgments) = (Vec::new(), Vec::new());
         for message in batch.drain(..) {
@@ -214,7 +231,7 @@ impl<'a> Scheduler<'a> {
                         accepted_entries.extend(entries);
                         acknowledgments.push(acknowledgment);
                     }
-                    // A passage that is gone needs no answer.
+                    // A step group that is gone needs no answer.
                     Err(failure) => drop(acknowledgment.send(Err(failure))),
                 },
             }
@@ -225,8 +242,10 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Applies entries to the record in memory. After one that contradicts it the record is not what the journal says, so
-    /// the ledger refuses to fold it: the next run goes on from the journal.
+    /// Applies entries to the record in memory.
+    ///
+    /// After an entry that contradicts it, the record is not what the journal says. The ledger then refuses to
+    /// compact it, and the next run continues from the journal.
     fn apply_in_memory(&self, entries: &[Entry]) -> Result<(), StepFailure> {
         if let Some(error) = &self.ledger_error {
             return Err(StepFailure::Ledger(error.clone()));
@@ -238,6 +257,7 @@ impl<'a> Scheduler<'a> {
             .map_err(|error| StepFailure::Incoherent(error.to_string()))
     }
 
+    /// Appends entries to the journal. After a failure, all step groups are aborted.
     async fn append(&mut self, entries: Vec<Entry>) -> Result<(), StepFailure> {
         if entries.is_empty() {
             return Ok(());
@@ -245,13 +265,14 @@ impl<'a> Scheduler<'a> {
         let result = self.ledger.append(&entries).await;
         result.map_err(|error| {
             self.ledger_error = Some(error.clone());
-            // What waits for its turn must not be sent any more, whatever was durable of it before; and what is under
-            // way cannot be recorded: the next run finds out.
+            // What is still queued must not be sent, even if its intent is durable. What is in flight cannot
+            // be recorded, and the next run finds out what became of it.
             self.running.abort_all();
             StepFailure::Ledger(error)
         })
     }
 
+    /// Handles the end of a step group's task.
     fn finish_task(&mut self, finished: Result<(task::Id, Result<(), StepFailure>), task::JoinError>) {
         let (id, result) = match finished {
             Ok((id, result)) => (id, result),
@@ -283,7 +304,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Leaves out, with its cause, everything that waits for `address`, directly or not.
+    /// Skips everything that waits for `address`, directly or not, with the address that caused it.
     fn skip_dependents(&mut self, address: &Address) {
         let mut causes = vec![address.clone()];
         while let Some(cause) = causes.pop() {
@@ -298,6 +319,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// Compacts the record and returns the report.
     async fn report(self, duplicate_pools: Vec<(Address, String)>) -> RunReport {
         let recorded = self.journal.lock_recorded().clone();
         let ledger_error = match self.ledger_error {
@@ -305,7 +327,7 @@ impl<'a> Scheduler<'a> {
             None => self.ledger.compact(&recorded).await.err(),
         };
         let failed_statements = self.failed.iter().filter(|(address, _)| address.kind == ResourceKind::Statement);
-        // A stop of which nobody can tell what became of it may still come.
+        // A stop whose outcome is unknown may still take effect.
         let may_stop = |address: &Address, name: &str| {
             let stops = |intent: &Intent| matches!(&intent.operation, Operation::Update { name: asked, to, .. } if asked == name && to.stopped);
             !self.rolled_back.contains(address) && recorded.open_intents.values().any(|open| stops(&open.intent))

@@ -1,4 +1,4 @@
-//! What is asked about statements: the looks before, the requests, and the readings where the answer is no answer.
+//! Sends requests for statements: the checks before, the requests themselves, and the reads after a lost response.
 
 use std::time::Duration;
 
@@ -20,34 +20,36 @@ use crate::{
     state::Outcome,
 };
 
-/// How often one request is tried again after its outcome was settled as nothing, or after a conflict.
+/// The maximum number of attempts for a request that has no effect or conflicts.
 const MAX_STATEMENT_ATTEMPTS: u32 = 30;
-/// How long a request whose answer was lost is looked for before it counts as never arrived.
+/// How long to look for a request whose response was lost before it counts as never arrived.
 const LOST_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
-/// How long a name that is being deleted is waited for.
+/// How long to wait for a name whose statement is being deleted.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
-/// Whether a statement still is what the plan saw.
+/// Checks that a statement is still what the plan saw, and returns it.
 pub(super) async fn verify_unchanged(
     name: &str,
     seen: &SeenStatement,
     context: &RunContext,
 ) -> Result<FetchedStatement, StepFailure> {
     let found = fetch(name, context).await?;
-    let found = found.ok_or_else(|| changed_since_plan(name, "it is gone"))?;
+    let found = found.ok_or_else(|| changed_since_plan(name, "it no longer exists"))?;
     seen.still_holds(&found.live).map_err(|how| changed_since_plan(name, how))?;
     Ok(found)
 }
 
-/// A statement to submit under a name that is free. It is sent again only under the same name, so it can take effect
-/// once at most.
+/// The submission of a statement under a free name. It is sent again only under the same name, so it can take effect
+/// at most once.
 pub(super) struct SubmitStatement {
+    /// The submission as it is recorded.
     submission: Submission,
+    /// The statement as it is sent.
     new_statement: NewStatement,
 }
 
 impl SubmitStatement {
-    /// With its pool, and the secrets in their places.
+    /// Returns the submission with its pool, and with the values of its secrets.
     pub fn prepare(
         submission: &Submission,
         pool: Option<String>,
@@ -84,7 +86,7 @@ impl Mutation for SubmitStatement {
     async fn on_refused(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => resolve_name_conflict(intent, &self.submission.name, error, attempt).await,
-            // The intent stays open: the next run finds out.
+            // The intent stays open, and the next run finds out what became of it.
             _ if attempt.may_apply_late => Err(StepFailure::RequestFailed(attempt.context.redact_error(error))),
             _ => Err(settle_rejected(intent, error, attempt.context).await),
         }
@@ -95,16 +97,17 @@ impl Mutation for SubmitStatement {
     }
 
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
-        // After each refusal a GET has said that there is no such statement.
-        let note = if attempt.may_apply_late { "given up" } else { "not created, and given up" };
+        // After each rejection, a GET has confirmed that there is no such statement.
+        let note = if attempt.may_apply_late { "gave up" } else { "not created, gave up" };
         refused_too_often(attempt, note).unwrap_or_else(|| StepFailure::Unclear {
             name: self.submission.name.clone(),
-            why: "the service kept losing the request".to_owned(),
+            why: "no response, the request may still take effect".to_owned(),
         })
     }
 }
 
-/// The name is taken: by our own request, by one that is being deleted, or by somebody else's.
+/// Returns the outcome of a submission whose name is taken: by our own request, by a statement that is being deleted,
+/// or by one that is not ours.
 async fn resolve_name_conflict(
     intent: &Intent,
     name: &str,
@@ -115,7 +118,7 @@ async fn resolve_name_conflict(
     let deadline = Instant::now() + DELETION_TIMEOUT;
     loop {
         match fetch(name, context).await? {
-            // Nothing bears the name by now, if that is what the conflict was about.
+            // The name is free now, if that was the conflict.
             None => return Ok(Outcome::Rejected { why: context.redact_text(&error.detail) }),
             Some(found) if found.live.phase == Phase::Deleting && Instant::now() < deadline => {
                 if context.must_stop(scope) {
@@ -131,7 +134,8 @@ async fn resolve_name_conflict(
                         Err(StepFailure::Unclear { name: name.to_owned(), why })
                     }
                     IntentVerdict::Unclear(why) => {
-                        // What is there is not what was sent, so the refusal was meant for us and nothing came of it.
+                        // The live statement is not what was sent, so the rejection was for this request, and it had
+                        // no effect.
                         let refusal = Outcome::Rejected { why: context.redact_text(&error.detail) };
                         context.journal.record_outcome(intent, refusal).await?;
                         Err(StepFailure::Unclear { name: name.to_owned(), why })
@@ -142,7 +146,8 @@ async fn resolve_name_conflict(
     }
 }
 
-/// The answer was lost: what is there tells what became of the request. One on its way may still land for a while.
+/// Returns the outcome of a submission whose response was lost, from what is live. A request in flight may still take
+/// effect for a while.
 async fn resolve_lost_answer(
     intent: &Intent,
     name: &str,
@@ -164,15 +169,17 @@ async fn resolve_lost_answer(
     }
 }
 
-/// A statement to stop, resume or move: GET, check, PUT the whole, and again after a conflict.
+/// The stop, resume or move of a statement: GET, check, PUT the whole statement, and repeat after a conflict.
 pub(super) struct UpdateStatement<'a> {
+    /// The cloud name of the statement.
     pub name: &'a str,
-    /// Which physical statement is meant: the recorded one.
+    /// The uid of the recorded physical statement.
     pub uid: String,
-    /// What the plan saw of it.
+    /// What the plan saw of the statement.
     pub seen: Option<&'a SeenStatement>,
+    /// The fields to change.
     pub to: StatementUpdate,
-    /// Whether standing still is all that is wanted, however that came about.
+    /// Whether it is enough that the statement is inactive, however that came about.
     pub is_satisfied_when_inactive: bool,
 }
 
@@ -186,7 +193,7 @@ impl Mutation for UpdateStatement<'_> {
 
     async fn precheck(&self, attempt: &Attempt<'_>) -> Result<Precheck<FetchedStatement>, StepFailure> {
         let Some(found) = fetch(self.name, attempt.context).await? else {
-            return Err(changed_since_plan(self.name, "it is gone"));
+            return Err(changed_since_plan(self.name, "it no longer exists"));
         };
         let is_untouched = !attempt.group_has_changed && !attempt.may_apply_late;
         check_unchanged(self.name, &self.uid, self.seen.filter(|_| is_untouched), &found.live)?;
@@ -211,7 +218,8 @@ impl Mutation for UpdateStatement<'_> {
     async fn on_refused(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) }),
-            // What the service makes of a stop of what is PENDING is not known. It is asked again when that has passed.
+            // It is not known how the service handles a stop of a PENDING statement. The stop is sent again, until
+            // that phase has passed.
             ErrorKind::Rejected if self.to.stopped && is_pending(self.name, attempt.context).await => {
                 Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) })
             }
@@ -225,28 +233,31 @@ impl Mutation for UpdateStatement<'_> {
     }
 
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
-        let said = attempt.last_refusal.as_ref().map(|refusal| format!(" ({refusal})")).unwrap_or_default();
+        let said =
+            attempt.last_refusal.as_ref().map(|refusal| format!(", last response: {refusal}")).unwrap_or_default();
         let how = if self.to.stopped {
-            "it kept changing, or stayed PENDING, unstoppable"
+            "it kept changing, or stayed PENDING and could not be stopped"
         } else {
-            "it kept changing between each reading and writing"
+            "it kept changing between each read and write"
         };
         changed_since_plan(self.name, &format!("{how}{said}"))
     }
 }
 
+/// Returns whether the statement is PENDING now.
 async fn is_pending(name: &str, context: &RunContext) -> bool {
     matches!(fetch(name, context).await, Ok(Some(found)) if found.live.phase == Phase::Pending)
 }
 
-/// A statement to delete, if it still is the recorded one.
+/// The deletion of a statement, if it still is the recorded one.
 pub(super) struct DeleteStatement<'a> {
+    /// The cloud name of the statement.
     pub name: &'a str,
-    /// Which physical statement is meant: the recorded one.
+    /// The uid of the recorded physical statement.
     pub uid: String,
-    /// What the plan saw of it.
+    /// What the plan saw of the statement.
     pub seen: Option<&'a SeenStatement>,
-    /// Whether it stays if it took effect after all.
+    /// Whether the statement stays if it took effect after all.
     pub unless_in_force: bool,
 }
 
@@ -260,13 +271,13 @@ impl Mutation for DeleteStatement<'_> {
 
     async fn precheck(&self, attempt: &Attempt<'_>) -> Result<Precheck<()>, StepFailure> {
         let Some(found) = fetch(self.name, attempt.context).await? else { return Ok(Precheck::NothingToChange) };
-        // Ours is gone; what bears its name now is somebody else's.
+        // The recorded statement is gone, and another one may have its name now.
         if !found.live.has_uid(&self.uid) || found.live.phase == Phase::Deleting {
             return Ok(Precheck::NothingToChange);
         }
         check_unchanged(self.name, &self.uid, self.seen.filter(|_| !attempt.group_has_changed), &found.live)?;
         if self.unless_in_force && matches!(found.live.phase.class(), PhaseClass::Running | PhaseClass::Completed) {
-            return Err(changed_since_plan(self.name, &format!("it is {} by now", found.live.phase)));
+            return Err(changed_since_plan(self.name, &format!("it is now {}", found.live.phase)));
         }
         Ok(Precheck::Send(()))
     }
@@ -291,21 +302,21 @@ impl Mutation for DeleteStatement<'_> {
     }
 
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
-        refused_too_often(attempt, "not deleted, and given up").unwrap_or_else(|| StepFailure::Unclear {
+        refused_too_often(attempt, "not deleted, gave up").unwrap_or_else(|| StepFailure::Unclear {
             name: self.name.to_owned(),
-            why: "the service kept losing the deletion".to_owned(),
+            why: "no response, the deletion may still take effect".to_owned(),
         })
     }
 }
 
-/// What the service said to the last of all tries, if it said no.
+/// Returns the service's rejection of the last attempt as the failure, if it was rejected.
 fn refused_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> {
     let refusal = attempt.last_refusal.clone()?;
     let detail = format!("{} ({note} after {MAX_STATEMENT_ATTEMPTS} attempts)", refusal.detail);
     Some(StepFailure::RequestFailed(Error { detail, ..refusal }))
 }
 
-/// One GET with what the service says of it in `live`, redacted.
+/// Reads a statement with one GET. The message of an error is redacted.
 pub(super) async fn fetch(name: &str, context: &RunContext) -> Result<Option<FetchedStatement>, StepFailure> {
     context
         .inputs
@@ -315,8 +326,9 @@ pub(super) async fn fetch(name: &str, context: &RunContext) -> Result<Option<Fet
         .map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))
 }
 
-/// What became of a change to something that exists. It is idempotent, so one look is enough: what did not take
-/// effect yet is asked for again.
+/// Returns the outcome of a change to an existing statement, after its response was lost.
+///
+/// The change is idempotent, so one read is enough: a change that has not taken effect yet is sent again.
 async fn read_back_statement(
     intent: &Intent,
     name: &str,
@@ -329,13 +341,14 @@ async fn read_back_statement(
     outcome_from(verdict, |_| StepFailure::RequestFailed(context.redact_error(error)))
 }
 
-/// The one judgement that settle makes of interrupted runs, on what a single GET has shown.
+/// Returns the verdict on an intent from a single GET, as settling does for interrupted runs.
 fn statement_verdict(intent: &Intent, name: &str, found: Option<LiveStatement>, context: &RunContext) -> IntentVerdict {
     let mut live = Live::default();
     live.add_statement_answer(name, Ok(found));
     judge_intent(intent, &context.journal.lock_recorded(), &live)
 }
 
+/// Checks that a statement is the recorded one, and still what the plan saw.
 fn check_unchanged(
     name: &str,
     uid: &str,
@@ -348,23 +361,25 @@ fn check_unchanged(
     seen.map_or(Ok(()), |seen| seen.still_holds(live)).map_err(|how| changed_since_plan(name, how))
 }
 
+/// Returns the failure for a statement that changed since the plan.
 fn changed_since_plan(name: &str, how: &str) -> StepFailure {
     StepFailure::ChangedSincePlan { name: name.to_owned(), how: how.to_owned() }
 }
 
-/// Which physical statement the record has under a name; none if that is known to be gone.
+/// Returns the uid that the record has under a name, or `None` if that statement is known to be gone.
 pub(super) fn recorded_uid(name: &str, scope: &InterruptScope, context: &RunContext) -> Option<String> {
     let recorded = context.journal.lock_recorded();
     let record = recorded.statements.get(&scope.address.key);
     record.and_then(|record| record.generation_named(name)).map(|generation| generation.uid.clone())
 }
 
-/// What was to be changed went while an earlier step of the passage waited for it.
+/// Returns the failure for a statement that was gone after an earlier step of the step group waited for it.
 pub(super) fn missing_statement(name: &str) -> StepFailure {
-    changed_since_plan(name, "it is gone")
+    changed_since_plan(name, "it no longer exists")
 }
 
-/// The statement as it goes out: secrets in their places, floe's own properties beside the user's.
+/// Returns the statement as it is sent: with the values of its secrets, and with floe's own properties next to the
+/// user's.
 fn reveal_secrets(submission: &Submission, context: &RunContext) -> Result<NewStatement, StepFailure> {
     let reveal_template = |template: &Template| match template.reveal(&context.inputs.secrets) {
         Err(MissingSecret(_)) if context.inputs.use_placeholders => Ok(template.masked().into_owned()),
@@ -386,7 +401,7 @@ fn reveal_secrets(submission: &Submission, context: &RunContext) -> Result<NewSt
     })
 }
 
-/// Whose it is, where the service keeps labels.
+/// Returns the labels that say who owns a statement, for services that keep labels.
 fn labels_of(intent: &Intent, context: &RunContext) -> SmallMap<String> {
     [
         (labels::PROJECT.to_owned(), context.inputs.project.clone()),

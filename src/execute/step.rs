@@ -1,4 +1,5 @@
-//! One step: ask, wait, record. Which request a step is, what it waits for, and what is then recorded are the plan's.
+//! Runs one step: sends its request, waits, and records. The plan says which request, which condition and which
+//! facts.
 
 use super::{
     event::{Event, StepFailure},
@@ -14,7 +15,7 @@ use crate::{
     state::{Fact, Recorded},
 };
 
-/// Carries out one step. `changed` tells, also after a failure, whether something was asked of the cloud.
+/// Runs one step. `changed` is set if something was requested from the cloud, even after a failure.
 pub(super) async fn run_step(
     step: &Step,
     scope: &InterruptScope<'_>,
@@ -45,7 +46,7 @@ pub(super) async fn run_step(
         }
         StepRequest::Delete { name, seen, unless_in_force } => {
             let Some(uid) = statement::recorded_uid(name, scope, context) else {
-                // It went while an earlier step waited for it.
+                // It disappeared while an earlier step waited for it.
                 return context.journal.record_facts(step.facts_on_success.iter().cloned()).await;
             };
             let (seen, unless_in_force) = (seen.as_ref(), *unless_in_force);
@@ -60,7 +61,7 @@ pub(super) async fn run_step(
     if let Some(request) = accepted {
         context.emit(Event::RequestAccepted { address: scope.address.clone(), request });
     }
-    // A passage that this very step opened is not left by its wait.
+    // An interrupt does not end the wait of the step that has just opened the step group.
     let mut facts = await_condition(step, &scope.after_change(*changed), context).await?;
     facts.extend(
         step.facts_on_success.iter().map(|fact| context.journal.with_secret_hashes(fact, &context.inputs.secrets)),
@@ -68,7 +69,7 @@ pub(super) async fn run_step(
     context.journal.record_facts(facts).await
 }
 
-/// Waits for what the step waits for, and says what was seen there.
+/// Waits for the condition of a step, and returns the facts from what was observed.
 async fn await_condition(
     step: &Step,
     scope: &InterruptScope<'_>,
@@ -88,7 +89,7 @@ async fn await_condition(
             match result {
                 Ok(live) => Ok(facts(live.as_ref())),
                 Err((failure, live)) => {
-                    // How far it got decides about the way back, so it is recorded first.
+                    // How far it got decides about the rollback, so it is recorded first.
                     if let Some(live) = live {
                         context.journal.record_facts(facts(Some(&live))).await?;
                     }
@@ -99,7 +100,7 @@ async fn await_condition(
     }
 }
 
-/// What a look at a generation tells its record; nothing where there is none of it.
+/// Returns the facts from an observation of a generation, or none if the generation is not recorded.
 fn facts_from_observation(key: &str, name: &str, live: Option<&LiveStatement>, recorded: &Recorded) -> Vec<Fact> {
     let Some(generation) = recorded.statements.get(key).and_then(|record| record.generation_named(name)) else {
         return Vec::new();
@@ -110,14 +111,14 @@ fn facts_from_observation(key: &str, name: &str, live: Option<&LiveStatement>, r
     }
 }
 
-/// The id of a pool, which an earlier passage of this plan may have created.
+/// Returns the id of a pool, which an earlier step group of this plan may have created.
 fn resolve_pool_id(pool: Option<&PoolRef>, context: &RunContext) -> Result<Option<String>, StepFailure> {
     match pool {
         None => Ok(None),
         Some(PoolRef::Id(id)) => Ok(Some(id.clone())),
         Some(PoolRef::Created(key)) => match context.journal.lock_recorded().pools.get(key) {
             Some(record) => Ok(Some(record.id.clone())),
-            None => Err(StepFailure::Incoherent(format!("pools.{key} has no id yet"))),
+            None => Err(StepFailure::Incoherent(format!("pools.{key} has no recorded id yet"))),
         },
     }
 }

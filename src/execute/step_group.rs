@@ -1,4 +1,4 @@
-//! One passage from its first step to its last; or, after a failure, along its way back.
+//! Runs one step group from its first step to its last or, after a failure, through its rollback.
 
 use super::{
     event::{Event, StepFailure},
@@ -17,34 +17,40 @@ use crate::{
 /// What every step works with.
 #[derive(Clone)]
 pub(super) struct RunContext {
+    /// What the run works with.
     pub inputs: RunInputs,
+    /// The handle on the record and the events.
     pub journal: JournalHandle,
+    /// The watcher that all waits share.
     pub watcher: Watcher,
 }
 
-/// Where a passage is, for what the user's interrupt means to it.
+/// How far a step group has got, which decides whether an interrupt may stop it here.
 #[derive(Clone, Copy)]
 pub(super) struct InterruptScope<'a> {
+    /// The address of the step group.
     pub address: &'a Address,
-    /// Something was changed, and there is a way back: it is finished or taken back, not left as it is.
+    /// Whether something was changed and there is a rollback. The step group is then finished or rolled back, not
+    /// left as it is.
     pub is_open: bool,
-    /// Whether there is a way back, so that the first change opens the passage.
+    /// Whether there is a rollback, so that the first change opens the step group.
     pub has_rollback: bool,
 }
 
 impl InterruptScope<'_> {
-    /// The footing once something was asked of the cloud, or not.
+    /// Returns the scope after a step that changed something in the cloud, or did not.
     pub fn after_change(&self, changed: bool) -> Self {
         InterruptScope { is_open: self.is_open || (changed && self.has_rollback), ..*self }
     }
 }
 
 impl RunContext {
+    /// Returns how urgently the user has asked to stop.
     pub fn interrupt(&self) -> Interrupt {
         *self.inputs.interrupt.borrow()
     }
 
-    /// Whether a passage on this footing has to stop where it is.
+    /// Returns whether a step group in this scope has to stop where it is.
     pub fn must_stop(&self, scope: &InterruptScope) -> bool {
         match self.interrupt() {
             Interrupt::None => false,
@@ -53,17 +59,19 @@ impl RunContext {
         }
     }
 
+    /// Shows an event to the user.
     pub fn emit(&self, event: Event) {
         self.journal.emit(event);
     }
 
-    /// What the service says may quote SQL with a secret in it.
+    /// Redacts an error, since the service's message may quote SQL with a secret in it.
     pub fn redact_error(&self, mut error: Error) -> Error {
         error.detail = self.redact_text(&error.detail);
         error
     }
 
-    /// The phase of a statement; one that floe has never heard of is the service's own word.
+    /// Returns the phase of a statement. A phase that floe does not know is the service's own text, so it is
+    /// redacted.
     pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
         match &live.phase {
             Phase::Other(word) => Phase::Other(self.redact_text(word)),
@@ -71,12 +79,13 @@ impl RunContext {
         }
     }
 
+    /// Returns text with the values of secrets hidden.
     pub fn redact_text(&self, text: &str) -> String {
         self.inputs.secrets.redact(text)
     }
 }
 
-/// Walks a passage. The error is that of the step that failed, whether or not the way back succeeded.
+/// Runs a step group. The error is that of the step that failed, whether or not the rollback succeeded.
 pub(super) async fn run_step_group(group: StepGroup, context: RunContext) -> Result<(), StepFailure> {
     let address = &group.address;
     context.emit(Event::Started { address: address.clone() });
@@ -101,7 +110,8 @@ pub(super) async fn run_step_group(group: StepGroup, context: RunContext) -> Res
     Err(failure)
 }
 
-/// Every step whose guard holds, in order, until one fails; its failure is told beside the one that led here.
+/// Runs every rollback step whose guard holds, in order, until one fails. That failure is reported in addition to the
+/// one that led here.
 async fn roll_back(group: &StepGroup, context: &RunContext) {
     let address = &group.address;
     context.emit(Event::RollbackStarted { address: address.clone() });
@@ -123,7 +133,7 @@ async fn roll_back(group: &StepGroup, context: &RunContext) {
     }
 }
 
-/// Judges a guard on the record as it is now.
+/// Returns whether the guard of a step holds on the current record.
 fn guard_holds(step: &Step, address: &Address, context: &RunContext) -> bool {
     let recorded = context.journal.lock_recorded();
     let generation =
@@ -134,7 +144,7 @@ fn guard_holds(step: &Step, address: &Address, context: &RunContext) -> bool {
             generation(name).is_some_and(|found| found.reached == FurthestPhase::Submitted)
         }
         Some(RollbackGuard::Gone { name }) => {
-            // An open submission of it may still land; whatever else is open makes no generation.
+            // An open submission of the generation may still take effect. No other open request creates a generation.
             let submits =
                 |operation: &Operation| matches!(operation, Operation::Submit(submission) if submission.name == *name);
             let may_still_apply = recorded.open_intents.values().any(|open| submits(&open.intent.operation));

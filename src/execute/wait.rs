@@ -1,5 +1,5 @@
-//! The wait for a statement: for the phase that the plan names, for the end of its patience, or for the signs that it
-//! will not come.
+//! Waits for a statement: for the phase that the plan names, until the timeout, or until there are signs that the
+//! phase will not come.
 
 use std::time::Duration;
 
@@ -16,43 +16,53 @@ use crate::{
     resource::{LiveStatement, Phase, PhaseClass, WarningSeverity},
 };
 
-/// A read just after a change may show what was before it; for this long the old phase is not held against it.
+/// How long a read may still show the phase from before a change. Until then the old phase does not end the wait.
 const STALE_READ_GRACE: Duration = Duration::from_secs(20);
-/// A pool without CFU left gets this long to find some.
+/// How long a pool may have no CFU left before the wait ends.
 const POOL_EXHAUSTED_GRACE: Duration = Duration::from_secs(30);
-/// The service's word for a pool without CFU left (`scaling_status.scaling_state`, the gateway's OpenAPI document).
+/// The service's value for a pool without CFU left (`scaling_status.scaling_state`, the gateway's OpenAPI document).
 const POOL_EXHAUSTED: &str = "POOL_EXHAUSTED";
 
-/// What a sight means to a wait.
+/// What an observation means to a wait.
 enum WaitJudgment {
+    /// The condition has been reached.
     Arrived,
+    /// The condition may still be reached.
     InProgress,
+    /// The condition will not be reached.
     NotReached(NotReachedCause),
 }
 
-/// What was asked before the wait.
+/// What was requested before the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PriorAction {
-    /// To run again: a read may still show why it did not.
+    /// A resume, after which a read may still show why the statement did not run.
     Resume,
-    /// Anything else.
+    /// Any other request, or none.
     Other,
 }
 
-/// A wait under way.
+/// A wait in progress for one statement.
 struct PhaseWait<'a> {
+    /// The cloud name of the statement.
     name: &'a str,
+    /// The condition to wait for.
     until: Until,
+    /// What was requested before the wait.
     prior_action: PriorAction,
+    /// The recorded uid, if there is one.
     uid: Option<String>,
+    /// When the wait began.
     since: Instant,
+    /// Since when the pool has had no CFU left.
     exhausted_since: Option<Instant>,
 }
 
-/// A wait that failed, with what was seen last.
+/// The failure of a wait, with the last observation.
 type WaitFailure = (StepFailure, Option<LiveStatement>);
 
-/// Waits up to `timeout` seconds. Returns what was seen on arrival, confirmed by a GET; `None` if it is gone.
+/// Waits up to `timeout` seconds. Returns the statement as it reached the condition, confirmed by a GET, or `None` if
+/// it is gone.
 pub(super) async fn wait_for_statement(
     name: &str,
     until: Until,
@@ -90,7 +100,7 @@ pub(super) async fn wait_for_statement(
         let observation = observations.borrow_and_update().clone();
         let (mut live, mut confirmed) = match observation {
             Observation::Statement { live, confirmed } => (live.map(|live| *live), confirmed),
-            // Nothing is concluded from what could not be read; the deadline ends it.
+            // A failed read says nothing. The deadline ends the wait.
             Observation::NotYetRead | Observation::Unreadable if !timed_out => continue,
             Observation::NotYetRead | Observation::Unreadable => (None, false),
         };
@@ -99,11 +109,11 @@ pub(super) async fn wait_for_statement(
         }
         let mut judgment = wait.judge(live.as_ref());
         if !confirmed && (timed_out || !matches!(judgment, WaitJudgment::InProgress)) {
-            // A list lags: what it tells is acted on only after a GET says the same.
+            // A list lags, so what it shows is acted on only after a GET confirms it.
             live = match fetch(name, context).await {
                 Ok(fetched) => fetched.map(|fetched| fetched.live),
                 Err(failure) if timed_out => return Err((failure, last)),
-                // As with a list that could not be read: the deadline ends it.
+                // As after a failed list, the deadline ends the wait.
                 Err(_) => continue,
             };
             judgment = wait.judge(live.as_ref());
@@ -121,12 +131,13 @@ pub(super) async fn wait_for_statement(
 }
 
 impl PhaseWait<'_> {
+    /// Judges what an observation means to this wait.
     fn judge(&mut self, live: Option<&LiveStatement>) -> WaitJudgment {
         let is_fresh = self.since.elapsed() < STALE_READ_GRACE;
         let Some(live) = live else {
             return match self.until {
                 Until::Gone | Until::Inactive => WaitJudgment::Arrived,
-                // A name may take a moment to be readable after it was submitted.
+                // It may take a moment after a submission until the name can be read.
                 _ if is_fresh => WaitJudgment::InProgress,
                 _ => WaitJudgment::NotReached(NotReachedCause::Stuck),
             };
@@ -140,7 +151,7 @@ impl PhaseWait<'_> {
         }
         let class = live.phase.class();
         match (self.until, class) {
-            // It is being resumed, by somebody else where it is to stand still.
+            // The statement is being resumed, outside floe if it should be stopped.
             (Until::Stopped | Until::Inactive | Until::Stable, PhaseClass::Stopped) if !live.stopped => {
                 WaitJudgment::InProgress
             }
@@ -162,19 +173,20 @@ impl PhaseWait<'_> {
         }
     }
 
-    /// FAILED or STOPPED while it is to run: what it was before it was resumed, or what has become of it.
+    /// Judges a FAILED or STOPPED statement that should run: it may be its phase from before the resume, or what has
+    /// become of it.
     fn judge_failed_or_stopped(&self, live: &LiveStatement, is_fresh: bool) -> WaitJudgment {
         let may_be_stale = is_fresh && self.prior_action == PriorAction::Resume;
         match live.phase {
             _ if may_be_stale => WaitJudgment::InProgress,
             Phase::Failed => WaitJudgment::NotReached(NotReachedCause::Stuck),
-            // Somebody stopped it meanwhile. (One that is not asked to stand still is about to start.)
+            // It was stopped outside floe in the meantime. (A statement that is not asked to stop is about to start.)
             _ if live.stopped => WaitJudgment::NotReached(NotReachedCause::Stuck),
             _ => WaitJudgment::InProgress,
         }
     }
 
-    /// PENDING, with signs that it will stay so.
+    /// Judges a PENDING statement by the signs that it will stay PENDING.
     fn judge_pending(&mut self, live: &LiveStatement) -> WaitJudgment {
         if live.warnings.iter().any(|warning| warning.severity == WarningSeverity::Critical) {
             return WaitJudgment::NotReached(NotReachedCause::CriticalWarning);
@@ -191,11 +203,12 @@ impl PhaseWait<'_> {
         }
     }
 
-    /// What there is on arrival; one of another uid is not it.
+    /// Returns the statement that reached the condition. One with another uid does not count.
     fn arrived_statement(&self, live: Option<LiveStatement>) -> Option<LiveStatement> {
         live.filter(|live| self.until != Until::Gone && self.uid.as_ref().is_none_or(|uid| live.has_uid(uid)))
     }
 
+    /// Returns the failure of this wait, with the service's messages and the job's exceptions.
     async fn failure(&self, cause: NotReachedCause, live: Option<&LiveStatement>, context: &RunContext) -> StepFailure {
         let mut detail = live.map(|live| context.redact_text(&live.detail)).unwrap_or_default();
         if cause == NotReachedCause::CriticalWarning {
@@ -208,7 +221,7 @@ impl PhaseWait<'_> {
                 .collect::<Vec<_>>()
                 .join("; ");
         }
-        // They help, and their absence is no reason to say less.
+        // Exceptions help. If they cannot be read, the rest is still reported.
         let exceptions = match live {
             Some(_) => context.inputs.cloud.list_exceptions(self.name).await.unwrap_or_default(),
             None => Vec::new(),
@@ -229,6 +242,7 @@ impl PhaseWait<'_> {
     }
 }
 
+/// Emits an event if the phase or its message has changed.
 fn emit_if_changed(
     scope: &InterruptScope,
     context: &RunContext,

@@ -1,5 +1,5 @@
-//! One lister for all waits: it reads what is waited for by single GETs while those are fewer than the pages of a list,
-//! and by one list otherwise.
+//! Reads statements on behalf of all waits: by single GETs while they are no more than the pages of a list, and by
+//! one list otherwise.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,44 +14,46 @@ use crate::{
     resource::LiveStatement,
 };
 
-/// How many statements a page of the list holds.
+/// The number of statements on a page of the list.
 const PAGE_SIZE: usize = 100;
-/// The first pause between two readings; each next is half as long again, up to [`SLOWEST`].
+/// The first pause between two reads. Each next pause is half as long again, up to [`MAX_PAUSE`].
 const MIN_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause between two reads.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 
 /// What was read of one statement.
 #[derive(Debug, Clone)]
 pub(super) enum Observation {
-    /// Nothing yet.
+    /// Nothing has been read yet.
     NotYetRead,
-    /// This; from a list if not `confirmed` by a GET. `None` for one that is not there.
+    /// The statement, or `None` if it does not exist. Unless `confirmed` by a GET, it comes from a list.
     Statement { live: Option<Box<LiveStatement>>, confirmed: bool },
-    /// It could not be read; the lister tries again.
+    /// The statement could not be read. The watcher tries again.
     Unreadable,
 }
 
-/// Asks the lister to watch a name.
+/// A handle to watch statements by name.
 #[derive(Clone)]
 pub(super) struct Watcher(mpsc::UnboundedSender<(String, watch::Sender<Observation>)>);
 
 impl Watcher {
-    /// What is read of `name` from now on, until the receiver is dropped.
+    /// Returns what is read of `name` from now on, until the receiver is dropped.
     pub fn subscribe(&self, name: &str) -> watch::Receiver<Observation> {
         let (sender, observations) = watch::channel(Observation::NotYetRead);
-        // A lister that is gone watches nothing; the wait then ends by its own deadline.
+        // If the watcher's task is gone, nothing is read, and the wait ends at its own deadline.
         let _ = self.0.send((name.to_owned(), sender));
         observations
     }
 }
 
-/// Starts the lister. It ends when nobody can ask it any more.
+/// Starts the watcher. It ends when its last handle is dropped.
 pub(super) fn start_watcher(cloud: CloudClient) -> Watcher {
     let (sender, subscriptions) = mpsc::unbounded_channel();
     tokio::spawn(poll_subscriptions(cloud, subscriptions));
     Watcher(sender)
 }
 
+/// Reads all subscribed statements in a loop, and publishes what it finds.
 async fn poll_subscriptions(
     cloud: CloudClient,
     mut new_subscriptions: mpsc::UnboundedReceiver<(String, watch::Sender<Observation>)>,
@@ -67,7 +69,7 @@ async fn poll_subscriptions(
             subscription = new_subscriptions.recv() => {
                 let Some((name, sender)) = subscription else { return };
                 subscriptions.entry(name).or_default().push(sender);
-                // What was just asked is likely to answer soon.
+                // A statement that was just requested is likely to change soon.
                 pause = MIN_PAUSE;
                 let soon = Instant::now() + pause;
                 next = if is_idle { soon } else { next.min(soon) };
@@ -88,15 +90,18 @@ async fn poll_subscriptions(
     }
 }
 
+/// The receivers of each statement's observations, by cloud name.
 type Subscriptions = BTreeMap<String, Vec<watch::Sender<Observation>>>;
 
+/// Sends an observation to all receivers of a statement.
 fn publish(subscriptions: &Subscriptions, name: &str, observation: &Observation) {
     for sender in subscriptions.get(name).into_iter().flatten() {
         let _ = sender.send(observation.clone());
     }
 }
 
-/// One list; what it does not show is reported as not there, unconfirmed. Returns how many pages it had.
+/// Reads all subscribed statements from one list. A statement that the list lacks is published as absent,
+/// unconfirmed. Returns the number of pages of the list.
 async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Option<usize> {
     match cloud.list_statements(None).await {
         Ok(Listing { items: mut found, unreadable }) => {
@@ -120,6 +125,7 @@ async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Opt
     }
 }
 
+/// Reads each subscribed statement with its own GET.
 async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) {
     let mut reads = JoinSet::new();
     for name in subscriptions.keys().cloned() {
