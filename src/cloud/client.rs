@@ -1,4 +1,4 @@
-//! The call loop: authorization, pace, repetitions and redirects around one exchange of the transport.
+//! The call loop: authorization, rate limits, retries and redirects around single exchanges of the transport.
 
 use std::{
     fmt,
@@ -24,54 +24,64 @@ use super::{
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
 
-/// Redirects that one call follows; Confluent's own command line follows as many.
+/// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
 
-/// How long a call may fail before somebody is told.
+/// How long a call may fail before the user is notified.
 const NOTICE_DELAY: Duration = Duration::from_secs(2);
-/// The same where the service only asks for patience, which it does in every large run.
+/// How long a call may be rate limited before the user is notified. The service limits the rate in every large run.
 const RATE_LIMIT_NOTICE_DELAY: Duration = Duration::from_secs(10);
 
-/// How much of an answer that is none is looked through for what may be said of it.
+/// How many bytes of an error response are searched for text to quote.
 const MAX_QUOTED_BYTES: usize = 256 << 10;
-/// The longest id of a request that is passed on.
+/// The longest request id that is shown, in characters.
 const MAX_REQUEST_ID_LENGTH: usize = 128;
 
-/// A call that failed and is tried again, or that nobody answers.
+/// Notice of a call that failed and is retried, or that has received no response yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryNotice {
-    /// What went wrong, as [`Error`] would say it.
+    /// The failure in the form in which a call would return it.
     pub error: Error,
-    /// How long that may go on, about.
+    /// The approximate upper limit on how long the call may continue.
     pub max_duration: Duration,
-    /// Whether its first answer is still waited for, and nothing is sent again.
+    /// Whether the first attempt is still waiting for a response, so that nothing has been sent again.
     pub is_waiting: bool,
 }
 
-/// Whoever wants to know that calls are tried again.
+/// A function that receives the notices of retried calls.
 type RetryListener = Box<dyn Fn(&RetryNotice) + Send + Sync>;
 
-/// The door to one environment. Clones share one limiter, one source of jitter and one count.
+/// The client for one environment. Clones share one rate limiter, one source of jitter and one request count.
 #[derive(Clone)]
 pub struct CloudClient(Arc<ApiConnection>);
 
+/// The state that all clones of a client share.
 struct ApiConnection {
+    /// The transport that carries the exchanges.
     transport: Arc<dyn Transport>,
+    /// The origins of the two APIs.
     endpoints: Endpoints,
+    /// The API keys of the requests.
     credentials: Credentials,
+    /// Redacts the API keys in received text.
     redactor: Redactor,
+    /// The limiter for all requests of the run.
     rate_limiter: RateLimiter,
+    /// The source of jitter for retries.
     jitter: Mutex<fastrand::Rng>,
+    /// The number of requests sent, including retries and redirects.
     request_count: AtomicU64,
-    /// The last `Date` that was seen.
+    /// The last `Date` header that was received.
     last_date: Mutex<Option<String>>,
+    /// The listener for retried calls, if one was set.
     retry_listener: OnceLock<RetryListener>,
-    /// Whether the listener knows of the present trouble.
+    /// Whether the listener has been notified of the current failure.
     has_notified: AtomicBool,
 }
 
 impl CloudClient {
-    /// A door to `site` through `wire`. `seed` decides the jitter of repetitions and nothing else.
+    /// Creates a client that reaches `endpoints` through `transport`. `seed` determines the jitter of retries and
+    /// nothing else.
     pub fn new(
         transport: Arc<dyn Transport>,
         endpoints: Endpoints,
@@ -93,55 +103,55 @@ impl CloudClient {
         }))
     }
 
-    /// Lets `listener` know, once until an answer comes, that a call has failed or stayed without an answer for about two
-    /// seconds. The first listener stays.
+    /// Calls `listener` when a call has failed or stayed without a response for about two seconds, once until a
+    /// response arrives. Only the first listener is kept.
     pub fn on_retry(&self, listener: impl Fn(&RetryNotice) + Send + Sync + 'static) {
-        // A second one is dropped.
+        // A second listener is dropped.
         let _ = self.0.retry_listener.set(Box::new(listener));
     }
 
-    /// Lets the listener know that the caller asks again what the service has refused for a while.
+    /// Notifies the listener that the caller repeats a request that the service has rejected for some time.
     pub fn notify_still_refused(&self, refusal: &Error, max_duration: Duration) {
         if let Some(listener) = self.0.retry_listener.get() {
             listener(&RetryNotice { error: refusal.clone(), max_duration, is_waiting: false });
         }
     }
 
-    /// Where it leads.
+    /// Returns the endpoints that this client calls.
     pub fn endpoints(&self) -> &Endpoints {
         &self.0.endpoints
     }
 
-    /// Whether pools can be asked for at all. (A Flink key is needed for anything.)
+    /// Returns whether pools can be read at all, which needs a Cloud API key. (A Flink API key is always needed.)
     pub fn has_cloud_key(&self) -> bool {
         self.0.credentials.cloud.is_some()
     }
 
-    /// The service's clock as of its last answer, RFC 3339: what ages are measured against. A date that does not read
-    /// as one is given as it came.
+    /// Returns the service's time as of its last response (RFC 3339), from which ages are measured. A `Date` that
+    /// cannot be parsed is returned as it was received.
     pub fn service_time(&self) -> Option<String> {
         let date = lock(&self.0.last_date).clone()?;
         Some(retry::parse_http_date(&date).map_or(date, |time| time.to_string()))
     }
 
-    /// How many requests have left, repetitions and redirects included.
+    /// Returns how many requests were sent, including retries and redirects.
     pub fn request_count(&self) -> u64 {
         self.0.request_count.load(Ordering::Relaxed)
     }
 
-    /// Makes `call` and gives back its answer: a 2xx, and not somebody's log-in page.
+    /// Sends `call` and returns its 2xx response. An HTML page with such a status, like a login page, is an error.
     pub(super) async fn send_call(&self, call: &ApiCall) -> Result<HttpResponse> {
         let response = self.send_with_retries(call).await.map_err(|error| self.sanitize_error(error))?;
         match response.status {
             200..300 if response_error::is_html(&response) => {
-                Err(self.invalid_response(call, &response, "it is a page for a browser"))
+                Err(self.invalid_response(call, &response, "it is an HTML page"))
             }
             200..300 => Ok(response),
             _ => Err(self.sanitize_error(response_error::error_from_response(call, &response))),
         }
     }
 
-    /// `error` without any part of a key, and without what would steer a terminal.
+    /// Returns `error` without any part of an API key and without characters that control a terminal.
     pub(super) fn sanitize_error(&self, error: Error) -> Error {
         let request_id = error.request_id.map(|id| self.sanitize_text(id.replace('\n', "")));
         Error {
@@ -152,19 +162,21 @@ impl CloudClient {
         }
     }
 
-    /// What a server says, as it may be passed on: no part of a key in it, and nothing that would steer a terminal.
+    /// Returns a server's text in a form that may be shown: without any part of an API key and without characters
+    /// that control a terminal.
     pub(super) fn sanitize_text(&self, text: String) -> String {
         if text.is_empty() {
             return text;
         }
         let text = self.0.redactor.redact(text);
-        // Controls, and what turns the direction of writing.
+        // Control characters, and characters that change the direction of text.
         let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
         kept.filter(|c| !is_unsafe(*c) || *c == '\n').collect()
     }
 
-    /// `response` as it may be quoted. It is cut short only after this: of a key that is cut first, a part would stay.
+    /// Returns `response` in a form that may be quoted. Excerpts are cut only after this, because part of a key would
+    /// remain if the key were cut first.
     pub(super) fn redact_response(&self, mut response: HttpResponse) -> HttpResponse {
         response.body.truncate(MAX_QUOTED_BYTES);
         // A compressed body is never quoted.
@@ -175,10 +187,10 @@ impl CloudClient {
         response
     }
 
-    /// Tries until there is an answer that is no redirect, or a reason to stop.
+    /// Sends `call` until there is a response that is not a redirect, or a reason to stop.
     async fn send_with_retries(&self, call: &ApiCall) -> Result<HttpResponse> {
         let authorization = self.authorization(call)?;
-        // Without the queue before the limiter, which may be long and is nobody's failure.
+        // Excludes the wait for the rate limiter, which may be long and is not a failure.
         let mut elapsed = Duration::ZERO;
         let mut url = call.url.clone();
         let (mut attempt, mut redirects) = (1, 0);
@@ -186,7 +198,7 @@ impl CloudClient {
             let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
             elapsed = elapsed.saturating_add(took);
             let verdict = retry::classify(call.method, outcome);
-            // Where every answer is slow that is told once.
+            // If every response is slow, the listener is notified only once.
             if matches!(verdict, RetryVerdict::Answered(_)) && took < NOTICE_DELAY {
                 self.0.has_notified.store(false, Ordering::Relaxed);
             }
@@ -195,10 +207,8 @@ impl CloudClient {
                     url = redirect_target(call, &url, &response)?;
                     redirects += 1;
                     if redirects > MAX_REDIRECTS {
-                        let detail = format!(
-                            "more than {MAX_REDIRECTS} redirects; the last one leads to {}",
-                            without_query(&url)
-                        );
+                        let detail =
+                            format!("more than {MAX_REDIRECTS} redirects, the last one to {}", without_query(&url));
                         return Err(response_error::error_with_response(call, ErrorKind::Rejected, &response, detail));
                     }
                 }
@@ -225,13 +235,14 @@ impl CloudClient {
                     }
                     sleep(wait).await;
                     attempt += 1;
-                    // From the start: whoever redirected may know a better address by now.
+                    // Start at the original URL, because it may redirect to a better address by now.
                     (url, redirects) = (call.url.clone(), 0);
                 }
             }
         }
     }
 
+    /// Notifies the listener of `failure`, unless it has been notified of the current one.
     fn notify_listener(&self, call: &ApiCall, failure: &AttemptFailure, max_duration: Duration, is_waiting: bool) {
         if let Some(listener) = self.0.retry_listener.get()
             && !self.0.has_notified.swap(true, Ordering::Relaxed)
@@ -249,15 +260,20 @@ impl CloudClient {
         }
     }
 
+    /// Returns the `Authorization` header for `call`.
+    ///
+    /// # Errors
+    /// When there is no key for the API of the call.
     fn authorization(&self, call: &ApiCall) -> Result<String> {
         let key = self.0.credentials.key(call.api).ok_or_else(|| Error {
             help: response_error::help_for(ErrorKind::Unauthorized, call),
-            ..call.error(ErrorKind::Unauthorized, "there is no key for this API, so nothing was sent")
+            ..call.error(ErrorKind::Unauthorized, "no key is set for this API, so no request was sent")
         })?;
         Ok(key.authorization())
     }
 
-    /// One exchange of a call that has gone on for `spent`, and how long it took.
+    /// Sends one request for a call that has taken `elapsed` so far. Returns the outcome and how long the exchange
+    /// took.
     async fn send_once(
         &self,
         call: &ApiCall,
@@ -285,7 +301,7 @@ impl CloudClient {
                     if call.method.is_mutating() { https::EXCHANGE_TIMEOUT } else { left.max(https::EXCHANGE_TIMEOUT) };
                 self.notify_listener(
                     call,
-                    &AttemptFailure::NoResponse("no answer yet".to_owned()),
+                    &AttemptFailure::NoResponse("no response yet".to_owned()),
                     max_duration,
                     elapsed.is_zero(),
                 );
@@ -308,13 +324,16 @@ impl CloudClient {
 impl fmt::Debug for CloudClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CloudClient")
-            .field("site", &self.0.endpoints)
+            .field("endpoints", &self.0.endpoints)
             .field("requests", &self.request_count())
             .finish_non_exhaustive()
     }
 }
 
-/// Where a redirect leads, if the key may go there and the method may be kept.
+/// Returns the target of a redirect.
+///
+/// # Errors
+/// When the API key must not be sent to the target, the method cannot be kept, or the redirect is invalid.
 fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
     let refuse = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
@@ -322,55 +341,58 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
         301 | 302 | 307 | 308 if keeps_method || call.method == Method::Get => {}
         303 if call.method == Method::Get => {}
         301 | 302 => {
-            let detail =
-                "the service redirects this change in a way that would turn it into a GET; is `endpoint` right?";
+            let detail = "the service's redirect would turn this change into a GET (is `endpoint` correct?)";
             return refuse(ErrorKind::Rejected, detail.to_owned());
         }
-        // "See other": what was asked may well have been done.
-        303 => return refuse(ErrorKind::Uncertain, "the service says to see another address".to_owned()),
+        // "See Other": the request may well have taken effect.
+        303 => return refuse(ErrorKind::Uncertain, "the service refers to another address for the result".to_owned()),
         _ => {
             let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
-            return refuse(kind, "a redirect of a kind that this API does not use".to_owned());
+            return refuse(kind, "a kind of redirect that this API does not use".to_owned());
         }
     }
     let location = response.headers.get("location").unwrap_or_default();
     let Some(mut to) = Some(location).filter(|to| !to.is_empty()).and_then(|to| from.join(to).ok()) else {
-        return refuse(ErrorKind::InvalidResponse, "a redirect without an address".to_owned());
+        return refuse(ErrorKind::InvalidResponse, "a redirect without a valid `Location`".to_owned());
     };
     to.set_fragment(None);
     if !may_forward_key(from, &to) {
         let host = to.host_str().unwrap_or_default();
-        let detail = format!("redirected to {}://{host}, where the API key must not go", to.scheme());
+        let detail = format!("redirected to {}://{host}, where the API key must not be sent", to.scheme());
         return refuse(ErrorKind::Rejected, detail);
     }
     Ok(to)
 }
 
+/// Returns the error for a change whose outcome is unknown.
 fn uncertain_error(call: &ApiCall, failure: &AttemptFailure) -> Error {
-    error_from_failure(call, ErrorKind::Uncertain, failure, "it may or may not have taken effect")
+    error_from_failure(call, ErrorKind::Uncertain, failure, "the request may or may not have taken effect")
 }
 
+/// Returns the error for a call that failed in every attempt.
 fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> Error {
     let times = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
-    let error = error_from_failure(call, ErrorKind::Unreachable, failure, &format!("given up after {times}"));
+    let error = error_from_failure(call, ErrorKind::Unreachable, failure, &format!("gave up after {times}"));
     let help = match failure {
         AttemptFailure::NoResponse(detail) if detail.contains("certificate") => Some(
-            "a company's own certificate authority can be added to the system's roots, or to the file that SSL_CERT_FILE names"
+            "Add your company's certificate authority to the system's root certificates, or to the file that \
+             `SSL_CERT_FILE` names."
                 .to_owned(),
         ),
         AttemptFailure::NoResponse(_) => response_error::help_for(ErrorKind::Unreachable, call),
         AttemptFailure::ErrorResponse(response) if response.status == 429 => Some(
-            "the service's limits are per address; somebody else may be using them up from here, so try again later \
-             or lower this run's own limits"
+            "The service's rate limits are per address, and another client may be using them up from here. Try again \
+             later, or lower this run's own limits."
                 .to_owned(),
         ),
         AttemptFailure::ErrorResponse(_) => {
-            Some("the service is in trouble; nothing was changed by this call, so try again later".to_owned())
+            Some("The service is failing. This call changed nothing, so try again later.".to_owned())
         }
     };
     Error { help, ..error }
 }
 
+/// Returns the error for `failure`, with `note` in parentheses after its detail.
 fn error_from_failure(call: &ApiCall, kind: ErrorKind, failure: &AttemptFailure, note: &str) -> Error {
     match failure {
         AttemptFailure::NoResponse(detail) => call.error(kind, format!("{detail} ({note})")),
@@ -381,6 +403,7 @@ fn error_from_failure(call: &ApiCall, kind: ErrorKind, failure: &AttemptFailure,
     }
 }
 
+/// Locks `mutex`, even if a thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

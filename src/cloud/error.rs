@@ -1,4 +1,4 @@
-//! What can go wrong with a call: a kind that code branches on, and all that a person needs to act.
+//! The error of a call: a kind that code branches on, and the details that a person needs to act.
 
 use std::fmt;
 
@@ -7,45 +7,46 @@ use super::Method;
 /// The result of a call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What code branches on.
+/// The kind of an error, which code branches on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// 401: no key, a wrong key, or a key of the other API.
     Unauthorized,
-    /// 403: a role is missing. (A pool's 403 "was not found" is absence and never gets here.)
+    /// 403: a role is missing. (A pool's 403 "was not found" means absence and becomes `NotFound`.)
     Forbidden,
-    /// 404 (of a pool also 403) in which the service says of the very name or id that it does not exist.
+    /// 404 (for a pool also 403) in which the service says that exactly this name or id does not exist.
     NotFound,
     /// 409: the name is taken, or the object changed between GET and PUT.
     Conflict,
-    /// Any other 4xx, a 404 that says nothing of what was asked for among them, and 501: refused, nothing was changed.
+    /// Any other 4xx, including a 404 that says nothing about the requested resource, and 501: the request was
+    /// rejected and nothing was changed.
     Rejected,
-    /// A change that was sent, and whose outcome is unknown: a lost answer or a 5xx. To be settled by reading.
+    /// A change was sent and its outcome is unknown, because of a lost response or a 5xx. Only a read can tell.
     Uncertain,
-    /// Nothing was changed and nothing can be said: no connection, a read that kept failing.
+    /// Nothing was changed and nothing is known: there was no connection, or a read kept failing.
     Unreachable,
-    /// The answer was no answer of this API: HTML, cut JSON, missing fields, an endless page chain.
+    /// The response is not one of this API: HTML, truncated JSON, missing fields, or an endless chain of pages.
     InvalidResponse,
-    /// The answer is larger than floe takes in.
+    /// The response is larger than floe accepts.
     TooLarge,
 }
 
-/// A call that failed: everything that is known of it, no credential among it.
+/// A call that failed, with everything that is known about it except credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// What code branches on.
+    /// The kind of the error, which code branches on.
     pub kind: ErrorKind,
-    /// The method.
+    /// The HTTP method of the call.
     pub method: Method,
     /// The URL without its query.
     pub url: String,
-    /// The status, if there was an answer.
+    /// The status of the response, if there was one.
     pub status: Option<u16>,
-    /// The service's own words, or the transport's.
+    /// The message of the service or of the transport.
     pub detail: String,
-    /// `X-Request-Id`, for Confluent's support.
+    /// The `X-Request-Id` of the response, for Confluent's support.
     pub request_id: Option<String>,
-    /// The next step: for a 403 the role that is wanted, for a 401 the variables that hold the key.
+    /// The next step: for a 403 the required role, for a 401 the variables that hold the key.
     pub help: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The transport for real: one exchange over HTTP/1.1 or HTTP/2 and TLS. The only file that knows reqwest.
+//! The real transport: one exchange over HTTP/1.1 or HTTP/2 with TLS. No other file uses reqwest.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -6,52 +6,62 @@ use reqwest::{Client, ClientBuilder, redirect};
 
 use super::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, Transport, TransportError};
 
-/// How much time and memory an exchange may take.
+/// Limits on the time and the memory of one exchange.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TransportLimits {
-    /// Name, connection and TLS, each new connection.
+    /// The timeout for name resolution, connection and TLS together, for each new connection.
     pub(super) connect_timeout: Duration,
-    /// The whole exchange.
+    /// The timeout for the whole exchange.
     pub(super) total_timeout: Duration,
-    /// Bytes of a body.
+    /// The largest response body in bytes.
     pub(super) max_body_bytes: usize,
 }
 
-/// How long one exchange may take.
+/// The longest time that one exchange may take.
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The limits that [`HttpsTransport::new`] uses.
 const DEFAULT_LIMITS: TransportLimits = TransportLimits {
     connect_timeout: Duration::from_secs(10),
     total_timeout: EXCHANGE_TIMEOUT,
     max_body_bytes: 32 << 20,
 };
 
-/// Exchanges over the network. Certificates are checked against the system's roots (on Linux, where `SSL_CERT_FILE` or
-/// `SSL_CERT_DIR` is set, against the roots found there instead). `https://` goes through the proxy that `HTTPS_PROXY` names, unless
-/// `NO_PROXY` excepts the host; `http://`, which is allowed to this machine only, never goes through a proxy.
+/// Sends requests over the network. Certificates are checked against the system's root certificates. On Linux, if
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, they are checked against the certificates found there instead.
+/// `https://` uses the proxy that `HTTPS_PROXY` names, unless `NO_PROXY` excludes the host. `http://`, which is
+/// allowed only to this machine, never uses a proxy.
 pub struct HttpsTransport {
+    /// The client for `https://` URLs.
     tls_client: Client,
+    /// The client for `http://` URLs, which never uses TLS or a proxy.
     plaintext_client: Client,
+    /// The limits of each exchange.
     limits: TransportLimits,
 }
 
-/// The machine cannot do HTTPS.
+/// The error when HTTPS cannot be set up on this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("HTTPS cannot be set up: {0}; are the system's certificates (`ca-certificates`) installed?")]
+#[error("cannot set up HTTPS (are the system's certificates, `ca-certificates`, installed?): {0}")]
 pub struct HttpsSetupError(String);
 
 impl HttpsTransport {
-    /// A transport. Reads the system's certificates, and the environment's proxies and certificate paths.
+    /// Creates a transport. Reads the system's certificates, and the proxies and certificate paths from the
+    /// environment.
+    ///
+    /// # Errors
+    /// When HTTPS cannot be set up on this machine.
     pub fn new() -> Result<Self, HttpsSetupError> {
         HttpsTransport::with_limits(DEFAULT_LIMITS)
     }
 
+    /// Creates a transport with the given limits.
     pub(super) fn with_limits(limits: TransportLimits) -> Result<Self, HttpsSetupError> {
         let setup_error = |error: reqwest::Error| HttpsSetupError(error_with_causes(&error));
         let ring = rustls::crypto::ring::default_provider();
-        // reqwest takes the process's provider; if there already is one, that one serves.
+        // reqwest uses the provider of the process. If one is installed already, that one is used.
         let _ = ring.clone().install_default();
-        // The plain client never speaks TLS; without roots it is quick to make.
+        // The plaintext client never uses TLS, and without root certificates it is quick to create.
         let tls_without_roots = rustls::ClientConfig::builder_with_provider(Arc::new(ring))
             .with_safe_default_protocol_versions()
             .map_err(|error| HttpsSetupError(error.to_string()))?
@@ -68,6 +78,7 @@ impl HttpsTransport {
         })
     }
 
+    /// Sends one request and reads the whole response within the limits.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let client = if request.url.starts_with("http://") { &self.plaintext_client } else { &self.tls_client };
         let mut builder = client.request(reqwest_method(request.method), &request.url);
@@ -84,7 +95,7 @@ impl HttpsTransport {
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let too_large =
-            || TransportError::TooLarge(format!("the answer is longer than {} bytes", self.limits.max_body_bytes));
+            || TransportError::TooLarge(format!("the response is larger than {} bytes", self.limits.max_body_bytes));
         if response.content_length().is_some_and(|length| length > self.limits.max_body_bytes as u64) {
             return Err(too_large());
         }
@@ -105,6 +116,7 @@ impl Transport for HttpsTransport {
     }
 }
 
+/// Returns a builder with the settings that both clients share.
 fn client_builder(limits: TransportLimits) -> ClientBuilder {
     Client::builder()
         .connect_timeout(limits.connect_timeout)
@@ -112,10 +124,12 @@ fn client_builder(limits: TransportLimits) -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        // Below the idle time of common load balancers: a connection that they drop loses whatever is then sent.
+        // Shorter than the idle timeout of common load balancers, because a request on a connection that they have
+        // dropped is lost.
         .pool_idle_timeout(Duration::from_secs(20))
 }
 
+/// Returns the reqwest method for `method`.
 fn reqwest_method(method: Method) -> reqwest::Method {
     match method {
         Method::Get => reqwest::Method::GET,
@@ -126,7 +140,8 @@ fn reqwest_method(method: Method) -> reqwest::Method {
     }
 }
 
-/// Without a connection nothing left; with one, anything may have arrived.
+/// Returns the transport error for a request that failed. Without a connection nothing was sent. With one, the
+/// request may have arrived.
 fn transport_error(error: reqwest::Error) -> TransportError {
     let detail = error_with_causes(&error);
     if error.is_connect() || error.is_builder() {
@@ -136,24 +151,26 @@ fn transport_error(error: reqwest::Error) -> TransportError {
     }
 }
 
+/// Returns the error for a response whose body could not be read to its end.
 fn body_error(error: reqwest::Error) -> TransportError {
-    TransportError::AfterSending(format!("the answer was cut short: {}", error_with_causes(&error)))
+    TransportError::AfterSending(format!("the response was cut short: {}", error_with_causes(&error)))
 }
 
-/// An error with its causes, the address left out: callers say it themselves, without its query.
+/// Returns the causes of `error` as one text. The URL is left out, because callers print it themselves without its
+/// query.
 fn error_with_causes(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(next) = cause {
         let text = next.to_string();
-        // "client error (SendRequest)" and the like name parts of the client, not of the trouble.
+        // "client error (SendRequest)" and the like name a part of the client, not the cause.
         if causes.last() != Some(&text) && !text.starts_with("client error (") {
             causes.push(text);
         }
         cause = next.source();
     }
     if error.is_timeout() && causes.is_empty() {
-        causes.push("it took too long".to_owned());
+        causes.push("the request timed out".to_owned());
     }
-    if causes.is_empty() { "the exchange failed".to_owned() } else { causes.join(": ") }
+    if causes.is_empty() { "the request failed".to_owned() } else { causes.join(": ") }
 }

@@ -1,11 +1,12 @@
-//! The door to Confluent Cloud: the domain's verbs over one narrow seam, a [`Transport`] that carries one exchange.
+//! Typed calls of Confluent Cloud's APIs over one narrow seam, a [`Transport`] that carries one HTTP exchange.
 //!
-//! Above the seam, and so under test: authorization, redirects, paging, pace, JSON and errors. Below it: a connection.
+//! Authorization, redirects, paging, rate limits, JSON and errors lie above the seam, so tests cover them. Only the
+//! connection lies below it.
 //!
 //! ```text
-//! statements, pools, regions ─▶ call ─▶ exchange (key, pace, retry, redirects) ─▶ Transport ─▶ https
-//!        ▲                                 │
-//!        └──── wire, pages ◀───────────────┴─▶ failure ─▶ Error
+//! statements, pools, regions ─▶ call ─▶ client (key, rate_limit, retry, redirects) ─▶ Transport ─▶ https
+//!        ▲                                │
+//!        └──── wire, pagination ◀─────────┴─▶ response_error ─▶ Error
 //! ```
 
 mod call;

@@ -1,4 +1,4 @@
-//! Lists that come in pages: the whole list, or an error.
+//! Reads lists that come in pages, and returns the whole list or an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,25 +10,27 @@ use super::{
     wire::{WireObject, WirePage},
 };
 
-/// The largest page the service gives.
+/// The largest page that the service returns, in items.
 const MAX_PAGE_SIZE: usize = 100;
-/// Pages without anything new that are put up with: the service may give empty pages while more are to come.
+/// The number of pages in a row without new items at which reading stops. The service may return empty pages although
+/// more items follow.
 const MAX_STALE_PAGES: u32 = 20;
-/// Things of one list, as many as 1,000 pages hold: far more than an environment has.
+/// The most items of one list, as many as 1,000 pages hold. This is far more than an environment has.
 const MAX_ITEMS: usize = 100_000;
 
-/// What a list held.
+/// The items that a list held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
-    /// What could be read, by name or id. Boxed: a tree that grows at its end is half empty, and such things are large.
+    /// The items that could be read, by name or id. They are boxed because they are large, and a tree that grows at
+    /// its end is half empty.
     pub items: BTreeMap<String, Box<T>>,
-    /// What is there and could not be read, by name or id, and why.
+    /// The reasons why the other items could not be read, by name or id.
     pub unreadable: BTreeMap<String, String>,
 }
 
 impl CloudClient {
-    /// Every page of the list at `call`, by `key`, which tells its things apart; of a thing that moved onto a second page
-    /// while the list was read, the later sight counts.
+    /// Reads every page of the list at `call`. `key` returns the name or id that identifies an item. If an item
+    /// appears again on a later page because it moved while the list was read, the later version counts.
     pub(super) async fn list_all<S: WireObject>(
         &self,
         call: ApiCall,
@@ -41,7 +43,7 @@ impl CloudClient {
             let sized = call.clone().with_query("page_size", &page_size.to_string());
             let page_call = token.iter().fold(sized, |call, token| call.with_query("page_token", token));
             let response = match self.send_call(&page_call).await {
-                // Fewer things to a page may fit; a single one that does not is the caller's to hear of.
+                // A smaller page may fit. If a single item does not fit, the caller gets the error.
                 Err(error) if error.kind == ErrorKind::TooLarge && page_size > 1 => {
                     page_size /= 2;
                     continue;
@@ -54,26 +56,23 @@ impl CloudClient {
             let has_new_items = listed.add_page(page, &key);
             let Some(next) = next else { return Ok(listed) };
             let Some(next) = page_token(&call.url, &next) else {
-                return Err(self.invalid_response(
-                    &call,
-                    &response,
-                    "the address of the next page has no `page_token`",
-                ));
+                return Err(self.invalid_response(&call, &response, "the link to the next page has no `page_token`"));
             };
             stale_pages = if has_new_items { 0 } else { stale_pages + 1 };
             if stale_pages >= MAX_STALE_PAGES || !seen_tokens.insert(next.clone()) {
-                let detail = "the list does not end: its pages lead back to pages that were read before, or to nothing";
+                let detail = "the list does not end: its pages lead back to earlier pages or contain nothing new";
                 return Err(call.error(ErrorKind::InvalidResponse, detail));
             }
             token = Some(next);
         }
-        let detail = format!("the list does not end: {MAX_ITEMS} things and more were to come");
+        let detail = format!("the list does not end: there are more pages after {MAX_ITEMS} items");
         Err(call.error(ErrorKind::InvalidResponse, detail))
     }
 }
 
 impl<T> Listing<T> {
-    /// Takes a page in; the later sight of a thing counts. Returns whether anything in it is new.
+    /// Adds a page, in which a later version of an item replaces an earlier one. Returns whether the page had any new
+    /// item.
     fn add_page<S: WireObject<Domain = T>>(&mut self, page: WirePage<S>, key: &impl Fn(&T) -> String) -> bool {
         let known = self.items.len().saturating_add(self.unreadable.len());
         for item in page.data {
@@ -89,8 +88,8 @@ impl<T> Listing<T> {
     }
 }
 
-/// The token of the next page. Only it is taken from the link: the key goes where the list was asked for, whatever the
-/// link says.
+/// Returns the token of the next page. Only the token is taken from the link, so that the key is always sent to the
+/// URL of the list itself.
 fn page_token(base: &Url, next: &str) -> Option<String> {
     let url = base.join(next).ok()?;
     url.query_pairs()

@@ -1,18 +1,19 @@
-//! The verbs of compute pools (`fcpm/v2`).
+//! The operations on compute pools (`fcpm/v2`).
 
 use crate::resource::{LivePool, Pool, PoolUpdate};
 
 use super::{CloudClient, ErrorKind, Listing, Method, Result, call::ApiCall, key::Api, wire};
 
 impl CloudClient {
-    /// All compute pools of the environment, of whatever region, by id.
+    /// Lists all compute pools of the environment in any region, by id.
     pub async fn list_pools(&self) -> Result<Listing<LivePool>> {
         let call =
             self.pools_call(Method::Get, &[])?.with_query("environment", &self.endpoints().identity().environment);
         self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await
     }
 
-    /// One pool. `None` if the service says of this id that it was not found, which it does with a 404 or with a 403.
+    /// Fetches one pool. Returns `None` if the service says that this id was not found, which it does with a 404 or
+    /// with a 403.
     pub async fn fetch_pool(&self, id: &str) -> Result<Option<LivePool>> {
         let call =
             self.pools_call(Method::Get, &[id])?.with_query("environment", &self.endpoints().identity().environment);
@@ -22,7 +23,7 @@ impl CloudClient {
         }
     }
 
-    /// Creates a pool. Its id is the service's; its phase is PROVISIONING, for some minutes.
+    /// Creates a pool. The service assigns its id, and its phase is PROVISIONING for some minutes.
     pub async fn create_pool(&self, pool: &Pool) -> Result<LivePool> {
         let body = wire::NewPool::of(pool, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::Post, &[])?.with_json(&body)?;
@@ -30,7 +31,7 @@ impl CloudClient {
         self.decode_object::<wire::Pool>(&call, &response)
     }
 
-    /// Renames a pool or raises its limit (the service does not lower one).
+    /// Renames a pool or raises its limit. (The service does not lower a limit.)
     pub async fn update_pool(&self, id: &str, amendment: &PoolUpdate) -> Result<LivePool> {
         let body = wire::PoolChange::of(amendment, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::Patch, &[id])?.with_json(&body)?;
@@ -38,7 +39,7 @@ impl CloudClient {
         self.decode_object::<wire::Pool>(&call, &response)
     }
 
-    /// Deletes a pool; fine if there is none. The service stops the statements that run in it.
+    /// Deletes a pool, and succeeds if there is none. The service stops the statements that run in it.
     pub async fn delete_pool(&self, id: &str) -> Result<()> {
         let call =
             self.pools_call(Method::Delete, &[id])?.with_query("environment", &self.endpoints().identity().environment);
@@ -48,6 +49,7 @@ impl CloudClient {
         }
     }
 
+    /// Returns a call to the list of pools, or to the pool whose id `rest` holds.
     fn pools_call(&self, method: Method, rest: &[&str]) -> Result<ApiCall> {
         let call =
             ApiCall::new(self.endpoints(), Api::Cloud, method, &[&["fcpm", "v2", "compute-pools"], rest].concat())?;

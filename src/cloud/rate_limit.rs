@@ -1,4 +1,4 @@
-//! How fast requests leave: one limiter for everything that a run sends, whoever sends it.
+//! Limits how fast requests are sent, with one limiter for all requests of a run.
 
 use std::{
     collections::VecDeque,
@@ -11,19 +11,22 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+/// The length of the shorter window.
 const SECOND: Duration = Duration::from_secs(1);
+/// The length of the longer window.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How much of the service's patience to use. It allows an address 50 requests a second, 1,000 a minute and 100
-/// connections (Confluent's page "Flink SQL REST API"); a colleague's session may share that address, so the default
-/// is 80 % of each. Limits can be lowered, not raised: values above the default count as the default, 0 as 1.
+/// How much of the service's rate limits to use. The service allows an address 50 requests a second, 1,000 a minute
+/// and 100 connections (Confluent's page "Flink SQL REST API"). A colleague's session may share that address, so the
+/// default is 80 % of each. Limits can be lowered but not raised: values above the default count as the default, and
+/// 0 counts as 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
-    /// Requests in any second.
+    /// The most requests in any second.
     pub per_second: u32,
-    /// Requests in any minute.
+    /// The most requests in any minute.
     pub per_minute: u32,
-    /// Requests under way at once.
+    /// The most requests in flight at once.
     pub connections: u32,
 }
 
@@ -34,7 +37,7 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
-    /// The limits that hold: none above the default, none of 0.
+    /// Returns the limits that apply: none above the default, and none of 0.
     pub fn effective(self) -> RateLimits {
         let most = RateLimits::default();
         RateLimits {
@@ -45,43 +48,54 @@ impl RateLimits {
     }
 }
 
-/// The limiter: exact sliding windows at the service. When a request arrives there is unknown here, but it lies between
-/// its leaving and its answer; so it counts in every window from its leaving until a window's length after its end.
+/// A limiter with sliding windows that hold exactly at the service. Only the service knows when a request arrives,
+/// but this happens between sending the request and receiving its response. A request therefore counts in every
+/// window from when it is sent until one window length after it ends.
 pub(super) struct RateLimiter {
+    /// The limits that apply.
     limits: RateLimits,
+    /// The permits for requests in flight.
     connections: Arc<Semaphore>,
-    /// Tokio's mutex is fair, and its holder waits with it in hand: permits are given in the order in which they were
-    /// asked for.
+    /// The queue of requests. Tokio's mutex is fair and its holder keeps it while waiting, so permits are given in
+    /// the order in which they were requested.
     queue: Mutex<()>,
+    /// The requests that count against the limits.
     window: std::sync::Mutex<RequestWindow>,
-    /// One under way has ended.
+    /// Signals that a request in flight has ended.
     request_finished: Notify,
 }
 
+/// The requests that count against the limits.
 #[derive(Default)]
 struct RequestWindow {
+    /// The number of requests in flight.
     in_flight: usize,
-    /// When the latest ones ended, oldest first; at most a minute's worth.
+    /// The times at which the latest requests ended, oldest first, at most as many as a minute allows.
     finished_at: VecDeque<Instant>,
-    /// The service asked everybody to wait until then.
+    /// The time until which the service asked all calls to wait.
     held_until: Option<Instant>,
 }
 
-/// When the next request may leave.
+/// When the next request may be sent.
 enum NextSlot {
+    /// It may be sent now.
     Now,
+    /// It may be sent at this time.
     At(Instant),
-    /// When one that is under way has ended.
+    /// It may be sent when a request in flight has ended.
     AfterCompletion,
 }
 
-/// The right to one request; to be kept while it is under way.
+/// The permission to send one request, which is held while the request is in flight.
 pub(super) struct RequestPermit<'a> {
+    /// The limiter that gave the permission.
     limiter: &'a RateLimiter,
+    /// The permit for one request in flight.
     _connection: Option<OwnedSemaphorePermit>,
 }
 
 impl RateLimiter {
+    /// Creates a limiter for `limits`, which can only lower the defaults.
     pub(super) fn new(limits: RateLimits) -> Self {
         let limits = limits.effective();
         RateLimiter {
@@ -93,9 +107,9 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for the right to one request.
+    /// Waits for the permission to send one request.
     pub(super) async fn acquire(&self) -> RequestPermit<'_> {
-        // The semaphore is never closed, so there is always a permit to come.
+        // The semaphore is never closed, so a permit always becomes available.
         let connection = Arc::clone(&self.connections).acquire_owned().await.ok();
         let _queue = self.queue.lock().await;
         loop {
@@ -107,19 +121,19 @@ impl RateLimiter {
         }
     }
 
-    /// Lets nothing leave for `wait`: the service said so to one, and means all.
+    /// Pauses all requests for `wait`. The service rejected one call, but its limit applies to all of them.
     pub(super) fn pause_all(&self, wait: Duration) {
         let until = Instant::now().checked_add(wait);
         let mut window = self.lock_window();
         window.held_until = window.held_until.max(until);
     }
 
-    /// Whether the next request may leave now, and then it counts; else when to ask again.
+    /// Returns when the next request may be sent. If that is now, the request is counted.
     fn next_slot(&self) -> NextSlot {
         let mut window = self.lock_window();
         let mut at = window.held_until;
         for (limit, length) in [(self.limits.per_second, SECOND), (self.limits.per_minute, MINUTE)] {
-            // So many of those that ended may still count beside those that are under way, and one more.
+            // The part of the limit that requests in flight leave to finished requests and to the next one.
             let Some(beside) = (limit as usize).checked_sub(window.in_flight).filter(|beside| *beside > 0) else {
                 return NextSlot::AfterCompletion;
             };
@@ -135,6 +149,7 @@ impl RateLimiter {
         }
     }
 
+    /// Locks the window, even if a thread panicked while it held the lock.
     fn lock_window(&self) -> std::sync::MutexGuard<'_, RequestWindow> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,17 +1,18 @@
-//! What must not be seen of the keys, taken out of whatever a server or a proxy sends back.
+//! Removes API keys from text that a server or a proxy sends back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Credentials;
 
-/// A stretch of a secret that is as long as this is hidden too: others cut texts short, and break lines.
+/// The length in bytes from which a fragment of a secret is redacted, because servers and proxies may shorten a text
+/// or break its lines.
 const FRAGMENT_LENGTH: usize = 12;
 
-/// The stretches of all secrets, by their length.
+/// The fragments of all secrets, by their length.
 pub(super) struct Redactor(BTreeMap<usize, BTreeSet<Vec<u8>>>);
 
 impl Redactor {
-    /// Those of `credentials`.
+    /// Creates a redactor for the secrets of `credentials`.
     pub(super) fn new(credentials: &Credentials) -> Redactor {
         let mut fragments: BTreeMap<usize, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for secret in credentials.secret_spellings() {
@@ -22,7 +23,7 @@ impl Redactor {
         Redactor(fragments)
     }
 
-    /// `text` without any part of a key that must not be seen.
+    /// Returns `text` with each part of a key replaced by `(redacted)`.
     pub(super) fn redact(&self, text: String) -> String {
         let mut covered = vec![false; text.len()];
         for (length, fragments) in &self.0 {

@@ -1,4 +1,4 @@
-//! The list of regions (`fcpm/v2`), and what is learnt from it about where statements are asked.
+//! The list of regions (`fcpm/v2`), and the endpoints for statements that it contains.
 
 use std::time::Duration;
 
@@ -9,58 +9,59 @@ use super::{
     endpoints::is_trusted_endpoint, key::Api, wire,
 };
 
-/// A region that has Flink.
+/// A region in which Flink is available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {
-    /// The cloud, in lower case.
+    /// The cloud provider in lower case.
     pub cloud: String,
-    /// Its name, for example `us-east-2`.
+    /// The region's name, for example `us-east-2`.
     pub name: String,
-    /// Its name for people, for example `Ohio (us-east-2)`.
+    /// The region's display name, for example `Ohio (us-east-2)`.
     pub display_name: String,
-    /// Where its statements are asked from anywhere.
+    /// The endpoint for statements that is reachable from anywhere.
     pub public_endpoint: Option<String>,
-    /// Where its statements are asked from a private network.
+    /// The endpoint for statements that is reachable from a private network.
     pub private_endpoint: Option<String>,
 }
 
-/// Why there is no private endpoint to ask.
+/// The reason why no private endpoint can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrivateEndpointError {
     /// The list of regions could not be read.
     #[error(transparent)]
     RegionsUnavailable(#[from] Error),
     /// The service does not know the region.
-    #[error("Confluent Cloud offers Flink in no region `{region}` of {cloud}{}", which(.known))]
+    #[error("Confluent Cloud does not offer Flink in region `{region}` of {cloud}{}", which(.known))]
     UnknownRegion {
-        /// The cloud, in lower case.
+        /// The cloud provider in lower case.
         cloud: String,
-        /// The region.
+        /// The region that is not in the list.
         region: String,
-        /// The regions of that cloud that it does know.
+        /// The regions of that cloud that the service knows.
         known: Vec<String>,
     },
-    /// The region has none.
-    #[error("Confluent Cloud names no private endpoint for the region `{region}` of {cloud}")]
+    /// The service lists no private endpoint for the region.
+    #[error("Confluent Cloud lists no private endpoint for region `{region}` of {cloud}")]
     NotOffered {
-        /// The cloud, in lower case.
+        /// The cloud provider in lower case.
         cloud: String,
-        /// The region.
+        /// The region without a private endpoint.
         region: String,
     },
-    /// The region's is on a host that a key must not be shown to.
-    #[error("Confluent Cloud names `{endpoint}` as the private endpoint, where no key may be sent")]
+    /// The private endpoint of the region is on a host that must not receive a key.
+    #[error("Confluent Cloud lists `{endpoint}` as the private endpoint, where an API key must not be sent")]
     UntrustedHost {
-        /// What it names.
+        /// The endpoint that the service lists.
         endpoint: String,
     },
 }
 
-/// How long a failure may take to be explained.
+/// How long floe may take to look up the cause of a failure.
 const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl CloudClient {
-    /// The regions that have Flink, all or of one cloud or of one name, with their endpoints.
+    /// Lists the regions in which Flink is available with their endpoints: all regions, those of one cloud, or those
+    /// with one name.
     pub async fn list_regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
         let mut call = ApiCall::new(self.endpoints(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
         if let Some(cloud) = cloud {
@@ -69,17 +70,17 @@ impl CloudClient {
         if let Some(region) = region {
             call = call.with_query("region_name", region);
         }
-        // Who asks wants one region, or to know which there are: one that does not read is left out.
+        // Callers want one region or the names of all, so a region that cannot be read is left out.
         let listed = self.list_all::<wire::Region>(call, |region| format!("{}.{}", region.cloud, region.name)).await?;
         Ok(listed.items.into_values().map(|region| *region).collect())
     }
 
-    /// Where the statements of this environment are asked from a private network: the `private_http_endpoint` of its
-    /// region. One list; it takes a Cloud API key.
+    /// Returns the endpoint for statements of this environment from a private network: the `private_http_endpoint` of
+    /// its region. Reads one list, which needs a Cloud API key.
     ///
     /// # Errors
-    /// When the list cannot be read, the region is not on it or has no such endpoint, or the endpoint is neither
-    /// Confluent Cloud's own nor on the origin that was asked.
+    /// When the list cannot be read, the region is not in it or has no such endpoint, or the endpoint is neither on a
+    /// host of Confluent Cloud nor on the origin that was asked.
     pub async fn private_endpoint(&self) -> std::result::Result<String, PrivateEndpointError> {
         let (cloud, region) = (self.endpoints().identity().cloud.clone(), self.endpoints().identity().region.clone());
         let regions = self.list_regions(Some(&cloud), None).await?;
@@ -94,13 +95,13 @@ impl CloudClient {
         }
     }
 
-    /// `error` with its likely cause where statements could not be reached: a region that the service does not know
-    /// has no host. Asks for the list of regions, and only then.
+    /// Returns `error` with its likely cause if statements could not be reached: a region that the service does not
+    /// know has no host. The list of regions is read only in that case.
     pub async fn explain_unreachable(&self, error: Error) -> Error {
         let endpoints = self.endpoints();
         let is_unreachable =
             error.kind == ErrorKind::Unreachable && error.url.starts_with(endpoints.flink_origin().as_str());
-        // An endpoint that the project names says nothing of the region.
+        // An endpoint that the project configures says nothing about the region.
         let derived = [Endpoints::public(endpoints.identity()), Endpoints::private(endpoints.identity())];
         let derived = derived.iter().flatten().any(|derived| derived.flink_origin() == endpoints.flink_origin());
         if !(is_unreachable && derived && self.has_cloud_key()) {
@@ -115,6 +116,7 @@ impl CloudClient {
     }
 }
 
+/// Returns the end of a message that lists the known regions, or nothing if there are none.
 fn which(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; it does in {}", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!(", only in {}", names.join(", ")) }
 }

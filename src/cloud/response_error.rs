@@ -1,25 +1,25 @@
-//! From an answer that is no success to an error that a person can act on.
+//! Turns a response that is not a success into an error that a person can act on.
 
 use serde_json::Value;
 
 use super::{Error, ErrorKind, HttpResponse, Method, call::ApiCall, key::Api};
 
-/// How much of a strange body is quoted.
+/// How many characters of an unexpected body are quoted.
 const EXCERPT_LENGTH: usize = 160;
-/// How a compressed body begins.
+/// The first bytes of a body compressed with gzip.
 pub(super) const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// The error that a status outside 2xx means.
+/// Returns the error for a status outside 2xx.
 pub(super) fn error_from_response(call: &ApiCall, response: &HttpResponse) -> Error {
     let detail = detail_from_response(response);
     let kind = match response.status {
         401 => ErrorKind::Unauthorized,
         // The service answers 403 for a pool that does not exist: "The compute pool lfcp-abc123 was not found."
         403 if call.api == Api::Cloud && confirms_absence(call, response) => ErrorKind::NotFound,
-        // Confluent's Terraform provider knows a 403 that speaks of an invalid API key.
+        // Confluent's Terraform provider handles a 403 that mentions an invalid API key.
         403 if detail.to_ascii_lowercase().contains("invalid api key") => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
-        // A page of some proxy says nothing about a statement.
+        // A proxy's HTML page says nothing about a statement.
         404 if is_html(response) => ErrorKind::InvalidResponse,
         404 if confirms_absence(call, response) => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
@@ -36,8 +36,8 @@ pub(super) fn error_from_response(call: &ApiCall, response: &HttpResponse) -> Er
     Error { help, ..error_with_response(call, kind, response, detail) }
 }
 
-/// Whether the service says of the very thing that was asked for that it does not exist, as in "Statement
-/// resource=orders does not exist". A gateway's 404, or one about an environment, says nothing about the thing.
+/// Returns whether the service says that the requested resource itself does not exist, as in "Statement
+/// resource=orders does not exist". A gateway's 404, or one about an environment, says nothing about the resource.
 fn confirms_absence(call: &ApiCall, response: &HttpResponse) -> bool {
     let (Some(name), Ok(body)) = (&call.subject, serde_json::from_slice::<Value>(&response.body)) else { return false };
     let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -48,7 +48,7 @@ fn confirms_absence(call: &ApiCall, response: &HttpResponse) -> bool {
     })
 }
 
-/// Whether `name` stands in `text` by itself: in no longer name, and in no path.
+/// Returns whether `text` contains `name` as a whole name, not as a part of a longer name or of a path.
 fn mentions_name(text: &str, name: &str) -> bool {
     let is_name_character = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/');
     text.match_indices(name).any(|(at, _)| {
@@ -56,7 +56,7 @@ fn mentions_name(text: &str, name: &str) -> bool {
         let mut after = text.get(at.saturating_add(name.len())..).unwrap_or_default().chars();
         let (next, one_more) = (after.next(), after.next());
         let ends = match next {
-            // The end of a sentence, or a dot in a longer name.
+            // The dot may end a sentence or belong to a longer name.
             Some('.') => !one_more.is_some_and(is_name_character),
             next => !next.is_some_and(is_name_character),
         };
@@ -64,30 +64,31 @@ fn mentions_name(text: &str, name: &str) -> bool {
     })
 }
 
+/// Returns the next step after a 404 that does not confirm the absence of a resource.
 fn not_found_help(call: &ApiCall) -> String {
     let said = call.subject.as_ref().map(|name| {
-        format!("this answer does not say that `{name}` is what is missing, so it is not taken for absent; ")
+        format!("This response does not say that `{name}` is missing, so floe does not assume that it is absent. ")
     });
     let settings = match call.api {
-        Api::Flink => "`organization` and `id` of the environment in `floe.toml`, and `endpoint` where one is set",
-        Api::Cloud => "`id` of the environment in `floe.toml`, and `cloud_endpoint` where one is set",
+        Api::Flink => "`organization` and `id` of the environment in `floe.toml`, and `endpoint` if it is set",
+        Api::Cloud => "`id` of the environment in `floe.toml`, and `cloud_endpoint` if it is set",
     };
-    format!("{}see to {settings}", said.unwrap_or_default())
+    format!("{}Check {settings}.", said.unwrap_or_default())
 }
 
-/// The next step after a page for a browser: this API answers in JSON, whatever it answers.
+/// Returns the next step after an HTML page. This API always answers in JSON.
 pub(super) fn html_page_help(call: &ApiCall) -> String {
     let setting = match call.api {
         Api::Flink => "`endpoint` (or `private`)",
         Api::Cloud => "`cloud_endpoint`",
     };
     format!(
-        "this is a page for people, so a proxy or another host answered, not the service: see to {setting} of the \
-         environment in `floe.toml`, and to HTTPS_PROXY and NO_PROXY where floe runs"
+        "This is an HTML page, so a proxy or another host answered instead of the service. Check {setting} of the \
+         environment in `floe.toml`, and `HTTPS_PROXY` and `NO_PROXY` where floe runs."
     )
 }
 
-/// An error about `response`.
+/// Returns an error with the status and the request id of `response`.
 pub(super) fn error_with_response(
     call: &ApiCall,
     kind: ErrorKind,
@@ -98,9 +99,9 @@ pub(super) fn error_with_response(
     Error { status: Some(response.status), request_id, ..call.error(kind, detail) }
 }
 
-/// The service's own words: `errors[]` with `detail`, `resolution` and the place it complains of, else `message`, else
-/// `error.message`, else the beginning of the body, else what the headers or the status say. The order in which
-/// Confluent's clients look.
+/// Returns the service's message: `errors[]` with `detail`, `resolution` and the location of the error, else
+/// `message`, else `error.message`, else the beginning of the body, else what the headers or the status say.
+/// Confluent's clients look in the same order.
 pub(super) fn detail_from_response(response: &HttpResponse) -> String {
     let json_detail = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| detail_from_json(&body));
     let authenticate = || {
@@ -114,6 +115,7 @@ pub(super) fn detail_from_response(response: &HttpResponse) -> String {
         .unwrap_or_else(|| status_description(response.status).to_owned())
 }
 
+/// Returns the service's message in a JSON body, if there is one.
 fn detail_from_json(body: &Value) -> Option<String> {
     let text = |value: &Value, key: &str| {
         value.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
@@ -136,7 +138,7 @@ fn detail_from_json(body: &Value) -> Option<String> {
         .or_else(|| text(body, "detail"))
 }
 
-/// The beginning of a body that is not what it should be, on one line.
+/// Returns the beginning of an unexpected body on one line.
 pub(super) fn excerpt(body: &[u8]) -> String {
     let head = body.get(..EXCERPT_LENGTH * 4).unwrap_or(body);
     if head.starts_with(GZIP_MAGIC) {
@@ -151,55 +153,56 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// Whether the body is a page for a browser.
+/// Returns whether the body is an HTML page.
 pub(super) fn is_html(response: &HttpResponse) -> bool {
     let declared = response.headers.get("content-type").is_some_and(|kind| kind.contains("html"));
     declared || response.body.trim_ascii_start().starts_with(b"<")
 }
 
+/// Returns a description of `status` for a response without a message.
 fn status_description(status: u16) -> &'static str {
     match status {
         400 => "bad request",
-        401 => "the key is missing or wrong",
-        403 => "a role is missing",
+        401 => "the API key is missing or wrong",
+        403 => "a required role is missing",
         404 => "not found",
-        408 => "the request took too long to arrive",
+        408 => "request timeout",
         409 => "conflict",
         422 => "the request is not valid",
         429 => "too many requests",
-        500 => "internal error of the service",
-        501 => "the service does not do this",
+        500 => "internal server error",
+        501 => "the service does not support this request",
         502 => "bad gateway",
         503 => "the service is unavailable",
-        504 => "the gateway waited in vain",
-        300..=399 => "a redirect that leads nowhere",
+        504 => "gateway timeout",
+        300..=399 => "a redirect that cannot be followed",
         _ => "an unexpected status",
     }
 }
 
-/// The next step.
+/// Returns the next step after an error of this kind, if there is one.
 pub(super) fn help_for(kind: ErrorKind, call: &ApiCall) -> Option<String> {
     let text = match (kind, call.api) {
         (ErrorKind::Unauthorized, Api::Flink) => {
-            "statements need a Flink API key in FLINK_API_KEY and FLINK_API_SECRET, made for this environment's \
-             region; a Cloud API key does not work here, and a new key takes a moment to become valid"
+            "Statements need a Flink API key for this environment's region, in `FLINK_API_KEY` and \
+             `FLINK_API_SECRET`. A Cloud API key does not work here, and a new key takes a moment to become valid."
         }
         (ErrorKind::Unauthorized, Api::Cloud) => {
-            "compute pools need a Cloud API key in CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET (or \
-             CLOUD_API_KEY and CLOUD_API_SECRET); a Flink API key does not work here"
+            "Compute pools need a Cloud API key, in `CONFLUENT_CLOUD_API_KEY` and `CONFLUENT_CLOUD_API_SECRET` (or \
+             `CLOUD_API_KEY` and `CLOUD_API_SECRET`). A Flink API key does not work here."
         }
         (ErrorKind::Forbidden, Api::Flink) if call.method == Method::Get => {
-            "the key's owner needs the role FlinkDeveloper on this environment (one limited to a pool sees only that \
-             pool's statements)"
+            "The key's owner needs the role FlinkDeveloper on this environment. (An owner with the role on one pool \
+             sees only that pool's statements.)"
         }
         (ErrorKind::Forbidden, Api::Flink) => {
-            "the key's owner needs the role FlinkDeveloper on this environment or pool, and the role Assigner on the \
-             service account that the statement is to run as"
+            "The key's owner needs the role FlinkDeveloper on this environment or pool, and the role Assigner on \
+             the service account that the statement runs as."
         }
-        (ErrorKind::Forbidden, Api::Cloud) => "the key's owner needs the role FlinkAdmin on this environment",
+        (ErrorKind::Forbidden, Api::Cloud) => "The key's owner needs the role FlinkAdmin on this environment.",
         (ErrorKind::Unreachable, _) => {
-            "see whether this machine reaches the host: name resolution, proxy (HTTPS_PROXY, NO_PROXY), and for \
-             private networking `private = true` or `endpoint`"
+            "Check that this machine can reach the host: name resolution, the proxy (`HTTPS_PROXY`, `NO_PROXY`) and, \
+             for private networking, `private = true` or `endpoint`."
         }
         _ => return None,
     };

@@ -1,4 +1,4 @@
-//! What to do with the outcome of one attempt: the table of who retries what, and how long to wait.
+//! Decides what to do after one attempt: which calls are retried, and how long to wait before that.
 
 use std::time::Duration;
 
@@ -6,60 +6,61 @@ use jiff::{Timestamp, fmt::rfc2822};
 
 use super::{Headers, HttpResponse, Method, TransportError};
 
-/// Attempts at one call, the first included.
+/// The most attempts of one call, including the first.
 pub(super) const MAX_ATTEMPTS: u32 = 8;
-/// How long one call goes on, its attempts and the waits between them; the last attempt may go beyond it.
+/// The longest time that one call takes, with its attempts and the waits between them. The last attempt may exceed
+/// it.
 pub(super) const MAX_CALL_DURATION: Duration = Duration::from_secs(300);
-/// The first wait; it doubles from attempt to attempt.
+/// The first wait, which doubles from attempt to attempt.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
-/// The longest wait of our own choice.
+/// The longest wait that floe chooses.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
-/// How long everything keeps quiet after a 429 that names no time: more than the shorter of the service's windows.
+/// How long all calls pause after a 429 that names no time. It is longer than the shorter of the service's windows.
 const DEFAULT_RATE_LIMIT_WAIT: Duration = Duration::from_secs(2);
-/// The longest wait the service may ask for: its longest window is a minute.
+/// The longest wait that the service may request. Its longest window is a minute.
 const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(120);
 
-/// What one attempt comes to.
+/// What follows from one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RetryVerdict {
-    /// An answer to act upon, whatever its status.
+    /// A response to act on, with any status.
     Answered(HttpResponse),
-    /// Nothing was changed and it may pass: try again.
+    /// Nothing was changed and the failure may pass: try again.
     Retry(AttemptFailure, RequestedWait),
-    /// Something may have been changed: never send it again.
+    /// Something may have been changed: never send the request again.
     Uncertain(AttemptFailure),
-    /// A read whose answer is larger than is taken in.
+    /// A read whose response is larger than the limit.
     TooLarge(String),
 }
 
-/// An attempt that came to nothing.
+/// The failure of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AttemptFailure {
-    /// An answer that is none.
+    /// A response that reports a failure.
     ErrorResponse(HttpResponse),
-    /// No answer.
+    /// No response, with the transport's message.
     NoResponse(String),
 }
 
-/// What the service said about waiting.
+/// The wait that the service requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestedWait {
-    /// Nothing.
+    /// The service requested no wait.
     NotRequested,
-    /// This call should wait.
+    /// This call should wait this long.
     ThisCall(Duration),
-    /// Everything should wait: the limit is per address.
+    /// All calls should wait this long, because the limit is per address.
     AllCalls(Duration),
 }
 
-/// Who retries what (401, 403, 404, 409 and the like are answers; the caller's business):
+/// Returns what follows from an attempt. 401, 403, 404, 409 and the like are responses that the caller handles.
 ///
 /// | outcome | GET | a method that changes something |
 /// |---|---|---|
-/// | nothing left | again | again |
-/// | 429: refused unread | again | again |
-/// | 408, 5xx but 501, lost after sending | again | unknown |
-/// | too large an answer | too large | unknown |
+/// | nothing was sent | retry | retry |
+/// | 429: rejected unread | retry | retry |
+/// | 408, 5xx except 501, lost after sending | retry | uncertain |
+/// | the response is too large | too large | uncertain |
 pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportError>) -> RetryVerdict {
     match outcome {
         Err(TransportError::BeforeSending(detail)) => {
@@ -79,7 +80,7 @@ pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportEr
                 RequestedWait::AllCalls(requested.unwrap_or(DEFAULT_RATE_LIMIT_WAIT)),
             )
         }
-        // 501: the service does not do this, now or later.
+        // 501 is final: the service does not support this request.
         Ok(response) if response.status == 408 || (response.status >= 500 && response.status != 501) => {
             if method.is_mutating() {
                 return RetryVerdict::Uncertain(AttemptFailure::ErrorResponse(response));
@@ -91,10 +92,10 @@ pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportEr
     }
 }
 
-/// How long to wait after attempt number `attempt` (from 1) before the next; `jitter` lies in [0, 1).
+/// Returns how long to wait after attempt number `attempt` (from 1) before the next one. `jitter` lies in [0, 1).
 ///
-/// Half of the back-off is fixed and half is chance. What the service asks for is a lower bound, with up to a second on
-/// top, so that the many calls that were told the same do not come back at once.
+/// Half of the backoff is fixed and half is random. The wait that the service requests is a lower bound. Up to a
+/// second is added to it, so that many calls with the same requested wait are not repeated all at once.
 pub(super) fn backoff(attempt: u32, wait: RequestedWait, jitter: f64) -> Duration {
     let doubled = INITIAL_BACKOFF.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
     let own = doubled.min(MAX_BACKOFF).mul_f64(0.5 + jitter / 2.0);
@@ -106,8 +107,8 @@ pub(super) fn backoff(attempt: u32, wait: RequestedWait, jitter: f64) -> Duratio
     }
 }
 
-/// How much longer a call goes on at most after its attempt number `attempt`, if each further attempt takes as long as
-/// that one `took` and it is never asked to wait again; it has gone on for `spent`.
+/// Returns the longest time that a call may still take after attempt number `attempt`, if each further attempt takes
+/// as long as that one (`took`) and the service requests no further wait. The call has taken `elapsed` so far.
 pub(super) fn max_remaining(
     attempt: u32,
     requested_wait: RequestedWait,
@@ -121,27 +122,29 @@ pub(super) fn max_remaining(
         .min(MAX_CALL_DURATION.saturating_sub(elapsed).saturating_add(took))
 }
 
-/// `Retry-After`, in seconds or as a date.
+/// Returns the wait in `Retry-After`, which is in seconds or a date.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let text = headers.get("retry-after")?;
     parse_seconds(text).or_else(|| {
-        // Against the same answer's own clock, so that this machine's does not matter.
+        // The date is relative to the `Date` of the same response, so that this machine's clock does not matter.
         let wait = parse_http_date(text)?.duration_since(parse_http_date(headers.get("date")?)?);
         Some(Duration::try_from(wait).unwrap_or_default().min(MAX_REQUESTED_WAIT))
     })
 }
 
-/// `X-RateLimit-Reset`: in this API relative, in seconds (`fcpm-v2` in Confluent's API description).
+/// Returns the wait in `X-RateLimit-Reset`. In this API it is relative and in seconds (`fcpm-v2` in Confluent's API
+/// description).
 fn rate_limit_reset(headers: &Headers) -> Option<Duration> {
     parse_seconds(headers.get("x-ratelimit-reset")?)
 }
 
+/// Returns a number of seconds as a duration, up to the longest wait that the service may request.
 fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
     (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(MAX_REQUESTED_WAIT.as_secs_f64())))
 }
 
-/// HTTP's date, `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Parses a date of HTTP, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }

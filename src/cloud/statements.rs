@@ -1,4 +1,4 @@
-//! The verbs of statements (`sql/v1`).
+//! The operations on statements (`sql/v1`).
 
 use std::fmt;
 
@@ -11,22 +11,22 @@ use super::{
     wire::{self, RawObject},
 };
 
-/// A statement to submit, its secrets revealed: `Debug` shows no SQL and no values.
+/// A statement to submit, with its secrets revealed. `Debug` shows no SQL and no values.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct NewStatement {
-    /// Its name, free in the environment.
+    /// The statement's name, which must be free in the environment.
     pub name: String,
-    /// The SQL, sent byte for byte.
+    /// The SQL, which is sent byte for byte.
     pub sql: String,
-    /// The properties.
+    /// The properties of the statement.
     pub properties: SmallMap<String>,
-    /// The id of its pool; without one the service takes the region's default pool.
+    /// The id of the pool. Without one, the service uses the region's default pool.
     pub pool: Option<String>,
-    /// Who it runs as; without one, the key's owner.
+    /// The principal that the statement runs as. Without one, it is the key's owner.
     pub principal: Option<String>,
-    /// Whether it is to be created standing still. Whether the service honours that is not documented.
+    /// Whether the statement is created in the stopped state. It is not documented whether the service honors this.
     pub stopped: bool,
-    /// Labels, `metadata.labels`.
+    /// The labels, sent as `metadata.labels`.
     pub labels: SmallMap<String>,
 }
 
@@ -43,12 +43,12 @@ impl fmt::Debug for NewStatement {
     }
 }
 
-/// A statement as a GET gave it, whole: what a PUT sends back.
+/// A complete statement as a GET returned it, which a PUT sends back.
 #[derive(Clone)]
 pub struct FetchedStatement {
-    /// What floe reads in it.
+    /// The fields that floe reads.
     pub live: LiveStatement,
-    /// All of it; `None` if the service had nothing left to show.
+    /// The complete JSON object, or `None` if the service had no content left to return.
     raw: Option<RawObject>,
 }
 
@@ -58,21 +58,21 @@ impl fmt::Debug for FetchedStatement {
     }
 }
 
-/// One of the last ten failures of a statement, most of them overcome by the service itself.
+/// One of the last ten failures of a statement. The service recovers from most of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementException {
-    /// When (RFC 3339).
+    /// The time of the failure (RFC 3339).
     pub at: Option<String>,
-    /// Its class, for example `java.lang.RuntimeException`.
+    /// The exception's class, for example `java.lang.RuntimeException`.
     pub name: String,
-    /// What it says.
+    /// The message of the exception.
     pub message: String,
 }
 
 impl CloudClient {
-    /// All statements of the environment that the key may see, or those of one pool, by name. The service has no
-    /// snapshot: what changes while the pages are read may be missed, so absence is to be confirmed by
-    /// [`Cloud::statement`].
+    /// Lists all statements of the environment that the key can see, or those of one pool, by name. The service
+    /// offers no snapshot, so a statement that changes while the pages are read may be missed. Confirm an absence
+    /// with [`CloudClient::fetch_statement`].
     pub async fn list_statements(&self, pool: Option<&str>) -> Result<Listing<LiveStatement>> {
         let call = self.statements_call(Method::Get, &[])?;
         let call = match pool {
@@ -84,9 +84,9 @@ impl CloudClient {
         Ok(listed)
     }
 
-    /// One statement. `None` means a 404 in which the service says of this name that it does not exist, and nothing else.
-    /// An answer without content (204) means that it is being deleted: its phase is then DELETING and everything but its
-    /// name is empty.
+    /// Fetches one statement. Returns `None` only for a 404 in which the service says that this name does not exist.
+    /// A response without content (204) means that the statement is being deleted: its phase is then DELETING, and
+    /// everything except its name is empty.
     pub async fn fetch_statement(&self, name: &str) -> Result<Option<FetchedStatement>> {
         let call = self.statements_call(Method::Get, &[name])?;
         let response = match self.send_call(&call).await {
@@ -102,7 +102,8 @@ impl CloudClient {
         Ok(Some(FetchedStatement { live, raw }))
     }
 
-    /// Submits a statement. [`ErrorKind::Conflict`] if its name is taken, be it by one that is being deleted.
+    /// Submits a statement. Fails with [`ErrorKind::Conflict`] if its name is taken, even by a statement that is
+    /// being deleted.
     pub async fn submit_statement(&self, new: &NewStatement) -> Result<LiveStatement> {
         let call =
             self.statements_call(Method::Post, &[])?.with_json(&wire::NewStatement::of(new, self.endpoints()))?;
@@ -110,22 +111,24 @@ impl CloudClient {
         self.decode_object::<wire::Statement>(&call, &response)
     }
 
-    /// Stops or resumes a statement, or moves it to another pool or principal: sends back the whole object that a GET
-    /// gave, with only that changed, since the service refuses less. [`ErrorKind::Conflict`] if it has changed since the
-    /// GET, which it also does by itself. Success means that the change was accepted, not that it has come about.
+    /// Stops or resumes a statement, or moves it to another pool or principal. Sends back the complete object that a
+    /// GET returned with only these fields changed, because the service rejects anything less. Fails with
+    /// [`ErrorKind::Conflict`] if the statement has changed since the GET, which can happen without any request.
+    /// Success means that the change was accepted, not that it has taken effect.
     pub async fn update_statement(&self, fetched: FetchedStatement, amendment: &StatementUpdate) -> Result<()> {
         let call = self.statements_call(Method::Put, &[&fetched.live.name])?;
         let Some(raw) = fetched.raw else {
-            return Err(call.error(ErrorKind::Conflict, "it is being deleted, so nothing was sent"));
+            return Err(call.error(ErrorKind::Conflict, "the statement is being deleted, so no request was sent"));
         };
         let amended =
             raw.with_amendment(amendment).map_err(|error| call.error(ErrorKind::Rejected, error.to_string()))?;
-        // 202 without a body in the specification, 200 with one elsewhere: the new state is a GET's to tell.
+        // The response is 202 without a body in the specification and 200 with a body elsewhere, so the new state has
+        // to come from a GET.
         self.send_call(&call.with_json(&amended)?).await.map(drop)
     }
 
-    /// Deletes a statement; fine if there is none. Success means that the deletion has begun: the name is free when a
-    /// GET says 404.
+    /// Deletes a statement, and succeeds if there is none. Success means that the deletion has started. The name is
+    /// free once a GET returns 404.
     pub async fn delete_statement(&self, name: &str) -> Result<()> {
         let call = self.statements_call(Method::Delete, &[name])?;
         match self.send_call(&call).await {
@@ -134,7 +137,7 @@ impl CloudClient {
         }
     }
 
-    /// The last failures of a statement, at most ten, in the service's order.
+    /// Lists the last failures of a statement, at most ten, in the service's order.
     pub async fn list_exceptions(&self, name: &str) -> Result<Vec<StatementException>> {
         let call = self.statements_call(Method::Get, &[name, "exceptions"])?;
         let response = self.send_call(&call).await?;
@@ -149,7 +152,7 @@ impl CloudClient {
             .collect())
     }
 
-    /// Makes the service's words on a statement such as may be passed on.
+    /// Sanitizes the service's messages in a statement, so that they may be shown.
     fn sanitize_statement(&self, live: &mut LiveStatement) {
         live.detail = self.sanitize_text(std::mem::take(&mut live.detail));
         for warning in &mut live.warnings {
@@ -158,6 +161,7 @@ impl CloudClient {
         }
     }
 
+    /// Returns a call to the list of statements, or to the path `rest` below it.
     fn statements_call(&self, method: Method, rest: &[&str]) -> Result<ApiCall> {
         let identity = self.endpoints().identity();
         let (organization, environment) = (identity.organization.as_str(), identity.environment.as_str());
@@ -167,6 +171,7 @@ impl CloudClient {
     }
 }
 
+/// Returns a statement that is being deleted, of which only the name is known.
 fn deleting_statement(name: &str) -> LiveStatement {
     LiveStatement {
         name: name.to_owned(),

@@ -1,19 +1,19 @@
-//! The seam: one request out, one response back, or the knowledge of what may have happened.
+//! The seam of the cloud: one request out, one response back, or an error that says what may have happened.
 
 use std::{fmt, future::Future, pin::Pin};
 
-/// A boxed future, so that transports are chosen at run time.
+/// A boxed future, which allows a transport to be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Carries one exchange. Follows no redirect, retries nothing, adds no header.
+/// Carries one exchange. It follows no redirects, retries nothing and adds no headers.
 pub trait Transport: Send + Sync {
     /// Sends `request` to its absolute URL and waits for the whole response.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>>;
 }
 
-/// HTTP methods in use.
+/// The HTTP methods that floe uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "HTTP's own words")]
+#[expect(missing_docs, reason = "the names are HTTP's own")]
 pub enum Method {
     Get,
     Post,
@@ -23,12 +23,12 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether a request of this method may change something.
+    /// Returns whether a request with this method may change something.
     pub fn is_mutating(self) -> bool {
         self != Method::Get
     }
 
-    /// HTTP's spelling.
+    /// Returns the name of the method in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -46,22 +46,22 @@ impl fmt::Display for Method {
     }
 }
 
-/// Header fields in order; names are compared without case.
+/// Header fields in order. Names are compared case-insensitively.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// The first value of `name`.
+    /// Returns the first value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Adds a field.
+    /// Adds a header field at the end.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// All fields in order.
+    /// Returns all header fields in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -73,7 +73,7 @@ impl FromIterator<(String, String)> for Headers {
     }
 }
 
-/// Shows every field but the value of `Authorization`.
+/// Shows every header field except the value of `Authorization`.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.iter().map(|(name, value)| {
@@ -84,16 +84,16 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// One request to an absolute URL. `Debug` shows neither the key nor the body, which may hold revealed secrets.
+/// One request to an absolute URL. `Debug` shows neither the key nor the body, which may contain revealed secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// The method.
+    /// The method of the request.
     pub method: Method,
-    /// The absolute URL.
+    /// The absolute URL of the request.
     pub url: String,
-    /// The header fields, Authorization included.
+    /// The header fields, including `Authorization`.
     pub headers: Headers,
-    /// The body; empty for none.
+    /// The body, which is empty if there is none.
     pub body: Vec<u8>,
 }
 
@@ -113,11 +113,11 @@ impl fmt::Debug for HttpRequest {
 /// One whole response. `Debug` leaves out the body, which may echo secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// The header fields.
+    /// The header fields of the response.
     pub headers: Headers,
-    /// The body, as received.
+    /// The body as it was received.
     pub body: Vec<u8>,
 }
 
@@ -129,16 +129,17 @@ impl fmt::Debug for HttpResponse {
     }
 }
 
-/// An exchange without a whole response.
+/// An exchange that ended without a whole response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// Nothing left: no connection, no name, no TLS. It is as if nothing had been tried.
+    /// Nothing was sent, because the name, the connection or TLS failed. The request had no effect.
     #[error("{0}")]
     BeforeSending(String),
-    /// It may have been received and acted on: a reset, a time-out, a body cut short.
+    /// The request may have been received and may have taken effect: a reset, a timeout, or a body that was cut
+    /// short.
     #[error("{0}")]
     AfterSending(String),
-    /// It was answered, by more than is taken in. Asked again it would be answered so again.
+    /// The response is larger than the limit. Another attempt would get the same response.
     #[error("{0}")]
     TooLarge(String),
 }

@@ -1,10 +1,10 @@
-//! Endpoints.
+//! Tests of endpoints, and of the regions that name them.
 
 use serde_json::json;
 
 use super::*;
 
-/// The regions of one cloud, each with its private endpoint.
+/// Returns a page with the regions of one cloud, each with its private endpoint.
 fn regions(endpoints: &[(&str, Option<&str>)]) -> TransportResult {
     let region = |(name, private): &(&str, Option<&str>)| {
         json!({
@@ -29,7 +29,7 @@ async fn an_unknown_region_and_one_without_a_private_endpoint_are_errors() {
     let said =
         |answer| async move { client(&ScriptedTransport::script([answer])).private_endpoint().await.unwrap_err() };
     let unknown = said(regions(&[("eu-west-1", None), ("us-west-2", None)])).await.to_string();
-    assert!(unknown.contains("no region `us-east-1` of aws; it does in eu-west-1, us-west-2"), "{unknown}");
+    assert!(unknown.contains("Flink in region `us-east-1` of aws, only in eu-west-1, us-west-2"), "{unknown}");
     assert!(matches!(said(regions(&[("us-east-1", None)])).await, PrivateEndpointError::NotOffered { .. }));
     for elsewhere in ["https://flink.example", "http://flink.us-east-1.aws.private.confluent.cloud", "confluent.cloud"]
     {
@@ -74,8 +74,8 @@ async fn an_unreachable_host_is_explained_by_an_unknown_region() {
     });
     let error = crate::live::read(&client(&wire)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
-    assert!(error.help.unwrap().contains("it does in eu-west-1"));
-    // A region that is there explains nothing, and neither does a list that fails.
+    assert!(error.help.unwrap().contains("only in eu-west-1"));
+    // A region that exists does not explain the failure, and neither does a list that cannot be read.
     for answer in [regions(&[("us-east-1", None)]), error_answer(403, "no")] {
         let answer = answer.unwrap();
         let wire = ScriptedTransport::new(move |request| match request.url.contains("/fcpm/v2/regions") {

@@ -1,4 +1,4 @@
-//! Errors: what a person reads, and what nobody may read.
+//! Tests of errors: what a person reads, and what must never be shown.
 
 use serde_json::json;
 
@@ -34,8 +34,8 @@ async fn a_missing_or_wrong_key_names_its_variables() {
     let (flink, pools) = (none.list_statements(None).await.unwrap_err(), none.list_pools().await.unwrap_err());
     assert_eq!((flink.kind, pools.kind), (ErrorKind::Unauthorized, ErrorKind::Unauthorized));
     assert_eq!((flink.status, wire.requests().len()), (None, 0));
-    assert!(flink.help.unwrap().contains("FLINK_API_KEY and FLINK_API_SECRET"));
-    assert!(pools.help.unwrap().contains("CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET"));
+    assert!(flink.help.unwrap().contains("`FLINK_API_KEY` and `FLINK_API_SECRET`"));
+    assert!(pools.help.unwrap().contains("`CONFLUENT_CLOUD_API_KEY` and `CONFLUENT_CLOUD_API_SECRET`"));
     let wrong = client(&wire).fetch_statement("a").await.unwrap_err();
     assert_eq!((wrong.kind, wrong.status, wrong.detail.as_str()), (ErrorKind::Unauthorized, Some(401), "unauthorized"));
     assert!(wrong.help.unwrap().contains("FLINK_API_KEY"));
@@ -83,7 +83,7 @@ async fn an_unexpected_body_is_quoted_briefly() {
     let html = format!("<!DOCTYPE html>\n<html><title>Sign in</title>{}", "x".repeat(5_000));
     let error = client(&ScriptedTransport::script([answer(200, html)])).fetch_statement("a").await.unwrap_err();
     assert_eq!((error.kind, error.status), (ErrorKind::InvalidResponse, Some(200)));
-    assert!(error.detail.contains("it begins `<!DOCTYPE html> <html><title>Sign in</title>"), "{error}");
+    assert!(error.detail.contains("that begins with `<!DOCTYPE html> <html><title>Sign in</title>"), "{error}");
     assert!(error.detail.len() < 400, "{error}");
     let help = error.help.unwrap_or_default();
     assert!(help.contains("a proxy or another host answered") && help.contains("`endpoint`"), "{help}");
@@ -93,7 +93,7 @@ async fn an_unexpected_body_is_quoted_briefly() {
         client(&ScriptedTransport::script([answer(200, "{\"data\": [")])).fetch_statement("a").await.unwrap_err();
     assert!(error.help.is_none(), "{error:?}");
     let error = client(&ScriptedTransport::script([answer(200, "")])).fetch_statement("a").await.unwrap_err();
-    assert_eq!(error.detail, "the answer is empty");
+    assert_eq!(error.detail, "the response is empty");
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,7 +201,7 @@ async fn the_authorization_header_is_basic() {
     let wire = ScriptedTransport::script([absent_answer("a")]);
     client(&wire).fetch_statement("a").await.unwrap();
     let sent = wire.requests();
-    // base64 of FLINKKEY:flink-secret-0123
+    // The Base64 form of `FLINKKEY:flink-secret-0123`.
     assert_eq!(sent[0].headers.get("authorization"), Some("Basic RkxJTktLRVk6Zmxpbmstc2VjcmV0LTAxMjM="));
     assert_eq!(sent[0].headers.get("accept"), Some("application/json"));
     assert_eq!(sent[0].headers.get("content-type"), None);

@@ -1,4 +1,4 @@
-//! Lists in pages.
+//! Tests of lists that come in pages.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 
+/// Returns the page token of `request`, or 0 for the first page.
 fn token(request: &HttpRequest) -> usize {
     let url = url::Url::parse(&request.url).unwrap();
     url.query_pairs().find(|(name, _)| name == "page_token").map_or(0, |(_, token)| token.parse().unwrap())
@@ -72,7 +73,7 @@ async fn null_data_is_an_empty_page_and_missing_data_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn endless_pagination_is_an_error() {
-    // The same token again; two tokens in turn; ever new tokens with nothing, or always the same, behind them.
+    // The same token again, two tokens in turn, and new tokens that lead to nothing or to the same item.
     let same = ScriptedTransport::new(|_| page(vec![statement("a")], "?page_token=1"));
     let ring = ScriptedTransport::new(|request| {
         page(vec![statement("a")], &format!("?page_token={}", (token(request) + 1) % 2))
@@ -116,8 +117,8 @@ async fn an_unreadable_item_does_not_hide_the_others() {
     let listed = client(&wire).list_statements(None).await.unwrap();
     assert_eq!(listed.items.keys().collect::<Vec<_>>(), ["a", "b"]);
     let why = &listed.unreadable["odd"];
-    assert!(why.starts_with("the service shows it in a form that does not read: "), "{why}");
-    // Seen again in better shape it reads.
+    assert!(why.starts_with("the service returned it in a form that cannot be read: "), "{why}");
+    // If a later page has the item in a readable form, it counts.
     let wire = ScriptedTransport::script([page(vec![odd.clone()], "?page_token=1"), page(vec![statement("odd")], "")]);
     let listed = client(&wire).list_statements(None).await.unwrap();
     assert_eq!((listed.items.len(), listed.unreadable.len()), (1, 0));
@@ -126,7 +127,7 @@ async fn an_unreadable_item_does_not_hide_the_others() {
     let listed =
         client(&ScriptedTransport::script([page(vec![strange, pool("lfcp-1")], "")])).list_pools().await.unwrap();
     assert_eq!((listed.items.len(), listed.unreadable.contains_key("lfcp-9")), (1, true));
-    // What has no name cannot be set aside.
+    // An item without a name cannot be set aside.
     odd["name"] = json!(null);
     let error = client(&ScriptedTransport::script([page(vec![odd, statement("b")], "")]))
         .list_statements(None)
@@ -141,7 +142,7 @@ async fn too_large_pages_are_requested_again_at_half_the_size() {
         let url = url::Url::parse(&request.url).unwrap();
         url.query_pairs().find(|(name, _)| name == "page_size").unwrap().1.parse::<usize>().unwrap()
     };
-    let large = || Err(TransportError::TooLarge("the answer is longer than 9 bytes".to_owned()));
+    let large = || Err(TransportError::TooLarge("the response is larger than 9 bytes".to_owned()));
     let wire = ScriptedTransport::new(move |request| {
         let at = token(request);
         if size(request) > 25 { large() } else { page(vec![statement(&format!("s{at}"))], ["?page_token=1", ""][at]) }

@@ -1,4 +1,4 @@
-//! The real transport against real sockets on this machine, on the real clock.
+//! Tests of the real transport against real sockets on this machine, on the real clock.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,13 +11,15 @@ use tokio::{
 use super::*;
 use crate::cloud::https::TransportLimits;
 
+/// Limits that the tests reach quickly.
 const TEST_LIMITS: TransportLimits = TransportLimits {
     connect_timeout: Duration::from_millis(300),
     total_timeout: Duration::from_millis(600),
     max_body_bytes: 1_000,
 };
 
-/// A server that answers each connection's request with `pieces`, a moment apart, and hangs up. Keeps what it was sent.
+/// Starts a server that answers the request of each connection with `pieces`, waits `pause` after each piece, and
+/// closes the connection. Returns its address and the requests that it receives.
 async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -41,7 +43,7 @@ async fn serve(pieces: &'static [&'static str], pause: Duration) -> (SocketAddr,
     (address, received)
 }
 
-/// Reads until the head is over and the announced body is there.
+/// Reads a request until its head is complete and the announced body has arrived.
 async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 1_024];
@@ -62,11 +64,13 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     }
 }
 
+/// Returns a request with an `Authorization` header.
 fn request(method: Method, url: String, body: &str) -> HttpRequest {
     let headers = [("Authorization".to_owned(), "Basic eA==".to_owned())].into_iter().collect();
     HttpRequest { method, url, headers, body: body.into() }
 }
 
+/// Sends a GET to a server that answers with `pieces`.
 async fn get(pieces: &'static [&'static str], pause: Duration) -> TransportResult {
     let (address, _) = serve(pieces, pause).await;
     HttpsTransport::with_limits(TEST_LIMITS)
@@ -75,6 +79,7 @@ async fn get(pieces: &'static [&'static str], pause: Duration) -> TransportResul
         .await
 }
 
+/// The pause of a server that sends everything at once.
 const NO_PAUSE: Duration = Duration::ZERO;
 
 #[tokio::test]
@@ -108,9 +113,9 @@ async fn a_failure_after_sending_is_reported_as_such() {
     let rows: [(&str, &'static [&'static str], Duration); 6] = [
         ("a body cut short", &["HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"name\":"], NO_PAUSE),
         ("a chunk missing", &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n"], NO_PAUSE),
-        ("no answer", &[], NO_PAUSE),
+        ("no response", &[], NO_PAUSE),
         ("half a head", &["HTTP/1.1 200 OK\r\nconte"], NO_PAUSE),
-        ("an answer too late", &["", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], Duration::from_secs(2)),
+        ("a response too late", &["", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], Duration::from_secs(2)),
         (
             "a body too slow",
             &["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", "abc", "def"],
@@ -136,7 +141,7 @@ async fn a_body_above_the_limit_is_an_error() {
     for pieces in [undeclared, declared] {
         assert_eq!(
             get(pieces, NO_PAUSE).await,
-            Err(TransportError::TooLarge("the answer is longer than 1000 bytes".to_owned()))
+            Err(TransportError::TooLarge("the response is larger than 1000 bytes".to_owned()))
         );
     }
 }
@@ -145,7 +150,7 @@ async fn a_body_above_the_limit_is_an_error() {
 async fn a_failed_connection_is_reported_as_before_sending() {
     let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (plain, received) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], NO_PAUSE).await;
-    // Takes the connection and never says a word: no TLS comes about.
+    // Accepts the connection and sends nothing, so the TLS handshake never completes.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_address = silent.local_addr().unwrap();
     let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
@@ -154,7 +159,7 @@ async fn a_failed_connection_is_reported_as_before_sending() {
         let Err(TransportError::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!detail.is_empty(), "{url}");
     }
-    // What reached the plain server was the opening of a handshake, not a key.
+    // The plaintext server received the start of a handshake, not a key.
     assert!(received.lock().unwrap().iter().all(|text| !text.to_lowercase().contains("authorization")));
 }
 

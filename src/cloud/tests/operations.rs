@@ -1,4 +1,4 @@
-//! What each verb sends, and what it makes of the answer.
+//! Tests of what each operation sends, and of how it reads the response.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn every_field_of_a_statement_is_read() {
     assert_eq!(live.updated_at.as_deref(), Some("2026-04-02T14:05:22.64651Z"));
     assert_eq!(wire.request_lines(), [format!("GET {STATEMENTS}/orders")]);
     assert!(wire.requests()[0].url.starts_with("https://flink.us-east-1.aws.confluent.cloud/"));
-    // While it runs, there are no offsets and their time is the first moment of year 1.
+    // While a statement runs, it has no offsets, and their time is the first moment of year 1.
     let wire = ScriptedTransport::script([answer(200, statement("orders").to_string())]);
     let running = client(&wire).fetch_statement("orders").await.unwrap().unwrap().live;
     assert_eq!(running.offsets, crate::resource::Offsets::default());
@@ -92,7 +92,7 @@ async fn only_a_404_means_absence() {
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::Forbidden);
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::InvalidResponse);
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::InvalidResponse);
-    // What has nothing to send back is not sent.
+    // Without content from a GET there is nothing that a PUT could send back.
     let refused = cloud.update_statement(leaving, &StatementUpdate::default()).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Conflict);
     assert_eq!(wire.requests().len(), 5);
@@ -134,7 +134,7 @@ async fn a_404_that_does_not_name_the_object_is_not_its_absence() {
     }
     let listed = client(&ScriptedTransport::new(|_| answer(404, ""))).list_statements(None).await.unwrap_err();
     assert_eq!((listed.kind, listed.detail.as_str()), (ErrorKind::Rejected, "not found"));
-    assert!(listed.help.unwrap().starts_with("see to `organization` and `id`"));
+    assert!(listed.help.unwrap().starts_with("Check `organization` and `id`"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +176,7 @@ async fn a_submission_sends_every_field() {
 
 #[tokio::test(start_paused = true)]
 async fn a_put_sends_unknown_fields_back_byte_for_byte() {
-    // Numbers that floating point would bend, escapes, odd spaces and key order.
+    // Numbers that floating point would change, escapes, unusual spaces and key order.
     let body = r#"{"z":1.10,"name":"orders","metadata":{"uid":"u","resource_version":"17","big":12345678901234567890123, "n":1e-7},
  "spec":{"future":{"b":1.0,"a":"\u00e9\/"},"statement":"SELECT 1;\n","stopped":false,"principal":"sa-1","compute_pool_id":"lfcp-1","properties":null},
  "status":{"phase":"RUNNING","x":[ 1 , 2 ]},"result":null}"#;
@@ -240,7 +240,7 @@ async fn deletions_accept_any_success_and_absence() {
     for _ in 0..3 {
         cloud.delete_pool("lfcp-1").await.unwrap();
     }
-    // These say nothing of the pool.
+    // These responses say nothing about the pool.
     for _ in 0..2 {
         assert_eq!(cloud.delete_pool("lfcp-1").await.unwrap_err().kind, ErrorKind::Rejected);
     }
@@ -359,6 +359,7 @@ async fn the_service_time_and_the_request_count_are_available() {
 
 #[tokio::test(start_paused = true)]
 async fn every_operation_can_be_spawned() {
+    /// Runs an operation as a task and returns the kind of its error.
     async fn spawned<T: Send + 'static>(verb: impl Future<Output = Result<T>> + Send + 'static) -> ErrorKind {
         tokio::spawn(verb).await.unwrap().err().unwrap().kind
     }

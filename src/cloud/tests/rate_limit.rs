@@ -1,12 +1,13 @@
-//! The limiter over simulated minutes.
+//! Tests of the rate limiter over simulated minutes.
 
 use std::time::Duration;
 
 use super::*;
 
+/// The duration of one millisecond.
 const MS: Duration = Duration::from_millis(1);
 
-/// The most moments that any window of that length holds.
+/// Returns the most times that lie in any window of length `window`.
 fn max_in_any_window(times: &[Instant], window: Duration) -> usize {
     (0..times.len())
         .map(|from| times[from..].iter().take_while(|time| **time - times[from] < window).count())
@@ -14,6 +15,7 @@ fn max_in_any_window(times: &[Instant], window: Duration) -> usize {
         .unwrap()
 }
 
+/// Sends `calls` reads at once and waits for all of them.
 async fn send_concurrently(cloud: &CloudClient, calls: usize) {
     let all: Vec<_> = (0..calls)
         .map(|number| {
@@ -26,6 +28,7 @@ async fn send_concurrently(cloud: &CloudClient, calls: usize) {
     }
 }
 
+/// Returns a client that uses `wire` within `limits`.
 fn client_with_limits(wire: &Arc<ScriptedTransport>, limits: RateLimits) -> CloudClient {
     CloudClient::new(wire.clone(), Endpoints::public(&identity()).unwrap(), credentials(), limits, 7)
 }
@@ -38,7 +41,7 @@ async fn no_sliding_window_exceeds_its_limit() {
     let times = wire.send_times();
     assert_eq!(max_in_any_window(&times, Duration::from_secs(1)), 40);
     assert_eq!(max_in_any_window(&times, Duration::from_secs(60)), 800);
-    // And no slower than that: 800 in the first 20 seconds, 800 a minute later, 400 a minute after that.
+    // The limiter is no slower than that: 800 in the first 20 seconds, 800 a minute later, 400 a minute after that.
     let took = *times.last().unwrap() - began;
     assert!(took >= Duration::from_secs(129) && took <= Duration::from_secs(129) + 60 * MS, "{took:?}");
 }
@@ -114,7 +117,7 @@ async fn a_429_pauses_every_call() {
     send_concurrently(&cloud, 60).await;
     let times = wire.send_times();
     let early = times.iter().filter(|time| **time - began < Duration::from_secs(17)).count();
-    // Those that had their permit before the refusal came; after it none until the hold is over.
+    // Only requests that had their permit before the 429 were sent. After it, none is sent until the pause is over.
     assert!(early <= 40, "{early}");
     assert_eq!(times.len(), 61);
     let late = times.iter().find(|time| **time - began >= Duration::from_secs(1)).unwrap();
@@ -128,15 +131,18 @@ async fn time_in_the_queue_does_not_count_against_a_call() {
         count += 1;
         if count % 500 == 0 { answer(503, "") } else { always_absent(request) }
     });
-    // 600 calls of one a second: each trouble comes to one that has waited longer than any call may.
+    // 600 calls at one per second: the failure hits a call that has waited longer than any call may take.
     send_concurrently(&client_with_limits(&wire, RateLimits { per_second: 1, ..RateLimits::default() }), 600).await;
     assert_eq!(wire.requests().len(), 601);
 }
 
-/// A network between: each request arrives a while after it left, and its answer a while after that.
+/// A simulated network: each request arrives some time after it was sent, and its response some time after that.
 struct DelayedTransport {
+    /// The times at which requests arrived.
     arrived: Mutex<Vec<Instant>>,
+    /// The source of random delays.
     rng: Mutex<fastrand::Rng>,
+    /// The longest delay in one direction.
     max_delay: Duration,
 }
 

@@ -1,9 +1,11 @@
-//! Redirects: followed above the seam, and where the key may go.
+//! Tests of redirects, which are followed above the seam, and of where the key may go.
 
 use super::*;
 
+/// The origin for statements in the tests.
 const START: &str = "https://flink.us-east-1.aws.confluent.cloud";
 
+/// Returns a redirect response to `location`.
 fn redirect(status: u16, location: &str) -> TransportResult {
     answer_with_headers(status, &[("location", location)], "")
 }
@@ -44,7 +46,7 @@ async fn redirects_to_other_hosts_are_refused() {
             let wire = ScriptedTransport::script([redirect(status, location)]);
             let error = client(&wire).fetch_statement("a").await.unwrap_err();
             assert_eq!((error.kind, error.status), (ErrorKind::Rejected, Some(status)), "{location}");
-            assert!(error.detail.contains("where the API key must not go"), "{error}");
+            assert!(error.detail.contains("where the API key must not be sent"), "{error}");
             assert!(!error.detail.contains("pass"), "{error}");
             assert_eq!(wire.requests().len(), 1, "{location}");
         }
@@ -105,7 +107,10 @@ async fn at_most_five_redirects_are_followed() {
     assert_eq!(wire.requests().len(), 6);
     assert!(error.detail.starts_with("more than 5 redirects") && !error.detail.contains("token"), "{error}");
     let error = client(&ScriptedTransport::script([answer(302, "")])).fetch_statement("a").await.unwrap_err();
-    assert_eq!((error.kind, error.detail.as_str()), (ErrorKind::InvalidResponse, "a redirect without an address"));
+    assert_eq!(
+        (error.kind, error.detail.as_str()),
+        (ErrorKind::InvalidResponse, "a redirect without a valid `Location`")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Who retries what, row by row.
+//! Tests of which calls are retried, case by case.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +7,12 @@ use crate::resource::{PoolUpdate, StatementUpdate};
 use super::*;
 use crate::cloud::retry::{self, RequestedWait};
 
+/// Returns a 429 with the given header fields.
 fn too_many_requests(headers: &[(&str, &str)]) -> TransportResult {
     answer_with_headers(429, headers, "")
 }
 
-/// Makes a call of each kind and says how it ended.
+/// Makes one call with `method` and returns how it ended.
 async fn call(cloud: &CloudClient, method: Method) -> Result<()> {
     match method {
         Method::Get => cloud.fetch_statement("a").await.map(drop),
@@ -26,9 +27,10 @@ async fn call(cloud: &CloudClient, method: Method) -> Result<()> {
     }
 }
 
+/// All methods that floe uses.
 const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
 
-/// An answer that any call takes for a success.
+/// Returns a response that every call with `method` accepts as a success.
 fn success(method: Method) -> TransportResult {
     if method == Method::Patch {
         answer(200, pool("lfcp-1").to_string())
@@ -39,9 +41,10 @@ fn success(method: Method) -> TransportResult {
 
 #[tokio::test(start_paused = true)]
 async fn changes_are_retried_only_if_they_cannot_have_taken_effect() {
+    /// A function that returns the failure of an attempt.
     type FailureFunction = fn() -> TransportResult;
     let rows: [(&str, FailureFunction, bool); 8] = [
-        ("nothing left", lost_before_sending, true),
+        ("nothing was sent", lost_before_sending, true),
         ("429", || too_many_requests(&[]), true),
         ("408", || answer(408, ""), false),
         ("500", || answer(500, ""), false),
@@ -94,8 +97,9 @@ async fn definite_responses_are_not_retried() {
         assert_eq!(wire.requests().len(), 1, "{method}");
     }
     for method in METHODS {
-        let wire =
-            ScriptedTransport::script([Err(TransportError::TooLarge("the answer is longer than 9 bytes".to_owned()))]);
+        let wire = ScriptedTransport::script([Err(TransportError::TooLarge(
+            "the response is larger than 9 bytes".to_owned(),
+        ))]);
         let kind = if method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::TooLarge };
         assert_eq!(call(&client(&wire), method).await.unwrap_err().kind, kind, "{method}");
         assert_eq!(wire.requests().len(), 1, "{method}");
@@ -104,17 +108,18 @@ async fn definite_responses_are_not_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded_and_the_last_failure_is_reported() {
+    /// A function that returns the outcome of an attempt.
     type OutcomeFunction = fn() -> TransportResult;
     let rows: [(OutcomeFunction, Method, Option<u16>, &str); 5] = [
-        (lost_before_sending, Method::Post, None, "connection refused (given up after 8 attempts)"),
-        (lost_after_sending, Method::Get, None, "connection reset (given up after 8 attempts)"),
-        (|| error_answer(503, "brown-out"), Method::Get, Some(503), "brown-out (given up after 8 attempts)"),
-        (|| too_many_requests(&[]), Method::Put, Some(429), "too many requests (given up after 8 attempts)"),
+        (lost_before_sending, Method::Post, None, "connection refused (gave up after 8 attempts)"),
+        (lost_after_sending, Method::Get, None, "connection reset (gave up after 8 attempts)"),
+        (|| error_answer(503, "brown-out"), Method::Get, Some(503), "brown-out (gave up after 8 attempts)"),
+        (|| too_many_requests(&[]), Method::Put, Some(429), "too many requests (gave up after 8 attempts)"),
         (
             || too_many_requests(&[("retry-after", "100")]),
             Method::Post,
             Some(429),
-            "too many requests (given up after 3 attempts)",
+            "too many requests (gave up after 3 attempts)",
         ),
     ];
     for (failure, method, status, detail) in rows {
@@ -151,6 +156,7 @@ async fn backoff_grows_stays_bounded_and_differs_by_seed() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_honored_up_to_a_limit() {
     let date = ("date", "Sun, 06 Nov 1994 08:49:00 GMT");
+    /// A status, its header fields, and the expected wait in seconds.
     type RetryAfterCase<'a> = (u16, &'a [(&'a str, &'a str)], u64);
     let rows: [RetryAfterCase<'_>; 12] = [
         (429, &[("Retry-After", "7")], 7),
@@ -164,7 +170,7 @@ async fn retry_after_is_honored_up_to_a_limit() {
         (429, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), date], 37),
         (429, &[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date], 0),
         (503, &[("retry-after", "11")], 11),
-        // Without a 429 the rate-limit headers speak of nothing that happened.
+        // Without a 429, the rate-limit headers do not describe the failure.
         (503, &[("x-ratelimit-reset", "50")], 0),
     ];
     for (status, headers, seconds) in rows {
@@ -187,12 +193,12 @@ async fn a_change_with_an_unreadable_success_response_is_uncertain() {
         assert_eq!(cloud.update_pool("p", &PoolUpdate::default()).await.unwrap_err().kind, ErrorKind::Uncertain);
         assert_eq!(wire.requests().len(), 3);
     }
-    // What needs no words in answer still does not take a log-in page for one.
+    // A call that needs no content in its response still does not accept a login page.
     let wire = ScriptedTransport::new(|_| answer(200, "\n<!DOCTYPE html><title>Log in</title>"));
     for method in [Method::Put, Method::Delete] {
         let error = call(&client(&wire), method).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Uncertain, "{method}");
-        assert!(error.detail.contains("a page for a browser"), "{error}");
+        assert!(error.detail.contains("an HTML page"), "{error}");
     }
 }
 
@@ -210,11 +216,11 @@ fn backoff_is_bounded_for_any_input() {
     }
     assert_eq!(retry::backoff(1, RequestedWait::NotRequested, 0.0), Duration::from_millis(250));
     assert_eq!(retry::backoff(7, RequestedWait::NotRequested, 0.0), Duration::from_secs(15));
-    // A short wish does not shorten our own growing wait.
+    // A short requested wait does not shorten the growing backoff.
     assert_eq!(retry::backoff(7, RequestedWait::ThisCall(Duration::from_secs(1)), 0.0), Duration::from_secs(15));
 }
 
-/// Whatever happens on the way: nothing is sent again once it may have taken effect, and a call ends.
+/// No sequence of failures sends a change again once it may have taken effect, and every call ends.
 #[tokio::test(start_paused = true)]
 async fn no_sequence_of_failures_applies_a_change_twice() {
     let mut rng = fastrand::Rng::with_seed(20_260_402);
@@ -225,7 +231,7 @@ async fn no_sequence_of_failures_applies_a_change_twice() {
         let (counted, mut case_rng) = (effects.clone(), rng.fork());
         let wire = ScriptedTransport::new(move |_| {
             let failure = case_rng.u8(..8);
-            // The service may have acted on these, lost answers among them.
+            // These requests may have taken effect, including those with a lost response.
             if failure >= 4 {
                 *counted.lock().unwrap() += 1;
             }
@@ -252,7 +258,7 @@ async fn no_sequence_of_failures_applies_a_change_twice() {
         assert!(wire.requests().len() <= 48);
         endings.insert(format!("{} {ending:?}", method.is_mutating()));
     }
-    // The dice met every ending.
+    // The random cases reached every outcome.
     assert!(endings.len() >= 6, "{endings:?}");
 }
 
@@ -267,11 +273,11 @@ async fn a_failing_call_is_reported_once_until_it_is_answered() {
     let failures = |times: usize| (0..times).map(|_| lost_before_sending());
     let well = || answer(200, statement("a").to_string());
 
-    // One that passes at once is nobody's business.
+    // A failure that passes at once is not reported.
     listening(&ScriptedTransport::script(failures(1).chain([well()]))).fetch_statement("a").await.unwrap();
     assert_eq!(notices.lock().unwrap().len(), 0);
 
-    // One that lasts is told once, after about two seconds, with what is tried and for how long.
+    // A failure that lasts is reported once after about two seconds, with the call and its longest duration.
     let dead = listening(&ScriptedTransport::script(failures(8)));
     let began = tokio::time::Instant::now();
     let error = dead.fetch_statement("a").await.unwrap_err();
@@ -284,13 +290,13 @@ async fn a_failing_call_is_reported_once_until_it_is_answered() {
         "{retrying:?}"
     );
 
-    // After an answer a new outage is told again.
+    // After a response, a new outage is reported again.
     let twice = listening(&ScriptedTransport::script(failures(5).chain([well()]).chain(failures(5)).chain([well()])));
     twice.fetch_statement("a").await.unwrap();
     twice.fetch_statement("a").await.unwrap();
     assert_eq!(notices.lock().unwrap().len(), 2);
 
-    // That the service asks for a moment's patience is not told.
+    // A short wait that the service requests is not reported.
     notices.lock().unwrap().clear();
     listening(&ScriptedTransport::script([too_many_requests(&[("retry-after", "3")]), well()]))
         .fetch_statement("a")
@@ -314,7 +320,7 @@ async fn a_silent_server_is_reported_early_and_given_up_within_minutes() {
         let kind = call(&cloud, method).await.unwrap_err().kind;
         let (took, notices) = (began.elapsed(), notices.lock().unwrap().clone());
         let [(when, retrying)] = notices.as_slice() else { panic!("{notices:?}") };
-        assert_eq!((when.as_secs(), retrying.is_waiting, retrying.error.detail.as_str()), (2, true, "no answer yet"));
+        assert_eq!((when.as_secs(), retrying.is_waiting, retrying.error.detail.as_str()), (2, true, "no response yet"));
         let (expected, most) =
             if method.is_mutating() { (ErrorKind::Uncertain, 60) } else { (ErrorKind::Unreachable, 360) };
         assert_eq!(kind, expected);

@@ -1,5 +1,6 @@
-//! The JSON of the two APIs, read with tolerance: unknown fields are skipped, and what may be absent may also be null.
-//! Only what decisions rest on must be there. (`flink-gateway-v1` and `fcpm-v2` in Confluent's API description.)
+//! The JSON of the two APIs, read tolerantly: unknown fields are skipped, and a field that may be absent may also be
+//! null. Only fields that decisions depend on are required. (`flink-gateway-v1` and `fcpm-v2` in Confluent's API
+//! description.)
 
 mod pool;
 mod raw_object;
@@ -19,22 +20,25 @@ pub(super) use pool::{NewPool, Pool, PoolChange, Region};
 pub(super) use raw_object::RawObject;
 pub(super) use statement::{Exception, NewStatement, Statement};
 
-/// A shape of the wire, and the thing of the domain that it stands for.
+/// A JSON shape of the API that is converted to a type of the domain.
 pub(super) trait WireObject: DeserializeOwned {
-    /// The thing of the domain.
+    /// The domain type for this shape.
     type Domain;
 
-    /// The field that tells its like apart.
+    /// The JSON field that identifies an object in a list.
     const ID_FIELD: &'static str;
 
-    /// Reads it; fails with the name of a field that it cannot do without.
+    /// Converts the shape to the domain type.
+    ///
+    /// # Errors
+    /// Returns the name of a required field that is missing.
     fn into_domain(self) -> std::result::Result<Self::Domain, MissingField>;
 }
 
-/// The name of a field that must be there.
+/// The name of a required field that is missing.
 pub(super) struct MissingField(&'static str);
 
-/// What `S` stands for, read on the spot.
+/// The domain value of the shape `S`, converted during deserialization.
 pub(super) struct Decoded<S: WireObject>(pub(super) S::Domain);
 
 impl<'de, S: WireObject> Deserialize<'de> for Decoded<S> {
@@ -47,52 +51,63 @@ impl<'de, S: WireObject> Deserialize<'de> for Decoded<S> {
     }
 }
 
-/// One page of a list.
+/// One page of a list of `S`.
 pub(super) struct WirePage<S: WireObject> {
+    /// The items that could be read.
     pub(super) data: Vec<S::Domain>,
-    /// Handles of things that do not read, and why.
+    /// The ids or names of items that could not be read, each with the reason.
     pub(super) unreadable: Vec<(String, String)>,
-    /// The address of the next page.
+    /// The link to the next page, if there is one.
     pub(super) next: Option<String>,
 }
 
 impl<'de, S: WireObject> Deserialize<'de> for WirePage<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        /// The page as it is in JSON.
         #[derive(Deserialize)]
         #[serde(bound = "")]
         struct Raw<S: WireObject> {
+            /// The metadata with the link to the next page.
             metadata: Option<Metadata>,
-            // With a function of its own, so that it has no default: an object that lacks `data` is no list, let alone
-            // an empty one.
+            /// The items, or `None` for null.
+            // With `deserialize_with`, the field has no default. An object without `data` is not a list, and must not
+            // be read as an empty one.
             #[serde(deserialize_with = "Option::deserialize")]
             data: Option<DecodedItems<S>>,
         }
         let raw = Raw::<S>::deserialize(deserializer)?;
         if raw.data.is_none() && raw.metadata.is_none() {
-            return Err(D::Error::custom("neither `data` nor `metadata` holds anything"));
+            return Err(D::Error::custom("neither `data` nor `metadata` has a value"));
         }
         let next = raw.metadata.and_then(Metadata::next);
         Ok(WirePage { data: raw.data.map(|DecodedItems(data)| data).unwrap_or_default(), unreadable: Vec::new(), next })
     }
 }
 
+/// The metadata of one page.
 #[derive(Deserialize)]
 struct Metadata {
+    /// The link to the next page, which may be empty on the last one.
     next: Option<String>,
 }
 
 impl Metadata {
+    /// Returns the link to the next page, if there is one.
     fn next(self) -> Option<String> {
         self.next.filter(|next| !next.is_empty())
     }
 }
 
 impl<S: WireObject> WirePage<S> {
-    /// A page thing by thing: one that does not read is kept by its handle, and spoils the page only without one.
+    /// Reads a page item by item. An item that cannot be read is kept by its id or name. If it has neither, the page
+    /// cannot be read.
     fn decode_items(text: &str) -> serde_json::Result<Self> {
+        /// The page with its items as unparsed JSON.
         #[derive(Deserialize)]
         struct Raw<'a> {
+            /// The metadata with the link to the next page.
             metadata: Option<Metadata>,
+            /// The items as unparsed JSON.
             #[serde(borrow)]
             data: Vec<&'a RawValue>,
         }
@@ -114,11 +129,12 @@ impl<S: WireObject> WirePage<S> {
     }
 }
 
-/// An array of shapes, each turned into its noun as it comes, so that a list is not held twice.
+/// An array of shapes, each converted as it is read, so that the list is not held in memory twice.
 struct DecodedItems<S: WireObject>(Vec<S::Domain>);
 
 impl<'de, S: WireObject> Deserialize<'de> for DecodedItems<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        /// Visits the array and converts each item.
         struct ItemsVisitor<S>(PhantomData<S>);
         impl<'de, S: WireObject> Visitor<'de> for ItemsVisitor<S> {
             type Value = DecodedItems<S>;
@@ -140,38 +156,38 @@ impl<'de, S: WireObject> Deserialize<'de> for DecodedItems<S> {
 }
 
 impl CloudClient {
-    /// Reads the thing in the body of a 2xx.
+    /// Reads the object in the body of a 2xx.
     pub(super) fn decode_object<S: WireObject>(&self, call: &ApiCall, response: &HttpResponse) -> Result<S::Domain> {
         self.decode(call, response).map(|Decoded::<S>(object)| object)
     }
 
-    /// Reads the page in the body of a 2xx. One odd thing of somebody's does not hide all others.
+    /// Reads the page in the body of a 2xx. One item that cannot be read does not hide the others.
     pub(super) fn decode_page<S: WireObject>(&self, call: &ApiCall, response: &HttpResponse) -> Result<WirePage<S>> {
         self.decode(call, response).or_else(|error| {
             let text = std::str::from_utf8(&response.body).unwrap_or_default();
             let mut page = WirePage::<S>::decode_items(text).map_err(|_| error)?;
             for (_, why) in &mut page.unreadable {
-                *why = self.sanitize_text(format!("the service shows it in a form that does not read: {why}"));
+                *why = self.sanitize_text(format!("the service returned it in a form that cannot be read: {why}"));
             }
             Ok(page)
         })
     }
 
-    /// Reads the body of a 2xx.
+    /// Reads a value from the body of a 2xx.
     pub(super) fn decode<'a, T: Deserialize<'a>>(&self, call: &ApiCall, response: &'a HttpResponse) -> Result<T> {
         let text = std::str::from_utf8(&response.body)
             .map_err(|error| self.invalid_response(call, response, &error.to_string()))?;
         serde_json::from_str(text).map_err(|error| self.invalid_response(call, response, &error.to_string()))
     }
 
-    /// The error for a 2xx that does not read as an answer of this API. After a request that changes something it
-    /// means that its outcome is unknown, not that nothing happened.
+    /// Returns the error for a 2xx that is not a response of this API. After a request that changes something, it
+    /// means that the outcome is unknown, not that nothing happened.
     pub(super) fn invalid_response(&self, call: &ApiCall, response: &HttpResponse, why: &str) -> Error {
         let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
         let response = &self.redact_response(response.clone());
         let detail = match response.body.trim_ascii() {
-            [] => "the answer is empty".to_owned(),
-            body => format!("the answer is not one of this API ({why}); it begins `{}`", response_error::excerpt(body)),
+            [] => "the response is empty".to_owned(),
+            body => format!("unexpected response ({why}) that begins with `{}`", response_error::excerpt(body)),
         };
         let help = response_error::is_html(response).then(|| response_error::html_page_help(call));
         self.sanitize_error(Error { help, ..response_error::error_with_response(call, kind, response, detail) })

@@ -1,4 +1,4 @@
-//! A JSON object kept as it came, so that what floe does not know goes back byte for byte.
+//! A JSON object kept as it was received, so that fields unknown to floe are sent back byte for byte.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::resource::StatementUpdate;
 
-/// The members of an object in their order, each value as its text.
+/// The members of an object in their original order, each value as its original text.
 #[derive(Clone, Default)]
 pub(in crate::cloud) struct RawObject(Vec<(String, Box<RawValue>)>);
 
 impl RawObject {
-    /// The object with `amendment` made in its `spec`.
+    /// Returns the object with the update applied to its `spec`.
     pub(in crate::cloud) fn with_amendment(&self, amendment: &StatementUpdate) -> serde_json::Result<RawObject> {
         let mut spec: RawObject = match self.get("spec") {
             Some(spec) => serde_json::from_str(spec.get())?,
@@ -34,10 +34,12 @@ impl RawObject {
         Ok(object)
     }
 
+    /// Returns the value of the member `name`.
     fn get(&self, name: &str) -> Option<&RawValue> {
         self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value.as_ref())
     }
 
+    /// Sets the member `name`. A new member is added at the end.
     fn set<T: Serialize>(&mut self, name: &str, value: &T) -> serde_json::Result<()> {
         let value = to_raw_value(value)?;
         match self.0.iter_mut().find(|(member, _)| member == name) {
@@ -50,6 +52,7 @@ impl RawObject {
 
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Visits the members of the object in order.
         struct RawObjectVisitor;
         impl<'de> Visitor<'de> for RawObjectVisitor {
             type Value = RawObject;

@@ -1,4 +1,4 @@
-//! Statements and their exceptions.
+//! The JSON of statements and their exceptions.
 
 use std::fmt;
 
@@ -14,75 +14,110 @@ use crate::{
 
 use super::{MissingField, WireObject};
 
-/// `sql.v1.Statement`, as far as floe looks at it.
+/// The fields of `sql.v1.Statement` that floe reads.
 #[derive(Deserialize)]
 pub(in crate::cloud) struct Statement {
+    /// The name of the statement.
     name: Option<String>,
+    /// The metadata of the statement.
     metadata: Option<Metadata>,
+    /// The specification of the statement.
     spec: Option<Spec>,
+    /// The status that the service reports.
     status: Option<Status>,
 }
 
+/// The metadata of a statement.
 #[derive(Deserialize)]
 struct Metadata {
+    /// The unique id of the statement.
     uid: Option<String>,
+    /// The resource version of the object.
     resource_version: Option<String>,
+    /// The labels of the statement.
     labels: Option<StringMap>,
+    /// The time of creation (RFC 3339).
     created_at: Option<String>,
+    /// The time of the last change (RFC 3339).
     updated_at: Option<String>,
 }
 
+/// The specification of a statement.
 #[derive(Deserialize)]
 struct Spec {
+    /// The SQL of the statement.
     statement: Option<String>,
+    /// The properties of the statement.
     properties: Option<StringMap>,
+    /// The id of the pool.
     compute_pool_id: Option<String>,
+    /// The principal that the statement runs as.
     principal: Option<String>,
+    /// Whether the statement should be stopped.
     stopped: Option<bool>,
 }
 
+/// The status of a statement.
 #[derive(Deserialize, Default)]
 struct Status {
+    /// The phase of the statement.
     phase: Option<String>,
+    /// The service's message about the statement.
     detail: Option<String>,
+    /// The traits that the service reports.
     traits: Option<Traits>,
+    /// The scaling status of the statement.
     scaling_status: Option<Scaling>,
+    /// The warnings about the statement.
     warnings: Option<Vec<WireWarning>>,
+    /// The latest offsets by topic.
     latest_offsets: Option<StringMap>,
+    /// The time of the latest offsets.
     latest_offsets_timestamp: Option<String>,
 }
 
+/// The traits of a statement.
 #[derive(Deserialize, Default)]
 struct Traits {
+    /// The kind of SQL, such as `INSERT_INTO`.
     sql_kind: Option<String>,
+    /// Whether the statement is bounded.
     is_bounded: Option<bool>,
+    /// Whether the statement is append-only.
     is_append_only: Option<bool>,
 }
 
+/// The scaling status of the statement.
 #[derive(Deserialize)]
 struct Scaling {
+    /// The state, such as `POOL_EXHAUSTED`.
     scaling_state: Option<String>,
 }
 
+/// A warning about a statement.
 #[derive(Deserialize)]
 struct WireWarning {
+    /// The severity, such as `CRITICAL`.
     severity: Option<String>,
+    /// The reason for the warning.
     reason: Option<String>,
+    /// The warning's message for people.
     message: Option<String>,
 }
 
-/// Texts by name; one that is null counts as absent.
+/// Strings by name. A null value counts as absent.
 #[derive(Default)]
 struct StringMap(SmallMap<String>);
 
 impl<'de> Deserialize<'de> for StringMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Visits the map and drops null values.
         struct StringMapVisitor;
         impl<'de> Visitor<'de> for StringMapVisitor {
             type Value = StringMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
+                f.write_str("an object with string values")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StringMap, A::Error> {
@@ -101,8 +136,8 @@ impl WireObject for Statement {
     type Domain = LiveStatement;
     const ID_FIELD: &'static str = "name";
 
-    /// Without a name, a uid or the SQL nothing can be decided about a statement; without a phase nothing can be
-    /// concluded, which is what a phase never heard of means.
+    /// Requires the name, the uid and the SQL, because nothing can be decided about a statement without them. Nothing
+    /// can be concluded from a missing phase, so it is read as an unknown one.
     fn into_domain(self) -> Result<LiveStatement, MissingField> {
         let name = non_empty(self.name).ok_or(MissingField("name"))?;
         let metadata = self.metadata.ok_or(MissingField("metadata"))?;
@@ -136,7 +171,7 @@ impl WireObject for Statement {
                     .into_iter()
                     .map(|(topic, at)| (topic.to_string(), at))
                     .collect(),
-                // While it runs the service writes the first moment of year 1.
+                // While the statement runs, the service writes the first moment of year 1.
                 taken_at: non_empty(status.latest_offsets_timestamp).filter(|time| !time.starts_with("0001-")),
             },
         })
@@ -144,6 +179,7 @@ impl WireObject for Statement {
 }
 
 impl WireWarning {
+    /// Converts the warning to the domain type.
     fn into_warning(self) -> StatementWarning {
         StatementWarning {
             severity: WarningSeverity::from(self.severity.unwrap_or_default()),
@@ -153,15 +189,19 @@ impl WireWarning {
     }
 }
 
+/// Returns `text` if it is present and not empty.
 fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// `sql.v1.StatementException`.
+/// The fields of `sql.v1.StatementException` that floe reads.
 #[derive(Deserialize)]
 pub(in crate::cloud) struct Exception {
+    /// The time of the failure (RFC 3339).
     timestamp: Option<String>,
+    /// The class of the exception.
     name: Option<String>,
+    /// The message of the exception.
     message: Option<String>,
 }
 
@@ -178,37 +218,51 @@ impl WireObject for Exception {
     }
 }
 
-/// The body of a submission.
+/// The body of a request that submits a statement.
 #[derive(Serialize)]
 pub(in crate::cloud) struct NewStatement<'a> {
+    /// The name of the statement.
     name: &'a str,
+    /// The id of the organization.
     organization_id: &'a str,
+    /// The id of the environment.
     environment_id: &'a str,
+    /// The metadata, which is left out without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<NewMetadata<'a>>,
+    /// The specification of the statement.
     spec: NewSpec<'a>,
 }
 
+/// The metadata of a new statement.
 #[derive(Serialize)]
 struct NewMetadata<'a> {
+    /// The labels of the statement.
     labels: &'a SmallMap<String>,
 }
 
+/// The specification of a new statement.
 #[derive(Serialize)]
 struct NewSpec<'a> {
+    /// The SQL of the statement.
     statement: &'a str,
+    /// The properties, which are left out if empty.
     #[serde(skip_serializing_if = "SmallMap::is_empty")]
     properties: &'a SmallMap<String>,
+    /// The id of the pool, if one is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
+    /// The principal that the statement runs as, if one is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
-    /// Left out unless asked for: whether the service honours it at creation is not documented.
+    /// Whether to create the statement stopped. It is left out if false, because it is not documented whether the
+    /// service honors it at creation.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stopped: bool,
 }
 
 impl<'a> NewStatement<'a> {
+    /// Returns the body that submits `new` to the environment of `endpoints`.
     pub(in crate::cloud) fn of(new: &'a crate::cloud::NewStatement, endpoints: &'a crate::cloud::Endpoints) -> Self {
         NewStatement {
             name: &new.name,
