@@ -1,4 +1,5 @@
-//! One run at a time, of the real program: the second names the first, waits for it, or goes on at once when it is dead.
+//! One run at a time, with the real binary: a second run names the first, waits for it, or continues at once if the
+//! first is dead.
 
 use std::{
     fs,
@@ -16,23 +17,30 @@ use crate::{
     test_project::TestProject,
 };
 
-/// A run that waits for an answer of the service, and the service.
+/// A run that holds the lock while it waits for a response of the service, and the service.
 struct LockingRun {
+    /// The project that the run applies.
     project: TestProject,
+    /// The simulator that serves the run.
     service: ServedSimulator,
+    /// The process of the run.
     child: Child,
 }
 
-/// What another run came to.
+/// The outcome of a second run.
 struct SecondRun {
+    /// The exit code of the run.
     code: Option<i32>,
+    /// Standard error on one line.
     said: String,
+    /// How long the run took.
     duration: Duration,
+    /// How many requests it sent.
     sent: usize,
 }
 
 impl LockingRun {
-    /// A project that was never applied, and its cloud.
+    /// Returns a project that was never applied, and its service.
     async fn unapplied_project() -> (TestProject, ServedSimulator) {
         let options = SimulatorOptions {
             phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
@@ -53,31 +61,33 @@ impl LockingRun {
         (project, service)
     }
 
-    /// Begins an apply whose first request that changes something is on its way until the service lets it go.
+    /// Starts an apply. The service holds its first request that changes something until it is released.
     async fn with_held_mutation() -> LockingRun {
         let (project, service) = LockingRun::unapplied_project().await;
         service.hold_mutations();
         LockingRun::start(project, service).await
     }
 
-    /// Begins an apply whose first request that changes something is done, and answered half a minute later.
+    /// Starts an apply. Its first request that changes something takes effect at once, and the response follows after
+    /// half a minute.
     async fn with_delayed_answer() -> LockingRun {
         let (project, service) = LockingRun::unapplied_project().await;
         project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(30.0)).on(Method::Post));
         LockingRun::start(project, service).await
     }
 
+    /// Starts `floe apply --yes` and waits until it has sent a request that changes something.
     async fn start(project: TestProject, service: ServedSimulator) -> LockingRun {
         let child = program_harness::floe_command(project.folder.path(), &[], &["apply", "--yes"]).spawn().unwrap();
         let began = Instant::now();
         while !service.sent().iter().any(program_harness::SentRequest::is_mutation) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it sends nothing");
+            assert!(began.elapsed() < Duration::from_secs(60), "the run sends no request that changes something");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         LockingRun { project, service, child }
     }
 
-    /// Another run of the same project.
+    /// Runs floe again on the same project.
     async fn run_second(&self, arguments: &[&str]) -> SecondRun {
         let (folder, service) =
             (self.project.folder.path(), ServedSimulator::start(&self.project.simulator, None).await);
@@ -94,10 +104,12 @@ impl LockingRun {
         }
     }
 
+    /// Returns the message that names the first run as the holder of the lock.
     fn lock_message(&self) -> String {
         format!("the state is locked by `apply` of ana@build-7 (process {}, since 20", self.child.id())
     }
 
+    /// Waits until the first run ends, and asserts that it succeeded.
     async fn assert_success(mut self) {
         let status = loop {
             match self.child.try_wait().unwrap() {
@@ -114,14 +126,14 @@ impl LockingRun {
 async fn a_second_run_exits_5_at_once_or_waits_for_the_lock() {
     let first = LockingRun::with_held_mutation().await;
     for command in [["apply", "--yes"], ["destroy", "--yes"]] {
-        // A machine that does much else may be slow once.
+        // A busy machine may be slow once, so the faster of two runs counts.
         let mut fastest = Duration::MAX;
         for _ in 0..2 {
             let second = first.run_second(&command).await;
             assert_eq!(second.code, Some(5), "{}", second.said);
             assert!(second.said.contains(&first.lock_message()), "{}", second.said);
             assert!(second.said.contains("--lock-timeout 10m"), "{}", second.said);
-            assert_eq!(second.sent, 0, "it has sent requests");
+            assert_eq!(second.sent, 0, "the second run sent requests");
             fastest = fastest.min(second.duration);
         }
         assert!(fastest < Duration::from_secs(1), "{fastest:?}");
@@ -136,7 +148,7 @@ async fn a_second_run_exits_5_at_once_or_waits_for_the_lock() {
     };
     let (patient, ()) = tokio::join!(first.run_second(&["apply", "--yes", "--lock-timeout", "1m"]), release);
     assert_eq!(patient.code, Some(0), "{}", patient.said);
-    assert!(patient.duration >= Duration::from_millis(700), "it did not wait: {:?}", patient.duration);
+    assert!(patient.duration >= Duration::from_millis(700), "the second run did not wait: {:?}", patient.duration);
     assert!(first.project.simulator.audit_report().creations.values().all(|count| *count == 1));
     first.assert_success().await;
 }

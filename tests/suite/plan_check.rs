@@ -1,4 +1,5 @@
-//! A plan that was broken in one way each, and the invariant that has to name it: a check that never objects is none.
+//! Breaks a valid plan in one way at a time, and asserts that the check reports the violated invariant. A check that
+//! never objects is worthless.
 
 use floe::{
     diff::{Action, Block, PlanOptions},
@@ -9,6 +10,7 @@ use floe::{
 
 use crate::test_project::{TestProject, statement};
 
+/// The manifest of a table and of a job that reads it.
 const JOBS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -18,14 +20,18 @@ sql = "INSERT INTO target SELECT id, price FROM orders"
 evolve = "restart"
 "#;
 
-/// Which plan is broken.
+/// The kind of plan that is broken.
 #[derive(Clone, Copy)]
 enum BasePlan {
+    /// A plan that creates everything.
     Creation,
+    /// A plan that replaces the job.
     Replacement,
+    /// A plan that removes everything.
     Removal,
 }
 
+/// Returns a valid plan of that kind, with the record it applies to.
 async fn valid_plan(of: BasePlan) -> (Plan, Recorded) {
     let mut project = TestProject::with_statements(JOBS);
     let request = match of {
@@ -43,59 +49,62 @@ async fn valid_plan(of: BasePlan) -> (Plan, Recorded) {
     project.plan_with(&project.cloud(), &request).await.unwrap()
 }
 
+/// Returns the step group of `address`.
 fn step_group<'p>(plan: &'p mut Plan, address: &Address) -> &'p mut StepGroup {
     plan.groups.iter_mut().find(|passage| passage.address == *address).unwrap()
 }
 
-/// The steps of `copy`.
+/// Returns the forward steps of `copy`.
 fn copy_steps(plan: &mut Plan) -> &mut Vec<Step> {
     &mut step_group(plan, &statement("copy")).forward
 }
 
+/// A function that breaks a plan.
 type BreakPlan = fn(&mut Plan);
 
+/// The violated invariant, the kind of plan, and the function that breaks it.
 const BROKEN_PLANS: [(&str, BasePlan, BreakPlan); 12] = [
-    ("the record takes the plan's entries", BasePlan::Creation, |plan| {
-        plan.entries.push(Entry::FactRecorded { fact: Fact::Promoted { key: "nobody".to_owned() } });
+    ("plan entries apply to the record", BasePlan::Creation, |plan| {
+        plan.entries.push(Entry::FactRecorded { fact: Fact::Promoted { key: "missing".to_owned() } });
     }),
-    ("a passage waits for earlier ones only", BasePlan::Creation, |plan| plan.groups.reverse()),
-    ("a passage waits for earlier ones only", BasePlan::Creation, |plan| {
+    ("a step group waits only for earlier ones", BasePlan::Creation, |plan| plan.groups.reverse()),
+    ("a step group waits only for earlier ones", BasePlan::Creation, |plan| {
         let twice = plan.groups[0].clone();
         plan.groups.push(twice);
     }),
     ("a blocked plan runs nothing", BasePlan::Creation, |plan| {
         plan.changes.get_mut(&statement("copy")).unwrap().action = Action::Blocked { by: vec![Block::NoUndo] };
     }),
-    ("every passage carries out a change", BasePlan::Creation, |plan| drop(plan.changes.remove(&statement("copy")))),
-    ("only what is recorded or made here is touched", BasePlan::Removal, |plan| {
+    ("every step group carries out a change", BasePlan::Creation, |plan| drop(plan.changes.remove(&statement("copy")))),
+    ("a step group changes only its own resources", BasePlan::Removal, |plan| {
         for step in copy_steps(plan) {
             if let StepRequest::Delete { name, .. } = &mut step.request {
                 *name = "theirs".to_owned();
             }
         }
     }),
-    ("only what is recorded or made here is touched", BasePlan::Removal, |plan| {
+    ("a step group changes only its own resources", BasePlan::Removal, |plan| {
         for step in &mut step_group(plan, &Address::pool("main")).forward {
             if let StepRequest::DeletePool { id } = &mut step.request {
                 *id = "lfcp-theirs".to_owned();
             }
         }
     }),
-    ("a generation's number is never used again", BasePlan::Replacement, |plan| {
+    ("a generation number is never reused", BasePlan::Replacement, |plan| {
         for step in copy_steps(plan) {
             if let StepRequest::Submit { submission, .. } = &mut step.request {
                 (submission.generation, submission.name) = (Generation(1), "copy".to_owned());
             }
         }
     }),
-    ("a job never runs twice", BasePlan::Replacement, |plan| {
+    ("a job never runs twice at once", BasePlan::Replacement, |plan| {
         copy_steps(plan).retain(|step| !matches!(&step.request, StepRequest::Update { to, .. } if to.stopped));
     }),
-    ("a resume on the way back follows a confirmed deletion", BasePlan::Replacement, |plan| {
+    ("a rollback resumes only after a confirmed deletion", BasePlan::Replacement, |plan| {
         step_group(plan, &statement("copy")).rollback.iter_mut().for_each(|step| step.guard = None);
     }),
-    ("data is dropped by consent only", BasePlan::Removal, |plan| plan.options.allow_data_loss = false),
-    ("what is in force is declared", BasePlan::Creation, |plan| {
+    ("dropping data requires consent", BasePlan::Removal, |plan| plan.options.allow_data_loss = false),
+    ("a generation in force has a recorded declaration", BasePlan::Creation, |plan| {
         copy_steps(plan)
             .iter_mut()
             .for_each(|step| step.facts_on_success.retain(|fact| !matches!(fact, Fact::Declared { .. })));
@@ -113,7 +122,7 @@ async fn every_invariant_rejects_a_plan_that_breaks_it() {
     }
 }
 
-/// An undo is no second job, and a removal may run one: no objection to what is meant to be so.
+/// An undo is not a second job, and a removal may run one, so the check must not object.
 #[tokio::test(start_paused = true)]
 async fn an_undo_is_not_a_second_running_job() {
     let (plan, recorded) = valid_plan(BasePlan::Removal).await;

@@ -1,10 +1,12 @@
-//! `private = true`: the real binary finds the Flink endpoint in the list of regions, behind a real port.
+//! `private = true`: the real binary finds the Flink endpoint in the list of regions, which a simulator serves on a
+//! real port.
 
 use std::process::{Command, Output};
 
 use floe::simulator::{Simulator, SimulatorOptions, serve};
 use tokio::net::TcpListener;
 
+/// Runs `floe plan` in `folder` with an API key for each API.
 fn run_plan(folder: &std::path::Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_floe"))
         .args(["-C", folder.to_str().unwrap(), "plan"])

@@ -1,4 +1,4 @@
-//! A saved plan, and what may change elsewhere before it is applied.
+//! Saved plans, and what may change elsewhere before they are applied.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use floe::{
 
 use crate::test_project::{TestProject, statement};
 
+/// The manifest of a table and of two jobs that read it.
 const JOBS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -22,7 +23,8 @@ sql = "INSERT INTO target SELECT id, price FROM orders"
 sql = "INSERT INTO others SELECT id FROM orders"
 "#;
 
-/// Somebody decides later about `copy`; the pool is to grow now.
+/// Returns a converged project and a saved plan that only enlarges its pool. The decision about `copy` is left for
+/// later.
 async fn project_with_saved_pool_plan() -> (TestProject, floe::plan::Plan) {
     let mut project = TestProject::with_statements(JOBS);
     project.converge().await;
@@ -63,7 +65,7 @@ async fn a_block_on_a_planned_change_is_the_only_reason() {
 async fn a_block_on_a_dependency_makes_a_saved_plan_stale() {
     let mut project = TestProject::with_statements(JOBS);
     let mut saved = project.plan().await;
-    // Meanwhile somebody else takes the table's name.
+    // In the meantime, another user takes the table's name.
     project.apply_request(PlanOptions { targets: [Address::pool("main")].into(), ..PlanOptions::default() }).await;
     let theirs = NewStatement {
         name: "orders".into(),
@@ -80,10 +82,10 @@ async fn a_block_on_a_dependency_makes_a_saved_plan_stale() {
     let reasons = stale_reasons(&saved, &now, &excluded_by(&saved, &now, &project.graph(), &recorded));
     assert_eq!(reasons, [StaleReason::Blocked { address: statement("copy"), by: statement("orders") }]);
     let said = reasons[0].to_string();
-    assert!(said.contains("statements.orders is blocked now") && said.contains("statements.copy"), "{said}");
+    assert!(said.contains("statements.orders is now blocked") && said.contains("statements.copy"), "{said}");
 }
 
-/// A replaced pool size and a new job: what the plans below are of.
+/// The manifest after the changes that the saved plans below contain: a stopped job and a new job.
 const CHANGED_JOBS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -96,43 +98,46 @@ sql = "INSERT INTO others SELECT id FROM orders"
 sql = "INSERT INTO more SELECT price FROM orders"
 "#;
 
-/// What moves between the plan and its application.
+/// A change between a plan and its application.
 type ChangeAfterPlanning = fn(&TestProject, &mut Plan, &mut Recorded);
 
+/// Returns the id of the simulated pool.
 fn pool_id(project: &TestProject) -> String {
     project.simulator.world_view().pools[0].id.clone()
 }
 
-const BLOCKED_DEPENDENCY: &str = "statements.orders is blocked now, and statements.copy has to wait for it\n\
-                    statements.orders is blocked now, and statements.more has to wait for it";
+/// The reasons that are reported when a dependency is blocked.
+const BLOCKED_DEPENDENCY: &str = "statements.orders is now blocked, and statements.copy has to wait for it\n\
+                    statements.orders is now blocked, and statements.more has to wait for it";
 
-/// A row for each kind of refusal: what moves, and what is told of it.
+/// Every kind of reason to reject a saved plan: the message, and the change that causes it.
 const CHANGES_AFTER_PLANNING: [(&str, ChangeAfterPlanning); 11] = [
     ("it was made for another project", |_, saved, _| saved.basis.project = "other".to_owned()),
     ("it was made for another environment", |_, saved, _| saved.basis.environment = "prod".to_owned()),
     ("it was made for another environment", |_, saved, _| saved.basis.identity.environment = "env-other".to_owned()),
     ("it was made for another state", |_, _, recorded| recorded.lineage = "another".to_owned()),
-    ("statements.more is declared differently now", |project, _, _| {
+    ("the declaration of statements.more has changed", |project, _, _| {
         project.declare(&CHANGED_JOBS.replace("SELECT price FROM", "SELECT id FROM"));
     }),
-    ("the state records something else of statements.copy now", |_, _, recorded| {
+    ("the record of statements.copy has changed", |_, _, recorded| {
         recorded.statements.get_mut("copy").unwrap().dependencies.clear();
     }),
-    ("statement `copy` is not what it was when the plan was made", |_, saved, _| {
+    ("statement `copy` has changed in Confluent Cloud", |_, saved, _| {
         saved.basis.seen.get_mut("copy").unwrap().uid = "another".to_owned();
     }),
-    ("pool POOL is not what it was when the plan was made", |project, _, _| {
+    ("pool `POOL` has changed in Confluent Cloud", |project, _, _| {
         project.simulator.apply_out_of_band(OutOfBandChange::SetPoolMaxCfu(pool_id(project), 20)).unwrap();
     }),
-    ("something else would be done to statements.more now", |_, saved, _| {
+    ("the action for statements.more has changed", |_, saved, _| {
         saved.groups.retain(|passage| passage.address != statement("more"));
     }),
-    ("nothing is to be done to statements.copy any more", |project, _, _| {
+    ("statements.copy no longer needs a change", |project, _, _| {
         project.declare(&CHANGED_JOBS.replace("stopped = true\n", ""));
     }),
     (BLOCKED_DEPENDENCY, |project, _, _| project.declare(&CHANGED_JOBS.replace("price INT", "price BIGINT"))),
 ];
 
+/// Returns a converged project and a saved plan for its changed manifests.
 async fn project_with_saved_plan() -> (TestProject, Plan) {
     let mut project = TestProject::with_statements(JOBS);
     project.converge().await;
@@ -143,7 +148,7 @@ async fn project_with_saved_plan() -> (TestProject, Plan) {
     (project, saved)
 }
 
-/// What is told of a saved plan that is to be applied now, on `recorded`.
+/// Returns the reasons to reject `saved` if it were applied now, on `recorded`.
 async fn refusals(project: &TestProject, saved: &Plan, recorded: &Recorded) -> Vec<String> {
     let cloud = project.cloud();
     let mut now = project.plan_on(&cloud, &saved.options, recorded).await.unwrap();
@@ -166,7 +171,7 @@ async fn every_reason_to_refuse_a_saved_plan_is_reported_alone() {
     }
 }
 
-/// What it waits for besides is no change of it: a pool that is to grow by now comes before whatever runs on it.
+/// A new dependency does not change a step group: a pool that is enlarged by now comes before the jobs that run on it.
 #[tokio::test(start_paused = true)]
 async fn an_unrelated_new_change_does_not_make_a_saved_plan_stale() {
     let mut project = TestProject::with_statements(JOBS);
@@ -180,7 +185,7 @@ async fn an_unrelated_new_change_does_not_make_a_saved_plan_stale() {
     assert_eq!(refusals(&project, &saved, &recorded).await, [""; 0]);
 }
 
-/// The cloud purges what stands still after 30 days, whatever a saved plan is about.
+/// Confluent Cloud purges stopped statements after 30 days, regardless of what a saved plan contains.
 #[tokio::test(start_paused = true)]
 async fn a_purged_generation_of_another_job_does_not_make_a_saved_plan_stale() {
     let mut project = TestProject::with_statements(JOBS);
@@ -194,7 +199,7 @@ async fn a_purged_generation_of_another_job_does_not_make_a_saved_plan_stale() {
     let saved = project.plan().await;
     project.simulator.apply_out_of_band(OutOfBandChange::Purge("copy".into())).unwrap();
     let (now, recorded) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
-    assert!(!now.entries.is_empty(), "that it is gone is recorded first");
+    assert!(!now.entries.is_empty(), "the plan first records that the generation is gone");
     assert_eq!(stale_reasons(&saved, &now, &BTreeMap::new()), []);
     assert_eq!(check(&rebase_onto(saved, &now), &recorded), []);
 }

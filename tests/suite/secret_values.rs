@@ -1,4 +1,4 @@
-//! Values of secrets: one that is set later, or changes after its statement was adopted, is a change.
+//! Secret values: a value that is set later, or that changes after its statement was adopted, is a change.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,12 +13,14 @@ use floe::{
 
 use crate::test_project::{TestProject, empty_record, floe_toml, statement};
 
+/// The manifest of a job whose SQL contains a secret.
 const JOB_WITH_SECRET: &str = r#"
 [statements.job]
 sql = "INSERT INTO t SELECT ML_PREDICT('m', '${secret.s}') FROM o"
 evolve = "restart"
 "#;
 
+/// Returns a project with that job and no value for its secret.
 fn project_with_secret() -> TestProject {
     let main = floe_toml("[secrets]\ns = { env = \"S\" }\n");
     TestProject::new(&[
@@ -28,10 +30,12 @@ fn project_with_secret() -> TestProject {
     ])
 }
 
+/// Returns secrets in which `s` has the value `text`.
 fn secrets_with_value(text: &str) -> Secrets {
     Secrets::new(BTreeMap::from([("s".to_owned(), text.to_owned())]))
 }
 
+/// Asserts that the plan changes the job because of its secret.
 fn assert_secret_change_is_planned(plan: &floe::plan::Plan) {
     let change = &plan.changes[&statement("job")];
     assert!(change.reasons.contains(&Reason::SecretChanged { name: "s".to_owned() }), "{change:#?}");
@@ -45,7 +49,7 @@ async fn setting_a_secret_after_a_placeholder_was_sent_is_a_change() {
     assert_secret_change_is_planned(&project.plan().await);
     project.converge().await;
     assert_eq!(project.phases()["job-g2"], "RUNNING");
-    // Where it is not set nobody can tell, and nothing is done.
+    // Where the value is not set, floe cannot compare it and changes nothing.
     project.secrets = Secrets::default();
     assert!(!project.plan().await.has_changes());
 }
@@ -64,7 +68,7 @@ async fn a_secret_that_changes_after_adoption_is_a_change() {
     assert_secret_change_is_planned(&project.plan().await);
 }
 
-/// The service quotes what was submitted. Where the variable is not set the value is still read off what the cloud shows.
+/// The service quotes what was submitted. Where the variable is not set, floe still learns the value from the live SQL.
 #[tokio::test(start_paused = true)]
 async fn an_unset_secret_is_redacted_where_the_service_quotes_it() {
     let mut project = project_with_secret();
@@ -85,14 +89,14 @@ async fn an_unset_secret_is_redacted_where_the_service_quotes_it() {
     }
 }
 
-/// `world` as somebody finds it whose state is gone: its pool is given by its id.
+/// Discards the state, and declares the pool by its id, as a user would who has lost the state.
 async fn lose_state(project: &mut TestProject) {
     let pool = project.recorded().await.pools["main"].id.clone();
     project.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
     project.ledger = MemoryLedger::new();
 }
 
-/// Everything that a plan says and that is kept of it.
+/// Returns the plan and the record as JSON.
 async fn plan_and_record_json(project: &TestProject, run: &crate::test_project::ApplyResult) -> String {
     serde_json::to_string(&run.plan).unwrap() + &serde_json::to_string(&project.recorded().await).unwrap()
 }
@@ -100,11 +104,11 @@ async fn plan_and_record_json(project: &TestProject, run: &crate::test_project::
 #[tokio::test(start_paused = true)]
 async fn a_secret_removed_from_the_manifest_is_not_adopted_into_a_new_state() {
     for (option, more, known) in [
-        // Its value is known here, whatever the option is called.
+        // The value is available here, so the option's name does not matter.
         ("x.what", "", "hunter2hunter2"),
-        // Nobody knows the value here, and the option's name says what it is.
+        // The value is not available here, but the option's name shows that it is a secret.
         ("x.api-key", "", ""),
-        // A property, and the SQL is as declared.
+        // The secret is in a property, and the SQL is as declared.
         ("x.what", "[statements.m.properties]\n'x.y' = '${secret.s}'\n", "hunter2hunter2"),
     ] {
         let table =
@@ -122,7 +126,7 @@ async fn a_secret_removed_from_the_manifest_is_not_adopted_into_a_new_state() {
         assert!(!plan_and_record_json(&project, &run).await.contains("hunter2"), "{option} {more}");
         let blocked = Action::Blocked { by: vec![Block::AdoptionExposesSecret { name: "m".to_owned() }] };
         assert_eq!(run.plan.changes[&statement("m")].action, blocked, "{option} {more}");
-        // What the block says to do: declare what runs; it is taken over, and changed by the plan after that.
+        // Do what the block says: declare the statement as it runs. It is adopted, and the next plan can change it.
         project.declare(&table(&with, more));
         let run = project.converge().await;
         assert!(matches!(run.plan.changes[&statement("m")].action, Action::Adopt { .. }), "{:#?}", run.plan.changes);
@@ -148,9 +152,9 @@ async fn a_saved_plan_that_adopts_does_not_depend_on_the_hash_key() {
     project.secrets = secrets_with_value("hunter2hunter2");
     project.converge().await;
     lose_state(&mut project).await;
-    // A state that has yet to be begun has a key of its own in each run.
+    // A state that does not exist yet gets a new hash key in each run.
     let new_record = |key: &str| floe::state::Recorded { hash_key: HashKey(key.to_owned()), ..empty_record() };
-    let (saved, now) = (new_record("that of plan"), new_record("that of apply"));
+    let (saved, now) = (new_record("the key of plan"), new_record("the key of apply"));
     let cloud = project.cloud();
     let saved = project.plan_on(&cloud, &PlanOptions::default(), &saved).await.unwrap();
     let plan = project.plan_on(&cloud, &PlanOptions::default(), &now).await.unwrap();
@@ -159,7 +163,7 @@ async fn a_saved_plan_that_adopts_does_not_depend_on_the_hash_key() {
     let report = project.execute(&cloud, &saved, now, &mut |_| {}).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert!(!project.plan().await.has_changes());
-    // And the next value is a change all the same.
+    // The next value is still a change.
     project.secrets = secrets_with_value("correct-horse");
     assert_secret_change_is_planned(&project.plan().await);
 }

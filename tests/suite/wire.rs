@@ -1,5 +1,5 @@
-//! What goes over the wire, ours and the simulator's, held against the shapes of the API: written by hand from the facts
-//! of its OpenAPI documents (`sql/v1` and `fcpm/v2`), so that a field that both misspell is seen.
+//! Compares what floe and the simulator send with the shapes of the API. The shapes are written by hand from the
+//! facts of its OpenAPI documents (`sql/v1` and `fcpm/v2`), so that a field that both misspell is noticed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,11 +16,14 @@ use serde_json::{Value, json};
 
 use crate::test_project::TestProject;
 
-/// Writes down every exchange with the simulator, or answers by a script.
+/// Records every exchange with the simulator, or answers from a script.
 #[derive(Clone)]
 struct RecordingTransport {
+    /// The simulator that answers, if there is no script.
     simulator: Option<Simulator>,
+    /// The statuses and bodies of the scripted responses, in order.
     script: Arc<Mutex<Vec<(u16, Value)>>>,
+    /// The exchanges so far, in order.
     exchanges: Arc<Mutex<Vec<(HttpRequest, HttpResponse)>>>,
 }
 
@@ -42,6 +45,7 @@ impl Transport for RecordingTransport {
 }
 
 impl RecordingTransport {
+    /// Returns a transport that records the exchanges with the project's simulator.
     fn recording(project: &TestProject) -> RecordingTransport {
         RecordingTransport {
             simulator: Some(project.simulator.clone()),
@@ -50,35 +54,43 @@ impl RecordingTransport {
         }
     }
 
+    /// Returns a transport that answers from `script`.
     fn scripted(script: Vec<(u16, Value)>) -> RecordingTransport {
         RecordingTransport { simulator: None, script: Arc::new(Mutex::new(script)), exchanges: Arc::default() }
     }
 
+    /// Returns the last request and its response.
     fn last_exchange(&self) -> (HttpRequest, HttpResponse) {
         self.exchanges.lock().unwrap().last().unwrap().clone()
     }
 
+    /// Returns the method, the URL and the body of the last request.
     fn last_sent(&self) -> (Method, String, Value) {
         let (request, _) = self.last_exchange();
         let url = request.url.replace("00000000-0000-0000-0000-000000000000", "ORG");
         (request.method, url, body(&request.body))
     }
 
+    /// Returns the status and the body of the last response.
     fn last_received(&self) -> (u16, Value) {
         let (_, response) = self.last_exchange();
         (response.status, body(&response.body))
     }
 }
 
+/// Returns `bytes` as JSON, or null if there are none.
 fn body(bytes: &[u8]) -> Value {
     if bytes.is_empty() { Value::Null } else { serde_json::from_slice(bytes).unwrap() }
 }
 
+/// The URL of the list of statements.
 const STATEMENTS: &str =
     "https://flink.us-east-1.aws.confluent.cloud/sql/v1/organizations/ORG/environments/env-sim/statements";
+/// The URL of the list of pools.
 const POOLS: &str = "https://api.confluent.cloud/fcpm/v2/compute-pools";
 
-/// The type of every field, `?` for one that may be left out or null.
+/// Asserts that `value` has exactly the fields of `shape`, each with its type. A `?` marks a field that may be absent
+/// or null.
 fn assert_matches_shape(value: &Value, shape: &Value, place: &str) {
     match (shape, value) {
         (Value::String(kind), _) => {
@@ -94,25 +106,25 @@ fn assert_matches_shape(value: &Value, shape: &Value, place: &str) {
                 "object" => value.is_object(),
                 "time" => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
                 "url" => value.as_str().is_some_and(|text| text.starts_with("https://")),
-                other => panic!("{other} is no type"),
+                other => panic!("unknown type `{other}` in a shape"),
             };
-            assert!(fits || (optional && value.is_null()), "{place} is {value}, and not {kind}");
+            assert!(fits || (optional && value.is_null()), "{place} is {value} instead of {kind}");
         }
         (Value::Object(shape), Value::Object(fields)) => {
             for (name, shape) in shape {
                 assert_matches_shape(fields.get(name).unwrap_or(&Value::Null), shape, &format!("{place}.{name}"));
             }
             let unknown: Vec<_> = fields.keys().filter(|name| !shape.contains_key(*name)).collect();
-            assert!(unknown.is_empty(), "{place} has {unknown:?}, which the API does not know");
+            assert!(unknown.is_empty(), "{place} has the fields {unknown:?}, which the API does not have");
         }
         (Value::Array(shape), Value::Array(items)) => {
             items.iter().for_each(|item| assert_matches_shape(item, &shape[0], &format!("{place}[]")));
         }
-        _ => panic!("{place} is {value}, and not {shape}"),
+        _ => panic!("{place} is {value} instead of {shape}"),
     }
 }
 
-/// `sql.v1.Statement` as a GET gives it.
+/// Returns the shape of `sql.v1.Statement` in the response to a GET.
 fn statement_shape() -> Value {
     json!({
         "api_version": "string", "kind": "string", "name": "string", "organization_id": "string",
@@ -135,7 +147,7 @@ fn statement_shape() -> Value {
     })
 }
 
-/// `fcpm.v2.ComputePool`.
+/// Returns the shape of `fcpm.v2.ComputePool`.
 fn pool_shape() -> Value {
     json!({
         "api_version": "string", "kind": "string", "id": "string",
@@ -152,6 +164,7 @@ fn pool_shape() -> Value {
     })
 }
 
+/// Returns a pool that can be created.
 fn pool() -> Pool {
     Pool {
         display_name: "main".to_owned(),
@@ -163,6 +176,7 @@ fn pool() -> Pool {
     }
 }
 
+/// Returns a statement that can be submitted to `pool`.
 fn new_statement(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
@@ -243,7 +257,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
     assert_matches_shape(&whole, &statement_shape(), "read");
     assert_eq!((fetched.live.phase.clone(), fetched.live.warnings.len()), (Phase::Running, 1));
 
-    // PUT sends back the whole of what was read, and changes what is meant.
+    // PUT sends back the complete object that was read, with only the intended change.
     cloud.update_statement(fetched, &StatementUpdate { stopped: true, ..StatementUpdate::default() }).await.unwrap();
     let (method, url, sent) = tap.last_sent();
     assert_eq!((method, url), (Method::Put, format!("{STATEMENTS}/copy")));
@@ -283,14 +297,14 @@ async fn errors_have_the_format_of_the_api() {
         "id": "string", "status": "string", "code": "string?", "title": "string?", "detail": "string", "source": "object?"
     });
     assert_matches_shape(&failure, &json!({ "errors": [error] }), "failure");
-    assert!(cloud.fetch_statement("nobody").await.unwrap().is_none());
+    assert!(cloud.fetch_statement("missing").await.unwrap().is_none());
     assert_eq!((tap.last_received().0, &tap.last_received().1["errors"][0]["status"]), (404, &json!("404")));
     let (request, _) = tap.last_exchange();
     let authorization = request.headers.get("authorization").unwrap().to_owned();
     assert!(authorization.starts_with("Basic "), "{authorization}");
 }
 
-/// A statement as the service would give it: every field of the API's document, written by hand.
+/// Returns a statement as the service would return it, with every field of the API's document, written by hand.
 fn full_statement() -> Value {
     json!({
         "api_version": "sql/v1", "kind": "Statement", "name": "copy",
