@@ -1,19 +1,19 @@
-//! From a text to what is known of it.
+//! Turns a text into its analysis.
 
 use super::{
     Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, lints, script::Script,
     statement::ParsedStatement,
 };
 
-/// How many of the faults of one text are told.
+/// The largest number of errors that are reported for one text.
 const MAX_ERRORS: usize = 20;
 
-/// How many tokens may stand before the statement set in `COMPILE AND EXECUTE PLAN '…' IF NOT EXISTS FOR STATEMENT SET`, or
-/// behind `EXPLAIN`.
+/// The largest number of tokens before the statement set in `COMPILE AND EXECUTE PLAN '…' IF NOT EXISTS FOR STATEMENT
+/// SET`, or after `EXPLAIN`.
 const MAX_PREFIX_TOKENS: usize = 12;
 
-/// Reads `text`, whatever it is. Never fails: what speaks against the text is among the reading's faults, and what is not
-/// understood is left out, but for state, of which `None` is said only where all is understood.
+/// Analyzes any text. This never fails: problems of the text are in `errors`, and constructs that are not understood
+/// are left out. Only `stateful_construct` is different: it is `None` only if the whole text is understood.
 pub fn analyze(text: &str) -> Analysis {
     let script = Script::new(text);
     let (mut statement, kind, mut errors) = parse_statement(&script);
@@ -27,7 +27,7 @@ pub fn analyze(text: &str) -> Analysis {
     if stateful_construct.is_none() && (kind == StatementKind::Other || !errors.is_empty()) {
         let span =
             errors.first().map_or(script.span_between(0, script.len().saturating_sub(1)), |error| error.span.clone());
-        stateful_construct = Some(StatefulConstruct { description: "a text that is not understood".to_owned(), span });
+        stateful_construct = Some(StatefulConstruct { description: "SQL that floe cannot analyze".to_owned(), span });
     }
     let startup_option = statement.startup_option();
     let is_bounded = statement.is_bounded();
@@ -49,20 +49,20 @@ pub fn analyze(text: &str) -> Analysis {
     }
 }
 
-/// The options that hold a secret itself.
+/// Returns the options that contain a secret in plain text.
 pub(super) fn plaintext_secrets(statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
     let plaintext = statement.options.iter().filter(|pair| lints::is_plaintext_secret(&pair.key, &pair.value));
     plaintext.map(|pair| PlaintextSecret { option: pair.key.clone(), span: pair.value_span.clone() }).collect()
 }
 
-/// Recognises the one statement of a text; with it, what is wrong with the others if there are more.
+/// Recognizes the one statement of a text. If there are more statements, returns their errors as well.
 pub(super) fn parse_statement<'s, 'a>(
     script: &'s Script<'a>,
 ) -> (ParsedStatement<'s, 'a>, StatementKind, Vec<SqlError>) {
     let mut statement = ParsedStatement::new(script);
     let (chosen, errors) = choose_statement(script);
     let kind = chosen.map_or(StatementKind::Other, |(start, end)| {
-        // Where brackets nest too deep, only the first words are looked at.
+        // If brackets nest too deep, only the tokens before the first bracket are parsed.
         let first_bracket = || (start..end).find(|&at| script.is_opening_bracket(at));
         let end = if script.is_too_deep { first_bracket().unwrap_or(end) } else { end };
         statement.parse(start, end)
@@ -70,22 +70,23 @@ pub(super) fn parse_statement<'s, 'a>(
     (statement, kind, errors)
 }
 
-/// The tokens of the one statement of a text, and what is wrong with the others if there are more.
+/// Returns the token range of the one statement of a text. If there are more statements, returns their errors as
+/// well.
 fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlError>) {
     let statements = split_statements(script);
     let is_session_setting = |&(start, _): &(usize, usize)| script.is_any_word(start, &["SET", "RESET", "USE"]);
     let chosen = statements.iter().copied().find(|range| !is_session_setting(range)).or(statements.first().copied());
     let mut errors = Vec::new();
     if statements.is_empty() && script.errors.is_empty() {
-        let message = "there is no statement in this text".to_owned();
+        let message = "this text contains no statement".to_owned();
         errors.push(SqlError { message, span: 0..script.source().len() });
     }
     let mut found_statement = false;
     for range in &statements {
         let message = if is_session_setting(range) && statements.len() > 1 {
-            "a statement can't be sent along with SET or USE; set the option in the statement's `properties`"
+            "a statement cannot be sent together with `SET` or `USE`: set the option in the statement's `properties`"
         } else if found_statement {
-            "a second statement begins here; one text holds one statement, so give it an entry of its own"
+            "a second statement starts here: give each statement its own entry"
         } else {
             found_statement = true;
             continue;
@@ -95,7 +96,8 @@ fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlErro
     (chosen, errors)
 }
 
-/// The statements of a text between its semicolons. A statement set is one, semicolons included, and takes the rest.
+/// Returns the token ranges of the statements between semicolons. A statement set is one statement including its
+/// semicolons, and takes the rest of the text.
 fn split_statements(script: &Script<'_>) -> Vec<(usize, usize)> {
     let end = script.len();
     let mut statements = Vec::new();
@@ -116,7 +118,7 @@ fn split_statements(script: &Script<'_>) -> Vec<(usize, usize)> {
     statements
 }
 
-/// Whether the statement that begins at `start` is a statement set, or explains or compiles one.
+/// Returns whether the statement at `start` is a statement set, or explains or compiles one.
 fn starts_statement_set(script: &Script<'_>, start: usize) -> bool {
     let is_statement_set = |at: usize| {
         script.are_words(at, &["EXECUTE", "STATEMENT", "SET"])

@@ -1,18 +1,19 @@
-//! The functions that Flink and Confluent Cloud bring along, as far as a reading has to tell them apart.
+//! The built-in functions of Flink and Confluent Cloud, as far as an analysis has to tell them apart.
 
 use super::word_set::WordSet;
 
-/// Whether `name`, in any case, is an aggregate or a window function that only aggregates take: it keeps state wherever it stands.
+/// Returns whether `name`, in any case, is an aggregate function, or a window function that is only valid in an
+/// aggregation. Such a function keeps state wherever it appears.
 pub(super) fn is_aggregate_function(name: &str) -> bool {
     AGGREGATE_FUNCTIONS.contains(name)
 }
 
-/// Whether `name`, in any case, is a built-in function of single rows.
+/// Returns whether `name`, in any case, is a built-in function of single rows.
 pub(super) fn is_built_in_scalar_function(name: &str) -> bool {
     SCALAR_FUNCTIONS.contains(name)
 }
 
-/// Whether `name`, in any case, is built in.
+/// Returns whether `name`, in any case, is a built-in function.
 pub(super) fn is_built_in_function(name: &str) -> bool {
     is_built_in_scalar_function(name)
         || is_aggregate_function(name)
@@ -20,34 +21,37 @@ pub(super) fn is_built_in_function(name: &str) -> bool {
         || calls_external_service(name)
 }
 
-/// Whether `name`, in any case, is a window: `TUMBLE(…)` in `FROM` or in `GROUP BY`, and what belongs to it.
+/// Returns whether `name`, in any case, is a window function: `TUMBLE(…)` in `FROM` or `GROUP BY`, or one of its
+/// auxiliary functions.
 pub(super) fn is_window_function(name: &str) -> bool {
     WINDOW_FUNCTIONS.contains(name)
 }
 
-/// Whether `name`, in any case, asks a model, an agent, a tool or an external table. Flink does so asynchronously and keeps the
-/// requests that are under way in its state, so a job that does is not free of state.
+/// Returns whether `name`, in any case, calls a model, an agent, a tool or an external table. Flink sends these
+/// requests asynchronously and keeps pending requests in its state, so a job that calls such a function is not
+/// stateless.
 pub(super) fn calls_external_service(name: &str) -> bool {
     let has_prefix = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     has_prefix("ML_") || has_prefix("AI_") || is_search_function(name)
 }
 
-/// Whether `name`, in any case, searches an external table that is its first argument.
+/// Returns whether `name`, in any case, searches an external table, which is its first argument.
 pub(super) fn is_search_function(name: &str) -> bool {
     SEARCH_FUNCTIONS.contains(name)
 }
 
-/// Whether a reserved word followed by `(` is a function call that the parser leaves to the catalog.
+/// Returns whether a reserved word followed by `(` is a function call that Flink's parser resolves in the catalog.
 pub(super) fn is_reserved_function(name: &str) -> bool {
     RESERVED_FUNCTIONS.contains(name)
 }
 
-/// Whether an unreserved word followed by `(` is syntax of its own rather than a function of the catalog, unless it is quoted or
-/// stands where a table does.
+/// Returns whether an unreserved word followed by `(` is special syntax instead of a function of the catalog. A
+/// quoted word, and one in place of a table, is always a function.
 pub(super) fn is_function_like_syntax(name: &str) -> bool {
     FUNCTION_LIKE_SYNTAX.contains(name)
 }
 
+/// Built-in functions that aggregate rows.
 #[rustfmt::skip]
 static AGGREGATE_FUNCTIONS: WordSet<83> = WordSet::new([
     "ANY_VALUE", "APPROX_COUNT_DISTINCT", "APPROX_PERCENTILE", "ARG_MAX", "ARG_MIN", "ARRAY_AGG", "ARRAY_CONCAT_AGG",
@@ -63,6 +67,7 @@ static AGGREGATE_FUNCTIONS: WordSet<83> = WordSet::new([
     "VARIANCE", "VAR_POP", "VAR_SAMP",
 ]);
 
+/// Built-in functions of single rows.
 #[rustfmt::skip]
 static SCALAR_FUNCTIONS: WordSet<180> = WordSet::new([
     "ABS", "ACOS", "ARRAY", "ARRAY_APPEND", "ARRAY_CONCAT", "ARRAY_CONTAINS", "ARRAY_DISTINCT", "ARRAY_EXCEPT",
@@ -87,6 +92,7 @@ static SCALAR_FUNCTIONS: WordSet<180> = WordSet::new([
     "UPPER", "URL_DECODE", "URL_ENCODE", "USER", "UUID", "WEEK", "YEAR",
 ]);
 
+/// Window functions and their auxiliary functions.
 #[rustfmt::skip]
 static WINDOW_FUNCTIONS: WordSet<18> = WordSet::new([
     "CUMULATE", "CUMULATE_END", "CUMULATE_START", "HOP", "HOP_END", "HOP_PROCTIME", "HOP_ROWTIME", "HOP_START",
@@ -94,11 +100,13 @@ static WINDOW_FUNCTIONS: WordSet<18> = WordSet::new([
     "TUMBLE_PROCTIME", "TUMBLE_ROWTIME", "TUMBLE_START",
 ]);
 
+/// Functions that search an external table.
 #[rustfmt::skip]
 static SEARCH_FUNCTIONS: WordSet<6> = WordSet::new([
     "KEY_SEARCH", "KEY_SEARCH_AGG", "TEXT_SEARCH", "TEXT_SEARCH_AGG", "VECTOR_SEARCH", "VECTOR_SEARCH_AGG",
 ]);
 
+/// Reserved words that can be function calls.
 #[rustfmt::skip]
 static RESERVED_FUNCTIONS: WordSet<65> = WordSet::new([
     "ABS", "AVG", "CARDINALITY", "CHAR", "CHARACTER_LENGTH", "CHAR_LENGTH", "COALESCE", "COLLECT", "COUNT", "COVAR_POP",
@@ -110,6 +118,7 @@ static RESERVED_FUNCTIONS: WordSet<65> = WordSet::new([
     "UPPER", "USER", "VAR_POP", "VAR_SAMP", "YEAR",
 ]);
 
+/// Unreserved words with call syntax of their own.
 #[rustfmt::skip]
 static FUNCTION_LIKE_SYNTAX: WordSet<7> = WordSet::new([
     "ARRAY_AGG", "FINAL", "FIRST", "LAST", "MAP", "TIMESTAMPADD", "TIMESTAMPDIFF",

@@ -1,28 +1,29 @@
-//! The keywords of Flink 2.3's parser, sorted: reserved ones can't be names, the others can.
+//! The keywords of the parser of Flink 2.3, sorted. Reserved words cannot be names, the other keywords can.
 
 use super::word_set::WordSet;
 
-/// Whether `word`, in any case, is reserved: no name unless it is quoted, and the same in any case.
+/// Returns whether `word`, in any case, is reserved. A reserved word is case-insensitive and a name only in quotes.
 pub(super) fn is_reserved(word: &str) -> bool {
     find_reserved_word(word).is_some()
 }
 
-/// The reserved word, in upper case, that `word` is in any case.
+/// Returns the reserved word, in upper case, that `word` spells in any case.
 pub(super) fn find_reserved_word(word: &str) -> Option<&'static str> {
     RESERVED_WORDS.find_ignoring_case(word)
 }
 
-/// Whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
+/// Returns whether `word`, in any case, has a meaning to the parser in some places and is a name in others.
 pub(super) fn is_unreserved_keyword(word: &str) -> bool {
     UNRESERVED_KEYWORDS.contains(word) || CONFLUENT_KEYWORDS.contains(word)
 }
 
-/// Whether an unreserved keyword, in any case, can be nothing but a column where an operand stands: `name`, `type` and others that
-/// people call their columns by, rather than units of time or words of JSON functions.
+/// Returns whether an unreserved keyword, in any case, can only be a column where an operand is expected. These are
+/// common column names such as `name` and `type`, not units of time or words of JSON functions.
 pub(super) fn is_column_keyword(word: &str) -> bool {
     COLUMN_KEYWORDS.contains(word)
 }
 
+/// Unreserved keywords that are common column names.
 #[rustfmt::skip]
 static COLUMN_KEYWORDS: WordSet<25> = WordSet::new([
     "A", "ACTION", "C", "CATALOG_NAME", "COLUMN_NAME", "DATA", "DESCRIPTION", "G", "INPUT", "K", "LABEL", "LENGTH", "LEVEL", "M", "MESSAGE_TEXT",
@@ -33,7 +34,7 @@ static COLUMN_KEYWORDS: WordSet<25> = WordSet::new([
 static CONFLUENT_KEYWORDS: WordSet<5> = WordSet::new(["AGENT", "AGENTS", "PROMPT", "TOOL", "TOOLS"]);
 
 #[rustfmt::skip]
-/// Reserved words.
+/// Keywords that are names only in quotes.
 pub(super) static RESERVED_WORDS: WordSet<432> = WordSet::new([
     "ABS", "ALL", "ALLOCATE", "ALLOW", "ALTER", "AND", "ANY", "ARE", "ARRAY", "ARRAY_CONCAT_AGG",
     "ARRAY_MAX_CARDINALITY", "AS", "ASENSITIVE", "ASYMMETRIC", "AT", "ATOMIC", "AUTHORIZATION", "AVG", "BEGIN",
@@ -83,7 +84,7 @@ pub(super) static RESERVED_WORDS: WordSet<432> = WordSet::new([
 ]);
 
 #[rustfmt::skip]
-/// Keywords that are names where the parser expects one.
+/// Keywords that are names where the parser expects a name.
 pub(super) static UNRESERVED_KEYWORDS: WordSet<355> = WordSet::new([
     "A", "ABSENT", "ABSOLUTE", "ACTION", "ADA", "ADD", "ADMIN", "AFTER", "ALWAYS", "ANALYZE", "APPLY", "ARRAY_AGG",
     "ARTIFACT", "ASC", "ASSERTION", "ASSIGNMENT", "ATTRIBUTE", "ATTRIBUTES", "BEFORE", "BERNOULLI", "BREADTH", "C",

@@ -1,9 +1,10 @@
-//! What floe does with each kind of statement, and what the API calls it.
+//! What floe does with each kind of statement, and the name of the kind in the API.
 
 use super::{ObjectKind, StatementClass, StatementKind};
 
 impl StatementKind {
-    /// Whether a statement of this kind surely drops no data. What is not known to be harmless is not.
+    /// Returns whether a statement of this kind certainly drops no data. Kinds that are not known to be harmless
+    /// return `false`.
     pub fn keeps_data(self) -> bool {
         matches!(
             self,
@@ -23,9 +24,9 @@ impl StatementKind {
         )
     }
 
-    /// The spelling of the API's `traits.sql_kind`. Seen in clients and answers of the service are `CREATE_TABLE`,
-    /// `CREATE_TABLE_AS`, `CREATE_VIEW`, `CREATE_FUNCTION`, `ALTER_TABLE`, `DROP_TABLE`, `DROP_VIEW`, `SELECT`, `INSERT_INTO`
-    /// and `EXPLAIN`; the others follow their pattern.
+    /// Returns the kind as the API spells it in `traits.sql_kind`. Clients and responses of the service show
+    /// `CREATE_TABLE`, `CREATE_TABLE_AS`, `CREATE_VIEW`, `CREATE_FUNCTION`, `ALTER_TABLE`, `DROP_TABLE`, `DROP_VIEW`,
+    /// `SELECT`, `INSERT_INTO` and `EXPLAIN`. The other names follow their pattern.
     pub fn api_name(self) -> &'static str {
         match self {
             StatementKind::CreateTable => "CREATE_TABLE",
@@ -75,7 +76,7 @@ impl StatementKind {
         }
     }
 
-    /// What floe does with it.
+    /// Returns what floe does with statements of this kind.
     pub fn class(self) -> StatementClass {
         match self {
             StatementKind::InsertInto | StatementKind::StatementSet => StatementClass::Job,
@@ -106,57 +107,66 @@ impl StatementKind {
         }
     }
 
-    /// Whether a stopped statement of this kind can be resumed. The service resumes `INSERT INTO … SELECT`, statement sets and
-    /// `CREATE TABLE … AS` only.
+    /// Returns whether a stopped statement of this kind can be resumed. The service resumes only `INSERT INTO …
+    /// SELECT`, statement sets and `CREATE TABLE … AS`.
     pub fn can_resume(self) -> bool {
         matches!(self, StatementKind::InsertInto | StatementKind::StatementSet | StatementKind::CreateTableAs)
     }
 
+    /// Returns why floe cannot manage statements of this kind, with the next step. The text continues a headline.
     fn unsupported_reason(self) -> &'static str {
         match self {
             StatementKind::Select => {
-                "the service stops a foreground query after five minutes, so no tool can keep one; write its rows somewhere with INSERT INTO … SELECT"
+                "the service stops a foreground query after five minutes, so write its rows to a table with `INSERT \
+                 INTO … SELECT`"
             }
             StatementKind::Show | StatementKind::Describe | StatementKind::Explain => {
-                "it shows something and leaves nothing behind; run it in a shell or workspace instead"
+                "it only returns information and leaves nothing to manage, so run it in a shell or workspace"
             }
             StatementKind::Use => {
-                "it changes a session, and every statement has its own; set `sql.current-catalog` and `sql.current-database` in `properties`"
+                "it affects only its own session, so set `sql.current-catalog` and `sql.current-database` in \
+                 `properties` instead"
             }
-            StatementKind::Set => {
-                "it changes a session, and every statement has its own; set the option in `properties`"
-            }
+            StatementKind::Set => "it affects only its own session, so set the option in `properties` instead",
             StatementKind::CreateMaterializedTable
             | StatementKind::AlterMaterializedTable
             | StatementKind::DropMaterializedTable => {
-                "materialized tables are not supported yet: submitting one unchanged may discard its state; use CREATE TABLE and INSERT INTO"
+                "materialized tables are not supported yet because submitting one unchanged may discard its state, \
+                 so use `CREATE TABLE` and `INSERT INTO`"
             }
             StatementKind::CreateDatabase | StatementKind::AlterDatabase | StatementKind::DropDatabase => {
-                "on Confluent Cloud a database is a Kafka cluster, which SQL can't create, change or drop; manage the cluster and name it here"
+                "a database on Confluent Cloud is a Kafka cluster that SQL cannot create, change or drop, so manage \
+                 the cluster outside floe and refer to it by name"
             }
             StatementKind::CreateCatalog | StatementKind::AlterCatalog | StatementKind::DropCatalog => {
-                "on Confluent Cloud a catalog is an environment, which SQL can't create, change or drop; manage the environment and name it here"
+                "a catalog on Confluent Cloud is an environment that SQL cannot create, change or drop, so manage \
+                 the environment outside floe and refer to it by name"
             }
             StatementKind::Update | StatementKind::Delete | StatementKind::Truncate => {
-                "Flink on Confluent Cloud appends to topics and has no such statement; write the change with INSERT INTO a table with a primary key"
+                "Flink on Confluent Cloud appends to topics and has no such statement, so write the change with \
+                 `INSERT INTO` to a table with a primary key"
             }
-            StatementKind::Analyze => "Flink on Confluent Cloud keeps no statistics; leave it out",
+            StatementKind::Analyze => "Flink on Confluent Cloud keeps no statistics, so remove this statement",
             _ => {
-                "floe does not know this kind of statement; declare a CREATE, ALTER, DROP, INSERT INTO or EXECUTE STATEMENT SET, and check its first words"
+                "its kind is unknown, so check its first words: floe accepts `CREATE`, `ALTER`, `DROP`, `INSERT \
+                 INTO` and `EXECUTE STATEMENT SET`"
             }
         }
     }
 }
 
-/// `CREATE`, `ALTER` or `DROP`.
+/// The verb of a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DdlVerb {
+    /// `CREATE` or `REPLACE` of an object.
     Create,
+    /// `ALTER` of an object.
     Alter,
+    /// `DROP` of an object.
     Drop,
 }
 
-/// The object and the kind that the words `verb what` make.
+/// Returns the object and the statement kind that `verb` and `object_word` stand for.
 pub(super) fn ddl_object_and_kind(verb: DdlVerb, object_word: &str) -> Option<(ObjectKind, StatementKind)> {
     let (object, [create, alter, drop]) = match object_word.to_ascii_uppercase().as_str() {
         "TABLE" => {

@@ -1,58 +1,58 @@
-//! From text to tokens: every byte of a text belongs to exactly one token, to a comment or to blanks.
+//! Splits text into tokens. Every byte of a text belongs to exactly one token, a comment or white space.
 
 use super::keywords::find_reserved_word;
 use crate::resource::Span;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
-    /// A reserved word, in whatever case it is written.
+    /// A reserved word, in any case.
     ReservedWord,
-    /// A bare word that may be a name. A mask such as `${secret.key}` is part of the word it touches.
+    /// A bare word that may be a name. A placeholder such as `${secret.key}` is part of the word that it touches.
     Word,
     /// A name in back-quotes.
     QuotedIdentifier,
-    /// A literal `'…'`, with its prefix if it has one.
+    /// A string literal `'…'`, including its prefix if it has one.
     StringLiteral,
-    /// A number.
+    /// A number without a sign.
     Number,
-    /// A hint `/*+ … */`, whole.
+    /// A complete hint `/*+ … */`.
     Hint,
-    /// An operator, a bracket, a comma, or anything else of one character.
+    /// An operator, a bracket, a comma, or any other single character.
     Symbol,
-    /// A quote or a comment that is opened and never closed, up to the end of the text; or text in double quotes.
+    /// A quote or a comment that is never closed, up to the end of the text. Also text in double quotes.
     Invalid,
 }
 
-/// A token and the bytes it covers.
+/// A token and the bytes that it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
-    /// What it is.
+    /// The kind of the token.
     pub kind: TokenKind,
-    /// Its first byte.
+    /// The offset of its first byte.
     pub start: usize,
-    /// The byte after its last.
+    /// The offset of the byte after its last.
     pub end: usize,
-    /// A reserved word in upper case; empty for all others.
+    /// The reserved word in upper case. Empty for all other tokens.
     pub keyword: &'static str,
 }
 
 impl Token {
-    /// Its byte range.
+    /// Returns the byte range of the token.
     pub fn span(&self) -> Span {
         self.start..self.end
     }
 
-    /// Its bytes in the text it was lexed from.
+    /// Returns the bytes of the token in the text that it was lexed from.
     pub fn text<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.start..self.end).unwrap_or_default()
     }
 }
 
-/// The longest `${…}` that is taken for a mask.
+/// The longest `${…}` that counts as a placeholder, in bytes.
 const MAX_PLACEHOLDER_LENGTH: usize = 128;
 
-/// The tokens of `text`, in order, without blanks and comments. Takes any text; time is linear in it.
+/// Returns the tokens of `text` in order, without white space and comments. Accepts any text and takes linear time.
 pub(super) fn lex(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 5);
     let mut lexer = Lexer { bytes: text.as_bytes(), text, position: 0, last_keyword: "", next_brace_position: None };
@@ -62,17 +62,23 @@ pub(super) fn lex(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// The state of a lexer inside one text.
 struct Lexer<'a> {
+    /// The text as bytes.
     bytes: &'a [u8],
+    /// The text that is lexed.
     text: &'a str,
+    /// The offset of the next byte.
     position: usize,
     /// The reserved word that was lexed last.
     last_keyword: &'static str,
-    /// Where the first `}` at or after `at` stands, as far as it has been looked for.
+    /// The offset of the first `}` at or after the position of the last search, or the end of the text. `None` before
+    /// the first search.
     next_brace_position: Option<usize>,
 }
 
 impl Lexer<'_> {
+    /// Returns the next token. `None` at the end of the text.
     fn next_token(&mut self) -> Option<Token> {
         if let Some(unclosed_comment) = self.skip_whitespace_and_comments() {
             return Some(unclosed_comment);
@@ -92,7 +98,7 @@ impl Lexer<'_> {
             _ if self.word_piece_length() > 0 => self.lex_word(),
             _ => self.lex_symbol(),
         };
-        // Whatever happens above, the lexer goes forward, on a character boundary.
+        // In every case the lexer advances, and stops at a character boundary.
         self.position = self.position.max(start + 1).min(self.bytes.len());
         while !self.text.is_char_boundary(self.position) {
             self.position += 1;
@@ -100,26 +106,29 @@ impl Lexer<'_> {
         Some(Token { kind, start, end: self.position, keyword: std::mem::take(&mut self.last_keyword) })
     }
 
-    /// The byte `ahead` of the current one.
+    /// Returns the byte that is `ahead` bytes after the current one.
     fn peek(&self, ahead: usize) -> Option<u8> {
         self.bytes.get(self.position + ahead).copied()
     }
 
+    /// Returns whether the rest of the text starts with `what`.
     fn starts_with(&self, what: &str) -> bool {
         self.rest().starts_with(what.as_bytes())
     }
 
+    /// Returns the bytes that are not lexed yet.
     fn rest(&self) -> &[u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
-    /// Whether the byte before `start` ends a name or a bracket: then a dot is a separator and no decimal point.
+    /// Returns whether the byte before `start` ends a name or a bracket. A dot is then a separator, not a decimal
+    /// point.
     fn follows_a_name(&self, start: usize) -> bool {
         let before = start.checked_sub(1).and_then(|index| self.bytes.get(index));
         before.is_some_and(|&byte| is_word_byte(byte) || matches!(byte, b'`' | b')' | b']' | b'}'))
     }
 
-    /// Goes to the next byte that counts. A block comment without an end is returned as a token.
+    /// Skips white space and comments. Returns a block comment that is never closed as a token.
     fn skip_whitespace_and_comments(&mut self) -> Option<Token> {
         loop {
             match self.peek(0)? {
@@ -141,12 +150,13 @@ impl Lexer<'_> {
         }
     }
 
+    /// Skips to the end of the line.
     fn skip_to_line_end(&mut self) {
         let length = self.rest().iter().position(|&byte| byte == b'\n' || byte == b'\r');
         self.position = length.map_or(self.bytes.len(), |length| self.position + length);
     }
 
-    /// Goes behind the closing `quote`, which a doubled one does not close; `false` if there is none.
+    /// Skips past the closing `quote`. A doubled quote does not close. Returns `false` if there is no closing quote.
     fn skip_to_closing(&mut self, quote: u8, backslash_escapes: bool) -> bool {
         self.position += 1;
         while let Some(byte) = self.peek(0) {
@@ -164,23 +174,26 @@ impl Lexer<'_> {
         false
     }
 
-    /// A literal whose opening quote is at `quote_at`, after its prefix.
+    /// Lexes a literal whose opening quote, after the prefix, is at `quote_at`.
     fn lex_string_literal(&mut self, quote_at: usize, backslash_escapes: bool) -> TokenKind {
         self.position = quote_at;
         if self.skip_to_closing(b'\'', backslash_escapes) { TokenKind::StringLiteral } else { TokenKind::Invalid }
     }
 
+    /// Lexes a name in back-quotes.
     fn lex_quoted_identifier(&mut self) -> TokenKind {
         if self.skip_to_closing(b'`', false) { TokenKind::QuotedIdentifier } else { TokenKind::Invalid }
     }
 
-    /// Double quotes mean nothing in Flink SQL. What they enclose is one token, so that one mistake is told once.
+    /// Lexes text in double quotes as one token, so that one mistake is reported once. Double quotes mean nothing in
+    /// Flink SQL.
     fn lex_double_quotes(&mut self) -> TokenKind {
         self.skip_to_closing(b'"', false);
         TokenKind::Invalid
     }
 
-    /// A hint ends at the first `*/` outside its literals; without an end it takes the rest of the text.
+    /// Lexes a hint. It ends at the first `*/` outside its literals. Without an end it is invalid and takes the rest
+    /// of the text.
     fn lex_hint(&mut self) -> TokenKind {
         self.position += 3;
         while let Some(byte) = self.peek(0) {
@@ -196,8 +209,8 @@ impl Lexer<'_> {
         TokenKind::Invalid
     }
 
-    /// Digits, one decimal point, an exponent, and whatever sticks to them.
-    /// Digits, a point, an exponent. A word may follow at once: `1LIMIT 3` is three tokens.
+    /// Lexes a number: digits, a decimal point, an exponent. A word may follow without a space, so `1LIMIT 3` is
+    /// three tokens.
     fn lex_number(&mut self) -> TokenKind {
         self.skip_digits();
         if self.peek(0) == Some(b'.') {
@@ -214,11 +227,13 @@ impl Lexer<'_> {
         TokenKind::Number
     }
 
+    /// Skips the digits at the current position.
     fn skip_digits(&mut self) {
         self.position += self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
     }
 
-    /// Where the next `}` stands, or the end of the text. What was found is kept, which keeps the lexer linear.
+    /// Returns the offset of the next `}`, or the end of the text. The result is cached, which keeps the lexer
+    /// linear.
     fn find_next_brace(&mut self) -> usize {
         match self.next_brace_position {
             Some(brace) if brace >= self.position => brace,
@@ -231,13 +246,14 @@ impl Lexer<'_> {
         }
     }
 
-    /// The length of the piece of a word that begins here: a character, or a mask `${…}`; zero if none does.
+    /// Returns the length of the next piece of a word: a character or a placeholder `${…}`. Zero if no piece starts
+    /// here.
     fn word_piece_length(&mut self) -> usize {
         match self.peek(0) {
             Some(b'$') if self.peek(1) == Some(b'{') => {
                 let close = self.find_next_brace();
                 let inside = self.bytes.get(self.position..close).unwrap_or_default();
-                // A mask ends on its line; without an end the `$` is a character like others.
+                // A placeholder ends on its line. Without an end, the `$` is an ordinary character.
                 let is_placeholder =
                     close < self.bytes.len() && inside.len() < MAX_PLACEHOLDER_LENGTH && !inside.contains(&b'\n');
                 if is_placeholder { inside.len() + 1 } else { 1 }
@@ -251,10 +267,11 @@ impl Lexer<'_> {
         }
     }
 
+    /// Lexes a word, or the literal that it is the prefix of.
     fn lex_word(&mut self) -> TokenKind {
         let start = self.position;
         loop {
-            // Nearly all of a text is this.
+            // Most of a text is consumed here.
             self.position += self.rest().iter().take_while(|&&byte| is_word_byte(byte) && byte != b'$').count();
             let length = self.word_piece_length();
             if length == 0 {
@@ -268,7 +285,7 @@ impl Lexer<'_> {
             Some(b'&') if self.peek(1) == Some(b'\'') && word.eq_ignore_ascii_case("U") => self.position + 1,
             _ => return self.bare_word_kind(start),
         };
-        // `E'…'`, `N'…'`, `X'…'`, `U&'…'`, `_utf8'…'`.
+        // Prefixed literals: `E'…'`, `N'…'`, `X'…'`, `U&'…'`, `_utf8'…'`.
         let is_prefix = quote_at > self.position
             || ["E", "N", "X"].iter().any(|prefix| word.eq_ignore_ascii_case(prefix))
             || word.starts_with('_');
@@ -279,7 +296,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The bare word from `start` to here.
+    /// Returns the kind of the bare word from `start` to the current position.
     fn bare_word_kind(&mut self, start: usize) -> TokenKind {
         let word = self.text.get(start..self.position).unwrap_or_default();
         match find_reserved_word(word) {
@@ -291,6 +308,7 @@ impl Lexer<'_> {
         }
     }
 
+    /// Lexes an operator or any other single character.
     fn lex_symbol(&mut self) -> TokenKind {
         const TWO_CHARACTER_OPERATORS: [&[u8]; 8] = [b"<=", b">=", b"<>", b"!=", b"||", b"=>", b"->", b"::"];
         let two = self.rest().get(..2).unwrap_or_default();
@@ -299,22 +317,23 @@ impl Lexer<'_> {
     }
 }
 
-/// Bytes of a bare word; characters beyond ASCII are judged one by one.
+/// Returns whether the byte belongs to a bare word. Characters beyond ASCII are checked one by one.
 fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
 }
 
+/// Returns the offset of the first occurrence of `pattern`.
 fn find_bytes(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
     bytes.windows(pattern.len()).position(|window| window == pattern)
 }
 
-/// The name that a back-quoted token stands for.
+/// Returns the name inside a back-quoted token.
 pub(super) fn unquote_identifier(quoted: &str) -> String {
     let inside = quoted.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).unwrap_or(quoted);
     inside.replace("``", "`")
 }
 
-/// What a plain literal `'…'` stands for.
+/// Returns the value of a plain literal `'…'`.
 pub(super) fn string_literal_value(literal: &str) -> String {
     let start = literal.find('\'').map_or(0, |at| at + 1);
     let inside = literal.get(start..).unwrap_or_default();

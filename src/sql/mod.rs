@@ -1,6 +1,8 @@
-//! What a statement's text says: its kind and class, the objects it names, whether it keeps state, its normal form.
+//! Reads the text of one SQL statement: its kind and class, the objects it names, whether it keeps state, and its
+//! normal form.
 //!
-//! A lexer and a shallow recogniser, no validator: exact about what it claims and silent about the rest.
+//! This is a lexer and a shallow recognizer, not a validator. What it reports is exact. It says nothing about the
+//! rest of the text.
 
 mod analysis;
 mod functions;
@@ -24,43 +26,46 @@ pub use lints::{
 };
 pub use normalize::{are_equivalent, normal_form};
 
-/// What is known of a statement from its text alone.
+/// What is known about a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analysis {
-    /// What sort of statement it is.
+    /// The kind of the statement.
     pub kind: StatementKind,
-    /// Every object it names, in order of appearance; an object that is named twice is there twice. Functions that come with
-    /// Flink are among those that it calls: only the project knows which are its own. Names of functions are the same in any
-    /// case, all others are not.
+    /// Every object that the statement names, in order of appearance. An object that is named twice is listed twice.
+    /// Called functions include Flink's built-in functions, because only the project knows which functions are its
+    /// own. Function names are case-insensitive, all other names are case-sensitive.
     pub mentions: Vec<Mention>,
-    /// The first construct that keeps state (or that nothing is known of), and where; `None` only if it surely keeps none as
-    /// far as the text shows. What the tables and views behind its names add (a view's own query, a source that takes
-    /// upserts, a sink with a primary key) is for those to judge who know their definitions.
+    /// The first construct that keeps state, or that floe does not understand, and its place. `None` only if the text
+    /// certainly keeps no state. Tables and views that the statement names can add state: the query of a view, a
+    /// source that takes upserts, a sink with a primary key. Only a caller that knows their definitions can judge
+    /// that.
     pub stateful_construct: Option<StatefulConstruct>,
-    /// Why the text cannot be one submittable statement, each at its place; empty if nothing speaks against it.
+    /// Why the text cannot be submitted as one statement, each reason at its place. Empty if the text can be
+    /// submitted.
     pub errors: Vec<SqlError>,
-    /// Whether a `CREATE` says `IF NOT EXISTS`.
+    /// Whether a `CREATE` statement contains `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Where hints (`/*+ OPTIONS(…) */`) or `WITH` options set `scan.startup.…`.
+    /// Where a hint (`/*+ OPTIONS(…) */`) or a `WITH` option sets `scan.startup.…`.
     pub startup_option: Option<Span>,
-    /// Whether hints end every table that the statement reads (`scan.bounded.mode`, other than `unbounded`).
+    /// Whether hints bound every table that the statement reads (`scan.bounded.mode` with a value other than
+    /// `unbounded`).
     pub is_bounded: bool,
-    /// Whether the columns of a created table, or those an `ALTER TABLE` adds, have a primary key, or an option says
-    /// `'changelog.mode' = 'upsert'`: it takes upserts.
+    /// Whether the table takes upserts: the columns of a created table, or those that an `ALTER TABLE` adds, have a
+    /// primary key, or an option says `'changelog.mode' = 'upsert'`.
     pub has_primary_key: bool,
-    /// The functions, but for those that come with Flink, that computed columns and watermarks of a table call. They have to be
-    /// there when the table is defined, and run in the statements that read it.
+    /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They
+    /// must exist when the table is defined, and they run in the statements that read it.
     pub column_functions: Vec<Mention>,
-    /// Options named like a secret (`password`, `api-key`, …) whose value is written out rather than referred to. Never holds
-    /// the value.
+    /// Options that are named like a secret (`password`, `api-key`, …) and contain the value itself instead of a
+    /// reference. The value is never stored here.
     pub plaintext_secrets: Vec<PlaintextSecret>,
-    /// What `ALTER … RENAME TO` makes of the object that it alters: one that exists from then on.
+    /// The new name that `ALTER … RENAME TO` gives to the object. It exists once the statement has completed.
     pub renamed_to: Option<Mention>,
 }
 
-/// The kind of a statement, in the spelling of the API's `traits.sql_kind`.
+/// The kind of a statement, named like the values of the API's `traits.sql_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the statement's own first words")]
+#[expect(missing_docs, reason = "each variant repeats the first words of the statement")]
 pub enum StatementKind {
     CreateTable,
     CreateTableAs,
@@ -93,9 +98,9 @@ pub enum StatementKind {
     DropDatabase,
     DropCatalog,
     DropMaterializedTable,
-    /// `INSERT INTO … SELECT`: runs until stopped, unless its sources end.
+    /// `INSERT INTO … SELECT`, which runs until it is stopped or its sources end.
     InsertInto,
-    /// `INSERT INTO … VALUES`: completes.
+    /// `INSERT INTO … VALUES`, which completes once.
     InsertValues,
     StatementSet,
     Select,
@@ -111,24 +116,24 @@ pub enum StatementKind {
     Other,
 }
 
-/// What floe does with a statement of some kind.
+/// What floe does with statements of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StatementClass {
-    /// Meant to keep running: `INSERT INTO … SELECT`, a statement set.
+    /// Meant to keep running: `INSERT INTO … SELECT` or a statement set.
     Job,
-    /// `CREATE TABLE … AS`: defines a table and keeps running.
+    /// Defines a table and keeps running: `CREATE TABLE … AS`.
     TableJob,
-    /// Meant to complete once: `CREATE`, `ALTER`, `DROP`, `INSERT … VALUES`.
+    /// Meant to complete once: `CREATE`, `ALTER`, `DROP` or `INSERT … VALUES`.
     Definition,
-    /// Understood, and not something that can be kept by any tool; the text says why.
+    /// Recognized, but no tool can manage it. The text says why.
     Unsupported(&'static str),
 }
 
-/// What an object is.
+/// The kind of an object that a statement names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "Flink's own words")]
+#[expect(missing_docs, reason = "each variant has the name that Flink uses")]
 pub enum ObjectKind {
-    /// A table or a view: a query cannot tell them apart.
+    /// A table or a view. A query does not show which of the two it reads.
     Table,
     Function,
     Model,
@@ -141,7 +146,7 @@ pub enum ObjectKind {
 
 /// What a statement does with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "plain verbs")]
+#[expect(missing_docs, reason = "each variant is a plain verb")]
 pub enum Usage {
     Creates,
     Alters,
@@ -152,43 +157,43 @@ pub enum Usage {
     Calls,
 }
 
-/// One object at one place of a text.
+/// One object, named at one place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// What it does with it.
+    /// What the statement does with the object.
     pub usage: Usage,
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Its name, one to three parts, unquoted, in the case it was written in.
+    /// Its name in one to three parts, unquoted and in its original case.
     pub name: Vec<String>,
-    /// Where the name stands, quotes included; of one in a literal (`ML_PREDICT('m', …)`), the literal.
+    /// Where the name is, including quotes. For a name in a literal (`ML_PREDICT('m', …)`), the span of the literal.
     pub span: Span,
 }
 
-/// An option that holds a secret itself.
+/// An option that contains a secret in plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaintextSecret {
-    /// The option's key.
+    /// The key of the option.
     pub option: String,
-    /// Where its value stands, quotes included.
+    /// Where its value is, including quotes.
     pub span: Span,
 }
 
 /// A construct that keeps state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatefulConstruct {
-    /// As people say it: `GROUP BY`, `a regular join`, `MATCH_RECOGNIZE`.
+    /// A short name for messages: `GROUP BY`, `a regular join`, `MATCH_RECOGNIZE`.
     pub description: String,
-    /// Where it stands.
+    /// Where the construct is in the text.
     pub span: Span,
 }
 
 /// Why a text cannot be submitted as one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {
-    /// A sentence with the next step.
+    /// The headline of the error, with the next step: a lower-case fragment.
     pub message: String,
-    /// Where.
+    /// Where the error is in the text.
     pub span: Span,
 }
 

@@ -1,13 +1,13 @@
-//! The normal form of a text: what is left of it when layout, comments and spelling that means nothing are gone.
+//! The normal form of a text: the text without layout, comments and differences in spelling that mean nothing.
 
 use super::{
     keywords::{is_reserved, is_unreserved_keyword},
     lexer::{Token, TokenKind, lex, unquote_identifier},
 };
 
-/// The normal form of `text`. Texts of equal normal form differ in layout, comments, the case of reserved words, needless
-/// back-quotes and semicolons at the end only. Literals and hints are kept to the byte, and a text that is not closed
-/// properly keeps its rest as it is.
+/// Returns the normal form of `text`. Texts with the same normal form differ only in layout, comments, the case of
+/// reserved words, unneeded back-quotes and trailing semicolons. Literals and hints keep every byte. If a quote or a
+/// comment is never closed, the rest of the text stays as it is.
 pub fn normal_form(text: &str) -> String {
     let mut tokens = lex(text);
     while tokens.last().is_some_and(|token| token.kind == TokenKind::Symbol && token.text(text) == ";") {
@@ -25,11 +25,12 @@ pub fn normal_form(text: &str) -> String {
     form
 }
 
-/// Whether two texts are the same statement in all that matters to Flink.
+/// Returns whether two texts are the same statement to Flink.
 pub fn are_equivalent(a: &str, b: &str) -> bool {
     a == b || normal_form(a) == normal_form(b)
 }
 
+/// Appends the normal form of one token. `next` is the token after it, hints excluded.
 fn append_token(form: &mut String, token: &Token, next: Option<&Token>, text: &str) {
     let written = token.text(text);
     match token.kind {
@@ -42,8 +43,8 @@ fn append_token(form: &mut String, token: &Token, next: Option<&Token>, text: &s
     }
 }
 
-/// Whether a name means the same without quotes. One that is a keyword in some places may begin syntax there only if an
-/// operand or a bracket follows, and keeps its quotes before them.
+/// Returns whether a name means the same without quotes. A name that is a keyword in some places can start syntax if
+/// an operand or a bracket follows, so it keeps its quotes there.
 pub(super) fn is_valid_unquoted(name: &str, next: Option<&Token>, text: &str) -> bool {
     let starts_like_identifier = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts_like_identifier
@@ -52,7 +53,7 @@ pub(super) fn is_valid_unquoted(name: &str, next: Option<&Token>, text: &str) ->
         && !(is_unreserved_keyword(name) && next.is_some_and(|next| may_continue_syntax(next, text)))
 }
 
-/// Whether a keyword before this token may be more than a name.
+/// Returns whether a keyword before this token may be more than a name.
 fn may_continue_syntax(next: &Token, text: &str) -> bool {
     match next.kind {
         TokenKind::Word

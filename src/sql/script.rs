@@ -1,4 +1,4 @@
-//! A text as its recognisers walk it: tokens without hints, each bracket with its partner, statements told apart.
+//! A lexed text for the recognizers: tokens without hints, and each bracket with its partner.
 
 use super::{
     SqlError,
@@ -7,33 +7,38 @@ use super::{
 };
 use crate::resource::Span;
 
-/// How deep brackets may nest. Flink's own parser gives up at a few hundred to thousands, depending on its stack.
+/// How deep brackets may nest. Flink's own parser fails at a depth of a few hundred to a few thousand, depending on
+/// its stack.
 pub(super) const MAX_BRACKET_DEPTH: usize = 200;
 
-const DOUBLE_QUOTES_MESSAGE: &str = "double quotes mean nothing in Flink SQL; write '…' for a string, `…` for a name";
+/// The error message for text in double quotes.
+const DOUBLE_QUOTES_MESSAGE: &str =
+    "double quotes have no meaning in Flink SQL: write '…' for a string or `…` for a name";
 
-/// A lexed text.
+/// A text, split into tokens.
 pub(super) struct Script<'a> {
+    /// The text that was lexed.
     text: &'a str,
+    /// The tokens in order, without hints.
     tokens: Vec<Token>,
-    /// For each token: its partner's index if it is a bracket that has one.
+    /// For each token, the index of its partner if the token is a bracket that has one.
     partners: Vec<Option<usize>>,
-    /// Hints, in order.
+    /// The hints of the text, in order.
     pub hints: Vec<Token>,
-    /// Unclosed quotes, comments and brackets, and nesting that is too deep.
+    /// Quotes, comments and brackets that are never closed, and brackets that nest too deep.
     pub errors: Vec<SqlError>,
-    /// Whether brackets nest deeper than [`DEEPEST_NESTING`]: then nothing may walk them.
+    /// Whether brackets nest deeper than [`MAX_BRACKET_DEPTH`]. The brackets must not be walked then.
     pub is_too_deep: bool,
 }
 
-/// A possibly qualified name at its place.
+/// A possibly qualified name and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QualifiedName {
-    /// Its parts, unquoted.
+    /// The parts of the name, unquoted.
     pub parts: Vec<String>,
-    /// From its first part to its last.
+    /// The range from its first part to its last.
     pub span: Span,
-    /// The index of the token after it.
+    /// The index of the token after the name.
     pub next_token: usize,
 }
 
@@ -50,43 +55,43 @@ impl<'a> Script<'a> {
         script
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn source(&self) -> &'a str {
         self.text
     }
 
-    /// How many tokens there are, hints apart.
+    /// Returns the number of tokens, hints excluded.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// The bytes of the token at `at`; empty behind the end.
+    /// Returns the bytes of the token at `at`. Empty past the end.
     pub fn token_text(&self, at: usize) -> &'a str {
         self.tokens.get(at).map(|token| token.text(self.text)).unwrap_or_default()
     }
 
-    /// What the token at `at` is.
+    /// Returns the kind of the token at `at`.
     pub fn token_kind(&self, at: usize) -> Option<TokenKind> {
         self.tokens.get(at).map(|token| token.kind)
     }
 
-    /// Where the token at `at` stands; behind the end, the end of the text.
+    /// Returns the range of the token at `at`. Past the end, the end of the text.
     pub fn token_span(&self, at: usize) -> Span {
         self.tokens.get(at).map_or(self.text.len()..self.text.len(), Token::span)
     }
 
-    /// From the token at `first` to the one at `last`.
+    /// Returns the range from the token at `first` to the token at `last`.
     pub fn span_between(&self, first: usize, last: usize) -> Span {
         let start = self.token_span(first).start;
         start..self.token_span(last).end.max(start)
     }
 
-    /// Whether the token at `at` is the bare word `word`, in any case. Quotes that it does not need count for nothing: a
-    /// text is read as its normal form is.
+    /// Returns whether the token at `at` is the bare word `word`, in any case. Unneeded quotes are ignored, as in the
+    /// normal form of the text.
     pub fn is_word(&self, at: usize, word: &str) -> bool {
         self.tokens.get(at).is_some_and(|token| match token.kind {
             TokenKind::ReservedWord => token.keyword == word,
-            // Words that a recogniser asks for are in upper case, but for names of columns.
+            // Recognizers pass words in upper case, except for column names.
             TokenKind::Word => {
                 token.end - token.start == word.len() && token.text(self.text).eq_ignore_ascii_case(word)
             }
@@ -97,7 +102,7 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// The word at `at` that is no reserved one, where it has no quotes or needs none.
+    /// Returns the word at `at` if it is not reserved and has no quotes or unneeded ones.
     pub fn unreserved_word(&self, at: usize) -> Option<&'a str> {
         let token = self.tokens.get(at)?;
         let written = token.text(self.text);
@@ -111,33 +116,33 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The reserved word at `at` in upper case; empty if there is none.
+    /// Returns the reserved word at `at` in upper case. Empty if there is none.
     pub fn reserved_word(&self, at: usize) -> &'static str {
         self.tokens.get(at).map_or("", |token| token.keyword)
     }
 
-    /// Whether the tokens from `at` on are these bare words.
+    /// Returns whether the tokens from `at` on are these bare words.
     pub fn are_words(&self, at: usize, words: &[&str]) -> bool {
         words.iter().enumerate().all(|(offset, word)| self.is_word(at + offset, word))
     }
 
-    /// Whether the token at `at` is one of these bare words.
+    /// Returns whether the token at `at` is one of these bare words.
     pub fn is_any_word(&self, at: usize, words: &[&str]) -> bool {
         words.iter().any(|word| self.is_word(at, word))
     }
 
-    /// Whether the token at `at` is this operator or bracket.
+    /// Returns whether the token at `at` is this operator or bracket.
     pub fn is_symbol(&self, at: usize, symbol: &str) -> bool {
         self.token_kind(at) == Some(TokenKind::Symbol) && self.token_text(at) == symbol
     }
 
-    /// Whether the token at `at` is an opening bracket.
+    /// Returns whether the token at `at` is an opening bracket.
     pub fn is_opening_bracket(&self, at: usize) -> bool {
         ["(", "[", "{"].iter().any(|bracket| self.is_symbol(at, bracket))
     }
 
-    /// The index of the bracket that closes the one at `open`, or `end` if there is none before it. Never before `open`, so
-    /// that who goes on behind it goes forward.
+    /// Returns the index of the bracket that closes the one at `open`, or `end` if there is none before it. The
+    /// result is never before `open`, so a caller that continues after it always advances.
     pub fn closing_bracket(&self, open: usize, end: usize) -> usize {
         match self.partners.get(open) {
             Some(Some(close)) if *close > open => (*close).min(end).max(open),
@@ -145,12 +150,12 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Whether the token at `at` can be (a part of) a name.
+    /// Returns whether the token at `at` can be a name or a part of one.
     pub fn is_identifier(&self, at: usize) -> bool {
         matches!(self.token_kind(at), Some(TokenKind::Word | TokenKind::QuotedIdentifier))
     }
 
-    /// The name that the token at `at` is or is a part of, unquoted.
+    /// Returns the name, or the part of a name, that the token at `at` spells, unquoted.
     pub fn identifier(&self, at: usize) -> String {
         let text = self.token_text(at);
         if self.token_kind(at) == Some(TokenKind::QuotedIdentifier) {
@@ -160,36 +165,37 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The name that begins at `at`, if one does before `end`.
+    /// Returns the name that starts at `at`, if there is one before `end`.
     pub fn qualified_name(&self, at: usize, end: usize) -> Option<QualifiedName> {
         let next_token = self.name_end(at, end)?;
         let parts = (at..next_token).step_by(2).map(|part| self.identifier(part)).collect();
         Some(QualifiedName { parts, span: self.span_between(at, next_token - 1), next_token })
     }
 
-    /// The index behind the name that begins at `at`, if one does before `end`.
+    /// Returns the index after the name that starts at `at`, if there is one before `end`.
     pub fn name_end(&self, at: usize, end: usize) -> Option<usize> {
         if at >= end || !self.is_identifier(at) {
             return None;
         }
         let mut last = at;
-        // After a dot even a reserved word is a part of the name.
+        // After a dot, even a reserved word is a part of the name.
         while last + 2 < end && self.is_symbol(last + 1, ".") && self.is_name_part(last + 2) {
             last += 2;
         }
         Some(last + 1)
     }
 
+    /// Returns whether the token at `at` can be a part of a name after a dot.
     fn is_name_part(&self, at: usize) -> bool {
         matches!(self.token_kind(at), Some(TokenKind::Word | TokenKind::QuotedIdentifier | TokenKind::ReservedWord))
     }
 
-    /// The value of the literal at `at`, if it is one.
+    /// Returns the value of the literal at `at`, if there is one.
     pub fn string_literal(&self, at: usize) -> Option<String> {
         (self.token_kind(at) == Some(TokenKind::StringLiteral)).then(|| string_literal_value(self.token_text(at)))
     }
 
-    /// The first token from `at` on, before `end` and outside all brackets, that `wanted` takes.
+    /// Returns the first token from `at` on, before `end` and outside all brackets, that satisfies `predicate`.
     pub fn find_at_top_level(
         &self,
         mut at: usize,
@@ -208,17 +214,18 @@ impl<'a> Script<'a> {
         None
     }
 
+    /// Adds an error for each invalid token.
     fn report_invalid_tokens(&mut self) {
         for token in self.tokens.iter().filter(|token| token.kind == TokenKind::Invalid) {
             let opening = token.text(self.text);
             let (message, length) = match opening.as_bytes() {
                 [b'"', .., b'"'] => (DOUBLE_QUOTES_MESSAGE, opening.len()),
                 [b'"', ..] => (DOUBLE_QUOTES_MESSAGE, 1),
-                [b'`', ..] => ("this back-quote is never closed; a back-quote inside a name is written twice", 1),
-                [b'/', b'*', b'+', ..] => ("this hint is never closed; end it with `*/`", 3),
-                [b'/', ..] => ("this comment is never closed; end it with `*/`", 2),
+                [b'`', ..] => ("this back-quote is never closed: double a back-quote inside a name", 1),
+                [b'/', b'*', b'+', ..] => ("this hint is never closed: end it with `*/`", 3),
+                [b'/', ..] => ("this comment is never closed: end it with `*/`", 2),
                 _ => (
-                    "this quote is never closed; a quote inside a string is written twice",
+                    "this quote is never closed: double a quote inside a string",
                     opening.find('\'').map_or(1, |at| at + 1),
                 ),
             };
@@ -226,6 +233,7 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Links each bracket to its partner and adds an error for the first bracket without one.
     fn pair_brackets(&mut self) {
         let mut open: Vec<usize> = Vec::new();
         let mut found_stray = false;
@@ -239,7 +247,8 @@ impl<'a> Script<'a> {
                     if open.len() == MAX_BRACKET_DEPTH + 1 && !self.is_too_deep {
                         self.is_too_deep = true;
                         let message = format!(
-                            "brackets nest deeper than {MAX_BRACKET_DEPTH} levels here; split the statement, for instance with WITH or a view"
+                            "brackets nest deeper than {MAX_BRACKET_DEPTH} levels here: split the statement, for \
+                             example with `WITH` or a view"
                         );
                         self.errors.push(SqlError { message, span: self.token_span(at) });
                     }
@@ -248,14 +257,16 @@ impl<'a> Script<'a> {
                 _ => {}
             }
         }
-        // One fault is enough: the innermost bracket that is still open, unless a closing one of another sort explains it.
+        // One error is enough: the innermost bracket that is still open, unless a mismatched closing bracket explains
+        // it.
         if let Some(at) = open.pop().filter(|_| !found_stray) {
             let message = format!("this `{}` is never closed", self.token_text(at));
             self.errors.push(SqlError { message, span: self.token_span(at) });
         }
     }
 
-    /// Pairs a closing bracket with the last open one; says whether it is stray, and tells so of the first one.
+    /// Pairs a closing bracket with the last open one. Returns whether it has no partner, and reports the first such
+    /// bracket.
     fn close_bracket(&mut self, open: &mut Vec<usize>, at: usize, closing: &str, already_reported: bool) -> bool {
         let opening = open.last().map(|&opening| self.token_text(opening));
         if matches!((opening, closing), (Some("("), ")") | (Some("["), "]") | (Some("{"), "}")) {
@@ -267,15 +278,16 @@ impl<'a> Script<'a> {
         if !already_reported {
             let message = match opening {
                 Some(opening) => {
-                    format!("this `{closing}` has nothing that it closes: the last bracket still open is a `{opening}`")
+                    format!("this `{closing}` closes nothing: the last open bracket is `{opening}`")
                 }
-                None => format!("this `{closing}` has nothing that it closes"),
+                None => format!("this `{closing}` closes nothing"),
             };
             self.errors.push(SqlError { message, span: self.token_span(at) });
         }
         true
     }
 
+    /// Records that two brackets are partners.
     fn link_partners(&mut self, opening: usize, closing: usize) {
         if let Some(partner) = self.partners.get_mut(opening) {
             *partner = Some(closing);

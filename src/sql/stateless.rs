@@ -1,8 +1,8 @@
-//! Which reserved words a query may hold and still keep no state. All others count as keeping some.
+//! The reserved words that a query may contain without keeping state. All others count as stateful.
 
 use super::{StatefulConstruct, functions::is_aggregate_function, lexer::TokenKind, script::Script, word_set::WordSet};
 
-/// The first reserved word between two tokens that speaks of state or of something unknown.
+/// Returns the first reserved word between two tokens that indicates state or is unknown.
 pub(super) fn first_stateful_keyword(script: &Script<'_>, start: usize, end: usize) -> Option<StatefulConstruct> {
     (start..end).filter(|&at| script.token_kind(at) == Some(TokenKind::ReservedWord)).find_map(|at| {
         let after_dot = at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
@@ -11,6 +11,8 @@ pub(super) fn first_stateful_keyword(script: &Script<'_>, start: usize, end: usi
     })
 }
 
+/// Returns the description of the stateful construct that the reserved word at `at` indicates. `None` for a stateless
+/// word.
 fn stateful_keyword(script: &Script<'_>, at: usize) -> Option<String> {
     let word = script.reserved_word(at);
     let before = |words: &[&str]| at.checked_sub(1).is_some_and(|before| script.is_any_word(before, words));
@@ -28,7 +30,8 @@ fn stateful_keyword(script: &Script<'_>, at: usize) -> Option<String> {
     }
 }
 
-/// Words of projections, conditions, scalar functions, types, and of the shapes that the walk over a query judges itself.
+/// Words of projections, conditions, scalar functions, types, and of the constructs that the query walker judges
+/// itself.
 #[rustfmt::skip]
 static STATELESS_KEYWORDS: WordSet<130> = WordSet::new([
     "ABS", "ALL", "AND", "ARRAY", "AS", "ASYMMETRIC", "BETWEEN", "BIGINT", "BINARY", "BIT", "BOOLEAN", "BOTH",

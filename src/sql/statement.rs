@@ -1,4 +1,4 @@
-//! The recogniser of one statement: its kind, what it defines, and where its queries are.
+//! Recognizes one statement: its kind, what it defines, and where its queries are.
 
 use super::{
     Mention, ObjectKind, SqlError, StatefulConstruct, StatementKind, Usage,
@@ -9,51 +9,55 @@ use super::{
 };
 use crate::resource::Span;
 
-/// A statement as far as it is understood.
+/// A statement, as far as it is understood.
 pub(super) struct ParsedStatement<'s, 'a> {
+    /// The tokens of the text.
     script: &'s Script<'a>,
-    /// How many statements were begun: one, and one more for each `EXPLAIN`, `EXECUTE` or `COMPILE PLAN … FOR` before it.
+    /// The number of statements entered so far: one, plus one for each `EXPLAIN`, `EXECUTE` or `COMPILE PLAN … FOR`
+    /// prefix.
     statement_depth: usize,
-    /// What walking its queries gave, the objects of its clauses included.
+    /// The results of walking its queries, including the objects of its clauses.
     pub query: QueryWalker<'s, 'a>,
     /// The token ranges of its queries.
     pub query_ranges: Vec<(usize, usize)>,
-    /// The pairs of its `WITH (…)` and `SET (…)`.
+    /// The pairs of its `WITH (…)` and `SET (…)` clauses.
     pub options: Vec<OptionPair>,
-    /// Whether a `CREATE` says `IF NOT EXISTS`.
+    /// Whether a `CREATE` statement contains `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// Where a `CREATE` says `TEMPORARY`.
+    /// Where a `CREATE` statement contains `TEMPORARY`.
     pub temporary_span: Option<Span>,
-    /// Whether the columns of a table name a primary key.
+    /// Whether the columns of a table include a primary key.
     pub has_primary_key: bool,
-    /// The functions that computed columns and watermarks call, but for those that come with Flink.
+    /// The functions that computed columns and watermarks call, without Flink's built-in functions.
     pub column_functions: Vec<Mention>,
-    /// What an `ALTER … RENAME TO` makes of the object.
+    /// The new name that `ALTER … RENAME TO` gives to the object.
     pub renamed_to: Option<Mention>,
-    /// What ends a statement set too early or stands in it wrongly.
+    /// Errors of a statement set: a wrong end, or a statement that does not belong into it.
     pub errors: Vec<SqlError>,
 }
 
-/// `'key' = 'value'`.
+/// One option, `'key' = 'value'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OptionPair {
-    /// What the key's literal stands for.
+    /// The value of the key's literal.
     pub key: String,
-    /// Where it stands, quotes included.
+    /// Where the key is, including quotes.
     pub key_span: Span,
-    /// What the value's literal stands for.
+    /// The value of the value's literal.
     pub value: String,
-    /// Where it stands, quotes included.
+    /// Where the value is, including quotes.
     pub value_span: Span,
 }
 
-/// No sound statement stands behind more heads than this; it keeps a text of nothing but `EXECUTE` from recursing.
+/// The largest number of nested prefixes. No valid statement has more. The limit keeps a text of repeated `EXECUTE`
+/// from recursing.
 const MAX_STATEMENT_DEPTH: usize = 4;
 
-/// The words with which a query begins.
+/// The words that start a query.
 const QUERY_START_KEYWORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
 impl<'s, 'a> ParsedStatement<'s, 'a> {
+    /// Returns an empty statement over `script`.
     pub fn new(script: &'s Script<'a>) -> Self {
         ParsedStatement {
             script,
@@ -70,7 +74,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
-    /// Recognises the statement between two tokens.
+    /// Parses the statement between two tokens and returns its kind.
     pub fn parse(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
         self.statement_depth += 1;
@@ -104,15 +108,17 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
+    /// Records the object that is named at `at`. Returns the index after the name, or `None` if there is no name.
     fn add_mention(&mut self, usage: Usage, object: ObjectKind, at: usize, end: usize) -> Option<usize> {
         let name = self.script.qualified_name(at, end)?;
         self.query.add_mention(usage, object, name.parts, name.span);
         Some(name.next_token)
     }
 
+    /// Walks the query between two tokens and records the state that it keeps.
     fn add_query(&mut self, start: usize, end: usize) {
         if start >= end {
-            self.query.add_stateful_construct("a query that is missing", self.script.token_span(start));
+            self.query.add_stateful_construct("a missing query", self.script.token_span(start));
             return;
         }
         self.query_ranges.push((start, end));
@@ -122,6 +128,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
+    /// Returns whether a query starts at `at`, behind any opening brackets.
     fn starts_query(&self, mut at: usize, end: usize) -> bool {
         while at < end && self.script.is_symbol(at, "(") {
             at += 1;
@@ -129,6 +136,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         at < end && self.script.is_any_word(at, &QUERY_START_KEYWORDS)
     }
 
+    /// Parses the rest of a `CREATE` statement.
     fn parse_create(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
         if script.is_word(at, "OR") && script.is_any_word(at + 1, &["REPLACE", "ALTER"]) {
@@ -149,7 +157,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             at += 3;
         }
         let Some(next) = self.add_mention(Usage::Creates, object, at, end) else {
-            // `Create a connection …`, as prose goes, defines nothing.
+            // Prose such as `Create a connection …` defines nothing.
             return if at < end { StatementKind::Other } else { kind };
         };
         at = next;
@@ -173,7 +181,8 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
-    /// `WITH`, `USING`, `LIKE`, `AS` of a definition, in any order; says whether a query is among them.
+    /// Parses the clauses `WITH`, `USING`, `LIKE` and `AS` of a definition, in any order. Returns whether a query is
+    /// among them.
     fn parse_definition_clauses(&mut self, kind: StatementKind, mut at: usize, end: usize) -> bool {
         let script = self.script;
         while at < end {
@@ -197,7 +206,8 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         false
     }
 
-    /// Behind `USING`, `SET`, `ADD`, `DROP`: `MODEL m`, `TOOLS a, b`, `CONNECTIONS (a, b)`; gives the index behind.
+    /// Parses the objects after `USING`, `SET`, `ADD` or `DROP`: `MODEL m`, `TOOLS a, b`, `CONNECTIONS (a, b)`.
+    /// Returns the index after them.
     fn parse_used_objects(&mut self, at: usize, end: usize) -> usize {
         let object = match self.script.token_text(at).to_ascii_uppercase().as_str() {
             "MODEL" | "MODELS" => ObjectKind::Model,
@@ -220,6 +230,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         if bracket { list_end + 1 } else { next }
     }
 
+    /// Parses the options between two tokens, and records the connections that they name.
     fn parse_options(&mut self, start: usize, end: usize) {
         let script = self.script;
         for at in start..end {
@@ -240,7 +251,8 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
-    /// Columns, watermarks and constraints: the functions that computed columns call, and whether there is a primary key.
+    /// Parses columns, watermarks and constraints: records the functions that computed columns call, and a primary
+    /// key.
     fn parse_columns(&mut self, start: usize, end: usize) {
         let script = self.script;
         let (mentions, states) = (self.query.mentions.len(), self.query.stateful_constructs.len());
@@ -258,13 +270,14 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             }
             at += 1;
         }
-        // What comes with Flink depends on nothing, and a definition does not run.
+        // Built-in functions are no dependencies, and a definition does not run, so its calls keep no state.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in_function(only));
         let found = self.query.mentions.split_off(mentions);
         self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
         self.query.stateful_constructs.truncate(states);
     }
 
+    /// Parses the rest of an `ALTER` statement.
     fn parse_alter(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
         while script.is_any_word(at, &["TEMPORARY", "SYSTEM"]) {
@@ -301,6 +314,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         kind
     }
 
+    /// Parses the rest of a `DROP` statement.
     fn parse_drop(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
         while script.is_any_word(at, &["TEMPORARY", "SYSTEM"]) {
@@ -320,6 +334,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         kind
     }
 
+    /// Parses an `INSERT` or `UPSERT` statement.
     fn parse_insert(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
         let mut at = start + 1;
@@ -332,11 +347,11 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         at += 1 + usize::from(script.is_word(at, "OVERWRITE") && script.is_word(at + 1, "INTO"));
         at += usize::from(script.is_word(at, "TABLE"));
         let Some(mut at) = self.add_mention(Usage::Writes, ObjectKind::Table, at, end) else {
-            self.query.add_stateful_construct("a sink that is missing", script.token_span(at.min(end)));
+            self.query.add_stateful_construct("a missing sink", script.token_span(at.min(end)));
             return StatementKind::InsertInto;
         };
         while at < end {
-            // `EXTEND (…)`, `PARTITION (…)` and columns, in any order and number.
+            // `EXTEND (…)`, `PARTITION (…)` and column lists, in any order and number.
             let word = usize::from(script.is_any_word(at, &["EXTEND", "PARTITION"]));
             if !script.is_symbol(at + word, "(") || (word == 0 && self.starts_query(at, end)) {
                 break;
@@ -363,7 +378,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
-    /// `[;] [BEGIN] INSERT …; INSERT …; END`.
+    /// Parses a statement set: `[;] [BEGIN] INSERT …; INSERT …; END`.
     fn parse_statement_set(&mut self, start: usize, end: usize) -> StatementKind {
         let script = self.script;
         let mut at = start;
@@ -375,49 +390,50 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             if script.is_word(at, "END") && (at + 1 >= end || script.is_symbol(at + 1, ";")) {
                 self.expect_end(at + 1, end);
                 if inserts == 0 {
-                    self.add_error("this statement set is empty; put at least one INSERT INTO before END", at);
+                    self.add_error("this statement set is empty: add at least one `INSERT INTO` before `END`", at);
                 }
                 return StatementKind::StatementSet;
             }
             let next = script.find_at_top_level(at, end, |script, at| script.is_symbol(at, ";")).unwrap_or(end);
             if script.is_any_word(at, &["INSERT", "UPSERT"]) {
                 inserts += 1;
-                // Without a `;` before it, END is the last word.
+                // If the `;` before it is missing, `END` is the last word.
                 let is_last = || (next..end).all(|at| script.is_symbol(at, ";"));
                 let closes = script.is_word(next.saturating_sub(1), "END") && is_last();
                 self.parse_insert(at, if closes { next.saturating_sub(1) } else { next });
                 if closes {
-                    self.add_error("the `;` before this END is missing", next.saturating_sub(1));
+                    self.add_error("the `;` before this `END` is missing", next.saturating_sub(1));
                     return StatementKind::StatementSet;
                 }
             } else if at < next {
                 self.add_error(
-                    "a statement set holds INSERT INTO statements only, each with a `;` behind it; move this one out",
+                    "a statement set holds only `INSERT INTO` statements, each followed by `;`: move this one out of \
+                     it",
                     at,
                 );
             }
             at = next + 1;
         }
         self.add_error(
-            "this statement set is never closed; put `END;` behind its last INSERT INTO",
+            "this statement set is never closed: add `END;` after its last `INSERT INTO`",
             start.saturating_sub(1),
         );
         StatementKind::StatementSet
     }
 
+    /// Adds an error if anything but semicolons follows the end of the statement set.
     fn expect_end(&mut self, start: usize, end: usize) {
         if let Some(at) = (start..end).find(|&at| !self.script.is_symbol(at, ";")) {
-            self.add_error(
-                "a second statement begins here; one text holds one statement, so give it an entry of its own",
-                at,
-            );
+            self.add_error("a second statement starts here: give each statement its own entry", at);
         }
     }
 
+    /// Adds an error at the token `at`.
     fn add_error(&mut self, message: &str, at: usize) {
         self.errors.push(SqlError { message: message.to_owned(), span: self.script.token_span(at) });
     }
 
+    /// Parses the statement that `EXPLAIN` explains.
     fn parse_explain(&mut self, start: usize, end: usize) -> StatementKind {
         const STATEMENT_START_KEYWORDS: [&str; 12] = [
             "SELECT",
@@ -442,7 +458,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         StatementKind::Explain
     }
 
-    /// `COMPILE [AND EXECUTE] PLAN '…' [IF NOT EXISTS] FOR statement`.
+    /// Parses `COMPILE [AND EXECUTE] PLAN '…' [IF NOT EXISTS] FOR statement`.
     fn parse_compile(&mut self, start: usize, end: usize) -> StatementKind {
         if let Some(at) = self.script.find_at_top_level(start, end, |script, at| script.is_word(at, "FOR")) {
             self.parse(at + 1, end);
@@ -450,7 +466,8 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         StatementKind::Other
     }
 
-    /// `SHOW CREATE AGENT a`: agents and tools are named, for only the project knows them by name.
+    /// Parses a `SHOW` statement such as `SHOW CREATE AGENT a`. Only agents and tools are recorded, because only the
+    /// project knows them by name.
     fn parse_show(&mut self, at: usize, end: usize) -> StatementKind {
         if self.script.is_word(at, "CREATE") {
             self.parse_agent_or_tool(at + 1, end);
@@ -458,11 +475,13 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         StatementKind::Show
     }
 
+    /// Parses a `DESCRIBE` statement, and records the agent or tool that it names.
     fn parse_describe(&mut self, at: usize, end: usize) -> StatementKind {
         self.parse_agent_or_tool(at, end);
         StatementKind::Describe
     }
 
+    /// Records the agent or tool that is named at `at`.
     fn parse_agent_or_tool(&mut self, at: usize, end: usize) {
         let object = match self.script.token_text(at).to_ascii_uppercase().as_str() {
             "AGENT" => ObjectKind::Agent,
@@ -473,7 +492,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         self.add_mention(Usage::Calls, object, at + 1 + usize::from(extended), end);
     }
 
-    /// `UPDATE t …`, `DELETE FROM t …`, `TRUNCATE TABLE t`.
+    /// Parses `UPDATE t …`, `DELETE FROM t …` or `TRUNCATE TABLE t`.
     fn parse_data_change(&mut self, kind: StatementKind, verb_at: usize, at: usize, end: usize) -> StatementKind {
         self.query.add_stateful_construct(
             self.script.token_text(verb_at).to_ascii_uppercase(),
@@ -485,20 +504,21 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         kind
     }
 
-    /// Every construct that keeps state, the first one first.
+    /// Returns the first construct that keeps state, in order of place.
     pub fn first_stateful_construct(&mut self) -> Option<StatefulConstruct> {
         self.query.stateful_constructs.sort_by_key(|state| state.span.start);
         self.query.stateful_constructs.first().cloned()
     }
 
-    /// Whether an option says that changes of the table are upserts. It has a primary key then, wherever that was given.
+    /// Returns whether an option says that changes of the table are upserts. The table then has a primary key,
+    /// wherever it is defined.
     pub fn declares_upserts(&self) -> bool {
         let is_upsert_mode =
             |pair: &OptionPair| pair.key == "changelog.mode" && pair.value.eq_ignore_ascii_case("upsert");
         self.options.iter().any(is_upsert_mode)
     }
 
-    /// Whether there is a hint for each table that is read that ends it.
+    /// Returns whether each table that is read has a hint that bounds it.
     pub fn is_bounded(&self) -> bool {
         let reads = self.query.mentions.iter().filter(|mention| mention.usage == Usage::Reads).count();
         let ends = self.script.hints.iter().filter(|hint| {
@@ -514,7 +534,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         reads > 0 && ends.count() >= reads
     }
 
-    /// Where options or hints set where a source starts.
+    /// Returns where an option or a hint sets the position where a source starts.
     pub fn startup_option(&self) -> Option<Span> {
         const KEY: &str = "scan.startup.";
         let in_options = self.options.iter().find(|pair| pair.key.contains(KEY)).map(|pair| pair.key_span.clone());

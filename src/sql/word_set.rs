@@ -1,32 +1,34 @@
-//! Lists of words that are looked up many times in every statement.
+//! Sets of words that are looked up many times in every statement.
 
-/// No word of any list has more bytes.
+/// The length of the longest word of any list, in bytes.
 const MAX_WORD_LENGTH: usize = 32;
 
-/// A word in upper case as numbers that sort as it does, so that a step of the search is one comparison.
+/// A word in upper case, packed into numbers that sort like the word. One step of a search is one comparison.
 type PackedWord = [u64; MAX_WORD_LENGTH / 8];
 
-/// Words in upper case, sorted. A list that is not does not compile.
+/// A sorted list of words in upper case. An unsorted list does not compile.
 pub(super) struct WordSet<const N: usize> {
+    /// The words as they are written.
     words: [&'static str; N],
+    /// The words in packed form, in the same order.
     packed_words: [PackedWord; N],
 }
 
 impl<const N: usize> WordSet<N> {
-    /// The list of `words`.
-    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops where an index is wrong")]
+    /// Returns the set of `words`.
+    #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is an error")]
     pub const fn new(words: [&'static str; N]) -> Self {
         let mut packed_words = [[0; MAX_WORD_LENGTH / 8]; N];
         let mut at = 0;
         while at < N {
             packed_words[at] = pack(words[at].as_bytes());
-            assert!(at == 0 || is_less(&packed_words[at - 1], &packed_words[at]), "words are sorted, each once");
+            assert!(at == 0 || is_less(&packed_words[at - 1], &packed_words[at]), "words must be sorted and unique");
             at += 1;
         }
         WordSet { words, packed_words }
     }
 
-    /// The word of the list that `word` is in any case.
+    /// Returns the word of the list that `word` spells in any case.
     pub fn find_ignoring_case(&self, word: &str) -> Option<&'static str> {
         if word.len() > MAX_WORD_LENGTH {
             return None;
@@ -40,23 +42,24 @@ impl<const N: usize> WordSet<N> {
             *part = u64::from_be_bytes(*chunk);
         }
         let found = self.words.get(self.packed_words.binary_search(&packed).ok()?).copied()?;
-        // Zeros at the end of a word look like none.
+        // A word with trailing zero bytes has the same packed form as the word without them.
         (found.len() == word.len()).then_some(found)
     }
 
-    /// Whether `word`, in any case, is one of them.
+    /// Returns whether `word`, in any case, is in the list.
     pub fn contains(&self, word: &str) -> bool {
         self.find_ignoring_case(word).is_some()
     }
 
-    /// Every word.
+    /// Returns every word of the list.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &'static str> {
         self.words.iter().copied()
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops where an index is wrong")]
+/// Returns the packed form of a word in upper case.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is an error")]
 const fn pack(word: &[u8]) -> PackedWord {
     assert!(word.len() <= MAX_WORD_LENGTH);
     let mut packed = [0; MAX_WORD_LENGTH / 8];
@@ -69,7 +72,8 @@ const fn pack(word: &[u8]) -> PackedWord {
     packed
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops where an index is wrong")]
+/// Returns whether `one` sorts before `other`.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is an error")]
 const fn is_less(one: &PackedWord, other: &PackedWord) -> bool {
     let mut at = 0;
     while at < one.len() {

@@ -1,4 +1,4 @@
-//! The checks, one function a code.
+//! The checks, one function for each code.
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
@@ -23,10 +23,12 @@ pub(super) static ALL_CHECKS: [fn(&LintSubject<'_, '_, '_>) -> Vec<Lint>; 13] = 
     processing_time,
 ];
 
+/// Returns a lint of severity warning.
 fn warning(code: &'static str, span: Option<Span>, message: impl Into<String>, help: impl Into<String>) -> Lint {
     Lint { code, message: message.into(), help: help.into(), span, property: None, severity: LintSeverity::Warning }
 }
 
+/// Checks FL101: a regular join without a time to live.
 fn regular_join(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
@@ -35,13 +37,15 @@ fn regular_join(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
         warning(
             "FL101",
             Some(span.clone()),
-            "this join keeps every row of both sides for ever",
-            "set `sql.state-ttl` in `properties`, or bound the join in time (FOR SYSTEM_TIME AS OF, an interval, a window)",
+            "this join keeps every row of both sides forever",
+            "Set `sql.state-ttl` in `properties`, or bound the join in time (`FOR SYSTEM_TIME AS OF`, an interval, a \
+             window).",
         )
     };
     subject.statement.query.regular_joins.iter().take(1).map(at).collect()
 }
 
+/// Checks FL102: `SELECT *` from a table into a sink.
 fn star_into_sink(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() {
         return Vec::new();
@@ -50,13 +54,14 @@ fn star_into_sink(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
         warning(
             "FL102",
             Some(span.clone()),
-            "`*` stands for the columns that the table has when the statement is created, and stays so",
-            "name the columns",
+            "`*` is expanded when the statement is created, so columns added to the table later never arrive",
+            "Name the columns.",
         )
     };
     subject.statement.query.stars.iter().map(at).collect()
 }
 
+/// Checks FL103: a `CREATE TABLE … AS` that floe cannot replace.
 fn create_table_as_in_evolving_project(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_kind(StatementKind::CreateTableAs) || !subject.context.can_evolve {
         return Vec::new();
@@ -65,25 +70,28 @@ fn create_table_as_in_evolving_project(subject: &LintSubject<'_, '_, '_>) -> Vec
     vec![warning(
         "FL103",
         table.map(|table| table.span.clone()),
-        "CREATE TABLE … AS can't be replaced by a new generation: that would fail on its own table",
-        "split it into a CREATE TABLE and an INSERT INTO … SELECT",
+        "`CREATE TABLE … AS` cannot be replaced by a new generation, which would fail on the existing table",
+        "Split it into a `CREATE TABLE` and an `INSERT INTO … SELECT`.",
     )]
 }
 
+/// Checks FL104: a user principal in a protected environment.
 fn user_principal(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     match subject.context.principal {
         Some(principal) if subject.context.is_protected && principal.starts_with("u-") => vec![warning(
             "FL104",
             None,
             format!(
-                "the statement runs as the user `{principal}` in a protected environment, and ends with that account"
+                "the statement runs as the user `{principal}` in a protected environment and loses its rights with \
+                 that account"
             ),
-            "run it as a service account (`sa-…`)",
+            "Set `principal` to a service account (`sa-…`).",
         )],
         _ => Vec::new(),
     }
 }
 
+/// Checks FL105: a window without an idle timeout.
 fn window_without_idleness(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     const PROPERTY: &str = "sql.tables.scan.idle-timeout";
     let is_set = subject.context.properties.contains_key(PROPERTY) || subject.has_hint_containing("idle-timeout");
@@ -95,12 +103,13 @@ fn window_without_idleness(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             "FL105",
             Some(span.clone()),
             "this window closes late or never while a partition of its source is silent",
-            format!("decide how long a partition may be silent: set `{PROPERTY}` in `properties`"),
+            format!("Decide how long a partition may be silent: set `{PROPERTY}` in `properties`."),
         )
     };
     subject.statement.query.windows.iter().take(1).map(at).collect()
 }
 
+/// Checks FL106: a `DROP TABLE` statement.
 fn dropped_table(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_kind(StatementKind::DropTable) {
         return Vec::new();
@@ -115,13 +124,18 @@ fn dropped_table(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             warning(
                 "FL106",
                 Some(table.span.clone()),
-                format!("this deletes the topic of `{}` with all of its data, and its schemas", table.name.join(".")),
-                "remove the table's statement and give it an `undo`, so that floe asks for consent",
+                format!(
+                    "this deletes the Kafka topic of `{}` with all of its data and its schemas",
+                    table.name.join(".")
+                ),
+                "Write it as the `undo` of the statement that creates the table. floe then runs it only with \
+                 `--allow-data-loss`.",
             )
         })
         .collect()
 }
 
+/// Checks FL107: table options that Confluent Cloud rejects.
 fn unsupported_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !matches!(
         subject.analysis.kind,
@@ -132,39 +146,43 @@ fn unsupported_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     subject.statement.options.iter().filter_map(unsupported_option_lint).collect()
 }
 
+/// Returns the lint of one option, if Confluent Cloud does not accept it.
 fn unsupported_option_lint(pair: &OptionPair) -> Option<Lint> {
     let key = pair.key.to_ascii_lowercase();
     let value = pair.value.to_ascii_lowercase();
     let help = match key.as_str() {
-        "kafka.partitions" => "write DISTRIBUTED INTO n BUCKETS instead",
+        "kafka.partitions" => "Write `DISTRIBUTED INTO n BUCKETS` instead.",
         "connector" if matches!(value.as_str(), "kafka" | "upsert-kafka") => {
-            "leave it out, or write 'connector' = 'confluent': it takes both appends and upserts"
+            "Remove it, or write `'connector' = 'confluent'`, which takes both appends and upserts."
         }
-        "topic" => "leave it out: the table's name is the topic's",
-        "format" => "write 'key.format' and 'value.format', with 'avro-registry', 'json-registry' or 'proto-registry'",
-        _ if key.starts_with("properties.") => "leave it out: the cloud knows the cluster and its credentials",
+        "topic" => "Remove it. The topic has the name of the table.",
+        "format" => {
+            "Write `'key.format'` and `'value.format'` with `'avro-registry'`, `'json-registry'` or `'proto-registry'`."
+        }
+        _ if key.starts_with("properties.") => "Remove it. Confluent Cloud knows the cluster and its credentials.",
         _ => return None,
     };
     Some(warning(
         "FL107",
         Some(pair.key_span.clone()),
-        format!("Confluent Cloud does not take `{}` here", pair.key),
+        format!("Confluent Cloud does not accept this `{}` option", pair.key),
         help,
     ))
 }
 
+/// Checks FL108: secrets in plain text.
 fn plaintext_secret(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     plaintext_secret_lints(subject.analysis, subject.context)
 }
 
-/// The secrets that are written into a statement or its properties.
+/// Returns a lint for each secret in plain text in a statement or its properties.
 pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
     let found = |key: &str, place: &str| Lint {
         code: "FL108",
         message: format!(
-            "the secret `{key}` is written into the {place}, where everybody who may list statements reads it"
+            "the secret `{key}` is written into the {place}, where anyone who can list statements can read it"
         ),
-        help: "declare it under [secrets] and write ${secret.name}".to_owned(),
+        help: "Declare it under `[secrets]` and write `${secret.name}`.".to_owned(),
         span: None,
         property: None,
         severity: LintSeverity::Error,
@@ -176,12 +194,12 @@ pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<
     options.chain(properties).collect()
 }
 
-/// Whether an option or property holds a secret itself.
+/// Returns whether an option or property contains a secret in plain text.
 pub(in crate::sql) fn is_plaintext_secret(key: &str, value: &str) -> bool {
     is_sensitive_key(key) && is_plaintext(value)
 }
 
-/// Whether an option or property of this name holds what nobody should read.
+/// Returns whether an option or property of this name holds a value that must stay secret.
 pub fn is_sensitive_key(key: &str) -> bool {
     const SENSITIVE_SUFFIXES: [&str; 12] = [
         "password",
@@ -197,19 +215,21 @@ pub fn is_sensitive_key(key: &str) -> bool {
         "serviceaccountkey",
         "sasljaasconfig",
     ];
-    // What a session keeps as a secret, whatever its name.
+    // Properties with this prefix are secrets of a session, whatever their name.
     const SESSION_SECRET_PREFIX: &str = "sql.secrets.";
     let key = key.to_ascii_lowercase();
     let alphanumeric: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     key.starts_with(SESSION_SECRET_PREFIX) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
 }
 
-/// Whether a value is the secret itself rather than a reference to one: floe's mask, or the cloud's `{{sessionconfig/sql.secrets.…}}`.
+/// Returns whether a value is the secret itself instead of a reference: a placeholder of floe, or
+/// `{{sessionconfig/sql.secrets.…}}` of Confluent Cloud.
 fn is_plaintext(value: &str) -> bool {
     let value = value.trim();
     !value.is_empty() && !value.contains("${") && !value.contains("{{")
 }
 
+/// Checks FL109: state that grows without bound.
 fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     if !subject.is_job() || subject.has_state_ttl() {
         return Vec::new();
@@ -232,16 +252,16 @@ fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
                 "FL109",
                 Some(subject.script.token_span(at)),
                 format!(
-                    "this {} keeps a row for every value it ever saw",
+                    "this `{}` keeps a row for every value it has ever seen",
                     subject.script.token_text(at).to_ascii_uppercase()
                 ),
-                "set `sql.state-ttl` in `properties`, or group by a window",
+                "Set `sql.state-ttl` in `properties`, or group by a window.",
             )
         })
         .collect()
 }
 
-/// The tokens of the list behind `GROUP BY` at `at`.
+/// Returns the tokens of the list after the `GROUP BY` at `at`.
 fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
     const GROUP_BY_TERMINATORS: [&str; 13] = [
         "GROUP",
@@ -260,7 +280,7 @@ fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Ra
     ];
     let script = subject.script;
     let ends = |at: usize| script.is_any_word(at, &GROUP_BY_TERMINATORS) || script.is_symbol(at, ";");
-    // The bracket that closes a subquery has its partner before the list.
+    // A closing bracket without a partner in the list closes the subquery around it.
     let mut end = at + 2;
     let mut open = 0_usize;
     while end < script.len() && !(open == 0 && ends(end)) {
@@ -277,7 +297,7 @@ fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Ra
     at + 2..end
 }
 
-/// Whether `window_start` and `window_end` are among the columns grouped by.
+/// Returns whether `window_start` and `window_end` are among the grouping columns.
 fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (bool, bool) {
     let list = group_by_tokens(subject, at);
     let has = |column: &str| {
@@ -287,10 +307,12 @@ fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (boo
     (has("window_start"), has("window_end"))
 }
 
+/// Returns whether a grouping column is a window function.
 fn groups_by_window_function(subject: &LintSubject<'_, '_, '_>, at: usize) -> bool {
     group_by_tokens(subject, at).any(|at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
 }
 
+/// Checks FL110: a startup option in a job that floe may replace.
 fn startup_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     let Some(span) = &subject.analysis.startup_option else { return Vec::new() };
     if !subject.is_job() || !subject.context.can_evolve {
@@ -299,21 +321,23 @@ fn startup_option(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     vec![warning(
         "FL110",
         Some(span.clone()),
-        "with a startup option in its text a job can't go on where its predecessor stopped",
-        "leave it out; floe starts a replacement at the offsets of the job before it",
+        "this startup option decides where each new generation of the job starts",
+        "Remove it with the first change of the job. A replaced job then restarts from the beginning of its sources.",
     )]
 }
 
+/// Checks FL111: a temporary object.
 fn temporary_object(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     let Some(span) = &subject.statement.temporary_span else { return Vec::new() };
     vec![warning(
         "FL111",
         Some(span.clone()),
-        "a temporary object lives in a session, and every statement has a session of its own",
-        "leave out TEMPORARY",
+        "a temporary object exists only in its session, and each statement has a session of its own",
+        "Remove `TEMPORARY`.",
     )]
 }
 
+/// Checks FL112: grouping by only one bound of a window.
 fn partial_window_grouping(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     let ranges = subject.statement.query_ranges.iter();
     let groups =
@@ -328,13 +352,14 @@ fn partial_window_grouping(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             Some(warning(
                 "FL112",
                 Some(subject.script.span_between(at, at + 1)),
-                format!("without `{missing}` among its columns this GROUP BY is no window aggregate: it never drops a window"),
-                "group by both `window_start` and `window_end`",
+                format!("without `{missing}` this `GROUP BY` is not a window aggregation and never drops a window"),
+                "Group by both `window_start` and `window_end`.",
             ))
         })
         .collect()
 }
 
+/// Checks FL113: processing time.
 fn processing_time(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
     let script = subject.script;
     let calls = (0..script.len()).filter(|&at| script.is_word(at, "PROCTIME") && script.is_symbol(at + 1, "("));
@@ -343,8 +368,8 @@ fn processing_time(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             warning(
                 "FL113",
                 Some(script.token_span(at)),
-                "what depends on the moment of processing comes out differently after every restart",
-                "use `$rowtime`, or a column with a WATERMARK",
+                "results that depend on processing time are different after every restart",
+                "Use `$rowtime`, or a column with a `WATERMARK`.",
             )
         })
         .collect()

@@ -1,4 +1,5 @@
-//! What Confluent's guides warn of, as far as a text shows it: each lint has a code, a place and a way out.
+//! Lints: what Confluent's guides warn about, as far as the text shows it. Each lint has a code, a place and a next
+//! step.
 
 mod checks;
 mod explanations;
@@ -17,49 +18,49 @@ pub(super) use checks::is_plaintext_secret;
 pub use checks::is_sensitive_key;
 pub use explanations::{LintExplanation, explain_lint, lint_codes};
 
-/// What surrounds a statement in its project.
+/// What the project says about the statement.
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
-    /// Its properties, defaults merged in.
+    /// The properties of the statement, merged with the defaults.
     pub properties: &'a SmallMap<Template>,
-    /// Who it runs as, if the project says so: `sa-…`, `u-…`, `pool-…`.
+    /// The principal that it runs as, if the project sets one: `sa-…`, `u-…` or `pool-…`.
     pub principal: Option<&'a str>,
-    /// Whether its environment is marked `protected = true`.
+    /// Whether its environment has `protected = true`.
     pub is_protected: bool,
-    /// Whether floe may replace its job by a new generation (every policy but `manual`).
+    /// Whether floe may replace its job with a new generation (every policy except `manual`).
     pub can_evolve: bool,
-    /// Codes that are allowed here: their lints are left out.
+    /// Codes that are allowed here. Their lints are left out.
     pub allowed_codes: &'a BTreeSet<String>,
 }
 
-/// How much a lint weighs.
+/// How severe a lint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LintSeverity {
-    /// It will work, and somebody will regret it.
+    /// The statement works, but is likely to cause trouble later.
     Warning,
-    /// It must not be sent.
+    /// The statement must not be submitted.
     Error,
 }
 
-/// One finding.
+/// One finding of a lint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// `FL101`; [`explain`] tells more.
+    /// The code, such as `FL101`. [`explain_lint`] returns its explanation.
     pub code: &'static str,
-    /// One lower-case sentence, objects in back-quotes. Never holds a literal of the text.
+    /// A lower-case fragment with objects in back-quotes. It never contains a literal of the text.
     pub message: String,
-    /// The next step.
+    /// The next step, in full sentences.
     pub help: String,
-    /// Where in the text; `None` if it is about the statement's surroundings.
+    /// Where it is in the text. `None` if it is not about the text.
     pub span: Option<Span>,
-    /// The property that it is about, where it is about one.
+    /// The property that it is about, if it is about one.
     pub property: Option<String>,
-    /// Whether it is an error.
+    /// Whether it is a warning or an error.
     pub severity: LintSeverity,
 }
 
-/// The lints of a statement, in order of place and code. `reading` is the reading of `text`. A text with faults has none:
-/// the faults come first.
+/// Returns the lints of a statement, in order of place and code. `analysis` is the analysis of `text`. A text with
+/// errors has no lints, because its errors have to be fixed first.
 pub fn lint(analysis: &Analysis, text: &str, context: &LintContext<'_>) -> Vec<Lint> {
     if !analysis.errors.is_empty() {
         return Vec::new();
@@ -70,21 +71,21 @@ pub fn lint(analysis: &Analysis, text: &str, context: &LintContext<'_>) -> Vec<L
     reportable(checks::ALL_CHECKS.iter().flat_map(|check| check(&subject)).collect(), context)
 }
 
-/// Those that are not allowed here, in order of place and code.
+/// Returns the lints that are not allowed here, in order of place and code.
 fn reportable(mut lints: Vec<Lint>, context: &LintContext<'_>) -> Vec<Lint> {
     lints.retain(|lint| !context.allowed_codes.contains(lint.code));
     lints.sort_by_key(|lint| (lint.span.as_ref().map(|span| span.start), lint.code));
     lints
 }
 
-/// Whether an option of `text` that is named like a secret holds its value rather than a reference to one.
+/// Returns whether an option of `text` that is named like a secret contains its value instead of a reference.
 pub fn has_plaintext_secret(text: &str) -> bool {
     let script = Script::new(text);
     let (statement, _, _) = parse_statement(&script);
     !plaintext_secrets(&statement).is_empty()
 }
 
-/// Of the lints of a statement those that are errors, in order of place. Takes no second look at its text.
+/// Returns those lints of a statement that are errors, in order of place. The text is not read again.
 pub fn lint_errors(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
     if !analysis.errors.is_empty() {
         return Vec::new();
@@ -92,7 +93,7 @@ pub fn lint_errors(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> 
     reportable(checks::plaintext_secret_lints(analysis, context), context)
 }
 
-/// The strings of a text with their quotes, and its hints, which hold strings.
+/// Returns the string literals of a text, including quotes, and its hints, which contain strings.
 pub fn string_literals_and_hints(text: &str) -> Vec<&str> {
     let script = Script::new(text);
     let literals = (0..script.len())
@@ -101,26 +102,31 @@ pub fn string_literals_and_hints(text: &str) -> Vec<&str> {
     literals.chain(script.hints.iter().map(|hint| hint.text(text))).collect()
 }
 
-/// What a check looks at.
+/// The input of a check.
 struct LintSubject<'c, 's, 'a> {
+    /// The analysis of the text.
     analysis: &'c Analysis,
+    /// The tokens of the text.
     script: &'s Script<'a>,
+    /// The parsed statement of the text.
     statement: &'c super::statement::ParsedStatement<'s, 'a>,
+    /// What the project says about the statement.
     context: &'c LintContext<'c>,
 }
 
 impl LintSubject<'_, '_, '_> {
-    /// Whether the statement goes on running.
+    /// Returns whether the statement keeps running.
     fn is_job(&self) -> bool {
         matches!(self.analysis.kind.class(), StatementClass::Job | StatementClass::TableJob)
     }
 
-    /// Whether the statement is of this kind.
+    /// Returns whether the statement is of this kind.
     fn is_kind(&self, kind: StatementKind) -> bool {
         self.analysis.kind == kind
     }
 
-    /// Whether a property is set to more than nothing: `0`, `0 ms` and the like switch off what the lints ask for.
+    /// Returns whether a property is set to a value other than zero. Values such as `0` and `0 ms` switch off what
+    /// the lints recommend.
     fn sets_nonzero_property(&self, property: &str) -> bool {
         self.context.properties.get(property).is_some_and(|value| {
             let digits: String = value.masked().trim().chars().take_while(char::is_ascii_digit).collect();
@@ -128,13 +134,13 @@ impl LintSubject<'_, '_, '_> {
         })
     }
 
-    /// Whether a hint of the text holds `word`.
+    /// Returns whether a hint of the text contains `word`.
     fn has_hint_containing(&self, word: &str) -> bool {
         let source = self.script.source();
         self.script.hints.iter().any(|hint| hint.text(source).to_ascii_lowercase().contains(word))
     }
 
-    /// Whether the state of the statement is given an end.
+    /// Returns whether the statement's state has a time to live.
     fn has_state_ttl(&self) -> bool {
         self.sets_nonzero_property("sql.state-ttl") || self.has_hint_containing("state_ttl")
     }

@@ -1,4 +1,4 @@
-//! The clauses of a query, in whatever order they come.
+//! Walks the clauses of a query, in any order.
 
 use super::{Clause, QueryWalker, SelectList, SqlError, TablePosition};
 use crate::sql::lexer::TokenKind;
@@ -12,13 +12,14 @@ impl QueryWalker<'_, '_> {
         let mut at = start;
         while at < end {
             let (next, next_clause) = self.walk_clause_item(at, end, clause);
-            // Forward, whatever stands there.
+            // Always advance.
             (at, clause) = (next.max(at + 1), next_clause);
         }
         self.close_select_list();
         self.select_lists.truncate(depth);
     }
 
+    /// Walks one item of a clause. Returns the index after it and the clause there.
     fn walk_clause_item(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
         match script.token_kind(at) {
@@ -35,6 +36,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
+    /// Walks a reserved word that may start a clause. Returns the index after it and the clause there.
     fn walk_keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
         let word = script.reserved_word(at);
@@ -88,23 +90,23 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// A `SELECT` behind a whole query, or an `INSERT` inside one, is another statement.
+    /// Reports a second statement: a `SELECT` after a whole query, or an `INSERT` inside one.
     fn reject_second_statement(&mut self, at: usize, clause: Clause, word: &str) {
         if clause == Clause::Start || !self.errors.is_empty() {
             return;
         }
-        let message = format!(
-            "another statement begins at this {word}; one text holds one statement, so give it an entry of its own"
-        );
+        let message = format!("another statement starts at this `{word}`: give each statement its own entry");
         self.errors.push(SqlError { message, span: self.script.token_span(at) });
     }
 
+    /// Returns whether the `FROM` at `at` belongs to `IS [NOT] DISTINCT FROM`.
     fn is_distinct_from(&self, at: usize) -> bool {
         let is_word_before =
             |back: usize, words: &[&str]| at.checked_sub(back).is_some_and(|at| self.script.is_any_word(at, words));
         is_word_before(1, &["DISTINCT"]) && is_word_before(2, &["IS", "NOT"])
     }
 
+    /// Ends the innermost select list. An unknown function without a column beside it may be an aggregate.
     pub(super) fn close_select_list(&mut self) {
         let Some(list) = self.select_lists.last_mut() else { return };
         let unknown_function = list.unknown_function.take();

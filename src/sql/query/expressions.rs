@@ -1,4 +1,4 @@
-//! Expressions: columns, calls, subqueries, and what looks like one of them and is not.
+//! Walks expressions: columns, calls, subqueries, and syntax that only looks like one of them.
 
 use super::{ObjectKind, QueryWalker, Usage, parse_qualified_name};
 use crate::sql::{
@@ -12,7 +12,7 @@ use crate::sql::{
 };
 
 impl QueryWalker<'_, '_> {
-    /// One element of an expression; gives the index behind.
+    /// Walks one element of an expression and returns the index after it.
     pub(super) fn walk_element(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
         match script.token_kind(at) {
@@ -29,6 +29,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
+    /// Walks an operator or a bracket with its content.
     fn walk_symbol(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
         match script.token_text(at) {
@@ -60,7 +61,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// What stands between two round brackets of an expression: a subquery, or a further expression.
+    /// Walks the content of round brackets in an expression: a subquery, or another expression.
     pub(super) fn walk_parenthesized(&mut self, start: usize, end: usize) {
         let script = self.script;
         let is_query = script.is_any_word(start, &["SELECT", "WITH", "VALUES"])
@@ -77,7 +78,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// `TABLE t` as an argument.
+    /// Walks the argument `TABLE t`.
     fn walk_table_argument(&mut self, at: usize, end: usize) -> usize {
         let Some(name) = self.script.qualified_name(at + 1, end) else { return at + 1 };
         if self.script.is_symbol(name.next_token, "(") && name.next_token < end {
@@ -92,7 +93,7 @@ impl QueryWalker<'_, '_> {
         next
     }
 
-    /// A reserved word with brackets: a built-in function, or syntax.
+    /// Walks a reserved word followed by a bracket: a built-in function, or syntax.
     fn walk_reserved_call(&mut self, at: usize, end: usize) -> usize {
         let word = self.script.token_text(at);
         if is_reserved_function(word) && !self.is_not_a_call(at) {
@@ -108,7 +109,7 @@ impl QueryWalker<'_, '_> {
         }
         let close = self.script.closing_bracket(at + 1, end);
         if self.script.is_any_word(at, &["CAST", "TRY_CAST", "SAFE_CAST"]) {
-            // The type behind AS names fields that are no columns.
+            // The type after `AS` names fields, which are not columns.
             let inside_end =
                 self.script.find_at_top_level(at + 2, close, |script, at| script.is_word(at, "AS")).unwrap_or(close);
             self.walk_expression(at + 2, inside_end);
@@ -117,8 +118,8 @@ impl QueryWalker<'_, '_> {
         at + 1
     }
 
-    /// Whether a reserved word that can be a function is none here: `INTERVAL '1' SECOND(3)`, `DAY TO SECOND(3)` and
-    /// `RETURNING CHAR(3)` give a precision, `= SOME (…)` compares.
+    /// Returns whether a reserved word that can be a function is not a call here. `INTERVAL '1' SECOND(3)`, `DAY TO
+    /// SECOND(3)` and `RETURNING CHAR(3)` give a precision, `= SOME (…)` compares.
     fn is_not_a_call(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1) else { return false };
         let compares = || {
@@ -136,6 +137,7 @@ impl QueryWalker<'_, '_> {
             || is_type()
     }
 
+    /// Walks a name: a model, an alias, a call or a column.
     fn walk_name_or_call(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;
         if script.is_word(at, "MODEL")
@@ -151,14 +153,14 @@ impl QueryWalker<'_, '_> {
         let Some(next) = script.name_end(at, end) else { return at + 1 };
         let is_call = next < end && script.is_symbol(next, "(");
         if self.is_alias(at) {
-            // `AS t (a, b)`: the brackets hold names of columns.
+            // In `AS t (a, b)`, the brackets contain column names.
             return if is_call { script.closing_bracket(next, end) + 1 } else { next };
         }
         if is_call {
             return script.qualified_name(at, end).map_or(next, |name| self.walk_call(name, end));
         }
-        // A unit, a type or a word of syntax is no column, nor is the name of an argument.
-        // A field is one of whatever stands before its dot: `f(x).y` has a column only if `x` is one.
+        // Units, types, words of syntax and names of arguments are not columns. A field is a column only if the
+        // expression before its dot is one: `f(x).y` has a column only if `x` is one.
         let is_field = at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
         let is_no_column = (next == at + 1 && self.may_be_syntax(at)) || is_field || script.is_symbol(next, "=>");
         if !is_no_column {
@@ -170,14 +172,15 @@ impl QueryWalker<'_, '_> {
         next
     }
 
-    /// Whether the word at `at` may be syntax: a keyword, but for those that are only ever columns where operands stand.
+    /// Returns whether the word at `at` may be syntax: a keyword, except for those that can only be columns where an
+    /// operand is expected.
     fn may_be_syntax(&self, at: usize) -> bool {
         let Some(word) = self.script.unreserved_word(at) else { return false };
         let after_is = at.checked_sub(1).is_some_and(|before| self.script.is_any_word(before, &["IS", "NOT"]));
         is_unreserved_keyword(word) && (after_is || !is_column_keyword(word))
     }
 
-    /// Whether the name at `at` follows a whole operand or `AS`, and so names it.
+    /// Returns whether the name at `at` is an alias, because it follows a complete operand or `AS`.
     fn is_alias(&self, at: usize) -> bool {
         let script = self.script;
         let Some(before) = at.checked_sub(1).filter(|_| self.operand_start != Some(at)) else { return false };
@@ -192,6 +195,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
+    /// Records a `*` of the current select list.
     pub(super) fn record_star(&mut self, at: usize) {
         if let Some(list) = self.select_lists.last_mut()
             && list.is_open
@@ -201,6 +205,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
+    /// Records a column, also in the current select list.
     pub(super) fn record_column(&mut self) {
         self.column_count += 1;
         if let Some(list) = self.select_lists.last_mut()
@@ -211,7 +216,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// A call of a function by name; its bracket is at `name.next`.
+    /// Walks a call of the function `name`, whose bracket is at `name.next_token`.
     pub(super) fn walk_call(&mut self, name: QualifiedName, end: usize) -> usize {
         let script = self.script;
         let (open, close) = (name.next_token, script.closing_bracket(name.next_token, end));
@@ -227,11 +232,11 @@ impl QueryWalker<'_, '_> {
                 self.windows.push(name.span.clone());
             }
         } else if calls_external_service(&function) {
-            self.add_stateful_construct(format!("requests of {function} that are under way"), name.span.clone());
+            self.add_stateful_construct(format!("pending requests of {function}"), name.span.clone());
             self.add_object_named_by_literal(&function, open + 1, close);
         } else if function == "DESCRIPTOR" {
-            // Columns are described to functions that take tables.
-            self.add_stateful_construct("a function of a table", name.span.clone());
+            // `DESCRIPTOR` passes columns to functions that take tables.
+            self.add_stateful_construct("a function that takes a table", name.span.clone());
         }
         let is_known_scalar = is_built_in_scalar_function(&function);
         if !is_known_scalar
@@ -273,24 +278,24 @@ impl QueryWalker<'_, '_> {
         close + 1
     }
 
-    /// Whether one of the arguments is `TABLE t`.
+    /// Returns whether one of the arguments is `TABLE t`.
     fn has_table_argument(&self, start: usize, end: usize) -> bool {
         self.script.find_at_top_level(start, end, |script, at| script.is_word(at, "TABLE")).is_some()
     }
 
-    /// Whether the name before this bracket belongs to `GROUPING SETS` or `TABLESAMPLE BERNOULLI`.
+    /// Returns whether the name before this bracket belongs to `GROUPING SETS` or `TABLESAMPLE BERNOULLI`.
     fn follows_grouping_or_tablesample(&self, open: usize) -> bool {
         open.checked_sub(2).is_some_and(|at| self.script.is_any_word(at, &["GROUPING", "TABLESAMPLE"]))
     }
 
-    /// `ML_PREDICT('m', …)`: the first argument names a model, an agent or a tool in a literal.
+    /// Records the model or agent that the first argument names in a literal, as in `ML_PREDICT('m', …)`.
     fn add_object_named_by_literal(&mut self, function: &str, first: usize, end: usize) {
         let object = match function {
             "AI_RUN_AGENT" => ObjectKind::Agent,
             "ML_PREDICT" | "ML_EVALUATE" | "AI_COMPLETE" | "AI_EMBEDDING" | "AI_TOOL_INVOKE" => ObjectKind::Model,
             _ => return,
         };
-        // `ML_PREDICT(model => 'm', …)` as well.
+        // The argument may be named: `ML_PREDICT(model => 'm', …)`.
         let at = if self.script.is_symbol(first + 1, "=>") { first + 2 } else { first };
         if at < end
             && let Some(text) = self.script.string_literal(at)
@@ -300,7 +305,8 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// Inside `MATCH_RECOGNIZE`, variables look like functions in `PATTERN`, and `FIRST`, `LAST` are syntax.
+    /// Walks a `MATCH_RECOGNIZE` clause. Inside it, variables look like functions in `PATTERN`, and `FIRST` and
+    /// `LAST` are syntax.
     pub(super) fn walk_match_recognize(&mut self, open: usize, end: usize) -> usize {
         let script = self.script;
         if !script.is_symbol(open, "(") || open >= end {
@@ -313,7 +319,7 @@ impl QueryWalker<'_, '_> {
         while at < close {
             in_define |= script.is_word(at, "DEFINE");
             if in_define && script.is_word(at, "AS") {
-                // Here a condition follows, no alias.
+                // A condition follows here, not an alias.
                 self.operand_start = Some(at + 1);
             }
             let is_pattern = script.is_word(at, "PATTERN") && script.is_symbol(at + 1, "(");

@@ -1,4 +1,4 @@
-//! The names in a query: which tables it reads, which functions it calls, and the shapes among them that keep state.
+//! Walks queries: which tables they read, which functions they call, and which constructs keep state.
 
 mod clauses;
 mod expressions;
@@ -9,49 +9,50 @@ use std::collections::BTreeMap;
 use super::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script};
 use crate::resource::Span;
 
-/// What walking the queries of a statement gathers.
+/// The results of walking the queries of a statement.
 pub(super) struct QueryWalker<'s, 'a> {
+    /// The tokens of the text.
     script: &'s Script<'a>,
-    /// The objects found so far.
+    /// The objects that were found so far.
     pub mentions: Vec<Mention>,
-    /// The constructs that keep state, or that nothing is known of.
+    /// The constructs that keep state or are unknown.
     pub stateful_constructs: Vec<StatefulConstruct>,
-    /// Statements that begin inside a query.
+    /// Statements that start inside a query.
     pub errors: Vec<SqlError>,
-    /// The joins of tables that no time bounds, each at its `JOIN` or comma.
+    /// Joins of tables without a bound in time, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
-    /// Each `*` in the list of a `SELECT` that reads a table, rather than what a `WITH` or a subquery spells out, and whose
-    /// columns come out of the query that is being walked.
+    /// Each `*` in a `SELECT` list that reads a table, and whose columns reach the result of the query that is
+    /// walked. A `*` over a common table expression or a subquery that names its columns does not count.
     pub stars: Vec<Span>,
-    /// The same of each common table expression, by its name.
+    /// The stars of each common table expression, by its name.
     stars_by_cte: BTreeMap<String, Vec<Span>>,
-    /// The windows: calls of `TUMBLE`, `HOP` and the like.
+    /// The windows: calls of `TUMBLE`, `HOP` and similar functions.
     pub windows: Vec<Span>,
-    /// Names that common table expressions hide here, with how many expressions of that name are open.
+    /// Names that common table expressions shadow here, with the number of open expressions of that name.
     ctes_in_scope: BTreeMap<String, usize>,
-    /// Those names in the order of their coming.
+    /// The shadowed names in the order in which they came into scope.
     cte_scope_stack: Vec<String>,
-    /// The select lists being walked, the innermost last.
+    /// The select lists that are being walked, the innermost last.
     select_lists: Vec<SelectList>,
-    /// How many columns were seen anywhere.
+    /// How many columns were seen so far, anywhere.
     column_count: usize,
-    /// How many `MATCH_RECOGNIZE` are open: inside, braces count repetitions.
+    /// How many `MATCH_RECOGNIZE` clauses are open. Inside them, braces count repetitions.
     match_recognize_depth: usize,
-    /// The opening bracket of a function that stands where a table does.
+    /// The opening bracket of a function that is used as a table.
     table_function_bracket: Option<usize>,
-    /// A token that begins an operand whatever stands before it.
+    /// A token that starts an operand regardless of the token before it.
     operand_start: Option<usize>,
-    /// For each token, whether a word of time comes before the next join; empty until it is asked for.
+    /// For each token, whether a word about time comes before the next join. Empty until it is first needed.
     time_bounded: Vec<bool>,
 }
 
-/// What the list of one `SELECT` has shown.
+/// What one `SELECT` list has shown so far.
 #[derive(Default)]
 struct SelectList {
-    /// Whether the walk is in the list itself, and not in the clauses after it.
+    /// Whether the walk is in the list itself, not in the clauses after it.
     is_open: bool,
-    /// Whether a column stands in it outside the arguments of unknown functions. An aggregate can't stand beside one
-    /// without `GROUP BY`, so that every unknown function of the list is one of single rows.
+    /// Whether the list has a column outside the arguments of unknown functions. An aggregate cannot appear beside
+    /// such a column without `GROUP BY`, so every unknown function of the list is then a function of single rows.
     has_column: bool,
     /// How many calls of unknown functions are open.
     unknown_call_depth: usize,
@@ -61,28 +62,30 @@ struct SelectList {
     unknown_function: Option<(String, Span)>,
 }
 
-/// Which clause of a query the walk is in.
+/// The clause of a query that the walk is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clause {
-    /// Where a query, or an operand of `UNION`, begins.
+    /// The start of a query or of an operand of `UNION`.
     Start,
     /// Between `SELECT` and `FROM`.
     Select,
-    /// After `FROM`, conditions of joins included: commas go on with tables.
+    /// After `FROM`, including join conditions. A comma is followed by another table.
     From,
-    /// Behind: `WHERE` and all that follows.
+    /// `WHERE` and everything after it.
     AfterFrom,
 }
 
-/// How a table comes into a `FROM`.
+/// How a table is added to a `FROM` clause.
 #[derive(Clone, Copy)]
 enum TablePosition {
+    /// As the first table of the clause.
     First,
-    /// By a `JOIN` or a comma at this token.
+    /// By the `JOIN` or the comma at this token.
     Joined(usize),
 }
 
 impl<'s, 'a> QueryWalker<'s, 'a> {
+    /// Returns a walker over `script` that has seen nothing yet.
     pub fn new(script: &'s Script<'a>) -> Self {
         QueryWalker {
             script,
@@ -104,7 +107,7 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
-    /// Walks the query that the tokens from `start` to `end` are.
+    /// Walks the query between the tokens `start` and `end`.
     pub fn walk_query(&mut self, start: usize, end: usize) {
         let outer = self.cte_scope_stack.len();
         self.walk_clauses(start, end, Clause::Start);
@@ -113,13 +116,13 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
-    /// Walks the expression of a computed column: what follows its `AS` is no alias.
+    /// Walks the expression of a computed column. The name after its `AS` is an operand, not an alias.
     pub fn walk_computed_column(&mut self, start: usize, end: usize) {
         self.operand_start = Some(start);
         self.walk_expression(start, end);
     }
 
-    /// Walks an expression: no comma and no `FROM` of it starts a table list.
+    /// Walks an expression. In it, a comma or a `FROM` does not start a table list.
     pub fn walk_expression(&mut self, start: usize, end: usize) {
         let mut at = start;
         while at < end {
@@ -127,17 +130,17 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
-    /// Takes a mention.
+    /// Records a mention of an object.
     pub fn add_mention(&mut self, usage: Usage, kind: ObjectKind, name: Vec<String>, span: Span) {
         self.mentions.push(Mention { usage, kind, name, span });
     }
 
-    /// Takes a construct that keeps state.
+    /// Records a construct that keeps state.
     pub fn add_stateful_construct(&mut self, description: impl Into<String>, span: Span) {
         self.stateful_constructs.push(StatefulConstruct { description: description.into(), span });
     }
 
-    /// `name [(columns)] AS (query), …`; gives the index behind.
+    /// Walks `name [(columns)] AS (query), …` and returns the index after it.
     fn walk_common_table_expressions(&mut self, mut at: usize, end: usize) -> usize {
         let recursive = self.script.is_word(at, "RECURSIVE");
         at += usize::from(recursive);
@@ -174,11 +177,13 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
+    /// Shadows tables named `name`.
     fn enter_cte_scope(&mut self, name: &str) {
         *self.ctes_in_scope.entry(name.to_owned()).or_default() += 1;
         self.cte_scope_stack.push(name.to_owned());
     }
 
+    /// Ends one scope of `name`.
     fn leave_cte_scope(&mut self, name: &str) {
         if let Some(count) = self.ctes_in_scope.get_mut(name) {
             *count -= 1;
@@ -189,12 +194,12 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
     }
 }
 
-/// The parts of a possibly qualified name that a literal holds.
+/// Returns the parts of the possibly qualified name in a literal.
 pub(super) fn parse_qualified_name(text: &str) -> Vec<String> {
     let script = Script::new(text);
     match script.qualified_name(0, script.len()) {
         Some(name) if name.next_token == script.len() => name.parts,
-        // `my-model`, or anything else that is no bare name: one name, as it is.
+        // `my-model`, or anything else that is not a bare name, is one name as written.
         _ => vec![text.trim().to_owned()],
     }
 }

@@ -1,10 +1,10 @@
-//! Tables in `FROM` and `JOIN`, and what joining them keeps.
+//! Walks tables in `FROM` and `JOIN`, and records the state that joins keep.
 
 use super::{Clause, ObjectKind, QueryWalker, TablePosition, Usage};
 use crate::sql::script::{QualifiedName, Script};
 
 impl QueryWalker<'_, '_> {
-    /// One table of a `FROM` or `JOIN`, without its alias; gives the index behind.
+    /// Walks one table of a `FROM` or `JOIN`, without its alias, and returns the index after it.
     pub(super) fn walk_table(&mut self, at: usize, end: usize, position: TablePosition) -> usize {
         let script = self.script;
         let lateral = at < end && script.is_word(at, "LATERAL");
@@ -28,7 +28,7 @@ impl QueryWalker<'_, '_> {
         }
         let named = first + usize::from(script.is_word(first, "TABLE"));
         let Some(name) = script.qualified_name(named, end) else {
-            self.add_stateful_construct("something unknown after FROM", script.token_span(first));
+            self.add_stateful_construct("unknown syntax after FROM", script.token_span(first));
             return at;
         };
         if script.is_symbol(name.next_token, "(") && name.next_token < end {
@@ -47,6 +47,7 @@ impl QueryWalker<'_, '_> {
         next
     }
 
+    /// Walks a bracket in place of a table: a derived table, or joined tables.
     fn walk_parenthesized_table(&mut self, open: usize, end: usize, position: TablePosition, lateral: bool) -> usize {
         let close = self.script.closing_bracket(open, end);
         if lateral {
@@ -67,7 +68,7 @@ impl QueryWalker<'_, '_> {
         close + 1
     }
 
-    /// Walks a query in place of a table: its stars reach on where the list above has one too.
+    /// Walks a query in place of a table. Its stars count only if the list above it has a star too.
     fn walk_derived_table(&mut self, start: usize, end: usize) {
         let star_count = self.stars.len();
         self.walk_query(start, end);
@@ -76,9 +77,10 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// Takes a function or `UNNEST` in place of a table, from its first token to its closing bracket. One of columns is called
-    /// for each row that it is joined with, which keeps nothing. One of constants makes a table of its own, which the planner
-    /// joins like any other; and columns that no table before it has are names of something else.
+    /// Records a function or `UNNEST` in place of a table, from its first token to its closing bracket. A function of
+    /// columns is called for each row that it is joined with, which keeps no state. A function of constants produces
+    /// a table of its own, which the planner joins like any other table. Columns that no earlier table has are names
+    /// of something else.
     fn add_table_function(&mut self, first: usize, close: usize, position: TablePosition, columns_before: usize) {
         let span = self.script.token_span(close);
         match position {
@@ -86,17 +88,17 @@ impl QueryWalker<'_, '_> {
                 self.add_stateful_construct("a join with a function of constants", self.script.token_span(join));
             }
             TablePosition::First if self.column_count > columns_before => {
-                self.add_stateful_construct("a function of something unknown", span)
+                self.add_stateful_construct("a function with unknown arguments", span)
             }
             _ if self.may_be_temporal_table_function(first, close) => {
-                self.add_stateful_construct("what may be a temporal table function", span)
+                self.add_stateful_construct("a possible temporal table function", span)
             }
             _ => {}
         }
     }
 
-    /// Whether the only argument is a column that sounds like a time. `LATERAL TABLE(rates(o.ts))` may be a temporal table
-    /// function, a join of two streams that looks like a call.
+    /// Returns whether the only argument is a column that sounds like a time. `LATERAL TABLE(rates(o.ts))` may be a
+    /// temporal table function, which is a join of two streams that looks like a call.
     fn may_be_temporal_table_function(&self, first: usize, close: usize) -> bool {
         let script = self.script;
         let Some(open) = (first..close).rev().find(|&at| script.is_symbol(at, "(")) else { return false };
@@ -110,7 +112,7 @@ impl QueryWalker<'_, '_> {
         column.contains("time") || column.contains("date") || column == "ts" || column.ends_with("_ts")
     }
 
-    /// Takes a join at `join` whose right side ends before the token `behind`.
+    /// Records the join at `join`, whose right side ends before the token `next`.
     pub(super) fn add_join(&mut self, join: usize, next: usize, is_temporal: bool) {
         let span = self.script.token_span(join);
         if is_temporal {
@@ -123,7 +125,7 @@ impl QueryWalker<'_, '_> {
         }
     }
 
-    /// Whether the condition that follows speaks of intervals or windows, so that the join's state is bounded.
+    /// Returns whether the condition that follows mentions intervals or windows, which bound the state of the join.
     fn has_time_bound(&mut self, next: usize) -> bool {
         if self.time_bounded.is_empty() {
             self.time_bounded = time_bounded_tokens(self.script);
@@ -131,6 +133,7 @@ impl QueryWalker<'_, '_> {
         self.time_bounded.get(next).copied().unwrap_or_default()
     }
 
+    /// Records that a table is read, unless the name is a common table expression.
     pub(super) fn add_table_read(&mut self, name: QualifiedName) {
         let star = self.select_lists.last().and_then(|list| list.star.clone());
         let is_cte = matches!(name.parts.as_slice(), [only] if self.ctes_in_scope.contains_key(only));
@@ -144,7 +147,7 @@ impl QueryWalker<'_, '_> {
     }
 }
 
-/// For each token, whether a word of intervals or windows comes before the next join, query or statement.
+/// Returns, for each token, whether a word about intervals or windows comes before the next join, query or statement.
 fn time_bounded_tokens(script: &Script<'_>) -> Vec<bool> {
     let mut is_bounded = false;
     let mut bounded: Vec<bool> = (0..script.len())

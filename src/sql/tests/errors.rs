@@ -1,12 +1,13 @@
-//! What speaks against a text, and where.
+//! The errors of a text and their places.
 
 use crate::sql::analyze;
 
-/// The faults of a text as (message, what stands at the place).
+/// Returns the errors of a text, as the message and the text at its place.
 fn errors(text: &str) -> Vec<(String, String)> {
     analyze(text).errors.into_iter().map(|error| (error.message, text[error.span].to_owned())).collect()
 }
 
+/// Asserts that a text has one error: part of its message, and the text at its place.
 fn assert_one_error(text: &str, message: &str, place: &str) {
     let found = errors(text);
     assert_eq!(found.len(), 1, "{text}: {found:?}");
@@ -34,10 +35,10 @@ fn a_second_statement_is_an_error() {
     assert_one_error("CREATE TABLE a (x INT); INSERT INTO a SELECT 1", "second statement", "INSERT");
     assert_one_error(
         "INSERT INTO a SELECT x FROM b\nINSERT INTO c SELECT y FROM b",
-        "another statement begins",
+        "another statement starts",
         "INSERT",
     );
-    assert_one_error("SELECT x FROM b SELECT y FROM b", "another statement begins", "SELECT");
+    assert_one_error("SELECT x FROM b SELECT y FROM b", "another statement starts", "SELECT");
     assert_one_error(
         "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; END; DROP TABLE a",
         "second statement",
@@ -49,7 +50,7 @@ fn a_second_statement_is_an_error() {
 fn set_or_use_next_to_a_statement_is_an_error() {
     let text = "SET 'sql.state-ttl' = '1 d'; INSERT INTO a SELECT x FROM b";
     assert_one_error(text, "`properties`", "SET");
-    assert_eq!(analyze(text).kind, crate::sql::StatementKind::InsertInto, "the statement itself is still read");
+    assert_eq!(analyze(text).kind, crate::sql::StatementKind::InsertInto, "the statement itself is still analyzed");
     assert_one_error("USE CATALOG c; SELECT 1", "`properties`", "USE");
 }
 
@@ -60,8 +61,8 @@ fn unbalanced_quotes_comments_and_brackets_are_errors() {
     assert_one_error("SELECT 1 /* FROM t", "comment is never closed", "/*");
     assert_one_error("SELECT x FROM t /*+ OPTIONS('a'='b')", "hint is never closed", "/*+");
     assert_one_error("SELECT (1 FROM t", "never closed", "(");
-    assert_one_error("SELECT 1) FROM t", "nothing that it closes", ")");
-    assert_one_error("SELECT (1] FROM t", "nothing that it closes", "]");
+    assert_one_error("SELECT 1) FROM t", "closes nothing", ")");
+    assert_one_error("SELECT (1] FROM t", "closes nothing", "]");
     assert_one_error("SELECT \"x\" FROM t", "double quotes", "\"x\"");
 }
 
@@ -78,11 +79,11 @@ fn a_text_without_a_statement_is_an_error() {
 fn a_malformed_statement_set_is_an_error() {
     assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1;", "never closed", "SET");
     assert_one_error("EXECUTE STATEMENT SET BEGIN END", "empty", "END");
-    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END", "`;` before this END", "END");
-    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END;;", "`;` before this END", "END");
+    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END", "`;` before this `END`", "END");
+    assert_one_error("EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 END;;", "`;` before this `END`", "END");
     assert_one_error(
         "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1; DROP TABLE b; END",
-        "INSERT INTO statements only",
+        "only `INSERT INTO` statements",
         "DROP",
     );
 }

@@ -1,8 +1,8 @@
-//! What hostile and huge texts do: nothing worse than a fault, in time linear in their length.
+//! Hostile and huge texts cause nothing worse than an error, in time linear in their length.
 
 use crate::sql::{analyze, lint, normal_form};
 
-/// Texts that are hard on recognisers, `count` pieces each.
+/// Returns texts that are hard for recognizers, with `count` repeated pieces each.
 fn hostile_texts(count: usize) -> Vec<String> {
     let pieces = [
         "(",
@@ -76,7 +76,7 @@ fn hostile_texts_are_analyzed_without_a_panic() {
 
 #[test]
 fn unclosed_brackets_around_a_semicolon_terminate() {
-    // Brackets that nothing closes, on both sides of the semicolon that ends the statement, once went on for ever.
+    // Unclosed brackets on both sides of the semicolon that ends the statement once caused an endless loop.
     let text = format!("INSERT INTO a {};{}SELECT x FROM", "(".repeat(90), "(".repeat(11));
     assert!(!analyze(&text).errors.is_empty());
 }
@@ -94,7 +94,7 @@ fn excessive_bracket_nesting_is_an_error() {
     let errors = analyze(&text).errors;
     assert_eq!(errors.len(), 1);
     assert!(errors[0].message.contains("200 levels"));
-    assert_eq!(errors[0].span, 207..208, "the first bracket that is too deep");
+    assert_eq!(errors[0].span, 207..208, "the first bracket that nests too deep");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn two_hundred_bracket_levels_are_accepted() {
     assert_eq!(analyze(&text).mentions.len(), 1);
 }
 
-/// Doubling a text must not take much more than twice the time. Ten times tells linear from quadratic (a hundred times)
-/// whatever the machine is doing.
+/// Doubling a text must not take much more than twice the time. A factor of ten separates linear time from quadratic
+/// time (a factor of one hundred), however busy the machine is.
 #[test]
 fn analysis_time_is_linear_in_text_length() {
     let time = |count: usize| {

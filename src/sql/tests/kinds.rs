@@ -1,4 +1,4 @@
-//! Kinds and classes.
+//! Kinds and classes of statements.
 
 use crate::sql::{StatementClass, StatementKind, analyze};
 
@@ -78,7 +78,7 @@ fn an_unsupported_kind_explains_why_and_what_to_do() {
         StatementKind::Delete,
         StatementKind::Other,
     ] {
-        let StatementClass::Unsupported(reason) = kind.class() else { panic!("{kind:?} is refused") };
+        let StatementClass::Unsupported(reason) = kind.class() else { panic!("{kind:?} should be unsupported") };
         assert!(reason.contains([';', ',']) && reason.len() > 40, "{kind:?}: {reason}");
     }
 }

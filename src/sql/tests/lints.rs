@@ -1,15 +1,16 @@
-//! Each lint: a text that has it, texts that do not.
+//! Each lint, with texts that it reports and texts that it does not.
 
 use std::collections::BTreeSet;
 
 use crate::resource::{SmallMap, Template};
 use crate::sql::{Lint, LintContext, LintSeverity, analyze, explain_lint, lint, lint_codes};
 
-/// The lints of a text in a project that says nothing special.
+/// Returns the lints of a text in a project with default settings.
 pub(super) fn lints_with_defaults(text: &str) -> Vec<Lint> {
     lints_with(text, &[], |_| {})
 }
 
+/// Returns the lints of a text with these properties, after `change` has adapted the context.
 fn lints_with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
     let properties: SmallMap<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
@@ -24,21 +25,24 @@ fn lints_with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut Lint
     lint(&analyze(text), text, &context)
 }
 
+/// Returns the codes of the lints.
 fn codes_of(lints: &[Lint]) -> Vec<&'static str> {
     lints.iter().map(|lint| lint.code).collect()
 }
 
-/// The one lint of a text stands at `place`.
+/// Asserts that a text has exactly one lint, with its code and the text at its place.
 fn assert_one_lint(text: &str, code: &str, place: &str) {
     let lints = lints_with_defaults(text);
     assert_eq!(codes_of(&lints), [code], "{text}");
     assert_eq!(&text[lints[0].span.clone().unwrap()], place, "{text}");
 }
 
+/// Asserts that a text has no lints.
 fn assert_no_lints(text: &str) {
     assert_eq!(codes_of(&lints_with_defaults(text)), [""; 0], "{text}");
 }
 
+/// A job with a regular join.
 const JOIN: &str = "INSERT INTO a SELECT b.x FROM b JOIN c ON b.k = c.k";
 
 #[test]
@@ -59,7 +63,7 @@ fn fl101_reports_a_regular_join_without_state_ttl() {
 fn fl102_reports_select_star_from_a_table_into_a_sink() {
     assert_one_lint("INSERT INTO a SELECT * FROM b", "FL102", "*");
     assert_one_lint("INSERT INTO a SELECT b.* FROM b", "FL102", "*");
-    // Through whatever stands between.
+    // Through derived tables, common table expressions, brackets and unions.
     assert_one_lint("INSERT INTO a SELECT * FROM (SELECT * FROM b) c", "FL102", "*");
     assert_one_lint("INSERT INTO a WITH w AS (SELECT * FROM b) SELECT * FROM w", "FL102", "*");
     assert_one_lint("INSERT INTO a (SELECT * FROM b)", "FL102", "*");
@@ -69,7 +73,7 @@ fn fl102_reports_select_star_from_a_table_into_a_sink() {
     assert_no_lints("INSERT INTO a SELECT * FROM (SELECT x FROM b) c");
     assert_no_lints("INSERT INTO a WITH w AS (SELECT x FROM b) SELECT * FROM w");
     assert_no_lints("INSERT INTO a SELECT x * y FROM b");
-    // Not where the columns are named above it.
+    // Not if the query above it names the columns.
     assert_no_lints("INSERT INTO a SELECT x FROM (SELECT * FROM b) c");
     assert_no_lints("INSERT INTO a WITH w AS (SELECT * FROM b), v AS (SELECT * FROM w) SELECT x FROM v");
     assert_no_lints("INSERT INTO a SELECT * FROM (SELECT x FROM (SELECT * FROM b) c) d");

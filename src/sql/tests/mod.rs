@@ -1,4 +1,4 @@
-//! What readings, normal forms and lints promise, on SQL made up for the purpose.
+//! Tests of analyses, normal forms and lints, on SQL written for these tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod errors;
@@ -13,7 +13,7 @@ mod stateful;
 
 use super::{Analysis, analyze};
 
-/// The objects of a text, as `role kind name`, each checked to stand where its span says.
+/// Returns the objects of a text as `usage kind name`, and checks that each name is where its span says.
 fn object_descriptions(text: &str) -> Vec<String> {
     let analysis = analyze(text);
     analysis
@@ -22,7 +22,7 @@ fn object_descriptions(text: &str) -> Vec<String> {
         .map(|mention| {
             let written = &text[mention.span.clone()];
             for part in &mention.name {
-                assert!(written.replace("``", "`").contains(part.as_str()), "{part} does not stand in {written}");
+                assert!(written.replace("``", "`").contains(part.as_str()), "{written} does not contain {part}");
             }
             let role = format!("{:?} {:?} ", mention.usage, mention.kind).to_lowercase();
             role + &mention.name.join("/")
@@ -30,7 +30,7 @@ fn object_descriptions(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The tables that a text reads.
+/// Returns the tables that a text reads.
 fn tables_read(text: &str) -> Vec<String> {
     object_descriptions(text)
         .iter()
@@ -39,7 +39,7 @@ fn tables_read(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The construct that is said to keep state, and what stands at its place.
+/// Returns the description of the construct that keeps state, and the text at its place.
 fn stateful_construct(text: &str) -> Option<(String, String)> {
     let Analysis { stateful_construct, .. } = analyze(text);
     stateful_construct.map(|state| (state.description, text[state.span].to_owned()))

@@ -1,4 +1,4 @@
-//! The normal form: what it leaves out and what it keeps.
+//! What the normal form removes and what it keeps.
 
 use crate::sql::{analyze, are_equivalent, normal_form};
 
@@ -48,7 +48,7 @@ fn meaningful_changes_change_the_normal_form() {
 
 #[test]
 fn unreserved_keywords_keep_their_case_and_needed_quotes() {
-    // They may be names of columns, which are case-sensitive, or words of the parser, which quotes hide from it.
+    // Such a word may be a column name, which is case-sensitive, or a word of the parser, which quotes hide.
     assert_ne!(normal_form("SELECT model FROM a"), normal_form("SELECT MODEL FROM a"));
     assert_ne!(normal_form("f(`model` m)"), normal_form("f(model m)"));
     assert_ne!(normal_form("SELECT `first`(x) FROM a"), normal_form("SELECT first(x) FROM a"));

@@ -1,4 +1,4 @@
-//! Which objects a text names.
+//! The objects that a text names.
 
 use super::{object_descriptions, tables_read};
 use crate::sql::analyze;
@@ -48,9 +48,13 @@ fn a_common_table_expression_shadows_tables_after_its_definition() {
     );
     assert_eq!(tables_read("WITH RECURSIVE a AS (SELECT 1 FROM s UNION ALL SELECT 1 FROM a) SELECT 1 FROM a"), ["s"]);
     assert_eq!(tables_read("SELECT 1 FROM (WITH a AS (SELECT 1 FROM b) SELECT 1 FROM a) x, a"), ["b", "a"]);
-    assert_eq!(tables_read("WITH a (x, y) AS (SELECT 1 FROM t) SELECT 1 FROM A"), ["t", "A"], "names keep their case");
+    assert_eq!(
+        tables_read("WITH a (x, y) AS (SELECT 1 FROM t) SELECT 1 FROM A"),
+        ["t", "A"],
+        "names are case-sensitive"
+    );
     let set = "EXECUTE STATEMENT SET BEGIN INSERT INTO k WITH a AS (SELECT 1 FROM t) SELECT 1 FROM a; INSERT INTO l SELECT 1 FROM a; END";
-    assert_eq!(tables_read(set), ["t", "a"], "one insert's names hide nothing in the next");
+    assert_eq!(tables_read(set), ["t", "a"], "the names of one insert shadow nothing in the next");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Properties over statements put together at random.
+//! Property tests over randomly composed statements.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::sql::{
     normal_form,
 };
 
-/// Statements of our own, with most of what a lexer can meet.
+/// Statements that contain most of what a lexer can meet.
 const STATEMENTS: [&str; 8] = [
     "INSERT INTO `sink` SELECT a.x, UPPER(a.`Name`) AS n, 'It''s -- no comment' FROM orders AS a WHERE a.x >= 1.5e3 AND a.y <> 'b'",
     "CREATE TABLE IF NOT EXISTS c.d.t (id BIGINT NOT NULL, v ARRAY<ROW<a INT, b STRING>>, PRIMARY KEY (id) NOT ENFORCED) WITH ('k' = 'v')",
@@ -21,7 +21,7 @@ const STATEMENTS: [&str; 8] = [
     "CREATE AGENT g USING MODEL m USING TOOLS a, b COMMENT 'c' WITH ('max' = '3')",
 ];
 
-/// One blank of any sort, or a comment. A comment of one line has its end with it.
+/// Generates white space of any kind, or a comment. A line comment includes the end of its line.
 fn arbitrary_layout() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(" ".to_owned()),
@@ -33,7 +33,7 @@ fn arbitrary_layout() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A statement's tokens as they are written.
+/// Returns the tokens of a statement as they are written.
 fn tokens(text: &str) -> Vec<(TokenKind, String)> {
     lex(text).iter().map(|token| (token.kind, token.text(text).to_owned())).collect()
 }
@@ -54,7 +54,7 @@ proptest! {
             let flip = upper[index % upper.len()];
             match sort {
                 TokenKind::ReservedWord if flip => other += &token.to_lowercase(),
-                // A plain name may be quoted; one that is a keyword somewhere may not.
+                // A plain name may be quoted. A name that is a keyword in some places may not.
                 TokenKind::Word if flip && token.len() < 7 && token.is_ascii() && !crate::sql::keywords::is_unreserved_keyword(&token) => {
                     other += &format!("`{token}`");
                 }
@@ -89,7 +89,7 @@ proptest! {
             TokenKind::QuotedIdentifier => format!("`x{}", &written[1..]),
             TokenKind::Symbol => match written { "=" => "<>", ">=" => ">", "," => ".", "(" => "[", "||" => "+", "<>" => "=", _ => "%" }.to_owned(),
             TokenKind::ReservedWord => format!("{written}_x"),
-            TokenKind::Invalid => unreachable!("the statements are sound"),
+            TokenKind::Invalid => unreachable!("the statements are valid"),
         };
         let other = format!("{}{changed}{}", &text[..token.start], &text[token.end..]);
         prop_assert!(!are_equivalent(text, &other), "{text}\n{other}");
@@ -114,8 +114,8 @@ proptest! {
     }
 }
 
-/// What holds of every text: spans lie on characters and on what they name, the normal form is its own, and a text that has
-/// a fault is never surely free of state.
+/// Checks what is true of every text: spans are on character boundaries and cover what they name, the normal form of
+/// a normal form is itself, and a text with an error never counts as stateless.
 pub(super) fn check_invariants(text: &str) -> Result<(), TestCaseError> {
     let mut end = 0;
     for token in lex(text) {
@@ -129,7 +129,7 @@ pub(super) fn check_invariants(text: &str) -> Result<(), TestCaseError> {
     for mention in &analysis.mentions {
         let written = text.get(mention.span.clone());
         prop_assert!(written.is_some_and(|written| !written.is_empty() && written.trim() == written), "{:?}", mention);
-        prop_assert!(mention.span.start >= start, "in order of appearance");
+        prop_assert!(mention.span.start >= start, "mentions are in order of appearance");
         start = mention.span.start;
         prop_assert!(!mention.name.is_empty());
         if let Some(first) = mention.name.first()

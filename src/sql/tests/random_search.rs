@@ -1,13 +1,13 @@
-//! The fuzz targets without a fuzzer: a random search by mutation, for as long as `FLOE_SQL_SEARCH_SECONDS` says. What it holds
-//! is what the targets in `fuzz/` hold. Run with `--ignored`; it prints how much it tried.
-#![allow(clippy::print_stdout, reason = "its figure is what it is run for")]
+//! The fuzz targets without a fuzzer: a random search by mutation that runs for `FLOE_SQL_SEARCH_SECONDS` seconds. It
+//! checks the same invariants as the targets in `fuzz/`. Run it with `--ignored`. It prints how many texts it tried.
+#![allow(clippy::print_stdout, reason = "the test is run for the figures that it prints")]
 
 use std::time::{Duration, Instant};
 
 use super::properties::check_invariants;
 use crate::sql::{analyze, are_equivalent, normal_form};
 
-/// What mutations are made of, beside bytes.
+/// Fragments that mutations insert, in addition to single bytes.
 const FRAGMENTS: [&str; 72] = [
     "SELECT ",
     " FROM ",
@@ -83,6 +83,7 @@ const FRAGMENTS: [&str; 72] = [
     "*",
 ];
 
+/// Statements that the search starts from.
 const SEEDS: [&str; 6] = [
     "INSERT INTO a (x) SELECT b.x, f(y) FROM b AS t (x, y), LATERAL TABLE(g(y)) AS s (z) WHERE x IN (SELECT 1 FROM c) GROUP BY x",
     "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 1 FROM b; INSERT INTO c VALUES (1); END;",
@@ -93,7 +94,7 @@ const SEEDS: [&str; 6] = [
 ];
 
 #[test]
-#[ignore = "a search of minutes; set FLOE_SQL_SEARCH_SECONDS"]
+#[ignore = "runs for minutes; set FLOE_SQL_SEARCH_SECONDS"]
 fn random_texts_hold_the_fuzz_invariants() {
     let seconds: u64 = std::env::var("FLOE_SQL_SEARCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let seed: u64 = std::env::var("FLOE_SQL_SEARCH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
@@ -106,7 +107,7 @@ fn random_texts_hold_the_fuzz_invariants() {
             check_fuzz_invariants(&text);
             tried += 1;
             bytes += text.len() as u64;
-            // Keep some of what comes by, so that mutations add up, and the pool small.
+            // Keep some of the texts, so that mutations accumulate and the pool stays small.
             if random.u32(..20) == 0 && text.len() < 2_000 {
                 if pool.len() < 500 {
                     pool.push(text);
@@ -120,6 +121,7 @@ fn random_texts_hold_the_fuzz_invariants() {
     println!("searched {tried} texts of {bytes} bytes in {:?}, seed {seed}: nothing found", start.elapsed());
 }
 
+/// Returns a text of the pool after some random mutations.
 fn mutate(random: &mut fastrand::Rng, pool: &[String]) -> String {
     let mut text: Vec<char> = pool[random.usize(..pool.len())].chars().collect();
     for _ in 0..random.usize(1..6) {
@@ -144,7 +146,7 @@ fn mutate(random: &mut fastrand::Rng, pool: &[String]) -> String {
     text.into_iter().collect()
 }
 
-/// What the two fuzz targets hold.
+/// Checks the invariants of the two fuzz targets.
 fn check_fuzz_invariants(text: &str) {
     if let Err(error) = check_invariants(text) {
         panic!("{error}\n{text:?}");

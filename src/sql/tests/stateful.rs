@@ -1,4 +1,4 @@
-//! Which queries keep state. Where in doubt, they do.
+//! Which queries keep state. In case of doubt, they do.
 
 use super::stateful_construct;
 
@@ -62,7 +62,7 @@ fn stateful_constructs_are_named_and_located() {
         ("CREATE TABLE a (PRIMARY KEY (x) NOT ENFORCED) AS SELECT x FROM b", "a created table with a primary key", "a"),
         (
             "INSERT INTO a SELECT x FROM b, LATERAL TABLE(ML_PREDICT('m', x))",
-            "requests of ML_PREDICT that are under way",
+            "pending requests of ML_PREDICT",
             "ML_PREDICT",
         ),
     ] {
