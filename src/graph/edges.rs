@@ -1,4 +1,4 @@
-//! Who needs whom, and why.
+//! Finds the dependencies of a project and their reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,8 @@ use crate::{
     resource::{Address, Problem, ResourceKind, SourceLocation},
 };
 
-/// Every edge, sorted, each reason once; and what is wrong with who creates, alters and drops what.
+/// Returns every edge, sorted, each reason once, and the problems with statements that create, alter and drop the
+/// same objects.
 pub(super) fn find_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>) -> (Vec<Edge>, Vec<Problem>) {
     let (mut edges, mut problems) = certain_edges(project, uses);
     let reachability = Reachability::new(&edges);
@@ -27,8 +28,8 @@ pub(super) fn find_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>
     (edges, problems)
 }
 
-/// The edges that are there whatever other statements say, sorted, and what is wrong for certain: who else there is may
-/// put alters in order, and decides what comes after what, but takes nothing of this away.
+/// Returns the edges that do not depend on other statements, sorted, and the problems that are certain. More statements
+/// may put alters in order and may decide what runs later, but they cannot remove any of these.
 pub(super) fn edges_of_partial_project(
     project: &Project,
     uses: &BTreeMap<SqlObject, UseSites>,
@@ -43,7 +44,7 @@ pub(super) fn edges_of_partial_project(
     (edges, problems)
 }
 
-/// What manifests say and who creates what.
+/// Returns the declared edges and those from users of an object to its creator.
 fn certain_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>) -> (Vec<Edge>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut edges = declared_edges(project);
@@ -58,7 +59,7 @@ fn certain_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>) -> (Ve
     (edges, problems)
 }
 
-/// What manifests say: pools and `depends_on`.
+/// Returns the edges that manifests declare: pools and `depends_on`.
 fn declared_edges(project: &Project) -> Vec<Edge> {
     let mut edges = Vec::with_capacity(project.statements.len());
     for (key, statement) in &project.statements {
@@ -70,29 +71,31 @@ fn declared_edges(project: &Project) -> Vec<Edge> {
     edges
 }
 
+/// Returns the edge between two uses of an object. `None` if both are in the same statement.
 fn inferred_edge(object: &SqlObject, from: &UseSite, to: &UseSite) -> Option<Edge> {
     let reason = EdgeReason::Inferred { object: object.clone(), span: from.1 };
     (from.0 != to.0).then(|| Edge { from: Address::statement(&from.0), to: Address::statement(&to.0), reason })
 }
 
+/// Reports each statement that creates an object which another statement creates already.
 fn report_duplicate_creators(project: &Project, object: &SqlObject, creators: &[UseSite], problems: &mut Vec<Problem>) {
     let Some((first, others)) = creators.split_first() else { return };
     for other in others {
         problems.push(
             with_use_places(
                 Problem::new(format!(
-                    "`{object}` is created by `statements.{}` and by `statements.{}`",
+                    "`{object}` is created by both `statements.{}` and `statements.{}`",
                     first.0, other.0
                 )),
                 project,
-                [(other, "created again here"), (first, "created here")],
+                [(other, "also created here"), (first, "created here")],
             )
-            .help("keep one of them; or name the catalog and database, if they mean two objects"),
+            .help("Keep one of them. If they create different objects, qualify their names with catalog and database."),
         );
     }
 }
 
-/// Alters of one object have to come one after the other.
+/// Reports alters of one object without an order between them.
 fn report_unordered_alters(
     project: &Project,
     object: &SqlObject,
@@ -112,7 +115,7 @@ fn report_unordered_alters(
             (before.len(), user, before)
         })
         .collect();
-    // How many of the others come before each: 0, 1, 2 … if there is an order.
+    // The number of other alters before each one: 0, 1, 2 … if there is an order.
     ranked.sort();
     for pair in ranked.windows(2) {
         let [(_, first, _), (_, second, before)] = pair else { continue };
@@ -120,19 +123,22 @@ fn report_unordered_alters(
             problems.push(
                 with_use_places(
                     Problem::new(format!(
-                        "`statements.{}` and `statements.{}` alter `{object}` in no order",
+                        "`statements.{}` and `statements.{}` both alter `{object}`, but their order is not declared",
                         first.0, second.0
                     )),
                     project,
-                    [(second, "altered here"), (first, "and here")],
+                    [(second, "altered here"), (first, "also altered here")],
                 )
-                .help(format!("let the later one say `depends_on = [\"statements.{}\"]`", first.0)),
+                .help(format!(
+                    "Declare their order, for example with `depends_on = [\"statements.{}\"]` in the other statement.",
+                    first.0
+                )),
             );
         }
     }
 }
 
-/// Who uses an object needs those that alter it too, unless an alter is said to come after that use.
+/// Returns the edges from users of an object to its alters, except where an alter is declared to follow the use.
 fn edges_to_alters(object: &SqlObject, uses: &UseSites, reachability: &Reachability) -> Vec<Edge> {
     let mut edges = Vec::new();
     for alter in &uses.altered_by {
@@ -147,7 +153,7 @@ fn edges_to_alters(object: &SqlObject, uses: &UseSites, reachability: &Reachabil
     edges
 }
 
-/// A drop comes after every other use, or is an error where that cannot be.
+/// Adds edges that put a drop after every other use of the object. Reports uses that must run after the drop.
 fn order_drop_after_uses(
     project: &Project,
     object: &SqlObject,
@@ -161,13 +167,13 @@ fn order_drop_after_uses(
         problems.push(
             with_use_places(
                 Problem::new(format!(
-                    "`{object}` is dropped by `statements.{}` and by `statements.{}`",
+                    "`{object}` is dropped by both `statements.{}` and `statements.{}`",
                     drop.0, repeated_drop.0
                 )),
                 project,
-                [(repeated_drop, "dropped again here"), (drop, "dropped here")],
+                [(repeated_drop, "also dropped here"), (drop, "dropped here")],
             )
-            .help("keep one of them"),
+            .help("Keep one of them."),
         );
     }
     let later = reachability.transitive_dependents(&drop.0);
@@ -182,21 +188,22 @@ fn order_drop_after_uses(
             problems.push(
                 with_use_places(
                     Problem::new(format!(
-                        "`statements.{}` drops `{object}`, and `statements.{}`, which comes after it, uses it",
+                        "`statements.{}` drops `{object}`, but `statements.{}` uses it later",
                         drop.0, user.0
                     )),
                     project,
                     [(drop, "dropped here"), (user, "used here")],
                 )
                 .help(format!(
-                    "remove the `DROP`; `undo = \"DROP …\"` in the statement that creates `{object}` drops it when that is removed"
+                    "Remove the `DROP`. With `undo = \"DROP …\"` in the statement that creates `{object}`, floe \
+                     drops it when that statement is removed."
                 )),
             );
         }
     }
 }
 
-/// The places of two uses, with a label each.
+/// Adds the places of two uses to a problem, with a label for each.
 fn with_use_places(problem: Problem, project: &Project, users: [(&UseSite, &str); 2]) -> Problem {
     users.into_iter().fold(problem, |problem, (user, label)| match use_site_place(project, user) {
         Some(place) => problem.at(place, label),
@@ -204,7 +211,7 @@ fn with_use_places(problem: Problem, project: &Project, users: [(&UseSite, &str)
     })
 }
 
-/// Where the SQL shows an edge, or the manifest says it.
+/// Returns where the SQL shows an edge, or where the manifest declares it.
 pub(super) fn edge_place(project: &Project, edge: &Edge) -> Option<SourceLocation> {
     let statement = project.statements.get(&edge.from.key)?;
     match &edge.reason {
@@ -213,17 +220,21 @@ pub(super) fn edge_place(project: &Project, edge: &Edge) -> Option<SourceLocatio
     }
 }
 
+/// Returns where the SQL of a statement names the object.
 fn use_site_place(project: &Project, (key, (start, end)): &UseSite) -> Option<SourceLocation> {
     Some(project.statements.get(key)?.source_map.locate(&(*start..*end)))
 }
 
-/// The edges that are certain before alters and drops are placed, in both directions.
+/// Reachability over the edges that are certain before alters and drops are ordered, in both directions.
 struct Reachability {
+    /// The statements that each statement needs directly.
     dependencies: BTreeMap<String, Vec<String>>,
+    /// The statements that need each statement directly.
     dependents: BTreeMap<String, Vec<String>>,
 }
 
 impl Reachability {
+    /// Returns the reachability over those edges that connect statements.
     fn new(edges: &[Edge]) -> Self {
         let mut reach = Reachability { dependencies: BTreeMap::new(), dependents: BTreeMap::new() };
         for Edge { from, to, .. } in edges.iter().filter(|edge| edge.to.kind == ResourceKind::Statement) {
@@ -233,17 +244,18 @@ impl Reachability {
         reach
     }
 
-    /// The keys of the statements that `key` needs, directly or not.
+    /// Returns the keys of the statements that `key` needs, directly or indirectly.
     fn transitive_dependencies(&self, key: &str) -> BTreeSet<&str> {
         transitive_closure(&self.dependencies, key)
     }
 
-    /// The keys of the statements that need `key`, directly or not.
+    /// Returns the keys of the statements that need `key`, directly or indirectly.
     fn transitive_dependents(&self, key: &str) -> BTreeSet<&str> {
         transitive_closure(&self.dependents, key)
     }
 }
 
+/// Returns every key that can be reached from `key`.
 fn transitive_closure<'r>(next: &'r BTreeMap<String, Vec<String>>, key: &str) -> BTreeSet<&'r str> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&'r str> = next.get(key).into_iter().flatten().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! The graph as a person looks at it: statements, what flows through them, and the pools they run on.
+//! The graph for people: statements, the objects that connect them, and the pools that they run on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,51 +8,51 @@ use crate::{
     sql::{ObjectKind, StatementKind, Usage},
 };
 
-/// What is drawn, as plain data in a stable order.
+/// What a diagram shows, as plain data in a stable order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lineage {
-    /// Every box.
+    /// Every node and its kind.
     pub nodes: BTreeMap<LineageNode, LineageNodeKind>,
-    /// Every arrow, in the direction in which data or readiness flows; sorted by its ends and what it means.
+    /// Every edge, in the direction in which data or readiness flows. Sorted by its ends and its kind.
     pub edges: Vec<LineageEdge>,
-    /// Statements by the key of their pool; under `None` those of the environment's default pool.
+    /// Statements by the key of their pool. Statements of the environment's default pool are under `None`.
     pub pools: BTreeMap<Option<String>, BTreeSet<Address>>,
 }
 
-/// A box.
+/// A node of the diagram.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LineageNode {
-    /// A statement.
+    /// A statement, by its address.
     Statement(Address),
-    /// A table, view, function, model, …
+    /// A table, view, function, model or other object.
     Object(SqlObject),
 }
 
-/// What a box looks like.
+/// The kind of a node, which determines its appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LineageNodeKind {
     /// A statement of this kind.
     Statement(StatementKind),
     /// An object that a statement of the project creates.
     Managed(ObjectKind),
-    /// An object that comes from elsewhere: a topic, a function of another team.
+    /// An object from elsewhere: a topic, a function of another team.
     External(ObjectKind),
 }
 
-/// An arrow.
+/// An edge of the diagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineageEdge {
-    /// Where it begins.
+    /// The node where it starts.
     pub from: LineageNode,
-    /// Where it ends.
+    /// The node where it ends.
     pub to: LineageNode,
-    /// What it means.
+    /// What the edge means.
     pub kind: LineageEdgeKind,
-    /// Where the SQL shows it, the first time, or where the manifest says it.
+    /// Where the SQL shows it first, or where the manifest declares it.
     pub place: Option<SourceLocation>,
 }
 
-/// What an arrow means.
+/// What an edge means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LineageEdgeKind {
     /// The SQL of a statement creates the object.
@@ -63,20 +63,21 @@ pub enum LineageEdgeKind {
     Drops,
     /// The SQL of a statement reads or calls the object.
     Reads,
-    /// The SQL of a statement writes the object.
+    /// The SQL of a statement writes to the object.
     Writes,
-    /// `depends_on` says that the one at the end needs the one at the beginning.
+    /// `depends_on` declares that the statement at the end needs the statement at the start.
     Declared,
 }
 
 impl LineageEdgeKind {
-    /// Whether the SQL shows it, rather than a manifest saying it.
+    /// Returns whether the SQL shows the edge. Otherwise a manifest declares it.
     pub fn is_inferred(self) -> bool {
         self != LineageEdgeKind::Declared
     }
 }
 
-/// The whole project, or what lies upstream and downstream of some statements and pools, with who creates and alters that.
+/// Returns the lineage of the whole project, or what is upstream and downstream of the target statements and pools,
+/// with the statements that create and alter those objects.
 pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
     let whole = whole_lineage(graph);
     if targets.is_empty() {
@@ -102,7 +103,7 @@ pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
         add_reachable(&downstream, target, &mut kept);
         add_reachable(&upstream, target, &mut kept);
     }
-    // Who makes or shapes what is shown belongs to it, also where the target only writes it.
+    // Include statements that create or alter an object that is shown, even if the target only writes to it.
     let defines_kept_object = |link: &&LineageEdge| {
         matches!(link.kind, LineageEdgeKind::Creates | LineageEdgeKind::Alters) && kept.contains(&link.to)
     };
@@ -111,9 +112,10 @@ pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
     whole.restricted_to(&kept)
 }
 
+/// The neighbors of each node in one direction.
 type AdjacencyMap<'a> = BTreeMap<&'a LineageNode, Vec<&'a LineageNode>>;
 
-/// Adds `start` and all that `next` leads to.
+/// Adds `start` and every node that `next` leads to.
 fn add_reachable<'a>(next: &AdjacencyMap<'a>, start: &'a LineageNode, kept: &mut BTreeSet<&'a LineageNode>) {
     let mut seen = BTreeSet::from([start]);
     let mut open = vec![start];
@@ -123,6 +125,7 @@ fn add_reachable<'a>(next: &AdjacencyMap<'a>, start: &'a LineageNode, kept: &mut
     kept.extend(seen);
 }
 
+/// Returns the lineage of the whole project.
 fn whole_lineage(graph: &Graph) -> Lineage {
     let mut lineage = Lineage::default();
     for (key, statement) in &graph.project.statements {
@@ -151,14 +154,16 @@ fn whole_lineage(graph: &Graph) -> Lineage {
     lineage
 }
 
-/// A function that nobody here makes is most likely one of Flink's own, and says nothing about who needs whom.
+/// Returns whether no statement of the project creates this function. It is then most likely built into Flink, and
+/// says nothing about dependencies.
 fn is_external_function(object: &SqlObject, creator: Option<&str>) -> bool {
     object.kind == ObjectKind::Function && creator.is_none()
 }
 
+/// The start, end, kind and place of an edge.
 type EdgeParts = (LineageNode, LineageNode, LineageEdgeKind, Option<SourceLocation>);
 
-/// What the SQL of each statement shows.
+/// Returns the edges that the SQL of each statement shows.
 fn edges_from_sql(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
     graph.project.statements.iter().flat_map(move |(key, statement)| {
         let analysis = &statement.analysis;
@@ -178,7 +183,7 @@ fn edges_from_sql(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
     })
 }
 
-/// What `depends_on` says.
+/// Returns the edges that `depends_on` declares.
 fn edges_from_depends_on(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
     let declared = |edge: &&Edge| edge.reason == EdgeReason::Declared && edge.to.kind == AddressKind::Statement;
     graph.edges.iter().filter(declared).map(|edge| {
@@ -187,6 +192,7 @@ fn edges_from_depends_on(graph: &Graph) -> impl Iterator<Item = EdgeParts> {
     })
 }
 
+/// Returns the kind of the edge for a usage of an object.
 fn edge_kind_of(usage: Usage) -> LineageEdgeKind {
     match usage {
         Usage::Creates => LineageEdgeKind::Creates,
@@ -198,7 +204,7 @@ fn edge_kind_of(usage: Usage) -> LineageEdgeKind {
 }
 
 impl Lineage {
-    /// The part of it that has only these boxes.
+    /// Returns the part of the lineage that contains only these nodes.
     fn restricted_to(&self, kept: &BTreeSet<&LineageNode>) -> Lineage {
         let is_kept = |address: &&Address| kept.contains(&LineageNode::Statement((*address).clone()));
         Lineage {

@@ -1,7 +1,8 @@
-//! Who needs whom: every reference resolved, no cycle.
+//! The dependency graph of a project. Every reference is resolved, and there are no cycles.
 //!
-//! `names` completes names, `edges` says who needs whom and why, `order` puts what is needed first or says why that cannot
-//! be; `lineage` is the same knowledge as a person wants to look at it.
+//! `resolver` completes names, `edges` finds the dependencies and their reasons, `order` sorts dependencies before
+//! their dependents or reports cycles, `statefulness` judges state that the text alone does not show, and `lineage`
+//! shows the graph to people.
 
 mod edges;
 pub mod lineage;
@@ -28,72 +29,78 @@ use crate::{
 /// A checked project with its dependencies.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// What is desired.
+    /// The desired project, as the manifests declare it.
     pub project: Project,
-    /// Every dependency, sorted.
+    /// Every dependency, sorted by address and reason.
     pub edges: Vec<Edge>,
-    /// Tables and other objects by their resolved name.
+    /// The users of tables and other objects, by resolved name.
     pub objects: BTreeMap<SqlObject, ObjectUsers>,
-    /// Every address, what is needed before what needs it; ties break by address.
+    /// Every address, dependencies before their dependents. Ties are broken by address.
     pub order: Vec<Address>,
-    /// `edges` the other way round.
+    /// The edges in the other direction: the direct dependents of each address.
     dependents: BTreeMap<Address, BTreeSet<Address>>,
 }
 
-/// `from` needs `to`.
+/// A dependency: `from` needs `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
-    /// What needs.
+    /// The address that depends on the other.
     pub from: Address,
-    /// What is needed.
+    /// The address that is needed.
     pub to: Address,
-    /// Why.
+    /// Why `from` needs `to`.
     pub reason: EdgeReason,
 }
 
-/// Why one thing needs another.
+/// Why one address depends on another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EdgeReason {
-    /// It runs on that pool.
+    /// The statement runs on that pool.
     Pool,
-    /// `depends_on` says so.
+    /// The manifest declares it with `depends_on`.
     Declared,
-    /// Its SQL names an object that the other creates or alters; for a `DROP`, one that the other uses.
+    /// Its SQL names an object that the other statement creates or alters. For a `DROP`, an object that the other
+    /// statement uses.
     Inferred {
-        /// The object.
+        /// The object that connects the two statements.
         object: SqlObject,
-        /// Where it is named, in the SQL of `from`: start and end.
+        /// Where the SQL of `from` names the object: start and end.
         span: (usize, usize),
     },
 }
 
-/// An object with its name completed by the statement's catalog and database, aliases replaced.
+/// An object with its full name: completed with the statement's catalog and database, and with aliases replaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SqlObject {
-    /// What it is.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Its name: three parts where catalog and database are known. The last part of a function's is in lower case, since
-    /// functions are found in any case. Copies share it: every edge that shows the object has one.
+    /// Its name, with three parts if catalog and database are known. The last part of a function's name is in lower
+    /// case, because functions are case-insensitive. Clones share the name, so all edges of an object refer to one
+    /// allocation.
     pub name: Arc<[Arc<str>]>,
 }
 
-/// Who in the project does what with an object; keys of statements, sorted, each once.
+/// The statements of the project that use an object, by what they do with it. The keys are sorted and unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectUsers {
-    /// The statement that creates it; none for an external one.
+    /// The statement that creates it. `None` for an external object.
     pub creator: Option<String>,
-    /// Those that alter it.
+    /// The statements that alter it.
     pub altered_by: Vec<String>,
-    /// Those that drop it.
+    /// The statements that drop it.
     pub dropped_by: Vec<String>,
-    /// Those that read or call it.
+    /// The statements that read or call it.
     pub readers: Vec<String>,
-    /// Those that write it.
+    /// The statements that write to it.
     pub writers: Vec<String>,
 }
 
-/// Finds every dependency of a project, or says everything that keeps it from having an order: what two statements
-/// create, alters without an order, drops before uses, circles.
+/// Finds every dependency of a project.
+///
+/// # Errors
+///
+/// Returns every problem that prevents an order: an object that two statements create or drop, alters of one object
+/// without an order, drops before uses, and cycles.
 pub fn build(project: Project) -> Result<Graph, InvalidProject> {
     let uses = resolver::use_sites(&project);
     let (edges, mut problems) = edges::find_edges(&project, &uses);
@@ -114,7 +121,7 @@ pub fn build(project: Project) -> Result<Graph, InvalidProject> {
     }
 }
 
-/// Adds what is wrong for certain with the statements that stand: whatever those say that do not.
+/// Adds the problems of the valid statements of an invalid project, if they are certain regardless of the invalid ones.
 pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
     if let Some(project) = &flawed.partial {
         let (edges, problems) = edges::edges_of_partial_project(project, &resolver::use_sites(project));
@@ -126,40 +133,41 @@ pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
 }
 
 impl Graph {
-    /// What `address` needs directly, sorted, each once.
+    /// Returns the direct dependencies of `address`, sorted and unique.
     pub fn dependencies<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
         let mut last = None;
         self.edges_of(address).iter().map(|edge| &edge.to).filter(move |to| last.replace(*to) != Some(*to))
     }
 
-    /// What needs `address` directly, sorted, each once.
+    /// Returns the direct dependents of `address`, sorted and unique.
     pub fn dependents<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
         self.dependents.get(address).into_iter().flatten()
     }
 
-    /// The dependencies of `address` with their reasons, sorted.
+    /// Returns the dependencies of `address` with their reasons, sorted.
     pub fn edges_of(&self, address: &Address) -> &[Edge] {
         let start = self.edges.partition_point(|edge| edge.from < *address);
         let end = self.edges.partition_point(|edge| edge.from <= *address);
         self.edges.get(start..end).unwrap_or_default()
     }
 
-    /// Where the SQL of `edge.from` shows the edge, or its manifest says it.
+    /// Returns where the SQL of `edge.from` shows the edge, or where its manifest declares it.
     pub fn place_of_edge(&self, edge: &Edge) -> Option<SourceLocation> {
         edges::edge_place(&self.project, edge)
     }
 
-    /// What the SQL of the statement `key` says.
+    /// Returns the analysis of the SQL of the statement `key`.
     pub fn analysis(&self, key: &str) -> Option<&Analysis> {
         self.project.statements.get(key).map(|statement| &statement.analysis)
     }
 
-    /// The key of the statement that creates `object`; none for an external one.
+    /// Returns the key of the statement that creates `object`. `None` for an external object.
     pub fn creator_of(&self, object: &SqlObject) -> Option<&str> {
         self.objects.get(object)?.creator.as_deref()
     }
 
-    /// The object that the statement `key` means by a mention in its SQL. `None` if there is no such statement.
+    /// Returns the object that a mention in the SQL of the statement `key` refers to. `None` if there is no such
+    /// statement.
     pub fn object_of(&self, key: &str, mention: &Mention) -> Option<SqlObject> {
         let statement = self.project.statements.get(key)?;
         Some(resolver::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
@@ -172,7 +180,7 @@ impl fmt::Display for SqlObject {
     }
 }
 
-/// A span as a pair, since ranges have no order.
+/// Returns a span as a pair, because ranges have no order.
 pub fn span_bounds(span: &Span) -> (usize, usize) {
     (span.start, span.end)
 }

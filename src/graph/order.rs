@@ -1,4 +1,4 @@
-//! What is needed before what needs it; or the circles that make that impossible.
+//! Sorts addresses so that dependencies come before their dependents, or reports the cycles that prevent an order.
 
 use std::{
     cmp::Reverse,
@@ -17,8 +17,11 @@ use crate::{
     resource::{Address, Problem},
 };
 
-/// Every address of the project in order; ties break by address. Or one problem for each circle, a shortest one of
-/// those that hang together.
+/// Returns every address of the project in order. Ties are broken by address.
+///
+/// # Errors
+///
+/// Returns one problem for each group of addresses that depend on each other, with a shortest cycle of that group.
 pub(super) fn topological_order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, Vec<Problem>> {
     let dependencies = DependencyGraph::new(project, edges);
     let order = dependencies.topological_indices();
@@ -37,13 +40,16 @@ pub(super) fn topological_order(project: &Project, edges: &[Edge]) -> Result<Vec
         .collect())
 }
 
-/// The addresses in order and, for each, an edge to what it needs.
+/// The addresses in order, with an edge from each address to each of its dependencies.
 struct DependencyGraph {
+    /// Every address. Its index is its node.
     addresses: Vec<Address>,
+    /// The edges between the indices of addresses.
     graph: DiGraph<(), ()>,
 }
 
 impl DependencyGraph {
+    /// Returns the graph over the addresses of the project, with one edge for each pair that has edges.
     fn new(project: &Project, edges: &[Edge]) -> Self {
         let pools = project.pools.keys().map(Address::pool);
         let addresses: Vec<Address> = pools.chain(project.statements.keys().map(Address::statement)).collect();
@@ -56,7 +62,7 @@ impl DependencyGraph {
         let mut last = None;
         for edge in edges {
             let ends = (indices.get(&edge.from), indices.get(&edge.to));
-            // Edges are sorted: several reasons for one need follow each other.
+            // Edges are sorted, so several reasons for one dependency follow each other.
             if let (Some(from), Some(to)) = ends
                 && last != Some(ends)
             {
@@ -67,7 +73,7 @@ impl DependencyGraph {
         DependencyGraph { addresses, graph }
     }
 
-    /// Indices in order, as far as there is one.
+    /// Returns the indices in order, as far as an order exists.
     fn topological_indices(&self) -> Vec<usize> {
         let degree = |node| self.graph.neighbors_directed(node, Direction::Outgoing).count();
         let mut unmet_dependencies: Vec<usize> = self.graph.node_indices().map(degree).collect();
@@ -92,7 +98,7 @@ impl DependencyGraph {
         order
     }
 
-    /// A shortest way from the first address of a component back to itself.
+    /// Returns a shortest cycle through the first address of a component.
     fn shortest_cycle(&self, within: &BTreeSet<NodeIndex>) -> Vec<Address> {
         let Some(start) = within.first().copied() else { return Vec::new() };
         let mut predecessors: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
@@ -119,11 +125,11 @@ impl DependencyGraph {
     }
 }
 
-/// Says the whole path, and for each step the place that makes it one.
+/// Returns a problem with the whole cycle, and the place of each of its edges.
 fn cycle_problem(project: &Project, edges: &[Edge], path: &[Address]) -> Problem {
     let steps = path.iter().zip(path.iter().cycle().skip(1));
     let cycle: Vec<String> = path.iter().chain(path.first()).map(|address| format!("`{address}`")).collect();
-    let mut problem = Problem::new(format!("these need each other in a circle: {}", cycle.join(" → ")));
+    let mut problem = Problem::new(format!("dependency cycle: {}", cycle.join(" → ")));
     let mut any_declared = false;
     for (from, to) in steps {
         let start = edges.partition_point(|edge| (&edge.from, &edge.to) < (from, to));
@@ -138,8 +144,9 @@ fn cycle_problem(project: &Project, edges: &[Edge], path: &[Address]) -> Problem
         }
     }
     problem.help(if any_declared {
-        "remove one of the `depends_on`: what the SQL shows need not be declared"
+        "Remove one of the `depends_on` entries. Dependencies that the SQL shows need no declaration."
     } else {
-        "let one of them read or write something else; a table that is created by itself can be filled by an `INSERT`"
+        "Let one of them read or write a different object, or split a `CREATE TABLE … AS` into a `CREATE TABLE` and \
+         an `INSERT INTO`."
     })
 }

@@ -1,4 +1,4 @@
-//! Which object a name in a statement means, and who in the project uses it.
+//! Resolves which object a name in a statement refers to, and which statements of the project use it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,14 +9,18 @@ use crate::{
     sql::{Mention, ObjectKind, Usage},
 };
 
-/// What completes the names in one statement.
+/// Completes the names in one statement.
 pub(super) struct NameResolver<'a> {
+    /// The current catalog of the statement, if it sets one.
     catalog: Option<Arc<str>>,
+    /// The current database of the statement, if it sets one.
     database: Option<Arc<str>>,
+    /// The environment's aliases of catalogs and databases.
     aliases: &'a BTreeMap<String, String>,
 }
 
 impl<'a> NameResolver<'a> {
+    /// Returns the resolver for the names in `statement`.
     pub(super) fn for_statement(statement: &Statement, aliases: &'a BTreeMap<String, String>) -> Self {
         let property = |name: &str| {
             let value = statement.properties.get(name).map(Template::masked)?;
@@ -25,13 +29,13 @@ impl<'a> NameResolver<'a> {
         NameResolver { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
     }
 
-    /// What completes names where catalog and database are these.
+    /// Returns the resolver for this catalog and database.
     fn for_namespace(catalog: Option<&str>, database: Option<&str>, aliases: &'a BTreeMap<String, String>) -> Self {
         let unaliased = |name: &str| Arc::from(aliases.get(name).map_or(name, String::as_str));
         NameResolver { catalog: catalog.map(unaliased), database: database.map(unaliased), aliases }
     }
 
-    /// The object that `mention` means.
+    /// Returns the object that `mention` refers to.
     pub(super) fn resolve(&self, mention: &Mention) -> SqlObject {
         let depth: usize = match mention.kind {
             ObjectKind::Catalog => 1,
@@ -45,7 +49,7 @@ impl<'a> NameResolver<'a> {
         let written = mention.name.iter().enumerate().map(|(index, part)| {
             let is_object_name = index == last && depth == 3;
             match self.aliases.get(part) {
-                // An alias stands for a catalog or a database, never for a table that happens to bear its name.
+                // An alias stands for a catalog or a database, never for a table that has the same name by chance.
                 Some(meant) if !is_object_name => Arc::from(meant.as_str()),
                 _ if is_object_name && mention.kind == ObjectKind::Function => Arc::from(part.to_lowercase()),
                 _ => Arc::from(part.as_str()),
@@ -55,12 +59,12 @@ impl<'a> NameResolver<'a> {
     }
 }
 
-/// The object that `mention` means in `statement`, whether the project declares that statement now or did once.
+/// Returns the object that `mention` refers to in `statement`, which may be declared now or in the past.
 pub fn resolve(mention: &Mention, statement: &Statement, aliases: &BTreeMap<String, String>) -> SqlObject {
     NameResolver::for_statement(statement, aliases).resolve(mention)
 }
 
-/// The object that `mention` means in a statement that is nobody's here, given its catalog and database.
+/// Returns the object that `mention` refers to in a statement outside the project, given its catalog and database.
 pub fn resolve_in(
     mention: &Mention,
     catalog: Option<&str>,
@@ -70,20 +74,26 @@ pub fn resolve_in(
     NameResolver::for_namespace(catalog, database, aliases).resolve(mention)
 }
 
-/// One use of an object by a statement: its key, and where its SQL names the object first.
+/// One use of an object by a statement: the key of the statement, and where its SQL first names the object.
 pub(super) type UseSite = (String, (usize, usize));
 
-/// Who uses an object; each statement once per role, in order of keys.
+/// The uses of an object. Each statement appears once in each list, in order of keys.
 #[derive(Debug, Default)]
 pub(super) struct UseSites {
+    /// The statements that create it.
     pub creators: Vec<UseSite>,
+    /// The statements that alter it.
     pub altered_by: Vec<UseSite>,
+    /// The statements that drop it.
     pub dropped_by: Vec<UseSite>,
+    /// The statements that read or call it.
     pub readers: Vec<UseSite>,
+    /// The statements that write to it.
     pub writers: Vec<UseSite>,
 }
 
 impl UseSites {
+    /// Records that the statement `key` uses the object at `span`.
     fn add(&mut self, usage: Usage, key: &str, span: (usize, usize)) {
         let users = match usage {
             Usage::Creates => &mut self.creators,
@@ -92,9 +102,9 @@ impl UseSites {
             Usage::Reads | Usage::Calls => &mut self.readers,
             Usage::Writes => &mut self.writers,
         };
-        // Statements come one after the other, so a repetition follows what it repeats.
+        // Statements are processed one after the other, so a repeated use directly follows the first one.
         if users.last().is_none_or(|(last, _)| last != key) {
-            // Most objects have one user in a role.
+            // Most objects have one user of each kind.
             if users.is_empty() {
                 users.reserve_exact(1);
             }
@@ -102,12 +112,13 @@ impl UseSites {
         }
     }
 
-    /// How many statements may need the one that creates the object.
+    /// Returns how many statements may depend on the one that creates the object.
     pub(super) fn max_dependents(&self) -> usize {
         let users = [&self.altered_by, &self.readers, &self.writers].into_iter().map(Vec::len);
         if self.creators.is_empty() { 0 } else { users.sum() }
     }
 
+    /// Returns the users without their places.
     pub(super) fn into_users(self) -> ObjectUsers {
         let keys = |users: Vec<UseSite>| users.into_iter().map(|(key, _)| key).collect();
         ObjectUsers {
@@ -120,7 +131,7 @@ impl UseSites {
     }
 }
 
-/// Every object that the statements of a project name, and who names it.
+/// Returns every object that the statements of a project name, with its uses.
 pub(super) fn use_sites(project: &Project) -> BTreeMap<SqlObject, UseSites> {
     let mut use_sites_by_object: BTreeMap<SqlObject, UseSites> = BTreeMap::new();
     for (key, statement) in &project.statements {
@@ -133,7 +144,7 @@ pub(super) fn use_sites(project: &Project) -> BTreeMap<SqlObject, UseSites> {
                 span_bounds(&mention.span),
             );
         }
-        // What an object is renamed to exists from then on.
+        // After a rename, the object exists under its new name.
         if let Some(renamed) = &analysis.renamed_to {
             use_sites_by_object.entry(resolver.resolve(renamed)).or_default().add(
                 Usage::Creates,

@@ -1,28 +1,31 @@
-//! Whether a statement keeps state, given what the project knows of the objects that it names.
+//! Judges whether a statement keeps state, given what the project knows about the objects that it names.
 
 use std::collections::BTreeSet;
 
 use super::{Graph, SqlObject};
 use crate::sql::{StatementKind, Usage};
 
+/// The kinds of statements that define a view.
 const VIEW_KINDS: [StatementKind; 2] = [StatementKind::CreateView, StatementKind::AlterView];
 
-/// What the project says of an object.
+/// What the project says about an object.
 struct ObjectDefinition<'g> {
-    /// The statements that make it what it is.
+    /// The statements that define it.
     statements: BTreeSet<&'g str>,
-    /// Whether that is all: nothing of it comes from elsewhere.
+    /// Whether these statements are its whole definition, so that no part of it comes from elsewhere.
     is_complete: bool,
 }
 
 impl Graph {
-    /// What keeps state in the statement `key`, as people say it; `None` if nothing is known to. Beyond the text itself:
-    /// the views that it reads, tables with a primary key that it reads (their changelog is put in order first) or
-    /// writes (upserts are). Of a table that nobody in the project defines or alters, no key is known.
+    /// Returns what keeps state in the statement `key`, as a phrase for messages. `None` if nothing is known to keep
+    /// state. In addition to the text itself, this considers the views that it reads, the tables with a primary key
+    /// that it reads (their changelog is normalized first) and those that it writes to (upserts are put in order as
+    /// well). If the project does not define or alter a table, its primary key is unknown.
     pub fn stateful_reason(&self, key: &str) -> Option<String> {
         self.find_stateful_reason(key, &mut BTreeSet::new())
     }
 
+    /// Returns the reason in the statement or in the views that it reads. `seen` contains the keys visited so far.
     fn find_stateful_reason(&self, key: &str, seen: &mut BTreeSet<String>) -> Option<String> {
         if !seen.insert(key.to_owned()) {
             return None;
@@ -46,8 +49,8 @@ impl Graph {
         })
     }
 
-    /// Whether the tables that the statement `key` writes have a primary key, so that rows that come again overwrite their
-    /// like. `None` where nobody in the project says, or not of all the same.
+    /// Returns whether the tables that the statement `key` writes to have a primary key, so that rows that are
+    /// written again overwrite the earlier ones. `None` if the project does not say so, or if the tables differ.
     pub fn writes_are_upserts(&self, key: &str) -> Option<bool> {
         let writes = self.analysis(key)?.mentions.iter().filter(|mention| mention.usage == Usage::Writes);
         let mut common = None;
@@ -62,8 +65,9 @@ impl Graph {
         common
     }
 
-    /// A table that the statement `key` reads, itself or through what it reads from, and of which the project does not say
-    /// whether its rows change, and so have to be put in order first: nobody defines it, or a query that keeps state does.
+    /// Returns a table that the statement `key` reads, directly or through other objects, if the project does not say
+    /// whether the rows of the table change. Such rows would have to be normalized first. The project does not say so
+    /// if it does not define the table, or if a stateful query does.
     pub fn source_with_unknown_changelog(&self, key: &str) -> Option<SqlObject> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![key]);
         while let Some(key) = open.pop() {
@@ -84,8 +88,8 @@ impl Graph {
         None
     }
 
-    /// What the project says of `object`: the statements that create or alter it, or what it was renamed from, or a table that
-    /// it is like.
+    /// Returns what the project says about `object`: the statements that create or alter it, the object that it was
+    /// renamed from, or the table that it is `LIKE`.
     fn object_definition(&self, object: &SqlObject) -> ObjectDefinition<'_> {
         let (mut statements, mut is_complete, mut open) = (BTreeSet::new(), true, vec![object.clone()]);
         while let Some(object) = open.pop() {
@@ -105,11 +109,12 @@ impl Graph {
         ObjectDefinition { statements, is_complete }
     }
 
+    /// Returns whether a statement of the definition declares a primary key or upserts.
     fn has_primary_key(&self, definition: &ObjectDefinition) -> bool {
         definition.statements.iter().any(|key| self.analysis(key).is_some_and(|reading| reading.has_primary_key))
     }
 
-    /// Those of the statements that define something that are of these kinds.
+    /// Returns the statements of the definition that are of these kinds.
     fn statements_of_kind<'g>(
         &'g self,
         definition: &ObjectDefinition<'g>,

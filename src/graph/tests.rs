@@ -1,4 +1,4 @@
-//! Worlds of three lines: a statement a line, `name: SQL` or `name (needs): SQL`.
+//! Tests of the graph. A project is written as one statement per line: `name: SQL` or `name (dependencies): SQL`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::manifest::tests::{ProjectFixture, format_problems, text_at};
 
-/// A project with these statements.
+/// Returns a project with these statements.
 fn world(lines: &str) -> ProjectFixture {
     let mut toml = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -22,28 +22,31 @@ fn world(lines: &str) -> ProjectFixture {
     ProjectFixture::new("").with_file("statements/all.toml", toml)
 }
 
+/// Returns the graph of these statements, which must be valid.
 fn graph(lines: &str) -> Graph {
     build(world(lines).load()).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
 }
 
-/// The order of statements.
+/// Returns the keys of the statements in order.
 fn statement_order(lines: &str) -> Vec<String> {
     graph(lines).order.into_iter().map(|address| address.key).collect()
 }
 
-/// All problems: message and the text at each place.
+/// Returns all problems, each as the message and the text at each place.
 fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
-    let problems = build(world(lines).load()).expect_err("a problem").problems;
+    let problems = build(world(lines).load()).expect_err("the project should have a problem").problems;
     problems
         .into_iter()
         .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text_at(place)).collect()))
         .collect()
 }
 
+/// Returns one problem in the form that `problems` returns.
 fn one_problem(message: &str, places: &[&str]) -> Vec<(String, Vec<String>)> {
     vec![(message.to_owned(), places.iter().map(|place| (*place).to_owned()).collect())]
 }
 
+/// Returns the address of a statement.
 fn statement(key: &str) -> Address {
     Address::statement(key)
 }
@@ -133,7 +136,7 @@ fn names_are_completed_and_aliases_replaced() {
     assert_eq!(names, ["prod.core.s", "prod.core.t", "prod.lkc-2.o", "prod.lkc-2.t"]);
     let mention = &graph.analysis("by-id").unwrap().mentions[0];
     assert_eq!(graph.object_of("by-id", mention).unwrap().to_string(), "prod.core.t");
-    assert_eq!(graph.object_of("nobody", mention), None);
+    assert_eq!(graph.object_of("missing", mention), None);
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn table_names_are_case_sensitive_and_function_names_are_not() {
         a: CREATE FUNCTION f AS 'A' USING JAR 'confluent-artifact://cfa-1'
         b: CREATE FUNCTION F AS 'B' USING JAR 'confluent-artifact://cfa-1'
     ";
-    assert_eq!(problems(lines), one_problem("`f` is created by `statements.a` and by `statements.b`", &["F", "f"]));
+    assert_eq!(problems(lines), one_problem("`f` is created by both `statements.a` and `statements.b`", &["F", "f"]));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn two_creators_of_one_object_are_an_error() {
         b: CREATE VIEW `t` AS SELECT 1
         c: INSERT INTO t SELECT * FROM s
     ";
-    assert_eq!(problems(lines), one_problem("`t` is created by `statements.a` and by `statements.b`", &["`t`", "t"]));
+    assert_eq!(problems(lines), one_problem("`t` is created by both `statements.a` and `statements.b`", &["`t`", "t"]));
 }
 
 #[test]
@@ -187,7 +190,10 @@ fn alters_of_one_object_need_an_order() {
         b: ALTER TABLE t ADD (z INT)
         t: CREATE TABLE t (x INT)
     ";
-    assert_eq!(problems(lines), one_problem("`statements.a` and `statements.b` alter `t` in no order", &["t", "t"]));
+    assert_eq!(
+        problems(lines),
+        one_problem("`statements.a` and `statements.b` both alter `t`, but their order is not declared", &["t", "t"])
+    );
     let ordered = "
         a (b): ALTER TABLE t ADD (y INT)
         b (x): ALTER TABLE t ADD (z INT)
@@ -201,7 +207,10 @@ fn alters_of_one_object_need_an_order() {
         b (a): ALTER TABLE t ADD (z INT)
         c (a): ALTER TABLE t ADD (z INT)
     ";
-    assert_eq!(problems(forked), one_problem("`statements.b` and `statements.c` alter `t` in no order", &["t", "t"]));
+    assert_eq!(
+        problems(forked),
+        one_problem("`statements.b` and `statements.c` both alter `t`, but their order is not declared", &["t", "t"])
+    );
 }
 
 #[test]
@@ -234,8 +243,8 @@ fn a_drop_before_a_use_is_an_error() {
     assert_eq!(
         problems(lines)[..],
         [
-            one_problem("`statements.a` drops `t`, and `statements.b`, which comes after it, uses it", &["t", "t"]),
-            one_problem("`statements.a` drops `t`, and `statements.c`, which comes after it, uses it", &["t", "t"]),
+            one_problem("`statements.a` drops `t`, but `statements.b` uses it later", &["t", "t"]),
+            one_problem("`statements.a` drops `t`, but `statements.c` uses it later", &["t", "t"]),
         ]
         .concat()
     );
@@ -243,7 +252,7 @@ fn a_drop_before_a_use_is_an_error() {
         a: DROP TABLE t
         b: DROP TABLE t
     ";
-    assert_eq!(problems(lines), one_problem("`t` is dropped by `statements.a` and by `statements.b`", &["t", "t"]));
+    assert_eq!(problems(lines), one_problem("`t` is dropped by both `statements.a` and `statements.b`", &["t", "t"]));
 }
 
 #[test]
@@ -257,7 +266,7 @@ fn a_cycle_is_reported_with_the_place_of_each_step() {
     assert_eq!(
         problems(lines),
         one_problem(
-            "these need each other in a circle: `statements.a` → `statements.b` → `statements.c` → `statements.a`",
+            "dependency cycle: `statements.a` → `statements.b` → `statements.c` → `statements.a`",
             &["u", "v", "\"statements.a\""]
         )
     );
@@ -276,8 +285,8 @@ fn each_cycle_is_one_problem_with_its_shortest_path() {
     assert_eq!(
         messages,
         [
-            "these need each other in a circle: `statements.a` → `statements.b` → `statements.a`",
-            "these need each other in a circle: `statements.x` → `statements.y` → `statements.x`",
+            "dependency cycle: `statements.a` → `statements.b` → `statements.a`",
+            "dependency cycle: `statements.x` → `statements.y` → `statements.x`",
         ]
     );
 }
@@ -342,7 +351,7 @@ fn lineage_follows_the_data() {
 
     let upstream = lineage(&graph, &[statement("job")]);
     let nodes: Vec<&LineageNode> = upstream.nodes.keys().collect();
-    // `statements.t` makes the table that the job writes; `other` makes one too, but not for the job.
+    // `statements.t` creates the table that the job writes to. `other` creates a table too, but not for the job.
     let expected = [
         statement_node("job"),
         statement_node("other"),
@@ -358,7 +367,7 @@ fn lineage_follows_the_data() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
 
-    /// Whatever needs whom, what is needed comes first, or each circle is said; never both, never neither.
+    /// Either dependencies come before their dependents, or each cycle is reported. Never both and never neither.
     #[test]
     fn what_is_needed_comes_first_or_a_circle_is_said(needs in proptest::collection::vec((0..9_usize, 0..9_usize), 0..14)) {
         let lines: Vec<String> = (0..9)
@@ -384,7 +393,7 @@ proptest::proptest! {
             }
             Err(InvalidProject { problems, .. }) => {
                 for problem in &problems {
-                    proptest::prop_assert!(problem.message.contains("in a circle"));
+                    proptest::prop_assert!(problem.message.contains("dependency cycle"));
                     proptest::prop_assert!(problem.locations.len() >= 2);
                 }
             }
@@ -411,7 +420,7 @@ fn lineage_omits_functions_that_the_project_does_not_create() {
     assert_eq!(functions.len(), 1, "{functions:?}");
 }
 
-/// What is wrong with what stands of a world with problems, by the graph alone.
+/// Returns the problems that only the graph finds in the valid part of an invalid project.
 fn graph_problems(world: &ProjectFixture) -> Vec<String> {
     let flawed = world.load_invalid();
     let known: Vec<String> = flawed.problems.iter().map(|problem| problem.message.clone()).collect();
@@ -432,20 +441,20 @@ fn graph_problems_cover_the_valid_part_of_an_invalid_project() {
     assert_eq!(
         graph_problems(&world(lines)),
         [
-            "`a` is created by `statements.Bad` and by `statements.a`",
-            "these need each other in a circle: `statements.c` → `statements.d` → `statements.c`",
+            "`a` is created by both `statements.Bad` and `statements.a`",
+            "dependency cycle: `statements.c` → `statements.d` → `statements.c`",
         ]
     );
 }
 
 #[test]
 fn graph_problems_caused_by_invalid_parts_are_not_reported() {
-    // `broken` puts the two in order; the catalog of `two` is lost, and so is what it creates.
+    // `broken` puts the two alters in order. The database of `two` is unknown, and so is the table that it creates.
     let lines = "
         t: CREATE TABLE t (x INT)
         one: ALTER TABLE t ADD (y INT)
         broken (one): CREATE TABLE 'a
-        zwei (broken): ALTER TABLE t ADD (z INT)
+        two (broken): ALTER TABLE t ADD (z INT)
     ";
     assert_eq!(graph_problems(&world(lines)), [""; 0]);
     for properties in
@@ -455,7 +464,8 @@ fn graph_problems_caused_by_invalid_parts_are_not_reported() {
         let one = "[statements.one]\nsql = \"CREATE TABLE t (x INT)\"\n";
         assert_eq!(graph_problems(&ProjectFixture::new(&format!("{one}{two}"))), [""; 0]);
     }
-    // A manifest that cannot be read says nothing; it may name the file that seems to be one by itself.
+    // The content of an unreadable manifest is unknown. It may refer to the file that looks like a statement of its
+    // own.
     let world = ProjectFixture::new("[statements.t]\nsql = \"CREATE TABLE t (x INT)\"\n")
         .with_file("statements/u.sql", "CREATE TABLE t (x INT)")
         .with_file("statements/broken.toml", "[statements.v]\nsql = \"CREATE TABLE t (x INT)\"\n[[\n");

@@ -1,8 +1,8 @@
-//! State that a statement's own text does not show.
+//! State that the text of a statement alone does not show.
 
 use super::graph;
 
-/// What `read: …` and `write: …` keep, next to these other statements.
+/// Returns the reason why the statement `key` keeps state, among these statements.
 fn stateful_reason(lines: &str, key: &str) -> Option<String> {
     graph(lines).stateful_reason(key)
 }
