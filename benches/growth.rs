@@ -1,7 +1,7 @@
-//! How load, graph, diff and plan grow: 100, 1,000 and 10,000 statements, wide and in one chain.
+//! Measures how load, graph, diff and plan scale: 100, 1,000 and 10,000 statements, wide and in one chain.
 //!
-//! `cargo bench --bench growth` prints for each the time and, through `throughput`, the statements a second: where work
-//! grows with the project and not faster, that number stays as it is.
+//! `cargo bench --bench growth` prints the time of each and, as `throughput`, the statements per second. This number
+//! stays constant if work grows only in proportion to the project.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -32,7 +32,7 @@ fn growth(criterion: &mut Criterion) {
             let (recorded, live) = state_after_apply(&graph);
             let secrets = BTreeMap::new();
             let desired = Desired { graph: &graph, secrets: &secrets };
-            // The same, but that every job has to be replaced.
+            // The same record, except that every job has to be replaced.
             let recorded_with_other_ttl = {
                 let mut recorded = recorded.clone();
                 for record in recorded.statements.values_mut() {

@@ -1,17 +1,17 @@
-//! What the journal costs.
+//! Measures what the journal costs.
 //!
-//! `cargo bench --bench journal` applies projects of 100, 1,000 and 10,000 statements to the simulated cloud on a clock that
-//! does not make anybody wait, and counts what is written to the state's folder: it has to grow with the number of entries
-//! and stay below three times the final state. Then it applies 1,000 statements at the API's limits, in real time, over
-//! HTTP on this machine, once with the state in memory and once with it on this disk. What is held against the bound of 5 %
-//! is the time that the second run spends inside the ledger: the owner loop does nothing else meanwhile, so that is the most
-//! that the ledger adds. The two runs as wholes say less: the limits let so many requests through in a minute, and one that
-//! needs a few more than the other, since phases took a little longer, waits for the next. `-- bytes` and `-- time` do one
-//! of both.
+//! `cargo bench --bench journal` first applies projects of 100, 1,000 and 10,000 statements to the simulated cloud,
+//! on a paused clock, and counts the bytes that are written to the state's folder. They have to grow with the number
+//! of entries and stay below three times the size of the final state. Then it applies 1,000 statements at the API's
+//! limits, in real time, over HTTP on this machine, once with the state in memory and once with the state on this
+//! disk. The bound of 5 % applies to the time that the second run spends inside the ledger. The scheduler does
+//! nothing else during that time, so this is the most that the ledger adds. The total times of the two runs say less:
+//! the limits allow a fixed number of requests per minute, and a run that needs a few more requests, because phases
+//! took a little longer, waits for the next minute. `-- bytes` and `-- time` run only one of the two parts.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-#[allow(dead_code, reason = "growth needs the rest of it")]
+#[allow(dead_code, reason = "only the growth benchmark uses all of it")]
 mod generated;
 
 use std::{
@@ -44,11 +44,11 @@ use floe::{
 use generated::{Shape, write};
 use tokio::sync::watch;
 
-/// The most that may be written, in sizes of the final state.
+/// The most bytes that may be written, as a multiple of the size of the final state.
 const MAX_WRITE_AMPLIFICATION: f64 = 3.0;
 /// The largest share of an apply that may be spent in the ledger.
 const MAX_LEDGER_SHARE: f64 = 0.05;
-/// How much more may be written per entry where there are a hundred times as many.
+/// How much the bytes per entry may grow while the number of statements grows a hundredfold.
 const MAX_GROWTH_PER_ENTRY: f64 = 1.1;
 
 fn main() -> ExitCode {
@@ -61,7 +61,8 @@ fn main() -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is written to the state's folder, by the size of the project.
+/// Measures the bytes that are written to the state's folder, by the size of the project. Returns whether they are
+/// within the limits.
 fn measure_bytes() -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (mut passed, mut fewest_per_entry): (bool, Option<f64>) = (true, None);
@@ -77,8 +78,8 @@ fn measure_bytes() -> bool {
         let (state, written) = (fs::metadata(&path).unwrap().len(), written.load(Ordering::Relaxed));
         let (amplification, bytes_per_entry) = (written as f64 / state as f64, written as f64 / ledger.entries as f64);
         println!(
-            "{count} statements: {written} bytes written for {} entries in {} groups, {bytes_per_entry:.0} each; the state has {state}: \
-             {amplification:.2} times as much",
+            "{count} statements: {written} bytes written for {} entries in {} groups ({bytes_per_entry:.0} per entry), \
+             {amplification:.2} times the {state} bytes of the final state",
             ledger.entries, ledger.groups
         );
         passed &= amplification <= MAX_WRITE_AMPLIFICATION
@@ -87,27 +88,29 @@ fn measure_bytes() -> bool {
     }
     if !passed {
         println!(
-            "that is more than {MAX_WRITE_AMPLIFICATION} times the state, or grows faster than the number of entries"
+            "failed: more than {MAX_WRITE_AMPLIFICATION} times the final state, or growth faster than the number of \
+             entries"
         );
     }
     passed
 }
 
-/// What the ledger adds to an apply of 1,000 statements at the API's limits.
+/// Measures what the ledger adds to an apply of 1,000 statements at the API's limits. Returns whether it is within
+/// the limit.
 fn measure_time() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let graph = project(folder.path(), 1_000);
     let (in_memory, _) = time_apply(&graph, "in memory", MemoryLedger::new());
     let (on_disk, share) = time_apply(&graph, "on this disk", LocalLedger::at(folder.path().join("state.json")));
     let difference = on_disk.as_secs_f64() / in_memory.as_secs_f64() - 1.0;
-    println!("the whole of the one and of the other: {:+.2} %, which is mostly chance", difference * 100.0);
+    println!("total time on disk compared to memory: {:+.2} %, which is mostly noise", difference * 100.0);
     if share >= MAX_LEDGER_SHARE {
-        println!("that is {} % or more in the ledger", MAX_LEDGER_SHARE * 100.0);
+        println!("failed: {} % of the time or more was spent in the ledger", MAX_LEDGER_SHARE * 100.0);
     }
     share < MAX_LEDGER_SHARE
 }
 
-/// How long an apply takes in real time, and which share of it is spent in the ledger.
+/// Returns how long an apply takes in real time, and which share of it is spent in the ledger.
 fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, f64) {
     let mut ledger = TimedLedger::new(ledger);
     let cloud = cloud(graph, Arc::new(HttpsTransport::new().unwrap()), Some(&start_simulator()));
@@ -117,7 +120,7 @@ fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, 
     let elapsed = started.elapsed();
     let share = ledger.time_spent.as_secs_f64() / elapsed.as_secs_f64();
     println!(
-        "1,000 statements, state {location}: {:.2} s, {} requests; {} ms of it in the ledger ({:.2} %), for {} entries in {} \
+        "1,000 statements, state {location}: {:.2} s, {} requests, {} ms in the ledger ({:.2} %), for {} entries in {} \
          groups, the slowest {:.1} ms",
         elapsed.as_secs_f64(),
         cloud.request_count(),
@@ -130,14 +133,15 @@ fn time_apply(graph: &Graph, location: &str, ledger: impl Ledger) -> (Duration, 
     (elapsed, share)
 }
 
+/// Returns the graph of a generated project of `count` statements in `folder`.
 fn project(folder: &Path, count: usize) -> Graph {
     write(folder, Shape::Wide, count);
     let inputs = LoadOptions { root: folder.to_owned(), ..LoadOptions::default() };
     graph::build(manifest::load(&inputs).unwrap()).unwrap()
 }
 
-/// A simulated cloud in a thread of its own, with the limits that the API documents. Its phases are short: the time that
-/// an apply waits for them would hide what the ledger takes.
+/// Starts a simulated cloud in a thread of its own, with the limits that the API documents, and returns its origin.
+/// Its phases are short, because the time that an apply waits for them would hide the cost of the ledger.
 fn start_simulator() -> String {
     let (origin_sender, origin_receiver) = std::sync::mpsc::channel();
     thread::spawn(move || {
@@ -155,6 +159,7 @@ fn start_simulator() -> String {
     origin_receiver.recv().unwrap()
 }
 
+/// Returns a client of the cloud at `origin`, or at the public endpoints.
 fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> CloudClient {
     let mut site = Endpoints::public(&graph.project.environment.identity).unwrap();
     if let Some(origin) = origin {
@@ -165,7 +170,7 @@ fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> 
     CloudClient::new(transport, site, credentials, RateLimits::default(), 7)
 }
 
-/// One apply as `floe apply` does it, from the lock to the fold.
+/// Runs one apply like `floe apply`, from taking the lock to compacting the journal.
 async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) {
     let holder =
         LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
@@ -188,12 +193,17 @@ async fn run_apply(graph: &Graph, cloud: &CloudClient, ledger: &mut dyn Ledger) 
 
 /// A disk that counts the bytes that are written to it.
 struct CountingDisk {
+    /// The disk that does the work.
     inner: RealDisk,
+    /// The bytes written so far, shared with the files of the disk.
     written: Arc<AtomicU64>,
 }
 
+/// A file that counts the bytes that are written to it.
 struct CountedFile {
+    /// The file that does the work.
     inner: File,
+    /// The bytes written so far, shared with the disk.
     written: Arc<AtomicU64>,
 }
 
@@ -247,20 +257,27 @@ impl DiskFile for CountedFile {
     }
 }
 
-/// A ledger that is timed.
+/// A ledger that measures the time spent in it.
 struct TimedLedger<L> {
+    /// The ledger that does the work.
     inner: L,
+    /// The time spent in the ledger so far.
     time_spent: Duration,
+    /// The longest time of one call.
     slowest: Duration,
+    /// The number of groups appended so far.
     groups: usize,
+    /// The number of entries appended so far.
     entries: usize,
 }
 
 impl<L> TimedLedger<L> {
+    /// Returns a ledger that has measured nothing yet.
     fn new(inner: L) -> Self {
         TimedLedger { inner, time_spent: Duration::ZERO, slowest: Duration::ZERO, groups: 0, entries: 0 }
     }
 
+    /// Records the time of one call.
     fn record_time(&mut self, started: Instant) {
         self.time_spent += started.elapsed();
         self.slowest = self.slowest.max(started.elapsed());

@@ -1,11 +1,14 @@
-//! The no-change plan of a large project, as a person runs it: the program itself, on the simulator, from its start to its
-//! exit. `cargo bench --bench scale` applies 5,000 statements once, wide and in one chain, then plans them and says the median
-//! time and, of other plans, the highest peak of memory (VmHWM of `/proc/<pid>/status`, so Linux only): who looks at a process
-//! slows it down. Fails above what floe promises.
+//! Measures a plan without changes for a large project as a person runs it: the program itself, on the simulator,
+//! from start to exit.
+//!
+//! `cargo bench --bench scale` applies 5,000 statements once, wide and in one chain. Then it plans them and prints
+//! the median time and the peak memory (VmHWM of `/proc/<pid>/status`, so Linux only). The memory is measured on
+//! separate plans, because observing a process slows it down. The benchmark fails if a figure is above what floe
+//! promises.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout)]
 
-#[allow(dead_code, reason = "growth needs the rest of it")]
+#[allow(dead_code, reason = "only the growth benchmark uses all of it")]
 mod generated;
 
 use std::{
@@ -17,12 +20,15 @@ use std::{
 
 use generated::{Shape, write};
 
+/// The number of statements in the project.
 const STATEMENTS: usize = 5_000;
+/// The number of plans that are timed.
 const TIMED_PLANS: usize = 15;
-/// How many are looked at.
+/// The number of plans whose memory is measured.
 const MEASURED_PLANS: usize = 5;
-/// What a wide one may take; a chain may take twice that.
+/// The longest time that a wide plan may take. A chain may take twice as long.
 const MAX_PLAN_TIME: Duration = Duration::from_millis(150);
+/// The most memory that a wide plan may use. A chain may use twice as much.
 const MAX_MEMORY_KB: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
@@ -51,7 +57,7 @@ fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         println!(
-            "that is more than {} ms and {} MB (a chain: twice that)",
+            "failed: the limits are {} ms and {} MB (twice that for a chain)",
             MAX_PLAN_TIME.as_millis(),
             MAX_MEMORY_KB / 1024
         );
@@ -59,19 +65,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns a command that runs floe in `folder`, without output.
 fn floe(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.arg("-C").arg(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
+/// The arguments of a plan that exits with 0 only if there are no changes.
 const PLAN_ARGUMENTS: [&str; 2] = ["plan", "--detailed-exitcode"];
 
+/// Asserts that a plan had no changes.
 fn assert_no_changes(exit: ExitStatus) {
-    assert!(exit.success(), "a plan after an apply has changes or fails: {exit}");
+    assert!(exit.success(), "the plan after an apply has changes or failed: {exit}");
 }
 
-/// How long a plan takes.
+/// Returns how long a plan takes.
 fn time_plan(folder: &Path) -> Duration {
     let started = Instant::now();
     let exit = floe(folder, &PLAN_ARGUMENTS).status().unwrap();
@@ -80,7 +89,7 @@ fn time_plan(folder: &Path) -> Duration {
     time
 }
 
-/// How many kB a plan holds at most, as far as a look every half millisecond shows it.
+/// Returns the peak memory of a plan in kB, sampled every half millisecond.
 fn peak_memory_kb(folder: &Path) -> u64 {
     let mut child = floe(folder, &PLAN_ARGUMENTS).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());

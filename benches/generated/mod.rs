@@ -1,4 +1,4 @@
-//! Projects of any size, and the cloud and record that one has once it is applied.
+//! Generates projects of any size, and the cloud and the record of such a project after an apply.
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
@@ -16,24 +16,24 @@ use floe::{
 /// How the statements of a project depend on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Of every ten, one creates a table and nine are jobs that read it and write to elsewhere.
+    /// Of every ten statements, one creates a table and nine are jobs that read it and write to other tables.
     Wide,
-    /// Each is a view of the one before it.
+    /// Each statement is a view of the one before it.
     Chain,
 }
 
-/// A project of `count` statements in `folder`, a hundred to a file.
+/// Writes a project of `count` statements to `folder`, a hundred statements per file.
 pub fn write(folder: &Path, shape: Shape, count: usize) {
     let toml = "[project]\nname = \"growth\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\n\
                 properties = { \"sql.current-catalog\" = \"local\", \"sql.current-database\" = \"shop\" }\n";
-    fs::write(folder.join("floe.toml"), toml).expect("a folder that can be written");
-    // A pool of the service takes 50 CFU at most, and a job takes one at least.
+    fs::write(folder.join("floe.toml"), toml).expect("the folder should be writable");
+    // A pool of the service has at most 50 CFU, and a job takes at least one.
     let pools = (0..count.div_ceil(50)).fold(String::new(), |mut text, index| {
         let _ = writeln!(text, "[pools.p{index:03}]\nmax_cfu = 50\n");
         text
     });
-    fs::write(folder.join("pools.toml"), pools).expect("a folder that can be written");
-    fs::create_dir_all(folder.join("statements")).expect("a folder that can be written");
+    fs::write(folder.join("pools.toml"), pools).expect("the folder should be writable");
+    fs::create_dir_all(folder.join("statements")).expect("the folder should be writable");
     for start in (0..count).step_by(100) {
         let text = (start..count.min(start + 100)).fold(String::new(), |mut text, index| {
             let _ = writeln!(
@@ -44,11 +44,11 @@ pub fn write(folder: &Path, shape: Shape, count: usize) {
             );
             text
         });
-        fs::write(folder.join(format!("statements/{start:05}.toml")), text).expect("a folder that can be written");
+        fs::write(folder.join(format!("statements/{start:05}.toml")), text).expect("the folder should be writable");
     }
 }
 
-/// As long as statements of this sort are: a few hundred bytes.
+/// Returns SQL of realistic length: a few hundred bytes.
 fn sql(shape: Shape, index: usize) -> String {
     match (shape, index % 10) {
         (Shape::Chain, _) if index > 0 => format!(
@@ -71,7 +71,7 @@ fn sql(shape: Shape, index: usize) -> String {
     }
 }
 
-/// What an apply of `graph` leaves: the record, and the cloud that belongs to it.
+/// Returns the state after an apply of `graph`: the record, and the cloud that belongs to it.
 pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
     let project = &graph.project;
     let mut recorded =

@@ -1,4 +1,5 @@
-//! See `fuzz_entry_points::entries`: a whole journal with any entries gives a record or an error, never a panic, never a write.
+//! See `fuzz_entry_points::entries`: a complete journal with any entries yields a record or an error, never a panic
+//! and never a write.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! See `fuzz_entry_points::journal`: any bytes give a value or an error, never a panic, never a write.
+//! See `fuzz_entry_points::journal`: any bytes yield a value or an error, never a panic and never a write.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! A normal form is its own normal form, is no longer than twice its text, and is read as its text is.
+//! The normal form of a normal form is itself, is at most twice as long as its text, and has the same analysis as its
+//! text.
 #![no_main]
 
 use floe::sql::{Analysis, analyze, are_equivalent, normal_form};
@@ -11,7 +12,7 @@ fuzz_target!(|text: &str| {
     assert!(form.len() <= 2 * text.len());
     let (before, after) = (analyze(text), analyze(&form));
     assert_eq!(before.kind, after.kind);
-    // A reserved word as a part of a name is written as it was found, and is in upper case in the form.
+    // A reserved word that is part of a name is described as written, and the normal form writes it in upper case.
     let construct = |analysis: &Analysis| analysis.stateful_construct.as_ref().map(|state| state.description.to_ascii_lowercase());
     assert_eq!(construct(&before), construct(&after));
     assert_eq!(before.mentions.len(), after.mentions.len());

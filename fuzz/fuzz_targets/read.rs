@@ -1,4 +1,5 @@
-//! Any text is read: every span lies on characters of the text, and a text with faults is never surely free of state.
+//! Any text can be analyzed: every span is on character boundaries of the text, and a text with errors never counts
+//! as stateless.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ fuzz_target!(|text: &str| {
     let spans = spans.chain(analysis.stateful_construct.iter().map(|state| &state.span));
     let spans = spans.chain(analysis.errors.iter().map(|error| &error.span)).chain(&analysis.startup_option);
     for span in spans {
-        assert!(text.get(span.clone()).is_some(), "{span:?} lies on no characters");
+        assert!(text.get(span.clone()).is_some(), "{span:?} is not on character boundaries");
     }
     for mention in &analysis.mentions {
         assert!(!mention.name.is_empty() && !mention.span.is_empty());

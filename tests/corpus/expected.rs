@@ -1,26 +1,31 @@
-//! One line of a corpus file, and the kind that it expects.
+//! A line of a corpus file, and the kind of statement that it expects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use floe::sql::StatementKind;
 use serde_json::Value;
 
-/// Names by role: `reads`, `creates`, `models` …, each name with its parts joined by dots.
+/// Names by role (`reads`, `creates`, `models` …). The parts of a name are joined by dots.
 pub type ObjectsByRole = BTreeMap<String, BTreeSet<String>>;
 
-/// A statement of the corpus.
+/// A statement of the corpus with its expected analysis.
 pub struct CorpusLine {
+    /// The id of the statement in the corpus.
     pub id: String,
+    /// The SQL text of the statement.
     pub sql: String,
-    /// Flink's node class, or the kind that was written by hand.
+    /// Flink's node class, or a kind that was written by hand.
     pub kind: String,
+    /// The objects that the statement should name, by role.
     pub objects: ObjectsByRole,
 }
 
+/// Returns the statements of a corpus file. Lines that are not valid are skipped.
 pub fn parse_lines(text: &str) -> Vec<CorpusLine> {
     text.lines().filter(|line| !line.trim().is_empty()).filter_map(parse_line).collect()
 }
 
+/// Returns the statement of one line, if it is valid.
 fn parse_line(text: &str) -> Option<CorpusLine> {
     let value: Value = serde_json::from_str(text).ok()?;
     let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -36,6 +41,7 @@ fn parse_line(text: &str) -> Option<CorpusLine> {
     })
 }
 
+/// Returns the names of one role, given as strings or as arrays of parts.
 fn name_set(names: &Value) -> BTreeSet<String> {
     let name = |name: &Value| match name {
         Value::String(whole) => Some(whole.clone()),
@@ -45,14 +51,14 @@ fn name_set(names: &Value) -> BTreeSet<String> {
     names.as_array().map(|names| names.iter().filter_map(name).collect()).unwrap_or_default()
 }
 
-/// Whether Flink's node class, or a kind written by hand, is `kind`.
+/// Returns whether Flink's node class, or a kind written by hand, stands for `kind`.
 pub fn is_kind(expected: &str, kind: StatementKind) -> bool {
     use StatementKind::*;
     let expected = expected.strip_prefix("Sql").unwrap_or(expected);
     let one_of: &[StatementKind] = match expected {
         "Query" => &[Select],
         "RichSqlInsert" | "Insert" => &[InsertInto, InsertValues],
-        // `EXECUTE` stands before a query, an insert or a statement set.
+        // `EXECUTE` can precede a query, an insert or a statement set.
         "Execute" => &[Select, InsertInto, InsertValues, StatementSet],
         "BeginStatementSet" | "StatementSet" => &[StatementSet],
         "CreateTableAs" | "ReplaceTableAs" | "CTAS" => &[CreateTableAs],

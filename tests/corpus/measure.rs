@@ -1,4 +1,4 @@
-//! Holds readings against what a corpus file expects.
+//! Compares analyses with the expectations of a corpus file.
 
 use std::panic::catch_unwind;
 
@@ -6,56 +6,59 @@ use floe::sql::{Analysis, Mention, ObjectKind, StatementKind, Usage, analyze, no
 
 use crate::expected::{CorpusLine, ObjectsByRole, is_kind, parse_lines};
 
-/// How many of how many are right.
+/// The number of statements for which a measurement is correct.
 pub struct CorpusScore {
+    /// What is measured, in a few words.
     pub measurement: &'static str,
+    /// How many statements are correct.
     pub correct: usize,
+    /// How many statements were measured.
     pub total: usize,
 }
 
-/// Measures one file.
+/// A function that measures one file.
 pub type MeasureFile = fn(text: &str, verbose: bool) -> Vec<CorpusScore>;
 
-/// What Flink's parser accepts, with the objects that its own tree names.
+/// Measures statements that Flink's parser accepts, with the objects that its own tree names.
 pub fn measure_valid(text: &str, verbose: bool) -> Vec<CorpusScore> {
     let lines = parse_lines(text);
     let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
         score_lines("objects", &|line, reading| mentioned_objects(line, reading, false) == line.expected_objects()),
         score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
-        score_lines("no fault, but for a missing END", &|line, reading| {
+        score_lines("no errors, except for a missing END", &|line, reading| {
             line.kind == "SqlBeginStatementSet" || reading.errors.is_empty()
         }),
-        score_lines("keeps no state for sure, where the text has no word that speaks of it", &|line, reading| {
+        score_lines("stateful if the text has a stateful keyword", &|line, reading| {
             reading.stateful_construct.is_some() || !has_stateful_keyword(&line.sql)
         }),
-        score_lines("spans lie on their names", &|line, reading| spans_are_on_names(line, reading)),
-        score_lines("the normal form is its own", &|line, _| {
+        score_lines("spans cover their names", &|line, reading| spans_are_on_names(line, reading)),
+        score_lines("the normal form of a normal form is itself", &|line, _| {
             let form = normal_form(&line.sql);
             normal_form(&form) == form
         }),
     ]
 }
 
-/// Confluent's own dialect, with kinds and objects written by hand.
+/// Measures Confluent's own dialect, with kinds and objects that were written by hand.
 pub fn measure_confluent(text: &str, verbose: bool) -> Vec<CorpusScore> {
     let lines = parse_lines(text);
     let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
     vec![
         score_lines("objects", &|line, reading| {
             let mut found = mentioned_objects(line, reading, true);
-            // Functions are listed only where a clause names them.
+            // Functions are only expected if a clause names them.
             if !line.objects.contains_key("functions") {
                 found.remove("functions");
             }
             found == line.expected_objects()
         }),
         score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
-        score_lines("no fault", &|_, reading| reading.errors.is_empty()),
+        score_lines("no errors", &|_, reading| reading.errors.is_empty()),
     ]
 }
 
-/// What Flink's parser rejects: no panic, and nothing said as if it were sure.
+/// Measures statements that Flink's parser rejects: no panic, and no claim that the text does not support.
 pub fn measure_rejected(text: &str, verbose: bool) -> Vec<CorpusScore> {
     let lines = parse_lines(text);
     let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
@@ -64,12 +67,13 @@ pub fn measure_rejected(text: &str, verbose: bool) -> Vec<CorpusScore> {
             let surely_stateless = reading.stateful_construct.is_none() && keeps_running(reading.kind);
             !(surely_stateless && has_stateful_keyword(&line.sql)) && spans_are_on_names(line, reading)
         }),
-        score_lines("with a fault, of an unknown kind, or refused", &|_, reading| {
+        score_lines("with errors, or of an unsupported kind", &|_, reading| {
             !reading.errors.is_empty() || matches!(reading.kind.class(), floe::sql::StatementClass::Unsupported(_))
         }),
     ]
 }
 
+/// Counts the statements for which `is_correct` holds, and prints the others if `verbose`.
 fn score(
     measurement: &'static str,
     lines: &[CorpusLine],
@@ -94,7 +98,7 @@ fn score(
                 mentioned_objects(line, &analysis, true)
             );
             println!(
-                "  kind {:?}, state {:?}, faults {:?}\n",
+                "  kind {:?}, state {:?}, errors {:?}\n",
                 analysis.kind, analysis.stateful_construct, analysis.errors
             );
         }
@@ -103,7 +107,7 @@ fn score(
 }
 
 impl CorpusLine {
-    /// The expected objects without roles that have none.
+    /// Returns the expected objects, without roles that have no names.
     fn expected_objects(&self) -> ObjectsByRole {
         self.objects
             .iter()
@@ -113,7 +117,8 @@ impl CorpusLine {
     }
 }
 
-/// The objects of a reading in the corpus' words. Flink's own tree knows no names in literals, so they count on request only.
+/// Returns the objects of an analysis by the role names of the corpus. Flink's own tree has no names in literals, so
+/// these are included only on request.
 fn mentioned_objects(line: &CorpusLine, analysis: &Analysis, with_literals: bool) -> ObjectsByRole {
     let mut objects = ObjectsByRole::new();
     for mention in &analysis.mentions {
@@ -138,11 +143,12 @@ fn mentioned_objects(line: &CorpusLine, analysis: &Analysis, with_literals: bool
     objects
 }
 
+/// Returns whether the name of a mention is in a literal.
 fn is_literal(line: &CorpusLine, mention: &Mention) -> bool {
     line.sql.get(mention.span.clone()).is_some_and(|written| written.ends_with('\''))
 }
 
-/// A span lies on a name if what it covers, without quotes and blanks, is that name.
+/// Returns whether the text at each span, without quotes and white space, is the name.
 fn spans_are_on_names(line: &CorpusLine, analysis: &Analysis) -> bool {
     analysis.mentions.iter().all(|mention| {
         let written = line.sql.get(mention.span.clone()).unwrap_or_default();
@@ -155,7 +161,7 @@ fn spans_are_on_names(line: &CorpusLine, analysis: &Analysis) -> bool {
         && analysis.errors.iter().all(|fault| line.sql.get(fault.span.clone()).is_some())
 }
 
-/// A judgement of its own, cruder than the reading's, on whether a text may keep state.
+/// Returns whether the text may keep state. This judgment is independent of the analysis, and coarser.
 fn has_stateful_keyword(sql: &str) -> bool {
     let words = sql.to_ascii_uppercase();
     let has = |word: &str| words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|found| found == word);
@@ -168,6 +174,7 @@ fn has_stateful_keyword(sql: &str) -> bool {
             .any(|word| has(word))
 }
 
+/// Returns whether statements of this kind keep running.
 fn keeps_running(kind: StatementKind) -> bool {
     matches!(
         kind,
