@@ -12,21 +12,21 @@ use glob::{MatchOptions, Pattern};
 use super::{layer::At, suggest};
 use crate::resource::{Problem, SourceFile, SourceLocation};
 
-/// What a project includes when it does not say.
+/// The patterns that a project without `include` uses.
 pub(super) const DEFAULT_INCLUDE: [&str; 2] = ["pools.toml", "statements/**"];
 
-/// Reads the file at `path`, which is relative to `root`. A byte order mark is left out.
+/// Reads the file at `path`, which is relative to `root`, and strips a byte order mark.
 pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
     let shown = path.display();
     let full = root.join(path);
-    // A pipe or a device would never end.
+    // Reading a pipe or a device might never end.
     let is_file = fs::metadata(&full).map(|metadata| metadata.is_file());
     let bytes = match is_file {
         Ok(true) => fs::read(&full),
-        Ok(false) => return Err(Problem::new(format!("`{shown}` is no regular file"))),
+        Ok(false) => return Err(Problem::new(format!("`{shown}` is not a regular file"))),
         Err(error) => Err(error),
     };
-    let bytes = bytes.map_err(|error| Problem::new(format!("`{shown}` cannot be read: {error}")))?;
+    let bytes = bytes.map_err(|error| Problem::new(format!("cannot read `{shown}`: {error}")))?;
     match String::from_utf8(bytes) {
         Ok(text) => {
             let source_map = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
@@ -38,20 +38,23 @@ pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, P
             let source = Arc::new(SourceFile { path: path.to_owned(), text });
             let span = at..at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
             Err(Problem::new(format!("`{shown}` is not UTF-8"))
-                .at(SourceLocation { source, span }, format!("byte {at} begins no character"))
-                .help("save the file as UTF-8"))
+                .at(SourceLocation { source, span }, format!("byte {at} is not valid UTF-8"))
+                .help("Save the file as UTF-8."))
         }
     }
 }
 
-/// The files that a project includes, apart and in order.
+/// The files that a project includes, separated by kind and sorted.
 #[derive(Debug, Default)]
 pub(super) struct IncludedFiles {
+    /// The `.toml` files, without `floe.toml`.
     pub manifests: Vec<PathBuf>,
+    /// The `.sql` files that match a pattern.
     pub statements: Vec<PathBuf>,
 }
 
-/// Finds the `.toml` and `.sql` files that match `patterns`, or the default ones, which need not match anything.
+/// Finds the `.toml` and `.sql` files that match `patterns`. Without `patterns` it uses the default ones, which do
+/// not have to match anything.
 pub(super) fn find_included_files(
     root: &Path,
     patterns: Option<&[At<String>]>,
@@ -72,15 +75,16 @@ pub(super) fn find_included_files(
         let place = pattern.place.clone();
         if Path::new(&pattern.value).is_absolute() {
             problems.push(
-                Problem::new(format!("`{}` begins at the root of the file system", pattern.value))
+                Problem::new(format!("`{}` is an absolute path", pattern.value))
                     .at(place, "not a path in the project")
-                    .help("write patterns relative to the folder of `floe.toml`"),
+                    .help("Write the pattern relative to the folder of `floe.toml`."),
             );
             continue;
         }
         match Pattern::new(pattern.value.trim_start_matches("./")) {
-            Err(error) => problems
-                .push(Problem::new(format!("`{}` is not a pattern: {}", pattern.value, error.msg)).at(place, "here")),
+            Err(error) => problems.push(
+                Problem::new(format!("`{}` is not a valid pattern: {}", pattern.value, error.msg)).at(place, "here"),
+            ),
             Ok(compiled) => {
                 if !included.add_files(directory_cache.matching_files(&compiled)) {
                     problems.push(no_match_problem(root, pattern, place));
@@ -93,7 +97,7 @@ pub(super) fn find_included_files(
 }
 
 impl IncludedFiles {
-    /// Sorted, each once, whichever patterns match it.
+    /// Returns the files sorted, each once even if several patterns match it.
     fn sorted_and_deduplicated(mut self) -> Self {
         for files in [&mut self.manifests, &mut self.statements] {
             files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
@@ -102,7 +106,7 @@ impl IncludedFiles {
         self
     }
 
-    /// Whether any of `files` is a manifest or a statement.
+    /// Adds the manifests and statements among `files`. Returns whether there was at least one, `floe.toml` included.
     fn add_files(&mut self, files: Vec<PathBuf>) -> bool {
         let mut any = false;
         for file in files {
@@ -122,29 +126,31 @@ impl IncludedFiles {
     }
 }
 
+/// Returns the problem of a pattern that matches nothing, with help that fits its likely cause.
 fn no_match_problem(root: &Path, pattern: &At<String>, place: SourceLocation) -> Problem {
-    let problem =
-        Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "nothing here");
+    let problem = Problem::new(format!("`{}` matches no `.toml` or `.sql` file", pattern.value)).at(place, "no match");
     if root.join(&pattern.value).is_dir() {
-        return problem
-            .help(format!("it is a folder; `{}/**` is what lies in it", pattern.value.trim_end_matches('/')));
+        return problem.help(format!(
+            "This is a folder. To include the files in it, write `{}/**`.",
+            pattern.value.trim_end_matches('/')
+        ));
     }
-    // The first part of the path that is not there is the one that is misspelt.
+    // The first part of the path that does not exist is the misspelled one.
     let mut folder = PathBuf::new();
     for part in pattern.value.split('/').take_while(|part| !has_wildcard(part)) {
         if !root.join(folder.join(part)).exists() {
             let names = entry_names(root, &folder);
             if let Some(name) = suggest::nearest(part, names.iter().map(String::as_str)) {
-                return problem.help(format!("did you mean `{name}`?"));
+                return problem.help(format!("Did you mean `{name}`?"));
             }
             break;
         }
         folder.push(part);
     }
-    problem.help("patterns are relative to the folder of `floe.toml`")
+    problem.help("Check the pattern. It is relative to the folder of `floe.toml`.")
 }
 
-/// The names in `folder`, for "did you mean".
+/// Returns the names of the entries in `folder`, sorted, for suggestions.
 pub(super) fn entry_names(root: &Path, folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return Vec::new() };
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -152,7 +158,7 @@ pub(super) fn entry_names(root: &Path, folder: &Path) -> Vec<String> {
     names
 }
 
-/// A path without `.` and without `x/..`, as far as its text tells.
+/// Returns `path` without `.` and without `x/..`. Looks only at the text of the path, not at the file system.
 pub(super) fn normalize_path(path: &Path) -> PathBuf {
     if path.components().all(|component| matches!(component, Component::Normal(_))) {
         return path.to_owned();
@@ -170,42 +176,47 @@ pub(super) fn normalize_path(path: &Path) -> PathBuf {
     normalized
 }
 
-/// The folder that every match of a pattern lies in.
+/// Returns the folder that contains every match of `pattern`.
 fn literal_folder(pattern: &str) -> PathBuf {
     let mut parts: Vec<&str> = pattern.split('/').collect();
     parts.pop();
     parts.iter().take_while(|part| !has_wildcard(part)).collect()
 }
 
+/// Returns whether a part of a pattern has a wildcard.
 fn has_wildcard(part: &str) -> bool {
     part.contains(['*', '?', '['])
 }
 
-/// Folders as they were read, each once.
+/// A cache of the files in folders, so that each folder is read only once.
 struct DirectoryCache<'a> {
+    /// The folder that holds `floe.toml`.
     root: &'a Path,
-    /// By folder: every file under it, relative to the root.
+    /// All files under each folder that was read, relative to the root.
     files_by_folder: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// The problems with reading folders and links.
     problems: Vec<Problem>,
 }
 
 impl DirectoryCache<'_> {
+    /// Returns the files that match `pattern`.
     fn matching_files(&mut self, pattern: &Pattern) -> Vec<PathBuf> {
         if !has_wildcard(pattern.as_str()) {
             let path = PathBuf::from(pattern.as_str());
             return if self.root.join(&path).is_file() { vec![path] } else { Vec::new() };
         }
         let folder = literal_folder(pattern.as_str());
-        // `*` stays within a folder, and hidden files are the editor's business.
+        // `*` does not match across folders. Hidden files are skipped because they usually belong to an editor.
         let options =
             MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
         let files = self.files_under(&folder);
-        // `a/**` is, as people read it, all that lies under `a`.
+        // People expect `a/**` to match every file under `a`.
         let all_below = pattern.as_str().ends_with("**").then(|| Pattern::new(&format!("{}/*", pattern.as_str())).ok());
         let pattern = all_below.flatten().unwrap_or_else(|| pattern.clone());
         files.into_iter().filter(|file| pattern.matches_path_with(file, options)).collect()
     }
 
+    /// Returns all files under `folder`, at any depth.
     fn files_under(&mut self, folder: &Path) -> Vec<PathBuf> {
         if let Some(files) = self.files_by_folder.get(folder) {
             return files.clone();
@@ -217,7 +228,8 @@ impl DirectoryCache<'_> {
         files
     }
 
-    /// `above` holds the real paths of the folders whose links have been followed to come here.
+    /// Adds all files under `folder` to `files`. `followed_folders` holds the real paths of the folders whose links
+    /// were followed on the way here.
     fn walk(&mut self, folder: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
         let full = self.root.join(folder);
         let entries = match fs::read_dir(&full) {
@@ -246,6 +258,7 @@ impl DirectoryCache<'_> {
         }
     }
 
+    /// Adds the file that a symbolic link at `path` points to, or the files in the folder that it points to.
     fn follow_link(&mut self, path: &Path, followed_folders: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
         let full = self.root.join(path);
         match fs::metadata(&full) {
@@ -253,7 +266,7 @@ impl DirectoryCache<'_> {
                 let real = fs::canonicalize(&full).unwrap_or(full);
                 let parent = path.parent().map(|parent| self.root.join(parent)).unwrap_or_default();
                 followed_folders.push(fs::canonicalize(&parent).unwrap_or(parent));
-                // A link to a folder that has led here would lead here again.
+                // A link to a folder that is already being walked would never end.
                 if !followed_folders.iter().any(|folder| folder.starts_with(&real)) {
                     self.walk(path, followed_folders, files);
                 }
@@ -261,8 +274,8 @@ impl DirectoryCache<'_> {
             }
             Ok(_) => files.push(path.to_owned()),
             Err(error) => self.problems.push(
-                Problem::new(format!("`{}` is a link to what cannot be read: {error}", path.display()))
-                    .help("mend or remove the link"),
+                Problem::new(format!("cannot follow the symbolic link `{}`: {error}", path.display()))
+                    .help("Fix or remove the link."),
             ),
         }
     }

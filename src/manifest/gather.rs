@@ -1,4 +1,4 @@
-//! Everything that the files of a project say, side by side, before an environment is chosen.
+//! Combines all files of a project into one manifest, before an environment is applied.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,21 +13,22 @@ use super::{
 };
 use crate::resource::{Problem, SourceFile, SourceLocation};
 
-/// What is written.
+/// All manifests of a project as one.
 #[derive(Debug)]
 pub(super) struct GatheredManifest {
-    /// `floe.toml` and all that it includes, as one; bare `.sql` files are statements of it with a `sql_file`.
+    /// `floe.toml` combined with all files that it includes. A bare `.sql` file is a statement with a `sql_file`.
     pub manifest: Manifest,
-    /// Keys of statements that no manifest mentions.
+    /// The keys of the statements that only a bare `.sql` file declares.
     pub bare_keys: BTreeSet<String>,
 }
 
-/// Files of SQL, each read once. A hash map, which is never iterated, since paths are slow to compare.
+/// A cache that reads each SQL file only once. It is a hash map because paths are slow to compare. It is never
+/// iterated.
 #[derive(Debug, Default)]
 pub(super) struct SqlFileCache(HashMap<PathBuf, Result<Arc<SourceFile>, Problem>>);
 
 impl SqlFileCache {
-    /// The file at `path`, relative to `root`.
+    /// Returns the file at `path`, which is relative to `root`.
     pub(super) fn read(&mut self, root: &Path, path: &Path) -> Result<Arc<SourceFile>, Problem> {
         if let Some(known) = self.0.get(path) {
             return known.clone();
@@ -38,7 +39,7 @@ impl SqlFileCache {
     }
 }
 
-/// Reads `floe.toml`; the one thing without which there is no project.
+/// Reads `floe.toml`. Returns `None` if it cannot be read, since there is no project without it.
 pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Option<Manifest> {
     let path = Path::new("floe.toml");
     if !root.join(path).exists() {
@@ -47,10 +48,10 @@ pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Op
             .ok()
             .and_then(|root| root.ancestors().skip(1).find(|folder| folder.join(path).is_file()).map(Path::to_owned));
         let help = match above {
-            Some(folder) => format!("there is one further up: `-C {}`", folder.display()),
-            None => "`floe init` makes a project here; `-C DIR` looks in another folder".to_owned(),
+            Some(folder) => format!("A parent folder has one. To use it, pass `-C {}`.", folder.display()),
+            None => "Run `floe init` to create a project here, or pass `-C DIR` to use another folder.".to_owned(),
         };
-        problems.push(Problem::new(format!("there is no `floe.toml` in `{}`", root.display())).help(help));
+        problems.push(Problem::new(format!("could not find `floe.toml` in `{}`", root.display())).help(help));
         return None;
     }
     match file::read_source(root, path) {
@@ -62,8 +63,8 @@ pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Op
     }
 }
 
-/// Adds to `main` all that it includes. `claims` are the substitutions of all environments: a file that any of them
-/// names by `sql_file` is no statement by itself.
+/// Adds all included files to `main`. `substitutions` are those of all environments. A `.sql` file that any of them
+/// names in a `sql_file` is not a bare file.
 pub(super) fn gather_manifests(
     root: &Path,
     main: Manifest,
@@ -76,7 +77,7 @@ pub(super) fn gather_manifests(
     let mut gathered = GatheredManifest { manifest: main, bare_keys: BTreeSet::new() };
     let before = problems.len();
     let included = file::find_included_files(root, include, problems);
-    // A folder that could not be read may hold what others refer to.
+    // A folder that could not be read may hold declarations that other files refer to.
     gathered.manifest.incomplete |= problems.len() > before;
     for path in &included.manifests {
         match file::read_source(root, path) {
@@ -98,18 +99,19 @@ pub(super) fn gather_manifests(
     if gathered.manifest.unparsable.is_empty() {
         problems.append(&mut bare_problems);
     } else {
-        // A manifest that could not be read may name these files.
+        // A manifest with syntax errors may name these files in a `sql_file`.
         gathered.bare_keys.clear();
     }
     gathered
 }
 
-/// The file that a `sql_file` means: relative to the manifest that says so.
+/// Returns the path that a `sql_file` refers to. It is relative to the manifest that contains the `sql_file`.
 pub(super) fn sql_path(sql_file: &At<String>) -> PathBuf {
     let folder = sql_file.place.source.path.parent().unwrap_or(Path::new(""));
     file::normalize_path(&folder.join(&sql_file.value))
 }
 
+/// Adds the declarations of an included manifest to `manifest`, and reports those that are already in it.
 fn add_manifest(manifest: &mut Manifest, included: Manifest, problems: &mut Vec<Problem>) {
     for (key, pool) in included.pools {
         if let Some(first) = manifest.pools.get(&key) {
@@ -130,13 +132,15 @@ fn add_manifest(manifest: &mut Manifest, included: Manifest, problems: &mut Vec<
     manifest.unparsable.extend(included.unparsable);
 }
 
+/// Returns the problem of a key that is declared in two places.
 fn duplicate_declaration(table: &str, key: &str, first: &SourceLocation, second: &SourceLocation) -> Problem {
     Problem::new(format!("`{table}.{key}` is declared twice"))
-        .at(second.clone(), "again here")
-        .at(first.clone(), "first here")
-        .help("give one of them another key, or remove it")
+        .at(second.clone(), "declared again here")
+        .at(first.clone(), "first declared here")
+        .help("Give one of them another key, or remove it.")
 }
 
+/// Returns the `.sql` files that a `sql_file` names, in a declaration or in an overlay of any environment.
 fn claimed_sql_files(
     manifest: &Manifest,
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
@@ -161,6 +165,7 @@ fn claimed_sql_files(
     claimed
 }
 
+/// Adds a statement for each of the bare `.sql` files at `paths`.
 fn add_bare_statements<'p>(
     root: &Path,
     paths: impl Iterator<Item = &'p PathBuf>,
@@ -172,8 +177,8 @@ fn add_bare_statements<'p>(
     for path in paths {
         let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).and_then(key_from_stem) else {
             problems.push(
-                Problem::new(format!("the name of `{}` cannot be the name of a statement", path.display()))
-                    .help(format!("rename it, or name it in a manifest:\n\n{}", toml_entry("a-name", path))),
+                Problem::new(format!("the file name of `{}` cannot be used as a statement key", path.display()))
+                    .help(format!("Rename the file, or name it in `floe.toml`:\n\n{}", toml_entry("a-name", path))),
             );
             continue;
         };
@@ -188,7 +193,7 @@ fn add_bare_statements<'p>(
             }
         }
     }
-    // An entry may spell the name as the file does, or as the statement will be called.
+    // A manifest entry may spell the key like the file name or like the key that derives from it.
     let keys: BTreeMap<String, String> =
         gathered.manifest.statements.keys().filter_map(|key| Some((key_from_stem(key)?, key.clone()))).collect();
     let taken_keys: BTreeSet<String> = keys.keys().chain(keys.values()).chain(by_key.keys()).cloned().collect();
@@ -201,6 +206,7 @@ fn add_bare_statements<'p>(
     }
 }
 
+/// Adds the bare file at `path` as the SQL of the statement `key`, which may already have settings.
 fn add_bare_statement(
     key: &str,
     path: &Path,
@@ -212,12 +218,11 @@ fn add_bare_statement(
     let sql_file = At { value: name.replace("${", "$${"), place: place.clone() };
     match gathered.manifest.statements.get_mut(key) {
         Some(declared) if declared.value.sql.is_some() || declared.value.sql_file.is_some() => {
-            problems.push(
-                duplicate_declaration("statements", key, &declared.place, place).help(format!(
-                    "`{}` is a statement by itself; rename it, or name it by `sql_file`",
-                    path.display()
-                )),
-            );
+            problems.push(duplicate_declaration("statements", key, &declared.place, place).help(format!(
+                "`{}` is a statement of its own, because no `sql_file` names it. Rename the file, or name it in a \
+                 `sql_file`.",
+                path.display()
+            )));
         }
         Some(declared) => declared.value.sql_file = Some(Box::new(sql_file)),
         None => {
@@ -228,28 +233,30 @@ fn add_bare_statement(
     }
 }
 
-/// The key of the statement that a file of this stem is.
+/// Returns the statement key for a file with this stem: `_` and `.` become `-`. Returns `None` if it is not a valid
+/// key.
 fn key_from_stem(stem: &str) -> Option<String> {
     let key = stem.replace(['_', '.'], "-");
     let is_valid = !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
     is_valid.then_some(key)
 }
 
-/// Several files that would be one statement: shows the TOML that tells them apart.
+/// Returns the problem of several files that have the same statement key. Its help shows TOML that gives them
+/// distinct keys.
 fn same_key_problem(key: &str, files: &[(&PathBuf, SourceLocation)], taken: &BTreeSet<String>) -> Problem {
     let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
     let names = distinct_keys(key, &paths, taken);
     let entries: Vec<String> = names.iter().zip(&paths).map(|(name, path)| toml_entry(name, path)).collect();
-    let mut problem = Problem::new(format!("{} files would all be `statements.{key}`", files.len()))
-        .help(format!("tell them apart in `floe.toml`:\n\n{}", entries.join("\n\n")));
+    let mut problem = Problem::new(format!("{} files declare the same statement, `statements.{key}`", files.len()))
+        .help(format!("Give each file its own key in `floe.toml`:\n\n{}", entries.join("\n\n")));
     for (index, (_, place)) in files.iter().enumerate() {
-        problem = problem.at(place.clone(), if index == 0 { "this one" } else { "and this one" });
+        problem = problem.at(place.clone(), if index == 0 { "this file" } else { "and this file" });
     }
     problem
 }
 
-/// A name for each of the files: as many of its folders before the key as tell it from the others and from what is
-/// `taken`, and a number where all of them do not.
+/// Returns a distinct key for each of the files: `key` prefixed with as many of the file's folders as make it differ
+/// from the other keys and from `taken`. If all folders are not enough, a number is added.
 fn distinct_keys(key: &str, paths: &[&Path], taken: &BTreeSet<String>) -> Vec<String> {
     let deepest = paths.iter().map(|path| path.components().count()).max().unwrap_or_default();
     for depth in 1..deepest.max(2) {
@@ -270,7 +277,7 @@ fn distinct_keys(key: &str, paths: &[&Path], taken: &BTreeSet<String>) -> Vec<St
     numbered.collect()
 }
 
-/// The key after the last `depth` folders of its file.
+/// Returns `key` prefixed with the names of the last `depth` folders of its file.
 fn key_with_folders(key: &str, path: &Path, depth: usize) -> String {
     let folders = path.parent().into_iter().flat_map(Path::ancestors).filter_map(Path::file_name).take(depth);
     let named = folders.map(|folder| folder.to_str().and_then(key_from_stem).unwrap_or_else(|| "other".to_owned()));
@@ -283,7 +290,7 @@ fn key_with_folders(key: &str, path: &Path, depth: usize) -> String {
     names.join("-")
 }
 
-/// The entry of `floe.toml` that makes the file at `path` the statement `key`.
+/// Returns the `floe.toml` entry that declares the file at `path` as the statement `key`.
 pub(super) fn toml_entry(key: &str, path: &Path) -> String {
     let path = path.display().to_string().replace("${", "$${");
     format!("[statements.{key}]\nsql_file = {}", toml::Value::String(path))

@@ -1,4 +1,4 @@
-//! Defaults under a declaration under an environment's overlay: for each field the nearest one that is set.
+//! Merges `[defaults]`, a declaration and an environment's overlay. For each field the last one that is set wins.
 
 use super::{
     layer::{At, PoolLayer, StatementLayer},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::resource::Problem;
 
-/// Puts `over` upon `under`. What `over` unsets is taken from `under` first.
+/// Returns `base` with the fields that `overlay` sets. Fields that `overlay` unsets are removed from `base` first.
 pub(super) fn merge_statement(
     base: &StatementLayer,
     overlay: &StatementLayer,
@@ -39,7 +39,7 @@ pub(super) fn merge_statement(
     } = overlay;
     merged.has_invalid_fields |= has_invalid_fields;
     merged.has_invalid_properties |= has_invalid_properties;
-    // The two are one thing: where its SQL comes from.
+    // `sql` and `sql_file` are two forms of one setting, the source of the SQL, so each replaces the other.
     if sql.is_some() || sql_file.is_some() {
         (merged.sql, merged.sql_file) = (sql.clone(), sql_file.clone());
     }
@@ -60,7 +60,8 @@ pub(super) fn merge_statement(
     merged
 }
 
-/// Puts the overlay `over` upon the pool `under`.
+/// Returns the pool `base` with the fields that `overlay` sets. Fields that `overlay` unsets are removed from `base`
+/// first.
 pub(super) fn merge_pool(base: &PoolLayer, overlay: &PoolLayer, problems: &mut Vec<Problem>) -> PoolLayer {
     let mut merged = base.clone();
     for path in &overlay.unset {
@@ -86,18 +87,20 @@ pub(super) fn merge_pool(base: &PoolLayer, overlay: &PoolLayer, problems: &mut V
     merged
 }
 
+/// Replaces `field` if `overlay` is set.
 fn override_with<T: Clone>(field: &mut Option<T>, overlay: &Option<T>) {
     if overlay.is_some() {
         field.clone_from(overlay);
     }
 }
 
+/// Removes the field or property at `path` from `layer`, and reports it if it is not set.
 fn apply_unset(layer: &mut StatementLayer, overlay: &StatementLayer, path: &At<String>, problems: &mut Vec<Problem>) {
     if let Some(property) = path.value.strip_prefix("properties.") {
         let known: Vec<String> = layer.properties.keys().map(|key| format!("properties.{key}")).collect();
         if let Some(entry) = overlay.properties.get(property) {
             problems.push(
-                Problem::new(format!("`{}` is set and unset in one place", path.value))
+                Problem::new(format!("`{}` is both set and unset in the same table", path.value))
                     .at(path.place.clone(), "unset here")
                     .at(entry.key_place.clone(), "set here"),
             );
@@ -128,6 +131,7 @@ fn apply_unset(layer: &mut StatementLayer, overlay: &StatementLayer, path: &At<S
     }
 }
 
+/// The fields of a statement that `unset` may name.
 const UNSETTABLE_FIELDS: [&str; 14] = [
     "name",
     "undo",
@@ -145,11 +149,15 @@ const UNSETTABLE_FIELDS: [&str; 14] = [
     "allow",
 ];
 
+/// Returns the problem of an `unset` entry that names nothing that is set. `known` are the names that it may have.
 fn nothing_to_unset<'a>(path: &At<String>, known: impl IntoIterator<Item = &'a str> + Clone) -> Problem {
     let problem =
-        Problem::new(format!("there is no `{}` to unset", path.value)).at(path.place.clone(), "not set below this");
+        Problem::new(format!("cannot unset `{}`, which is not set", path.value)).at(path.place.clone(), "not set");
     match suggest::nearest(&path.value, known) {
-        Some(name) => problem.help(format!("did you mean `{name}`?")),
-        None => problem.help("`unset` takes away what `[defaults]` or the declaration under an overlay sets; a property is `properties.<name>`"),
+        Some(name) => problem.help(format!("Did you mean `{name}`?")),
+        None => problem.help(
+            "Remove this entry or correct its name. `unset` removes what `[defaults]` or the declaration under an \
+             overlay sets. A property is written `properties.<name>`.",
+        ),
     }
 }

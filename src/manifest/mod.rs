@@ -1,7 +1,7 @@
-//! DESIRED: TOML and SQL files in, one checked project out, or every problem with its place.
+//! Desired: reads TOML and SQL files and returns one checked project, or every problem with its location.
 //!
-//! `file` finds and reads, `layer` says what each file says, `gather` lays the files side by side, `merge` and
-//! `substitute` make of them what one environment sees, `check` holds it against the rules.
+//! `file` finds and reads the files, `layer` parses each of them, and `gather` combines them. `merge` and
+//! `substitute` apply the overlay and the variables of one environment, and `check` validates the result.
 
 mod check;
 mod file;
@@ -31,21 +31,24 @@ use gather::{GatheredManifest, SqlFileCache};
 use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
 
-/// What a project is loaded with besides its files.
+/// The inputs of a load besides the project's files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadOptions {
-    /// The folder of `floe.toml`.
+    /// The folder that holds `floe.toml`.
     pub root: PathBuf,
-    /// `--env` or `FLOE_ENV`; without it the only environment, else `local`.
+    /// The value of `--env` or `FLOE_ENV`. If it is `None`, the only environment is chosen, or else `local`.
     pub environment: Option<String>,
-    /// `--var name=value`.
+    /// The values of `--var name=value`, by name.
     pub var_flags: BTreeMap<String, String>,
-    /// The `FLOE_VAR_<NAME>` variables by `<NAME>`, as `cli` read them. `${name}` finds its name as it is written, or in
-    /// upper case with `_` for `-`.
+    /// The `FLOE_VAR_<NAME>` variables by `<NAME>`, as `cli` read them. `${name}` matches `<NAME>` as it is written,
+    /// or in upper case with `_` for `-`.
     pub env_variables: BTreeMap<String, String>,
 }
 
-/// Loads a project as one environment sees it, or says everything that is wrong with it, beside what stands.
+/// Loads a project as one environment sees it.
+///
+/// # Errors
+/// Every problem of the project, together with the part of the project that could still be loaded.
 pub fn load(options: &LoadOptions) -> Result<Project, InvalidProject> {
     let mut problems = Vec::new();
     match load_into(options, &mut problems) {
@@ -54,8 +57,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, InvalidProject> {
     }
 }
 
-/// The chosen environment by itself, from `floe.toml` alone: it says where everything else is kept. `None` where something
-/// is wrong with it; [`load`] says what. What is wrong elsewhere is no concern here.
+/// Loads only the chosen environment, from `floe.toml` alone. The environment says where the state is kept. Returns
+/// `None` if the environment has a problem, which [`load`] reports. Problems elsewhere are ignored.
 pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     let mut problems = Vec::new();
     let main = gather::read_main_manifest(&options.root, &mut problems)?;
@@ -77,7 +80,10 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
     problems.is_empty().then_some(environment)
 }
 
-/// The names of the environments that `floe.toml` in `root` declares, sorted.
+/// Returns the names of the environments that `floe.toml` in `root` declares, sorted.
+///
+/// # Errors
+/// The problems of `floe.toml`, if it cannot be read completely.
 pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
     let mut problems = Vec::new();
     match gather::read_main_manifest(root, &mut problems) {
@@ -86,13 +92,15 @@ pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
     }
 }
 
+/// Loads the project and adds its problems to `problems`. Returns `None` if `floe.toml` cannot be used at all.
 fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Project> {
     let mut main = gather::read_main_manifest(&options.root, problems)?;
     let environments = std::mem::take(&mut main.environments);
     let secrets = std::mem::take(&mut main.secrets);
     let scope = VariableScope { options, secrets: secrets.keys().map(String::as_str).collect() };
 
-    // What is found from here on is told apart: where a file is no TOML, it may be the parser's guess that is wrong.
+    // Problems from here on are collected separately. If a file is not valid TOML, a problem may only be a
+    // consequence of how the parser recovered.
     let mut provisional_problems = Vec::new();
     let chosen = check::environment::choose_environment(options.environment.as_deref(), &environments);
     let chosen = chosen.map_err(|problem| provisional_problems.push(problem)).ok();
@@ -108,7 +116,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     });
     provisional_problems.append(&mut fields.problems);
     for (name, at) in environments.iter().filter(|(name, _)| chosen.is_none_or(|(chosen, _)| chosen != *name)) {
-        // Their variables may not be known here, so undefined ones are let be.
+        // The variables of other environments may not be known here, so undefined ones are not reported.
         check::environment::check_environment(
             &options.root,
             (name, at),
@@ -128,7 +136,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     substitution.used_variables.append(&mut fields.used_variables);
     let patterns = main.project.include.as_deref();
     let include = patterns.map(|patterns| substitution.interpolate_all(patterns));
-    // What a pattern would have found may be what others refer to.
+    // A pattern that could not be resolved may match files that declare what other files refer to.
     main.incomplete |= include.as_ref().map(Vec::len) != patterns.map(<[_]>::len);
     let mut other_substitutions: BTreeMap<&str, Substitution<'_>> =
         environments.iter().map(|(name, at)| (name.as_str(), scope.environment_substitution(at))).collect();
@@ -175,12 +183,12 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     is_parsed(manifest, Path::new("floe.toml")).then_some(project)
 }
 
-/// Whether a file could be read, so that what it says is what was meant.
+/// Returns whether the file at `path` was parsed without syntax errors.
 fn is_parsed(manifest: &Manifest, path: &Path) -> bool {
     !manifest.unparsable.iter().any(|source| source.path == path)
 }
 
-/// Whether a problem stands on files that could be read.
+/// Returns whether a problem is based only on files without syntax errors.
 fn is_reliable(problem: &Problem, manifest: &Manifest) -> bool {
     let main_is_broken = !is_parsed(manifest, Path::new("floe.toml"));
     let has_no_place = problem.locations.is_empty();
@@ -188,14 +196,16 @@ fn is_reliable(problem: &Problem, manifest: &Manifest) -> bool {
     !(is_in_broken_file || has_no_place && main_is_broken)
 }
 
-/// The values that texts may use.
+/// The variables and secrets that texts may refer to.
 struct VariableScope<'a> {
+    /// The options that hold the flags and the process's environment.
     options: &'a LoadOptions,
+    /// The names of the declared secrets.
     secrets: BTreeSet<&'a str>,
 }
 
 impl<'a> VariableScope<'a> {
-    /// For the fields of environments: flags and the process's environment only.
+    /// Returns the substitution for the fields of environments. It knows only flags and the process's environment.
     fn base_substitution(&self) -> Substitution<'a> {
         let variables = Variables {
             flags: Some(&self.options.var_flags),
@@ -205,7 +215,7 @@ impl<'a> VariableScope<'a> {
         Substitution::new(variables, self.secrets.clone())
     }
 
-    /// For everything else: the environment's variables too.
+    /// Returns the substitution for everything else. It also knows the variables of `environment`.
     fn environment_substitution(&self, environment: &At<EnvironmentLayer>) -> Substitution<'a> {
         let mut substitution = self.base_substitution();
         substitution.variables.manifest =
@@ -214,7 +224,8 @@ impl<'a> VariableScope<'a> {
     }
 }
 
-/// What an environment says for all its statements lies between `[defaults]` and what a statement says itself.
+/// Returns `[defaults]` with the settings that `environment` has for all of its statements. A statement's own
+/// settings override both.
 fn effective_defaults(manifest: &Manifest, environment: Option<&At<EnvironmentLayer>>) -> StatementLayer {
     let mut defaults = manifest.defaults.clone();
     if let Some(evolve) = environment.and_then(|environment| environment.value.evolve.as_ref()) {
@@ -223,8 +234,9 @@ fn effective_defaults(manifest: &Manifest, environment: Option<&At<EnvironmentLa
     defaults
 }
 
-/// Everything that is declared, checked as the chosen environment sees it; and, as far as that can be known, what the
-/// overlays of the others say. Where none could be chosen, what holds in all of them.
+/// Checks everything that is declared, as the chosen environment sees it, and returns the project. Also checks the
+/// overlays of the other environments as far as their variables are known. If no environment could be chosen, checks
+/// only what applies to all of them.
 fn check_project<'a>(
     mut context: ValidationContext<'a>,
     gathered: &GatheredManifest,
@@ -235,7 +247,7 @@ fn check_project<'a>(
 ) -> Project {
     let GatheredManifest { manifest, bare_keys } = gathered;
     let overlays = chosen.and_then(|chosen| environments.get(chosen)).map(|at| &at.value);
-    // What an overlay may complete is not judged without it.
+    // A declaration that an overlay may complete cannot be checked without that overlay.
     let awaits_overlay = |is_overlaid: &dyn Fn(&EnvironmentLayer) -> bool| {
         chosen.is_none() && environments.values().any(|environment| is_overlaid(&environment.value))
     };
@@ -275,14 +287,15 @@ fn check_project<'a>(
     Project { name, root: root.to_owned(), environment: environment.clone(), pools, statements, moved, secrets }
 }
 
-/// Whether a statement says what was meant. A manifest that could not be read may have named a file that seems to be one
-/// by itself.
+/// Returns whether a statement can be trusted to be what the user meant. A manifest with syntax errors may name a
+/// `.sql` file that otherwise looks like a statement of its own.
 fn is_reliable_statement(statement: &DeclaredStatement, manifest: &Manifest) -> bool {
     let is_bare_file = statement.place.source.path.extension().is_some_and(|extension| extension == "sql");
     is_parsed(manifest, &statement.place.source.path) && (manifest.unparsable.is_empty() || !is_bare_file)
 }
 
-/// Overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones are let be.
+/// Checks the overlays of an environment that was not chosen. Its variables may not be known here, so undefined ones
+/// are not reported.
 fn check_overlays(context: &mut ValidationContext<'_>, manifest: &Manifest, environment: &EnvironmentLayer) {
     check::statement::check_policy(context, environment);
     for (key, overlay) in &environment.pools {
@@ -297,27 +310,29 @@ fn check_overlays(context: &mut ValidationContext<'_>, manifest: &Manifest, envi
     }
 }
 
+/// Returns the project's name, or reports why there is none.
 fn project_name(project: &ProjectLayer, context: &mut ValidationContext<'_>) -> Option<String> {
     let Some(name) = &project.name else {
         if !project.has_invalid_fields {
             let problem = Problem::new("the project has no name");
-            context.problems.push(problem.help("in `floe.toml`:\n\n[project]\nname = \"my-project\""));
+            context.problems.push(problem.help("Add a name to `floe.toml`:\n\n[project]\nname = \"my-project\""));
         }
         return None;
     };
     let name = context.substitution.interpolate(name)?;
     if name.value.trim().is_empty() {
-        context.problems.push(Problem::new("the project's name is empty").at(name.place, "empty"));
+        context.problems.push(Problem::new("the project name is empty").at(name.place, "empty"));
     } else if name.value.chars().any(char::is_control) {
-        let problem = Problem::new("the project's name holds a control character").at(name.place, "more than text");
-        context
-            .problems
-            .push(problem.help("it becomes a label of every statement, and is printed: letters, digits and blanks do"));
+        let problem = Problem::new("the project name contains a control character").at(name.place, "not printable");
+        context.problems.push(problem.help(
+            "Use printable characters, such as letters, digits and spaces. floe prints the name and sets it as a \
+             label on every statement.",
+        ));
     }
     Some(name.value)
 }
 
-/// Overlays of any environment for what is not declared.
+/// Reports overlays, in any environment, of pools and statements that are not declared.
 fn report_orphan_overlays(
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
     gathered: &GatheredManifest,
@@ -339,6 +354,7 @@ fn report_orphan_overlays(
     }
 }
 
+/// Returns the problem of an overlay whose `address` is not declared.
 fn orphan_overlay(
     gathered: &GatheredManifest,
     environment: &str,
@@ -353,21 +369,25 @@ fn orphan_overlay(
             suggest::nearest(&address.key, gathered.manifest.statements.keys().map(String::as_str))
         }
     };
-    let problem = Problem::new(format!("environment `{environment}` overlays `{address}`, which does not exist"))
+    let problem = Problem::new(format!("environment `{environment}` overlays `{address}`, which is not declared"))
         .at(place.clone(), "nothing to overlay");
     match near {
-        Some(near) => problem.help(format!("did you mean `{}.{near}`?", address.kind.manifest_table())),
-        None => problem.help("an overlay says what differs; declare the thing itself in a manifest"),
+        Some(near) => problem.help(format!("Did you mean `{}.{near}`?", address.kind.manifest_table())),
+        None => problem.help(
+            "Declare it in a manifest, or remove the overlay. An overlay only changes a resource that is \
+             declared.",
+        ),
     }
 }
 
-/// Sorted by file and place, each once.
+/// Returns the problems sorted by file and position, without duplicates.
 pub(crate) fn sorted_problems(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
     problems.dedup();
     problems
 }
 
+/// Returns the key that orders problems: file, position, message.
 fn sort_key(problem: &Problem) -> (Option<(&Path, usize)>, &str) {
     let first = problem.locations.first().map(|(place, _)| (place.source.path.as_path(), place.span.start));
     (first, problem.message.as_str())

@@ -1,4 +1,4 @@
-//! A project as one environment sees it: overlays merged, defaults filled in, variables replaced.
+//! A project as one environment sees it, with overlays merged, defaults filled in and variables replaced.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,102 +11,103 @@ use crate::{
     sql::Analysis,
 };
 
-/// Everything that is desired of one environment.
+/// Everything that the manifests declare for one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// `[project] name`.
+    /// The value of `name` in `[project]`.
     pub name: String,
-    /// The folder of `floe.toml`.
+    /// The folder that holds `floe.toml`.
     pub root: PathBuf,
-    /// The environment that was chosen.
+    /// The environment that was chosen for this load.
     pub environment: Environment,
-    /// Pools by key.
+    /// The declared pools by key.
     pub pools: BTreeMap<String, DeclaredPool>,
-    /// Statements by key.
+    /// The declared statements by key.
     pub statements: BTreeMap<String, Box<DeclaredStatement>>,
-    /// `[[moved]]` blocks. `to` is where a chain of them ends: a declared address.
+    /// The `[[moved]]` blocks. Chains are resolved, so `to` is always a declared address.
     pub moved: Vec<MovedBlock>,
-    /// Secrets: the environment variable that holds each, by name. `cli` reads them.
+    /// The environment variable that holds each secret, by the secret's name. `cli` reads the values.
     pub secrets: BTreeMap<String, String>,
 }
 
-/// A project with problems.
+/// A project that has at least one problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidProject {
-    /// All of them, in order of file and place.
+    /// All problems, sorted by file and position.
     pub problems: Vec<Problem>,
-    /// What stands in spite of them: good for finding more problems and nothing else. `None` where nothing does.
+    /// The part of the project that could be loaded. Use it only to find more problems. `None` if there is none.
     pub partial: Option<Box<Project>>,
 }
 
-/// A pool and where it is declared.
+/// A declared pool and the location of its declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredPool {
-    /// What is declared.
+    /// The pool as it is declared.
     pub spec: PoolDeclaration,
-    /// Its header, `[pools.main]`.
+    /// The location of its header, `[pools.main]`.
     pub place: SourceLocation,
 }
 
-/// A statement and where it is declared.
+/// A declared statement and the location of its declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredStatement {
-    /// What is declared.
+    /// The statement as it is declared.
     pub spec: Statement,
-    /// Its header, or the start of its `.sql` file.
+    /// The location of its header, or of the first line of its `.sql` file.
     pub place: SourceLocation,
-    /// Where its SQL stands.
+    /// The map from its SQL to the file that holds the SQL.
     pub source_map: SqlSourceMap,
-    /// What its SQL says.
+    /// The result of analyzing its SQL.
     pub analysis: Analysis,
-    /// The key of each `depends_on` entry and of `pool`, for problems found later.
+    /// The location of each `depends_on` entry and of `pool`, for problems that are found later.
     pub reference_places: SmallMap<SourceLocation, Address>,
-    /// The value of each property that is named like a secret.
+    /// The location of the value of each property whose key looks like that of a secret.
     pub secret_places: SmallMap<SourceLocation>,
-    /// Codes of lints that are allowed here, the project's included.
+    /// The codes of the lints that are allowed for this statement, including those that the project allows.
     pub allow: BTreeSet<String>,
 }
 
-/// `[[moved]]`: a thing that has a new address.
+/// A `[[moved]]` block, which gives a resource a new address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedBlock {
-    /// The address until now.
+    /// The address before the move.
     pub from: Address,
-    /// The address from now on.
+    /// The address after the move.
     pub to: Address,
-    /// The block.
+    /// The location of the block.
     pub place: SourceLocation,
 }
 
-/// `[environments.<name>]`.
+/// An environment, declared by `[environments.<name>]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// Its key.
+    /// The environment's key in `[environments]`.
     pub name: String,
-    /// Which Confluent Cloud environment in which region. A simulated one has fixed ids.
+    /// The Confluent Cloud environment and its region. A simulated environment has fixed ids.
     pub identity: EnvironmentIdentity,
-    /// Where it is simulated, how. `None` for the real service.
+    /// The settings of the simulator. `None` if the environment uses Confluent Cloud.
     pub simulator: Option<SimulatorSettings>,
-    /// Whether the private host names are used.
+    /// Whether requests go to the private host names.
     pub private: bool,
-    /// The Flink gateway's origin, if it is set.
+    /// The origin of the Flink gateway, if it is set.
     pub endpoint: Option<String>,
-    /// The origin where pools are asked, if it is set.
+    /// The origin of the API that serves pools, if it is set.
     pub cloud_endpoint: Option<String>,
-    /// Where its state is kept.
+    /// Where the environment's state is kept.
     pub state: StateLocation,
-    /// What every cloud name of a statement begins with.
+    /// The prefix of the cloud names that derive from statement keys. A statement's own `name` does not get it.
     pub name_prefix: String,
-    /// Ids that SQL may use for a catalog or database, and the name each stands for.
+    /// Ids that SQL may use for a catalog or database, each with the name that it stands for.
     pub aliases: BTreeMap<String, String>,
-    /// Whether stricter lints hold.
+    /// Whether stricter lints apply to this environment.
     pub protected: bool,
-    /// Requests a second that this run may send, if lowered: the service's limit is per address, so pipelines share it.
+    /// The maximum number of requests per second of this run, if it is lowered. The service's limit is per address,
+    /// so pipelines share it.
     pub requests_per_second: Option<u32>,
 }
 
 impl Environment {
-    /// What stands in where nobody knows which environment is meant.
+    /// Returns the environment to check against when none could be chosen.
     pub(super) fn placeholder() -> Self {
         Environment {
             name: String::new(),
@@ -124,20 +125,21 @@ impl Environment {
     }
 }
 
-/// How an environment is simulated.
+/// The settings of a simulated environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulatorSettings {
-    /// Whether simulated time passes as fast as real time, for demonstrations.
+    /// Whether simulated time passes at the speed of real time, for demonstrations.
     pub real_pace: bool,
-    /// Whether a table that no statement made is missing, rather than taken for a topic made elsewhere.
+    /// Whether a table that no statement created is missing. Otherwise it counts as a topic that was created
+    /// elsewhere.
     pub strict_catalog: bool,
-    /// A scenario of faults and verdicts, relative to the project.
+    /// The file with a scenario of faults and verdicts, relative to the project.
     pub scenario: Option<PathBuf>,
 }
 
-/// Where state is kept.
+/// Where an environment's state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateLocation {
-    /// A file, relative to the project unless it is absolute; the journal and the lock lie beside it.
+    /// A file, relative to the project unless the path is absolute. The journal and the lock are in the same folder.
     File(PathBuf),
 }

@@ -1,40 +1,43 @@
-//! Where a text that was cut from a file, unescaped and filled in, stands in that file.
+//! Maps a text that was read from a file, unescaped and expanded, back to its position in that file.
 
 use std::sync::Arc;
 
 use crate::resource::{SourceFile, SourceLocation, Span};
 
-/// Where a statement's SQL stands in a file: maps offsets of the text after `${…}` to the file.
+/// The map from a statement's SQL, after `${…}` is expanded, to the file that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlSourceMap {
     /// The `.sql` file or the manifest that holds the string.
     pub source: Arc<SourceFile>,
-    /// Without gaps, in ascending order of the text.
+    /// The segments of the text, in ascending order and without gaps.
     segments: Vec<SourceSegment>,
 }
 
-/// A stretch of the text and the stretch of the file that it comes from.
+/// A span of the text and the span of the file that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct SourceSegment {
+    /// The span of the expanded text.
     text: Span,
+    /// The span of the file.
     file: Span,
-    /// Whether they are the same bytes. An escape or a variable is not: all of what it stands for maps to all of it.
+    /// Whether both spans hold the same bytes. If not, as for an escape or a variable, the whole value maps to the
+    /// whole escape or reference.
     verbatim: bool,
 }
 
 impl SqlSourceMap {
-    /// A text that is nothing yet.
+    /// Returns the map of an empty text.
     pub(super) fn empty(source: Arc<SourceFile>) -> Self {
         SqlSourceMap { source, segments: Vec::new() }
     }
 
-    /// The same, without room for more.
+    /// Returns the same map without spare capacity.
     pub(super) fn shrunk_to_fit(mut self) -> Self {
         self.segments.shrink_to_fit();
         self
     }
 
-    /// The text that is the whole file.
+    /// Returns the map of a text that is the whole file.
     pub(super) fn of_file(source: Arc<SourceFile>) -> Self {
         let length = source.text.len();
         let mut text = SqlSourceMap::empty(source);
@@ -42,7 +45,7 @@ impl SqlSourceMap {
         text
     }
 
-    /// The place in the file of a span of the SQL.
+    /// Returns the location in the file of a span of the SQL.
     pub fn locate(&self, span: &Span) -> SourceLocation {
         let start = self.segment_at(span.start).map_or_else(
             || self.segments.last().map_or(0, |last| last.file.end),
@@ -63,12 +66,12 @@ impl SqlSourceMap {
         SourceLocation { source: Arc::clone(&self.source), span: start..end.max(start) }
     }
 
-    /// How long the text is.
+    /// Returns the length of the text in bytes.
     pub(super) fn len(&self) -> usize {
         self.segments.last().map_or(0, |last| last.text.end)
     }
 
-    /// Lets the text go on with `length` bytes that come from `file`.
+    /// Appends `length` bytes that come from the span `file` of the file.
     pub(super) fn push(&mut self, length: usize, file: Span, verbatim: bool) {
         let start = self.len();
         if let Some(last) = self.segments.last_mut()
@@ -83,7 +86,7 @@ impl SqlSourceMap {
         self.segments.push(SourceSegment { text: start..start.saturating_add(length), file, verbatim });
     }
 
-    /// Lets the text go on with the bytes `span` of `other`, a text of the same file.
+    /// Appends the bytes at `span` of `other`, which must map to the same file.
     pub(super) fn push_range(&mut self, other: &SqlSourceMap, span: &Span) {
         let first = other.segments.partition_point(|segment| segment.text.end <= span.start);
         for segment in other.segments.iter().skip(first).take_while(|stretch| stretch.text.start < span.end) {
@@ -100,6 +103,7 @@ impl SqlSourceMap {
         }
     }
 
+    /// Returns the segment that contains the byte at `offset` of the text.
     fn segment_at(&self, offset: usize) -> Option<&SourceSegment> {
         let index = self.segments.partition_point(|segment| segment.text.end <= offset);
         self.segments.get(index)

@@ -1,4 +1,4 @@
-//! `${variable}`, `$${` and `${secret.name}` in strings and SQL.
+//! Substitutes `${variable}`, `$${` and `${secret.name}` in strings and SQL.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,16 +11,17 @@ use crate::resource::{Problem, Span, Template};
 /// The values of variables as one environment sees them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Variables<'a> {
-    /// `--var`.
+    /// The values of `--var`, by name.
     pub flags: Option<&'a BTreeMap<String, String>>,
-    /// `FLOE_VAR_<NAME>`, by `<NAME>`.
+    /// The `FLOE_VAR_<NAME>` variables of the process, by `<NAME>`.
     pub process_env: Option<&'a BTreeMap<String, String>>,
-    /// `variables` of the environment.
+    /// The `variables` of the environment in the manifest.
     pub manifest: BTreeMap<String, String>,
 }
 
 impl Variables<'_> {
-    /// A flag over the process's environment over the manifest.
+    /// Returns the value of the variable `name`. A flag overrides the process's environment, which overrides the
+    /// manifest.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let from_process = || {
             let process = self.process_env?;
@@ -33,27 +34,31 @@ impl Variables<'_> {
             .map(String::as_str)
     }
 
+    /// Returns the names of the variables that flags and the manifest set.
     fn names(&self) -> BTreeSet<&str> {
         self.flags.into_iter().flat_map(BTreeMap::keys).chain(self.manifest.keys()).map(String::as_str).collect()
     }
 }
 
-/// Fills in texts and collects what is wrong with them.
+/// Substitutes variables and secrets in texts, and collects the problems.
 pub(super) struct Substitution<'a> {
+    /// The values of the variables that texts may use.
     pub variables: Variables<'a>,
-    /// The names of declared secrets.
+    /// The names of the declared secrets.
     pub secrets: BTreeSet<&'a str>,
-    /// The variables that were asked for.
+    /// The names of the variables that texts referred to so far.
     pub used_variables: BTreeSet<String>,
+    /// The problems found so far.
     pub problems: Vec<Problem>,
 }
 
 impl<'a> Substitution<'a> {
+    /// Returns a substitution that has not been used yet.
     pub(super) fn new(variables: Variables<'a>, secrets: BTreeSet<&'a str>) -> Self {
         Substitution { variables, secrets, used_variables: BTreeSet::new(), problems: Vec::new() }
     }
 
-    /// A string that takes variables and no secrets.
+    /// Substitutes a string that may use variables but no secrets. Returns `None` if it has a problem.
     pub(super) fn interpolate(&mut self, text: &At<impl AsRef<str>>) -> Option<At<String>> {
         let written = text.value.as_ref();
         if !written.contains("${") {
@@ -62,27 +67,27 @@ impl<'a> Substitution<'a> {
         let positions = toml_string::value_source_map(&text.place, written.len());
         let expanded = self.expand(written, &positions)?;
         if let Some((name, span)) = expanded.secrets.first() {
-            let problem = Problem::new(format!("`${{secret.{name}}}` cannot stand here"))
+            let problem = Problem::new(format!("the secret `${{secret.{name}}}` is not allowed here"))
                 .at(positions.locate(span), "a secret")
-                .help("secrets may stand in properties and in SQL");
+                .help("Secrets can be used only in properties and in SQL.");
             self.problems.push(problem);
             return None;
         }
         Some(At { value: expanded.text, place: text.place.clone() })
     }
 
-    /// Several of them; what is wrong is left out.
+    /// Substitutes several strings. Leaves out those that have a problem.
     pub(super) fn interpolate_all(&mut self, texts: &[At<String>]) -> Vec<At<String>> {
         texts.iter().filter_map(|text| self.interpolate(text)).collect()
     }
 
-    /// A string that takes variables and secrets.
+    /// Substitutes a TOML string that may use variables and secrets, and maps the result to the file.
     pub(super) fn interpolate_template(&mut self, text: &At<Arc<str>>) -> Option<(Template, SqlSourceMap)> {
         let positions = toml_string::value_source_map(&text.place, text.value.len());
         self.interpolate_text(&text.value, positions)
     }
 
-    /// A text that takes variables and secrets, and where it stands.
+    /// Substitutes a text that may use variables and secrets. `positions` maps the text to its file.
     pub(super) fn interpolate_text(
         &mut self,
         text: &Arc<str>,
@@ -95,8 +100,9 @@ impl<'a> Substitution<'a> {
         Some((Template::new(expanded.template), expanded.positions))
     }
 
-    /// Flags that nothing has used and that look like a slip for a variable that exists: the value that was meant to be
-    /// replaced would have stood.
+    /// Returns a problem for each `--var` flag that is not used and looks like a typo of a variable that exists.
+    /// Without this check the value that the flag should have replaced would be used. `tables` are the declared
+    /// variables.
     pub(super) fn unused_flag_problems<'t>(&'t self, tables: impl Iterator<Item = &'t str>) -> Vec<Problem> {
         let known: BTreeSet<&str> = tables.chain(self.used_variables.iter().map(String::as_str)).collect();
         let flags = self.variables.flags.into_iter().flat_map(BTreeMap::keys);
@@ -104,12 +110,13 @@ impl<'a> Substitution<'a> {
         unused
             .filter_map(|flag| {
                 let near = suggest::nearest(flag, known.iter().copied())?;
-                let problem = Problem::new(format!("`--var {flag}=…` sets a variable that nothing uses"));
-                Some(problem.help(format!("did you mean `{near}`?")))
+                let problem = Problem::new(format!("`--var {flag}=…` sets a variable that is not used"));
+                Some(problem.help(format!("Did you mean `{near}`?")))
             })
             .collect()
     }
 
+    /// Expands every reference and escape in `text`. Returns `None` if one of them has a problem.
     fn expand(&mut self, text: &str, positions: &SqlSourceMap) -> Option<ExpandedText> {
         let mut expanded = ExpandedText {
             text: String::new(),
@@ -124,10 +131,10 @@ impl<'a> Substitution<'a> {
                 Ok(PartValue::Verbatim(piece)) => expanded.push_verbatim(piece, positions, &span),
                 Ok(PartValue::Literal(value)) => expanded.push_literal(&value, positions, &span),
                 Ok(PartValue::Secret(name)) if expanded.pending_literal.ends_with('$') => {
-                    // `$` and `${secret.x}` in a row read as an escape.
-                    let problem = Problem::new("a `$` cannot stand right before a secret")
+                    // In the template, `$` followed by `${secret.x}` would read as an escape.
+                    let problem = Problem::new("a secret cannot directly follow a `$`")
                         .at(positions.locate(&span), format!("`${{secret.{name}}}` follows a `$`"))
-                        .help("put the `$` into the secret's value");
+                        .help("Make the `$` a part of the secret's value.");
                     self.problems.push(problem);
                     is_valid = false;
                 }
@@ -144,17 +151,21 @@ impl<'a> Substitution<'a> {
         is_valid.then_some(expanded)
     }
 
+    /// Returns the text or the secret that one part of a text stands for.
     fn resolve_part<'t>(&mut self, part: &TextPart<'t>) -> Result<PartValue<'t>, SubstitutionError> {
-        const ESCAPE: &str = "write `$${` for a literal `${`";
+        /// The help for a `${` that may be meant literally.
+        const ESCAPE: &str = "Write `$${` for a literal `${`.";
         match *part {
             TextPart::Text(piece) => Ok(PartValue::Verbatim(piece)),
             TextPart::Escape => Ok(PartValue::Literal("${".to_owned())),
-            TextPart::Unclosed => {
-                Err(SubstitutionError::new("`${` is never closed", "no `}` follows", Some(ESCAPE.to_owned())))
-            }
+            TextPart::Unclosed => Err(SubstitutionError::new(
+                "`${` is never closed",
+                "no `}` follows on this line",
+                Some(ESCAPE.to_owned()),
+            )),
             TextPart::Reference(name) if name.starts_with("secret.") => self.resolve_secret(name),
             TextPart::Reference(name) if !is_variable_name(name) => Err(SubstitutionError::new(
-                format!("`${{{name}}}` names no variable"),
+                format!("`${{{name}}}` is not a valid variable reference"),
                 "letters, digits, `_` and `-` only",
                 Some(ESCAPE.to_owned()),
             )),
@@ -167,55 +178,61 @@ impl<'a> Substitution<'a> {
                 let help = suggest::nearest(name, known.iter().copied()).map_or_else(
                     || {
                         format!(
-                            "give it in the environment's `variables`, by `--var {name}=…` or as `FLOE_VAR_{}`",
+                            "Set it in the environment's `variables`, with `--var {name}=…`, or with `FLOE_VAR_{}`.",
                             name.to_ascii_uppercase().replace('-', "_")
                         )
                     },
-                    |near| format!("did you mean `${{{near}}}`?"),
+                    |near| format!("Did you mean `${{{near}}}`?"),
                 );
-                Err(SubstitutionError::new(format!("variable `{name}` is not defined"), "undefined", Some(help)))
+                Err(SubstitutionError::new(format!("variable `{name}` is not defined"), "not defined", Some(help)))
             }
         }
     }
 
+    /// Returns the secret that `reference` names, such as `secret.openai`, if it is declared.
     fn resolve_secret<'t>(&self, reference: &'t str) -> Result<PartValue<'t>, SubstitutionError> {
         let name = reference.strip_prefix("secret.").unwrap_or(reference);
         if self.secrets.contains(name) {
             return Ok(PartValue::Secret(name));
         }
         let help = suggest::nearest(name, self.secrets.iter().copied()).map_or_else(
-            || format!("in `floe.toml`: `[secrets]`, then `{name} = {{ env = \"NAME_OF_A_VARIABLE\" }}`"),
-            |near| format!("did you mean `${{secret.{near}}}`?"),
+            || format!("Declare it under `[secrets]` in `floe.toml`: `{name} = {{ env = \"NAME_OF_A_VARIABLE\" }}`."),
+            |near| format!("Did you mean `${{secret.{near}}}`?"),
         );
         Err(SubstitutionError::new(format!("secret `{name}` is not declared"), "not in `[secrets]`", Some(help)))
     }
 }
 
-/// A text as it is filled in.
+/// A text while its references are expanded.
 struct ExpandedText {
-    /// With every escape resolved; secrets by reference. Good as it is where there are no secrets.
+    /// The text with every escape resolved and secrets left as references. It is final if there are no secrets.
     text: String,
-    /// The written form that state keeps.
+    /// The template form of the text, which the state keeps.
     template: String,
-    /// Literal text that is not yet in the template: an escape may arise where two pieces meet.
+    /// Literal text that is not in the template yet. Two adjacent pieces may form a `${` that must be escaped.
     pending_literal: String,
+    /// The secrets that the text refers to, each with the span of its reference in the unexpanded text.
     secrets: Vec<(String, Span)>,
+    /// The map from the expanded text to the file.
     positions: SqlSourceMap,
 }
 
 impl ExpandedText {
+    /// Appends a piece of the unexpanded text as it is.
     fn push_verbatim(&mut self, piece: &str, positions: &SqlSourceMap, span: &Span) {
         self.text.push_str(piece);
         self.pending_literal.push_str(piece);
         self.positions.push_range(positions, span);
     }
 
+    /// Appends the value of the reference or escape at `span`.
     fn push_literal(&mut self, value: &str, positions: &SqlSourceMap, span: &Span) {
         self.text.push_str(value);
         self.pending_literal.push_str(value);
         self.positions.push(value.len(), positions.locate(span).span, false);
     }
 
+    /// Appends a reference to the secret `name`.
     fn push_secret(&mut self, name: &str, positions: &SqlSourceMap, span: &Span) {
         self.flush_literal();
         let reference = format!("${{secret.{name}}}");
@@ -225,41 +242,53 @@ impl ExpandedText {
         self.secrets.push((name.to_owned(), span.clone()));
     }
 
+    /// Moves the pending literal text into the template.
     fn flush_literal(&mut self) {
         let literal = std::mem::take(&mut self.pending_literal);
         self.template.push_str(Template::literal(&literal).as_str());
     }
 }
 
+/// What one part of a text expands to.
 enum PartValue<'t> {
+    /// Text that stays as it is written.
     Verbatim(&'t str),
+    /// The value of a variable or of an escape.
     Literal(String),
+    /// The name of a declared secret.
     Secret(&'t str),
 }
 
+/// The reason why a reference cannot be resolved.
 struct SubstitutionError {
+    /// The headline of the problem.
     message: String,
+    /// The label at the reference.
     label: &'static str,
+    /// The next step, if there is one.
     help: Option<String>,
 }
 
 impl SubstitutionError {
+    /// Returns an error with these texts.
     fn new(message: impl Into<String>, label: &'static str, help: Option<String>) -> Self {
         SubstitutionError { message: message.into(), label, help }
     }
 }
 
+/// One part of a text as it is written.
 enum TextPart<'t> {
+    /// Text without references and escapes.
     Text(&'t str),
-    /// `$${`
+    /// The escape `$${`, which stands for a literal `${`.
     Escape,
-    /// `${name}`
+    /// A reference `${name}`, by its name.
     Reference(&'t str),
-    /// `${` without an end.
+    /// A `${` that is not closed.
     Unclosed,
 }
 
-/// The parts of a text with their spans.
+/// Returns the parts of a text with their spans.
 fn split_into_parts(text: &str) -> impl Iterator<Item = (TextPart<'_>, Span)> {
     let mut at: usize = 0;
     std::iter::from_fn(move || {
@@ -267,7 +296,7 @@ fn split_into_parts(text: &str) -> impl Iterator<Item = (TextPart<'_>, Span)> {
         let (part, length) = if rest.starts_with("$${") {
             (TextPart::Escape, 3)
         } else if let Some(after) = rest.strip_prefix("${") {
-            // A name has no line breaks: what is not closed on its line is not closed.
+            // A name has no line breaks, so a reference must be closed on the same line.
             let line = after.split(['\n', '{']).next().unwrap_or_default();
             match line.split_once('}') {
                 Some((name, _)) => (TextPart::Reference(name), name.len().saturating_add(3)),
@@ -285,7 +314,7 @@ fn split_into_parts(text: &str) -> impl Iterator<Item = (TextPart<'_>, Span)> {
     })
 }
 
-/// Whether a variable may be called so.
+/// Returns whether `name` is a valid name of a variable.
 pub(super) fn is_variable_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
 }

@@ -1,6 +1,6 @@
-//! "Did you mean": the known name that a misspelt one is closest to.
+//! Suggests the known name that is closest to a misspelled one.
 
-/// The known name nearest to `written`, if one is near enough to be a slip of the finger.
+/// Returns the known name that is nearest to `written`, if it is near enough for `written` to be a typo of it.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (written.chars().count() / 3).max(1);
     let normalized = normalize(written);
@@ -13,24 +13,25 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         .map(|(_, name)| name)
 }
 
-/// "did you mean `x`?", or what there is to choose from, or nothing where there is nothing.
+/// Returns help for an unknown name: the nearest known name, or else the list of known names. Returns `None` if no
+/// names are known.
 pub(super) fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     if let Some(name) = nearest(written, known.clone()) {
-        return Some(format!("did you mean `{name}`?"));
+        return Some(format!("Did you mean `{name}`?"));
     }
     let names: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => None,
-        1..=12 => Some(format!("known here: {}", names.join(", "))),
+        1..=12 => Some(format!("Choose from: {}.", names.join(", "))),
         more => Some(format!(
-            "known here: {} and {} more",
+            "Choose from: {} and {} more.",
             names.iter().take(10).cloned().collect::<Vec<_>>().join(", "),
             more.saturating_sub(10)
         )),
     }
 }
 
-/// Case and the choice between `-` and `_` are the commonest slips.
+/// Returns `name` in lower case with `-` for `_`, since these are the most common mistakes.
 fn normalize(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
@@ -46,7 +47,7 @@ mod tests {
         assert_eq!(nearest("sql-file", known), Some("sql_file"));
         assert_eq!(nearest("poll", known), Some("pool"));
         assert_eq!(nearest("parallelism", known), None);
-        assert_eq!(suggestion("zzz", ["a", "b"]).as_deref(), Some("known here: `a`, `b`"));
+        assert_eq!(suggestion("zzz", ["a", "b"]).as_deref(), Some("Choose from: `a`, `b`."));
         assert_eq!(suggestion("zzz", []), None);
     }
 }

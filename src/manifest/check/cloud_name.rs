@@ -1,4 +1,4 @@
-//! What a statement may be called on Confluent Cloud.
+//! Validates the names of statements on Confluent Cloud.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,11 @@ use crate::{
     resource::{MAX_STATEMENT_NAME_LENGTH, Problem, SourceLocation, default_cloud_name, has_reserved_suffix},
 };
 
-/// How long a name may be: six characters are kept for `-g3` and `-undo-1`.
+/// The maximum length of a name without a suffix. Six characters are kept for suffixes such as `-g3` and `-undo-1`.
 const BASE_NAME_LIMIT: usize = MAX_STATEMENT_NAME_LENGTH.saturating_sub(6);
 
-/// The cloud name of the statement `key`: `name` where that is set, else its key after the environment's prefix.
+/// Returns the cloud name of the statement `key`: `name` if it is set, or else the environment's prefix and the key.
+/// Reports a name that the API rejects.
 pub(super) fn check_cloud_name(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -31,14 +32,14 @@ pub(super) fn check_cloud_name(
     if let Some((message, label)) = cloud_name_error(&name) {
         let mut problem = Problem::new(message).at(place, label);
         if declared.value.name.is_none() {
-            problem = problem.help("rename the statement, or say `name = \"…\"`");
+            problem = problem.help("Rename the statement, or set `name = \"…\"`.");
         }
         context.problems.push(problem);
     }
     Some(name)
 }
 
-/// Two statements of one cloud name: the service has one.
+/// Reports statements that have the same cloud name, since the service has only one statement of each name.
 pub(in crate::manifest) fn check_duplicate_names(
     statements: &BTreeMap<String, Box<DeclaredStatement>>,
     problems: &mut Vec<Problem>,
@@ -48,20 +49,21 @@ pub(in crate::manifest) fn check_duplicate_names(
         if let Some((other, first)) = names.insert(&statement.spec.name, (key, &statement.place)) {
             problems.push(
                 Problem::new(format!(
-                    "`statements.{other}` and `statements.{key}` have one cloud name, `{}`",
+                    "`statements.{other}` and `statements.{key}` have the same cloud name, `{}`",
                     statement.spec.name
                 ))
                 .at(statement.place.clone(), "the same name again")
-                .at(first.clone(), "first here")
-                .help("rename one of them, or say `name = \"…\"`"),
+                .at(first.clone(), "first used here")
+                .help("Rename one of them, or set `name = \"…\"`."),
             );
         }
     }
 }
 
-/// The names that statements have in an environment that was not chosen: whether the API takes them, and, where it is the
-/// same Confluent environment under another prefix, whether two of them meet. A `name` that both take as it is, or a key
-/// that begins like the other's prefix, would be one statement. Its variables are in `desk.substitution`.
+/// Checks the names that statements have in an environment that was not chosen. Reports a name that the API rejects.
+/// If both are the same Confluent environment with different prefixes, also reports a name that both would use: a
+/// `name`, which gets no prefix, or a key that starts with the other's prefix. The variables of the other environment
+/// are in `context.substitution`.
 pub(in crate::manifest) fn check_names_in_environment(
     context: &mut ValidationContext<'_>,
     manifest: &Manifest,
@@ -94,7 +96,7 @@ pub(in crate::manifest) fn check_names_in_environment(
         let is_valid_here =
             statements.get(key).is_some_and(|statement| cloud_name_error(&statement.spec.name).is_none());
         if let Some((message, label)) = cloud_name_error(&name).filter(|_| is_valid_here) {
-            context.problems.push(Problem::new(format!("in `{other}` {message}")).at(place, label));
+            context.problems.push(Problem::new(format!("in environment `{other}`, {message}")).at(place, label));
         } else if let Some(statement) =
             statements_by_name.get(name.as_str()).filter(|_| is_same && prefix != context.environment.name_prefix)
         {
@@ -109,6 +111,7 @@ pub(in crate::manifest) fn check_names_in_environment(
     }
 }
 
+/// Returns the problem of a cloud name that two environments would both use.
 fn shared_name_problem(
     here: &str,
     statement: &DeclaredStatement,
@@ -116,40 +119,48 @@ fn shared_name_problem(
     name: &str,
     place: &SourceLocation,
 ) -> Problem {
-    let message =
-        format!("`{here}` and `{other}` are one Confluent environment, and both would have a statement `{name}` there");
+    let message = format!(
+        "`{here}` and `{other}` are the same Confluent environment, and both would have a statement named \
+         `{name}`"
+    );
     let mut problem = Problem::new(message).at(place.clone(), format!("in `{other}`"));
     if statement.place != *place {
         problem = problem.at(statement.place.clone(), format!("in `{here}`"));
     }
-    problem.help("`name` stands as it is, without `name_prefix`; leave it out, or use a variable in it")
+    problem.help(
+        "Rename the statement. If it sets `name`, remove `name` or use a variable in it, because `name` gets no \
+         `name_prefix`.",
+    )
 }
 
-/// Why `name` cannot be the cloud name of a statement, with a label for its place, if there is a reason. The pattern is
-/// the API's; dots are left out, since Confluent's documentation says that they are not supported.
+/// Returns why `name` cannot be the cloud name of a statement, as a message and a label, or `None` if it can. The
+/// pattern is the API's without dots, which Confluent's documentation calls unsupported.
 fn cloud_name_error(name: &str) -> Option<(String, String)> {
     let invalid_character =
         name.chars().find(|letter| !(letter.is_ascii_lowercase() || letter.is_ascii_digit() || *letter == '-'));
     if name.is_empty() {
-        return Some(("a cloud name cannot be empty".to_owned(), "empty".to_owned()));
+        return Some(("the cloud name is empty".to_owned(), "empty".to_owned()));
     }
     if let Some(letter) = invalid_character {
-        let message = format!("the cloud name `{name}` holds `{letter}`, which the API refuses");
+        let message = format!("the cloud name `{name}` contains `{letter}`, which the API rejects");
         return Some((message, "a-z, 0-9 and `-` only".to_owned()));
     }
     if name.starts_with('-') || name.ends_with('-') {
-        let message = format!("the cloud name `{name}` begins or ends with `-`, which the API refuses");
-        return Some((message, "begin and end with a letter or digit".to_owned()));
+        let message = format!("the cloud name `{name}` starts or ends with `-`, which the API rejects");
+        return Some((message, "must start and end with a letter or digit".to_owned()));
     }
     if name.len() > BASE_NAME_LIMIT {
         let message = format!("the cloud name `{name}` is {} characters long", name.len());
         return Some((
             message,
-            format!("at most {BASE_NAME_LIMIT}: {MAX_STATEMENT_NAME_LENGTH}, six of them kept for `-g3` and `-undo-1`"),
+            format!(
+                "at most {BASE_NAME_LIMIT}: of {MAX_STATEMENT_NAME_LENGTH}, six are kept for suffixes such as `-g3` \
+                 and `-undo-1`"
+            ),
         ));
     }
     has_reserved_suffix(name).then(|| {
-        let message = format!("the cloud name `{name}` ends like a generation or an undo");
+        let message = format!("the cloud name `{name}` has a reserved suffix");
         (message, "`-g<number>` and `-undo-<number>` are reserved".to_owned())
     })
 }

@@ -1,4 +1,4 @@
-//! An environment: which one it is, where it is reached, how it is simulated.
+//! Validates an environment: its identity, its endpoints, its state and its simulator settings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,18 +16,18 @@ use crate::{
     resource::{EnvironmentIdentity, InternedStr, Problem, SmallMap},
 };
 
-/// Why an environment is looked at.
+/// Whether the environment that is checked was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::manifest) enum EnvironmentSelection {
-    /// It was chosen, and needs all that makes an environment.
+    /// The environment was chosen, so all required fields must be set.
     Chosen,
-    /// It was not, and may be unfinished. What it says has to be right all the same.
+    /// The environment was not chosen. Required fields may be missing, but those that are set must be valid.
     Other,
 }
 
-/// Checks the environment `name`, all but its overlays. `substitution` knows flags and the process's environment only,
-/// since the environment's variables are among the fields. Where there is a problem, what it returns is good for finding
-/// more of them.
+/// Checks the environment `name` except for its overlays. `substitution` knows only flags and the process's
+/// environment, since the environment's variables are among the fields. If there is a problem, use the returned
+/// environment only to find more problems.
 pub(in crate::manifest) fn check_environment(
     root: &Path,
     (name, at): (&str, &At<EnvironmentLayer>),
@@ -37,7 +37,7 @@ pub(in crate::manifest) fn check_environment(
 ) -> Environment {
     resolve_variables(&at.value, substitution);
     for (variable, entry) in at.value.variables.iter().filter(|(variable, _)| !substitute::is_variable_name(variable)) {
-        let problem = Problem::new(format!("`{variable}` cannot be the name of a variable"));
+        let problem = Problem::new(format!("`{variable}` is not a valid variable name"));
         problems.push(problem.at(entry.key_place.clone(), "letters, digits, `_` and `-` only"));
     }
     let is_simulated = at.value.simulator.as_ref().is_some_and(|simulator| simulator.value);
@@ -60,7 +60,7 @@ pub(in crate::manifest) fn check_environment(
     }
 }
 
-/// The variables of an environment; they may use flags and the process's environment.
+/// Returns the variables of an environment. Their values may use flags and the process's environment.
 pub(in crate::manifest) fn resolve_variables(
     at: &EnvironmentLayer,
     substitution: &mut Substitution<'_>,
@@ -71,30 +71,41 @@ pub(in crate::manifest) fn resolve_variables(
     at.variables.iter().filter_map(interpolated).collect()
 }
 
+/// Checks the fields of one environment.
 struct EnvironmentChecker<'c, 'a> {
+    /// The folder that holds `floe.toml`.
     root: &'c Path,
+    /// The name of the environment.
     name: &'c str,
+    /// The environment as it is written.
     at: &'c At<EnvironmentLayer>,
+    /// Whether the environment was chosen.
     selection: EnvironmentSelection,
+    /// The substitution for the environment's fields.
     substitution: &'c mut Substitution<'a>,
+    /// The problems found so far.
     problems: &'c mut Vec<Problem>,
 }
 
 impl EnvironmentChecker<'_, '_> {
+    /// Returns the substituted value of a field, if it is set and valid.
     fn interpolate(&mut self, field: &Field<String>) -> Option<At<String>> {
         self.substitution.interpolate(field.as_ref()?)
     }
 
+    /// Returns the substituted value of a field, and reports the field if it is required here and missing.
     fn required(&mut self, field: &Field<String>, name: &str, example: &str) -> Option<At<String>> {
         if field.is_none() && !self.at.value.has_invalid_fields && self.selection == EnvironmentSelection::Chosen {
             let message = format!("`environments.{}` has no `{name}`", self.name);
-            let problem = problem_at(self.at, message, "required")
-                .help(format!("for example `{name} = \"{example}\"`; with `simulator = true` no account is needed"));
+            let problem = problem_at(self.at, message, "required").help(format!(
+                "Set it, for example `{name} = \"{example}\"`. With `simulator = true` you need no account."
+            ));
             self.problems.push(problem);
         }
         self.interpolate(field)
     }
 
+    /// Returns the identity of an environment on Confluent Cloud.
     fn identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let organization = self.required(&layer.organization, "organization", "b0b21724-4586-4a07-b787-d0bb5aacbf87");
@@ -104,7 +115,11 @@ impl EnvironmentChecker<'_, '_> {
         let organization = organization.filter(|at| {
             let is_valid = is_uuid(&at.value);
             if !is_valid {
-                self.problems.push(problem_at(at, format!("`{}` is not an organization's id", at.value), "a UUID"));
+                self.problems.push(problem_at(
+                    at,
+                    format!("`{}` is not a valid organization id", at.value),
+                    "must be a UUID",
+                ));
             }
             is_valid
         });
@@ -118,6 +133,7 @@ impl EnvironmentChecker<'_, '_> {
         }
     }
 
+    /// Returns the identity of a simulated environment, and reports the fields that have no effect in one.
     fn simulated_identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
         let meaningless = [
@@ -130,9 +146,9 @@ impl EnvironmentChecker<'_, '_> {
         for (name, place) in meaningless {
             let Some(place) = place else { continue };
             self.problems.push(
-                Problem::new(format!("`{name}` means nothing where `simulator = true`"))
-                    .at(place.clone(), "nothing is asked of Confluent Cloud here")
-                    .help("remove it, or `simulator`"),
+                Problem::new(format!("`{name}` has no effect with `simulator = true`"))
+                    .at(place.clone(), "a simulated environment sends no requests to Confluent Cloud")
+                    .help("Remove it, or remove `simulator`."),
             );
         }
         let (cloud, region) = (self.interpolate(&layer.cloud), self.interpolate(&layer.region));
@@ -141,30 +157,37 @@ impl EnvironmentChecker<'_, '_> {
         EnvironmentIdentity::simulated(self.name, cloud, region)
     }
 
+    /// Returns the cloud provider in lower case, if it is valid.
     fn check_cloud(&mut self, at: Option<At<String>>) -> Option<String> {
         let lower = at.map(|at| At { value: at.value.to_lowercase(), place: at.place })?;
         let clouds = [("aws", "aws"), ("gcp", "gcp"), ("azure", "azure")];
         values::parse_keyword("cloud", &lower, &clouds, self.problems).map(str::to_owned)
     }
 
+    /// Returns the region, if it has a valid form.
     fn check_region(&mut self, at: Option<At<String>>) -> Option<String> {
         let at = at?;
         let is_valid = !at.value.is_empty()
             && at.value.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
         if !is_valid {
-            self.problems.push(problem_at(&at, format!("`{}` is not a region", at.value), "looks like `us-east-1`"));
+            self.problems.push(problem_at(
+                &at,
+                format!("`{}` is not a valid region", at.value),
+                "should look like `us-east-1`",
+            ));
         }
         is_valid.then_some(at.value)
     }
 
+    /// Returns the settings of the simulator, and reports them in an environment that is not simulated.
     fn simulator_settings(&mut self, is_simulated: bool) -> Option<SimulatorSettings> {
         let layer = &self.at.value;
         let only_simulated = [("pace", &layer.pace), ("catalog", &layer.catalog), ("scenario", &layer.scenario)];
         if !is_simulated {
             for (name, field) in only_simulated {
                 let Some(at) = field else { continue };
-                let message = format!("`{name}` means nothing without `simulator = true`");
-                self.problems.push(problem_at(at, message, "only a simulated environment has one"));
+                let message = format!("`{name}` has no effect without `simulator = true`");
+                self.problems.push(problem_at(at, message, "only for a simulated environment"));
             }
             return None;
         }
@@ -186,6 +209,7 @@ impl EnvironmentChecker<'_, '_> {
         })
     }
 
+    /// Returns whether private host names are used, the Flink endpoint and the endpoint for pools.
     fn endpoints(&mut self, is_simulated: bool) -> (bool, Option<String>, Option<String>) {
         if is_simulated {
             return (false, None, None);
@@ -194,9 +218,9 @@ impl EnvironmentChecker<'_, '_> {
         let private = layer.private.as_ref().filter(|at| at.value);
         if let (Some(private), Some(endpoint)) = (private, &layer.endpoint) {
             self.problems.push(
-                problem_at(endpoint, "`private` and `endpoint` cannot both say where statements are asked", "one host")
-                    .at(private.place.clone(), "another host")
-                    .help("remove one of the two"),
+                problem_at(endpoint, "`private` and `endpoint` cannot be set together", "sets the host")
+                    .at(private.place.clone(), "selects another host")
+                    .help("Remove one of the two."),
             );
         }
         let endpoint = self.check_origin("endpoint", &layer.endpoint);
@@ -204,44 +228,50 @@ impl EnvironmentChecker<'_, '_> {
         (private.is_some(), endpoint, cloud_endpoint)
     }
 
-    /// An origin: `https://`, or `http://` on loopback, so that keys never travel in the clear.
+    /// Returns the origin in `field`, if it is valid. It must use `https://`, or `http://` on loopback, so that keys
+    /// are never sent in the clear.
     fn check_origin(&mut self, name: &str, field: &Field<String>) -> Option<String> {
         let at = self.interpolate(field)?;
         let reason = match url::Url::parse(&at.value) {
             Err(error) => format!("{error}"),
-            Ok(url) if !matches!(url.scheme(), "https" | "http") => "neither `https://` nor `http://`".to_owned(),
-            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                "credentials come from the environment only".to_owned()
+            Ok(url) if !matches!(url.scheme(), "https" | "http") => {
+                "must start with `https://` or `http://`".to_owned()
             }
-            Ok(url) if url.scheme() == "http" && !is_loopback(&url) => "`http://` is for loopback only".to_owned(),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                "credentials are read only from environment variables".to_owned()
+            }
+            Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+                "`http://` is allowed only on loopback".to_owned()
+            }
             Ok(url) if url.path() != "/" || url.query().is_some() || url.fragment().is_some() => {
-                format!("no path: `{}`", url.origin().ascii_serialization())
+                format!("write only the origin, `{}`", url.origin().ascii_serialization())
             }
             Ok(url) => return Some(url.origin().ascii_serialization()),
         };
         self.problems.push(
-            problem_at(&at, format!("`{name}` is not an origin that floe may ask"), reason)
-                .help("any `https://host`, or `http://` on loopback, as in `http://127.0.0.1:8080`"),
+            problem_at(&at, format!("`{name}` is not an allowed origin"), reason)
+                .help("Use `https://host`, or `http://` on loopback, for example `http://127.0.0.1:8080`."),
         );
         None
     }
 
+    /// Returns where the state is kept, `state/<environment>.json` by default.
     fn state_location(&mut self) -> StateLocation {
         let Some(at) = self.interpolate(&self.at.value.state) else {
             return StateLocation::File(PathBuf::from(format!("state/{}.json", self.name)));
         };
         let issue = match at.value.split_once("://") {
             Some(("s3" | "gs" | "az", _)) => Some((
-                "shared state is not supported by this build yet".to_owned(),
-                "keep state in a file, as in `state = \"state/prod.json\"`".to_owned(),
+                "this build does not support shared state yet".to_owned(),
+                "Keep the state in a file, for example `state = \"state/prod.json\"`.".to_owned(),
             )),
             Some((scheme, _)) => Some((
-                format!("state cannot be kept at `{scheme}://`"),
-                "keep state in a file, as in `state = \"state/prod.json\"`".to_owned(),
+                format!("cannot keep state at `{scheme}://`"),
+                "Keep the state in a file, for example `state = \"state/prod.json\"`.".to_owned(),
             )),
             None if at.value.is_empty() || at.value.ends_with('/') => Some((
-                "`state` names no file".to_owned(),
-                format!("for example `state = \"state/{}.json\"`", self.name),
+                "`state` does not name a file".to_owned(),
+                format!("Name a file, for example `state = \"state/{}.json\"`.", self.name),
             )),
             None => None,
         };
@@ -251,6 +281,7 @@ impl EnvironmentChecker<'_, '_> {
         StateLocation::File(PathBuf::from(at.value))
     }
 
+    /// Returns the prefix of cloud names, or an empty string if it is not set or invalid.
     fn name_prefix(&mut self) -> String {
         let Some(at) = self.interpolate(&self.at.value.name_prefix) else { return String::new() };
         let is_allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
@@ -258,13 +289,14 @@ impl EnvironmentChecker<'_, '_> {
         if !is_valid {
             self.problems.push(problem_at(
                 &at,
-                format!("`{}` cannot begin a cloud name", at.value),
-                "a-z, 0-9 and `-`; the first a letter or digit",
+                format!("`{}` is not a valid `name_prefix`", at.value),
+                "a-z, 0-9 and `-`, starting with a letter or digit",
             ));
         }
         if is_valid { at.value } else { String::new() }
     }
 
+    /// Returns the maximum number of requests per second, if it is set and valid.
     fn requests_per_second(&mut self) -> Option<u32> {
         let at = self.at.value.requests_per_second.as_ref()?;
         let is_valid = (1..=50).contains(&at.value);
@@ -272,12 +304,13 @@ impl EnvironmentChecker<'_, '_> {
             self.problems.push(problem_at(
                 at,
                 "`requests_per_second` is out of range",
-                "1 to 50: the service takes 50",
+                "must be 1 to 50: the service allows 50",
             ));
         }
         u32::try_from(at.value).ok().filter(|_| is_valid)
     }
 
+    /// Returns the substituted entries of a table of strings.
     fn interpolate_entries(&mut self, entries: &SmallMap<StringEntry>) -> BTreeMap<String, String> {
         let interpolated = |(key, entry): (&InternedStr, &StringEntry)| {
             Some((key.to_string(), self.substitution.interpolate(&entry.value)?.value))
@@ -286,7 +319,10 @@ impl EnvironmentChecker<'_, '_> {
     }
 }
 
-/// Which environment is meant: the one given, else the only one, else `local`.
+/// Returns the chosen environment: the given one, or else the only one, or else `local`.
+///
+/// # Errors
+/// The problem to report if there is no such environment.
 pub(in crate::manifest) fn choose_environment<'a>(
     given: Option<&str>,
     environments: &'a BTreeMap<String, At<EnvironmentLayer>>,
@@ -303,10 +339,10 @@ pub(in crate::manifest) fn choose_environment<'a>(
     }
     if environments.is_empty() {
         return Err(Problem::new("the project has no environment")
-            .help("in `floe.toml`, to begin without an account:\n\n[environments.local]\nsimulator = true"));
+            .help("To start without an account, add this to `floe.toml`:\n\n[environments.local]\nsimulator = true"));
     }
     Err(match given {
-        None => Problem::new("which environment?").help(format!("choose one of {} with `--env`", list())),
+        None => Problem::new("no environment is selected").help(format!("Choose one of {} with `--env`.", list())),
         Some(name) => {
             let problem = Problem::new(format!("there is no environment `{name}`"));
             match crate::manifest::suggest::suggestion(name, names.iter().copied()) {
@@ -317,11 +353,13 @@ pub(in crate::manifest) fn choose_environment<'a>(
     })
 }
 
+/// Returns whether `text` has the form of a UUID.
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
     groups == [8, 4, 4, 4, 12] && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit())
 }
 
+/// Returns whether the host of `url` is on loopback.
 fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),

@@ -1,4 +1,4 @@
-//! What environments of one project must not share.
+//! Finds ids and state files that several environments of one project share.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,8 @@ use crate::{
     resource::{Problem, SourceLocation},
 };
 
-/// An id without different prefixes, and a state, belong to one environment of a project only.
+/// Returns a problem for each pair of environments that have the same id and prefix, or that would share a state
+/// file.
 pub(in crate::manifest) fn find_conflicts(
     root: &Path,
     environments: &BTreeMap<String, At<EnvironmentLayer>>,
@@ -31,9 +32,11 @@ pub(in crate::manifest) fn find_conflicts(
         {
             problems.push(
                 Problem::new(format!("`{other}` and `{name}` are the same Confluent environment, `{}`", id.value))
-                    .at(id.place.clone(), "again here")
-                    .at(place, "first here")
-                    .help("give them different `name_prefix`es, so that their statements have different names"),
+                    .at(id.place.clone(), "used again here")
+                    .at(place, "first used here")
+                    .help(
+                        "Give them different values of `name_prefix`, so that their statements have different names.",
+                    ),
             );
         }
         let (state, place) = match interpolate(&at.value.state) {
@@ -49,22 +52,27 @@ pub(in crate::manifest) fn find_conflicts(
     problems
 }
 
-/// Where an environment keeps its state.
+/// The state file that an environment declares or has by default.
 struct DeclaredState<'e> {
+    /// The name of the environment.
     name: &'e str,
+    /// The path as it is written.
     state: String,
+    /// The resolved path of the snapshot.
     snapshot: PathBuf,
+    /// The location of `state`, or else of the environment.
     place: SourceLocation,
 }
 
 impl DeclaredState<'_> {
-    /// Whether the two would write one file, the snapshot or one of those beside it.
+    /// Returns whether both would write the same file: the snapshot or one of the files named after it.
     fn shares_a_file_with(&self, other: &DeclaredState<'_>) -> bool {
         let here = self.files();
         other.files().iter().any(|file| here.contains(file))
     }
 
-    /// What the room `state`, the simulator's world and the marks of used plans are called.
+    /// Returns all files of the environment: those of the room `state`, the simulator's world and the ids of used
+    /// plans.
     fn files(&self) -> Vec<PathBuf> {
         let is_json = self.snapshot.extension().is_some_and(|extension| extension == "json");
         let base = if is_json { self.snapshot.with_extension("") } else { self.snapshot.clone() };
@@ -79,23 +87,25 @@ impl DeclaredState<'_> {
         files
     }
 
+    /// Returns the problem of this state and the one declared first.
     fn conflict_with(&self, first: &DeclaredState<'_>) -> Problem {
         let (name, other) = (self.name, first.name);
         let message = if self.snapshot == first.snapshot {
-            format!("`{other}` and `{name}` would keep their state in one file, `{}`", self.state)
+            format!("`{other}` and `{name}` would keep their state in the same file, `{}`", self.state)
         } else {
             format!(
-                "`{other}` and `{name}` would share a file beside their states, `{}` and `{}`",
+                "`{other}` and `{name}` would share a file next to their state files, `{}` and `{}`",
                 first.state, self.state
             )
         };
-        Problem::new(message).at(self.place.clone(), "again here").at(first.place.clone(), "first here").help(
-            "without `state` it is `state/<environment>.json`; journal and lock lie beside it, without its `.json`",
+        Problem::new(message).at(self.place.clone(), "used again here").at(first.place.clone(), "first used here").help(
+            "Set a different `state` for one of them. The default is `state/<environment>.json`. The journal and the \
+             lock are in the same folder and have the same name without `.json`.",
         )
     }
 }
 
-/// The file that `state` leads to, links followed as far as there are any yet.
+/// Returns the path of the snapshot that `state` refers to. Follows symbolic links as far as the path exists.
 fn resolve_snapshot_path(root: &Path, state: &str) -> PathBuf {
     let path = root.join(state);
     if let Ok(found) = path.canonicalize() {

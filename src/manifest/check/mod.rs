@@ -1,4 +1,4 @@
-//! From merged layers to what is desired: every rule that a declaration has to keep.
+//! Validates the merged layers and returns what is desired.
 
 pub(super) mod cloud_name;
 pub(super) mod environment;
@@ -24,40 +24,48 @@ use crate::{
     resource::{Problem, SourceLocation},
 };
 
-/// What checks of pools and statements share.
+/// The data that the checks of pools and statements share.
 pub(super) struct ValidationContext<'a> {
+    /// The folder that holds `floe.toml`.
     pub root: &'a std::path::Path,
+    /// The chosen environment, or a placeholder if none could be chosen.
     pub environment: &'a Environment,
+    /// The defaults of all statements, with those of the environment.
     pub defaults: &'a StatementLayer,
-    /// `[project] allow`.
+    /// The lint codes in `allow` of `[project]`.
     pub allow: &'a [At<String>],
-    /// Whether everything was read, so that what is not there does not exist.
+    /// Whether all files could be read, so that a missing declaration does not exist.
     pub is_complete: bool,
+    /// The keys of all declared pools.
     pub pool_keys: BTreeSet<&'a str>,
+    /// The keys of all declared statements.
     pub statement_keys: BTreeSet<&'a str>,
+    /// The variables and secrets of the environment that is being checked.
     pub substitution: Substitution<'a>,
+    /// The SQL files that were read so far.
     pub sql_files: SqlFileCache,
+    /// The problems found so far.
     pub problems: Vec<Problem>,
-    /// Keys of statements of which something is wrong that decides what their SQL means: nothing is built on them.
+    /// The keys of statements with a problem that affects the meaning of their SQL. They are left out of the project.
     pub invalid_statements: BTreeSet<String>,
 }
 
-/// With so many problems a guess at each costs more than it helps.
+/// The number of problems after which no suggestions are made, since computing them then costs more than it helps.
 const MAX_SUGGESTIONS: usize = 200;
 
 impl ValidationContext<'_> {
-    /// "Did you mean", as long as there are not too many problems to guess at.
+    /// Returns the known name nearest to `written`, unless there are already too many problems.
     fn nearest<'k>(&self, written: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
         if self.problems.len() < MAX_SUGGESTIONS { suggest::nearest(written, known.iter().copied()) } else { None }
     }
 }
 
-/// Says at the place of `at` what is wrong with it.
+/// Returns a problem at the location of `at`.
 fn problem_at<T>(at: &At<T>, message: impl Into<String>, label: impl Into<String>) -> Problem {
     Problem::new(message).at(at.place.clone(), label)
 }
 
-/// Where a duplicate and what it repeats stand.
+/// Adds the locations of a duplicate and of the first occurrence to `problem`.
 fn with_both_places(problem: Problem, second: &SourceLocation, first: &SourceLocation) -> Problem {
     problem.at(second.clone(), "again here").at(first.clone(), "first here")
 }

@@ -1,4 +1,4 @@
-//! `[[moved]]`: from where to where, each once, and to something that exists.
+//! Validates `[[moved]]` blocks: each address is moved once, and to an address that is declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     resource::{Address, Problem, ResourceKind},
 };
 
-/// Checks all moves together and follows chains of them to their end.
+/// Checks all moves together and resolves chains of moves to their last address.
 pub(in crate::manifest) fn check_moved_blocks(
     context: &mut ValidationContext<'_>,
     layers: &[At<MovedLayer>],
@@ -37,21 +37,25 @@ pub(in crate::manifest) fn check_moved_blocks(
     for (from, to, _) in &moves {
         if let Some(first) = sources.insert(from.value.clone(), &from.place) {
             let problem = Problem::new(format!("`{}` is moved twice", from.value));
-            problems.push(with_both_places(problem, &from.place, first).help("keep one of the two"));
+            problems.push(with_both_places(problem, &from.place, first).help("Keep one of the two."));
         }
         if let Some(first) = targets.insert(to.value.clone(), &to.place) {
-            let problem = Problem::new(format!("two things are moved to `{}`", to.value));
-            problems.push(with_both_places(problem, &to.place, first).help("keep one of the two"));
+            let problem = Problem::new(format!("two addresses are moved to `{}`", to.value));
+            problems.push(with_both_places(problem, &to.place, first).help("Keep one of the two."));
         }
         if from.value.kind != to.value.kind {
-            problems.push(problem_at(to, format!("`{}` cannot become `{}`", from.value, to.value), "of another kind"));
+            problems.push(problem_at(
+                to,
+                format!("`{}` cannot be moved to `{}`", from.value, to.value),
+                "a different kind of resource",
+            ));
         }
         if from.value == to.value {
             problems.push(problem_at(to, format!("`{}` is moved to itself", to.value), "the same address"));
         } else if declared.contains(&from.value) {
             problems.push(
-                problem_at(from, format!("`{}` is moved away and still declared", from.value), "still declared")
-                    .help("rename its declaration, or remove the `[[moved]]` block"),
+                problem_at(from, format!("`{}` is moved but still declared", from.value), "still declared")
+                    .help("Rename its declaration, or remove the `[[moved]]` block."),
             );
         }
         successors.insert(from.value.clone(), to.value.clone());
@@ -65,22 +69,27 @@ pub(in crate::manifest) fn check_moved_blocks(
             let known: Vec<String> = declared.iter().map(Address::to_string).collect();
             let mut problem = problem_at(
                 to,
-                format!("`{}` is moved to `{}`, which does not exist", from.value, to.value),
+                format!("`{}` is moved to `{}`, which is not declared", from.value, to.value),
                 "not declared",
             );
             problem.help = suggest::nearest(&to.value.to_string(), known.iter().map(String::as_str))
-                .map(|near| format!("did you mean `{near}`?"))
-                .or_else(|| Some("declare it, or remove the `[[moved]]` block".to_owned()));
+                .map(|near| format!("Did you mean `{near}`?"))
+                .or_else(|| Some("Declare it, or remove the `[[moved]]` block.".to_owned()));
             problems.push(problem);
         } else if successors.contains_key(end) {
-            problems.push(problem_at(to, format!("`{}` is moved in a circle", from.value), "leads back here"));
+            problems.push(problem_at(
+                to,
+                format!("the moves of `{}` form a cycle", from.value),
+                "leads into the cycle",
+            ));
         }
     }
     context.problems.append(&mut problems);
     resolved
 }
 
-/// The last address of a chain; one within the circle where it is a circle.
+/// Returns the last address of the chain of moves from `start`. If the chain is a cycle, returns an address in the
+/// cycle.
 fn final_address<'a>(start: &'a Address, successors: &'a BTreeMap<Address, Address>) -> &'a Address {
     let mut end = start;
     for _ in 0..successors.len() {
@@ -92,7 +101,7 @@ fn final_address<'a>(start: &'a Address, successors: &'a BTreeMap<Address, Addre
     end
 }
 
-/// An address as it is written, with a suggestion where the kind was forgotten.
+/// Parses an address. Reports an invalid one, with a suggestion if only its kind is missing.
 pub(super) fn parse_address(context: &mut ValidationContext<'_>, written: &At<String>) -> Option<At<Address>> {
     let written = context.substitution.interpolate(written)?;
     match written.value.parse::<Address>() {
@@ -105,7 +114,7 @@ pub(super) fn parse_address(context: &mut ValidationContext<'_>, written: &At<St
             let guess = guess.into_iter().find(|(_, exists)| *exists);
             let mut problem = problem_at(&written, error.to_string(), "not an address");
             problem.help =
-                guess.map(|(kind, _)| format!("did you mean `{}.{}`?", kind.manifest_table(), written.value));
+                guess.map(|(kind, _)| format!("Did you mean `{}.{}`?", kind.manifest_table(), written.value));
             context.problems.push(problem);
             None
         }

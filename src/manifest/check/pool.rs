@@ -1,4 +1,4 @@
-//! A pool: owned, or somebody else's.
+//! Validates pools: those that the project owns, and those that it only uses by id.
 
 use super::{ValidationContext, problem_at, values};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     resource::{Pool, PoolDeclaration, Problem},
 };
 
-/// Merges and checks the pool `key`.
+/// Merges and checks the pool `key`. Returns `None` if a required value is missing or invalid.
 pub(in crate::manifest) fn check_pool(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -20,8 +20,8 @@ pub(in crate::manifest) fn check_pool(
     for unset in &declared.value.unset {
         context.problems.push(problem_at(
             unset,
-            "`unset` in a pool has nothing to unset",
-            "only overlays of environments can",
+            "`unset` is not allowed in the declaration of a pool",
+            "only allowed in an overlay",
         ));
     }
     let merged = match overlay {
@@ -35,6 +35,7 @@ pub(in crate::manifest) fn check_pool(
     Some(DeclaredPool { spec: spec?, place: declared.place.clone() })
 }
 
+/// Checks a pool that has an `id`, which the project uses but does not own.
 fn check_borrowed_pool(
     context: &mut ValidationContext<'_>,
     id: &At<String>,
@@ -51,14 +52,17 @@ fn check_borrowed_pool(
         let same_file = place.source.path == id.place.source.path;
         let help = match same_file {
             true => {
-                format!("remove `{name}`, or `id` if floe is to own the pool; an overlay can `unset = [\"{name}\"]`")
+                format!(
+                    "Remove `{name}`, or remove `id` if floe should own the pool. An overlay can set \
+                     `unset = [\"{name}\"]`."
+                )
             }
-            false => format!("in the overlay: `unset = [\"{name}\"]`"),
+            false => format!("Set `unset = [\"{name}\"]` in the overlay."),
         };
         context.problems.push(
-            Problem::new(format!("a pool given by `id` is somebody else's, so it cannot have `{name}`"))
-                .at(place.clone(), "this would change it")
-                .at(id.place.clone(), "given by id here")
+            Problem::new(format!("a pool with an `id` is not managed by this project, so it cannot set `{name}`"))
+                .at(place.clone(), "this would change the pool")
+                .at(id.place.clone(), "`id` is set here")
                 .help(help),
         );
     }
@@ -67,6 +71,7 @@ fn check_borrowed_pool(
     Some(PoolDeclaration::Borrowed { id })
 }
 
+/// Checks a pool without an `id`, which the project owns.
 fn check_owned_pool(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -75,8 +80,15 @@ fn check_owned_pool(
 ) -> Option<PoolDeclaration> {
     if layer.max_cfu.is_none() && !layer.has_invalid_fields {
         context.problems.push(
-            problem_at(declared, format!("`pools.{key}` has no `max_cfu`"), "required for a pool of your own")
-                .help("for example `max_cfu = 10`; or `id = \"lfcp-…\"` for a pool that somebody else owns"),
+            problem_at(
+                declared,
+                format!("`pools.{key}` has no `max_cfu`"),
+                "required for a pool that the project owns",
+            )
+            .help(
+                "Set it, for example `max_cfu = 10`. For a pool that this project does not manage, set \
+                 `id = \"lfcp-…\"` instead.",
+            ),
         );
     }
     let max_cfu = layer.max_cfu.as_ref().and_then(|at| check_max_cfu(at, &mut context.problems));
@@ -85,17 +97,17 @@ fn check_owned_pool(
             if !is_display_name(&at.value) {
                 context.problems.push(problem_at(
                     &at,
-                    format!("the display name `{}` is not one that the API takes", at.value),
-                    "1 to 64 letters, digits, `-`, `_` and `.`; the first no `_` or `.`",
+                    format!("the API rejects the display name `{}`", at.value),
+                    "1 to 64 letters, digits, `-`, `_` and `.`, not starting with `_` or `.`",
                 ));
             }
             at.value
         }),
         None => {
             if !is_display_name(key) {
-                let message = format!("`{key}` cannot be a display name");
+                let message = format!("the key `{key}` is not a valid display name");
                 context.problems.push(
-                    problem_at(declared, message, "the key is the display name").help("say `display_name = \"…\"`"),
+                    problem_at(declared, message, "used as the display name").help("Set `display_name = \"…\"`."),
                 );
             }
             Some(key.to_owned())
@@ -119,19 +131,21 @@ fn check_owned_pool(
     }))
 }
 
-/// 5, 10, 20, 30, 40, 50; by tens up to 1000 where Confluent has raised the limit.
+/// Returns `max_cfu`, if it is valid: 5, 10, 20, 30, 40 or 50, or a multiple of 10 up to 1000 if Confluent has raised
+/// the limit.
 fn check_max_cfu(at: &At<i64>, problems: &mut Vec<Problem>) -> Option<u32> {
     let is_valid = at.value == 5 || ((10..=1000).contains(&at.value) && at.value % 10 == 0);
     if !is_valid {
         problems.push(
             problem_at(at, format!("`max_cfu` cannot be {}", at.value), "5, 10, 20, 30, 40 or 50")
-                .help("by tens up to 1000 where Confluent has raised the limit for you"),
+                .help("Use one of these values, or a multiple of 10 up to 1000 if Confluent has raised your limit."),
         );
     }
     u32::try_from(at.value).ok().filter(|_| is_valid)
 }
 
-/// `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`, by the API's specification of compute pools.
+/// Returns whether the API accepts `name` as a display name. The pattern in the API's specification of compute pools
+/// is `^(?:[0-9A-Za-z\-])[\w\.-]{0,63}$`.
 fn is_display_name(name: &str) -> bool {
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     name.chars().next().is_some_and(is_allowed)

@@ -1,4 +1,4 @@
-//! `[secrets]`: which environment variable holds each.
+//! Validates `[secrets]`, which names the environment variable of each secret.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::manifest::{
     substitute,
 };
 
-/// Checks the names of secrets and of the variables that hold them.
+/// Checks the environment variables of secrets. Returns the variable of each secret by the secret's name.
 pub(in crate::manifest) fn check_secrets(
     context: &mut ValidationContext<'_>,
     secrets: &BTreeMap<String, At<Field<String>>>,
@@ -18,8 +18,8 @@ pub(in crate::manifest) fn check_secrets(
         let Some(env) = at.value.as_ref().and_then(|env| context.substitution.interpolate(env)) else { continue };
         if env.value.contains('-') || !substitute::is_variable_name(&env.value) {
             context.problems.push(
-                problem_at(&env, "this cannot be the name of an environment variable", "letters, digits and `_` only")
-                    .help("`env` names the variable that holds the secret, never the secret"),
+                problem_at(&env, "this is not a valid environment variable name", "letters, digits and `_` only")
+                    .help("Set `env` to the name of the variable that holds the secret, never to the secret itself."),
             );
         }
         checked.insert(name.clone(), env.value);

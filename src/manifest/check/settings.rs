@@ -1,4 +1,4 @@
-//! A statement's fields that are strings and no SQL.
+//! Validates the string fields of a statement other than its SQL.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +12,32 @@ use crate::{
     sql,
 };
 
-/// A statement may take 15 minutes to reach its phase.
+/// The default time in seconds that a statement may take to reach its phase: 15 minutes.
 const DEFAULT_TIMEOUT: u64 = 15 * 60;
 
-/// The fields that are strings and no SQL, substituted and checked.
+/// The string fields of a statement other than its SQL, substituted and checked.
 pub(super) struct StatementSettings {
+    /// The key of the pool, if one is set.
     pub pool: Option<At<String>>,
+    /// The id of the principal that the statement runs as.
     pub principal: Option<String>,
+    /// The Flink properties, with secrets as references.
     pub properties: SmallMap<Template>,
+    /// What floe may do when a job changes.
     pub evolve: Evolve,
+    /// The consent to one blocked change.
     pub accept: Option<String>,
+    /// What to do with a job that failed.
     pub on_failed: UnexpectedPhasePolicy,
+    /// What to do with a job that was stopped outside floe.
     pub on_stopped: UnexpectedPhasePolicy,
+    /// The time in seconds that the statement may take to reach its phase.
     pub timeout: u64,
+    /// The codes of the lints that are allowed, including those of the project.
     pub allow: BTreeSet<String>,
 }
 
-/// Substitutes and checks them.
+/// Substitutes and checks the string fields of `layer`, and reports invalid values.
 pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &StatementLayer) -> StatementSettings {
     let mut interpolate = |field: &Field<String>| field.as_ref().and_then(|at| context.substitution.interpolate(at));
     let (pool, principal, evolve) =
@@ -55,6 +64,7 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
     }
 }
 
+/// Substitutes the properties and reports those that floe does not support.
 fn interpolate_properties(
     context: &mut ValidationContext<'_>,
     properties: &SmallMap<StringEntry>,
@@ -63,9 +73,12 @@ fn interpolate_properties(
     for (key, property) in properties {
         if **key == *"sql.tables.initial-offset-from" {
             context.problems.push(
-                Problem::new(format!("`{key}` is floe's to set"))
-                    .at(property.key_place.clone(), "set when offsets are carried over to a new generation")
-                    .help("remove it; `evolve` says how a changed statement takes over from the one before"),
+                Problem::new(format!("the property `{key}` is not supported"))
+                    .at(property.key_place.clone(), "not allowed in `properties`")
+                    .help(
+                        "Remove it. floe does not carry offsets from one generation of a job to the next. `evolve` \
+                         says what floe may do when a job changes.",
+                    ),
             );
         }
         if let Some((template, _)) = context.substitution.interpolate_template(&property.value) {
@@ -75,19 +88,21 @@ fn interpolate_properties(
     interpolated.shrunk_to_fit()
 }
 
+/// Returns the consent, if it has the form that plans print.
 fn check_consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
     let is_valid = at.value.split_once(':').is_some_and(|(word, digits)| {
         !word.is_empty() && digits.len() == 6 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
     });
     if !is_valid {
         problems.push(
-            problem_at(&at, format!("`{}` is no consent that a plan printed", at.value), "looks like `restart:3f2a9c`")
-                .help("copy it from the plan that is blocked"),
+            problem_at(&at, format!("`{}` is not a valid consent", at.value), "should look like `restart:3f2a9c`")
+                .help("Copy it from the plan that shows the blocked change."),
         );
     }
     is_valid.then_some(at.value)
 }
 
+/// Returns the code of a lint, if there is such a lint.
 fn check_lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
     if sql::lint_codes().any(|code| code == at.value) {
         return Some(at.value);
@@ -96,24 +111,27 @@ fn check_lint_code(at: At<String>, problems: &mut Vec<Problem>) -> Option<String
     let upper = at.value.to_uppercase();
     let near = sql::lint_codes().find(|code| *code == upper).or_else(|| suggest::nearest(&at.value, sql::lint_codes()));
     problems.push(match near {
-        Some(code) => problem.help(format!("did you mean `{code}`?")),
-        None => problem.help("codes look like `FL104`; `floe validate` prints them"),
+        Some(code) => problem.help(format!("Did you mean `{code}`?")),
+        None => problem.help("Lint codes look like `FL104`. `floe validate` prints them."),
     });
     None
 }
 
+/// Reports a pool that is not declared.
 fn check_pool_exists(context: &mut ValidationContext<'_>, pool: &At<String>) {
     if !context.is_complete || context.pool_keys.contains(&pool.value.as_str()) {
         return;
     }
     let mut problem = problem_at(pool, format!("there is no pool `{}`", pool.value), "not declared");
     problem.help = match pool.value.strip_prefix("pools.") {
-        Some(key) if context.pool_keys.contains(&key) => Some(format!("write the key alone: `pool = \"{key}\"`")),
-        _ if pool.value.starts_with("lfcp-") => {
-            Some(format!("pools are named by key; declare it:\n\n[pools.shared]\nid = \"{}\"", pool.value))
-        }
+        Some(key) if context.pool_keys.contains(&key) => Some(format!("Write only the key: `pool = \"{key}\"`.")),
+        _ if pool.value.starts_with("lfcp-") => Some(format!(
+            "`pool` takes the key of a declared pool. Declare this pool, and use its key:\n\n\
+             [pools.shared]\nid = \"{}\"",
+            pool.value
+        )),
         _ => suggest::suggestion(&pool.value, context.pool_keys.iter().copied())
-            .or_else(|| Some(format!("declare it:\n\n[pools.{}]\nmax_cfu = 10", pool.value))),
+            .or_else(|| Some(format!("Declare it:\n\n[pools.{}]\nmax_cfu = 10", pool.value))),
     };
     context.problems.push(problem);
 }

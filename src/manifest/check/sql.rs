@@ -1,4 +1,4 @@
-//! The SQL of a statement: from where it comes, and whether it may be sent.
+//! Resolves the SQL of a statement and checks that it can be submitted.
 
 use std::{path::Path, sync::Arc};
 
@@ -14,27 +14,29 @@ use crate::{
     sql::{self, Analysis, StatementClass, StatementKind},
 };
 
-/// The most SQL that the service takes, by its documentation.
+/// The maximum size in bytes of the SQL that the service accepts, according to its documentation.
 const SQL_LIMIT: usize = 4 << 20;
 
-/// A layer says in one way where its SQL comes from.
+/// Reports a layer that sets both `sql` and `sql_file`.
 pub(super) fn check_single_sql_source(context: &mut ValidationContext<'_>, key: &str, layer: &At<Box<StatementLayer>>) {
     if let (Some(sql), Some(sql_file)) = (&layer.value.sql, &layer.value.sql_file) {
         context.problems.push(
-            problem_at(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "one of the two")
-                .at(sql_file.place.clone(), "and the other")
-                .help("remove one"),
+            problem_at(sql, format!("`statements.{key}` has both `sql` and `sql_file`"), "`sql` is set here")
+                .at(sql_file.place.clone(), "`sql_file` is set here")
+                .help("Remove one of them."),
         );
     }
 }
 
-/// A text that is to be sent, and where it stands.
+/// SQL with its variables substituted.
 pub(super) struct ResolvedSql {
+    /// The SQL, with secrets as references.
     pub template: Template,
+    /// The map from the SQL to the file that holds it.
     pub source_map: SqlSourceMap,
 }
 
-/// The SQL that a statement's layers say, from wherever they say it comes.
+/// Returns the SQL of a statement, from `sql` or from the file in `sql_file`. Reports a statement that has neither.
 pub(super) fn resolve_sql(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -64,23 +66,25 @@ pub(super) fn resolve_sql(
     Some(ResolvedSql { template, source_map })
 }
 
-/// The next step where a table has settings alone: often a bare file was removed and its settings stayed.
+/// Returns the help for a table that has only settings. Often its bare file was removed and the settings were left.
 fn missing_sql_help(key: &str, manifest: &Path) -> String {
     let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("statements"));
     let file = folder.join(format!("{key}.sql"));
     format!(
-        "no file by itself is its SQL either, as `{}` would be: if that was removed, remove this table too; else write \
-         `sql = \"…\"` or `sql_file = \"{key}.sql\"` here",
+        "Set `sql = \"…\"` or `sql_file = \"{key}.sql\"` here, or create `{}`. If you removed that file, remove this \
+         table too.",
         file.display()
     )
 }
 
+/// Returns the file that `sql_file` names, and reports one that cannot be read.
 fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> Option<Arc<SourceFile>> {
     let path = sql_path(sql_file);
     if path.is_absolute() {
-        let message = format!("`{}` begins at the root of the file system", sql_file.value);
+        let message = format!("`{}` is an absolute path", sql_file.value);
         context.problems.push(
-            problem_at(sql_file, message, "not a path in the project").help("write the path relative to this manifest"),
+            problem_at(sql_file, message, "not a path in the project")
+                .help("Write the path relative to this manifest."),
         );
         return None;
     }
@@ -93,7 +97,7 @@ fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> 
             let missing =
                 problem_at(sql_file, format!("there is no file `{}`", path.display()), "relative to this manifest");
             context.problems.push(match suggest::nearest(written, names.iter().map(String::as_str)) {
-                Some(near) => missing.help(format!("did you mean `{near}`?")),
+                Some(near) => missing.help(format!("Did you mean `{near}`?")),
                 None if problem.help.is_some() => problem,
                 None => missing,
             });
@@ -108,15 +112,19 @@ fn read_sql_file(context: &mut ValidationContext<'_>, sql_file: &At<String>) -> 
     }
 }
 
-/// What a text is for decides what may stand in it.
+/// The purpose of an SQL text, which decides which statements it may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SqlPurpose {
+    /// The SQL of a statement that a manifest declares.
     Statement,
+    /// The SQL of a bare `.sql` file.
     BareFile,
+    /// The SQL in `undo`.
     Undo,
 }
 
-/// Checks a text for what can be said of it offline. Gives what it says, unless that cannot be read.
+/// Checks everything about an SQL text that can be checked offline. Returns its analysis, or `None` if it has a
+/// problem.
 pub(super) fn check_sql(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -128,13 +136,13 @@ pub(super) fn check_sql(
     let here = sql.source_map.locate(&first);
     let what = if purpose == SqlPurpose::Undo { "`undo`" } else { "SQL" };
     if first.is_empty() {
-        let message = format!("`statements.{key}` has no {what} but white space and comments");
+        let message = format!("the {what} of `statements.{key}` contains only whitespace and comments");
         context.problems.push(Problem::new(message).at(here, "nothing to run"));
         return None;
     }
     if masked.len() > SQL_LIMIT {
         let message = format!("the SQL of `statements.{key}` is {} bytes long", masked.len());
-        context.problems.push(Problem::new(message).at(here, "the service takes at most 4 MB"));
+        context.problems.push(Problem::new(message).at(here, "the service accepts at most 4 MB"));
         return None;
     }
     let analysis = sql::analyze(&masked);
@@ -146,18 +154,21 @@ pub(super) fn check_sql(
     }
     let problem = match (purpose, analysis.kind.class()) {
         (_, StatementClass::Unsupported(why)) => {
-            Problem::new(format!("floe cannot keep this statement: {why}")).at(here, "refused")
+            Problem::new(format!("floe cannot manage this statement: {why}")).at(here, "not supported")
         }
         (SqlPurpose::Undo, StatementClass::Job | StatementClass::TableJob) => {
-            Problem::new("an `undo` has to complete, and this keeps running")
+            Problem::new("an `undo` must complete, but this statement keeps running")
                 .at(here, "keeps running")
-                .help("for example `undo = \"DROP TABLE …\"`")
+                .help("Use a statement that completes, for example `undo = \"DROP TABLE …\"`.")
         }
         (SqlPurpose::BareFile, _) if !is_allowed_in_bare_file(analysis.kind) => {
             let path = &sql.source_map.source.path;
-            Problem::new("a `.sql` file by itself may hold one `CREATE`, `INSERT` or statement set")
-                .at(here, "needs a manifest entry that says so")
-                .help(format!("in `floe.toml`:\n\n{}", toml_entry(key, path)))
+            Problem::new(
+                "a `.sql` file without a manifest entry can hold only one `CREATE`, one `INSERT` or one statement \
+                 set",
+            )
+            .at(here, "needs a manifest entry")
+            .help(format!("Add this to `floe.toml`:\n\n{}", toml_entry(key, path)))
         }
         _ => return Some(analysis),
     };
@@ -165,7 +176,7 @@ pub(super) fn check_sql(
     Some(analysis)
 }
 
-/// What nobody needs to be told about: it makes something, or runs until it is removed.
+/// Returns whether a bare file may hold a statement of this kind: one that creates something or writes rows.
 fn is_allowed_in_bare_file(kind: StatementKind) -> bool {
     matches!(
         kind,
@@ -185,7 +196,7 @@ fn is_allowed_in_bare_file(kind: StatementKind) -> bool {
     )
 }
 
-/// Where the first word of a text stands; empty, at its end, where there is none.
+/// Returns the span of the first word of a text. If there is none, returns an empty span at its end.
 fn first_word_span(text: &str) -> Span {
     let mut rest = text;
     loop {

@@ -1,4 +1,4 @@
-//! A statement: its name, its settings, its SQL, what it refers to.
+//! Validates a statement: its name, its settings, its SQL and its references.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,8 @@ use crate::{
     sql::{self, StatementClass},
 };
 
-/// Merges and checks the statement `key`. `bare`: no manifest mentions it.
+/// Merges and checks the statement `key`. Set `is_bare` if only a bare `.sql` file declares it. Returns `None` if it
+/// has no usable name or SQL.
 pub(in crate::manifest) fn check_statement(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -46,11 +47,11 @@ pub(in crate::manifest) fn check_statement(
     let undo = check_undo(context, key, &layer);
     if let (Some(at), Some(StatementClass::Job)) = (&layer.undo, analysis.as_ref().map(|reading| reading.kind.class()))
     {
-        let message = format!("`undo` of `{key}` would never run: a job defines nothing");
-        let mut problem = problem_at(at, message, "not for a job");
+        let message = format!("the `undo` of `{key}` would never run, because `{key}` is a job");
+        let mut problem = problem_at(at, message, "not allowed on a job");
         problem.help = Some(
-            "a job that is removed is stopped and deleted, and what it wrote stays; give `undo` to the statement that \
-             creates its table"
+            "Move `undo` to the statement that creates the job's table. When a job is removed, it is stopped and \
+             deleted, and the rows that it wrote stay."
                 .to_owned(),
         );
         context.problems.push(problem);
@@ -90,24 +91,25 @@ pub(in crate::manifest) fn check_statement(
     })
 }
 
+/// Returns the locations of the values of properties whose keys look like those of secrets.
 fn secret_places(layer: &StatementLayer) -> SmallMap<SourceLocation> {
     let named = layer.properties.iter().filter(|(key, _)| sql::is_sensitive_key(key));
     named.map(|(key, property)| (key.clone(), property.value.place.clone())).collect()
 }
 
-/// Checks `[defaults]` by themselves.
+/// Checks `[defaults]` on its own, without a statement.
 pub(in crate::manifest) fn check_defaults(context: &mut ValidationContext<'_>) {
     let defaults = context.defaults;
     check_settings(context, defaults);
 }
 
-/// Checks what an environment says for all its statements.
+/// Checks the settings that an environment has for all of its statements.
 pub(in crate::manifest) fn check_policy(context: &mut ValidationContext<'_>, environment: &EnvironmentLayer) {
     check_settings(context, &StatementLayer { evolve: environment.evolve.clone(), ..StatementLayer::default() });
 }
 
-/// Checks what can be known of the overlay of an environment that was not chosen: its fields, its words, and
-/// its SQL where all its variables are known here.
+/// Checks the overlay of an environment that was not chosen, as far as possible: its fields, its keywords, and its
+/// SQL if all of its variables are known here.
 pub(in crate::manifest) fn check_overlay(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -127,6 +129,7 @@ pub(in crate::manifest) fn check_overlay(
     check_depends_on(context, key, overlay.value.depends_on.as_deref().unwrap_or_default());
 }
 
+/// Returns the SQL in `undo`, and reports what is wrong with it.
 fn check_undo(context: &mut ValidationContext<'_>, key: &str, layer: &StatementLayer) -> Option<Template> {
     let (template, source_map) = context.substitution.interpolate_template(layer.undo.as_ref()?)?;
     let undo = ResolvedSql { template, source_map };
@@ -134,6 +137,7 @@ fn check_undo(context: &mut ValidationContext<'_>, key: &str, layer: &StatementL
     Some(undo.template)
 }
 
+/// Returns the declared addresses in `depends_on`, and reports the others.
 fn check_depends_on(
     context: &mut ValidationContext<'_>,
     key: &str,
@@ -154,7 +158,7 @@ fn check_depends_on(
             let mut problem = problem_at(&at, format!("there is no {kind} `{}`", at.value.key), "not declared");
             problem.help = context
                 .nearest(&at.value.key, keys)
-                .map(|near| format!("did you mean `{}.{near}`?", at.value.kind.manifest_table()));
+                .map(|near| format!("Did you mean `{}.{near}`?", at.value.kind.manifest_table()));
             context.problems.push(problem);
         }
     }

@@ -1,4 +1,4 @@
-//! Values that are one of a few words, durations and ids.
+//! Parses keywords, durations and ids.
 
 use super::problem_at;
 use crate::{
@@ -6,13 +6,13 @@ use crate::{
     resource::{Evolve, Problem, UnexpectedPhasePolicy},
 };
 
-/// `evolve`.
+/// Parses the value of `evolve`.
 pub(super) fn parse_evolve(at: &At<String>, problems: &mut Vec<Problem>) -> Option<Evolve> {
     let keywords = [("auto", Evolve::Auto), ("restart", Evolve::Restart), ("manual", Evolve::Manual)];
     parse_keyword("evolve", at, &keywords, problems)
 }
 
-/// `on_failed`, `on_stopped`.
+/// Parses the value of `on_failed` or `on_stopped`.
 pub(super) fn parse_on_outside(
     name: &str,
     at: &At<String>,
@@ -26,7 +26,7 @@ pub(super) fn parse_on_outside(
     )
 }
 
-/// A word of a few.
+/// Parses a value that must be one of `keywords`.
 pub(super) fn parse_keyword<T: Copy>(
     name: &str,
     at: &At<String>,
@@ -37,40 +37,41 @@ pub(super) fn parse_keyword<T: Copy>(
     if found.is_none() {
         let known: Vec<String> = keywords.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let mut problem =
-            problem_at(at, format!("`{name}` cannot be \"{}\"", at.value), format!("one of {}", known.join(", ")));
+            problem_at(at, format!("`{name}` cannot be \"{}\"", at.value), format!("allowed: {}", known.join(", ")));
         problem.help = suggest::nearest(&at.value, keywords.iter().map(|(word, _)| *word))
-            .map(|near| format!("did you mean \"{near}\"?"));
+            .map(|near| format!("Did you mean \"{near}\"?"));
         problems.push(problem);
     }
     found
 }
 
-/// Thirty days: after that the service purges a statement that has ended.
+/// The maximum timeout in seconds: thirty days. After that time the service purges a statement that has ended.
 const MAX_TIMEOUT: u64 = 30 * 86_400;
 
-/// `timeout`: seconds.
+/// Parses the value of `timeout` and returns it in seconds.
 pub(super) fn parse_timeout(at: &At<String>, problems: &mut Vec<Problem>) -> Option<u64> {
     match parse_seconds(&at.value) {
         Some(0) => {
-            problems.push(problem_at(at, "a `timeout` of nothing would fail at once", "must be longer than zero"));
+            problems.push(problem_at(at, "a `timeout` of zero would fail immediately", "must be longer than zero"));
             None
         }
         Some(seconds) if seconds > MAX_TIMEOUT => {
-            problems.push(problem_at(at, format!("a `timeout` of {} is as good as none", at.value), "at most `30d`"));
+            problems.push(problem_at(at, format!("a `timeout` of {} is too long", at.value), "at most `30d`"));
             None
         }
         Some(seconds) => Some(seconds),
         None => {
             problems.push(
                 problem_at(at, format!("`{}` is not a duration", at.value), "not a duration")
-                    .help("durations look like `90s`, `15m`, `1h30m` or `2d`"),
+                    .help("Write a duration such as `90s`, `15m`, `1h30m` or `2d`."),
             );
             None
         }
     }
 }
 
-/// Seconds of `1h30m`: numbers with units, from the largest to the smallest.
+/// Returns the number of seconds in a duration such as `1h30m`: numbers with units, from the largest unit to the
+/// smallest.
 fn parse_seconds(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total: u64 = 0;
@@ -97,7 +98,7 @@ fn parse_seconds(text: &str) -> Option<u64> {
     (last != u64::MAX).then_some(total)
 }
 
-/// An id of the service: a prefix, then lower-case letters and digits.
+/// Returns an id of the service, if it is valid: one of `prefixes`, then lower-case letters and digits.
 pub(super) fn check_id(
     name: &str,
     prefixes: &[&str],
@@ -112,7 +113,7 @@ pub(super) fn check_id(
     });
     if !is_valid {
         let problem =
-            problem_at(at, format!("`{}` is not what `{name}` takes", at.value), format!("looks like `{example}`"));
+            problem_at(at, format!("`{}` is not a valid `{name}`", at.value), format!("should look like `{example}`"));
         problems.push(problem);
     }
     is_valid.then(|| at.value.clone())

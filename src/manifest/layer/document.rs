@@ -1,4 +1,4 @@
-//! One TOML file into its layers.
+//! Reads one TOML file into layers.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,16 +11,16 @@ use super::{
 };
 use crate::resource::{Problem, SourceFile, SourceLocation, Span};
 
-/// Which file of a project it is.
+/// The role of a manifest in its project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::manifest) enum ManifestRole {
-    /// `floe.toml`: everything may stand in it.
+    /// The file `floe.toml`, which may hold every table.
     Main,
-    /// A file that `include` found: pools, statements and moves.
+    /// A file that `include` matches. It may hold pools, statements and moves.
     Included,
 }
 
-/// Reads a manifest as far as it can be read; adds what is wrong to `problems`.
+/// Reads as much of a manifest as possible and adds its problems to `problems`.
 pub(in crate::manifest) fn read_manifest(
     source: &Arc<SourceFile>,
     role: ManifestRole,
@@ -31,19 +31,20 @@ pub(in crate::manifest) fn read_manifest(
         DocumentReader { source: Arc::clone(source), problems: Vec::new(), incomplete: !errors.is_empty() };
     let mut fields = TableFields::new(document.get_ref(), reader.place(0..0), String::new(), &mut reader);
     let mut manifest = read_tables(&mut fields, role);
-    // `[statement.x]` is a statement that is not there for whoever refers to it.
+    // With a misspelled table such as `[statement.x]`, the statement that others refer to seems to be missing.
     let all_known = fields.finish();
     manifest.incomplete = reader.incomplete || !all_known;
     if errors.is_empty() {
         problems.append(&mut reader.problems);
     } else {
-        // What else seems wrong may be the parser's guess at what was meant.
+        // Any other problem may only be a consequence of how the parser recovered.
         problems.extend(syntax_problems(source, &errors));
         manifest.unparsable.push(Arc::clone(source));
     }
     manifest
 }
 
+/// Reads the top-level tables of a manifest.
 fn read_tables(fields: &mut TableFields<'_, '_, '_>, role: ManifestRole) -> Manifest {
     let mut manifest = Manifest::default();
     if role == ManifestRole::Main {
@@ -53,10 +54,10 @@ fn read_tables(fields: &mut TableFields<'_, '_, '_>, role: ManifestRole) -> Mani
         manifest.environments = fields.named_tables("environments", read_environment);
     } else {
         fields.set_misplaced_keys(&[
-            ("project", "move it to `floe.toml`"),
-            ("defaults", "move it to `floe.toml`"),
-            ("secrets", "move it to `floe.toml`"),
-            ("environments", "move it to `floe.toml`"),
+            ("project", "Move it to `floe.toml`."),
+            ("defaults", "Move it to `floe.toml`."),
+            ("secrets", "Move it to `floe.toml`."),
+            ("environments", "Move it to `floe.toml`."),
         ]);
     }
     manifest.pools = fields.named_tables("pools", read_pool);
@@ -66,6 +67,7 @@ fn read_tables(fields: &mut TableFields<'_, '_, '_>, role: ManifestRole) -> Mani
     manifest
 }
 
+/// Reads the table `[project]`.
 fn read_project(fields: &mut TableFields<'_, '_, '_>) -> ProjectLayer {
     ProjectLayer {
         name: fields.string("name"),
@@ -75,36 +77,40 @@ fn read_project(fields: &mut TableFields<'_, '_, '_>) -> ProjectLayer {
     }
 }
 
-/// The variable of a secret. `None` where something is wrong with it; it is declared all the same.
+/// Reads the environment variable of a secret. A secret with a problem still counts as declared, with the value
+/// `None`.
 fn read_secret(fields: &mut TableFields<'_, '_, '_>) -> Field<String> {
     fields.set_misplaced_keys(&[(
         "value",
-        "secrets stay out of manifests: `{ env = \"NAME\" }` names a variable that holds it",
+        "Keep secret values out of manifests. Write `{ env = \"NAME\" }` with the variable that holds the value.",
     )]);
     let env = fields.string("env");
     if fields.key_place("env").is_none() {
-        fields.report_missing("env", "for example `openai = { env = \"OPENAI_API_KEY\" }`");
+        fields.report_missing(
+            "env",
+            "Name the environment variable that holds it, for example `openai = { env = \"OPENAI_API_KEY\" }`.",
+        );
     }
     env
 }
 
-/// `[defaults]`: what many statements may share.
+/// Reads `[defaults]`, the settings that statements share.
 fn read_defaults(fields: &mut TableFields<'_, '_, '_>) -> StatementLayer {
     fields.set_misplaced_keys(&[
-        ("name", "every statement has a name of its own"),
-        ("sql", "every statement has SQL of its own"),
-        ("sql_file", "every statement has SQL of its own"),
-        ("undo", "what undoes a statement is its own"),
-        ("accept", "consent is given to one change of one statement"),
-        ("depends_on", "say it in the statement that needs it"),
-        ("unset", "leave the default out instead"),
-        ("allow", "for the whole project it is `allow` in `[project]`"),
-        ("variables", "variables belong to an environment: `variables = { … }` in `[environments.<name>]`"),
+        ("name", "Set it in the statement. Every statement has its own name."),
+        ("sql", "Set it in the statement. Every statement has its own SQL."),
+        ("sql_file", "Set it in the statement. Every statement has its own SQL."),
+        ("undo", "Set it in the statement. Every definition has its own `undo`."),
+        ("accept", "Set it in the statement. A consent covers one change of one statement."),
+        ("depends_on", "Set it in the statement that has the dependency."),
+        ("unset", "Remove the default itself. There is nothing below `[defaults]` to unset."),
+        ("allow", "To allow a lint in the whole project, set `allow` in `[project]`."),
+        ("variables", "Variables belong to an environment. Set `variables = { … }` in `[environments.<name>]`."),
     ]);
     read_shared_fields(fields)
 }
 
-/// What `[defaults]` and a statement have in common.
+/// Reads the fields that `[defaults]` and statements have in common.
 fn read_shared_fields(fields: &mut TableFields<'_, '_, '_>) -> StatementLayer {
     let before = fields.reader.problems.len();
     let properties = fields.entries("properties");
@@ -123,12 +129,13 @@ fn read_shared_fields(fields: &mut TableFields<'_, '_, '_>) -> StatementLayer {
     }
 }
 
+/// Reads one `[statements.<key>]` table or overlay.
 fn read_statement(fields: &mut TableFields<'_, '_, '_>) -> Box<StatementLayer> {
     fields.set_misplaced_keys(&[
-        ("file", "the SQL's file is `sql_file`"),
-        ("statement", "the SQL is `sql`"),
-        ("compute_pool", "the pool's key is `pool`"),
-        ("variables", "variables belong to an environment: `variables = { … }` in `[environments.<name>]`"),
+        ("file", "Use `sql_file` for the file that holds the SQL."),
+        ("statement", "Use `sql` for the SQL."),
+        ("compute_pool", "Use `pool` with the key of the pool."),
+        ("variables", "Variables belong to an environment. Set `variables = { … }` in `[environments.<name>]`."),
     ]);
     Box::new(StatementLayer {
         name: fields.string("name"),
@@ -144,12 +151,13 @@ fn read_statement(fields: &mut TableFields<'_, '_, '_>) -> Box<StatementLayer> {
     })
 }
 
+/// Reads one `[pools.<key>]` table or overlay.
 fn read_pool(fields: &mut TableFields<'_, '_, '_>) -> PoolLayer {
     fields.set_misplaced_keys(&[
-        ("cloud", "a pool's cloud is its environment's"),
-        ("region", "a pool's region is its environment's"),
-        ("environment", "which environment it is in follows from `--env`"),
-        ("name", "what people see is `display_name`"),
+        ("cloud", "Remove it. A pool uses the cloud of its environment."),
+        ("region", "Remove it. A pool uses the region of its environment."),
+        ("environment", "Remove it. `--env` selects the environment of a pool."),
+        ("name", "Use `display_name` for the name that Confluent Cloud shows."),
     ]);
     PoolLayer {
         id: fields.string("id"),
@@ -162,18 +170,19 @@ fn read_pool(fields: &mut TableFields<'_, '_, '_>) -> PoolLayer {
     }
 }
 
+/// Reads one `[environments.<name>]` table with its overlays.
 fn read_environment(fields: &mut TableFields<'_, '_, '_>) -> EnvironmentLayer {
     fields.set_misplaced_keys(&[
-        ("environment", "the environment's id is `id`"),
+        ("environment", "Use `id` for the environment's id."),
         ("api_key", CREDENTIALS_HELP),
         ("api_secret", CREDENTIALS_HELP),
         ("key", CREDENTIALS_HELP),
         ("secret", CREDENTIALS_HELP),
         (
             "properties",
-            "properties of all statements belong in `[defaults]`; let them use `${…}` to differ by environment",
+            "Set the properties of all statements in `[defaults]`. Use `${…}` where they differ by environment.",
         ),
-        ("defaults", "`[defaults]` holds in every environment; let it use `${…}` to differ by environment"),
+        ("defaults", "`[defaults]` applies to every environment. Use `${…}` where values differ by environment."),
     ]);
     let before = fields.reader.problems.len();
     let mut layer = EnvironmentLayer {
@@ -205,22 +214,29 @@ fn read_environment(fields: &mut TableFields<'_, '_, '_>) -> EnvironmentLayer {
     layer
 }
 
-const CREDENTIALS_HELP: &str = "credentials come from the environment only: `FLINK_API_KEY`, `FLINK_API_SECRET`";
+/// The help for a credential that is written into a manifest.
+const CREDENTIALS_HELP: &str = "Remove it. Set credentials only as environment variables: `FLINK_API_KEY` and \
+                                `FLINK_API_SECRET`.";
 
+/// Reads one `[[moved]]` block. Returns `None` if an address is missing or invalid.
 fn read_moved_block(fields: &mut TableFields<'_, '_, '_>) -> Option<MovedLayer> {
     let (from, to) = (fields.string("from"), fields.string("to"));
     for name in ["from", "to"] {
         if fields.key_place(name).is_none() {
-            fields.report_missing(name, "it takes `from = \"statements.a\"` and `to = \"statements.b\"`");
+            fields.report_missing(
+                name,
+                "A move needs both, for example `from = \"statements.a\"` and `to = \"statements.b\"`.",
+            );
         }
     }
     Some(MovedLayer { from: *from?, to: *to? })
 }
 
-/// What the TOML crate found: the first fault of each line, for the others follow from it.
+/// Returns the syntax errors that the TOML crate found: only the first of each line, since the others follow from it.
 fn syntax_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) -> Vec<Problem> {
     let place = |span: Span| SourceLocation { source: Arc::clone(source), span };
-    // Where a bracket or quote is not closed, the parser takes what follows for something else.
+    // Duplicate keys are reported only if there is no other error. After a bracket or quote that is not closed, the
+    // parser misreads what follows.
     if errors.iter().all(|error| error.message() == DUPLICATE_KEY) {
         return duplicate_key_problems(source, errors);
     }
@@ -230,20 +246,21 @@ fn syntax_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) -> Vec<
         let span = error.span().unwrap_or_default();
         let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
         if lines.insert(line) {
-            let message = format!("this is not TOML: {}", error.message());
+            let message = format!("invalid TOML: {}", error.message());
             problems.push(Problem::new(message).at(place(span), "here"));
         }
     }
     problems
 }
 
+/// Returns a problem for each duplicate key, with the location of the first key where it is known.
 fn duplicate_key_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) -> Vec<Problem> {
     let place = |span: Span| SourceLocation { source: Arc::clone(source), span };
     let spans: Vec<Span> = errors.iter().map(|error| error.span().unwrap_or_default()).collect();
     let mut headers: Vec<usize> = Vec::new();
     let mut problems = Vec::new();
     for (span, first) in spans.iter().zip(duplicates::first_occurrences(&source.text, &spans)) {
-        // A key that is given once in each of two tables of one name.
+        // The key is defined once in each of two tables of the same name. The duplicate table is already reported.
         let begins = first.as_ref().map_or(0, |first| first.header_or_key.start);
         if headers.iter().any(|header| (begins..span.start).contains(header)) {
             continue;
@@ -252,9 +269,9 @@ fn duplicate_key_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) 
             headers.push(span.start);
         }
         let key = source.text.get(span.clone()).unwrap_or_default();
-        let problem = Problem::new(format!("`{key}` is given twice")).at(place(span.clone()), "again here");
+        let problem = Problem::new(format!("`{key}` is defined twice")).at(place(span.clone()), "defined again here");
         problems.push(match first {
-            Some(first) => problem.at(place(first.header_or_key), "first here"),
+            Some(first) => problem.at(place(first.header_or_key), "first defined here"),
             None => problem,
         });
     }

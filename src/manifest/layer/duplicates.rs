@@ -1,5 +1,5 @@
-//! Keys that are given twice. The parser says where the second one stands; the first is the one without which it would
-//! not mind the second.
+//! Finds the first of two keys with the same name. The parser reports only the second one. The first is the one
+//! without which the parser accepts the second.
 
 use toml::{
     Spanned,
@@ -8,30 +8,33 @@ use toml::{
 
 use crate::resource::Span;
 
-/// What the parser calls it.
+/// The parser's message for a duplicate key.
 pub(super) const DUPLICATE_KEY: &str = "duplicate key";
 
-/// How many keys of one name are tried, how many pairs of a file, and how large a file: each trial reads all of it again.
+/// The maximum number of candidates for one duplicate. Each candidate costs another parse of the whole file.
 const MAX_CANDIDATES: usize = 16;
+/// The maximum number of duplicates of a file that are looked up.
 const MAX_DUPLICATES: usize = 16;
+/// The maximum size in bytes of a file in which duplicates are looked up.
 const MAX_FILE_SIZE: usize = 1 << 20;
 
-/// The first of two keys of one name.
+/// The first of two keys with the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FirstOccurrence {
+    /// The span of the key itself.
     key: Span,
-    /// The header, where it is that of a table; else the key.
+    /// The span of the table header that contains the key, or else of the key.
     pub header_or_key: Span,
 }
 
 impl FirstOccurrence {
-    /// Whether it is the header of a table.
+    /// Returns whether the key is in the header of a table.
     pub(super) fn is_header(&self) -> bool {
         self.header_or_key != self.key
     }
 }
 
-/// Where each of the keys at `again` was given first; `None` where that is not certain.
+/// Returns for each of the keys at `duplicates` where it was defined first, or `None` if that is not certain.
 pub(super) fn first_occurrences(text: &str, duplicates: &[Span]) -> Vec<Option<FirstOccurrence>> {
     let (document, _) = DeTable::parse_recoverable(text);
     let within = |(index, duplicate): (usize, &Span)| {
@@ -42,11 +45,12 @@ pub(super) fn first_occurrences(text: &str, duplicates: &[Span]) -> Vec<Option<F
     duplicates.iter().enumerate().map(within).collect()
 }
 
+/// Returns where the key at `duplicate` was defined first, if that is certain.
 fn first_occurrence(text: &str, document: &DeTable<'_>, duplicate: &Span) -> Option<FirstOccurrence> {
     let name = unquoted_key(text.get(duplicate.clone())?)?;
     let mut candidates = Vec::new();
     collect_keys(text, document, &name, &mut candidates);
-    // What a header made is gone from the document once the second one has come.
+    // The second header replaces the first one in the parsed document, so the text before it is parsed separately.
     let line = text.get(..duplicate.start)?.rfind('\n').map_or(0, |at| at.saturating_add(1));
     let (before, _) = DeTable::parse_recoverable(text.get(..line)?);
     collect_keys(text, before.get_ref(), &name, &mut candidates);
@@ -56,14 +60,14 @@ fn first_occurrence(text: &str, document: &DeTable<'_>, duplicate: &Span) -> Opt
     candidates.into_iter().take(MAX_CANDIDATES).find(|first| is_first_of(text, &first.key, duplicate))
 }
 
-/// The name that a key means, quotes and escapes taken off.
+/// Returns the name of a key without quotes and escapes.
 fn unquoted_key(key: &str) -> Option<String> {
     let line = format!("{key} = 0");
     let table = DeTable::parse(&line).ok()?;
     table.get_ref().keys().next().map(|key| key.get_ref().to_string())
 }
 
-/// Every key of this name.
+/// Adds every key called `name` in `table`, at any depth, to `found`.
 fn collect_keys(text: &str, table: &DeTable<'_>, name: &str, found: &mut Vec<FirstOccurrence>) {
     for (key, value) in table {
         if key.get_ref() == name {
@@ -73,6 +77,7 @@ fn collect_keys(text: &str, table: &DeTable<'_>, name: &str, found: &mut Vec<Fir
     }
 }
 
+/// Adds every key called `name` inside `value` to `found`.
 fn collect_keys_below(text: &str, value: &DeValue<'_>, name: &str, found: &mut Vec<FirstOccurrence>) {
     match value {
         DeValue::Table(table) => collect_keys(text, table, name, found),
@@ -83,14 +88,16 @@ fn collect_keys_below(text: &str, value: &DeValue<'_>, name: &str, found: &mut V
     }
 }
 
+/// Returns the span of the header of a table that has one, or else the span of the key.
 fn header_or_key_span(text: &str, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Span {
     let written = text.get(value.span()).unwrap_or_default();
     let is_header = value.get_ref().is_table() && written.starts_with('[');
     if is_header { value.span() } else { key.span() }
 }
 
-/// Whether nobody would mind the key at `again` if the one at `first` had another name.
+/// Returns whether the parser accepts the key at `duplicate` once the key at `first` has another name.
 fn is_first_of(text: &str, first: &Span, duplicate: &Span) -> bool {
+    /// A quoted key that no manifest is likely to use.
     const UNUSED_KEY: &str = "\"\u{2026}\u{2026}\"";
     let (Some(before), Some(after)) = (text.get(..first.start), text.get(first.end..)) else { return false };
     let renamed = [before, UNUSED_KEY, after].concat();

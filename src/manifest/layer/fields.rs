@@ -1,4 +1,4 @@
-//! Takes the fields of a TOML table one by one, collects what is wrong, and knows at the end which keys nobody took.
+//! Reads the fields of a TOML table one by one, collects problems, and reports the keys that were not read.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,26 +13,30 @@ use crate::{
     resource::{InternedStr, Problem, SmallMap, SourceFile, SourceLocation, Span, is_valid_key},
 };
 
-/// What all tables of one file share.
+/// The state that all tables of one file share while they are read.
 pub(super) struct DocumentReader {
+    /// The file that is being read.
     pub source: Arc<SourceFile>,
+    /// The problems found so far.
     pub problems: Vec<Problem>,
-    /// Whether a whole entry was lost to a problem.
+    /// Whether a whole entry could not be read because of a problem.
     pub incomplete: bool,
 }
 
 impl DocumentReader {
+    /// Returns the location of `span` in this file.
     pub(super) fn place(&self, span: Span) -> SourceLocation {
         SourceLocation { source: Arc::clone(&self.source), span }
     }
 
-    /// `[header]` of a table, or the key of one that is written inline or dotted.
+    /// Returns the location of a table's `[header]`, or of its key if the table is inline or dotted.
     fn header_place(&self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> SourceLocation {
         let written = self.source.text.get(value.span()).unwrap_or_default();
         let is_header = value.get_ref().is_table() && written.starts_with('[');
         self.place(if is_header { value.span() } else { key.span() })
     }
 
+    /// Reports that the value of `name` has another type than `wanted`.
     fn report_wrong_type(&mut self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>, help: Option<String>) {
         let place = self.place(value.span());
         let found = type_name(value.get_ref());
@@ -41,7 +45,7 @@ impl DocumentReader {
         self.problems.push(problem);
     }
 
-    /// A string, or a problem that shows how it is written.
+    /// Returns the string in `value`. If it is not a string, reports how to write it as one.
     fn string<T: for<'a> From<&'a str>>(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<At<T>> {
         if let DeValue::String(text) = value.get_ref() {
             return Some(At { value: T::from(text), place: self.place(value.span()) });
@@ -51,30 +55,34 @@ impl DocumentReader {
         let help = match value.get_ref() {
             DeValue::Table(_) => flatten_entries(name, value.get_ref())
                 .first()
-                .map(|(path, leaf)| format!("if a property is meant: `properties = {{ \"{path}\" = {leaf} }}`")),
-            _ => scalar.then(|| format!("write it as a string: `{name} = \"{written}\"`")),
+                .map(|(path, leaf)| format!("To set a property, write `properties = {{ \"{path}\" = {leaf} }}`.")),
+            _ => scalar.then(|| format!("Write it as a string: `{name} = \"{written}\"`.")),
         };
         self.report_wrong_type(name, "a string", value, help);
         None
     }
 }
 
-/// One table while its fields are taken.
+/// One table whose fields are being read.
 pub(super) struct TableFields<'t, 'i, 'r> {
+    /// The table as the TOML crate parsed it.
     table: &'t DeTable<'i>,
-    /// What people call it: `[statements.orders]`.
+    /// The name of the table in messages, such as `[statements.orders]`.
     owner: String,
-    /// Where it begins.
+    /// The location of the header or key of the table.
     place: SourceLocation,
+    /// The keys that were read so far.
     taken: Vec<&'static str>,
-    /// Whether a field was lost to a problem, so that it is not missing.
+    /// Whether a field could not be read, so that it must not be reported as missing.
     has_invalid_fields: bool,
-    /// Keys that belong elsewhere, and the next step.
+    /// The keys that belong elsewhere, each with the next step.
     misplaced_keys: &'static [(&'static str, &'static str)],
+    /// The reader of the whole file.
     pub reader: &'r mut DocumentReader,
 }
 
 impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
+    /// Returns a table of which no field has been read yet.
     pub(super) fn new(
         table: &'t DeTable<'i>,
         place: SourceLocation,
@@ -84,22 +92,22 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         TableFields { table, place, owner, taken: Vec::new(), has_invalid_fields: false, misplaced_keys: &[], reader }
     }
 
-    /// Says where keys belong that people put here by mistake.
+    /// Sets the keys that users often put here by mistake, each with the next step.
     pub(super) fn set_misplaced_keys(&mut self, keys: &'static [(&'static str, &'static str)]) {
         self.misplaced_keys = keys;
     }
 
-    /// Whether any field that was taken so far was lost to a problem.
+    /// Returns whether any of the fields so far had a problem and could not be read.
     pub(super) fn has_invalid_fields(&self) -> bool {
         self.has_invalid_fields
     }
 
-    /// Whether there is a key that nobody has taken so far.
+    /// Returns whether the table has a key that was not read so far.
     pub(super) fn has_unknown_keys(&self) -> bool {
         self.table.keys().any(|key| !self.taken.contains(&key.get_ref().as_ref()))
     }
 
-    /// A string, as a `String` or as a text that copies share.
+    /// Returns the string `name`, as a `String` or as a shared `Arc<str>`.
     pub(super) fn string<T: for<'a> From<&'a str>>(&mut self, name: &'static str) -> Field<T> {
         let (_, value) = self.take(name)?;
         let string = self.reader.string(name, value);
@@ -107,21 +115,22 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         string.map(Box::new)
     }
 
+    /// Returns the boolean `name`, if it is set and valid.
     pub(super) fn boolean(&mut self, name: &'static str) -> Field<bool> {
         let (_, value) = self.take(name)?;
         let place = self.reader.place(value.span());
         if let DeValue::Boolean(value) = value.get_ref() {
             return Some(Box::new(At { value: *value, place }));
         }
-        let help = value
-            .get_ref()
-            .as_str()
-            .and_then(|text| matches!(text, "true" | "false").then(|| format!("without quotes: `{name} = {text}`")));
+        let help = value.get_ref().as_str().and_then(|text| {
+            matches!(text, "true" | "false").then(|| format!("Remove the quotes: `{name} = {text}`."))
+        });
         self.reader.report_wrong_type(name, "true or false", value, help);
         self.has_invalid_fields = true;
         None
     }
 
+    /// Returns the integer `name`, if it is set and valid.
     pub(super) fn integer(&mut self, name: &'static str) -> Field<i64> {
         let (_, value) = self.take(name)?;
         let place = self.reader.place(value.span());
@@ -129,37 +138,39 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
             let help = value
                 .get_ref()
                 .as_str()
-                .and_then(|text| text.parse::<i64>().is_ok().then(|| format!("without quotes: `{name} = {text}`")));
-            self.reader.report_wrong_type(name, "a whole number", value, help);
+                .and_then(|text| text.parse::<i64>().is_ok().then(|| format!("Remove the quotes: `{name} = {text}`.")));
+            self.reader.report_wrong_type(name, "an integer", value, help);
             self.has_invalid_fields = true;
             return None;
         };
         match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(value) => Some(Box::new(At { value, place })),
             Err(_) => {
-                self.reader.problems.push(Problem::new(format!("`{name}` is out of range")).at(place, "this number"));
+                self.reader
+                    .problems
+                    .push(Problem::new(format!("`{name}` is out of range")).at(place, "does not fit in 64 bits"));
                 self.has_invalid_fields = true;
                 None
             }
         }
     }
 
-    /// A list of strings.
+    /// Returns the list of strings `name`, without the items that are not strings.
     pub(super) fn strings(&mut self, name: &'static str) -> Option<Vec<At<String>>> {
         let (_, value) = self.take(name)?;
         let Some(items) = value.get_ref().as_array() else {
-            let help = value.get_ref().as_str().map(|text| format!("in brackets: `{name} = [\"{text}\"]`"));
+            let help = value.get_ref().as_str().map(|text| format!("Write it as a list: `{name} = [\"{text}\"]`."));
             self.reader.report_wrong_type(name, "a list of strings", value, help);
             return None;
         };
         Some(items.iter().filter_map(|item| self.reader.string(name, item)).collect())
     }
 
-    /// A table of strings whose keys are the user's: properties, variables, aliases.
+    /// Returns the table of strings `name`, whose keys the user chooses: properties, variables or aliases.
     pub(super) fn entries(&mut self, name: &'static str) -> SmallMap<StringEntry> {
         let Some((_, value)) = self.take(name) else { return SmallMap::new() };
         let Some(table) = value.get_ref().as_table() else {
-            let help = Some(format!("for example `{name} = {{ \"key\" = \"value\" }}`"));
+            let help = Some(format!("Write it as a table, for example `{name} = {{ \"key\" = \"value\" }}`."));
             self.reader.report_wrong_type(name, "a table of strings", value, help);
             return SmallMap::new();
         };
@@ -168,19 +179,19 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
             let place = self.reader.place(key.span());
             let value = match value.get_ref() {
                 DeValue::Table(_) => {
-                    // `sql.state-ttl = "7 d"` is three tables to TOML.
+                    // TOML reads the dots in `sql.state-ttl = "7 d"` as nested tables.
                     let leaves = flatten_entries(key.get_ref(), value.get_ref());
                     let quoted: Vec<String> =
                         leaves.iter().map(|(path, leaf)| format!("`\"{path}\" = {leaf}`")).collect();
                     self.reader.problems.push(
-                        Problem::new(format!("`{name}.{}` is a table, and `{name}` holds strings", key.get_ref()))
-                            .at(place, "TOML takes dots for tables")
-                            .help(format!("quote the whole key: {}", quoted.join(", "))),
+                        Problem::new(format!("`{name}.{}` is a table, but `{name}` holds only strings", key.get_ref()))
+                            .at(place, "TOML reads dots as nested tables")
+                            .help(format!("Quote the whole key: {}.", quoted.join(", "))),
                     );
                     continue;
                 }
                 _ => self.reader.string(&toml_key(key.get_ref()), value).unwrap_or_else(|| {
-                    // It is there, if wrong: whoever refers to it need not hear that it is missing.
+                    // The entry exists, so references to it must not be reported as undefined.
                     At { value: Arc::from(""), place: place.clone() }
                 }),
             };
@@ -189,7 +200,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         entries
     }
 
-    /// One table, read by `read`.
+    /// Returns the table `name`, read by `read`.
     pub(super) fn section<T>(
         &mut self,
         name: &'static str,
@@ -201,7 +212,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 name,
                 "a table",
                 value,
-                Some(format!("`[{name}]` on a line by itself begins it")),
+                Some(format!("Start the table with `[{name}]` on its own line.")),
             );
             return None;
         };
@@ -209,7 +220,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         Some(read_table(table, place, format!("[{name}]"), self.reader, read))
     }
 
-    /// Tables by the user's keys, each read by `read`: `[pools.main]`, `[statements.orders]`.
+    /// Returns the tables in `name`, whose keys the user chooses, such as `[pools.main]`. Each is read by `read`.
     pub(super) fn named_tables<T>(
         &mut self,
         name: &'static str,
@@ -221,7 +232,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 name,
                 "a table of tables",
                 value,
-                Some(format!("for example `[{name}.main]`")),
+                Some(format!("Write one table for each entry, for example `[{name}.main]`.")),
             );
             self.reader.incomplete = true;
             return BTreeMap::new();
@@ -234,7 +245,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
             let name = format!("{prefix}.{}", key.get_ref());
             if !is_valid_key(key.get_ref()) {
                 self.reader.problems.push(
-                    Problem::new(format!("`{}` cannot be a name here", key.get_ref()))
+                    Problem::new(format!("`{}` is not a valid key", key.get_ref()))
                         .at(self.reader.place(key.span()), "letters, digits, `-` and `_` only"),
                 );
                 self.reader.incomplete = true;
@@ -242,7 +253,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 let value = read_table(table, place.clone(), format!("[{name}]"), self.reader, &mut read);
                 tables.insert(key.get_ref().to_string(), At { value, place });
             } else {
-                let help = Some(format!("`[{name}]` on a line by itself begins it"));
+                let help = Some(format!("Start the table with `[{name}]` on its own line."));
                 self.reader.report_wrong_type(&name, "a table", value, help);
                 self.reader.incomplete = true;
             }
@@ -250,7 +261,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         tables
     }
 
-    /// A list of tables, each read by `read`: `[[moved]]`.
+    /// Returns the list of tables `name`, such as `[[moved]]`. Each is read by `read`.
     pub(super) fn list_of_tables<T>(
         &mut self,
         name: &'static str,
@@ -262,7 +273,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 name,
                 "a list of tables",
                 value,
-                Some(format!("write `[[{name}]]`, in double brackets")),
+                Some(format!("Use double brackets: `[[{name}]]`.")),
             );
             return Vec::new();
         };
@@ -280,7 +291,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         found
     }
 
-    /// Says that `name` has to be here, and what it looks like.
+    /// Reports that the required field `name` is missing.
     pub(super) fn report_missing(&mut self, name: &str, help: &str) {
         let problem = Problem::new(format!("`{}` has no `{name}`", self.owner))
             .at(self.place.clone(), format!("`{name}` is missing"))
@@ -288,17 +299,18 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         self.reader.problems.push(problem);
     }
 
-    /// Where the key `name` stands, if it is there.
+    /// Returns the location of the key `name`, if the table has it.
     pub(super) fn key_place(&self, name: &str) -> Option<SourceLocation> {
         self.table.get_key_value(name).map(|(key, value)| self.reader.header_place(key, value))
     }
 
+    /// Returns the entry `name`, and remembers that it was read.
     fn take(&mut self, name: &'static str) -> Option<(&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)> {
         self.taken.push(name);
         self.table.get_key_value(name)
     }
 
-    /// Whether every key was taken; a problem for each that was not.
+    /// Reports every key that was not read. Returns whether there was none.
     pub(super) fn finish(self) -> bool {
         let mut all_known = true;
         for (key, value) in self.table {
@@ -307,11 +319,11 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 continue;
             }
             all_known = false;
-            let container = if self.owner.is_empty() { "a manifest".to_owned() } else { format!("`{}`", self.owner) };
+            let container = if self.owner.is_empty() { "this file".to_owned() } else { format!("`{}`", self.owner) };
             let hint = self.misplaced_keys.iter().find(|(key, _)| *key == name).map(|(_, help)| (*help).to_owned());
             let (message, label) = match hint {
                 Some(_) => (format!("`{name}` does not belong in {container}"), "not here"),
-                None => (format!("unknown key `{name}` in {container}"), "unknown"),
+                None => (format!("unknown key `{name}` in {container}"), "unknown key"),
             };
             let place = match value.get_ref() {
                 DeValue::Table(_) => self.reader.header_place(key, value),
@@ -325,6 +337,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
     }
 }
 
+/// Reads one table with `read`, and reports its unknown keys.
 fn read_table<'t, 'i, T>(
     table: &'t DeTable<'i>,
     place: SourceLocation,
@@ -338,7 +351,7 @@ fn read_table<'t, 'i, T>(
     value
 }
 
-/// The full keys and the values of what dots have put into nested tables.
+/// Returns the entries of nested tables with their full dotted keys. Each value is formatted as TOML.
 fn flatten_entries(key: &str, value: &DeValue<'_>) -> Vec<(String, String)> {
     match value {
         DeValue::Table(table) => table
@@ -350,16 +363,17 @@ fn flatten_entries(key: &str, value: &DeValue<'_>) -> Vec<(String, String)> {
     }
 }
 
-/// A key as TOML wants it.
+/// Returns `key` as it is written in TOML, with quotes if it needs them.
 fn toml_key(key: &str) -> String {
     if is_valid_key(key) { key.to_owned() } else { format!("\"{key}\"") }
 }
 
+/// Returns the name of the type of `value`, for messages.
 fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",

@@ -1,4 +1,4 @@
-//! Where each byte of a TOML string's value stands between its quotes.
+//! Maps each byte of a TOML string's value to its position in the file.
 
 use std::sync::Arc;
 
@@ -7,19 +7,20 @@ use crate::{
     resource::{SourceFile, SourceLocation},
 };
 
-/// Maps the value of the TOML string at `place`, which is `length` bytes long, to the file.
+/// Returns the map from the value of the TOML string at `place`, which is `length` bytes long, to the file.
 pub(in crate::manifest) fn value_source_map(place: &SourceLocation, length: usize) -> SqlSourceMap {
     let raw = place.source.text.get(place.span.clone()).unwrap_or_default();
     let map = map_string(&place.source, raw, place.span.start);
     if map.len() == length {
         return map;
     }
-    // Not a string of this form after all: all of it maps to all of it.
+    // The string has an unexpected form, so the whole value maps to the whole string.
     let mut whole = SqlSourceMap::empty(Arc::clone(&place.source));
     whole.push(length, place.span.clone(), false);
     whole
 }
 
+/// Returns the map of the TOML string `raw`, quotes included, which begins at the byte `base` of the file.
 fn map_string(source: &Arc<SourceFile>, raw: &str, base: usize) -> SqlSourceMap {
     let mut text = SqlSourceMap::empty(Arc::clone(source));
     let (quotes, escapes) = match raw {
@@ -30,7 +31,7 @@ fn map_string(source: &Arc<SourceFile>, raw: &str, base: usize) -> SqlSourceMap 
     let mut at: usize = quotes;
     let end = raw.len().saturating_sub(quotes);
     if quotes == 3 {
-        // A line break straight after the opening quotes is no part of the value.
+        // A line break right after the opening quotes is not part of the value.
         at = at.saturating_add(line_break_length(raw.get(at..end).unwrap_or_default()));
     }
     while let Some(rest) = raw.get(at..end).filter(|rest| !rest.is_empty()) {
@@ -50,14 +51,14 @@ fn map_string(source: &Arc<SourceFile>, raw: &str, base: usize) -> SqlSourceMap 
     text
 }
 
-/// How many bytes the escape at the front of `rest` takes, and how many it stands for.
+/// Returns the length in bytes of the escape at the start of `rest`, and the length of the text that it stands for.
 fn escape_lengths(rest: &str) -> (usize, usize) {
     let end: usize = match rest.as_bytes().get(1) {
         Some(b'x') => 4,
         Some(b'u') => 6,
         Some(b'U') => 10,
         Some(b'b' | b't' | b'n' | b'f' | b'r' | b'e' | b'"' | b'\\') => return (2, 1),
-        // A backslash at the end of a line takes all white space that follows with it.
+        // A backslash at the end of a line removes all whitespace that follows.
         _ => {
             let after = rest.get(1..).unwrap_or_default();
             return (rest.len().saturating_sub(after.trim_start_matches([' ', '\t', '\r', '\n']).len()), 0);
@@ -67,6 +68,7 @@ fn escape_lengths(rest: &str) -> (usize, usize) {
     (end, letter.map_or(0, char::len_utf8))
 }
 
+/// Returns the length in bytes of the line break at the start of `rest`, or 0 if there is none.
 fn line_break_length(rest: &str) -> usize {
     match rest {
         _ if rest.starts_with("\r\n") => 2,
@@ -83,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// The value of `x = <raw>` by the TOML crate, and where each of its bytes stands by this module.
+    /// Returns the value of `x = <raw>` as the TOML crate reads it, and this module's map of it.
     fn read(raw: &str) -> (String, SqlSourceMap) {
         let document = format!("x = {raw}\n");
         let source = Arc::new(SourceFile { path: "floe.toml".into(), text: document.into() });
@@ -95,6 +97,7 @@ mod tests {
         (text, map)
     }
 
+    /// Returns the text in the file that `span` of the value maps to.
     fn source_text(map: &SqlSourceMap, span: std::ops::Range<usize>) -> String {
         let place = map.locate(&span);
         place.source.text[place.span].to_owned()
@@ -147,7 +150,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a text is written as a TOML string, every letter maps to what spells it.
+        /// Whichever way a text is written as a TOML string, every character maps to its spelling in the file.
         #[test]
         fn every_character_maps_to_its_spelling_in_the_source(
             letters in proptest::collection::vec((any::<char>(), 0..4_u8), 0..40),
@@ -166,7 +169,7 @@ mod tests {
                 };
                 if multi_line && form == 3 {
                     raw.push_str("\\\n  \t\n");
-                    // A blank letter after this would be swallowed with the rest of the white space.
+                    // A space after a line continuation is skipped with the rest of the whitespace.
                     if spelling.starts_with(' ') { continue; }
                 }
                 raw.push_str(&spelling);

@@ -1,10 +1,12 @@
-//! Which environment it is, where it is reached, what two of them must not share.
+//! Tests of choosing and validating environments, and of conflicts between them.
 
 use super::*;
 use crate::manifest::StateLocation;
 
+/// A manifest with the environment `prod` on Confluent Cloud.
 const PROD: &str = "[project]\nname = \"t\"\n[environments.prod]\norganization = \"b0b21724-4586-4a07-b787-d0bb5aacbf87\"\nid = \"env-z3y2x1\"\ncloud = \"AWS\"\nregion = \"us-east-1\"\n";
 
+/// Returns a project with the environment `prod` and `more` in its table.
 fn prod(more: &str) -> ProjectFixture {
     ProjectFixture::from_manifest(&format!("{PROD}{more}"))
 }
@@ -50,10 +52,10 @@ fn missing_required_fields_are_reported() {
 #[test]
 fn malformed_ids_are_errors() {
     ProjectFixture::from_manifest("[project]\nname = \"t\"\n[environments.prod]\norganization = \"acme\"\nid = \"prod\"\ncloud = \"awss\"\nregion = \"US East\"\n").assert_problems(&[
-        ("`acme` is not an organization's id", &["\"acme\""]),
-        ("`prod` is not what `id` takes", &["\"prod\""]),
+        ("`acme` is not a valid organization id", &["\"acme\""]),
+        ("`prod` is not a valid `id`", &["\"prod\""]),
         ("`cloud` cannot be \"awss\"", &["\"awss\""]),
-        ("`US East` is not a region", &["\"US East\""]),
+        ("`US East` is not a valid region", &["\"US East\""]),
     ]);
 }
 
@@ -63,11 +65,11 @@ fn the_environment_is_the_given_one_else_the_only_one_else_local() {
     assert_eq!(both().load().environment.name, "local");
     assert_eq!(both().with_environment("dev").load().environment.name, "dev");
     assert_eq!(prod("").load().environment.name, "prod");
-    both().with_environment("dve").assert_one_problem("there is no environment `dve`", &[], "did you mean `dev`?");
+    both().with_environment("dve").assert_one_problem("there is no environment `dve`", &[], "Did you mean `dev`?");
     prod("[environments.dev]\nsimulator = true\n").assert_one_problem(
-        "which environment?",
+        "no environment is selected",
         &[],
-        "choose one of `dev`, `prod` with `--env`",
+        "Choose one of `dev`, `prod` with `--env`.",
     );
 }
 
@@ -82,17 +84,18 @@ fn the_rest_is_checked_when_no_environment_can_be_chosen() {
     assert_eq!(said[0], "the project has no environment");
     assert!(said.contains(&pool.0) && said.iter().any(|said| said.contains("max_cfu")), "{said:?}");
     assert!(
-        said.iter().any(|said| said.contains("changes a session")) && !said.iter().any(|said| said.contains("${")),
+        said.iter().any(|said| said.contains("affects only its own session"))
+            && !said.iter().any(|said| said.contains("${")),
         "{said:?}"
     );
-    // What an overlay of any environment may complete is not judged.
+    // A declaration that an overlay of any environment may complete is not checked.
     let two = "[environments.x]\nsimulator = true\n[environments.y]\nsimulator = true\n";
     let overlaid = "[pools.p]\n[environments.x.pools.p]\nmax_cfu = 5\n[statements.s]\n\
                     [environments.x.statements.s]\nsql = \"CREATE TABLE a (x INT)\"\n";
     ProjectFixture::from_manifest(&format!(
         "[project]\nname = \"t\"\n{two}{overlaid}[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\npool = \"none\"\n"
     ))
-    .assert_problems(&[("which environment?", &[]), pool]);
+    .assert_problems(&[("no environment is selected", &[]), pool]);
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn a_project_name_with_control_characters_is_refused() {
         ))
     };
     for name in ["p\\u001b[31mred", "two\\nlines", "p\\u0085"] {
-        named(name).assert_problems(&[("the project's name holds a control character", &[&format!("\"{name}\"")])]);
+        named(name).assert_problems(&[("the project name contains a control character", &[&format!("\"{name}\"")])]);
     }
     named("größe 1").load();
 }
@@ -138,24 +141,22 @@ fn endpoints_must_be_https_or_loopback_origins() {
         "http://127.0.0.1.evil.com",
     ] {
         prod(&format!("endpoint = \"{bad}\"\n"))
-            .assert_problems(&[("`endpoint` is not an origin that floe may ask", &[&format!("\"{bad}\"")])]);
+            .assert_problems(&[("`endpoint` is not an allowed origin", &[&format!("\"{bad}\"")])]);
     }
-    prod("private = true\nendpoint = \"https://h\"\n").assert_problems(&[(
-        "`private` and `endpoint` cannot both say where statements are asked",
-        &["\"https://h\"", "true"],
-    )]);
+    prod("private = true\nendpoint = \"https://h\"\n")
+        .assert_problems(&[("`private` and `endpoint` cannot be set together", &["\"https://h\"", "true"])]);
 }
 
 #[test]
 fn state_must_be_a_file_path() {
     assert_eq!(prod("state = \"x/y.json\"\n").load().environment.state, StateLocation::File("x/y.json".into()));
     prod("state = \"s3://bucket/x\"\n").assert_one_problem(
-        "shared state is not supported by this build yet",
+        "this build does not support shared state yet",
         &["\"s3://bucket/x\""],
         "state/prod.json",
     );
-    prod("state = \"ftp://x\"\n").assert_problems(&[("state cannot be kept at `ftp://`", &["\"ftp://x\""])]);
-    prod("state = \"state/\"\n").assert_problems(&[("`state` names no file", &["\"state/\""])]);
+    prod("state = \"ftp://x\"\n").assert_problems(&[("cannot keep state at `ftp://`", &["\"ftp://x\""])]);
+    prod("state = \"state/\"\n").assert_problems(&[("`state` does not name a file", &["\"state/\""])]);
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn environments_with_the_same_id_need_different_prefixes() {
     prod("state = \"s.json\"\n[environments.dev]\nsimulator = true\nstate = \"s.json\"\n")
         .with_environment("prod")
         .assert_problems(&[(
-            "`dev` and `prod` would keep their state in one file, `s.json`",
+            "`dev` and `prod` would keep their state in the same file, `s.json`",
             &["\"s.json\"", "\"s.json\""],
         )]);
 }
@@ -182,11 +183,11 @@ fn environments_must_not_share_a_state_file() {
         prod(&dev).with_environment("prod")
     };
     for (one, other) in [("st/s", "st/s.json"), ("st/s.journal", "st/s.json"), ("st/s.json", "st/s.world")] {
-        let message = format!("`dev` and `prod` would share a file beside their states, `{other}` and `{one}`");
+        let message = format!("`dev` and `prod` would share a file next to their state files, `{other}` and `{one}`");
         two(one, other).assert_problems(&[(&message, &[&format!("\"{one}\""), &format!("\"{other}\"")])]);
     }
     for one in ["./st/../st/s.json", "st//s.json", "st/./s.json"] {
-        let message = format!("`dev` and `prod` would keep their state in one file, `{one}`");
+        let message = format!("`dev` and `prod` would keep their state in the same file, `{one}`");
         two(one, "st/s.json").assert_problems(&[(&message, &[&format!("\"{one}\""), "\"st/s.json\""])]);
     }
     for (one, other) in [("st/s.v1", "st/s.v2"), ("st/s.json", "su/s.json"), ("st/s", "st/s2.json")] {
@@ -196,10 +197,10 @@ fn environments_must_not_share_a_state_file() {
 
 #[test]
 fn settings_without_effect_are_errors() {
-    prod("pace = \"real\"\n").assert_problems(&[("`pace` means nothing without `simulator = true`", &["\"real\""])]);
+    prod("pace = \"real\"\n").assert_problems(&[("`pace` has no effect without `simulator = true`", &["\"real\""])]);
     ProjectFixture::from_manifest("[project]\nname = \"t\"\n[environments.x]\nsimulator = true\nid = \"env-1\"\n")
-        .assert_problems(&[("`id` means nothing where `simulator = true`", &["\"env-1\""])]);
-    prod("name_prefix = \"Prod_\"\n").assert_problems(&[("`Prod_` cannot begin a cloud name", &["\"Prod_\""])]);
+        .assert_problems(&[("`id` has no effect with `simulator = true`", &["\"env-1\""])]);
+    prod("name_prefix = \"Prod_\"\n").assert_problems(&[("`Prod_` is not a valid `name_prefix`", &["\"Prod_\""])]);
     prod("requests_per_second = 0\n").assert_problems(&[("`requests_per_second` is out of range", &["0"])]);
 }
 
@@ -208,10 +209,10 @@ fn overlays_of_undeclared_objects_are_errors_in_every_environment() {
     let more = "[pools.main]\nmax_cfu = 5\n[statements.orders]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\n[environments.dev.statements.ordres]\nstopped = true\n[environments.dev.pools.man]\nmax_cfu = 5\n";
     ProjectFixture::new(more).assert_problems(&[
         (
-            "environment `dev` overlays `statements.ordres`, which does not exist",
+            "environment `dev` overlays `statements.ordres`, which is not declared",
             &["[environments.dev.statements.ordres]"],
         ),
-        ("environment `dev` overlays `pools.man`, which does not exist", &["[environments.dev.pools.man]"]),
+        ("environment `dev` overlays `pools.man`, which is not declared", &["[environments.dev.pools.man]"]),
     ]);
 }
 
@@ -237,11 +238,11 @@ fn one_cloud_name_in_two_environments_with_the_same_id_is_an_error() {
     let twin = "[environments.next]\norganization = \"b0b21724-4586-4a07-b787-d0bb5aacbf87\"\nid = \"env-z3y2x1\"\ncloud = \"aws\"\nregion = \"us-east-1\"\nname_prefix = \"n-\"\n[statements.a]\nname = \"orders\"\nsql = \"CREATE TABLE a (x INT)\"\n[statements.n-b]\nsql = \"CREATE TABLE b (x INT)\"\n[statements.b]\nsql = \"CREATE TABLE c (x INT)\"\n";
     prod(twin).with_environment("prod").assert_problems(&[
         (
-            "`prod` and `next` are one Confluent environment, and both would have a statement `orders` there",
+            "`prod` and `next` are the same Confluent environment, and both would have a statement named `orders`",
             &["\"orders\"", "[statements.a]"],
         ),
         (
-            "`prod` and `next` are one Confluent environment, and both would have a statement `n-b` there",
+            "`prod` and `next` are the same Confluent environment, and both would have a statement named `n-b`",
             &["[statements.b]", "[statements.n-b]"],
         ),
     ]);
@@ -263,7 +264,7 @@ fn every_environment_is_checked_whichever_is_chosen() {
         "[environments.prod]\norganization = \"acme\"\nid = \"env-1\"\ncloud = \"aws\"\nevolve = \"never\"\n",
     )
     .assert_problems(&[
-        ("`acme` is not an organization's id", &["\"acme\""]),
+        ("`acme` is not a valid organization id", &["\"acme\""]),
         ("`evolve` cannot be \"never\"", &["\"never\""]),
     ]);
 }
@@ -276,7 +277,7 @@ fn an_invalid_environment_does_not_hide_other_problems() {
             ("`environments.prod` has no `cloud`", &["[environments.prod]"]),
             ("`environments.prod` has no `organization`", &["[environments.prod]"]),
             ("`environments.prod` has no `region`", &["[environments.prod]"]),
-            ("`x` is not what `id` takes", &["\"x\""]),
+            ("`x` is not a valid `id`", &["\"x\""]),
             ("variable `p` is not defined", &["${p}"]),
             ("there is no pool `nope`", &["\"nope\""]),
         ]);
@@ -286,5 +287,5 @@ fn an_invalid_environment_does_not_hide_other_problems() {
 fn cloud_names_must_be_valid_in_every_environment() {
     let key = "a".repeat(60);
     ProjectFixture::new(&format!("[statements.{key}]\nsql = \"CREATE TABLE a (x INT)\"\n[environments.dev]\nsimulator = true\nname_prefix = \"feature-\"\n"))
-        .assert_problems(&[(&format!("in `dev` the cloud name `feature-{key}` is 68 characters long"), &[&format!("[statements.{key}]")])]);
+        .assert_problems(&[(&format!("in environment `dev`, the cloud name `feature-{key}` is 68 characters long"), &[&format!("[statements.{key}]")])]);
 }

@@ -1,7 +1,8 @@
-//! Which files are read, and what is said of those that cannot be.
+//! Tests of finding and reading the files of a project.
 
 use super::*;
 
+/// The SQL of a valid definition.
 const CREATE: &str = "CREATE TABLE t (x INT)";
 
 #[test]
@@ -9,7 +10,7 @@ fn a_missing_floe_toml_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let problems =
         load(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap_err().problems;
-    assert!(problems[0].message.starts_with("there is no `floe.toml` in "));
+    assert!(problems[0].message.starts_with("could not find `floe.toml` in "));
     assert!(problems[0].help.as_deref().unwrap().contains("floe init"));
 }
 
@@ -20,7 +21,7 @@ fn a_project_in_a_parent_folder_is_suggested() {
         .unwrap_err()
         .problems;
     let folder = fixture.root().canonicalize().unwrap();
-    assert_eq!(problems[0].help, Some(format!("there is one further up: `-C {}`", folder.display())));
+    assert_eq!(problems[0].help, Some(format!("A parent folder has one. To use it, pass `-C {}`.", folder.display())));
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn an_entry_of_the_same_name_adds_settings_to_a_bare_file() {
 fn a_bare_file_and_an_entry_with_sql_are_a_duplicate_declaration() {
     ProjectFixture::new("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n")
         .with_file("statements/a.sql", CREATE)
-        .assert_one_problem("`statements.a` is declared twice", &[CREATE, "[statements.a]"], "name it by `sql_file`");
+        .assert_one_problem("`statements.a` is declared twice", &[CREATE, "[statements.a]"], "name it in a `sql_file`");
 }
 
 #[test]
@@ -74,12 +75,12 @@ fn two_bare_files_with_one_key_get_entries_suggested() {
         .with_file("statements/eu/orders.sql", CREATE)
         .with_file("statements/us/orders.sql", CREATE);
     fixture.assert_one_problem(
-        "2 files would all be `statements.orders`",
+        "2 files declare the same statement, `statements.orders`",
         &[CREATE, CREATE],
         "[statements.eu-orders]\nsql_file = \"statements/eu/orders.sql\"\n\n[statements.us-orders]\nsql_file = \"statements/us/orders.sql\"",
     );
-    // What is printed helps.
-    let more = fixture.problems()[0].help.clone().unwrap().replace("tell them apart in `floe.toml`:", "");
+    // The suggested entries fix the problem.
+    let more = fixture.problems()[0].help.clone().unwrap().replace("Give each file its own key in `floe.toml`:", "");
     let fixed = ProjectFixture::new(&more)
         .with_file("statements/eu/orders.sql", CREATE)
         .with_file("statements/us/orders.sql", "CREATE TABLE u (x INT)")
@@ -112,7 +113,7 @@ fn the_suggested_entries_have_distinct_keys() {
 #[test]
 fn a_bare_file_whose_name_is_not_a_valid_key_is_an_error() {
     ProjectFixture::new("").with_file("statements/my orders.sql", CREATE).assert_one_problem(
-        "the name of `statements/my orders.sql` cannot be the name of a statement",
+        "the file name of `statements/my orders.sql` cannot be used as a statement key",
         &[],
         "sql_file = \"statements/my orders.sql\"",
     );
@@ -140,24 +141,24 @@ fn a_pattern_that_matches_nothing_is_an_error() {
     ProjectFixture::from_manifest(&floe("\"statments/**\"")).with_file("statements/a.sql", CREATE).assert_one_problem(
         "`statments/**` matches no `.toml` or `.sql` file",
         &["\"statments/**\""],
-        "did you mean `statements`?",
+        "Did you mean `statements`?",
     );
     ProjectFixture::from_manifest(&floe("\"statements\"")).with_file("statements/a.sql", CREATE).assert_one_problem(
         "`statements` matches no `.toml` or `.sql` file",
         &["\"statements\""],
-        "`statements/**` is what lies in it",
+        "write `statements/**`",
     );
     ProjectFixture::from_manifest(&floe("\"a[\"")).assert_one_problem(
-        "`a[` is not a pattern: invalid range pattern",
+        "`a[` is not a valid pattern: invalid range pattern",
         &["\"a[\""],
         "",
     );
     ProjectFixture::from_manifest(&floe("\"/etc/*\"")).assert_one_problem(
-        "`/etc/*` begins at the root of the file system",
+        "`/etc/*` is an absolute path",
         &["\"/etc/*\""],
         "relative",
     );
-    // Only readme: nothing to read.
+    // The folder holds only a README, which is neither a manifest nor a statement.
     ProjectFixture::from_manifest(&floe("\"docs/*\"")).with_file("docs/README.md", "hi").assert_one_problem(
         "`docs/*` matches no `.toml` or `.sql` file",
         &["\"docs/*\""],
@@ -194,7 +195,7 @@ fn a_byte_order_mark_is_stripped() {
 #[test]
 fn invalid_utf_8_is_reported_at_its_byte() {
     let fixture = ProjectFixture::new("").with_file("statements/a.sql", b"CREATE TABLE caf\xe9 (x INT)");
-    fixture.assert_one_problem("`statements/a.sql` is not UTF-8", &["\u{fffd}"], "save the file as UTF-8");
+    fixture.assert_one_problem("`statements/a.sql` is not UTF-8", &["\u{fffd}"], "Save the file as UTF-8.");
     ProjectFixture::new("").with_file("pools.toml", b"[pools.p]\nmax_cfu = 5 # \xff\n").assert_one_problem(
         "`pools.toml` is not UTF-8",
         &["\u{fffd}"],
@@ -224,12 +225,12 @@ fn a_dangling_symlink_and_a_non_regular_file_are_errors() {
     symlink(fixture.root().join("nowhere"), fixture.root().join("statements/a.sql")).unwrap();
     let problems = fixture.problems();
     assert!(
-        problems[0].message.starts_with("`statements/a.sql` is a link to what cannot be read"),
+        problems[0].message.starts_with("cannot follow the symbolic link `statements/a.sql`"),
         "{}",
         format_problems(&problems)
     );
     let fixture = ProjectFixture::new("[statements.a]\nsql_file = \"folder.sql\"\n").with_file("folder.sql/x", "");
-    fixture.assert_one_problem("`folder.sql` is no regular file", &["\"folder.sql\""], "");
+    fixture.assert_one_problem("`folder.sql` is not a regular file", &["\"folder.sql\""], "");
 }
 
 #[test]
@@ -241,14 +242,14 @@ fn a_missing_sql_file_is_an_error_at_its_name() {
     fixture.with_file("statements/orders.sql", CREATE).assert_one_problem(
         "there is no file `statements/ordres.sql`",
         &["\"ordres.sql\""],
-        "did you mean `orders.sql`?",
+        "Did you mean `orders.sql`?",
     );
 }
 
 #[test]
 fn an_absolute_sql_file_is_an_error() {
     ProjectFixture::new("[statements.a]\nsql_file = \"/etc/a.sql\"\n")
-        .assert_problems(&[("`/etc/a.sql` begins at the root of the file system", &["\"/etc/a.sql\""])]);
+        .assert_problems(&[("`/etc/a.sql` is an absolute path", &["\"/etc/a.sql\""])]);
 }
 
 #[test]

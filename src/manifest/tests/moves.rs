@@ -1,10 +1,12 @@
-//! `[[moved]]` blocks and where their chains end.
+//! Tests of `[[moved]]` blocks and of chains of moves.
 
 use super::*;
 use crate::resource::Address;
 
+/// A manifest that declares `statements.a`.
 const A: &str = "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n";
 
+/// Returns a project that declares `statements.a` and `pools.main` and has these `[[moved]]` blocks.
 fn project_with_moves(blocks: &[(&str, &str)]) -> ProjectFixture {
     let blocks: String =
         blocks.iter().map(|(from, to)| format!("[[moved]]\nfrom = \"{from}\"\nto = \"{to}\"\n")).collect();
@@ -29,30 +31,30 @@ fn chains_of_moves_are_followed() {
 #[test]
 fn invalid_moved_blocks_are_errors() {
     project_with_moves(&[("statements.x", "statements.b")]).assert_one_problem(
-        "`statements.x` is moved to `statements.b`, which does not exist",
+        "`statements.x` is moved to `statements.b`, which is not declared",
         &["\"statements.b\""],
         "",
     );
     project_with_moves(&[("statements.x", "statements.a"), ("statements.y", "statements.a")])
-        .assert_problems(&[("two things are moved to `statements.a`", &["\"statements.a\"", "\"statements.a\""])]);
+        .assert_problems(&[("two addresses are moved to `statements.a`", &["\"statements.a\"", "\"statements.a\""])]);
     project_with_moves(&[("statements.x", "statements.a"), ("statements.x", "statements.a")]).assert_problems(&[
         ("`statements.x` is moved twice", &["\"statements.x\"", "\"statements.x\""]),
-        ("two things are moved to `statements.a`", &["\"statements.a\"", "\"statements.a\""]),
+        ("two addresses are moved to `statements.a`", &["\"statements.a\"", "\"statements.a\""]),
     ]);
     project_with_moves(&[("statements.a", "pools.main")]).assert_problems(&[
-        ("`statements.a` is moved away and still declared", &["\"statements.a\""]),
-        ("`statements.a` cannot become `pools.main`", &["\"pools.main\""]),
+        ("`statements.a` is moved but still declared", &["\"statements.a\""]),
+        ("`statements.a` cannot be moved to `pools.main`", &["\"pools.main\""]),
     ]);
     project_with_moves(&[("statements.a", "statements.a")])
         .assert_problems(&[("`statements.a` is moved to itself", &["\"statements.a\""])]);
     project_with_moves(&[("statements.x", "a")]).assert_one_problem(
-        "`a` is not an address; addresses look like `statements.orders` or `pools.main`",
+        "`a` is not an address: addresses look like `statements.orders` or `pools.main`",
         &["\"a\""],
-        "did you mean `statements.a`?",
+        "Did you mean `statements.a`?",
     );
     project_with_moves(&[("statements.x", "statements.y"), ("statements.y", "statements.x")]).assert_problems(&[
-        ("`statements.x` is moved in a circle", &["\"statements.y\""]),
-        ("`statements.y` is moved in a circle", &["\"statements.x\""]),
+        ("the moves of `statements.x` form a cycle", &["\"statements.y\""]),
+        ("the moves of `statements.y` form a cycle", &["\"statements.x\""]),
     ]);
     ProjectFixture::new("[[moved]]\nfrom = \"statements.a\"\n")
         .assert_problems(&[("`[[moved]]` has no `to`", &["[[moved]]"])]);

@@ -1,4 +1,4 @@
-//! Pools, owned and by id, and their overlays.
+//! Tests of owned pools, pools with an id, and their overlays.
 
 use super::*;
 use crate::resource::PoolDeclaration;
@@ -22,12 +22,12 @@ fn a_pool_declared_by_id_is_borrowed() {
     let project = ProjectFixture::new("[pools.shared]\nid = \"lfcp-8m03rm\"\n").load();
     assert_eq!(project.pools["shared"].spec, PoolDeclaration::Borrowed { id: "lfcp-8m03rm".to_owned() });
     ProjectFixture::new("[pools.shared]\nid = \"lfcp-8m03rm\"\nmax_cfu = 5\n").assert_one_problem(
-        "a pool given by `id` is somebody else's, so it cannot have `max_cfu`",
+        "a pool with an `id` is not managed by this project, so it cannot set `max_cfu`",
         &["5", "\"lfcp-8m03rm\""],
-        "remove `max_cfu`",
+        "Remove `max_cfu`",
     );
     ProjectFixture::new("[pools.shared]\nid = \"8m03rm\"\n")
-        .assert_problems(&[("`8m03rm` is not what `id` takes", &["\"8m03rm\""])]);
+        .assert_problems(&[("`8m03rm` is not a valid `id`", &["\"8m03rm\""])]);
 }
 
 #[test]
@@ -45,11 +45,11 @@ fn an_owned_pool_needs_a_valid_max_cfu() {
 #[test]
 fn invalid_display_names_and_networks_are_errors() {
     ProjectFixture::new("[pools.p]\nmax_cfu = 5\ndisplay_name = \"my pool\"\n")
-        .assert_problems(&[("the display name `my pool` is not one that the API takes", &["\"my pool\""])]);
+        .assert_problems(&[("the API rejects the display name `my pool`", &["\"my pool\""])]);
     ProjectFixture::new("[pools._p]\nmax_cfu = 5\n")
-        .assert_problems(&[("`_p` cannot be a display name", &["[pools._p]"])]);
+        .assert_problems(&[("the key `_p` is not a valid display name", &["[pools._p]"])]);
     ProjectFixture::new("[pools.p]\nmax_cfu = 5\nnetwork = \"vpc-1\"\n")
-        .assert_problems(&[("`vpc-1` is not what `network` takes", &["\"vpc-1\""])]);
+        .assert_problems(&[("`vpc-1` is not a valid `network`", &["\"vpc-1\""])]);
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn a_pool_overlay_overrides_and_unsets_fields() {
         PoolDeclaration::Borrowed { id: "lfcp-1".to_owned() }
     );
     ProjectFixture::new("[pools.p]\nmax_cfu = 20\n[environments.local.pools.p]\nunset = [\"max_cuf\"]\n")
-        .assert_one_problem("there is no `max_cuf` to unset", &["\"max_cuf\""], "did you mean `max_cfu`?");
+        .assert_one_problem("cannot unset `max_cuf`, which is not set", &["\"max_cuf\""], "Did you mean `max_cfu`?");
 }

@@ -1,4 +1,4 @@
-//! What holds for any text.
+//! Property tests with arbitrary texts.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     resource::{Secrets, SourceFile},
 };
 
-/// Pieces from which manifests, good and bad, are made.
+/// Pieces from which valid and invalid manifests are built.
 const PIECES: [&str; 40] = [
     "[project]\n",
     "[defaults]\n",
@@ -61,7 +61,7 @@ const PIECES: [&str; 40] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever `floe.toml` holds, there is a project or a problem, and every place lies within its file.
+    /// For any `floe.toml`, loading returns a project or a problem, and every location lies within its file.
     #[test]
     fn any_manifest_loads_or_has_problems(pieces in proptest::collection::vec(0..PIECES.len(), 0..14), sql in ".{0,40}") {
         let text: String = pieces.iter().map(|at| PIECES[*at]).collect();
@@ -74,7 +74,7 @@ proptest! {
         }
     }
 
-    /// What the service is sent is the text with each reference replaced once, and each letter of it that was written
+    /// The text that is sent to the service has each reference replaced once, and each character that was written
     /// maps to where it was written.
     #[test]
     fn references_are_interpolated_once_and_the_rest_keeps_its_position(
@@ -83,7 +83,7 @@ proptest! {
     ) {
         let (mut written, mut expected, mut kept) = (String::new(), String::new(), Vec::new());
         for (form, piece) in parts {
-            // A `$` before a reference makes it an escape.
+            // A `$` before a reference would make it an escape.
             let mut piece = piece;
             while piece.contains("${") {
                 piece = piece.replace("${", "");
@@ -116,14 +116,14 @@ proptest! {
         for (at, letter) in masked.char_indices() {
             let place = positions.locate(&(at..at + letter.len_utf8()));
             let spelt = text_at(&place);
-            prop_assert!(spelt == letter.to_string() || spelt.starts_with('$'), "{letter:?} is {spelt:?}");
+            prop_assert!(spelt == letter.to_string() || spelt.starts_with('$'), "{letter:?} maps to {spelt:?}");
         }
         for (start, piece) in kept {
             prop_assert_eq!(&written[start..start + piece.len()], piece);
         }
     }
 
-    /// Any bytes at all can be read as a layer.
+    /// Any text can be read as a manifest without a panic.
     #[test]
     fn any_text_can_be_read_as_a_manifest(text in "\\PC{0,200}") {
         let source = Arc::new(SourceFile { path: "pools.toml".into(), text: text.into() });

@@ -1,4 +1,4 @@
-//! Where SQL stands and what may stand in it.
+//! Tests of locating and validating SQL.
 
 use super::*;
 
@@ -11,11 +11,11 @@ fn sql_is_the_file_byte_for_byte() {
 
 #[test]
 fn a_second_statement_is_an_error_where_it_begins() {
-    let second = "a second statement begins here; one text holds one statement, so give it an entry of its own";
+    let second = "a second statement starts here: give each statement its own entry";
     ProjectFixture::new("")
         .with_file("statements/a.sql", "CREATE TABLE a (x INT);\nDROP TABLE a")
         .assert_problems(&[(second, &["DROP"])]);
-    // Inside TOML strings of both forms, with escapes and variables before it.
+    // The location is also right in every form of TOML string, after escapes and variables.
     for string in [
         r#""CREATE TABLE \u0061 (x INT); DROP TABLE a""#,
         "'CREATE TABLE a (x INT); DROP TABLE a'",
@@ -35,7 +35,7 @@ fn set_is_refused_in_favor_of_properties() {
     ProjectFixture::new("")
         .with_file("statements/a.sql", "SET 'sql.state-ttl' = '1 d';\nCREATE TABLE a (x INT)")
         .assert_problems(&[(
-            "a statement can't be sent along with SET or USE; set the option in the statement's `properties`",
+            "a statement cannot be sent together with `SET` or `USE`: set the option in the statement's `properties`",
             &["SET"],
         )]);
 }
@@ -44,7 +44,7 @@ fn set_is_refused_in_favor_of_properties() {
 fn queries_and_show_are_refused_at_their_first_word() {
     let fixture = ProjectFixture::new("").with_file("statements/a.sql", "/* hm */ -- so\n  SELECT 1");
     let problems = fixture.problems();
-    assert!(problems[0].message.starts_with("floe cannot keep this statement: "), "{}", format_problems(&problems));
+    assert!(problems[0].message.starts_with("floe cannot manage this statement: "), "{}", format_problems(&problems));
     assert_eq!(text_at(&problems[0].locations[0].0), "SELECT");
     let problems = ProjectFixture::new("[statements.a]\nsql = \"SHOW TABLES\"\n").problems();
     assert_eq!(text_at(&problems[0].locations[0].0), "SHOW");
@@ -55,7 +55,7 @@ fn empty_sql_is_an_error() {
     for sql in ["", "  \n", "-- nothing\n/* at all */ ;"] {
         let problems = ProjectFixture::new("").with_file("statements/a.sql", sql).problems();
         assert_eq!(problems.len(), 1);
-        assert_eq!(problems[0].message, "`statements.a` has no SQL but white space and comments");
+        assert_eq!(problems[0].message, "the SQL of `statements.a` contains only whitespace and comments");
     }
 }
 
@@ -63,14 +63,14 @@ fn empty_sql_is_an_error() {
 fn a_bare_file_may_only_create_or_insert() {
     for sql in ["DROP TABLE a", "ALTER TABLE a ADD (y INT)"] {
         ProjectFixture::new("").with_file("statements/a.sql", sql).assert_one_problem(
-            "a `.sql` file by itself may hold one `CREATE`, `INSERT` or statement set",
+            "a `.sql` file without a manifest entry can hold only one `CREATE`, one `INSERT` or one statement set",
             &[sql.split(' ').next().unwrap()],
             "[statements.a]\nsql_file = \"statements/a.sql\"",
         );
         ProjectFixture::new("[statements.a]\nsql_file = \"statements/a.sql\"\n")
             .with_file("statements/a.sql", sql)
             .load();
-        // Settings say so too.
+        // An entry with only settings is a manifest entry too.
         ProjectFixture::new("[statements.a]\nprevent_destroy = true\n").with_file("statements/a.sql", sql).load();
     }
     for sql in [
@@ -86,7 +86,7 @@ fn a_bare_file_may_only_create_or_insert() {
 fn undo_of_a_job_is_an_error() {
     let undo = |sql: &str| ProjectFixture::new(&format!("[statements.a]\nsql = \"{sql}\"\nundo = \"DROP TABLE b\"\n"));
     undo("INSERT INTO b SELECT x FROM c")
-        .assert_problems(&[("`undo` of `a` would never run: a job defines nothing", &["\"DROP TABLE b\""])]);
+        .assert_problems(&[("the `undo` of `a` would never run, because `a` is a job", &["\"DROP TABLE b\""])]);
     undo("CREATE TABLE b AS SELECT x FROM c").load();
     undo("INSERT INTO b VALUES (1)").load();
 }
@@ -97,16 +97,14 @@ fn undo_is_checked_like_sql() {
         ProjectFixture::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nundo = \"{undo}\"\n"))
     };
     undo("DROP TABLE ${x}").assert_problems(&[("variable `x` is not defined", &["${x}"])]);
-    undo("DROP TABLE a; DROP TABLE b").assert_problems(&[(
-        "a second statement begins here; one text holds one statement, so give it an entry of its own",
-        &["DROP"],
-    )]);
+    undo("DROP TABLE a; DROP TABLE b")
+        .assert_problems(&[("a second statement starts here: give each statement its own entry", &["DROP"])]);
     undo("INSERT INTO b SELECT * FROM a").assert_one_problem(
-        "an `undo` has to complete, and this keeps running",
+        "an `undo` must complete, but this statement keeps running",
         &["INSERT"],
         "DROP TABLE",
     );
-    undo(" ").assert_problems(&[("`statements.a` has no `undo` but white space and comments", &[""])]);
+    undo(" ").assert_problems(&[("the `undo` of `statements.a` contains only whitespace and comments", &[""])]);
 }
 
 #[test]

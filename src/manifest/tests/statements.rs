@@ -1,10 +1,11 @@
-//! What a statement says, its defaults and overlays, its name.
+//! Tests of the fields, defaults, overlays and names of statements.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::resource::{Address, Evolve, UnexpectedPhasePolicy};
 
+/// Returns a project with the statement `a` that has these fields.
 fn statement(fields: &str) -> ProjectFixture {
     ProjectFixture::new(&format!("[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n{fields}\n"))
 }
@@ -62,12 +63,12 @@ fn an_overlay_can_replace_the_sql() {
 #[test]
 fn unset_of_a_field_that_is_not_set_is_an_error() {
     statement("unset = [\"properties.x\", \"pol\", \"sql\"]").assert_problems(&[
-        ("there is no `properties.x` to unset", &["\"properties.x\""]),
-        ("there is no `pol` to unset", &["\"pol\""]),
-        ("there is no `sql` to unset", &["\"sql\""]),
+        ("cannot unset `properties.x`, which is not set", &["\"properties.x\""]),
+        ("cannot unset `pol`, which is not set", &["\"pol\""]),
+        ("cannot unset `sql`, which is not set", &["\"sql\""]),
     ]);
     ProjectFixture::new("[defaults]\nproperties = { x = \"1\" }\n[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nproperties = { x = \"2\" }\nunset = [\"properties.x\"]\n")
-        .assert_problems(&[("`properties.x` is set and unset in one place", &["\"properties.x\"", "x"])]);
+        .assert_problems(&[("`properties.x` is both set and unset in the same table", &["\"properties.x\"", "x"])]);
 }
 
 #[test]
@@ -81,13 +82,13 @@ fn a_statement_needs_exactly_one_sql_source() {
         &["[statements.a]"],
         "sql_file = \"a.sql\"",
     );
-    // Its bare file was removed, and its settings stayed.
+    // The bare file was removed and its settings were left.
     ProjectFixture::new("")
         .with_file("statements/jobs/settings.toml", "[statements.late-orders]\nstopped = true\n")
         .assert_one_problem(
             "`statements.late-orders` has no SQL",
             &["[statements.late-orders]"],
-            "as `statements/jobs/late-orders.sql` would be: if that was removed, remove this table too",
+            "create `statements/jobs/late-orders.sql`. If you removed that file, remove this table too.",
         );
 }
 
@@ -102,23 +103,23 @@ fn keys_become_cloud_names() {
 #[test]
 fn invalid_cloud_names_are_errors() {
     statement("name = \"Orders\"")
-        .assert_problems(&[("the cloud name `Orders` holds `O`, which the API refuses", &["\"Orders\""])]);
+        .assert_problems(&[("the cloud name `Orders` contains `O`, which the API rejects", &["\"Orders\""])]);
     statement("name = \"a.b\"")
-        .assert_problems(&[("the cloud name `a.b` holds `.`, which the API refuses", &["\"a.b\""])]);
+        .assert_problems(&[("the cloud name `a.b` contains `.`, which the API rejects", &["\"a.b\""])]);
     statement("name = \"-a\"")
-        .assert_problems(&[("the cloud name `-a` begins or ends with `-`, which the API refuses", &["\"-a\""])]);
-    statement("name = \"\"").assert_problems(&[("a cloud name cannot be empty", &["\"\""])]);
+        .assert_problems(&[("the cloud name `-a` starts or ends with `-`, which the API rejects", &["\"-a\""])]);
+    statement("name = \"\"").assert_problems(&[("the cloud name is empty", &["\"\""])]);
     let long = "a".repeat(67);
     statement(&format!("name = \"{long}\""))
         .assert_problems(&[(&format!("the cloud name `{long}` is 67 characters long"), &[&format!("\"{long}\"")])]);
     statement(&format!("name = \"{}\"", "a".repeat(66))).load();
     ProjectFixture::new("[statements.a-g3]\nsql = \"CREATE TABLE a (x INT)\"\n").assert_one_problem(
-        "the cloud name `a-g3` ends like a generation or an undo",
+        "the cloud name `a-g3` has a reserved suffix",
         &["[statements.a-g3]"],
         "name = ",
     );
     statement("name = \"a-undo-1\"")
-        .assert_problems(&[("the cloud name `a-undo-1` ends like a generation or an undo", &["\"a-undo-1\""])]);
+        .assert_problems(&[("the cloud name `a-undo-1` has a reserved suffix", &["\"a-undo-1\""])]);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn duplicate_cloud_names_are_an_error() {
         "[statements.a_b]\nsql = \"CREATE TABLE a (x INT)\"\n[statements.a-b]\nsql = \"CREATE TABLE b (x INT)\"\n",
     )
     .assert_problems(&[(
-        "`statements.a-b` and `statements.a_b` have one cloud name, `a-b`",
+        "`statements.a-b` and `statements.a_b` have the same cloud name, `a-b`",
         &["[statements.a_b]", "[statements.a-b]"],
     )]);
 }
@@ -138,14 +139,14 @@ fn references_to_undeclared_objects_are_errors() {
     let problems = ProjectFixture::new(more).assert_problems(&[
         ("there is no pool `mian`", &["\"mian\""]),
         ("there is no statement `oders`", &["\"statements.oders\""]),
-        ("`orders` is not an address; addresses look like `statements.orders` or `pools.main`", &["\"orders\""]),
+        ("`orders` is not an address: addresses look like `statements.orders` or `pools.main`", &["\"orders\""]),
         ("there is no pool `x`", &["\"pools.x\""]),
         ("`statements.orders` depends on itself", &["\"statements.orders\""]),
     ]);
     let help: Vec<Option<&str>> = problems.iter().map(|problem| problem.help.as_deref()).collect();
-    assert_eq!(help[0], Some("did you mean `main`?"));
-    assert_eq!(help[1], Some("did you mean `statements.orders`?"));
-    assert_eq!(help[2], Some("did you mean `statements.orders`?"));
+    assert_eq!(help[0], Some("Did you mean `main`?"));
+    assert_eq!(help[1], Some("Did you mean `statements.orders`?"));
+    assert_eq!(help[2], Some("Did you mean `statements.orders`?"));
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn invalid_keywords_durations_and_ids_are_errors() {
     statement("evolve = \"restrat\"").assert_one_problem(
         "`evolve` cannot be \"restrat\"",
         &["\"restrat\""],
-        "did you mean \"restart\"?",
+        "Did you mean \"restart\"?",
     );
     statement("on_failed = \"retry\"").assert_problems(&[("`on_failed` cannot be \"retry\"", &["\"retry\""])]);
     statement("timeout = \"15 minutes\"").assert_one_problem(
@@ -180,15 +181,15 @@ fn invalid_keywords_durations_and_ids_are_errors() {
         &["\"15 minutes\""],
         "15m",
     );
-    statement("timeout = \"0s\"").assert_problems(&[("a `timeout` of nothing would fail at once", &["\"0s\""])]);
-    statement("principal = \"alice\"").assert_problems(&[("`alice` is not what `principal` takes", &["\"alice\""])]);
-    statement("accept = \"yes\"").assert_problems(&[("`yes` is no consent that a plan printed", &["\"yes\""])]);
+    statement("timeout = \"0s\"").assert_problems(&[("a `timeout` of zero would fail immediately", &["\"0s\""])]);
+    statement("principal = \"alice\"").assert_problems(&[("`alice` is not a valid `principal`", &["\"alice\""])]);
+    statement("accept = \"yes\"").assert_problems(&[("`yes` is not a valid consent", &["\"yes\""])]);
     statement("allow = [\"fl101\"]").assert_one_problem(
         "there is no lint `fl101`",
         &["\"fl101\""],
-        "did you mean `FL101`?",
+        "Did you mean `FL101`?",
     );
-    statement("timeout = \"31d\"").assert_problems(&[("a `timeout` of 31d is as good as none", &["\"31d\""])]);
+    statement("timeout = \"31d\"").assert_problems(&[("a `timeout` of 31d is too long", &["\"31d\""])]);
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn keywords_in_another_environments_overlay_are_checked_too() {
 #[test]
 fn the_initial_offset_property_is_reserved() {
     statement("properties = { \"sql.tables.initial-offset-from\" = \"a-g2\" }").assert_one_problem(
-        "`sql.tables.initial-offset-from` is floe's to set",
+        "the property `sql.tables.initial-offset-from` is not supported",
         &["\"sql.tables.initial-offset-from\""],
         "evolve",
     );

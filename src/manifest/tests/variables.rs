@@ -1,7 +1,8 @@
-//! `${variable}`, `$${` and `${secret.name}`.
+//! Tests of `${variable}`, `$${` and `${secret.name}`.
 
 use super::*;
 
+/// Returns a project with one secret, these variables and the statement `a` with this TOML string as its SQL.
 fn project_with(sql: &str, variables: &str) -> ProjectFixture {
     ProjectFixture::from_manifest(&format!(
         "[project]\nname = \"t\"\n[secrets]\nkey = {{ env = \"KEY\" }}\n[environments.local]\nsimulator = true\nvariables = {{ {variables} }}\n[statements.a]\nsql = {sql}\n"
@@ -57,7 +58,7 @@ fn an_undefined_variable_is_reported_at_its_reference() {
     project_with("\"CREATE TABLE \\u0074 (${catlog} INT)\"", "catalog = \"c\"").assert_one_problem(
         "variable `catlog` is not defined",
         &["${catlog}"],
-        "did you mean `${catalog}`?",
+        "Did you mean `${catalog}`?",
     );
     project_with("'''\nCREATE TABLE t (\n  ${column} INT)'''", "").assert_one_problem(
         "variable `column` is not defined",
@@ -93,20 +94,20 @@ fn an_escaped_reference_is_literal_text() {
 
 #[test]
 fn variable_values_are_not_interpolated_again() {
-    // The two meet as `${secret.key}`, and are no reference.
+    // Two pieces that together spell `${secret.key}` are not a reference.
     let project = project_with("\"INSERT INTO t VALUES ('${a}{secret.key}')\"", "a = \"$\"").load();
     let sql = &project.statements["a"].spec.sql;
     assert!(!sql.has_secrets());
     assert_eq!(sql.masked(), "INSERT INTO t VALUES ('${secret.key}')");
     project_with("\"INSERT INTO t VALUES ('${a}${secret.key}')\"", "a = \"$\"")
-        .assert_problems(&[("a `$` cannot stand right before a secret", &["${secret.key}"])]);
+        .assert_problems(&[("a secret cannot directly follow a `$`", &["${secret.key}"])]);
 }
 
 #[test]
 fn an_unclosed_reference_is_an_error() {
     project_with("\"INSERT INTO t VALUES ('${a')\"", "").assert_one_problem("`${` is never closed", &["${"], "`$${`");
     project_with("\"INSERT INTO t VALUES ('${a b}')\"", "").assert_one_problem(
-        "`${a b}` names no variable",
+        "`${a b}` is not a valid variable reference",
         &["${a b}"],
         "`$${`",
     );
@@ -130,14 +131,14 @@ fn an_undeclared_secret_is_an_error() {
     project_with("\"CREATE TABLE t (x INT) WITH ('k' = '${secret.kye}')\"", "").assert_one_problem(
         "secret `kye` is not declared",
         &["${secret.kye}"],
-        "did you mean `${secret.key}`?",
+        "Did you mean `${secret.key}`?",
     );
 }
 
 #[test]
 fn secrets_are_allowed_only_in_properties_and_sql() {
     project_with("\"CREATE TABLE t (x INT)\"\nprincipal = \"${secret.key}\"", "").assert_one_problem(
-        "`${secret.key}` cannot stand here",
+        "the secret `${secret.key}` is not allowed here",
         &["${secret.key}"],
         "properties and in SQL",
     );
@@ -152,9 +153,9 @@ fn a_secret_declaration_names_a_variable_and_holds_no_value() {
     ]);
     floe("k = \"KEY\"").assert_one_problem("`secrets.k` must be a table", &["\"KEY\""], "");
     floe("k = { env = \"sk-123\" }").assert_one_problem(
-        "this cannot be the name of an environment variable",
+        "this is not a valid environment variable name",
         &["\"sk-123\""],
-        "never the secret",
+        "never to the secret",
     );
 }
 
@@ -162,9 +163,9 @@ fn a_secret_declaration_names_a_variable_and_holds_no_value() {
 fn a_misspelled_variable_flag_is_an_error_and_an_unused_one_is_not() {
     let base = || project_with("\"CREATE TABLE ${table} (x INT)\"", "table = \"t\"");
     base().with_flag("tabel", "other").assert_one_problem(
-        "`--var tabel=…` sets a variable that nothing uses",
+        "`--var tabel=…` sets a variable that is not used",
         &[],
-        "did you mean `table`?",
+        "Did you mean `table`?",
     );
     base().with_flag("commit", "3f2a9c").load();
 }
@@ -172,5 +173,5 @@ fn a_misspelled_variable_flag_is_an_error_and_an_unused_one_is_not() {
 #[test]
 fn invalid_variable_names_are_errors() {
     project_with("\"CREATE TABLE t (x INT)\"", "\"my.table\" = \"t\"")
-        .assert_problems(&[("`my.table` cannot be the name of a variable", &["\"my.table\""])]);
+        .assert_problems(&[("`my.table` is not a valid variable name", &["\"my.table\""])]);
 }
