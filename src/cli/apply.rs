@@ -1,4 +1,4 @@
-//! `floe apply` and `floe destroy`: plan under the lock, show, ask, execute, report.
+//! `floe apply` and `floe destroy`: plan under the lock, show the plan, ask for confirmation, execute it, and report.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,16 +32,21 @@ use crate::{
     state::{Ledger, LocalLedger, LockHolder, Recorded},
 };
 
-/// What is to be done, and by whose leave.
+/// What a run is asked to do.
 struct ApplyRequest<'a> {
+    /// The name of the command, `apply` or `destroy`.
     command: &'a str,
+    /// The checked project with its dependencies.
     graph: &'a Graph,
+    /// The options to plan with.
     request: PlanOptions,
+    /// The saved plan to apply, if a file was given.
     saved: Option<SavedPlan>,
+    /// Whether to skip the confirmation prompt.
     yes: bool,
 }
 
-/// `floe apply [FILE]`.
+/// Runs `floe apply [FILE]`.
 pub fn apply(
     arguments: &ApplyArguments,
     global: &GlobalOptions,
@@ -60,7 +65,7 @@ pub fn apply(
     runtime::block_on(&graph.project.environment, run_request(apply_request, &global, process, screen))?
 }
 
-/// `floe destroy`.
+/// Runs the command `floe destroy`.
 pub fn destroy(
     arguments: &DestroyArguments,
     global: &GlobalOptions,
@@ -78,29 +83,35 @@ pub fn destroy(
     runtime::block_on(&graph.project.environment, run_request(apply_request, global, process, screen))?
 }
 
-/// Everything that a run needs, with nothing sent yet.
+/// Everything that a run needs. Nothing has been sent yet.
 struct PreparedRun {
+    /// The plan to execute, and the record and live resources that it was made from.
     planned: PlanningOutput,
+    /// The ledger of the environment, locked by this run.
     ledger: LocalLedger,
+    /// The client for all API calls.
     cloud: CloudClient,
+    /// The secret values that the run sends or redacts.
     secrets: Secrets,
+    /// The status line for retries and progress.
     status_line: StatusLine,
-    /// What the run comes to even if all goes well.
+    /// The exit of the run even if every step succeeds.
     minimum_exit: Exit,
 }
 
+/// Prepares the run, executes it and prints its report.
 async fn run_request(
     apply_request: ApplyRequest<'_>,
     global: &GlobalOptions,
     process: &ProcessEnvironment,
     screen: &Screen,
 ) -> Result<Exit, CommandError> {
-    // From the first moment on, so that nobody who stops a run before its first request is told anything but that.
+    // Listens from the start, so that an interrupt before the first request is reported as exactly that.
     let mut interrupt = interrupt::listen();
     let prepared = tokio::select! {
         biased;
         _ = interrupt.wait_for(|wish| *wish != Interrupt::None) => {
-            return Err(CommandError::new("interrupted while planning; nothing was sent").with_exit(Exit::Interrupted));
+            return Err(CommandError::new("interrupted before anything was sent").with_exit(Exit::Interrupted));
         }
         prepared = prepare(apply_request, global, process, screen) => prepared?,
     };
@@ -117,7 +128,8 @@ async fn run_request(
     Ok(run_exit(&report).worse_of(prepared_run.minimum_exit))
 }
 
-/// Plans, shows and asks. The inner error is an exit: there is nothing to run, or it is not to be run.
+/// Plans under the lock, prints the plan and asks for confirmation. The inner error is the exit of a command that runs
+/// nothing: there is nothing to do, the plan is blocked, or the answer was no.
 async fn prepare(
     apply_request: ApplyRequest<'_>,
     global: &GlobalOptions,
@@ -149,12 +161,12 @@ async fn prepare(
     print_plan(&planned.plan, graph, &context, apply_request.command, global, screen)?;
     let minimum_exit = if is_settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() || !planned.plan.has_work() {
-        // What an interrupted run left would stay unfolded as long as there is nothing else to do.
+        // Otherwise the journal of an interrupted run would stay until there is something else to do.
         ledger.compact_interrupted(&recorded).await?;
         return Ok(Err(if planned.plan.is_blocked() { Exit::Blocked } else { minimum_exit }));
     }
     check_plan(&planned)?;
-    // On the simulator a placeholder stands in for what is not set.
+    // The simulator gets a placeholder for a secret that is not set.
     if !planned.plan.basis.simulated {
         secret_values::check_all_set(&planned.plan, graph, &secrets)?;
     }
@@ -163,29 +175,30 @@ async fn prepare(
         && planned.plan.has_changes()
         && !user_consents(apply_request.command, &planned.plan, screen).await?
     {
-        screen.eprint("Nothing was done.\n");
+        screen.eprint("Canceled. No changes were made.\n");
         return Ok(Err(Exit::Error));
     }
     Ok(Ok(PreparedRun { planned, ledger, cloud: connection.cloud, secrets, status_line, minimum_exit }))
 }
 
-/// How often what is in motion is looked at.
+/// The interval at which resources in a transitional phase are read again.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How long apply waits for what is in motion: as long as a statement may take by default.
+/// How long apply waits for resources in a transitional phase. It is as long as a statement may take by default.
 const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// How long a submission of an interrupted run that is not there is looked for: it may still be on its way.
+/// How long apply looks for a statement that an interrupted run submitted and that does not exist. The request may
+/// still take effect.
 const LATE_SUBMISSION_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Whether an interrupted run submitted something that is not there.
+/// Returns whether an interrupted run submitted a statement that does not exist.
 fn has_unseen_submission(plan: &Plan) -> bool {
     plan.interrupted_requests
         .iter()
         .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
 }
 
-/// The plan once nothing that it is to change is in motion any more, and whether that came about in time. For a saved
-/// plan, what is blocked elsewhere is left out each time.
+/// Plans again until nothing that the plan changes is in a transitional phase. Returns the plan, and whether that was
+/// reached before the timeout. For a saved plan, blocked addresses that it does not change are excluded each time.
 async fn plan_once_settled(
     apply_request: &ApplyRequest<'_>,
     secrets: &Secrets,
@@ -205,14 +218,14 @@ async fn plan_once_settled(
         }
         if has_unseen_submission(&planned.plan) && began.elapsed() < LATE_SUBMISSION_TIMEOUT {
             if announced.is_empty() {
-                screen.eprint("Waiting a moment for what the interrupted run may still have under way.\n");
+                screen.eprint("Waiting briefly: a submission of the interrupted run may still take effect.\n");
             }
             announced = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
             sleep(Duration::from_secs(3)).await;
             continue;
         }
         let moving: Vec<Address> = planned.plan.addresses_in_motion().cloned().collect();
-        // A plan that is blocked anyway is not worth waiting for.
+        // There is no point in waiting for a plan that stays blocked anyway.
         if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_only_by_motion()) {
             return Ok((planned, true));
         }
@@ -221,43 +234,43 @@ async fn plan_once_settled(
         }
         if moving != announced {
             let names: Vec<String> = moving.iter().map(Address::to_string).collect();
-            screen.eprint(&format!("Waiting for what is under way: {}.\n", names.join(", ")));
+            screen.eprint(&format!("Waiting for changes in progress: {}.\n", names.join(", ")));
             announced = moving;
         }
         sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Someone other than the planner looks at the plan.
+/// Checks the invariants of the plan, with code other than the planner's.
 fn check_plan(planned: &PlanningOutput) -> Result<(), CommandError> {
     let violations = check(&planned.plan, &planned.recorded);
     if violations.is_empty() {
         return Ok(());
     }
     let named: Vec<String> = violations.iter().map(|violation| format!("- {violation}")).collect();
-    Err(CommandError::new(format!("this plan must not run; nothing was done\n{}", named.join("\n"))).with_help(
-        "unless its file was edited, this is a bug in floe: please report it with the plan (`--format json`)",
+    Err(CommandError::new(format!("this plan violates safety rules\n{}", named.join("\n"))).with_help(
+        "No changes were made. Unless the plan file was edited, this is a bug in floe. Please report it with the plan \
+         (`--format json`).",
     ))
 }
 
-/// Asks on a terminal; elsewhere says what is needed instead.
+/// Asks for confirmation on a terminal. Returns an error with the alternatives if there is none.
 async fn user_consents(command: &str, plan: &Plan, screen: &Screen) -> Result<bool, CommandError> {
     if !screen.is_interactive {
-        let alternative = if command == "apply" { " or a plan file (`floe apply FILE`)" } else { "" };
-        return Err(CommandError::new(format!(
-            "`floe {command}` asks on a terminal, and here is none; nothing was done"
-        ))
-        .with_help(format!("add `--yes`{alternative}")));
+        let alternative = if command == "apply" { ", or apply a saved plan with `floe apply FILE`" } else { "" };
+        return Err(CommandError::new(format!("`floe {command}` cannot ask for confirmation without a terminal"))
+            .with_help(format!("No changes were made. Add `--yes`{alternative}.")));
     }
     let environment = &plan.basis.environment;
     let question = if command == "destroy" {
-        format!("\nRemove all of this from {environment}? Only \"yes\" or \"y\" goes on: ")
+        format!("\nDestroy these resources in {environment}? Only \"yes\" or \"y\" is accepted: ")
     } else {
-        format!("\nApply this to {environment}? [y/N] ")
+        format!("\nApply these changes to {environment}? [y/N] ")
     };
     Ok(screen.confirm(&question).await)
 }
 
+/// Executes the plan and shows its progress.
 async fn execute_plan(
     prepared_run: &mut PreparedRun,
     interrupt: Receiver<Interrupt>,
@@ -280,6 +293,7 @@ async fn execute_plan(
     Ok(report?)
 }
 
+/// Returns the exit for the result of a run.
 fn run_exit(report: &RunReport) -> Exit {
     match RunResult::of(report) {
         RunResult::Done => Exit::Done,
@@ -363,8 +377,8 @@ sql = "INSERT INTO others SELECT id FROM orders"
         let report = execute::run(&planned.plan, recorded, &mut ledger, &run_inputs, &mut |_| {}).await.unwrap();
         assert!(report.is_complete(), "{:#?}", report.failed);
         let recorded = Arc::new(ledger.load().await.unwrap().unwrap());
-        // The plan that is saved lets the pool grow and changes `other`. Then `copy` needs a decision, and somebody stops
-        // `other`.
+        // The saved plan grows the pool and changes `other`. Then `copy` needs a decision, and `other` is stopped
+        // outside floe.
         let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
         let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
         let saved =

@@ -1,4 +1,4 @@
-//! The commands and flags, as they are typed.
+//! The commands and flags of the command line, as clap parses them. The doc comments are the help texts.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::ProcessEnvironment;
 use crate::{diff::PlanOptions, resource::Address};
 
-/// Flink SQL on Confluent Cloud, kept in git: `plan` says what would happen, `apply` does it.
+/// Plan and apply Flink SQL on Confluent Cloud from git
 #[derive(Debug, Parser)]
 #[command(
     name = "floe",
@@ -17,24 +17,24 @@ use crate::{diff::PlanOptions, resource::Address};
 Exit codes:
   0    done, or nothing to do
   1    error
-  2    changes pending (plan --detailed-exitcode, drift)
-  3    blocked: a decision is wanted
+  2    changes are pending (plan --detailed-exitcode, drift)
+  3    blocked: a change needs a decision
   4    unhealthy
-  5    locked by another run
-  130  interrupted; the state is saved
+  5    another run holds the lock
+  130  interrupted, and the state is saved
 
-Every flag has a variable: --lock-timeout is FLOE_LOCK_TIMEOUT."
+Every flag except --var can be set by a variable: --lock-timeout by FLOE_LOCK_TIMEOUT."
 )]
 pub struct Arguments {
-    /// What goes for every command.
+    /// The options that every command takes.
     #[command(flatten)]
     pub global: GlobalOptions,
-    /// The command.
+    /// The command to run, with its own arguments.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Flags of every command.
+/// The options that every command takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalOptions {
@@ -49,29 +49,29 @@ pub struct GlobalOptions {
         hide_env_values = true
     )]
     pub folder: PathBuf,
-    /// The environment; without it the only one, else `local`
+    /// The environment to use; defaults to the only environment, else `local`
     #[arg(short, long = "env", global = true, env = "FLOE_ENV", value_name = "NAME", hide_env_values = true)]
     pub environment: Option<String>,
-    /// How to print what is asked for; dot, mermaid and svg are for `graph`
+    /// Output format; `dot`, `mermaid` and `svg` are for `floe graph`
     #[arg(long, global = true, env = "FLOE_FORMAT", value_enum, default_value_t = OutputFormat::Text, hide_env_values = true)]
     pub format: OutputFormat,
-    /// When to use colours (and see NO_COLOR)
+    /// When to use colors; `auto` respects NO_COLOR
     #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", hide_env_values = true)]
     pub color: ColorChoice,
-    /// Say more: what changes nothing, and the SQL of what is created
+    /// Show more: cosmetic differences, and the SQL of new statements
     #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = parse_switch, hide_env_values = true)]
     pub verbose: bool,
-    /// How long to wait for the state if another run holds it: `30s`, `10m`
+    /// How long to wait if another run holds the lock of the state: `30s`, `10m`, `1h30m`
     #[arg(long, global = true, env = "FLOE_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = parse_duration, hide_env_values = true)]
     pub lock_timeout: Duration,
-    /// A variable's value, over `FLOE_VAR_<NAME>` and the manifests
+    /// Set a variable of the project; overrides `FLOE_VAR_<NAME>` and the manifests (repeatable)
     #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     pub variables: Vec<(String, String)>,
 }
 
-/// How to print what is asked for.
+/// The output formats that `--format` accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the formats' own names")]
+#[expect(missing_docs, reason = "the variants are the names of the formats")]
 pub enum OutputFormat {
     Text,
     Json,
@@ -81,9 +81,9 @@ pub enum OutputFormat {
     Svg,
 }
 
-/// When to use colours.
+/// The values that `--color` accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "plain words")]
+#[expect(missing_docs, reason = "the variants explain themselves")]
 pub enum ColorChoice {
     Auto,
     Always,
@@ -91,11 +91,13 @@ pub enum ColorChoice {
 }
 
 impl Arguments {
-    /// What the process was given. Pipelines pass a variable that is not set as an empty one, so an empty one says
-    /// nothing; and neither does an environment without a name (`--env "$NAME"`).
+    /// Parses the command line and the variables of this process.
+    ///
+    /// Pipelines pass an unset variable as an empty one. An empty variable, and an empty name in `--env "$NAME"`,
+    /// therefore count as not set.
     ///
     /// # Errors
-    /// When that is no command, or it asks for help: the error says it.
+    /// Returns clap's error if the command line is invalid, and also if it asks for help or for the version.
     pub fn from_command_line(process: &ProcessEnvironment) -> clap::error::Result<Self> {
         let mut command = ignore_empty_variables(Arguments::command(), process);
         let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
@@ -106,7 +108,7 @@ impl Arguments {
     }
 }
 
-/// `command` without the variables that are set to nothing.
+/// Returns `command`, without the variables of flags that are set to an empty value.
 fn ignore_empty_variables(command: clap::Command, process: &ProcessEnvironment) -> clap::Command {
     let is_empty = |variable: &std::ffi::OsStr| {
         let value = variable.to_str().and_then(|name| process.variables.get(name));
@@ -117,41 +119,43 @@ fn ignore_empty_variables(command: clap::Command, process: &ProcessEnvironment) 
         .mut_subcommands(|command| ignore_empty_variables(command, process))
 }
 
-/// What is asked for.
+/// The commands of floe.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Scaffold a project that plans and applies at once on the simulator
+    /// Create a small project that runs on the simulator
     Init {
-        /// The folder, made where it is missing
+        /// The folder of the project; created if it does not exist
         #[arg(value_name = "DIR", default_value = ".")]
         into: PathBuf,
     },
-    /// Check everything that can be known offline: syntax, references, circles, names, lints
+    /// Check the project offline: syntax, references, cycles, names, variables and lints
     Validate,
-    /// Say what an apply would do
+    /// Show what an apply would do
     Plan(PlanArguments),
-    /// Make a plan, show it, ask, and execute it; with FILE execute exactly that plan or refuse
+    /// Plan, show the plan, ask for confirmation, and make the changes
     Apply(ApplyArguments),
-    /// Remove what the project owns, in reverse order
+    /// Remove everything that the project owns, dependents first
     Destroy(DestroyArguments),
-    /// Show what everything that the project owns does now; exit code 4 if something is wrong
+    /// Show the phase of everything that the project owns; exits with 4 if something is unhealthy
     Status,
-    /// Compare what the cloud holds with what was sent; exit code 2 if it differs
+    /// Compare what is live with what was sent; exits with 2 if something differs
     Drift,
-    /// Take a pool over that runs already; nothing is sent. (Statements with this project's labels are adopted by `apply`;
-    /// those without cannot be taken over)
+    /// Record that a declared pool is an existing pool; nothing is sent
+    ///
+    /// Statements are not imported. `floe apply` adopts statements that have this project's labels. Other statements
+    /// cannot be taken over.
     Import {
-        /// The pool that the project declares
+        /// The address of the declared pool, such as `pools.main`
         address: Address,
-        /// Its id, `lfcp-…`
+        /// The id of the existing pool, `lfcp-…`
         id: String,
     },
-    /// Look at and repair the record
+    /// Inspect and repair the state
     #[command(subcommand)]
     State(StateCommand),
-    /// Draw dependencies and table lineage: --format dot, mermaid, svg, json
+    /// Draw dependencies and table lineage as text, dot, mermaid, markdown, svg or json
     Graph {
-        /// Only what lies upstream and downstream of this (repeatable)
+        /// Show only what is upstream and downstream of this address (repeatable)
         #[arg(
             long = "target",
             env = "FLOE_TARGET",
@@ -161,30 +165,31 @@ pub enum Command {
         )]
         targets: Vec<Address>,
     },
-    /// Serve the simulated cloud over HTTP, for other clients
+    /// Serve a simulated Confluent Cloud over HTTP, for other clients
     Simulator(SimulatorArguments),
-    /// Print a script that completes commands and flags
+    /// Print a script that completes commands and flags in a shell
     Completions {
-        /// For which shell
+        /// The shell to print the script for
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Explain a command, or a lint by its code (FL101)
+    /// Explain a command, or a lint by its code (`FL101`)
     Help {
-        /// The command or code
+        /// A command, such as `state mv`, or the code of a lint
         #[arg(value_name = "TOPIC")]
         topic: Vec<String>,
     },
 }
 
-/// Which part of a project a run looks at.
+/// The options that limit a run to a part of the project.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct Selection {
-    /// Only this and what it needs (repeatable)
+    /// Only this resource and what it depends on; in `destroy`, only this resource and its dependents (repeatable)
     #[arg(long = "target", env = "FLOE_TARGET", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
     pub targets: Vec<Address>,
-    /// Not this, nor what needs it (repeatable)
+    /// Not this resource and not its dependents; in `destroy`, not this resource and not what it depends on
+    /// (repeatable)
     #[arg(
         long = "exclude",
         env = "FLOE_EXCLUDE",
@@ -195,11 +200,12 @@ pub struct Selection {
     pub excludes: Vec<Address>,
 }
 
-/// What a run may do beyond what the manifests say.
+/// The options that allow a run to do more than the manifests say.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Consent")]
 pub struct Consent {
-    /// Replace this even if nothing changed (repeatable)
+    /// Replace this statement even if nothing changed (repeatable); for a job this is consent to restart from the
+    /// beginning of its sources
     #[arg(
         long = "replace",
         env = "FLOE_REPLACE",
@@ -208,15 +214,15 @@ pub struct Consent {
         hide_env_values = true
     )]
     pub replace: Vec<Address>,
-    /// Run undos that drop data
+    /// Run an `undo` that may drop data
     #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = parse_switch, hide_env_values = true)]
     pub allow_data_loss: bool,
-    /// Undo what was changed outside
+    /// Revert changes that were made outside floe
     #[arg(long, env = "FLOE_FIX_DRIFT", value_parser = parse_switch, hide_env_values = true)]
     pub fix_drift: bool,
 }
 
-/// `floe plan`.
+/// The arguments of `floe plan`.
 #[derive(Debug, Clone, Args)]
 pub struct PlanArguments {
     /// Save the plan for `floe apply FILE`
@@ -226,90 +232,91 @@ pub struct PlanArguments {
     #[arg(long, env = "FLOE_DETAILED_EXITCODE", value_parser = parse_switch, hide_env_values = true)]
     pub detailed_exitcode: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "see the type")]
+    #[expect(missing_docs, reason = "the type has the documentation")]
     pub selection: Selection,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "see the type")]
+    #[expect(missing_docs, reason = "the type has the documentation")]
     pub consent: Consent,
 }
 
-/// `floe apply`.
+/// The arguments of `floe apply`.
 #[derive(Debug, Clone, Args)]
 pub struct ApplyArguments {
-    /// A plan that `floe plan --out FILE` saved; it says what is selected and consented to
+    /// Apply exactly this plan, saved by `floe plan --out FILE`, without asking; selection and consent are those of the
+    /// plan
     #[arg(value_name = "FILE", conflicts_with_all = ["targets", "excludes", "replace", "allow_data_loss", "fix_drift"])]
     pub file: Option<PathBuf>,
-    /// Do not ask
+    /// Apply without asking for confirmation
     #[arg(short, long, env = "FLOE_YES", value_parser = parse_switch, hide_env_values = true)]
     pub yes: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "see the type")]
+    #[expect(missing_docs, reason = "the type has the documentation")]
     pub selection: Selection,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "see the type")]
+    #[expect(missing_docs, reason = "the type has the documentation")]
     pub consent: Consent,
 }
 
-/// `floe destroy`.
+/// The arguments of `floe destroy`.
 #[derive(Debug, Clone, Args)]
 pub struct DestroyArguments {
-    /// Do not ask
+    /// Destroy without asking for confirmation
     #[arg(short, long, env = "FLOE_YES", value_parser = parse_switch, hide_env_values = true)]
     pub yes: bool,
-    /// Run undos that drop data
+    /// Run an `undo` that may drop data
     #[arg(long, env = "FLOE_ALLOW_DATA_LOSS", value_parser = parse_switch, hide_env_values = true)]
     pub allow_data_loss: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "see the type")]
+    #[expect(missing_docs, reason = "the type has the documentation")]
     pub selection: Selection,
 }
 
-/// `floe state …`.
+/// The subcommands of `floe state`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StateCommand {
     /// List every recorded address
     List,
-    /// Show all that is recorded of one address
+    /// Show the record of one address as JSON
     Show {
-        /// Which
+        /// The address of the record
         address: Address,
     },
-    /// Give what is recorded another address; nothing is sent
+    /// Move a record to another address; nothing is sent
     Mv {
-        /// The address until now
+        /// The current address of the record
         from: Address,
-        /// The address from now on
+        /// The new address of the record
         to: Address,
     },
-    /// Drop an address from the record; what is in the cloud stays
+    /// Remove records from the state; the resources stay on Confluent Cloud
     Rm {
-        /// Which
+        /// The addresses of the records
         #[arg(required = true)]
         addresses: Vec<Address>,
     },
 }
 
-/// `floe simulator`.
+/// The arguments of `floe simulator`.
 #[derive(Clone, Args)]
 pub struct SimulatorArguments {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 takes a free port
     #[arg(long, env = "FLOE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080", hide_env_values = true)]
     pub listen: String,
-    /// The only key of statements, `KEY:SECRET`; without it any is taken
-    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "K:S", value_parser = parse_key, hide_env_values = true)]
+    /// The only key that the statements API accepts; defaults to any key
+    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
     pub flink_key: Option<(String, String)>,
-    /// The only key of pools, `KEY:SECRET`; without it any is taken
-    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "K:S", value_parser = parse_key, hide_env_values = true)]
+    /// The only key that the pools API accepts; defaults to any key
+    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
     pub cloud_key: Option<(String, String)>,
-    /// Keep the world in this file; without it the world ends with the process
+    /// Keep the simulated world in this file; without it, the world is in memory and ends with the process
     #[arg(long, env = "FLOE_WORLD", value_name = "FILE", hide_env_values = true)]
     pub world: Option<PathBuf>,
-    /// Faults, verdicts, and answers to what the API's documents leave open, as JSON
+    /// A JSON file with faults, verdicts and switches for what the API's documentation leaves open
     #[arg(long, env = "FLOE_SCENARIO", value_name = "FILE", hide_env_values = true)]
     pub scenario: Option<PathBuf>,
 }
 
-/// Shows whether keys are set, never what they are.
+/// Shows whether keys are set, but never their values.
 impl std::fmt::Debug for SimulatorArguments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SimulatorArguments")
@@ -322,9 +329,9 @@ impl std::fmt::Debug for SimulatorArguments {
     }
 }
 
-/// Shells that can be completed for.
+/// The shells that `floe completions` supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "their own names")]
+#[expect(missing_docs, reason = "the variants are the names of the shells")]
 pub enum Shell {
     Bash,
     Zsh,
@@ -332,27 +339,28 @@ pub enum Shell {
 }
 
 impl PlanArguments {
-    /// What is asked of the plan.
+    /// Returns the options of the plan that these flags ask for.
     pub fn plan_options(&self) -> PlanOptions {
         plan_options(&self.selection, &self.consent)
     }
 }
 
 impl ApplyArguments {
-    /// What is asked of the plan.
+    /// Returns the options of the plan that these flags ask for.
     pub fn plan_options(&self) -> PlanOptions {
         plan_options(&self.selection, &self.consent)
     }
 }
 
 impl DestroyArguments {
-    /// What is asked of the plan.
+    /// Returns the options of the plan that these flags ask for.
     pub fn plan_options(&self) -> PlanOptions {
         let consent = Consent { allow_data_loss: self.allow_data_loss, ..Consent::default() };
         PlanOptions { destroy: true, ..plan_options(&self.selection, &consent) }
     }
 }
 
+/// Returns the options of a plan that is not for `destroy`.
 fn plan_options(selection: &Selection, consent: &Consent) -> PlanOptions {
     PlanOptions {
         destroy: false,
@@ -364,28 +372,28 @@ fn plan_options(selection: &Selection, consent: &Consent) -> PlanOptions {
     }
 }
 
-/// `30s`, `10m`, `1h30m`, `500ms`, as Terraform's flag of this name takes them. A number without a unit could mean
-/// anything, so it is refused; only 0 means the same in all.
+/// Parses a duration such as `30s`, `10m`, `1h30m` or `500ms`, as Terraform's flag of the same name does. A number
+/// without a unit is rejected because it is ambiguous. Only `0` means the same in every unit.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let (mut rest, mut total) = (text.trim(), Duration::ZERO);
     if rest == "0" {
         return Ok(total);
     }
     if rest.is_empty() {
-        return Err("write it as `30s`, `10m` or `1h30m`".to_owned());
+        return Err("expected a duration such as `30s`, `10m` or `1h30m`".to_owned());
     }
     while !rest.is_empty() {
         let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
         let (unit, next) = behind.split_at(behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len()));
         let number: u32 =
-            number.parse().map_err(|_| format!("`{text}` is no time: write it as `30s`, `10m` or `1h30m`"))?;
+            number.parse().map_err(|_| format!("`{text}` is not a duration, use `30s`, `10m` or `1h30m`"))?;
         let one = match unit {
             "ms" => Duration::from_millis(1),
             "s" => Duration::from_secs(1),
             "m" => Duration::from_secs(60),
             "h" => Duration::from_secs(3_600),
-            "" => return Err(format!("`{text}` has no unit: write it as `30s`, `10m` or `1h30m`")),
-            _ => return Err(format!("`{unit}` is no unit of time: write it as `30s`, `10m` or `1h30m`")),
+            "" => return Err(format!("`{text}` has no unit, use `30s`, `10m` or `1h30m`")),
+            _ => return Err(format!("`{unit}` is not a unit of time, use `30s`, `10m` or `1h30m`")),
         };
         total = total.saturating_add(one.saturating_mul(number));
         rest = next;
@@ -393,27 +401,29 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
-/// The variable of a flag that takes no value. An empty one is not set: pipelines pass what is not set that way.
+/// Parses the variable of a flag that takes no value. An empty value counts as not set, since pipelines pass unset
+/// variables that way.
 fn parse_switch(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
         "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
-        _ => Err("write `true` or `false` (or 1, yes, on; 0, no, off)".to_owned()),
+        _ => Err("expected `true` or `false` (also 1, yes, on, or 0, no, off)".to_owned()),
     }
 }
 
+/// Parses the `NAME=VALUE` of a `--var` flag. Only the name is trimmed.
 fn parse_assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err("write it as `name=value`".to_owned()),
+        _ => Err("expected `NAME=VALUE`".to_owned()),
     }
 }
 
-/// A key with its secret. The message never holds what was given.
+/// Parses a key and its secret. The error message never contains the given text.
 fn parse_key(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once(':') {
         Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
-        _ => Err("write it as `key:secret`"),
+        _ => Err("expected `key:secret`"),
     }
 }
 
@@ -463,7 +473,7 @@ mod tests {
                 let text = command.clone().term_width(width).render_long_help().to_string();
                 let lines: Vec<&str> = text.lines().collect();
                 let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
-                assert!(widest <= width, "{} is {widest} wide:\n{text}", command.get_name());
+                assert!(widest <= width, "the help of `{}` is {widest} columns wide:\n{text}", command.get_name());
             }
         }
         let help = Arguments::command().term_width(80).render_help().to_string();
@@ -488,13 +498,15 @@ mod tests {
     fn selection_and_consent_flags_become_plan_options() {
         let line = "floe plan --target statements.a --target pools.b --exclude statements.c --replace statements.a \
                     --allow-data-loss --fix-drift";
-        let Command::Plan(plan) = parsed(line).command else { panic!("no plan") };
+        let Command::Plan(plan) = parsed(line).command else { panic!("expected `plan`") };
         let options = plan.plan_options();
         assert_eq!(options.targets.len(), 2);
         assert_eq!(options.excludes.len(), 1);
         assert_eq!(options.replace.len(), 1);
         assert!(options.allow_data_loss && options.fix_drift && !options.destroy);
-        let Command::Destroy(destroy) = parsed("floe destroy --exclude pools.b").command else { panic!("no destroy") };
+        let Command::Destroy(destroy) = parsed("floe destroy --exclude pools.b").command else {
+            panic!("expected `destroy`")
+        };
         assert!(destroy.plan_options().destroy);
     }
 

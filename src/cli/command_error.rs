@@ -1,4 +1,4 @@
-//! What ends a command before it has done what it was asked: words for people, an exit code for pipelines.
+//! The error that ends a command early, with a message for people and an exit code for pipelines.
 
 use super::{Exit, problems::ProblemLevel};
 use crate::{
@@ -9,29 +9,29 @@ use crate::{
     state::{EnvironmentMismatch, InconsistentEntry, LedgerError},
 };
 
-/// Why a command ended early.
+/// The reason why a command ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandError {
-    /// What the user wrote has problems, each with its place.
+    /// The user's files have problems, each with its location.
     Problems(Vec<(Problem, ProblemLevel)>),
-    /// Something else.
+    /// Any other error, without a location.
     Message {
-        /// What happened.
+        /// The headline: what happened, and why.
         message: String,
-        /// The next step.
+        /// The next step, in full sentences.
         help: Option<String>,
-        /// How the command exits.
+        /// The exit code of the command.
         exit: Exit,
     },
 }
 
 impl CommandError {
-    /// An error in words.
+    /// Returns an error with the headline `message`. Its exit code is 1.
     pub fn new(message: impl Into<String>) -> Self {
         CommandError::Message { message: message.into(), help: None, exit: Exit::Error }
     }
 
-    /// Says the next step.
+    /// Adds the next step to a message.
     pub fn with_help(self, help: impl Into<String>) -> Self {
         match self {
             CommandError::Message { message, exit, .. } => {
@@ -41,7 +41,7 @@ impl CommandError {
         }
     }
 
-    /// Exits otherwise.
+    /// Sets the exit code of a message.
     pub fn with_exit(self, exit: Exit) -> Self {
         match self {
             CommandError::Message { message, help, .. } => CommandError::Message { message, help, exit },
@@ -49,7 +49,7 @@ impl CommandError {
         }
     }
 
-    /// How the command exits.
+    /// Returns how the command exits.
     pub fn exit(&self) -> Exit {
         match self {
             CommandError::Problems(_) => Exit::Error,
@@ -57,7 +57,7 @@ impl CommandError {
         }
     }
 
-    /// As problems, so that all trouble is drawn alike.
+    /// Returns the error as problems, so that all errors are drawn the same way.
     pub fn problems(&self) -> Vec<(Problem, ProblemLevel)> {
         match self {
             CommandError::Problems(problems) => problems.clone(),
@@ -71,7 +71,7 @@ impl CommandError {
     }
 }
 
-/// A call that failed, without the values of secrets: the service may quote what it was sent.
+/// Returns `error` with the values of secrets redacted. The service may quote what it received.
 pub(super) fn redact_error(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
     error.detail = secrets.redact(&error.detail);
     error
@@ -94,11 +94,15 @@ impl From<cloud::PrivateEndpointError> for CommandError {
         let command_error = CommandError::new(error.to_string());
         match error {
             cloud::PrivateEndpointError::RegionsUnavailable(error) => error.into(),
-            cloud::PrivateEndpointError::UnknownRegion { .. } => command_error.with_help("see to `cloud` and `region` of the environment"),
-            cloud::PrivateEndpointError::NotOffered { .. } | cloud::PrivateEndpointError::UntrustedHost { .. } => command_error.with_help(
-                "name the endpoint of your network instead: `endpoint = \"https://flink…confluent.cloud\"` in place of \
-                 `private = true`",
-            ),
+            cloud::PrivateEndpointError::UnknownRegion { .. } => {
+                command_error.with_help("Check `cloud` and `region` of the environment.")
+            }
+            cloud::PrivateEndpointError::NotOffered { .. } | cloud::PrivateEndpointError::UntrustedHost { .. } => {
+                command_error.with_help(
+                    "Name the endpoint of your network instead: replace `private = true` with \
+                 `endpoint = \"https://flink…confluent.cloud\"`.",
+                )
+            }
         }
     }
 }
@@ -109,13 +113,12 @@ impl From<PlanningError> for CommandError {
         match error {
             PlanningError::Cloud(error) => error.into(),
             PlanningError::InconsistentState(error) => error.into(),
-            PlanningError::UnknownAddress { .. } => {
-                CommandError::new(message).with_help("`floe state list` and the manifests say what there is")
-            }
+            PlanningError::UnknownAddress { .. } => CommandError::new(message)
+                .with_help("`floe state list` lists the recorded addresses. The manifests have the declared ones."),
             PlanningError::PoolNotReplaceable(_) => CommandError::new(message).with_help(
-                "for another pool, declare one under a new key, let the statements name that, and remove the old one",
+                "To use another pool, declare it under a new key, point the statements to it, and remove the old one.",
             ),
-            PlanningError::LookupsNotConverging => CommandError::new(message).with_help("plan again in a moment"),
+            PlanningError::LookupsNotConverging => CommandError::new(message).with_help("Plan again in a moment."),
         }
     }
 }
@@ -125,14 +128,15 @@ impl From<LedgerError> for CommandError {
         let command_error = CommandError::new(error.to_string());
         match error {
             LedgerError::Locked(_) => command_error
-                .with_help("wait for that run to end, or let this one wait with `--lock-timeout 10m`")
+                .with_help("Wait for that run to end, or let this run wait with `--lock-timeout 10m`.")
                 .with_exit(Exit::Locked),
-            LedgerError::Disk { .. } => command_error
-                .with_help("nothing was sent to the cloud after this; see to the folder's rights and the disk's room"),
+            LedgerError::Disk { .. } => command_error.with_help(
+                "Nothing was sent after this error. Check the folder's permissions and the free disk space.",
+            ),
             LedgerError::Damaged { .. } => {
-                command_error.with_help("put a good copy of the file in its place; floe changes nothing meanwhile")
+                command_error.with_help("Restore a good copy of the file. Until then, floe changes nothing.")
             }
-            LedgerError::NewerFormat { .. } => command_error.with_help("use the newer floe that wrote it"),
+            LedgerError::NewerFormat { .. } => command_error.with_help("Use the newer version of floe that wrote it."),
             LedgerError::ChangedSinceRead { .. } | LedgerError::Inconsistent { .. } => command_error,
         }
     }
@@ -146,13 +150,13 @@ impl From<Box<EnvironmentMismatch>> for CommandError {
 
 impl From<InconsistentEntry> for CommandError {
     fn from(error: InconsistentEntry) -> Self {
-        CommandError::new(format!("the state contradicts itself: {error}"))
-            .with_help("nothing was sent; put a good copy of the state in its place, or report this as a bug in floe")
+        CommandError::new(format!("the state is inconsistent: {error}"))
+            .with_help("Nothing was sent. Restore a good copy of the state, or report this as a bug in floe.")
     }
 }
 
 impl From<serde_json::Error> for CommandError {
     fn from(error: serde_json::Error) -> Self {
-        CommandError::new(format!("this cannot be written as JSON: {error}"))
+        CommandError::new(format!("cannot write this as JSON: {error}"))
     }
 }

@@ -1,4 +1,4 @@
-//! `floe completions SHELL`: a script made from the commands as they are defined.
+//! `floe completions SHELL`: prints a completion script that is generated from the definition of the commands.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::{
     arguments::{Arguments, Shell},
 };
 
-/// Prints the script.
+/// Prints the completion script of `shell`.
 pub fn run(shell: Shell, screen: &Screen) -> Result<Exit, CommandError> {
     let mut command = Arguments::command();
     command.build();
@@ -21,7 +21,7 @@ pub fn run(shell: Shell, screen: &Screen) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// The words that may follow a command: its subcommands, then its long flags.
+/// Returns the words that may follow a command: its subcommands, the values of its arguments, and its long flags.
 fn completion_words(command: &Command) -> Vec<String> {
     let commands = command.get_subcommands().map(|command| command.get_name().to_owned());
     let flags = command.get_arguments().filter(|argument| !argument.is_hide_set());
@@ -31,7 +31,7 @@ fn completion_words(command: &Command) -> Vec<String> {
     commands.chain(values).chain(flags).collect()
 }
 
-/// Every command with the words before it: `state list`.
+/// Collects every command below `command` with its full path, such as `state list`.
 fn collect_subcommands<'c>(command: &'c Command, path: &str, found: &mut Vec<(String, &'c Command)>) {
     for below in command.get_subcommands() {
         let path = if path.is_empty() { below.get_name().to_owned() } else { format!("{path} {}", below.get_name()) };
@@ -40,7 +40,8 @@ fn collect_subcommands<'c>(command: &'c Command, path: &str, found: &mut Vec<(St
     }
 }
 
-/// The last command word on the line decides; what it does not know, files complete.
+/// Returns the script for bash. The last command on the line decides what is completed. Anything else is completed with
+/// file names.
 fn bash(command: &Command) -> String {
     let mut found = Vec::new();
     collect_subcommands(command, "", &mut found);
@@ -59,11 +60,12 @@ fn bash(command: &Command) -> String {
     )
 }
 
-/// Zsh understands bash's functions.
+/// Returns the script for zsh, which can run the script for bash.
 fn zsh(command: &Command) -> String {
     format!("#compdef floe\nautoload -U +X bashcompinit && bashcompinit\n{}", bash(command))
 }
 
+/// Returns the script for fish.
 fn fish(command: &Command) -> String {
     let mut text = String::new();
     let top: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
@@ -98,6 +100,7 @@ fn fish(command: &Command) -> String {
     text
 }
 
+/// Returns `text` in single quotes, as fish reads it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

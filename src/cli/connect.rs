@@ -1,4 +1,4 @@
-//! Opens the door to a project's cloud: the simulator in this process, or Confluent Cloud over HTTPS.
+//! Connects to a project's cloud: the simulator in this process, or Confluent Cloud over HTTPS.
 
 use std::{
     fs, io,
@@ -15,26 +15,27 @@ use crate::{
     state::{self, RealDisk, Recorded},
 };
 
-/// What the simulator and everything seeded begins with where nothing is to differ between two runs.
+/// The seed of the simulator, and of all randomness in a simulated environment. It is fixed so that two runs do not
+/// differ.
 pub(super) const SIMULATED_SEED: u64 = 7;
 
-/// Whether a command means to change the cloud.
+/// Whether a command changes the simulated world or only reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorldAccess {
-    /// It reads. On the simulator it works on a copy of the world in memory, so a run that goes on is not disturbed.
+    /// The command reads. It works on a copy of the world in memory, so that it does not disturb a run in progress.
     ReadOnly,
-    /// It writes, and holds the lock of the state.
+    /// The command writes, and holds the lock of the state.
     ReadWrite,
 }
 
-/// An open door.
+/// A connection to Confluent Cloud or to the simulator.
 pub struct CloudConnection {
-    /// The verbs.
+    /// The client for all API calls.
     pub cloud: CloudClient,
 }
 
-/// Opens the door to the environment of `project`: into its simulated `world` if it has one. `recorded` says what the
-/// project owns so far, `voice` tells of calls that are tried again.
+/// Connects to the environment of `project`, or to its simulated `world` if there is one. `recorded` has what the
+/// project owns so far. `status_line` shows calls that are retried.
 pub(super) async fn connect(
     project: &Project,
     recorded: &Recorded,
@@ -48,13 +49,13 @@ pub(super) async fn connect(
     }
 }
 
-/// Opens the door into a simulated world.
+/// Connects to a simulated world.
 pub(super) fn connect_to_simulator(
     world: Simulator,
     environment: &Environment,
     recorded: &Recorded,
 ) -> Result<CloudConnection, CommandError> {
-    // The simulator takes any key.
+    // The simulator accepts any key.
     let credentials = Credentials {
         flink: Some(ApiKey::new("simulated", "simulated")),
         cloud: Some(ApiKey::new("simulated", "simulated")),
@@ -64,13 +65,14 @@ pub(super) fn connect_to_simulator(
     Ok(CloudConnection { cloud: CloudClient::new(Arc::new(world), site, credentials, limits, SIMULATED_SEED) })
 }
 
-/// Where the state of an environment is kept.
+/// Returns the path of the state file of an environment.
 pub fn state_file(root: &Path, environment: &Environment) -> PathBuf {
     let StateLocation::File(path) = &environment.state;
     root.join(path)
 }
 
-/// The simulated world of an environment, if it is simulated, from the file beside its state.
+/// Opens the simulated world of an environment from the file next to its state. Returns `None` if the environment is
+/// not simulated.
 pub fn open_world(
     root: &Path,
     environment: &Environment,
@@ -82,7 +84,7 @@ pub fn open_world(
         Some(path) => read_scenario(&root.join(path))?,
         None => Scenario::default(),
     };
-    // The recorded one: the world of an older state lies under an older id.
+    // The recorded identity, since the world of an older state is stored under an older id.
     let identity = &recorded.environment;
     let options = SimulatorOptions {
         seed: SIMULATED_SEED,
@@ -104,10 +106,10 @@ pub fn open_world(
     };
     opened
         .map(Some)
-        .map_err(|error| CommandError::new(format!("the simulated world {} cannot be opened: {error}", file.display())))
+        .map_err(|error| CommandError::new(format!("cannot open the simulated world `{}`: {error}", file.display())))
 }
 
-/// Opens the door to Confluent Cloud.
+/// Connects to Confluent Cloud with the keys of the process.
 pub(super) async fn connect_to_confluent(
     project: &Project,
     recorded: &Recorded,
@@ -116,14 +118,14 @@ pub(super) async fn connect_to_confluent(
 ) -> Result<CloudConnection, CommandError> {
     let environment = &project.environment;
     if let Some((set, missing)) = process.unpaired_key_variable() {
-        return Err(CommandError::new(format!("{set} is set and {missing} is not"))
-            .with_help(format!("a key is worth nothing without its secret: set {missing} too, or unset {set}")));
+        return Err(CommandError::new(format!("`{set}` is set, but `{missing}` is not"))
+            .with_help(format!("An API key works only with its secret. Set `{missing}` too, or unset `{set}`.")));
     }
     let credentials = process.credentials();
     if credentials.flink.is_none() {
-        return Err(CommandError::new(format!("there is no key to environment `{}`", environment.name)).with_help(
-            "set FLINK_API_KEY and FLINK_API_SECRET: a Flink API key of that environment and region (Confluent Cloud \
-             Console, environment, Flink, API keys)",
+        return Err(CommandError::new(format!("no Flink API key for environment `{}`", environment.name)).with_help(
+            "Set `FLINK_API_KEY` and `FLINK_API_SECRET` to a Flink API key of that environment and region. To create \
+             one in the Confluent Cloud Console, open the environment, then Flink, then API keys.",
         ));
     }
     if credentials.cloud.is_none() {
@@ -149,7 +151,7 @@ pub(super) async fn connect_to_confluent(
         cloud
     };
     let cloud = open(site.clone());
-    // Once a run. Without a Cloud key the list cannot be asked for, and the documented name stands.
+    // Looked up once in each run. Without a Cloud key the list cannot be read, and the documented name is used.
     if environment.private && cloud.has_cloud_key() {
         let endpoint = cloud.private_endpoint().await?;
         return Ok(CloudConnection { cloud: open(site.with_flink_origin(&endpoint).map_err(refused)?) });
@@ -157,36 +159,38 @@ pub(super) async fn connect_to_confluent(
     Ok(CloudConnection { cloud })
 }
 
-/// Pools given by id are trusted without a Cloud key; owning one needs it.
+/// Returns an error if the project owns a pool, declared or recorded. Owning a pool needs a Cloud key. A pool that is
+/// given by its id is trusted without one.
 fn check_owns_no_pools(project: &Project, recorded: &Recorded) -> Result<(), CommandError> {
     let declared = project.pools.iter().find(|(_, pool)| matches!(pool.spec, PoolDeclaration::Owned(_)));
     let owned = declared.map(|(key, _)| key).or(recorded.pools.keys().next());
     match owned {
         None => Ok(()),
-        Some(key) => Err(CommandError::new(format!("the project owns `pools.{key}`, and there is no key to compute pools"))
+        Some(key) => Err(CommandError::new(format!("the project owns `pools.{key}`, but no Cloud API key is set"))
             .with_help(format!(
-                "set CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET (or CLOUD_API_KEY and CLOUD_API_SECRET): a Cloud \
-                 API key whose owner has the role FlinkAdmin. Or use a pool that somebody else owns: `id = \"lfcp-…\"` \
-                 in [pools.{key}]"
+                "Set `CONFLUENT_CLOUD_API_KEY` and `CONFLUENT_CLOUD_API_SECRET` (or `CLOUD_API_KEY` and \
+                 `CLOUD_API_SECRET`) to a Cloud API key whose owner has the role FlinkAdmin. Or use a pool that this \
+                 project does not own: set `id = \"lfcp-…\"` in `[pools.{key}]`."
             ))),
     }
 }
 
+/// Returns the rate limits of an environment.
 fn rate_limits(environment: &Environment) -> RateLimits {
     match environment.requests_per_second {
-        // The service allows twenty times as many requests in a minute as in a second.
+        // The service allows twenty times as many requests per minute as per second.
         Some(rate) => RateLimits { per_second: rate, per_minute: rate.saturating_mul(20), ..RateLimits::default() },
         None => RateLimits::default(),
     }
 }
 
-/// Reads a scenario of the simulator.
+/// Reads a scenario of the simulator from a JSON file.
 pub(super) fn read_scenario(path: &Path) -> Result<Scenario, CommandError> {
     let text = fs::read_to_string(path).map_err(|error| file_error("read", path, &error))?;
-    Scenario::parse(&text).map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
+    Scenario::parse(&text).map_err(|error| CommandError::new(format!("`{}`: {error}", path.display())))
 }
 
-/// A file or folder that the system refuses.
+/// Returns the error for a file or folder that the system does not let floe use.
 pub(super) fn file_error(doing: &str, path: &Path, error: &io::Error) -> CommandError {
-    CommandError::new(format!("cannot {doing} {}: {error}", path.display()))
+    CommandError::new(format!("cannot {doing} `{}`: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `floe drift`: what the cloud holds against what was sent, whatever the manifests say. The nightly job.
+//! `floe drift`: compares what is live with what was sent, regardless of the manifests. It suits a nightly job.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, Recorded},
 };
 
-/// Prints what differs; exits with 2 if something does.
+/// Prints the differences. Exits with 2 if there are any.
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let project_context = project::load_context(global, process)?;
     let environment = &project_context.environment.clone();
@@ -36,11 +36,12 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
             screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
         OutputFormat::Text => screen.print(&render::drift_text(environment, &differences, screen.stdout_style))?,
-        _ => return Err(CommandError::new("drift is printed as text or json")),
+        _ => return Err(CommandError::new("`floe drift` supports only the formats `text` and `json`")),
     }
     Ok(if differences.is_empty() { Exit::Done } else { Exit::Pending })
 }
 
+/// Opens the project and returns its record, with interrupted requests settled, and the live resources.
 async fn read_live(
     project_context: ProjectContext,
     process: &ProcessEnvironment,
@@ -56,8 +57,8 @@ async fn read_live(
     Ok((settled.into_owned(), live))
 }
 
-/// What is only missed once a single GET says that it is gone. Definitions that completed are purged by the service,
-/// which is no drift.
+/// Returns the resources to read with a GET of their own if a list lacks them, since only that shows that they are
+/// gone. The service purges completed definitions, so their absence is not drift.
 fn lookups(settled: &Recorded) -> Lookups {
     let current = settled.statements.values().filter_map(|record| record.current.as_ref());
     Lookups {
@@ -66,7 +67,7 @@ fn lookups(settled: &Recorded) -> Lookups {
     }
 }
 
-/// What differs, by address.
+/// Returns the differences between the record and the live resources, with the address of each.
 fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
     let mut found = Vec::new();
     for (key, record) in &settled.pools {
@@ -80,38 +81,40 @@ fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
                     say(format!("max_cfu {} → {}", record.declared.max_cfu, pool.max_cfu));
                 }
             }
-            Presence::Absent => say("gone".to_owned()),
-            Presence::Unknown(why) => say(format!("nobody can tell: {why}")),
+            Presence::Absent => say("no longer exists".to_owned()),
+            Presence::Unknown(why) => say(format!("cannot read this resource: {why}")),
             Presence::Unlisted => {}
         }
     }
     for (key, record) in &settled.statements {
         let Some(current) = &record.current else { continue };
         let beside = record.retired.iter().filter(|retired| still_runs(retired, live));
-        let beside = beside.map(|retired| format!("`{}` runs beside `{}`", retired.sent.name, current.sent.name));
+        let beside =
+            beside.map(|retired| format!("`{}` is still running next to `{}`", retired.sent.name, current.sent.name));
         let what = statement_differences(current, live).into_iter().chain(beside);
         found.extend(what.map(|what| (Address::statement(key), what)));
     }
     found
 }
 
-/// Whether a generation that another one has followed runs all the same.
+/// Returns whether a retired generation is still running.
 fn still_runs(retired: &GenerationRecord, live: &Live) -> bool {
     matches!(live.statement(&retired.sent.name), Presence::Present(found)
         if found.has_uid(&retired.uid) && found.may_run() && !found.is_being_deleted())
 }
 
+/// Returns the differences between the current generation of a statement and the live statement.
 fn statement_differences(current: &GenerationRecord, live: &Live) -> Vec<String> {
     let name = &current.sent.name;
     let found = match live.statement(name) {
         Presence::Present(found) => found,
-        Presence::Unknown(why) => return vec![format!("nobody can tell: {why}")],
+        Presence::Unknown(why) => return vec![format!("cannot read this resource: {why}")],
         _ if current.reached == FurthestPhase::Completed || current.stopped => return Vec::new(),
-        Presence::Absent => return vec!["gone".to_owned()],
+        Presence::Absent => return vec!["no longer exists".to_owned()],
         Presence::Unlisted => return Vec::new(),
     };
     if !found.has_uid(&current.uid) {
-        return vec!["deleted and created again by somebody else".to_owned()];
+        return vec!["deleted and created again outside floe".to_owned()];
     }
     let mut differences = Vec::new();
     let fields = [("pool", &current.sent.pool, &found.pool), ("principal", &current.sent.principal, &found.principal)];
@@ -123,11 +126,11 @@ fn statement_differences(current: &GenerationRecord, live: &Live) -> Vec<String>
         }
     }
     if differences.is_empty() && !settle::matches_sent_spec(&current.sent, found) {
-        differences.push("its SQL or properties are not what was sent".to_owned());
+        differences.push("its SQL or properties differ from what was sent".to_owned());
     }
     match found.phase.class() {
-        PhaseClass::Stopped if !current.stopped => differences.push("stopped outside".to_owned()),
-        PhaseClass::Running if current.stopped => differences.push("resumed outside".to_owned()),
+        PhaseClass::Stopped if !current.stopped => differences.push("stopped outside floe".to_owned()),
+        PhaseClass::Running if current.stopped => differences.push("resumed outside floe".to_owned()),
         _ => {}
     }
     differences

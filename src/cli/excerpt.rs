@@ -1,18 +1,18 @@
-//! What is quoted of a file whose lines are longer than a screen is wide: a window of each around what is meant.
+//! Cuts quoted lines that are wider than the screen to a window around the location of the problem.
 
 use std::borrow::Cow;
 
 use super::problems::QuotedFile;
 use crate::resource::Span;
 
-/// What stands for what is left out.
+/// The mark in place of text that is left out.
 const ELLIPSIS: &str = "…";
 
-/// What of a window stands before what is meant: a quarter.
+/// The divisor for the part of the window that is before the target: a quarter.
 const LEADING_FRACTION: usize = 4;
 
-/// The quoted lines around `span`, cut to `width` characters, and where the span stands in them. `None` where all of
-/// them fit.
+/// Returns the lines around `span`, each cut to `width` characters, and the span in the excerpt. Returns `None` if all
+/// lines fit.
 pub(super) fn excerpt(file: &QuotedFile<'_>, span: &Span, width: usize) -> Option<(QuotedFile<'static>, Span)> {
     let (first, last) = (file.line_at(span.start), file.line_at(span.end.saturating_sub(1).max(span.start)));
     let top = first.saturating_sub(1);
@@ -43,21 +43,24 @@ pub(super) fn excerpt(file: &QuotedFile<'_>, span: &Span, width: usize) -> Optio
     Some((excerpt, start..end.max(start)))
 }
 
-/// A line of which only `kept` is left.
+/// A line of which only the bytes in `kept` are left.
 struct LineExcerpt {
+    /// The shortened line, with an ellipsis where text is left out.
     text: String,
+    /// The bytes of the whole line that are kept.
     kept: Span,
-    /// The bytes before what is kept.
+    /// The number of bytes in `text` before the kept part.
     prefix_length: usize,
 }
 
 impl LineExcerpt {
+    /// Returns the offset in `text` of the byte `at` of the whole line.
     fn offset_of(&self, at: usize) -> usize {
         self.prefix_length.saturating_add(at.clamp(self.kept.start, self.kept.end).saturating_sub(self.kept.start))
     }
 }
 
-/// `width` characters of `line`, so that the byte `meant` is among them.
+/// Cuts `line` to `width` characters that include the byte `target`.
 fn line_excerpt(line: &str, target: usize, width: usize) -> LineExcerpt {
     let (left, right) = line.split_at_checked(target).unwrap_or((line, ""));
     let room = width.max(LEADING_FRACTION);

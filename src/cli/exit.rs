@@ -1,28 +1,28 @@
-//! How a command ended, as its exit code tells.
+//! The exit codes of floe, and which of two wins.
 
 use std::process::ExitCode;
 
-/// The exit codes that people and pipelines rely on.
+/// How a command ended. People and pipelines rely on these exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done, or nothing to do.
     Done,
-    /// 1: an error.
+    /// 1: an error occurred.
     Error,
     /// 2: changes are pending (`plan --detailed-exitcode`, `drift`).
     Pending,
-    /// 3: blocked: a change that needs a decision.
+    /// 3: blocked, a change needs a decision.
     Blocked,
     /// 4: something is unhealthy.
     Unhealthy,
-    /// 5: another run holds the state.
+    /// 5: another run holds the lock of the state.
     Locked,
-    /// 130: interrupted, state saved.
+    /// 130: interrupted, and the state is saved.
     Interrupted,
 }
 
 impl Exit {
-    /// The code.
+    /// Returns the exit code as a number.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -35,12 +35,13 @@ impl Exit {
         }
     }
 
-    /// Of two that both hold, the one that is told: 1, 130, 5, 3, 4, 2, 0. A pipeline that was cancelled still
-    /// has to hear of what failed; short of that, that not everything was done says more than what follows.
+    /// Returns the exit to report if both apply. The order is 1, 130, 5, 3, 4, 2, 0. A canceled pipeline still has to
+    /// learn that something failed. Otherwise it is more important that not everything was done than what follows it.
     pub fn worse_of(self, other: Exit) -> Exit {
         if self.severity_rank() >= other.severity_rank() { self } else { other }
     }
 
+    /// Returns the rank in that order; a higher rank wins.
     fn severity_rank(self) -> u8 {
         match self {
             Exit::Error => 6,

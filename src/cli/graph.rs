@@ -1,4 +1,4 @@
-//! `floe graph`: dependencies and table lineage.
+//! `floe graph`: draws dependencies and table lineage.
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
@@ -11,7 +11,7 @@ use crate::{
     resource::{Address, ResourceKind},
 };
 
-/// Draws the lineage of the project, or of what lies around `targets`.
+/// Draws the lineage of the project, or only what is upstream and downstream of `targets`.
 pub fn run(
     targets: &[Address],
     global: &GlobalOptions,
@@ -26,7 +26,7 @@ pub fn run(
             ResourceKind::Statement => project.statements.contains_key(&address.key),
         };
         if !is_declared {
-            return Err(CommandError::new(format!("{address} is not declared")));
+            return Err(CommandError::new(format!("`{address}` is not declared in the manifests")));
         }
     }
     let lineage = lineage(&graph, targets);

@@ -1,18 +1,18 @@
-//! `floe help TOPIC`: a command's help, or what a lint means.
+//! `floe help TOPIC`: prints the help of a command or explains a lint.
 
 use clap::CommandFactory;
 
 use super::{CommandError, Exit, Screen, arguments::Arguments};
 use crate::sql;
 
-/// Explains a command or a lint's code.
+/// Explains a command, or a lint by its code.
 pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, CommandError> {
     if let [code] = topic
         && let Some(lint) = sql::explain_lint(code)
     {
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         screen.print(&format!(
-            "{}: {}\n\n{}\n\nFix: {}\n\nAllow it, per statement or project: allow = [\"{}\"]\nSource: {}\n",
+            "{}: {}\n\n{}\n\nFix: {}\n\nTo allow it in a statement or in the project: allow = [\"{}\"]\nSource: {}\n",
             lint.code,
             lint.title,
             words(lint.reason),
@@ -28,8 +28,8 @@ pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, CommandError> {
     for name in topic {
         subcommand = subcommand.find_subcommand_mut(name).ok_or_else(|| {
             let codes: Vec<&str> = sql::lint_codes().collect();
-            CommandError::new(format!("there is neither a command nor a lint `{name}`"))
-                .with_help(format!("`floe help` lists commands; lints are {}", codes.join(", ")))
+            CommandError::new(format!("`{name}` is neither a command nor a lint"))
+                .with_help(format!("`floe help` lists the commands. The lints are {}.", codes.join(", ")))
         })?;
     }
     let text = subcommand.render_long_help();

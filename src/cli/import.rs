@@ -1,5 +1,5 @@
-//! `floe import`: takes a pool over that runs already, after a state was lost or where it was made by hand. Nothing is
-//! sent; the next plan compares it.
+//! `floe import`: records that a declared pool is an existing pool, after a state was lost or for a pool that was
+//! made by hand. Nothing is sent. The next plan compares it.
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
@@ -16,7 +16,7 @@ use crate::{
     state::{Entry, Fact, Ledger, Recorded},
 };
 
-/// Records that `address` is the pool `id`.
+/// Records that the declared pool `address` is the existing pool `id`.
 pub fn run(
     address: &Address,
     id: &str,
@@ -29,36 +29,41 @@ pub fn run(
     let pool_import = PoolImport { address, pool, id };
     let work = import_pool(&graph, pool_import, global, process, screen);
     runtime::block_on(&graph.project.environment, work)??;
-    screen.eprint(&format!("{address} is {id} from now on; nothing was sent.\n"));
+    screen.eprint(&format!("Imported `{id}` as `{address}`. Nothing was sent.\n"));
     Ok(Exit::Done)
 }
 
-/// The pool that the project declares and would own.
+/// Returns the declared pool, which the project must own.
 fn declared_pool<'g>(graph: &'g Graph, address: &Address) -> Result<&'g Pool, CommandError> {
     if address.kind == ResourceKind::Statement {
-        return Err(CommandError::new(format!("{address} is a statement, and only pools are imported")).with_help(
-            "`floe apply` itself adopts a statement that bears this project's labels. One without them (made by hand, by \
-             other tools, or where the service kept no labels) cannot be taken over by this version: give this \
-             project's another `name`, or delete that one yourself",
+        return Err(CommandError::new(format!("`{address}` is a statement, but only pools can be imported")).with_help(
+            "`floe apply` adopts a statement that has this project's labels. This version of floe cannot take over a \
+             statement without them, for example one that was made by hand or by another tool, or whose labels the \
+             service did not keep. Give this project's statement another `name`, or delete the existing one yourself.",
         ));
     }
     match graph.project.pools.get(&address.key).map(|declared| &declared.spec) {
         Some(PoolDeclaration::Owned(pool)) => Ok(pool),
         Some(PoolDeclaration::Borrowed { id }) => {
-            Err(CommandError::new(format!("{address} is declared by its id, {id}: somebody else owns it"))
-                .with_help(format!("declare it by `max_cfu`, without `id`, in [pools.{}]", address.key)))
+            Err(CommandError::new(format!("`{address}` is declared by its id `{id}`, so this project does not own it"))
+                .with_help(format!("Declare it with `max_cfu` and without `id` in `[pools.{}]`.", address.key)))
         }
-        None => Err(CommandError::new(format!("{address} is not declared")).with_help("declare it first")),
+        None => Err(CommandError::new(format!("`{address}` is not declared in the manifests"))
+            .with_help("Declare the pool first.")),
     }
 }
 
-/// What is taken over.
+/// The pool that is to be imported.
 struct PoolImport<'a> {
+    /// The address of the declared pool.
     address: &'a Address,
+    /// The declaration of the pool.
     pool: &'a Pool,
+    /// The id of the existing pool.
     id: &'a str,
 }
 
+/// Reads the existing pool, checks that it is compatible, and records it under the lock.
 async fn import_pool(
     graph: &Graph,
     PoolImport { address, pool, id }: PoolImport<'_>,
@@ -76,7 +81,7 @@ async fn import_pool(
     let secrets = process.secrets(&graph.project);
     match connection.cloud.fetch_pool(id).await.map_err(|error| redact_error(error, &secrets))? {
         Some(found) => check_compatible(pool, &found)?,
-        None => return Err(CommandError::new(format!("there is no pool {id} in this environment"))),
+        None => return Err(CommandError::new(format!("pool `{id}` does not exist in this environment"))),
     }
     let fact = Fact::PoolAdopted { key: address.key.clone(), id: id.to_owned(), declared: pool.clone() };
     let entry = Entry::FactRecorded { fact };
@@ -86,50 +91,53 @@ async fn import_pool(
     Ok(ledger.compact(&recorded).await?)
 }
 
-/// One address has one pool, and one pool one address; and what an interrupted run has asked for comes first.
+/// Checks that neither the address nor the pool is recorded, and that the address has no open request of an interrupted
+/// run.
 fn check_not_recorded(recorded: &Recorded, address: &Address, id: &str) -> Result<(), CommandError> {
     if let Some(record) = recorded.pools.get(&address.key) {
-        return Err(CommandError::new(format!("{address} is {} already", record.id))
-            .with_help(format!("`floe state rm {address}` forgets that first")));
+        return Err(CommandError::new(format!("`{address}` is already recorded as `{}`", record.id))
+            .with_help(format!("To import another pool, first remove that record: `floe state rm {address}`.")));
     }
     if let Some((key, _)) = recorded.pools.iter().find(|(_, record)| record.id == id) {
-        return Err(CommandError::new(format!("{id} is pools.{key} already")));
+        return Err(CommandError::new(format!("pool `{id}` is already recorded as `pools.{key}`")));
     }
     if recorded.open_intents.values().any(|open| open.intent.address == *address) {
-        return Err(CommandError::new(format!("an interrupted run has asked for {address}"))
-            .with_help("`floe apply` finds out what became of that first"));
+        return Err(CommandError::new(format!("`{address}` has an unresolved request from an interrupted run"))
+            .with_help("Run `floe apply` first. It resolves the request."));
     }
     Ok(())
 }
 
-/// What cannot be changed has to fit, and it has to be there to stay: else every plan from then on would be blocked. The
-/// rest is the next plan's.
+/// Checks that the live pool is usable and that what cannot be changed agrees with the declaration. Otherwise every
+/// later plan would be blocked. The next plan compares the rest.
 fn check_compatible(pool: &Pool, found: &LivePool) -> Result<(), CommandError> {
     let id = &found.id;
     match &found.phase {
         PoolPhase::Failed => {
-            return Err(CommandError::new(format!("{id} has failed, and nothing runs on it"))
-                .with_help("delete it yourself; `floe apply` makes a new one"));
+            return Err(CommandError::new(format!("pool `{id}` has failed, so nothing runs on it"))
+                .with_help("Delete it yourself. `floe apply` then creates a new pool."));
         }
         PoolPhase::Deprovisioning => {
-            return Err(CommandError::new(format!("{id} is being deleted"))
-                .with_help("once it is gone, `floe apply` makes a new one"));
+            return Err(CommandError::new(format!("pool `{id}` is being deleted"))
+                .with_help("Once it no longer exists, `floe apply` creates a new pool."));
         }
         PoolPhase::Provisioning | PoolPhase::Provisioned | PoolPhase::Other(_) => {}
     }
     let place = |cloud: &str, region: &str| format!("{cloud} {region}");
     if (&found.cloud, &found.region) != (&pool.cloud, &pool.region) {
         return Err(CommandError::new(format!(
-            "{id} is in {}, and this environment in {}",
+            "pool `{id}` is in {}, but this environment is in {}",
             place(&found.cloud, &found.region),
             place(&pool.cloud, &pool.region)
         )));
     }
-    // The same judgement that a plan makes: a network that either side leaves out says nothing.
+    // As in a plan, networks are compared only if both sides name one.
     match (&found.network, &pool.network) {
         (Some(live), Some(declared)) if live != declared => {
-            Err(CommandError::new(format!("{id} is in network {live}, and {declared} is declared"))
-                .with_help("a pool never changes its network: declare the one that it is in, or import another pool"))
+            Err(CommandError::new(format!("pool `{id}` is in network `{live}`, but `{declared}` is declared"))
+                .with_help(
+                    "A pool cannot change its network. Declare the network that it is in, or import another pool.",
+                ))
         }
         _ => Ok(()),
     }
@@ -167,7 +175,7 @@ mod tests {
         assert!(check_compatible(&Pool { network: None, ..pool.clone() }, &found).is_ok());
         assert!(check_compatible(&pool, &LivePool { phase: PoolPhase::Provisioning, ..found.clone() }).is_ok());
         for (wrong, why) in [
-            (LivePool { network: Some(text("n-2")), ..found.clone() }, "network n-2"),
+            (LivePool { network: Some(text("n-2")), ..found.clone() }, "network `n-2`"),
             (LivePool { region: text("eu-west-1"), ..found.clone() }, "eu-west-1"),
             (LivePool { phase: PoolPhase::Failed, ..found.clone() }, "failed"),
             (LivePool { phase: PoolPhase::Deprovisioning, ..found.clone() }, "being deleted"),

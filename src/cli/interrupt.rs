@@ -1,4 +1,5 @@
-//! Ctrl-C, a terminal that goes away, and a pipeline's wish to stop: the first asks a run to finish what is open, the second to leave.
+//! Turns Ctrl-C, SIGTERM and SIGHUP into interrupts of a run. The first asks the run to finish what is open, the second
+//! to save the state and leave.
 
 #[cfg(unix)]
 use std::sync::LazyLock;
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::execute::Interrupt;
 
-/// Listens from now on; until then a signal ends the process, which is safe at any instant.
+/// Listens for signals from now on. Before this call a signal ends the process, which is safe at any time.
 pub(super) fn listen() -> watch::Receiver<Interrupt> {
     let (sender, receiver) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
@@ -17,14 +18,14 @@ pub(super) fn listen() -> watch::Receiver<Interrupt> {
                 return;
             }
         }
-        // Keeps the channel open: a closed one would say nothing more anyway.
+        // Keeps the channel open. There is nothing more to send.
         sender.closed().await;
     });
     receiver
 }
 
-/// Waits for Ctrl-C or, where there are such, SIGTERM, or SIGHUP of a terminal that went away. Where signals cannot be
-/// heard, for ever.
+/// Waits for Ctrl-C, and on Unix also for SIGTERM, or for SIGHUP when the terminal closes. Waits forever if signals
+/// cannot be received.
 pub(super) async fn stop_requested() {
     #[cfg(unix)]
     {
@@ -55,7 +56,8 @@ pub(super) async fn stop_requested() {
     }
 }
 
-/// Whether whoever started this process has it ignore SIGHUP, as `nohup` does: to listen would undo that. Only Linux tells.
+/// Whether this process was started with SIGHUP ignored, as `nohup` does. Listening for the signal would undo that.
+/// This can be detected only on Linux.
 #[cfg(unix)]
 static IGNORES_SIGHUP: LazyLock<bool> = LazyLock::new(|| {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

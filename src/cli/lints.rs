@@ -1,4 +1,4 @@
-//! The lints of a project, as problems at their places.
+//! Returns the lints of a project as problems at their locations.
 
 use super::problems::ProblemLevel;
 use crate::{
@@ -7,16 +7,17 @@ use crate::{
     sql::{self, Lint, LintContext, LintSeverity},
 };
 
-/// The lints of every statement, at their places.
+/// Returns all lints of every statement, at their locations.
 pub(super) fn all_lints(project: &Project) -> Vec<(Problem, ProblemLevel)> {
     lint_each(project, |statement, context| sql::lint(&statement.analysis, &statement.spec.sql.masked(), context))
 }
 
-/// Those that must not be sent.
+/// Returns only the lints that are errors. A statement with one of them must not be sent.
 pub(super) fn blocking_lints(project: &Project) -> Vec<(Problem, ProblemLevel)> {
     lint_each(project, |statement, context| sql::lint_errors(&statement.analysis, context))
 }
 
+/// Runs `lint` on every statement and returns the findings as problems.
 fn lint_each(
     project: &Project,
     lint: impl Fn(&DeclaredStatement, &LintContext<'_>) -> Vec<Lint>,
@@ -35,6 +36,7 @@ fn lint_each(
     found
 }
 
+/// Returns a lint as a problem, at the property or the part of the SQL that it is about.
 fn lint_problem(statement: &DeclaredStatement, lint: Lint) -> (Problem, ProblemLevel) {
     let of_property = lint.property.as_ref().and_then(|key| statement.secret_places.get(key.as_str())).cloned();
     let in_text = lint.span.as_ref().map(|span| statement.source_map.locate(span));

@@ -1,13 +1,13 @@
-//! Who holds the lock: what another run is told.
+//! Describes this process as the holder of a lock, for other runs that find the lock taken.
 
 use std::fs;
 
 use super::ProcessEnvironment;
 use crate::state::LockHolder;
 
-/// This process as the holder of a lock.
+/// Returns this process as the holder of a lock, running `command`.
 pub(super) fn lock_holder(command: &str, process: &ProcessEnvironment) -> LockHolder {
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| process.variable(name)).unwrap_or("somebody");
+    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| process.variable(name)).unwrap_or("unknown");
     let machine = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| process.variable(name)).map(str::to_owned);
     let machine =
         machine.or_else(|| fs::read_to_string("/etc/hostname").ok()).unwrap_or_else(|| "this machine".to_owned());

@@ -1,6 +1,7 @@
-//! Commands and flags. The only place that prints, reads the environment, draws progress, catches signals or exits.
+//! The commands and flags of floe. Only this room prints, reads the environment, draws progress, catches signals and
+//! exits.
 //!
-//! `arguments` is what is typed; each command is a file; `project` is what every command begins with.
+//! `arguments` parses the command line, each command has a file, and `project` loads what every command needs.
 
 mod apply;
 pub mod arguments;
@@ -45,7 +46,7 @@ pub use exit::Exit;
 pub use process_environment::ProcessEnvironment;
 pub use screen::Screen;
 
-/// The program: parses the command line, runs the command, says what went wrong.
+/// Runs the program: parses the command line, runs the command, prints its error and returns its exit code.
 pub fn main() -> ExitCode {
     let process = ProcessEnvironment::from_process();
     let arguments = match Arguments::from_command_line(&process) {
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
+/// Runs the command that `arguments` ask for.
 fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let global = &arguments.global;
     match &arguments.command {
@@ -79,7 +81,7 @@ fn run(arguments: &Arguments, process: &ProcessEnvironment, screen: &Screen) -> 
     }
 }
 
-/// `path` as it is meant with `-C`, without the dot that means nothing.
+/// Returns `path` relative to the folder of `-C`, without a redundant `.`.
 fn in_folder(global: &GlobalOptions, path: &Path) -> PathBuf {
     match (global.folder == Path::new("."), path == Path::new(".")) {
         (true, _) => path.to_owned(),
@@ -88,15 +90,15 @@ fn in_folder(global: &GlobalOptions, path: &Path) -> PathBuf {
     }
 }
 
-/// Help and version are what was asked for; everything else is an error. (clap's own code for that is 2, which here
-/// means that changes are pending.)
+/// Prints clap's message and returns the exit code. Help and version were requested; any other message is an error.
+/// clap's own exit code for errors is 2, which here means that changes are pending.
 fn print_clap_message(error: &clap::Error) -> Exit {
-    // A closed pipe is no error.
+    // A closed pipe is not an error.
     let _ = error.print();
     if error.use_stderr() { Exit::Error } else { Exit::Done }
 }
 
-/// Says what ended a command, drawn for people or as JSON, always on standard error.
+/// Prints the error that ended a command on standard error, drawn for people or as JSON.
 fn print_error(error: &CommandError, global: &GlobalOptions, screen: &Screen) {
     let problems = error.problems();
     let text = match global.format {

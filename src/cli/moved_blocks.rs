@@ -1,4 +1,4 @@
-//! `[[moved]]` blocks that have done their work: nothing is left that they could move.
+//! Finds `[[moved]]` blocks that have no record left to move.
 
 use super::connect;
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
     state::{Ledger, LocalLedger, Recorded},
 };
 
-/// A sentence for each block whose `from` is in no environment's state. Where a state cannot be read nobody knows, and
-/// nothing is said.
+/// Returns a sentence for each block whose `from` is in no environment's state. Returns none if one of the states
+/// cannot be read.
 pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptions) -> Vec<String> {
     if project.moved.is_empty() {
         return Vec::new();
@@ -18,7 +18,7 @@ pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptio
     project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
 }
 
-/// The record of every environment that has one here.
+/// Loads the record of every environment that has one on this machine. Returns `None` if one cannot be read.
 async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec<Recorded>> {
     let mut records = Vec::new();
     for name in manifest::environment_names(&project.root).ok()? {
@@ -29,6 +29,7 @@ async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec
     Some(records)
 }
 
+/// Returns whether `address` is in the record.
 fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
     match address.kind {
         ResourceKind::Pool => recorded.pools.contains_key(&address.key),
@@ -36,12 +37,13 @@ fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
     }
 }
 
+/// Returns the sentence for a block that can be removed.
 fn obsolete_block_notice(moved: &MovedBlock) -> String {
     let MovedBlock { from, to, place } = moved;
     let before = place.source.text.get(..place.span.start).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
     format!(
-        "[[moved]] from {from} to {to} ({}:{line}): no state here has {from} any more, so the block can be removed.\n",
+        "`[[moved]]` from `{from}` to `{to}` ({}:{line}) can be removed: no local state contains `{from}`.\n",
         place.source.path.display()
     )
 }

@@ -1,4 +1,4 @@
-//! `floe plan`: what an apply would do.
+//! `floe plan`: shows what an apply would do.
 
 use std::{fs, io::Write, path::Path};
 
@@ -19,7 +19,7 @@ use crate::{
     state::Ledger,
 };
 
-/// Makes a plan, shows it, and saves it where that is asked for.
+/// Makes a plan, prints it, and saves it if `--out` is given.
 pub fn run(
     arguments: &PlanArguments,
     global: &GlobalOptions,
@@ -46,42 +46,45 @@ pub fn run(
     }
     notices.iter().for_each(|line| screen.eprint(line));
     let exit = plan_exit(&planned.plan, arguments.detailed_exitcode);
-    // The process ends here; giving a large project's memory back piece by piece would only take time.
+    // The process ends here. Freeing the memory of a large project piece by piece would only take time.
     std::mem::forget(prepared);
     Ok(exit)
 }
 
-/// What a saved plan is good for.
+/// Returns the line that says where a plan was saved and whether it can be applied.
 fn saved_notice(path: &str, plan: &Plan) -> String {
     let blocked: Vec<String> = plan.blocked_addresses().map(ToString::to_string).collect();
     match blocked.as_slice() {
-        [] => format!("Saved to {path}; `floe apply {path}` carries out exactly this.\n"),
+        [] => format!("Saved to `{path}`. `floe apply {path}` applies exactly this plan.\n"),
         names => {
             let are = if names.len() == 1 { "is" } else { "are" };
             format!(
-                "Saved to {path}, to be looked at: `floe apply {path}` is refused, since {} {are} blocked. Decide, then \
-                 plan again.\n",
+                "Saved to `{path}` for review only. `floe apply {path}` will not apply it, because {} {are} blocked. \
+                 Unblock this, then plan again.\n",
                 names.join(", ")
             )
         }
     }
 }
 
-/// How the exit code of a plan is judged before anything is done about it.
+/// Returns the exit of a plan: blocked, pending changes if `detailed`, or done.
 fn plan_exit(plan: &Plan, detailed: bool) -> Exit {
     let blocked = if plan.is_blocked() { Exit::Blocked } else { Exit::Done };
     let pending = if detailed && plan.has_changes() { Exit::Pending } else { Exit::Done };
     blocked.worse_of(pending)
 }
 
-/// A plan, what it is of, and what stands beside it.
+/// A plan with the project that it is for and the context that is shown with it.
 pub(super) struct PreparedPlan {
+    /// The checked project with its dependencies.
     pub graph: Graph,
+    /// The plan, and the record and live resources that it was made from.
     pub planned: PlanningOutput,
+    /// What is shown with the plan but is not part of it.
     pub context: PlanContext,
 }
 
-/// Makes a plan without a lock: a run that holds it may go on meanwhile, and is named.
+/// Makes a plan without the lock. If another run holds the lock, a note on standard error names that run.
 pub(super) async fn prepare_plan(
     project_context: ProjectContext,
     check: ProjectCheck,
@@ -93,19 +96,19 @@ pub(super) async fn prepare_plan(
         project_context.open(check, process, screen).await?;
     if let Some(holder) = ledger.lock_holder().await? {
         screen.eprint(&format!(
-            "A run is in progress: `{}` of {} since {}. What follows is as of now.\n",
+            "A run is in progress: `{}` by {} since {}. The following may change while it runs.\n",
             holder.command, holder.who, holder.since
         ));
     }
     let secrets = process.secrets(&graph.project);
     let planned = planning::plan_from(live, &graph, &secrets, &recorded, &connection.cloud, request).await?;
     let context = plan_context(&graph, &planned, interrupted_run(&ledger, false).await?);
-    // The simulated world is not taken apart either.
+    // The memory of the simulated world is not freed either.
     std::mem::forget(connection);
     Ok(PreparedPlan { graph, planned, context })
 }
 
-/// Prints a plan in the format that was asked for.
+/// Prints a plan in the requested format.
 pub(super) fn print_plan(
     plan: &Plan,
     graph: &Graph,
@@ -128,13 +131,14 @@ pub(super) fn print_plan(
         OutputFormat::Markdown => screen.print(&render::plan_markdown(&view)),
         OutputFormat::Json => screen.print(&render::plan_json(plan, graph, context)?),
         OutputFormat::Dot | OutputFormat::Mermaid | OutputFormat::Svg => {
-            Err(CommandError::new("a plan is printed as text, markdown or json")
-                .with_help("dot, mermaid and svg are for `floe graph`"))
+            Err(CommandError::new("a plan can be printed only as `text`, `markdown` or `json`")
+                .with_help("The formats `dot`, `mermaid` and `svg` are for `floe graph`."))
         }
     }
 }
 
-/// The flags that a plan does not know, as they would be typed again. Those of variables stay where they are set.
+/// Returns the global flags that suggested commands repeat, because the plan does not contain them. Values that come
+/// from the process's environment are not repeated.
 fn global_flags(global: &GlobalOptions) -> String {
     let mut flags = Vec::new();
     if global.folder != Path::new(".") {
@@ -146,7 +150,7 @@ fn global_flags(global: &GlobalOptions) -> String {
     flags.join(" ")
 }
 
-/// A word as a shell takes it.
+/// Returns a word with shell quotes where it needs them.
 fn shell_quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./=:,@%+".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -156,14 +160,14 @@ fn shell_quoted(word: &str) -> String {
     }
 }
 
-/// Writes a plan into a file, whole or not at all. Only its owner may read it.
+/// Writes a plan to a file atomically. Only the owner can read the file.
 fn save_plan(path: &Path, text: &str) -> Result<(), CommandError> {
     let refused = |error: &std::io::Error| connect::file_error("write", path, error);
     if path.is_dir() {
-        return Err(CommandError::new(format!("cannot write {}: it is a folder", path.display())));
+        return Err(CommandError::new(format!("cannot write `{}`: it is a folder", path.display())));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A device or a pipe is written in place.
+    // A device or a pipe cannot be replaced, so it is written in place.
     if path.exists() && !path.is_file() {
         return fs::write(path, text).map_err(|error| refused(&error));
     }

@@ -1,4 +1,5 @@
-//! What stands beside a plan and is no part of it: pools in use, the service's clock, a run that was cut short.
+//! Collects what is shown with a plan but is not part of it: the usage of pools, the service's clock, and an
+//! interrupted run.
 
 use super::CommandError;
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     state::Ledger,
 };
 
-/// What is shown beside the plan.
+/// Returns the context that is shown with a plan.
 pub(super) fn plan_context(
     graph: &Graph,
     planned: &PlanningOutput,
@@ -43,7 +44,8 @@ pub(super) fn plan_context(
     }
 }
 
-/// The run that left its journal open, unless it goes on.
+/// Returns the run that was interrupted and left its journal, if there is one. A run that still holds the lock is not
+/// interrupted, unless `lock_is_held_here` says that the lock is this process's own.
 pub(super) async fn interrupted_run(
     ledger: &dyn Ledger,
     lock_is_held_here: bool,

@@ -1,4 +1,4 @@
-//! Problems at their place: drawn for people, listed for programs. The only place that draws with miette.
+//! Draws problems at their locations for people and lists them as JSON for programs. Only this file uses miette.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
@@ -14,12 +14,12 @@ use crate::{
     resource::{Problem, SourceFile, SourceLocation},
 };
 
-/// How much a problem weighs, and the code under which `floe help` tells more.
+/// The severity of a problem, and the code that `floe help` explains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProblemLevel {
-    /// Whether it is an error rather than a warning.
+    /// Whether the problem is an error rather than a warning.
     pub is_error: bool,
-    /// `FL101`.
+    /// The code of a lint, such as `FL101`.
     pub code: Option<&'static str>,
 }
 
@@ -28,13 +28,13 @@ impl ProblemLevel {
     pub const ERROR: ProblemLevel = ProblemLevel { is_error: true, code: None };
 }
 
-/// What stands before and behind a quoted line, about.
+/// The approximate number of columns that the frame takes before and after a quoted line.
 const MARGIN: usize = 12;
 
-/// Draws problems one below the other.
+/// Draws problems, each below the previous one.
 pub fn draw_problems(problems: &[(Problem, ProblemLevel)], style: Style) -> String {
     let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    // The lines are broken here: the drawing crate would break paths and URLs, which then cannot be copied.
+    // Lines are wrapped in this file. The drawing crate would break paths and URLs, which could then not be copied.
     let handler =
         GraphicalReportHandler::new_themed(theme).with_width(style.width).with_wrap_lines(false).with_context_lines(1);
     let files = quoted_files(problems);
@@ -50,7 +50,7 @@ pub fn draw_problems(problems: &[(Problem, ProblemLevel)], style: Style) -> Stri
     text
 }
 
-/// The same as JSON, with lines and columns that begin at 1.
+/// Returns problems as JSON. Lines and columns start at 1.
 pub fn problems_json(problems: &[(Problem, ProblemLevel)]) -> Value {
     let files = quoted_files(problems);
     let place = |(place, label): &(SourceLocation, String)| {
@@ -73,9 +73,11 @@ pub fn problems_json(problems: &[(Problem, ProblemLevel)]) -> Value {
     json!({ "format_version": 1, "problems": problems.iter().map(one).collect::<Vec<_>>() })
 }
 
-/// Every file that problems stand in, each looked through once, however many problems there are.
+/// The files that problems refer to, by the address of their source. Each file is scanned once, regardless of the
+/// number of problems.
 type QuotedFiles<'a> = BTreeMap<*const SourceFile, QuotedFile<'a>>;
 
+/// Returns the files that `problems` refer to.
 fn quoted_files(problems: &[(Problem, ProblemLevel)]) -> QuotedFiles<'_> {
     let mut files = QuotedFiles::new();
     for (place, _) in problems.iter().flat_map(|(problem, _)| &problem.locations) {
@@ -84,25 +86,28 @@ fn quoted_files(problems: &[(Problem, ProblemLevel)]) -> QuotedFiles<'_> {
     files
 }
 
-/// A file or a part of one, and where its lines begin.
+/// A file or an excerpt of one, with the offsets of its lines.
 #[derive(Debug, Clone)]
 pub(super) struct QuotedFile<'a> {
+    /// The path of the file, as shown.
     pub name: String,
+    /// The text of the file or the excerpt.
     pub text: Cow<'a, str>,
-    /// The first is 0. Nothing begins behind a last line end.
+    /// The byte offset of each line in `text`. The first is 0. No line starts after a final line end.
     line_starts: Vec<usize>,
-    /// The number of its first line, from 0.
+    /// The number in the file of the first line of `text`, from 0.
     first_line: usize,
-    /// Line and column of what is meant in a part, where they are not those of its text.
+    /// The line and column in the file that an excerpt is about, if they differ from those in `text`.
     target_position: Option<(usize, usize)>,
 }
 
 impl<'a> QuotedFile<'a> {
+    /// Returns the whole file `source`.
     fn of(source: &'a SourceFile) -> Self {
         QuotedFile::partial(source.path.to_string_lossy().into_owned(), Cow::Borrowed(&source.text), 0, None)
     }
 
-    /// A text that begins with the line `top` of a file.
+    /// Returns an excerpt that starts with the line `first_line` of a file.
     pub(super) fn partial(
         name: String,
         text: Cow<'a, str>,
@@ -114,22 +119,22 @@ impl<'a> QuotedFile<'a> {
         QuotedFile { name, text, line_starts, first_line, target_position }
     }
 
-    /// How many lines it has.
+    /// Returns the number of lines.
     pub(super) fn line_count(&self) -> usize {
         self.line_starts.len()
     }
 
-    /// The line that an offset lies in, from 0.
+    /// Returns the line that contains an offset, from 0.
     pub(super) fn line_at(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line begins; the end of the text where there is no such line.
+    /// Returns the offset at which a line starts, or the end of the text if there is no such line.
     pub(super) fn line_start(&self, line: usize) -> usize {
         self.line_starts.get(line).copied().unwrap_or(self.text.len())
     }
 
-    /// Line and column of an offset, from 0, in characters.
+    /// Returns the line and the column of an offset, both from 0. The column is counted in characters.
     pub(super) fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_at(offset);
         let before = self.text.get(self.line_start(line)..offset).unwrap_or_default();
@@ -137,17 +142,23 @@ impl<'a> QuotedFile<'a> {
     }
 }
 
-/// A problem as it is drawn: one heading, and below it its places, whatever files they stand in.
+/// A problem as it is drawn: one heading, and below it all locations, which may be in different files.
 #[derive(Debug)]
 struct ProblemReport<'a> {
+    /// The headline, wrapped to the width of the screen.
     message: String,
+    /// The help text, wrapped to the width of the screen.
     help: Option<String>,
+    /// The severity and the code of the problem.
     level: ProblemLevel,
+    /// The quoted files and excerpts.
     sources: CombinedSource<'a>,
+    /// The labeled locations, as offsets in `sources`.
     labels: Vec<LabeledSpan>,
 }
 
 impl<'a> ProblemReport<'a> {
+    /// Prepares `problem` for a screen of `width` columns.
     fn of(problem: &Problem, level: ProblemLevel, files: &'a QuotedFiles<'a>, width: usize) -> Self {
         let mut sources = CombinedSource::default();
         let mut labels = Vec::new();
@@ -155,7 +166,7 @@ impl<'a> ProblemReport<'a> {
             let Some(file) = files.get(&Arc::as_ptr(&place.source)) else { continue };
             let end = place.span.end.min(file.text.len());
             let span = place.span.start.min(end)..end;
-            // The frame takes a few columns, and narrower than this nothing is told.
+            // The frame takes a few columns. A narrower excerpt would not be useful.
             let (file, span) = match excerpt(file, &span, width.saturating_sub(MARGIN).max(MARGIN)) {
                 Some((part, span)) => (Cow::Owned(part), span),
                 None => (Cow::Borrowed(file), span),
@@ -173,8 +184,8 @@ impl<'a> ProblemReport<'a> {
     }
 }
 
-/// `text` on lines of at most `width` columns, broken between words only. What fits stays as it is: it may be there to
-/// be pasted.
+/// Wraps the lines of `text` that are wider than `width` columns, between words only. A line that fits is not changed,
+/// since it may be meant to be pasted.
 fn wrap_lines(text: &str, width: usize) -> String {
     let fit = |line: &str| match line.chars().count() <= width {
         true => vec![line.to_owned()],
@@ -183,17 +194,18 @@ fn wrap_lines(text: &str, width: usize) -> String {
     text.lines().flat_map(fit).collect::<Vec<_>>().join("\n")
 }
 
-/// Files laid one behind the other, so that one drawing can quote several: each begins at an offset of its own.
+/// Several files as one source, so that one drawing can quote all of them. Each file is stored with the offset at which
+/// it starts.
 #[derive(Debug, Default)]
 struct CombinedSource<'a>(Vec<(usize, Cow<'a, QuotedFile<'a>>)>);
 
 impl<'a> CombinedSource<'a> {
-    /// Where `file` begins, which is laid down if it does not lie there yet.
+    /// Returns the offset at which `file` starts, and adds the file if it is missing.
     fn offset_of(&mut self, file: Cow<'a, QuotedFile<'a>>) -> usize {
         if let Some((base, _)) = self.0.iter().find(|(_, laid)| std::ptr::eq(&**laid, &*file)) {
             return *base;
         }
-        // A gap of one, so that the end of a file is not the beginning of the next.
+        // A gap of one byte, so that the end of a file is not the start of the next.
         let base = self.0.last().map_or(0, |(base, last)| base.saturating_add(last.text.len()).saturating_add(1));
         self.0.push((base, file));
         base
@@ -211,7 +223,7 @@ impl SourceCode for CombinedSource<'_> {
         let (base, file) = self.0.iter().rfind(|(base, _)| *base <= span.offset()).ok_or_else(out_of_bounds)?;
         let start = span.offset().saturating_sub(*base);
         let end = start.saturating_add(span.len());
-        // What stands in two files is never quoted as one.
+        // Text of two files is never quoted as one snippet.
         let (first, last) = (file.line_at(start), file.line_at(end.saturating_sub(1).max(start)));
         let (from, to, line, column) = match (before, after) {
             (0, 0) => (start, end, first, file.target_position.unwrap_or_else(|| file.position(start)).1),
@@ -271,6 +283,7 @@ impl Diagnostic for ProblemReport<'_> {
 mod tests {
     use super::*;
 
+    /// Returns a source file that was never on disk.
     fn source(path: &str, text: &str) -> Arc<SourceFile> {
         Arc::new(SourceFile { path: path.into(), text: text.into() })
     }
@@ -278,12 +291,12 @@ mod tests {
     #[test]
     fn places_of_a_problem_are_drawn_under_one_heading_and_counted_from_one() {
         let (one, two) = (source("a.toml", "x = 1\ny = zwölf\n"), source("b.toml", "z = 2\n"));
-        let problem = Problem::new("`y` is no number")
+        let problem = Problem::new("`y` is not a number")
             .at(SourceLocation { source: one, span: 10..16 }, "here")
             .at(SourceLocation { source: two, span: 0..1 }, "and there")
-            .help("write one");
+            .help("Write a number.");
         let problems = [(problem, ProblemLevel::ERROR)];
-        let expected = "  × `y` is no number
+        let expected = "  × `y` is not a number
    ╭─[a.toml:2:5]
  1 │ x = 1
  2 │ y = zwölf
@@ -295,7 +308,7 @@ mod tests {
    · ┬
    · ╰── and there
    ╰────
-  help: write one
+  help: Write a number.
 ";
         assert_eq!(draw_problems(&problems, Style::default()), expected);
         let listed = problems_json(&problems);
@@ -338,7 +351,7 @@ mod tests {
         let column = |line: &str, what: &str| line.split_once(what).unwrap().0.chars().count();
         assert_eq!(column(lines[at], "bad"), column(lines[at + 1], "─┬─"), "{drawn}");
         assert_eq!(lines[at].matches('…').count(), 2, "{drawn}");
-        // A span that is longer itself is cut, and so is one of several lines.
+        // A span that is too long itself is cut, and so is a span of several lines.
         for span in [8..text.len() - 12, start..text.len()] {
             let problem = Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span }, "here");
             assert!(draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default()).len() < 2_000);
@@ -362,7 +375,7 @@ mod tests {
             "https://flink.us-east-1.aws.confluent.cloud/sql/v1/organizations/b0b21724-4586-4a07-b787-d0bb5aacbf87/x";
         let path = "statements/a-folder/of-some-length/idle-timeout.and/more-of_it/with.a.name/orders-enriched.sql";
         let problem =
-            Problem::new(format!("GET {url}: refused")).help(format!("see `{path}` and\n\n[statements.x]\n  y"));
+            Problem::new(format!("GET {url}: refused")).help(format!("See `{path}` and\n\n[statements.x]\n  y"));
         let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style { width: 60, color: false });
         assert!(drawn.contains(url) && drawn.contains(path), "{drawn}");
         assert!(drawn.contains("\n        [statements.x]\n          y\n"), "{drawn}");
@@ -377,7 +390,7 @@ mod tests {
             (0..10_000).map(|line| (Problem::new("no").at(at(line * 4), "here"), ProblemLevel::ERROR)).collect();
         let began = std::time::Instant::now();
         let drawn = draw_problems(&problems, Style::default());
-        // Looking through the file once a problem takes minutes in a build for tests.
+        // Scanning the file once for each problem takes minutes in a test build.
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
         assert!(drawn.contains("[a.toml:39997:1]"));
         assert_eq!(problems_json(&problems)["problems"].as_array().unwrap().len(), 10_000);

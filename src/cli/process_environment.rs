@@ -1,4 +1,4 @@
-//! What a command finds around it: the only place that reads the process's environment.
+//! The environment of the process: its variables and a random seed. Only this file reads the process's environment.
 
 use std::collections::BTreeMap;
 
@@ -8,61 +8,63 @@ use crate::{
     resource::Secrets,
 };
 
-/// The process's surroundings, as values, so that tests make their own.
+/// The environment of the process, as plain values so that tests can build their own.
 #[derive(Clone, Default)]
 pub struct ProcessEnvironment {
-    /// Environment variables.
+    /// The environment variables of the process.
     pub variables: BTreeMap<String, String>,
-    /// What randomness begins with.
+    /// The seed of all randomness.
     pub seed: u64,
 }
 
-/// Shows which variables there are, never what they hold.
+/// Shows the number of variables, but never their values.
 impl std::fmt::Debug for ProcessEnvironment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProcessEnvironment").field("variables", &self.variables.len()).finish_non_exhaustive()
     }
 }
 
-/// The variables of the two kinds of key, each with its secret; the first pair that is set is taken.
+/// The variables of a Flink key and its secret.
 const FLINK_KEY_VARIABLES: [(&str, &str); 1] = [("FLINK_API_KEY", "FLINK_API_SECRET")];
+/// The variables of a Cloud key and its secret. The first pair that is set is used.
 const CLOUD_KEY_VARIABLES: [(&str, &str); 2] =
     [("CONFLUENT_CLOUD_API_KEY", "CONFLUENT_CLOUD_API_SECRET"), ("CLOUD_API_KEY", "CLOUD_API_SECRET")];
 
 impl ProcessEnvironment {
-    /// This process's.
+    /// Returns the environment of this process, with a random seed.
     pub fn from_process() -> Self {
-        // Names and values that are no text belong to nobody here.
+        // Names and values that are not valid UTF-8 are ignored.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         ProcessEnvironment { variables: std::env::vars_os().filter_map(text).collect(), seed: fastrand::u64(..) }
     }
 
-    /// A variable that is set to something.
+    /// Returns a variable that is set to a non-empty value.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
-    /// `FLOE_VAR_<NAME>` by `<NAME>`.
+    /// Returns the values of all `FLOE_VAR_<NAME>` variables by `<NAME>`.
     pub fn project_variables(&self) -> BTreeMap<String, String> {
         let named =
             |(name, value): (&String, &String)| Some((name.strip_prefix("FLOE_VAR_")?.to_owned(), value.clone()));
         self.variables.iter().filter_map(named).collect()
     }
 
-    /// The values of a project's secrets, as far as they are set.
+    /// Returns the values of a project's secrets, as far as they are set.
     pub fn secrets(&self, project: &Project) -> Secrets {
         let value = |(name, variable): (&String, &String)| Some((name.clone(), self.variable(variable)?.to_owned()));
         Secrets::new(project.secrets.iter().filter_map(value).collect())
     }
 
-    /// The keys that are set. Half a key is none; what is missing is named by [`Ambient::missing_half`].
+    /// Returns the keys that are set. A key without its secret is ignored here;
+    /// [`ProcessEnvironment::unpaired_key_variable`] names what is missing.
     pub fn credentials(&self) -> Credentials {
         Credentials { flink: self.key_from(&FLINK_KEY_VARIABLES), cloud: self.key_from(&CLOUD_KEY_VARIABLES) }
     }
 
-    /// A variable that is set although its other half is not, and that other half.
+    /// Returns a key variable that is set although its counterpart is not, and that counterpart.
     pub fn unpaired_key_variable(&self) -> Option<(&'static str, &'static str)> {
         FLINK_KEY_VARIABLES.iter().chain(&CLOUD_KEY_VARIABLES).find_map(|(id, secret)| {
             match (self.variable(id), self.variable(secret)) {
@@ -73,6 +75,7 @@ impl ProcessEnvironment {
         })
     }
 
+    /// Returns the first key in `names` that is set together with its secret.
     fn key_from(&self, names: &[(&str, &str)]) -> Option<ApiKey> {
         names.iter().find_map(|(id, secret)| Some(ApiKey::new(self.variable(id)?, self.variable(secret)?)))
     }
@@ -82,6 +85,7 @@ impl ProcessEnvironment {
 mod tests {
     use super::*;
 
+    /// Returns an environment with these variables.
     fn with_variables(variables: &[(&str, &str)]) -> ProcessEnvironment {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         ProcessEnvironment { variables: variables.iter().map(owned).collect(), seed: 1 }

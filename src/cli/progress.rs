@@ -1,4 +1,5 @@
-//! A run as it goes: a table that moves on a terminal, a line an event elsewhere. The only place that knows indicatif.
+//! Shows the progress of a run: a live table on a terminal, one line for each event elsewhere. Only this file uses
+//! indicatif.
 
 use std::{
     collections::BTreeMap,
@@ -16,52 +17,62 @@ use crate::{
     resource::{Address, PhaseClass, Secrets},
 };
 
-/// What is said while a command works: above the table if one moves, else as it comes.
+/// Prints messages while a command works: above the live table if there is one, otherwise directly.
 #[derive(Clone)]
 pub(super) struct StatusLine {
+    /// The screen to print on.
     screen: Screen,
+    /// The live table, if one is being drawn.
     table: Arc<Mutex<Option<MultiProgress>>>,
 }
 
 impl StatusLine {
-    /// On standard error.
+    /// Returns a status line that prints on standard error.
     pub fn new(screen: Screen) -> Self {
         StatusLine { screen, table: Arc::default() }
     }
 
-    /// Says that a call is tried again: what, why, and for how long.
+    /// Prints that a call is retried, why, and for how long.
     pub fn show_retry(&self, retrying: &RetryNotice, secrets: &Secrets) {
         let error = redact_error(retrying.error.clone(), secrets);
         let line = render::retry_line(&RetryNotice { error, ..retrying.clone() }, self.screen.stderr_style);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            // A terminal that is gone cannot be told.
+            // An error means that the terminal is gone, and nothing can be shown.
             Some(table) => drop(table.println(line)),
             None => self.screen.eprint(&format!("{line}\n")),
         }
     }
 
+    /// Sets or clears the live table that messages are printed above.
     fn set_bars(&self, table: Option<MultiProgress>) {
         *self.table.lock().unwrap_or_else(PoisonError::into_inner) = table;
     }
 }
 
-/// Draws the events of one run.
+/// Shows the events of one run.
 pub(super) struct ProgressDisplay {
+    /// The screen to print on.
     screen: Screen,
+    /// The status line that shares the live table.
     status_line: StatusLine,
+    /// The style of standard error.
     style: Style,
+    /// The live table, if standard error is a terminal.
     table: Option<ProgressTable>,
-    /// What was seen last of an address and says nothing yet: the next event decides whether it has to be told.
+    /// The last observed phase of an address that is not printed yet. The next event decides whether it is printed.
     held_back: BTreeMap<Address, Event>,
 }
 
+/// A live table with one row for each address that is being worked on.
 struct ProgressTable {
+    /// The container that draws all rows.
     bars: MultiProgress,
+    /// The row of each address in progress.
     running: BTreeMap<Address, ProgressBar>,
 }
 
 impl ProgressDisplay {
-    /// On standard error.
+    /// Returns a display that draws on standard error.
     pub fn new(status_line: &StatusLine) -> Self {
         let (status_line, screen) = (status_line.clone(), status_line.screen);
         let table = screen.is_interactive.then(|| ProgressTable {
@@ -72,7 +83,7 @@ impl ProgressDisplay {
         ProgressDisplay { screen, status_line, style: screen.stderr_style, table, held_back: BTreeMap::new() }
     }
 
-    /// Takes in what happened.
+    /// Shows an event of the run.
     pub fn handle_event(&mut self, event: &Event) {
         if self.table.is_none() {
             let lines = lines_for(&mut self.held_back, event, self.style);
@@ -82,7 +93,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Clears what moves, and says what was held back.
+    /// Clears the live table and prints the phases that were held back.
     pub fn finish(&mut self) {
         self.status_line.set_bars(None);
         for event in std::mem::take(&mut self.held_back).into_values() {
@@ -94,8 +105,9 @@ impl ProgressDisplay {
     }
 }
 
-/// The lines that an event is worth where they stay: that something begins is told by what is asked, that it is PENDING
-/// by its having been submitted, and the phase in which it is done stands in the line that says so.
+/// Returns the lines to print for an event where there is no live table. Redundant events have no line: the line of the
+/// first request shows that work has started, the line of the submission implies PENDING, and the final phase is part
+/// of the line that says that the resource is done.
 fn lines_for(held_back: &mut BTreeMap<Address, Event>, event: &Event, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     match event {
@@ -129,6 +141,7 @@ fn lines_for(held_back: &mut BTreeMap<Address, Event>, event: &Event, style: Sty
 }
 
 impl ProgressTable {
+    /// Updates the row of an address, or prints `line` above the table.
     fn handle_event(&mut self, event: &Event, line: &str) {
         match event {
             Event::Started { address } => {
@@ -143,7 +156,7 @@ impl ProgressTable {
                 self.set_message(address, phase.to_owned());
             }
             Event::RollbackStarted { address } => {
-                self.set_message(address, "taking back what it had begun".to_owned());
+                self.set_message(address, "rolling back".to_owned());
                 self.print_above(line);
             }
             Event::Succeeded { address } | Event::RolledBack { address } => {
@@ -156,19 +169,20 @@ impl ProgressTable {
         }
     }
 
+    /// Sets the text in the row of an address.
     fn set_message(&self, address: &Address, what: String) {
         if let Some(bar) = self.running.get(address) {
             bar.set_message(what);
         }
     }
 
-    /// Leaves a line above the table. A terminal that is gone cannot be told.
+    /// Prints a line above the table. Errors are ignored, since they mean that the terminal is gone.
     fn print_above(&self, line: &str) {
         let _ = self.bars.println(line);
     }
 }
 
-/// A template that this file writes is well-formed; were it not, the plain look would do.
+/// Returns the style of a row. The template below is well-formed; the default style is only a fallback.
 fn spinner_style() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix:34}  {msg}  {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())

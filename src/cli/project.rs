@@ -1,4 +1,4 @@
-//! What a command begins with: the project that it is about, its ledger, and its record.
+//! Loads what a command works with: the project, its ledger, its record, and the live resources.
 
 use std::{sync::Arc, thread};
 
@@ -20,7 +20,7 @@ use crate::{
     state::{self, Ledger, LocalLedger, Recorded},
 };
 
-/// What a project is loaded with.
+/// Returns the options to load a project with, from flags and variables.
 pub(super) fn manifest_inputs(global: &GlobalOptions, process: &ProcessEnvironment) -> LoadOptions {
     LoadOptions {
         root: global.folder.clone(),
@@ -30,15 +30,15 @@ pub(super) fn manifest_inputs(global: &GlobalOptions, process: &ProcessEnvironme
     }
 }
 
-/// A project of which only the environment is known so far.
+/// A project of which only the environment has been read so far.
 pub(super) struct ProjectContext {
-    /// What it is loaded with.
+    /// The options that the project is loaded with.
     pub inputs: LoadOptions,
-    /// The environment that it is about.
+    /// The selected environment of the project.
     pub environment: Environment,
 }
 
-/// Reads which environment a project is about.
+/// Reads the selected environment of a project.
 pub(super) fn load_context(
     global: &GlobalOptions,
     process: &ProcessEnvironment,
@@ -46,29 +46,36 @@ pub(super) fn load_context(
     let inputs = manifest_inputs(global, process);
     let environment = match manifest::load_environment(&inputs) {
         Some(environment) => environment,
-        // It says what is wrong.
+        // Loading the whole project reports what is wrong.
         None => planning::load_desired(&inputs)?.project.environment,
     };
     Ok(ProjectContext { inputs, environment })
 }
 
-/// A project, what is kept of its environment, and what its cloud holds.
+/// A checked project with its record and a snapshot of its live resources.
 pub(super) struct OpenProject {
+    /// The checked project with its dependencies.
     pub graph: Graph,
+    /// The ledger of the environment, not locked.
     pub ledger: LocalLedger,
+    /// The record of the environment.
     pub recorded: Arc<Recorded>,
+    /// The connection that `live` was read through.
     pub connection: CloudConnection,
+    /// The live resources, with secret values redacted.
     pub live: Live,
 }
 
 impl ProjectContext {
-    /// The ledger of its environment.
+    /// Returns the ledger of the environment.
     pub fn ledger(&self) -> LocalLedger {
         LocalLedger::at(connect::state_file(&self.inputs.root, &self.environment))
     }
 
-    /// Checks the project and, meanwhile, reads what lies on this machine, a simulated cloud included. The service is
-    /// asked nothing before the manifests are right, and their problems are told before all others.
+    /// Checks the project and reads its record and its live resources.
+    ///
+    /// What is on this machine, including a simulated cloud, is read while the project is being checked. No request is
+    /// sent to the service before the manifests are valid. Their problems are reported before all other errors.
     pub async fn open(
         self,
         check: ProjectCheck,
@@ -92,10 +99,11 @@ impl ProjectContext {
             Ok::<_, CommandError>((recorded, simulated))
         };
         let recorded_and_simulated = recorded_and_simulated.await;
-        let graph = graph.await.map_err(|_| CommandError::new("checking the project broke off"))??;
+        let graph = graph.await.map_err(|_| CommandError::new("checking the project ended unexpectedly"))??;
         let (recorded, simulated) = recorded_and_simulated?;
         if graph.project.environment != environment {
-            return Err(CommandError::new("the manifests changed while they were read").with_help("run it again"));
+            return Err(CommandError::new("the manifests changed while they were being read")
+                .with_help("Run the command again."));
         }
         let (connection, read) = match simulated {
             Some(read) => read,
@@ -112,7 +120,8 @@ impl ProjectContext {
     }
 }
 
-/// Checks the project on a thread of its own. It is none of the runtime's: while those work, a simulated clock stands still.
+/// Checks the project on a thread of its own. It is not a thread of the runtime, because a simulated clock does not
+/// advance while one of those is busy.
 fn check_in_background(
     inputs: LoadOptions,
     check: ProjectCheck,
@@ -121,19 +130,19 @@ fn check_in_background(
     thread::Builder::new()
         .name("check".to_owned())
         .spawn(move || drop(sender.send(check(&inputs))))
-        .map_err(|error| CommandError::new(format!("the system does not let floe work in the background: {error}")))?;
+        .map_err(|error| CommandError::new(format!("cannot start a thread: {error}")))?;
     Ok(receiver)
 }
 
-/// Checks a project as far as a command needs it.
+/// A function that loads a project and checks it as far as a command needs.
 pub(super) type ProjectCheck = fn(&LoadOptions) -> Result<Graph, CommandError>;
 
-/// The checked project with its dependencies, to be looked at.
+/// Returns the checked project with its dependencies, for commands that send no statements.
 pub(super) fn desired(inputs: &LoadOptions) -> Result<Graph, CommandError> {
     Ok(planning::load_desired(inputs)?)
 }
 
-/// The same where it is to be sent: some of what may be written must not be.
+/// Returns the checked project for commands that plan to send statements. Lints that block sending are errors here.
 pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, CommandError> {
     match planning::load_desired(inputs) {
         Ok(graph) => match lints::blocking_lints(&graph.project) {
@@ -149,13 +158,13 @@ pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, Command
     }
 }
 
-/// The ledger of a project's environment.
+/// Returns the ledger of a project's environment.
 pub(super) fn ledger(graph: &Graph) -> LocalLedger {
     LocalLedger::at(connect::state_file(&graph.project.root, &graph.project.environment))
 }
 
-/// The record, or a new one where there is none. `lineage` is that of a saved plan, which a record that has yet to be
-/// begun takes over.
+/// Loads the record, or returns a new one if there is none. A new record takes `lineage`, which is that of a saved
+/// plan.
 pub(super) async fn recorded_or_new(
     ledger: &dyn Ledger,
     environment: &Environment,

@@ -1,4 +1,4 @@
-//! Plans in files: what binds them, and that each is used once.
+//! Saved plans: reads them, checks that they are up to date, and ensures that each is applied only once.
 
 use std::{fs, path::Path};
 
@@ -18,9 +18,9 @@ use crate::{
 /// A plan that was read from a file.
 #[derive(Debug, Clone)]
 pub(super) struct SavedPlan {
-    /// The plan.
+    /// The plan in the file.
     pub plan: Plan,
-    /// What it is marked as used under.
+    /// The id under which the plan is marked as used.
     pub id: String,
 }
 
@@ -29,20 +29,20 @@ impl SavedPlan {
     pub fn read(path: &Path) -> Result<SavedPlan, CommandError> {
         let text = fs::read_to_string(path).map_err(|error| connect::file_error("read", path, &error))?;
         let not_a_plan = |why: String| {
-            CommandError::new(format!("{} is no plan: {why}", path.display()))
-                .with_help("`floe plan --out FILE` saves one")
+            CommandError::new(format!("`{}` is not a saved plan: {why}", path.display()))
+                .with_help("`floe plan --out FILE` saves a plan.")
         };
         let value: Value = serde_json::from_str(&text).map_err(|error| not_a_plan(error.to_string()))?;
         match value.get("format_version").and_then(Value::as_u64) {
             Some(version) if version == u64::from(FORMAT_VERSION) => {}
             Some(version) => {
                 return Err(not_a_plan(format!(
-                    "it has format {version}, and this floe knows format {FORMAT_VERSION}"
+                    "it has format {version}, but this version of floe supports only format {FORMAT_VERSION}"
                 )));
             }
             None => return Err(not_a_plan("it has no `format_version`".to_owned())),
         }
-        // A plan that was printed rather than saved has no id of its own.
+        // A plan from `floe plan --format json` has no id, so its text is hashed.
         let id = value.get("id").and_then(Value::as_str).map(str::to_owned);
         let id = id.filter(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()));
         let id = id.unwrap_or_else(|| Fingerprint::of([text.as_str()]).to_string());
@@ -50,8 +50,11 @@ impl SavedPlan {
         Ok(SavedPlan { plan, id })
     }
 
-    /// The plan to execute, given the one that would be made now for the same request: the saved one, with what has
-    /// to be recorded first as it is found now, and what that rests on. Refuses, naming what moved.
+    /// Returns the plan to execute, given the plan that would be made now for the same request. It is the saved plan,
+    /// with the facts to record first, and their basis, taken from the current one.
+    ///
+    /// # Errors
+    /// Returns an error that names what has changed if the saved plan is out of date.
     pub fn plan_to_execute(self, now: &PlanningOutput, graph: &Graph) -> Result<Plan, CommandError> {
         let stale = stale_reasons(&self.plan, &now.plan, &excluded_by(&self.plan, &now.plan, graph, &now.settled));
         let now = &now.plan;
@@ -59,25 +62,27 @@ impl SavedPlan {
             return Ok(rebase_onto(self.plan, now));
         }
         let named: Vec<String> = stale.iter().map(|moved| format!("- {moved}")).collect();
-        Err(CommandError::new(format!("the saved plan does not hold any more; nothing was done\n{}", named.join("\n")))
-            .with_help("plan again, look at it, and apply that"))
+        Err(CommandError::new(format!("the saved plan is out of date\n{}", named.join("\n")))
+            .with_help("No changes were made. Plan again, review the new plan, and apply it."))
     }
 
-    /// What to plan for instead, where only what is no concern of this plan is blocked now.
+    /// Returns the options to plan with instead if the only blocked addresses now are ones that this plan does not
+    /// change.
     pub fn request_without_foreign_blocks(&self, now: &Plan) -> Option<PlanOptions> {
         options_without_foreign_blocks(&self.plan, now)
     }
 
-    /// Refuses a plan that was used before. `begun` is the run that left its journal open.
+    /// Checks that this plan was not used before. `open_run` is the interrupted run that left its journal.
     pub fn check_unused(&self, project: &Project, open_run: Option<&LockHolder>) -> Result<(), CommandError> {
         let consumed = ConsumedPlans::for_state(&RealDisk, &connect::state_file(&project.root, &project.environment))?;
         if !consumed.contains(&self.id)? {
             return Ok(());
         }
         if open_run.is_some_and(|run| run.saved_plan_id.as_ref() == Some(&self.id)) {
-            return Err(CommandError::new("this plan was begun and its run was interrupted, and a plan is used once")
-                .with_help("`floe plan` shows what is left of it, and `floe apply` goes on from there"));
+            return Err(CommandError::new("the run of this plan was interrupted, and a plan can be applied only once")
+                .with_help("`floe plan` shows what is left to do, and `floe apply` continues from there."));
         }
-        Err(CommandError::new("this plan was applied before, and a plan is used once").with_help("plan again"))
+        Err(CommandError::new("this plan was already applied, and a plan can be applied only once")
+            .with_help("Plan again."))
     }
 }

@@ -1,4 +1,4 @@
-//! The only place that prints. A reader that has gone away is no error: nobody is left to be told.
+//! Prints to standard output and standard error. Only this file prints. A reader that has gone away is not an error.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -10,25 +10,26 @@ use tokio::sync::oneshot;
 use super::{CommandError, ProcessEnvironment, arguments::ColorChoice};
 use crate::render::Style;
 
-/// Standard output and error, and how text is laid out on each.
+/// Standard output and standard error, with the style of text on each.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
-    /// For what was asked for.
+    /// The style of standard output, which has the result of a command.
     pub stdout_style: Style,
-    /// For everything said beside it.
+    /// The style of standard error, which has progress, warnings and errors.
     pub stderr_style: Style,
-    /// Whether somebody sits at standard error and input: they can be asked, and shown a table that moves.
+    /// Whether standard error and standard input are terminals, so that floe can prompt and draw a live table.
     pub is_interactive: bool,
 }
 
-/// Columns where no terminal says how many it has.
+/// The width of text in columns if no terminal reports one.
 const DEFAULT_WIDTH: usize = 80;
-/// The most columns that text is spread over; longer lines read badly.
+/// The largest width of text in columns, since longer lines are hard to read.
 const MAX_WIDTH: usize = 120;
+/// The smallest width of text in columns.
 const MIN_WIDTH: usize = 40;
 
 impl Screen {
-    /// This process's, coloured as asked.
+    /// Returns the screen of this process, with colors as `color` says.
     pub fn from_process(color: ColorChoice, process: &ProcessEnvironment) -> Self {
         let columns = process.variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
         let terminal =
@@ -55,35 +56,35 @@ impl Screen {
         }
     }
 
-    /// Prints what was asked for.
+    /// Prints the result of a command on standard output.
     ///
     /// # Errors
-    /// When it cannot be written, a full disk for example. Not when nobody reads.
+    /// Returns an error if writing fails, for example because the disk is full. A closed pipe is not an error.
     pub fn print(&self, text: &str) -> Result<(), CommandError> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CommandError::new(format!("standard output cannot be written: {error}")))
+                Err(CommandError::new(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
         }
     }
 
-    /// Says something beside it. Where standard error is gone, nobody can be told.
+    /// Prints on standard error. Errors are ignored.
     pub fn eprint(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 
-    /// Asks for a yes. Anything else, and the end of input, is a no. Whoever waits for the answer may stop waiting: the
-    /// reading is a thread of its own, which ends with the process.
+    /// Asks a question and returns whether the answer is yes. Any other answer, and the end of input, is a no. The
+    /// caller may drop the future at any time: a thread of its own reads the answer, and ends with the process.
     pub async fn confirm(&self, question: &str) -> bool {
         self.eprint(question);
         let (sender, receiver) = oneshot::channel();
         thread::spawn(move || {
             let mut answer = String::new();
             let read = io::stdin().read_line(&mut answer).is_ok();
-            // Nobody may be waiting any more.
+            // The receiver may have been dropped.
             let _ = sender.send(read && matches!(answer.trim(), "y" | "yes" | "Y" | "Yes" | "YES"));
         });
         receiver.await.unwrap_or(false)

@@ -1,4 +1,4 @@
-//! The values of secrets before they are sent: each is set, and none changes the SQL around it.
+//! Checks the values of secrets before they are sent: each is set, and none changes the SQL around it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     sql,
 };
 
-/// Every secret that goes out has a value here.
+/// Checks that every secret that the plan would send has a value.
 pub(super) fn check_all_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(), CommandError> {
     let mut missing = Vec::new();
     for (address, submission) in submissions(plan) {
@@ -26,11 +26,12 @@ pub(super) fn check_all_set(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Re
     if missing.is_empty() {
         return Ok(());
     }
-    Err(CommandError::new(format!("secrets without a value; nothing was done\n{}", missing.join("\n")))
-        .with_help("set these environment variables where floe runs"))
+    Err(CommandError::new(format!("some secrets have no value\n{}", missing.join("\n")))
+        .with_help("No changes were made. Set these environment variables where floe runs."))
 }
 
-/// No value ends the string that it is put into: what follows would be SQL that nobody wrote.
+/// Checks that no value ends the SQL string that it is inserted into. The rest of the value would become SQL that is
+/// not in git.
 pub(super) fn check_quotes(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Result<(), CommandError> {
     let mut offending = Vec::new();
     for (address, submission) in submissions(plan) {
@@ -45,12 +46,14 @@ pub(super) fn check_quotes(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Res
         return Ok(());
     }
     let message =
-        "the value of a secret holds a single quote and stands in a string, which would end there; nothing was done";
+        "the value of a secret contains a single quote, which would end the SQL string that it is inserted into";
     Err(CommandError::new(format!("{message}\n{}", offending.join("\n"))).with_help(
-        "double each single quote in the value, as SQL wants it; or hand the value over in `properties`, as it is",
+        "No changes were made. Double each single quote in the value, as SQL requires. Or pass the value unchanged in \
+         `properties`.",
     ))
 }
 
+/// Returns every submission of a plan with its address, those of rollbacks included.
 fn submissions(plan: &Plan) -> impl Iterator<Item = (&Address, &Submission)> {
     plan.groups.iter().flat_map(|passage| {
         let steps = passage.forward.iter().chain(&passage.rollback);
@@ -61,13 +64,14 @@ fn submissions(plan: &Plan) -> impl Iterator<Item = (&Address, &Submission)> {
     })
 }
 
+/// Returns the environment variable that a secret comes from.
 fn secret_variable<'g>(graph: &'g Graph, name: &str) -> &'g str {
     graph.project.secrets.get(name).map_or("(not declared)", String::as_str)
 }
 
-/// The secrets of `text` that stand in one of its strings.
+/// Returns the names of the secrets that are inside a string literal or a hint of `text`.
 fn secrets_in_strings(text: &Template) -> Vec<&str> {
-    // No text of anybody's holds these.
+    // SQL text does not contain these characters.
     let mark = |name: &str| format!("\u{1}{name}\u{1}");
     let marks: BTreeMap<String, String> = text.secret_names().map(|name| (name.to_owned(), mark(name))).collect();
     let Ok(marked) = text.reveal(&Secrets::new(marks)) else { return Vec::new() };
@@ -75,7 +79,7 @@ fn secrets_in_strings(text: &Template) -> Vec<&str> {
     text.secret_names().filter(|name| strings.iter().any(|string| string.contains(&mark(name)))).collect()
 }
 
-/// Whether a single quote stands in it alone: two of them are one that belongs to the string.
+/// Returns whether `value` has a single quote that is not doubled. A doubled quote is part of the string.
 fn has_unpaired_quote(value: &str) -> bool {
     value.split(|letter| letter != '\'').any(|quotes| quotes.len() % 2 == 1)
 }

@@ -1,4 +1,4 @@
-//! `floe state …`: looks at the record, and repairs it. Of the manifests it needs the environment alone.
+//! `floe state …`: shows the state and repairs it. These commands need only the environment from the manifests.
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
@@ -13,7 +13,7 @@ use crate::{
     state::{self, Entry, Fact, Ledger, Recorded},
 };
 
-/// Runs one of the commands.
+/// Runs one of the subcommands of `floe state`.
 pub fn run(
     command: &StateCommand,
     global: &GlobalOptions,
@@ -29,14 +29,17 @@ pub fn run(
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
                 record_facts("state mv", std::slice::from_ref(from), vec![fact], &project_context, global, process)
                     .await?;
-                screen.eprint(&format!("{from} is {to} now; nothing was sent.\n"));
+                screen.eprint(&format!("Moved `{from}` to `{to}`. Nothing was sent.\n"));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
                 let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
                 record_facts("state rm", addresses, facts, &project_context, global, process).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-                screen.eprint(&format!("Forgotten: {}. What is in the cloud stays.\n", names.join(", ")));
+                screen.eprint(&format!(
+                    "Removed from the state: {}. Nothing was deleted on Confluent Cloud.\n",
+                    names.join(", ")
+                ));
                 Ok(())
             }
         }
@@ -45,16 +48,18 @@ pub fn run(
     Ok(Exit::Done)
 }
 
+/// Loads the record and checks that it belongs to the environment. Fails if there is none.
 async fn load_recorded(ledger: &dyn Ledger, project_context: &ProjectContext) -> Result<Recorded, CommandError> {
     let environment = &project_context.environment;
     let recorded = ledger.load().await?.ok_or_else(|| {
-        CommandError::new(format!("nothing is recorded yet for environment `{}`", environment.name))
-            .with_help("`floe apply` begins a state")
+        CommandError::new(format!("environment `{}` has no state yet", environment.name))
+            .with_help("`floe apply` creates it.")
     })?;
     state::check_environment(&recorded, &environment.identity)?;
     Ok(recorded)
 }
 
+/// Prints every recorded address, as text or JSON.
 async fn print_list(
     project_context: &ProjectContext,
     global: &GlobalOptions,
@@ -67,13 +72,14 @@ async fn print_list(
     }
 }
 
+/// Prints the record of one address as JSON.
 async fn print_entry(project_context: &ProjectContext, address: &Address, screen: &Screen) -> Result<(), CommandError> {
     let recorded = load_recorded(&project_context.ledger(), project_context).await?;
     let text = render::recorded_entry_json(&recorded, address).ok_or_else(|| not_recorded(address))?;
     screen.print(&text)
 }
 
-/// Records facts, as a run of its own.
+/// Records facts about recorded addresses. This is a run of its own, with the lock and a journal.
 async fn record_facts(
     command: &str,
     addresses: &[Address],
@@ -90,7 +96,7 @@ async fn record_facts(
             ResourceKind::Pool => recorded.pools.contains_key(&address.key),
             ResourceKind::Statement => recorded.statements.contains_key(&address.key),
         };
-        // What an interrupted run left open can be forgotten or moved like what is recorded.
+        // An address with an open request of an interrupted run can be removed or moved like a recorded one.
         let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
         if !is_recorded && !is_open {
             return Err(not_recorded(address));
@@ -106,6 +112,8 @@ async fn record_facts(
     Ok(())
 }
 
+/// Returns the error for an address that is not in the state.
 fn not_recorded(address: &Address) -> CommandError {
-    CommandError::new(format!("{address} is not recorded")).with_help("`floe state list` says what is")
+    CommandError::new(format!("`{address}` is not recorded"))
+        .with_help("`floe state list` lists the recorded addresses.")
 }

@@ -1,4 +1,4 @@
-//! `floe status`: what everything that the project owns does now.
+//! `floe status`: shows the phase of everything that the project owns.
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
@@ -15,10 +15,11 @@ use crate::{
     state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
-/// Days after which the cloud deletes a statement that does nothing any more (Confluent's page "Flink SQL statements").
+/// The number of days after which the service deletes a statement that no longer runs (source: Confluent's page "Flink
+/// SQL statements").
 const PURGE_DAYS: i64 = 30;
 
-/// Prints the table; exits with 4 if something is wrong.
+/// Prints the table of resources. Exits with 4 if something is unhealthy.
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let project_context = project::load_context(global, process)?;
     let environment = &project_context.environment.clone();
@@ -42,18 +43,19 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
         OutputFormat::Text => {
             screen.print(&render::status_text(&view, screen.stdout_style))?;
         }
-        _ => return Err(CommandError::new("a status is printed as text or json")),
+        _ => return Err(CommandError::new("`floe status` supports only the formats `text` and `json`")),
     }
     Ok(if rows.iter().any(|row| row.unhealthy) { Exit::Unhealthy } else { Exit::Done })
 }
 
+/// Returns the rows of all pools and statements, recorded or requested.
 fn status_rows(planned: &PlanningOutput) -> Vec<StatusRow> {
     let pools = planned.settled.pools.iter().map(|(key, record)| pool_row(planned, key, &record.id));
     let statements = planned.settled.statements.iter().map(|(key, record)| statement_row(planned, key, record));
     pools.chain(statements).chain(unrecorded_intent_rows(planned)).collect()
 }
 
-/// What an interrupted run has asked for and nobody has seen, where there is no record of it yet.
+/// Returns a row for each request of an interrupted run that is unresolved and whose address has no record yet.
 fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
     let recorded = &planned.settled;
     let intents = recorded.open_intents.values().map(|open| &open.intent);
@@ -67,16 +69,17 @@ fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = Stat
         phase: "open".to_owned(),
         since: None,
         unhealthy: true,
-        remarks: vec!["an interrupted run has asked for it, and nobody can tell what became of that yet".to_owned()],
+        remarks: vec!["requested by an interrupted run, the outcome is not known yet".to_owned()],
     })
 }
 
-/// Why nobody can tell what became of a request of an interrupted run.
+/// Returns why the outcome of a request from an interrupted run is unclear.
 fn unclear_reason(change: &Change) -> Option<&str> {
     let Action::Blocked { by } = &change.action else { return None };
     by.iter().find_map(|block| if let Block::UnclearIntent { why } = block { Some(why.as_str()) } else { None })
 }
 
+/// Returns the row of a recorded pool.
 fn pool_row(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     let (phase, unhealthy) = match planned.live.pool(id) {
         Presence::Present(pool) => (pool.phase.to_string(), pool.phase == PoolPhase::Failed),
@@ -87,6 +90,7 @@ fn pool_row(planned: &PlanningOutput, key: &str, id: &str) -> StatusRow {
     StatusRow { address, name: id.to_owned(), phase, since: None, unhealthy, remarks: Vec::new() }
 }
 
+/// Returns the row of a recorded statement, with remarks about unclear requests and an open replacement.
 fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) -> StatusRow {
     let address = Address::statement(key);
     let change = planned.plan.changes.get(&address);
@@ -104,24 +108,25 @@ fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) 
     row.unhealthy |= change.is_some_and(Change::is_unhealthy);
     if let Some(why) = change.and_then(unclear_reason) {
         row.unhealthy = true;
-        row.remarks.push(format!("what an interrupted run has asked of it is not settled: {why}"));
+        row.remarks.push(format!("the outcome of a request from an interrupted run is unclear: {why}"));
     }
     if let Some(successor) = &record.successor {
         let phase = match planned.live.statement(&successor.sent.name) {
             Presence::Present(live) => live.phase.to_string(),
-            _ => "not there".to_owned(),
+            _ => "not found".to_owned(),
         };
-        row.remarks.push(format!("open replacement: `{}` is to take over, and is {phase}", successor.sent.name));
+        row.remarks.push(format!("replacement in progress: the successor is `{}` ({phase})", successor.sent.name));
     }
     if change.is_some_and(|change| {
         matches!(change.action, Action::FinishReplacement { .. } | Action::RollBackReplacement { .. })
     }) {
         row.unhealthy = true;
-        row.remarks.push("an interrupted run left it so; the next apply goes on from there".to_owned());
+        row.remarks.push("the replacement was interrupted, the next apply finishes it or rolls it back".to_owned());
     }
     row
 }
 
+/// Returns the row of the current generation of a statement.
 fn generation_row(planned: &PlanningOutput, address: &Address, current: &GenerationRecord) -> StatusRow {
     let name = current.sent.name.clone();
     let row = |phase: &str, unhealthy: bool, remarks: Vec<String>| StatusRow {
@@ -134,19 +139,20 @@ fn generation_row(planned: &PlanningOutput, address: &Address, current: &Generat
     };
     match planned.live.statement(&name) {
         Presence::Present(live) if !live.has_uid(&current.uid) => {
-            row("foreign", true, vec!["somebody deleted it and created another under its name".to_owned()])
+            row("foreign", true, vec!["deleted and created again under the same name outside floe".to_owned()])
         }
         Presence::Present(live) => live_row(&row(live.phase.as_str(), false, Vec::new()), live, current),
         Presence::Unknown(why) => row("unknown", true, vec![why.to_owned()]),
         _ if current.reached == FurthestPhase::Completed => row("done", false, Vec::new()),
         _ if current.stopped && current.offsets.is_some() => {
-            row("purged", false, vec!["it was stopped; its offsets live in the state alone".to_owned()])
+            row("purged", false, vec!["it was stopped, and its offsets are kept only in the state".to_owned()])
         }
-        _ if current.stopped => row("gone", true, vec!["it was stopped, and where it stood is not known".to_owned()]),
+        _ if current.stopped => row("gone", true, vec!["it was stopped, and its offsets are not known".to_owned()]),
         Presence::Absent | Presence::Unlisted => row("gone", true, Vec::new()),
     }
 }
 
+/// Completes the row of a statement that is live, with its health and what the service says about it.
 fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -> StatusRow {
     let mut row = StatusRow { since: live.updated_at.clone(), ..row.clone() };
     let (is_stopped, is_running) = (live.phase == Phase::Stopped, live.phase.class() == PhaseClass::Running);
@@ -157,14 +163,14 @@ fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -
         row.remarks.push(live.detail.clone());
     }
     if is_stopped && !current.stopped {
-        row.remarks.push("stopped outside".to_owned());
+        row.remarks.push("stopped outside floe".to_owned());
     }
     if is_running && current.stopped {
-        row.remarks.push("runs although it was stopped: resumed outside".to_owned());
+        row.remarks.push("running although `stopped = true`: it was resumed outside floe".to_owned());
     }
     if let Some(scaling) = live.scaling_state.as_deref().filter(|scaling| *scaling == "POOL_EXHAUSTED") {
         row.unhealthy = true;
-        row.remarks.push(format!("{scaling}: its pool has no CFU left"));
+        row.remarks.push(format!("{scaling}: its pool has no free CFU"));
     }
     for warning in &live.warnings {
         let severity = String::from(warning.severity.clone());
@@ -174,12 +180,12 @@ fn live_row(row: &StatusRow, live: &LiveStatement, current: &GenerationRecord) -
     if matches!(live.phase, Phase::Stopped | Phase::Failed)
         && let Some(day) = live.updated_at.as_deref().and_then(purge_day)
     {
-        row.remarks.push(format!("the cloud deletes it on {day}, if it stays so"));
+        row.remarks.push(format!("the service deletes it on {day} if it stays in this phase"));
     }
     row
 }
 
-/// The day on which a statement that ended at `since` is purged.
+/// Returns the day on which the service deletes a statement that stopped or failed at `since`.
 fn purge_day(since: &str) -> Option<String> {
     let since: jiff::Timestamp = since.parse().ok()?;
     let purged = jiff::Timestamp::from_second(since.as_second().checked_add(PURGE_DAYS.checked_mul(86_400)?)?).ok()?;

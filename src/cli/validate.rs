@@ -1,4 +1,4 @@
-//! `floe validate`: everything that can be known offline.
+//! `floe validate`: checks everything that can be checked offline.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{
     resource::{Problem, SourceLocation},
 };
 
-/// Loads the project and lints its SQL. Without `--env` where there are several, each environment is checked.
+/// Loads the project, lints its SQL and prints the problems. Without `--env`, every environment is checked.
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let (mut found, mut checked) = (Vec::new(), Vec::new());
     for environment in environments_to_check(global)? {
@@ -39,7 +39,7 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
             }
         }
     }
-    // What is wrong in every environment is said once.
+    // A problem that every environment has is reported once.
     let mut seen = BTreeSet::new();
     let unique_problems: Vec<(Problem, ProblemLevel)> =
         found.into_iter().filter(|one| seen.insert(problem_key(one))).collect();
@@ -47,8 +47,8 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
     Ok(if unique_problems.iter().any(|(_, rank)| rank.is_error) { Exit::Error } else { Exit::Done })
 }
 
-/// What is wrong with the scenario that the environment is simulated with, if it has one. That there is none where it
-/// should be is told by the manifest.
+/// Returns the problem of the scenario that the environment is simulated with, if it has one. A file that does not
+/// exist is not reported here, since loading the manifest reports it.
 fn scenario_problem(project: &Project) -> Option<Problem> {
     let path = project.environment.simulator.as_ref()?.scenario.as_ref()?;
     let file = project.root.join(path);
@@ -56,16 +56,22 @@ fn scenario_problem(project: &Project) -> Option<Problem> {
     error.problems().into_iter().next().map(|(problem, _)| problem)
 }
 
-/// What tells two problems apart, without the texts of their files.
+/// Identifies a problem, without the texts of its files.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct ProblemKey {
+    /// Whether the problem is an error.
     is_error: bool,
+    /// The code of a lint.
     code: Option<&'static str>,
+    /// The headline of the problem.
     message: String,
+    /// The help text of the problem.
     help: Option<String>,
+    /// The file, start, end and label of each location.
     places: Vec<(PathBuf, usize, usize, String)>,
 }
 
+/// Returns the key of a problem.
 fn problem_key((problem, level): &(Problem, ProblemLevel)) -> ProblemKey {
     let place = |(place, label): &(SourceLocation, String)| {
         (place.source.path.clone(), place.span.start, place.span.end, label.clone())
@@ -79,8 +85,8 @@ fn problem_key((problem, level): &(Problem, ProblemLevel)) -> ProblemKey {
     }
 }
 
-/// The environments to look at: the one that is named, or all. Where the manifest itself is broken, the default one,
-/// which then says so.
+/// Returns the environments to check: the one in `--env`, or all. If the manifest itself is broken, only the default
+/// environment is checked, which reports the problem.
 fn environments_to_check(global: &GlobalOptions) -> Result<Vec<Option<String>>, CommandError> {
     if global.environment.is_some() {
         return Ok(vec![global.environment.clone()]);
@@ -91,6 +97,7 @@ fn environments_to_check(global: &GlobalOptions) -> Result<Vec<Option<String>>, 
     }
 }
 
+/// Prints the problems and a summary in the requested format.
 fn print_problems(
     unique_problems: &[(Problem, ProblemLevel)],
     checked: &[Graph],
@@ -106,10 +113,11 @@ fn print_problems(
             let errors = unique_problems.iter().filter(|(_, rank)| rank.is_error).count();
             screen.print(&summary(errors, unique_problems.len().saturating_sub(errors), checked))
         }
-        _ => Err(CommandError::new("problems are printed as text or json")),
+        _ => Err(CommandError::new("`floe validate` supports only the formats `text` and `json`")),
     }
 }
 
+/// Returns the last line of the output, with the number of errors and warnings or the size of a valid project.
 fn summary(errors: usize, warnings: usize, checked: &[Graph]) -> String {
     let plural = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),

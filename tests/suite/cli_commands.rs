@@ -114,7 +114,7 @@ fn all_problems_are_reported_in_one_run() {
          [statements.c]\nsql = \"CREATE TABLE a (x INT) WITH ('secret' = 'hunter2hunter2')\"\n\
          [statements.d]\nsql = \"DROP TABLE x\"\n"
     ));
-    let said = ["holds `B`", "in a circle", "`a` is created by", "FL108"];
+    let said = ["contains `B`", "dependency cycle", "`a` is created by", "FL108"];
     for arguments in ["validate", "plan"] {
         let ran = run_floe(folder.path(), &[arguments]);
         assert_eq!(ran.code, Some(1));
@@ -132,7 +132,7 @@ fn a_secret_value_with_an_unescaped_quote_is_refused() {
     let ran = run_floe_with_variables(at, &[("S", "x'), g('")], &["apply", "--yes"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let said = single_line(&ran.stderr);
-    assert!(said.contains("secret `s`, from S") && said.contains("double each") && !said.contains("x')"), "{said}");
+    assert!(said.contains("secret `s`, from S") && said.contains("Double each") && !said.contains("x')"), "{said}");
     assert!(!run_floe(at, &["status"]).stdout.contains("statements.j"));
     assert_eq!(run_floe_with_variables(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
     // In a property it is no SQL.
@@ -157,7 +157,7 @@ fn secrets_are_redacted_where_the_service_quotes_them() {
     let status = run_floe_with_variables(at, &secrets, &["status"]);
     let text = [applied.stdout.as_str(), &applied.stderr, &status.stdout, &status.stderr].concat();
     assert!(
-        text.contains("statements.one") && text.contains("Applied in part") && text.contains("unhealthy"),
+        text.contains("statements.one") && text.contains("Partially applied") && text.contains("unhealthy"),
         "{text}"
     );
     assert!(!text.contains("hunter2hunter2"), "{text}");

@@ -267,14 +267,14 @@ async fn a_saved_plan_of_0_1_0_is_applied_to_its_state_and_world_and_leaves_noth
     assert_eq!(code, Some(0), "{said}");
     project::is_in_order(copy.path());
     let (code, said) = project::floe(copy.path(), &["apply", "change.plan", "--yes"]);
-    assert!(code == Some(1) && said.contains("this plan was applied before"), "{said}");
+    assert!(code == Some(1) && said.contains("this plan was already applied"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_used_plan_of_0_1_0_stays_used() {
     let copy = project::copy(&project::applied().await);
     let (code, said) = project::floe(copy.path(), &["apply", "first.plan", "--yes"]);
-    assert!(code == Some(1) && said.contains("this plan was applied before"), "{said}");
+    assert!(code == Some(1) && said.contains("this plan was already applied"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,11 +91,11 @@ async fn a_saved_plan_whose_run_was_killed_is_refused_and_apply_continues() {
     assert_eq!((code, changes), (None, true), "{said}");
     let (code, changes, said) = run(false, &["apply", "the.plan"]).await;
     assert_eq!((code, changes), (Some(1), false), "{said}");
-    assert!(said.contains("was begun and its run was interrupted") && said.contains("`floe apply` goes on"), "{said}");
+    assert!(said.contains("the run of this plan was interrupted") && said.contains("`floe apply` continues"), "{said}");
     let (code, _, said) = run(false, &["apply", "--yes"]).await;
     assert_eq!(code, Some(0), "{said}");
     let (code, changes, said) = run(false, &["apply", "the.plan"]).await;
-    assert_eq!((code, changes, said.contains("was applied before")), (Some(1), false, true), "{said}");
+    assert_eq!((code, changes, said.contains("was already applied")), (Some(1), false, true), "{said}");
     assert_eq!(project.simulator.audit_report().pool_creations["main"], 1);
 }
 

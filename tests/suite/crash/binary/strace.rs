@@ -168,7 +168,8 @@ fn check_failure_is_reported(
         return Ok(());
     }
     let said = program_harness::single_line(&run.output);
-    let is_known = ["this run has sent nothing to change the cloud, and the record is as it was", "are durable in"];
+    let is_known =
+        ["This run sent no request that changes Confluent Cloud, and the record is unchanged.", "are durable in"];
     let is_known = is_known.iter().any(|words| said.contains(words));
     if run.code != Some(1) || !said.contains(error) || !said.contains("/state") || !is_known {
         return Err(format!("exit code {:?}, and what is known is not told: {said}", run.code));
@@ -181,7 +182,7 @@ fn check_output_failure_is_reported(error: &str, run: &ProgramRun) -> Result<(),
     let said = program_harness::single_line(&run.output);
     match run.code {
         Some(0) => Ok(()),
-        Some(1) if said.contains("standard output cannot be written") && said.contains(error) => Ok(()),
+        Some(1) if said.contains("cannot write to standard output") && said.contains(error) => Ok(()),
         code => Err(format!("exit code {code:?}: {said}")),
     }
 }
