@@ -1,4 +1,5 @@
-//! LIVE: one snapshot of the cloud: one list, then a GET for each asked name that the list lacks.
+//! *Live*: one snapshot of the cloud. It is made of one list of each kind, and a GET for each required name that the
+//! list lacks.
 
 mod read;
 
@@ -11,37 +12,40 @@ use crate::{
 
 pub use read::{fetch_missing, read};
 
-/// What the cloud held when it was read. Whatever the list did not show is not absent until a GET says so.
+/// What the cloud held when it was read. A name that the list lacks counts as absent only after a GET says so.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// By cloud name.
+    /// The statements by cloud name.
     statements: Inventory<LiveStatement>,
-    /// By id.
+    /// The pools by id.
     pools: Inventory<LivePool>,
-    /// Where known values of secrets stand, by the cloud name of the statement that holds them.
+    /// Where known secret values occur, by the cloud name of the statement that contains them.
     secret_locations: BTreeMap<String, SecretLocations>,
-    /// Ids of pools that the list showed in a form that does not read.
+    /// The ids of listed pools whose description could not be parsed.
     unreadable_pools: BTreeSet<String>,
-    /// Whether pools were listed; without a Cloud API key they cannot be.
+    /// Whether pools were listed. Listing them needs a Cloud API key.
     pub pools_listed: bool,
-    /// The service's own time of the snapshot, from its `Date` header: what ages are counted from.
+    /// The service's time of the snapshot, from its `Date` header. Ages are counted from it.
     pub service_time: Option<String>,
 }
 
-/// Where the values of secrets stand in one statement.
+/// Where secret values occur in one statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecretLocations {
-    /// In its SQL.
+    /// Whether its SQL contains a value.
     pub sql: bool,
-    /// In these of its properties.
+    /// The names of the properties that contain a value.
     pub properties: BTreeSet<String>,
 }
 
-/// What is known of all things of one kind.
+/// What is known about all resources of one kind, by name or id.
 #[derive(Debug, Clone)]
 struct Inventory<T> {
+    /// The resources that exist.
     present: BTreeMap<String, Box<T>>,
+    /// The names for which a GET confirmed that nothing exists.
     absent: BTreeSet<String>,
+    /// The names that could not be read, each with the reason.
     unknown: BTreeMap<String, String>,
 }
 
@@ -52,10 +56,12 @@ impl<T> Default for Inventory<T> {
 }
 
 impl<T> Inventory<T> {
+    /// Returns an inventory with these resources and no other knowledge.
     fn from_present(present: BTreeMap<String, Box<T>>) -> Self {
         Inventory { present, ..Inventory::default() }
     }
 
+    /// Returns what is known about the resource called `name`.
     fn presence(&self, name: &str) -> Presence<'_, T> {
         if let Some(thing) = self.present.get(name) {
             Presence::Present(thing)
@@ -68,6 +74,7 @@ impl<T> Inventory<T> {
         }
     }
 
+    /// Adds the answer to a GET of `name`: the resource, its absence, or why it could not be read.
     fn add_answer(&mut self, name: &str, answer: Result<Option<T>, String>) {
         match answer {
             Ok(Some(thing)) => drop(self.present.insert(name.to_owned(), Box::new(thing))),
@@ -79,43 +86,44 @@ impl<T> Inventory<T> {
         }
     }
 
-    /// Those of `names` of which nothing is known.
+    /// Returns those of `names` that are unlisted, so nothing is known about them.
     fn unlisted(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
         names.iter().filter(|name| matches!(self.presence(name), Presence::Unlisted)).cloned().collect()
     }
 }
 
-/// What is known of one thing.
+/// What is known about one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence<'a, T> {
-    /// It is there.
+    /// The resource exists.
     Present(&'a T),
-    /// A GET said that it is not there.
+    /// A GET confirmed that it does not exist.
     Absent,
-    /// The list does not show it, and nobody asked: a list leaves out what the key may not read, and lags 5–15 s.
+    /// The list lacks it and no GET was sent. A list leaves out what the key may not read, and lags 5–15 s.
     Unlisted,
-    /// It was asked for and the answer was neither yes nor no; these are the service's words.
+    /// A GET failed to say whether it exists. The text is the service's message.
     Unknown(&'a str),
 }
 
-/// Names and pool ids that a single GET has to confirm before something is decided from their absence.
+/// Statement names and pool ids that a GET must confirm before a decision may rely on their absence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookups {
-    /// Cloud names of statements.
+    /// The cloud names of statements.
     pub statements: BTreeSet<String>,
-    /// Ids of pools.
+    /// The ids of pools.
     pub pools: BTreeSet<String>,
 }
 
 impl Lookups {
-    /// Whether nothing is asked.
+    /// Returns whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.pools.is_empty()
     }
 }
 
 impl Live {
-    /// A snapshot that holds these things and nothing else: statements by cloud name, pools by id.
+    /// Returns a snapshot of exactly these resources: statements by cloud name, pools by id. Without `pools`, pools
+    /// count as not listed.
     pub fn from_resources(
         statements: BTreeMap<String, LiveStatement>,
         pools: Option<BTreeMap<String, LivePool>>,
@@ -124,6 +132,7 @@ impl Live {
         Live::from_boxed(statements.into_iter().map(|(name, live)| (name, Box::new(live))).collect(), pools)
     }
 
+    /// Does the same for resources that are already boxed.
     fn from_boxed(
         statements: BTreeMap<String, Box<LiveStatement>>,
         pools: Option<BTreeMap<String, Box<LivePool>>>,
@@ -136,7 +145,7 @@ impl Live {
         }
     }
 
-    /// What these lists held; what could not be read in them is unknown.
+    /// Returns the snapshot of these lists. Items that could not be parsed are unknown.
     pub fn from_lists(statements: Listing<LiveStatement>, pools: Option<Listing<LivePool>>) -> Self {
         let (pools, unreadable) = pools.map(|listed| (listed.items, listed.unreadable)).unzip();
         let mut live = Live::from_boxed(statements.items, pools);
@@ -150,32 +159,32 @@ impl Live {
         live
     }
 
-    /// What is known of the statement with this cloud name.
+    /// Returns what is known about the statement with this cloud name.
     pub fn statement(&self, name: &str) -> Presence<'_, LiveStatement> {
         self.statements.presence(name)
     }
 
-    /// What is known of the pool with this id.
+    /// Returns what is known about the pool with this id.
     pub fn pool(&self, id: &str) -> Presence<'_, LivePool> {
         self.pools.presence(id)
     }
 
-    /// Every statement, by cloud name.
+    /// Returns all statements that exist, in order of their cloud names.
     pub fn statements(&self) -> impl Iterator<Item = &LiveStatement> {
         self.statements.present.values().map(Box::as_ref)
     }
 
-    /// Every pool, by id.
+    /// Returns all pools that exist, in order of their ids.
     pub fn pools(&self) -> impl Iterator<Item = &LivePool> {
         self.pools.present.values().map(Box::as_ref)
     }
 
-    /// The ids of pools that are there and may be any.
+    /// Returns the ids of pools that exist but could not be parsed. Any of them might be the pool in question.
     pub fn unreadable_pools(&self) -> impl Iterator<Item = &str> {
         self.unreadable_pools.iter().map(String::as_str)
     }
 
-    /// The statements that bear the name of a generation of `base`, oldest generation first.
+    /// Returns the statements whose names are generations of `base`, oldest generation first.
     pub fn generations(&self, base: &str) -> Vec<(Generation, &LiveStatement)> {
         let mut found: Vec<_> = self
             .statements
@@ -188,24 +197,24 @@ impl Live {
         found
     }
 
-    /// Takes in the answer to a single GET of a statement.
+    /// Adds the answer to a GET of one statement.
     pub fn add_statement_answer(&mut self, name: &str, answer: Result<Option<LiveStatement>, String>) {
         self.statements.add_answer(name, answer);
     }
 
-    /// Takes in the answer to a single GET of a pool.
+    /// Adds the answer to a GET of one pool.
     pub fn add_pool_answer(&mut self, id: &str, answer: Result<Option<LivePool>, String>) {
         self.pools.add_answer(id, answer);
     }
 
-    /// Where the known values of secrets stand in the statement with this cloud name, once [`Live::redact`] was told
-    /// them; `None` if in none of its texts.
+    /// Returns where known secret values occur in the statement with this cloud name. It is `None` if they do not, or
+    /// before [`Live::redact`] has run.
     pub fn secret_locations(&self, name: &str) -> Option<&SecretLocations> {
         self.secret_locations.get(name)
     }
 
-    /// Takes the values of secrets out of whatever the service says in words: it may quote SQL. SQL and properties
-    /// themselves are what the rest is compared with, so they stay, and it is noted where a value stands in them.
+    /// Redacts secret values in all messages of the service, which may quote SQL. SQL and properties stay as they are
+    /// because they are compared later. For these, it records where a value occurs.
     pub fn redact(&mut self, secrets: &Secrets) {
         for (name, statement) in &mut self.statements.present {
             let properties = statement.properties.iter().filter(|(_, value)| secrets.any_occurs_in(value));
@@ -215,7 +224,7 @@ impl Live {
                 self.secret_locations.insert(name.clone(), locations);
             }
             statement.detail = secrets.redact(&statement.detail);
-            // Phases and severities that floe knows are its own words too.
+            // Unknown phases and severities are text from the service, so they are redacted too.
             if let Phase::Other(word) = &mut statement.phase {
                 *word = secrets.redact(word);
             }
@@ -232,7 +241,7 @@ impl Live {
         }
     }
 
-    /// Those of `asks` that this snapshot does not answer yet.
+    /// Returns those of `lookups` that this snapshot does not answer yet.
     pub fn pending_lookups(&self, lookups: &Lookups) -> Lookups {
         Lookups {
             statements: self.statements.unlisted(&lookups.statements),

@@ -1,4 +1,4 @@
-//! Takes the snapshot, with GETs only.
+//! Reads the live snapshot. Sends only GETs.
 
 use tokio::task::JoinSet;
 
@@ -8,7 +8,7 @@ use crate::cloud::{CloudClient, Error, Result};
 /// Lists the statements of the environment and, with a Cloud API key, its pools.
 ///
 /// # Errors
-/// When a list cannot be read to its end: half a list is no list.
+/// When a list cannot be read to its end. A partial list is never used.
 pub async fn read(cloud: &CloudClient) -> Result<Live> {
     let pools = async { if cloud.has_cloud_key() { cloud.list_pools().await.map(Some) } else { Ok(None) } };
     let (statements, pools) = match tokio::try_join!(cloud.list_statements(None), pools) {
@@ -20,7 +20,8 @@ pub async fn read(cloud: &CloudClient) -> Result<Live> {
     Ok(live)
 }
 
-/// Asks for each name one by one and takes the answers in. A call that fails makes its object unknown, not absent.
+/// Sends a GET for each pending lookup and adds the answers to `live`. If a call fails, its resource is unknown, not
+/// absent.
 pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Lookups) {
     let pending = live.pending_lookups(lookups);
     let mut statements = JoinSet::new();
@@ -39,7 +40,7 @@ pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Looku
             (id, answer)
         });
     }
-    // The order of arrival does not matter: answers land in ordered maps.
+    // The order of arrival does not matter, because the answers go into ordered maps.
     for (name, answer) in statements.join_all().await {
         live.add_statement_answer(&name, answer.map_err(describe_error));
     }
@@ -48,10 +49,10 @@ pub async fn fetch_missing(cloud: &CloudClient, live: &mut Live, lookups: &Looku
     }
 }
 
-/// The service's words, and the next step.
+/// Returns the service's message and the next step.
 fn describe_error(error: Error) -> String {
     match &error.help {
-        Some(help) => format!("{error}; {help}"),
+        Some(help) => format!("{error}. {help}"),
         None => error.to_string(),
     }
 }
@@ -102,7 +103,7 @@ mod tests {
         for presence in [format!("{:?}", live.statement("orders")), format!("{:?}", live.pool("lfcp-1"))] {
             assert!(
                 presence.starts_with("Unknown")
-                    && presence.contains("403: Forbidden Access; the key's owner needs the role")
+                    && presence.contains("403: Forbidden Access. The key's owner needs the role")
             );
         }
         assert!(matches!(live.statement("other"), Presence::Unlisted));

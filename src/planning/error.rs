@@ -1,30 +1,30 @@
-//! Why no plan could be made.
+//! Errors of making a plan.
 
 use thiserror::Error;
 
 use crate::{cloud, resource::Address, state::InconsistentEntry};
 
-/// Why no plan could be made. Nothing was changed.
+/// The reason why no plan could be made. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanningError {
-    /// The cloud could not be read; what code branches on is in its kind.
+    /// The cloud could not be read. Code branches on the kind of this error.
     #[error(transparent)]
     Cloud(#[from] cloud::Error),
-    /// The record contradicts itself: a damaged state, or a bug.
-    #[error("the state contradicts itself: {0}")]
+    /// The record contradicts itself, because the state is damaged or because of a bug.
+    #[error("the state is inconsistent: {0}")]
     InconsistentState(#[from] InconsistentEntry),
-    /// A selection names what is neither declared nor recorded.
-    #[error("`{flag} {address}` names nothing: it is neither declared nor recorded")]
+    /// A selection names an address that is neither declared nor recorded.
+    #[error("`{flag} {address}` matches nothing: the address is neither declared nor recorded")]
     UnknownAddress {
-        /// The flag.
+        /// The flag that made the selection.
         flag: &'static str,
-        /// What it names.
+        /// The address that it names.
         address: Address,
     },
-    /// `--replace` names a pool.
-    #[error("`--replace {0}` names a pool, and only statements have generations that replace one another")]
+    /// The flag `--replace` names a pool.
+    #[error("`--replace {0}` names a pool, but only statements can be replaced by a new generation")]
     PoolNotReplaceable(Address),
-    /// Whatever is asked of the cloud opens another question.
-    #[error("the cloud's answers leave the same question open again and again")]
+    /// Each answer of the cloud led to another lookup, until the limit was reached.
+    #[error("the plan could not be completed: every answer of Confluent Cloud required another lookup")]
     LookupsNotConverging,
 }

@@ -1,6 +1,6 @@
-//! Makes one plan: desired, recorded and live are brought together, in the order of the map in `lib.rs`. Sends GETs only.
+//! Makes one plan from desired, recorded and live, in the order shown in `lib.rs`. Sends only GETs.
 //!
-//! The command line and the tests come through here alike, so what is tested is what ships.
+//! The command line and the tests both use this room, so the tests cover what ships.
 
 mod error;
 mod redaction;
@@ -25,44 +25,44 @@ pub use redaction::redact_live;
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]
 pub struct PlanningOutput {
-    /// The plan.
+    /// The plan itself.
     pub plan: Plan,
-    /// The record that the plan is to run on, before the plan's own entries.
+    /// The record that the plan runs on, before the plan's own entries.
     pub recorded: Arc<Recorded>,
-    /// The record with the plan's own entries; the same one if there are none.
+    /// The record with the plan's own entries applied. If there are none, it is the same as `recorded`.
     pub settled: Arc<Recorded>,
-    /// What the cloud held.
+    /// The live snapshot that was read.
     pub live: Live,
-    /// The secrets that were given, hiding also what the cloud shows of the others.
+    /// The given secrets, extended to redact what the cloud shows of secrets whose values are not available here.
     pub secrets: Secrets,
 }
 
-/// The cloud, and the record brought up to date with it.
+/// The live snapshot, and the record brought up to date with it.
 #[derive(Debug, Clone)]
 pub struct SettledRecord<'r> {
-    /// What the cloud held.
+    /// The live snapshot that was read.
     pub live: Live,
-    /// The record, settled; the one that came in if there was nothing new to say of it.
+    /// The settled record. If there was nothing new to record, it is the one that was passed in.
     pub settled: Cow<'r, Recorded>,
-    /// What became of what an interrupted run left open.
+    /// The outcomes of the open requests of an interrupted run.
     pub settlement: Settlement,
-    /// The secrets that were given, hiding also what the cloud shows of the others.
+    /// The given secrets, extended to redact what the cloud shows of secrets whose values are not available here.
     pub secrets: Secrets,
 }
 
-/// How often a diff may ask again. Each time it is answered, so one more is never wanted.
+/// The upper bound on lookup rounds. Each round resolves lookups, so reaching it is a bug.
 const MAX_LOOKUP_ROUNDS: usize = 4;
 
-/// The checked project with its dependencies.
+/// Returns the checked project with its dependencies.
 ///
 /// # Errors
-/// Every problem of the manifests and the SQL, each with its place.
+/// When the manifests or the SQL have problems. All of them are returned, each with its location.
 pub fn load_desired(inputs: &LoadOptions) -> Result<Graph, InvalidProject> {
     graph::build(manifest::load(inputs).map_err(graph::add_graph_problems)?)
 }
 
-/// Settles the record by what was just `read` of the cloud, asking for what the list leaves open. The values of `secrets`
-/// are taken out of what the service says in words.
+/// Settles the record against `read`, after looking up what the list left open. Redacts the values of `secrets` in
+/// the service's messages.
 ///
 /// # Errors
 /// When the record contradicts itself.
@@ -79,10 +79,11 @@ pub async fn settle_with_lookups<'r>(
     Ok(SettledRecord { live, settled, settlement, secrets })
 }
 
-/// Reads the cloud, settles the record, takes the difference and orders it. `secrets` are those that have a value here.
+/// Reads the cloud, settles the record, computes the diff and puts it in order. `secrets` are those with a value
+/// available here.
 ///
 /// # Errors
-/// When the cloud cannot be read, the record contradicts itself, or the request names what nobody knows.
+/// When the cloud cannot be read, when the record contradicts itself, or when the request names an unknown address.
 pub async fn make_plan(
     graph: &Graph,
     secrets: &Secrets,
@@ -95,10 +96,10 @@ pub async fn make_plan(
     plan_from(read, graph, secrets, recorded, cloud, request).await
 }
 
-/// The same on what was just `read` of the cloud.
+/// Makes the same plan from a snapshot that was just `read`.
 ///
 /// # Errors
-/// When the record contradicts itself, or the request names what nobody knows.
+/// When the record contradicts itself, or when the request names an unknown address.
 pub async fn plan_from(
     read: Live,
     graph: &Graph,
@@ -121,7 +122,7 @@ pub async fn plan_from(
     let desired = Desired { graph, secrets: &hashes };
     let mut difference =
         diff_with_lookups(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
-    // What is removed whole needs no name.
+    // If everything is destroyed, a blocked rename does not matter.
     if !request.destroy {
         let selected = diff::select(graph, &settled, request);
         difference.changes.extend(blocked_renames.into_iter().filter(|(address, _)| selected.contains(address)));
@@ -134,7 +135,7 @@ pub async fn plan_from(
     Ok(PlanningOutput { plan, recorded: Arc::clone(recorded), settled, live, secrets })
 }
 
-/// What was `read` of the cloud; where it could not be, the values of `secrets` are taken out of the service's words.
+/// Returns the snapshot that was `read`. In an error, the values of `secrets` are redacted in the service's message.
 ///
 /// # Errors
 /// When the cloud could not be read.
@@ -145,7 +146,7 @@ pub fn redact_read_error(read: cloud::Result<Live>, secrets: &Secrets) -> Result
     })?)
 }
 
-/// The difference, once the snapshot answers all that it asks.
+/// Returns the diff once the snapshot answers all of its lookups.
 async fn diff_with_lookups(
     desired: &Desired<'_>,
     settled: &Recorded,
@@ -167,7 +168,7 @@ async fn diff_with_lookups(
     Err(PlanningError::LookupsNotConverging)
 }
 
-/// A `--target` that names nothing selects nothing, which is never meant.
+/// Rejects unknown addresses. A `--target` that matches nothing would select nothing, which is never intended.
 fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &PlanOptions) -> Result<(), PlanningError> {
     let selections =
         [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
@@ -182,9 +183,10 @@ fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &PlanOp
     }
 }
 
+/// Returns whether `address` is declared, recorded, or has an open request.
 fn is_known_address(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
     let (project, key) = (&graph.project, &address.key);
-    // What an interrupted run asked for and nobody has settled is named in plans, so it can be named to them.
+    // Plans mention the unresolved requests of an interrupted run, so their addresses can be selected.
     let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
     is_open
         || match address.kind {

@@ -1,4 +1,5 @@
-//! Values of secrets that have none here. The cloud shows them in what was submitted, and its words may quote them.
+//! Redacts secret values that are not available here. The cloud shows them in what was submitted, and its messages
+//! may quote them.
 
 use crate::{
     live::{Live, Presence},
@@ -6,8 +7,8 @@ use crate::{
     state::Recorded,
 };
 
-/// Takes the values of secrets out of what the service says in words, also of those that have no value here. Returns the
-/// secrets, hiding those as well.
+/// Redacts secret values in the service's messages, including values that are not available here. Returns the
+/// secrets, extended to redact those values as well.
 pub fn redact_live(live: &mut Live, secrets: &Secrets, recorded: &Recorded) -> Secrets {
     let open_submissions = recorded.open_intents.values().filter_map(|open| match &open.intent.operation {
         Operation::Submit(submission) => Some(submission),
@@ -21,7 +22,7 @@ pub fn redact_live(live: &mut Live, secrets: &Secrets, recorded: &Recorded) -> S
     extended
 }
 
-/// What the cloud holds in the places of a submission's secrets.
+/// Returns the values that the cloud holds in place of a submission's secrets, with their names.
 fn secret_values_in_cloud(submission: &Submission, live: &Live) -> Vec<(String, String)> {
     let Presence::Present(found) = live.statement(&submission.name) else { return Vec::new() };
     let mut values = Vec::new();

@@ -1,20 +1,20 @@
-//! `pools.main`, `statements.orders-enriched`: how a project names its things.
+//! Addresses such as `pools.main` and `statements.orders-enriched`, which name the resources of a project.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What an address names. Pools sort before statements.
+/// The kind of resource that an address names. Pools sort before statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
     /// A Flink compute pool.
     Pool,
-    /// A Flink SQL statement, whatever its generation.
+    /// A Flink SQL statement, regardless of its generation.
     Statement,
 }
 
 impl ResourceKind {
-    /// The table of the manifest that declares things of this kind.
+    /// Returns the manifest table that declares resources of this kind.
     pub fn manifest_table(self) -> &'static str {
         match self {
             ResourceKind::Pool => "pools",
@@ -23,22 +23,22 @@ impl ResourceKind {
     }
 }
 
-/// The name of a thing in a project: its kind and its manifest key. Stable across generations.
+/// The name of a resource in a project: its kind and its manifest key. It stays the same across generations.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    /// Pool or statement.
+    /// Whether the address names a pool or a statement.
     pub kind: ResourceKind,
     /// The key in the manifest, for example `orders-enriched`.
     pub key: String,
 }
 
 impl Address {
-    /// The pool declared under `key`.
+    /// Returns the address of the pool declared under `key`.
     pub fn pool(key: impl Into<String>) -> Self {
         Address { kind: ResourceKind::Pool, key: key.into() }
     }
 
-    /// The statement declared under `key`.
+    /// Returns the address of the statement declared under `key`.
     pub fn statement(key: impl Into<String>) -> Self {
         Address { kind: ResourceKind::Statement, key: key.into() }
     }
@@ -46,14 +46,14 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `pad` honours the width that tables ask for.
+        // `pad` honors the width that tables ask for.
         f.pad(&format!("{}.{}", self.kind.manifest_table(), self.key))
     }
 }
 
-/// A text that is no address; says what one looks like.
+/// The error for a text that is not an address. Its message shows what an address looks like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an address; addresses look like `statements.orders` or `pools.main`")]
+#[error("`{0}` is not an address: addresses look like `statements.orders` or `pools.main`")]
 pub struct InvalidAddress(pub String);
 
 impl FromStr for Address {
@@ -68,7 +68,7 @@ impl FromStr for Address {
     }
 }
 
-/// Whether `key` can be a key in a manifest: letters, digits, `_` and `-`, as TOML takes them without quotes.
+/// Returns whether `key` is a valid manifest key: letters, digits, `_` and `-`, which TOML accepts without quotes.
 pub fn is_valid_key(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
 }

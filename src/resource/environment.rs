@@ -1,8 +1,8 @@
-//! Which Confluent Cloud environment, in which region.
+//! The identity of a Confluent Cloud environment and its region.
 
 use serde::{Deserialize, Serialize};
 
-/// What makes an environment the same one: compared with the state's before anything else.
+/// The fields that identify an environment. They are compared with those of the state before anything else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentIdentity {
@@ -10,7 +10,7 @@ pub struct EnvironmentIdentity {
     pub organization: String,
     /// The environment's id, `env-…`.
     pub environment: String,
-    /// The cloud, in lower case: `aws`, `gcp`, `azure`. Host names take it so; pools take it in upper case.
+    /// The cloud in lower case: `aws`, `gcp`, `azure`. Host names use lower case, but pools use upper case.
     pub cloud: String,
     /// The region, for example `us-east-1`.
     pub region: String,
@@ -18,18 +18,18 @@ pub struct EnvironmentIdentity {
 
 /// The organization of every simulated environment.
 const SIMULATED_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
-/// The id that all simulated environments had before each got its own.
+/// The id that all simulated environments shared before each had its own.
 const SHARED_SIMULATED_ID: &str = "env-sim";
 
 impl EnvironmentIdentity {
-    /// A simulated environment's own, from its key in the manifests.
+    /// Returns the identity of the simulated environment with this manifest key.
     pub fn simulated(key: &str, cloud: String, region: String) -> Self {
         let environment = format!("{SHARED_SIMULATED_ID}-{key}");
         EnvironmentIdentity { organization: SIMULATED_ORGANIZATION.to_owned(), environment, cloud, region }
     }
 
-    /// Whether a state of this identity is one of `environment`. A simulated state that is older than ids of their own
-    /// belongs to whichever simulated environment of its region has it.
+    /// Returns whether a state with this identity belongs to `environment`. A simulated state from before each
+    /// environment had its own id matches any simulated environment of its region.
     pub fn matches_environment(&self, environment: &EnvironmentIdentity) -> bool {
         let has_shared_id = self.organization == SIMULATED_ORGANIZATION && self.environment == SHARED_SIMULATED_ID;
         let with_its_id = EnvironmentIdentity { environment: environment.environment.clone(), ..self.clone() };

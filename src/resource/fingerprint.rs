@@ -1,4 +1,4 @@
-//! Short, stable digests. They tell equal from different; what a person is shown is never a digest's doing.
+//! Short, stable digests that tell whether two values are equal. What floe displays never depends on a digest.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Digests `parts` in order; each is prefixed with its length, so that moving a boundary changes the result.
+    /// Digests `parts` in order. Each part is prefixed with its length, so moving a boundary changes the result.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -21,7 +21,7 @@ impl Fingerprint {
         Fingerprint(hex(&hasher.finalize(), 8))
     }
 
-    /// The first six digits: what a person copies into `accept = "restart:3f2a9c"`.
+    /// Returns the first six digits, which people copy into `accept = "restart:3f2a9c"`.
     pub fn short(&self) -> &str {
         self.0.get(..6).unwrap_or(&self.0)
     }
@@ -33,19 +33,20 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The key under which a state hashes secrets, made once per lineage. It keeps equal secrets of different
-/// environments from having equal hashes; it is not a secret itself.
+/// The key under which a state hashes secrets. It is created once per lineage. It makes equal secrets of different
+/// environments hash differently, and is not a secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashKey(pub String);
 
-/// HMAC-SHA256 of a secret's value under a [`HashKey`], 32 hex digits: tells that a secret changed without storing it.
+/// The HMAC-SHA256 of a secret's value under a [`HashKey`], as 32 hex digits. It shows that a secret has changed
+/// without storing the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedHash(String);
 
 impl KeyedHash {
     /// Hashes `value` under `key`.
     pub fn of(key: &HashKey, value: &str) -> Self {
-        // HMAC takes a key of any length; the error type exists for other constructions only.
+        // HMAC takes a key of any length. The error type exists only for other constructions.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.0.as_bytes()) else {
             unreachable!("HMAC accepts keys of any length");
         };
@@ -54,6 +55,7 @@ impl KeyedHash {
     }
 }
 
+/// Returns the first `count` bytes as hex digits.
 fn hex(bytes: &[u8], count: usize) -> String {
     bytes.iter().take(count).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,40 +1,41 @@
-//! A logical statement's physical names: `name`, `name-g2`, `name-g3` …, and `name-undo-1`.
+//! Cloud names of a statement's generations (`name`, `name-g2`, `name-g3`, …) and of its undo statements
+//! (`name-undo-1`).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest cloud name of a statement. The API's specification says 100, Confluent's documentation 72;
-/// the smaller is safe under both.
+/// The maximum length of a statement's cloud name. The API's specification says 100 and Confluent's documentation
+/// says 72. The smaller value is safe under both.
 pub const MAX_STATEMENT_NAME_LENGTH: usize = 72;
 
-/// Which physical statement behind a logical one. Starts at 1; a number is never used twice.
+/// The number of one physical statement behind an address. Numbers start at 1 and are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u32);
 
 impl Generation {
-    /// The first generation, which bears the plain name.
+    /// The first generation, which has the plain name.
     pub const FIRST: Generation = Generation(1);
 
-    /// The number after this one.
+    /// Returns the number after this one.
     pub fn next(self) -> Generation {
         Generation(self.0.saturating_add(1))
     }
 
-    /// The cloud name of this generation of `base`.
+    /// Returns the cloud name of this generation of `base`.
     pub fn name(self, base: &str) -> String {
         if self.0 <= 1 { base.to_owned() } else { format!("{base}-g{}", self.0) }
     }
 
-    /// Which generation of `base` the cloud name `name` is, if any.
+    /// Returns the generation of `base` that has the cloud name `name`, if there is one.
     pub fn from_name(base: &str, name: &str) -> Option<Generation> {
         let rest = name.strip_prefix(base)?;
         if rest.is_empty() {
             return Some(Generation::FIRST);
         }
         let number: u32 = rest.strip_prefix("-g")?.parse().ok()?;
-        // `-g1`, `-g02` are nobody's: the canonical form is the only one.
+        // `-g1` and `-g02` are not generation names. Only the canonical form counts.
         (number >= 2 && Generation(number).name(base) == name).then_some(Generation(number))
     }
 }
@@ -45,22 +46,24 @@ impl fmt::Display for Generation {
     }
 }
 
-/// The cloud name of a statement that undoes `base`, the `count`-th time.
+/// Returns the cloud name of the `count`-th statement that undoes `base`.
 pub fn undo_name(base: &str, count: u32) -> String {
     format!("{base}-undo-{count}")
 }
 
-/// Whether `name` is that of a statement that undoes another: no manifest can give it.
+/// Returns whether `name` is the name of an undo statement. Manifests cannot use such a name.
 pub fn is_undo_name(name: &str) -> bool {
     has_reserved_suffix(name) && name.rsplit_once('-').is_some_and(|(head, _)| head.ends_with("-undo"))
 }
 
-/// The cloud name that a manifest key gets when it sets no `name`: the prefix, then the key with `_` turned into `-`.
+/// Returns the default cloud name of a manifest key without a `name`: the prefix, then the key with each `_` replaced
+/// by `-`.
 pub fn default_cloud_name(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.replace('_', "-"))
 }
 
-/// Whether `name` ends like a generation or an undo (`-g3`, `-undo-1`), which is reserved.
+/// Returns whether `name` ends like the name of a generation or an undo statement (`-g3`, `-undo-1`). These suffixes
+/// are reserved.
 pub fn has_reserved_suffix(name: &str) -> bool {
     let Some((head, digits)) = name.rsplit_once(|c: char| !c.is_ascii_digit()).map(|(h, d)| {
         let cut = name.len() - d.len();

@@ -1,4 +1,4 @@
-//! What is written down before a request that changes something leaves.
+//! Intents: what the journal records before a request that changes something is sent.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Generation, Pool, SmallMap, Template};
 
-/// Identifies one intent within a lineage: the run and a number in it.
+/// The id of one intent, unique within a lineage: the run and a number within the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IntentId(pub String);
@@ -17,64 +17,64 @@ impl fmt::Display for IntentId {
     }
 }
 
-/// A request about to be sent: durable before it leaves, settled when its outcome is known. One that is never settled
-/// is what an interrupted run leaves to the next.
+/// A request that is about to be sent. The intent is durable before the request leaves, and it is settled when the
+/// outcome is known. An interrupted run can leave intents that are never settled; the next run settles those.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
-    /// Its name.
+    /// The id of this intent.
     pub id: IntentId,
-    /// Whose it is.
+    /// The address that the request is for.
     pub address: Address,
-    /// What is asked of the service.
+    /// The request to the service.
     pub operation: Operation,
 }
 
-/// A request that changes something, as data: complete but for secrets' values.
+/// A request that changes something, as data. It is complete except for the values of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
-    /// POST a statement under a name that is free.
+    /// POSTs a statement under a name that is free.
     Submit(Submission),
-    /// PUT `stopped`, pool or principal of one statement.
+    /// PUTs `stopped`, the pool or the principal of one statement.
     #[serde(rename = "amend")]
     Update {
-        /// Its cloud name.
+        /// The statement's cloud name.
         name: String,
-        /// Which physical statement is meant.
+        /// The uid, which identifies the physical statement.
         uid: String,
-        /// What to change.
+        /// The values to set.
         to: StatementUpdate,
     },
-    /// DELETE one statement.
+    /// DELETEs one statement.
     #[serde(rename = "remove")]
     Delete {
-        /// Its cloud name.
+        /// The statement's cloud name.
         name: String,
-        /// Which physical statement is meant.
+        /// The uid, which identifies the physical statement.
         uid: String,
     },
-    /// POST a pool. Pools get their ids from the service and their names are not unique, so the ids that bore the
-    /// name before are kept: one more with this name and spec is ours.
+    /// POSTs a pool. The service assigns the id and names are not unique, so the intent keeps the ids of the pools
+    /// that already had this name. Another pool with this name and spec is then the one that was created.
     CreatePool {
-        /// What to create.
+        /// The pool to create.
         pool: Pool,
-        /// The ids that bore this display name before.
+        /// The ids of the pools that already had this display name.
         #[serde(rename = "before")]
         existing_ids: BTreeSet<String>,
     },
-    /// PATCH a pool.
+    /// PATCHes a pool.
     #[serde(rename = "amend-pool")]
     UpdatePool {
-        /// Its id.
+        /// The pool's id.
         id: String,
-        /// What to change.
+        /// The values to set.
         to: PoolUpdate,
     },
-    /// DELETE a pool.
+    /// DELETEs a pool.
     #[serde(rename = "remove-pool")]
     DeletePool {
-        /// Its id.
+        /// The pool's id.
         id: String,
     },
 }
@@ -83,63 +83,63 @@ pub enum Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
-    /// The cloud name.
+    /// The statement's cloud name.
     pub name: String,
-    /// Which generation this is.
+    /// The generation that this submission creates.
     pub generation: Generation,
-    /// What it will be to its address.
+    /// The role that the statement will have for its address.
     pub role: Role,
-    /// The SQL.
+    /// The SQL to submit.
     pub sql: Template,
-    /// The user's properties.
+    /// The properties from the manifests.
     #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
     pub properties: SmallMap<Template>,
-    /// Properties that floe adds: offsets to start from, a predecessor to carry over from.
+    /// Properties that floe adds: the offsets to start from, or the predecessor to carry state over from.
     #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
     #[serde(rename = "added")]
     pub added_properties: SmallMap<String>,
-    /// The pool's id, resolved.
+    /// The id of the pool, already resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Who it runs as.
+    /// The principal that the statement runs as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
 }
 
-/// What a physical statement is to its address.
+/// The role of a physical statement for its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// The generation in force.
+    /// The current generation.
     Current,
-    /// The one that is to take over.
+    /// The generation that is going to take over.
     Successor,
-    /// One that undoes the definition, run once.
+    /// A statement that undoes the definition and runs once.
     Undo,
 }
 
-/// What to change on a statement that exists. `None` leaves a field as it is.
+/// The values to change on an existing statement. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatementUpdate {
-    /// Stop or resume.
+    /// Whether to stop the statement; otherwise it is resumed.
     pub stopped: bool,
-    /// The pool's id; the service takes a change only together with a resume.
+    /// The pool's id. The service accepts a change only together with a resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// The principal; the service takes a change only together with a resume.
+    /// The principal's id. The service accepts a change only together with a resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
 }
 
-/// What to change on a pool. `None` leaves a field as it is.
+/// The values to change on a pool. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolUpdate {
-    /// A new display name.
+    /// The new display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// A higher limit.
+    /// The new, higher CFU limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cfu: Option<u32>,
 }

@@ -1,18 +1,20 @@
-//! Names that are held many thousand times over.
+//! Short strings that are held many thousand times.
 
 use std::{borrow::Borrow, cell::RefCell, collections::BTreeSet, fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What a handful of is on every statement: the name of a property or a label, an environment's id. Those that are equal
-/// share one text.
+/// A short string that recurs on many statements, such as a property name, a label name or an environment id. Equal
+/// values share one allocation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InternedStr(Arc<str>);
 
-/// How many names a thread shares: far more than repeat, and far fewer than would be felt.
+/// The maximum number of strings that a thread shares. It is far more than the number that recur, and small enough
+/// that its memory does not matter.
 const MAX_INTERNED: usize = 256;
 
 thread_local! {
+    /// The strings that this thread shares.
     static INTERNED: RefCell<BTreeSet<InternedStr>> = const { RefCell::new(BTreeSet::new()) };
 }
 
@@ -29,7 +31,7 @@ impl From<&str> for InternedStr {
                 name
             })
         });
-        // A thread that ends shares nothing any more.
+        // A thread that is ending can no longer share strings.
         shared.unwrap_or_else(|_| InternedStr(Arc::from(text)))
     }
 }

@@ -1,4 +1,4 @@
-//! What the cloud holds now, and what a plan saw of it.
+//! The live resources, and what a plan saw of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,75 +7,75 @@ use super::{Fingerprint, Offsets, Phase, PhaseClass, PoolPhase, SmallMap};
 /// A statement as the service reports it. Fields that the service left out are empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveStatement {
-    /// Its name, unique in the environment.
+    /// The statement's name, unique in the environment.
     pub name: String,
-    /// Unique in time and space, even if the name is used again.
+    /// The uid, which stays unique even if the name is used again.
     pub uid: String,
-    /// The service's opaque version; moves by itself. Good only between a GET and its PUT.
+    /// The service's opaque version. It changes on its own, so use it only between a GET and the PUT that follows.
     pub resource_version: String,
-    /// Labels.
+    /// The labels of the statement.
     pub labels: SmallMap<String>,
     /// When it was created (RFC 3339).
     pub created_at: Option<String>,
-    /// When it last changed (RFC 3339); for a terminal phase, about when that began.
+    /// When it last changed (RFC 3339). For a terminal phase, this is about when the phase began.
     pub updated_at: Option<String>,
-    /// The SQL, verbatim.
+    /// The SQL as the service returned it.
     pub sql: String,
     /// The properties, as they were sent.
     pub properties: SmallMap<String>,
     /// The id of its pool.
     pub pool: Option<String>,
-    /// Who it runs as.
+    /// The principal that it runs as.
     pub principal: Option<String>,
-    /// `spec.stopped`: what it was asked, not what it does.
+    /// `spec.stopped`: the requested condition, which can differ from `phase`.
     pub stopped: bool,
-    /// What it does.
+    /// The phase that the service reports.
     pub phase: Phase,
-    /// The service's word on the phase; empty when there is nothing to say.
+    /// The service's message about the phase. It is empty when there is nothing to report.
     pub detail: String,
-    /// `traits.sql_kind`, absent for a statement that failed to compile.
+    /// `traits.sql_kind`, which is absent for a statement that failed to compile.
     pub sql_kind: Option<String>,
-    /// `traits.is_bounded`. Not to be trusted for a streaming `CREATE TABLE … AS`.
+    /// `traits.is_bounded`. It is not reliable for a streaming `CREATE TABLE … AS`.
     pub bounded: Option<bool>,
-    /// `traits.is_append_only`: whether the statement's results are. Not to be trusted for what a job writes, whose own result
-    /// is empty: definitions are said to be append-only, too.
+    /// `traits.is_append_only`: whether the statement's own results are append-only. It is not reliable for what a
+    /// job writes, because a job's own result is empty. Definitions are reported as append-only, too.
     pub append_only: Option<bool>,
     /// `scaling_status.scaling_state`, for example `POOL_EXHAUSTED`.
     pub scaling_state: Option<String>,
-    /// The service's warnings.
+    /// The service's warnings about the statement.
     pub warnings: Vec<StatementWarning>,
-    /// Where it stood when it stopped; empty while it runs.
+    /// The offsets where it stopped. They are empty while it runs.
     pub offsets: Offsets,
 }
 
 impl LiveStatement {
-    /// Whether this is the physical statement with that uid. While one is being deleted the service may show nothing
-    /// of it but its name; then it still is the one that was.
+    /// Returns whether this is the physical statement with this uid. While the service deletes a statement, it may
+    /// report nothing but its name. Then it still counts as the same statement.
     pub fn has_uid(&self, uid: &str) -> bool {
         self.uid == uid || self.uid.is_empty()
     }
 
-    /// Whether it is about to run again: it still says STOPPED, and is not asked to be.
+    /// Returns whether it is about to run again: its phase is still STOPPED, but `stopped` is false.
     pub fn is_resuming(&self) -> bool {
         self.phase == Phase::Stopped && !self.stopped
     }
 
-    /// Whether it runs, or may come to run by itself.
+    /// Returns whether it runs, or may start to run without a request.
     pub fn may_run(&self) -> bool {
         self.phase.class().may_run(self.stopped)
     }
 
-    /// Whether it is being deleted: it may run until it is gone, and nothing keeps it.
+    /// Returns whether it is being deleted. It may run until it is gone, and nothing can keep it.
     pub fn is_being_deleted(&self) -> bool {
         self.phase == Phase::Deleting
     }
 
-    /// Whether it is the physical statement with that uid, and one that was to complete will not any more.
+    /// Returns whether it is the physical statement with this uid and, if it was expected to complete, no longer can.
     pub fn will_not_complete(&self, uid: &str) -> bool {
         self.has_uid(uid) && matches!(self.phase.class(), PhaseClass::Failed | PhaseClass::Stopped)
     }
 
-    /// Where it stands, if it does and the service tells.
+    /// Returns the offsets where it stopped, if it is stopped and the service reports them.
     pub fn stopped_offsets(&self) -> Option<&Offsets> {
         let is_stopped = self.phase == Phase::Stopped && self.stopped;
         Some(&self.offsets).filter(|offsets| is_stopped && !offsets.is_empty())
@@ -85,18 +85,18 @@ impl LiveStatement {
 /// A warning of the service about a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementWarning {
-    /// How bad.
+    /// The severity of the warning.
     pub severity: WarningSeverity,
-    /// `UPPER_SNAKE` reason.
+    /// The reason in `UPPER_SNAKE` case.
     pub reason: String,
-    /// The service's words.
+    /// The service's message for people.
     pub message: String,
 }
 
-/// How bad a warning is; extensible.
+/// The severity of a warning. The service may add more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-#[expect(missing_docs, reason = "the service's own words")]
+#[expect(missing_docs, reason = "these are the service's names")]
 pub enum WarningSeverity {
     Low,
     Moderate,
@@ -129,43 +129,44 @@ impl From<WarningSeverity> for String {
 /// A compute pool as the service reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LivePool {
-    /// `lfcp-…`, never used again after a deletion.
+    /// The id, `lfcp-…`, which is never used again after a deletion.
     pub id: String,
-    /// Its display name.
+    /// The display name of the pool.
     pub display_name: String,
-    /// The cloud, in lower case whatever the service wrote.
+    /// The cloud in lower case, regardless of how the service wrote it.
     pub cloud: String,
-    /// The region.
+    /// The region of the pool.
     pub region: String,
-    /// The most CFU it may use.
+    /// The maximum number of CFUs.
     pub max_cfu: u32,
-    /// The network it lives in.
+    /// The id of its network.
     pub network: Option<String>,
-    /// What it does.
+    /// The phase that the service reports.
     pub phase: PoolPhase,
-    /// CFU in use now.
+    /// The number of CFUs in use now.
     pub current_cfu: u32,
     /// When it was created (RFC 3339).
     pub created_at: Option<String>,
 }
 
-/// What a plan saw of a statement: enough to know later whether it is still the same thing in the same condition.
-/// One check for saved plans, the 409 loop and settle. The service's version is not in it: it moves by itself.
+/// What a plan saw of a statement. It is enough to check later that the statement and its condition have not changed.
+/// Saved plans, the 409 loop and settle all use this check. The service's version is left out because it changes on
+/// its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenStatement {
-    /// Which physical statement.
+    /// The uid, which identifies the physical statement.
     pub uid: String,
-    /// Its SQL, properties, pool and principal, digested.
+    /// A digest of its SQL, properties, pool and principal.
     pub spec: Fingerprint,
-    /// What it was asked.
+    /// The requested condition, `spec.stopped`.
     pub stopped: bool,
-    /// What it did.
+    /// The class of its phase.
     #[serde(rename = "class")]
     pub phase_class: PhaseClass,
 }
 
 impl SeenStatement {
-    /// What is to be seen of `live`.
+    /// Returns the parts of `live` that later checks compare.
     pub fn of(live: &LiveStatement) -> Self {
         let pool = live.pool.as_deref().unwrap_or_default();
         let principal = live.principal.as_deref().unwrap_or_default();
@@ -174,13 +175,13 @@ impl SeenStatement {
         SeenStatement { uid: live.uid.clone(), spec, stopped: live.stopped, phase_class: live.phase.class() }
     }
 
-    /// Whether it ran, or might have come to run by itself.
+    /// Returns whether it ran, or might have started to run without a request.
     pub fn may_run(&self) -> bool {
         self.phase_class.may_run(self.stopped)
     }
 
-    /// Whether `live` is still what was seen. The first difference is named. Nothing was decided from a phase that was
-    /// under way, so it is none that it came to an end.
+    /// Checks that `live` is still what the plan saw. The error names the first difference. A transitional phase may
+    /// have ended since then, because no decision was based on it.
     pub fn still_holds(&self, live: &LiveStatement) -> Result<(), &'static str> {
         let now = SeenStatement::of(live);
         if self.uid != now.uid {
@@ -188,7 +189,7 @@ impl SeenStatement {
         } else if self.spec != now.spec {
             Err("its SQL, properties, pool or principal changed")
         } else if self.stopped != now.stopped {
-            Err("somebody stopped or resumed it")
+            Err("it was stopped or resumed")
         } else if self.phase_class != now.phase_class && self.phase_class != PhaseClass::Transitional {
             Err("its phase changed")
         } else {
@@ -200,17 +201,17 @@ impl SeenStatement {
 /// What a plan saw of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenPool {
-    /// Its display name.
+    /// The pool's display name.
     pub display_name: String,
-    /// The most CFU that it may use.
+    /// The maximum number of CFUs.
     pub max_cfu: u32,
-    /// What it did.
+    /// The class of its phase.
     #[serde(rename = "class")]
     pub phase_class: PhaseClass,
 }
 
 impl SeenPool {
-    /// What is to be seen of `live`.
+    /// Returns the parts of `live` that later checks compare.
     pub fn of(live: &LivePool) -> Self {
         let phase_class = match live.phase {
             PoolPhase::Provisioned => PhaseClass::Running,
@@ -220,7 +221,7 @@ impl SeenPool {
         SeenPool { display_name: live.display_name.clone(), max_cfu: live.max_cfu, phase_class }
     }
 
-    /// Whether what is seen `now` is what was seen. A phase that was under way may have come to its end.
+    /// Returns whether `now` is still what the plan saw. A transitional phase may have ended since then.
     pub fn still_holds(&self, now: &SeenPool) -> bool {
         let phase_class = if self.phase_class == PhaseClass::Transitional { self.phase_class } else { now.phase_class };
         *self == SeenPool { phase_class, ..now.clone() }
@@ -273,6 +274,6 @@ mod tests {
         assert_eq!(running.still_holds(&in_phase(Phase::Degraded)), Ok(()));
         assert_eq!(running.still_holds(&in_phase(Phase::Failed)), Err("its phase changed"));
         let stopped = LiveStatement { stopped: true, ..in_phase(Phase::Completed) };
-        assert_eq!(pending.still_holds(&stopped), Err("somebody stopped or resumed it"));
+        assert_eq!(pending.still_holds(&stopped), Err("it was stopped or resumed"));
     }
 }

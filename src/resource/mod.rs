@@ -1,4 +1,4 @@
-//! The nouns every room speaks: what is declared, what was sent, what is seen, and how each is named.
+//! The types that all rooms share: what is declared, what was sent, what is live, and how each is named.
 //!
 //! Nothing here reads a file, a clock or the network. A type belongs here when more than one room needs it.
 

@@ -1,45 +1,46 @@
-//! Where a job stood in its sources when it stopped.
+//! The offsets where a job stopped in its sources.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What the service writes for a partition without an offset: one more than the largest offset that Kafka can have.
+/// The value that the service writes for a partition without an offset: one more than the largest Kafka offset.
 pub const UNSET_OFFSET: u64 = 9_223_372_036_854_775_808;
 
-/// The service's `latest_offsets`: per topic, `partition:0,offset:100;partition:1,offset:200`. Filled only once a
-/// statement is STOPPED; empty while it runs.
+/// The service's `latest_offsets`: for each topic, a text such as `partition:0,offset:100;partition:1,offset:200`.
+/// The service fills it in only once a statement is STOPPED. It is empty while the statement runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offsets {
-    /// Per topic, the text as the service gave it.
+    /// The offsets of each topic, as the service wrote them.
     pub topics: BTreeMap<String, String>,
-    /// The service's time of the offsets (RFC 3339).
+    /// When the service took the offsets (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<String>,
 }
 
 impl Offsets {
-    /// Whether the service has given none.
+    /// Returns whether the service has reported no offsets.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
 
-    /// For exactly one topic: the value of `sql.tables.scan.startup.specific-offsets`, with unset partitions dropped.
-    /// `None` for no topic, several topics, or a text that does not read as offsets.
+    /// Returns the value for `sql.tables.scan.startup.specific-offsets` if there is exactly one topic. Partitions
+    /// without an offset are dropped. Returns `None` for no topic, several topics, or a text that cannot be parsed.
     pub fn specific_offsets(&self) -> Option<String> {
         let mut topics = self.topics.values();
         let (Some(text), None) = (topics.next(), topics.next()) else { return None };
         normalize_offsets(text)
     }
 
-    /// Per topic, what [`Offsets::specific`] would say of it alone; topics of which nothing is sure are left out.
+    /// Returns for each topic what [`Offsets::specific_offsets`] would return for that topic alone. Topics without a
+    /// usable value are left out.
     pub fn by_topic(&self) -> BTreeMap<String, String> {
         self.topics.iter().filter_map(|(topic, text)| Some((topic.clone(), normalize_offsets(text)?))).collect()
     }
 }
 
-/// The offsets that are set, by partition.
+/// Returns the offsets that are set, sorted by partition.
 fn normalize_offsets(text: &str) -> Option<String> {
     let mut partitions = Vec::new();
     for part in text.split(';').filter(|part| !part.trim().is_empty()) {

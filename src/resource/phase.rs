@@ -1,13 +1,13 @@
-//! The service's phases, and the few classes of them that decisions look at.
+//! The service's phases, and the classes of phases that decisions are based on.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// `status.phase` of a statement: an extensible enumeration, so one never heard of is kept, not refused.
+/// The `status.phase` of a statement. The service may add phases, so an unknown one is kept instead of rejected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-#[expect(missing_docs, reason = "the service's own words")]
+#[expect(missing_docs, reason = "these are the service's names")]
 pub enum Phase {
     Pending,
     Running,
@@ -22,7 +22,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The class that decisions look at.
+    /// Returns the class that decisions are based on.
     pub fn class(&self) -> PhaseClass {
         match self {
             Phase::Running | Phase::Degraded => PhaseClass::Running,
@@ -35,7 +35,7 @@ impl Phase {
         }
     }
 
-    /// The service's spelling.
+    /// Returns the phase in the service's spelling.
     pub fn as_str(&self) -> &str {
         match self {
             Phase::Pending => "PENDING",
@@ -81,26 +81,26 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What a decision needs of a phase.
+/// The part of a phase that matters for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseClass {
-    /// PENDING, STOPPING, FAILING, DELETING, or a phase never heard of: nothing is decided from it.
+    /// PENDING, STOPPING, FAILING, DELETING or an unknown phase. It is no basis for a decision.
     #[serde(rename = "moving")]
     Transitional,
-    /// RUNNING or DEGRADED.
+    /// The service reports RUNNING or DEGRADED.
     Running,
-    /// STOPPED.
+    /// The service reports STOPPED.
     Stopped,
-    /// COMPLETED.
+    /// The service reports COMPLETED.
     Completed,
-    /// FAILED.
+    /// The service reports FAILED.
     Failed,
 }
 
 impl PhaseClass {
-    /// Whether what is in this phase runs, or may come to run by itself. One that is STOPPED and is not asked to be is
-    /// being resumed.
+    /// Returns whether a statement in this phase runs, or may start to run without a request. A STOPPED statement
+    /// whose `stopped` is false is being resumed.
     pub fn may_run(self, stopped: bool) -> bool {
         match self {
             PhaseClass::Running | PhaseClass::Transitional => true,
@@ -110,10 +110,10 @@ impl PhaseClass {
     }
 }
 
-/// `status.phase` of a compute pool, extensible like a statement's.
+/// The `status.phase` of a compute pool. The service may add phases, as it may for statements.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-#[expect(missing_docs, reason = "the service's own words")]
+#[expect(missing_docs, reason = "these are the service's names")]
 pub enum PoolPhase {
     Provisioning,
     Provisioned,
@@ -123,7 +123,7 @@ pub enum PoolPhase {
 }
 
 impl PoolPhase {
-    /// The service's spelling.
+    /// Returns the phase in the service's spelling.
     pub fn as_str(&self) -> &str {
         match self {
             PoolPhase::Provisioning => "PROVISIONING",

@@ -2,35 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a project says of a pool that it uses.
+/// What a project declares about a pool that it uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PoolDeclaration {
-    /// The project owns it: creates, changes and deletes it.
+    /// The project owns the pool: it creates, changes and deletes it.
     Owned(Pool),
-    /// Somebody else owns it: it may be used, and is never changed or deleted.
+    /// The pool is not managed by this project: statements may use it, but floe never changes or deletes it.
     Borrowed {
         /// The pool's id, `lfcp-…`.
         id: String,
     },
 }
 
-/// An owned compute pool. Cloud and region are the environment's.
+/// A compute pool that the project owns. Its cloud and region are those of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
-    /// Its display name. The service does not promise that it is unique; identity is the id.
+    /// The pool's display name. The service does not promise that it is unique. The id is the pool's identity.
     pub display_name: String,
-    /// The most CFU it may use: one of 5, 10, 20, 30, 40, 50, more where Confluent has raised the limit. Can only be raised.
+    /// The maximum number of CFUs: one of 5, 10, 20, 30, 40 and 50, or more where Confluent has raised the limit. It
+    /// can only be raised.
     pub max_cfu: u32,
-    /// The network it lives in, `n-…`; only at creation.
+    /// The id of the pool's network, `n-…`. It can be set only at creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
     /// The cloud, in lower case.
     pub cloud: String,
-    /// The region.
+    /// The region of the pool.
     pub region: String,
-    /// Whether a plan may delete it.
+    /// Whether plans are forbidden to delete the pool.
     #[serde(default)]
     pub prevent_destroy: bool,
 }

@@ -1,4 +1,5 @@
-//! Texts with holes for secrets, and the values that fill them. A value never reaches state, a plan or a screen.
+//! Templates with placeholders for secrets, and the values that fill them. A value never reaches the state, a plan or
+//! the screen.
 
 use std::{
     borrow::Cow,
@@ -11,40 +12,42 @@ use serde::{Deserialize, Serialize};
 
 use super::{HashKey, KeyedHash};
 
-/// A text in which `${secret.name}` stands for a secret's value and `$${` for a literal `${`. Every other variable
-/// has been replaced. This form is what state and plans keep. Copies share the text.
+/// A text in which `${secret.name}` stands for a secret's value and `$${` for a literal `${`. All other variables
+/// have been replaced. The state and plans keep this form. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Template(Arc<str>);
 
-/// One stretch of a template.
+/// One part of a template.
 enum TemplatePart<'a> {
+    /// Literal text, with escapes resolved.
     Text(&'a str),
+    /// The name of a secret.
     Secret(&'a str),
 }
 
-/// A secret that has no value here.
+/// The error for a secret without an available value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("secret `{0}` has no value: its environment variable is not set")]
 pub struct MissingSecret(pub String);
 
 impl Template {
-    /// A template from its written form.
+    /// Creates a template from its written form.
     pub fn new(written: impl Into<Arc<str>>) -> Self {
         Template(written.into())
     }
 
-    /// The template that stands for exactly `text`.
+    /// Returns the template that produces exactly `text`.
     pub fn literal(text: &str) -> Self {
         Template(Arc::from(text.replace("${", "$${")))
     }
 
-    /// The written form: what state and plans keep, and what people are shown.
+    /// Returns the written form, which the state and plans keep and which people see.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The names of the secrets it refers to, in order of appearance.
+    /// Returns the names of the secrets that it refers to, in order of appearance.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.parts().filter_map(|part| match part {
             TemplatePart::Secret(name) => Some(name),
@@ -52,12 +55,15 @@ impl Template {
         })
     }
 
-    /// Whether it refers to any secret.
+    /// Returns whether it refers to any secret.
     pub fn has_secrets(&self) -> bool {
         self.secret_names().next().is_some()
     }
 
-    /// The text that goes to the API. Fails on the first secret without a value.
+    /// Returns the text to send to the API.
+    ///
+    /// # Errors
+    /// When a secret has no value. The error names the first such secret.
     pub fn reveal(&self, secrets: &Secrets) -> Result<String, MissingSecret> {
         let mut text = String::with_capacity(self.0.len());
         for part in self.parts() {
@@ -71,9 +77,9 @@ impl Template {
         Ok(text)
     }
 
-    /// The text with each secret's place taken by its reference: what the room `sql` reads.
+    /// Returns the text with a reference in place of each secret. The room `sql` reads this form.
     pub fn masked(&self) -> Cow<'_, str> {
-        // A reference is its own mask, so only escapes make a difference.
+        // A reference masks itself, so only escapes make a difference.
         if !self.0.contains("$${") {
             return Cow::Borrowed(&self.0);
         }
@@ -84,21 +90,21 @@ impl Template {
         Cow::Owned(pieces.collect())
     }
 
-    /// Whether `text` could be this template with some values in the secrets' places. Lets live be compared with
-    /// what was sent without knowing a value.
+    /// Returns whether `text` could be this template with some values in place of the secrets. This allows comparing
+    /// live text with what was sent without knowing a value.
     pub fn matches(&self, text: &str) -> bool {
         self.match_text(text, |_, _| {})
     }
 
-    /// What stands in the secrets' places in a `text` that is this template with some values in them, by name. Nothing
-    /// where it is not. Of secrets that stand side by side each is said to be both.
+    /// Returns the values in place of the secrets in `text`, by name. Returns nothing if `text` does not match the
+    /// template. For adjacent secrets the boundary is ambiguous, so each is reported with the whole span.
     pub fn secret_values_in(&self, text: &str) -> Vec<(String, String)> {
         let mut values = Vec::new();
         let is_match = self.match_text(text, |name, value| values.push((name.to_owned(), value.to_owned())));
         if is_match { values } else { Vec::new() }
     }
 
-    /// Holds `text` against the template, and takes what stands in each secret's place.
+    /// Matches `text` against the template and calls `on_secret` with each secret's name and the text in its place.
     fn match_text(&self, text: &str, mut on_secret: impl FnMut(&str, &str)) -> bool {
         if !self.0.contains("${") {
             return *self.0 == *text;
@@ -127,6 +133,7 @@ impl Template {
         is_match
     }
 
+    /// Returns the parts of the template in order.
     fn parts(&self) -> impl Iterator<Item = TemplatePart<'_>> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
@@ -144,7 +151,7 @@ impl Template {
                 rest = tail;
                 return Some(TemplatePart::Secret(name));
             }
-            // Up to the next opening, or all of it; a lone `$` at the front is text.
+            // Take everything up to the next placeholder or escape, or to the end. A lone `$` at the front is text.
             let opens = |at: usize| {
                 let from = rest.get(at..).unwrap_or_default();
                 at > 0 && (from.starts_with("$${") || from.starts_with("${secret."))
@@ -163,26 +170,29 @@ impl fmt::Display for Template {
     }
 }
 
-/// What stands in for the value of a secret: its reference.
+/// Returns the reference that replaces the value of a secret in output.
 pub fn placeholder(name: &str) -> String {
     format!("${{secret.{name}}}")
 }
 
-/// The values of a project's secrets, read from the environment by `cli` and handed to `execute` beside the plan.
+/// The values of a project's secrets. `cli` reads them from the environment and passes them to `execute` along with
+/// the plan.
 #[derive(Clone, Default)]
 pub struct Secrets {
+    /// The values to send, by name.
     values: BTreeMap<String, String>,
-    /// What the cloud shows in the places of secrets: no values to send, and to be hidden all the same.
+    /// Names and values that the cloud shows in place of secrets. They are never sent, but they must be redacted too.
     cloud_values: BTreeSet<(String, String)>,
 }
 
 impl Secrets {
-    /// Secrets by name.
+    /// Creates secrets from values by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
         Secrets { values, cloud_values: BTreeSet::new() }
     }
 
-    /// The same secrets, hiding also what the cloud was seen to hold in the places of those that have no value here.
+    /// Returns the same secrets, extended so that they also redact `cloud_values`: what the cloud was seen to hold in
+    /// place of secrets whose values are not available here.
     pub fn with_cloud_values(&self, cloud_values: impl IntoIterator<Item = (String, String)>) -> Self {
         let needs_redaction = |(name, value): &(String, String)| {
             self.value(name).is_none() && !value.is_empty() && *value != placeholder(name)
@@ -192,24 +202,26 @@ impl Secrets {
         extended
     }
 
-    /// The value of `name`, if it is known here.
+    /// Returns the value of `name`, if it is available here.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// The keyed hashes of those of `names` that are known here.
+    /// Returns the keyed hashes of those `names` whose values are available here.
     pub fn hashes<'a>(&self, names: impl Iterator<Item = &'a str>, key: &HashKey) -> BTreeMap<String, KeyedHash> {
         names.filter_map(|name| Some((name.to_owned(), KeyedHash::of(key, self.value(name)?)))).collect()
     }
 
-    /// Whether a known value stands in `text`.
+    /// Returns whether `text` contains an available value.
     pub fn any_occurs_in(&self, text: &str) -> bool {
         self.values.values().any(|value| !value.is_empty() && text.contains(value.as_str()))
     }
 
-    /// `text` with every known value replaced by its reference: for whatever the service sends back.
+    /// Returns `text` with every known value replaced by its reference. Use it for everything that the service
+    /// returns.
     pub fn redact(&self, text: &str) -> String {
-        // Longest first, so that a value inside another does not leave the rest of it in sight.
+        // Replace the longest values first. Otherwise a value inside another one would leave the rest of the longer
+        // one visible.
         let cloud_values = self.cloud_values.iter().map(|(name, value)| (name, value));
         let mut values: Vec<_> =
             self.values.iter().chain(cloud_values).filter(|(_, value)| !value.is_empty()).collect();

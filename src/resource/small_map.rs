@@ -1,4 +1,4 @@
-//! A few named values.
+//! A map for a few named values.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,25 +7,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InternedStr;
 
-/// Values by name, for the handful of properties or labels that a statement has: a sorted list, where a tree would take
-/// five times the memory, many thousand times over.
+/// A map from names to values, for the handful of properties or labels of a statement. It is a sorted list. A tree
+/// would use five times the memory, and there are many thousands of these maps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmallMap<V, K = InternedStr>(LiteMap<K, V>);
 
 impl<V, K> SmallMap<V, K> {
-    /// None yet.
+    /// Returns an empty map.
     pub const fn new() -> Self {
         SmallMap(LiteMap::new_vec())
     }
 
-    /// The same, without room for more.
+    /// Returns the same map without spare capacity.
     pub fn shrunk_to_fit(self) -> Self {
         let mut values = self.0.into_tuple_vec();
         values.shrink_to_fit();
         SmallMap(LiteMap::from_sorted_store_unchecked(values))
     }
 
-    /// Whether there are none.
+    /// Returns whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -37,7 +37,7 @@ impl<V, K> Default for SmallMap<V, K> {
     }
 }
 
-/// A map, whatever is in it: by itself the list would write an empty map as `[]`.
+/// Always serializes as a map. The list's own implementation would write an empty map as `[]`.
 impl<V: Serialize, K: Serialize> Serialize for SmallMap<V, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self)

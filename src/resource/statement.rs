@@ -6,85 +6,85 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, SmallMap, Template};
 
-/// Everything a project says about a statement, after overlays, defaults and variables. State keeps it whole as
-/// `declared`: a *change* is a difference between two of these.
+/// Everything that a project declares about a statement, after overlays, defaults and variables. The state keeps it
+/// whole as `declared`. A *change* is a difference between two of these values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     /// The cloud name of its first generation.
     pub name: String,
-    /// Its SQL, git's text after `${…}`, byte for byte.
+    /// Its SQL: the text in git with `${…}` filled in, byte for byte.
     pub sql: Template,
-    /// Its properties, defaults merged in.
+    /// Its properties, including the merged defaults.
     #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
     pub properties: SmallMap<Template>,
-    /// The manifest key of its pool; without one the service takes the environment's default pool.
+    /// The manifest key of its pool. Without one, the service uses the environment's default pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Who it runs as (`sa-…`, `u-…`, `pool-…`); without one the service takes the API key's owner.
+    /// The principal that it runs as (`sa-…`, `u-…`, `pool-…`). Without one, the service uses the API key's owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
-    /// Whether it is to stand still.
+    /// Whether the statement should be stopped.
     #[serde(default)]
     pub stopped: bool,
     /// The SQL that undoes it when it is removed or redefined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Template>,
-    /// What may be done when its SQL changes.
+    /// How floe may handle a change of its SQL.
     #[serde(default)]
     pub evolve: Evolve,
-    /// Consent to one change, as plan printed it: `restart:3f2a9c`.
+    /// Consent to one change, as printed by plan: `restart:3f2a9c`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept: Option<String>,
     /// What to do when it has FAILED after having run.
     #[serde(default)]
     pub on_failed: UnexpectedPhasePolicy,
-    /// What to do when somebody stopped it outside.
+    /// What to do when it was stopped outside floe.
     #[serde(default)]
     pub on_stopped: UnexpectedPhasePolicy,
-    /// What it needs that its SQL does not show.
+    /// Dependencies that its SQL does not show.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub depends_on: BTreeSet<Address>,
-    /// Whether a plan may delete, undo or restart it.
+    /// Whether plans are forbidden to delete, undo or restart it.
     #[serde(default)]
     pub prevent_destroy: bool,
-    /// Seconds it may take to reach RUNNING or COMPLETED.
+    /// The number of seconds it may take to reach RUNNING or COMPLETED.
     pub timeout: u64,
 }
 
-/// What may be done when the SQL of a job changes.
+/// How floe may handle a change of a job's SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evolve {
-    /// Carry offsets over where that is sure to be right; block otherwise.
+    /// Carries offsets over where this is certain to be correct, and blocks otherwise.
     #[default]
     Auto,
-    /// Where offsets cannot be carried over, begin again from the sources.
+    /// Restarts from the beginning of the sources where offsets cannot be carried over.
     Restart,
-    /// Always block, unless accepted.
+    /// Always blocks the change, unless it is accepted.
     Manual,
 }
 
-/// What to do about a phase that nobody asked for in the manifests.
+/// What to do about a phase that the manifests did not ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnexpectedPhasePolicy {
-    /// Say so, and do nothing.
+    /// Reports the phase and does nothing else.
     #[default]
     Report,
-    /// Resume it.
+    /// Resumes the statement.
     Resume,
 }
 
-/// The labels under `user.confluent.io/` that go out with every submission. They are evidence of whose a statement
-/// is; their absence proves nothing.
+/// The labels under `user.confluent.io/` that are sent with every submission. They are evidence of which project
+/// manages a statement. If they are missing, that proves nothing.
 pub mod labels {
-    /// The project's name.
+    /// Holds the name of the project.
     pub const PROJECT: &str = "user.confluent.io/floe-project";
-    /// The address in the project.
+    /// Holds the address in the project.
     pub const ADDRESS: &str = "user.confluent.io/floe-address";
-    /// The lineage of the state that submitted it.
+    /// Holds the lineage of the state that submitted the statement.
     pub const LINEAGE: &str = "user.confluent.io/floe-lineage";
-    /// The intent that submitted it.
+    /// Holds the intent that submitted the statement.
     pub const INTENT: &str = "user.confluent.io/floe-intent";
 }

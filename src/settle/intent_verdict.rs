@@ -1,4 +1,4 @@
-//! What became of one request, judged by what is there now.
+//! Judges the outcome of one request by the current live snapshot.
 
 use crate::{
     live::{Live, Presence},
@@ -8,35 +8,35 @@ use crate::{
 
 use super::matches_sent_spec;
 
-/// The judgement on one request.
+/// The verdict on one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IntentVerdict {
-    /// It took effect.
+    /// The request took effect.
     Applied(Outcome),
-    /// It took none; the reason.
+    /// The request had no effect, for this reason.
     Rejected(String),
-    /// Nobody can tell, or something else is there; the reason, for a person to act on.
+    /// The outcome cannot be determined, or something unexpected exists. A person has to act on the reason.
     Unclear(String),
 }
 
-/// Judges `intent`. Nothing is assumed from a list that does not show a name: that is `Unclear`.
+/// Judges `intent`. A name that the list lacks proves nothing, so the verdict is `Unclear`.
 pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> IntentVerdict {
     match &intent.operation {
         Operation::Submit(submission) => judge_submission(recorded, submission, live),
         Operation::Update { name, uid, to } => match live.statement(name) {
             Presence::Present(found) if found.has_uid(uid) && update_took_effect(to, found) => applied_verdict(None),
             Presence::Present(found) if found.has_uid(uid) => {
-                IntentVerdict::Rejected("it did not take effect".to_owned())
+                IntentVerdict::Rejected("the request did not take effect".to_owned())
             }
-            Presence::Present(_) => IntentVerdict::Rejected("it was deleted and created again".to_owned()),
-            Presence::Absent => IntentVerdict::Rejected("it is gone".to_owned()),
+            Presence::Present(_) => IntentVerdict::Rejected("the statement was deleted and created again".to_owned()),
+            Presence::Absent => IntentVerdict::Rejected("the statement no longer exists".to_owned()),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(name)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
         },
         Operation::Delete { name, uid } => match live.statement(name) {
             Presence::Present(found) if !found.has_uid(uid) => applied_verdict(None),
             Presence::Present(found) if found.phase == Phase::Deleting => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::Rejected("it is still there".to_owned()),
+            Presence::Present(_) => IntentVerdict::Rejected("the statement still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(name)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
@@ -49,16 +49,16 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
                 if name_matches && size_matches {
                     applied_verdict(None)
                 } else {
-                    IntentVerdict::Rejected("it did not take effect".to_owned())
+                    IntentVerdict::Rejected("the request did not take effect".to_owned())
                 }
             }
-            Presence::Absent => IntentVerdict::Rejected("it is gone".to_owned()),
+            Presence::Absent => IntentVerdict::Rejected("the pool no longer exists".to_owned()),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(id)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
         },
         Operation::DeletePool { id } => match live.pool(id) {
             Presence::Present(found) if found.phase == PoolPhase::Deprovisioning => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::Rejected("it is still there".to_owned()),
+            Presence::Present(_) => IntentVerdict::Rejected("the pool still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(id)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
@@ -66,10 +66,12 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
     }
 }
 
+/// Judges a submission by the statement that now has its name.
 fn judge_submission(recorded: &Recorded, submission: &Submission, live: &Live) -> IntentVerdict {
     match live.statement(&submission.name) {
         Presence::Present(found) => {
-            // The label, where the service keeps labels, is the surest evidence of whose it is.
+            // If the service keeps labels, the lineage label is the best evidence of which state submitted the
+            // statement.
             let is_foreign = found.labels.get(labels::LINEAGE).is_some_and(|label| *label != recorded.lineage);
             if !is_foreign && matches_sent_spec(submission, found) {
                 IntentVerdict::Applied(Outcome::Applied {
@@ -78,26 +80,26 @@ fn judge_submission(recorded: &Recorded, submission: &Submission, live: &Live) -
                 })
             } else {
                 IntentVerdict::Unclear(format!(
-                    "statement `{}` exists with a SQL, properties, pool or principal that this state did not send",
+                    "statement `{}` exists with SQL, properties, a pool or a principal that this state did not send",
                     submission.name
                 ))
             }
         }
-        Presence::Absent => IntentVerdict::Rejected("it never arrived".to_owned()),
+        Presence::Absent => IntentVerdict::Rejected("the statement does not exist".to_owned()),
         Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(&submission.name)),
         Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
     }
 }
 
-/// Whether what `to` asks for is what is there.
+/// Returns whether the statement already has the values that `to` asks for.
 pub fn update_took_effect(to: &StatementUpdate, found: &LiveStatement) -> bool {
     found.stopped == to.stopped
         && (to.pool.is_none() || to.pool == found.pool)
         && (to.principal.is_none() || to.principal == found.principal)
 }
 
-/// Pools get their ids from the service and their names are not unique: ours is the one of this name and spec that
-/// was not there before and that no record knows.
+/// Judges the creation of a pool. The service assigns ids and names are not unique, so the created pool is the one
+/// with this name and spec that did not exist before and is in no record.
 fn judge_pool_creation(
     pool: &Pool,
     existing_ids: &std::collections::BTreeSet<String>,
@@ -115,8 +117,8 @@ fn judge_pool_creation(
         .collect();
     let unreadable = live.unreadable_pools().find(|id| !is_known(id));
     match (candidates.as_slice(), unreadable) {
-        ([], Some(id)) => IntentVerdict::Unclear(format!("pool `{id}` is new and its description does not read")),
-        ([], None) => IntentVerdict::Rejected("it never arrived".to_owned()),
+        ([], Some(id)) => IntentVerdict::Unclear(format!("pool `{id}` is new and its description cannot be read")),
+        ([], None) => IntentVerdict::Rejected("no new pool matches the request".to_owned()),
         ([found], _) => IntentVerdict::Applied(Outcome::Applied {
             id: Some(found.id.clone()),
             created_at: found.created_at.clone(),
@@ -124,7 +126,7 @@ fn judge_pool_creation(
         (several, _) => {
             let ids: Vec<_> = several.iter().map(|found| found.id.as_str()).collect();
             IntentVerdict::Unclear(format!(
-                "pools {} all bear the name `{}` and are new; delete those that nobody needs",
+                "pools {} are new and are all named `{}`: delete the ones that you do not need",
                 ids.join(", "),
                 pool.display_name
             ))
@@ -132,12 +134,14 @@ fn judge_pool_creation(
     }
 }
 
+/// Returns the verdict that the request was applied, with the given id.
 fn applied_verdict(id: Option<String>) -> IntentVerdict {
     IntentVerdict::Applied(Outcome::Applied { id, created_at: None })
 }
 
+/// Returns the reason why an unlisted name is not evidence.
 fn unlisted_reason(name: &str) -> String {
-    format!("the list does not show `{name}`, and a single read has not confirmed that it is gone")
+    format!("the list does not contain `{name}`, and no GET has confirmed that it is absent")
 }
 
 #[cfg(test)]
@@ -169,7 +173,7 @@ mod tests {
         };
         let recorded = Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned()));
         let no_statements = || Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
-        let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it does not read".to_owned())]);
+        let unreadable = BTreeMap::from([("lfcp-odd".to_owned(), "it cannot be read".to_owned())]);
         let live = Live::from_lists(no_statements(), Some(Listing { items: BTreeMap::new(), unreadable }));
         let verdict = |before: &[&str]| {
             let before: BTreeSet<String> = before.iter().map(|id| (*id).to_owned()).collect();

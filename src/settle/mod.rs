@@ -1,6 +1,8 @@
-//! Brings the record up to date with what an interrupted run left open, by reading and never by assuming.
+//! Works out what happened to the open requests of an interrupted run and brings the record up to date. It relies on
+//! reads and assumes nothing.
 //!
-//! Pure: open intents and live in; entries for the journal, what to say, and what is unclear out.
+//! Pure: takes the open intents and the live snapshot, and returns entries for the journal, the outcomes to report,
+//! and what is unclear.
 
 mod intent_verdict;
 mod observed_facts;
@@ -18,27 +20,28 @@ use crate::{
 pub use intent_verdict::{IntentVerdict, judge_intent, update_took_effect};
 pub use observed_facts::{furthest_phase, generation_facts, matches_sent_spec};
 
-/// What reading the cloud told about the record.
+/// What the live snapshot shows about the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
-    /// What has to be recorded, in order.
+    /// The entries to record, in order.
     pub entries: Vec<Entry>,
-    /// What became of each request that an interrupted run left open.
+    /// The open requests of an interrupted run, each with its outcome.
     pub interrupted_requests: Vec<InterruptedRequest>,
-    /// Why the named addresses cannot be planned: what is there is not what was asked, or nobody can tell.
+    /// The addresses that cannot be planned, each with the reason: what exists is not what was requested, or the
+    /// outcome cannot be determined.
     pub unclear: BTreeMap<Address, String>,
 }
 
-/// A request of an interrupted run, and what became of it.
+/// A request of an interrupted run and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterruptedRequest {
-    /// The request.
+    /// The request that was open.
     pub intent: Intent,
-    /// Whether it took effect.
+    /// Whether the request took effect.
     pub applied: bool,
 }
 
-/// The names whose absence would settle something, wherever the list does not show them.
+/// Returns the names that settling needs to know about if the list lacks them.
 pub fn required_lookups(recorded: &Recorded) -> Lookups {
     let mut lookups = Lookups::default();
     for open in recorded.open_intents.values() {
@@ -53,18 +56,18 @@ pub fn required_lookups(recorded: &Recorded) -> Lookups {
     }
     for record in recorded.statements.values() {
         lookups.statements.extend(record.other_generations().map(|generation| generation.sent.name.clone()));
-        // Whether the successor may take over depends on what the one in force does.
+        // Whether the successor may take over depends on the phase of the current generation.
         let predecessor = record.current.iter().filter(|_| record.successor.is_some());
         lookups.statements.extend(predecessor.map(|generation| generation.sent.name.clone()));
     }
     lookups
 }
 
-/// Settles every open intent, then notes how far each recorded generation has got. A record of which there is nothing
-/// new to say is given back as it is.
+/// Settles every open intent, then records how far each recorded generation has got. Returns the record unchanged if
+/// there is nothing new to record.
 ///
 /// # Errors
-/// When the record contradicts itself: a damaged state, or a bug.
+/// When the record contradicts itself, because the state is damaged or because of a bug.
 pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Recorded>, Settlement), InconsistentEntry> {
     let mut settled = Cow::Borrowed(recorded);
     let mut settlement = Settlement::default();
@@ -80,8 +83,9 @@ pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Record
                     settlement.entries.push(Entry::FactRecorded { fact: gone });
                 }
             }
-            // No name keeps a second pool from being made, and the request may still be on its way: the intent stays
-            // open until whoever asks again has looked long enough, or nobody wants it any more.
+            // Nothing prevents a second pool with the same name, and the request may still take effect. So the intent
+            // stays open until a run that creates the pool again has looked for it long enough, or until the pool is no
+            // longer wanted.
             IntentVerdict::Rejected(_) if matches!(intent.operation, Operation::CreatePool { .. }) => {
                 settlement.interrupted_requests.push(InterruptedRequest { intent: intent.clone(), applied: false });
             }

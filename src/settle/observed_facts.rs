@@ -1,4 +1,4 @@
-//! How far recorded generations have got by themselves since the record was written.
+//! Finds out how far the recorded generations have got since the record was written.
 
 use crate::{
     live::{Live, Presence},
@@ -6,8 +6,8 @@ use crate::{
     state::{Fact, FurthestPhase, GenerationRecord, Recorded, StatementRecord},
 };
 
-/// The furthest that a statement in this condition may have got. A FAILED statement that was compiled (the service
-/// reports its kind) may have run: nobody can tell, so it counts as having run.
+/// Returns the furthest phase that a statement in this condition may have reached. A FAILED statement that was
+/// compiled (the service reports its kind) may have run. There is no way to tell, so it counts as having run.
 pub fn furthest_phase(live: &LiveStatement) -> FurthestPhase {
     match live.phase {
         Phase::Completed => FurthestPhase::Completed,
@@ -17,8 +17,8 @@ pub fn furthest_phase(live: &LiveStatement) -> FurthestPhase {
     }
 }
 
-/// Whether what is there is what was sent. Values of secrets are not known here and match anything; what the service
-/// shows of `sql.secrets.*` is not compared.
+/// Returns whether the live statement matches what was sent. Secret values are not available here, so any value
+/// matches. What the service shows for `sql.secrets.*` is not compared.
 pub fn matches_sent_spec(sent: &Submission, live: &LiveStatement) -> bool {
     let is_secret_key = |key: &str| key.starts_with("sql.secrets.");
     let expected =
@@ -34,7 +34,7 @@ pub fn matches_sent_spec(sent: &Submission, live: &LiveStatement) -> bool {
         && (sent.principal.is_none() || sent.principal == live.principal)
 }
 
-/// What the snapshot tells about generations that the record knows, beyond what it has.
+/// Returns what the snapshot shows about the recorded generations that the record does not have yet.
 pub(super) fn observed_facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (key, record) in &recorded.statements {
@@ -48,7 +48,7 @@ pub(super) fn observed_facts(recorded: &Recorded, live: &Live) -> Vec<Fact> {
     facts
 }
 
-/// What a look at a generation tells beyond what its record has.
+/// Returns what `found` shows about a generation that its record does not have yet.
 pub fn generation_facts(key: &str, generation: &GenerationRecord, found: &LiveStatement) -> Vec<Fact> {
     let mut facts = Vec::new();
     if !found.has_uid(&generation.uid) {
@@ -57,7 +57,7 @@ pub fn generation_facts(key: &str, generation: &GenerationRecord, found: &LiveSt
     let (key, name) = (key.to_owned(), generation.sent.name.clone());
     let reached = furthest_phase(found).max(generation.reached);
     let (sql_kind, bounded) = (found.sql_kind.clone(), found.bounded == Some(true));
-    // Of what is compiled, the service says at once whether it ends.
+    // As soon as a statement is compiled, the service reports whether it is bounded.
     let is_news = (sql_kind.is_some() && sql_kind != generation.sql_kind) || (bounded && !generation.bounded);
     if reached > generation.reached || is_news {
         facts.push(Fact::PhaseReached { key: key.clone(), name: name.clone(), reached, sql_kind, bounded });
@@ -72,8 +72,8 @@ pub fn generation_facts(key: &str, generation: &GenerationRecord, found: &LiveSt
     facts
 }
 
-/// Whether a statement that stood still has been resumed since, as far as its phase tells: where it stood is not where it
-/// is.
+/// Returns whether a stopped statement has been resumed since, according to its phase. Then its recorded offsets are
+/// out of date.
 fn has_resumed(found: &LiveStatement) -> bool {
     match found.phase {
         Phase::Stopped => !found.stopped,
@@ -89,8 +89,8 @@ fn has_resumed(found: &LiveStatement) -> bool {
     }
 }
 
-/// A successor, an undo or a retired generation that is confirmed gone leaves the record; a successor that runs while its predecessor
-/// stands still has taken over.
+/// Adds the facts of a replacement. A successor, an undo or a retired generation that is confirmed to be gone leaves
+/// the record. A successor that runs while its predecessor is inactive has taken over.
 fn push_handover_facts(key: &str, record: &StatementRecord, live: &Live, facts: &mut Vec<Fact>) {
     for generation in record.other_generations() {
         let gone = match live.statement(&generation.sent.name) {
