@@ -1,4 +1,4 @@
-//! How a record becomes the next one: one pure, total function over entries.
+//! Applies entries to a record. This is one pure, total function.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,23 +12,24 @@ use crate::resource::{
     Address, Generation, Intent, IntentId, KeyedHash, Offsets, Operation, ResourceKind, Role, Statement, Submission,
 };
 
-/// An entry that contradicts the record: which, and why. The record is as it was before.
+/// The error for an entry that contradicts the record: which entry, and why. The record is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{entry} contradicts the record: {why}")]
 pub struct InconsistentEntry {
-    /// The entry, in a few words.
+    /// A short description of the entry.
     pub entry: String,
-    /// What it contradicts.
+    /// What the entry contradicts.
     pub why: String,
 }
 
+/// The reason why an entry contradicts the record.
 type Contradiction = String;
 
 impl Recorded {
-    /// Applies one entry. Either all of it holds afterwards, or it is refused and nothing has changed.
+    /// Applies one entry. Either all of it takes effect, or it is rejected and nothing has changed.
     ///
-    /// What must not be sent is refused when it is *intended*; once a request was sent, its outcome is refused only if
-    /// nobody intended it or it lacks the id that the record needs.
+    /// A request that must not be sent is rejected when its intent is opened. Once a request was sent, its outcome is
+    /// rejected only if there is no open intent for it, or if it lacks the id that the record needs.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), InconsistentEntry> {
         let applied = match entry {
             Entry::IntentOpened { intent, secrets } => self.open_intent(intent, secrets),
@@ -38,12 +39,16 @@ impl Recorded {
         applied.map_err(|why| InconsistentEntry { entry: describe_entry(entry), why })
     }
 
+    /// Opens an intent, if sending its request would be consistent with the record.
     fn open_intent(&mut self, intent: &Intent, secrets: &BTreeMap<String, KeyedHash>) -> Result<(), Contradiction> {
         if self.open_intents.contains_key(&intent.id) {
-            return Err("an intent of that id is open".to_owned());
+            return Err("an intent with this id is already open".to_owned());
         }
         if let Some(other) = self.open_intents.values().find(|open| creates_same_object(&open.intent, intent)) {
-            return Err(format!("intent {} to create the same is open; that is to be settled first", other.intent.id));
+            return Err(format!(
+                "intent {} to create the same object is still open and must be settled first",
+                other.intent.id
+            ));
         }
         let key = &intent.address.key;
         let mut voided_offsets = None;
@@ -51,7 +56,7 @@ impl Recorded {
             (Operation::Submit(submission), ResourceKind::Statement) => self.statement_mut(key)?.reserve(submission)?,
             (Operation::Update { name, uid, to }, ResourceKind::Statement) => {
                 let generation = self.statement_mut(key)?.generation_with_uid(name, uid)?;
-                // From here on it may run, so where it stood says nothing any more.
+                // From here on the statement may run, so its recorded offsets are no longer valid.
                 if !to.stopped {
                     voided_offsets = generation.offsets.take();
                 }
@@ -66,15 +71,16 @@ impl Recorded {
                     return Err(format!("pools.{key} is {recorded}, not {id}"));
                 }
             }
-            (_, kind) => return Err(format!("that is no operation on {}", kind.manifest_table())),
+            (_, kind) => return Err(format!("this operation does not apply to {}", kind.manifest_table())),
         }
         let open = OpenIntent { intent: intent.clone(), secrets: secrets.clone(), voided_offsets };
         self.open_intents.insert(intent.id.clone(), open);
         Ok(())
     }
 
+    /// Records the outcome of an open intent and closes it.
     fn settle_intent(&mut self, id: &IntentId, outcome: &Outcome) -> Result<(), Contradiction> {
-        let open = self.open_intents.get(id).cloned().ok_or("no intent of that id is open")?;
+        let open = self.open_intents.get(id).cloned().ok_or("no intent with this id is open")?;
         match outcome {
             Outcome::Applied { id: service_id, created_at } => {
                 self.apply_operation(&open, service_id.as_deref(), created_at.as_deref())?;
@@ -85,6 +91,7 @@ impl Recorded {
         Ok(())
     }
 
+    /// Changes the record as an applied request requires.
     fn apply_operation(
         &mut self,
         open: &OpenIntent,
@@ -96,7 +103,7 @@ impl Recorded {
             Operation::Submit(submission) => {
                 let generation = GenerationRecord {
                     sent: submission.clone(),
-                    uid: service_id.ok_or("a submitted statement has a uid, and none is given")?.to_owned(),
+                    uid: service_id.ok_or("a submitted statement needs a uid, but none was given")?.to_owned(),
                     stopped: false,
                     reached: FurthestPhase::Submitted,
                     sql_kind: None,
@@ -110,7 +117,7 @@ impl Recorded {
             Operation::Update { uid, to, .. } => {
                 let mut generations =
                     self.statements.get_mut(key).into_iter().flat_map(|record| record.generations_mut());
-                // It may be known to be gone by now; then there is nothing left to update.
+                // The generation may already be known to be gone. Then there is nothing left to update.
                 if let Some(generation) = generations.find(|generation| generation.uid == *uid) {
                     generation.stopped = to.stopped;
                     generation.sent.pool = to.pool.clone().or(generation.sent.pool.take());
@@ -118,7 +125,7 @@ impl Recorded {
                 }
             }
             Operation::CreatePool { pool, .. } => {
-                let id = service_id.ok_or("a created pool has an id, and none is given")?.to_owned();
+                let id = service_id.ok_or("a created pool needs an id, but none was given")?.to_owned();
                 self.pools.insert(key.clone(), PoolRecord { id, declared: pool.clone() });
             }
             Operation::UpdatePool { id, to } => {
@@ -129,18 +136,18 @@ impl Recorded {
                     }
                 }
             }
-            // That it is gone is seen later, and is a fact of its own.
+            // A later read shows that it is gone, and that is a separate fact.
             Operation::Delete { .. } | Operation::DeletePool { .. } => {}
         }
         Ok(())
     }
 
-    /// Nothing came of a request: what its intent took is there again.
+    /// Restores what opening the intent of a rejected request took from the record.
     fn revert_intent(&mut self, open: &OpenIntent) {
         let Some(record) = self.statements.get_mut(&open.intent.address.key) else { return };
         match (&open.intent.operation, &open.voided_offsets) {
             (Operation::Submit(submission), _) => record.release(submission),
-            // The generation stands where it stood; unless something newer is known of it.
+            // The generation is still where it stopped, unless newer offsets are known.
             (Operation::Update { uid, .. }, Some(offsets)) => {
                 if let Some(generation) = record.generations_mut().find(|generation| generation.uid == *uid) {
                     generation.offsets.get_or_insert_with(|| offsets.clone());
@@ -150,6 +157,7 @@ impl Recorded {
         }
     }
 
+    /// Records a fact, which needs no request.
     fn record_fact(&mut self, fact: &Fact) -> Result<(), Contradiction> {
         match fact {
             Fact::Declared { key, declared, dependencies } => {
@@ -162,13 +170,16 @@ impl Recorded {
             Fact::Adopted { key, generation } => {
                 let submits = |open: &&OpenIntent| submits(&open.intent, &generation.sent.name);
                 if let Some(open) = self.open_intents.values().find(submits) {
-                    return Err(format!("intent {} to submit it is open; that is to be settled first", open.intent.id));
+                    return Err(format!(
+                        "intent {} to submit it is still open and must be settled first",
+                        open.intent.id
+                    ));
                 }
                 self.statement_mut(key)?.adopt(generation)?;
             }
             Fact::PoolAdopted { key, id, declared } => {
                 if let Some(pool) = self.pools.get(key).filter(|pool| pool.id != *id) {
-                    return Err(format!("pools.{key} is {} already", pool.id));
+                    return Err(format!("pools.{key} is already {}", pool.id));
                 }
                 self.pools.insert(key.clone(), PoolRecord { id: id.clone(), declared: declared.clone() });
             }
@@ -197,15 +208,18 @@ impl Recorded {
         Ok(())
     }
 
+    /// Returns the record of the statement under `key`.
     fn statement_mut(&mut self, key: &str) -> Result<&mut StatementRecord, Contradiction> {
         let record = self.statements.get_mut(key).map(Box::as_mut);
         record.ok_or_else(|| format!("statements.{key} is not recorded"))
     }
 
+    /// Returns the record of the pool under `key`.
     fn pool_mut(&mut self, key: &str) -> Result<&mut PoolRecord, Contradiction> {
         self.pools.get_mut(key).ok_or_else(|| format!("pools.{key} is not recorded"))
     }
 
+    /// Records what is declared for a statement, and creates its record if there is none.
     fn declare_statement(&mut self, key: &str, declared: &Statement) {
         let new = || Box::new(StatementRecord::new(declared.clone()));
         let record = self.statements.entry(key.to_owned()).or_insert_with(new);
@@ -216,15 +230,16 @@ impl Recorded {
         {
             record.continue_from_tombstone(tombstone);
         }
-        // The numbers under the name that it bore until now stay used, whoever takes that name next.
+        // The numbers used under the previous name stay used, whichever statement takes that name next.
         if let Some(tombstone) = abandoned {
             self.add_tombstone(key, tombstone);
         }
     }
 
+    /// Removes the record of an address. A statement leaves a tombstone with its offsets.
     fn delete(&mut self, address: &Address) -> Result<(), Contradiction> {
         if let Some(id) = self.find_open_intent(address) {
-            return Err(format!("its intent {id} is open; that is to be settled first"));
+            return Err(format!("its intent {id} is still open and must be settled first"));
         }
         let not_recorded = || format!("{address} is not recorded");
         match address.kind {
@@ -240,6 +255,7 @@ impl Recorded {
         }
     }
 
+    /// Removes the record of an address that floe no longer manages, along with its open intents.
     fn forget(&mut self, address: &Address) -> Result<(), Contradiction> {
         let was_open = self.find_open_intent(address).is_some();
         self.open_intents.retain(|_, open| open.intent.address != *address);
@@ -248,7 +264,7 @@ impl Recorded {
             ResourceKind::Statement => {
                 let record = self.statements.remove(&address.key);
                 if let Some(record) = &record {
-                    // What is still there may run on. Where one that is gone had stood stays known.
+                    // A statement that still exists may keep running. If it is gone, its last offsets stay known.
                     let last_offsets = record.last_offsets.clone().filter(|_| record.current.is_none());
                     self.add_tombstone(&address.key, record.tombstone(record.declared.name.clone(), last_offsets));
                 }
@@ -258,6 +274,7 @@ impl Recorded {
         if was_open || was_recorded { Ok(()) } else { Err(format!("{address} is not recorded")) }
     }
 
+    /// Moves the record of an address to another address.
     fn rename(&mut self, from: &Address, to: &Address) -> Result<(), Contradiction> {
         if from.kind != to.kind {
             return Err(format!("{from} and {to} are of different kinds"));
@@ -267,7 +284,7 @@ impl Recorded {
             ResourceKind::Statement => self.statements.contains_key(&address.key),
         };
         if is_recorded(to) || self.find_open_intent(to).is_some() {
-            return Err(format!("{to} is recorded already"));
+            return Err(format!("{to} is already recorded"));
         }
         let has_tombstone = from.kind == ResourceKind::Statement && self.tombstones.contains_key(&from.key);
         if !is_recorded(from) && !has_tombstone && self.find_open_intent(from).is_none() {
@@ -286,7 +303,7 @@ impl Recorded {
         Ok(())
     }
 
-    /// Lets everything that named `from` name `to`.
+    /// Replaces every reference to `from` with `to`.
     fn update_references(&mut self, from: &Address, to: &Address) {
         for open in self.open_intents.values_mut().filter(|open| open.intent.address == *from) {
             open.intent.address = to.clone();
@@ -304,17 +321,19 @@ impl Recorded {
         }
     }
 
+    /// Returns the id of an open intent for `address`, if there is one.
     fn find_open_intent(&self, address: &Address) -> Option<&IntentId> {
         self.open_intents.iter().find(|(_, open)| open.intent.address == *address).map(|(id, _)| id)
     }
 
-    /// Takes out what is known of a cloud name, whichever key it was under.
+    /// Removes and returns the tombstone of a cloud name, under any key.
     fn take_tombstone(&mut self, name: &str) -> Option<Tombstone> {
         let key = self.tombstones.iter().find(|(_, tombstone)| tombstone.name == name).map(|(key, _)| key.clone())?;
         self.tombstones.remove(&key)
     }
 
-    /// Puts a tombstone under `key`. There is one a cloud name; one of another name gives way and is kept.
+    /// Puts a tombstone under `key`. There is one tombstone for each cloud name. A tombstone of another name is moved
+    /// to another key and kept.
     fn add_tombstone(&mut self, key: &str, mut tombstone: Tombstone) {
         if let Some(older) = self.take_tombstone(&tombstone.name) {
             tombstone.last_generation = tombstone.last_generation.max(older.last_generation);
@@ -327,6 +346,7 @@ impl Recorded {
 }
 
 impl StatementRecord {
+    /// Returns a record without generations.
     fn new(declared: Statement) -> Self {
         StatementRecord {
             declared,
@@ -341,11 +361,13 @@ impl StatementRecord {
         }
     }
 
+    /// Returns the generation with the cloud name `name`.
     fn generation_mut(&mut self, name: &str) -> Result<&mut GenerationRecord, Contradiction> {
         let generation = self.generations_mut().find(|generation| generation.sent.name == name);
         generation.ok_or_else(|| format!("no generation named {name} is recorded"))
     }
 
+    /// Returns the generation with the cloud name `name`, if it also has this uid.
     fn generation_with_uid(&mut self, name: &str, uid: &str) -> Result<&mut GenerationRecord, Contradiction> {
         let generation = self.generation_mut(name)?;
         if generation.uid != uid {
@@ -354,30 +376,33 @@ impl StatementRecord {
         Ok(generation)
     }
 
-    /// Uses up the number that a submission is about to take. A number is never used twice.
+    /// Reserves the number that a submission is about to use. A number is never used twice.
     fn reserve(&mut self, submission: &Submission) -> Result<(), Contradiction> {
         let Submission { name, generation, role, .. } = submission;
         if let Some(existing) = self.generation_named(name) {
-            return Err(format!("{name} is recorded with uid {}", existing.uid));
+            return Err(format!("{name} is already recorded with uid {}", existing.uid));
         }
         if *role == Role::Undo {
             let number = name.rsplit_once("-undo-").and_then(|(_, number)| number.parse().ok());
             let number = number.unwrap_or_else(|| self.undo_count.saturating_add(1));
             if number <= self.undo_count {
-                return Err(format!("{} undo statements were intended before", self.undo_count));
+                return Err(format!("undo numbers up to {} are already used", self.undo_count));
             }
             self.undo_count = number;
         } else {
             if *generation <= self.last_generation {
-                return Err(format!("number {} is used, so {generation} may be too", self.last_generation));
+                return Err(format!(
+                    "numbers up to {} are already used, so {generation} is not free",
+                    self.last_generation
+                ));
             }
             self.last_generation = *generation;
         }
         Ok(())
     }
 
-    /// The number of a submission that came to nothing is free: the next try takes the same name, so that a request
-    /// that was thought lost and lands late meets it there, and not beside it.
+    /// Frees the number of a rejected submission, so that the next attempt uses the same name. If a request that was
+    /// thought to be lost takes effect late, the two then collide on that name and cannot exist side by side.
     fn release(&mut self, submission: &Submission) {
         if self.generation_named(&submission.name).is_some() {
             return;
@@ -389,7 +414,7 @@ impl StatementRecord {
         }
     }
 
-    /// Puts a new generation in the slot of its role. Nothing is lost sight of: what was there retires.
+    /// Stores a new generation in the slot of its role. A generation that was there becomes retired, so none is lost.
     fn insert_generation(&mut self, generation: GenerationRecord) {
         let slot = match generation.sent.role {
             Role::Current => &mut self.current,
@@ -401,12 +426,13 @@ impl StatementRecord {
         }
     }
 
+    /// Makes an existing statement the current generation.
     fn adopt(&mut self, generation: &GenerationRecord) -> Result<(), Contradiction> {
         if let Some(current) = &self.current {
-            return Err(format!("{} is in force", current.sent.name));
+            return Err(format!("{} is already the current generation", current.sent.name));
         }
         if self.generation_named(&generation.sent.name).is_some() {
-            return Err(format!("{} is recorded already", generation.sent.name));
+            return Err(format!("{} is already recorded", generation.sent.name));
         }
         self.last_generation = self.last_generation.max(generation.sent.generation);
         if generation.has_run() {
@@ -416,14 +442,16 @@ impl StatementRecord {
         Ok(())
     }
 
+    /// Makes the successor the current generation and retires the predecessor.
     fn promote(&mut self) -> Result<(), Contradiction> {
-        let successor = self.successor.take().ok_or("it has no successor")?;
+        let successor = self.successor.take().ok_or("the statement has no successor")?;
         if let Some(predecessor) = self.current.replace(successor) {
             self.retired.insert(0, *predecessor);
         }
         Ok(())
     }
 
+    /// Removes a generation that is confirmed to be gone.
     fn remove_generation(&mut self, name: &str) -> Result<(), Contradiction> {
         self.generation_mut(name)?;
         let bears = |generation: &mut Box<GenerationRecord>| generation.sent.name == name;
@@ -437,7 +465,8 @@ impl StatementRecord {
         Ok(())
     }
 
-    /// Where the last run of it ended, if that is known. A generation that never ran leaves that as it was.
+    /// Returns the offsets where the last run ended, if they are known. A generation that never ran does not change
+    /// them.
     fn last_known_offsets(&self) -> Option<Offsets> {
         match &self.current {
             Some(current) if current.offsets.is_some() || current.has_run() => current.offsets.clone(),
@@ -445,6 +474,7 @@ impl StatementRecord {
         }
     }
 
+    /// Continues the numbers of a tombstone. Without other knowledge, its offsets continue to apply, too.
     fn continue_from_tombstone(&mut self, tombstone: Tombstone) {
         self.last_generation = self.last_generation.max(tombstone.last_generation);
         self.undo_count = self.undo_count.max(tombstone.undo_count);
@@ -453,25 +483,27 @@ impl StatementRecord {
         }
     }
 
+    /// Returns a tombstone for the cloud name `name` with the numbers used so far.
     fn tombstone(&self, name: String, offsets: Option<Offsets>) -> Tombstone {
         Tombstone { name, last_generation: self.last_generation, undo_count: self.undo_count, offsets }
     }
 }
 
 impl GenerationRecord {
-    /// Whether it is known to have run, if only once.
+    /// Returns whether it is known to have run at least once.
     fn has_run(&self) -> bool {
         self.reached > FurthestPhase::Submitted
     }
 }
 
+/// Moves the value under `from` to `to`.
 fn rename_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
     if let Some(value) = map.remove(from) {
         map.insert(to.to_owned(), value);
     }
 }
 
-/// Whether both, applied, would leave two things where the record has a place for one.
+/// Returns whether the two requests, if both are applied, would create two objects where the record has room for one.
 fn creates_same_object(one: &Intent, other: &Intent) -> bool {
     match (&one.operation, &other.operation) {
         (Operation::Submit(submission), _) => submits(other, &submission.name),
@@ -480,10 +512,12 @@ fn creates_same_object(one: &Intent, other: &Intent) -> bool {
     }
 }
 
+/// Returns whether the intent submits a statement called `name`.
 fn submits(intent: &Intent, name: &str) -> bool {
     matches!(&intent.operation, Operation::Submit(submission) if submission.name == name)
 }
 
+/// Returns a short description of an entry, for error messages.
 fn describe_entry(entry: &Entry) -> String {
     match entry {
         Entry::IntentOpened { intent, .. } => {
@@ -496,7 +530,7 @@ fn describe_entry(entry: &Entry) -> String {
                 Operation::UpdatePool { id, .. } => format!("change pool {id}"),
                 Operation::DeletePool { id } => format!("delete pool {id}"),
             };
-            format!("intent {} of {} to {verb}", intent.id, intent.address)
+            format!("intent {} for {} to {verb}", intent.id, intent.address)
         }
         Entry::IntentSettled { intent_id, outcome: Outcome::Applied { .. } } => {
             format!("`applied` for intent {intent_id}")
@@ -509,10 +543,10 @@ fn describe_entry(entry: &Entry) -> String {
             Fact::PoolDeclared { key, .. } => format!("`declared` for pools.{key}"),
             Fact::Adopted { key, generation } => format!("`adopted` {} for statements.{key}", generation.sent.name),
             Fact::PoolAdopted { key, id, .. } => format!("`adopted` {id} for pools.{key}"),
-            Fact::PhaseReached { key, name, .. } => format!("`reached` of {name} for statements.{key}"),
-            Fact::OffsetsSet { key, name, .. } => format!("`stood` of {name} for statements.{key}"),
+            Fact::PhaseReached { key, name, .. } => format!("`reached` of {name} in statements.{key}"),
+            Fact::OffsetsSet { key, name, .. } => format!("`stood` of {name} in statements.{key}"),
             Fact::Promoted { key } => format!("`promoted` for statements.{key}"),
-            Fact::GenerationGone { key, name } => format!("`gone` of {name} for statements.{key}"),
+            Fact::GenerationGone { key, name } => format!("`gone` of {name} in statements.{key}"),
             Fact::Deleted { address } => format!("`buried` for {address}"),
             Fact::Forgotten { address } => format!("`forgotten` for {address}"),
             Fact::Moved { from, to } => format!("`moved` from {from} to {to}"),

@@ -1,5 +1,5 @@
-//! The saved plans that were used: their ids in a file beside the state, one a line. Each is used once, copies of its file
-//! included, and one whose run was cut short is used too.
+//! The ids of the saved plans that were used, one per line in a file next to the state. Each plan can be used once.
+//! That includes copies of its file, and plans whose run was interrupted.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,17 @@ use super::{
     local::{read_if_exists, replace_file, sibling, with_suffix},
 };
 
-/// The ids of the saved plans of one environment that were used.
+/// The used saved plans of one environment.
 #[derive(Debug)]
 pub struct ConsumedPlans<'d, D: Disk> {
+    /// The disk that holds the file.
     disk: &'d D,
+    /// The path of the file with the ids.
     file: PathBuf,
 }
 
 impl<'d, D: Disk> ConsumedPlans<'d, D> {
-    /// Those of the state at `state`.
+    /// Returns the used plans of the state at `state`.
     ///
     /// # Errors
     /// When a symbolic link at `state` cannot be followed.
@@ -24,23 +26,24 @@ impl<'d, D: Disk> ConsumedPlans<'d, D> {
         Ok(ConsumedPlans { disk, file: sibling(disk, state, "plans")? })
     }
 
+    /// Returns the used plans that are listed in `file`.
     pub(super) fn in_file(disk: &'d D, file: PathBuf) -> Self {
         ConsumedPlans { disk, file }
     }
 
-    /// Whether `id` is one of them.
+    /// Returns whether the plan `id` was used.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file exists and cannot be read.
     pub fn contains(&self, id: &str) -> Result<bool, LedgerError> {
         let ids = read_if_exists(self.disk, &self.file)?.unwrap_or_default();
         Ok(ids.split(|byte| *byte == b'\n').any(|line| line.trim_ascii() == id.as_bytes()))
     }
 
-    /// Adds `id`, durably. The caller holds the lock of the state.
+    /// Adds `id` durably. The caller holds the lock of the state.
     pub(super) fn add(&self, id: &str) -> Result<(), LedgerError> {
         let mut ids = read_if_exists(self.disk, &self.file)?.unwrap_or_default();
-        // What an older floe left may end in half a mark.
+        // The file of an older floe may end in a partial line.
         if ids.last().is_some_and(|byte| *byte != b'\n') {
             ids.push(b'\n');
         }

@@ -1,4 +1,4 @@
-//! The seam below [`Local`](super::Local): the few things that it asks of a file system.
+//! The interface between [`LocalLedger`](super::LocalLedger) and the file system: the few operations that it needs.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -6,23 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file system as far as a ledger needs one. Nothing is durable before it is synced: a file's bytes by
-/// [`DiskFile::sync`], the names in a folder by [`Disk::sync_folder`].
+/// A file system with the operations that a ledger needs. Nothing is durable before it is synced: [`DiskFile::sync`]
+/// makes the bytes of a file durable, [`Disk::sync_folder`] the names in a folder.
 pub trait Disk: Send + Sync {
-    /// A file that was made here and is being written.
+    /// A file that was created here and is being written.
     type File: DiskFile;
-    /// A lock; dropping it lets go.
+    /// A lock, which is released when it is dropped.
     type Lock: Send + Sync;
 
-    /// All bytes of a file.
+    /// Returns all bytes of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-    /// Where the symbolic link at `path` points to; `None` if there is no link.
+    /// Returns the target of the symbolic link at `path`, or `None` if there is no link.
     fn read_link(&self, path: &Path) -> io::Result<Option<PathBuf>>;
-    /// Whether a folder is there.
+    /// Returns whether `path` is a folder.
     fn is_folder(&self, path: &Path) -> bool;
-    /// Makes a folder in one that is there. One that exists already is no error.
+    /// Creates a folder in an existing folder. A folder that already exists is not an error.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
-    /// Makes a folder and those above it, durably, where they are missing.
+    /// Creates a folder and its missing parents durably.
     fn create_folder_all(&self, path: &Path) -> io::Result<()> {
         if path.as_os_str().is_empty() || self.is_folder(path) {
             return Ok(());
@@ -32,28 +32,30 @@ pub trait Disk: Send + Sync {
         self.make_folder(path)?;
         self.sync_folder(above)
     }
-    /// Makes a new, empty file that its owner alone may read and write. One that exists is an error.
+    /// Creates a new, empty file that only its owner may read and write. A file that already exists is an error.
     fn create_new(&self, path: &Path) -> io::Result<Self::File>;
-    /// Gives a file another name, replacing what bore it.
+    /// Renames a file and replaces any file that has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
-    /// Locks the file at `path`, making it where it is missing, and replaces its content. `None` if somebody else has it.
+    /// Locks the file at `path`, creating it if it is missing, and replaces its content. Returns `None` if the lock
+    /// is taken.
     fn lock(&self, path: &Path, content: &[u8]) -> io::Result<Option<Self::Lock>>;
-    /// Whether somebody has locked the file at `path`. Changes nothing.
+    /// Returns whether the file at `path` is locked. Changes nothing.
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// A file that is being written.
 pub trait DiskFile: Send + Sync {
-    /// Adds `bytes` at the end. After an error any part of them may be there.
+    /// Appends `bytes`. After an error, any part of them may have been written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Makes all that was appended durable. After an error nothing is known of what was not durable before.
+    /// Makes everything that was appended durable. After an error, nothing is known about the bytes that were not
+    /// durable before.
     fn sync(&mut self) -> io::Result<()>;
-    /// Whether this is the file at `path` still: whoever moves or removes it, or its folder, is told by nobody, and
-    /// writing to it goes on as if it were there.
+    /// Returns whether `path` still refers to this open file. Writing to a file that was moved or removed, itself or
+    /// with its folder, succeeds silently.
     fn is_still_at(&self, path: &Path) -> io::Result<bool>;
 }
 
@@ -102,13 +104,13 @@ impl Disk for RealDisk {
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        // Windows opens no folders as files, and its NTFS journals names by itself.
+        // Windows cannot open folders as files, and its NTFS journals names itself.
         if cfg!(windows) {
             return Ok(());
         }
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         match File::open(path)?.sync_all() {
-            // Some network file systems know no sync of folders: there is nothing that could be waited for.
+            // Some network file systems cannot sync folders. Then there is nothing to wait for.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
             synced => synced,
         }
@@ -133,7 +135,7 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        // Shared, so that readers do not take each other for a run.
+        // Use a shared lock, so that readers do not take each other for a run.
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -160,23 +162,26 @@ impl DiskFile for File {
     }
 }
 
+/// Returns whether both describe the same file.
 #[cfg(unix)]
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
-/// Windows lets nobody move or remove a file that is open, nor its folder.
+/// Windows does not allow moving or removing an open file or its folder.
 #[cfg(not(unix))]
 fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Makes new files readable and writable by their owner only.
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
+/// Does nothing, because this system has no such file modes.
 #[cfg(not(unix))]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options

@@ -1,4 +1,4 @@
-//! The journal's entries: what is about to be asked, what came of it, and what was learnt.
+//! The entries of the journal: requests that are about to be sent, their outcomes, and facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,41 +7,42 @@ use serde::{Deserialize, Serialize};
 use super::{FurthestPhase, GenerationRecord};
 use crate::resource::{Address, Intent, IntentId, KeyedHash, Offsets, Pool, Statement};
 
-/// One entry of the journal. State is the fold of entries over a snapshot, by [`super::Recorded::apply`].
+/// One entry of the journal. The record is a snapshot with entries applied to it by [`super::Recorded::apply`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A request is about to be sent. Uses up the number of a submission, and voids the offsets of what is resumed.
+    /// A request is about to be sent. This reserves the number of a submission, and voids the offsets of a statement
+    /// that is resumed.
     #[serde(rename = "intend")]
     IntentOpened {
-        /// What will be asked.
+        /// The request that is about to be sent.
         intent: Intent,
-        /// Keyed hashes of the secrets that go with it.
+        /// Keyed hashes of the secrets in the request, by name.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         secrets: BTreeMap<String, KeyedHash>,
     },
     /// The outcome of a request is known.
     #[serde(rename = "settle")]
     IntentSettled {
-        /// Which one.
+        /// The id of the intent that is settled.
         #[serde(rename = "intent")]
         intent_id: IntentId,
-        /// What came of it.
+        /// The outcome of the request.
         outcome: Outcome,
     },
-    /// Something was learnt or decided without a request.
+    /// Something was learned or decided without a request.
     #[serde(rename = "record")]
     FactRecorded {
-        /// What.
+        /// The fact to record.
         fact: Fact,
     },
 }
 
-/// What came of a request, on evidence.
+/// The outcome of a request, based on evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The service acted on it.
+    /// The request took effect.
     Applied {
         /// The uid of a submitted statement, or the id of a created pool.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,109 +51,113 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created_at: Option<String>,
     },
-    /// Nothing came of it, on evidence: the service refused it, or it was never sent and is not there.
+    /// The request had no effect, and there is evidence: the service rejected it, or it was never sent and its result
+    /// does not exist.
     Rejected {
-        /// Why, in the service's words.
+        /// The reason, usually the service's message.
         why: String,
     },
 }
 
-/// What changes the record without a request.
+/// A change of the record that needs no request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
-    /// A statement is declared so from now on; makes its record if there is none. Numbers of a tombstone with the
-    /// same cloud name, whatever key it is under, go on counting, and the tombstone goes.
+    /// Sets what is declared for a statement, and creates its record if there is none. If a tombstone has the same
+    /// cloud name, under any key, its numbers continue here and the tombstone is removed.
     Declared {
-        /// The manifest key.
+        /// The manifest key of the statement.
         key: String,
-        /// All that the project says of it.
+        /// Everything that the project declares about it.
         declared: Box<Statement>,
-        /// What it needs.
+        /// The addresses that it depends on.
         #[serde(rename = "needs")]
         dependencies: BTreeSet<Address>,
     },
-    /// A recorded pool is declared so from now on.
+    /// Sets what is declared for a recorded pool.
     PoolDeclared {
-        /// The manifest key.
+        /// The manifest key of the pool.
         key: String,
-        /// All that the project says of it.
+        /// Everything that the project declares about it.
         declared: Pool,
     },
-    /// A statement that runs already is this address's from now on. One that an open intent explains is not adopted:
-    /// that intent was applied.
+    /// An existing statement now belongs to this address. A statement that an open intent explains cannot be adopted.
+    /// Instead, that intent was applied.
     Adopted {
-        /// The manifest key of a record that is declared and has no current generation.
+        /// The manifest key of a declared record without a current generation.
         key: String,
-        /// What is known of it.
+        /// What is known about the statement.
         generation: Box<GenerationRecord>,
     },
-    /// A pool that exists is this address's from now on.
+    /// An existing pool now belongs to this address.
     PoolAdopted {
-        /// The manifest key.
+        /// The manifest key of the pool.
         key: String,
-        /// Its id.
+        /// The pool's id.
         id: String,
-        /// All that the project says of it.
+        /// Everything that the project declares about it.
         declared: Pool,
     },
-    /// A generation was seen to have got this far.
+    /// A generation was seen to have reached a phase.
     #[serde(rename = "reached")]
     PhaseReached {
-        /// The manifest key.
+        /// The manifest key of the statement.
         key: String,
         /// The generation's cloud name.
         name: String,
-        /// How far.
+        /// The furthest phase that it reached.
         reached: FurthestPhase,
         /// The kind that the service reported.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[serde(rename = "kind")]
         sql_kind: Option<String>,
-        /// Whether the service said that it comes to its end by itself.
+        /// Whether the service said that the statement is bounded, so it ends without being stopped.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bounded: bool,
     },
-    /// A generation stopped, here. Without topics: it runs again, so where it stood says nothing any more.
+    /// A generation stopped at these offsets. Without topics it means that the generation runs again, so its offsets
+    /// are no longer valid.
     #[serde(rename = "stood")]
     OffsetsSet {
-        /// The manifest key.
+        /// The manifest key of the statement.
         key: String,
         /// The generation's cloud name.
         name: String,
-        /// Where.
+        /// The offsets where it stopped.
         offsets: Offsets,
     },
-    /// The successor is in force: it becomes current, and the predecessor retires.
+    /// The successor has taken over: it becomes current, and the predecessor is retired.
     Promoted {
-        /// The manifest key.
+        /// The manifest key of the statement.
         key: String,
     },
-    /// A generation is confirmed to be gone. Where the one in force stood is kept until another one has run.
+    /// A generation is confirmed to be gone. The offsets of the current generation are kept until another one has
+    /// run.
     #[serde(rename = "gone")]
     GenerationGone {
-        /// The manifest key.
+        /// The manifest key of the statement.
         key: String,
         /// The generation's cloud name.
         name: String,
     },
-    /// The address is deleted: a tombstone takes a statement's place, nothing a pool's. No intent of it may be open.
+    /// The address is deleted. A statement leaves a tombstone, a pool leaves nothing. The address must not have open
+    /// intents.
     #[serde(rename = "buried")]
     Deleted {
-        /// Whose.
+        /// The address that was deleted.
         address: Address,
     },
-    /// The address is not floe's any more; what is in the cloud stays. A statement leaves a tombstone without offsets,
-    /// so that its numbers stay used; open intents of the address go along.
+    /// floe no longer manages the address. Its resources stay in the cloud. A statement leaves a tombstone without
+    /// offsets, so that its numbers stay used. The open intents of the address are removed.
     Forgotten {
-        /// Whose.
+        /// The address that was forgotten.
         address: Address,
     },
-    /// The same things under another address, which has none; whatever needs the one needs the other from now on.
+    /// The resources move to another address, which must not have any. References to the old address are replaced.
     Moved {
-        /// The address until now.
+        /// The address before the move.
         from: Address,
-        /// The address from now on.
+        /// The address after the move.
         to: Address,
     },
 }

@@ -1,8 +1,8 @@
-//! A disk that forgets what was not synced: for tests that cut a run at every step it takes on the disk.
+//! A disk that loses what was not synced, for tests that crash a run at each of its disk operations.
 //!
-//! Synced and unsynced bytes are kept apart, and so are the names in folders. After a cut nothing more can be done with
-//! this disk; [`FakeDisk::restart`] gives the one that the next run finds, on which of what was not synced any part may
-//! have survived: any selection of the changes of names, and any beginning of the bytes, with holes.
+//! It keeps synced and unsynced bytes apart, and does the same for the names in folders. After a crash this disk
+//! cannot be used any more. [`FakeDisk::restart`] returns the disk that the next run finds. Any part of what was not
+//! synced may have survived on it: any selection of the changes of names, and any prefix of the bytes, with holes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,29 +15,30 @@ use super::{Disk, DiskFile, Entry, Recorded};
 
 /// A disk in memory. Clones are the same disk.
 ///
-/// Operations that change something are counted from 0: `make_folder`, `create`, `append`, `sync`, `rename`, `remove`,
-/// `sync_folder` and `lock`.
+/// Operations that change something are counted from 0: `make_folder`, `create`, `append`, `sync`, `rename`,
+/// `remove`, `sync_folder` and `lock`.
 #[derive(Debug, Clone, Default)]
 pub struct FakeDisk {
+    /// The content and the counters, shared by all clones.
     state: Arc<Mutex<DiskState>>,
 }
 
-/// What happens to an operation.
+/// A fault that an operation can be made to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskFault {
-    /// The machine stops during it: any part of it may be done, and all that follows fails.
+    /// The machine stops during the operation. Any part of it may be done, and all later operations fail.
     Crash,
-    /// It fails with this error number (28 is no space, 5 an input/output error, 30 a read-only file system), once. An
-    /// append leaves a part of its bytes; what a failed sync did not write is lost, even to a later sync.
+    /// The operation fails once with this error number (28 is no space, 5 an input/output error, 30 a read-only file
+    /// system). An append leaves some of its bytes. What a failed sync did not write is lost, even to a later sync.
     Error(i32),
-    /// It and every later one fails so.
+    /// This operation and all later ones fail with this error number.
     PersistentError(i32),
 }
 
-/// An operation that was asked for: its name and the file's name.
+/// A requested operation: its name and the name of the file.
 pub type DiskOperation = (&'static str, String);
 
-/// The bytes of a journal on `recorded` with any entries, also with such as no run may write.
+/// Returns the bytes of a journal on `recorded` with any entries, including entries that no run could write.
 ///
 /// # Errors
 /// When an entry cannot be written as JSON.
@@ -45,42 +46,60 @@ pub fn journal_bytes(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u
     super::local::encode_journal(recorded, groups)
 }
 
+/// The state of a disk: its files, names and counters.
 #[derive(Debug, Default)]
 struct DiskState {
+    /// The bytes of each file, by file number.
     files: BTreeMap<u64, FileBytes>,
-    /// Names as a process sees them, and as they are on the disk.
+    /// The file names that processes see, with the file numbers.
     names: BTreeMap<PathBuf, u64>,
+    /// The file names that are already on the disk.
     durable_names: BTreeMap<PathBuf, u64>,
-    /// Folders likewise.
+    /// The folders that processes see.
     folders: BTreeSet<PathBuf>,
+    /// The folders that are already on the disk.
     durable_folders: BTreeSet<PathBuf>,
+    /// The changes of names that were not synced yet.
     unsynced: Vec<FolderChange>,
+    /// The paths of the files that are locked.
     locked: BTreeSet<PathBuf>,
+    /// The operations that were requested so far.
     operations: Vec<DiskOperation>,
+    /// The injected fault and the number of its operation.
     fault: Option<(usize, DiskFault)>,
+    /// Whether the injected fault has occurred.
     fault_occurred: bool,
+    /// Whether the machine has stopped.
     has_crashed: bool,
+    /// The source of random decisions about faults.
     random: SeededRandom,
 }
 
+/// The bytes of one file.
 #[derive(Debug, Clone, Default)]
 struct FileBytes {
+    /// The bytes that processes see.
     all: Vec<u8>,
-    /// So many of them are on the disk.
+    /// The number of leading bytes that are on the disk.
     synced: usize,
-    /// A sync failed: what was not on the disk then never gets there.
+    /// Whether a sync failed. Then the bytes that were not on the disk never get there.
     is_lost: bool,
 }
 
 /// A change of names in one folder.
 #[derive(Debug, Clone)]
 enum FolderChange {
+    /// A folder with this path was created.
     CreateFolder(PathBuf),
+    /// A file with this path and number was created.
     CreateFile(PathBuf, u64),
+    /// The file with this number was renamed from the first path to the second.
     Rename(PathBuf, PathBuf, u64),
+    /// The file with this path was removed.
     Remove(PathBuf),
 }
 
+/// A random number generator that starts with a fixed seed.
 #[derive(Debug)]
 struct SeededRandom(fastrand::Rng);
 
@@ -91,20 +110,21 @@ impl Default for SeededRandom {
 }
 
 impl FakeDisk {
-    /// An empty disk.
+    /// Returns an empty disk.
     pub fn new() -> Self {
         FakeDisk::default()
     }
 
-    /// Lets `fault` strike operation `at`. How much of it is done before, `seed` decides.
+    /// Injects `fault` into operation number `at`. The `seed` decides how much of the operation is done first.
     pub fn inject_fault(&self, at: usize, fault: DiskFault, seed: u64) {
         let mut state = self.state();
         state.fault = Some((at, fault));
         state.random = SeededRandom(fastrand::Rng::with_seed(seed));
     }
 
-    /// Counts an operation of another seam, a request sent or its answer received, among those of this disk: cuts then
-    /// fall on both in one order. An error is what the operation has to fail with; after a cut every one does.
+    /// Counts an operation of another interface, such as a request that is sent or its response. Crashes then fall on
+    /// disk operations and these in one order. An error is what the operation has to fail with. After a crash every
+    /// operation fails.
     pub fn external_operation(&self, name: &'static str, what: &str) -> io::Result<()> {
         match self.state().count_operation(name, Path::new(what))? {
             Some(error) => Err(error),
@@ -117,23 +137,23 @@ impl FakeDisk {
         self.state().has_crashed = true;
     }
 
-    /// Whether the machine has stopped.
+    /// Returns whether the machine has stopped.
     pub fn has_crashed(&self) -> bool {
         self.state().has_crashed
     }
 
-    /// Whether the fault has struck: a test asserts that it did, so that it tests what it is meant to.
+    /// Returns whether the injected fault has occurred. Tests assert this, so that they test what they are meant to.
     pub fn fault_occurred(&self) -> bool {
         self.state().fault_occurred
     }
 
-    /// The operations so far, the one that was struck included.
+    /// Returns the operations so far, including the one with the fault.
     pub fn operations(&self) -> Vec<DiskOperation> {
         self.state().operations.clone()
     }
 
-    /// The disk that is found after the machine stopped: locks are free, and of what was not synced some is there.
-    /// With `seed` 0 nothing of it is, with 1 all; any other seed selects by chance.
+    /// Returns the disk after a restart of the machine. Locks are free, and some of what was not synced is present:
+    /// nothing with `seed` 0, everything with 1, and a random selection with any other seed.
     pub fn restart(&self, seed: u64) -> FakeDisk {
         let state = self.state();
         let mut random = fastrand::Rng::with_seed(seed);
@@ -146,7 +166,7 @@ impl FakeDisk {
         for change in state.unsynced.iter().filter(|_| survives()) {
             change.apply_to(&mut names, &mut folders);
         }
-        // With a folder goes what was in it.
+        // The files in a lost folder are lost with it.
         let is_gone =
             |path: &Path| path.ancestors().any(|above| state.folders.contains(above) && !folders.contains(above));
         names.retain(|path, _| !is_gone(path));
@@ -163,8 +183,8 @@ impl FakeDisk {
         FakeDisk { state: Arc::new(Mutex::new(after)) }
     }
 
-    /// Another disk that is as this one is now, on which nobody holds a lock yet and operations are counted from 0: what
-    /// would become of this one can be tried on it.
+    /// Returns a copy of this disk on which no locks are held and operations are counted from 0. Tests use it to try
+    /// what would happen to this disk.
     pub fn fork(&self) -> FakeDisk {
         let state = self.state();
         let fork = DiskState {
@@ -179,14 +199,14 @@ impl FakeDisk {
         FakeDisk { state: Arc::new(Mutex::new(fork)) }
     }
 
-    /// The files that a process sees, with their bytes.
+    /// Returns the files that a process sees, with their bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
         let bytes = |number| state.files.get(number).map(|bytes| bytes.all.clone()).unwrap_or_default();
         state.names.iter().map(|(path, number)| (path.clone(), bytes(number))).collect()
     }
 
-    /// Puts a file there, durably: damage, or what somebody did by hand.
+    /// Writes a file durably, for example a damaged one or one that a user has edited.
     pub fn put(&self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
         let (path, all) = (path.into(), bytes.into());
         let mut state = self.state();
@@ -196,17 +216,20 @@ impl FakeDisk {
         state.durable_names.insert(path, number);
     }
 
+    /// Returns the shared state, locked.
     fn state(&self) -> MutexGuard<'_, DiskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl DiskState {
+    /// Returns the number for the next new file.
     fn next_file_number(&self) -> u64 {
         self.files.last_key_value().map_or(0, |(number, _)| number.saturating_add(1))
     }
 
-    /// Counts an operation. `Ok(None)`: it is to be done; `Ok(Some(error))`: in part, and then to fail so.
+    /// Counts an operation. Returns `Ok(None)` if it should be done, and `Ok(Some(error))` if it should be done in
+    /// part and then fail.
     fn count_operation(&mut self, name: &'static str, path: &Path) -> io::Result<Option<io::Error>> {
         if self.has_crashed {
             return Err(crashed());
@@ -227,7 +250,7 @@ impl DiskState {
         Ok(Some(error))
     }
 
-    /// A change of names: struck by a cut it may be done or not, struck by an error it is not.
+    /// Applies a change of names. In a crash the change may happen or not. With an error it does not happen.
     fn apply_change(&mut self, name: &'static str, path: &Path, change: FolderChange) -> io::Result<()> {
         match self.count_operation(name, path)? {
             Some(error) if !self.has_crashed || self.random.0.bool() => Err(error),
@@ -239,12 +262,14 @@ impl DiskState {
         }
     }
 
+    /// Returns the number of the file at `path`.
     fn file_number(&self, path: &Path) -> io::Result<u64> {
         self.names.get(path).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 }
 
 impl FileBytes {
+    /// Returns the bytes that are found after a restart.
     fn after_restart(&self, seed: u64, random: &mut fastrand::Rng) -> Vec<u8> {
         let mut left = self.all.clone();
         let synced = self.synced.min(left.len());
@@ -255,7 +280,7 @@ impl FileBytes {
             _ => random.usize(..=unsynced),
         };
         left.truncate(synced.saturating_add(survives));
-        // A page that did not reach the disk before the file's length did reads as zeros.
+        // If the file's length reached the disk before one of its pages, that page reads as zeros.
         if seed > 1 && survives > 0 && (self.is_lost || random.u8(..4) == 0) {
             let from = random.usize(..survives);
             let to = random.usize(from..=survives);
@@ -266,6 +291,7 @@ impl FileBytes {
 }
 
 impl FolderChange {
+    /// Applies the change to these names and folders.
     fn apply_to(&self, names: &mut BTreeMap<PathBuf, u64>, folders: &mut BTreeSet<PathBuf>) {
         match self {
             FolderChange::CreateFolder(path) => {
@@ -275,7 +301,7 @@ impl FolderChange {
                 names.insert(path.clone(), *number);
             }
             FolderChange::Rename(from, to, number) => {
-                // If the name it had never got to the disk, the new one is all there is.
+                // If the previous name never reached the disk, the file has only the new one.
                 if names.get(from) == Some(number) {
                     names.remove(from);
                 }
@@ -287,6 +313,7 @@ impl FolderChange {
         }
     }
 
+    /// Returns whether the change is one of names in `folder`.
     fn is_in(&self, folder: &Path) -> bool {
         let (FolderChange::CreateFolder(path)
         | FolderChange::CreateFile(path, _)
@@ -299,13 +326,16 @@ impl FolderChange {
 /// A file that is being written.
 #[derive(Debug)]
 pub struct FakeFile {
+    /// The disk that holds the file.
     disk: FakeDisk,
+    /// The path that the file was created with.
     path: PathBuf,
+    /// The number of the file on its disk.
     number: u64,
 }
 
 impl FakeFile {
-    /// The same file on a [fork](FakeDisk::fork) of its disk.
+    /// Returns the same file on a [fork](FakeDisk::fork) of its disk.
     pub fn on_fork(&self, fork: &FakeDisk) -> FakeFile {
         FakeFile { disk: fork.clone(), path: self.path.clone(), number: self.number }
     }
@@ -314,7 +344,9 @@ impl FakeFile {
 /// A lock on a [`FakeDisk`].
 #[derive(Debug)]
 pub struct FakeLock {
+    /// The disk that holds the lock.
     disk: FakeDisk,
+    /// The path of the locked file.
     path: PathBuf,
 }
 
@@ -423,7 +455,7 @@ impl DiskFile for FakeFile {
         let has_crashed = state.has_crashed;
         if let Some(file) = state.files.get_mut(&self.number) {
             match &fault {
-                // As if nothing of it had been synced; what survives is decided when the machine starts again.
+                // Treat the bytes as not synced. Restarting the machine decides what survives.
                 Some(_) => file.is_lost |= !has_crashed,
                 None if !file.is_lost => file.synced = file.all.len(),
                 None => {}
@@ -432,12 +464,13 @@ impl DiskFile for FakeFile {
         fault.map_or(Ok(()), Err)
     }
 
-    /// Nobody takes anything from this disk but the test itself.
+    /// Returns true, because only the test itself removes files from this disk.
     fn is_still_at(&self, _: &Path) -> io::Result<bool> {
         Ok(true)
     }
 }
 
+/// Returns the error of every operation after a crash.
 fn crashed() -> io::Error {
     io::Error::other("the machine has stopped")
 }
@@ -570,7 +603,7 @@ mod tests {
         file.append(b"two").unwrap();
         assert_eq!(read_text(&disk, "a").as_deref(), Some("onetwo"));
         assert_eq!(read_text(&disk.fork(), "a").as_deref(), Some("onetwo"));
-        // What is synced on the fork is not synced here.
+        // A sync on the fork does not sync the original disk.
         let fork = disk.fork();
         file.on_fork(&fork).sync().unwrap();
         fork.sync_folder(Path::new(FOLDER)).unwrap();

@@ -1,4 +1,4 @@
-//! What keeps a record: locked by one run at a time, durable on return.
+//! The interface that keeps a record. One run at a time locks it, and changes are durable when a method returns.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -6,113 +6,116 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Recorded};
 
-/// A boxed future, so that ledgers are chosen at run time.
+/// A boxed future, which allows choosing a ledger at run time.
 pub type LedgerFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Keeps the record of one environment. Every method has done its work, durably, when it returns.
+/// Keeps the record of one environment. When a method returns, its work is done and durable.
 ///
-/// A run is `lock`, `load`, `begin`, any number of `append`s, `fold`. Readers only `load`.
+/// A run calls `lock`, `load`, `begin`, any number of `append`s, and `compact`. Readers only call `load`.
 pub trait Ledger: Send + Sync {
-    /// The record: the snapshot with the journal of an interrupted (or still running) run applied. `None` if there is none yet.
+    /// Returns the record: the snapshot with the journal of an interrupted or ongoing run applied. It is `None` if
+    /// there is none yet.
     fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>>;
 
-    /// Takes the lock for this run, waiting up to `patience` of real time. It is held until the ledger is dropped.
+    /// Takes the lock for this run and waits up to `lock_timeout` of real time for it. The lock is held until the
+    /// ledger is dropped.
     fn lock<'a>(
         &'a mut self,
         holder: &'a LockHolder,
         lock_timeout: Duration,
     ) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
-    /// Whose run holds the lock now, if anybody's: for readers, who say "a run is in progress".
+    /// Returns who holds the lock now, if it is held. Readers use it to report that a run is in progress.
     fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>>;
 
-    /// Whose run has begun and not folded: it was interrupted, unless `held_by` says that it goes on. For the sentence
-    /// "2 steps of the run interrupted 14 min ago had completed".
+    /// Returns the run that has begun and not compacted its journal. That run was interrupted, unless `lock_holder`
+    /// shows that it still runs. Used for the sentence "2 steps of the run interrupted 14 min ago had completed".
     fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>>;
 
-    /// Starts a journal on `recorded`, which is what `load` gave under the lock or a new record; on anything else it is
-    /// [`LedgerError::Changed`]. What an interrupted run left in its journal is folded first, so nothing is lost. The saved
-    /// plan that the holder names is used from then on.
+    /// Starts a journal on `recorded`, which must be a new record or what `load` returned under the lock. For
+    /// anything else the error is [`LedgerError::ChangedSinceRead`]. The journal of an interrupted run is compacted
+    /// first, so nothing is lost. From then on, the saved plan that the holder names counts as used.
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
-    /// For a run that has nothing to do: folds what an interrupted run left in its journal and removes that, beginning
-    /// none. `recorded` is what `load` gave under the lock. Where no journal lies nothing is written.
+    /// Compacts and removes the journal of an interrupted run without starting a new one, for a run that has nothing
+    /// to do. `recorded` is what `load` returned under the lock. If there is no journal, nothing is written.
     fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
-    /// Appends entries as one group: one write, one fsync. Entries that [`Recorded::apply`] would refuse are
-    /// [`LedgerError::Incoherent`], and none of the group is written: a journal can always be read back.
+    /// Appends entries as one group, with one write and one fsync. If [`Recorded::apply`] would reject an entry, the
+    /// error is [`LedgerError::Inconsistent`] and none of the group is written. So a journal can always be read back.
     fn append<'a>(&'a mut self, entries: &'a [Entry]) -> LedgerFuture<'a, Result<(), LedgerError>>;
 
-    /// Writes `recorded` as the new snapshot, with the next serial, and removes the journal. It has to be what the
-    /// entries made of the record that the run began on, serial aside; anything else is [`LedgerError::Incoherent`].
+    /// Writes `recorded` as the new snapshot with the next serial, and removes the journal. Apart from the serial, it
+    /// must be the record that the run began on with all entries applied. Otherwise the error is
+    /// [`LedgerError::Inconsistent`].
     fn compact<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>>;
 }
 
-/// Who holds a lock: what its file says.
+/// The holder of a lock, as written in the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
-    /// `apply`, `destroy`, `state mv` …
+    /// The command: `apply`, `destroy`, `state mv` and so on.
     pub command: String,
-    /// The user and machine.
+    /// The user and the machine.
     pub who: String,
-    /// The process id.
+    /// The id of the process.
     pub pid: u32,
-    /// Since when (RFC 3339).
+    /// When the lock was taken (RFC 3339).
     pub since: String,
-    /// The id of the saved plan that the run carries out, if it does: beginning uses it up.
+    /// The id of the saved plan, if the run applies one. Beginning the run makes the plan used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "plan")]
     pub saved_plan_id: Option<String>,
 }
 
-/// Why a record could not be read or kept. Every variant names the file.
+/// The reason why a record could not be read or kept. Every variant names the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Another run holds the lock.
     #[error("the state is locked by `{}` of {} (process {}, since {})", .0.command, .0.who, .0.pid, .0.since)]
     Locked(Box<LockHolder>),
-    /// The file is written in a format that this build does not know.
-    #[error("{file} has format {found}, this floe knows formats up to {known}; it was left untouched")]
+    /// The file has a format that this build does not know.
+    #[error("{file} has format {found}, but this floe reads only formats up to {known}: the file was left unchanged")]
     NewerFormat {
-        /// The file.
+        /// The file with the newer format.
         file: String,
-        /// Its format.
+        /// The format of the file.
         found: u64,
-        /// The newest known.
+        /// The newest format that this build knows.
         known: u32,
     },
-    /// The file is no state, or not all of one.
-    #[error("{file} cannot be read as state: {why}; it was left untouched")]
+    /// The file is not a state, or is incomplete.
+    #[error("{file} cannot be read as state and was left unchanged: {why}")]
     Damaged {
-        /// The file.
+        /// The file that is damaged.
         file: String,
-        /// What is wrong, with its place.
+        /// What is wrong, with its location.
         why: String,
     },
-    /// The state is not what the run was to begin on: another run has written it since it was read.
-    #[error("{file} changed since it was read: {why}; nothing was written. Plan again")]
+    /// The state is not the one that the run should begin on. Another run has written it since it was read.
+    #[error("{file} changed since it was read, so nothing was written: {why}. Plan again")]
     ChangedSinceRead {
-        /// The file.
+        /// The file that has changed.
         file: String,
-        /// What differs.
+        /// The difference that was found.
         why: String,
     },
-    /// What was to be written contradicts the record. A fault of floe's own; the files are as they were.
-    #[error("{why}; nothing was written to {file}. This is a bug in floe, please report it")]
+    /// The data to write contradicts the record. This is a bug in floe. The files are unchanged.
+    #[error("{why}, so nothing was written to {file}. This is a bug in floe, please report it")]
     Inconsistent {
-        /// The file.
+        /// The file that was not written.
         file: String,
-        /// What contradicts what.
+        /// The contradiction that was found.
         why: String,
     },
-    /// The file system said no. After a failed write nothing more is written.
+    /// The file system returned an error. After a failed write nothing more is written.
     #[error("cannot {doing} {file}: {why}")]
     Disk {
-        /// `read`, `write`, `fsync`, `rename`, `lock` …
+        /// The operation that failed: `read`, `write`, `fsync`, `rename`, `lock` and so on.
         doing: &'static str,
-        /// The file.
+        /// The file or folder of the operation.
         file: String,
-        /// The system's words.
+        /// The message of the operating system.
         why: String,
     },
 }

@@ -1,23 +1,23 @@
-//! Whose state a record is: what is made once for it, and the check that comes before anything else.
+//! The identity of a state: what is generated once for it, and the check that it belongs to the environment.
 
 use super::Recorded;
 use crate::resource::{EnvironmentIdentity, HashKey};
 
-/// A state that belongs to another environment than the project's.
+/// The error for a state that belongs to another environment than the project's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this state belongs to {}, but the project's environment is {}; choose that environment's own state file, or the \
+    "this state belongs to {}, but the project's environment is {}: choose the state file of that environment, or the \
      environment that this state belongs to",
     describe_environment(.recorded), describe_environment(.desired)
 )]
 pub struct EnvironmentMismatch {
-    /// Whose state it is.
+    /// The environment of the state.
     pub recorded: EnvironmentIdentity,
-    /// Whose it was taken for.
+    /// The environment of the project.
     pub desired: EnvironmentIdentity,
 }
 
-/// Whether `recorded` is the state of `environment`; to be asked before anything else.
+/// Checks that `recorded` belongs to `environment`. Call this before using the record.
 pub fn check_environment(
     recorded: &Recorded,
     environment: &EnvironmentIdentity,
@@ -28,7 +28,7 @@ pub fn check_environment(
     Err(Box::new(EnvironmentMismatch { recorded: recorded.environment.clone(), desired: environment.clone() }))
 }
 
-/// A new lineage, in the shape of a random UUID. `random` is the run's one seeded source.
+/// Returns a new lineage in the form of a random UUID. `random` is the run's only seeded source.
 pub fn new_lineage(random: &mut fastrand::Rng) -> String {
     let bits = random.u128(..);
     let (a, b, c) = ((bits >> 96) as u32, (bits >> 80) as u16, (bits >> 64) as u16 & 0x0fff);
@@ -36,11 +36,12 @@ pub fn new_lineage(random: &mut fastrand::Rng) -> String {
     format!("{a:08x}-{b:04x}-4{c:03x}-{:04x}-{e:012x}", d | 0x8000)
 }
 
-/// A new key for the hashes of secrets, 256 bits in hex. `random` is the run's one seeded source.
+/// Returns a new key for the hashes of secrets: 256 bits in hex. `random` is the run's only seeded source.
 pub fn new_hash_key(random: &mut fastrand::Rng) -> HashKey {
     HashKey(format!("{:032x}{:032x}", random.u128(..), random.u128(..)))
 }
 
+/// Returns a description of an environment for error messages.
 fn describe_environment(environment: &EnvironmentIdentity) -> String {
     let EnvironmentIdentity { organization, environment, cloud, region } = environment;
     format!("{environment} ({cloud} {region}, organization {organization})")

@@ -1,11 +1,12 @@
-//! Waiting for a lock, in real time: what holds it is another process, which no paused clock hurries.
+//! Waits for the lock in wall-clock time. A paused tokio clock must not shorten the wait, since another process holds
+//! the lock.
 
 use std::{thread, time::Duration};
 
-/// The longest time between two looks at a lock.
+/// The maximum time between two attempts to take the lock.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Waits for `remaining`, or until the next look is due, without holding up the runtime.
+/// Waits for `remaining`, or until the next attempt is due, without blocking the runtime.
 pub(super) async fn sleep_wall_clock(remaining: Duration) {
     let time = remaining.min(POLL_INTERVAL).max(Duration::from_millis(1));
     let (woken, wake) = tokio::sync::oneshot::channel::<()>();
@@ -14,7 +15,7 @@ pub(super) async fn sleep_wall_clock(remaining: Duration) {
         drop(woken);
     });
     match sleeper {
-        // The channel closes when the sleeper is done; that is all there is to learn from it.
+        // The channel closes when the thread is done, and nothing else is sent.
         Ok(_) => drop(wake.await),
         Err(_) => thread::sleep(time),
     }

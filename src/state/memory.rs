@@ -1,4 +1,4 @@
-//! A ledger in memory, for tests: shared between its clones, and it fails when told to.
+//! A ledger in memory, for tests. Its clones share the record, and it can be made to fail.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,77 +7,93 @@ use std::{
 
 use super::{Entry, Ledger, LedgerError, LedgerFuture, LockHolder, Recorded, lock_wait};
 
-/// Keeps a record in memory. Clones are handles on the same record, like processes on the same files: each locks for
-/// itself, and lets go when it is dropped.
+/// Keeps a record in memory. Clones are handles on the same record, like processes on the same files: each has its
+/// own lock, which is released when the clone is dropped.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
+    /// The record and the lock, shared by all handles.
     shared: Arc<Mutex<SharedRecord>>,
+    /// The run of this handle.
     run: MemoryRun,
 }
 
+/// The record that all handles share.
 #[derive(Debug, Default)]
 struct SharedRecord {
+    /// The snapshot, if there is a record yet.
     snapshot: Option<Recorded>,
+    /// The journal of a run that has begun.
     journal: Option<MemoryJournal>,
+    /// The holder of the lock, if it is taken.
     holder: Option<LockHolder>,
+    /// The number of writes that were requested.
     writes: usize,
+    /// An injected error and the number of the write that fails with it.
     fault: Option<(usize, LedgerError)>,
 }
 
+/// The journal of a run that has begun.
 #[derive(Debug)]
 struct MemoryJournal {
+    /// The holder of the lock when the run began.
     holder: LockHolder,
+    /// The entries that were appended.
     entries: Vec<Entry>,
+    /// The snapshot with these entries applied.
     record: Recorded,
 }
 
-/// What one handle is at.
+/// The progress of one handle's run.
 #[derive(Debug, Default)]
 struct MemoryRun {
+    /// The holder of the lock, while this handle has it.
     holder: Option<LockHolder>,
+    /// Whether this handle has begun a run.
     has_begun: bool,
+    /// The error after which this handle fails every write.
     broken: Option<LedgerError>,
 }
 
 impl MemoryLedger {
-    /// A ledger that keeps nothing yet.
+    /// Returns a ledger without a record.
     pub fn new() -> Self {
         MemoryLedger::default()
     }
 
-    /// A ledger that keeps `recorded` already.
+    /// Returns a ledger that already keeps `recorded`.
     pub fn with_record(recorded: Recorded) -> Self {
         let shared = SharedRecord { snapshot: Some(recorded), ..SharedRecord::default() };
         MemoryLedger { shared: Arc::new(Mutex::new(shared)), run: MemoryRun::default() }
     }
 
-    /// Lets the write after the next `count` (`begin`, `append` and `fold` are one each) fail with `error`, leaving
-    /// nothing of it. Its handle then refuses all others; another handle goes on.
+    /// Makes the write after the next `count` writes fail with `error` and leave nothing behind. `begin`, `append`
+    /// and `compact` are one write each. Afterwards its handle rejects all writes, while other handles still work.
     pub fn fail_after(&self, count: usize, error: LedgerError) {
         let mut shared = self.shared();
         shared.fault = Some((shared.writes.saturating_add(count), error));
     }
 
-    /// How many writes were asked for, the failed one included.
+    /// Returns the number of requested writes, including failed ones.
     pub fn writes(&self) -> usize {
         self.shared().writes
     }
 
-    /// The record as the next run would find it.
+    /// Returns the record as the next run would find it.
     pub fn recorded(&self) -> Option<Recorded> {
         self.shared().recorded()
     }
 
-    /// The entries that are not folded.
+    /// Returns the entries that were not compacted yet.
     pub fn entries(&self) -> Vec<Entry> {
         self.shared().journal.as_ref().map(|journal| journal.entries.clone()).unwrap_or_default()
     }
 
+    /// Returns the shared record, locked.
     fn shared(&self) -> MutexGuard<'_, SharedRecord> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One write, unless this handle is broken or the fault is due.
+    /// Performs one write, unless this handle is broken or the injected error is due.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&mut SharedRecord, &mut MemoryRun) -> Result<T, LedgerError>,
@@ -101,7 +117,7 @@ impl MemoryLedger {
 }
 
 impl MemoryJournal {
-    /// Forgets the part of a refused group that was applied.
+    /// Discards the part of a rejected group that was already applied.
     fn rebuild_record(&mut self, snapshot: Option<&Recorded>) {
         if let Some(snapshot) = snapshot {
             self.record = snapshot.clone();
@@ -111,6 +127,7 @@ impl MemoryJournal {
 }
 
 impl SharedRecord {
+    /// Returns the snapshot with the journal applied.
     fn recorded(&self) -> Option<Recorded> {
         self.journal.as_ref().map(|journal| journal.record.clone()).or_else(|| self.snapshot.clone())
     }
@@ -176,7 +193,7 @@ impl Ledger for MemoryLedger {
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.write(|shared, run| {
-                let holder = run.holder.clone().ok_or_else(|| inconsistent("a run begins without the lock"))?;
+                let holder = run.holder.clone().ok_or_else(|| inconsistent("a run cannot begin without the lock"))?;
                 if let Some(kept) = shared.recorded()
                     && kept != *recorded
                 {
@@ -214,7 +231,7 @@ impl Ledger for MemoryLedger {
         Box::pin(async move {
             self.write(|shared, run| {
                 let journal = shared.journal.as_mut().filter(|_| run.has_begun);
-                let journal = journal.ok_or_else(|| inconsistent("entries come without a run"))?;
+                let journal = journal.ok_or_else(|| inconsistent("no run has begun"))?;
                 let applied = entries.iter().try_for_each(|entry| journal.record.apply(entry));
                 if let Err(error) = applied.map_err(|error| inconsistent(&error.to_string())) {
                     journal.rebuild_record(shared.snapshot.as_ref());
@@ -230,10 +247,10 @@ impl Ledger for MemoryLedger {
         Box::pin(async move {
             self.write(|shared, run| {
                 let journal = shared.journal.as_ref().filter(|_| run.has_begun);
-                let journal = journal.ok_or_else(|| inconsistent("a fold comes without a run"))?;
+                let journal = journal.ok_or_else(|| inconsistent("no run has begun"))?;
                 let serial = journal.record.serial;
                 if journal.record != (Recorded { serial, ..recorded.clone() }) {
-                    return Err(inconsistent("what is to be folded is not what the entries made of the record"));
+                    return Err(inconsistent("the record to write differs from the one that the entries produce"));
                 }
                 shared.snapshot = Some(Recorded { serial: serial.saturating_add(1), ..recorded.clone() });
                 shared.journal = None;
@@ -244,8 +261,10 @@ impl Ledger for MemoryLedger {
     }
 }
 
+/// The name of this ledger in error messages.
 const FILE: &str = "the state in memory";
 
+/// Returns the error for a call that contradicts the record.
 fn inconsistent(why: &str) -> LedgerError {
     LedgerError::Inconsistent { file: FILE.to_owned(), why: why.to_owned() }
 }

@@ -1,6 +1,6 @@
-//! RECORDED: what the last apply left behind, and the ledger that keeps it.
+//! *Recorded*: what floe remembers of an environment, and the ledger that keeps it.
 //!
-//! State is a snapshot plus a journal. Both are read through one pure function, [`Recorded::apply`].
+//! A state is a snapshot and a journal. Both are read through one pure function, [`Recorded::apply`].
 
 mod apply;
 mod consumed_plans;

@@ -1,4 +1,4 @@
-//! The record: what each address has in the cloud, and what was sent for it.
+//! The record: the resources of each address in the cloud, and what was sent for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,32 +9,33 @@ use crate::resource::{
     Submission,
 };
 
-/// The format this build writes.
+/// The format that this build writes.
 pub const STATE_FORMAT: u32 = 1;
 
 /// Everything that floe remembers of one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
-    /// The format of this record; one that is newer than [`FORMAT`] is refused untouched.
+    /// The format of this record. A format newer than [`STATE_FORMAT`] is rejected and left unchanged.
     pub format: u32,
-    /// Made once, when the state is: two states of the same environment have different ones.
+    /// The lineage, created once with the state. Two states of the same environment have different lineages.
     pub lineage: String,
-    /// Counts folds.
+    /// The serial number, which counts the snapshots.
     pub serial: u64,
-    /// Whose state this is; compared before anything else.
+    /// The environment of this state. It is compared before anything else.
     pub environment: EnvironmentIdentity,
-    /// The key for hashes of secrets.
+    /// The key for the hashes of secrets.
     #[serde(rename = "key")]
     pub hash_key: HashKey,
-    /// Owned pools by manifest key.
+    /// The owned pools by manifest key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, PoolRecord>,
-    /// Statements by manifest key. Boxed: a tree that grows at its end is half empty, and records are large.
+    /// The statements by manifest key. They are boxed because records are large and a tree that grows at its end is
+    /// half empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statements: BTreeMap<String, Box<StatementRecord>>,
-    /// What was deleted or forgotten: its offsets, and the numbers that may not be used again. By manifest key; an older
-    /// one whose key another cloud name has taken since stands under `key/name`.
+    /// What was deleted or forgotten: its offsets, and the numbers that must not be used again. The map is by
+    /// manifest key. An older tombstone whose key was taken by another cloud name is stored under `key/name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Requests whose outcome is not known yet.
@@ -43,87 +44,90 @@ pub struct Recorded {
     pub open_intents: BTreeMap<IntentId, OpenIntent>,
 }
 
-/// A request that was about to be sent, and whose outcome is not known.
+/// A request that was about to be sent and whose outcome is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenIntent {
-    /// What was about to be asked.
+    /// The request that was about to be sent.
     pub intent: Intent,
-    /// Keyed hashes of the secrets that went with it: they become the generation's once it is known to be applied.
+    /// Keyed hashes of the secrets in the request. They become those of the generation once the request is known to
+    /// be applied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, KeyedHash>,
-    /// Where the generation stood that is to be resumed: still true if nothing comes of the request.
+    /// The offsets of the generation that the request resumes. They are still valid if the request has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "voided")]
     pub voided_offsets: Option<Offsets>,
 }
 
-/// An owned pool.
+/// A pool that the project owns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoolRecord {
-    /// Its id: its identity.
+    /// The pool's id, which is its identity.
     pub id: String,
-    /// As it was last declared and applied.
+    /// The pool as it was last declared and applied.
     pub declared: Pool,
 }
 
-/// A statement and its generations. Between its declaration and its first submission it has none.
+/// A statement and its generations. It has no generations between its declaration and its first submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatementRecord {
-    /// As it was last declared and applied: undo, guards and policies are taken from here when it is removed.
+    /// The statement as it was last declared and applied. When it is removed, its undo, guards and policies are taken
+    /// from here.
     pub declared: Statement,
-    /// What it needed, declared or inferred, sorted, each once: gives deletions their order.
+    /// The dependencies, declared or inferred, sorted and without duplicates. They determine the order of deletions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "needs")]
     pub dependencies: Vec<Address>,
-    /// The generation in force.
+    /// The current generation, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<GenerationRecord>>,
-    /// One that is to take over: there is an open replacement.
+    /// The generation that is going to take over, if a replacement is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<Box<GenerationRecord>>,
-    /// One that undoes the definition.
+    /// The statement that undoes the definition, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Box<GenerationRecord>>,
-    /// Predecessors that still stand, stopped, as a way back.
+    /// Retired generations, which stay in the cloud, stopped, so that a rollback is possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<GenerationRecord>,
-    /// The highest generation number ever intended.
+    /// The highest generation number that any intent has used.
     pub last_generation: Generation,
-    /// How many undo statements were ever intended.
+    /// The number of undo statements that intents have used.
     #[serde(default)]
     #[serde(rename = "undos")]
     pub undo_count: u32,
-    /// Where the last generation in force stood that is gone by now, until another one has run: goes into the
-    /// tombstone, or tells a submission where to begin.
+    /// The offsets where the last current generation stopped, if it is gone, until another one has run. They go into
+    /// the tombstone, or tell a submission where to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "left_at")]
     pub last_offsets: Option<Offsets>,
 }
 
-/// One physical statement: what was sent, and what is known of how far it got.
+/// One physical statement: what was sent, and how far it is known to have got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerationRecord {
-    /// What was sent; an amendment changes its pool and principal.
+    /// What was sent. An update changes its pool and principal.
     pub sent: Submission,
-    /// The service's uid of it.
+    /// The uid that the service assigned.
     pub uid: String,
-    /// The last `stopped` that was asked for.
+    /// The value of `stopped` in the last request.
     #[serde(default)]
     pub stopped: bool,
-    /// How far it ever got.
+    /// The furthest phase that it reached.
     pub reached: FurthestPhase,
     /// The kind that the service reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "kind")]
     pub sql_kind: Option<String>,
-    /// Whether the service said that it comes to its end by itself.
+    /// Whether the service said that the statement is bounded, so it ends without being stopped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bounded: bool,
-    /// Where it stood when it last stopped; voided by the intent to resume it, and given back if that is rejected.
+    /// The offsets where it last stopped. The intent to resume it voids them, and they are restored if the request is
+    /// rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
     /// Keyed hashes of the secrets that were sent, by name.
@@ -134,38 +138,38 @@ pub struct GenerationRecord {
     pub created_at: Option<String>,
 }
 
-/// The furthest that a physical statement ever got. Ordered.
+/// The furthest phase that a physical statement has reached. The variants are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FurthestPhase {
-    /// The service has accepted it.
+    /// The service has accepted the statement.
     Submitted,
-    /// It was RUNNING.
+    /// The statement has been RUNNING.
     Running,
-    /// It COMPLETED.
+    /// The statement has COMPLETED.
     Completed,
 }
 
-/// What is left of a deleted statement.
+/// What the record keeps of a removed statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tombstone {
     /// The cloud name that its generations were named after.
     pub name: String,
-    /// The highest number used under it.
+    /// The highest generation number used under this name.
     pub last_generation: Generation,
-    /// How many undo statements were used under it.
+    /// The number of undo statements used under this name.
     #[serde(default)]
     #[serde(rename = "undos")]
     pub undo_count: u32,
-    /// Where it stood, if it was stopped before it was deleted.
+    /// The offsets where it stopped, if it was stopped before it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offsets: Option<Offsets>,
 }
 
 impl Recorded {
-    /// The record of an environment in which nothing was done yet. See [`lineage`](super::lineage) and
-    /// [`hash_key`](super::hash_key) for the two that are made once.
+    /// Returns the record of an environment in which nothing was done yet. [`new_lineage`](super::new_lineage) and
+    /// [`new_hash_key`](super::new_hash_key) create the two values that are generated once.
     pub fn new(lineage: String, environment: EnvironmentIdentity, hash_key: HashKey) -> Recorded {
         Recorded {
             format: STATE_FORMAT,
@@ -180,7 +184,7 @@ impl Recorded {
         }
     }
 
-    /// Keeps a text once that is both declared and sent, as nearly all are.
+    /// Stores the SQL once if the declared and the sent SQL are equal, as they nearly always are.
     pub(super) fn share_equal_sql(&mut self) {
         for record in self.statements.values_mut() {
             if let Some(current) = &mut record.current
@@ -191,7 +195,7 @@ impl Recorded {
         }
     }
 
-    /// The cloud name of every recorded generation: what is not among them is not ours.
+    /// Returns the cloud names of all recorded generations. Other statements are not managed by this project.
     pub fn statement_names(&self) -> BTreeSet<&str> {
         let generations = self.statements.values().flat_map(|record| record.generations());
         generations.map(|generation| generation.sent.name.as_str()).collect()
@@ -199,21 +203,22 @@ impl Recorded {
 }
 
 impl StatementRecord {
-    /// Every generation it has, the current one first.
+    /// Returns all generations, the current one first.
     pub fn generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.current.as_deref().into_iter().chain(self.other_generations())
     }
 
-    /// Every generation but the one in force.
+    /// Returns all generations except the current one.
     pub fn other_generations(&self) -> impl Iterator<Item = &GenerationRecord> {
         self.successor.as_deref().into_iter().chain(self.undo.as_deref()).chain(&self.retired)
     }
 
-    /// The generation that bears the cloud name `name`.
+    /// Returns the generation with the cloud name `name`.
     pub fn generation_named(&self, name: &str) -> Option<&GenerationRecord> {
         self.generations().find(|generation| generation.sent.name == name)
     }
 
+    /// Returns all generations, mutably.
     pub(super) fn generations_mut(&mut self) -> impl Iterator<Item = &mut GenerationRecord> {
         let slots = [&mut self.current, &mut self.successor, &mut self.undo];
         slots.into_iter().filter_map(Option::as_deref_mut).chain(&mut self.retired)

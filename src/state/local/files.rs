@@ -1,4 +1,4 @@
-//! The files of one environment's state, and how a refusal of one of them is told.
+//! The files of one environment's state, and the errors of operations on them.
 
 use std::{
     ffi::OsString,
@@ -8,29 +8,35 @@ use std::{
 
 use crate::state::{Disk, DiskFile, LedgerError};
 
-/// How many symbolic links may stand one behind another.
+/// The maximum number of symbolic links to follow, one to the next.
 const MAX_LINKS: usize = 32;
 
-/// The files in one folder. Snapshot, lock and the ids of used plans outlive a run; only the first holds what it left.
+/// The files of one state, all in one folder. The snapshot, the lock and the ids of used plans stay after a run. Of
+/// these, only the snapshot holds what the run recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StateFiles {
+    /// The folder of all files.
     pub folder: PathBuf,
+    /// The snapshot, which is the state file.
     pub snapshot: PathBuf,
+    /// The journal of a run.
     pub journal: PathBuf,
+    /// The file that a run locks.
     pub lock: PathBuf,
-    /// The next snapshot until it is renamed into place.
+    /// The next snapshot, until it is renamed into place.
     pub next_snapshot: PathBuf,
-    /// The ids of the saved plans that were used.
+    /// The file with the ids of used saved plans.
     pub consumed_plans: PathBuf,
 }
 
 impl StateFiles {
-    /// The files beside `path`. If that is a symbolic link, beside what it points to: a rename would replace the link,
-    /// and everybody who gets here by another name has to meet the same lock.
+    /// Returns the files for the state at `path`. If `path` is a symbolic link, they are next to its target.
+    /// Otherwise a rename would replace the link, and runs that use another name would use another lock.
     pub fn for_state(disk: &impl Disk, path: &Path) -> Result<StateFiles, LedgerError> {
         resolve_links(disk, path).map(StateFiles::for_snapshot)
     }
 
+    /// Returns the files for a snapshot whose links are resolved.
     fn for_snapshot(snapshot: PathBuf) -> StateFiles {
         StateFiles {
             folder: folder_of(&snapshot).to_owned(),
@@ -43,8 +49,8 @@ impl StateFiles {
     }
 }
 
-/// The file of this `ending` that lies beside the state at `path`: `prod.plans` beside `prod.json`. The one rule for all
-/// files of an environment, links included, so that no two states share one.
+/// Returns the path of the file with this `ending` for the state at `path`: `prod.plans` for `prod.json`. All files
+/// of an environment are named by this rule, links included, so no two states share a file.
 ///
 /// # Errors
 /// When a symbolic link at `path` cannot be followed.
@@ -52,20 +58,20 @@ pub fn sibling(disk: &impl Disk, path: &Path, ending: &str) -> Result<PathBuf, L
     resolve_links(disk, path).map(|snapshot| sibling_path(&snapshot, ending))
 }
 
-/// Where the snapshot lies that `path` leads to.
+/// Returns the path of the snapshot after following the links at `path`.
 fn resolve_links(disk: &impl Disk, path: &Path) -> Result<PathBuf, LedgerError> {
     let mut snapshot = path.to_owned();
     for _ in 0..MAX_LINKS {
         match disk.read_link(&snapshot).map_err(disk_error("follow", &snapshot))? {
             None => return Ok(snapshot),
-            // An absolute target replaces the folder, a relative one is taken from it.
+            // An absolute target replaces the folder. A relative target is resolved from it.
             Some(target) => snapshot = folder_of(&snapshot).join(target),
         }
     }
-    Err(disk_error("follow", path)(io::Error::other("too many symbolic links, one behind another")))
+    Err(disk_error("follow", path)(io::Error::other("too many levels of symbolic links")))
 }
 
-/// Only `.json` is taken off: `a.v1` and `a.v2` are two states.
+/// Returns the path with another ending. Only `.json` is replaced, because `a.v1` and `a.v2` are two states.
 fn sibling_path(snapshot: &Path, ending: &str) -> PathBuf {
     match snapshot.extension() {
         Some(extension) if extension == "json" => with_suffix(&snapshot.with_extension(""), ending),
@@ -73,6 +79,7 @@ fn sibling_path(snapshot: &Path, ending: &str) -> PathBuf {
     }
 }
 
+/// Returns `base` with `.` and `ending` appended.
 pub(in crate::state) fn with_suffix(base: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(base);
     name.push(".");
@@ -80,6 +87,7 @@ pub(in crate::state) fn with_suffix(base: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Returns the folder of a path, which is empty for a plain file name.
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
@@ -93,15 +101,15 @@ pub(in crate::state) fn read_if_exists(disk: &impl Disk, path: &Path) -> Result<
     }
 }
 
-/// Puts `bytes` in the place of the file at `to` so that at every instant one whole file is there: written as `next`,
-/// synced, renamed.
+/// Replaces the file at `to` with `bytes` atomically, so that a complete file exists at every moment. The bytes are
+/// written to `next`, synced, and renamed.
 pub(in crate::state) fn replace_atomically(
     disk: &impl Disk,
     next: &Path,
     bytes: &[u8],
     to: &Path,
 ) -> Result<(), LedgerError> {
-    // What a cut run left of its own.
+    // An interrupted run may have left its own file.
     remove_if_exists(disk, next)?;
     let mut file = disk.create_new(next).map_err(disk_error("create", next))?;
     file.append(bytes).map_err(disk_error("write", next))?;
@@ -119,11 +127,12 @@ pub(super) fn remove_if_exists(disk: &impl Disk, path: &Path) -> Result<(), Ledg
     }
 }
 
-/// What becomes of the system's error while `doing` something with `path`.
+/// Returns a function that converts the system's error while `doing` something with `path`.
 pub(super) fn disk_error<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> LedgerError + 'a {
     move |error| LedgerError::Disk { doing, file: display_path(path), why: error.to_string() }
 }
 
+/// Returns the path as text for messages.
 pub(super) fn display_path(path: &Path) -> String {
     path.display().to_string()
 }

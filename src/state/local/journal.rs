@@ -1,7 +1,8 @@
-//! The journal's bytes: one checksummed record a line, first what it builds on, then one group of entries each.
+//! The bytes of the journal: one record with a checksum per line. The first line says what the journal builds on, and
+//! each later line is one group of entries.
 //!
-//! A group is one line, so what a cut leaves of a group is always the last line, however its pages reached the disk.
-//! Each checksum covers the one before, so that a line lost from the middle is found.
+//! A group is a single line. So if a crash cuts a group, it is always the last line, in whatever order the pages
+//! reached the disk. Each checksum covers the previous one, so that a line missing from the middle is detected.
 
 use std::path::Path;
 
@@ -14,44 +15,52 @@ use crate::{
     state::{Entry, LedgerError, LockHolder},
 };
 
-/// The first line: what the journal builds on, and whose it is.
+/// The first line: what the journal builds on, and which run it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct JournalHeader {
+    /// The format of the journal.
     pub format: u64,
+    /// The lineage of the state.
     pub lineage: String,
     /// The serial of the snapshot that the entries apply to.
     #[serde(rename = "base")]
     pub base_serial: u64,
+    /// The holder of the lock, which identifies the run.
     #[serde(rename = "run")]
     pub holder: LockHolder,
 }
 
-/// A journal as it was found: what is whole of it.
+/// The readable part of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Journal {
+    /// The first line of the journal.
     pub header: JournalHeader,
+    /// The entries of all complete groups.
     pub entries: Vec<Entry>,
 }
 
-/// One line.
+/// One line of the journal.
 #[derive(Serialize, Deserialize)]
 struct JournalLine<'a> {
-    /// Of the previous line's sum and this line's content.
+    /// The checksum of the previous line's checksum and this line's content.
     #[serde(rename = "sum")]
     checksum: String,
+    /// The header or a group of entries, as JSON.
     #[serde(borrow)]
     #[serde(rename = "holds")]
     content: &'a RawValue,
 }
 
-/// Writes lines, each continuing the one before.
+/// Encodes lines, each with a checksum that continues the previous one.
 #[derive(Debug, Default)]
 pub(super) struct JournalWriter {
+    /// The checksum of the previous line.
     checksum: String,
 }
 
 impl JournalWriter {
-    /// The bytes of the next line, newline included. Work is in proportion to `content`, whatever was written before.
+    /// Returns the bytes of the next line, including the newline. The work is proportional to `content` and does not
+    /// depend on what was written before.
     pub fn encode_line(&mut self, content: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, serde_json::Error> {
         let raw = serde_json::value::to_raw_value(content)?;
         self.checksum = checksum(&self.checksum, &raw);
@@ -61,12 +70,13 @@ impl JournalWriter {
     }
 }
 
-/// Reads what is whole. `None` if not even the first line is: then nothing was ever sent on its account.
+/// Reads the complete lines. Returns `None` if not even the first line is complete. Then no request was sent on the
+/// basis of this journal.
 ///
-/// A last line without its newline, or with pages that never reached the disk in it, was being written when the run
-/// was cut; it was not acknowledged, and it is left out. Anything else that does not read is damage. There is no way from
-/// an older format to `newest`: entries of a build long gone read as they are, so whatever is added to one has a default.
-/// Where `is_folded` says that the snapshot has it all, nothing but the first line is read.
+/// A last line without its newline, or with pages that never reached the disk, was being written when the run was
+/// cut. It was not acknowledged, so it is left out. Any other unreadable line is damage. There is no migration from
+/// an older format to `newest`: entries of old builds are read as they are, so any field added to an entry needs a
+/// default. If `is_compacted` says that the snapshot contains everything, only the first line is read.
 pub(super) fn read(
     path: &Path,
     bytes: &[u8],
@@ -86,7 +96,7 @@ pub(super) fn read(
         let JournalLine { checksum: line_checksum, content } =
             serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
         if line_checksum != checksum(&previous, content) {
-            return Err(damaged("its checksum is wrong".to_owned()));
+            return Err(damaged("its checksum does not match".to_owned()));
         }
         previous = line_checksum;
         match &mut journal {
@@ -108,14 +118,17 @@ pub(super) fn read(
     Ok(journal)
 }
 
+/// Returns the parsed first line, or an error if its format is newer than `newest`.
 fn header(
     path: &Path,
     content: &RawValue,
     newest: u32,
     damaged: impl Fn(String) -> LedgerError,
 ) -> Result<JournalHeader, LedgerError> {
+    /// The part of the header that can be read in any format.
     #[derive(Deserialize)]
     struct JournalFormat {
+        /// The format of the journal.
         format: u64,
     }
     let JournalFormat { format } = serde_json::from_str(content.get()).map_err(|error| damaged(error.to_string()))?;
@@ -125,6 +138,7 @@ fn header(
     serde_json::from_str(content.get()).map_err(|error| damaged(error.to_string()))
 }
 
+/// Returns the checksum of a line.
 fn checksum(previous: &str, content: &RawValue) -> String {
     Fingerprint::of([previous, content.get()]).to_string()
 }

@@ -1,4 +1,4 @@
-//! What the files say together: the snapshot, with the journal on it if it builds on that snapshot.
+//! What the files contain together: the snapshot, with the journal applied if it builds on that snapshot.
 
 use super::{
     files::{StateFiles, display_path, read_if_exists},
@@ -7,26 +7,30 @@ use super::{
 };
 use crate::state::{Disk, LedgerError, LockHolder, Recorded};
 
-/// How often two files that do not belong together are read again: a run may fold while they are being read.
+/// The maximum number of reads of two files that do not match. A run may compact its journal while they are being
+/// read.
 const MAX_READS: usize = 3;
 
-/// What was found in the files.
+/// The content of the files.
 #[derive(Debug)]
 pub(super) struct LoadedState {
-    /// The record, with the serial of the snapshot. `None` if there is none yet.
+    /// The record with the serial of the snapshot. It is `None` if there is no record yet.
     pub recorded: Option<Recorded>,
-    /// Whose run has begun on this snapshot and not folded.
+    /// The holder of the run that has begun on this snapshot and not compacted its journal.
     pub interrupted_run: Option<LockHolder>,
-    /// Whether there is a journal at all, of use or not.
+    /// Whether a journal exists, even if it is out of date.
     pub has_journal: bool,
+    /// Whether there is a snapshot.
     has_snapshot: bool,
+    /// The format and the bytes of a snapshot in an older format.
     older_format: Option<(u64, Vec<u8>)>,
+    /// Whether the journal has entries that the snapshot lacks.
     has_entries: bool,
 }
 
 impl LoadedState {
-    /// Reads the files. The journal goes first: if a run folds in between, its journal is found to build on an older
-    /// snapshot, and the newer one holds all that is in it.
+    /// Reads the files, the journal first. If a run compacts between the two reads, its journal builds on an older
+    /// snapshot, and the newer snapshot contains everything in it.
     pub fn read(disk: &impl Disk, files: &StateFiles, formats: StateFormats) -> Result<LoadedState, LedgerError> {
         let mut reads = 0;
         loop {
@@ -49,34 +53,35 @@ impl LoadedState {
         }
     }
 
-    /// Whether a snapshot has to be written before a journal can build on it.
+    /// Returns whether a snapshot must be written before a journal can build on it.
     pub fn needs_compaction(&self) -> bool {
         !self.has_snapshot || self.has_entries || self.older_format.is_some()
     }
 
-    /// The bytes of a snapshot of an older format, and which.
+    /// Returns the format and the bytes of the snapshot if its format is older.
     pub fn older_format(&self) -> Option<&(u64, Vec<u8>)> {
         self.older_format.as_ref()
     }
 
-    /// Whether this is what a run was made for.
+    /// Checks that the files still contain the record that the run was prepared for.
     pub fn check_unchanged(&self, recorded: &Recorded, files: &StateFiles) -> Result<(), LedgerError> {
         let why = match &self.recorded {
             None if recorded.serial == 0 => return Ok(()),
             Some(found) if found == recorded => return Ok(()),
-            None => "it is gone".to_owned(),
+            None => "it no longer exists".to_owned(),
             Some(found) if found.lineage != recorded.lineage => {
                 format!("its lineage is {}, not {}", found.lineage, recorded.lineage)
             }
             Some(found) if found.serial != recorded.serial => {
                 format!("its serial is {}, not {}", found.serial, recorded.serial)
             }
-            Some(_) => format!("it and {} say something else", display_path(&files.journal)),
+            Some(_) => format!("its content or that of {} has changed", display_path(&files.journal)),
         };
         Err(LedgerError::ChangedSinceRead { file: display_path(&files.snapshot), why })
     }
 }
 
+/// Combines the snapshot with the journal, if they belong together.
 fn combine(
     files: &StateFiles,
     snapshot: Option<Snapshot>,
@@ -94,7 +99,7 @@ fn combine(
                 apply_entries(files, record, &entries)?;
                 interrupted_run = Some(header.holder);
             }
-            // It says nothing, or what it says was folded and therefore not read.
+            // The journal has no entries, or they were compacted and therefore not read.
             _ if entries.is_empty() => {}
             found => return Err(orphaned_journal(files, found.as_ref(), &header)),
         }
@@ -102,6 +107,7 @@ fn combine(
     Ok(LoadedState { recorded, interrupted_run, has_journal: false, has_snapshot, older_format, has_entries })
 }
 
+/// Applies the journal's entries to the record of the snapshot.
 fn apply_entries(
     files: &StateFiles,
     record: &mut Recorded,
@@ -109,12 +115,12 @@ fn apply_entries(
 ) -> Result<(), LedgerError> {
     entries.iter().try_for_each(|entry| record.apply(entry)).map_err(|error| LedgerError::Damaged {
         file: display_path(&files.journal),
-        why: format!("it does not continue {}: {error}", display_path(&files.snapshot)),
+        why: format!("its entries do not apply to {}: {error}", display_path(&files.snapshot)),
     })
 }
 
-/// A journal with entries whose snapshot was removed, or replaced by an older or another one. No cut leads here:
-/// somebody did that, and what the entries say would be lost if the journal were ignored.
+/// Returns the error for a journal with entries whose snapshot was removed, or replaced by an older or another one.
+/// No crash has this effect. It was done from outside, and ignoring the journal would lose its entries.
 fn orphaned_journal(files: &StateFiles, found: Option<&Recorded>, header: &JournalHeader) -> LedgerError {
     let snapshot = display_path(&files.snapshot);
     let there = match found {
@@ -124,8 +130,8 @@ fn orphaned_journal(files: &StateFiles, found: Option<&Recorded>, header: &Journ
     LedgerError::Damaged {
         file: display_path(&files.journal),
         why: format!(
-            "it holds steps of an interrupted run on serial {} of lineage {}, but {there}; put that snapshot back, or \
-             move the journal away to give up what it says",
+            "it holds steps of an interrupted run on serial {} of lineage {}, but {there}. Restore that snapshot, or \
+             move the journal away to discard these steps",
             header.base_serial, header.lineage
         ),
     }

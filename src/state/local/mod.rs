@@ -1,4 +1,5 @@
-//! The ledger in a folder: a snapshot, the journal of a run beside it, and a lock that dies with its process.
+//! The ledger in a folder: a snapshot, the journal of a run next to it, and a lock that is released when its process
+//! ends.
 
 mod files;
 mod journal;
@@ -23,52 +24,66 @@ use super::{
 pub use files::sibling;
 pub(super) use files::{read_if_exists, replace_atomically as replace_file, with_suffix};
 
-/// A reader asks for the lock for an instant to see whether somebody has it; a run is not turned away by that.
+/// The minimum time to wait for the lock. A reader takes it for a moment to find out whether it is held, and that
+/// must not make a run fail.
 const MIN_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What is known while nothing was begun.
-const NOT_BEGUN: &str = "this run has sent nothing to change the cloud, and the record is as it was";
+/// The note in errors before a run has begun.
+const NOT_BEGUN: &str = "This run sent no request that changes Confluent Cloud, and the record is unchanged.";
 
-/// Keeps the record of one environment in files: `state/prod.json`, and beside it `prod.journal` and `prod.lock`.
+/// Keeps the record of one environment in files: `state/prod.json`, and next to it `prod.journal` and `prod.lock`.
 #[derive(Debug)]
 pub struct LocalLedger<D: Disk = RealDisk> {
+    /// The disk that holds the files.
     disk: D,
+    /// The path of the state file, as it was given.
     path: PathBuf,
+    /// The formats that this ledger reads.
     formats: StateFormats,
+    /// The lock, while this ledger holds it.
     held_lock: Option<HeldLock<D::Lock>>,
+    /// The run, after it has begun.
     run: Option<ActiveRun<D::File>>,
+    /// The error after which this ledger fails every write.
     broken: Option<LedgerError>,
 }
 
-/// The lock, and what is known under it.
+/// The lock, and what stays fixed while it is held.
 #[derive(Debug)]
 struct HeldLock<L> {
+    /// The files of the state.
     files: StateFiles,
+    /// The holder that the lock file names.
     holder: LockHolder,
+    /// The lock itself, which is released when it is dropped.
     _lock: L,
 }
 
 /// A run that has begun.
 #[derive(Debug)]
 struct ActiveRun<F> {
+    /// The open file of the journal.
     journal: F,
+    /// The encoder of the journal's lines.
     writer: JournalWriter,
-    /// The snapshot with every entry of the journal applied.
+    /// The snapshot with all entries of the journal applied.
     record: Recorded,
+    /// The number of entries that are durable in the journal.
     durable_entries: usize,
 }
 
 impl<F: DiskFile> ActiveRun<F> {
-    /// Fails if the journal is not where the next run would look for it: then nothing in it counts as kept.
+    /// Checks that the journal is still where the next run looks for it. If it is not, none of its entries count as
+    /// kept.
     fn check_journal_in_place(&self, file: &Path) -> Result<(), LedgerError> {
         if self.journal.is_still_at(file).map_err(disk_error("find", file))? {
             return Ok(());
         }
         let why = format!(
-            "it is gone: somebody moved or removed it, or its folder, while this run went on, and {} entries that were \
-             durable in it went along. Nothing more is sent or written. If it was moved put all of that folder back, \
-             then run floe again. If it was removed run floe again: statements with this project's labels are adopted, and \
-             of pools it says what is to be decided",
+            "it is gone. The file or its folder was moved or removed during this run, along with {} entries that were \
+             durable in it. Nothing more is sent or written. If it was moved, move the whole folder back and run floe \
+             again. If it was removed, run floe again: it adopts statements with this project's labels, and reports \
+             what you need to decide about pools.",
             self.durable_entries
         );
         Err(LedgerError::Disk { doing: "find", file: display_path(file), why })
@@ -76,24 +91,26 @@ impl<F: DiskFile> ActiveRun<F> {
 }
 
 impl LocalLedger<RealDisk> {
-    /// The state in the file at `path`, which need not exist yet. Errors name it as it is given here.
+    /// Returns the ledger of the state file at `path`, which need not exist yet. Errors show the path as it is given
+    /// here.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         LocalLedger::on_disk(RealDisk, path)
     }
 }
 
 impl<D: Disk> LocalLedger<D> {
-    /// The state in the file at `path` of `disk`.
+    /// Returns the ledger of the state file at `path` on `disk`.
     pub fn on_disk(disk: D, path: impl Into<PathBuf>) -> Self {
         LocalLedger { disk, path: path.into(), formats: StateFormats::KNOWN, held_lock: None, run: None, broken: None }
     }
 
-    /// As a later build would be: with more formats.
+    /// Returns this ledger as a later build with more formats would have it.
     #[cfg(test)]
     pub(super) fn with_formats(self, newest: u32, migrations: &'static [snapshot::Migration]) -> Self {
         LocalLedger { formats: StateFormats { newest, migrations }, ..self }
     }
 
+    /// Returns the files of the state. Under the lock they stay the same.
     fn files(&self) -> Result<StateFiles, LedgerError> {
         match &self.held_lock {
             Some(held_lock) => Ok(held_lock.files.clone()),
@@ -101,6 +118,7 @@ impl<D: Disk> LocalLedger<D> {
         }
     }
 
+    /// Takes the lock and waits up to `lock_timeout` for it.
     async fn acquire_lock(&mut self, holder: &LockHolder, lock_timeout: Duration) -> Result<(), LedgerError> {
         if self.held_lock.is_some() {
             return Ok(());
@@ -123,35 +141,39 @@ impl<D: Disk> LocalLedger<D> {
         }
     }
 
+    /// Returns the holder of the lock, if it is held.
     fn current_holder(&self) -> Result<Option<LockHolder>, LedgerError> {
         let files = self.files()?;
-        if !self.disk.is_locked(&files.lock).map_err(disk_error("look at", &files.lock))? {
+        if !self.disk.is_locked(&files.lock).map_err(disk_error("check", &files.lock))? {
             return Ok(None);
         }
         Ok(Some(self.read_holder(&files)))
     }
 
+    /// Returns the holder of the run that has begun and not compacted its journal.
     fn interrupted_holder(&self) -> Result<Option<LockHolder>, LedgerError> {
         let files = self.files()?;
-        // Without a journal nobody has begun, and the snapshot need not be read for that.
+        // Without a journal no run has begun, so there is no need to read the snapshot.
         if files::read_if_exists(&self.disk, &files.journal)?.is_none() {
             return Ok(None);
         }
         Ok(LoadedState::read(&self.disk, &files, self.formats)?.interrupted_run)
     }
 
-    /// What the lock file says. It is no part of the state, so one that is cut short or cannot be read says less.
+    /// Returns the content of the lock file. It is not part of the state, so if it is incomplete or unreadable,
+    /// placeholders replace it.
     fn read_holder(&self, files: &StateFiles) -> LockHolder {
         let content = self.disk.read(&files.lock).unwrap_or_default();
         serde_json::from_slice(&content).unwrap_or_else(|_| LockHolder {
             command: "another run".to_owned(),
-            who: "somebody unknown".to_owned(),
+            who: "an unknown user".to_owned(),
             pid: 0,
             since: "an unknown time".to_owned(),
             saved_plan_id: None,
         })
     }
 
+    /// Starts a new journal on `recorded`, after compacting the journal of an interrupted run.
     fn begin_journal(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let held_lock = self.held_lock()?;
         let files = held_lock.files.clone();
@@ -178,6 +200,7 @@ impl<D: Disk> LocalLedger<D> {
         Ok(())
     }
 
+    /// Compacts and removes the journal of an interrupted run.
     fn compact_leftover(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let files = self.held_lock()?.files.clone();
         let found = LoadedState::read(&self.disk, &files, self.formats)?;
@@ -191,7 +214,7 @@ impl<D: Disk> LocalLedger<D> {
         }
     }
 
-    /// Folds what was found into the snapshot, and removes its journal. What the snapshot holds then.
+    /// Compacts the loaded journal into the snapshot and removes it. Returns the content of the snapshot.
     fn compact_loaded(
         &self,
         found: &LoadedState,
@@ -210,13 +233,15 @@ impl<D: Disk> LocalLedger<D> {
         Ok(record)
     }
 
+    /// Returns the lock, or an error if this ledger does not hold it.
     fn held_lock(&self) -> Result<&HeldLock<D::Lock>, LedgerError> {
-        self.held_lock.as_ref().ok_or_else(|| inconsistent(&self.path, "a run begins without the lock"))
+        self.held_lock.as_ref().ok_or_else(|| inconsistent(&self.path, "a run cannot begin without the lock"))
     }
 
+    /// Appends one group of entries to the journal and syncs it.
     fn append_group(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
         let file = self.files()?.journal;
-        let run = self.run.as_mut().ok_or_else(|| inconsistent(&file, "entries come before the run has begun"))?;
+        let run = self.run.as_mut().ok_or_else(|| inconsistent(&file, "no run has begun"))?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -226,7 +251,8 @@ impl<D: Disk> LocalLedger<D> {
         let known = || {
             format!(
                 "{durable} entries of this run are durable in it, and the {new} after them may or may not be. Nothing \
-                 more is sent or written; make room or repair the disk, then run floe again: it settles what is open"
+                 more is sent or written. Free space or repair the disk, then run floe again: it resolves the open \
+                 requests."
             )
         };
         run.journal.append(&line).map_err(|error| with_context(disk_error("write", &file)(error), &known()))?;
@@ -235,34 +261,34 @@ impl<D: Disk> LocalLedger<D> {
         run.check_journal_in_place(&file)
     }
 
+    /// Writes the record as the new snapshot and removes the journal.
     fn compact_into_snapshot(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let files = self.files()?;
-        let run =
-            self.run.as_ref().ok_or_else(|| inconsistent(&files.snapshot, "a fold comes before the run has begun"))?;
+        let run = self.run.as_ref().ok_or_else(|| inconsistent(&files.snapshot, "no run has begun"))?;
         run.check_journal_in_place(&files.journal)?;
         let (format, serial) = (run.record.format, run.record.serial);
         let mut next = Recorded { format, serial, ..recorded.clone() };
         if next != run.record {
             return Err(inconsistent(
                 &files.snapshot,
-                "what is to be folded is not what the entries made of the record",
+                "the record to write differs from the one that the entries produce",
             ));
         }
         next.serial = serial.saturating_add(1);
         let known = format!(
-            "all {} entries of this run are durable in {}, so nothing is lost; run floe again, which folds them",
+            "All {} entries of this run are durable in {}, so nothing is lost. Run floe again to compact them.",
             run.durable_entries,
             display_path(&files.journal)
         );
         self.write_snapshot(&files, &next, None).map_err(|error| with_context(error, &known))?;
         self.run = None;
-        // A journal that stays builds on a snapshot that is no more: every reader ignores it, and the next run's
-        // `begin` removes it. So a refusal here takes nothing away from what is done.
+        // If the journal cannot be removed, it builds on a snapshot that no longer exists. Readers ignore it and the
+        // next run's `begin` removes it, so an error here does not undo anything.
         drop(remove_if_exists(&self.disk, &files.journal));
         Ok(())
     }
 
-    /// Puts `record` in the snapshot's place so that at every instant one whole snapshot is there.
+    /// Replaces the snapshot with `record` atomically, so that a complete snapshot exists at every moment.
     fn write_snapshot(
         &self,
         files: &StateFiles,
@@ -278,7 +304,8 @@ impl<D: Disk> LocalLedger<D> {
         replace_atomically(&self.disk, &files.next_snapshot, &bytes, &files.snapshot)
     }
 
-    /// Runs `work` unless an earlier one failed while writing: after that nothing is known of what a write would meet.
+    /// Runs `work` unless an earlier write failed. After a failed write, the result of another one cannot be
+    /// predicted.
     fn unless_broken(&mut self, work: impl FnOnce(&mut Self) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -336,7 +363,7 @@ impl<D: Disk> Ledger for LocalLedger<D> {
     }
 }
 
-/// The bytes of a journal on `recorded` with these groups, whether or not the record would take them.
+/// Returns the bytes of a journal on `recorded` with these groups, even if the record would reject them.
 pub(super) fn encode_journal(recorded: &Recorded, groups: &[Vec<Entry>]) -> Result<Vec<u8>, serde_json::Error> {
     let [command, who, since] = ["apply", "somebody", ""].map(str::to_owned);
     let holder = LockHolder { command, who, pid: 1, since, saved_plan_id: None };
@@ -354,14 +381,15 @@ pub(super) fn encode_journal(recorded: &Recorded, groups: &[Vec<Entry>]) -> Resu
     Ok(bytes)
 }
 
+/// Returns the error for a call that contradicts the record.
 fn inconsistent(file: &Path, why: impl ToString) -> LedgerError {
     LedgerError::Inconsistent { file: display_path(file), why: why.to_string() }
 }
 
-/// Adds what is known of the files to a refusal.
+/// Adds what is known about the files to an error of the disk.
 fn with_context(error: LedgerError, known: &str) -> LedgerError {
     match error {
-        LedgerError::Disk { doing, file, why } => LedgerError::Disk { doing, file, why: format!("{why}; {known}") },
+        LedgerError::Disk { doing, file, why } => LedgerError::Disk { doing, file, why: format!("{why}. {known}") },
         other => other,
     }
 }

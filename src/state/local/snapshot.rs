@@ -1,4 +1,4 @@
-//! The snapshot's bytes: formats, and the way from an older one to this build's.
+//! The bytes of the snapshot, the formats that can be read, and the migrations from older formats to this build's.
 
 use std::path::Path;
 
@@ -8,39 +8,42 @@ use serde_json::Value;
 use super::files::display_path;
 use crate::state::{LedgerError, Recorded, STATE_FORMAT};
 
-/// One step from a format to the next: changes the JSON in place, or says why it cannot.
+/// A migration from one format to the next. It changes the JSON in place, or returns why it cannot.
 pub(super) type Migration = fn(&mut Value) -> Result<(), String>;
 
-/// The steps from format 1 on: the first leads to 2. This build knows one format, so there is none.
+/// The migrations from format 1 on. The first one leads to format 2. This build knows one format, so there are none.
 pub(super) const MIGRATIONS: &[Migration] = &[];
 
-/// A snapshot as it was found.
+/// A snapshot as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot {
-    /// What it says, in this build's format.
+    /// The record, in this build's format.
     pub recorded: Recorded,
-    /// Its bytes and their format, if that is an older one: kept beside when the new one is written.
+    /// The format and the bytes of the snapshot if its format is older. They are kept as a backup when the new
+    /// snapshot is written.
     pub older_format: Option<(u64, Vec<u8>)>,
 }
 
-/// The formats that a build reads, and how.
+/// The formats that a build can read, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StateFormats {
+    /// The newest format, which is also the one that is written.
     pub newest: u32,
+    /// The migrations that lead to the newest format.
     pub migrations: &'static [Migration],
 }
 
 impl StateFormats {
-    /// What this build reads.
+    /// The formats that this build reads.
     pub const KNOWN: StateFormats = StateFormats { newest: STATE_FORMAT, migrations: MIGRATIONS };
 
     /// Reads a snapshot of any known format.
     pub fn read(self, path: &Path, bytes: Vec<u8>) -> Result<Snapshot, LedgerError> {
         let damaged = |why: String| LedgerError::Damaged { file: display_path(path), why };
         if bytes.is_empty() {
-            return Err(damaged("it is empty".to_owned()));
+            return Err(damaged("the file is empty".to_owned()));
         }
-        // Nearly always it is in this build's format, and need not be read twice.
+        // Nearly always the snapshot has this build's format. Then it is parsed only once.
         if is_object(&bytes)
             && let Ok(text) = std::str::from_utf8(&bytes)
             && let Ok(mut recorded) = serde_json::from_str::<Recorded>(text)
@@ -52,16 +55,16 @@ impl StateFormats {
         let head: Option<SnapshotFormat> =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         let format = head.filter(|_| is_object(&bytes)).and_then(|head| head.format.as_u64());
-        let format = format.ok_or_else(|| damaged("it has no `format`, so it is no state of floe's".to_owned()))?;
+        let format = format.ok_or_else(|| damaged("it has no `format`, so floe did not write it".to_owned()))?;
         if format > u64::from(self.newest) {
             return Err(LedgerError::NewerFormat { file: display_path(path), found: format, known: self.newest });
         }
-        // Steps are counted from the newest format back, so that `migrations` may lack those of formats long gone.
+        // Migrations are counted back from the newest format, so `migrations` may lack those of very old formats.
         let missing_steps = usize::try_from(u64::from(self.newest).saturating_sub(format)).unwrap_or(usize::MAX);
         let first = self.migrations.len().checked_sub(missing_steps);
         let steps = first.and_then(|first| self.migrations.get(first..));
-        let steps = steps.ok_or_else(|| damaged(format!("format {format} is none that this floe can read")))?;
-        // A misspelt field, whose content the next fold would throw away, is refused by the types, here and there.
+        let steps = steps.ok_or_else(|| damaged(format!("this floe cannot read format {format}")))?;
+        // The types reject a misspelled field, here and below. The next compaction would discard its content.
         if steps.is_empty() {
             let recorded = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
             return Ok(Snapshot { recorded, older_format: None });
@@ -76,19 +79,21 @@ impl StateFormats {
     }
 }
 
-/// A list would be read as a struct's fields in their order.
+/// Returns whether the text is a JSON object. A list would be read as the fields of a struct, in order.
 fn is_object(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{")
 }
 
-/// What is read before the rest can be: of another format everything else may look otherwise.
+/// The part of a snapshot that is read first. In another format, everything else may look different.
 #[derive(Deserialize)]
 struct SnapshotFormat {
+    /// The format, as any JSON value.
     #[serde(default)]
     format: Value,
 }
 
-/// The bytes of a snapshot: sorted keys and one thing a line, so that two of them can be compared by eye.
+/// Returns the bytes of a snapshot. Keys are sorted and each value is on its own line, so that two snapshots can be
+/// compared by eye.
 pub(super) fn write(recorded: &Recorded) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = serde_json::to_value(recorded)?;
     json.sort_all_objects();

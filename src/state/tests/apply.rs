@@ -1,4 +1,4 @@
-//! What each entry makes of a record, and what it is refused for.
+//! What each entry does to a record, and why entries are rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,20 @@ use proptest::prelude::*;
 use super::{fixtures::*, *};
 use crate::resource::*;
 
+/// Asserts that the record rejects `entry` and stays unchanged. Returns the message.
 fn assert_refused(recorded: &Recorded, entry: &Entry) -> String {
     let mut tried = recorded.clone();
-    let error = tried.apply(entry).expect_err("it was to be refused");
-    assert_eq!(tried, *recorded, "a refused entry changes nothing");
+    let error = tried.apply(entry).expect_err("the entry should be rejected");
+    assert_eq!(tried, *recorded, "a rejected entry must not change the record");
     error.to_string()
 }
 
+/// Returns the record of `orders` after `entries`.
 fn orders_record(entries: &[Entry]) -> StatementRecord {
     *record_after(entries).statements.remove("orders").unwrap()
 }
 
+/// Returns `entries` followed by `more`.
 fn with(mut entries: Vec<Entry>, more: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     entries.extend(more);
     entries
@@ -86,17 +89,17 @@ fn a_generation_number_is_freed_only_if_its_submission_had_no_effect() {
     let g2 = |id| submit(id, "orders", "orders", 2, Role::Successor);
     let intended = record_after(&with(running_statement("orders", "orders"), [g2("2")]));
     assert_eq!(intended.statements["orders"].last_generation, Generation(2));
-    // Nothing came of it: the next try takes the same name.
+    // The request had no effect, so the next attempt uses the same name.
     let recorded = record_after(&with(running_statement("orders", "orders"), [g2("2"), settle_rejected("2")]));
     assert_eq!(recorded.statements["orders"].last_generation, Generation(1));
     assert!(recorded.clone().apply(&g2("3")).is_ok());
-    // The number of one that was there stays used when it is gone.
+    // Once a generation has existed, its number stays used even when it is gone.
     let without = record_after(&with(running_statement("orders", "orders"), [generation_gone("orders")]));
     let late = submit("3", "orders", "orders", 1, Role::Current);
-    assert!(assert_refused(&without, &late).contains("number g1 is used"));
-    // Nor may a name that a recorded generation bears be submitted.
+    assert!(assert_refused(&without, &late).contains("numbers up to g1 are already used"));
+    // The name of a recorded generation cannot be submitted either.
     let taken = submit("3", "orders", "orders", 1, Role::Successor);
-    assert!(assert_refused(&recorded, &taken).contains("orders is recorded with uid uid-orders"));
+    assert!(assert_refused(&recorded, &taken).contains("orders is already recorded with uid uid-orders"));
 }
 
 #[test]
@@ -110,8 +113,8 @@ fn an_object_being_created_cannot_be_created_again() {
         )
     };
     let recorded = record_after(&with(running_statement("orders", "orders"), [g2("2"), create("3")]));
-    assert!(assert_refused(&recorded, &g2("4")).contains("intent 2 to create the same is open"));
-    assert!(assert_refused(&recorded, &create("4")).contains("intent 3 to create the same is open"));
+    assert!(assert_refused(&recorded, &g2("4")).contains("intent 2 to create the same object is still open"));
+    assert!(assert_refused(&recorded, &create("4")).contains("intent 3 to create the same object is still open"));
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn undo_statements_are_numbered_separately() {
     assert_eq!(record.undo.as_ref().unwrap().sent.name, "orders-undo-1");
     let record = orders_record(&with(entries, [settle_applied("3", "u2")]));
     assert_eq!(record.undo.as_ref().unwrap().sent.name, "orders-undo-2");
-    assert_eq!(record.retired[0].sent.name, "orders-undo-1", "nothing is lost sight of");
+    assert_eq!(record.retired[0].sent.name, "orders-undo-1", "the replaced undo statement must stay recorded");
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn a_resume_voids_offsets_when_intended_and_updates_the_rest_when_applied() {
     assert_eq!(current.sent.principal.as_deref(), Some("sa-2"));
     let current = orders_record(&with(resuming.clone(), [settle_rejected("3")])).current.unwrap();
     assert_eq!((current.stopped, current.sent.pool.as_deref()), (true, Some("lfcp-1")));
-    assert_eq!(current.offsets, Some(offsets(7)), "it stands where it stood");
+    assert_eq!(current.offsets, Some(offsets(7)), "a rejected resume must restore the offsets");
     let newer = orders_record(&with(resuming, [offsets_set("orders", 8), settle_rejected("3")])).current.unwrap();
     assert_eq!(newer.offsets, Some(offsets(8)));
 }
@@ -179,7 +182,7 @@ fn a_replacement_moves_generations_from_successor_to_current_to_retired() {
     assert_eq!((record.successor, record.retired.len()), (None, 1));
     assert_eq!(record.retired[0].offsets, Some(offsets(3)));
 
-    // Again: the newest of those retired stands first, and each goes by its name.
+    // Replace it again. The newest retired generation comes first, and each is removed by its name.
     let g3 = submit("3", "orders", "orders", 3, Role::Successor);
     let again = with(done, [g3, settle_applied("3", "u3"), promote()]);
     let names = |record: &StatementRecord| -> Vec<_> { record.retired.iter().map(|g| g.sent.name.clone()).collect() };
@@ -225,7 +228,8 @@ fn offsets_outlive_the_statement_and_its_record() {
     assert_eq!((tombstone.name.as_str(), tombstone.last_generation), ("orders", Generation(1)));
     assert_eq!(tombstone.offsets, Some(offsets(9)));
 
-    // Declared again, its numbers go on, and where it stood is still known until another generation has run.
+    // When the statement is declared again, its numbers continue. Its offsets stay known until another generation has
+    // run.
     let again = with(deleted, [declare("orders", "orders")]);
     assert!(record_after(&again).tombstones.is_empty());
     let record = orders_record(&again);
@@ -235,7 +239,11 @@ fn offsets_outlive_the_statement_and_its_record() {
     assert_eq!(orders_record(&again).last_offsets, Some(offsets(9)));
     for failed in [vec![generation_gone("orders-g2")], vec![]] {
         let recorded = record_after(&with(again.clone(), with(failed, [delete_orders()])));
-        assert_eq!(recorded.tombstones["orders"].offsets, Some(offsets(9)), "one that never ran takes nothing away");
+        assert_eq!(
+            recorded.tombstones["orders"].offsets,
+            Some(offsets(9)),
+            "a generation that never ran must not change the offsets"
+        );
     }
     let (key, name) = ("orders".to_owned(), "orders-g2".to_owned());
     let ran = fact(Fact::PhaseReached { key, name, reached: FurthestPhase::Running, sql_kind: None, bounded: false });
@@ -279,11 +287,12 @@ fn a_forgotten_statement_keeps_its_numbers() {
 #[test]
 fn a_cloud_name_keeps_its_numbers_under_any_key() {
     let deleted_orders = with(running_statement("orders", "orders"), [delete_orders()]);
-    // Another key takes the name over.
+    // Another key takes over the name.
     let recorded = record_after(&with(deleted_orders.clone(), [declare("sales", "orders")]));
     assert_eq!(recorded.statements["sales"].last_generation, Generation(1));
     assert!(recorded.tombstones.is_empty());
-    // The same key takes another name: a name never used begins at the first number, and the old one stays known.
+    // The same key takes another name. A name that was never used begins at the first number, and the old one stays
+    // known.
     let renamed = with(deleted_orders, [declare("orders", "fresh")]);
     assert_eq!(orders_record(&renamed).last_generation, Generation(0));
     let both = record_after(&with(renamed, [delete_orders()]));
@@ -298,7 +307,11 @@ fn a_cloud_name_keeps_its_numbers_under_any_key() {
 fn an_abandoned_cloud_name_keeps_its_numbers() {
     let entries = with(running_statement("orders", "orders"), [declare("orders", "orders-v2")]);
     let recorded = record_after(&entries);
-    assert_eq!(recorded.statements["orders"].last_generation, Generation(1), "numbers go on under the new name");
+    assert_eq!(
+        recorded.statements["orders"].last_generation,
+        Generation(1),
+        "the numbers must continue under the new name"
+    );
     assert_eq!(recorded.statements["orders"].declared.name, "orders-v2");
     assert_eq!(recorded.tombstones["orders"].name, "orders");
     let recorded = record_after(&with(entries, [declare("sales", "orders")]));
@@ -315,9 +328,11 @@ fn adoption_needs_a_declared_record_without_a_current_generation() {
     let entries = [declare("orders", "orders"), adopted(3)];
     let record = orders_record(&entries);
     assert_eq!((record.last_generation, record.current.unwrap().sent.name.as_str()), (Generation(3), "orders-g3"));
-    assert!(assert_refused(&record_after(&entries), &adopted(4)).contains("orders-g3 is in force"));
+    assert!(
+        assert_refused(&record_after(&entries), &adopted(4)).contains("orders-g3 is already the current generation")
+    );
     let submitting = record_after(&[declare("orders", "orders"), submit("1", "orders", "orders", 3, Role::Current)]);
-    assert!(assert_refused(&submitting, &adopted(3)).contains("intent 1 to submit it is open"));
+    assert!(assert_refused(&submitting, &adopted(3)).contains("intent 1 to submit it is still open"));
 }
 
 #[test]
@@ -344,13 +359,13 @@ fn pools_are_identified_by_id() {
     let adopted = |key: &str, id: &str| {
         fact(Fact::PoolAdopted { key: key.to_owned(), id: id.to_owned(), declared: pool("other") })
     };
-    assert!(assert_refused(&recorded, &adopted("main", "lfcp-2")).contains("pools.main is lfcp-1 already"));
+    assert!(assert_refused(&recorded, &adopted("main", "lfcp-2")).contains("pools.main is already lfcp-1"));
     recorded.apply(&adopted("other", "lfcp-2")).unwrap();
 
     let deleting = open_intent("3", Address::pool("main"), Operation::DeletePool { id: "lfcp-1".to_owned() });
     let deleted = fact(Fact::Deleted { address: Address::pool("main") });
     recorded.apply(&deleting).unwrap();
-    assert!(assert_refused(&recorded, &deleted).contains("its intent 3 is open"));
+    assert!(assert_refused(&recorded, &deleted).contains("its intent 3 is still open"));
     for entry in [settle_applied("3", ""), deleted] {
         recorded.apply(&entry).unwrap();
     }
@@ -384,8 +399,8 @@ fn a_move_updates_every_reference_to_the_address() {
 
     for (from, to, why) in [
         (here.clone(), Address::statement("x"), "statements.orders is not recorded"),
-        (there.clone(), Address::statement("sales"), "statements.sales is recorded already"),
-        (there.clone(), there.clone(), "is recorded already"),
+        (there.clone(), Address::statement("sales"), "statements.sales is already recorded"),
+        (there.clone(), there.clone(), "is already recorded"),
         (there, Address::pool("x"), "different kinds"),
     ] {
         assert!(assert_refused(&recorded, &move_address(from, to)).contains(why), "{why}");
@@ -407,28 +422,31 @@ fn an_entry_that_contradicts_the_record_is_refused_with_a_reason() {
     let uid = |uid: &str| Operation::Delete { name: "orders".to_owned(), uid: uid.to_owned() };
     let at = Address::statement;
     for (entry, why) in [
-        (settle_applied("9", ""), "`applied` for intent 9 contradicts the record: no intent of that id is open"),
-        (settle_rejected("9"), "`rejected` for intent 9 contradicts the record: no intent of that id is open"),
-        (update("2", "orders", "orders", stop()), "an intent of that id is open"),
+        (settle_applied("9", ""), "`applied` for intent 9 contradicts the record: no intent with this id is open"),
+        (settle_rejected("9"), "`rejected` for intent 9 contradicts the record: no intent with this id is open"),
+        (update("2", "orders", "orders", stop()), "an intent with this id is already open"),
         (submit("3", "sales", "sales", 1, Role::Current), "statements.sales is not recorded"),
         (open_intent("3", at("orders"), uid("other")), "the recorded orders has uid uid-orders, not other"),
         (delete("3", "orders", "orders-g7"), "no generation named orders-g7 is recorded"),
-        (open_intent("3", Address::pool("main"), uid("u")), "that is no operation on pools"),
-        (open_intent("3", at("orders"), Operation::DeletePool { id: "x".to_owned() }), "no operation on statements"),
-        (promote(), "it has no successor"),
-        (generation_gone("orders-g2"), "`gone` of orders-g2 for statements.orders contradicts the record"),
+        (open_intent("3", Address::pool("main"), uid("u")), "this operation does not apply to pools"),
+        (
+            open_intent("3", at("orders"), Operation::DeletePool { id: "x".to_owned() }),
+            "this operation does not apply to statements",
+        ),
+        (promote(), "the statement has no successor"),
+        (generation_gone("orders-g2"), "`gone` of orders-g2 in statements.orders contradicts the record"),
         (offsets_set("orders-g2", 1), "no generation named orders-g2"),
-        (delete_orders(), "its intent 2 is open"),
+        (delete_orders(), "its intent 2 is still open"),
     ] {
         let message = assert_refused(&recorded, &entry);
         assert!(message.contains(why), "{message}");
     }
     let mut submitted = recorded;
     submitted.apply(&submit("3", "orders", "orders", 2, Role::Successor)).unwrap();
-    assert!(assert_refused(&submitted, &settle_applied("3", "")).contains("a submitted statement has a uid"));
+    assert!(assert_refused(&submitted, &settle_applied("3", "")).contains("a submitted statement needs a uid"));
 }
 
-/// Any entry over few keys, names and ids, so that many of them fit together.
+/// Generates entries over few keys, names and ids, so that many of them fit together.
 fn any_entry() -> impl Strategy<Value = Entry> {
     let key = || prop::sample::select(vec!["a", "b"]);
     let number = 1..4_u32;
@@ -477,7 +495,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
-/// The highest number known to be used under each cloud name.
+/// Returns the highest number known to be used under each cloud name.
 fn used_numbers(recorded: &Recorded) -> BTreeMap<String, (Generation, u32)> {
     let mut numbers = BTreeMap::<String, (Generation, u32)>::new();
     let records = recorded.statements.values().map(|r| (r.declared.name.clone(), r.last_generation, r.undo_count));
@@ -500,7 +518,7 @@ proptest! {
             if recorded.apply(entry).is_err() {
                 prop_assert_eq!(&recorded, &before);
             }
-            // A submission that came to nothing gives its number back.
+            // A rejected submission frees its number.
             let rejected = matches!(entry, Entry::IntentSettled { outcome: Outcome::Rejected { .. }, .. });
             let now = if rejected { BTreeMap::new() } else { used_numbers(&recorded) };
             for (name, (generation, undos)) in used_numbers(&before) {

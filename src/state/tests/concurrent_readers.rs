@@ -1,16 +1,20 @@
-//! Readers take no lock: whatever a run does between their reads, they see all that was acknowledged before.
+//! Readers take no lock. Whatever a run does between their reads, they see every entry that was acknowledged before.
 
 use std::{sync::Mutex, time::Duration};
 
 use super::{fixtures::*, wrapped_disk::WrappedDisk, *};
 use crate::state::fake_disk::FakeDisk;
 
-/// What a run does while somebody reads.
+/// What a run does while another process reads.
 #[derive(Debug, Clone, Copy)]
 enum WriterAction {
+    /// Appends another entry.
     Append,
+    /// Compacts the journal.
     Compact,
+    /// Compacts the journal and begins another run.
     CompactAndBeginAgain,
+    /// Stops without compacting, and the next run begins.
     CrashAndRecover,
 }
 
@@ -38,6 +42,7 @@ fn a_reader_sees_every_acknowledged_entry_whatever_happens_between_its_reads() {
     }
 }
 
+/// Starts a run on the disk. Returns its ledger and the record that it began on.
 fn begin_run(disk: &FakeDisk) -> (LocalLedger<FakeDisk>, Recorded) {
     let mut ledger = LocalLedger::on_disk(disk.clone(), "state/prod.json");
     let recorded = block_on(async {
@@ -49,11 +54,13 @@ fn begin_run(disk: &FakeDisk) -> (LocalLedger<FakeDisk>, Recorded) {
     (ledger, recorded)
 }
 
+/// Appends the declaration of `key`, also to `recorded`.
 fn append(ledger: &mut LocalLedger<FakeDisk>, recorded: &mut Recorded, key: &str) {
     block_on(ledger.append(&[declare(key, key)])).unwrap();
     recorded.apply(&declare(key, key)).unwrap();
 }
 
+/// Performs the action of the run.
 fn perform(disk: &FakeDisk, mut ledger: LocalLedger<FakeDisk>, mut recorded: Recorded, action: WriterAction) {
     match action {
         WriterAction::Append => append(&mut ledger, &mut recorded, "meanwhile"),

@@ -1,4 +1,4 @@
-//! The saved plans that were used.
+//! Tests of the ids of used saved plans.
 
 use std::{path::Path, time::Duration};
 
@@ -10,11 +10,12 @@ use super::{
 
 const PATH: &str = "state/prod.json";
 
+/// Returns a lock holder whose run applies this saved plan.
 fn holder_with_plan(plan: &str) -> LockHolder {
     LockHolder { saved_plan_id: Some(plan.to_owned()), ..holder("apply") }
 }
 
-/// A run that carries out a saved plan, until it has begun.
+/// Begins a run that applies a saved plan.
 fn begin_run(disk: &FakeDisk, plan: &str) -> Result<(), LedgerError> {
     block_on(async {
         let mut ledger = LocalLedger::on_disk(disk.clone(), PATH);
@@ -24,6 +25,7 @@ fn begin_run(disk: &FakeDisk, plan: &str) -> Result<(), LedgerError> {
     })
 }
 
+/// Returns whether the plan counts as used.
 fn is_consumed(disk: &FakeDisk, plan: &str) -> bool {
     ConsumedPlans::for_state(disk, Path::new(PATH)).unwrap().contains(plan).unwrap()
 }
@@ -48,7 +50,7 @@ fn a_plan_is_consumed_once_its_run_begins_and_stays_consumed_after_any_crash() {
                 assert!(begun && is_consumed(&crashed, "bbbb"));
                 break;
             }
-            assert!(is_consumed(&crashed.restart(seed), "aaaa"), "cut at {at}, disk {seed}");
+            assert!(is_consumed(&crashed.restart(seed), "aaaa"), "crash at {at}, disk {seed}");
         }
     }
 }
@@ -67,7 +69,7 @@ fn failing_to_record_a_consumed_plan_is_reported_and_consumes_nothing() {
         }
         let why = begun.unwrap_err().to_string();
         reported += usize::from(why.contains("prod.plans"));
-        assert!(why.contains("has sent nothing to change the cloud"), "{why}");
+        assert!(why.contains("sent no request that changes Confluent Cloud"), "{why}");
         assert!(!is_consumed(&full.restart(1), "bbbb") || why.contains("fsync"), "{why}");
     }
     assert!(reported >= 3, "{reported}");

@@ -1,7 +1,7 @@
-//! Runs cut at every step they take on the disk, and again while recovering; and disks that refuse.
+//! Runs that crash at each of their disk operations, and again while recovering, and disks that return errors.
 //!
-//! What has to hold: the record that is found is what a prefix of the entries makes, and every acknowledged entry is
-//! in that prefix. Then the next run goes on from there to the end.
+//! The record that is found must be the result of a prefix of the entries, and that prefix must contain every
+//! acknowledged entry. The next run must then continue from there to the end.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 
 const PATH: &str = "state/prod.json";
 
-/// Two runs of a project, as groups of entries.
+/// Returns the two runs of a project, as groups of entries.
 fn script() -> [Vec<Vec<Entry>>; 2] {
     let stop = StatementUpdate { stopped: true, ..StatementUpdate::default() };
     let offsets_set = Fact::OffsetsSet { key: "a".to_owned(), name: "a".to_owned(), offsets: offsets(1) };
@@ -38,20 +38,24 @@ fn script() -> [Vec<Vec<Entry>>; 2] {
     ]
 }
 
-/// What a project did: how many entries it knows to be durable, and how many it may have written.
+/// The progress of a project: the entries that it knows to be durable, and those that it may have written.
 #[derive(Debug, Clone, Copy, Default)]
 struct RunProgress {
+    /// The number of entries that are known to be durable.
     acknowledged: usize,
+    /// The number of entries that may have been written.
     attempted: usize,
 }
 
-/// What stopped a project, and what its ledger says when it is asked again.
+/// The error that stopped a project, and the error of its ledger's next call.
 struct StoppedRun {
+    /// The error that stopped the run.
     error: LedgerError,
+    /// The error that a retry returned.
     error_on_retry: LedgerError,
 }
 
-/// One project on one disk: every run that is left, from what is found. Stops at the first error.
+/// Runs a project on a disk: all runs that remain, from the state that is found. Stops at the first error.
 fn run_project<D: Disk>(disk: impl Fn() -> D, progress: &mut RunProgress) -> Result<(), Box<StoppedRun>> {
     let runs = script();
     let mut before = 0;
@@ -66,6 +70,7 @@ fn run_project<D: Disk>(disk: impl Fn() -> D, progress: &mut RunProgress) -> Res
     Ok(())
 }
 
+/// Runs one run of the project. After an error, it calls the ledger again.
 fn run_once<D: Disk>(
     disk: D,
     groups: &[Vec<Entry>],
@@ -78,14 +83,17 @@ fn run_once<D: Disk>(
         match done {
             Ok(()) => Ok(()),
             Err(error) => {
-                let error_on_retry =
-                    ledger.append(&[settle_rejected("1")]).await.expect_err("it goes on after an error");
+                let error_on_retry = ledger
+                    .append(&[settle_rejected("1")])
+                    .await
+                    .expect_err("the ledger must not continue after an error");
                 Err(Box::new(StoppedRun { error, error_on_retry }))
             }
         }
     })
 }
 
+/// Calls the ledger as a run does, from the lock to the compaction.
 async fn run_ledger<D: Disk>(
     ledger: &mut LocalLedger<D>,
     groups: &[Vec<Entry>],
@@ -114,7 +122,8 @@ async fn run_ledger<D: Disk>(
     ledger.compact(&recorded).await
 }
 
-/// How many entries of the script `recorded` is made of; an error if it is made of no prefix that is allowed.
+/// Returns the number of the script's entries that `recorded` consists of, or an error if that is not an allowed
+/// prefix.
 fn applied_prefix(recorded: &Recorded, progress: RunProgress) -> Result<usize, String> {
     static PREFIXES: LazyLock<Vec<Recorded>> = LazyLock::new(|| {
         let mut made = vec![empty_record()];
@@ -129,26 +138,27 @@ fn applied_prefix(recorded: &Recorded, progress: RunProgress) -> Result<usize, S
     let matches: Vec<usize> = (0..PREFIXES.len()).filter(|count| PREFIXES[*count] == without_serial).collect();
     let allowed = progress.acknowledged..=progress.attempted.max(progress.acknowledged);
     let found = matches.iter().find(|count| allowed.contains(count));
-    found.copied().ok_or_else(|| format!("found what {matches:?} entries make, but {allowed:?} were to be found"))
+    found.copied().ok_or_else(|| format!("found the result of {matches:?} entries, expected {allowed:?}"))
 }
 
+/// Loads the record and returns the number of the script's entries in it.
 fn check_disk<D: Disk>(disk: D, progress: RunProgress) -> Result<usize, String> {
     match block_on(LocalLedger::on_disk(disk, PATH).load()) {
         Ok(Some(recorded)) => applied_prefix(&recorded, progress),
         Ok(None) if progress.acknowledged == 0 => Ok(0),
-        Ok(None) => Err(format!("the state is gone, with {} entries", progress.acknowledged)),
+        Ok(None) => Err(format!("the state with {} entries is gone", progress.acknowledged)),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// The operations of an undisturbed project.
+/// Returns the operations of a project without faults.
 fn all_operations() -> Vec<DiskOperation> {
     let disk = FakeDisk::new();
     assert!(run_project(|| disk.clone(), &mut RunProgress::default()).is_ok());
     disk.operations()
 }
 
-/// Cuts a project at operation `at`; gives what is found on the disk then, or what is wrong with it.
+/// Crashes a project at operation `at`. Returns the disk that is found afterwards, or what is wrong with it.
 fn crash_at<D: Disk>(
     disk: &FakeDisk,
     wrap: impl Fn(FakeDisk) -> D,
@@ -157,33 +167,33 @@ fn crash_at<D: Disk>(
     mut progress: RunProgress,
 ) -> Result<(FakeDisk, RunProgress), String> {
     disk.inject_fault(at, DiskFault::Crash, seed);
-    // Past the last operation, the cut falls on an idle machine.
+    // Past the last operation, the crash happens on an idle machine.
     drop(run_project(|| wrap(disk.clone()), &mut progress));
     let after = disk.restart(seed);
-    check_disk(wrap(after.clone()), progress).map_err(|why| format!("cut at {at}, seed {seed}: {why}"))?;
+    check_disk(wrap(after.clone()), progress).map_err(|why| format!("crash at {at}, seed {seed}: {why}"))?;
     Ok((after, progress))
 }
 
-/// Cuts at every point, with several outcomes for what was not synced; brings each project to its end.
-/// Gives how many cuts were made.
+/// Crashes at every operation, with several outcomes for what was not synced, and completes each project afterwards.
+/// Returns the number of crashes.
 fn crash_everywhere<D: Disk>(wrap: impl Fn(FakeDisk) -> D + Copy) -> Result<usize, String> {
     let mut crashes = 0;
     for (at, seed) in (0..=all_operations().len()).flat_map(|at| (0..8).map(move |seed| (at, seed))) {
         let (disk, progress) = crash_at(&FakeDisk::new(), wrap, at, seed, RunProgress::default())?;
-        finish(&disk, wrap, progress).map_err(|why| format!("cut at {at}, seed {seed}: {why}"))?;
+        finish(&disk, wrap, progress).map_err(|why| format!("crash at {at}, seed {seed}: {why}"))?;
         crashes += 1;
     }
     Ok(crashes)
 }
 
-/// Cuts at every point, and again at every point of the recovery from that.
+/// Crashes at every operation, and again at every operation of the recovery.
 fn crash_twice_everywhere() -> Result<usize, String> {
     let mut crashes = 0;
     for at in 0..=all_operations().len() {
         let seed = at as u64 * 101 % 97;
         let (first, progress) = crash_at(&FakeDisk::new(), |disk| disk, at, seed, RunProgress::default())?;
         for again in 0.. {
-            let place = |why: String| format!("cut at {at}, seed {seed}, then at {again}: {why}");
+            let place = |why: String| format!("crash at {at}, seed {seed}, then at {again}: {why}");
             let disk = first.restart(1);
             let (after, progress) =
                 crash_at(&disk, |disk| disk, again, again as u64 * 13 % 11, progress).map_err(place)?;
@@ -197,9 +207,9 @@ fn crash_twice_everywhere() -> Result<usize, String> {
     Ok(crashes)
 }
 
-/// Runs to the end, and finds all there even if everything that was not synced is lost then.
+/// Runs the project to its end, and checks that everything is durable even if all that was not synced is lost.
 fn finish<D: Disk>(disk: &FakeDisk, wrap: impl Fn(FakeDisk) -> D, mut progress: RunProgress) -> Result<(), String> {
-    run_project(|| wrap(disk.clone()), &mut progress).map_err(|stop| format!("cannot go on: {}", stop.error))?;
+    run_project(|| wrap(disk.clone()), &mut progress).map_err(|stop| format!("cannot continue: {}", stop.error))?;
     let all = script().iter().flatten().map(Vec::len).sum();
     check_disk(wrap(disk.restart(0)), RunProgress { acknowledged: all, attempted: all }).map(drop)
 }
@@ -212,8 +222,8 @@ fn no_crash_loses_an_acknowledged_entry() {
 #[test]
 fn no_crash_during_recovery_loses_an_acknowledged_entry() {
     let crashes = crash_twice_everywhere().unwrap();
-    // A recovery takes at least a lock, a first line and a fold.
-    assert!(crashes > all_operations().len() * 12, "{crashes} cuts");
+    // A recovery takes at least a lock, a first line and a compaction.
+    assert!(crashes > all_operations().len() * 12, "{crashes} crashes");
 }
 
 #[test]
@@ -230,9 +240,10 @@ fn every_crash_strikes_its_intended_operation() {
         assert_eq!(disk.operations().last(), Some(point));
     }
     let named = |name: &str| points.iter().filter(|(operation, _)| *operation == name).count();
-    // The state is written three times: when it is made, and at the end of two runs. There are two journals.
+    // The state is written three times: when it is created, and at the end of the two runs. There are two journals.
     assert_eq!((named("rename"), named("remove"), named("create")), (3, 2, 5));
-    // One write and one fsync for each of eight groups, three snapshots and two first lines; and the folder is made.
+    // There is one write and one fsync for each of eight groups, three snapshots and two first lines. The folder is
+    // also created.
     assert_eq!((named("append"), named("sync"), named("sync_folder")), (13, 13, 6));
 }
 
@@ -247,12 +258,12 @@ fn a_failing_disk_loses_nothing_and_ends_the_run() {
             let mut progress = RunProgress::default();
             let place = format!("{fault:?} at {at}, {point:?}");
             match run_project(|| disk.clone(), &mut progress) {
-                // The journal of a folded run could not be removed; or it could be by the next run.
+                // Either the journal could not be removed after the compaction, or the next run could remove it.
                 Ok(()) => assert_eq!(point.0, "remove", "{place}"),
                 Err(stop) => {
                     let LedgerError::Disk { doing, file, .. } = &stop.error else { panic!("{place}: {}", stop.error) };
                     assert!(file.starts_with("state"), "{place}: {file}");
-                    // Until the lock is there, nothing was begun that could be broken.
+                    // Before the lock is taken, no run has begun that could be broken.
                     if *doing != "lock" && (*doing, file.as_str()) != ("create", "state") {
                         assert_eq!(stop.error_on_retry, stop.error, "{place}");
                         let asked = disk.operations().len();
@@ -277,6 +288,6 @@ fn a_ledger_that_skips_any_sync_is_detected() {
         let outcome = std::panic::catch_unwind(|| {
             crash_everywhere(|disk| WrappedDisk { skipped_sync: Some(skipped_sync), ..WrappedDisk::new(disk) })
         });
-        assert!(!matches!(outcome, Ok(Ok(_))), "nobody noticed that {skipped_sync:?} was not synced");
+        assert!(!matches!(outcome, Ok(Ok(_))), "no test noticed that {skipped_sync:?} was not synced");
     }
 }

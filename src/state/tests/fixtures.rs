@@ -1,10 +1,11 @@
-//! Records and entries in few words.
+//! Short constructors for records and entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::resource::*;
 
+/// Returns the environment of the tests.
 pub fn identity() -> EnvironmentIdentity {
     EnvironmentIdentity {
         organization: "org-1".to_owned(),
@@ -14,11 +15,12 @@ pub fn identity() -> EnvironmentIdentity {
     }
 }
 
+/// Returns a record without resources.
 pub fn empty_record() -> Recorded {
     Recorded::new("lineage-1".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
-/// `empty` with `entries` applied.
+/// Returns [`empty_record`] with `entries` applied.
 pub fn record_after(entries: &[Entry]) -> Recorded {
     let mut recorded = empty_record();
     for entry in entries {
@@ -27,6 +29,7 @@ pub fn record_after(entries: &[Entry]) -> Recorded {
     recorded
 }
 
+/// Returns a lock holder that runs `command`.
 pub fn holder(command: &str) -> LockHolder {
     LockHolder {
         command: command.to_owned(),
@@ -37,6 +40,7 @@ pub fn holder(command: &str) -> LockHolder {
     }
 }
 
+/// Returns a statement that is declared with this cloud name.
 pub fn statement(name: &str) -> Statement {
     Statement {
         name: name.to_owned(),
@@ -56,6 +60,7 @@ pub fn statement(name: &str) -> Statement {
     }
 }
 
+/// Returns a pool with this display name.
 pub fn pool(display_name: &str) -> Pool {
     Pool {
         display_name: display_name.to_owned(),
@@ -67,6 +72,7 @@ pub fn pool(display_name: &str) -> Pool {
     }
 }
 
+/// Returns a submission of generation or undo statement `number` of `base`.
 pub fn submission(base: &str, number: u32, role: Role) -> Submission {
     let name = if role == Role::Undo { undo_name(base, number) } else { Generation(number).name(base) };
     Submission {
@@ -81,6 +87,7 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
     }
 }
 
+/// Returns a running generation of `base`.
 pub fn generation(base: &str, number: u32) -> GenerationRecord {
     let sent = submission(base, number, Role::Current);
     GenerationRecord {
@@ -96,39 +103,47 @@ pub fn generation(base: &str, number: u32) -> GenerationRecord {
     }
 }
 
+/// Returns offsets of one topic.
 pub fn offsets(at: u32) -> Offsets {
     let topics = BTreeMap::from([("b".to_owned(), format!("partition:0,offset:{at}"))]);
     Offsets { topics, taken_at: Some("2026-01-02T03:04:05Z".to_owned()) }
 }
 
+/// Returns the entry that declares a statement under `key`.
 pub fn declare(key: &str, name: &str) -> Entry {
     let dependencies = BTreeSet::from([Address::pool("main")]);
     fact(Fact::Declared { key: key.to_owned(), declared: Box::new(statement(name)), dependencies })
 }
 
+/// Wraps a fact in an entry.
 pub fn fact(fact: Fact) -> Entry {
     Entry::FactRecorded { fact }
 }
 
+/// Returns the entry that opens an intent.
 pub fn open_intent(id: &str, address: Address, operation: Operation) -> Entry {
     let intent = Intent { id: IntentId(id.to_owned()), address, operation };
     Entry::IntentOpened { intent, secrets: BTreeMap::new() }
 }
 
+/// Returns the entry for the intent to submit a statement.
 pub fn submit(id: &str, key: &str, base: &str, number: u32, role: Role) -> Entry {
     open_intent(id, Address::statement(key), Operation::Submit(submission(base, number, role)))
 }
 
+/// Returns the entry for the intent to update a statement.
 pub fn update(id: &str, key: &str, name: &str, to: StatementUpdate) -> Entry {
     let operation = Operation::Update { name: name.to_owned(), uid: format!("uid-{name}"), to };
     open_intent(id, Address::statement(key), operation)
 }
 
+/// Returns the entry for the intent to delete a statement.
 pub fn delete(id: &str, key: &str, name: &str) -> Entry {
     let operation = Operation::Delete { name: name.to_owned(), uid: format!("uid-{name}") };
     open_intent(id, Address::statement(key), operation)
 }
 
+/// Returns the entry for an applied intent. An empty `service_id` means none.
 pub fn settle_applied(id: &str, service_id: &str) -> Entry {
     let given = (!service_id.is_empty()).then(|| service_id.to_owned());
     Entry::IntentSettled {
@@ -137,12 +152,13 @@ pub fn settle_applied(id: &str, service_id: &str) -> Entry {
     }
 }
 
+/// Returns the entry for a rejected intent.
 pub fn settle_rejected(id: &str) -> Entry {
     let outcome = Outcome::Rejected { why: "no".to_owned() };
     Entry::IntentSettled { intent_id: IntentId(id.to_owned()), outcome }
 }
 
-/// A statement declared, submitted and running as `base`.
+/// Returns entries for a statement that was declared, was submitted and is running as `base`.
 pub fn running_statement(key: &str, base: &str) -> Vec<Entry> {
     let id = format!("{key}-1");
     let name = base.to_owned();
@@ -160,7 +176,7 @@ pub fn running_statement(key: &str, base: &str) -> Vec<Entry> {
     ]
 }
 
-/// Runs a future that waits for nothing but threads.
+/// Runs a future that waits only for threads.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

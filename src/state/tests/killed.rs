@@ -1,4 +1,4 @@
-//! Processes that are killed while they write, on the real disk.
+//! Processes that are killed while they write to the real disk.
 
 use std::{
     env, fs,
@@ -32,10 +32,10 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
         kept = output_lines.by_ref().filter_map(acknowledged).find(|count| *count >= enough).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        // What it was told after that and before it died.
+        // Read what it acknowledged between that line and its end.
         kept = output_lines.filter_map(acknowledged).last().unwrap_or(kept);
         let found = block_on(LocalLedger::at(&path).load()).unwrap().unwrap().statements.len();
-        assert!((kept..=kept + 1).contains(&found), "{kept} were acknowledged, {found} are there");
+        assert!((kept..=kept + 1).contains(&found), "{kept} were acknowledged, {found} were found");
         kept = found;
     }
     let mut files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -45,7 +45,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
     assert!(files.is_empty(), "{files:?}");
 }
 
-/// Declares one statement after the other, in runs of seven, and says what is kept.
+/// Declares one statement after the other, in runs of seven, and prints how many are kept.
 async fn write_runs(path: &Path) -> Result<(), LedgerError> {
     let mut ledger = LocalLedger::at(path);
     ledger.lock(&holder("apply"), Duration::from_secs(20)).await?;

@@ -1,4 +1,4 @@
-//! The ledger on the real disk.
+//! Tests of the ledger on the real disk.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ fn a_run_is_durable_entry_by_entry_and_then_compacted() {
     assert_eq!(left, ["prod.json", "prod.lock"]);
 }
 
-/// A folder with a state in it that two runs left, and what it records.
+/// Returns a folder with a state after one complete run, its path, and the record.
 pub fn saved_state() -> (tempfile::TempDir, std::path::PathBuf, Recorded) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prod.json");
@@ -51,7 +51,7 @@ pub fn saved_state() -> (tempfile::TempDir, std::path::PathBuf, Recorded) {
     (folder, path, recorded)
 }
 
-/// A whole run that appends `entries`, and what is found after it.
+/// Completes a run that appends `entries`. Returns the record that is found afterwards.
 pub fn complete_run(path: &Path, entries: &[Entry]) -> Recorded {
     block_on(async {
         let (mut ledger, mut recorded) = begin_run(path, entries).await;
@@ -61,7 +61,8 @@ pub fn complete_run(path: &Path, entries: &[Entry]) -> Recorded {
     })
 }
 
-/// A run that has appended `entries` and is interrupted when it is dropped; and what it began on.
+/// Begins a run and appends `entries`. The run is interrupted when its ledger is dropped. Also returns the record
+/// that it began on.
 pub async fn begin_run(path: &Path, entries: &[Entry]) -> (LocalLedger, Recorded) {
     let mut ledger = LocalLedger::at(path);
     ledger.lock(&holder("apply"), Duration::from_secs(5)).await.unwrap();
@@ -71,16 +72,19 @@ pub async fn begin_run(path: &Path, entries: &[Entry]) -> (LocalLedger, Recorded
     (ledger, recorded)
 }
 
+/// Loads the record at `path`.
 pub fn load(path: &Path) -> Result<Option<Recorded>, LedgerError> {
     block_on(LocalLedger::at(path).load())
 }
 
+/// Leaves an interrupted run behind. Returns the record that is found afterwards.
 fn interrupt_run(path: &Path) -> Recorded {
     block_on(async { drop(begin_run(path, &[declare("sales", "sales")]).await) });
     load(path).unwrap().unwrap()
 }
 
-/// That a file does not read, why, and that reading, locking and beginning leave it as it was.
+/// Asserts that a file cannot be read, and that reading, locking and beginning leave it unchanged. Returns the
+/// message.
 fn assert_damaged(path: &Path, file: &Path) -> String {
     let before = fs::read(file).unwrap();
     let error = load(path).unwrap_err();
@@ -102,7 +106,7 @@ fn an_interrupted_run_is_loaded_and_then_compacted() {
     assert!(after.statements.contains_key("sales"));
     let reader = LocalLedger::at(&path);
     assert_eq!(block_on(reader.interrupted_run()), Ok(Some(holder("apply"))));
-    assert_eq!(block_on(reader.lock_holder()), Ok(None), "a lock file that is left behind is no lock");
+    assert_eq!(block_on(reader.lock_holder()), Ok(None), "a leftover lock file must not count as a lock");
     let compacted = complete_run(&path, &[]);
     assert_eq!(compacted, Recorded { serial: before.serial + 2, ..after });
 }
@@ -124,11 +128,11 @@ fn an_idle_run_compacts_an_interrupted_one() {
     };
     let compacted = idle_run();
     assert_eq!(compacted, Recorded { serial: before.serial + 1, ..after });
-    // One that was folded already is removed alone, and then there is nothing to write.
+    // A journal that was already compacted is only removed. After that there is nothing to write.
     fs::write(&journal, stale).unwrap();
     assert_eq!(idle_run(), compacted);
     assert_eq!(idle_run(), compacted);
-    // Nor is anything begun where there is no snapshot yet.
+    // Without a snapshot, no run is begun either.
     fs::remove_file(&path).unwrap();
     fs::write(&journal, "{").unwrap();
     block_on(async {
@@ -149,14 +153,14 @@ fn a_torn_last_line_is_dropped_and_any_other_bad_line_is_damage() {
     });
     let whole = fs::read(&journal).unwrap();
     let ends: Vec<usize> = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
-    assert_eq!(ends.len(), 3, "a first line and two groups");
+    assert_eq!(ends.len(), 3, "the journal should have a first line and two groups");
     for cut in 0..=whole.len() {
         fs::write(&journal, &whole[..cut]).unwrap();
         let recorded = load(&path).unwrap().unwrap();
         let found = ["b", "c"].map(|key| recorded.statements.contains_key(key));
-        assert_eq!(found, [cut >= ends[1], cut >= ends[2]], "cut at {cut}");
+        assert_eq!(found, [cut >= ends[1], cut >= ends[2]], "cut after {cut} bytes");
     }
-    // Pages that never reached the disk.
+    // These pages never reached the disk.
     let mut holes = whole.clone();
     holes[ends[1] + 5..ends[1] + 40].fill(0);
     fs::write(&journal, &holes).unwrap();
@@ -167,12 +171,12 @@ fn a_torn_last_line_is_dropped_and_any_other_bad_line_is_damage() {
         bad[at] ^= 1;
         fs::write(&journal, bad).unwrap();
         let message = assert_damaged(&path, &journal);
-        assert!(message.contains(&format!("line {line}")) && message.contains("left untouched"), "{message}");
+        assert!(message.contains(&format!("line {line}")) && message.contains("left unchanged"), "{message}");
     }
-    // A line that is gone from the middle is missed by the next one's checksum.
+    // If a line is missing from the middle, the checksum of the next line shows it.
     let gap = [&whole[..ends[0]], &whole[ends[1]..]].concat();
     fs::write(&journal, gap).unwrap();
-    assert!(assert_damaged(&path, &journal).contains("line 2: its checksum is wrong"));
+    assert!(assert_damaged(&path, &journal).contains("line 2: its checksum does not match"));
 }
 
 #[test]
@@ -195,7 +199,7 @@ fn a_flipped_bit_is_never_read_as_valid_data() {
         match load(&path) {
             Err(LedgerError::Damaged { .. } | LedgerError::NewerFormat { .. }) => {}
             Err(other) => panic!("{other}"),
-            // The end of the last line was hit, so it reads as one that a cut left unfinished.
+            // The end of the last line was damaged, so it looks like a line that a crash cut short.
             Ok(recorded) => {
                 let statements = &recorded.unwrap().statements;
                 assert!(at >= whole.len() - whole.split(|byte| *byte == b'\n').nth(3).unwrap().len() - 1, "at {at}");
@@ -213,10 +217,10 @@ fn an_invalid_state_file_is_left_untouched() {
     let cut = &whole[..whole.len() / 2];
     let misspelt = String::from_utf8(whole.clone()).unwrap().replace("\"current\"", "\"curent\"");
     for (bytes, why) in [
-        (&b""[..], "it is empty"),
+        (&b""[..], "the file is empty"),
         (b"{}", "it has no `format`"),
         (b"[1]", "it has no `format`"),
-        (b"{\"format\": 0}", "format 0 is none that this floe can read"),
+        (b"{\"format\": 0}", "this floe cannot read format 0"),
         (b"{\"format\": 1}", "missing field `lineage` at line 1"),
         (misspelt.as_bytes(), "unknown field `curent`, expected one of"),
         (b"<<<<<<< HEAD\n{}", "expected value at line 1"),
@@ -233,7 +237,7 @@ fn a_newer_format_is_refused_untouched() {
     let (_folder, path, recorded) = saved_state();
     let newer = fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
     fs::write(&path, &newer).unwrap();
-    assert!(assert_damaged(&path, &path).contains("has format 2, this floe knows formats up to 1"));
+    assert!(assert_damaged(&path, &path).contains("has format 2, but this floe reads only formats up to 1"));
     fs::write(&path, newer.replace("\"format\": 2", "\"format\": 1")).unwrap();
     assert_eq!(load(&path), Ok(Some(recorded)));
 }
@@ -245,7 +249,7 @@ fn a_journal_on_an_older_snapshot_is_ignored_and_removed() {
     let journal = path.with_extension("journal");
     let old = fs::read(&journal).unwrap();
     let compacted = complete_run(&path, &[]);
-    // It matters no more, not even where it is damaged.
+    // The old journal no longer matters, even if it is damaged.
     let line = old.iter().position(|byte| *byte == b'\n').unwrap();
     let corrupted = old.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == line + 40)).collect::<Vec<_>>();
     fs::write(&journal, corrupted).unwrap();
@@ -268,7 +272,7 @@ fn an_orphaned_journal_is_not_discarded() {
     let message = assert_damaged(&path, &journal);
     assert!(message.contains("interrupted run on serial 3") && message.contains("has serial 2"), "{message}");
     fs::remove_file(&path).unwrap();
-    assert!(assert_damaged(&path, &journal).contains("prod.json is missing; put that snapshot back"));
+    assert!(assert_damaged(&path, &journal).contains("prod.json is missing. Restore that snapshot"));
 }
 
 #[test]
@@ -280,12 +284,12 @@ fn a_run_begins_only_on_the_current_state() {
         block_on(async {
             ledger.lock(&holder("apply"), Duration::ZERO).await.unwrap();
             let first = ledger.begin(&recorded).await;
-            // Nothing was written, so the same run may go on with what is there.
+            // Nothing was written, so the same run may continue with the current state.
             assert_eq!(ledger.begin(&now).await, Ok(()));
             first.unwrap_err().to_string()
         })
     };
-    assert!(begin(read_before.clone()).contains("its serial is 3, not 2; nothing was written"));
+    assert!(begin(read_before.clone()).contains("nothing was written: its serial is 3, not 2"));
     assert!(begin(empty_record()).contains("its serial is 3, not 0"));
     assert!(begin(Recorded { lineage: "other".to_owned(), ..now.clone() }).contains("lineage-1, not other"));
     fs::remove_file(&path).unwrap();
@@ -293,7 +297,7 @@ fn a_run_begins_only_on_the_current_state() {
     let mut ledger = LocalLedger::at(&path);
     block_on(async {
         ledger.lock(&holder("apply"), Duration::ZERO).await.unwrap();
-        assert!(ledger.begin(&read_before).await.unwrap_err().to_string().contains("it is gone"));
+        assert!(ledger.begin(&read_before).await.unwrap_err().to_string().contains("it no longer exists"));
     });
 }
 
@@ -305,13 +309,13 @@ fn an_inconsistent_entry_is_never_written() {
         let (mut ledger, recorded) = begin_run(&path, &[declare("b", "b")]).await;
         let before = fs::read(&journal).unwrap();
         let error = ledger.append(&[declare("c", "c"), settle_applied("9", "")]).await.unwrap_err();
-        assert!(error.to_string().contains("no intent of that id is open; nothing was written"), "{error}");
+        assert!(error.to_string().contains("no intent with this id is open, so nothing was written"), "{error}");
         assert_eq!(ledger.append(&[declare("d", "d")]).await, Err(error));
         assert_eq!(fs::read(&journal).unwrap(), before);
         drop(ledger);
         let (mut ledger, _) = begin_run(&path, &[declare("c", "c")]).await;
         let error = ledger.compact(&recorded).await.unwrap_err();
-        assert!(error.to_string().contains("not what the entries made of the record"), "{error}");
+        assert!(error.to_string().contains("differs from the one that the entries produce"), "{error}");
     });
     assert!(load(&path).unwrap().unwrap().statements.contains_key("c"));
 }
@@ -343,7 +347,7 @@ fn concurrent_readers_always_see_a_whole_record() {
             let (mut reads, mut seen) = (0, (first.serial, 0));
             while !stop.load(Ordering::Relaxed) {
                 let recorded = load(&path).unwrap().unwrap();
-                // What was declared once stays, so a reader that goes back in time would count fewer.
+                // Declared statements stay, so a reader that goes back in time would count fewer.
                 let now = (recorded.serial, recorded.statements.len());
                 assert!(now.0 >= seen.0 && now.1 >= seen.1, "{now:?} after {seen:?}");
                 seen = now;
@@ -378,7 +382,7 @@ fn a_snapshot_is_sorted_pretty_printed_and_ends_with_a_newline() {
 #[test]
 fn an_older_format_is_migrated_and_backed_up_on_the_first_write() {
     fn migrate(json: &mut serde_json::Value) -> Result<(), String> {
-        let json = json.as_object_mut().ok_or("it is no object")?;
+        let json = json.as_object_mut().ok_or("it is not an object")?;
         let lineage = json.remove("family").ok_or("it has no `family`")?;
         json.insert("lineage".to_owned(), lineage);
         Ok(())
@@ -389,7 +393,7 @@ fn an_older_format_is_migrated_and_backed_up_on_the_first_write() {
     let ledger = || LocalLedger::at(&path).with_formats(2, &[migrate]);
     let migrated = Recorded { format: 2, ..recorded.clone() };
     assert_eq!(block_on(ledger().load()), Ok(Some(migrated.clone())));
-    assert_eq!(fs::read_to_string(&path).unwrap(), older, "reading migrates nothing");
+    assert_eq!(fs::read_to_string(&path).unwrap(), older, "reading must not migrate the file");
     block_on(async {
         let mut ledger = ledger();
         ledger.lock(&holder("apply"), Duration::ZERO).await.unwrap();
@@ -456,8 +460,8 @@ mod unix {
         let [one, two] = ["one.json", "two.json"].map(|name| folder.path().join(name));
         symlink(&one, &two).unwrap();
         symlink(&two, &one).unwrap();
-        assert!(load(&one).unwrap_err().to_string().contains("too many symbolic links"));
-        // One that leads to nothing yet leads to where the state will be.
+        assert!(load(&one).unwrap_err().to_string().contains("too many levels of symbolic links"));
+        // A link to a missing file leads to where the state will be created.
         let dangling = folder.path().join("dangling.json");
         symlink(folder.path().join("new/prod.json"), &dangling).unwrap();
         assert_eq!(load(&dangling), Ok(None));
@@ -488,7 +492,11 @@ mod unix {
                 };
                 let (said, entries) = (error.to_string(), if appends { "2 entries" } else { "1 entries" });
                 assert!(said.contains("prod.journal: it is gone") && said.contains(entries), "{said}");
-                assert_eq!(ledger.append(&[declare("c", "c")]).await, Err(error), "it goes on");
+                assert_eq!(
+                    ledger.append(&[declare("c", "c")]).await,
+                    Err(error),
+                    "the ledger must not continue after an error"
+                );
             });
         }
     }

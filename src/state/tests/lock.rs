@@ -1,4 +1,4 @@
-//! One run at a time, and readers beside it.
+//! Only one run at a time takes the lock, and readers do not disturb it.
 
 use std::{
     fs, thread,
@@ -26,7 +26,7 @@ fn a_second_run_reports_the_lock_holder_at_once_or_waits_for_the_lock() {
     block_on(second.lock(&holder("destroy"), Duration::from_secs(20))).unwrap();
     releasing.join().unwrap();
     assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(Some(holder("destroy"))));
-    // Again is no second lock.
+    // Taking the lock again is not a second lock.
     block_on(second.lock(&holder("destroy"), Duration::ZERO)).unwrap();
 }
 
@@ -53,17 +53,17 @@ fn an_unreadable_lock_file_is_still_a_lock() {
     for content in ["", "{\"command\": \"app", "\u{0}\u{0}"] {
         fs::write(&lock, content).unwrap();
         let error = block_on(LocalLedger::at(&path).lock(&holder("apply"), Duration::ZERO)).unwrap_err();
-        assert!(error.to_string().contains("`another run` of somebody unknown"), "{error}");
+        assert!(error.to_string().contains("`another run` of an unknown user"), "{error}");
     }
 }
 
 #[test]
 fn a_reader_does_not_keep_a_run_from_locking() {
     let (_folder, path, _) = saved_state();
-    // What a reader holds for an instant, when it asks whether somebody has the lock.
+    // A reader takes a shared lock for a moment to find out whether the lock is held.
     let reader = fs::File::open(path.with_extension("lock")).unwrap();
     reader.try_lock_shared().unwrap();
-    assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(None), "nor do they take each other for a run");
+    assert_eq!(block_on(LocalLedger::at(&path).lock_holder()), Ok(None), "readers must not take each other for a run");
     let releasing = thread::spawn(move || {
         thread::sleep(Duration::from_millis(20));
         drop(reader);

@@ -1,4 +1,4 @@
-//! The ledger in memory keeps the same contract as the one on disk.
+//! The ledger in memory behaves like the one on disk.
 
 use std::{slice, time::Duration};
 
@@ -14,8 +14,8 @@ fn the_memory_ledger_behaves_like_the_local_one() {
     assert_eq!(on_disk.iter().filter(|seen| *seen == "refused").count(), 5, "{on_disk:#?}");
 }
 
-/// A run, one that is interrupted, one that contradicts the record, one that begins on something else, and one more;
-/// and what is seen in between.
+/// Performs a complete run, an interrupted one, one that contradicts the record, one that begins on another record,
+/// and a final one. Returns what is seen in between.
 async fn run_scenario(ledger: impl Fn() -> Box<dyn Ledger>) -> Vec<String> {
     let runs = [
         running_statement("a", "a"),
@@ -45,7 +45,7 @@ async fn run_scenario(ledger: impl Fn() -> Box<dyn Ledger>) -> Vec<String> {
         drop(ledger);
         seen.push(observe(&*reader).await);
     }
-    // Another one is interrupted, and the two after it have nothing to do.
+    // Another run is interrupted, and the next two have nothing to do.
     let (mut last, reader) = (ledger(), ledger());
     last.lock(&holder("apply"), Duration::ZERO).await.unwrap();
     last.begin(&last.load().await.unwrap().unwrap()).await.unwrap();
@@ -62,7 +62,7 @@ async fn run_scenario(ledger: impl Fn() -> Box<dyn Ledger>) -> Vec<String> {
     seen
 }
 
-/// What a reader sees: serial, statements, and whether somebody holds the lock and has begun.
+/// Returns what a reader sees: the serial, the statements, whether the lock is held, and whether a run has begun.
 async fn observe(reader: &dyn Ledger) -> String {
     let recorded = reader.load().await.unwrap().unwrap();
     let keys: Vec<_> = recorded.statements.keys().collect();

@@ -1,4 +1,4 @@
-//! The room's tests, over records small enough to read.
+//! Tests of this room, on small records.
 
 mod apply;
 mod concurrent_readers;

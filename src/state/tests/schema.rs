@@ -1,4 +1,4 @@
-//! `state/schema.json` says all that a snapshot can say, and nothing else.
+//! `state/schema.json` describes everything that a snapshot can contain, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::resource::*;
 
 const SCHEMA: &str = include_str!("../../../state/schema.json");
 
-/// A record in which every field there is has a value.
+/// Returns a record in which every field has a value.
 fn full_record() -> Recorded {
     let secret = KeyedHash::of(&HashKey("key".to_owned()), "sesame");
     let secrets = BTreeMap::from([("openai".to_owned(), secret)]);
@@ -76,13 +76,16 @@ fn full_record() -> Recorded {
     }
 }
 
-/// As much of JSON Schema as `schema.json` uses. Notes every property that a value has had.
+/// Implements the part of JSON Schema that `schema.json` uses. Records every property that it has checked.
 struct SchemaChecker<'a> {
+    /// The whole schema, for references.
     schema: &'a Value,
+    /// The properties that it has checked a value of.
     seen_properties: BTreeSet<String>,
 }
 
 impl SchemaChecker<'_> {
+    /// Follows a `$ref`. Returns the schema and its location.
     fn resolve(&self, schema: &Value, place: &str) -> (Value, String) {
         match schema.get("$ref").and_then(Value::as_str) {
             Some(reference) => {
@@ -93,9 +96,10 @@ impl SchemaChecker<'_> {
         }
     }
 
+    /// Checks `value` against `schema`, which is at `place`.
     fn check(&mut self, value: &Value, schema: &Value, place: &str) -> Result<(), String> {
         let (schema, place) = self.resolve(schema, place);
-        let mismatch = |what: &str| Err(format!("{place}: {value} is no {what}"));
+        let mismatch = |what: &str| Err(format!("{place}: {value} does not match the {what}"));
         if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
             let tries: Vec<_> = choices
                 .iter()
@@ -103,10 +107,10 @@ impl SchemaChecker<'_> {
                 .map(|(n, choice)| self.check(value, choice, &format!("{place}/oneOf/{n}")))
                 .collect();
             let fits = tries.iter().filter(|fits| fits.is_ok()).count();
-            return if fits == 1 { Ok(()) } else { Err(format!("{place}: {fits} choices fit: {tries:?}")) };
+            return if fits == 1 { Ok(()) } else { Err(format!("{place}: {fits} alternatives match: {tries:?}")) };
         }
         if let Some(only) = schema.get("const") {
-            return if value == only { Ok(()) } else { mismatch("such constant") };
+            return if value == only { Ok(()) } else { mismatch("required constant") };
         }
         let fits = match schema.get("type").and_then(Value::as_str).expect(&place) {
             "string" => value.is_string(),
@@ -117,12 +121,12 @@ impl SchemaChecker<'_> {
             other => panic!("{place}: type {other}"),
         };
         if !fits {
-            return mismatch("such type");
+            return mismatch("required type");
         }
         if let Some(words) = schema.get("enum").and_then(Value::as_array)
             && !words.contains(value)
         {
-            return mismatch("such word");
+            return mismatch("allowed values");
         }
         for item in value.as_array().into_iter().flatten() {
             self.check(item, &schema["items"], &format!("{place}/items"))?;
@@ -149,11 +153,11 @@ impl SchemaChecker<'_> {
     }
 }
 
-/// Every property that the schema describes, by its place.
+/// Collects the location of every property that the schema describes.
 fn described_properties(schema: &Value, place: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let says = ["description", "$ref", "const"].iter().any(|key| property.get(key).is_some());
-        assert!(says, "{place}/properties/{name} says nothing");
+        assert!(says, "{place}/properties/{name} has no description");
         found.insert(format!("{place}/properties/{name}"));
         described_properties(property, &format!("{place}/properties/{name}"), found);
     }
@@ -179,7 +183,7 @@ fn the_schema_describes_every_field_and_every_described_field_exists() {
     let unused: Vec<_> = all.difference(&reader.seen_properties).collect();
     assert!(unused.is_empty(), "described, but in no snapshot: {unused:#?}");
     assert!(all.len() > 80, "{}", all.len());
-    // The sample is read back as it is, so no field of it is only written.
+    // The sample is read back unchanged, so no field is only written.
     assert_eq!(serde_json::from_value::<Recorded>(value).unwrap(), full_record());
 }
 
@@ -200,7 +204,7 @@ fn the_schema_requires_exactly_what_deserialization_requires() {
     }
 }
 
-/// A pointer to every member of every object.
+/// Collects a pointer to every member of every object.
 fn collect_pointers(value: &Value, place: &str, pointers: &mut Vec<String>) {
     for (key, inner) in value.as_object().into_iter().flatten() {
         let pointer = format!("{place}/{key}");

@@ -1,4 +1,4 @@
-//! A fake disk that leaves out one kind of sync, or on which something happens between two reads.
+//! A fake disk that skips one kind of sync, or on which something happens between two reads.
 
 use std::{
     io,
@@ -9,35 +9,48 @@ use std::{
 use super::*;
 use crate::state::fake_disk::{FakeDisk, FakeFile, FakeLock};
 
+/// A fake disk with a changed behavior.
 pub struct WrappedDisk {
+    /// The disk that does the work.
     pub disk: FakeDisk,
-    /// What a ledger that forgets this sync would be like.
+    /// The sync that a faulty ledger would forget.
     pub skipped_sync: Option<SkippedSync>,
     /// What happens after a file with this ending was read for the first time.
     pub between_reads: Mutex<Option<(&'static str, BetweenReads)>>,
 }
 
+/// An action to run once between two reads.
 pub type BetweenReads = Box<dyn FnOnce() + Send>;
 
+/// The kind of sync to skip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SkippedSync {
+    /// The syncs of the journal's bytes.
     Journal,
+    /// The syncs of the snapshot's bytes.
     Snapshot,
+    /// The syncs of the folder after a rename.
     FolderAfterRename,
+    /// The syncs of the folder after a file was created.
     FolderAfterCreate,
 }
 
+/// A file on a [`WrappedDisk`].
 pub struct WrappedFile {
+    /// The file that does the work.
     file: FakeFile,
+    /// Whether syncs of this file are skipped.
     skips_sync: bool,
 }
 
 impl WrappedDisk {
+    /// Wraps a disk without changing its behavior.
     pub fn new(disk: FakeDisk) -> Self {
         WrappedDisk { disk, skipped_sync: None, between_reads: Mutex::new(None) }
     }
 }
 
+/// Returns whether the file name has this ending.
 fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|extension| extension == ending)
 }

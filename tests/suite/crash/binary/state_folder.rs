@@ -200,7 +200,10 @@ async fn run_with_read_only_state(at: Option<usize>, figures: &mut Figures) -> R
     assert_eq!(run.code, Some(1), "{said}");
     if at.is_none() {
         assert!(!run.sent.iter().any(SentRequest::is_mutation), "{:?}", run.sent);
-        assert!(said.contains("has sent nothing to change the cloud") && said.contains("state/test."), "{said}");
+        assert!(
+            said.contains("sent no request that changes Confluent Cloud") && said.contains("state/test."),
+            "{said}"
+        );
     } else {
         // The journal is open and can be written; the snapshot cannot be replaced.
         assert!(said.contains("durable in") && said.contains("nothing is lost"), "{said}");
