@@ -161,13 +161,13 @@ fn start_simulator() -> String {
 
 /// Returns a client of the cloud at `origin`, or at the public endpoints.
 fn cloud(graph: &Graph, transport: Arc<dyn Transport>, origin: Option<&str>) -> CloudClient {
-    let mut site = Endpoints::public(&graph.project.environment.identity).unwrap();
+    let mut endpoints = Endpoints::public(&graph.project.environment.identity).unwrap();
     if let Some(origin) = origin {
-        site = site.with_flink_origin(origin).unwrap().with_cloud_origin(origin).unwrap();
+        endpoints = endpoints.with_flink_origin(origin).unwrap().with_cloud_origin(origin).unwrap();
     }
     let credentials =
         Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
-    CloudClient::new(transport, site, credentials, RateLimits::default(), 7)
+    CloudClient::new(transport, endpoints, credentials, RateLimits::default(), 7)
 }
 
 /// Runs one apply like `floe apply`, from taking the lock to compacting the journal.

@@ -86,7 +86,7 @@ pub fn destroy(
 /// Everything that a run needs. Nothing has been sent yet.
 struct PreparedRun {
     /// The plan to execute, and the record and live resources that it was made from.
-    planned: PlanningOutput,
+    planning_output: PlanningOutput,
     /// The ledger of the environment, locked by this run.
     ledger: LocalLedger,
     /// The client for all API calls.
@@ -110,7 +110,7 @@ async fn run_request(
     let mut interrupt = interrupt::listen();
     let prepared = tokio::select! {
         biased;
-        _ = interrupt.wait_for(|wish| *wish != Interrupt::None) => {
+        _ = interrupt.wait_for(|requested| *requested != Interrupt::None) => {
             return Err(CommandError::new("interrupted before anything was sent").with_exit(Exit::Interrupted));
         }
         prepared = prepare(apply_request, global, process, screen) => prepared?,
@@ -120,7 +120,7 @@ async fn run_request(
         Err(exit) => return Ok(exit),
     };
     let report = execute_plan(&mut prepared_run, interrupt).await?;
-    let text = render::report_text(&report, &prepared_run.planned.plan, screen.stdout_style);
+    let text = render::report_text(&report, &prepared_run.planning_output.plan, screen.stdout_style);
     match global.format {
         super::arguments::OutputFormat::Text => screen.print(&format!("\n{text}"))?,
         _ => screen.eprint(&text),
@@ -178,7 +178,14 @@ async fn prepare(
         screen.eprint("Canceled. No changes were made.\n");
         return Ok(Err(Exit::Error));
     }
-    Ok(Ok(PreparedRun { planned, ledger, cloud: connection.cloud, secrets, status_line, minimum_exit }))
+    Ok(Ok(PreparedRun {
+        planning_output: planned,
+        ledger,
+        cloud: connection.cloud,
+        secrets,
+        status_line,
+        minimum_exit,
+    }))
 }
 
 /// The interval at which resources in a transitional phase are read again.
@@ -212,7 +219,7 @@ async fn plan_once_settled(
         let mut planned =
             planning::make_plan(apply_request.graph, secrets, recorded, cloud, &apply_request.request).await?;
         if let Some(request) =
-            apply_request.saved.as_ref().and_then(|saved| saved.request_without_foreign_blocks(&planned.plan))
+            apply_request.saved.as_ref().and_then(|saved| saved.options_without_unrelated_blocks(&planned.plan))
         {
             planned = planning::make_plan(apply_request.graph, secrets, recorded, cloud, &request).await?;
         }
@@ -275,7 +282,7 @@ async fn execute_plan(
     prepared_run: &mut PreparedRun,
     interrupt: Receiver<Interrupt>,
 ) -> Result<RunReport, CommandError> {
-    let PreparedRun { planned, ledger, cloud, secrets, status_line, .. } = prepared_run;
+    let PreparedRun { planning_output: planned, ledger, cloud, secrets, status_line, .. } = prepared_run;
     let basis = &planned.plan.basis;
     let run_inputs = RunInputs {
         cloud: cloud.clone(),

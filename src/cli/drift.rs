@@ -71,27 +71,27 @@ fn lookups(settled: &Recorded) -> Lookups {
 fn differences(settled: &Recorded, live: &Live) -> Vec<(Address, String)> {
     let mut found = Vec::new();
     for (key, record) in &settled.pools {
-        let mut say = |what: String| found.push((Address::pool(key), what));
+        let mut push_difference = |what: String| found.push((Address::pool(key), what));
         match live.pool(&record.id) {
             Presence::Present(pool) => {
                 if pool.display_name != record.declared.display_name {
-                    say(format!("display_name {} → {}", record.declared.display_name, pool.display_name));
+                    push_difference(format!("display_name {} → {}", record.declared.display_name, pool.display_name));
                 }
                 if pool.max_cfu != record.declared.max_cfu {
-                    say(format!("max_cfu {} → {}", record.declared.max_cfu, pool.max_cfu));
+                    push_difference(format!("max_cfu {} → {}", record.declared.max_cfu, pool.max_cfu));
                 }
             }
-            Presence::Absent => say("no longer exists".to_owned()),
-            Presence::Unknown(why) => say(format!("cannot read this resource: {why}")),
+            Presence::Absent => push_difference("no longer exists".to_owned()),
+            Presence::Unknown(why) => push_difference(format!("cannot read this resource: {why}")),
             Presence::Unlisted => {}
         }
     }
     for (key, record) in &settled.statements {
         let Some(current) = &record.current else { continue };
-        let beside = record.retired.iter().filter(|retired| still_runs(retired, live));
-        let beside =
-            beside.map(|retired| format!("`{}` is still running next to `{}`", retired.sent.name, current.sent.name));
-        let what = statement_differences(current, live).into_iter().chain(beside);
+        let still_running = record.retired.iter().filter(|retired| still_runs(retired, live));
+        let still_running = still_running
+            .map(|retired| format!("`{}` is still running next to `{}`", retired.sent.name, current.sent.name));
+        let what = statement_differences(current, live).into_iter().chain(still_running);
         found.extend(what.map(|what| (Address::statement(key), what)));
     }
     found

@@ -70,10 +70,10 @@ mod tests {
         let order =
             [Exit::Error, Exit::Interrupted, Exit::Locked, Exit::Blocked, Exit::Unhealthy, Exit::Pending, Exit::Done];
         assert_eq!(order.map(Exit::code), [1, 130, 5, 3, 4, 2, 0]);
-        for (at, graver) in order.iter().enumerate() {
+        for (at, worse) in order.iter().enumerate() {
             for other in order.iter().skip(at) {
-                assert_eq!(graver.worse_of(*other), *graver);
-                assert_eq!(other.worse_of(*graver), *graver);
+                assert_eq!(worse.worse_of(*other), *worse);
+                assert_eq!(other.worse_of(*worse), *worse);
             }
         }
     }

@@ -10,13 +10,13 @@ pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, CommandError> {
     if let [code] = topic
         && let Some(lint) = sql::explain_lint(code)
     {
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let collapse_whitespace = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         screen.print(&format!(
             "{}: {}\n\n{}\n\nFix: {}\n\nTo allow it in a statement or in the project: allow = [\"{}\"]\nSource: {}\n",
             lint.code,
             lint.title,
-            words(lint.reason),
-            words(lint.fix),
+            collapse_whitespace(lint.reason),
+            collapse_whitespace(lint.fix),
             lint.code,
             lint.source
         ))?;

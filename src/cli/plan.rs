@@ -37,7 +37,7 @@ pub fn run(
         Ok::<_, CommandError>((prepared, notices))
     };
     let (prepared, notices) = runtime::block_on(&environment, work)??;
-    let PreparedPlan { graph, planned, context } = &prepared;
+    let PreparedPlan { graph, planning_output: planned, context } = &prepared;
     print_plan(&planned.plan, graph, context, "plan", global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", process.seed);
@@ -79,7 +79,7 @@ pub(super) struct PreparedPlan {
     /// The checked project with its dependencies.
     pub graph: Graph,
     /// The plan, and the record and live resources that it was made from.
-    pub planned: PlanningOutput,
+    pub planning_output: PlanningOutput,
     /// What is shown with the plan but is not part of it.
     pub context: PlanContext,
 }
@@ -105,7 +105,7 @@ pub(super) async fn prepare_plan(
     let context = plan_context(&graph, &planned, interrupted_run(&ledger, false).await?);
     // The memory of the simulated world is not freed either.
     std::mem::forget(connection);
-    Ok(PreparedPlan { graph, planned, context })
+    Ok(PreparedPlan { graph, planning_output: planned, context })
 }
 
 /// Prints a plan in the requested format.

@@ -146,8 +146,8 @@ pub(super) fn desired(inputs: &LoadOptions) -> Result<Graph, CommandError> {
 pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, CommandError> {
     match planning::load_desired(inputs) {
         Ok(graph) => match lints::blocking_lints(&graph.project) {
-            forbidding if forbidding.is_empty() => Ok(graph),
-            forbidding => Err(CommandError::Problems(forbidding)),
+            blocking if blocking.is_empty() => Ok(graph),
+            blocking => Err(CommandError::Problems(blocking)),
         },
         Err(InvalidProject { problems, partial }) => {
             let problems = problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR));

@@ -68,7 +68,7 @@ impl SavedPlan {
 
     /// Returns the options to plan with instead if the only blocked addresses now are ones that this plan does not
     /// change.
-    pub fn request_without_foreign_blocks(&self, now: &Plan) -> Option<PlanOptions> {
+    pub fn options_without_unrelated_blocks(&self, now: &Plan) -> Option<PlanOptions> {
         options_without_foreign_blocks(&self.plan, now)
     }
 

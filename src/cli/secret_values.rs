@@ -55,10 +55,10 @@ pub(super) fn check_quotes(plan: &Plan, graph: &Graph, secrets: &Secrets) -> Res
 
 /// Returns every submission of a plan with its address, those of rollbacks included.
 fn submissions(plan: &Plan) -> impl Iterator<Item = (&Address, &Submission)> {
-    plan.groups.iter().flat_map(|passage| {
-        let steps = passage.forward.iter().chain(&passage.rollback);
+    plan.groups.iter().flat_map(|group| {
+        let steps = group.forward.iter().chain(&group.rollback);
         steps.filter_map(|step| match &step.request {
-            StepRequest::Submit { submission, .. } => Some((&passage.address, submission)),
+            StepRequest::Submit { submission, .. } => Some((&group.address, submission)),
             _ => None,
         })
     })

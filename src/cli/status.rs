@@ -23,7 +23,7 @@ const PURGE_DAYS: i64 = 30;
 pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen) -> Result<Exit, CommandError> {
     let project_context = project::load_context(global, process)?;
     let environment = &project_context.environment.clone();
-    let PreparedPlan { graph, planned, context } = runtime::block_on(
+    let PreparedPlan { graph, planning_output: planned, context } = runtime::block_on(
         environment,
         prepare_plan(project_context, project::desired, process, &PlanOptions::default(), screen),
     )??;

@@ -111,9 +111,9 @@ impl CloudClient {
     }
 
     /// Notifies the listener that the caller repeats a request that the service has rejected for some time.
-    pub fn notify_still_refused(&self, refusal: &Error, max_duration: Duration) {
+    pub fn notify_still_rejected(&self, rejection: &Error, max_duration: Duration) {
         if let Some(listener) = self.0.retry_listener.get() {
-            listener(&RetryNotice { error: refusal.clone(), max_duration, is_waiting: false });
+            listener(&RetryNotice { error: rejection.clone(), max_duration, is_waiting: false });
         }
     }
 
@@ -335,31 +335,36 @@ impl fmt::Debug for CloudClient {
 /// # Errors
 /// When the API key must not be sent to the target, the method cannot be kept, or the redirect is invalid.
 fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Result<Url> {
-    let refuse = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
+    let redirect_error = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
         301 | 302 | 307 | 308 if keeps_method || call.method == Method::Get => {}
         303 if call.method == Method::Get => {}
         301 | 302 => {
             let detail = "the service's redirect would turn this change into a GET (is `endpoint` correct?)";
-            return refuse(ErrorKind::Rejected, detail.to_owned());
+            return redirect_error(ErrorKind::Rejected, detail.to_owned());
         }
         // "See Other": the request may well have taken effect.
-        303 => return refuse(ErrorKind::Uncertain, "the service refers to another address for the result".to_owned()),
+        303 => {
+            return redirect_error(
+                ErrorKind::Uncertain,
+                "the service refers to another address for the result".to_owned(),
+            );
+        }
         _ => {
             let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
-            return refuse(kind, "a kind of redirect that this API does not use".to_owned());
+            return redirect_error(kind, "a kind of redirect that this API does not use".to_owned());
         }
     }
     let location = response.headers.get("location").unwrap_or_default();
     let Some(mut to) = Some(location).filter(|to| !to.is_empty()).and_then(|to| from.join(to).ok()) else {
-        return refuse(ErrorKind::InvalidResponse, "a redirect without a valid `Location`".to_owned());
+        return redirect_error(ErrorKind::InvalidResponse, "a redirect without a valid `Location`".to_owned());
     };
     to.set_fragment(None);
     if !may_forward_key(from, &to) {
         let host = to.host_str().unwrap_or_default();
         let detail = format!("redirected to {}://{host}, where the API key must not be sent", to.scheme());
-        return refuse(ErrorKind::Rejected, detail);
+        return redirect_error(ErrorKind::Rejected, detail);
     }
     Ok(to)
 }

@@ -109,22 +109,22 @@ impl Endpoints {
 pub fn check_origin(text: &str) -> Result<Url, InvalidOrigin> {
     // The text before an `@` may be a key that was put there by mistake.
     let given = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
-    let refuse = |why| Err(InvalidOrigin { given, why });
-    let Ok(url) = Url::parse(text) else { return refuse("it is not a URL") };
+    let invalid = |why| Err(InvalidOrigin { given, why });
+    let Ok(url) = Url::parse(text) else { return invalid("it is not a URL") };
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("keys belong in environment variables, not in a URL");
+        return invalid("keys belong in environment variables, not in a URL");
     }
     if url.host().is_none() {
-        return refuse("it has no host");
+        return invalid("it has no host");
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return refuse("it must not have a path, query or fragment");
+        return invalid("it must not have a path, query or fragment");
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => refuse("keys are sent over `http://` only to this machine (`localhost`, `127.0.0.1`, `[::1]`)"),
-        _ => refuse("its scheme is neither `https` nor `http`"),
+        "http" => invalid("keys are sent over `http://` only to this machine (`localhost`, `127.0.0.1`, `[::1]`)"),
+        _ => invalid("its scheme is neither `https` nor `http`"),
     }
 }
 

@@ -32,8 +32,8 @@ impl CloudClient {
     }
 
     /// Renames a pool or raises its limit. (The service does not lower a limit.)
-    pub async fn update_pool(&self, id: &str, amendment: &PoolUpdate) -> Result<LivePool> {
-        let body = wire::PoolChange::of(amendment, &self.endpoints().identity().environment);
+    pub async fn update_pool(&self, id: &str, update: &PoolUpdate) -> Result<LivePool> {
+        let body = wire::PoolChange::of(update, &self.endpoints().identity().environment);
         let call = self.pools_call(Method::Patch, &[id])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
         self.decode_object::<wire::Pool>(&call, &response)

@@ -134,10 +134,11 @@ impl RateLimiter {
         let mut at = window.held_until;
         for (limit, length) in [(self.limits.per_second, SECOND), (self.limits.per_minute, MINUTE)] {
             // The part of the limit that requests in flight leave to finished requests and to the next one.
-            let Some(beside) = (limit as usize).checked_sub(window.in_flight).filter(|beside| *beside > 0) else {
+            let Some(remaining) = (limit as usize).checked_sub(window.in_flight).filter(|beside| *beside > 0) else {
                 return NextSlot::AfterCompletion;
             };
-            let blocking = window.finished_at.len().checked_sub(beside).and_then(|index| window.finished_at.get(index));
+            let blocking =
+                window.finished_at.len().checked_sub(remaining).and_then(|index| window.finished_at.get(index));
             at = at.max(blocking.and_then(|end| end.checked_add(length)));
         }
         match at {

@@ -31,7 +31,7 @@ pub enum PrivateEndpointError {
     #[error(transparent)]
     RegionsUnavailable(#[from] Error),
     /// The service does not know the region.
-    #[error("Confluent Cloud does not offer Flink in region `{region}` of {cloud}{}", which(.known))]
+    #[error("Confluent Cloud does not offer Flink in region `{region}` of {cloud}{}", known_regions_suffix(.known))]
     UnknownRegion {
         /// The cloud provider in lower case.
         cloud: String,
@@ -117,6 +117,6 @@ impl CloudClient {
 }
 
 /// Returns the end of a message that lists the known regions, or nothing if there are none.
-fn which(names: &[String]) -> String {
+fn known_regions_suffix(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!(", only in {}", names.join(", ")) }
 }

@@ -66,14 +66,14 @@ fn mentions_name(text: &str, name: &str) -> bool {
 
 /// Returns the next step after a 404 that does not confirm the absence of a resource.
 fn not_found_help(call: &ApiCall) -> String {
-    let said = call.subject.as_ref().map(|name| {
+    let confirmation_note = call.subject.as_ref().map(|name| {
         format!("This response does not say that `{name}` is missing, so floe does not assume that it is absent. ")
     });
     let settings = match call.api {
         Api::Flink => "`organization` and `id` of the environment in `floe.toml`, and `endpoint` if it is set",
         Api::Cloud => "`id` of the environment in `floe.toml`, and `cloud_endpoint` if it is set",
     };
-    format!("{}Check {settings}.", said.unwrap_or_default())
+    format!("{}Check {settings}.", confirmation_note.unwrap_or_default())
 }
 
 /// Returns the next step after an HTML page. This API always answers in JSON.
@@ -120,7 +120,7 @@ fn detail_from_json(body: &Value) -> Option<String> {
     let text = |value: &Value, key: &str| {
         value.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    let one = |error: &Value| {
+    let error_message = |error: &Value| {
         let words = text(error, "detail").or_else(|| text(error, "title")).or_else(|| text(error, "code"))?;
         let resolution = text(error, "resolution").map(|more| format!(" {more}")).unwrap_or_default();
         let source = error.get("source").and_then(|at| text(at, "pointer").or_else(|| text(at, "parameter")));
@@ -128,7 +128,7 @@ fn detail_from_json(body: &Value) -> Option<String> {
         Some(format!("{words}{resolution}{place}"))
     };
     let errors = body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let errors: Vec<_> = errors.iter().filter_map(one).collect();
+    let errors: Vec<_> = errors.iter().filter_map(error_message).collect();
     if !errors.is_empty() {
         return Some(errors.join("; "));
     }

@@ -115,16 +115,15 @@ impl CloudClient {
     /// GET returned with only these fields changed, because the service rejects anything less. Fails with
     /// [`ErrorKind::Conflict`] if the statement has changed since the GET, which can happen without any request.
     /// Success means that the change was accepted, not that it has taken effect.
-    pub async fn update_statement(&self, fetched: FetchedStatement, amendment: &StatementUpdate) -> Result<()> {
+    pub async fn update_statement(&self, fetched: FetchedStatement, update: &StatementUpdate) -> Result<()> {
         let call = self.statements_call(Method::Put, &[&fetched.live.name])?;
         let Some(raw) = fetched.raw else {
             return Err(call.error(ErrorKind::Conflict, "the statement is being deleted, so no request was sent"));
         };
-        let amended =
-            raw.with_amendment(amendment).map_err(|error| call.error(ErrorKind::Rejected, error.to_string()))?;
+        let updated = raw.with_update(update).map_err(|error| call.error(ErrorKind::Rejected, error.to_string()))?;
         // The response is 202 without a body in the specification and 200 with a body elsewhere, so the new state has
         // to come from a GET.
-        self.send_call(&call.with_json(&amended)?).await.map(drop)
+        self.send_call(&call.with_json(&updated)?).await.map(drop)
     }
 
     /// Deletes a statement, and succeeds if there is none. Success means that the deletion has started. The name is

@@ -457,7 +457,8 @@ pub enum Block {
     },
     /// The replacement restarts from the beginning of its sources, and the policy `evolve = "auto"` does not allow
     /// that.
-    LosesPosition {
+    #[serde(rename = "loses-position")]
+    LosesOffsets {
         /// What in the SQL keeps state, if anything is known to.
         #[serde(rename = "keeps")]
         stateful_construct: Option<String>,
@@ -627,7 +628,7 @@ impl Block {
     /// Returns the consent token that would allow a new generation in spite of the block.
     pub fn consent(&self) -> Option<&str> {
         match self {
-            Block::LosesPosition { accept, .. }
+            Block::LosesOffsets { accept, .. }
             | Block::EvolveIsManual { accept }
             | Block::FailedPredecessor { accept, .. }
             | Block::FailedSuccessor { accept, .. }

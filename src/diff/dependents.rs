@@ -49,8 +49,8 @@ pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementReco
     let objects = created_objects(&record.declared, aliases);
     // A statement outside the selection keeps running, declared or not.
     let is_removed = |other: &str| {
-        let is_wanted = !context.options.destroy && project.statements.contains_key(other);
-        !is_wanted && context.selected.contains(&Address::statement(other))
+        let is_desired = !context.options.destroy && project.statements.contains_key(other);
+        !is_desired && context.selected.contains(&Address::statement(other))
     };
     let candidates =
         recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));

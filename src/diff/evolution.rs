@@ -54,12 +54,13 @@ pub(super) fn recreate_notes(
     record: Option<&StatementRecord>,
 ) -> Vec<Note> {
     let tombstone = context.tombstones.get(declared.spec.name.as_str());
-    let last_offsets =
-        record.and_then(|record| record.last_offsets.as_ref()).or(tombstone.and_then(|buried| buried.offsets.as_ref()));
+    let last_offsets = record
+        .and_then(|record| record.last_offsets.as_ref())
+        .or(tombstone.and_then(|tombstone| tombstone.offsets.as_ref()));
     if declared.analysis.kind.class() != StatementClass::Job || (last_offsets.is_none() && tombstone.is_none()) {
         return Vec::new();
     }
-    let topics = last_offsets.map(|stood| stood.topics.clone()).unwrap_or_default();
+    let topics = last_offsets.map(|offsets| offsets.topics.clone()).unwrap_or_default();
     vec![Note::PreviouslyRemoved { topics }, restart_note(context, key, &declared.spec)]
 }
 
@@ -126,7 +127,7 @@ pub(super) fn replace_job(context: &DiffContext, statement: &StatementContext) -
         Some(Block::EvolveIsManual { accept })
     } else {
         let stateful_construct = context.desired.graph.stateful_reason(&statement.address.key);
-        Some(Block::LosesPosition { stateful_construct, accept })
+        Some(Block::LosesOffsets { stateful_construct, accept })
     };
     let reasons = replacement_reasons(context, statement);
     if let Some(by) = by {
@@ -199,7 +200,7 @@ fn is_bounded(statement: &StatementContext) -> bool {
     let property = |key: &str| statement.declared.spec.properties.get(key).map(Template::as_str);
     let is_snapshot = property("sql.snapshot.mode") == Some("now");
     let has_bounded_property = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
-    let is_bounded_by_hint = statement.analysis.is_some_and(|reading| reading.is_bounded);
+    let is_bounded_by_hint = statement.analysis.is_some_and(|analysis| analysis.is_bounded);
     is_snapshot
         || has_bounded_property
         || is_bounded_by_hint
@@ -246,7 +247,7 @@ fn in_force_definition(context: &mut DiffContext, statement: &StatementContext) 
     let reasons = replacement_reasons(context, statement);
     let by = match &statement.record.declared.undo {
         _ if statement.declared.spec.prevent_destroy => Block::PreventDestroy,
-        None if statement.analysis.is_some_and(|reading| reading.if_not_exists) => Block::IfNotExists,
+        None if statement.analysis.is_some_and(|analysis| analysis.if_not_exists) => Block::IfNotExists,
         None => Block::NoUndo,
         Some(undo) => match undo_block(context, &statement.address.key, statement.record, undo) {
             Some(block) => block,

@@ -185,14 +185,14 @@ pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(St
 pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locations: Option<&SecretLocations>) -> bool {
     let sql_exposes = !desired.sql.matches(&live.sql)
         && (desired.sql.has_secrets()
-            || locations.is_some_and(|held| held.sql)
+            || locations.is_some_and(|found| found.sql)
             || sql::has_plaintext_secret(&live.sql));
     let property_exposes = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
         let is_as_declared = declared.is_some_and(|template| template.matches(value));
         let is_never_recorded = key.starts_with("sql.secrets.");
         let may_hold_secret = declared.is_some_and(Template::has_secrets)
-            || locations.is_some_and(|held| held.properties.contains(&**key))
+            || locations.is_some_and(|found| found.properties.contains(&**key))
             || (sql::is_sensitive_key(key) && !value.is_empty());
         !is_as_declared && !is_never_recorded && may_hold_secret
     };

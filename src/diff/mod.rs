@@ -101,7 +101,7 @@ pub fn diff(
         settlement,
         pools: &pools.by_key,
         recreated_pools: &pools.recreated,
-        tombstones: recorded.tombstones.values().map(|buried| (buried.name.as_str(), buried)).collect(),
+        tombstones: recorded.tombstones.values().map(|tombstone| (tombstone.name.as_str(), tombstone)).collect(),
         lookups: pools.lookups.clone(),
     };
     let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };

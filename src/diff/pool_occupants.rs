@@ -29,9 +29,10 @@ pub(super) fn block_deletions_of_occupied_pools(
         let Some(pool) = recorded.pools.get(&address.key) else { continue };
         let stays = |key: &str, record: &StatementRecord| {
             let change = changes.get(&Address::statement(key)).map(|change| &change.action);
-            let wanted = desired.graph.project.statements.get(key);
-            let wanted = wanted.and_then(|declared| declared.spec.pool.as_ref()).and_then(|key| pools.get(key));
-            stays_on_pool(&pool.id, record, change, wanted, live)
+            let desired_pool = desired.graph.project.statements.get(key);
+            let desired_pool =
+                desired_pool.and_then(|declared| declared.spec.pool.as_ref()).and_then(|key| pools.get(key));
+            stays_on_pool(&pool.id, record, change, desired_pool, live)
         };
         let statements = recorded.statements.iter().filter(|(key, record)| stays(key, record));
         let statements = statements.map(|(key, _)| Address::statement(key)).collect();
@@ -53,7 +54,7 @@ fn stays_on_pool(
     id: &str,
     record: &StatementRecord,
     change: Option<&Action>,
-    wanted: Option<&DesiredPool>,
+    desired_pool: Option<&DesiredPool>,
     live: &Live,
 ) -> bool {
     let is_on = |generation: &GenerationRecord, runs: bool| match live.statement(&generation.sent.name) {
@@ -64,12 +65,12 @@ fn stays_on_pool(
         Presence::Unknown(_) => generation.sent.pool.as_deref() == Some(id),
         Presence::Absent | Presence::Unlisted => false,
     };
-    let is_wanted_there = matches!(wanted, Some(DesiredPool::Id(wanted)) if wanted == id);
+    let is_desired_on_pool = matches!(desired_pool, Some(DesiredPool::Id(wanted)) if wanted == id);
     match change {
         Some(Action::Delete { .. } | Action::Stop) => false,
-        Some(Action::Create { .. } | Action::Replace { .. }) => is_wanted_there,
+        Some(Action::Create { .. } | Action::Replace { .. }) => is_desired_on_pool,
         Some(Action::Restart | Action::Resume) => {
-            let moves = wanted.is_some() && !is_wanted_there;
+            let moves = desired_pool.is_some() && !is_desired_on_pool;
             !moves && record.current.iter().any(|current| is_on(current, false))
         }
         // One of the two generations runs in the end, on the pool that it is on now.

@@ -62,7 +62,7 @@ pub(super) struct StatementContext<'a> {
 impl StatementContext<'_> {
     /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
-        self.analysis.map_or(StatementClass::Job, |reading| reading.kind.class())
+        self.analysis.map_or(StatementClass::Job, |analysis| analysis.kind.class())
     }
 
     /// Returns a change that replaces the current generation.
@@ -147,7 +147,7 @@ impl<'a> DiffContext<'a> {
     /// another.
     fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
         let recorded = record.map(|record| record.last_generation);
-        let tombstone = self.tombstones.get(base).map(|buried| buried.last_generation);
+        let tombstone = self.tombstones.get(base).map(|tombstone| tombstone.last_generation);
         let live = self.live.generations(base).last().map(|(generation, _)| *generation);
         recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
     }
@@ -262,16 +262,16 @@ impl<'a> DiffContext<'a> {
             if is_job { statement.differences.need_replacement() } else { statement.differences.need_redefinition() };
         let (is_new_generation_wanted, is_to_be_stopped) =
             (has_changed || is_replace_requested, statement.declared.spec.stopped);
-        let is_elsewhere = !statement.differences.placement.is_empty();
+        let has_placement_change = !statement.differences.placement.is_empty();
         let never_ran = live.phase == Phase::Pending && statement.current.reached == FurthestPhase::Submitted;
-        if never_ran && !is_to_be_stopped && (is_new_generation_wanted || (is_job && is_elsewhere)) {
+        if never_ran && !is_to_be_stopped && (is_new_generation_wanted || (is_job && has_placement_change)) {
             return evolution::replace_never_ran(self, statement, live);
         }
         if is_job && (live.phase == Phase::Pending || live.is_resuming()) {
             if is_to_be_stopped && !statement.current.stopped {
                 return with_due_notes(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), statement);
             }
-            if is_elsewhere && !is_to_be_stopped && !is_new_generation_wanted {
+            if has_placement_change && !is_to_be_stopped && !is_new_generation_wanted {
                 return Change::new(Action::Restart, statement.differences.placement.clone());
             }
         }
@@ -281,7 +281,11 @@ impl<'a> DiffContext<'a> {
             Phase::Failing | Phase::Deleting => true,
             _ => false,
         };
-        if is_ending || is_new_generation_wanted || is_to_be_stopped != statement.current.stopped || is_elsewhere {
+        if is_ending
+            || is_new_generation_wanted
+            || is_to_be_stopped != statement.current.stopped
+            || has_placement_change
+        {
             return await_end_of_phase(live);
         }
         Change::new(Action::Await { phase: live.phase.clone() }, Vec::new())

@@ -292,7 +292,7 @@ fn a_replacement_needs_a_policy_or_a_consent() {
     assert_eq!(
         changed("").summary(),
         format!(
-            "copy BLOCKED [LosesPosition {{ stateful_construct: None, accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
+            "copy BLOCKED [LosesOffsets {{ stateful_construct: None, accept: {accept:?} }}] [SqlChanged] [OutputRepeated {{ keyed: None }}]"
         )
     );
     assert_eq!(changed(&format!("accept = {accept:?}\n")).summary(), replaced);

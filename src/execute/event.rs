@@ -141,7 +141,7 @@ pub enum NotReachedCause {
     /// The wait took longer than its timeout, in seconds.
     TimedOut(u64),
     /// The resource is in a phase that it does not leave on its own.
-    Stuck,
+    UnexpectedPhase,
     /// The pool has no CFU left.
     PoolExhausted,
     /// The service reports a CRITICAL warning.
@@ -194,7 +194,7 @@ impl fmt::Display for StepFailure {
             StepFailure::RequestFailed(error) => write!(f, "{error}"),
             StepFailure::ChangedSincePlan { name, how } => write!(f, "`{name}` has since changed: {how} (plan again)"),
             StepFailure::Unclear { name, why } => write!(f, "the status of `{name}` is unclear: {why}"),
-            StepFailure::NotReached(not) => write!(f, "{not}"),
+            StepFailure::NotReached(not_reached) => write!(f, "{not_reached}"),
             StepFailure::SecretUnset(unset) => write!(f, "{unset}"),
             // The cause is reported once, for everything that it stopped.
             StepFailure::Ledger(_) => f.write_str("stopped because the state could not be written"),
@@ -210,7 +210,7 @@ impl fmt::Display for NotReached {
         write!(f, "`{}` is {phase}", self.name)?;
         match self.cause {
             NotReachedCause::TimedOut(seconds) => write!(f, ", timed out after {seconds} s")?,
-            NotReachedCause::Stuck => {}
+            NotReachedCause::UnexpectedPhase => {}
             NotReachedCause::PoolExhausted => write!(f, ", and its pool has no CFU left (POOL_EXHAUSTED)")?,
             NotReachedCause::CriticalWarning => write!(f, ", with a CRITICAL warning")?,
         }

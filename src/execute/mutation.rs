@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long the service may reject a request before the user is told.
-const REPORT_REFUSALS_AFTER: Duration = Duration::from_secs(2);
+const REPORT_REJECTIONS_AFTER: Duration = Duration::from_secs(2);
 
 /// How far a mutation has got, and what it works with.
 pub(super) struct Attempt<'a> {
@@ -38,7 +38,7 @@ pub(super) struct Attempt<'a> {
     /// not prove that nothing happened.
     pub may_apply_late: bool,
     /// The service's rejection of the last attempt, if it was rejected.
-    pub last_refusal: Option<Error>,
+    pub last_rejection: Option<Error>,
 }
 
 /// What the check just before an attempt finds.
@@ -87,7 +87,7 @@ pub(super) trait Mutation: Sync {
     ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send;
 
     /// Handles a rejection. By default the request had no effect, and the mutation fails.
-    fn on_refused(
+    fn on_rejected(
         &self,
         intent: &Intent,
         error: Error,
@@ -119,9 +119,9 @@ pub(super) async fn mutate<D: Mutation>(
         group_has_changed: *changed,
         is_retry: false,
         may_apply_late: false,
-        last_refusal: None,
+        last_rejection: None,
     };
-    let (mut refused_since, mut is_reported) = (None, false);
+    let (mut rejected_since, mut is_reported) = (None, false);
     for number in 0..D::MAX_ATTEMPTS {
         // A user who wants to stop wants no retries, unless an earlier attempt has opened the step group.
         if attempt.is_retry && context.must_stop(&scope.after_change(*changed)) {
@@ -142,16 +142,16 @@ pub(super) async fn mutate<D: Mutation>(
         let (outcome, was_sent) = match precheck {
             Precheck::Send(input) => match mutation.send(input, &intent, context).await {
                 Ok(outcome) => (outcome, true),
-                Err(error) if is_answer_lost(&error) => {
-                    (attempt.may_apply_late, attempt.last_refusal) = (true, None);
+                Err(error) if is_response_lost(&error) => {
+                    (attempt.may_apply_late, attempt.last_rejection) = (true, None);
                     // Regardless of the read that follows, the request may take effect, so there is something to roll
                     // back.
                     *changed = true;
                     (mutation.read_back(&intent, error, context).await?, true)
                 }
                 Err(error) => {
-                    attempt.last_refusal = Some(context.redact_error(error.clone()));
-                    (mutation.on_refused(&intent, error, &attempt).await?, true)
+                    attempt.last_rejection = Some(context.redact_error(error.clone()));
+                    (mutation.on_rejected(&intent, error, &attempt).await?, true)
                 }
             },
             Precheck::EarlierAttemptApplied => (applied(), true),
@@ -163,11 +163,11 @@ pub(super) async fn mutate<D: Mutation>(
             return Ok(was_sent.then(|| mutation.accepted(id)));
         }
         attempt.is_retry = true;
-        if let Some(refusal) = &attempt.last_refusal {
-            let since = refused_since.get_or_insert_with(Instant::now);
-            if !is_reported && since.elapsed() >= REPORT_REFUSALS_AFTER {
+        if let Some(refusal) = &attempt.last_rejection {
+            let since = rejected_since.get_or_insert_with(Instant::now);
+            if !is_reported && since.elapsed() >= REPORT_REJECTIONS_AFTER {
                 is_reported = true;
-                context.inputs.cloud.notify_still_refused(refusal, (number..D::MAX_ATTEMPTS).map(backoff).sum());
+                context.inputs.cloud.notify_still_rejected(refusal, (number..D::MAX_ATTEMPTS).map(backoff).sum());
             }
         }
         sleep(backoff(number)).await;
@@ -203,7 +203,7 @@ pub(super) fn outcome_from(
 }
 
 /// Returns whether the request may have taken effect although no response says so.
-fn is_answer_lost(error: &Error) -> bool {
+fn is_response_lost(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Uncertain | ErrorKind::InvalidResponse)
 }
 

@@ -326,8 +326,10 @@ pub(super) async fn wait_for_pool(
             (_, Some(pool)) if step.until == Until::Provisioned && pool.phase == PoolPhase::Provisioned => {
                 return Ok(());
             }
-            (Until::Provisioned, Some(pool)) if pool.phase == PoolPhase::Failed => Some(NotReachedCause::Stuck),
-            (Until::Provisioned, None) => Some(NotReachedCause::Stuck),
+            (Until::Provisioned, Some(pool)) if pool.phase == PoolPhase::Failed => {
+                Some(NotReachedCause::UnexpectedPhase)
+            }
+            (Until::Provisioned, None) => Some(NotReachedCause::UnexpectedPhase),
             _ if Instant::now() >= deadline => Some(NotReachedCause::TimedOut(step.timeout)),
             _ => None,
         };

@@ -329,7 +329,7 @@ impl<'a> Scheduler<'a> {
         let failed_statements = self.failed.iter().filter(|(address, _)| address.kind == ResourceKind::Statement);
         // A stop whose outcome is unknown may still take effect.
         let may_stop = |address: &Address, name: &str| {
-            let stops = |intent: &Intent| matches!(&intent.operation, Operation::Update { name: asked, to, .. } if asked == name && to.stopped);
+            let stops = |intent: &Intent| matches!(&intent.operation, Operation::Update { name: updated, to, .. } if updated == name && to.stopped);
             !self.rolled_back.contains(address) && recorded.open_intents.values().any(|open| stops(&open.intent))
         };
         let is_left_stopped = |address: &&Address| {

@@ -23,7 +23,7 @@ use crate::{
 /// The maximum number of attempts for a request that has no effect or conflicts.
 const MAX_STATEMENT_ATTEMPTS: u32 = 30;
 /// How long to look for a request whose response was lost before it counts as never arrived.
-const LOST_ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+const LOST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long to wait for a name whose statement is being deleted.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
@@ -80,10 +80,10 @@ impl Mutation for SubmitStatement {
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
-        resolve_lost_answer(intent, &self.submission.name, error, context).await
+        resolve_lost_response(intent, &self.submission.name, error, context).await
     }
 
-    async fn on_refused(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => resolve_name_conflict(intent, &self.submission.name, error, attempt).await,
             // The intent stays open, and the next run finds out what became of it.
@@ -99,7 +99,7 @@ impl Mutation for SubmitStatement {
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
         // After each rejection, a GET has confirmed that there is no such statement.
         let note = if attempt.may_apply_late { "gave up" } else { "not created, gave up" };
-        refused_too_often(attempt, note).unwrap_or_else(|| StepFailure::Unclear {
+        rejected_too_often(attempt, note).unwrap_or_else(|| StepFailure::Unclear {
             name: self.submission.name.clone(),
             why: "no response, the request may still take effect".to_owned(),
         })
@@ -148,13 +148,13 @@ async fn resolve_name_conflict(
 
 /// Returns the outcome of a submission whose response was lost, from what is live. A request in flight may still take
 /// effect for a while.
-async fn resolve_lost_answer(
+async fn resolve_lost_response(
     intent: &Intent,
     name: &str,
     error: Error,
     context: &RunContext,
 ) -> Result<Outcome, StepFailure> {
-    let deadline = Instant::now() + LOST_ANSWER_TIMEOUT;
+    let deadline = Instant::now() + LOST_RESPONSE_TIMEOUT;
     loop {
         let found =
             fetch(name, context).await.map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;
@@ -215,7 +215,7 @@ impl Mutation for UpdateStatement<'_> {
         read_back_statement(intent, self.name, error, context).await
     }
 
-    async fn on_refused(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) }),
             // It is not known how the service handles a stop of a PENDING statement. The stop is sent again, until
@@ -233,14 +233,14 @@ impl Mutation for UpdateStatement<'_> {
     }
 
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
-        let said =
-            attempt.last_refusal.as_ref().map(|refusal| format!(", last response: {refusal}")).unwrap_or_default();
+        let last_response =
+            attempt.last_rejection.as_ref().map(|refusal| format!(", last response: {refusal}")).unwrap_or_default();
         let how = if self.to.stopped {
             "it kept changing, or stayed PENDING and could not be stopped"
         } else {
             "it kept changing between each read and write"
         };
-        changed_since_plan(self.name, &format!("{how}{said}"))
+        changed_since_plan(self.name, &format!("{how}{last_response}"))
     }
 }
 
@@ -290,7 +290,7 @@ impl Mutation for DeleteStatement<'_> {
         read_back_statement(intent, self.name, error, context).await
     }
 
-    async fn on_refused(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) }),
             _ => Err(settle_rejected(intent, error, attempt.context).await),
@@ -302,7 +302,7 @@ impl Mutation for DeleteStatement<'_> {
     }
 
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
-        refused_too_often(attempt, "not deleted, gave up").unwrap_or_else(|| StepFailure::Unclear {
+        rejected_too_often(attempt, "not deleted, gave up").unwrap_or_else(|| StepFailure::Unclear {
             name: self.name.to_owned(),
             why: "no response, the deletion may still take effect".to_owned(),
         })
@@ -310,8 +310,8 @@ impl Mutation for DeleteStatement<'_> {
 }
 
 /// Returns the service's rejection of the last attempt as the failure, if it was rejected.
-fn refused_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> {
-    let refusal = attempt.last_refusal.clone()?;
+fn rejected_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> {
+    let refusal = attempt.last_rejection.clone()?;
     let detail = format!("{} ({note} after {MAX_STATEMENT_ATTEMPTS} attempts)", refusal.detail);
     Some(StepFailure::RequestFailed(Error { detail, ..refusal }))
 }

@@ -74,7 +74,7 @@ impl RunContext {
     /// redacted.
     pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
         match &live.phase {
-            Phase::Other(word) => Phase::Other(self.redact_text(word)),
+            Phase::Other(name) => Phase::Other(self.redact_text(name)),
             known => known.clone(),
         }
     }

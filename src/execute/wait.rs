@@ -139,14 +139,14 @@ impl PhaseWait<'_> {
                 Until::Gone | Until::Inactive => WaitJudgment::Arrived,
                 // It may take a moment after a submission until the name can be read.
                 _ if is_fresh => WaitJudgment::InProgress,
-                _ => WaitJudgment::NotReached(NotReachedCause::Stuck),
+                _ => WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase),
             };
         };
         if self.uid.as_ref().is_some_and(|uid| !live.has_uid(uid)) {
             return if self.until == Until::Gone {
                 WaitJudgment::Arrived
             } else {
-                WaitJudgment::NotReached(NotReachedCause::Stuck)
+                WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase)
             };
         }
         let class = live.phase.class();
@@ -166,7 +166,7 @@ impl PhaseWait<'_> {
                 self.judge_failed_or_stopped(live, is_fresh)
             }
             (Until::Stopped, PhaseClass::Failed | PhaseClass::Completed) => {
-                WaitJudgment::NotReached(NotReachedCause::Stuck)
+                WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase)
             }
             (Until::Running | Until::Completed, PhaseClass::Transitional) => self.judge_pending(live),
             _ => WaitJudgment::InProgress,
@@ -179,9 +179,9 @@ impl PhaseWait<'_> {
         let may_be_stale = is_fresh && self.prior_action == PriorAction::Resume;
         match live.phase {
             _ if may_be_stale => WaitJudgment::InProgress,
-            Phase::Failed => WaitJudgment::NotReached(NotReachedCause::Stuck),
+            Phase::Failed => WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase),
             // It was stopped outside floe in the meantime. (A statement that is not asked to stop is about to start.)
-            _ if live.stopped => WaitJudgment::NotReached(NotReachedCause::Stuck),
+            _ if live.stopped => WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase),
             _ => WaitJudgment::InProgress,
         }
     }

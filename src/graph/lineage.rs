@@ -95,17 +95,17 @@ pub fn lineage(graph: &Graph, targets: &[Address]) -> Lineage {
     };
     let targets: BTreeSet<LineageNode> = targets.iter().flat_map(nodes_of_target).collect();
     let (mut downstream, mut upstream): (AdjacencyMap<'_>, AdjacencyMap<'_>) = (BTreeMap::new(), BTreeMap::new());
-    for link in &whole.edges {
-        downstream.entry(&link.from).or_default().push(&link.to);
-        upstream.entry(&link.to).or_default().push(&link.from);
+    for edge in &whole.edges {
+        downstream.entry(&edge.from).or_default().push(&edge.to);
+        upstream.entry(&edge.to).or_default().push(&edge.from);
     }
     for target in whole.nodes.keys().filter(|node| targets.contains(node)) {
         add_reachable(&downstream, target, &mut kept);
         add_reachable(&upstream, target, &mut kept);
     }
     // Include statements that create or alter an object that is shown, even if the target only writes to it.
-    let defines_kept_object = |link: &&LineageEdge| {
-        matches!(link.kind, LineageEdgeKind::Creates | LineageEdgeKind::Alters) && kept.contains(&link.to)
+    let defines_kept_object = |edge: &&LineageEdge| {
+        matches!(edge.kind, LineageEdgeKind::Creates | LineageEdgeKind::Alters) && kept.contains(&edge.to)
     };
     let definers: Vec<&LineageNode> = whole.edges.iter().filter(defines_kept_object).map(|link| &link.from).collect();
     kept.extend(definers);
@@ -130,16 +130,16 @@ fn whole_lineage(graph: &Graph) -> Lineage {
     let mut lineage = Lineage::default();
     for (key, statement) in &graph.project.statements {
         let address = Address::statement(key);
-        if let Some(reading) = graph.analysis(key) {
-            lineage.nodes.insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(reading.kind));
+        if let Some(analysis) = graph.analysis(key) {
+            lineage.nodes.insert(LineageNode::Statement(address.clone()), LineageNodeKind::Statement(analysis.kind));
         }
         lineage.pools.entry(statement.spec.pool.clone()).or_default().insert(address);
     }
-    for (object, parties) in &graph.objects {
-        if is_external_function(object, parties.creator.as_deref()) {
+    for (object, users) in &graph.objects {
+        if is_external_function(object, users.creator.as_deref()) {
             continue;
         }
-        let kind = if parties.creator.is_some() {
+        let kind = if users.creator.is_some() {
             LineageNodeKind::Managed(object.kind)
         } else {
             LineageNodeKind::External(object.kind)
@@ -147,8 +147,8 @@ fn whole_lineage(graph: &Graph) -> Lineage {
         lineage.nodes.insert(LineageNode::Object(object.clone()), kind);
     }
     let mut edges: BTreeMap<(LineageNode, LineageNode, LineageEdgeKind), Option<SourceLocation>> = BTreeMap::new();
-    for (from, to, flow, place) in edges_from_sql(graph).chain(edges_from_depends_on(graph)) {
-        edges.entry((from, to, flow)).or_insert(place);
+    for (from, to, kind, place) in edges_from_sql(graph).chain(edges_from_depends_on(graph)) {
+        edges.entry((from, to, kind)).or_insert(place);
     }
     lineage.edges = edges.into_iter().map(|((from, to, kind), place)| LineageEdge { from, to, kind, place }).collect();
     lineage
@@ -212,12 +212,12 @@ impl Lineage {
                 .nodes
                 .iter()
                 .filter(|(node, _)| kept.contains(node))
-                .map(|(node, looks)| (node.clone(), *looks))
+                .map(|(node, kind)| (node.clone(), *kind))
                 .collect(),
             edges: self
                 .edges
                 .iter()
-                .filter(|link| kept.contains(&link.from) && kept.contains(&link.to))
+                .filter(|edge| kept.contains(&edge.from) && kept.contains(&edge.to))
                 .cloned()
                 .collect(),
             pools: self

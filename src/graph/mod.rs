@@ -122,14 +122,14 @@ pub fn build(project: Project) -> Result<Graph, InvalidProject> {
 }
 
 /// Adds the problems of the valid statements of an invalid project, if they are certain regardless of the invalid ones.
-pub fn add_graph_problems(mut flawed: InvalidProject) -> InvalidProject {
-    if let Some(project) = &flawed.partial {
+pub fn add_graph_problems(mut invalid: InvalidProject) -> InvalidProject {
+    if let Some(project) = &invalid.partial {
         let (edges, problems) = edges::edges_of_partial_project(project, &resolver::use_sites(project));
-        flawed.problems.extend(problems);
-        flawed.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
-        flawed.problems = sorted_problems(flawed.problems);
+        invalid.problems.extend(problems);
+        invalid.problems.extend(order::topological_order(project, &edges).err().into_iter().flatten());
+        invalid.problems = sorted_problems(invalid.problems);
     }
-    flawed
+    invalid
 }
 
 impl Graph {

@@ -93,11 +93,11 @@ impl Graph {
     fn object_definition(&self, object: &SqlObject) -> ObjectDefinition<'_> {
         let (mut statements, mut is_complete, mut open) = (BTreeSet::new(), true, vec![object.clone()]);
         while let Some(object) = open.pop() {
-            let parties = self.objects.get(&object);
-            is_complete &= parties.is_some_and(|parties| parties.creator.is_some());
-            for key in parties.into_iter().flat_map(|parties| parties.creator.iter().chain(&parties.altered_by)) {
+            let users = self.objects.get(&object);
+            is_complete &= users.is_some_and(|parties| parties.creator.is_some());
+            for key in users.into_iter().flat_map(|parties| parties.creator.iter().chain(&parties.altered_by)) {
                 let Some(analysis) = self.analysis(key).filter(|_| statements.insert(key.as_str())) else { continue };
-                let is_origin = |role: Usage| match role {
+                let is_origin = |usage: Usage| match usage {
                     Usage::Reads => analysis.kind == StatementKind::CreateTable,
                     Usage::Alters => analysis.renamed_to.is_some(),
                     _ => false,
@@ -111,7 +111,7 @@ impl Graph {
 
     /// Returns whether a statement of the definition declares a primary key or upserts.
     fn has_primary_key(&self, definition: &ObjectDefinition) -> bool {
-        definition.statements.iter().any(|key| self.analysis(key).is_some_and(|reading| reading.has_primary_key))
+        definition.statements.iter().any(|key| self.analysis(key).is_some_and(|analysis| analysis.has_primary_key))
     }
 
     /// Returns the statements of the definition that are of these kinds.
@@ -120,7 +120,7 @@ impl Graph {
         definition: &ObjectDefinition<'g>,
         kinds: &[StatementKind],
     ) -> impl Iterator<Item = &'g str> {
-        let is_one = |key: &&str| self.analysis(key).is_some_and(|reading| kinds.contains(&reading.kind));
-        definition.statements.iter().copied().filter(is_one)
+        let is_of_kind = |key: &&str| self.analysis(key).is_some_and(|analysis| kinds.contains(&analysis.kind));
+        definition.statements.iter().copied().filter(is_of_kind)
     }
 }

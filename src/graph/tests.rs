@@ -11,7 +11,7 @@ use super::{
 use crate::manifest::tests::{ProjectFixture, format_problems, text_at};
 
 /// Returns a project with these statements.
-fn world(lines: &str) -> ProjectFixture {
+fn project_fixture(lines: &str) -> ProjectFixture {
     let mut toml = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (head, sql) = line.split_once(": ").unwrap();
@@ -24,7 +24,7 @@ fn world(lines: &str) -> ProjectFixture {
 
 /// Returns the graph of these statements, which must be valid.
 fn graph(lines: &str) -> Graph {
-    build(world(lines).load()).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
+    build(project_fixture(lines).load()).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
 }
 
 /// Returns the keys of the statements in order.
@@ -34,7 +34,7 @@ fn statement_order(lines: &str) -> Vec<String> {
 
 /// Returns all problems, each as the message and the text at each place.
 fn problems(lines: &str) -> Vec<(String, Vec<String>)> {
-    let problems = build(world(lines).load()).expect_err("the project should have a problem").problems;
+    let problems = build(project_fixture(lines).load()).expect_err("the project should have a problem").problems;
     problems
         .into_iter()
         .map(|problem| (problem.message, problem.locations.iter().map(|(place, _)| text_at(place)).collect()))
@@ -369,7 +369,7 @@ proptest::proptest! {
 
     /// Either dependencies come before their dependents, or each cycle is reported. Never both and never neither.
     #[test]
-    fn what_is_needed_comes_first_or_a_circle_is_said(needs in proptest::collection::vec((0..9_usize, 0..9_usize), 0..14)) {
+    fn dependencies_come_first_or_each_cycle_is_reported(needs in proptest::collection::vec((0..9_usize, 0..9_usize), 0..14)) {
         let lines: Vec<String> = (0..9)
             .map(|at| {
                 let from: Vec<String> =
@@ -378,7 +378,7 @@ proptest::proptest! {
                 format!("s{at}: CREATE TABLE t{at} AS {reads}")
             })
             .collect();
-        match build(world(&lines.join("\n")).load()) {
+        match build(project_fixture(&lines.join("\n")).load()) {
             Ok(graph) => {
                 proptest::prop_assert_eq!(graph.order.len(), 9);
                 let position = |address: &Address| graph.order.iter().position(|other| other == address);
@@ -410,9 +410,9 @@ fn lineage_omits_functions_that_the_project_does_not_create() {
     let functions: Vec<_> = super::lineage::lineage(&graph, &[])
         .nodes
         .into_iter()
-        .filter(|(_, looks)| {
+        .filter(|(_, kind)| {
             matches!(
-                looks,
+                kind,
                 LineageNodeKind::Managed(ObjectKind::Function) | LineageNodeKind::External(ObjectKind::Function)
             )
         })
@@ -421,10 +421,10 @@ fn lineage_omits_functions_that_the_project_does_not_create() {
 }
 
 /// Returns the problems that only the graph finds in the valid part of an invalid project.
-fn graph_problems(world: &ProjectFixture) -> Vec<String> {
-    let flawed = world.load_invalid();
-    let known: Vec<String> = flawed.problems.iter().map(|problem| problem.message.clone()).collect();
-    let problems = add_graph_problems(flawed).problems.into_iter().map(|problem| problem.message);
+fn graph_problems(fixture: &ProjectFixture) -> Vec<String> {
+    let invalid = fixture.load_invalid();
+    let known: Vec<String> = invalid.problems.iter().map(|problem| problem.message.clone()).collect();
+    let problems = add_graph_problems(invalid).problems.into_iter().map(|problem| problem.message);
     problems.filter(|message| !known.contains(message)).collect()
 }
 
@@ -439,7 +439,7 @@ fn graph_problems_cover_the_valid_part_of_an_invalid_project() {
         broken: CREATE TABLE 'a
     ";
     assert_eq!(
-        graph_problems(&world(lines)),
+        graph_problems(&project_fixture(lines)),
         [
             "`a` is created by both `statements.Bad` and `statements.a`",
             "dependency cycle: `statements.c` → `statements.d` → `statements.c`",
@@ -456,7 +456,7 @@ fn graph_problems_caused_by_invalid_parts_are_not_reported() {
         broken (one): CREATE TABLE 'a
         two (broken): ALTER TABLE t ADD (z INT)
     ";
-    assert_eq!(graph_problems(&world(lines)), [""; 0]);
+    assert_eq!(graph_problems(&project_fixture(lines)), [""; 0]);
     for properties in
         ["properties.sql.current-database = \"b\"", "properties = { \"sql.current-database\" = \"${b}\" }"]
     {

@@ -29,8 +29,8 @@ pub(super) fn read_source(root: &Path, path: &Path) -> Result<Arc<SourceFile>, P
     let bytes = bytes.map_err(|error| Problem::new(format!("cannot read `{shown}`: {error}")))?;
     match String::from_utf8(bytes) {
         Ok(text) => {
-            let source_map = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
-            Ok(Arc::new(SourceFile { path: path.to_owned(), text: source_map }))
+            let text = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
+            Ok(Arc::new(SourceFile { path: path.to_owned(), text }))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();

@@ -78,7 +78,7 @@ pub(super) fn gather_manifests(
     let before = problems.len();
     let included = file::find_included_files(root, include, problems);
     // A folder that could not be read may hold declarations that other files refer to.
-    gathered.manifest.incomplete |= problems.len() > before;
+    gathered.manifest.is_incomplete |= problems.len() > before;
     for path in &included.manifests {
         match file::read_source(root, path) {
             Ok(source) => add_manifest(
@@ -88,7 +88,7 @@ pub(super) fn gather_manifests(
             ),
             Err(problem) => {
                 problems.push(problem);
-                gathered.manifest.incomplete = true;
+                gathered.manifest.is_incomplete = true;
             }
         }
     }
@@ -128,7 +128,7 @@ fn add_manifest(manifest: &mut Manifest, included: Manifest, problems: &mut Vec<
         }
     }
     manifest.moved.extend(included.moved);
-    manifest.incomplete |= included.incomplete;
+    manifest.is_incomplete |= included.is_incomplete;
     manifest.unparsable.extend(included.unparsable);
 }
 
@@ -158,7 +158,7 @@ fn claimed_sql_files(
         claimed.extend(
             substitutions
                 .iter_mut()
-                .filter_map(|claim| claim.interpolate(sql_file))
+                .filter_map(|substitution| substitution.interpolate(sql_file))
                 .map(|sql_file| sql_path(&sql_file)),
         );
     }
@@ -189,7 +189,7 @@ fn add_bare_statements<'p>(
             }
             Err(problem) => {
                 problems.push(problem);
-                gathered.manifest.incomplete = true;
+                gathered.manifest.is_incomplete = true;
             }
         }
     }

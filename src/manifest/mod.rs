@@ -87,7 +87,7 @@ pub fn load_environment(options: &LoadOptions) -> Option<Environment> {
 pub fn environment_names(root: &Path) -> Result<Vec<String>, Vec<Problem>> {
     let mut problems = Vec::new();
     match gather::read_main_manifest(root, &mut problems) {
-        Some(main) if !main.incomplete => Ok(main.environments.into_keys().collect()),
+        Some(main) if !main.is_incomplete => Ok(main.environments.into_keys().collect()),
         _ => Err(sorted_problems(problems)),
     }
 }
@@ -137,7 +137,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
     let patterns = main.project.include.as_deref();
     let include = patterns.map(|patterns| substitution.interpolate_all(patterns));
     // A pattern that could not be resolved may match files that declare what other files refer to.
-    main.incomplete |= include.as_ref().map(Vec::len) != patterns.map(<[_]>::len);
+    main.is_incomplete |= include.as_ref().map(Vec::len) != patterns.map(<[_]>::len);
     let mut other_substitutions: BTreeMap<&str, Substitution<'_>> =
         environments.iter().map(|(name, at)| (name.as_str(), scope.environment_substitution(at))).collect();
     let mut sql_files = SqlFileCache::default();
@@ -163,7 +163,7 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
         environment: &chosen_environment.unwrap_or_else(Environment::placeholder),
         defaults: &effective_defaults(manifest, chosen.and_then(|chosen| environments.get(chosen))),
         allow: &manifest.project.allow,
-        is_complete: !manifest.incomplete,
+        is_complete: !manifest.is_incomplete,
         pool_keys: manifest.pools.keys().map(String::as_str).collect(),
         statement_keys: manifest.statements.keys().map(String::as_str).collect(),
         substitution,
@@ -272,8 +272,8 @@ fn check_project<'a>(
     if chosen.is_some() {
         problems.append(&mut context.substitution.problems);
     }
-    let tables = environments.values().flat_map(|at| at.value.variables.keys().map(|name| &**name));
-    problems.extend(context.substitution.unused_flag_problems(tables));
+    let declared_variables = environments.values().flat_map(|at| at.value.variables.keys().map(|name| &**name));
+    problems.extend(context.substitution.unused_flag_problems(declared_variables));
     for (name, substitution) in other_substitutions {
         context.substitution = substitution;
         if let Some(at) = environments.get(name) {
@@ -339,7 +339,7 @@ fn report_orphan_overlays(
     problems: &mut Vec<Problem>,
 ) {
     let manifest = &gathered.manifest;
-    if manifest.incomplete {
+    if manifest.is_incomplete {
         return;
     }
     for (name, environment) in environments {

@@ -89,7 +89,7 @@ impl SqlSourceMap {
     /// Appends the bytes at `span` of `other`, which must map to the same file.
     pub(super) fn push_range(&mut self, other: &SqlSourceMap, span: &Span) {
         let first = other.segments.partition_point(|segment| segment.text.end <= span.start);
-        for segment in other.segments.iter().skip(first).take_while(|stretch| stretch.text.start < span.end) {
+        for segment in other.segments.iter().skip(first).take_while(|segment| segment.text.start < span.end) {
             let from = segment.text.start.max(span.start);
             let to = segment.text.end.min(span.end);
             let file = match segment.verbatim {

@@ -103,8 +103,11 @@ impl<'a> Substitution<'a> {
     /// Returns a problem for each `--var` flag that is not used and looks like a typo of a variable that exists.
     /// Without this check the value that the flag should have replaced would be used. `tables` are the declared
     /// variables.
-    pub(super) fn unused_flag_problems<'t>(&'t self, tables: impl Iterator<Item = &'t str>) -> Vec<Problem> {
-        let known: BTreeSet<&str> = tables.chain(self.used_variables.iter().map(String::as_str)).collect();
+    pub(super) fn unused_flag_problems<'t>(
+        &'t self,
+        declared_variables: impl Iterator<Item = &'t str>,
+    ) -> Vec<Problem> {
+        let known: BTreeSet<&str> = declared_variables.chain(self.used_variables.iter().map(String::as_str)).collect();
         let flags = self.variables.flags.into_iter().flat_map(BTreeMap::keys);
         let unused = flags.filter(|flag| !known.contains(flag.as_str()));
         unused

@@ -15,10 +15,10 @@ use crate::{
 pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
     let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
-    let removals = groups.iter().filter(|group| removes_address(group)).map(|passage| passage.address.clone());
+    let removals = groups.iter().filter(|group| removes_address(group)).map(|group| group.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
     let undoing: BTreeSet<Address> =
-        groups.iter().filter(|group| runs_undo(group)).map(|passage| passage.address.clone()).collect();
+        groups.iter().filter(|group| runs_undo(group)).map(|group| group.address.clone()).collect();
     let mut after: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
     for edge in &desired.graph.edges {
         // What is created waits for its dependencies. Removals wait the other way around, below.

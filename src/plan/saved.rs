@@ -94,7 +94,7 @@ pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, A
             stale.push(StaleReason::RecordChanged(address.clone()));
         }
         let group_of = |plan: &Plan| {
-            let mut group = plan.groups.iter().find(|passage| passage.address == *address).cloned()?;
+            let mut group = plan.groups.iter().find(|group| group.address == *address).cloned()?;
             // Waiting for addresses that the saved plan does not change is not its concern.
             group.after.retain(|before| saved.changes.contains_key(before));
             Some(group)

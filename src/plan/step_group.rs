@@ -159,7 +159,7 @@ impl<'a> StatementPlanner<'a> {
 
     /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
-        self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |reading| reading.kind.class())
+        self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |analysis| analysis.kind.class())
     }
 
     /// Returns the phase in which the statement is in force.

@@ -64,9 +64,11 @@ fn rendered_change(
 ) -> RenderedChange {
     let (symbol, paint) = symbol(change);
     // The text of the consent already says what happens to the output.
-    let is_told_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
-    let notes =
-        change.notes.iter().filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_told_by_consent(note));
+    let is_covered_by_consent = |note: &Note| change.is_blocked() && matches!(note, Note::OutputRepeated { .. });
+    let notes = change
+        .notes
+        .iter()
+        .filter(|note| (verbose || **note != Note::CosmeticSqlChange) && !is_covered_by_consent(note));
     let mut notes: Vec<String> = notes.map(|found| note_text(found, address, context)).collect();
     let reasons: Vec<String> = change
         .reasons
@@ -80,12 +82,12 @@ fn rendered_change(
         (Action::Blocked { by }, None) => {
             let mut choices = by.iter().map(|by| explain_block(by, address, change, environment));
             let first = choices.next();
-            for choice in first.iter().flat_map(|first| &first.choices) {
+            for choice in first.iter().flat_map(|first| &first.options) {
                 details.push(ChangeDetail::Prose(choice.clone()));
             }
             for more in choices {
                 details.push(ChangeDetail::Prose(format!("Also blocked: {}.", more.cause)));
-                details.extend(more.choices.into_iter().map(ChangeDetail::Prose));
+                details.extend(more.options.into_iter().map(ChangeDetail::Prose));
             }
             format!("BLOCKED: {}.", first.map_or_else(|| "a decision is needed".to_owned(), |first| first.cause))
         }

@@ -110,10 +110,10 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
 
 /// Returns whether Confluent Cloud finishes the change without floe: it has only one request and no rollback.
 fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
-    let sends_request = |act: &StepRequest| {
-        !matches!(act, StepRequest::RecordOnly | StepRequest::VerifyUnchanged { .. } | StepRequest::Wait { .. })
+    let sends_request = |request: &StepRequest| {
+        !matches!(request, StepRequest::RecordOnly | StepRequest::VerifyUnchanged { .. } | StepRequest::Wait { .. })
     };
-    plan.groups.iter().filter(|passage| passage.address == *address).all(|passage| {
+    plan.groups.iter().filter(|group| group.address == *address).all(|passage| {
         passage.rollback.is_empty() && passage.forward.iter().filter(|step| sends_request(&step.request)).count() < 2
     })
 }

@@ -217,8 +217,8 @@ fn every_block() -> Plan {
         ("statements.if-not-exists", Block::IfNotExists),
         ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),
         ("statements.in-use", Block::ObjectsInUse { by: vec![text("statements.reader"), text("theirs")] }),
-        ("statements.loses", Block::LosesPosition { stateful_construct: Some(text("GROUP BY")), accept: accept() }),
-        ("statements.loses-position", Block::LosesPosition { stateful_construct: None, accept: accept() }),
+        ("statements.loses", Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() }),
+        ("statements.loses-position", Block::LosesOffsets { stateful_construct: None, accept: accept() }),
         ("statements.manual", Block::EvolveIsManual { accept: accept() }),
         ("statements.moved-away", Block::MoveTargetRecorded { from: Address::statement("moved-away") }),
         ("statements.moved-onto", Block::MoveTargetRecorded { from: Address::statement("before") }),
@@ -377,7 +377,7 @@ fn the_suggested_command_repeats_selection_and_consents() {
 #[test]
 fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
     let text = |keyed| {
-        let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+        let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
         plan_at_width(
             &plan_of([("statements.a", Change::blocked(keeps).with_note(Note::OutputRepeated { keyed }))]),
             200,
@@ -394,7 +394,7 @@ fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
 
 #[test]
 fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
-    let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
     let hints = BTreeMap::new();
     let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
     let plan = plan_of([
@@ -591,7 +591,7 @@ fn a_plan_that_only_records_names_what_it_records() {
 fn a_secret_change_is_not_reported_as_an_sql_change() {
     let changed = |name: &str| Reason::SecretChanged { name: name.to_owned() };
     let blocked = |block, reasons| Change::new(Action::Blocked { by: vec![block] }, reasons);
-    let keeps = Block::LosesPosition { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
     let plan = plan_of([
         ("statements.asked", blocked(Block::NoUndo, vec![Reason::ReplaceRequested])),
         ("statements.job", blocked(keeps, vec![changed("a"), changed("b")])),

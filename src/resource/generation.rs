@@ -79,13 +79,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generation_names_round_trip_and_foreign_names_are_not_recognized() {
+    fn generation_names_round_trip_and_other_names_are_not_recognized() {
         for number in [1, 2, 3, 10, 4_000_000] {
             let name = Generation(number).name("orders");
             assert_eq!(Generation::from_name("orders", &name), Some(Generation(number)));
         }
-        for foreign in ["orders-g1", "orders-g02", "orders-g", "orders2", "order", "orders-g2x", "orders-undo-1"] {
-            assert_eq!(Generation::from_name("orders", foreign), None, "{foreign}");
+        for other_name in ["orders-g1", "orders-g02", "orders-g", "orders2", "order", "orders-g2x", "orders-undo-1"] {
+            assert_eq!(Generation::from_name("orders", other_name), None, "{other_name}");
         }
     }
 

@@ -72,8 +72,8 @@ fn judge_submission(recorded: &Recorded, submission: &Submission, live: &Live) -
         Presence::Present(found) => {
             // If the service keeps labels, the lineage label is the best evidence of which state submitted the
             // statement.
-            let is_foreign = found.labels.get(labels::LINEAGE).is_some_and(|label| *label != recorded.lineage);
-            if !is_foreign && matches_sent_spec(submission, found) {
+            let is_from_other_state = found.labels.get(labels::LINEAGE).is_some_and(|label| *label != recorded.lineage);
+            if !is_from_other_state && matches_sent_spec(submission, found) {
                 IntentVerdict::Applied(Outcome::Applied {
                     id: Some(found.uid.clone()),
                     created_at: found.created_at.clone(),

@@ -58,8 +58,8 @@ pub fn generation_facts(key: &str, generation: &GenerationRecord, found: &LiveSt
     let reached = furthest_phase(found).max(generation.reached);
     let (sql_kind, bounded) = (found.sql_kind.clone(), found.bounded == Some(true));
     // As soon as a statement is compiled, the service reports whether it is bounded.
-    let is_news = (sql_kind.is_some() && sql_kind != generation.sql_kind) || (bounded && !generation.bounded);
-    if reached > generation.reached || is_news {
+    let has_new_traits = (sql_kind.is_some() && sql_kind != generation.sql_kind) || (bounded && !generation.bounded);
+    if reached > generation.reached || has_new_traits {
         facts.push(Fact::PhaseReached { key: key.clone(), name: name.clone(), reached, sql_kind, bounded });
     }
     if let Some(offsets) = found.stopped_offsets() {

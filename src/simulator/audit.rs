@@ -129,9 +129,9 @@ impl AuditTrail {
 
     /// Returns the counts that tests check.
     pub(super) fn report(&self) -> AuditReport {
-        let count_by_name = |verb: EffectKind| {
+        let count_by_name = |kind: EffectKind| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            for effect in self.effects.iter().filter(|effect| effect.kind == verb) {
+            for effect in self.effects.iter().filter(|effect| effect.kind == kind) {
                 let count = counts.entry(effect.name.clone()).or_default();
                 *count = count.saturating_add(1);
             }

@@ -203,7 +203,8 @@ pub enum RequestPolicy {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Switches {
     /// Whether PUT returns 200 with the statement, not 202 without a body.
-    pub put_answers_statement: bool,
+    #[serde(rename = "put-answers-statement")]
+    pub put_returns_statement: bool,
     /// The status of an accepted DELETE of a statement.
     pub delete_status: u16,
     /// Whether a GET of a DELETING statement returns 204 without a body.
@@ -237,7 +238,8 @@ pub struct Switches {
     /// The longest SQL in bytes. The documentation says 4 MiB, the specification 131,072.
     pub sql_limit: usize,
     /// The policy for a DELETE of a DELETING statement. `Reject` returns 404.
-    pub delete_again: RequestPolicy,
+    #[serde(rename = "delete-again")]
+    pub repeated_delete: RequestPolicy,
     /// The most statements that an environment may hold.
     pub statement_quota: Option<usize>,
     /// The status for a statement or pool over the quota.
@@ -264,7 +266,8 @@ pub struct Switches {
     pub retry_after: bool,
     /// The policy for a statement whose predecessor COMPLETED, FAILED or was deleted while it waited for the offsets.
     /// `Apply` starts it, `Ignore` lets it wait until the deadline, and `Reject` makes it FAIL.
-    pub carry_from_ended: RequestPolicy,
+    #[serde(rename = "carry-from-ended")]
+    pub carry_over_from_ended: RequestPolicy,
     /// Whether a streaming `CREATE TABLE … AS` says `is_bounded: true`, as was reported in January 2026.
     pub bounded_table_job: bool,
     /// Whether a dry run is stored like other statements, PENDING first. If not, its result is in the response to the
@@ -273,7 +276,8 @@ pub struct Switches {
     /// Whether statements show `end_time` and `duration` (early access).
     pub ended_fields: bool,
     /// Whether the resource version changes without a request in the first second after a change.
-    pub early_bumps: bool,
+    #[serde(rename = "early-bumps")]
+    pub early_version_bumps: bool,
     /// Whether statements show `network_kind`.
     pub network_kind_shown: bool,
     /// Whether statements show `scaling_status` once they have one.
@@ -285,7 +289,7 @@ pub struct Switches {
 impl Default for Switches {
     fn default() -> Self {
         Switches {
-            put_answers_statement: false,
+            put_returns_statement: false,
             delete_status: 202,
             deleting_reads_empty: false,
             deleting_listed: true,
@@ -301,7 +305,7 @@ impl Default for Switches {
             strict_names: false,
             invalid_status: 400,
             sql_limit: 4_194_304,
-            delete_again: RequestPolicy::Apply,
+            repeated_delete: RequestPolicy::Apply,
             statement_quota: None,
             quota_status: 402,
             pool_quota: None,
@@ -314,11 +318,11 @@ impl Default for Switches {
             patch: true,
             label_change: RequestPolicy::Ignore,
             retry_after: true,
-            carry_from_ended: RequestPolicy::Ignore,
+            carry_over_from_ended: RequestPolicy::Ignore,
             bounded_table_job: true,
             dry_run_stored: false,
             ended_fields: false,
-            early_bumps: true,
+            early_version_bumps: true,
             network_kind_shown: true,
             scaling_status_shown: true,
             same_pool_name_status: None,

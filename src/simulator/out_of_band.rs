@@ -121,11 +121,11 @@ impl Simulator {
     /// # Errors
     ///
     /// Fails if the log cannot be written.
-    pub fn apply_out_of_band(&self, meddle: OutOfBandChange) -> io::Result<()> {
+    pub fn apply_out_of_band(&self, change: OutOfBandChange) -> io::Result<()> {
         let mut state = self.lock();
         let world = &mut state.world;
         world.run_due_events();
-        match &meddle {
+        match &change {
             OutOfBandChange::AdvanceTime(span) => world.advance_by(*span),
             OutOfBandChange::PurgeEnded => {
                 let ended = |phase: &Phase| matches!(phase, Phase::Completed | Phase::Failed | Phase::Stopped);
@@ -155,7 +155,7 @@ impl Simulator {
             | OutOfBandChange::Recreate(name, _)
             | OutOfBandChange::Purge(name) => {
                 for (serial, uid) in world.statements_named(name) {
-                    apply_to_statement(world, &meddle, name, serial, &uid);
+                    apply_to_statement(world, &change, name, serial, &uid);
                 }
             }
         }

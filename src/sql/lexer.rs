@@ -112,8 +112,8 @@ impl Lexer<'_> {
     }
 
     /// Returns whether the rest of the text starts with `what`.
-    fn starts_with(&self, what: &str) -> bool {
-        self.rest().starts_with(what.as_bytes())
+    fn starts_with(&self, prefix: &str) -> bool {
+        self.rest().starts_with(prefix.as_bytes())
     }
 
     /// Returns the bytes that are not lexed yet.

@@ -255,7 +255,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
     /// key.
     fn parse_columns(&mut self, start: usize, end: usize) {
         let script = self.script;
-        let (mentions, states) = (self.query.mentions.len(), self.query.stateful_constructs.len());
+        let (mention_count, construct_count) = (self.query.mentions.len(), self.query.stateful_constructs.len());
         let mut at = start;
         while at < end {
             if script.are_words(at, &["PRIMARY", "KEY"]) {
@@ -272,9 +272,9 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
         // Built-in functions are no dependencies, and a definition does not run, so its calls keep no state.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in_function(only));
-        let found = self.query.mentions.split_off(mentions);
+        let found = self.query.mentions.split_off(mention_count);
         self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));
-        self.query.stateful_constructs.truncate(states);
+        self.query.stateful_constructs.truncate(construct_count);
     }
 
     /// Parses the rest of an `ALTER` statement.

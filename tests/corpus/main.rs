@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         let shares = measure(&text, verbose);
         for CorpusScore { measurement, correct, total } in &shares {
             let share = if *total == 0 { 0.0 } else { *correct as f64 / *total as f64 };
-            let minimum = minimum_shares.iter().find(|(name, _)| name == measurement).map(|(_, floor)| *floor);
+            let minimum = minimum_shares.iter().find(|(name, _)| name == measurement).map(|(_, minimum)| *minimum);
             let verdict = match minimum {
                 Some(floor) if share < floor => {
                     passed = false;

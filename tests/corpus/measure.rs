@@ -22,7 +22,9 @@ pub type MeasureFile = fn(text: &str, verbose: bool) -> Vec<CorpusScore>;
 /// Measures statements that Flink's parser accepts, with the objects that its own tree names.
 pub fn measure_valid(text: &str, verbose: bool) -> Vec<CorpusScore> {
     let lines = parse_lines(text);
-    let score_lines = |what, right: &dyn Fn(&CorpusLine, &Analysis) -> bool| score(what, &lines, verbose, right);
+    let score_lines = |measurement, is_correct: &dyn Fn(&CorpusLine, &Analysis) -> bool| {
+        score(measurement, &lines, verbose, is_correct)
+    };
     vec![
         score_lines("objects", &|line, reading| mentioned_objects(line, reading, false) == line.expected_objects()),
         score_lines("kind", &|line, reading| is_kind(&line.kind, reading.kind)),
@@ -89,9 +91,9 @@ fn score(
         if is_correct(line, &analysis) {
             count += 1;
         } else if verbose {
-            let named = line.expected_objects();
+            let expected = line.expected_objects();
             println!(
-                "{measurement}: {} ({})\n{}\n  expected {named:?}\n  found    {:?}",
+                "{measurement}: {} ({})\n{}\n  expected {expected:?}\n  found    {:?}",
                 line.id,
                 line.kind,
                 line.sql,
@@ -158,7 +160,7 @@ fn spans_are_on_names(line: &CorpusLine, analysis: &Analysis) -> bool {
             .all(|part| written.contains(part.as_str()) || written.contains('`') || written.contains('\''))
             && !written.is_empty()
     }) && analysis.stateful_construct.iter().all(|state| line.sql.get(state.span.clone()).is_some())
-        && analysis.errors.iter().all(|fault| line.sql.get(fault.span.clone()).is_some())
+        && analysis.errors.iter().all(|error| line.sql.get(error.span.clone()).is_some())
 }
 
 /// Returns whether the text may keep state. This judgment is independent of the analysis, and coarser.

@@ -540,7 +540,7 @@ async fn an_exhausted_pool_ends_the_wait_early() {
 async fn sql_that_does_not_compile_ends_the_wait_early_with_the_error_from_the_service() {
     check_early_end(
         ForcedOutcome::Invalid("line 1: no such column".to_owned()),
-        NotReachedCause::Stuck,
+        NotReachedCause::UnexpectedPhase,
         "line 1: no such column",
         false,
     )
@@ -557,7 +557,7 @@ async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
     let report = project.apply().await.report.unwrap();
     match failure(&report, &statement("copy")) {
         StepFailure::NotReached(not) => {
-            assert_eq!(not.cause, NotReachedCause::Stuck);
+            assert_eq!(not.cause, NotReachedCause::UnexpectedPhase);
             assert!(not.detail.contains("topic is gone"), "{not:#?}");
             assert!(not.exceptions.iter().any(|exception| exception.message.contains("topic is gone")), "{not:#?}");
         }

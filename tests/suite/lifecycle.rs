@@ -89,7 +89,7 @@ async fn a_changed_job_is_blocked_until_that_change_is_accepted() {
     project.declare(&changed);
     let run = project.apply().await;
     let accept = match &planned_blocks(&run, &statement("copy"))[..] {
-        [Block::LosesPosition { stateful_construct: None, accept }] => accept.clone(),
+        [Block::LosesOffsets { stateful_construct: None, accept }] => accept.clone(),
         other => panic!("{other:#?}"),
     };
     assert!(run.report.is_none());

@@ -32,7 +32,7 @@ struct SecondRun {
     /// The exit code of the run.
     code: Option<i32>,
     /// Standard error on one line.
-    said: String,
+    stderr: String,
     /// How long the run took.
     duration: Duration,
     /// How many requests it sent.
@@ -98,7 +98,7 @@ impl LockingRun {
         let duration = began.elapsed();
         SecondRun {
             code: ended.status.code(),
-            said: single_line(&program_harness::output(folder).1),
+            stderr: single_line(&program_harness::output(folder).1),
             duration,
             sent: service.sent().len(),
         }
@@ -130,24 +130,24 @@ async fn a_second_run_exits_5_at_once_or_waits_for_the_lock() {
         let mut fastest = Duration::MAX;
         for _ in 0..2 {
             let second = first.run_second(&command).await;
-            assert_eq!(second.code, Some(5), "{}", second.said);
-            assert!(second.said.contains(&first.lock_message()), "{}", second.said);
-            assert!(second.said.contains("--lock-timeout 10m"), "{}", second.said);
+            assert_eq!(second.code, Some(5), "{}", second.stderr);
+            assert!(second.stderr.contains(&first.lock_message()), "{}", second.stderr);
+            assert!(second.stderr.contains("--lock-timeout 10m"), "{}", second.stderr);
             assert_eq!(second.sent, 0, "the second run sent requests");
             fastest = fastest.min(second.duration);
         }
         assert!(fastest < Duration::from_secs(1), "{fastest:?}");
     }
     let impatient = first.run_second(&["apply", "--yes", "--lock-timeout", "1s"]).await;
-    assert_eq!(impatient.code, Some(5), "{}", impatient.said);
-    assert!(impatient.said.contains(&first.lock_message()), "{}", impatient.said);
+    assert_eq!(impatient.code, Some(5), "{}", impatient.stderr);
+    assert!(impatient.stderr.contains(&first.lock_message()), "{}", impatient.stderr);
     assert!(impatient.duration >= Duration::from_secs(1) && impatient.sent == 0, "{:?}", impatient.duration);
     let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         first.service.release_mutations();
     };
     let (patient, ()) = tokio::join!(first.run_second(&["apply", "--yes", "--lock-timeout", "1m"]), release);
-    assert_eq!(patient.code, Some(0), "{}", patient.said);
+    assert_eq!(patient.code, Some(0), "{}", patient.stderr);
     assert!(patient.duration >= Duration::from_millis(700), "the second run did not wait: {:?}", patient.duration);
     assert!(first.project.simulator.audit_report().creations.values().all(|count| *count == 1));
     first.assert_success().await;
@@ -160,7 +160,7 @@ async fn a_killed_run_releases_its_lock() {
     first.child.kill().unwrap();
     first.child.wait().unwrap();
     let second = first.run_second(&["apply", "--yes"]).await;
-    assert_eq!(second.code, Some(0), "{}", second.said);
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
     assert!(second.duration < Duration::from_secs(20), "{:?}", second.duration);
     assert!(first.project.simulator.audit_report().creations.values().all(|count| *count == 1));
 }

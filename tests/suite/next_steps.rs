@@ -185,7 +185,7 @@ async fn project_with_failed_successor(more: &str) -> TestProject {
     project.converge().await;
     let changed = format!("{TABLE}{COPY}{more}").replace("SELECT id, price", "SELECT id, price + 1");
     project.declare(&changed);
-    let Block::LosesPosition { accept, .. } = planned_block(&project, "statements.copy").await else {
+    let Block::LosesOffsets { accept, .. } = planned_block(&project, "statements.copy").await else {
         panic!("it is not so")
     };
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
@@ -232,14 +232,14 @@ async fn a_consent_expires_when_its_generation_never_ran() {
     project.converge().await;
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id, price + 1");
     project.declare(&changed);
-    let Block::LosesPosition { accept, .. } = planned_block(&project, "statements.copy").await else {
+    let Block::LosesOffsets { accept, .. } = planned_block(&project, "statements.copy").await else {
         panic!("it is not so")
     };
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
     assert!(!project.apply().await.report.unwrap().is_complete());
     assert_eq!(project.phases()["copy"], "RUNNING");
     // The next run of a pipeline does not stop it again.
-    let Block::LosesPosition { accept: next, .. } = planned_block(&project, "statements.copy").await else {
+    let Block::LosesOffsets { accept: next, .. } = planned_block(&project, "statements.copy").await else {
         panic!("it is not so")
     };
     assert_ne!(accept, next);

@@ -32,9 +32,9 @@ enum BasePlan {
 }
 
 /// Returns a valid plan of that kind, with the record it applies to.
-async fn valid_plan(of: BasePlan) -> (Plan, Recorded) {
+async fn valid_plan(base: BasePlan) -> (Plan, Recorded) {
     let mut project = TestProject::with_statements(JOBS);
-    let request = match of {
+    let request = match base {
         BasePlan::Creation => PlanOptions::default(),
         BasePlan::Replacement => {
             project.converge().await;
@@ -51,7 +51,7 @@ async fn valid_plan(of: BasePlan) -> (Plan, Recorded) {
 
 /// Returns the step group of `address`.
 fn step_group<'p>(plan: &'p mut Plan, address: &Address) -> &'p mut StepGroup {
-    plan.groups.iter_mut().find(|passage| passage.address == *address).unwrap()
+    plan.groups.iter_mut().find(|group| group.address == *address).unwrap()
 }
 
 /// Returns the forward steps of `copy`.
@@ -113,10 +113,10 @@ const BROKEN_PLANS: [(&str, BasePlan, BreakPlan); 12] = [
 
 #[tokio::test(start_paused = true)]
 async fn every_invariant_rejects_a_plan_that_breaks_it() {
-    for (invariant, of, breaks) in BROKEN_PLANS {
+    for (invariant, of, break_plan) in BROKEN_PLANS {
         let (mut plan, recorded) = valid_plan(of).await;
         assert_eq!(check(&plan, &recorded), []);
-        breaks(&mut plan);
+        break_plan(&mut plan);
         let found: Vec<_> = check(&plan, &recorded).iter().map(|violation| violation.invariant).collect();
         assert!(found.contains(&invariant), "{invariant}: {found:?}\n{plan:#?}");
     }
@@ -128,6 +128,6 @@ async fn an_undo_is_not_a_second_running_job() {
     let (plan, recorded) = valid_plan(BasePlan::Removal).await;
     let is_undo =
         |step: &Step| matches!(&step.request, StepRequest::Submit { submission, .. } if submission.role == Role::Undo);
-    assert!(plan.groups.iter().flat_map(|passage| &passage.forward).any(is_undo));
+    assert!(plan.groups.iter().flat_map(|group| &group.forward).any(is_undo));
     assert_eq!(check(&plan, &recorded), []);
 }

@@ -129,7 +129,7 @@ const CHANGES_AFTER_PLANNING: [(&str, ChangeAfterPlanning); 11] = [
         project.simulator.apply_out_of_band(OutOfBandChange::SetPoolMaxCfu(pool_id(project), 20)).unwrap();
     }),
     ("the action for statements.more has changed", |_, saved, _| {
-        saved.groups.retain(|passage| passage.address != statement("more"));
+        saved.groups.retain(|group| group.address != statement("more"));
     }),
     ("statements.copy no longer needs a change", |project, _, _| {
         project.declare(&CHANGED_JOBS.replace("stopped = true\n", ""));
@@ -149,7 +149,7 @@ async fn project_with_saved_plan() -> (TestProject, Plan) {
 }
 
 /// Returns the reasons to reject `saved` if it were applied now, on `recorded`.
-async fn refusals(project: &TestProject, saved: &Plan, recorded: &Recorded) -> Vec<String> {
+async fn stale_messages(project: &TestProject, saved: &Plan, recorded: &Recorded) -> Vec<String> {
     let cloud = project.cloud();
     let mut now = project.plan_on(&cloud, &saved.options, recorded).await.unwrap();
     if let Some(request) = options_without_foreign_blocks(saved, &now) {
@@ -164,10 +164,10 @@ async fn every_reason_to_refuse_a_saved_plan_is_reported_alone() {
     for (expected, change) in CHANGES_AFTER_PLANNING {
         let (project, mut saved) = project_with_saved_plan().await;
         let mut recorded = project.recorded().await;
-        assert_eq!(refusals(&project, &saved, &recorded).await, [""; 0]);
+        assert_eq!(stale_messages(&project, &saved, &recorded).await, [""; 0]);
         change(&project, &mut saved, &mut recorded);
         let expected = expected.replace("POOL", &pool_id(&project));
-        assert_eq!(refusals(&project, &saved, &recorded).await.join("\n"), expected);
+        assert_eq!(stale_messages(&project, &saved, &recorded).await.join("\n"), expected);
     }
 }
 
@@ -179,10 +179,10 @@ async fn an_unrelated_new_change_does_not_make_a_saved_plan_stale() {
     project.declare(CHANGED_JOBS);
     let saved = project.plan().await;
     project.write("pools.toml", "[pools.main]\nmax_cfu = 20\n");
-    let more = project.plan().await.groups.into_iter().find(|passage| passage.address == statement("more")).unwrap();
+    let more = project.plan().await.groups.into_iter().find(|group| group.address == statement("more")).unwrap();
     assert!(more.after.contains(&Address::pool("main")), "{more:#?}");
     let recorded = project.recorded().await;
-    assert_eq!(refusals(&project, &saved, &recorded).await, [""; 0]);
+    assert_eq!(stale_messages(&project, &saved, &recorded).await, [""; 0]);
 }
 
 /// Confluent Cloud purges stopped statements after 30 days, regardless of what a saved plan contains.

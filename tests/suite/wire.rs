@@ -371,7 +371,7 @@ async fn every_field_of_a_statement_is_read_and_sent_back_unchanged() {
 
 #[tokio::test(start_paused = true)]
 async fn every_field_of_a_pool_is_read() {
-    let hand = json!({
+    let full_pool = json!({
         "api_version": "fcpm/v2", "kind": "ComputePool", "id": "lfcp-1",
         "metadata": { "self": "https://api.confluent.cloud/fcpm/v2/compute-pools/lfcp-1", "created_at": "2026-01-23T16:20:22Z" },
         "spec": {
@@ -382,7 +382,7 @@ async fn every_field_of_a_pool_is_read() {
         },
         "status": { "phase": "PROVISIONED", "current_cfu": 7 }
     });
-    let tap = RecordingTransport::scripted(vec![(200, hand)]);
+    let tap = RecordingTransport::scripted(vec![(200, full_pool)]);
     let found =
         TestProject::with_statements("").cloud_through(Arc::new(tap)).fetch_pool("lfcp-1").await.unwrap().unwrap();
     assert_eq!((found.id.as_str(), found.display_name.as_str()), ("lfcp-1", "main"));

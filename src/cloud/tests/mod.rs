@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod endpoints;
-mod errors;
+mod error_details;
 mod lists;
 mod loopback;
 mod operations;

@@ -87,13 +87,13 @@ async fn only_a_404_means_absence() {
     ]);
     let cloud = client(&wire);
     assert!(cloud.fetch_statement("orders").await.unwrap().is_none());
-    let leaving = cloud.fetch_statement("orders").await.unwrap().unwrap();
-    assert_eq!((leaving.live.name.as_str(), &leaving.live.phase), ("orders", &Phase::Deleting));
+    let deleting = cloud.fetch_statement("orders").await.unwrap().unwrap();
+    assert_eq!((deleting.live.name.as_str(), &deleting.live.phase), ("orders", &Phase::Deleting));
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::Forbidden);
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::InvalidResponse);
     assert_eq!(cloud.fetch_statement("orders").await.unwrap_err().kind, ErrorKind::InvalidResponse);
     // Without content from a GET there is nothing that a PUT could send back.
-    let refused = cloud.update_statement(leaving, &StatementUpdate::default()).await.unwrap_err();
+    let refused = cloud.update_statement(deleting, &StatementUpdate::default()).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Conflict);
     assert_eq!(wire.requests().len(), 5);
 }

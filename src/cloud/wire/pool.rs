@@ -150,12 +150,12 @@ struct ChangedSpec<'a> {
 
 impl<'a> PoolChange<'a> {
     /// Returns the body that updates a pool of `environment`.
-    pub(in crate::cloud) fn of(amendment: &'a PoolUpdate, environment: &'a str) -> Self {
+    pub(in crate::cloud) fn of(update: &'a PoolUpdate, environment: &'a str) -> Self {
         PoolChange {
             spec: ChangedSpec {
                 environment: Id { id: environment },
-                display_name: amendment.display_name.as_deref(),
-                max_cfu: amendment.max_cfu,
+                display_name: update.display_name.as_deref(),
+                max_cfu: update.max_cfu,
             },
         }
     }

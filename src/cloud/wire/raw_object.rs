@@ -17,16 +17,16 @@ pub(in crate::cloud) struct RawObject(Vec<(String, Box<RawValue>)>);
 
 impl RawObject {
     /// Returns the object with the update applied to its `spec`.
-    pub(in crate::cloud) fn with_amendment(&self, amendment: &StatementUpdate) -> serde_json::Result<RawObject> {
+    pub(in crate::cloud) fn with_update(&self, update: &StatementUpdate) -> serde_json::Result<RawObject> {
         let mut spec: RawObject = match self.get("spec") {
             Some(spec) => serde_json::from_str(spec.get())?,
             None => return Err(serde_json::Error::custom("`spec` is missing")),
         };
-        spec.set("stopped", &amendment.stopped)?;
-        if let Some(pool) = &amendment.pool {
+        spec.set("stopped", &update.stopped)?;
+        if let Some(pool) = &update.pool {
             spec.set("compute_pool_id", pool)?;
         }
-        if let Some(principal) = &amendment.principal {
+        if let Some(principal) = &update.principal {
             spec.set("principal", principal)?;
         }
         let mut object = self.clone();

@@ -136,14 +136,14 @@ impl EnvironmentChecker<'_, '_> {
     /// Returns the identity of a simulated environment, and reports the fields that have no effect in one.
     fn simulated_identity(&mut self) -> EnvironmentIdentity {
         let layer = &self.at.value;
-        let meaningless = [
+        let fields_without_effect = [
             ("organization", layer.organization.as_ref().map(|at| &at.place)),
             ("id", layer.id.as_ref().map(|at| &at.place)),
             ("private", layer.private.as_ref().map(|at| &at.place)),
             ("endpoint", layer.endpoint.as_ref().map(|at| &at.place)),
             ("cloud_endpoint", layer.cloud_endpoint.as_ref().map(|at| &at.place)),
         ];
-        for (name, place) in meaningless {
+        for (name, place) in fields_without_effect {
             let Some(place) = place else { continue };
             self.problems.push(
                 Problem::new(format!("`{name}` has no effect with `simulator = true`"))

@@ -76,14 +76,14 @@ impl DeclaredState<'_> {
     fn files(&self) -> Vec<PathBuf> {
         let is_json = self.snapshot.extension().is_some_and(|extension| extension == "json");
         let base = if is_json { self.snapshot.with_extension("") } else { self.snapshot.clone() };
-        let beside = |path: &Path, ending: &str| {
+        let with_suffix = |path: &Path, ending: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);
             PathBuf::from(name)
         };
         let endings = [".journal", ".lock", ".plans", ".world"];
-        let mut files = vec![self.snapshot.clone(), beside(&self.snapshot, ".next")];
-        files.extend(endings.iter().map(|ending| beside(&base, ending)));
+        let mut files = vec![self.snapshot.clone(), with_suffix(&self.snapshot, ".next")];
+        files.extend(endings.iter().map(|ending| with_suffix(&base, ending)));
         files
     }
 

@@ -41,13 +41,13 @@ fn check_borrowed_pool(
     id: &At<String>,
     layer: &PoolLayer,
 ) -> Option<PoolDeclaration> {
-    let others = [
+    let disallowed_fields = [
         ("max_cfu", layer.max_cfu.as_ref().map(|at| &at.place)),
         ("display_name", layer.display_name.as_ref().map(|at| &at.place)),
         ("network", layer.network.as_ref().map(|at| &at.place)),
         ("prevent_destroy", layer.prevent_destroy.as_ref().map(|at| &at.place)),
     ];
-    for (name, place) in others {
+    for (name, place) in disallowed_fields {
         let Some(place) = place else { continue };
         let same_file = place.source.path == id.place.source.path;
         let help = match same_file {

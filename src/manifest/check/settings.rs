@@ -56,8 +56,12 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
             .and_then(|at| values::check_id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
         evolve: evolve.and_then(|at| values::parse_evolve(&at, problems)).unwrap_or_default(),
         accept: accept.and_then(|at| check_consent(at, problems)),
-        on_failed: on_failed.and_then(|at| values::parse_on_outside("on_failed", &at, problems)).unwrap_or_default(),
-        on_stopped: on_stopped.and_then(|at| values::parse_on_outside("on_stopped", &at, problems)).unwrap_or_default(),
+        on_failed: on_failed
+            .and_then(|at| values::parse_unexpected_phase_policy("on_failed", &at, problems))
+            .unwrap_or_default(),
+        on_stopped: on_stopped
+            .and_then(|at| values::parse_unexpected_phase_policy("on_stopped", &at, problems))
+            .unwrap_or_default(),
         timeout: timeout.and_then(|at| values::parse_timeout(&at, problems)).unwrap_or(DEFAULT_TIMEOUT),
         allow: allow.into_iter().filter_map(|at| check_lint_code(at, problems)).collect(),
         properties: interpolate_properties(context, &layer.properties),

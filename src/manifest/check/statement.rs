@@ -45,7 +45,8 @@ pub(in crate::manifest) fn check_statement(
         context.invalid_statements.insert(key.to_owned());
     }
     let undo = check_undo(context, key, &layer);
-    if let (Some(at), Some(StatementClass::Job)) = (&layer.undo, analysis.as_ref().map(|reading| reading.kind.class()))
+    if let (Some(at), Some(StatementClass::Job)) =
+        (&layer.undo, analysis.as_ref().map(|analysis| analysis.kind.class()))
     {
         let message = format!("the `undo` of `{key}` would never run, because `{key}` is a job");
         let mut problem = problem_at(at, message, "not allowed on a job");

@@ -13,7 +13,7 @@ pub(super) fn parse_evolve(at: &At<String>, problems: &mut Vec<Problem>) -> Opti
 }
 
 /// Parses the value of `on_failed` or `on_stopped`.
-pub(super) fn parse_on_outside(
+pub(super) fn parse_unexpected_phase_policy(
     name: &str,
     at: &At<String>,
     problems: &mut Vec<Problem>,

@@ -28,12 +28,12 @@ pub(in crate::manifest) fn read_manifest(
 ) -> Manifest {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     let mut reader =
-        DocumentReader { source: Arc::clone(source), problems: Vec::new(), incomplete: !errors.is_empty() };
+        DocumentReader { source: Arc::clone(source), problems: Vec::new(), is_incomplete: !errors.is_empty() };
     let mut fields = TableFields::new(document.get_ref(), reader.place(0..0), String::new(), &mut reader);
     let mut manifest = read_tables(&mut fields, role);
     // With a misspelled table such as `[statement.x]`, the statement that others refer to seems to be missing.
     let all_known = fields.finish();
-    manifest.incomplete = reader.incomplete || !all_known;
+    manifest.is_incomplete = reader.is_incomplete || !all_known;
     if errors.is_empty() {
         problems.append(&mut reader.problems);
     } else {
@@ -242,7 +242,7 @@ fn syntax_problems(source: &Arc<SourceFile>, errors: &[toml::de::Error]) -> Vec<
     }
     let mut lines = BTreeSet::new();
     let mut problems = Vec::new();
-    for error in errors.iter().filter(|fault| fault.message() != DUPLICATE_KEY) {
+    for error in errors.iter().filter(|error| error.message() != DUPLICATE_KEY) {
         let span = error.span().unwrap_or_default();
         let line = source.text.get(..span.start).map_or(0, |before| before.matches('\n').count());
         if lines.insert(line) {

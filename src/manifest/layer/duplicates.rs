@@ -37,12 +37,12 @@ impl FirstOccurrence {
 /// Returns for each of the keys at `duplicates` where it was defined first, or `None` if that is not certain.
 pub(super) fn first_occurrences(text: &str, duplicates: &[Span]) -> Vec<Option<FirstOccurrence>> {
     let (document, _) = DeTable::parse_recoverable(text);
-    let within = |(index, duplicate): (usize, &Span)| {
+    let first_within_limits = |(index, duplicate): (usize, &Span)| {
         (index < MAX_DUPLICATES && text.len() <= MAX_FILE_SIZE)
             .then(|| first_occurrence(text, document.get_ref(), duplicate))
             .flatten()
     };
-    duplicates.iter().enumerate().map(within).collect()
+    duplicates.iter().enumerate().map(first_within_limits).collect()
 }
 
 /// Returns where the key at `duplicate` was defined first, if that is certain.

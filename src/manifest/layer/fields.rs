@@ -20,7 +20,7 @@ pub(super) struct DocumentReader {
     /// The problems found so far.
     pub problems: Vec<Problem>,
     /// Whether a whole entry could not be read because of a problem.
-    pub incomplete: bool,
+    pub is_incomplete: bool,
 }
 
 impl DocumentReader {
@@ -37,10 +37,10 @@ impl DocumentReader {
     }
 
     /// Reports that the value of `name` has another type than `wanted`.
-    fn report_wrong_type(&mut self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>, help: Option<String>) {
+    fn report_wrong_type(&mut self, name: &str, expected: &str, value: &Spanned<DeValue<'_>>, help: Option<String>) {
         let place = self.place(value.span());
         let found = type_name(value.get_ref());
-        let mut problem = Problem::new(format!("`{name}` must be {wanted}")).at(place, format!("this is {found}"));
+        let mut problem = Problem::new(format!("`{name}` must be {expected}")).at(place, format!("this is {found}"));
         problem.help = help;
         self.problems.push(problem);
     }
@@ -68,11 +68,11 @@ pub(super) struct TableFields<'t, 'i, 'r> {
     /// The table as the TOML crate parsed it.
     table: &'t DeTable<'i>,
     /// The name of the table in messages, such as `[statements.orders]`.
-    owner: String,
+    table_name: String,
     /// The location of the header or key of the table.
     place: SourceLocation,
     /// The keys that were read so far.
-    taken: Vec<&'static str>,
+    read_keys: Vec<&'static str>,
     /// Whether a field could not be read, so that it must not be reported as missing.
     has_invalid_fields: bool,
     /// The keys that belong elsewhere, each with the next step.
@@ -86,10 +86,18 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
     pub(super) fn new(
         table: &'t DeTable<'i>,
         place: SourceLocation,
-        owner: String,
+        table_name: String,
         reader: &'r mut DocumentReader,
     ) -> Self {
-        TableFields { table, place, owner, taken: Vec::new(), has_invalid_fields: false, misplaced_keys: &[], reader }
+        TableFields {
+            table,
+            place,
+            table_name,
+            read_keys: Vec::new(),
+            has_invalid_fields: false,
+            misplaced_keys: &[],
+            reader,
+        }
     }
 
     /// Sets the keys that users often put here by mistake, each with the next step.
@@ -104,7 +112,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
 
     /// Returns whether the table has a key that was not read so far.
     pub(super) fn has_unknown_keys(&self) -> bool {
-        self.table.keys().any(|key| !self.taken.contains(&key.get_ref().as_ref()))
+        self.table.keys().any(|key| !self.read_keys.contains(&key.get_ref().as_ref()))
     }
 
     /// Returns the string `name`, as a `String` or as a shared `Arc<str>`.
@@ -234,10 +242,10 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 value,
                 Some(format!("Write one table for each entry, for example `[{name}.main]`.")),
             );
-            self.reader.incomplete = true;
+            self.reader.is_incomplete = true;
             return BTreeMap::new();
         };
-        let outer = self.owner.trim_matches(['[', ']']).to_owned();
+        let outer = self.table_name.trim_matches(['[', ']']).to_owned();
         let prefix = if outer.is_empty() { name.to_owned() } else { format!("{outer}.{name}") };
         let mut tables = BTreeMap::new();
         for (key, value) in table {
@@ -248,14 +256,14 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                     Problem::new(format!("`{}` is not a valid key", key.get_ref()))
                         .at(self.reader.place(key.span()), "letters, digits, `-` and `_` only"),
                 );
-                self.reader.incomplete = true;
+                self.reader.is_incomplete = true;
             } else if let Some(table) = value.get_ref().as_table() {
                 let value = read_table(table, place.clone(), format!("[{name}]"), self.reader, &mut read);
                 tables.insert(key.get_ref().to_string(), At { value, place });
             } else {
                 let help = Some(format!("Start the table with `[{name}]` on its own line."));
                 self.reader.report_wrong_type(&name, "a table", value, help);
-                self.reader.incomplete = true;
+                self.reader.is_incomplete = true;
             }
         }
         tables
@@ -293,7 +301,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
 
     /// Reports that the required field `name` is missing.
     pub(super) fn report_missing(&mut self, name: &str, help: &str) {
-        let problem = Problem::new(format!("`{}` has no `{name}`", self.owner))
+        let problem = Problem::new(format!("`{}` has no `{name}`", self.table_name))
             .at(self.place.clone(), format!("`{name}` is missing"))
             .help(help);
         self.reader.problems.push(problem);
@@ -306,7 +314,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
 
     /// Returns the entry `name`, and remembers that it was read.
     fn take(&mut self, name: &'static str) -> Option<(&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)> {
-        self.taken.push(name);
+        self.read_keys.push(name);
         self.table.get_key_value(name)
     }
 
@@ -315,11 +323,12 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         let mut all_known = true;
         for (key, value) in self.table {
             let name = key.get_ref().as_ref();
-            if self.taken.contains(&name) {
+            if self.read_keys.contains(&name) {
                 continue;
             }
             all_known = false;
-            let container = if self.owner.is_empty() { "this file".to_owned() } else { format!("`{}`", self.owner) };
+            let container =
+                if self.table_name.is_empty() { "this file".to_owned() } else { format!("`{}`", self.table_name) };
             let hint = self.misplaced_keys.iter().find(|(key, _)| *key == name).map(|(_, help)| (*help).to_owned());
             let (message, label) = match hint {
                 Some(_) => (format!("`{name}` does not belong in {container}"), "not here"),
@@ -330,7 +339,7 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
                 _ => self.reader.place(key.span()),
             };
             let mut problem = Problem::new(message).at(place, label);
-            problem.help = hint.or_else(|| suggest::suggestion(name, self.taken.iter().copied()));
+            problem.help = hint.or_else(|| suggest::suggestion(name, self.read_keys.iter().copied()));
             self.reader.problems.push(problem);
         }
         all_known

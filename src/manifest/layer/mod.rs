@@ -41,7 +41,7 @@ pub(super) struct Manifest {
     /// The `[[moved]]` blocks in order.
     pub moved: Vec<At<MovedLayer>>,
     /// Whether a part could not be read. Declarations that seem to be missing may be in that part.
-    pub incomplete: bool,
+    pub is_incomplete: bool,
     /// The files with TOML syntax errors. Only the names of their tables can be used, not the content.
     pub unparsable: Vec<Arc<SourceFile>>,
 }

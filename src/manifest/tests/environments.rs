@@ -80,13 +80,13 @@ fn the_rest_is_checked_when_no_environment_can_be_chosen() {
                 [statements.b]\nsql = \"CREATE TABLE ${b} (x INT)\"\n[statements.c]\nsql = \"SET 'a' = 'b'\"\n";
     let pool = ("there is no pool `none`", &["\"none\""][..]);
     let found = ProjectFixture::from_manifest(&format!("[project]\nname = \"t\"\n{rest}")).problems();
-    let said: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(said[0], "the project has no environment");
-    assert!(said.contains(&pool.0) && said.iter().any(|said| said.contains("max_cfu")), "{said:?}");
+    let messages: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages[0], "the project has no environment");
+    assert!(messages.contains(&pool.0) && messages.iter().any(|said| said.contains("max_cfu")), "{messages:?}");
     assert!(
-        said.iter().any(|said| said.contains("affects only its own session"))
-            && !said.iter().any(|said| said.contains("${")),
-        "{said:?}"
+        messages.iter().any(|said| said.contains("affects only its own session"))
+            && !messages.iter().any(|said| said.contains("${")),
+        "{messages:?}"
     );
     // A declaration that an overlay of any environment may complete is not checked.
     let two = "[environments.x]\nsimulator = true\n[environments.y]\nsimulator = true\n";

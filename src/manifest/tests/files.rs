@@ -102,7 +102,7 @@ fn the_suggested_entries_have_distinct_keys() {
             paths
                 .iter()
                 .zip(0..)
-                .fold(fixture, |world, (path, at)| world.with_file(path, format!("CREATE TABLE t{at} (x INT)")))
+                .fold(fixture, |fixture, (path, at)| fixture.with_file(path, format!("CREATE TABLE t{at} (x INT)")))
         };
         let help = fixture("").problems()[0].help.clone().unwrap();
         let (_, more) = help.split_once(":\n\n").unwrap();

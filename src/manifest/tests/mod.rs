@@ -74,7 +74,7 @@ impl ProjectFixture {
 
     /// Loads the project. Panics with the problems if it has any.
     pub(crate) fn load(&self) -> Project {
-        load(&self.options).unwrap_or_else(|flawed| panic!("{}", format_problems(&flawed.problems)))
+        load(&self.options).unwrap_or_else(|invalid| panic!("{}", format_problems(&invalid.problems)))
     }
 
     /// Loads a project that must have problems.

@@ -115,8 +115,8 @@ proptest! {
         prop_assert_eq!(positions.len(), masked.len());
         for (at, letter) in masked.char_indices() {
             let place = positions.locate(&(at..at + letter.len_utf8()));
-            let spelt = text_at(&place);
-            prop_assert!(spelt == letter.to_string() || spelt.starts_with('$'), "{letter:?} maps to {spelt:?}");
+            let spelling = text_at(&place);
+            prop_assert!(spelling == letter.to_string() || spelling.starts_with('$'), "{letter:?} maps to {spelling:?}");
         }
         for (start, piece) in kept {
             prop_assert_eq!(&written[start..start + piece.len()], piece);

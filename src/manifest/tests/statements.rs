@@ -199,7 +199,7 @@ fn keywords_in_another_environments_overlay_are_checked_too() {
 }
 
 #[test]
-fn the_initial_offset_property_is_reserved() {
+fn the_initial_offset_property_is_not_allowed() {
     statement("properties = { \"sql.tables.initial-offset-from\" = \"a-g2\" }").assert_one_problem(
         "the property `sql.tables.initial-offset-from` is not supported",
         &["\"sql.tables.initial-offset-from\""],

@@ -22,12 +22,12 @@ fn node_label(node: &LineageNode) -> String {
 }
 
 /// Returns the second line of a node: the kind, and an object's catalog and database.
-fn node_subtitle(node: &LineageNode, looks: LineageNodeKind) -> String {
-    match (node, looks) {
+fn node_subtitle(node: &LineageNode, node_kind: LineageNodeKind) -> String {
+    match (node, node_kind) {
         (_, LineageNodeKind::Statement(kind)) => kind.api_name().replace('_', " "),
         (LineageNode::Object(object), LineageNodeKind::Managed(_) | LineageNodeKind::External(_)) => {
             let rest = object.name.split_last().map_or(&[][..], |(_, rest)| rest);
-            let external = if matches!(looks, LineageNodeKind::External(_)) { "external " } else { "" };
+            let external = if matches!(node_kind, LineageNodeKind::External(_)) { "external " } else { "" };
             let place = if rest.is_empty() { String::new() } else { format!(" · {}", rest.join(".")) };
             format!("{external}{}{place}", object_kind_name(object.kind))
         }

@@ -47,7 +47,7 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
         }
         Action::Stop => "stop, keeping its offsets and state".to_owned(),
         Action::Resume => "resume where it stopped".to_owned(),
-        Action::UpdatePool { to } => pool_amendment_headline(to, change, context),
+        Action::UpdatePool { to } => pool_update_headline(to, change, context),
         Action::Restart => {
             format!("{}: stop, move, resume (state is kept, short pause)", restart_causes(change, context))
         }
@@ -101,7 +101,7 @@ fn replacement_headline(strategy: Strategy, from: Option<Generation>, to: Genera
 }
 
 /// Returns the headline of a pool update: the fields that change.
-fn pool_amendment_headline(to: &PoolUpdate, change: &Change, context: &PlanContext) -> String {
+fn pool_update_headline(to: &PoolUpdate, change: &Change, context: &PlanContext) -> String {
     let changed_fields: Vec<String> = change
         .reasons
         .iter()

@@ -14,7 +14,7 @@ pub(in super::super) struct BlockExplanation {
     /// The cause, as a clause in lower case without a final period.
     pub cause: String,
     /// The next steps, one option each, as full sentences. Lines after the first of an option are there to be pasted.
-    pub choices: Vec<String>,
+    pub options: Vec<String>,
 }
 
 /// Returns the text of a block. Commands to paste name the environment.
@@ -24,12 +24,12 @@ pub(in super::super) fn explain_block(
     change: &Change,
     environment: &str,
 ) -> BlockExplanation {
-    let (cause, choices) = cause_and_choices(block, address, change, environment);
-    BlockExplanation { cause, choices }
+    let (cause, choices) = cause_and_options(block, address, change, environment);
+    BlockExplanation { cause, options: choices }
 }
 
 /// Returns the cause and the options of a block.
-fn cause_and_choices(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
+fn cause_and_options(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
     let accept_consequence = |accept: &str| accept_consequence(accept, change);
     let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
@@ -81,7 +81,7 @@ fn cause_and_choices(block: &Block, address: &Address, change: &Change, environm
             format!("the outcome of a request from an interrupted run is unclear{}", detail_suffix(why)),
             vec!["Check the resource in Confluent Cloud, remove what does not belong, and plan again.".to_owned()],
         ),
-        Block::LosesPosition { stateful_construct, accept } => {
+        Block::LosesOffsets { stateful_construct, accept } => {
             loses_position(stateful_construct.as_deref(), accept, change)
         }
         Block::EvolveIsManual { accept } => (
@@ -270,7 +270,7 @@ fn what_changed(reasons: &[Reason]) -> String {
 
 /// Returns whether the cause of this block starts with what changed.
 pub(super) fn mentions_what_changed(block: &Block) -> bool {
-    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesPosition { .. } | Block::EvolveIsManual { .. })
+    matches!(block, Block::NoUndo | Block::IfNotExists | Block::LosesOffsets { .. } | Block::EvolveIsManual { .. })
 }
 
 /// Returns whether the result of [`what_changed`] includes this one of `reasons`.
@@ -283,10 +283,10 @@ pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
     }
 }
 
-/// Returns the text of [`Block::LosesPosition`].
-fn loses_position(keeps: Option<&str>, accept: &str, change: &Change) -> (String, Vec<String>) {
+/// Returns the text of [`Block::LosesOffsets`].
+fn loses_position(stateful_construct: Option<&str>, accept: &str, change: &Change) -> (String, Vec<String>) {
     let what = what_changed(&change.reasons);
-    let why = match keeps {
+    let why = match stateful_construct {
         Some(keeps) => format!("{what}, and the new version would lose its state ({keeps})"),
         None if starts_as_written(change) => {
             format!("{what}, and the new version would not start from its current offsets")

@@ -357,8 +357,8 @@ fn org_config_body(world: &SimulatedWorld) -> Value {
 }
 
 /// PATCH of the organization's configuration.
-fn patch_org_config(world: &mut SimulatedWorld, asked: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let body = asked.json_body()?;
+fn patch_org_config(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
+    let body = request.json_body()?;
     let mut config = world.org_config.clone();
     if let Some(enabled) = body.pointer("/spec/default_pool_enabled").and_then(Value::as_bool) {
         config.default_pool_enabled = enabled;

@@ -177,10 +177,10 @@ impl SimulatedWorld {
                 return true;
             }
             Some(fields) if matches!(fields.phase, Phase::Completed | Phase::Failed | Phase::Deleting) => {
-                self.options.switches.carry_from_ended
+                self.options.switches.carry_over_from_ended
             }
             Some(_) => RequestPolicy::Ignore,
-            None if waiting => self.options.switches.carry_from_ended,
+            None if waiting => self.options.switches.carry_over_from_ended,
             None => RequestPolicy::Reject,
         };
         let deadline = created.saturating_add(micros(CARRY_OVER_TIMEOUT));

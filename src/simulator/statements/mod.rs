@@ -162,7 +162,7 @@ fn delete(world: &mut SimulatedWorld, environment: &str, name: &str) -> Result<A
     let (serial, uid) = (statement.serial, statement.fixed.uid.clone());
     let status = world.options.switches.delete_status;
     if statement.current.phase == Phase::Deleting {
-        return match world.options.switches.delete_again {
+        return match world.options.switches.repeated_delete {
             RequestPolicy::Apply | RequestPolicy::Ignore => Ok(empty_response(status)),
             RequestPolicy::Reject => Err(ApiError::new(404, format!("Statement resource={name} does not exist"))),
         };

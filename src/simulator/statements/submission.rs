@@ -199,7 +199,7 @@ fn initial_fields(
         phase: if stopped { Phase::Stopped } else { Phase::Pending },
         detail: String::new(),
         version: 4,
-        version_bumps: if world.options.switches.early_bumps { bumps } else { VecDeque::new() },
+        version_bumps: if world.options.switches.early_version_bumps { bumps } else { VecDeque::new() },
         updated_at: time,
         scaling: None,
         baseline_cfu,

@@ -70,7 +70,7 @@ pub(super) fn put(
     };
     let serial = statement.serial;
     apply_update(world, request, serial, wanted)?;
-    match world.statement(serial).filter(|_| world.options.switches.put_answers_statement) {
+    match world.statement(serial).filter(|_| world.options.switches.put_returns_statement) {
         Some(statement) => Ok(statement_response(world, request, 200, statement, &statement.current)),
         None => Ok(empty_response(202)),
     }

@@ -14,14 +14,14 @@ async fn phase_and_detail(client: &TestClient, name: &str, sql: &str) -> (String
 #[tokio::test(start_paused = true)]
 async fn objects_cannot_be_created_twice_and_dropped_objects_are_not_found() {
     let client = TestClient::new(options_without_limits());
-    let words = "Table '`dev`.`core`.`orders`' already exists.";
+    let already_exists = "Table '`dev`.`core`.`orders`' already exists.";
     let absent = "Table (or view) '`dev`.`core`.`orders`' does not exist, may be on a private cluster, or you do not have \
                   permission to access it.";
     for (number, (sql, phase, detail)) in [
         ("CREATE TABLE orders (id INT)", "COMPLETED", ""),
-        ("CREATE TABLE orders (id INT)", "FAILED", words),
-        ("CREATE TABLE `dev`.`core`.`orders` (id INT)", "FAILED", words),
-        ("CREATE TABLE core.orders AS SELECT * FROM x", "FAILED", words),
+        ("CREATE TABLE orders (id INT)", "FAILED", already_exists),
+        ("CREATE TABLE `dev`.`core`.`orders` (id INT)", "FAILED", already_exists),
+        ("CREATE TABLE core.orders AS SELECT * FROM x", "FAILED", already_exists),
         ("CREATE TABLE IF NOT EXISTS orders (id INT)", "COMPLETED", ""),
         ("CREATE TABLE ORDERS (id INT)", "COMPLETED", ""),
         ("DROP TABLE orders", "COMPLETED", ""),

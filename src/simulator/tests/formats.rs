@@ -247,9 +247,9 @@ async fn every_change() -> Vec<WorldChange> {
         WorldChange::Effect(_) => Some(WorldChange::PeakRunning("job".to_owned(), 2)),
         WorldChange::PeakRunning(..) => None,
     });
-    let statement_created = |(number, (phase, sort)): (usize, (Phase, StatementBehavior))| {
+    let statement_created = |(number, (phase, behavior)): (usize, (Phase, StatementBehavior))| {
         let serial = u64::try_from(number).unwrap();
-        WorldChange::StatementCreated(serial, Box::new(fixed_fields(number, sort)), Box::new(mutable_fields(phase)))
+        WorldChange::StatementCreated(serial, Box::new(fixed_fields(number, behavior)), Box::new(mutable_fields(phase)))
     };
     let statements = phases()
         .into_iter()
@@ -259,7 +259,7 @@ async fn every_change() -> Vec<WorldChange> {
     let pools = pool_phases().into_iter().enumerate();
     let pools =
         pools.map(|(number, phase)| WorldChange::PoolStored(Box::new(pool(&format!("lfcp-{}", number + 2), phase))));
-    let effects = effect_kinds().into_iter().map(|verb| WorldChange::Effect(effect(verb)));
+    let effects = effect_kinds().into_iter().map(|kind| WorldChange::Effect(effect(kind)));
     kinds.into_iter().chain(statements).chain(pools).chain(effects).collect()
 }
 

@@ -322,7 +322,7 @@ async fn scenario_errors_name_the_line_and_the_mistake() {
 #[tokio::test(start_paused = true)]
 async fn out_of_band_changes_apply_and_are_recorded_as_effects() {
     let client = TestClient::new(options_without_limits());
-    let apply = |meddle: OutOfBandChange| client.simulator.apply_out_of_band(meddle).unwrap();
+    let apply = |change: OutOfBandChange| client.simulator.apply_out_of_band(change).unwrap();
     for name in ["a", "b", "c"] {
         client.submit(name, JOB).await;
     }
@@ -367,8 +367,8 @@ async fn out_of_band_changes_apply_and_are_recorded_as_effects() {
     client.submit("latest", JOB).await;
     wait_seconds(60).await;
     assert_eq!(client.phase("latest").await, "FAILED");
-    let verbs: Vec<_> = client.simulator.effects().into_iter().filter(|it| it.name == "b").map(|it| it.kind).collect();
-    assert_eq!(verbs, [EffectKind::Created, EffectKind::Stopped, EffectKind::Resumed, EffectKind::Deleted]);
+    let kinds: Vec<_> = client.simulator.effects().into_iter().filter(|it| it.name == "b").map(|it| it.kind).collect();
+    assert_eq!(kinds, [EffectKind::Created, EffectKind::Stopped, EffectKind::Resumed, EffectKind::Deleted]);
     let requests = client.simulator.requests();
     assert_eq!(requests[0], (Method::Post, TestClient::statements_url("").replace(super::client::FLINK_ORIGIN, "")));
 }

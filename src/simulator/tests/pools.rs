@@ -50,9 +50,9 @@ async fn s02_a_missing_or_wrong_key_is_a_401_with_an_api_error_body() {
         assert_eq!((got.status, got.text("/errors/0/code")), (401, "user_unauthenticated"));
         assert!(got.headers.get("www-authenticate").unwrap().starts_with("Basic error=\""));
     }
-    let mut anybody = TestClient::new(options_without_limits());
-    anybody.key = None;
-    assert_eq!(anybody.list("").await.status, 401, "a request without a key must be rejected");
+    let mut client_without_key = TestClient::new(options_without_limits());
+    client_without_key.key = None;
+    assert_eq!(client_without_key.list("").await.status, 401, "a request without a key must be rejected");
 }
 
 #[tokio::test(start_paused = true)]

@@ -151,7 +151,7 @@ async fn s08_delete_returns_202_without_a_body_and_404_for_an_unknown_statement(
     assert_eq!(client.delete("missing").await.status, 404);
     let other = TestClient::new(options_with(|switches| {
         switches.delete_status = 204;
-        switches.delete_again = RequestPolicy::Reject;
+        switches.repeated_delete = RequestPolicy::Reject;
     }));
     other.submit("a", JOB).await;
     assert_eq!(other.delete("a").await.status, 204);
@@ -169,7 +169,7 @@ async fn s09_a_put_needs_the_current_resource_version() {
     assert_eq!(got.status, 400, "{}", got.body);
     let got = client.set_stopped("a", true).await;
     assert_eq!((got.status, got.bytes.len()), (202, 0));
-    let returns_statement = TestClient::new(options_with(|switches| switches.put_answers_statement = true));
+    let returns_statement = TestClient::new(options_with(|switches| switches.put_returns_statement = true));
     returns_statement.submit("a", JOB).await;
     wait_seconds(60).await;
     let got = returns_statement.set_stopped("a", true).await;
@@ -462,7 +462,7 @@ async fn s18_carry_over_fails_after_six_hours_or_for_an_unknown_predecessor() {
     for (policy, phase) in
         [(RequestPolicy::Apply, "RUNNING"), (RequestPolicy::Ignore, "PENDING"), (RequestPolicy::Reject, "FAILED")]
     {
-        let client = TestClient::new(options_with(|switches| switches.carry_from_ended = policy));
+        let client = TestClient::new(options_with(|switches| switches.carry_over_from_ended = policy));
         client.submit("v1", JOB).await;
         client.post(carry_over_body("v2", "v1")).await;
         wait_seconds(60).await;

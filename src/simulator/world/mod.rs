@@ -221,7 +221,7 @@ impl SimulatedWorld {
 
     /// Returns the outcome that an override forces on the statement `name`, if one matches.
     pub(super) fn forced_outcome(&self, name: &str) -> Option<&ForcedOutcome> {
-        self.overrides.iter().find(|rule| rule.matches(name)).map(|verdict| &verdict.outcome)
+        self.overrides.iter().find(|rule| rule.matches(name)).map(|rule| &rule.outcome)
     }
 
     /// Returns the statement with this name in `environment`.

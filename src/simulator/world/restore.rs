@@ -118,7 +118,7 @@ impl SimulatedWorld {
             WorldChange::StatementCreated(statement.serial, statement.fixed.clone(), statement.current.clone())
         });
         let delayed =
-            self.delayed_effects.iter().map(|(number, late)| WorldChange::EffectDelayed(*number, late.clone()));
+            self.delayed_effects.iter().map(|(number, effect)| WorldChange::EffectDelayed(*number, effect.clone()));
         let peaks = self.audit.peak_counts().map(|(base, most)| WorldChange::PeakRunning(base.to_owned(), most));
         let config = std::iter::once(WorldChange::ConfigChanged(self.org_config.clone()));
         config

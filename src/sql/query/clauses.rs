@@ -74,8 +74,8 @@ impl QueryWalker<'_, '_> {
                 if clause != Clause::Start
                     && !at.checked_sub(1).is_some_and(|before| script.is_word(before, "MULTISET")) =>
             {
-                let all = usize::from(script.is_any_word(at + 1, &["ALL", "DISTINCT"]));
-                (at + 1 + all, Clause::Start)
+                let quantifier_length = usize::from(script.is_any_word(at + 1, &["ALL", "DISTINCT"]));
+                (at + 1 + quantifier_length, Clause::Start)
             }
             "TABLE" if clause == Clause::Start => {
                 (self.walk_table(at, end, TablePosition::First).max(at + 1), Clause::AfterFrom)

@@ -109,10 +109,10 @@ fn if_not_exists_primary_key_and_startup_option_are_detected() {
 fn a_job_is_bounded_if_hints_bound_every_table() {
     let is_bounded = |text: &str| analyze(text).is_bounded;
     let hint = |mode: &str| format!("/*+ OPTIONS('scan.startup.mode' = 'x', 'scan.bounded.mode' = '{mode}') */");
-    let ends = hint("latest-offset");
-    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends}")));
-    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c {ends} ON b.i = c.i")));
-    assert!(!is_bounded(&format!("INSERT INTO a SELECT x FROM b {ends} JOIN c ON b.i = c.i")));
+    let bounded_hint = hint("latest-offset");
+    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {bounded_hint}")));
+    assert!(is_bounded(&format!("INSERT INTO a SELECT x FROM b {bounded_hint} JOIN c {bounded_hint} ON b.i = c.i")));
+    assert!(!is_bounded(&format!("INSERT INTO a SELECT x FROM b {bounded_hint} JOIN c ON b.i = c.i")));
     assert!(!is_bounded(&format!("INSERT INTO a SELECT x FROM b {}", hint("unbounded"))));
     assert!(!is_bounded("INSERT INTO a SELECT x FROM b -- not yet: 'scan.bounded.mode' = 'latest-offset'"));
     assert!(!is_bounded("INSERT INTO a SELECT 'scan.bounded.mode' FROM b"));

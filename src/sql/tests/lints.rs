@@ -11,7 +11,7 @@ pub(super) fn lints_with_defaults(text: &str) -> Vec<Lint> {
 }
 
 /// Returns the lints of a text with these properties, after `change` has adapted the context.
-fn lints_with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
+fn lints_with(text: &str, properties: &[(&str, &str)], adapt_context: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
     let properties: SmallMap<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
     let mut context = LintContext {
@@ -21,7 +21,7 @@ fn lints_with(text: &str, properties: &[(&str, &str)], change: impl Fn(&mut Lint
         can_evolve: false,
         allowed_codes: &allowed,
     };
-    change(&mut context);
+    adapt_context(&mut context);
     lint(&analyze(text), text, &context)
 }
 
@@ -133,7 +133,7 @@ fn fl106_reports_drop_table() {
 }
 
 #[test]
-fn fl107_reports_options_that_the_cloud_rejects() {
+fn fl107_reports_options_that_confluent_cloud_rejects() {
     assert_one_lint("CREATE TABLE a (x INT) WITH ('kafka.partitions' = '3')", "FL107", "'kafka.partitions'");
     assert_one_lint("CREATE TABLE a (x INT) WITH ('connector' = 'upsert-kafka')", "FL107", "'connector'");
     assert_one_lint(
@@ -201,7 +201,7 @@ fn fl111_reports_temporary_objects() {
 }
 
 #[test]
-fn fl112_reports_grouping_by_half_a_window() {
+fn fl112_reports_grouping_by_only_one_window_bound() {
     let text = "INSERT INTO a SELECT window_start, COUNT(*) FROM b GROUP BY window_start";
     assert_one_lint(text, "FL112", "GROUP BY");
 }

@@ -1,7 +1,6 @@
 //! Tests of analyses, normal forms and lints, on SQL written for these tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod errors;
 mod hostile_input;
 mod kinds;
 mod lints;
@@ -9,6 +8,7 @@ mod normalize;
 mod objects;
 mod properties;
 mod random_search;
+mod sql_errors;
 mod stateful;
 
 use super::{Analysis, analyze};

@@ -50,9 +50,9 @@ proptest! {
     ) {
         let text = STATEMENTS[which];
         let mut other = String::new();
-        for (index, (sort, token)) in tokens(text).into_iter().enumerate() {
+        for (index, (kind, token)) in tokens(text).into_iter().enumerate() {
             let flip = upper[index % upper.len()];
-            match sort {
+            match kind {
                 TokenKind::ReservedWord if flip => other += &token.to_lowercase(),
                 // A plain name may be quoted. A name that is a keyword in some places may not.
                 TokenKind::Word if flip && token.len() < 7 && token.is_ascii() && !crate::sql::keywords::is_unreserved_keyword(&token) => {
@@ -64,15 +64,15 @@ proptest! {
         }
         other += &end;
         prop_assert!(are_equivalent(text, &other), "{}\n{}", normal_form(text), normal_form(&other));
-        let (one, two) = (analyze(text), analyze(&other));
-        prop_assert_eq!(one.kind, two.kind);
-        let names = |reading: &crate::sql::Analysis| reading.mentions.iter().map(|m| (m.usage, m.kind, m.name.join("\n").to_lowercase())).collect::<Vec<_>>();
-        prop_assert_eq!(names(&one), names(&two));
-        prop_assert_eq!(one.stateful_construct.map(|state| state.description), two.stateful_construct.map(|state| state.description));
+        let (analysis, other_analysis) = (analyze(text), analyze(&other));
+        prop_assert_eq!(analysis.kind, other_analysis.kind);
+        let names = |analysis: &crate::sql::Analysis| analysis.mentions.iter().map(|m| (m.usage, m.kind, m.name.join("\n").to_lowercase())).collect::<Vec<_>>();
+        prop_assert_eq!(names(&analysis), names(&other_analysis));
+        prop_assert_eq!(analysis.stateful_construct.map(|state| state.description), other_analysis.stateful_construct.map(|state| state.description));
     }
 
     #[test]
-    fn a_change_of_a_token_that_counts_changes_the_normal_form(which in 0..STATEMENTS.len(), at in 0usize..64, digit in 0u8..10) {
+    fn a_change_of_a_significant_token_changes_the_normal_form(which in 0..STATEMENTS.len(), at in 0usize..64, digit in 0u8..10) {
         let text = STATEMENTS[which];
         let lexed = lex(text);
         let token = lexed[at % lexed.len()];
@@ -96,12 +96,12 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_lexed_read_and_brought_to_its_form(text in "\\PC{0,80}|[-/*+'`\"(){};.a-zE$&_\\\\ \n0-9]{0,80}") {
+    fn any_text_holds_the_invariants(text in "\\PC{0,80}|[-/*+'`\"(){};.a-zE$&_\\\\ \n0-9]{0,80}") {
         check_invariants(&text)?;
     }
 
     #[test]
-    fn any_sequence_of_words_is_read(words in prop::collection::vec(prop_oneof![
+    fn any_sequence_of_words_holds_the_invariants(words in prop::collection::vec(prop_oneof![
         prop::sample::select(vec![
             "SELECT", "FROM", "JOIN", "WITH", "AS", "(", ")", ",", "TABLE", "INSERT", "INTO", "VALUES", "UNION", "ALL", "LATERAL", "UNNEST", "GROUP",
             "BY", "CREATE", "ALTER", "DROP", "MODEL", "AGENT", "USING", "SET", "BEGIN", "END", "STATEMENT", "EXECUTE", ";", ".", "*", "=>", "[", "]",
@@ -142,7 +142,7 @@ pub(super) fn check_invariants(text: &str) -> Result<(), TestCaseError> {
         .stateful_construct
         .iter()
         .map(|state| &state.span)
-        .chain(analysis.errors.iter().map(|fault| &fault.span))
+        .chain(analysis.errors.iter().map(|error| &error.span))
     {
         prop_assert!(text.get(span.clone()).is_some());
     }

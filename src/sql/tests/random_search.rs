@@ -161,6 +161,7 @@ fn check_fuzz_invariants(text: &str) {
         after.stateful_construct.clone().map(|state| state.description),
         "{text:?}"
     );
-    let roles = |reading: &crate::sql::Analysis| reading.mentions.iter().map(|m| (m.usage, m.kind)).collect::<Vec<_>>();
+    let roles =
+        |analysis: &crate::sql::Analysis| analysis.mentions.iter().map(|m| (m.usage, m.kind)).collect::<Vec<_>>();
     assert_eq!(roles(&before), roles(&after), "{text:?}");
 }

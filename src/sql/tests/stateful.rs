@@ -111,7 +111,7 @@ fn nested_stateful_constructs_are_found() {
 }
 
 #[test]
-fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
+fn an_unknown_function_may_be_an_aggregate_unless_a_column_is_beside_it() {
     for text in [
         "INSERT INTO a SELECT mystery(x) FROM b",
         "INSERT INTO a SELECT 1, mystery(x + y), CURRENT_DATE FROM b",
@@ -144,7 +144,7 @@ fn an_unknown_function_may_be_an_aggregate_where_no_column_stands_beside_it() {
 }
 
 #[test]
-fn what_is_not_understood_counts_as_keeping_state() {
+fn unrecognized_sql_counts_as_keeping_state() {
     for text in [
         "INSERT INTO a SELECT x FROM",
         "INSERT INTO a",

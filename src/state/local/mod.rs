@@ -29,7 +29,7 @@ pub(super) use files::{read_if_exists, replace_atomically as replace_file, with_
 const MIN_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The note in errors before a run has begun.
-const NOT_BEGUN: &str = "This run sent no request that changes Confluent Cloud, and the record is unchanged.";
+const NO_MUTATION_SENT: &str = "This run sent no request that changes Confluent Cloud, and the record is unchanged.";
 
 /// Keeps the record of one environment in files: `state/prod.json`, and next to it `prod.journal` and `prod.lock`.
 #[derive(Debug)]
@@ -201,7 +201,7 @@ impl<D: Disk> LocalLedger<D> {
     }
 
     /// Compacts and removes the journal of an interrupted run.
-    fn compact_leftover(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
+    fn compact_interrupted_journal(&mut self, recorded: &Recorded) -> Result<(), LedgerError> {
         let files = self.held_lock()?.files.clone();
         let found = LoadedState::read(&self.disk, &files, self.formats)?;
         if !found.has_journal {
@@ -321,7 +321,7 @@ impl<D: Disk> LocalLedger<D> {
 impl<D: Disk> Ledger for LocalLedger<D> {
     fn load(&self) -> LedgerFuture<'_, Result<Option<Recorded>, LedgerError>> {
         let found = || LoadedState::read(&self.disk, &self.files()?, self.formats).map(|found| found.recorded);
-        Box::pin(async move { found().map_err(|error| with_context(error, NOT_BEGUN)) })
+        Box::pin(async move { found().map_err(|error| with_context(error, NO_MUTATION_SENT)) })
     }
 
     fn lock<'a>(
@@ -330,27 +330,29 @@ impl<D: Disk> Ledger for LocalLedger<D> {
         lock_timeout: Duration,
     ) -> LedgerFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
-            self.acquire_lock(holder, lock_timeout).await.map_err(|error| with_context(error, NOT_BEGUN))
+            self.acquire_lock(holder, lock_timeout).await.map_err(|error| with_context(error, NO_MUTATION_SENT))
         })
     }
 
     fn lock_holder(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        Box::pin(async { self.current_holder().map_err(|error| with_context(error, NOT_BEGUN)) })
+        Box::pin(async { self.current_holder().map_err(|error| with_context(error, NO_MUTATION_SENT)) })
     }
 
     fn interrupted_run(&self) -> LedgerFuture<'_, Result<Option<LockHolder>, LedgerError>> {
-        Box::pin(async { self.interrupted_holder().map_err(|error| with_context(error, NOT_BEGUN)) })
+        Box::pin(async { self.interrupted_holder().map_err(|error| with_context(error, NO_MUTATION_SENT)) })
     }
 
     fn begin<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        let begin =
-            move |ledger: &mut Self| ledger.begin_journal(recorded).map_err(|error| with_context(error, NOT_BEGUN));
+        let begin = move |ledger: &mut Self| {
+            ledger.begin_journal(recorded).map_err(|error| with_context(error, NO_MUTATION_SENT))
+        };
         Box::pin(async move { self.unless_broken(begin) })
     }
 
     fn compact_interrupted<'a>(&'a mut self, recorded: &'a Recorded) -> LedgerFuture<'a, Result<(), LedgerError>> {
-        let compact =
-            move |ledger: &mut Self| ledger.compact_leftover(recorded).map_err(|error| with_context(error, NOT_BEGUN));
+        let compact = move |ledger: &mut Self| {
+            ledger.compact_interrupted_journal(recorded).map_err(|error| with_context(error, NO_MUTATION_SENT))
+        };
         Box::pin(async move { self.unless_broken(compact) })
     }
 

@@ -192,8 +192,8 @@ fn a_replacement_moves_generations_from_successor_to_current_to_retired() {
 
 #[test]
 fn a_displaced_generation_is_retired() {
-    let anew = submit("2", "orders", "orders", 2, Role::Current);
-    let record = orders_record(&with(running_statement("orders", "orders"), [anew, settle_applied("2", "u2")]));
+    let resubmission = submit("2", "orders", "orders", 2, Role::Current);
+    let record = orders_record(&with(running_statement("orders", "orders"), [resubmission, settle_applied("2", "u2")]));
     assert_eq!(record.current.unwrap().uid, "u2");
     assert_eq!(record.retired[0].uid, "uid-orders");
 }
@@ -234,8 +234,8 @@ fn offsets_outlive_the_statement_and_its_record() {
     assert!(record_after(&again).tombstones.is_empty());
     let record = orders_record(&again);
     assert_eq!((record.last_generation, record.last_offsets), (Generation(1), Some(offsets(9))));
-    let anew = [submit("4", "orders", "orders", 2, Role::Current), settle_applied("4", "u2")];
-    let again = with(again, anew);
+    let resubmission = [submit("4", "orders", "orders", 2, Role::Current), settle_applied("4", "u2")];
+    let again = with(again, resubmission);
     assert_eq!(orders_record(&again).last_offsets, Some(offsets(9)));
     for failed in [vec![generation_gone("orders-g2")], vec![]] {
         let recorded = record_after(&with(again.clone(), with(failed, [delete_orders()])));
@@ -511,7 +511,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_entries_leave_a_record_that_reads_back_and_forgets_no_number(entries in prop::collection::vec(any_entry(), 0..60)) {
+    fn any_entries_leave_a_readable_record_and_forget_no_number(entries in prop::collection::vec(any_entry(), 0..60)) {
         let mut recorded = empty_record();
         for entry in &entries {
             let before = recorded.clone();
@@ -534,7 +534,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_applied_is_lost_sight_of_only_when_it_is_told_to_be_gone(entries in prop::collection::vec(any_entry(), 0..60)) {
+    fn a_generation_leaves_the_record_only_when_gone_deleted_or_forgotten(entries in prop::collection::vec(any_entry(), 0..60)) {
         let uids = |recorded: &Recorded| -> BTreeSet<(String, String)> {
             let all = recorded.statements.values().flat_map(|record| record.generations());
             all.map(|generation| (generation.sent.name.clone(), generation.uid.clone())).collect()

@@ -215,14 +215,14 @@ fn an_invalid_state_file_is_left_untouched() {
     let (_folder, path, _) = saved_state();
     let whole = fs::read(&path).unwrap();
     let cut = &whole[..whole.len() / 2];
-    let misspelt = String::from_utf8(whole.clone()).unwrap().replace("\"current\"", "\"curent\"");
+    let misspelled = String::from_utf8(whole.clone()).unwrap().replace("\"current\"", "\"curent\"");
     for (bytes, why) in [
         (&b""[..], "the file is empty"),
         (b"{}", "it has no `format`"),
         (b"[1]", "it has no `format`"),
         (b"{\"format\": 0}", "this floe cannot read format 0"),
         (b"{\"format\": 1}", "missing field `lineage` at line 1"),
-        (misspelt.as_bytes(), "unknown field `curent`, expected one of"),
+        (misspelled.as_bytes(), "unknown field `curent`, expected one of"),
         (b"<<<<<<< HEAD\n{}", "expected value at line 1"),
         (cut, "EOF while parsing"),
     ] {
@@ -490,8 +490,8 @@ mod unix {
                     true => ledger.append(&[declare("b", "b")]).await.unwrap_err(),
                     false => ledger.compact(&recorded).await.unwrap_err(),
                 };
-                let (said, entries) = (error.to_string(), if appends { "2 entries" } else { "1 entries" });
-                assert!(said.contains("prod.journal: it is gone") && said.contains(entries), "{said}");
+                let (message, entries) = (error.to_string(), if appends { "2 entries" } else { "1 entries" });
+                assert!(message.contains("prod.journal: it is gone") && message.contains(entries), "{message}");
                 assert_eq!(
                     ledger.append(&[declare("c", "c")]).await,
                     Err(error),

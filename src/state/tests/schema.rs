@@ -123,8 +123,8 @@ impl SchemaChecker<'_> {
         if !fits {
             return mismatch("required type");
         }
-        if let Some(words) = schema.get("enum").and_then(Value::as_array)
-            && !words.contains(value)
+        if let Some(allowed_values) = schema.get("enum").and_then(Value::as_array)
+            && !allowed_values.contains(value)
         {
             return mismatch("allowed values");
         }
@@ -156,8 +156,8 @@ impl SchemaChecker<'_> {
 /// Collects the location of every property that the schema describes.
 fn described_properties(schema: &Value, place: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        let says = ["description", "$ref", "const"].iter().any(|key| property.get(key).is_some());
-        assert!(says, "{place}/properties/{name} has no description");
+        let has_description = ["description", "$ref", "const"].iter().any(|key| property.get(key).is_some());
+        assert!(has_description, "{place}/properties/{name} has no description");
         found.insert(format!("{place}/properties/{name}"));
         described_properties(property, &format!("{place}/properties/{name}"), found);
     }
@@ -176,11 +176,11 @@ fn described_properties(schema: &Value, place: &str, found: &mut BTreeSet<String
 fn the_schema_describes_every_field_and_every_described_field_exists() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let value = serde_json::to_value(full_record()).unwrap();
-    let mut reader = SchemaChecker { schema: &schema, seen_properties: BTreeSet::new() };
-    reader.check(&value, &schema, "").unwrap();
+    let mut checker = SchemaChecker { schema: &schema, seen_properties: BTreeSet::new() };
+    checker.check(&value, &schema, "").unwrap();
     let mut all = BTreeSet::new();
     described_properties(&schema, "", &mut all);
-    let unused: Vec<_> = all.difference(&reader.seen_properties).collect();
+    let unused: Vec<_> = all.difference(&checker.seen_properties).collect();
     assert!(unused.is_empty(), "described, but in no snapshot: {unused:#?}");
     assert!(all.len() > 80, "{}", all.len());
     // The sample is read back unchanged, so no field is only written.

@@ -548,9 +548,9 @@ fn blocks() -> Vec<Block> {
         Block::RecreatedOutside { .. } => Some(Block::PresenceUnknown { why: why() }),
         Block::PresenceUnknown { .. } => Some(Block::UnclearIntent { why: why() }),
         Block::UnclearIntent { .. } => {
-            Some(Block::LosesPosition { stateful_construct: Some(text("GROUP BY")), accept: accept() })
+            Some(Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() })
         }
-        Block::LosesPosition { .. } => Some(Block::EvolveIsManual { accept: accept() }),
+        Block::LosesOffsets { .. } => Some(Block::EvolveIsManual { accept: accept() }),
         Block::EvolveIsManual { .. } => Some(Block::FailedPredecessor { detail: detail(), accept: accept() }),
         Block::FailedPredecessor { .. } => Some(Block::FailedSuccessor {
             name: text("orders-g2"),

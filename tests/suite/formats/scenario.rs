@@ -68,7 +68,7 @@ pub fn every() -> Scenario {
     });
     let [apply, ignore, reject] = policies[..] else { panic!("{policies:?}") };
     let switches = Switches {
-        put_answers_statement: true,
+        put_returns_statement: true,
         delete_status: 204,
         deleting_reads_empty: true,
         deleting_listed: false,
@@ -84,7 +84,7 @@ pub fn every() -> Scenario {
         strict_names: true,
         invalid_status: 422,
         sql_limit: 131_072,
-        delete_again: reject,
+        repeated_delete: reject,
         statement_quota: Some(7),
         quota_status: 429,
         pool_quota: Some(2),
@@ -97,11 +97,11 @@ pub fn every() -> Scenario {
         patch: false,
         label_change: apply,
         retry_after: false,
-        carry_from_ended: reject,
+        carry_over_from_ended: reject,
         bounded_table_job: false,
         dry_run_stored: true,
         ended_fields: true,
-        early_bumps: false,
+        early_version_bumps: false,
         network_kind_shown: false,
         scaling_status_shown: false,
         same_pool_name_status: Some(409),

@@ -47,11 +47,11 @@ pub fn graph_svg(lineage: &Lineage) -> String {
          viewBox=\"0 0 {width:.0} {total:.0}\" font-family=\"Inter, Helvetica, Arial, sans-serif\">"
     );
     text.push_str("<defs>");
-    for (id, colour) in [("tip", "#80868b"), ("back", "#c26401")] {
+    for (id, color) in [("tip", "#80868b"), ("back", "#c26401")] {
         let _ = write!(
             text,
             "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
-             orient=\"auto\"><path d=\"M0 0.8 L7 4 L0 7.2 z\" fill=\"{colour}\"/></marker>"
+             orient=\"auto\"><path d=\"M0 0.8 L7 4 L0 7.2 z\" fill=\"{color}\"/></marker>"
         );
     }
     text.push_str("</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
@@ -140,15 +140,15 @@ impl GraphLayout {
 }
 
 /// Returns the width that the text of a box needs.
-fn box_width(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> f64 {
+fn box_width(lineage: &Lineage, node: &LineageNode, node_kind: LineageNodeKind) -> f64 {
     let title_width = box_title(node).chars().count() as f64 * TITLE_CHAR_WIDTH;
-    let subtitle_width = box_subtitle(lineage, node, looks).chars().count() as f64 * SUBTITLE_CHAR_WIDTH;
+    let subtitle_width = box_subtitle(lineage, node, node_kind).chars().count() as f64 * SUBTITLE_CHAR_WIDTH;
     (title_width.max(subtitle_width) + 26.0).max(90.0)
 }
 
 /// Returns the line below the title. For a statement it includes the pool, if there are several pools.
-fn box_subtitle(lineage: &Lineage, node: &LineageNode, looks: LineageNodeKind) -> String {
-    let subtitle = node_subtitle(node, looks);
+fn box_subtitle(lineage: &Lineage, node: &LineageNode, node_kind: LineageNodeKind) -> String {
+    let subtitle = node_subtitle(node, node_kind);
     let LineageNode::Statement(address) = node else { return subtitle };
     let pool =
         lineage.pools.iter().find(|(_, addresses)| addresses.contains(address)).and_then(|(pool, _)| pool.as_ref());
@@ -211,12 +211,12 @@ fn write_box(
     text: &mut String,
     lineage: &Lineage,
     node: &LineageNode,
-    looks: LineageNodeKind,
+    node_kind: LineageNodeKind,
     frame: Frame,
     pool: &PoolColors,
 ) {
     let Frame { x, y, width } = frame;
-    let (round, fill, border, dash) = match looks {
+    let (round, fill, border, dash) = match node_kind {
         LineageNodeKind::Statement(_) => (8.0, pool.fill.as_str(), pool.border.as_str(), ""),
         LineageNodeKind::Managed(_) => (BOX_HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),
         LineageNodeKind::External(_) => (BOX_HEIGHT / 2.0, "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\""),
@@ -232,7 +232,7 @@ fn write_box(
         y + 20.0,
         escape_xml(&box_title(node)),
         y + 36.0,
-        escape_xml(&box_subtitle(lineage, node, looks))
+        escape_xml(&box_subtitle(lineage, node, node_kind))
     );
 }
 

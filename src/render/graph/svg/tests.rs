@@ -25,7 +25,7 @@ impl GraphRandom {
 
 /// Returns a random graph with its bundles and groups: chains with joins, some isolated components, and with
 /// `circles` also links backward.
-fn random_graph(boxes: usize, seed: u64, circles: bool) -> (LayoutGraph, Vec<usize>, Vec<usize>) {
+fn random_graph(boxes: usize, seed: u64, has_cycles: bool) -> (LayoutGraph, Vec<usize>, Vec<usize>) {
     let mut random = GraphRandom(seed);
     let mut links = std::collections::BTreeSet::new();
     let reach = 1 + random.next_below(12);
@@ -36,7 +36,7 @@ fn random_graph(boxes: usize, seed: u64, circles: bool) -> (LayoutGraph, Vec<usi
         if random.next_below(6) == 0 {
             links.insert((random.next_below(node), node));
         }
-        if circles && random.next_below(8) == 0 {
+        if has_cycles && random.next_below(8) == 0 {
             links.insert((node, random.next_below(node)));
         }
     }
