@@ -82,7 +82,7 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
 ];
 
 /// What a module is called when a noun is missing.
-const HOMELESS: [&str; 11] =
+const VAGUE_NAMES: [&str; 11] =
     ["util", "utils", "helper", "helpers", "common", "core", "types", "errors", "manager", "service", "misc"];
 
 /// What the simulator may know of the room cloud: the seam, and none of its JSON.
@@ -97,7 +97,7 @@ const PURE: [&str; 3] = ["settle", "diff", "plan"];
 #[test]
 fn a_room_uses_only_the_rooms_to_its_left() {
     let mut violations = Vec::new();
-    for file in HOUSE.in_rooms() {
+    for file in SOURCE.in_rooms() {
         let allowed = ROOMS.iter().find(|(room, _)| *room == file.room).map_or(&[] as &[&str], |(_, allowed)| *allowed);
         for path in file.paths_in_the_crate() {
             let Some(room) = path.first().filter(|name| ROOMS.iter().any(|(room, _)| room == name)) else { continue };
@@ -112,8 +112,8 @@ fn a_room_uses_only_the_rooms_to_its_left() {
 #[test]
 fn a_crate_is_named_in_its_home_only() {
     let mut violations = Vec::new();
-    let house = &*HOUSE;
-    for file in house.in_rooms() {
+    let source_tree = &*SOURCE;
+    for file in source_tree.in_rooms() {
         for (name, homes) in HOMES {
             let at_home = homes.is_none_or(|homes| homes.contains(&file.room.as_str()));
             if !at_home && names_crate(&file.code, name) {
@@ -156,9 +156,9 @@ fn every_dependency_has_a_home() {
 fn rooms_are_declared_in_order_and_every_module_belongs_to_one() {
     let lib = blank(&fs::read_to_string(root().join("src/lib.rs")).unwrap());
     let declared: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    let house = &*HOUSE;
+    let source_tree = &*SOURCE;
     let folders: BTreeSet<&str> =
-        house.files.iter().map(|file| file.room.as_str()).filter(|room| !room.is_empty()).collect();
+        source_tree.files.iter().map(|file| file.room.as_str()).filter(|room| !room.is_empty()).collect();
     let planned: Vec<&str> = ROOMS.iter().map(|(room, _)| *room).filter(|room| folders.contains(room)).collect();
     assert_eq!(declared, planned, "src/lib.rs declares the rooms in the order of the table");
     let mut violations: Vec<_> = folders
@@ -177,10 +177,10 @@ fn rooms_are_declared_in_order_and_every_module_belongs_to_one() {
 #[test]
 fn no_module_has_a_meaningless_name() {
     let mut violations = Vec::new();
-    for file in &HOUSE.files {
+    for file in &SOURCE.files {
         let parts = Path::new(&file.path).with_extension("");
         for part in parts.iter().filter_map(|part| part.to_str()) {
-            if HOMELESS.contains(&part) {
+            if VAGUE_NAMES.contains(&part) {
                 violations.push(format!("{}: `{part}` says nothing of what it holds", file.path));
             }
         }
@@ -190,9 +190,9 @@ fn no_module_has_a_meaningless_name() {
 
 #[test]
 fn every_file_is_a_module_that_says_what_it_is() {
-    let house = &*HOUSE;
+    let source_tree = &*SOURCE;
     let mut violations = Vec::new();
-    for file in &house.files {
+    for file in &source_tree.files {
         if !file.reachable {
             violations.push(format!("{}: no `mod` declares it, so nothing compiles it", file.path));
         }
@@ -222,7 +222,7 @@ fn only_cli_prints_and_reads_the_environment() {
         "tokio::signal",
     ];
     let mut violations = Vec::new();
-    for file in HOUSE.in_rooms().filter(|file| file.room != "cli") {
+    for file in SOURCE.in_rooms().filter(|file| file.room != "cli") {
         let written = words.iter().filter(|word| holds(&file.code, word)).map(|word| (*word).to_owned());
         let imported = file.paths_from("std").into_iter().map(|path| path.join("::"));
         let imported = imported.filter(|path| path.starts_with("std::env"));
@@ -235,7 +235,7 @@ fn only_cli_prints_and_reads_the_environment() {
 #[test]
 fn the_simulator_uses_only_the_transport_seam_of_the_cloud_room() {
     let mut violations = Vec::new();
-    for file in HOUSE.in_rooms().filter(|file| file.room == "simulator") {
+    for file in SOURCE.in_rooms().filter(|file| file.room == "simulator") {
         for path in file.paths_in_the_crate() {
             if let [room, name, ..] = path.as_slice()
                 && room == "cloud"
@@ -256,7 +256,7 @@ fn settle_diff_and_plan_are_pure() {
     let words = ["async", "await", "tokio", "fastrand", "Instant", "SystemTime", "HashMap", "HashSet", "thread"];
     let modules = ["fs", "time", "io", "net", "env", "process", "thread"];
     let mut violations = Vec::new();
-    for file in HOUSE.in_rooms().filter(|file| PURE.contains(&file.room.as_str())) {
+    for file in SOURCE.in_rooms().filter(|file| PURE.contains(&file.room.as_str())) {
         let written = words.iter().filter(|word| holds(&file.code, word)).map(|word| (*word).to_owned());
         let imported = file
             .paths_from("std")
@@ -287,13 +287,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-static HOUSE: LazyLock<House> = LazyLock::new(House::read);
+static SOURCE: LazyLock<SourceTree> = LazyLock::new(SourceTree::read);
 
-struct House {
-    files: Vec<File>,
+struct SourceTree {
+    files: Vec<SourceFile>,
 }
 
-struct File {
+struct SourceFile {
     /// From the package's folder.
     path: String,
     /// Empty for `lib.rs` and `main.rs`.
@@ -308,8 +308,8 @@ struct File {
     test: bool,
 }
 
-impl House {
-    fn read() -> House {
+impl SourceTree {
+    fn read() -> SourceTree {
         let mut files = BTreeMap::new();
         let source = root().join("src");
         let mut folders = vec![source.clone()];
@@ -318,24 +318,24 @@ impl House {
                 if entry.is_dir() {
                     folders.push(entry);
                 } else if entry.extension().is_some_and(|extension| extension == "rs") {
-                    files.insert(entry.clone(), File::read(&source, &entry));
+                    files.insert(entry.clone(), SourceFile::read(&source, &entry));
                 }
             }
         }
         for door in ["lib.rs", "main.rs"] {
             walk(&source.join(door), false, &mut files);
         }
-        House { files: files.into_values().collect() }
+        SourceTree { files: files.into_values().collect() }
     }
 
     /// What the rules for rooms are for: all but `lib.rs`, `main.rs` and tests.
-    fn in_rooms(&self) -> impl Iterator<Item = &File> {
+    fn in_rooms(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter().filter(|file| !file.room.is_empty() && !file.test)
     }
 }
 
 /// Marks `path` and the files of the modules that it declares.
-fn walk(path: &Path, test: bool, files: &mut BTreeMap<PathBuf, File>) {
+fn walk(path: &Path, test: bool, files: &mut BTreeMap<PathBuf, SourceFile>) {
     let Some(file) = files.get_mut(path) else { return };
     file.reachable = true;
     file.test = test;
@@ -363,8 +363,8 @@ fn modules(code: &str) -> BTreeSet<String> {
         .collect()
 }
 
-impl File {
-    fn read(source: &Path, path: &Path) -> File {
+impl SourceFile {
+    fn read(source: &Path, path: &Path) -> SourceFile {
         let text = fs::read_to_string(path).unwrap();
         let inside = path.strip_prefix(source).unwrap();
         let mut module: Vec<String> =
@@ -372,7 +372,7 @@ impl File {
         if module.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
             module.pop();
         }
-        File {
+        SourceFile {
             path: Path::new("src").join(inside).display().to_string(),
             room: module.first().cloned().unwrap_or_default(),
             code: without_tests(&blank(&text)),
@@ -558,13 +558,13 @@ fn without_tests(code: &str) -> String {
 
 // ---- that the reading of the source sees what it should
 
-fn file(path: &str, text: &str) -> File {
+fn file(path: &str, text: &str) -> SourceFile {
     let mut module: Vec<String> = path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if module.last().is_some_and(|last| last == "mod") {
         module.pop();
     }
     let code = without_tests(&blank(text));
-    File {
+    SourceFile {
         path: path.to_owned(),
         room: module[0].clone(),
         module,
