@@ -1,6 +1,6 @@
 //! What people approve: one change per address, why, and what they should know about it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,14 @@ pub enum Action {
     Stop,
     /// Resume a job that stands still, with what was due.
     #[serde(rename = "start")]
-    Resume,
+    Resume {
+        /// Which placement fields the request sends.
+        #[serde(skip)]
+        placement: ForPlanner<PlacementChange>,
+        /// What is recorded once the job runs.
+        #[serde(skip)]
+        records: ForPlanner<RecordedSettings>,
+    },
     /// Change an owned pool.
     #[serde(rename = "amend-pool")]
     UpdatePool {
@@ -59,7 +66,11 @@ pub enum Action {
         to: PoolUpdate,
     },
     /// Stop a running job, change its pool or principal, and resume it; its state is kept.
-    Restart,
+    Restart {
+        /// Which placement fields the request sends.
+        #[serde(skip)]
+        placement: ForPlanner<PlacementChange>,
+    },
     /// Put a new generation in the place of the present one.
     Replace {
         /// How.
@@ -93,6 +104,9 @@ pub enum Action {
     Await {
         /// The phase it is in.
         phase: Phase,
+        /// What follows once the phase has passed.
+        #[serde(skip)]
+        then: ForPlanner<AfterWait>,
     },
     /// Write down settings that only floe reads.
     #[serde(rename = "record")]
@@ -105,6 +119,60 @@ pub enum Action {
         /// Everything that stands in the way.
         by: Vec<Block>,
     },
+}
+
+/// A value that only the planner reads. It is neither serialized nor compared, since the steps of a plan carry its effect.
+#[derive(Clone, Copy, Default)]
+pub struct ForPlanner<T>(pub T);
+
+impl<T: fmt::Debug> fmt::Debug for ForPlanner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> PartialEq for ForPlanner<T> {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for ForPlanner<T> {}
+
+/// The placement fields that differ and that a resume therefore sends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlacementChange {
+    /// Whether the declared pool is sent.
+    pub pool: bool,
+    /// Whether the declared principal is sent.
+    pub principal: bool,
+}
+
+impl PlacementChange {
+    /// Returns whether no field differs.
+    pub fn is_empty(self) -> bool {
+        !self.pool && !self.principal
+    }
+}
+
+/// What is recorded once an action has succeeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RecordedSettings {
+    /// The declared settings are in force and are recorded.
+    #[default]
+    Declared,
+    /// The record keeps its settings. The next plan decides on the declared ones.
+    Unchanged,
+}
+
+/// What follows once an awaited phase has passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AfterWait {
+    /// Nothing is left to decide, and the declared settings are recorded.
+    #[default]
+    RecordDeclared,
+    /// The change cannot be decided in this phase. A new plan is made afterwards.
+    PlanAgain,
 }
 
 /// How a generation is replaced.
@@ -618,6 +686,23 @@ pub enum AfterDeletion {
     Blocked,
 }
 
+impl Action {
+    /// Resumes a job with the placement that differs, and records `records` once it runs.
+    pub fn resume(placement: PlacementChange, records: RecordedSettings) -> Self {
+        Action::Resume { placement: ForPlanner(placement), records: ForPlanner(records) }
+    }
+
+    /// Restarts a running job with the placement that differs.
+    pub fn restart(placement: PlacementChange) -> Self {
+        Action::Restart { placement: ForPlanner(placement) }
+    }
+
+    /// Waits until `phase` has passed.
+    pub fn wait(phase: Phase, then: AfterWait) -> Self {
+        Action::Await { phase, then: ForPlanner(then) }
+    }
+}
+
 impl Block {
     /// The consent that would let a new generation begin in spite of it.
     pub fn consent(&self) -> Option<&str> {
@@ -666,10 +751,12 @@ impl Change {
 
     /// Whether it cannot be decided until a phase has passed.
     pub fn is_undecided(&self) -> bool {
-        let is_in_motion_note = |note: &Note| matches!(note, Note::InMotion { .. });
         let is_in_motion_block = |block: &Block| matches!(block, Block::InMotion { .. });
-        self.notes.iter().any(is_in_motion_note)
-            || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion_block))
+        match &self.action {
+            Action::Await { then, .. } => then.0 == AfterWait::PlanAgain,
+            Action::Blocked { by } => by.iter().all(is_in_motion_block),
+            _ => false,
+        }
     }
 
     /// Whether an apply would change the cloud or what floe answers for: what `--detailed-exitcode` reports.

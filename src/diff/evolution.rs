@@ -1,7 +1,7 @@
 //! What becomes of a statement whose SQL is immutable: replaced, redone, undone, taken back, or blocked with its choices.
 
 use super::{
-    action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
+    action::{Action, AfterDeletion, Block, Change, Note, Reason, RecordedSettings, Strategy},
     dependents, fields,
     statement::{DiffContext, StatementContext, await_end_of_phase, due_notes},
 };
@@ -160,7 +160,8 @@ pub(super) fn failed_job(
     if statement.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || context.options.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
         reasons.extend(statement.differences.placement.iter().cloned());
-        return Some(Change::new(Action::Resume, reasons));
+        let placement = statement.differences.placement_change;
+        return Some(Change::new(Action::resume(placement, RecordedSettings::Declared), reasons));
     }
     context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }

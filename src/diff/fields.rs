@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::Reason;
+use super::action::{PlacementChange, Reason};
 use crate::{
     live::SecretLocations,
     resource::{Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, SmallMap, Statement, Template},
@@ -37,6 +37,8 @@ pub struct Differences {
     pub has_sql_secret_change: bool,
     /// Pool and principal, where they differ.
     pub placement: Vec<Reason>,
+    /// Which of pool and principal differ.
+    pub placement_change: PlacementChange,
     /// Secrets without a value here.
     pub unknown_secrets: BTreeSet<String>,
 }
@@ -97,6 +99,7 @@ pub fn compare(
             DesiredPool::ToCreate => key.to_owned(),
         };
         if *pool == DesiredPool::ToCreate || sent.sent.pool.as_ref() != Some(&after) {
+            differences.placement_change.pool = true;
             differences.placement.push(Reason::PoolChanged { before: sent.sent.pool.clone(), after });
         }
     }
@@ -104,6 +107,7 @@ pub fn compare(
         && sent.sent.principal.as_ref() != Some(after)
     {
         let before = sent.sent.principal.clone();
+        differences.placement_change.principal = true;
         differences.placement.push(Reason::PrincipalChanged { before, after: after.clone() });
     }
     differences
@@ -159,17 +163,36 @@ fn compare_secrets(
 }
 
 /// Pool and principal as they are against what was sent: somebody moved the job outside.
-pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
-    let mut drift = Vec::new();
-    let pairs = [("pool", &sent.sent.pool, &live.pool), ("principal", &sent.sent.principal, &live.principal)];
-    for (field, sent, live) in pairs {
-        if let (Some(sent), Some(live)) = (sent, live)
-            && sent != live
-        {
-            drift.push((field.to_owned(), live.clone(), sent.clone()));
-        }
+pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> PlacementDrift {
+    let differ = |sent: &Option<String>, live: &Option<String>| match (sent, live) {
+        (Some(sent), Some(live)) if sent != live => Some((live.clone(), sent.clone())),
+        _ => None,
+    };
+    PlacementDrift {
+        pool: differ(&sent.sent.pool, &live.pool),
+        principal: differ(&sent.sent.principal, &live.principal),
     }
-    drift
+}
+
+/// Where a running job differs from what was sent, each as the live and the sent value.
+pub struct PlacementDrift {
+    /// The live and the sent pool, if they differ.
+    pub pool: Option<(String, String)>,
+    /// The live and the sent principal, if they differ.
+    pub principal: Option<(String, String)>,
+}
+
+impl PlacementDrift {
+    /// Returns which fields differ.
+    pub fn change(&self) -> PlacementChange {
+        PlacementChange { pool: self.pool.is_some(), principal: self.principal.is_some() }
+    }
+
+    /// Returns the name, the live value and the sent value of each field that differs.
+    pub fn fields(self) -> impl Iterator<Item = (String, String, String)> {
+        let fields = [("pool", self.pool), ("principal", self.principal)];
+        fields.into_iter().filter_map(|(field, values)| values.map(|(live, sent)| (field.to_owned(), live, sent)))
+    }
 }
 
 /// Whether adopting `live` would write a secret's value down. A text that fits what is declared is recorded as that;

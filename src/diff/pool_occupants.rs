@@ -67,7 +67,7 @@ fn stays_on_pool(
     match change {
         Some(Action::Delete { .. } | Action::Stop) => false,
         Some(Action::Create { .. } | Action::Replace { .. }) => is_wanted_there,
-        Some(Action::Restart | Action::Resume) => {
+        Some(Action::Restart { .. } | Action::Resume { .. }) => {
             let moves = wanted.is_some() && !is_wanted_there;
             !moves && record.current.iter().any(|current| is_on(current, false))
         }

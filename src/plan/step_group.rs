@@ -7,7 +7,7 @@ use super::{
     step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
-    diff::{Action, Change, Desired, DesiredPool, Note, Reason, Strategy},
+    diff::{Action, AfterWait, Change, Desired, DesiredPool, PlacementChange, RecordedSettings, Strategy},
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
@@ -110,22 +110,20 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
             let stop = Step::stop(&current.sent.name, planner.seen(current), Until::Stopped);
             one(stop.recording([planner.declared_fact()]))
         }
-        Action::Resume => {
-            let start = planner.resume_step(&change.reasons)?;
-            // What runs then is what was sent; what is declared beyond that is for the next plan.
-            let is_everything_decided =
-                !change.notes.iter().any(|note| matches!(note, Note::ChangesLeftForNextPlan { .. }));
-            one(if is_everything_decided { start.recording([planner.declared_fact()]) } else { start })
+        Action::Resume { placement, records } => {
+            let resume = planner.resume_step(placement.0)?;
+            one(match records.0 {
+                RecordedSettings::Declared => resume.recording([planner.declared_fact()]),
+                RecordedSettings::Unchanged => resume,
+            })
         }
-        Action::Restart => planner.restart_steps(&change.reasons),
-        Action::Await { .. } => {
+        Action::Restart { placement } => planner.restart_steps(placement.0),
+        Action::Await { then, .. } => {
             let wait = |until| Some(Step::wait(&planner.current()?.sent.name, until, declared.spec.timeout));
-            // Where nothing is left to decide, what is declared is then in force; else that is for the next plan.
-            if change.is_undecided() {
-                one(wait(Until::Stable)?)
-            } else {
-                one(wait(planner.awaited_condition())?.recording([planner.declared_fact()]))
-            }
+            one(match then.0 {
+                AfterWait::PlanAgain => wait(Until::Stable)?,
+                AfterWait::RecordDeclared => wait(planner.awaited_condition())?.recording([planner.declared_fact()]),
+            })
         }
         Action::Replace { strategy, from, to, .. } => planner.replace_steps(*strategy, *from, *to),
         Action::FinishReplacement { .. } => replacement::finish_replacement(&planner),
@@ -199,33 +197,26 @@ impl<'a> StatementPlanner<'a> {
     }
 
     /// Resumes the current generation, with the pool and principal that are due.
-    fn resume_step(&self, reasons: &[Reason]) -> Option<Step> {
+    fn resume_step(&self, change: PlacementChange) -> Option<Step> {
         let current = self.current()?;
-        let (seen, at) = (self.seen(current), self.placement(reasons));
+        let (seen, at) = (self.seen(current), self.placement(change));
         Some(Step::resume(&current.sent.name, seen, at, self.declared.spec.timeout))
     }
 
-    fn placement(&self, reasons: &[Reason]) -> Placement {
-        let moved = |field: &str| {
-            reasons.iter().any(|reason| match reason {
-                Reason::PoolChanged { .. } => field == "pool",
-                Reason::PrincipalChanged { .. } => field == "principal",
-                Reason::MovedOutside { field: moved, .. } => moved == field,
-                _ => false,
-            })
-        };
-        let principal = self.declared.spec.principal.clone().filter(|_| moved("principal"));
-        Placement { pool: self.pool_ref().filter(|_| moved("pool")), principal }
+    /// The declared values of the fields that differ.
+    fn placement(&self, change: PlacementChange) -> Placement {
+        let principal = self.declared.spec.principal.clone().filter(|_| change.principal);
+        Placement { pool: self.pool_ref().filter(|_| change.pool), principal }
     }
 
     /// Stop, move, resume. The way back stops it again and resumes it where it was.
-    fn restart_steps(&self, reasons: &[Reason]) -> Option<ForwardAndRollback> {
+    fn restart_steps(&self, change: PlacementChange) -> Option<ForwardAndRollback> {
         let current = self.current()?;
         let live = self.live_statement(current)?;
         let (name, timeout) = (&current.sent.name, self.declared.spec.timeout);
         let before = Placement { pool: live.pool.clone().map(PoolRef::Id), principal: live.principal.clone() };
         let stop = Step::stop(name, self.seen(current), Until::Stopped);
-        let start = Step::resume(name, None, self.placement(reasons), timeout).recording([self.declared_fact()]);
+        let start = Step::resume(name, None, self.placement(change), timeout).recording([self.declared_fact()]);
         // It takes another pool or principal only while it stands still, and by then it may be PENDING.
         let rollback = vec![Step::stop(name, None, Until::Inactive), Step::resume(name, None, before, timeout)];
         Some((vec![stop, start], rollback))

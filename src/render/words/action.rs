@@ -19,8 +19,8 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
     match &change.action {
         Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => ("+", Paint::Green),
         Action::Adopt { .. } => ("=", Paint::Cyan),
-        Action::Stop | Action::Resume | Action::UpdatePool { .. } => ("~", Paint::Yellow),
-        Action::Restart => (">", Paint::Cyan),
+        Action::Stop | Action::Resume { .. } | Action::UpdatePool { .. } => ("~", Paint::Yellow),
+        Action::Restart { .. } => (">", Paint::Cyan),
         Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
             ("±", Paint::Yellow)
         }
@@ -45,9 +45,11 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             format!("take over `{name}` ({generation}), which bears this project's labels; nothing is sent")
         }
         Action::Stop => "stop; its position and state are kept".to_owned(),
-        Action::Resume => "resume where it stood".to_owned(),
+        Action::Resume { .. } => "resume where it stood".to_owned(),
         Action::UpdatePool { to } => pool_amendment_headline(to, change, context),
-        Action::Restart => format!("{}: stop, move, resume; state kept, short pause", restart_causes(change, context)),
+        Action::Restart { .. } => {
+            format!("{}: stop, move, resume; state kept, short pause", restart_causes(change, context))
+        }
         Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
         Action::FinishReplacement { to } => format!("go on with the interrupted replacement: {to} takes over"),
         Action::RollBackReplacement { from } => {
@@ -59,7 +61,7 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             "stop and delete; where it stood is kept in the state. Readers of its output see no new rows".to_owned()
         }
         Action::Forget => "forget; what is in the cloud stays".to_owned(),
-        Action::Await { phase } => format!("{phase}: wait for it"),
+        Action::Await { phase, .. } => format!("{phase}: wait for it"),
         Action::RecordSettings => "settings that only floe reads; recorded, nothing is sent".to_owned(),
         Action::Inform | Action::Blocked { .. } => return None,
     })
@@ -72,7 +74,7 @@ pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> boo
     }
     matches!(
         (&change.action, reason),
-        (Action::Restart, _)
+        (Action::Restart { .. }, _)
             | (Action::UpdatePool { .. }, Reason::PoolFieldChanged { .. })
             | (Action::Replace { .. }, Reason::SqlChanged { .. })
     )
@@ -162,8 +164,8 @@ impl Tally {
             let counter = match &change.action {
                 Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => &mut tally.add,
                 Action::Adopt { .. } => &mut tally.adopt,
-                Action::Stop | Action::Resume | Action::UpdatePool { .. } => &mut tally.change,
-                Action::Restart => &mut tally.restart,
+                Action::Stop | Action::Resume { .. } | Action::UpdatePool { .. } => &mut tally.change,
+                Action::Restart { .. } => &mut tally.restart,
                 Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
                     &mut tally.replace
                 }

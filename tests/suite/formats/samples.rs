@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use floe::{
-    diff::{Action, AfterDeletion, Block, Change, Note, PlanOptions, Reason, Strategy},
+    diff::{
+        Action, AfterDeletion, AfterWait, Block, Change, Note, PlacementChange, PlanOptions, Reason, RecordedSettings,
+        Strategy,
+    },
     plan::{Basis, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
@@ -428,22 +431,22 @@ fn actions() -> Vec<Action> {
         Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
         Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
         Action::Adopt { .. } => Some(Action::Stop),
-        Action::Stop => Some(Action::Resume),
-        Action::Resume => Some(Action::UpdatePool { to: pool_amendment() }),
-        Action::UpdatePool { .. } => Some(Action::Restart),
-        Action::Restart => Some(replace(Strategy::Restart)),
+        Action::Stop => Some(Action::resume(PlacementChange::default(), RecordedSettings::Declared)),
+        Action::Resume { .. } => Some(Action::UpdatePool { to: pool_amendment() }),
+        Action::UpdatePool { .. } => Some(Action::restart(PlacementChange::default())),
+        Action::Restart { .. } => Some(replace(Strategy::Restart)),
         Action::Replace { .. } => Some(Action::FinishReplacement { to: Generation(2) }),
         Action::FinishReplacement { .. } => Some(Action::RollBackReplacement { from: Generation(2) }),
         Action::RollBackReplacement { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
         Action::Delete { .. } => Some(Action::Forget),
-        Action::Forget => Some(Action::Await { phase: Phase::Pending }),
+        Action::Forget => Some(Action::wait(Phase::Pending, AfterWait::RecordDeclared)),
         Action::Await { .. } => Some(Action::RecordSettings),
         Action::RecordSettings => Some(Action::Inform),
         Action::Inform => Some(Action::Blocked { by: blocks() }),
         Action::Blocked { .. } => None,
     });
     all.extend(strategies().into_iter().map(replace));
-    all.extend(phases().into_iter().map(|phase| Action::Await { phase }));
+    all.extend(phases().into_iter().map(|phase| Action::wait(phase, AfterWait::RecordDeclared)));
     all
 }
 
