@@ -127,7 +127,7 @@ impl From<LedgerError> for CommandError {
             LedgerError::Locked(_) => command_error
                 .with_help("wait for that run to end, or let this one wait with `--lock-timeout 10m`")
                 .with_exit(Exit::Locked),
-            LedgerError::Disk { .. } => command_error
+            LedgerError::Disk { .. } | LedgerError::JournalLost { .. } => command_error
                 .with_help("nothing was sent to the cloud after this; see to the folder's rights and the disk's room"),
             LedgerError::Damaged { .. } => {
                 command_error.with_help("put a good copy of the file in its place; floe changes nothing meanwhile")

@@ -164,9 +164,7 @@ fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
 
 /// Statements are found again by their labels, and pools bear none: where the state is gone only this run knows their ids.
 fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
-    if !matches!(&report.ledger_error, Some(LedgerError::Disk { doing: "find", .. }))
-        || report.recorded.pools.is_empty()
-    {
+    if !matches!(&report.ledger_error, Some(LedgerError::JournalLost { .. })) || report.recorded.pools.is_empty() {
         return Vec::new();
     }
     let import = |(key, record): (&String, &PoolRecord)| {

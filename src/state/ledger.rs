@@ -115,4 +115,12 @@ pub enum LedgerError {
         /// The system's words.
         why: String,
     },
+    /// The journal is not where the next run would look for it, so the state may be lost with it.
+    #[error("cannot find {file}: {why}")]
+    JournalLost {
+        /// The file.
+        file: String,
+        /// What is known of it, and the next step.
+        why: String,
+    },
 }

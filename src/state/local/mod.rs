@@ -61,7 +61,8 @@ struct ActiveRun<F> {
 impl<F: DiskFile> ActiveRun<F> {
     /// Fails if the journal is not where the next run would look for it: then nothing in it counts as kept.
     fn check_journal_in_place(&self, file: &Path) -> Result<(), LedgerError> {
-        if self.journal.is_still_at(file).map_err(disk_error("find", file))? {
+        let lost = |why| LedgerError::JournalLost { file: display_path(file), why };
+        if self.journal.is_still_at(file).map_err(|error| lost(error.to_string()))? {
             return Ok(());
         }
         let why = format!(
@@ -71,7 +72,7 @@ impl<F: DiskFile> ActiveRun<F> {
              of pools it says what is to be decided",
             self.durable_entries
         );
-        Err(LedgerError::Disk { doing: "find", file: display_path(file), why })
+        Err(lost(why))
     }
 }
 
@@ -284,7 +285,10 @@ impl<D: Disk> LocalLedger<D> {
             return Err(error.clone());
         }
         work(self).inspect_err(|error| {
-            if matches!(error, LedgerError::Disk { .. } | LedgerError::Inconsistent { .. }) {
+            if matches!(
+                error,
+                LedgerError::Disk { .. } | LedgerError::JournalLost { .. } | LedgerError::Inconsistent { .. }
+            ) {
                 self.broken = Some(error.clone());
             }
         })
