@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::resource::{LiveStatement, Offsets, Phase, SmallMap, StatementUpdate};
+use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, Result,
@@ -19,7 +19,7 @@ pub struct NewStatement {
     /// The SQL, sent byte for byte.
     pub sql: String,
     /// The properties.
-    pub properties: SmallMap<String>,
+    pub properties: Properties<String>,
     /// The id of its pool; without one the service takes the region's default pool.
     pub pool: Option<String>,
     /// Who it runs as; without one, the key's owner.
@@ -27,7 +27,7 @@ pub struct NewStatement {
     /// Whether it is to be created standing still. Whether the service honours that is not documented.
     pub stopped: bool,
     /// Labels, `metadata.labels`.
-    pub labels: SmallMap<String>,
+    pub labels: Labels,
 }
 
 impl fmt::Debug for NewStatement {
@@ -172,11 +172,11 @@ fn deleting_statement(name: &str) -> LiveStatement {
         name: name.to_owned(),
         uid: String::new(),
         resource_version: String::new(),
-        labels: SmallMap::new(),
+        labels: Labels::new(),
         created_at: None,
         updated_at: None,
         sql: String::new(),
-        properties: SmallMap::new(),
+        properties: Properties::new(),
         pool: None,
         principal: None,
         stopped: false,

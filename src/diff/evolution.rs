@@ -188,12 +188,8 @@ pub(super) fn completed_job(
 /// Whether SQL, properties or the service's word make a job finite. That is not to be trusted for a streaming
 /// CREATE TABLE … AS.
 fn is_bounded(statement: &StatementContext) -> bool {
-    let property = |key: &str| statement.declared.spec.properties.get(key).map(Template::as_str);
-    let is_snapshot = property("sql.snapshot.mode") == Some("now");
-    let has_bounded_property = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
     let is_bounded_by_hint = statement.analysis.is_some_and(|reading| reading.is_bounded);
-    is_snapshot
-        || has_bounded_property
+    statement.declared.spec.properties.are_bounded()
         || is_bounded_by_hint
         || (statement.current.bounded && statement.class() == StatementClass::Job)
 }

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{PlacementChange, Reason};
 use crate::{
     live::SecretLocations,
-    resource::{Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, SmallMap, Statement, Template},
+    resource::{
+        Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, Properties, Statement, Template, properties,
+    },
     sql,
     state::GenerationRecord,
 };
-
-/// The properties that decide which object a definition defines.
-const NAMESPACE_PROPERTIES: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
 
 /// Which pool a statement is to run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +114,7 @@ pub fn compare(
 
 /// Whether SQL or properties say where the sources begin.
 pub fn sets_start_position(desired: &Statement) -> bool {
-    desired.sql.as_str().contains("scan.startup.")
-        || desired.properties.keys().any(|key| key.starts_with("sql.tables.scan.startup."))
+    desired.sql.as_str().contains(properties::STARTUP_OPTION_PREFIX) || desired.properties.set_start_position()
 }
 
 /// The secrets that go out with a statement and have no value here.
@@ -125,7 +123,7 @@ pub fn secrets_without_value(desired: &Statement, secrets: &BTreeMap<String, Key
     templates.flat_map(Template::secret_names).filter(|name| !secrets.contains_key(*name)).map(str::to_owned).collect()
 }
 
-fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, differences: &mut Differences) {
+fn compare_properties(desired: &Properties<Template>, sent: &Properties<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
     }
@@ -133,7 +131,7 @@ fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, d
     for key in keys {
         let (before, after) = (sent.get(key), desired.get(key));
         if before != after {
-            differences.has_namespace_change |= NAMESPACE_PROPERTIES.contains(&&**key);
+            differences.has_namespace_change |= properties::is_namespace_key(key);
             let (before, after) = (before.cloned(), after.cloned());
             differences.properties.push(Reason::PropertyChanged { key: key.to_string(), before, after });
         }
@@ -207,7 +205,7 @@ pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locati
     let property_exposes = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
         let is_as_declared = declared.is_some_and(|template| template.matches(value));
-        let is_never_recorded = key.starts_with("sql.secrets.");
+        let is_never_recorded = properties::is_secret_key(key);
         let may_hold_secret = declared.is_some_and(Template::has_secrets)
             || locations.is_some_and(|held| held.properties.contains(&**key))
             || (sql::is_sensitive_key(key) && !value.is_empty());

@@ -11,8 +11,8 @@ use crate::{
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, ResourceKind, Role,
-        SeenStatement, SmallMap, Submission, Template,
+        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
+        SeenStatement, Submission, Template, properties,
     },
     sql::StatementClass,
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
@@ -100,7 +100,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
         Action::Create { generation, .. } => {
-            let submit = planner.submit_step(*generation, Role::Current, SmallMap::new());
+            let submit = planner.submit_step(*generation, Role::Current, Properties::new());
             Some((vec![Step::record_only(vec![planner.declared_fact()]), submit], Vec::new()))
         }
         Action::KeepUnsubmitted | Action::RecordSettings => one(Step::record_only(vec![planner.declared_fact()])),
@@ -181,7 +181,7 @@ impl<'a> StatementPlanner<'a> {
         self.live_statement(generation).map(SeenStatement::of)
     }
 
-    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
+    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: Properties<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
             name: generation.name(&spec.name),
@@ -232,7 +232,7 @@ impl<'a> StatementPlanner<'a> {
             Strategy::Restart => replacement::restart_replacement(self, to),
             Strategy::NeverRan => {
                 let mut steps = self.clear_current(from)?;
-                steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
+                steps.push(self.submit_step(to, Role::Current, Properties::new()).recording([self.declared_fact()]));
                 Some((steps, Vec::new()))
             }
             Strategy::Redefine => self.redefine_steps(to),
@@ -257,7 +257,7 @@ impl<'a> StatementPlanner<'a> {
         let record = self.record?;
         let pool = self.pool_ref().or_else(|| removal::pool_for_undo(self.context, record));
         let mut steps = removal::undo_steps(self.context, self.key, record, record.declared.undo.as_ref(), pool);
-        steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
+        steps.push(self.submit_step(to, Role::Current, Properties::new()).recording([self.declared_fact()]));
         Some((steps, Vec::new()))
     }
 
@@ -277,7 +277,7 @@ impl<'a> StatementPlanner<'a> {
         let spec = &self.declared.spec;
         let property = |(key, value): (&InternedStr, &String)| {
             let declared = spec.properties.get(key).filter(|template| template.matches(value));
-            let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
+            let hidden = properties::is_secret_key(key).then(|| Template::new(format!("${{secret.{key}}}")));
             (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
         };
         let sql = if spec.sql.matches(&live.sql) { spec.sql.clone() } else { Template::literal(&live.sql) };
@@ -288,7 +288,7 @@ impl<'a> StatementPlanner<'a> {
                 role: Role::Current,
                 sql,
                 properties: live.properties.iter().map(property).collect(),
-                added_properties: SmallMap::new(),
+                added_properties: Properties::new(),
                 pool: live.pool.clone(),
                 principal: live.principal.clone(),
             },

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, SmallMap, Template};
+use super::{Address, Properties, Template};
 
 /// Everything a project says about a statement, after overlays, defaults and variables. State keeps it whole as
 /// `declared`: a *change* is a difference between two of these.
@@ -16,8 +16,8 @@ pub struct Statement {
     /// Its SQL, git's text after `${…}`, byte for byte.
     pub sql: Template,
     /// Its properties, defaults merged in.
-    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
-    pub properties: SmallMap<Template>,
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties<Template>,
     /// The manifest key of its pool; without one the service takes the environment's default pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

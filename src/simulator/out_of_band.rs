@@ -10,7 +10,7 @@ use super::{
     statements::{self, SimulatedWarning},
     world::SimulatedWorld,
 };
-use crate::resource::{Phase, PoolPhase};
+use crate::resource::{Labels, Phase, PoolPhase, Properties};
 
 /// Interference from outside the client, at once. Names that do not exist, and statements in a phase in which the
 /// service would not do it, are left alone.
@@ -67,8 +67,8 @@ pub struct StatementView {
     pub name: String,
     pub uid: String,
     pub sql: String,
-    pub properties: crate::resource::SmallMap<String>,
-    pub labels: crate::resource::SmallMap<String>,
+    pub properties: Properties<String>,
+    pub labels: Labels,
     pub pool: String,
     pub principal: String,
     pub stopped: bool,

@@ -9,7 +9,9 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{InternedStr, LiveStatement, Offsets, Phase, SmallMap, StatementWarning, WarningSeverity},
+    resource::{
+        InternedStr, Labels, LiveStatement, Offsets, Phase, Properties, SmallMap, StatementWarning, WarningSeverity,
+    },
 };
 
 use super::{MissingField, WireObject};
@@ -113,11 +115,11 @@ impl WireObject for Statement {
             name,
             uid: non_empty(metadata.uid).ok_or(MissingField("metadata.uid"))?,
             resource_version: metadata.resource_version.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default().0,
+            labels: metadata.labels.unwrap_or_default().0.into(),
             created_at: non_empty(metadata.created_at),
             updated_at: non_empty(metadata.updated_at),
             sql: spec.statement.ok_or(MissingField("spec.statement"))?,
-            properties: spec.properties.unwrap_or_default().0,
+            properties: spec.properties.unwrap_or_default().0.into(),
             pool: non_empty(spec.compute_pool_id),
             principal: non_empty(spec.principal),
             stopped: spec.stopped.unwrap_or_default(),
@@ -191,14 +193,14 @@ pub(in crate::cloud) struct NewStatement<'a> {
 
 #[derive(Serialize)]
 struct NewMetadata<'a> {
-    labels: &'a SmallMap<String>,
+    labels: &'a Labels,
 }
 
 #[derive(Serialize)]
 struct NewSpec<'a> {
     statement: &'a str,
-    #[serde(skip_serializing_if = "SmallMap::is_empty")]
-    properties: &'a SmallMap<String>,
+    #[serde(skip_serializing_if = "Properties::is_empty")]
+    properties: &'a Properties<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

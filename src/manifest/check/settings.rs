@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Field, StatementLayer, StringEntry},
         suggest,
     },
-    resource::{Evolve, Problem, SmallMap, Template, UnexpectedPhasePolicy},
+    resource::{Evolve, Problem, Properties, SmallMap, Template, UnexpectedPhasePolicy, properties},
     sql,
 };
 
@@ -19,7 +19,7 @@ const DEFAULT_TIMEOUT: u64 = 15 * 60;
 pub(super) struct StatementSettings {
     pub pool: Option<At<String>>,
     pub principal: Option<String>,
-    pub properties: SmallMap<Template>,
+    pub properties: Properties<Template>,
     pub evolve: Evolve,
     pub accept: Option<String>,
     pub on_failed: UnexpectedPhasePolicy,
@@ -58,10 +58,10 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
 fn interpolate_properties(
     context: &mut ValidationContext<'_>,
     properties: &SmallMap<StringEntry>,
-) -> SmallMap<Template> {
+) -> Properties<Template> {
     let mut interpolated = SmallMap::new();
     for (key, property) in properties {
-        if **key == *"sql.tables.initial-offset-from" {
+        if **key == *properties::INITIAL_OFFSET_FROM {
             context.problems.push(
                 Problem::new(format!("`{key}` is floe's to set"))
                     .at(property.key_place.clone(), "set when offsets are carried over to a new generation")
@@ -72,7 +72,7 @@ fn interpolate_properties(
             interpolated.insert(key.clone(), template);
         }
     }
-    interpolated.shrunk_to_fit()
+    interpolated.shrunk_to_fit().into()
 }
 
 fn check_consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {

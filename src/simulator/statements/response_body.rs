@@ -10,7 +10,7 @@ use super::{
     lifecycle::PARTITIONS,
     statement::{MutableFields, SimulatedStatement},
 };
-use crate::resource::{Phase, SmallMap};
+use crate::resource::{Labels, Phase, Properties};
 
 /// What `latest_offsets_timestamp` is while there are none: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -31,7 +31,7 @@ pub(in crate::simulator) struct StatementBody<'a> {
 #[derive(Serialize)]
 struct MetadataBody<'a> {
     created_at: String,
-    labels: &'a SmallMap<String>,
+    labels: &'a Labels,
     resource_version: String,
     #[serde(rename = "self")]
     this: String,
@@ -44,7 +44,7 @@ struct SpecBody<'a> {
     compute_pool_id: &'a str,
     execution_mode: &'static str,
     principal: &'a str,
-    properties: Option<&'a SmallMap<String>>,
+    properties: Option<&'a Properties<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling: Option<ScalingBody>,
     statement: &'a str,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::super::sql_summary::StatementTraits;
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase, Properties, properties};
 
 /// A statement of the world.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub(in crate::simulator) struct FixedFields {
     pub(in crate::simulator) created_at: i64,
     pub(in crate::simulator) sql: String,
     /// As sent; `None` if none were.
-    pub(in crate::simulator) properties: Option<SmallMap<String>>,
+    pub(in crate::simulator) properties: Option<Properties<String>>,
     pub(in crate::simulator) traits: StatementTraits,
 }
 
@@ -55,18 +55,18 @@ impl FixedFields {
 
     /// Whether it queries a snapshot, so that it ends.
     pub(in crate::simulator) fn is_snapshot_query(&self) -> bool {
-        self.property("sql.snapshot.mode").is_some_and(|value| value.eq_ignore_ascii_case("now"))
+        self.properties.as_ref().is_some_and(Properties::read_snapshot)
     }
 
     /// The statement whose offsets it carries over.
     pub(in crate::simulator) fn carry_over_source(&self) -> Option<&str> {
-        self.property("sql.tables.initial-offset-from").filter(|name| !name.is_empty())
+        self.property(properties::INITIAL_OFFSET_FROM).filter(|name| !name.is_empty())
     }
 }
 
 /// Whether a statement of these properties only wants to be checked.
-pub(in crate::simulator) fn requests_dry_run(properties: Option<&SmallMap<String>>) -> bool {
-    properties.and_then(|it| it.get("sql.dry-run")).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+pub(in crate::simulator) fn requests_dry_run(properties: Option<&Properties<String>>) -> bool {
+    properties.and_then(|it| it.get(properties::DRY_RUN)).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// What changes of a statement.
@@ -79,7 +79,7 @@ pub(in crate::simulator) struct MutableFields {
     #[serde(rename = "due_move")]
     pub(in crate::simulator) pending_move: Option<Box<(InternedStr, InternedStr)>>,
     #[serde(default)]
-    pub(in crate::simulator) labels: SmallMap<String>,
+    pub(in crate::simulator) labels: Labels,
     pub(in crate::simulator) stopped: bool,
     pub(in crate::simulator) phase: Phase,
     pub(in crate::simulator) detail: String,

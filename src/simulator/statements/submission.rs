@@ -21,7 +21,7 @@ use super::{
     statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
     statement_response,
 };
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase, Properties};
 
 /// The most properties: the OpenAPI document.
 const MAX_PROPERTIES: usize = 8192;
@@ -32,8 +32,8 @@ const VERSION_BUMP_DELAYS: [i64; 3] = [120_000, 350_000, 900_000];
 struct NewStatementRequest {
     name: String,
     sql: String,
-    properties: Option<SmallMap<String>>,
-    labels: SmallMap<String>,
+    properties: Option<Properties<String>>,
+    labels: Labels,
     stopped: bool,
     principal: Option<String>,
     pool: Option<String>,
@@ -117,7 +117,7 @@ fn parse_submission(body: &Value, switches: &Switches) -> Result<NewStatementReq
         let detail = format!("This query is too large to process (exceeds {} bytes).", switches.sql_limit);
         return Err(invalid_property(switches, detail, "/spec/statement"));
     }
-    let properties = optional_map(body, "/spec/properties")?;
+    let properties: Option<Properties<String>> = optional_map(body, "/spec/properties")?;
     if properties.as_ref().is_some_and(|properties| properties.len() > MAX_PROPERTIES) {
         let detail = format!("There are more than {MAX_PROPERTIES} properties.");
         return Err(invalid_property(switches, detail, "/spec/properties"));
@@ -167,7 +167,7 @@ fn initial_fields(
     fixed: &FixedFields,
     pool: InternedStr,
     principal: InternedStr,
-    labels: SmallMap<String>,
+    labels: Labels,
     stopped: bool,
     baseline_cfu: Option<u32>,
 ) -> MutableFields {
@@ -302,7 +302,10 @@ pub(super) fn optional_number(body: &Value, pointer: &str) -> Result<Option<u32>
 }
 
 /// The map of texts at `pointer`.
-pub(super) fn optional_map(body: &Value, pointer: &str) -> Result<Option<SmallMap<String>>, ApiError> {
+pub(super) fn optional_map<M: FromIterator<(String, String)>>(
+    body: &Value,
+    pointer: &str,
+) -> Result<Option<M>, ApiError> {
     let entries = match body.pointer(pointer) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(entries)) => entries,

@@ -16,14 +16,14 @@ use super::{
     statement_response,
     submission::{check_pool, check_principal, optional_bool, optional_map, optional_number, optional_text},
 };
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase};
 
 /// What an update wants of a statement.
 struct StatementUpdateRequest {
     stopped: bool,
     pool: InternedStr,
     principal: InternedStr,
-    labels: Option<SmallMap<String>>,
+    labels: Option<Labels>,
     baseline_cfu: Option<u32>,
 }
 

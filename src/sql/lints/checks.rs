@@ -2,7 +2,7 @@
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
-    resource::Span,
+    resource::{Span, properties},
     sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
 };
 
@@ -85,7 +85,7 @@ fn user_principal(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
 }
 
 fn window_without_idleness(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
-    const PROPERTY: &str = "sql.tables.scan.idle-timeout";
+    const PROPERTY: &str = properties::IDLE_TIMEOUT;
     let is_set = subject.context.properties.contains_key(PROPERTY) || subject.has_hint_containing("idle-timeout");
     if !subject.is_job() || is_set {
         return Vec::new();
@@ -197,11 +197,9 @@ pub fn is_sensitive_key(key: &str) -> bool {
         "serviceaccountkey",
         "sasljaasconfig",
     ];
-    // What a session keeps as a secret, whatever its name.
-    const SESSION_SECRET_PREFIX: &str = "sql.secrets.";
     let key = key.to_ascii_lowercase();
     let alphanumeric: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    key.starts_with(SESSION_SECRET_PREFIX) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
+    properties::is_secret_key(&key) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
 }
 
 /// Whether a value is the secret itself rather than a reference to one: floe's mask, or the cloud's `{{sessionconfig/sql.secrets.…}}`.

@@ -11,7 +11,7 @@ use super::{
     lexer::TokenKind,
     script::Script,
 };
-use crate::resource::{SmallMap, Span, Template};
+use crate::resource::{Properties, Span, Template, properties};
 
 pub(super) use checks::is_plaintext_secret;
 pub use checks::is_sensitive_key;
@@ -21,7 +21,7 @@ pub use explanations::{LintExplanation, explain_lint, lint_codes};
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
     /// Its properties, defaults merged in.
-    pub properties: &'a SmallMap<Template>,
+    pub properties: &'a Properties<Template>,
     /// Who it runs as, if the project says so: `sa-…`, `u-…`, `pool-…`.
     pub principal: Option<&'a str>,
     /// Whether its environment is marked `protected = true`.
@@ -136,6 +136,6 @@ impl LintSubject<'_, '_, '_> {
 
     /// Whether the state of the statement is given an end.
     fn has_state_ttl(&self) -> bool {
-        self.sets_nonzero_property("sql.state-ttl") || self.has_hint_containing("state_ttl")
+        self.sets_nonzero_property(properties::STATE_TTL) || self.has_hint_containing("state_ttl")
     }
 }

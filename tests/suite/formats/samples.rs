@@ -14,7 +14,7 @@ use floe::{
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
         Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
-        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Role, SeenPool, SeenStatement, SmallMap,
+        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Properties, Role, SeenPool, SeenStatement,
         Statement, StatementUpdate, Submission, Template, UnexpectedPhasePolicy,
     },
     settle::InterruptedRequest,
@@ -53,8 +53,8 @@ fn topics() -> BTreeMap<String, String> {
     BTreeMap::from([(text("orders"), text("partition:0,offset:100;partition:1,offset:200"))])
 }
 
-fn templates() -> SmallMap<Template> {
-    SmallMap::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
+fn templates() -> Properties<Template> {
+    Properties::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
 }
 
 // ---- nouns
@@ -176,7 +176,7 @@ pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
         role,
         sql: sql(),
         properties: templates(),
-        added_properties: SmallMap::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
+        added_properties: Properties::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
     }
