@@ -120,7 +120,7 @@ pub(super) fn is_unchanged(
     desired: &Desired,
     recorded: &Recorded,
 ) -> bool {
-    let is_known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
+    let is_known = desired.graph.project.declares(address) || recorded.contains(address);
     address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 

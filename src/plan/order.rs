@@ -14,7 +14,8 @@ use crate::{
 /// Fills in `after`, and puts the passages in an order in which each comes after what it waits for.
 pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
-    let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
+    let removed: BTreeSet<Address> =
+        present.iter().filter(|address| !desired.graph.project.declares(address)).cloned().collect();
     let removals = groups.iter().filter(|group| removes_address(group)).map(|passage| passage.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
     let undoing: BTreeSet<Address> =
@@ -57,14 +58,6 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
         group.after = after.remove(&group.address).unwrap_or_default();
     }
     sort_topologically(groups);
-}
-
-fn is_desired(desired: &Desired, address: &Address) -> bool {
-    let project = &desired.graph.project;
-    match address.kind {
-        ResourceKind::Pool => project.pools.contains_key(&address.key),
-        ResourceKind::Statement => project.statements.contains_key(&address.key),
-    }
 }
 
 /// The pools that a passage needs and that this plan creates.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{
-    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, Statement,
-    Submission,
+    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, ResourceKind,
+    Statement, Submission,
 };
 
 /// The format this build writes.
@@ -164,6 +164,19 @@ pub struct Tombstone {
 }
 
 impl Recorded {
+    /// Returns whether there is a record of this address.
+    pub fn contains(&self, address: &Address) -> bool {
+        match address.kind {
+            ResourceKind::Pool => self.pools.contains_key(&address.key),
+            ResourceKind::Statement => self.statements.contains_key(&address.key),
+        }
+    }
+
+    /// Returns whether an interrupted run left an open request about this address.
+    pub fn has_open_intent(&self, address: &Address) -> bool {
+        self.open_intents.values().any(|open| open.intent.address == *address)
+    }
+
     /// The record of an environment in which nothing was done yet. See [`lineage`](super::lineage) and
     /// [`hash_key`](super::hash_key) for the two that are made once.
     pub fn new(lineage: String, environment: EnvironmentIdentity, hash_key: HashKey) -> Recorded {
