@@ -6,8 +6,8 @@ use floe::{
     graph::Graph,
     live::Live,
     resource::{
-        Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, SmallMap, Submission,
-        labels,
+        Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase, Properties,
+        Submission, labels,
     },
     sql::StatementClass,
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded, StatementRecord},
@@ -106,7 +106,7 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             name: spec.name.clone(),
             uid: format!("00000000-0000-0000-0000-{index:012}"),
             resource_version: "1".to_owned(),
-            labels: SmallMap::from_iter([
+            labels: Labels::from_iter([
                 (labels::PROJECT.to_owned(), project.name.clone()),
                 (labels::ADDRESS.to_owned(), address),
             ]),
@@ -132,7 +132,7 @@ pub fn state_after_apply(graph: &Graph) -> (Recorded, Live) {
             generation: Generation::FIRST,
             sql: spec.sql.clone(),
             properties: spec.properties.clone(),
-            added_properties: SmallMap::new(),
+            added_properties: Properties::new(),
             pool,
             principal: spec.principal.clone(),
         };

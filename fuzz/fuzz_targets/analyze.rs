@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     }
     assert!(analysis.errors.is_empty() || analysis.stateful_construct.is_some());
 
-    let (properties, allowed) = (floe::resource::SmallMap::new(), BTreeSet::new());
+    let (properties, allowed) = (floe::resource::Properties::new(), BTreeSet::new());
     let context =
         LintContext { properties: &properties, principal: Some("u-1"), is_protected: true, can_evolve: true, allowed_codes: &allowed };
     for found in lint(&analysis, text, &context) {

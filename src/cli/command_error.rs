@@ -130,7 +130,7 @@ impl From<LedgerError> for CommandError {
             LedgerError::Locked(_) => command_error
                 .with_help("Wait for that run to end, or let this run wait with `--lock-timeout 10m`.")
                 .with_exit(Exit::Locked),
-            LedgerError::Disk { .. } => command_error.with_help(
+            LedgerError::Disk { .. } | LedgerError::JournalLost { .. } => command_error.with_help(
                 "Nothing was sent after this error. Check the folder's permissions and the free disk space.",
             ),
             LedgerError::Damaged { .. } => {

@@ -5,11 +5,7 @@ use super::{
     arguments::{GlobalOptions, OutputFormat},
     project,
 };
-use crate::{
-    graph::lineage::lineage,
-    render,
-    resource::{Address, ResourceKind},
-};
+use crate::{graph::lineage::lineage, render, resource::Address};
 
 /// Draws the lineage of the project, or only what is upstream and downstream of `targets`.
 pub fn run(
@@ -20,12 +16,7 @@ pub fn run(
 ) -> Result<Exit, CommandError> {
     let graph = project::desired(&project::manifest_inputs(global, process))?;
     for address in targets {
-        let project = &graph.project;
-        let is_declared = match address.kind {
-            ResourceKind::Pool => project.pools.contains_key(&address.key),
-            ResourceKind::Statement => project.statements.contains_key(&address.key),
-        };
-        if !is_declared {
+        if !graph.project.declares(address) {
             return Err(CommandError::new(format!("`{address}` is not declared in the manifests")));
         }
     }

@@ -3,7 +3,6 @@
 use super::connect;
 use crate::{
     manifest::{self, LoadOptions, MovedBlock, Project},
-    resource::{Address, ResourceKind},
     state::{Ledger, LocalLedger, Recorded},
 };
 
@@ -14,7 +13,7 @@ pub(super) async fn obsolete_block_notices(project: &Project, inputs: &LoadOptio
         return Vec::new();
     }
     let Some(records) = load_all_records(project, inputs).await else { return Vec::new() };
-    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| is_recorded(recorded, &moved.from));
+    let is_obsolete = |moved: &&MovedBlock| !records.iter().any(|recorded| recorded.contains(&moved.from));
     project.moved.iter().filter(is_obsolete).map(obsolete_block_notice).collect()
 }
 
@@ -27,14 +26,6 @@ async fn load_all_records(project: &Project, inputs: &LoadOptions) -> Option<Vec
         records.extend(ledger.load().await.ok()?);
     }
     Some(records)
-}
-
-/// Returns whether `address` is in the record.
-fn is_recorded(recorded: &Recorded, address: &Address) -> bool {
-    match address.kind {
-        ResourceKind::Pool => recorded.pools.contains_key(&address.key),
-        ResourceKind::Statement => recorded.statements.contains_key(&address.key),
-    }
 }
 
 /// Returns the sentence for a block that can be removed.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     render,
-    resource::{Address, ResourceKind},
+    resource::Address,
     state::{self, Entry, Fact, Ledger, Recorded},
 };
 
@@ -92,13 +92,8 @@ async fn record_facts(
     ledger.lock(&lock_holder(command, process), global.lock_timeout).await?;
     let mut recorded = load_recorded(&ledger, project_context).await?;
     for address in addresses {
-        let is_recorded = match address.kind {
-            ResourceKind::Pool => recorded.pools.contains_key(&address.key),
-            ResourceKind::Statement => recorded.statements.contains_key(&address.key),
-        };
         // An address with an open request of an interrupted run can be removed or moved like a recorded one.
-        let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
-        if !is_recorded && !is_open {
+        if !recorded.contains(address) && !recorded.has_open_intent(address) {
             return Err(not_recorded(address));
         }
     }

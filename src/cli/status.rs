@@ -11,7 +11,7 @@ use crate::{
     live::Presence,
     planning::PlanningOutput,
     render::{self, StatusRow, StatusView},
-    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, ResourceKind, WarningSeverity},
+    resource::{Address, LiveStatement, Phase, PhaseClass, PoolPhase, WarningSeverity},
     state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
 
@@ -59,10 +59,7 @@ fn status_rows(planned: &PlanningOutput) -> Vec<StatusRow> {
 fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = StatusRow> {
     let recorded = &planned.settled;
     let intents = recorded.open_intents.values().map(|open| &open.intent);
-    let unseen = intents.filter(|intent| match intent.address.kind {
-        ResourceKind::Pool => !recorded.pools.contains_key(&intent.address.key),
-        ResourceKind::Statement => !recorded.statements.contains_key(&intent.address.key),
-    });
+    let unseen = intents.filter(|intent| !recorded.contains(&intent.address));
     unseen.map(|intent| StatusRow {
         address: intent.address.clone(),
         name: "-".to_owned(),

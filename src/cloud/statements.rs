@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::resource::{LiveStatement, Offsets, Phase, SmallMap, StatementUpdate};
+use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, Result,
@@ -19,7 +19,7 @@ pub struct NewStatement {
     /// The SQL, which is sent byte for byte.
     pub sql: String,
     /// The properties of the statement.
-    pub properties: SmallMap<String>,
+    pub properties: Properties<String>,
     /// The id of the pool. Without one, the service uses the region's default pool.
     pub pool: Option<String>,
     /// The principal that the statement runs as. Without one, it is the key's owner.
@@ -27,7 +27,7 @@ pub struct NewStatement {
     /// Whether the statement is created in the stopped state. It is not documented whether the service honors this.
     pub stopped: bool,
     /// The labels, sent as `metadata.labels`.
-    pub labels: SmallMap<String>,
+    pub labels: Labels,
 }
 
 impl fmt::Debug for NewStatement {
@@ -176,11 +176,11 @@ fn deleting_statement(name: &str) -> LiveStatement {
         name: name.to_owned(),
         uid: String::new(),
         resource_version: String::new(),
-        labels: SmallMap::new(),
+        labels: Labels::new(),
         created_at: None,
         updated_at: None,
         sql: String::new(),
-        properties: SmallMap::new(),
+        properties: Properties::new(),
         pool: None,
         principal: None,
         stopped: false,

@@ -1,6 +1,6 @@
 //! The changes that people approve: one per address, with its reasons and what people should know about it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,14 @@ pub enum Action {
     Stop,
     /// Resumes a stopped job, with the changes that were due.
     #[serde(rename = "start")]
-    Resume,
+    Resume {
+        /// The placement fields that the request sends.
+        #[serde(skip)]
+        placement: ForPlanner<PlacementChange>,
+        /// What is recorded once the job runs.
+        #[serde(skip)]
+        records: ForPlanner<RecordedSettings>,
+    },
     /// Changes a pool that this project owns.
     #[serde(rename = "amend-pool")]
     UpdatePool {
@@ -59,7 +66,11 @@ pub enum Action {
         to: PoolUpdate,
     },
     /// Stops a running job, changes its pool or principal, and resumes it. Its state is kept.
-    Restart,
+    Restart {
+        /// The placement fields that the request sends.
+        #[serde(skip)]
+        placement: ForPlanner<PlacementChange>,
+    },
     /// Replaces the current generation with a new one.
     Replace {
         /// How the generation is replaced.
@@ -93,6 +104,9 @@ pub enum Action {
     Await {
         /// The phase of the resource.
         phase: Phase,
+        /// What follows once the phase has ended.
+        #[serde(skip)]
+        then: ForPlanner<AfterWait>,
     },
     /// Records settings that only floe reads.
     #[serde(rename = "record")]
@@ -105,6 +119,60 @@ pub enum Action {
         /// Everything that blocks the change.
         by: Vec<Block>,
     },
+}
+
+/// A value that only the planner reads. It is neither serialized nor compared, since the steps of a plan carry its effect.
+#[derive(Clone, Copy, Default)]
+pub struct ForPlanner<T>(pub T);
+
+impl<T: fmt::Debug> fmt::Debug for ForPlanner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> PartialEq for ForPlanner<T> {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for ForPlanner<T> {}
+
+/// The placement fields that differ and that a resume therefore sends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlacementChange {
+    /// Whether the declared pool is sent.
+    pub pool: bool,
+    /// Whether the declared principal is sent.
+    pub principal: bool,
+}
+
+impl PlacementChange {
+    /// Returns whether no field differs.
+    pub fn is_empty(self) -> bool {
+        !self.pool && !self.principal
+    }
+}
+
+/// What is recorded once an action has succeeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RecordedSettings {
+    /// The declared settings are in force and are recorded.
+    #[default]
+    Declared,
+    /// The record keeps its settings, and the next plan decides on the declared ones.
+    Unchanged,
+}
+
+/// What follows once an awaited phase has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AfterWait {
+    /// Nothing is left to decide, and the declared settings are recorded.
+    #[default]
+    RecordDeclared,
+    /// The change cannot be decided in this phase, and a new plan is made.
+    PlanAgain,
 }
 
 /// How a generation is replaced.
@@ -624,6 +692,23 @@ pub enum AfterDeletion {
     Blocked,
 }
 
+impl Action {
+    /// Resumes a job with the placement that differs, and records `records` once it runs.
+    pub fn resume(placement: PlacementChange, records: RecordedSettings) -> Self {
+        Action::Resume { placement: ForPlanner(placement), records: ForPlanner(records) }
+    }
+
+    /// Restarts a running job with the placement that differs.
+    pub fn restart(placement: PlacementChange) -> Self {
+        Action::Restart { placement: ForPlanner(placement) }
+    }
+
+    /// Waits until `phase` has ended.
+    pub fn wait(phase: Phase, then: AfterWait) -> Self {
+        Action::Await { phase, then: ForPlanner(then) }
+    }
+}
+
 impl Block {
     /// Returns the consent token that would allow a new generation in spite of the block.
     pub fn consent(&self) -> Option<&str> {
@@ -673,10 +758,12 @@ impl Change {
 
     /// Returns whether the change cannot be decided until a phase has passed.
     pub fn is_undecided(&self) -> bool {
-        let is_in_motion_note = |note: &Note| matches!(note, Note::InMotion { .. });
         let is_in_motion_block = |block: &Block| matches!(block, Block::InMotion { .. });
-        self.notes.iter().any(is_in_motion_note)
-            || matches!(&self.action, Action::Blocked { by } if by.iter().all(is_in_motion_block))
+        match &self.action {
+            Action::Await { then, .. } => then.0 == AfterWait::PlanAgain,
+            Action::Blocked { by } => by.iter().all(is_in_motion_block),
+            _ => false,
+        }
     }
 
     /// Returns whether an apply would change the cloud or what floe manages. `--detailed-exitcode` reports this.

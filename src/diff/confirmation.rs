@@ -33,8 +33,8 @@ impl<'a> DiffContext<'a> {
     pub fn block_if_unknown(&mut self, change: Change, record: &StatementRecord) -> Change {
         let starts_or_deletes = match change.action {
             Action::Create { .. }
-            | Action::Resume
-            | Action::Restart
+            | Action::Resume { .. }
+            | Action::Restart { .. }
             | Action::Replace { .. }
             | Action::FinishReplacement { .. }
             | Action::RollBackReplacement { .. }

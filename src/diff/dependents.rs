@@ -11,7 +11,7 @@ use super::{
 use crate::{
     graph::{SqlObject, resolve, resolve_in},
     live::{Live, Presence},
-    resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template},
+    resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template, properties},
     sql::{self, Mention, Usage},
     state::{GenerationRecord, Recorded, StatementRecord},
 };
@@ -69,7 +69,7 @@ pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementReco
 /// Returns whether the SQL that was sent uses one of these objects, regardless of what is declared now.
 fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliases: &BTreeMap<String, String>) -> bool {
     let namespace = |key: &str| generation.sent.properties.get(key).map(Template::masked);
-    let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
+    let (catalog, database) = (namespace(properties::CURRENT_CATALOG), namespace(properties::CURRENT_DATABASE));
     let analysis = sql::analyze(&generation.sent.sql.masked());
     let names_object =
         |mention: &Mention| objects.contains(&resolve_in(mention, catalog.as_deref(), database.as_deref(), aliases));
@@ -99,11 +99,8 @@ fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<St
         .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
         .filter(|live| {
             let analysis = sql::analyze(&live.sql);
-            let namespace = |key: &str| live.properties.get(key).map(String::as_str);
-            let names_object = |mention: &Mention| {
-                let (catalog, database) = (namespace("sql.current-catalog"), namespace("sql.current-database"));
-                objects.contains(&resolve_in(mention, catalog, database, aliases))
-            };
+            let (catalog, database) = live.properties.namespace();
+            let names_object = |mention: &Mention| objects.contains(&resolve_in(mention, catalog, database, aliases));
             analysis.mentions.iter().filter(|mention| is_use(mention)).any(names_object)
         })
         .map(|live| live.name.clone())

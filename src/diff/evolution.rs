@@ -2,7 +2,7 @@
 //! rolled back, or blocked with its options.
 
 use super::{
-    action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy},
+    action::{Action, AfterDeletion, Block, Change, Note, Reason, RecordedSettings, Strategy},
     dependents, fields,
     statement::{DiffContext, StatementContext, await_end_of_phase, due_notes},
 };
@@ -168,7 +168,8 @@ pub(super) fn failed_job(
     if statement.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || context.options.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
         reasons.extend(statement.differences.placement.iter().cloned());
-        return Some(Change::new(Action::Resume, reasons));
+        let placement = statement.differences.placement_change;
+        return Some(Change::new(Action::resume(placement, RecordedSettings::Declared), reasons));
     }
     context.without_cloud_change(&statement.address.key, statement.declared, statement.record, notes)
 }
@@ -197,12 +198,8 @@ pub(super) fn completed_job(
 ///
 /// What the service says is not trusted for a streaming CREATE TABLE … AS.
 fn is_bounded(statement: &StatementContext) -> bool {
-    let property = |key: &str| statement.declared.spec.properties.get(key).map(Template::as_str);
-    let is_snapshot = property("sql.snapshot.mode") == Some("now");
-    let has_bounded_property = property("sql.tables.scan.bounded.mode").is_some_and(|mode| mode != "unbounded");
     let is_bounded_by_hint = statement.analysis.is_some_and(|analysis| analysis.is_bounded);
-    is_snapshot
-        || has_bounded_property
+    statement.declared.spec.properties.are_bounded()
         || is_bounded_by_hint
         || (statement.current.bounded && statement.class() == StatementClass::Job)
 }

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::Reason;
+use super::action::{PlacementChange, Reason};
 use crate::{
     live::SecretLocations,
-    resource::{Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, SmallMap, Statement, Template},
+    resource::{
+        Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, Properties, Statement, Template, properties,
+    },
     sql,
     state::GenerationRecord,
 };
-
-/// The properties that decide which object a definition creates.
-const NAMESPACE_PROPERTIES: [&str; 2] = ["sql.current-catalog", "sql.current-database"];
 
 /// The pool that a statement should run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +36,8 @@ pub struct Differences {
     pub has_sql_secret_change: bool,
     /// The pool and the principal, where they differ.
     pub placement: Vec<Reason>,
+    /// The pool and the principal that differ, as what a resume sends.
+    pub placement_change: PlacementChange,
     /// The secrets whose values are not available here.
     pub unknown_secrets: BTreeSet<String>,
 }
@@ -97,6 +98,7 @@ pub fn compare(
             DesiredPool::ToCreate => key.to_owned(),
         };
         if *pool == DesiredPool::ToCreate || sent.sent.pool.as_ref() != Some(&after) {
+            differences.placement_change.pool = true;
             differences.placement.push(Reason::PoolChanged { before: sent.sent.pool.clone(), after });
         }
     }
@@ -104,6 +106,7 @@ pub fn compare(
         && sent.sent.principal.as_ref() != Some(after)
     {
         let before = sent.sent.principal.clone();
+        differences.placement_change.principal = true;
         differences.placement.push(Reason::PrincipalChanged { before, after: after.clone() });
     }
     differences
@@ -111,8 +114,7 @@ pub fn compare(
 
 /// Returns whether the SQL or the properties set where the sources start.
 pub fn sets_start_position(desired: &Statement) -> bool {
-    desired.sql.as_str().contains("scan.startup.")
-        || desired.properties.keys().any(|key| key.starts_with("sql.tables.scan.startup."))
+    desired.sql.as_str().contains(properties::STARTUP_OPTION_PREFIX) || desired.properties.set_start_position()
 }
 
 /// Returns the secrets that a submission contains and whose values are not available here.
@@ -122,7 +124,7 @@ pub fn secrets_without_value(desired: &Statement, secrets: &BTreeMap<String, Key
 }
 
 /// Adds the properties that differ to `differences`.
-fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, differences: &mut Differences) {
+fn compare_properties(desired: &Properties<Template>, sent: &Properties<Template>, differences: &mut Differences) {
     if desired == sent {
         return;
     }
@@ -130,7 +132,7 @@ fn compare_properties(desired: &SmallMap<Template>, sent: &SmallMap<Template>, d
     for key in keys {
         let (before, after) = (sent.get(key), desired.get(key));
         if before != after {
-            differences.has_namespace_change |= NAMESPACE_PROPERTIES.contains(&&**key);
+            differences.has_namespace_change |= properties::is_namespace_key(key);
             let (before, after) = (before.cloned(), after.cloned());
             differences.properties.push(Reason::PropertyChanged { key: key.to_string(), before, after });
         }
@@ -163,17 +165,36 @@ fn compare_secrets(
 /// floe.
 ///
 /// Each entry holds the field, its live value and the value that was sent.
-pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> Vec<(String, String, String)> {
-    let mut drift = Vec::new();
-    let pairs = [("pool", &sent.sent.pool, &live.pool), ("principal", &sent.sent.principal, &live.principal)];
-    for (field, sent, live) in pairs {
-        if let (Some(sent), Some(live)) = (sent, live)
-            && sent != live
-        {
-            drift.push((field.to_owned(), live.clone(), sent.clone()));
-        }
+pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> PlacementDrift {
+    let differ = |sent: &Option<String>, live: &Option<String>| match (sent, live) {
+        (Some(sent), Some(live)) if sent != live => Some((live.clone(), sent.clone())),
+        _ => None,
+    };
+    PlacementDrift {
+        pool: differ(&sent.sent.pool, &live.pool),
+        principal: differ(&sent.sent.principal, &live.principal),
     }
-    drift
+}
+
+/// Where a running job differs from what was sent, each as the live and the sent value.
+pub struct PlacementDrift {
+    /// The live and the sent pool, if they differ.
+    pub pool: Option<(String, String)>,
+    /// The live and the sent principal, if they differ.
+    pub principal: Option<(String, String)>,
+}
+
+impl PlacementDrift {
+    /// Returns which fields differ.
+    pub fn change(&self) -> PlacementChange {
+        PlacementChange { pool: self.pool.is_some(), principal: self.principal.is_some() }
+    }
+
+    /// Returns the name, the live value and the sent value of each field that differs.
+    pub fn fields(self) -> impl Iterator<Item = (String, String, String)> {
+        let fields = [("pool", self.pool), ("principal", self.principal)];
+        fields.into_iter().filter_map(|(field, values)| values.map(|(live, sent)| (field.to_owned(), live, sent)))
+    }
 }
 
 /// Returns whether adopting `live` would record a secret's value.
@@ -190,7 +211,7 @@ pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locati
     let property_exposes = |(key, value): (&InternedStr, &String)| {
         let declared = desired.properties.get(key);
         let is_as_declared = declared.is_some_and(|template| template.matches(value));
-        let is_never_recorded = key.starts_with("sql.secrets.");
+        let is_never_recorded = properties::is_secret_key(key);
         let may_hold_secret = declared.is_some_and(Template::has_secrets)
             || locations.is_some_and(|found| found.properties.contains(&**key))
             || (sql::is_sensitive_key(key) && !value.is_empty());

@@ -29,7 +29,10 @@ use crate::{
     state::Recorded,
 };
 
-pub use action::{Action, AfterDeletion, Block, Change, Note, Reason, Strategy};
+pub use action::{
+    Action, AfterDeletion, AfterWait, Block, Change, ForPlanner, Note, PlacementChange, Reason, RecordedSettings,
+    Strategy,
+};
 pub use fields::DesiredPool;
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};

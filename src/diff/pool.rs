@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Desired, PlanOptions,
-    action::{Action, Block, Change, Note, Reason},
+    action::{Action, AfterWait, Block, Change, Note, Reason},
     fields::DesiredPool,
 };
 use crate::{
@@ -121,7 +121,7 @@ pub(super) fn is_unchanged(
     desired: &Desired,
     recorded: &Recorded,
 ) -> bool {
-    let is_known = desired.graph.project.pools.contains_key(&address.key) || recorded.pools.contains_key(&address.key);
+    let is_known = desired.graph.project.declares(address) || recorded.contains(address);
     address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 
@@ -255,12 +255,15 @@ fn compare_pool(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Ch
     }
     let change = compare_pool_fields(pool, record, found);
     match (&found.phase, change) {
-        (PoolPhase::Provisioning, None) => Some(Change::new(Action::Await { phase }, Vec::new())),
+        (PoolPhase::Provisioning, None) => {
+            Some(Change::new(Action::wait(phase, AfterWait::RecordDeclared), Vec::new()))
+        }
         (PoolPhase::Provisioning, Some(change)) if change.action == Action::Inform => {
-            Some(Change { action: Action::Await { phase }, ..change })
+            Some(Change { action: Action::wait(phase, AfterWait::RecordDeclared), ..change })
         }
         (PoolPhase::Provisioning, Some(change)) if !change.is_blocked() => {
-            Some(Change::new(Action::Await { phase: phase.clone() }, Vec::new()).with_note(Note::InMotion { phase }))
+            let wait = Action::wait(phase.clone(), AfterWait::PlanAgain);
+            Some(Change::new(wait, Vec::new()).with_note(Note::InMotion { phase }))
         }
         (_, change) => change,
     }

@@ -69,7 +69,7 @@ fn stays_on_pool(
     match change {
         Some(Action::Delete { .. } | Action::Stop) => false,
         Some(Action::Create { .. } | Action::Replace { .. }) => is_desired_on_pool,
-        Some(Action::Restart | Action::Resume) => {
+        Some(Action::Restart { .. } | Action::Resume { .. }) => {
             let moves = desired_pool.is_some() && !is_desired_on_pool;
             !moves && record.current.iter().any(|current| is_on(current, false))
         }

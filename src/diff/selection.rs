@@ -7,11 +7,7 @@ use super::{
     action::{Block, Change},
     renames,
 };
-use crate::{
-    graph::Graph,
-    resource::{Address, ResourceKind},
-    state::Recorded,
-};
+use crate::{graph::Graph, resource::Address, state::Recorded};
 
 /// Returns every address that is desired or recorded.
 pub(super) fn all_addresses(graph: &Graph, recorded: &Recorded) -> BTreeSet<Address> {
@@ -48,22 +44,14 @@ pub fn select(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> BTre
 /// to be removed first.
 fn target_adjacency(graph: &Graph, recorded: &Recorded) -> AddressAdjacency {
     let mut adjacency = dependencies(graph, recorded);
-    adjacency.retain(|from, _| is_declared(graph, from));
+    adjacency.retain(|from, _| graph.project.declares(from));
     for (used, mut users) in dependents(graph, recorded) {
-        if !is_declared(graph, &used) {
-            users.retain(|user| !is_declared(graph, user));
+        if !graph.project.declares(&used) {
+            users.retain(|user| !graph.project.declares(user));
             adjacency.insert(used, users);
         }
     }
     adjacency
-}
-
-/// Returns whether an address is declared in the manifests.
-fn is_declared(graph: &Graph, address: &Address) -> bool {
-    match address.kind {
-        ResourceKind::Pool => graph.project.pools.contains_key(&address.key),
-        ResourceKind::Statement => graph.project.statements.contains_key(&address.key),
-    }
 }
 
 /// Returns every address that excluding `excludes` removes from a run, each with the excluded address that causes it.
@@ -144,11 +132,7 @@ pub(super) fn block_removal_of_everything(
         return;
     }
     for (address, change) in changes.iter_mut() {
-        let is_recorded = match address.kind {
-            ResourceKind::Pool => recorded.pools.contains_key(&address.key),
-            ResourceKind::Statement => recorded.statements.contains_key(&address.key),
-        };
-        if is_recorded && !renames::is_rename(change) {
+        if recorded.contains(address) && !renames::is_rename(change) {
             *change = Change::blocked(Block::RemovesEverything);
         }
     }

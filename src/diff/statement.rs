@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Desired, PlanOptions,
-    action::{Action, Block, Change, Note, Reason, Strategy},
+    action::{Action, AfterWait, Block, Change, Note, PlacementChange, Reason, RecordedSettings, Strategy},
     evolution,
     fields::{self, DesiredPool, Differences},
 };
@@ -262,7 +262,7 @@ impl<'a> DiffContext<'a> {
             if is_job { statement.differences.need_replacement() } else { statement.differences.need_redefinition() };
         let (is_new_generation_wanted, is_to_be_stopped) =
             (has_changed || is_replace_requested, statement.declared.spec.stopped);
-        let has_placement_change = !statement.differences.placement.is_empty();
+        let has_placement_change = !statement.differences.placement_change.is_empty();
         let never_ran = live.phase == Phase::Pending && statement.current.reached == FurthestPhase::Submitted;
         if never_ran && !is_to_be_stopped && (is_new_generation_wanted || (is_job && has_placement_change)) {
             return evolution::replace_never_ran(self, statement, live);
@@ -272,7 +272,7 @@ impl<'a> DiffContext<'a> {
                 return with_due_notes(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), statement);
             }
             if has_placement_change && !is_to_be_stopped && !is_new_generation_wanted {
-                return Change::new(Action::Restart, statement.differences.placement.clone());
+                return restart(statement);
             }
         }
         let is_ending = match live.phase {
@@ -288,7 +288,7 @@ impl<'a> DiffContext<'a> {
         {
             return await_end_of_phase(live);
         }
-        Change::new(Action::Await { phase: live.phase.clone() }, Vec::new())
+        Change::new(Action::wait(live.phase.clone(), AfterWait::RecordDeclared), Vec::new())
     }
 
     /// Decides what happens to a job in a stable phase.
@@ -309,11 +309,10 @@ impl<'a> DiffContext<'a> {
                 Some(evolution::replace_job(self, statement))
             }
             PhaseClass::Running if sent_stopped => {
-                Some(Change::new(Action::Resume, vec![Reason::StoppedChanged { to: false }]))
+                let resume = Action::resume(PlacementChange::default(), RecordedSettings::Declared);
+                Some(Change::new(resume, vec![Reason::StoppedChanged { to: false }]))
             }
-            PhaseClass::Running if !statement.differences.placement.is_empty() => {
-                Some(Change::new(Action::Restart, statement.differences.placement.clone()))
-            }
+            PhaseClass::Running if !statement.differences.placement_change.is_empty() => Some(restart(statement)),
             PhaseClass::Running => self.running_job(statement, live),
             PhaseClass::Stopped if wants_stop => self.stays_stopped(statement),
             PhaseClass::Stopped => Some(self.stopped_job(statement, is_replace_requested)),
@@ -332,13 +331,14 @@ impl<'a> DiffContext<'a> {
 
     /// Decides what happens to a job that runs as desired. It may have been moved outside floe, or be degraded.
     fn running_job(&mut self, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
-        let moved = fields::placement_drift(statement.current, live);
-        if !moved.is_empty() && self.options.fix_drift {
+        let drift = fields::placement_drift(statement.current, live);
+        let change = drift.change();
+        if !change.is_empty() && self.options.fix_drift {
             let reason = |(field, live, sent)| Reason::MovedOutside { field, live, sent };
-            return Some(Change::new(Action::Restart, moved.into_iter().map(reason).collect()));
+            return Some(Change::new(Action::restart(change), drift.fields().map(reason).collect()));
         }
         let mut notes: Vec<_> =
-            moved.into_iter().map(|(field, live, sent)| Note::MovedOutside { field, live, sent }).collect();
+            drift.fields().map(|(field, live, sent)| Note::MovedOutside { field, live, sent }).collect();
         if live.phase == Phase::Degraded {
             notes.push(Note::Degraded { detail: live.detail.clone() });
         }
@@ -367,8 +367,9 @@ impl<'a> DiffContext<'a> {
                 return change;
             }
             let fields = statement.differences.field_names();
-            let start = Change::new(Action::Resume, vec![Reason::StoppedByInterruptedRun]);
-            return start.with_note(Note::ChangesLeftForNextPlan { fields });
+            let resume = Action::resume(PlacementChange::default(), RecordedSettings::Unchanged);
+            return Change::new(resume, vec![Reason::StoppedByInterruptedRun])
+                .with_note(Note::ChangesLeftForNextPlan { fields });
         }
         let was_stopped_by_us = statement.current.stopped;
         let was_stopped_with_pool =
@@ -385,7 +386,8 @@ impl<'a> DiffContext<'a> {
             };
             let mut reasons = vec![reason];
             reasons.extend(statement.differences.placement.iter().cloned());
-            return Change::new(Action::Resume, reasons);
+            let placement = statement.differences.placement_change;
+            return Change::new(Action::resume(placement, RecordedSettings::Declared), reasons);
         }
         with_due_notes(Change::new(Action::Inform, Vec::new()).with_note(Note::StoppedOutside), statement)
     }
@@ -412,7 +414,13 @@ impl<'a> DiffContext<'a> {
 /// Returns a change that waits for a phase to pass. The decision is made after that.
 pub fn await_end_of_phase(live: &LiveStatement) -> Change {
     let phase = live.phase.clone();
-    Change::new(Action::Await { phase: phase.clone() }, Vec::new()).with_note(Note::InMotion { phase })
+    Change::new(Action::wait(phase.clone(), AfterWait::PlanAgain), Vec::new()).with_note(Note::InMotion { phase })
+}
+
+/// Restarts a job with the pool and principal that differ.
+fn restart(statement: &StatementContext) -> Change {
+    let differences = &statement.differences;
+    Change::new(Action::restart(differences.placement_change), differences.placement.clone())
 }
 
 /// Adds a note with the differences that wait for the next start.

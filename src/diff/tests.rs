@@ -12,8 +12,8 @@ use crate::{
     live::Live,
     manifest::tests::ProjectFixture,
     resource::{
-        EnvironmentIdentity, Generation, HashKey, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration, PoolPhase,
-        Role, SmallMap, Submission,
+        EnvironmentIdentity, Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration,
+        PoolPhase, Properties, Role, Submission,
     },
     sql::StatementClass,
     state::{FurthestPhase, GenerationRecord, PoolRecord, StatementRecord, Tombstone},
@@ -55,11 +55,11 @@ fn live(sent: &Submission, phase: Phase) -> LiveStatement {
         name: sent.name.clone(),
         uid: format!("uid-{}", sent.name),
         resource_version: "1".to_owned(),
-        labels: SmallMap::new(),
+        labels: Labels::new(),
         created_at: None,
         updated_at: None,
         sql: sent.sql.as_str().to_owned(),
-        properties: SmallMap::new(),
+        properties: Properties::new(),
         pool: sent.pool.clone(),
         principal: None,
         stopped: false,
@@ -111,7 +111,7 @@ impl DiffFixture {
                 role: Role::Current,
                 sql: declared.spec.sql.clone(),
                 properties: declared.spec.properties.clone(),
-                added_properties: SmallMap::new(),
+                added_properties: Properties::new(),
                 pool: declared.spec.pool.as_ref().map(|key| format!("lfcp-{key}")),
                 principal: declared.spec.principal.clone(),
             };
@@ -334,18 +334,21 @@ fn a_stopped_job_keeps_its_changes_for_the_next_start() {
     recorded.recorded.statements.get_mut("copy").unwrap().declared.stopped = true;
     assert_eq!(
         recorded.desired(&copy("principal = \"sa-1\"\n")).summary(),
-        "copy Resume [StoppedChanged { to: false }, PrincipalChanged { before: None, after: \"sa-1\" }] []"
+        "copy Resume { placement: PlacementChange { pool: false, principal: true }, records: Declared } [StoppedChanged { to: false }, PrincipalChanged { before: None, after: \"sa-1\" }] []"
     );
 }
 
 #[test]
 fn a_job_stopped_by_an_interrupted_run_resumes_even_while_a_change_is_blocked() {
     let fixture = converged().stopped("copy").current("copy", |current| current.stopped = true);
-    assert_eq!(fixture.summary(), "copy Resume [StoppedByInterruptedRun] []");
+    assert_eq!(
+        fixture.summary(),
+        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Declared } [StoppedByInterruptedRun] []"
+    );
     let changed = fixture.desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
     assert_eq!(
         changed.summary(),
-        "copy Resume [StoppedByInterruptedRun] [ChangesLeftForNextPlan { fields: [\"sql\"] }]"
+        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Unchanged } [StoppedByInterruptedRun] [ChangesLeftForNextPlan { fields: [\"sql\"] }]"
     );
 }
 
@@ -354,11 +357,11 @@ fn transient_phases_decide_nothing() {
     let other = Phase::Other("NEW".to_owned());
     for phase in [Phase::Stopping, Phase::Failing, Phase::Deleting, Phase::Stopped, Phase::Pending, other] {
         let fixture = converged().phase("copy", phase.clone());
-        let undecided = format!("copy Await {{ phase: {phase:?} }} [] [InMotion {{ phase: {phase:?} }}]");
+        let waits = |then: &str, note: &str| format!("copy Await {{ phase: {phase:?}, then: {then} }} [] [{note}]");
+        let undecided = waits("PlanAgain", &format!("InMotion {{ phase: {phase:?} }}"));
         // It is about to run, or may be.
         let starts = matches!(phase, Phase::Stopped | Phase::Pending | Phase::Other(_));
-        let awaited =
-            if starts { undecided.replace(&format!("InMotion {{ phase: {phase:?} }}"), "") } else { undecided.clone() };
+        let awaited = if starts { waits("RecordDeclared", "") } else { undecided.clone() };
         assert_eq!(fixture.summary(), awaited);
         let changed = fixture.desired(&copy("evolve = \"restart\"\n").replace("SELECT id FROM", "SELECT id + 1 FROM"));
         assert_eq!(changed.summary(), undecided);
@@ -374,7 +377,7 @@ fn a_statement_that_never_ran_is_submitted_anew() {
     let never_ran =
         |phase| converged().phase("copy", phase).current("copy", |current| current.reached = FurthestPhase::Submitted);
     assert_eq!(never_ran(Phase::Failed).summary(), "copy Replace NeverRan g1 -> g2 [NeverRan { detail: \"\" }] []");
-    assert_eq!(never_ran(Phase::Pending).summary(), "copy Await { phase: Pending } [] []");
+    assert_eq!(never_ran(Phase::Pending).summary(), "copy Await { phase: Pending, then: RecordDeclared } [] []");
     let changed = never_ran(Phase::Pending).desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
     assert!(changed.summary().starts_with("copy Replace NeverRan g1 -> g2"));
     let table = converged()
@@ -389,7 +392,7 @@ fn a_failed_job_is_reported_resumed_or_blocked() {
     assert_eq!(failed().summary(), "copy Inform [] [Failed { detail: \"\", since: None }]");
     assert_eq!(
         failed().desired(&copy("on_failed = \"resume\"\n")).summary(),
-        "copy Resume [Failed { detail: \"\" }] []"
+        "copy Resume { placement: PlacementChange { pool: false, principal: false }, records: Declared } [Failed { detail: \"\" }] []"
     );
     let changed = failed().desired(&copy("").replace("SELECT id FROM", "SELECT id + 1 FROM"));
     assert!(changed.summary().starts_with("copy BLOCKED [FailedPredecessor"));

@@ -13,8 +13,8 @@ use crate::{
     cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
     live::Live,
     resource::{
-        Intent, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, SeenStatement, SmallMap, StatementUpdate,
-        Submission, Template, labels,
+        Intent, Labels, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, Properties, SeenStatement,
+        StatementUpdate, Submission, Template, labels,
     },
     settle::{IntentVerdict, judge_intent, update_took_effect},
     state::Outcome,
@@ -385,7 +385,7 @@ fn reveal_secrets(submission: &Submission, context: &RunContext) -> Result<NewSt
         Err(MissingSecret(_)) if context.inputs.use_placeholders => Ok(template.masked().into_owned()),
         revealed => revealed.map_err(StepFailure::SecretUnset),
     };
-    let mut properties = SmallMap::new();
+    let mut properties = Properties::new();
     for (key, template) in &submission.properties {
         properties.insert(key.clone(), reveal_template(template)?);
     }
@@ -397,12 +397,12 @@ fn reveal_secrets(submission: &Submission, context: &RunContext) -> Result<NewSt
         pool: submission.pool.clone(),
         principal: submission.principal.clone(),
         stopped: false,
-        labels: SmallMap::new(),
+        labels: Labels::new(),
     })
 }
 
 /// Returns the labels that say who owns a statement, for services that keep labels.
-fn labels_of(intent: &Intent, context: &RunContext) -> SmallMap<String> {
+fn labels_of(intent: &Intent, context: &RunContext) -> Labels {
     [
         (labels::PROJECT.to_owned(), context.inputs.project.clone()),
         (labels::ADDRESS.to_owned(), intent.address.to_string()),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{ObjectUsers, SqlObject, span_bounds};
 use crate::{
     manifest::Project,
-    resource::{Statement, Template},
+    resource::{Statement, Template, properties},
     sql::{Mention, ObjectKind, Usage},
 };
 
@@ -26,7 +26,11 @@ impl<'a> NameResolver<'a> {
             let value = statement.properties.get(name).map(Template::masked)?;
             Some(Arc::from(aliases.get(&*value).map_or(&*value, String::as_str)))
         };
-        NameResolver { catalog: property("sql.current-catalog"), database: property("sql.current-database"), aliases }
+        NameResolver {
+            catalog: property(properties::CURRENT_CATALOG),
+            database: property(properties::CURRENT_DATABASE),
+            aliases,
+        }
     }
 
     /// Returns the resolver for this catalog and database.

@@ -7,7 +7,9 @@ use std::{
 
 use super::SqlSourceMap;
 use crate::{
-    resource::{Address, EnvironmentIdentity, PoolDeclaration, Problem, SmallMap, SourceLocation, Statement},
+    resource::{
+        Address, EnvironmentIdentity, PoolDeclaration, Problem, ResourceKind, SmallMap, SourceLocation, Statement,
+    },
     sql::Analysis,
 };
 
@@ -28,6 +30,16 @@ pub struct Project {
     pub moved: Vec<MovedBlock>,
     /// The environment variable that holds each secret, by the secret's name. `cli` reads the values.
     pub secrets: BTreeMap<String, String>,
+}
+
+impl Project {
+    /// Returns whether the project declares this address.
+    pub fn declares(&self, address: &Address) -> bool {
+        match address.kind {
+            ResourceKind::Pool => self.pools.contains_key(&address.key),
+            ResourceKind::Statement => self.statements.contains_key(&address.key),
+        }
+    }
 }
 
 /// A project that has at least one problem.

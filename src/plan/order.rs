@@ -14,7 +14,8 @@ use crate::{
 /// Fills in `after`, and sorts the step groups so that each comes after those that it waits for.
 pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
-    let removed: BTreeSet<Address> = present.iter().filter(|address| !is_desired(desired, address)).cloned().collect();
+    let removed: BTreeSet<Address> =
+        present.iter().filter(|address| !desired.graph.project.declares(address)).cloned().collect();
     let removals = groups.iter().filter(|group| removes_address(group)).map(|group| group.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
     let undoing: BTreeSet<Address> =
@@ -57,15 +58,6 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
         group.after = after.remove(&group.address).unwrap_or_default();
     }
     sort_topologically(groups);
-}
-
-/// Returns whether an address is declared in the manifests.
-fn is_desired(desired: &Desired, address: &Address) -> bool {
-    let project = &desired.graph.project;
-    match address.kind {
-        ResourceKind::Pool => project.pools.contains_key(&address.key),
-        ResourceKind::Statement => project.statements.contains_key(&address.key),
-    }
 }
 
 /// Returns the pools that a step group needs and that this plan creates.

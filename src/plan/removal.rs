@@ -8,7 +8,7 @@ use super::{
 use crate::{
     diff::DesiredPool,
     live::Presence,
-    resource::{Address, Phase, Role, SeenStatement, SmallMap, Submission, Template, undo_name},
+    resource::{Address, Phase, Properties, Role, SeenStatement, Submission, Template, undo_name},
     state::{Fact, FurthestPhase, GenerationRecord, StatementRecord},
 };
 
@@ -80,7 +80,7 @@ pub(super) fn undo_steps(
                 role: Role::Undo,
                 sql: sql.clone(),
                 properties: record.declared.properties.clone(),
-                added_properties: SmallMap::new(),
+                added_properties: Properties::new(),
                 pool: None,
                 principal: record.declared.principal.clone(),
             };

@@ -7,14 +7,9 @@ use super::{
     step_group::{ForwardAndRollback, StatementPlanner, if_gone, if_never_ran},
 };
 use crate::{
-    resource::{Generation, PhaseClass, Role, SeenStatement, SmallMap},
+    resource::{Generation, PhaseClass, Properties, Role, SeenStatement, properties},
     state::{Fact, FurthestPhase, GenerationRecord},
 };
-
-/// The property that makes a job start from recorded offsets (Confluent's Flink SQL reference, table options).
-const STARTUP_MODE: &str = "sql.tables.scan.startup.mode";
-/// The property with the offsets that a job starts from.
-const STARTUP_OFFSETS: &str = "sql.tables.scan.startup.specific-offsets";
 
 /// Returns the steps that stop the predecessor and submit the successor.
 ///
@@ -26,7 +21,7 @@ pub(super) fn restart_replacement(planner: &StatementPlanner, to: Generation) ->
         forward.push(clear_step(planner.context, planner.key, leftover));
     }
     forward.extend(ensure_predecessor_inactive(planner, current));
-    let submit = planner.submit_step(to, Role::Successor, SmallMap::new());
+    let submit = planner.submit_step(to, Role::Successor, Properties::new());
     let name = to.name(&planner.declared.spec.name);
     forward.push(submit.recording(takeover_facts(planner)));
     forward.extend(clear_retired_steps(planner));
@@ -83,11 +78,11 @@ pub(super) fn roll_back_replacement(planner: &StatementPlanner) -> Option<Forwar
 pub(super) fn replace_gone(planner: &StatementPlanner, to: Generation, at_offsets: bool) -> Option<ForwardAndRollback> {
     let current = planner.current()?;
     let added = match current.offsets.as_ref().and_then(|offsets| offsets.specific_offsets()).filter(|_| at_offsets) {
-        Some(offsets) => SmallMap::from_iter([
-            (STARTUP_MODE.to_owned(), "specific-offsets".to_owned()),
-            (STARTUP_OFFSETS.to_owned(), offsets),
+        Some(offsets) => Properties::from_iter([
+            (properties::STARTUP_MODE.to_owned(), properties::SPECIFIC_OFFSETS.to_owned()),
+            (properties::STARTUP_SPECIFIC_OFFSETS.to_owned(), offsets),
         ]),
-        None => SmallMap::new(),
+        None => Properties::new(),
     };
     let name = to.name(&planner.declared.spec.name);
     let gone = Fact::GenerationGone { key: planner.key.to_owned(), name: current.sent.name.clone() };

@@ -7,12 +7,12 @@ use super::{
     step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
-    diff::{Action, Change, Desired, DesiredPool, Note, Reason, Strategy},
+    diff::{Action, AfterWait, Change, Desired, DesiredPool, PlacementChange, RecordedSettings, Strategy},
     live::{Live, Presence},
     manifest::DeclaredStatement,
     resource::{
-        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, ResourceKind, Role,
-        SeenStatement, SmallMap, Submission, Template,
+        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
+        SeenStatement, Submission, Template, properties,
     },
     sql::StatementClass,
     state::{Fact, GenerationRecord, Recorded, StatementRecord},
@@ -110,7 +110,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
         Action::Create { generation, .. } => {
-            let submit = planner.submit_step(*generation, Role::Current, SmallMap::new());
+            let submit = planner.submit_step(*generation, Role::Current, Properties::new());
             Some((vec![Step::record_only(vec![planner.declared_fact()]), submit], Vec::new()))
         }
         Action::KeepUnsubmitted | Action::RecordSettings => one(Step::record_only(vec![planner.declared_fact()])),
@@ -120,23 +120,20 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
             let stop = Step::stop(&current.sent.name, planner.seen(current), Until::Stopped);
             one(stop.recording([planner.declared_fact()]))
         }
-        Action::Resume => {
-            let start = planner.resume_step(&change.reasons)?;
-            // The job then runs what was sent. Anything declared beyond that is left for the next plan.
-            let is_everything_decided =
-                !change.notes.iter().any(|note| matches!(note, Note::ChangesLeftForNextPlan { .. }));
-            one(if is_everything_decided { start.recording([planner.declared_fact()]) } else { start })
+        Action::Resume { placement, records } => {
+            let resume = planner.resume_step(placement.0)?;
+            one(match records.0 {
+                RecordedSettings::Declared => resume.recording([planner.declared_fact()]),
+                RecordedSettings::Unchanged => resume,
+            })
         }
-        Action::Restart => planner.restart_steps(&change.reasons),
-        Action::Await { .. } => {
+        Action::Restart { placement } => planner.restart_steps(placement.0),
+        Action::Await { then, .. } => {
             let wait = |until| Some(Step::wait(&planner.current()?.sent.name, until, declared.spec.timeout));
-            // If nothing is left to decide, the declaration is in force after the wait. Otherwise it is left for the
-            // next plan.
-            if change.is_undecided() {
-                one(wait(Until::Stable)?)
-            } else {
-                one(wait(planner.awaited_condition())?.recording([planner.declared_fact()]))
-            }
+            one(match then.0 {
+                AfterWait::PlanAgain => wait(Until::Stable)?,
+                AfterWait::RecordDeclared => wait(planner.awaited_condition())?.recording([planner.declared_fact()]),
+            })
         }
         Action::Replace { strategy, from, to, .. } => planner.replace_steps(*strategy, *from, *to),
         Action::FinishReplacement { .. } => replacement::finish_replacement(&planner),
@@ -202,7 +199,7 @@ impl<'a> StatementPlanner<'a> {
     }
 
     /// Returns the step that submits a generation of the statement.
-    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: SmallMap<String>) -> Step {
+    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: Properties<String>) -> Step {
         let spec = &self.declared.spec;
         let submission = Submission {
             name: generation.name(&spec.name),
@@ -218,34 +215,26 @@ impl<'a> StatementPlanner<'a> {
     }
 
     /// Returns the step that resumes the current generation, with the pool and principal that are due.
-    fn resume_step(&self, reasons: &[Reason]) -> Option<Step> {
+    fn resume_step(&self, change: PlacementChange) -> Option<Step> {
         let current = self.current()?;
-        let (seen, at) = (self.seen(current), self.placement(reasons));
+        let (seen, at) = (self.seen(current), self.placement(change));
         Some(Step::resume(&current.sent.name, seen, at, self.declared.spec.timeout))
     }
 
-    /// Returns the pool and principal to change, for these reasons.
-    fn placement(&self, reasons: &[Reason]) -> Placement {
-        let moved = |field: &str| {
-            reasons.iter().any(|reason| match reason {
-                Reason::PoolChanged { .. } => field == "pool",
-                Reason::PrincipalChanged { .. } => field == "principal",
-                Reason::MovedOutside { field: moved, .. } => moved == field,
-                _ => false,
-            })
-        };
-        let principal = self.declared.spec.principal.clone().filter(|_| moved("principal"));
-        Placement { pool: self.pool_ref().filter(|_| moved("pool")), principal }
+    /// Returns the declared values of the placement fields that differ.
+    fn placement(&self, change: PlacementChange) -> Placement {
+        let principal = self.declared.spec.principal.clone().filter(|_| change.principal);
+        Placement { pool: self.pool_ref().filter(|_| change.pool), principal }
     }
 
     /// Returns the steps that stop, move and resume the job. The rollback stops it again and resumes it where it was.
-    fn restart_steps(&self, reasons: &[Reason]) -> Option<ForwardAndRollback> {
+    fn restart_steps(&self, change: PlacementChange) -> Option<ForwardAndRollback> {
         let current = self.current()?;
         let live = self.live_statement(current)?;
         let (name, timeout) = (&current.sent.name, self.declared.spec.timeout);
         let before = Placement { pool: live.pool.clone().map(PoolRef::Id), principal: live.principal.clone() };
         let stop = Step::stop(name, self.seen(current), Until::Stopped);
-        let start = Step::resume(name, None, self.placement(reasons), timeout).recording([self.declared_fact()]);
+        let start = Step::resume(name, None, self.placement(change), timeout).recording([self.declared_fact()]);
         // A job takes another pool or principal only while it is stopped, and by then it may be PENDING.
         let rollback = vec![Step::stop(name, None, Until::Inactive), Step::resume(name, None, before, timeout)];
         Some((vec![stop, start], rollback))
@@ -262,7 +251,7 @@ impl<'a> StatementPlanner<'a> {
             Strategy::Restart => replacement::restart_replacement(self, to),
             Strategy::NeverRan => {
                 let mut steps = self.clear_current(from)?;
-                steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
+                steps.push(self.submit_step(to, Role::Current, Properties::new()).recording([self.declared_fact()]));
                 Some((steps, Vec::new()))
             }
             Strategy::Redefine => self.redefine_steps(to),
@@ -288,7 +277,7 @@ impl<'a> StatementPlanner<'a> {
         let record = self.record?;
         let pool = self.pool_ref().or_else(|| removal::pool_for_undo(self.context, record));
         let mut steps = removal::undo_steps(self.context, self.key, record, record.declared.undo.as_ref(), pool);
-        steps.push(self.submit_step(to, Role::Current, SmallMap::new()).recording([self.declared_fact()]));
+        steps.push(self.submit_step(to, Role::Current, Properties::new()).recording([self.declared_fact()]));
         Some((steps, Vec::new()))
     }
 
@@ -311,7 +300,7 @@ impl<'a> StatementPlanner<'a> {
         let spec = &self.declared.spec;
         let property = |(key, value): (&InternedStr, &String)| {
             let declared = spec.properties.get(key).filter(|template| template.matches(value));
-            let hidden = key.starts_with("sql.secrets.").then(|| Template::new(format!("${{secret.{key}}}")));
+            let hidden = properties::is_secret_key(key).then(|| Template::new(format!("${{secret.{key}}}")));
             (key.clone(), declared.cloned().or(hidden).unwrap_or_else(|| Template::literal(value)))
         };
         let sql = if spec.sql.matches(&live.sql) { spec.sql.clone() } else { Template::literal(&live.sql) };
@@ -322,7 +311,7 @@ impl<'a> StatementPlanner<'a> {
                 role: Role::Current,
                 sql,
                 properties: live.properties.iter().map(property).collect(),
-                added_properties: SmallMap::new(),
+                added_properties: Properties::new(),
                 pool: live.pool.clone(),
                 principal: live.principal.clone(),
             },

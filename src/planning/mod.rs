@@ -185,12 +185,6 @@ fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &PlanOp
 
 /// Returns whether `address` is declared, recorded, or has an open request.
 fn is_known_address(graph: &Graph, recorded: &Recorded, address: &Address) -> bool {
-    let (project, key) = (&graph.project, &address.key);
     // Plans mention the unresolved requests of an interrupted run, so their addresses can be selected.
-    let is_open = recorded.open_intents.values().any(|open| open.intent.address == *address);
-    is_open
-        || match address.kind {
-            ResourceKind::Pool => project.pools.contains_key(key) || recorded.pools.contains_key(key),
-            ResourceKind::Statement => project.statements.contains_key(key) || recorded.statements.contains_key(key),
-        }
+    recorded.has_open_intent(address) || graph.project.declares(address) || recorded.contains(address)
 }

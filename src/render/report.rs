@@ -168,9 +168,7 @@ fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
 /// Returns the commands that import the pools again if the state file is lost. Statements are found by their labels,
 /// but pools have none, so that only this run knows their ids.
 fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
-    if !matches!(&report.ledger_error, Some(LedgerError::Disk { doing: "find", .. }))
-        || report.recorded.pools.is_empty()
-    {
+    if !matches!(&report.ledger_error, Some(LedgerError::JournalLost { .. })) || report.recorded.pools.is_empty() {
         return Vec::new();
     }
     let import = |(key, record): (&String, &PoolRecord)| {

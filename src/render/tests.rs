@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
-    diff::{Action, AfterDeletion, Block, Change, Note, PlanOptions, Reason, Strategy},
+    diff::{
+        Action, AfterDeletion, AfterWait, Block, Change, Note, PlacementChange, PlanOptions, Reason, RecordedSettings,
+        Strategy,
+    },
     graph::{self, Graph, lineage::lineage},
     manifest::tests::ProjectFixture,
     plan::{Basis, FORMAT_VERSION, Plan},
@@ -120,7 +123,7 @@ fn every_action() -> Plan {
         ("pools.created", one(Action::CreatePool { max_cfu: 10 })),
         ("pools.deleted", Change::new(Action::Delete { undo: None }, vec![Reason::NotDeclared])),
         ("statements.adopted", one(Action::Adopt { name: "adopted".to_owned(), generation: Generation(2) })),
-        ("statements.awaited", one(Action::Await { phase: Phase::Stopping })),
+        ("statements.awaited", one(Action::wait(Phase::Stopping, AfterWait::RecordDeclared))),
         ("statements.created", one(create("CREATE TABLE orders (id STRING)", Generation(1)))),
         (
             "statements.created-again",
@@ -163,8 +166,14 @@ fn every_action() -> Plan {
                 .with_note(Note::StaleReaders { readers: vec![Address::statement("reader")] }),
         ),
         ("statements.replaced", Change::new(replace(Strategy::Restart, Some(3)), vec![sql_changed()]).with_note(again)),
-        ("statements.restarted", Change::new(Action::Restart, vec![pool_changed])),
-        ("statements.started", Change::new(Action::Resume, vec![Reason::StoppedChanged { to: false }])),
+        ("statements.restarted", Change::new(Action::restart(PlacementChange::default()), vec![pool_changed])),
+        (
+            "statements.started",
+            Change::new(
+                Action::resume(PlacementChange::default(), RecordedSettings::Declared),
+                vec![Reason::StoppedChanged { to: false }],
+            ),
+        ),
         ("statements.stopped", Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }])),
         (
             "statements.taken-back",
@@ -304,7 +313,10 @@ fn every_note_and_reason() -> Plan {
         ("statements.named", note(Note::RenamedAtNextGeneration { current_name: text("before") })),
         ("statements.offsets", note(Note::OffsetsOnlyInState)),
         ("statements.parked", note(Note::ReplaceIgnoredWhileStopped)),
-        ("statements.reasons", Change::new(Action::Resume, reasons)),
+        (
+            "statements.reasons",
+            Change::new(Action::resume(PlacementChange::default(), RecordedSettings::Declared), reasons),
+        ),
         (
             "statements.removed",
             note(Note::PreviouslyRemoved {
@@ -449,7 +461,10 @@ fn identical_changes_are_shown_as_one_entry() {
     let names: Vec<String> = (1..=48).map(|number| format!("statements.job-{number}")).collect();
     let mut plan = plan_of([]);
     for name in names {
-        plan.changes.insert(name.parse().unwrap(), Change::new(Action::Restart, vec![reason.clone()]));
+        plan.changes.insert(
+            name.parse().unwrap(),
+            Change::new(Action::restart(PlacementChange::default()), vec![reason.clone()]),
+        );
     }
     insta::assert_snapshot!(plan_at_width(&plan, 80));
 }

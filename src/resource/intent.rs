@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Generation, Pool, SmallMap, Template};
+use super::{Address, Generation, Pool, Properties, Template};
 
 /// The id of one intent, unique within a lineage: the run and a number within the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,12 +92,12 @@ pub struct Submission {
     /// The SQL to submit.
     pub sql: Template,
     /// The properties from the manifests.
-    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
-    pub properties: SmallMap<Template>,
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties<Template>,
     /// Properties that floe adds: the offsets to start from, or the predecessor to carry state over from.
-    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
     #[serde(rename = "added")]
-    pub added_properties: SmallMap<String>,
+    pub added_properties: Properties<String>,
     /// The id of the pool, already resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

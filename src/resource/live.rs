@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Offsets, Phase, PhaseClass, PoolPhase, SmallMap};
+use super::{Fingerprint, Labels, Offsets, Phase, PhaseClass, PoolPhase, Properties};
 
 /// A statement as the service reports it. Fields that the service left out are empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct LiveStatement {
     /// The service's opaque version. It changes on its own, so use it only between a GET and the PUT that follows.
     pub resource_version: String,
     /// The labels of the statement.
-    pub labels: SmallMap<String>,
+    pub labels: Labels,
     /// When it was created (RFC 3339).
     pub created_at: Option<String>,
     /// When it last changed (RFC 3339). For a terminal phase, this is about when the phase began.
@@ -22,7 +22,7 @@ pub struct LiveStatement {
     /// The SQL as the service returned it.
     pub sql: String,
     /// The properties, as they were sent.
-    pub properties: SmallMap<String>,
+    pub properties: Properties<String>,
     /// The id of its pool.
     pub pool: Option<String>,
     /// The principal that it runs as.
@@ -237,11 +237,11 @@ mod tests {
             name: "orders".to_owned(),
             uid: "u".to_owned(),
             resource_version: "1".to_owned(),
-            labels: SmallMap::new(),
+            labels: Labels::new(),
             created_at: None,
             updated_at: None,
             sql: "SELECT 1".to_owned(),
-            properties: SmallMap::new(),
+            properties: Properties::new(),
             pool: None,
             principal: None,
             stopped: false,

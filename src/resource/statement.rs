@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, SmallMap, Template};
+use super::{Address, Properties, Template};
 
 /// Everything that a project declares about a statement, after overlays, defaults and variables. The state keeps it
 /// whole as `declared`. A *change* is a difference between two of these values.
@@ -16,8 +16,8 @@ pub struct Statement {
     /// Its SQL: the text in git with `${…}` filled in, byte for byte.
     pub sql: Template,
     /// Its properties, including the merged defaults.
-    #[serde(default, skip_serializing_if = "SmallMap::is_empty")]
-    pub properties: SmallMap<Template>,
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties<Template>,
     /// The manifest key of its pool. Without one, the service uses the environment's default pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

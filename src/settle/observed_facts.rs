@@ -2,7 +2,7 @@
 
 use crate::{
     live::{Live, Presence},
-    resource::{LiveStatement, Offsets, Phase, PhaseClass, Submission},
+    resource::{LiveStatement, Offsets, Phase, PhaseClass, Submission, properties},
     state::{Fact, FurthestPhase, GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -20,14 +20,13 @@ pub fn furthest_phase(live: &LiveStatement) -> FurthestPhase {
 /// Returns whether the live statement matches what was sent. Secret values are not available here, so any value
 /// matches. What the service shows for `sql.secrets.*` is not compared.
 pub fn matches_sent_spec(sent: &Submission, live: &LiveStatement) -> bool {
-    let is_secret_key = |key: &str| key.starts_with("sql.secrets.");
     let expected =
         sent.properties.len() + sent.added_properties.keys().filter(|key| !sent.properties.contains_key(*key)).count();
     sent.sql.matches(&live.sql)
         && expected == live.properties.len()
         && live.properties.iter().all(|(key, value)| match (sent.added_properties.get(key), sent.properties.get(key)) {
             (Some(added), _) => added == value,
-            (None, Some(template)) => is_secret_key(key) || template.matches(value),
+            (None, Some(template)) => properties::is_secret_key(key) || template.matches(value),
             (None, None) => false,
         })
         && (sent.pool.is_none() || sent.pool == live.pool)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{options::CatalogMode, sql_summary::SqlSummary, statements::SimulatedStatement};
+use crate::resource::properties;
 use crate::sql::{ObjectKind, Usage};
 
 /// A catalog object with its full name.
@@ -131,7 +132,7 @@ pub(super) struct CatalogChanges {
 fn catalog_object(statement: &SimulatedStatement, object: ObjectKind, name: &[String]) -> CatalogObject {
     let fixed = &statement.fixed;
     let current = |property| fixed.property(property).unwrap_or_default().to_owned();
-    let (catalog, database) = (current("sql.current-catalog"), current("sql.current-database"));
+    let (catalog, database) = (current(properties::CURRENT_CATALOG), current(properties::CURRENT_DATABASE));
     let fully_qualified = matches!(object, ObjectKind::Catalog) || (object == ObjectKind::Database && name.len() > 1);
     let mut full_name: Vec<String> = match (name.len(), object) {
         _ if fully_qualified => Vec::new(),

@@ -10,7 +10,7 @@ use super::{
     statements::{self, SimulatedWarning},
     world::SimulatedWorld,
 };
-use crate::resource::{Phase, PoolPhase};
+use crate::resource::{Labels, Phase, PoolPhase, Properties};
 
 /// A change outside the client under test, applied at once. Unknown names, and statements in a phase in which the
 /// service would not make the change, are left alone.
@@ -67,8 +67,8 @@ pub struct StatementView {
     pub name: String,
     pub uid: String,
     pub sql: String,
-    pub properties: crate::resource::SmallMap<String>,
-    pub labels: crate::resource::SmallMap<String>,
+    pub properties: Properties<String>,
+    pub labels: Labels,
     pub pool: String,
     pub principal: String,
     pub stopped: bool,

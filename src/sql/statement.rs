@@ -7,7 +7,7 @@ use super::{
     script::Script,
     stateless::first_stateful_keyword,
 };
-use crate::resource::Span;
+use crate::resource::{Span, properties};
 
 /// A statement, as far as it is understood.
 pub(super) struct ParsedStatement<'s, 'a> {
@@ -536,7 +536,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
 
     /// Returns where an option or a hint sets the position where a source starts.
     pub fn startup_option(&self) -> Option<Span> {
-        const KEY: &str = "scan.startup.";
+        const KEY: &str = properties::STARTUP_OPTION_PREFIX;
         let in_options = self.options.iter().find(|pair| pair.key.contains(KEY)).map(|pair| pair.key_span.clone());
         let in_hints = self.script.hints.iter().find_map(|hint| {
             let inside = hint.text(self.script.source());

@@ -279,15 +279,11 @@ impl Recorded {
         if from.kind != to.kind {
             return Err(format!("{from} and {to} are of different kinds"));
         }
-        let is_recorded = |address: &Address| match address.kind {
-            ResourceKind::Pool => self.pools.contains_key(&address.key),
-            ResourceKind::Statement => self.statements.contains_key(&address.key),
-        };
-        if is_recorded(to) || self.find_open_intent(to).is_some() {
+        if self.contains(to) || self.find_open_intent(to).is_some() {
             return Err(format!("{to} is already recorded"));
         }
         let has_tombstone = from.kind == ResourceKind::Statement && self.tombstones.contains_key(&from.key);
-        if !is_recorded(from) && !has_tombstone && self.find_open_intent(from).is_none() {
+        if !self.contains(from) && !has_tombstone && self.find_open_intent(from).is_none() {
             return Err(format!("{from} is not recorded"));
         }
         match from.kind {

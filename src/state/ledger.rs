@@ -118,4 +118,12 @@ pub enum LedgerError {
         /// The message of the operating system.
         why: String,
     },
+    /// The journal is not where the next run would look for it, so the state may be lost with it.
+    #[error("cannot find {file}: {why}")]
+    JournalLost {
+        /// The file.
+        file: String,
+        /// What is known of it, and the next step.
+        why: String,
+    },
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{
-    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, Statement,
-    Submission,
+    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, ResourceKind,
+    Statement, Submission,
 };
 
 /// The format that this build writes.
@@ -168,6 +168,19 @@ pub struct Tombstone {
 }
 
 impl Recorded {
+    /// Returns whether there is a record of this address.
+    pub fn contains(&self, address: &Address) -> bool {
+        match address.kind {
+            ResourceKind::Pool => self.pools.contains_key(&address.key),
+            ResourceKind::Statement => self.statements.contains_key(&address.key),
+        }
+    }
+
+    /// Returns whether an interrupted run left an open request about this address.
+    pub fn has_open_intent(&self, address: &Address) -> bool {
+        self.open_intents.values().any(|open| open.intent.address == *address)
+    }
+
     /// Returns the record of an environment in which nothing was done yet. [`new_lineage`](super::new_lineage) and
     /// [`new_hash_key`](super::new_hash_key) create the two values that are generated once.
     pub fn new(lineage: String, environment: EnvironmentIdentity, hash_key: HashKey) -> Recorded {

@@ -269,6 +269,17 @@ fn settle_diff_and_plan_are_pure() {
 }
 
 #[test]
+fn notes_and_reasons_are_only_shown() {
+    let mut violations = Vec::new();
+    let acting = ["plan", "execute", "state"];
+    for file in SOURCE.in_rooms().filter(|file| acting.contains(&file.room.as_str())) {
+        let named = ["Note", "Reason"].into_iter().filter(|name| holds(&file.code, name));
+        violations.extend(named.map(|name| format!("{}: `{name}`", file.path)));
+    }
+    none(violations, "they exist to be shown: what `plan` needs stands in the `Action`");
+}
+
+#[test]
 fn main_only_calls_the_command_line() {
     let main = blank(&fs::read_to_string(root().join("src/main.rs")).unwrap());
     assert!(

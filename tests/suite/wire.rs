@@ -8,7 +8,7 @@ use std::{
 
 use floe::{
     cloud::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, NewStatement, Transport, TransportError},
-    resource::SmallMap,
+    resource::{Labels, Properties},
     resource::{Phase, Pool, PoolPhase, PoolUpdate, StatementUpdate, WarningSeverity},
     simulator::{OutOfBandChange, Simulator},
 };
@@ -181,11 +181,11 @@ fn new_statement(name: &str, pool: &str) -> NewStatement {
     NewStatement {
         name: name.to_owned(),
         sql: "INSERT INTO b SELECT * FROM a;\n".to_owned(),
-        properties: SmallMap::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
+        properties: Properties::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]),
         pool: Some(pool.to_owned()),
         principal: Some("sa-1".to_owned()),
         stopped: false,
-        labels: SmallMap::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
+        labels: Labels::from_iter([("user.confluent.io/project".to_owned(), "clicks".to_owned())]),
     }
 }
 

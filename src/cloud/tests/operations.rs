@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::resource::{Phase, Pool, PoolPhase, PoolUpdate, SmallMap, StatementUpdate, WarningSeverity};
+use crate::resource::{Labels, Phase, Pool, PoolPhase, PoolUpdate, Properties, StatementUpdate, WarningSeverity};
 
 use super::*;
 
@@ -18,7 +18,7 @@ async fn every_field_of_a_statement_is_read() {
     let live = client(&wire).fetch_statement("orders").await.unwrap().unwrap().live;
     assert_eq!((live.name.as_str(), live.uid.as_str(), live.resource_version.as_str()), ("orders", "uid-orders", "5"));
     assert_eq!(live.sql, "INSERT INTO a SELECT * FROM b;\n");
-    assert_eq!(live.properties, SmallMap::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]));
+    assert_eq!(live.properties, Properties::from_iter([("sql.current-catalog".to_owned(), "prod".to_owned())]));
     assert_eq!((live.pool.as_deref(), live.principal.as_deref()), (Some("lfcp-1"), Some("sa-1")));
     assert_eq!((live.phase, live.sql_kind.as_deref()), (Phase::Stopped, Some("INSERT_INTO")));
     assert_eq!((live.bounded, live.append_only, live.stopped), (Some(false), Some(true), false));
@@ -54,7 +54,7 @@ async fn unknown_null_and_missing_fields_are_tolerated() {
     assert_eq!((live[0].pool.as_deref(), live[0].properties.len(), live[0].sql_kind.as_deref()), (None, 0, None));
     assert_eq!(live[1].phase, Phase::Other("UNKNOWN".to_owned()));
     assert_eq!(live[1].offsets.taken_at, None);
-    assert_eq!(live[2].labels, SmallMap::from_iter([("l".to_owned(), "x".to_owned())]));
+    assert_eq!(live[2].labels, Labels::from_iter([("l".to_owned(), "x".to_owned())]));
     assert_eq!(live[2].warnings.len(), 1);
 }
 
@@ -148,11 +148,11 @@ async fn a_submission_sends_every_field() {
     let new = NewStatement {
         name: text("orders"),
         sql: text("INSERT INTO a SELECT 'x';\n"),
-        properties: SmallMap::from_iter([(text("sql.state-ttl"), text("7 d"))]),
+        properties: Properties::from_iter([(text("sql.state-ttl"), text("7 d"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
         stopped: true,
-        labels: SmallMap::from_iter([(text("user.confluent.io/floe-project"), text("clickstream"))]),
+        labels: Labels::from_iter([(text("user.confluent.io/floe-project"), text("clickstream"))]),
     };
     assert_eq!(cloud.submit_statement(&new).await.unwrap().uid, "uid-orders");
     let sent = &wire.requests()[0];

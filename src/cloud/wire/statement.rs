@@ -9,7 +9,9 @@ use serde::{
 
 use crate::{
     cloud::StatementException,
-    resource::{InternedStr, LiveStatement, Offsets, Phase, SmallMap, StatementWarning, WarningSeverity},
+    resource::{
+        InternedStr, Labels, LiveStatement, Offsets, Phase, Properties, SmallMap, StatementWarning, WarningSeverity,
+    },
 };
 
 use super::{MissingField, WireObject};
@@ -148,11 +150,11 @@ impl WireObject for Statement {
             name,
             uid: non_empty(metadata.uid).ok_or(MissingField("metadata.uid"))?,
             resource_version: metadata.resource_version.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default().0,
+            labels: metadata.labels.unwrap_or_default().0.into(),
             created_at: non_empty(metadata.created_at),
             updated_at: non_empty(metadata.updated_at),
             sql: spec.statement.ok_or(MissingField("spec.statement"))?,
-            properties: spec.properties.unwrap_or_default().0,
+            properties: spec.properties.unwrap_or_default().0.into(),
             pool: non_empty(spec.compute_pool_id),
             principal: non_empty(spec.principal),
             stopped: spec.stopped.unwrap_or_default(),
@@ -238,7 +240,7 @@ pub(in crate::cloud) struct NewStatement<'a> {
 #[derive(Serialize)]
 struct NewMetadata<'a> {
     /// The labels of the statement.
-    labels: &'a SmallMap<String>,
+    labels: &'a Labels,
 }
 
 /// The specification of a new statement.
@@ -247,8 +249,8 @@ struct NewSpec<'a> {
     /// The SQL of the statement.
     statement: &'a str,
     /// The properties, which are left out if empty.
-    #[serde(skip_serializing_if = "SmallMap::is_empty")]
-    properties: &'a SmallMap<String>,
+    #[serde(skip_serializing_if = "Properties::is_empty")]
+    properties: &'a Properties<String>,
     /// The id of the pool, if one is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     compute_pool_id: Option<&'a str>,

@@ -12,7 +12,12 @@ fn a_pending_or_resuming_job_can_be_stopped_and_moved() {
             pending().desired(&copy("stopped = true\n")).summary(),
             "copy Stop [StoppedChanged { to: true }] []"
         );
-        assert_eq!(pending().desired(&moved).summary(), format!("copy Restart [{principal}] []"));
+        assert_eq!(
+            pending().desired(&moved).summary(),
+            format!(
+                "copy Restart {{ placement: PlacementChange {{ pool: false, principal: true }} }} [{principal}] []"
+            )
+        );
     }
     let never_ran =
         converged().phase("copy", Phase::Pending).current("copy", |it| it.reached = FurthestPhase::Submitted);

@@ -8,7 +8,7 @@ use crate::{
         layer::{At, Field, StatementLayer, StringEntry},
         suggest,
     },
-    resource::{Evolve, Problem, SmallMap, Template, UnexpectedPhasePolicy},
+    resource::{Evolve, Problem, Properties, SmallMap, Template, UnexpectedPhasePolicy, properties},
     sql,
 };
 
@@ -22,7 +22,7 @@ pub(super) struct StatementSettings {
     /// The id of the principal that the statement runs as.
     pub principal: Option<String>,
     /// The Flink properties, with secrets as references.
-    pub properties: SmallMap<Template>,
+    pub properties: Properties<Template>,
     /// What floe may do when a job changes.
     pub evolve: Evolve,
     /// The consent to one blocked change.
@@ -72,10 +72,10 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
 fn interpolate_properties(
     context: &mut ValidationContext<'_>,
     properties: &SmallMap<StringEntry>,
-) -> SmallMap<Template> {
+) -> Properties<Template> {
     let mut interpolated = SmallMap::new();
     for (key, property) in properties {
-        if **key == *"sql.tables.initial-offset-from" {
+        if **key == *properties::INITIAL_OFFSET_FROM {
             context.problems.push(
                 Problem::new(format!("the property `{key}` is not supported"))
                     .at(property.key_place.clone(), "not allowed in `properties`")
@@ -89,7 +89,7 @@ fn interpolate_properties(
             interpolated.insert(key.clone(), template);
         }
     }
-    interpolated.shrunk_to_fit()
+    interpolated.shrunk_to_fit().into()
 }
 
 /// Returns the consent, if it has the form that plans print.

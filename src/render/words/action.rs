@@ -19,8 +19,8 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
     match &change.action {
         Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => ("+", Paint::Green),
         Action::Adopt { .. } => ("=", Paint::Cyan),
-        Action::Stop | Action::Resume | Action::UpdatePool { .. } => ("~", Paint::Yellow),
-        Action::Restart => (">", Paint::Cyan),
+        Action::Stop | Action::Resume { .. } | Action::UpdatePool { .. } => ("~", Paint::Yellow),
+        Action::Restart { .. } => (">", Paint::Cyan),
         Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
             ("±", Paint::Yellow)
         }
@@ -46,9 +46,9 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             format!("adopt `{name}` ({generation}), which has this project's labels. Nothing is sent.")
         }
         Action::Stop => "stop, keeping its offsets and state".to_owned(),
-        Action::Resume => "resume where it stopped".to_owned(),
+        Action::Resume { .. } => "resume where it stopped".to_owned(),
         Action::UpdatePool { to } => pool_update_headline(to, change, context),
-        Action::Restart => {
+        Action::Restart { .. } => {
             format!("{}: stop, move, resume (state is kept, short pause)", restart_causes(change, context))
         }
         Action::Replace { strategy, from, to, .. } => replacement_headline(*strategy, *from, *to),
@@ -62,7 +62,7 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
             "stop and delete, keeping its offsets in the state. Readers of its output get no new rows.".to_owned()
         }
         Action::Forget => "forget: floe no longer manages it, nothing is deleted".to_owned(),
-        Action::Await { phase } => format!("wait while it is {phase}"),
+        Action::Await { phase, .. } => format!("wait while it is {phase}"),
         Action::RecordSettings => "record settings that only floe reads. Nothing is sent.".to_owned(),
         Action::Inform | Action::Blocked { .. } => return None,
     })
@@ -75,7 +75,7 @@ pub(in super::super) fn headline_covers(change: &Change, reason: &Reason) -> boo
     }
     matches!(
         (&change.action, reason),
-        (Action::Restart, _)
+        (Action::Restart { .. }, _)
             | (Action::UpdatePool { .. }, Reason::PoolFieldChanged { .. })
             | (Action::Replace { .. }, Reason::SqlChanged { .. })
     )
@@ -179,8 +179,8 @@ impl Tally {
             let counter = match &change.action {
                 Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => &mut tally.add,
                 Action::Adopt { .. } => &mut tally.adopt,
-                Action::Stop | Action::Resume | Action::UpdatePool { .. } => &mut tally.change,
-                Action::Restart => &mut tally.restart,
+                Action::Stop | Action::Resume { .. } | Action::UpdatePool { .. } => &mut tally.change,
+                Action::Restart { .. } => &mut tally.restart,
                 Action::Replace { .. } | Action::FinishReplacement { .. } | Action::RollBackReplacement { .. } => {
                     &mut tally.replace
                 }

@@ -3,7 +3,7 @@
 use super::super::{PlanContext, style::sanitize};
 use crate::{
     diff::Reason,
-    resource::{Phase, Template},
+    resource::{Phase, Template, properties},
 };
 
 /// Returns a reason as a clause, such as `its SQL changed`.
@@ -65,7 +65,7 @@ pub(super) fn field_value<'a>(field: &str, value: &'a str, context: &'a PlanCont
 fn property_value(key: &str, template: Option<&Template>) -> String {
     match template {
         None => "(not set)".to_owned(),
-        Some(_) if key.starts_with("sql.secrets.") => "(sensitive)".to_owned(),
+        Some(_) if properties::is_secret_key(key) => "(sensitive)".to_owned(),
         Some(template) => format!("'{}'", sanitize(template.as_str())),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     lifecycle::PARTITIONS,
     statement::{MutableFields, SimulatedStatement},
 };
-use crate::resource::{Phase, SmallMap};
+use crate::resource::{Labels, Phase, Properties};
 
 /// The value of `latest_offsets_timestamp` while there are no offsets: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -43,7 +43,7 @@ struct MetadataBody<'a> {
     /// When the statement was created, in RFC 3339.
     created_at: String,
     /// The labels of the statement.
-    labels: &'a SmallMap<String>,
+    labels: &'a Labels,
     /// The version that a PUT must repeat.
     resource_version: String,
     /// The URL of the statement.
@@ -65,7 +65,7 @@ struct SpecBody<'a> {
     /// The principal that the statement runs as.
     principal: &'a str,
     /// The properties as submitted, `null` if there were none.
-    properties: Option<&'a SmallMap<String>>,
+    properties: Option<&'a Properties<String>>,
     /// The scaling that was requested, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling: Option<ScalingBody>,

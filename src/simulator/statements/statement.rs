@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::super::sql_summary::StatementTraits;
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase, Properties, properties};
 
 /// A statement as the world stores it.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(in crate::simulator) struct FixedFields {
     /// The SQL exactly as submitted.
     pub(in crate::simulator) sql: String,
     /// The properties as submitted; `None` if there were none.
-    pub(in crate::simulator) properties: Option<SmallMap<String>>,
+    pub(in crate::simulator) properties: Option<Properties<String>>,
     /// The traits that were read from the SQL.
     pub(in crate::simulator) traits: StatementTraits,
 }
@@ -62,18 +62,18 @@ impl FixedFields {
 
     /// Returns whether the statement queries a snapshot, so that it ends.
     pub(in crate::simulator) fn is_snapshot_query(&self) -> bool {
-        self.property("sql.snapshot.mode").is_some_and(|value| value.eq_ignore_ascii_case("now"))
+        self.properties.as_ref().is_some_and(Properties::read_snapshot)
     }
 
     /// Returns the name of the statement whose offsets this one carries over.
     pub(in crate::simulator) fn carry_over_source(&self) -> Option<&str> {
-        self.property("sql.tables.initial-offset-from").filter(|name| !name.is_empty())
+        self.property(properties::INITIAL_OFFSET_FROM).filter(|name| !name.is_empty())
     }
 }
 
 /// Returns whether these properties request a dry run, which is only validated.
-pub(in crate::simulator) fn requests_dry_run(properties: Option<&SmallMap<String>>) -> bool {
-    properties.and_then(|it| it.get("sql.dry-run")).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+pub(in crate::simulator) fn requests_dry_run(properties: Option<&Properties<String>>) -> bool {
+    properties.and_then(|it| it.get(properties::DRY_RUN)).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// The fields of a statement that can change.
@@ -89,7 +89,7 @@ pub(in crate::simulator) struct MutableFields {
     pub(in crate::simulator) pending_move: Option<Box<(InternedStr, InternedStr)>>,
     /// The labels of the statement.
     #[serde(default)]
-    pub(in crate::simulator) labels: SmallMap<String>,
+    pub(in crate::simulator) labels: Labels,
     /// The value of `spec.stopped`.
     pub(in crate::simulator) stopped: bool,
     /// The current phase of the statement.

@@ -21,7 +21,7 @@ use super::{
     statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
     statement_response,
 };
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase, Properties};
 
 /// The most properties of a statement, according to the OpenAPI document.
 const MAX_PROPERTIES: usize = 8192;
@@ -36,9 +36,9 @@ struct NewStatementRequest {
     /// The SQL exactly as submitted.
     sql: String,
     /// The properties, `None` if there were none.
-    properties: Option<SmallMap<String>>,
+    properties: Option<Properties<String>>,
     /// The labels of the statement.
-    labels: SmallMap<String>,
+    labels: Labels,
     /// Whether it should be created stopped.
     stopped: bool,
     /// The principal; by default the owner of the key.
@@ -126,7 +126,7 @@ fn parse_submission(body: &Value, switches: &Switches) -> Result<NewStatementReq
         let detail = format!("This query is too large to process (exceeds {} bytes).", switches.sql_limit);
         return Err(invalid_property(switches, detail, "/spec/statement"));
     }
-    let properties = optional_map(body, "/spec/properties")?;
+    let properties: Option<Properties<String>> = optional_map(body, "/spec/properties")?;
     if properties.as_ref().is_some_and(|properties| properties.len() > MAX_PROPERTIES) {
         let detail = format!("There are more than {MAX_PROPERTIES} properties.");
         return Err(invalid_property(switches, detail, "/spec/properties"));
@@ -178,7 +178,7 @@ fn initial_fields(
     fixed: &FixedFields,
     pool: InternedStr,
     principal: InternedStr,
-    labels: SmallMap<String>,
+    labels: Labels,
     stopped: bool,
     baseline_cfu: Option<u32>,
 ) -> MutableFields {
@@ -319,7 +319,10 @@ pub(super) fn optional_number(body: &Value, pointer: &str) -> Result<Option<u32>
 }
 
 /// Returns the map of strings at `pointer`; `None` if it is absent or null.
-pub(super) fn optional_map(body: &Value, pointer: &str) -> Result<Option<SmallMap<String>>, ApiError> {
+pub(super) fn optional_map<M: FromIterator<(String, String)>>(
+    body: &Value,
+    pointer: &str,
+) -> Result<Option<M>, ApiError> {
     let entries = match body.pointer(pointer) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(entries)) => entries,

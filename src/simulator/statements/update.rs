@@ -16,7 +16,7 @@ use super::{
     statement_response,
     submission::{check_pool, check_principal, optional_bool, optional_map, optional_number, optional_text},
 };
-use crate::resource::{InternedStr, Phase, SmallMap};
+use crate::resource::{InternedStr, Labels, Phase};
 
 /// The attributes of a statement that an update asks for.
 struct StatementUpdateRequest {
@@ -27,7 +27,7 @@ struct StatementUpdateRequest {
     /// The principal that it should run as.
     principal: InternedStr,
     /// The labels, `None` if they are not mentioned.
-    labels: Option<SmallMap<String>>,
+    labels: Option<Labels>,
     /// The baseline of CFUs, if any.
     baseline_cfu: Option<u32>,
 }

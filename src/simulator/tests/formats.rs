@@ -15,7 +15,7 @@ use serde_json::json;
 use super::client::{CLOUD_ORIGIN, TestClient, options_without_limits, wait_seconds};
 use crate::{
     cloud::Method,
-    resource::{InternedStr, Phase, PoolPhase, SmallMap},
+    resource::{InternedStr, Labels, Phase, PoolPhase, Properties},
     simulator::{
         Effect, EffectKind, Simulator,
         audit::AuditTrail,
@@ -126,7 +126,7 @@ fn fixed_fields(number: usize, behavior: StatementBehavior) -> FixedFields {
         uid: format!("uid-{number}"),
         created_at: START,
         sql: "INSERT INTO sink SELECT * FROM orders".to_owned(),
-        properties: Some(SmallMap::from_iter([("sql.current-catalog", "dev".to_owned())])),
+        properties: Some(Properties::from_iter([("sql.current-catalog", "dev".to_owned())])),
         traits: StatementTraits { kind: "INSERT_INTO".to_owned(), behavior, connections: vec!["openai".to_owned()] },
     }
 }
@@ -143,7 +143,7 @@ fn mutable_fields(phase: Phase) -> MutableFields {
         pool: InternedStr::from("lfcp-1"),
         principal: InternedStr::from("sa-1"),
         pending_move: Some(Box::new((InternedStr::from("lfcp-2"), InternedStr::from("sa-2")))),
-        labels: SmallMap::from_iter([("user.confluent.io/floe-project", "shop".to_owned())]),
+        labels: Labels::from_iter([("user.confluent.io/floe-project", "shop".to_owned())]),
         stopped: true,
         phase,
         detail: "division by zero".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
 use crate::{
-    resource::Span,
+    resource::{Span, properties},
     sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
 };
 
@@ -93,7 +93,7 @@ fn user_principal(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
 
 /// Checks FL105: a window without an idle timeout.
 fn window_without_idleness(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
-    const PROPERTY: &str = "sql.tables.scan.idle-timeout";
+    const PROPERTY: &str = properties::IDLE_TIMEOUT;
     let is_set = subject.context.properties.contains_key(PROPERTY) || subject.has_hint_containing("idle-timeout");
     if !subject.is_job() || is_set {
         return Vec::new();
@@ -215,11 +215,9 @@ pub fn is_sensitive_key(key: &str) -> bool {
         "serviceaccountkey",
         "sasljaasconfig",
     ];
-    // Properties with this prefix are secrets of a session, whatever their name.
-    const SESSION_SECRET_PREFIX: &str = "sql.secrets.";
     let key = key.to_ascii_lowercase();
     let alphanumeric: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    key.starts_with(SESSION_SECRET_PREFIX) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
+    properties::is_secret_key(&key) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
 }
 
 /// Returns whether a value is the secret itself instead of a reference: a placeholder of floe, or

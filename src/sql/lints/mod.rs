@@ -12,7 +12,7 @@ use super::{
     lexer::TokenKind,
     script::Script,
 };
-use crate::resource::{SmallMap, Span, Template};
+use crate::resource::{Properties, Span, Template, properties};
 
 pub(super) use checks::is_plaintext_secret;
 pub use checks::is_sensitive_key;
@@ -22,7 +22,7 @@ pub use explanations::{LintExplanation, explain_lint, lint_codes};
 #[derive(Debug, Clone)]
 pub struct LintContext<'a> {
     /// The properties of the statement, merged with the defaults.
-    pub properties: &'a SmallMap<Template>,
+    pub properties: &'a Properties<Template>,
     /// The principal that it runs as, if the project sets one: `sa-…`, `u-…` or `pool-…`.
     pub principal: Option<&'a str>,
     /// Whether its environment has `protected = true`.
@@ -142,6 +142,6 @@ impl LintSubject<'_, '_, '_> {
 
     /// Returns whether the statement's state has a time to live.
     fn has_state_ttl(&self) -> bool {
-        self.sets_nonzero_property("sql.state-ttl") || self.has_hint_containing("state_ttl")
+        self.sets_nonzero_property(properties::STATE_TTL) || self.has_hint_containing("state_ttl")
     }
 }

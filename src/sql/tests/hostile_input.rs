@@ -126,7 +126,7 @@ fn analysis_time_is_linear_in_text_length() {
             .map(|text| {
                 let start = std::time::Instant::now();
                 let analysis = analyze(text);
-                let empty = crate::resource::SmallMap::new();
+                let empty = crate::resource::Properties::new();
                 let none = std::collections::BTreeSet::new();
                 let context = crate::sql::LintContext {
                     properties: &empty,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::{SmallMap, Template};
+use crate::resource::{Properties, Template};
 use crate::sql::{Lint, LintContext, LintSeverity, analyze, explain_lint, lint, lint_codes};
 
 /// Returns the lints of a text in a project with default settings.
@@ -12,7 +12,7 @@ pub(super) fn lints_with_defaults(text: &str) -> Vec<Lint> {
 
 /// Returns the lints of a text with these properties, after `change` has adapted the context.
 fn lints_with(text: &str, properties: &[(&str, &str)], adapt_context: impl Fn(&mut LintContext<'_>)) -> Vec<Lint> {
-    let properties: SmallMap<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
+    let properties: Properties<_> = properties.iter().map(|(key, value)| (*key, Template::new(*value))).collect();
     let allowed = BTreeSet::from(["FL999".to_owned()]);
     let mut context = LintContext {
         properties: &properties,
@@ -215,7 +215,7 @@ fn fl113_reports_processing_time() {
 #[test]
 fn an_allowed_code_is_not_reported() {
     let allowed = BTreeSet::from(["FL101".to_owned()]);
-    let properties = SmallMap::new();
+    let properties = Properties::new();
     let context = LintContext {
         properties: &properties,
         principal: None,

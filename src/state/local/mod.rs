@@ -76,7 +76,8 @@ impl<F: DiskFile> ActiveRun<F> {
     /// Checks that the journal is still where the next run looks for it. If it is not, none of its entries count as
     /// kept.
     fn check_journal_in_place(&self, file: &Path) -> Result<(), LedgerError> {
-        if self.journal.is_still_at(file).map_err(disk_error("find", file))? {
+        let lost = |why| LedgerError::JournalLost { file: display_path(file), why };
+        if self.journal.is_still_at(file).map_err(|error| lost(error.to_string()))? {
             return Ok(());
         }
         let why = format!(
@@ -86,7 +87,7 @@ impl<F: DiskFile> ActiveRun<F> {
              what you need to decide about pools.",
             self.durable_entries
         );
-        Err(LedgerError::Disk { doing: "find", file: display_path(file), why })
+        Err(lost(why))
     }
 }
 
@@ -311,7 +312,10 @@ impl<D: Disk> LocalLedger<D> {
             return Err(error.clone());
         }
         work(self).inspect_err(|error| {
-            if matches!(error, LedgerError::Disk { .. } | LedgerError::Inconsistent { .. }) {
+            if matches!(
+                error,
+                LedgerError::Disk { .. } | LedgerError::JournalLost { .. } | LedgerError::Inconsistent { .. }
+            ) {
                 self.broken = Some(error.clone());
             }
         })

@@ -261,10 +261,14 @@ fn a_failing_disk_loses_nothing_and_ends_the_run() {
                 // Either the journal could not be removed after the compaction, or the next run could remove it.
                 Ok(()) => assert_eq!(point.0, "remove", "{place}"),
                 Err(stop) => {
-                    let LedgerError::Disk { doing, file, .. } = &stop.error else { panic!("{place}: {}", stop.error) };
+                    let (doing, file) = match &stop.error {
+                        LedgerError::Disk { doing, file, .. } => (*doing, file),
+                        LedgerError::JournalLost { file, .. } => ("find", file),
+                        other => panic!("{place}: {other}"),
+                    };
                     assert!(file.starts_with("state"), "{place}: {file}");
                     // Before the lock is taken, no run has begun that could be broken.
-                    if *doing != "lock" && (*doing, file.as_str()) != ("create", "state") {
+                    if doing != "lock" && (doing, file.as_str()) != ("create", "state") {
                         assert_eq!(stop.error_on_retry, stop.error, "{place}");
                         let asked = disk.operations().len();
                         assert!(matches!(fault, DiskFault::PersistentError(_)) || asked == at + 1, "{place}: {asked}");

@@ -45,7 +45,7 @@ pub fn statement(name: &str) -> Statement {
     Statement {
         name: name.to_owned(),
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: SmallMap::new(),
+        properties: Properties::new(),
         pool: Some("main".to_owned()),
         principal: None,
         stopped: false,
@@ -80,8 +80,8 @@ pub fn submission(base: &str, number: u32, role: Role) -> Submission {
         generation: Generation(number),
         role,
         sql: Template::new("INSERT INTO a SELECT * FROM b"),
-        properties: SmallMap::new(),
-        added_properties: SmallMap::new(),
+        properties: Properties::new(),
+        added_properties: Properties::new(),
         pool: Some("lfcp-1".to_owned()),
         principal: None,
     }

@@ -14,10 +14,10 @@ fn full_record() -> Recorded {
     let secret = KeyedHash::of(&HashKey("key".to_owned()), "sesame");
     let secrets = BTreeMap::from([("openai".to_owned(), secret)]);
     let pool = Pool { network: Some("n-1".to_owned()), prevent_destroy: true, ..pool("main") };
-    let template = SmallMap::from_iter([("k".to_owned(), Template::new("${secret.openai}"))]);
+    let template = Properties::from_iter([("k".to_owned(), Template::new("${secret.openai}"))]);
     let sent = Submission {
         properties: template.clone(),
-        added_properties: SmallMap::from_iter([("k".to_owned(), "v".to_owned())]),
+        added_properties: Properties::from_iter([("k".to_owned(), "v".to_owned())]),
         principal: Some("sa-1".to_owned()),
         ..submission("orders", 2, Role::Undo)
     };

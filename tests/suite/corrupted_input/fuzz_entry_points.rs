@@ -15,8 +15,8 @@ use floe::{
     },
     plan::{self, Plan},
     resource::{
-        Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, Operation, Pool, PoolUpdate, Role,
-        SmallMap, Statement, StatementUpdate, Submission, Template,
+        Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, Operation, Pool, PoolUpdate, Properties,
+        Role, Statement, StatementUpdate, Submission, Template,
     },
     state::{
         Entry, Fact, Ledger, LedgerError, LocalLedger, Outcome, Recorded,
@@ -130,8 +130,8 @@ fn submission(base: &str, generation: Generation) -> Submission {
         generation,
         role,
         sql,
-        properties: SmallMap::new(),
-        added_properties: SmallMap::new(),
+        properties: Properties::new(),
+        added_properties: Properties::new(),
         pool: None,
         principal: None,
     }

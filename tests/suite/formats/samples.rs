@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use floe::{
-    diff::{Action, AfterDeletion, Block, Change, Note, PlanOptions, Reason, Strategy},
+    diff::{
+        Action, AfterDeletion, AfterWait, Block, Change, Note, PlacementChange, PlanOptions, Reason, RecordedSettings,
+        Strategy,
+    },
     plan::{Basis, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
         Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
-        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Role, SeenPool, SeenStatement, SmallMap,
+        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Properties, Role, SeenPool, SeenStatement,
         Statement, StatementUpdate, Submission, Template, UnexpectedPhasePolicy,
     },
     settle::InterruptedRequest,
@@ -50,8 +53,8 @@ fn topics() -> BTreeMap<String, String> {
     BTreeMap::from([(text("orders"), text("partition:0,offset:100;partition:1,offset:200"))])
 }
 
-fn templates() -> SmallMap<Template> {
-    SmallMap::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
+fn templates() -> Properties<Template> {
+    Properties::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
 }
 
 // ---- nouns
@@ -173,7 +176,7 @@ pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
         role,
         sql: sql(),
         properties: templates(),
-        added_properties: SmallMap::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
+        added_properties: Properties::from_iter([("sql.tables.initial-offset-from", text("orders"))]),
         pool: Some(text("lfcp-1")),
         principal: Some(text("sa-1")),
     }
@@ -428,22 +431,22 @@ fn actions() -> Vec<Action> {
         Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
         Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
         Action::Adopt { .. } => Some(Action::Stop),
-        Action::Stop => Some(Action::Resume),
-        Action::Resume => Some(Action::UpdatePool { to: pool_amendment() }),
-        Action::UpdatePool { .. } => Some(Action::Restart),
-        Action::Restart => Some(replace(Strategy::Restart)),
+        Action::Stop => Some(Action::resume(PlacementChange::default(), RecordedSettings::Declared)),
+        Action::Resume { .. } => Some(Action::UpdatePool { to: pool_amendment() }),
+        Action::UpdatePool { .. } => Some(Action::restart(PlacementChange::default())),
+        Action::Restart { .. } => Some(replace(Strategy::Restart)),
         Action::Replace { .. } => Some(Action::FinishReplacement { to: Generation(2) }),
         Action::FinishReplacement { .. } => Some(Action::RollBackReplacement { from: Generation(2) }),
         Action::RollBackReplacement { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
         Action::Delete { .. } => Some(Action::Forget),
-        Action::Forget => Some(Action::Await { phase: Phase::Pending }),
+        Action::Forget => Some(Action::wait(Phase::Pending, AfterWait::RecordDeclared)),
         Action::Await { .. } => Some(Action::RecordSettings),
         Action::RecordSettings => Some(Action::Inform),
         Action::Inform => Some(Action::Blocked { by: blocks() }),
         Action::Blocked { .. } => None,
     });
     all.extend(strategies().into_iter().map(replace));
-    all.extend(phases().into_iter().map(|phase| Action::Await { phase }));
+    all.extend(phases().into_iter().map(|phase| Action::wait(phase, AfterWait::RecordDeclared)));
     all
 }
 
