@@ -95,7 +95,7 @@ impl<T> Inventory<T> {
 /// What is known about one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence<'a, T> {
-    /// The resource exists.
+    /// The resource exists and was read.
     Present(&'a T),
     /// A GET confirmed that it does not exist.
     Absent,

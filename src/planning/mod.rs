@@ -25,7 +25,7 @@ pub use redaction::redact_live;
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]
 pub struct PlanningOutput {
-    /// The plan itself.
+    /// The plan that was made.
     pub plan: Plan,
     /// The record that the plan runs on, before the plan's own entries.
     pub recorded: Arc<Recorded>,

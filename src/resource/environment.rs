@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentIdentity {
-    /// The organization's UUID.
+    /// The UUID of the organization.
     pub organization: String,
     /// The environment's id, `env-…`.
     pub environment: String,

@@ -46,7 +46,7 @@ pub enum Operation {
         /// The values to set.
         to: StatementUpdate,
     },
-    /// DELETEs one statement.
+    /// Deletes one statement with DELETE.
     #[serde(rename = "remove")]
     Delete {
         /// The statement's cloud name.
@@ -63,18 +63,18 @@ pub enum Operation {
         #[serde(rename = "before")]
         existing_ids: BTreeSet<String>,
     },
-    /// PATCHes a pool.
+    /// Changes a pool with PATCH.
     #[serde(rename = "amend-pool")]
     UpdatePool {
-        /// The pool's id.
+        /// The id of the pool.
         id: String,
         /// The values to set.
         to: PoolUpdate,
     },
-    /// DELETEs a pool.
+    /// Deletes a pool with DELETE.
     #[serde(rename = "remove-pool")]
     DeletePool {
-        /// The pool's id.
+        /// The id of the pool.
         id: String,
     },
 }
@@ -110,7 +110,7 @@ pub struct Submission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// The current generation.
+    /// The generation that is current.
     Current,
     /// The generation that is going to take over.
     Successor,

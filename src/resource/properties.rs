@@ -57,7 +57,7 @@ pub struct Properties<V>(SmallMap<V>);
 pub struct Labels(SmallMap<String>);
 
 impl<V> Properties<V> {
-    /// No properties.
+    /// Returns a map without properties.
     pub const fn new() -> Self {
         Properties(SmallMap::new())
     }
@@ -94,7 +94,7 @@ impl Properties<String> {
 }
 
 impl Labels {
-    /// No labels.
+    /// Returns a map without labels.
     pub const fn new() -> Self {
         Labels(SmallMap::new())
     }

@@ -72,7 +72,7 @@ pub enum UnexpectedPhasePolicy {
     /// Reports the phase and does nothing else.
     #[default]
     Report,
-    /// Resumes the statement.
+    /// Resumes the statement without asking.
     Resume,
 }
 

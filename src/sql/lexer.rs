@@ -16,7 +16,7 @@ pub(super) enum TokenKind {
     StringLiteral,
     /// A number without a sign.
     Number,
-    /// A complete hint `/*+ … */`.
+    /// A complete hint, written `/*+ … */`.
     Hint,
     /// An operator, a bracket, a comma, or any other single character.
     Symbol,

@@ -36,7 +36,7 @@ pub trait Disk: Send + Sync {
     fn create_new(&self, path: &Path) -> io::Result<Self::File>;
     /// Renames a file and replaces any file that has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Removes a file.
+    /// Removes the file at `path`.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;

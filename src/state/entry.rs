@@ -93,7 +93,7 @@ pub enum Fact {
     PoolAdopted {
         /// The manifest key of the pool.
         key: String,
-        /// The pool's id.
+        /// The id of the pool.
         id: String,
         /// Everything that the project declares about it.
         declared: Pool,

@@ -121,7 +121,7 @@ pub enum LedgerError {
     /// The journal is not where the next run would look for it, so the state may be lost with it.
     #[error("cannot find {file}: {why}")]
     JournalLost {
-        /// The file.
+        /// The path of the file.
         file: String,
         /// What is known of it, and the next step.
         why: String,

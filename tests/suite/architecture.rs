@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+mod names;
 mod source;
 
 use source::{SOURCE, blank, holds, names_crate, root};

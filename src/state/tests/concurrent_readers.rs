@@ -8,9 +8,9 @@ use crate::state::fake_disk::FakeDisk;
 /// What a run does while another process reads.
 #[derive(Debug, Clone, Copy)]
 enum WriterAction {
-    /// Appends another entry.
+    /// Appends another entry to the journal.
     Append,
-    /// Compacts the journal.
+    /// Compacts the journal into the snapshot.
     Compact,
     /// Compacts the journal and begins another run.
     CompactAndBeginAgain,

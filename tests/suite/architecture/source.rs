@@ -14,7 +14,10 @@ pub(super) fn root() -> &'static Path {
 pub(super) static SOURCE: LazyLock<SourceTree> = LazyLock::new(SourceTree::read);
 
 pub(super) struct SourceTree {
+    /// The files of `src`.
     pub files: Vec<SourceFile>,
+    /// The files of `tests/suite`.
+    pub suite: Vec<SourceFile>,
 }
 
 pub(super) struct SourceFile {
@@ -27,6 +30,8 @@ pub(super) struct SourceFile {
     pub text: String,
     /// The text without comments, literals and test modules.
     pub code: String,
+    /// The text without comments and literals, test modules included.
+    pub code_with_tests: String,
     pub reachable: bool,
     /// Whether it is compiled for tests only.
     pub test: bool,
@@ -34,32 +39,41 @@ pub(super) struct SourceFile {
 
 impl SourceTree {
     fn read() -> SourceTree {
-        let mut files = BTreeMap::new();
         let source = root().join("src");
-        let mut folders = vec![source.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-                if entry.is_dir() {
-                    folders.push(entry);
-                } else if entry.extension().is_some_and(|extension| extension == "rs") {
-                    files.insert(entry.clone(), SourceFile::read(&source, &entry));
-                }
-            }
+        let mut files = read_folder(&source, "src");
+        for entry_point in ["lib.rs", "main.rs"] {
+            mark_modules(&source.join(entry_point), false, &mut files);
         }
-        for door in ["lib.rs", "main.rs"] {
-            walk(&source.join(door), false, &mut files);
-        }
-        SourceTree { files: files.into_values().collect() }
+        let suite = read_folder(&root().join("tests/suite"), "tests/suite");
+        SourceTree { files: files.into_values().collect(), suite: suite.into_values().collect() }
     }
 
-    /// What the rules for rooms are for: all but `lib.rs`, `main.rs` and tests.
+    /// The files that the rules for rooms apply to: all of `src` except `lib.rs`, `main.rs` and tests.
     pub fn in_rooms(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter().filter(|file| !file.room.is_empty() && !file.test)
     }
 }
 
-/// Marks `path` and the files of the modules that it declares.
-fn walk(path: &Path, test: bool, files: &mut BTreeMap<PathBuf, SourceFile>) {
+/// Reads every Rust file below `folder`. The paths of the files begin with `name`.
+fn read_folder(folder: &Path, name: &str) -> BTreeMap<PathBuf, SourceFile> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let inside = entry.strip_prefix(folder).unwrap().to_str().unwrap();
+                let file = SourceFile::parse(name, inside, fs::read_to_string(&entry).unwrap());
+                files.insert(entry, file);
+            }
+        }
+    }
+    files
+}
+
+/// Marks `path`, and the files of the modules that it declares, as part of the crate.
+fn mark_modules(path: &Path, test: bool, files: &mut BTreeMap<PathBuf, SourceFile>) {
     let Some(file) = files.get_mut(path) else { return };
     file.reachable = true;
     file.test = test;
@@ -72,8 +86,8 @@ fn walk(path: &Path, test: bool, files: &mut BTreeMap<PathBuf, SourceFile>) {
     let (all, compiled) = (modules(&blank(&file.text)), modules(&file.code));
     for name in all {
         let test = test || !compiled.contains(&name);
-        walk(&folder.join(format!("{name}.rs")), test, files);
-        walk(&folder.join(&name).join("mod.rs"), test, files);
+        mark_modules(&folder.join(format!("{name}.rs")), test, files);
+        mark_modules(&folder.join(&name).join("mod.rs"), test, files);
     }
 }
 
@@ -88,23 +102,32 @@ pub(super) fn modules(code: &str) -> BTreeSet<String> {
 }
 
 impl SourceFile {
-    fn read(source: &Path, path: &Path) -> SourceFile {
-        let text = fs::read_to_string(path).unwrap();
-        let inside = path.strip_prefix(source).unwrap();
-        let mut module: Vec<String> =
-            inside.with_extension("").iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    /// A file at `inside` of the folder that is called `folder`.
+    fn parse(folder: &str, inside: &str, text: String) -> SourceFile {
+        let mut module: Vec<String> = inside.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         if module.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
             module.pop();
         }
+        let code_with_tests = blank(&text);
         SourceFile {
-            path: Path::new("src").join(inside).display().to_string(),
+            path: format!("{folder}/{inside}"),
             room: module.first().cloned().unwrap_or_default(),
-            code: without_tests(&blank(&text)),
+            code: without_tests(&code_with_tests),
+            code_with_tests,
             module,
             text,
             reachable: false,
             test: false,
         }
+    }
+
+    /// Whether serde is derived in the attributes directly before `line`, which counts from 1.
+    pub fn derives_serde_before(&self, line: usize) -> bool {
+        let lines: Vec<&str> = self.code_with_tests.lines().collect();
+        let attributes = lines.iter().take(line.saturating_sub(1)).rev();
+        attributes
+            .take_while(|line| line.trim().is_empty() || line.trim_start().starts_with("#["))
+            .any(|line| line.contains("Serialize") || line.contains("Deserialize"))
     }
 
     /// Every path that begins at the crate's root, `super`s resolved.
@@ -280,32 +303,16 @@ pub(super) fn without_tests(code: &str) -> String {
     kept
 }
 
-// ---- that the reading of the source sees what it should
-
-fn file(path: &str, text: &str) -> SourceFile {
-    let mut module: Vec<String> = path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    if module.last().is_some_and(|last| last == "mod") {
-        module.pop();
-    }
-    let code = without_tests(&blank(text));
-    SourceFile {
-        path: path.to_owned(),
-        room: module[0].clone(),
-        module,
-        text: text.to_owned(),
-        code,
-        reachable: true,
-        test: false,
-    }
-}
-
 #[test]
 fn paths_are_seen_in_groups_in_line_and_through_super() {
     let text = "use crate::{\n    a::{self, B as C},\n    d,\n};\nfn f() { crate::e::g(super::super::h::I) } // crate::no::one\nconst J: &str = \"crate::no::body\";";
-    let paths: Vec<String> =
-        file("room/mod.rs", text).paths_in_the_crate().iter().map(|path| path.join("::")).collect();
+    let paths: Vec<String> = SourceFile::parse("src", "room/mod.rs", text.to_owned())
+        .paths_in_the_crate()
+        .iter()
+        .map(|path| path.join("::"))
+        .collect();
     assert_eq!(paths, ["a::self", "a::B", "d", "e::g", "h::I"]);
-    let inside = file("room/deep/down.rs", "use super::{near, super::super::far::X};");
+    let inside = SourceFile::parse("src", "room/deep/down.rs", "use super::{near, super::super::far::X};".to_owned());
     assert_eq!(inside.paths_in_the_crate()[0], ["room", "deep", "near"]);
 }
 
