@@ -1,34 +1,41 @@
-//! What a person meets at a terminal, and a pipeline in its stead: the real program, its words and its exit codes.
+//! Runs the commands of the real binary and checks their messages and exit codes.
 
 use std::{fs, path::Path, process::Command};
 
 use tempfile::TempDir;
 
+/// The start of every `floe.toml`: one simulated environment and the pool `main`.
 const HEAD: &str = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[defaults]\npool = \"main\"\n\
                     [pools.main]\nmax_cfu = 5\n";
 
-/// A project whose `floe.toml` says `text`.
+/// Creates a project whose `floe.toml` has this text.
 fn project(text: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_floe_toml(folder.path(), text);
     folder
 }
 
+/// Writes `floe.toml` in this folder.
 fn write_floe_toml(folder: &Path, text: &str) {
     fs::write(folder.join("floe.toml"), text).unwrap();
 }
 
-/// What a run came to.
+/// The result of one command.
 struct CommandOutput {
+    /// The exit code, or `None` if a signal ended the command.
     code: Option<i32>,
+    /// The text on standard output.
     stdout: String,
+    /// The text on standard error.
     stderr: String,
 }
 
+/// Runs floe in this folder, without environment variables.
 fn run_floe(folder: &Path, arguments: &[&str]) -> CommandOutput {
     run_floe_with_variables(folder, &[], arguments)
 }
 
+/// Runs floe in this folder with only these environment variables.
 fn run_floe_with_variables(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.env_clear().args(["-C", folder.to_str().unwrap()]).args(arguments).envs(variables.iter().copied());
@@ -37,7 +44,7 @@ fn run_floe_with_variables(folder: &Path, variables: &[(&str, &str)], arguments:
     CommandOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// One line, however it was broken.
+/// Returns the text on one line.
 fn single_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -57,7 +64,7 @@ fn state_commands_work_while_the_manifests_are_invalid() {
     assert_eq!(run_floe(at, &["state", "mv", "statements.t", "statements.u"]).code, Some(0));
     assert_eq!(run_floe(at, &["state", "rm", "statements.u"]).code, Some(0));
     assert!(!run_floe(at, &["state", "list"]).stdout.contains("statements."));
-    // Where it may be another state that is meant, nothing is done.
+    // If the manifest could mean another state, the command does nothing.
     for wrong in ["stat = \"other.json\"", "state = 7", "state = \"x/\""] {
         write_floe_toml(at, &whole.replace("simulator = true", &format!("simulator = true\n{wrong}")));
         assert_eq!(run_floe(at, &["state", "list"]).code, Some(1), "{wrong}");
@@ -95,11 +102,11 @@ fn a_literal_secret_is_refused_before_anything_is_sent() {
         let ran = run_floe(at, arguments);
         assert_eq!((ran.code, &ran.stderr), (Some(1), &validated.stderr), "{arguments:?}");
         assert!(ran.stderr.contains("FL108") && ran.stderr.contains("floe.toml:11:"), "{}", ran.stderr);
-        assert!(!at.join("state").exists(), "{arguments:?} has begun a state");
+        assert!(!at.join("state").exists(), "{arguments:?} has created the state folder");
     }
     write_floe_toml(at, &text.replace("properties", "allow = [\"FL108\"]\nproperties"));
     assert_eq!(run_floe(at, &["apply", "--yes"]).code, Some(0));
-    // What is there can be looked at and removed all the same.
+    // The resources that exist can still be inspected and destroyed.
     write_floe_toml(at, &text);
     assert_eq!(run_floe(at, &["status"]).code, Some(0));
     assert_eq!(run_floe(at, &["destroy", "--yes"]).code, Some(0));
@@ -135,7 +142,7 @@ fn a_secret_value_with_an_unescaped_quote_is_refused() {
     assert!(said.contains("secret `s`, from S") && said.contains("Double each") && !said.contains("x')"), "{said}");
     assert!(!run_floe(at, &["status"]).stdout.contains("statements.j"));
     assert_eq!(run_floe_with_variables(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
-    // In a property it is no SQL.
+    // The value of a property is not SQL, so a quote is allowed there.
     let other = project(&format!("{HEAD}{}", job.replace("f('${secret.s}')", "x")));
     assert_eq!(run_floe_with_variables(other.path(), &[("S", "it's")], &["apply", "--yes"]).code, Some(0));
 }
@@ -174,7 +181,7 @@ fn validate_reports_an_invalid_scenario() {
         let ran = run_floe(at, &["validate"]);
         assert_eq!((ran.code, ran.stderr.contains("scenario.json")), (Some(code), code == 1), "{}", ran.stderr);
     }
-    // Also beside other problems.
+    // The scenario is also reported if there are other problems.
     write_floe_toml(at, &format!("{text}[statements.A]\nsql = \"CREATE TABLE a (x INT)\"\n"));
     assert!(run_floe(at, &["validate"]).stderr.contains("scenario.json"));
 }
@@ -212,6 +219,6 @@ fn status_output_fits_the_terminal_width() {
     for columns in ["60", "80", "120"] {
         let ran = run_floe_with_variables(&at, &[("COLUMNS", columns)], &[&["status"][..], &local].concat());
         let widest = ran.stdout.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(widest <= columns.parse().unwrap(), "{widest} at {columns}:\n{}", ran.stdout);
+        assert!(widest <= columns.parse().unwrap(), "a line has {widest} columns of {columns}:\n{}", ran.stdout);
     }
 }

@@ -1,4 +1,4 @@
-//! The real process: a state that was lost, and Ctrl-C before anything was sent.
+//! Runs the real binary with lost states, states of other environments, signals and empty variables.
 
 use std::{
     fs::{self, File},
@@ -7,17 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Returns a command that runs floe in this folder, without environment variables.
 fn floe_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
     command.env_clear().args(["-C", folder.to_str().unwrap()]);
     command
 }
 
+/// Runs floe in this folder. Returns its exit code, and standard output followed by standard error.
 fn run_floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = floe_command(folder).args(arguments).output().unwrap();
     (status.code(), [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat())
 }
 
+/// Creates a project with one pool and one table.
 fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let manifest = "[project]\nname = \"p\"\n[environments.local]\nsimulator = true\n[defaults]\npool = \"main\"\n\
@@ -65,7 +68,7 @@ fn the_state_of_another_simulated_environment_is_refused() {
     fs::write(at.join("floe.toml"), dev).unwrap();
     let (code, said) = run_floe(at, &["-e", "dev", "plan"]);
     assert!(code == Some(1) && said.contains("env-sim-local"), "{said}");
-    // One from before environments had ids of their own is still read, world and all.
+    // A state from before environments had their own ids is still read, and so is its simulated world.
     let older = project();
     let at = older.path();
     fs::create_dir(at.join("state")).unwrap();
@@ -98,12 +101,13 @@ fn every_command_reads_the_state_after_the_project_is_renamed() {
 #[cfg(unix)]
 #[test]
 fn a_signal_before_anything_was_sent_exits_130() {
-    // A pipeline that is cancelled, and a terminal that goes away, mean the same.
+    // A canceled pipeline and a closed terminal have the same effect as Ctrl-C.
     for signal in ["-INT", "-TERM", "-HUP"] {
         assert_signal_exits_130(signal);
     }
 }
 
+/// Sends this signal to a run that waits for the lock, and asserts that it exits with 130.
 #[cfg(unix)]
 fn assert_signal_exits_130(signal: &str) {
     let folder = project();
@@ -117,7 +121,7 @@ fn assert_signal_exits_130(signal: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Until it listens a signal would end it; that it waits for the lock cannot be seen from outside.
+    // Before it has installed its handlers, a signal would end the process, and nothing outside shows when it has.
     std::thread::sleep(Duration::from_secs(1));
     let began = Instant::now();
     assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
@@ -148,7 +152,7 @@ fn a_run_under_nohup_survives_sighup() {
     let send_signal = |signal: &str| Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap();
     assert!(send_signal("-HUP").success());
     std::thread::sleep(Duration::from_millis(300));
-    assert!(send_signal("-INT").success(), "it has ended");
+    assert!(send_signal("-INT").success(), "SIGHUP has ended the run");
     assert_eq!(waiting.wait().unwrap().code(), Some(130));
 }
 
@@ -174,7 +178,7 @@ fn an_empty_environment_variable_is_ignored() {
         let said = planned(&[]);
         assert_eq!(planned(&variables), said);
     }
-    // One that is set to something still does, and a flag may still be empty where that is a value.
+    // A variable with a value still counts, and so does an empty value of a flag.
     let (code, said) = run_floe(folder.path(), &["--lock-timeout", "", "plan"]);
     assert!(code == Some(1) && said.contains("30s"), "{said}");
     let output = floe_command(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();

@@ -1,5 +1,5 @@
-//! Two pipelines that know nothing of each other: another project with the same names, and another checkout of the same
-//! project with a state of its own. Neither may make a name twice, nor touch what it did not make or adopt.
+//! Two pipelines that do not know of each other: another project with the same names, or another checkout of the same
+//! project with its own state. Neither may create a name twice, nor touch a resource that it did not create or adopt.
 
 use std::{
     collections::BTreeSet,
@@ -19,20 +19,28 @@ use tokio::sync::watch;
 
 use crate::test_project::{TestProject, floe_toml, holder, identity};
 
+/// The manifest of the pool.
 const POOLS: &str = "[pools.main]\nmax_cfu = 10\n";
+/// The manifest of a table.
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+/// The SQL of the job at first.
 const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
+/// The SQL of the job after a change.
 const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
 
+/// Returns a manifest of the table and of a job with this SQL.
 fn job(sql: &str) -> String {
     format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\nevolve = \"restart\"\n")
 }
 
-/// A wire that notes what its pipeline changed that bears another project's label.
+/// A transport that records the changes of its pipeline to statements that have the label of another project.
 #[derive(Clone)]
 struct LabelCheckingTransport {
+    /// The simulator that answers the requests.
     simulator: Simulator,
+    /// The name of the project of this pipeline.
     project_name: String,
+    /// The changes to statements of other projects.
     violations: Arc<Mutex<Vec<String>>>,
 }
 
@@ -50,13 +58,16 @@ impl Transport for LabelCheckingTransport {
     }
 }
 
-/// A pipeline of a project of that name, with a state of its own, beside others.
+/// A pipeline of one project that has its own state and shares the cloud with others.
 struct IsolatedPipeline {
+    /// The project with its own state.
     project: TestProject,
+    /// The transport of its requests.
     transport: LabelCheckingTransport,
 }
 
 impl IsolatedPipeline {
+    /// Returns a pipeline of the project `name`, with an empty record of this lineage.
     fn new(name: &str, lineage: &str, simulator: &Simulator, violations: &Arc<Mutex<Vec<String>>>) -> IsolatedPipeline {
         let toml = floe_toml("").replace("name = \"test\"", &format!("name = \"{name}\""));
         let mut project = TestProject::new(&[("floe.toml", &toml), ("pools.toml", POOLS)]);
@@ -71,7 +82,7 @@ impl IsolatedPipeline {
         IsolatedPipeline { project, transport }
     }
 
-    /// A whole run; what blocked it, if anything did.
+    /// Runs the pipeline once, and returns what blocked it, if anything did.
     async fn run(&mut self) -> Vec<Block> {
         let mut ledger = self.project.ledger.clone();
         ledger.lock(&holder(), Duration::ZERO).await.unwrap();
@@ -97,6 +108,7 @@ impl IsolatedPipeline {
     }
 }
 
+/// Asserts that no name was created more than once.
 fn assert_each_name_was_created_once(simulator: &Simulator) {
     let creates = simulator.audit_report().creations;
     assert!(creates.values().all(|count| *count == 1), "{creates:?}");
@@ -129,13 +141,13 @@ async fn another_project_with_the_same_names_is_never_touched() {
         }
         let (mine, theirs) = (owned_ids(&one.project).await, owned_ids(&two.project).await);
         assert!(mine.is_disjoint(&theirs), "seed {seed}: {mine:?} {theirs:?}");
-        assert!(was_blocked, "seed {seed}: nobody was told");
+        assert!(was_blocked, "seed {seed}: no run was blocked");
         assert_eq!(*violations.lock().unwrap(), Vec::<String>::new(), "seed {seed}");
         assert_each_name_was_created_once(&simulator);
     }
 }
 
-/// The statements and pools that a pipeline takes for its own.
+/// Returns the statements and pools that a pipeline manages.
 async fn owned_ids(project: &TestProject) -> BTreeSet<String> {
     let recorded = project.recorded().await;
     let generations = recorded.statements.values().flat_map(|record| record.generations());
@@ -143,7 +155,8 @@ async fn owned_ids(project: &TestProject) -> BTreeSet<String> {
     statements.chain(recorded.pools.values().map(|pool| pool.id.clone())).collect()
 }
 
-/// Without shared state the two checkouts rest on the service's names alone. What one did is told to the other.
+/// Without a shared state, only the names in the service keep the two checkouts apart. The second checkout is told
+/// what the first one did.
 #[tokio::test(start_paused = true)]
 async fn a_second_checkout_with_its_own_state_adopts_and_is_blocked_by_changes() {
     let (simulator, violations) = (TestProject::new(&[]).simulator, Arc::default());
@@ -153,19 +166,20 @@ async fn a_second_checkout_with_its_own_state_adopts_and_is_blocked_by_changes()
     let pool = one.project.recorded().await.pools["main"].id.clone();
     let mut two = IsolatedPipeline::new("one", "lineage-two", &simulator, &violations);
     two.project.declare(&job(ORIGINAL_SQL));
-    // Pools bear no labels, so a pool of this name is not taken for granted.
+    // Pools have no labels, so floe does not assume that a pool of this name belongs to the project.
     assert_eq!(two.run().await[0], Block::PoolExists { id: pool.clone() });
     two.project.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
     assert_eq!(two.run().await, []);
     assert_each_name_was_created_once(&simulator);
     let names_of = |recorded: &Recorded| recorded.statement_names().into_iter().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(names_of(&two.project.recorded().await), ["copy", "orders"]);
-    // The first one replaces the job; the other, which still wants the old text, neither resumes nor replaces anything.
+    // The first checkout replaces the job. The second one still declares the old SQL, and neither resumes nor replaces
+    // a job.
     one.project.declare(&job(CHANGED_SQL));
     assert_eq!(one.run().await, []);
     assert_eq!(two.run().await, [Block::UnexpectedGenerations { names: vec!["copy-g2".to_owned()] }]);
     assert_eq!(simulator.audit_report().peak_running["copy"], 1);
-    // The other one removes it: it removes what it has adopted, and leaves what it never knew.
+    // The second checkout removes the job. It deletes what it adopted and keeps what it never knew.
     two.project.declare(TABLE);
     two.run().await;
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -174,7 +188,8 @@ async fn a_second_checkout_with_its_own_state_adopts_and_is_blocked_by_changes()
     assert_each_name_was_created_once(&simulator);
 }
 
-/// Both begin at once: each name is made once, by one of them, and the other one says whose it is or adopts it.
+/// Both checkouts start at once. Each name is created once, by one of them, and the other one adopts it or reports
+/// whose it is.
 #[tokio::test(start_paused = true)]
 async fn two_concurrent_checkouts_create_each_name_once() {
     for seed in 0..60 {

@@ -1,7 +1,7 @@
-//! Random projects, random edits, random misfortunes, random kills, and two runs at once: applies converge, and nothing
-//! runs or is made twice.
+//! Applies random projects with random edits, faults, kills and two runs at once. Applies must converge, and nothing
+//! may run twice at once or be created twice.
 //!
-//! `FLOE_CASES` says how many cases (2,000 by default), `FLOE_SEED` the first.
+//! `FLOE_CASES` sets how many cases there are (2,000 by default), and `FLOE_SEED` the first one.
 
 use std::{
     cell::Cell,
@@ -24,31 +24,45 @@ use tokio::sync::watch;
 
 use crate::test_project::{TestProject, empty_record, floe_toml, holder, statement};
 
-/// A project that can be edited at random and written out.
+/// A project that can be edited at random and written to manifests.
 #[derive(Clone)]
 struct RandomProject {
+    /// The `max_cfu` of each pool.
     pools: Vec<u32>,
+    /// The tables by number, where declared.
     tables: Vec<Option<RandomTable>>,
+    /// The jobs by number, where declared.
     jobs: Vec<Option<RandomJob>>,
 }
 
+/// A table of a random project.
 #[derive(Clone)]
 struct RandomTable {
+    /// How many columns the table has.
     columns: u32,
+    /// True if the table declares an undo.
     has_undo: bool,
 }
 
+/// A job of a random project.
 #[derive(Clone)]
 struct RandomJob {
+    /// The number of the table that the job reads.
     source: usize,
+    /// The constant that the job selects, which edits increment.
     constant: u32,
+    /// The number of the pool.
     pool: usize,
+    /// True if the job is declared stopped.
     stopped: bool,
+    /// True if the job declares `evolve = "restart"`.
     restarts_on_change: bool,
+    /// True if the job declares another principal.
     has_other_principal: bool,
 }
 
 impl RandomProject {
+    /// Returns a project after ten random edits.
     fn new(rng: &mut Rng) -> RandomProject {
         let mut random_project = RandomProject { pools: vec![10, 20], tables: vec![None; 3], jobs: vec![None; 4] };
         for _ in 0..10 {
@@ -57,6 +71,7 @@ impl RandomProject {
         random_project
     }
 
+    /// Makes one random edit.
     fn edit(&mut self, rng: &mut Rng) {
         let (table, job) = (rng.usize(0..self.tables.len()), rng.usize(0..self.jobs.len()));
         let pools = self.pools.len();
@@ -88,6 +103,7 @@ impl RandomProject {
         }
     }
 
+    /// Returns the manifest of the pools.
     fn pools(&self) -> String {
         self.pools.iter().enumerate().fold(String::new(), |mut text, (index, cfu)| {
             let _ = write!(text, "[pools.p{index}]\nmax_cfu = {}\n", cfu.min(&50));
@@ -95,6 +111,7 @@ impl RandomProject {
         })
     }
 
+    /// Returns the manifest of the statements.
     fn statements(&self) -> String {
         let mut text = String::new();
         for (index, table) in self.tables.iter().enumerate() {
@@ -107,7 +124,7 @@ impl RandomProject {
         }
         for (index, job) in self.jobs.iter().enumerate() {
             let Some(job) = job else { continue };
-            // A table that nobody declares is a topic from outside, and never one that was dropped here.
+            // An undeclared table is a topic from outside the project, and never a table that was dropped here.
             let declared = self.tables.get(job.source).is_some_and(Option::is_some);
             let table = if declared { "t" } else { "topic" };
             let _ = write!(
@@ -125,13 +142,14 @@ impl RandomProject {
         text
     }
 
+    /// Writes the manifests into `project`.
     fn write(&self, project: &TestProject) {
         project.write("pools.toml", &self.pools());
         project.declare(&self.statements());
     }
 }
 
-/// Misfortunes that an apply has to live with.
+/// Returns a random fault that an apply must survive.
 fn random_fault(rng: &mut Rng) -> FaultRule {
     let fault_kind = match rng.u32(0..15) {
         0 => InjectedFault::TooManyRequests { retry_after: rng.bool().then_some(3) },
@@ -140,7 +158,7 @@ fn random_fault(rng: &mut Rng) -> FaultRule {
         3 => InjectedFault::ConnectionRefused,
         4 => InjectedFault::LostBeforeEffect,
         5 => InjectedFault::LostAfterEffect,
-        // Also far longer than floe looks for it.
+        // The effect may be delayed for far longer than floe searches for it.
         6 => {
             InjectedFault::LostThenApplied(if rng.bool() { rng.f64() * 8.0 } else { rng.f64() * LATEST_EFFECT_SECONDS })
         }
@@ -163,30 +181,34 @@ fn random_fault(rng: &mut Rng) -> FaultRule {
     }
 }
 
-/// Seconds within which everything lands that is under way.
+/// The seconds within which every delayed effect takes place.
 const LATEST_EFFECT_SECONDS: f64 = 90.0;
 
-/// Seconds within which the creation of a pool lands. What comes after floe has looked for it for a minute makes a second
-/// one, as no name keeps that from being made; `late` has tests of what is told then.
+/// The seconds within which a delayed creation of a pool takes effect. floe searches for the pool for a minute. A
+/// later effect makes a second pool, as no name prevents it. `late_effects` has tests of what is reported then.
 const LATEST_POOL_EFFECT_SECONDS: f64 = 55.0;
 
-/// Of a hundred cases at least so many end with nothing for a person to decide: what is blocked shows little.
+/// The minimum percentage of cases that end without a decision for a person, since a blocked case shows little.
 const MINIMUM_CONVERGED_PERCENT: u64 = 70;
 
-/// Runs that were turned away since another one held the lock, and runs that went on where one was killed.
+/// Runs that did not start because another run held the lock.
 static LOCKED_OUT_RUNS: AtomicUsize = AtomicUsize::new(0);
+/// Runs that continued where another run was killed.
 static RUNS_AFTER_A_KILL: AtomicUsize = AtomicUsize::new(0);
 
-/// Jobs that stand still though they are not meant to, and the plan says so: of a thousand cases in ten at most.
+/// Jobs that are stopped although they should run, which the plan reports. There may be ten in a thousand cases.
 static REPORTED_STOPPED_JOBS: AtomicUsize = AtomicUsize::new(0);
 
-/// Where the record is kept: in memory, or on a disk whose machine may go down with what is not synced.
+/// Where the record is kept.
 enum RecordStorage {
+    /// In memory, where a kill loses nothing.
     Memory(MemoryLedger),
+    /// On a disk whose machine may crash and lose what is not synced.
     Disk(FakeDisk),
 }
 
 impl RecordStorage {
+    /// Returns a ledger on this storage.
     fn ledger(&self) -> Box<dyn Ledger> {
         match self {
             RecordStorage::Memory(memory) => Box::new(memory.clone()),
@@ -194,7 +216,7 @@ impl RecordStorage {
         }
     }
 
-    /// A run was killed in the middle; on a disk its machine goes down as well.
+    /// Handles the kill of a run: if the record is on a disk, its machine crashes as well.
     fn restart_machine(&mut self, rng: &mut Rng) {
         if let RecordStorage::Disk(disk) = self {
             *disk = disk.restart(rng.u64(0..4));
@@ -202,18 +224,20 @@ impl RecordStorage {
     }
 }
 
-/// What a run came to.
+/// The outcome of one run.
 enum RunOutcome {
     /// Another run holds the lock.
     LockedOut,
     /// The cloud could not be read.
     CloudUnreadable,
-    /// The plan is blocked, or there is nothing to do.
+    /// The plan is blocked or has nothing to do.
     Idle(Box<Plan>),
+    /// The plan was applied, possibly with failures.
     Applied,
 }
 
-/// A whole run as a pipeline does it: under the lock from the reading of the record to the last fold.
+/// Runs floe as a pipeline does: the lock is held from reading the record to the last compaction. `is_locked` is true
+/// meanwhile.
 async fn run_under_lock(
     project: &mut TestProject,
     storage: &RecordStorage,
@@ -232,7 +256,7 @@ async fn run_under_lock(
         Err(LedgerError::Locked(_)) => return RunOutcome::LockedOut,
         Err(error) => panic!("{error}"),
     }
-    assert!(!is_locked.replace(true), "two runs at once hold the lock");
+    assert!(!is_locked.replace(true), "two runs hold the lock at once");
     let _leaves = ClearOnDrop(is_locked);
     let recorded = ledger.load().await.unwrap().unwrap_or_else(empty_record);
     let cloud = project.cloud();
@@ -247,7 +271,7 @@ async fn run_under_lock(
     RunOutcome::Applied
 }
 
-/// Another pipeline on the same state and cloud.
+/// Returns a second pipeline on the same state and cloud.
 fn second_pipeline(project: &TestProject, toml: &str) -> TestProject {
     let mut second = TestProject::with_options(&[("floe.toml", toml)], SimulatorOptions::default());
     second.simulator = project.simulator.clone();
@@ -256,7 +280,7 @@ fn second_pipeline(project: &TestProject, toml: &str) -> TestProject {
     second
 }
 
-/// Whether it ended with nothing for a person to decide.
+/// Runs one case. Returns true if it ended without a decision for a person.
 async fn run_case(seed: u64) -> bool {
     let mut rng = Rng::with_seed(seed);
     let mut random_project = RandomProject::new(&mut rng);
@@ -278,13 +302,13 @@ async fn run_case(seed: u64) -> bool {
         }
         let mut idle = None;
         for attempt in 0..8 {
-            // A run may fail for good under its misfortunes; the ones after it have to mend what it left.
+            // A run may fail under its faults. The runs after it must repair what it left.
             if attempt > 3 {
                 project.simulator.clear_faults();
             }
-            // Some runs are killed in the middle: what is on disk by then is all that the next one has.
+            // Some runs are killed midway. The next run has only what is on disk by then.
             let seconds_until_kill = if rng.u32(0..3) == 0 { rng.f64() * 120.0 } else { f64::from(u32::MAX) };
-            // A lock on a disk is waited for in real time, so nobody else comes there.
+            // Waiting for a lock on a disk takes real time, so there is no second run in that case.
             let is_shared = rng.u32(0..3) == 0 && matches!(storage, RecordStorage::Memory(_));
             let second_starts_after = is_shared.then(|| Duration::from_secs_f64(rng.f64() * 60.0));
             let first = tokio::time::timeout(
@@ -295,7 +319,11 @@ async fn run_case(seed: u64) -> bool {
                 tokio::time::sleep(second_starts_after?).await;
                 let first_runs = is_locked.get();
                 let ran = run_under_lock(&mut second_project, &storage, &request, &is_locked).await;
-                assert_eq!(matches!(ran, RunOutcome::LockedOut), first_runs, "seed {seed}, round {round}: the lock");
+                assert_eq!(
+                    matches!(ran, RunOutcome::LockedOut),
+                    first_runs,
+                    "seed {seed}, round {round}: the second run is locked out exactly while the first one runs"
+                );
                 Some(ran)
             };
             let (first, second) = tokio::join!(first, second);
@@ -317,7 +345,8 @@ async fn run_case(seed: u64) -> bool {
         }
         project.simulator.clear_faults();
         assert!(idle.is_some(), "seed {seed}, round {round}: eight runs did not converge");
-        // What was on its way has landed; then it still holds, or a run mends it, or a person is told what to look at.
+        // Every delayed effect has taken place. The result still holds, or a run repairs it, or a person is told what
+        // to check.
         tokio::time::sleep(Duration::from_secs_f64(LATEST_EFFECT_SECONDS)).await;
         let mut plan = None;
         for _ in 0..6 {
@@ -326,11 +355,12 @@ async fn run_case(seed: u64) -> bool {
                 _ => tokio::time::sleep(Duration::from_secs(30)).await,
             }
         }
-        let plan = plan.unwrap_or_else(|| panic!("seed {seed}, round {round}: it did not converge after the landing"));
+        let plan = plan
+            .unwrap_or_else(|| panic!("seed {seed}, round {round}: runs did not converge after the delayed effects"));
         let recorded = storage.ledger().load().await.unwrap().unwrap_or_else(empty_record);
         assert_invariants(&project, &recorded, &plan, &format!("seed {seed}, round {round}"));
         if plan.is_blocked() {
-            // What a person would have to decide is not what this is about.
+            // A blocked plan needs a decision of a person, which is outside the scope of this test.
             return false;
         }
         for _ in 0..rng.usize(1..4) {
@@ -340,18 +370,18 @@ async fn run_case(seed: u64) -> bool {
     true
 }
 
-/// What must hold after every round.
+/// Asserts what must hold after every round.
 fn assert_invariants(project: &TestProject, recorded: &Recorded, plan: &Plan, what: &str) {
     let findings = project.simulator.audit_report();
     let creates = findings.creations.iter().chain(&findings.pool_creations);
     let created_twice: Vec<_> = creates.filter(|(_, count)| **count > 1).collect();
     assert!(created_twice.is_empty(), "{what}: created twice: {created_twice:?}");
     let ran_twice: Vec<_> = findings.peak_running.iter().filter(|(_, most)| **most > 1).collect();
-    assert!(ran_twice.is_empty(), "{what}: ran twice: {ran_twice:?}");
+    assert!(ran_twice.is_empty(), "{what}: ran twice at once: {ran_twice:?}");
     let known: Vec<&str> =
         recorded.statements.values().flat_map(|record| record.generations()).map(|g| g.sent.name.as_str()).collect();
     for (name, phase) in project.phases() {
-        // A definition without undo is forgotten on purpose; its statement is left for the service to purge.
+        // A definition without undo is forgotten on purpose. The service will purge its statement.
         let forgotten = name.starts_with('t') && phase == "COMPLETED";
         assert!(forgotten || known.contains(&name.as_str()), "{what}: `{name}` ({phase}) is an orphan");
     }
@@ -359,12 +389,12 @@ fn assert_invariants(project: &TestProject, recorded: &Recorded, plan: &Plan, wh
         return;
     }
     for name in &known {
-        assert!(project.phases().contains_key(*name), "{what}: `{name}` is recorded and not there");
+        assert!(project.phases().contains_key(*name), "{what}: `{name}` is recorded but does not exist");
     }
     let pools: BTreeSet<String> = project.simulator.world_view().pools.into_iter().map(|pool| pool.id).collect();
     let known_pools: BTreeSet<String> = recorded.pools.values().map(|record| record.id.clone()).collect();
-    assert_eq!(pools, known_pools, "{what}: the pools there and those that are recorded");
-    assert!(recorded.open_intents.is_empty(), "{what}: {:#?}", recorded.open_intents);
+    assert_eq!(pools, known_pools, "{what}: the live pools differ from the recorded ones");
+    assert!(recorded.open_intents.is_empty(), "{what}: open intents: {:#?}", recorded.open_intents);
     for (key, record) in &recorded.statements {
         let Some(current) = &record.current else { continue };
         if current.reached == floe::state::FurthestPhase::Completed {
@@ -373,7 +403,7 @@ fn assert_invariants(project: &TestProject, recorded: &Recorded, plan: &Plan, wh
         let phase = project.phases().get(&current.sent.name).cloned().unwrap_or_default();
         let wanted = if record.declared.stopped { "STOPPED" } else { "RUNNING" };
         let change = plan.changes.get(&statement(key));
-        // A stop that an interrupted run asked for, and that landed long after a reading had found nothing of it.
+        // An interrupted run requested this stop, which took effect long after a read showed no sign of it.
         if phase == "STOPPED" && change.is_some_and(|change| change.notes.contains(&Note::StoppedOutside)) {
             REPORTED_STOPPED_JOBS.fetch_add(1, Ordering::Relaxed);
             continue;
@@ -384,6 +414,7 @@ fn assert_invariants(project: &TestProject, recorded: &Recorded, plan: &Plan, wh
     }
 }
 
+/// Runs the cases whose seed has the remainder `share` when divided by `shares`.
 fn run_cases(share: u64, shares: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let (cases, first) = (number("FLOE_CASES").unwrap_or(2_000), number("FLOE_SEED").unwrap_or(0));
@@ -393,18 +424,21 @@ fn run_cases(share: u64, shares: u64) {
         run_count += 1;
         converged_count += u64::from(runtime.block_on(run_case(seed)));
     }
-    println!("{converged_count} of {run_count} cases ended with nothing for a person to decide");
+    println!("{converged_count} of {run_count} cases ended without a decision for a person");
     assert!(
         run_count < 100 || converged_count * 100 >= run_count * MINIMUM_CONVERGED_PERCENT,
-        "{converged_count} of {run_count}"
+        "only {converged_count} of {run_count} cases ended without a decision for a person"
     );
     let (locked_out, after_a_kill) =
         (LOCKED_OUT_RUNS.load(Ordering::Relaxed), RUNS_AFTER_A_KILL.load(Ordering::Relaxed));
     let reported_stopped = REPORTED_STOPPED_JOBS.load(Ordering::Relaxed);
-    println!("so far {reported_stopped} jobs that stand still, as the plan says");
-    assert!(cases < 200 || reported_stopped as u64 * 100 <= cases, "{reported_stopped} of {cases} stand still");
-    println!("so far {locked_out} runs turned away, {after_a_kill} went on where one was killed");
-    assert!(cases < 200 || (locked_out > 0 && after_a_kill > 0), "no two runs were there at once");
+    println!("so far, {reported_stopped} jobs are stopped, as the plan reports");
+    assert!(cases < 200 || reported_stopped as u64 * 100 <= cases, "{reported_stopped} stopped jobs in {cases} cases");
+    println!("so far, {locked_out} runs were locked out, and {after_a_kill} continued where one was killed");
+    assert!(
+        cases < 200 || (locked_out > 0 && after_a_kill > 0),
+        "no run was locked out, or no run continued where one was killed"
+    );
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! Every crash point: a run is stopped at each thing that it does on the disk and on the wire; the next one knows what
-//! happened and goes on.
+//! Stops runs at every crash point, that is, at each operation on the disk and on the wire, and asserts that the next
+//! run finds out what happened and continues.
 //!
-//! `FLOE_CRASH=all cargo test --release --test suite crash -- --nocapture` cuts at every point, with every fate of the
-//! request under way and of what the disk had not synced, and again at every point of every recovery; it runs the mutants
-//! and the program itself too, and prints the figures. Without `FLOE_CRASH` a part of that is done. `FLOE_TELL=1` prints
-//! what the ledger is given to keep.
+//! `FLOE_CRASH=all cargo test --release --test suite crash -- --nocapture` crashes at every point, with every fate of
+//! the request in flight and of the data that is not synced to disk, and again at every point of every recovery. It
+//! also runs the mutants and the binary, and prints the figures. Without `FLOE_CRASH`, a sample of that runs.
+//! `FLOE_TELL=1` prints the entries that the ledger is asked to append.
 //!
-//! What a cut leaves is found out beside one undisturbed run ([`lookout`]), and cuts that leave the same disk and the same
-//! cloud to the byte are followed by the same runs, so each such scene is recovered from once ([`scene`]).
+//! What a crash leaves is found out during one undisturbed run ([`observer`]). Crashes that leave the same bytes on
+//! the disk and in the cloud are followed by the same runs, so each distinct snapshot is recovered from once
+//! ([`system_snapshot`]).
 
 mod binary;
 mod invariants;
@@ -28,27 +29,31 @@ use observer::DISK_SEEDS;
 use stage_runner::{CrashSampling, StageRunner, crash_everywhere, distinct_crash_results};
 use stages::{STAGES, Stage};
 
-/// What was counted.
+/// The figures of a part of the suite.
 #[derive(Debug, Default, Clone)]
 struct Figures {
-    /// Things that undisturbed runs do on the disk and on the wire.
+    /// Operations of undisturbed runs on the disk and on the wire.
     points: usize,
-    /// Cuts there: a point with one of the things that may be left of what was under way.
+    /// Crashes at these points. Each point counts once for each result that a crash there may leave.
     crashes: usize,
-    /// Points of recoveries.
+    /// Operations of the recoveries on the disk and on the wire.
     recovery_points: usize,
-    /// Cuts followed by cuts of the recovery.
+    /// Crashes that were followed by a crash of the recovery.
     crash_pairs: usize,
-    /// Different scenes that cuts left and that were recovered from.
+    /// Distinct snapshots that crashes left and that were recovered from.
     snapshots: usize,
+    /// Runs that were started in all.
     runs: usize,
+    /// Resources in the cloud that no record knows.
     orphans: usize,
+    /// Acknowledged records that a crash lost.
     lost_records: usize,
-    /// The most creations that took effect under one generation's name.
+    /// The most creations that took effect under the name of one generation or pool.
     most_creates: usize,
 }
 
 impl Figures {
+    /// Adds the figures of `other`.
     fn add(&mut self, other: &Figures) {
         self.points += other.points;
         self.crashes += other.crashes;
@@ -61,6 +66,7 @@ impl Figures {
         self.most_creates = self.most_creates.max(other.most_creates);
     }
 
+    /// Returns the figures as a row of the table.
     fn row(&self, name: &str, mutants: &str) -> String {
         let Figures {
             points,
@@ -74,52 +80,58 @@ impl Figures {
             most_creates,
         } = self;
         format!(
-            "{name:<9} {points:>6} {crashes:>6} {recovery_points:>9} {crash_pairs:>9} {snapshots:>8} {runs:>9} {orphans:>7} {lost_records:>5} \
-             {most_creates:>8} {mutants:>8}"
+            "{name:<9} {points:>6} {crashes:>7} {recovery_points:>9} {crash_pairs:>9} {snapshots:>9} {runs:>9} \
+             {orphans:>7} {lost_records:>7} {most_creates:>8} {mutants:>8}"
         )
     }
 }
 
-const TABLE_HEADER: &str = "stage     points   cuts  recovery     pairs different      runs orphans  lost  creates  mutants\n\
-                    \u{20}          cut         points cut              scenes                   records per gen.   caught";
+/// The header of the printed table.
+const TABLE_HEADER: &str = "\
+    stage     points crashes  recovery     crash  distinct      runs orphans    lost  creates  mutants\n\
+    \u{20}                           points     pairs snapshots                   records per name   caught";
 
+/// A message that says what went wrong after a crash.
 type CrashFailure = String;
 
+/// Returns true if `FLOE_CRASH=all` is set.
 fn is_exhaustive() -> bool {
     std::env::var("FLOE_CRASH").is_ok_and(|value| value == "all")
 }
 
-/// Every how many-th point is cut.
+/// Returns `usual` as the stride over the crash points, or 1 if all of them are tested.
 fn stride(usual: usize) -> usize {
     if is_exhaustive() { 1 } else { usual }
 }
 
+/// Prints the first problems and panics if there are any.
 fn assert_no_failures(what: &str, problems: &[CrashFailure]) {
     for problem in problems.iter().take(40) {
         println!("  {}", problem.chars().take(600).collect::<String>().replace('\n', " "));
     }
     assert!(
         problems.is_empty(),
-        "{what}: {} failed; the first:\n{}",
+        "{what}: {} failed, the first one:\n{}",
         problems.len(),
         problems[0].chars().take(6_000).collect::<String>()
     );
 }
 
+/// Prints the figures and panics if there are problems.
 #[allow(clippy::print_stdout)]
 fn report_and_assert(what: &str, figures: &Figures, problems: &[CrashFailure]) {
     println!("{what}: {figures:?}, {} failed", problems.len());
     assert_no_failures(what, problems);
 }
 
-/// A part of all cuts; all of them are another test's.
+/// Crashes a stage at a sample of its points. With `FLOE_CRASH=all`, another test crashes it at all of them.
 fn crash_at_some_points(stage: usize) {
     if is_exhaustive() {
         return;
     }
     let (figures, problems) =
         crash_everywhere(stage, CrashSampling { snapshots: 11, recoveries: 19, second_crashes: 37, threads: 1 });
-    report_and_assert(&format!("cut in `{}`", STAGES[stage].name), &figures, &problems);
+    report_and_assert(&format!("crashes in stage `{}`", STAGES[stage].name), &figures, &problems);
 }
 
 #[test]
@@ -142,12 +154,12 @@ fn nothing_is_lost_or_orphaned_when_destroy_crashes() {
     crash_at_some_points(3);
 }
 
-/// Every point and every pair, and the mutants: with `FLOE_CRASH=all` only.
+/// Crashes at every point and every pair of points, and runs the mutants. Runs only with `FLOE_CRASH=all`.
 #[test]
 #[allow(clippy::print_stdout)]
 fn nothing_is_lost_or_orphaned_at_any_crash_point_or_pair() {
     if !is_exhaustive() {
-        println!("skipped: set FLOE_CRASH=all");
+        println!("skipped: set `FLOE_CRASH=all` to run this test");
         return;
     }
     let began = Instant::now();
@@ -163,8 +175,8 @@ fn nothing_is_lost_or_orphaned_at_any_crash_point_or_pair() {
     }
     let caught = MUTANTS.into_iter().filter(|flaw| is_caught(*flaw)).count();
     println!("{}", all.row("all", &format!("{caught} of {}", MUTANTS.len())));
-    println!("{} failed; {} s on {threads} threads", problems.len(), began.elapsed().as_secs());
-    assert_no_failures("every point and every pair", &problems);
+    println!("{} failed, {} s on {threads} threads", problems.len(), began.elapsed().as_secs());
+    assert_no_failures("every crash point and every pair", &problems);
     assert_eq!(caught, MUTANTS.len());
 }
 
@@ -183,7 +195,7 @@ fn crash_points_are_deterministic() {
     }
 }
 
-/// What was found out from beside is what a run leaves that is cut in earnest.
+/// A run that really crashes leaves what the observer predicted.
 #[test]
 fn predicted_crash_results_equal_real_ones() {
     for (stage, Stage { name, .. }) in STAGES.iter().enumerate() {
@@ -195,14 +207,14 @@ fn predicted_crash_results_equal_real_ones() {
                 let snapshot = runner.crash_at(before, at, result);
                 let what =
                     format!("{name}, {at}: {:?}, {:?}, {}", point.operation, result.request_fate, result.disk_seed);
-                assert_eq!(snapshot.disk.1, result.snapshot.disk.1, "{what}: the disk");
-                assert_eq!(snapshot.cloud.1, result.snapshot.cloud.1, "{what}: the cloud");
+                assert_eq!(snapshot.disk.1, result.snapshot.disk.1, "{what}: the disk differs from the prediction");
+                assert_eq!(snapshot.cloud.1, result.snapshot.cloud.1, "{what}: the cloud differs from the prediction");
             }
         }
     }
 }
 
-/// Each protection is taken away in turn: a suite that does not notice proves nothing.
+/// Removes each protection in turn. A suite that does not notice a missing protection proves nothing.
 #[test]
 #[allow(clippy::print_stdout)]
 fn every_mutant_is_caught() {
@@ -214,13 +226,13 @@ fn every_mutant_is_caught() {
     assert_eq!(caught, MUTANTS.len());
 }
 
-/// The same search finds nothing where no protection was taken away: else it would prove nothing of those.
+/// The same search finds nothing in the unmodified program. Otherwise, catching the mutants would prove nothing.
 #[test]
 fn the_unmodified_program_is_not_caught() {
     assert_eq!(first_failure(Mutant::Unmodified), None);
 }
 
-/// Whether a flaw leads to a failure, and to one of its kind.
+/// Returns true if `mutant` leads to one of the failures that are expected of it.
 #[allow(clippy::print_stdout)]
 fn is_caught(mutant: Mutant) -> bool {
     let problem = first_failure(mutant);
@@ -229,7 +241,7 @@ fn is_caught(mutant: Mutant) -> bool {
     problem.is_some_and(|why| mutant.expected_failures().iter().any(|kind| why.contains(kind)))
 }
 
-/// The first thing that fails with this flaw: what costs least is tried first.
+/// Returns the first failure of `mutant`. The cheapest searches come first.
 fn first_failure(mutant: Mutant) -> Option<CrashFailure> {
     const STAGES_IN_TURN: [usize; 3] = [2, 1, 0];
     let lost = STAGES_IN_TURN.into_iter().find_map(|stage| {
@@ -237,21 +249,21 @@ fn first_failure(mutant: Mutant) -> Option<CrashFailure> {
         let points = runner.crash_points(StageRunner::snapshot_before(stage));
         points.and_then(|points| runner.check_durability(&points)).err()
     });
-    // What a lost answer leads to needs no cut.
+    // The effects of a lost response show without a crash.
     let failure_under_fault =
         || stages::single_faults().into_iter().step_by(7).find_map(|fault| converge_under_fault(mutant, &fault).err());
     lost.or_else(failure_under_fault)
         .or_else(|| STAGES_IN_TURN.into_iter().find_map(|stage| first_failure_in_stage(stage, mutant)))
 }
 
-/// The first scene left by a cut from which such a floe does not recover.
+/// Returns the first failure of `mutant` to recover from a crash of `stage`.
 fn first_failure_in_stage(stage: usize, mutant: Mutant) -> Option<CrashFailure> {
     let mut runner = StageRunner::new(stage, mutant);
     let mut points = runner.crash_points(StageRunner::snapshot_before(stage)).ok()?;
     for point in &mut points {
         point.results.retain(|left| left.disk_seed == DISK_SEEDS[0] && !point.operation.1.starts_with("GET"));
     }
-    // Nothing is to be found without a flaw, so a part of them is looked at there.
+    // The unmodified program is expected to show no failure, so a sample is enough for it.
     let stride = if mutant == Mutant::Unmodified { stride(17) } else { 1 };
     distinct_crash_results(&points)
         .iter()
@@ -259,7 +271,7 @@ fn first_failure_in_stage(stage: usize, mutant: Mutant) -> Option<CrashFailure> 
         .find_map(|result| runner.recover(&result.snapshot, 1, false).err())
 }
 
-/// Every stage with one misfortune, no cut.
+/// Runs every stage under one fault, without a crash.
 fn converge_under_fault(mutant: Mutant, fault: &floe::simulator::FaultRule) -> Result<(), CrashFailure> {
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut stages = 0..STAGES.len();
@@ -267,7 +279,7 @@ fn converge_under_fault(mutant: Mutant, fault: &floe::simulator::FaultRule) -> R
             StageRunner::new(stage, mutant).converge_under_fault(StageRunner::snapshot_before(stage), fault.clone())
         })
     }));
-    result.unwrap_or_else(|_| Err("it panicked".to_owned()))
+    result.unwrap_or_else(|_| Err("the run panicked".to_owned()))
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Runs the commands of every page, and checks that the reference pages name everything they have to.
+//! Runs the commands of every page, and checks that the reference pages are complete.
 //!
-//! A `sh` block has to succeed. A `console` block has `$ command` lines, each followed by what it prints: compared
-//! exactly, with `...` for any lines and `? 3` for exit code 3. `<!-- file: PATH -->` on the line before a block writes
-//! it to a file; `<!-- not run: REASON -->` keeps a block from being run. Each page runs from top to bottom, each
-//! command in a shell of its own, in a fresh copy of `examples`.
+//! A `sh` block has to succeed. A `console` block has `$ command` lines, each followed by the output of the command.
+//! The output must match exactly, except that `...` stands for any lines, and `? 3` stands for exit code 3. On the line
+//! before a block, `<!-- file: PATH -->` writes the block to a file, and `<!-- not run: REASON -->` keeps it from being
+//! run. Each page runs from top to bottom in a fresh copy of `examples`, and each command runs in its own shell.
 //!
 //! `FLOE_WRITE_DOCS=1 cargo test --test suite docs` writes the current output into the `console` blocks.
 
@@ -24,11 +24,12 @@ use page::Page;
 use run::{Mode, run};
 use sandbox::Sandbox;
 
+/// Returns the root of the repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files in `folder` whose names end with `.md`, relative to the repository.
+/// Returns the `.md` files in `folder`, relative to the repository.
 fn pages_in(folder: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(root().join(folder))
         .unwrap()
@@ -39,7 +40,7 @@ fn pages_in(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every page that people read.
+/// Returns every page of the documentation.
 fn pages() -> Vec<Page> {
     let mut paths: Vec<PathBuf> =
         ["README.md", "CONTRIBUTING.md", "state/README.md"].iter().map(PathBuf::from).collect();
@@ -50,15 +51,17 @@ fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::new(path, &fs::read_to_string(root().join(path)).unwrap())).collect()
 }
 
+/// Returns the page with this path, which is relative to the repository.
 fn the_page(path: &str) -> Page {
     Page::new(Path::new(path), &fs::read_to_string(root().join(path)).unwrap())
 }
 
+/// Panics with these problems, if there are any.
 fn report(problems: &[String]) {
     assert!(problems.is_empty(), "{} problems:\n\n{}\n", problems.len(), problems.join("\n\n"));
 }
 
-/// The pages use GNU `sed`, so their commands are run on Linux only.
+/// The pages use GNU `sed`, so their commands run on Linux only.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_commands_of_every_page_do_what_the_page_shows() {
@@ -143,6 +146,7 @@ fn simulator_md_has_everything_that_a_scenario_may_hold() {
     report(&reference::scenario(&the_page("docs/simulator.md")));
 }
 
+/// A check that returns the problems of a page.
 type Check<'c> = &'c dyn Fn(&Page) -> Vec<String>;
 
 #[test]
@@ -169,7 +173,7 @@ fn a_key_flag_lint_or_code_without_a_description_is_reported() {
     assert_eq!(reference::commands(&invented).len(), 1);
 }
 
-/// What goes wrong when `text` is a page and run against an empty folder.
+/// Returns the problems of a page with this text, which is run without any examples.
 fn problems_of(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     run(&Page::new(Path::new("page.md"), text), &Sandbox::new(folder.path()), Mode::Compare).problems
@@ -201,8 +205,8 @@ fn a_mark_needs_a_reason_and_a_shell_block() {
         assert!(problems[0].starts_with("page.md:2: ") && problems[0].contains("reason"), "{problems:?}");
     }
     assert_eq!(problems_of("<!-- not run: it fails -->\n```sh\nfalse\n```\n"), Vec::<String>::new());
-    assert_eq!(problems_of("<!-- not run: it is no command -->\n```toml\na = 1\n```\n").len(), 1);
-    // A blank line between the two: the mark belongs to nothing, and the block is run.
+    assert_eq!(problems_of("<!-- not run: it is not a command -->\n```toml\na = 1\n```\n").len(), 1);
+    // After a blank line the mark does not belong to the block, so the block is run.
     assert_eq!(problems_of("<!-- not run: it fails -->\n\n```sh\nfalse\n```\n").len(), 1);
 }
 
@@ -217,7 +221,7 @@ fn a_wrong_output_is_reported_with_its_file_and_line() {
         assert_eq!(problems_of(&page.replace("\ntwo\n```", elided)), Vec::<String>::new(), "{elided}");
     }
     assert_eq!(problems_of(&page.replace("\ntwo\n```", "\n...\nfour\n```")).len(), 1);
-    // What is printed to standard error counts too, and so does an output where none is expected.
+    // Standard error counts as well, and so does output where none is expected.
     assert_eq!(problems_of("```console\n$ echo one >&2\n```\n").len(), 1);
 }
 

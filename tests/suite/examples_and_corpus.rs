@@ -1,4 +1,5 @@
-//! Real input: the examples in every environment, and the statements of others where `FLOE_SQL_CORPUS` names their folder.
+//! Loads and applies the examples in every environment, and statements of other projects from the folder that
+//! `FLOE_SQL_CORPUS` names.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,10 +18,12 @@ use floe::{
 
 use crate::test_project::{TestProject, floe_toml};
 
+/// Returns the folder of this example.
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
+/// Loads a project for one environment. Panics if it has problems.
 fn load_graph(root: &Path, environment: &str) -> Graph {
     let environment = Some(environment.to_owned());
     let inputs = LoadOptions { root: root.to_owned(), environment, ..LoadOptions::default() };
@@ -29,6 +32,7 @@ fn load_graph(root: &Path, environment: &str) -> Graph {
         .unwrap_or_else(|flawed| panic!("{}", describe_problems(&flawed.problems)))
 }
 
+/// Returns the messages of problems with their help and locations.
 fn describe_problems(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
         let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
@@ -39,7 +43,7 @@ fn describe_problems(problems: &[Problem]) -> String {
     })
 }
 
-/// Copies what belongs to the example, not what a run of it left behind.
+/// Copies an example without the state folders of earlier runs.
 fn copy_example(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
@@ -52,6 +56,7 @@ fn copy_example(from: &Path, to: &Path) {
     }
 }
 
+/// Returns a copy of the example with a simulator, or `None` if the environment is not simulated.
 fn example_project(name: &str, environment: &str) -> Option<TestProject> {
     let simulated = load_graph(&example(name), environment).project.environment.simulator?;
     let catalog = if simulated.strict_catalog { CatalogMode::Strict } else { CatalogMode::Lenient };
@@ -61,6 +66,7 @@ fn example_project(name: &str, environment: &str) -> Option<TestProject> {
     Some(project)
 }
 
+/// Applies the example in each simulated environment. Returns the projects by environment.
 async fn converge_in_every_environment(name: &str) -> BTreeMap<String, TestProject> {
     let mut projects = BTreeMap::new();
     for environment in manifest::environment_names(&example(name)).unwrap() {
@@ -87,7 +93,7 @@ async fn the_clickstream_example_converges_in_every_simulated_environment() {
     for (name, phase) in &local {
         assert!(["COMPLETED", "RUNNING"].contains(&phase.as_str()), "{name} is {phase}");
     }
-    // What is stopped in dev was never submitted there.
+    // A statement that dev declares with `stopped = true` was never submitted there.
     let dev = projects["dev"].phases();
     let prefixed: BTreeSet<String> = local.keys().map(|name| format!("dev-{name}")).collect();
     let held = ["dev-classify-comments".to_owned(), "dev-revenue-per-day".to_owned()];
@@ -100,7 +106,7 @@ async fn destroy_empties_the_clickstream_example() {
     project.converge().await;
     let run =
         project.apply_request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
-    let report = run.report.unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
+    let report = run.report.unwrap_or_else(|| panic!("the plan is blocked: {:#?}", run.plan.changes));
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert!(project.simulator.world_view().pools.is_empty());
 }
@@ -127,13 +133,13 @@ fn the_examples_load_without_lints_in_every_environment() {
     }
 }
 
-/// A project that declares each of `texts`; those that `refused` names are left out.
+/// Returns a manifest that declares each of `texts`, except for the keys in `refused`.
 fn statements_toml(texts: &[String], refused: &BTreeSet<String>) -> String {
     let mut toml = String::new();
     for (index, text) in texts.iter().enumerate() {
         let key = format!("s{index}");
         if !refused.contains(&key) {
-            // What looks like a variable of floe is none in the texts of others.
+            // These texts do not use floe's variables, so `${` is escaped.
             let text = text.replace("${", "$${");
             let _ = write!(toml, "[statements.{key}]\nsql = {}\n", serde_json::Value::String(text));
         }
@@ -141,8 +147,8 @@ fn statements_toml(texts: &[String], refused: &BTreeSet<String>) -> String {
     toml
 }
 
-/// The keys of the statements to leave out so that the others can be declared: of two that clash, the later one. Keys are
-/// those of the headers above the places.
+/// Returns the keys of the statements to leave out so that the others can be declared. If two statements conflict, it
+/// is the later one. The key is read from the table header above the location of a problem.
 fn statements_with_problems(problems: &[Problem]) -> BTreeSet<String> {
     let places = problems.iter().filter_map(|problem| problem.locations.first()).map(|(place, _)| place);
     let header = |place: &SourceLocation| {
@@ -154,7 +160,7 @@ fn statements_with_problems(problems: &[Problem]) -> BTreeSet<String> {
     places.filter_map(header).collect()
 }
 
-/// Loads, plans and applies what of `texts` can be declared together; says how many those were.
+/// Loads, plans and applies those of `texts` that can be declared together. Returns their number.
 async fn load_plan_and_apply(texts: &[String]) -> usize {
     let mut project =
         TestProject::new(&[("floe.toml", &floe_toml("")), ("pools.toml", "[pools.main]\nmax_cfu = 50\n")]);
@@ -167,7 +173,7 @@ async fn load_plan_and_apply(texts: &[String]) -> usize {
             Err(flawed) => flawed.problems,
         };
         let more = statements_with_problems(&problems);
-        assert!(!more.is_subset(&refused), "a problem that names no statement: {}", describe_problems(&problems));
+        assert!(!more.is_subset(&refused), "no statement belongs to a problem: {}", describe_problems(&problems));
         refused.extend(more);
     }
     if refused.len() < texts.len() {
@@ -180,7 +186,7 @@ async fn load_plan_and_apply(texts: &[String]) -> usize {
 #[tokio::test(start_paused = true)]
 async fn statements_of_others_are_loaded_planned_and_applied() {
     let Some(folder) = std::env::var_os("FLOE_SQL_CORPUS") else {
-        println!("skipped: FLOE_SQL_CORPUS names no folder");
+        println!("skipped because FLOE_SQL_CORPUS is not set");
         return;
     };
     let text = std::fs::read_to_string(Path::new(&folder).join("valid.jsonl")).unwrap();
@@ -192,6 +198,6 @@ async fn statements_of_others_are_loaded_planned_and_applied() {
     for batch in texts.chunks(200) {
         applied += load_plan_and_apply(batch).await;
     }
-    println!("{applied} of {} statements were applied; the others cannot be declared, or not together", texts.len());
-    assert!(applied > texts.len() / 3, "only {applied} of {}", texts.len());
+    println!("{applied} of {} statements were applied; the others cannot be declared or conflict", texts.len());
+    assert!(applied > texts.len() / 3, "only {applied} of {} statements were applied", texts.len());
 }

@@ -1,4 +1,4 @@
-//! The named misfortunes: each alone, and what a run makes of it.
+//! Named faults, one at a time, and how a run handles each of them.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,16 +24,21 @@ use tokio::time::Instant;
 
 use crate::test_project::{TestProject, floe_toml, identity, statement};
 
+/// The manifest of a table.
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+/// The manifest of a job that reads the table.
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
+/// The paths of requests for pools.
 const POOL_PATHS: &str = "*/compute-pools*";
+/// The paths of requests for statements.
 const STATEMENT_PATHS: &str = "*/statements*";
 
+/// Returns the manifest of the table and the job.
 fn table_and_job() -> String {
     format!("{TABLE}{COPY}")
 }
 
-/// A world with a table and a job that reads it, both in force.
+/// Returns a project with a table and a running job that reads it.
 async fn project_with_running_job() -> TestProject {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;
@@ -41,6 +46,7 @@ async fn project_with_running_job() -> TestProject {
     project
 }
 
+/// Returns a project with these statements, on a simulator with these options.
 fn project_with_options(statements: &str, options: SimulatorOptions) -> TestProject {
     let files = [
         ("floe.toml", floe_toml("")),
@@ -51,45 +57,57 @@ fn project_with_options(statements: &str, options: SimulatorOptions) -> TestProj
     TestProject::with_options(&files, options)
 }
 
+/// Returns how many requests of this method were sent.
 fn request_count(project: &TestProject, method: Method) -> usize {
     project.simulator.requests().iter().filter(|(sent, _)| *sent == method).count()
 }
 
+/// Returns how many effects of this kind there were.
 fn effect_count(project: &TestProject, verb: EffectKind) -> usize {
     project.simulator.effects().iter().filter(|effect| effect.kind == verb).count()
 }
 
-/// What was sent that changes something.
+/// Returns the requests that change something.
 fn sent_mutations(project: &TestProject) -> Vec<(Method, String)> {
     project.simulator.requests().into_iter().filter(|(method, _)| method.is_mutating()).collect()
 }
 
+/// Returns the failure of `address` in the report.
 fn failure<'a>(report: &'a RunReport, address: &Address) -> &'a StepFailure {
     let found = report.failed.iter().find(|(failed, _)| failed == address);
     &found.unwrap_or_else(|| panic!("{address} did not fail: {report:#?}")).1
 }
 
+/// Runs `plan` on `recorded` and returns the report.
 async fn execute(project: &mut TestProject, plan: &Plan, recorded: Recorded) -> RunReport {
     let cloud = project.cloud();
     project.execute(&cloud, plan, recorded, &mut |_| {}).await
 }
 
+/// Returns a plan and the record that it was made from.
 async fn plan_and_record(project: &TestProject) -> (Plan, Recorded) {
     project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap()
 }
 
-/// Writes down when each request left, and the status of its answer.
+/// A transport that records when each request was sent, and the status of its response.
 #[derive(Clone)]
 struct TimingTransport {
+    /// The simulator that answers the requests.
     simulator: Simulator,
+    /// The exchanges so far, in order.
     exchanges: Arc<Mutex<Vec<TimedExchange>>>,
 }
 
+/// A request and its response, with their times.
 #[derive(Debug, Clone)]
 struct TimedExchange {
+    /// The method of the request.
     method: Method,
+    /// When the request was sent.
     sent_at: Instant,
+    /// When the response arrived, or the request failed.
     answered_at: Instant,
+    /// The status of the response, or none if there was none.
     status: Option<u16>,
 }
 
@@ -116,7 +134,7 @@ async fn repeated_conflicts_on_put_are_retried_after_a_fresh_read() {
     assert_eq!(effect_count(&project, EffectKind::Stopped), 1);
     let methods: Vec<_> = project.simulator.requests().into_iter().map(|(method, _)| method).collect();
     for (at, method) in methods.iter().enumerate().filter(|(_, method)| **method == Method::Put) {
-        assert_eq!(methods[at - 1], Method::Get, "{method} without a fresh reading: {methods:?}");
+        assert_eq!(methods[at - 1], Method::Get, "{method} without a fresh read: {methods:?}");
     }
 }
 
@@ -127,7 +145,7 @@ async fn endless_conflicts_are_given_up_and_the_job_keeps_running() {
     project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put));
     let report = project.apply().await.report.unwrap();
     let said = failure(&report, &statement("copy")).to_string();
-    assert!(said.contains("`copy` changed meanwhile") && said.contains("plan again"), "{said}");
+    assert!(said.contains("`copy` has since changed") && said.contains("plan again"), "{said}");
     assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
     assert_eq!(project.phases()["copy"], "RUNNING");
     assert!(project.recorded().await.open_intents.is_empty());
@@ -149,7 +167,7 @@ async fn an_endlessly_rejected_create_is_reported_with_the_detail_from_the_servi
         panic!("{:#?}", report.failed)
     };
     assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
-    let detail = "The resource has changed since it was fetched (not created, and given up after 30 attempts)";
+    let detail = "The resource has changed since it was fetched (not created, gave up after 30 attempts)";
     assert_eq!(error.detail, detail);
     let retries = retries.lock().unwrap().clone();
     let [retrying] = retries.as_slice() else { panic!("{retries:?}") };
@@ -157,10 +175,13 @@ async fn an_endlessly_rejected_create_is_reported_with_the_detail_from_the_servi
     assert!(project.recorded().await.open_intents.is_empty() && effect_count(&project, EffectKind::Created) == 0);
 }
 
-/// A network that holds requests up, each for another while, and their answers too.
+/// A network that delays each request and each response by a different time.
 struct JitteryTransport {
+    /// The simulator that answers the requests.
     simulator: Simulator,
+    /// The source of the random delays.
     rng: Mutex<fastrand::Rng>,
+    /// How many responses had the status 429.
     rejections: Mutex<usize>,
 }
 
@@ -244,7 +265,7 @@ async fn failed_reads_are_retried_and_an_unreachable_service_changes_nothing() {
     assert_eq!(sent_mutations(&project), []);
 }
 
-/// What can become of a request whose answer says nothing.
+/// Returns what can happen to a request without a usable response.
 fn faults_without_an_answer() -> [InjectedFault; 7] {
     [
         InjectedFault::LostBeforeEffect,
@@ -257,7 +278,7 @@ fn faults_without_an_answer() -> [InjectedFault; 7] {
     ]
 }
 
-/// Whether the request has taken effect when its answer is lost: then it must not be sent again.
+/// Returns true if the request took effect although its response is lost. It must not be sent again then.
 fn takes_effect(does: &InjectedFault) -> bool {
     matches!(
         does,
@@ -265,7 +286,8 @@ fn takes_effect(does: &InjectedFault) -> bool {
     )
 }
 
-/// Loses the answer of one request of `change`, in every way; each time it takes effect once.
+/// Loses the response to one request of `change` in every way, and checks that the request takes effect once each
+/// time.
 async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&str; 2], change: &str, verb: EffectKind) {
     for does in faults_without_an_answer() {
         let mut project = TestProject::with_statements(before);
@@ -275,7 +297,7 @@ async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&st
         project.simulator.clear_requests();
         project.write("pools.toml", pools[1]);
         project.declare(change);
-        // 202 has no body to cut.
+        // A 202 has no body to truncate.
         let answers_nothing =
             matches!(method, Method::Put | Method::Delete) && matches!(does, InjectedFault::TruncatedBody(_));
         project.simulator.push_fault(FaultRule::once(does.clone()).on(method).path(path));
@@ -300,8 +322,11 @@ async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&st
     }
 }
 
+/// The manifest of one pool.
 const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 10\n";
+/// The manifest of that pool and another one.
 const MAIN_AND_HEAVY_POOLS: &str = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nmax_cfu = 20\n";
+/// The manifest of the same pool after it grew.
 const GROWN_MAIN_POOL: &str = "[pools.main]\nmax_cfu = 20\n";
 
 #[tokio::test(start_paused = true)]
@@ -405,13 +430,14 @@ async fn a_wait_ends_at_the_statements_timeout_and_the_next_run_resumes_it() {
         other => panic!("{other}"),
     }
     assert!(report.has_only_unreached_phases());
-    assert!(project.recorded().await.statements["copy"].current.is_some(), "what was submitted is known");
+    assert!(project.recorded().await.statements["copy"].current.is_some(), "the submitted generation must be recorded");
     project.declare(&table_and_job());
     project.converge().await;
     assert_eq!(project.phases()["copy"], "RUNNING");
     assert_eq!(effect_count(&project, EffectKind::Created), 2);
 }
 
+/// Returns an override that gives the statement `name` this outcome.
 fn scripted_fate(name: &str, outcome: ForcedOutcome) -> StatementOverride {
     StatementOverride { name: name.to_owned(), outcome }
 }
@@ -425,7 +451,7 @@ async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
     project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(10.0)).path(STATEMENT_PATHS).on(Method::Get));
     let report = project.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
-    // At once: the list does not show what was just made.
+    // At this point, the list does not show the new statements yet.
     let plan = project.plan().await;
     assert!(!plan.has_changes() && !plan.is_blocked(), "{:#?}", plan.changes);
     project.simulator.clear_faults();
@@ -433,7 +459,7 @@ async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
         project.simulator.clear_faults();
         project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
         let plan = project.plan().await;
-        // What a stale reading shows in motion is waited for; nothing else is concluded from it.
+        // If a stale read shows a resource in motion, floe waits for it and concludes nothing else.
         assert!(!plan.has_changes() && !plan.is_blocked(), "{does:?}: {:#?}", plan.changes);
     }
 }
@@ -450,8 +476,8 @@ async fn jobs_are_created_and_stopped_under_lagging_lists_and_stale_reads() {
     project.simulator.push_fault(
         FaultRule::always(InjectedFault::StaleRead).on(Method::Get).path("*/statements/*").after(1).times(3),
     );
-    // On a stale reading a run waits for what it took to be in motion, or refuses since it is not what was planned on;
-    // once the readings are good, the job is stopped, and it was asked once.
+    // After a stale read, a run waits for a resource that seems to be in motion, or refuses because it differs from
+    // the plan. Once reads are current again, the job is stopped, and only one stop took effect.
     for _ in 0..6 {
         drop(project.apply().await);
     }
@@ -463,8 +489,8 @@ async fn jobs_are_created_and_stopped_under_lagging_lists_and_stale_reads() {
 #[tokio::test(start_paused = true)]
 async fn malformed_responses_and_endless_pages_fail_the_plan() {
     for (does, said) in [
-        (InjectedFault::Html, "a page for a browser"),
-        (InjectedFault::InvalidJson, "not one of this API"),
+        (InjectedFault::Html, "an HTML page"),
+        (InjectedFault::InvalidJson, "unexpected response"),
         (InjectedFault::EndlessPages, "page"),
     ] {
         let mut project = TestProject::with_statements(&table_and_job());
@@ -498,7 +524,7 @@ async fn a_wrong_key_is_named_in_the_error_and_nothing_is_changed() {
         assert_eq!((error.kind, error.status), (ErrorKind::Unauthorized, Some(401)), "{error}");
         let help = error.help.clone().unwrap_or_default();
         assert!(help.to_uppercase().contains(named), "{named}: {help}");
-        assert!(!format!("{error:?}").contains("oops"), "the secret is shown");
+        assert!(!format!("{error:?}").contains("oops"), "the error shows the secret");
         assert_eq!((sent_mutations(&project), project.simulator.effects()), (vec![], vec![]));
     }
 }
@@ -516,7 +542,7 @@ async fn a_key_revoked_between_plan_and_apply_changes_nothing_and_leaves_no_open
     project.converge().await;
 }
 
-/// A job that does not get to RUNNING: the wait ends early, with what the service says.
+/// Checks that the wait for a job that does not reach RUNNING ends early, with the message of the service.
 async fn check_early_end(fate: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
     let scenario = Scenario { overrides: vec![scripted_fate("copy", fate)], ..Scenario::default() };
     let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
@@ -526,7 +552,7 @@ async fn check_early_end(fate: ForcedOutcome, ended: NotReachedCause, says: &str
     let report = project.apply().await.report.unwrap();
     let StepFailure::NotReached(not) = failure(&report, &statement("copy")) else { panic!("{report:#?}") };
     assert_eq!(not.cause, ended, "{not}");
-    assert!(asked.elapsed() < Duration::from_secs(120), "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(120), "the wait took {:?}", asked.elapsed());
     assert!(not.to_string().contains(says), "{not}");
     assert_eq!(!not.exceptions.is_empty(), with_exceptions, "{not:#?}");
 }
@@ -604,7 +630,10 @@ async fn a_failure_skips_only_its_dependents() {
     assert_eq!(report.skipped, [(statement("copy"), statement("orders"))]);
     assert_eq!(project.phases()["apart"], "RUNNING");
     assert!(!project.phases().contains_key("copy"));
-    assert!(!project.simulator.requests().iter().any(|(_, path)| path.ends_with("/copy")), "nothing was asked of it");
+    assert!(
+        !project.simulator.requests().iter().any(|(_, path)| path.ends_with("/copy")),
+        "a request was sent for the skipped job"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -620,7 +649,7 @@ async fn a_statement_recreated_between_plan_and_apply_is_not_touched() {
         project.simulator.clear_requests();
         let report = execute(&mut project, &plan, recorded).await;
         let said = failure(&report, &statement("copy")).to_string();
-        assert!(said.contains("changed meanwhile") && said.contains("created again"), "{said}");
+        assert!(said.contains("has since changed") && said.contains("created again"), "{said}");
         assert_eq!(sent_mutations(&project), []);
         assert_eq!(project.simulator.effects(), before);
     }
@@ -638,12 +667,12 @@ async fn a_statement_stopped_between_plan_and_apply_is_not_restarted() {
     project.simulator.clear_requests();
     let report = execute(&mut project, &plan, recorded).await;
     let said = failure(&report, &statement("copy")).to_string();
-    assert!(said.contains("changed meanwhile"), "{said}");
+    assert!(said.contains("has since changed"), "{said}");
     assert_eq!(sent_mutations(&project), []);
     assert_eq!(project.phases()["copy"], "STOPPED");
 }
 
-/// Somebody else's statement under the name of ours, in our pool.
+/// Submits a statement that is not managed by the project, under a name of the project and in its pool.
 async fn submit_foreign_statement(project: &TestProject, name: &str) {
     let pool = project.simulator.world_view().pools[0].id.clone();
     let new = NewStatement {
@@ -694,13 +723,15 @@ async fn a_name_that_is_being_deleted_is_waited_for() {
     project.simulator.clear_requests();
     let report = execute(&mut project, &plan, recorded).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert!(request_count(&project, Method::Post) >= 2, "the first meets the name that is still there");
-    assert_eq!(project.simulator.audit_report().creations["copy"], 2, "theirs and ours");
+    assert!(request_count(&project, Method::Post) >= 2, "the first submission must find that the name is still taken");
+    assert_eq!(project.simulator.audit_report().creations["copy"], 2, "one creation outside the project and one by it");
     assert!(!project.plan().await.has_work());
 }
 
-/// A cloud in which something uses each pool that a key cannot see: what is told of one pool says so, the list not yet.
+/// A transport to a cloud in which something that the key cannot see uses each pool. A read of one pool shows that,
+/// and the list does not show it yet.
 struct HiddenUsageTransport {
+    /// The simulator that answers the requests.
     simulator: Simulator,
 }
 

@@ -1,8 +1,8 @@
-//! The files of version 0.1.0 are read, written again as they were, and worked with.
+//! Reads the files of version 0.1.0, writes them again unchanged, and runs commands on them.
 //!
-//! `tests/fixtures/0.1.0` holds them. They pin the names in files, which stay as they are when names in the code change.
-//! `FLOE_WRITE_FIXTURES=1 cargo test formats` writes those that are missing, through the code as it is then. It never
-//! writes over one that is there.
+//! The files are in `tests/fixtures/0.1.0`. They fix the names in files, which stay the same when names in the code
+//! change. `FLOE_WRITE_FIXTURES=1 cargo test formats` writes missing fixtures with the current code. It never
+//! overwrites a fixture.
 
 mod project;
 mod samples;
@@ -30,20 +30,24 @@ use floe::{
 };
 use serde_json::{Value, value::RawValue};
 
+/// The path of the state on the fake disk.
 const STATE: &str = "state/prod.json";
+/// The path of the journal of that state.
 const JOURNAL: &str = "state/prod.journal";
+/// The path of the ids of the saved plans that were used with that state.
 const PLANS: &str = "state/prod.plans";
 
-/// Whether what is missing is to be written.
+/// Returns whether missing fixtures should be written.
 fn writes() -> bool {
     std::env::var_os("FLOE_WRITE_FIXTURES").is_some()
 }
 
+/// Returns the path of this fixture.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0").join(name)
 }
 
-/// The bytes of a fixture, which are those that `made` gives if it has yet to be written.
+/// Returns the bytes of a fixture. A missing fixture is first written with the bytes `made`, if that was requested.
 fn kept(name: &str, made: &[u8]) -> Vec<u8> {
     let path = fixture(name);
     if writes() && !path.exists() {
@@ -53,7 +57,7 @@ fn kept(name: &str, made: &[u8]) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Shows where two texts begin to differ.
+/// Panics with the first difference if the bytes written now differ from those of the fixture.
 fn same(name: &str, now: &[u8], kept: &[u8]) {
     if now == kept {
         return;
@@ -66,19 +70,20 @@ fn same(name: &str, now: &[u8], kept: &[u8]) {
     panic!("{name} differs from byte {at} on\nnow:     {}\nfixture: {}", around(now), around(kept));
 }
 
+/// Returns the lock holder in the fixtures, with the id of the saved plan that it applies.
 fn holder(plan: Option<&str>) -> LockHolder {
     let [command, who, since] = ["apply", "ana@build-7", "2026-01-02T03:04:05Z"].map(str::to_owned);
     LockHolder { command, who, pid: 4711, since, saved_plan_id: plan.map(str::to_owned) }
 }
 
-/// What the files say together.
+/// Loads the record from these files of a state.
 async fn loaded(files: &[(&str, &[u8])]) -> Recorded {
     let disk = FakeDisk::new();
     files.iter().for_each(|(path, bytes)| disk.put(*path, *bytes));
     LocalLedger::on_disk(disk, STATE).load().await.unwrap().unwrap()
 }
 
-/// A ledger whose run has begun on `recorded`.
+/// Returns a ledger in which a run has begun from `recorded`.
 async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> LocalLedger<FakeDisk> {
     disk.put(STATE, serde_json::to_vec(recorded).unwrap());
     let mut ledger = LocalLedger::on_disk(disk.clone(), STATE);
@@ -88,7 +93,7 @@ async fn begun(disk: &FakeDisk, recorded: &Recorded, plan: Option<&str>) -> Loca
     ledger
 }
 
-/// The bytes of a snapshot, as a run leaves it.
+/// Returns the snapshot that a run writes for `recorded`.
 async fn snapshot(recorded: &Recorded) -> Vec<u8> {
     let disk = FakeDisk::new();
     let before = Recorded { serial: recorded.serial - 1, ..recorded.clone() };
@@ -115,7 +120,7 @@ async fn a_state_of_0_1_0_that_an_apply_left_is_read_and_written_unchanged() {
     }
 }
 
-/// The groups of a journal, and before them what it builds on.
+/// Returns the first line of a journal, which names what it continues, and the groups of entries that follow.
 fn groups(journal: &[u8]) -> (Value, Vec<Vec<Entry>>) {
     let lines = journal.split_inclusive(|byte| *byte == b'\n');
     let mut held = lines.map(serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>);
@@ -124,7 +129,7 @@ fn groups(journal: &[u8]) -> (Value, Vec<Vec<Entry>>) {
     (base, held.map(|line| group(&line.unwrap()["holds"])).collect())
 }
 
-/// The bytes of a journal that a run writes group by group.
+/// Returns the journal that a run writes if it appends these groups one after another.
 async fn journal(on: &Recorded, plan: Option<&str>, groups: &[Vec<Entry>]) -> Vec<u8> {
     let disk = FakeDisk::new();
     let mut ledger = begun(&disk, on, plan).await;
@@ -134,10 +139,11 @@ async fn journal(on: &Recorded, plan: Option<&str>, groups: &[Vec<Entry>]) -> Ve
     disk.files()[Path::new(JOURNAL)].clone()
 }
 
-/// Which variants an entry is made of.
+/// The variants of an entry and of the value in it.
 type Variants =
     (Discriminant<Entry>, Option<Discriminant<Operation>>, Option<Discriminant<Outcome>>, Option<Discriminant<Fact>>);
 
+/// Returns the variants that these entries use.
 fn variants<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> HashSet<Variants> {
     let of = |entry: &Entry| match entry {
         Entry::IntentOpened { intent, .. } => (discriminant(entry), Some(discriminant(&intent.operation)), None, None),
@@ -150,7 +156,7 @@ fn variants<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> HashSet<Variant
 #[tokio::test(start_paused = true)]
 async fn a_journal_of_0_1_0_with_every_entry_is_read_and_written_unchanged() {
     let (base, story) = (samples::begun(), samples::story());
-    assert_eq!(variants(story.iter().flatten()), variants(&samples::entries()), "an entry is in no journal");
+    assert_eq!(variants(story.iter().flatten()), variants(&samples::entries()), "the journal lacks a variant");
     let state = kept("records/begun.json", &snapshot(&base).await);
     let kept = kept("records/every.journal", &journal(&base, Some("0123456789abcdef"), &story).await);
     let (first, read) = groups(&kept);
@@ -158,15 +164,15 @@ async fn a_journal_of_0_1_0_with_every_entry_is_read_and_written_unchanged() {
     assert_eq!(read, story);
     let recorded = loaded(&[(STATE, &state)]).await;
     same("every.journal", &journal(&recorded, Some("0123456789abcdef"), &read).await, &kept);
-    // The real reader makes the same of it.
+    // The ledger reads the same record from these files.
     let mut after = samples::begun();
     story.iter().flatten().for_each(|entry| after.apply(entry).unwrap());
     assert_eq!(loaded(&[(STATE, &state), (JOURNAL, &kept)]).await, after);
-    assert_eq!(after.open_intents.len(), 1, "it is the journal of an interrupted run");
+    assert_eq!(after.open_intents.len(), 1, "the journal should end with one open intent");
 }
 
-/// A record takes only what continues it. The words of those entries that no record takes one after another are pinned
-/// here, by the writer that is for tests.
+/// A record accepts only entries that continue it. This test fixes the serialized names of all entries, including
+/// those that no record accepts one after another. It therefore uses the writer for tests.
 #[test]
 fn every_entry_of_0_1_0_is_read_and_written_unchanged() {
     let written = |groups: &[Vec<Entry>]| fake_disk::journal_bytes(&samples::begun(), groups).unwrap();
@@ -194,13 +200,14 @@ async fn the_marks_of_used_plans_of_0_1_0_are_found_and_kept() {
 
 // ---- plans
 
-/// A plan as `apply` reads it, and the id that its file gives it.
+/// Reads a saved plan as `apply` does. Returns the plan and its id.
 fn plan(bytes: &[u8]) -> (Plan, String) {
     let value: Value = serde_json::from_slice(bytes).unwrap();
     let id = value["id"].as_str().unwrap().to_owned();
     (serde_json::from_value(value).unwrap(), id)
 }
 
+/// Loads the manifests in this folder and returns their graph. Panics if they have problems.
 fn graph(root: &Path) -> Graph {
     let inputs = LoadOptions { root: root.to_owned(), ..LoadOptions::default() };
     planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
@@ -223,7 +230,7 @@ async fn a_saved_plan_of_0_1_0_that_was_made_is_read_and_written_unchanged() {
     let kept = fs::read(folder.join("change.plan")).unwrap();
     let (read, id) = plan(&kept);
     let written = render::saved_plan_json(&read, &graph(&folder), &render::PlanContext::default(), &id).unwrap();
-    // What stands beside a plan is shown and never read. The sample has all of it.
+    // The context of a plan is only shown and never read. The plan with every variant covers all of it.
     let (mut now, then) =
         (serde_json::from_str::<Value>(&written).unwrap(), serde_json::from_slice::<Value>(&kept).unwrap());
     assert_eq!(now["beside"]["edges"], then["beside"]["edges"]);
@@ -232,7 +239,7 @@ async fn a_saved_plan_of_0_1_0_that_was_made_is_read_and_written_unchanged() {
     same("change.plan", text.as_bytes(), &kept);
 }
 
-/// A saved plan holds digests of what is declared, so it is refused if a declaration is written otherwise.
+/// A saved plan holds digests of the declarations, so floe would reject it if a declaration were written differently.
 #[test]
 fn the_declarations_of_pools_of_0_1_0_are_read_and_written_unchanged() {
     let written = |all: &[PoolDeclaration]| serde_json::to_vec_pretty(all).unwrap();
@@ -244,17 +251,17 @@ fn the_declarations_of_pools_of_0_1_0_are_read_and_written_unchanged() {
 
 // ---- the simulator
 
-/// People write scenarios and floe only reads them, so this file is written by hand.
+/// Users write scenarios and floe only reads them, so this file is written by hand.
 #[test]
 fn a_scenario_of_0_1_0_with_every_switch_and_fault_is_read() {
     let text = fs::read_to_string(fixture("simulator/scenario.json")).unwrap();
     assert_eq!(Scenario::parse(&text).unwrap(), scenario::every());
-    // Each switch has another value than the default, so that one that is not read is noticed.
+    // Each switch has a value other than the default, so the test fails if floe does not read it.
     for switch in scenario::switches_of(&text) {
         let without =
             text.lines().filter(|line| !line.contains(&format!("\"{switch}\":"))).collect::<Vec<_>>().join("\n");
         let without = without.replace(",\n  }", "\n  }");
-        assert_ne!(Scenario::parse(&without).unwrap(), scenario::every(), "{switch} is said nowhere else");
+        assert_ne!(Scenario::parse(&without).unwrap(), scenario::every(), "`{switch}` makes no difference");
     }
 }
 

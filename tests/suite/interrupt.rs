@@ -1,4 +1,5 @@
-//! Ctrl-C: the first lets what is open come to its end and starts nothing new, the second saves and leaves.
+//! Ctrl-C: the first one lets open step groups finish and starts nothing new. The second one saves the record and
+//! exits.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::test_project::{TestProject, statement};
 
+/// The manifest of a table and of a job that may restart.
 const JOBS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -20,11 +22,12 @@ sql = "INSERT INTO target SELECT id, price FROM orders"
 evolve = "restart"
 "#;
 
+/// Returns the manifest with a change that replaces the job.
 fn changed_jobs() -> String {
     JOBS.replace("SELECT id, price", "SELECT id, price + 1")
 }
 
-/// A job that runs, and another that is declared instead of it: a replacement.
+/// Returns a project with a running job whose replacement is declared.
 async fn about_to_replace() -> TestProject {
     let mut project = TestProject::with_statements(JOBS);
     project.converge().await;
@@ -33,7 +36,8 @@ async fn about_to_replace() -> TestProject {
     project
 }
 
-/// Applies; when `when` first holds of an event, somebody presses Ctrl-C until `how` is meant.
+/// Applies, and interrupts the run at `interrupt_level` as soon as `is_due` returns true for an event. Returns the
+/// report and the events.
 async fn apply_with_interrupt_at(
     project: &mut TestProject,
     interrupt_level: Interrupt,
@@ -51,18 +55,21 @@ async fn apply_with_interrupt_at(
         events.push(event);
     };
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut listen).await;
-    assert!(pressed, "nobody pressed Ctrl-C: {events:#?}");
+    assert!(pressed, "the run was never interrupted: {events:#?}");
     (report, events)
 }
 
+/// Returns true if the event says that the service accepted the stop of the job.
 fn is_stop_request(event: &Event) -> bool {
     matches!(event, Event::RequestAccepted { request, .. } if request.to_string() == "stopping copy")
 }
 
+/// Returns true if the event says that the service accepted the submission of the successor.
 fn is_successor_submission(event: &Event) -> bool {
     matches!(event, Event::RequestAccepted { request, .. } if request.to_string() == "submitted copy-g2")
 }
 
+/// Asserts that nothing ran twice at once or was created twice.
 fn assert_nothing_ran_or_was_created_twice(project: &TestProject) {
     let findings = project.simulator.audit_report();
     assert!(findings.peak_running.values().all(|most| *most <= 1), "{findings:#?}");
@@ -124,9 +131,9 @@ async fn the_second_interrupt_saves_and_reports_the_stopped_job() {
     assert_eq!(report.left_stopped, [statement("copy")]);
     assert_eq!(report.ledger_error, None);
     let recorded = project.recorded().await;
-    assert_eq!(recorded.statements, report.recorded.statements, "what it says is what it saved");
+    assert_eq!(recorded.statements, report.recorded.statements, "the report differs from the saved record");
     assert!(recorded.statements["copy"].current.as_ref().unwrap().stopped);
-    // The next run finishes what was left, once the job has come to stand still.
+    // Once the job is stopped, the next run finishes the replacement.
     tokio::time::sleep(Duration::from_secs(60)).await;
     project.converge().await;
     assert_eq!(project.phases()["copy-g2"], "RUNNING");
@@ -166,7 +173,7 @@ async fn the_second_interrupt_does_not_wait_for_a_missing_answer() {
     });
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:#?}", report.failed);
-    assert_eq!(project.recorded().await.open_intents.len(), 1, "nobody knows yet what became of the request");
+    assert_eq!(project.recorded().await.open_intents.len(), 1, "the outcome of the request must still be unknown");
     project.simulator.apply_out_of_band(OutOfBandChange::AdvanceTime(Duration::from_secs(60))).unwrap();
     project.converge().await;
     assert_eq!(project.phases()["copy-g2"], "RUNNING");

@@ -1,5 +1,6 @@
-//! What comes late, from elsewhere or against expectation: a request that lands after it was given up, a predecessor that
-//! somebody resumes, a secret in the service's words. Each was a way to run a job twice, or to give something away.
+//! Late and unexpected effects: a request that takes effect after floe has given up on it, a predecessor that is
+//! resumed outside floe, or a secret in the service's message. Each of them was a way to run a job twice or to reveal
+//! something.
 
 use std::time::Duration;
 
@@ -19,14 +20,19 @@ use tokio::sync::watch;
 
 use crate::test_project::{TestProject, floe_toml, statement};
 
+/// The manifest of a table.
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+/// The SQL of the job at first.
 const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
+/// The SQL of the job after a change.
 const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
 
+/// Returns a manifest of the table and of a job with this SQL, which may restart.
 fn job(sql: &str, more: &str) -> String {
     format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\nevolve = \"restart\"\n{more}")
 }
 
+/// Returns a project with a running job whose replacement is declared.
 async fn about_to_replace() -> TestProject {
     let mut project = TestProject::with_statements(&job(ORIGINAL_SQL, ""));
     project.converge().await;
@@ -34,11 +40,13 @@ async fn about_to_replace() -> TestProject {
     project
 }
 
+/// Asserts that no job ran twice at once.
 fn assert_no_job_ran_twice(project: &TestProject) {
     let most = project.simulator.audit_report().peak_running;
     assert!(most.values().all(|most| *most <= 1), "{most:?} {:?}", project.phases());
 }
 
+/// Returns the first block of `key` in `plan`.
 fn block_in(plan: &floe::plan::Plan, key: &str) -> Block {
     match &plan.changes[&statement(key)].action {
         Action::Blocked { by } => by[0].clone(),
@@ -61,7 +69,7 @@ async fn a_late_submission_is_recognized_and_runs_alone() {
     }
 }
 
-/// Long after floe has stopped looking for it, whatever the request was.
+/// A request of any kind takes effect long after floe has stopped looking for it.
 #[tokio::test(start_paused = true)]
 async fn a_request_applied_long_after_it_was_given_up_duplicates_and_deletes_nothing() {
     for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
@@ -93,7 +101,8 @@ async fn a_request_applied_long_after_it_was_given_up_duplicates_and_deletes_not
     }
 }
 
-/// A run is killed with a submission under way, the statement is taken out of the manifests, and then it lands.
+/// A run is killed with a submission in flight, the statement is removed from the manifests, and then the submission
+/// takes effect.
 #[tokio::test(start_paused = true)]
 async fn a_late_submission_that_is_no_longer_declared_is_reported() {
     for delay in [20.0, 60.0] {
@@ -109,16 +118,18 @@ async fn a_late_submission_that_is_no_longer_declared_is_reported() {
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(project.phases()["copy"], "RUNNING");
         let plan = project.plan().await;
-        let change = plan.changes.get(&statement("copy")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
+        let change =
+            plan.changes.get(&statement("copy")).unwrap_or_else(|| panic!("the plan does not report it: {plan:#?}"));
         assert!(change.notes.contains(&Note::LateSubmissions { names: vec!["copy".to_owned()] }), "{change:#?}");
-        // Declared again it is ours again, and is not made twice.
+        // Declared again, it is managed by the project again, and it is not created twice.
         project.declare(&job(ORIGINAL_SQL, ""));
         project.converge().await;
         assert_eq!(project.simulator.audit_report().creations["copy"], 1);
     }
 }
 
-/// An undo is deleted once it is done, so what lands long after it was given up undoes once more, and is told.
+/// An undo is deleted once it is done. A request that takes effect long after floe has given up on it therefore runs
+/// the undo a second time, and the plan reports it.
 #[tokio::test(start_paused = true)]
 async fn a_late_second_undo_is_reported() {
     let mut project = TestProject::with_statements(TABLE);
@@ -135,14 +146,15 @@ async fn a_late_second_undo_is_reported() {
     }
     assert!(!project.phases().contains_key("doomed") && !project.phases().contains_key("doomed-undo-1"));
     tokio::time::sleep(Duration::from_secs(150)).await;
-    assert!(project.phases().contains_key("doomed-undo-1"), "it has landed");
+    assert!(project.phases().contains_key("doomed-undo-1"), "the delayed undo did not take effect");
     let plan = project.plan().await;
-    let change = plan.changes.get(&statement("doomed")).unwrap_or_else(|| panic!("nobody is told: {plan:#?}"));
+    let change =
+        plan.changes.get(&statement("doomed")).unwrap_or_else(|| panic!("the plan does not report it: {plan:#?}"));
     assert_eq!(change.notes, [Note::LateSubmissions { names: vec!["doomed-undo-1".to_owned()] }]);
 }
 
-/// No name keeps a second pool from being made, so what lands after floe has looked for it for a minute makes one. While
-/// the run goes on it is told of it.
+/// No name prevents a second pool, so a request that takes effect after floe has searched for a minute creates one. A
+/// run that has not ended by then reports it.
 #[tokio::test(start_paused = true)]
 async fn a_late_second_pool_is_reported_at_the_end_of_the_run() {
     for delay in [5.0, 50.0, 61.0, 70.0] {
@@ -296,7 +308,7 @@ async fn adoption_never_records_a_secret_in_plain_text() {
     project.secrets = Secrets::new([("s".to_owned(), "hunter2hunter2".to_owned())].into());
     project.converge().await;
     let pool = project.recorded().await.pools["main"].id.clone();
-    // The state is lost, and the text around the secret was edited.
+    // The state is lost, and the text around the secret is changed.
     let mut fresh = TestProject::new(&[("floe.toml", &main), ("statements/s.toml", &table(", 'x' = '1'"))]);
     fresh.write("pools.toml", &format!("[pools.main]\nid = \"{pool}\"\n"));
     fresh.simulator = project.simulator.clone();
@@ -307,7 +319,8 @@ async fn adoption_never_records_a_secret_in_plain_text() {
     assert!(!written.contains("hunter2"));
 }
 
-/// A run is killed with a pool's creation under way; it lands, and somebody makes another of the same name and size.
+/// A run is killed with the creation of a pool in flight. It takes effect, and another pool of the same name and size
+/// is created outside floe.
 #[tokio::test(start_paused = true)]
 async fn a_pool_with_an_unclear_intent_can_be_excluded() {
     const MAIN: &str = "[pools.main]\nmax_cfu = 10\n";
@@ -342,7 +355,7 @@ async fn a_pool_with_an_unclear_intent_can_be_excluded() {
     }
 }
 
-/// The answer to the stop of a replacement is lost, and readings fail from some point on, for a while or for good.
+/// The response to the stop of a replacement is lost, and reads fail from some point on, either once or permanently.
 #[tokio::test(start_paused = true)]
 async fn a_stop_with_an_unknown_outcome_is_rolled_back_or_reported() {
     let (mut rolled_back, mut reported) = (0, 0);
@@ -373,10 +386,10 @@ async fn a_stop_with_an_unknown_outcome_is_rolled_back_or_reported() {
             assert_eq!(project.phases()["copy-g2"], "RUNNING", "{what}");
         }
     }
-    assert!(rolled_back > 0 && reported > 0, "{rolled_back} taken back, {reported} named");
+    assert!(rolled_back > 0 && reported > 0, "{rolled_back} rolled back, {reported} reported");
 }
 
-/// Ctrl-C while a creation whose answer was lost is looked for: no second pool is asked for.
+/// Ctrl-C while floe searches for a pool after a lost response to its creation: floe does not send a second creation.
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_pool_creation_is_not_repeated() {
     let mut project = TestProject::with_statements(TABLE);

@@ -1,4 +1,4 @@
-//! What a project goes through in its life, one change at a time, on the simulated cloud.
+//! The life of a project on the simulated cloud, one change at a time.
 
 use std::time::Duration;
 
@@ -10,24 +10,29 @@ use floe::{
 
 use crate::test_project::{ApplyResult, TestProject, statement};
 
+/// The manifest of a table with an undo.
 const TABLE: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
 undo = "DROP TABLE orders"
 "#;
+/// The manifest of a job that reads the table.
 const COPY: &str = r#"
 [statements.copy]
 sql = "INSERT INTO target SELECT id, price FROM orders"
 "#;
 
+/// Returns the manifest of the table and the job.
 fn table_and_job() -> String {
     format!("{TABLE}{COPY}")
 }
 
+/// Returns the action of `key` in the plan of `run`.
 fn planned_action<'a>(run: &'a ApplyResult, key: &str) -> &'a Action {
     &run.plan.changes[&statement(key)].action
 }
 
+/// Returns the blocks of `address` in the plan of `run`.
 fn planned_blocks(run: &ApplyResult, address: &Address) -> Vec<Block> {
     match &run.plan.changes[address].action {
         Action::Blocked { by } => by.clone(),
@@ -144,7 +149,7 @@ async fn a_removed_job_leaves_a_tombstone_with_its_offsets() {
     assert!(!project.phases().contains_key("copy"));
     let recorded = project.recorded().await;
     assert!(recorded.tombstones["copy"].offsets.is_some());
-    // Its number is never used again.
+    // Its generation number is never used again.
     project.declare(&table_and_job());
     project.converge().await;
     assert_eq!(project.phases()["copy-g2"], "RUNNING");
@@ -257,7 +262,7 @@ async fn changing_the_table_that_a_definition_created_is_blocked() {
     let run = project.apply().await;
     drop(run);
     project.declare(&table_and_job());
-    // The record has `orders` as the creator of `target`: that took effect, so it is a redefinition.
+    // According to the record, `orders` created `target`. That took effect, so this is a redefinition.
     assert!(project.apply().await.plan.is_blocked());
 }
 
@@ -317,6 +322,7 @@ async fn removing_everything_without_destroy_is_blocked() {
     assert!(matches!(planned_blocks(&run, &statement("copy"))[..], [Block::RemovesEverything]));
 }
 
+/// Returns the statements that block a deletion of `pool` in the plan of `run`.
 fn statements_on_pool(run: &ApplyResult, pool: &str) -> Vec<Address> {
     match &planned_blocks(run, &Address::pool(pool))[..] {
         [Block::PoolHasStatements { statements }] => statements.clone(),
@@ -333,10 +339,10 @@ async fn a_pool_is_not_deleted_while_a_job_that_no_longer_declares_it_runs_on_it
     let run = project.apply().await;
     assert_eq!(statements_on_pool(&run, "main"), [statement("copy")]);
     assert_eq!((project.phases()["copy"].as_str(), project.simulator.world_view().pools.len()), ("RUNNING", 1));
-    // Somebody else's principal restarts it, and it stays where it is.
+    // Another principal restarts the job on the pool where it is.
     project.declare(&format!("{}principal = \"sa-2\"\n", table_and_job()));
     assert_eq!(statements_on_pool(&project.apply().await, "main"), [statement("copy")]);
-    // What stands still does not need it.
+    // A stopped job does not need the pool.
     project.declare(&format!("{}stopped = true\n", table_and_job()));
     let report = project.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
@@ -411,7 +417,7 @@ async fn a_second_pool_with_the_same_name_is_reported() {
     let change = &plan.changes[&Address::pool("main")];
     assert_eq!(change.notes, [Note::DuplicatePools { ids: vec![twin.clone()] }]);
     assert!(change.is_unhealthy() && !plan.has_work() && !plan.is_blocked());
-    // Whose id stands in a manifest is known.
+    // A pool whose id is in a manifest is not a duplicate.
     project.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{twin}\"\n"));
     assert_eq!(project.plan().await.changes.get(&Address::pool("main")), None);
 }

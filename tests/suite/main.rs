@@ -1,6 +1,6 @@
-//! floe against its simulated cloud: one binary for everything that takes a whole run.
+//! Tests of whole runs of floe against the simulated cloud, in one test binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
-// Figures and what was skipped are printed.
+// Some tests print figures, or that they were skipped.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod architecture;

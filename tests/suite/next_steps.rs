@@ -1,4 +1,4 @@
-//! What a block says can be done about it, done: one test for each, which takes the advice and plans again.
+//! Follows the next steps that floe prints for blocked changes: each test takes the step and plans again.
 
 mod notes;
 mod pools;
@@ -16,20 +16,26 @@ use floe::{
 
 use crate::test_project::{TestProject, floe_toml, holder, statement};
 
+/// A table that the jobs read.
 const TABLE: &str = "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\n";
+/// A job with one source.
 const COPY: &str = "[statements.copy]\nsql = \"INSERT INTO target SELECT id, price FROM orders\"\n";
+/// A job with two sources that are not declared.
 const JOIN: &str = "[statements.both]\nsql = \"INSERT INTO target SELECT id FROM a UNION ALL SELECT id FROM b\"\n";
 
+/// Creates a project with these statements and applies it.
 async fn applied_project(statements: &str) -> TestProject {
     let mut project = TestProject::with_statements(statements);
     project.converge().await;
     project
 }
 
+/// Makes a plan and returns the first block of this address.
 async fn planned_block(project: &TestProject, address: &str) -> Block {
     block_in(&project.plan().await, address)
 }
 
+/// Returns the first block of this address in a plan. Panics if it is not blocked.
 fn block_in(plan: &floe::plan::Plan, address: &str) -> Block {
     match plan.changes.get(&address.parse::<Address>().unwrap()).map(|change| &change.action) {
         Some(Action::Blocked { by }) => by[0].clone(),
@@ -37,7 +43,7 @@ fn block_in(plan: &floe::plan::Plan, address: &str) -> Block {
     }
 }
 
-/// `floe state mv` and its like.
+/// Records a fact without a run, as `floe state mv` and `floe state rm` do.
 async fn record_fact(project: &TestProject, fact: Fact) {
     let mut ledger = project.ledger.clone();
     ledger.lock(&holder(), Duration::ZERO).await.unwrap();
@@ -49,19 +55,22 @@ async fn record_fact(project: &TestProject, fact: Fact) {
     ledger.compact(&recorded).await.unwrap();
 }
 
+/// Returns the fact that a record moved from one address to another.
 fn moved_fact(from: &str, to: &str) -> Fact {
     Fact::Moved { from: statement(from), to: statement(to) }
 }
 
+/// Returns options that exclude these statements.
 fn excluding(addresses: &[&str]) -> PlanOptions {
     PlanOptions { excludes: addresses.iter().map(|address| statement(address)).collect(), ..PlanOptions::default() }
 }
 
+/// Changes something in the simulated cloud outside floe.
 fn change_outside(project: &TestProject, meddle: OutOfBandChange) {
     project.simulator.apply_out_of_band(meddle).unwrap();
 }
 
-/// Nobody stopped or deleted anything.
+/// Returns whether no effect in the simulated cloud stopped or deleted anything.
 fn nothing_was_stopped_or_deleted(project: &TestProject) -> bool {
     project.simulator.effects().iter().all(|effect| !matches!(effect.kind, EffectKind::Stopped | EffectKind::Deleted))
 }
@@ -74,7 +83,7 @@ async fn a_job_whose_record_was_moved_away_is_neither_adopted_nor_deleted() {
         Block::RecordedUnderOtherAddress { name: "copy".to_owned(), from: statement("copied"), to: statement("copy") };
     assert_eq!(planned_block(&project, "statements.copy").await, elsewhere);
     assert_eq!(planned_block(&project, "statements.copied").await, elsewhere);
-    // Leaving out the one that is declared does not let the other's deletion through.
+    // Excluding the declared address does not allow floe to delete the statement of the other one.
     let run = project.apply_request(excluding(&["copy"])).await;
     assert_eq!(block_in(&run.plan, "statements.copied"), elsewhere);
     let run = project.apply_request(excluding(&["copy", "copied"])).await;
@@ -106,7 +115,7 @@ async fn plan_check_rejects_two_addresses_with_one_cloud_name() {
 async fn a_renamed_key_with_an_unchanged_cloud_name_needs_a_moved_block() {
     let mut project = applied_project(&format!("{TABLE}{COPY}")).await;
     let renamed = format!("{TABLE}{}name = \"copy\"\n", COPY.replace("statements.copy", "statements.renamed"));
-    // Another SQL makes no difference: the name says it.
+    // Different SQL makes no difference, because the cloud name is the same.
     project.declare(&renamed.replace("SELECT id, price", "SELECT id"));
     assert!(matches!(planned_block(&project, "statements.renamed").await, Block::RecordedUnderOtherAddress { .. }));
     let run = project.apply_request(excluding(&["renamed"])).await;
@@ -170,7 +179,7 @@ async fn the_last_recorded_object_is_removed_only_by_destroy() {
     assert!(project.recorded().await.statements.is_empty());
 }
 
-/// A job whose second generation runs for a while and FAILS.
+/// Creates a project whose job `copy` was replaced by a generation that ran for a short time and is FAILED.
 async fn project_with_failed_successor(more: &str) -> TestProject {
     let outcome = ForcedOutcome::Fails { after_seconds: 0.05, detail: "boom".to_owned() };
     let scenario =
@@ -186,7 +195,7 @@ async fn project_with_failed_successor(more: &str) -> TestProject {
     let changed = format!("{TABLE}{COPY}{more}").replace("SELECT id, price", "SELECT id, price + 1");
     project.declare(&changed);
     let Block::LosesOffsets { accept, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
     let run = project.apply().await;
@@ -212,7 +221,7 @@ async fn restoring_the_previous_sql_rolls_back_a_failed_successor() {
 async fn a_failed_successor_needs_a_new_consent() {
     let mut project = project_with_failed_successor("").await;
     let Block::FailedSuccessor { accept, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id, price + 1");
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
@@ -233,21 +242,21 @@ async fn a_consent_expires_when_its_generation_never_ran() {
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id, price + 1");
     project.declare(&changed);
     let Block::LosesOffsets { accept, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
     assert!(!project.apply().await.report.unwrap().is_complete());
     assert_eq!(project.phases()["copy"], "RUNNING");
-    // The next run of a pipeline does not stop it again.
+    // The next run of a pipeline does not stop the job again.
     let Block::LosesOffsets { accept: next, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     assert_ne!(accept, next);
     project.declare(&format!("{changed}accept = \"{next}\"\n"));
     project.converge().await;
 }
 
-/// With the hints of a block written behind the tables.
+/// Returns the statements with the hints of a block after the names of their sources.
 fn with_hints(statements: &str, hints: &BTreeMap<String, String>) -> String {
     hints.iter().fold(statements.to_owned(), |pasted, (topic, offsets)| {
         let hint = format!(
@@ -266,13 +275,13 @@ async fn a_deleted_job_restarts_from_the_hint_for_an_undeclared_source() {
     change_outside(&project, OutOfBandChange::Purge("copy".into()));
     project.declare(copy);
     let Block::GoneWithUnknownSource { hints, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     let pasted = with_hints(copy, &hints);
     assert_ne!(pasted, copy);
     project.declare(&pasted);
     let plan = project.plan().await;
-    let Block::GoneWithoutOffsets { accept } = block_in(&plan, "statements.copy") else { panic!("it is not so") };
+    let Block::GoneWithoutOffsets { accept } = block_in(&plan, "statements.copy") else { panic!("unexpected block") };
     assert_eq!(plan.changes[&statement("copy")].notes, [Note::StartsWhereSqlSays]);
     project.declare(&format!("{pasted}accept = \"{accept}\"\n"));
     let run = project.converge().await;
@@ -287,7 +296,7 @@ async fn a_deleted_job_restarts_from_the_hints_for_several_sources() {
     change_outside(&project, OutOfBandChange::Purge("both".into()));
     project.declare(JOIN);
     let Block::GoneWithSeveralSources { hints, .. } = planned_block(&project, "statements.both").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     assert_eq!(hints.len(), 2, "{hints:?}");
     assert!(hints.values().all(|offsets| !offsets.contains("9223372036854775808")), "{hints:?}");
@@ -295,7 +304,7 @@ async fn a_deleted_job_restarts_from_the_hints_for_several_sources() {
     project.declare(&pasted);
     let plan = project.plan().await;
     let Block::GoneWithSeveralSources { hints, accept } = block_in(&plan, "statements.both") else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     assert!(hints.is_empty());
     assert_eq!(plan.changes[&statement("both")].notes, [Note::StartsWhereSqlSays]);
@@ -313,7 +322,7 @@ async fn targeting_a_removed_table_includes_its_removed_readers() {
     assert!(matches!(planned_block(&project, "statements.orders").await, Block::DataLoss { .. }));
     let targets = [statement("orders")].into();
     let run = project.apply_request(PlanOptions { allow_data_loss: true, targets, ..PlanOptions::default() }).await;
-    assert!(run.report.expect("it is blocked").is_complete());
+    assert!(run.report.expect("the plan is blocked").is_complete());
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
 }
 
@@ -325,7 +334,7 @@ async fn targeting_a_removed_job_does_not_include_its_table() {
     let targets = [statement("copy")].into();
     let run = project.apply_request(PlanOptions { targets, ..PlanOptions::default() }).await;
     assert_eq!(run.plan.changes.keys().collect::<Vec<_>>(), [&statement("copy")]);
-    assert!(run.report.expect("it is blocked").is_complete());
+    assert!(run.report.expect("the plan is blocked").is_complete());
 }
 
 #[tokio::test(start_paused = true)]
@@ -339,19 +348,19 @@ async fn a_table_is_redefined_once_its_reader_is_removed_or_reads_elsewhere() {
     project.declare(&format!("{after}{COPY}"));
     let run = project.apply_request(allowed()).await;
     assert!(matches!(block_in(&run.plan, "statements.orders"), Block::ObjectsInUse { .. }));
-    // With its user: the user goes first.
+    // If the reader is removed in the same plan, it is deleted first.
     project.declare(&after);
     let run = project.apply_request(allowed()).await;
     let passage = |key: &str| run.plan.groups.iter().find(|passage| passage.address == statement(key)).unwrap();
     assert_eq!(passage("orders").after, [statement("copy")].into());
     assert!(run.report.unwrap().is_complete());
-    // After its user has let it go.
+    // The table can also be redefined after its reader was changed to read another table.
     let mut project = applied_project(&format!("{before}{COPY}")).await;
     let elsewhere = format!("{}evolve = \"restart\"\n", COPY.replace("FROM orders", "FROM elsewhere"));
     project.declare(&format!("{before}{elsewhere}"));
     project.converge().await;
     project.declare(&format!("{after}{elsewhere}"));
-    assert!(project.apply_request(allowed()).await.report.expect("it is blocked").is_complete());
+    assert!(project.apply_request(allowed()).await.report.expect("the plan is blocked").is_complete());
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,7 +490,7 @@ async fn a_definition_changes_once_its_undo_is_applied() {
         project.converge().await;
         project.declare(&table("id INT", undo));
         let run = project.apply_request(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
-        assert!(run.report.expect("it is blocked").is_complete());
+        assert!(run.report.expect("the plan is blocked").is_complete());
         project.converge().await;
     }
 }
@@ -539,7 +548,7 @@ async fn a_manual_change_is_applied_with_consent() {
     let by_hand = format!("{TABLE}{COPY}evolve = \"manual\"\n").replace("SELECT id, price", "SELECT id");
     project.declare(&by_hand);
     let Block::EvolveIsManual { accept } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     project.declare(&format!("{by_hand}accept = \"{accept}\"\n"));
     project.converge().await;
@@ -552,7 +561,7 @@ async fn a_job_deleted_without_offsets_restarts_with_consent_or_is_removed() {
         change_outside(&project, OutOfBandChange::Delete("copy".into()));
         tokio::time::sleep(Duration::from_secs(60)).await;
         let Block::GoneWithoutOffsets { accept } = planned_block(&project, "statements.copy").await else {
-            panic!("it is not so")
+            panic!("unexpected block")
         };
         let kept = format!("{TABLE}{COPY}accept = \"{accept}\"\n");
         project.declare(if is_removed { TABLE } else { &kept });
@@ -568,7 +577,7 @@ async fn a_failed_job_is_replaced_with_consent() {
     let changed = format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id");
     project.declare(&changed);
     let Block::FailedPredecessor { accept, .. } = planned_block(&project, "statements.copy").await else {
-        panic!("it is not so")
+        panic!("unexpected block")
     };
     project.declare(&format!("{changed}accept = \"{accept}\"\n"));
     project.converge().await;

@@ -1,5 +1,5 @@
-//! The real program before a simulated cloud that is served on this machine, with a proxy between them that sees every
-//! request and can have the program killed at one.
+//! Runs the real program against a simulated cloud that is served on this machine. A proxy between them records every
+//! request and can kill the program at one of them.
 
 use std::{
     fs::{self, File},
@@ -20,64 +20,80 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Longer than any run here takes, also on a machine that does much else.
+/// The time after which a run counts as hung. No run here takes that long, even on a busy machine.
 const RUN_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// When the program is killed: at which request, and on which side of its effect.
+/// When the program is killed: at which request, and before or after its effect.
 #[derive(Debug, Clone, Copy)]
 pub struct KillPoint {
+    /// The index of the request; the first request is 0.
     pub request: usize,
+    /// When the program is killed during this request.
     pub moment: KillMoment,
 }
 
+/// A moment during a request at which the program can be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KillMoment {
-    /// The service has not read the request.
+    /// The service has not received the request.
     BeforeReading,
-    /// The effect is there, and no byte of the answer has come.
+    /// The request took effect, and no byte of the response was passed on.
     AfterEffect,
-    /// Half of the answer has come.
+    /// Half of the response was passed on.
     MidAnswer,
 }
 
+/// Every moment at which a request can be interrupted.
 pub const KILL_MOMENTS: [KillMoment; 3] = [KillMoment::BeforeReading, KillMoment::AfterEffect, KillMoment::MidAnswer];
 
-/// A request as the proxy saw it.
+/// A request that the proxy received.
 #[derive(Debug, Clone)]
 pub struct SentRequest {
+    /// When the proxy received the request.
     pub at: SystemTime,
-    /// Method and path.
+    /// The request line: method, path and version.
     pub line: String,
 }
 
 impl SentRequest {
+    /// Returns whether the request may change something.
     pub fn is_mutation(&self) -> bool {
         !self.line.starts_with("GET ")
     }
 }
 
-/// A simulated cloud behind a port, until it is dropped.
+/// A simulated cloud that is served at a port until it is dropped.
 pub struct ServedSimulator {
+    /// The address of the proxy, such as `http://127.0.0.1:4000`.
     pub origin: String,
+    /// The proxy between program and simulator.
     proxy: Arc<KillingProxy>,
+    /// The tasks that serve the simulator and the proxy.
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What happens before such a request is passed on, once.
+/// Which request triggers the hook, and what the hook does once before that request is passed on.
 type RequestHook = (Box<dyn FnMut(&SentRequest) -> bool + Send>, Box<dyn FnOnce() + Send>);
 
+/// A proxy that records requests, can hold them back, and can kill the program at one of them.
 #[derive(Default)]
 struct KillingProxy {
+    /// The requests so far, in order.
     sent: Mutex<Vec<SentRequest>>,
+    /// When the program is killed, if at all.
     kill: Option<KillPoint>,
+    /// What happens once at a certain request.
     hook: Mutex<Option<RequestHook>>,
+    /// Whether the program was killed.
     has_killed: AtomicBool,
+    /// Whether requests that change something are held back.
     holds_mutations: AtomicBool,
+    /// The process that is running now.
     child: Mutex<Option<Child>>,
 }
 
 impl KillingProxy {
-    /// SIGKILL, and the program is gone before anything else happens.
+    /// Sends SIGKILL and waits until the program has ended.
     fn kill_program(&self) {
         if let Some(child) = self.child().as_mut() {
             drop(child.kill());
@@ -86,15 +102,16 @@ impl KillingProxy {
         self.has_killed.store(true, Ordering::SeqCst);
     }
 
+    /// Locks and returns the running process.
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap()
     }
 
-    /// Counts a request; on which side of it the program is to be killed, if at all.
+    /// Records a request, and returns when to kill the program during it, if at all.
     fn record_request(&self, head: &[u8]) -> Option<KillMoment> {
         let line = String::from_utf8_lossy(head.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
         let methods = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "];
-        // What goes on with the body of the one before is no request.
+        // These bytes continue the body of the previous request.
         if !methods.iter().any(|method| line.starts_with(method)) {
             return None;
         }
@@ -109,7 +126,7 @@ impl KillingProxy {
     }
 }
 
-/// Passes one connection on, request by request.
+/// Forwards one connection, request by request.
 async fn forward_connection(
     proxy: Arc<KillingProxy>,
     mut client: TcpStream,
@@ -132,7 +149,8 @@ async fn forward_connection(
                     }
                     onward.write_all(&request[..count]).await?;
                     if let Some(side) = kill_moment {
-                        // The answer is there, so the effect is; nobody hears of it, or half of it.
+                        // The response shows that the request took effect. The program receives half of it or
+                        // nothing.
                         let count = onward.read(&mut answer).await?;
                         if side == KillMoment::MidAnswer {
                             client.write_all(&answer[..count / 2]).await?;
@@ -152,6 +170,7 @@ async fn forward_connection(
 }
 
 impl ServedSimulator {
+    /// Serves a simulator behind a proxy, which kills the program at `kill`.
     pub async fn start(simulator: &Simulator, kill: Option<KillPoint>) -> ServedSimulator {
         let (server_listener, proxy_listener) =
             (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
@@ -170,7 +189,7 @@ impl ServedSimulator {
         ServedSimulator { origin: format!("http://{origin}"), proxy, tasks: [serving, passing] }
     }
 
-    /// Lets something happen when the first request has come that is so, before it is passed on.
+    /// Calls `happens` at the first request for which `is_due` holds, before that request is passed on.
     pub fn on_request(
         &self,
         is_due: impl FnMut(&SentRequest) -> bool + Send + 'static,
@@ -179,32 +198,33 @@ impl ServedSimulator {
         *self.proxy.hook.lock().unwrap() = Some((Box::new(is_due), Box::new(happens)));
     }
 
-    /// Kills the program at the first request that is so; the request is passed on.
+    /// Kills the program at the first request for which `is_due` holds. The request is still passed on.
     pub fn kill_on(&self, is_due: impl FnMut(&SentRequest) -> bool + Send + 'static) {
         let proxy = Arc::clone(&self.proxy);
         self.on_request(is_due, move || proxy.kill_program());
     }
 
-    /// The requests so far.
+    /// Returns the requests so far, in order.
     pub fn sent(&self) -> Vec<SentRequest> {
         self.proxy.sent.lock().unwrap().clone()
     }
 
-    /// Keeps requests that change something until it is told to let them go.
+    /// Holds requests that change something back until `release_mutations` is called.
     pub fn hold_mutations(&self) {
         self.proxy.holds_mutations.store(true, Ordering::SeqCst);
     }
 
+    /// Passes on the requests that `hold_mutations` holds back.
     pub fn release_mutations(&self) {
         self.proxy.holds_mutations.store(false, Ordering::SeqCst);
     }
 
-    /// Whether the program was killed here.
+    /// Returns whether the proxy has killed the program.
     pub fn has_killed(&self) -> bool {
         self.proxy.has_killed.load(Ordering::SeqCst)
     }
 
-    /// Runs `command` to its end, in a folder whose manifest leads here.
+    /// Runs `command`, whose project uses this service, and waits until it exits. Panics if it does not exit in time.
     pub async fn run(&self, mut command: Command) -> FinishedCommand {
         *self.proxy.child() = Some(command.spawn().unwrap());
         let began = Instant::now();
@@ -215,7 +235,7 @@ impl ServedSimulator {
             }
             if began.elapsed() > RUN_TIMEOUT {
                 self.proxy.kill_program();
-                panic!("it does not come to its end");
+                panic!("the program did not exit within {RUN_TIMEOUT:?}");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -228,24 +248,27 @@ impl Drop for ServedSimulator {
     }
 }
 
+/// The result of a command that has ended.
 #[derive(Debug)]
 pub struct FinishedCommand {
+    /// The exit status of the process.
     pub status: ExitStatus,
 }
 
-/// What the program said, in the files that [`floe`] sends it to.
+/// Returns standard output and standard error, which [`floe_command`] writes to files.
 pub fn output(folder: &Path) -> (String, String) {
     let read = |name| String::from_utf8_lossy(&fs::read(folder.join(name)).unwrap_or_default()).into_owned();
     (read("out.txt"), read("err.txt"))
 }
 
-/// The words of a message, however it was broken into lines and drawn.
+/// Returns a message on one line, without line breaks and frame characters.
 pub fn single_line(message: &str) -> String {
     let plain = message.replace(['│', '×'], " ");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The program in `folder`, its output going to files there. `through` is what it is started by, if anything.
+/// Returns a command that runs floe in `folder` and writes its output to files there. If `wrapper` is not empty, that
+/// command starts floe.
 pub fn floe_command(folder: &Path, wrapper: &[String], arguments: &[&str]) -> Command {
     let program = env!("CARGO_BIN_EXE_floe");
     let mut command = match wrapper {
@@ -266,7 +289,7 @@ pub fn floe_command(folder: &Path, wrapper: &[String], arguments: &[&str]) -> Co
     command
 }
 
-/// A manifest of environment `test`, whose cloud is at `origin`; with `more` of that environment.
+/// Returns a `floe.toml` with the environment `test`, whose endpoints are at `origin`. `more` continues its table.
 pub fn floe_toml_with_endpoint(origin: &str, more: &str) -> String {
     format!(
         "[project]\nname = \"test\"\n\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\

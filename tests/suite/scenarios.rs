@@ -1,5 +1,5 @@
-//! Transcripts through the real binary: each `tests/scenarios/*.md` in a copy of its folder, edited by `cp` between
-//! commands. `TRYCMD=overwrite cargo test --test suite scenarios` writes down what is printed now.
+//! Runs the transcripts in `tests/scenarios/*.md` with the real binary. Each runs in a copy of its folder, and its
+//! `cp` commands edit the project. `TRYCMD=overwrite cargo test --test suite scenarios` writes the current output.
 
 #[test]
 fn transcripts_match_the_real_output() {

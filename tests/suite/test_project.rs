@@ -1,4 +1,5 @@
-//! A project in a folder, a simulated cloud, a record in memory: three lines make one, one changes it, one runs it.
+//! Sets up a project in a temporary folder, with a simulated cloud and a record in memory. A test creates one in
+//! three lines, changes it in one, and applies it in one.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -16,23 +17,31 @@ use floe::{
 };
 use tokio::sync::watch;
 
+/// A project in a temporary folder, with the simulated cloud and the record that it is applied to.
 pub struct TestProject {
+    /// The folder of the manifests, which is deleted on drop.
     pub folder: tempfile::TempDir,
+    /// The simulated cloud that the project is applied to.
     pub simulator: Simulator,
+    /// The ledger, which keeps the record in memory.
     pub ledger: MemoryLedger,
+    /// The secret values that plans and runs use.
     pub secrets: Secrets,
+    /// The number of runs so far, from which each run gets its id.
     pub run_number: u32,
-    /// The environment of the project; its only one, else `local`.
+    /// The environment to load. `None` means the only one, or `local`.
     pub environment: Option<String>,
 }
 
-/// What a run came to.
+/// The result of one plan and apply.
 pub struct ApplyResult {
+    /// The plan that was made for this run.
     pub plan: Plan,
-    /// None if the plan was blocked.
+    /// The report of the run, or `None` if the plan was blocked.
     pub report: Option<RunReport>,
 }
 
+/// Returns the identity of the simulated environment.
 pub fn identity() -> EnvironmentIdentity {
     EnvironmentIdentity {
         organization: "00000000-0000-0000-0000-000000000000".to_owned(),
@@ -42,16 +51,17 @@ pub fn identity() -> EnvironmentIdentity {
     }
 }
 
-/// The record of a project that was never applied.
+/// Returns the record of a project that was never applied.
 pub fn empty_record() -> Recorded {
     Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
+/// Returns the holder that the tests write into the lock.
 pub fn holder() -> LockHolder {
     LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None }
 }
 
-/// A `floe.toml` with one simulated environment and a pool, and `more` of it.
+/// Returns a `floe.toml` with one simulated environment and the default pool `main`, followed by `more`.
 pub fn floe_toml(more: &str) -> String {
     format!(
         "[project]\nname = \"test\"\n\n[environments.local]\nsimulator = true\n\n[defaults]\npool = \"main\"\n\n{more}\n"
@@ -59,10 +69,12 @@ pub fn floe_toml(more: &str) -> String {
 }
 
 impl TestProject {
+    /// Creates a project from pairs of path and text, with the default simulator.
     pub fn new(files: &[(&str, &str)]) -> TestProject {
         TestProject::with_options(files, SimulatorOptions::default())
     }
 
+    /// Creates a project from pairs of path and text, with a simulator that has these options.
     pub fn with_options(files: &[(&str, &str)], options: SimulatorOptions) -> TestProject {
         let project = TestProject {
             folder: tempfile::tempdir().unwrap(),
@@ -78,7 +90,7 @@ impl TestProject {
         project
     }
 
-    /// A world whose manifest is `main` with the usual head, and a pool of 10 CFU.
+    /// Creates a project with these statements, the usual `floe.toml` and the pool `main` of 10 CFU.
     pub fn with_statements(statements: &str) -> TestProject {
         TestProject::new(&[
             ("floe.toml", &floe_toml("")),
@@ -87,38 +99,43 @@ impl TestProject {
         ])
     }
 
+    /// Writes a file of the project. The path is relative to its folder.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    /// Puts other statements in the place of those that `of` was given.
+    /// Replaces the statements that `with_statements` was given.
     pub fn declare(&self, statements: &str) {
         self.write("statements/s.toml", statements);
     }
 
+    /// Returns a client of the simulated cloud.
     pub fn cloud(&self) -> CloudClient {
         self.cloud_through(Arc::new(self.simulator.clone()))
     }
 
+    /// Returns a client that sends its requests through this transport.
     pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> CloudClient {
         let credentials =
             Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
         CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
     }
 
+    /// Loads the manifests and returns their graph. Panics if they have problems.
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
         let inputs = LoadOptions { root, environment, ..LoadOptions::default() };
         planning::load_desired(&inputs).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
+    /// Returns the record, which is empty before the first apply.
     pub async fn recorded(&self) -> Recorded {
         self.ledger.load().await.unwrap().unwrap_or_else(empty_record)
     }
 
-    /// The plan, with the record that it is to run on.
+    /// Makes a plan with these options, and returns it with the record that it was made from.
     pub async fn plan_with(
         &self,
         cloud: &CloudClient,
@@ -129,7 +146,7 @@ impl TestProject {
         Ok((plan, recorded))
     }
 
-    /// The plan on a record from wherever it is kept.
+    /// Makes a plan from this record, and asserts that the plan holds its invariants.
     pub async fn plan_on(
         &self,
         cloud: &CloudClient,
@@ -147,18 +164,22 @@ impl TestProject {
         Ok(plan)
     }
 
+    /// Makes a plan with the default options.
     pub async fn plan(&self) -> Plan {
         self.plan_with(&self.cloud(), &PlanOptions::default()).await.unwrap().0
     }
 
+    /// Makes a plan with the default options and applies it.
     pub async fn apply(&mut self) -> ApplyResult {
         self.apply_with(&self.cloud(), &PlanOptions::default()).await
     }
 
+    /// Makes a plan with these options and applies it.
     pub async fn apply_request(&mut self, request: PlanOptions) -> ApplyResult {
         self.apply_with(&self.cloud(), &request).await
     }
 
+    /// Makes a plan with these options and applies it through this client. A blocked plan is not applied.
     pub async fn apply_with(&mut self, cloud: &CloudClient, request: &PlanOptions) -> ApplyResult {
         let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
         if plan.is_blocked() {
@@ -168,7 +189,8 @@ impl TestProject {
         ApplyResult { plan, report: Some(report) }
     }
 
-    /// Applies, and is killed as soon as the cloud looks so.
+    /// Applies, and drops the run as soon as the simulated cloud meets the condition. Panics if the run ends before
+    /// that.
     pub async fn apply_until_killed(&mut self, request: PlanOptions, condition: impl Fn(&WorldView) -> bool) {
         let simulator = self.simulator.clone();
         let condition_met = async move {
@@ -179,10 +201,11 @@ impl TestProject {
         tokio::select! {
             biased;
             () = condition_met => {}
-            run = self.apply_request(request) => panic!("it came to its end: {:#?}", run.report),
+            run = self.apply_request(request) => panic!("the run ended before it was killed: {:#?}", run.report),
         }
     }
 
+    /// Executes a plan that nothing interrupts.
     pub async fn execute(
         &mut self,
         cloud: &CloudClient,
@@ -194,7 +217,7 @@ impl TestProject {
         self.execute_with_interrupt(interrupt, cloud, plan, recorded, events).await
     }
 
-    /// Executes with somebody who may press Ctrl-C.
+    /// Executes a plan that `interrupt` can interrupt, as Ctrl-C does.
     pub async fn execute_with_interrupt(
         &mut self,
         interrupt: watch::Receiver<Interrupt>,
@@ -209,6 +232,7 @@ impl TestProject {
         execute::run(plan, recorded, &mut ledger, &inputs, events).await.unwrap()
     }
 
+    /// Returns the inputs of the next run, which gets a run id of its own.
     pub fn run_inputs(&mut self, cloud: &CloudClient, interrupt: watch::Receiver<Interrupt>) -> RunInputs {
         self.run_number += 1;
         RunInputs {
@@ -221,28 +245,28 @@ impl TestProject {
         }
     }
 
-    /// Applies, and asserts that everything went well and that the next plan is empty.
+    /// Applies, and asserts that nothing failed or was skipped and that the next plan is empty.
     pub async fn converge(&mut self) -> ApplyResult {
         let run = self.apply().await;
-        let report = run.report.as_ref().unwrap_or_else(|| panic!("blocked: {:#?}", run.plan.changes));
+        let report = run.report.as_ref().unwrap_or_else(|| panic!("the plan is blocked: {:#?}", run.plan.changes));
         assert!(report.is_complete(), "{:#?} {:#?}", report.failed, report.skipped);
         let next = self.plan().await;
-        assert!(!next.has_changes() && !next.is_blocked(), "not converged: {:#?}", next.changes);
+        assert!(!next.has_changes() && !next.is_blocked(), "the next plan is not empty: {:#?}", next.changes);
         run
     }
 
-    /// The names and phases of the statements in the cloud.
+    /// Returns the phases of the statements in the simulated cloud by their names.
     pub fn phases(&self) -> BTreeMap<String, String> {
         self.simulator.world_view().statements.into_iter().map(|s| (s.name, s.phase.as_str().to_owned())).collect()
     }
 }
 
-/// Whether the cloud shows this statement in that phase.
+/// Returns whether the simulated cloud has this statement in that phase.
 pub fn has_phase(now: &WorldView, name: &str, phase: &str) -> bool {
     now.statements.iter().any(|it| it.name == name && it.phase.as_str() == phase)
 }
 
-/// An address of a statement.
+/// Returns the address of the statement with this key.
 pub fn statement(key: &str) -> Address {
     Address::statement(key)
 }

@@ -1,4 +1,5 @@
-//! What is under way, waits for room or was left half done: it is waited for, moved, stopped, undone and tried again.
+//! Resources that are in motion, wait for capacity or were left half done. floe waits for them, moves them, stops
+//! them, undoes them and tries again.
 
 use std::time::Duration;
 
@@ -12,25 +13,32 @@ use floe::{
 
 use crate::test_project::{ApplyResult, TestProject, floe_toml, has_phase, statement};
 
+/// The manifest of a table with an undo.
 const TABLE: &str =
     "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
+/// The manifest of another table.
 const OTHER: &str = "[statements.other]\nsql = \"CREATE TABLE other (id STRING, price INT)\"\n";
+/// The SQL of the job.
 const COPY_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
 
+/// Returns a manifest of the table and of a job with this SQL and `more` keys.
 fn job(sql: &str, more: &str) -> String {
     format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\n{more}")
 }
 
+/// Returns a project whose job runs, declared with `more` keys.
 async fn project_with_running_job(more: &str) -> TestProject {
     let mut project = TestProject::with_statements(&job(COPY_SQL, more));
     project.converge().await;
     project
 }
 
+/// Waits on the paused clock.
 async fn wait_seconds(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
+/// Returns the blocks of `key` in the plan of `run`.
 fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
     match &run.plan.changes[&statement(key)].action {
         Action::Blocked { by } => by.clone(),
@@ -38,11 +46,12 @@ fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
     }
 }
 
+/// Returns plan options that allow data loss.
 fn with_data_loss_consent() -> PlanOptions {
     PlanOptions { allow_data_loss: true, ..PlanOptions::default() }
 }
 
-/// A world whose pool `heavy` has room for nothing more.
+/// Returns a project whose pool `heavy` has no capacity left, and which declares that the job moves there.
 async fn project_with_full_pool() -> TestProject {
     let fill = (0..5).fold(TABLE.to_owned(), |text, number| {
         format!(
@@ -59,10 +68,12 @@ async fn project_with_full_pool() -> TestProject {
     project
 }
 
+/// Returns a manifest of the job on this pool, with `more` keys.
 fn copy_on_pool(pool: &str, more: &str) -> String {
     format!("[statements.copy]\nsql = \"{COPY_SQL}\"\npool = \"{pool}\"\n{more}")
 }
 
+/// Returns a project whose run was killed while the job was PENDING on the full pool.
 async fn project_with_pending_job() -> TestProject {
     let mut project = project_with_full_pool().await;
     project.apply_until_killed(PlanOptions::default(), |now| has_phase(now, "copy", "PENDING")).await;
@@ -97,7 +108,7 @@ async fn a_job_pending_on_a_full_pool_can_be_moved_stopped_and_removed() {
     assert!(!project.phases().contains_key("copy"));
 }
 
-/// What the service makes of a stop of a PENDING statement is not known.
+/// It is not known what the service does with a stop of a PENDING statement.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_stop_of_a_pending_job_is_retried_once_it_runs() {
     let mut options = SimulatorOptions::default();
@@ -152,7 +163,7 @@ async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
 }
 
-/// The pool that it ran on is made again in the same plan.
+/// The pool that the definition ran on is created again in the same plan.
 #[tokio::test(start_paused = true)]
 async fn an_undo_waits_until_its_pool_is_recreated() {
     let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
@@ -210,7 +221,7 @@ async fn a_job_that_is_stopping_is_waited_for_before_it_is_resumed() {
     assert_eq!(project.phases()["copy"], "RUNNING");
 }
 
-/// The state is lost, and somebody deletes what it held.
+/// The state is lost, and a statement that it held is deleted outside floe.
 #[tokio::test(start_paused = true)]
 async fn a_statement_that_is_being_deleted_is_not_adopted() {
     let mut project = project_with_running_job("").await;
@@ -227,7 +238,8 @@ async fn a_statement_that_is_being_deleted_is_not_adopted() {
     assert_eq!(project.simulator.effects().iter().filter(|effect| effect.kind == EffectKind::Created).count(), 3);
 }
 
-/// What defines a table and fills it: the filling ends first, then its table goes like any other.
+/// A statement that defines a table and also fills it. The job is stopped first, then the table is dropped like any
+/// other.
 #[tokio::test(start_paused = true)]
 async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
     let filled =

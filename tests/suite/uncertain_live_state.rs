@@ -1,5 +1,5 @@
-//! What looks like rest, like absence or like an old position, and may be none: nothing is started, dropped or deleted
-//! on it.
+//! Live states that look like a stopped job, an absent statement or old offsets, but may be something else. floe must
+//! not start, drop or delete anything because of them.
 
 use std::time::Duration;
 
@@ -13,31 +13,40 @@ use floe::{
 
 use crate::test_project::{ApplyResult, TestProject, has_phase, statement};
 
+/// The manifest of a table with an undo.
 const TABLE: &str =
     "[statements.orders]\nsql = \"CREATE TABLE orders (id STRING, price INT)\"\nundo = \"DROP TABLE orders\"\n";
+/// The manifest of another table.
 const OTHER: &str = "[statements.other]\nsql = \"CREATE TABLE other (id STRING, price INT)\"\n";
+/// The SQL of the job at first.
 const ORIGINAL_SQL: &str = "INSERT INTO target SELECT id, price FROM orders";
+/// The SQL of the job after a change.
 const CHANGED_SQL: &str = "INSERT INTO target SELECT id, price FROM orders WHERE price > 1";
 
+/// Returns a manifest of the table and of a job with this SQL and `more` keys.
 fn job(sql: &str, more: &str) -> String {
     format!("{TABLE}[statements.copy]\nsql = \"{sql}\"\n{more}")
 }
 
+/// Returns a project whose job runs, declared with `more` keys.
 async fn project_with_running_job(more: &str) -> TestProject {
     let mut project = TestProject::with_statements(&job(ORIGINAL_SQL, more));
     project.converge().await;
     project
 }
 
+/// Waits on the paused clock.
 async fn wait_seconds(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
+/// Asserts that no job ran twice at once.
 fn assert_no_job_ran_twice(project: &TestProject) {
     let most = project.simulator.audit_report().peak_running;
     assert!(most.values().all(|most| *most <= 1), "{most:?} {:?}", project.phases());
 }
 
+/// Returns the blocks of `key` in the plan of `run`.
 fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
     match &run.plan.changes[&statement(key)].action {
         Action::Blocked { by } => by.clone(),
@@ -45,22 +54,24 @@ fn planned_blocks(run: &ApplyResult, key: &str) -> Vec<Block> {
     }
 }
 
+/// Returns true if `key` is blocked because its presence is unknown.
 fn is_blocked_as_unknown(run: &ApplyResult, key: &str) -> bool {
     matches!(planned_blocks(run, key)[..], [Block::PresenceUnknown { .. }])
 }
 
+/// Returns plan options that allow data loss.
 fn with_data_loss_consent() -> PlanOptions {
     PlanOptions { allow_data_loss: true, ..PlanOptions::default() }
 }
 
-/// The list shows nothing, and a GET of this one is refused.
+/// Makes the list empty, and rejects a GET of this statement with a 403.
 fn hide_statement(simulator: &Simulator, name: &str) {
     simulator.push_fault(FaultRule::always(InjectedFault::ListLag(1e6)).on(Method::Get).path("*/statements"));
     simulator
         .push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Get).path(&format!("*/statements/{name}")));
 }
 
-/// Until nothing more is to be done, as a pipeline that runs again and again.
+/// Applies until there is nothing left to do, like a pipeline that runs again and again.
 async fn apply_until_converged(project: &mut TestProject) {
     for _ in 0..4 {
         project.apply().await;
@@ -184,7 +195,7 @@ async fn a_definition_of_unknown_presence_is_not_undone() {
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["orders-g2", "other"]);
 }
 
-/// Somebody stopped it, so nobody knows what else they did.
+/// The job was stopped outside floe, so it is not known what else was changed outside floe.
 #[tokio::test(start_paused = true)]
 async fn offsets_of_a_job_stopped_outside_are_not_a_start_position() {
     let mut project = project_with_running_job("").await;
@@ -243,7 +254,7 @@ async fn a_table_is_not_dropped_while_the_running_sql_of_a_job_reads_it() {
     project.converge().await;
     project.declare(&reads.replace(ORIGINAL_SQL, &moved));
     project.apply_until_killed(PlanOptions::default(), |now| has_phase(now, "copy", "STOPPED")).await;
-    // The policy that allowed it is taken back, so the next run lets the job go on as it was.
+    // The policy that allowed the restart is removed, so the next run resumes the job as it was.
     let declared = reads.replace(ORIGINAL_SQL, &moved).replace("evolve = \"restart\"\n", "");
     project.declare(&declared);
     let run = project.apply().await;
@@ -274,7 +285,7 @@ async fn a_definition_that_completes_after_planning_is_not_deleted_as_one_that_n
     assert!(matches!(planned_blocks(&project.apply().await, "orders")[..], [Block::DataLoss { .. }]));
 }
 
-/// It may run until it is gone, and no service says how long that takes.
+/// A statement that is being deleted may run until it is gone, and the service does not say how long that takes.
 #[tokio::test(start_paused = true)]
 async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
     let mut project = project_with_running_job("evolve = \"restart\"\n").await;
@@ -283,7 +294,7 @@ async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
     assert_eq!(project.phases()["copy"], "STOPPED");
     project.cloud().delete_statement("copy").await.unwrap();
     assert_eq!(project.phases()["copy"], "DELETING");
-    assert!(!project.plan().await.has_work(), "nothing is to be done");
+    assert!(!project.plan().await.has_work(), "the plan must have nothing to do");
     project.declare(&job("INSERT INTO target SELECT id, price FROM orders WHERE price > 2", "evolve = \"restart\"\n"));
     let plan = project.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
@@ -292,7 +303,7 @@ async fn nothing_starts_beside_a_retired_generation_that_is_being_deleted() {
     assert_eq!(project.phases()["copy-g3"], "RUNNING");
 }
 
-/// A run is killed while its way back deletes the successor: that is not gone on with.
+/// A run is killed while its rollback deletes the successor. The next run does not continue with that successor.
 #[tokio::test(start_paused = true)]
 async fn a_successor_that_is_being_deleted_is_waited_for_and_not_resumed() {
     let mut project = project_with_running_job("evolve = \"restart\"\n").await;
@@ -305,7 +316,7 @@ async fn a_successor_that_is_being_deleted_is_waited_for_and_not_resumed() {
     let plan = project.plan().await;
     assert!(matches!(plan.changes[&statement("copy")].action, Action::Await { .. }), "{:#?}", plan.changes);
     wait_seconds(60).await;
-    // Its number is used, and the policy lets another one come.
+    // Its generation number is used, and the policy allows another successor.
     apply_until_converged(&mut project).await;
     assert_eq!(project.phases()["copy-g3"], "RUNNING");
 }

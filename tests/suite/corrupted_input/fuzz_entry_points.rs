@@ -1,5 +1,5 @@
-//! The places where floe reads bytes that it did not just write. Any bytes give a value or an error: never a panic, and
-//! never a write. The fuzz targets include this file.
+//! Reads arbitrary bytes wherever floe reads bytes that it did not just write. The result is a value or an error.
+//! Reading never panics and never writes. The fuzz targets include this file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,18 +27,20 @@ use floe::{
 const STATE: &str = "state/prod.json";
 const JOURNAL: &str = "state/prod.journal";
 
+/// Returns the identity of the environment.
 fn identity() -> EnvironmentIdentity {
     let [organization, environment, cloud, region] = ["o", "env-1", "aws", "us-east-1"].map(str::to_owned);
     EnvironmentIdentity { organization, environment, cloud, region }
 }
 
+/// Runs a future to completion with a paused clock.
 fn on_paused_clock<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(future)
+    runtime.unwrap_or_else(|error| panic!("cannot build the runtime: {error}")).block_on(future)
 }
 
-/// A ledger reads what is on the disk, and leaves it as it is. What it says is a record, or that one of the files is
-/// damaged or newer.
+/// Loads the record from these files, and asserts that loading changes no file. Returns `None` if there is no record,
+/// or if a file is damaged or of a newer format.
 fn load_from_files(files: &[(&str, &[u8])]) -> Option<Recorded> {
     let disk = FakeDisk::new();
     for (path, bytes) in files {
@@ -49,7 +51,7 @@ fn load_from_files(files: &[(&str, &[u8])]) -> Option<Recorded> {
     let loaded = on_paused_clock(ledger.load());
     let again = on_paused_clock(ledger.load());
     assert_eq!(loaded, again);
-    assert_eq!(disk.files(), before, "reading wrote something");
+    assert_eq!(disk.files(), before, "reading changed a file");
     match loaded {
         Ok(recorded) => recorded,
         Err(LedgerError::Damaged { .. } | LedgerError::NewerFormat { .. }) => None,
@@ -57,29 +59,31 @@ fn load_from_files(files: &[(&str, &[u8])]) -> Option<Recorded> {
     }
 }
 
-/// A state file. The record that it says, if it says one.
+/// Reads a state file. Returns the record, if the file holds one.
 pub fn snapshot(bytes: &[u8]) -> Option<Recorded> {
     load_from_files(&[(STATE, bytes)])
 }
 
-/// The record that journals are on where none is given.
+/// Returns the record that a journal continues if no other is given.
 fn recorded() -> Recorded {
     Recorded::new("lineage".to_owned(), identity(), HashKey("key".to_owned()))
 }
 
-/// A journal, beside the state that it is on. The record that they say together, if they say one.
+/// Reads a journal without a state, and with the state that it continues. Returns the record that both describe
+/// together, if any.
 pub fn journal_on(state: &[u8], bytes: &[u8]) -> Option<Recorded> {
     load_from_files(&[(JOURNAL, bytes)]);
     load_from_files(&[(STATE, state), (JOURNAL, bytes)])
 }
 
-/// A journal of any bytes.
+/// Reads these bytes as a journal.
 pub fn journal(bytes: &[u8]) {
     let state = serde_json::to_vec(&recorded()).unwrap_or_default();
     journal_on(&state, bytes);
 }
 
-/// A journal whose lines are whole and whose entries are any: bytes choose them among those that may fit together.
+/// Reads a journal with valid lines and arbitrary entries, which the bytes choose among entries that can fit
+/// together.
 pub fn entries(bytes: &[u8]) -> Option<Recorded> {
     let groups: Vec<Vec<Entry>> =
         bytes.chunks(6).map(|group| group.chunks(2).filter_map(entry_from_bytes).collect()).collect();
@@ -88,7 +92,7 @@ pub fn entries(bytes: &[u8]) -> Option<Recorded> {
     journal_on(&state, &written)
 }
 
-/// The entry that two bytes choose: its kind, and whose it is.
+/// Returns the entry that two bytes choose. The first is its kind, the second its key, generation and intent.
 fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
     let (kind, of) = (*bytes.first()?, *bytes.get(1)?);
     let key = ["a", "b"][usize::from(of & 1)].to_owned();
@@ -117,11 +121,13 @@ fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
     })
 }
 
+/// Returns a declared statement with this name.
 fn declared_statement(name: &str) -> Statement {
     let text = serde_json::json!({ "name": name, "sql": "SELECT 1", "timeout": 60 });
-    serde_json::from_value(text).unwrap_or_else(|error| panic!("no statement: {error}"))
+    serde_json::from_value(text).unwrap_or_else(|error| panic!("cannot read the statement: {error}"))
 }
 
+/// Returns the submission of this generation.
 fn submission(base: &str, generation: Generation) -> Submission {
     let role = if generation == Generation(1) { Role::Current } else { Role::Successor };
     let (name, sql) = (generation.name(base), Template::new("SELECT 1"));
@@ -137,7 +143,8 @@ fn submission(base: &str, generation: Generation) -> Submission {
     }
 }
 
-/// A plan file: what reads is checked before anything of it is run, and what is read is what is written.
+/// Reads a plan file. A plan that can be read passes through the checks that precede a run, and it is unchanged after
+/// it is written and read again.
 pub fn plan(bytes: &[u8]) {
     let Ok(plan) = serde_json::from_slice::<Plan>(bytes) else { return };
     let _ = plan::check(&plan, &recorded());
@@ -146,7 +153,7 @@ pub fn plan(bytes: &[u8]) {
     assert_eq!(serde_json::from_slice::<Plan>(&written).ok().as_ref(), Some(&plan));
 }
 
-/// A service that answers everything with the same bytes.
+/// A transport that returns the same status and body for every request.
 struct FixedResponseTransport(u16, Vec<u8>);
 
 impl Transport for FixedResponseTransport {
@@ -156,7 +163,7 @@ impl Transport for FixedResponseTransport {
     }
 }
 
-/// An API's answer. The first byte chooses its status.
+/// Reads these bytes as the response to each kind of request. The first byte chooses the status.
 pub fn response(bytes: &[u8]) {
     let (status, body) = match bytes {
         [first, rest @ ..] => {

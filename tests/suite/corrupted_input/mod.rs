@@ -1,6 +1,7 @@
-//! Bytes that went wrong: real files and answers with bytes changed, cut, doubled and put together anew.
+//! Reads damaged bytes: real files and responses with bytes that are changed, removed, swapped or repeated.
 //!
-//! `FLOE_BYTES` says how many of each are tried (200 by default). The fuzz targets of the same names go further.
+//! `FLOE_BYTES` sets how many damaged versions of each are tried (200 by default). The fuzz targets of the same names
+//! try more.
 
 mod fuzz_entry_points;
 
@@ -18,7 +19,7 @@ use floe::{
 
 use crate::test_project::{TestProject, holder};
 
-/// Another text made of a good one.
+/// Returns a damaged copy of valid bytes.
 fn corrupt(good: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..rng.usize(1..6) {
@@ -37,13 +38,14 @@ fn corrupt(good: &[u8], rng: &mut Rng) -> Vec<u8> {
                 let into = rng.usize(0..bytes.len());
                 bytes.splice(into..into, piece);
             }
-            // A digit for a digit, a quote for a brace: what keeps more of the form.
+            // These characters keep more of the structure of the JSON.
             _ => bytes[at] = *rng.choice(b"0123456789\"{}[],:-ntf ").unwrap(),
         }
     }
     bytes
 }
 
+/// Runs `target` with the valid bytes and with damaged versions of them.
 fn try_corruptions(good: &[u8], target: impl Fn(&[u8])) {
     let count = std::env::var("FLOE_BYTES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
     let mut rng = Rng::with_seed(1);
@@ -53,6 +55,7 @@ fn try_corruptions(good: &[u8], target: impl Fn(&[u8])) {
     }
 }
 
+/// A table and a job that reads it.
 const PROJECT: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -60,6 +63,7 @@ sql = "CREATE TABLE orders (id STRING, price INT)"
 sql = "INSERT INTO target SELECT id, price FROM orders"
 "#;
 
+/// Creates a project with these statements and applies it.
 async fn converged_project() -> TestProject {
     let mut project = TestProject::with_statements(PROJECT);
     project.converge().await;
@@ -78,8 +82,8 @@ async fn a_corrupted_state_file_is_an_error_and_is_not_modified() {
     .unwrap();
 }
 
-/// What is on the disk when a run stops just before its snapshot takes the place of the last one: the last one, the whole
-/// journal, and what they say together.
+/// Returns the files of a run that crashes just before its snapshot replaces the previous one: the previous snapshot,
+/// the whole journal, and the record that they describe together.
 async fn files_before_last_rename() -> (Vec<u8>, Vec<u8>, Recorded) {
     let run = |crash_at: Option<usize>| async move {
         let mut project = TestProject::with_statements(PROJECT);
@@ -114,7 +118,7 @@ async fn a_corrupted_journal_is_an_error_and_is_not_modified() {
     .unwrap();
 }
 
-/// Bytes at random mostly break a checksum; entries at random get behind it.
+/// Random bytes mostly break a checksum. Random entries with correct checksums test the code behind it.
 #[test]
 fn a_journal_of_random_entries_is_a_record_or_an_error() {
     let mut rng = Rng::with_seed(2);

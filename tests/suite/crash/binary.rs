@@ -1,5 +1,5 @@
-//! The real program_harness, stopped in the middle: killed at the boundaries of its requests by a proxy between it and the
-//! simulated cloud, and struck at every call to the system that touches its state by strace.
+//! Stops the real program. A proxy between it and the simulated cloud kills it at the boundaries of its requests, and
+//! `strace` kills it or makes it fail at every system call that touches its state.
 
 mod durability_order;
 mod kill_at_request;
@@ -29,11 +29,12 @@ use crate::{
     test_project::{TestProject, empty_record},
 };
 
-/// How many lives go on side by side: most of the time each waits.
+/// Returns how many cases run in parallel. Each of them waits most of the time.
 fn max_parallel_cases() -> usize {
     if is_exhaustive() { 32 } else { 12 }
 }
 
+/// Returns the options of a fast simulator without rate limits.
 fn options() -> SimulatorOptions {
     SimulatorOptions {
         phase_durations: PhaseDurations::uniform(Duration::from_millis(20)),
@@ -42,29 +43,35 @@ fn options() -> SimulatorOptions {
     }
 }
 
-/// A project's folder, the cloud that belongs to it, and what is declared.
+/// The folder of a project, its cloud, and the stage that it declares.
 struct StagedProject {
+    /// The project with its folder and its cloud.
     project: TestProject,
+    /// The stage that is declared.
     stage: &'static Stage,
 }
 
-/// What one run of the program came to.
+/// The outcome of one run of the program.
 struct ProgramRun {
+    /// The exit code, or none if a signal ended the run.
     code: Option<i32>,
+    /// True if the proxy killed the run.
     killed: bool,
+    /// The requests that the proxy saw.
     sent: Vec<SentRequest>,
+    /// Standard output, followed by standard error.
     output: String,
 }
 
 impl ProgramRun {
-    /// What it is to be when nothing is in its way.
+    /// Checks for the exit code 0, which an undisturbed run must have.
     fn check_success(&self) -> Result<(), CrashFailure> {
         if self.code == Some(0) { Ok(()) } else { Err(format!("exit code {:?}:\n{}", self.code, self.output)) }
     }
 }
 
 impl StagedProject {
-    /// Every stage before `stage` was applied undisturbed, and `stage` is declared.
+    /// Returns a project that declares `stage`, and to which every stage before it was applied undisturbed.
     async fn before(stage: usize) -> Result<StagedProject, CrashFailure> {
         let mut project = TestProject::with_options(&[], options());
         let template = project_template(stage)?;
@@ -75,20 +82,22 @@ impl StagedProject {
         Ok(StagedProject { project, stage: &STAGES[stage] })
     }
 
+    /// Returns the folder of the project.
     fn folder(&self) -> &Path {
         self.project.folder.path()
     }
 
+    /// Returns the path of the state file.
     fn state(&self) -> PathBuf {
         self.folder().join("state/test.json")
     }
 
-    /// Runs the program once, started by `through`.
+    /// Runs the program once, started by the command `wrapper` unless that is empty.
     async fn run(&self, wrapper: &[String], kill: Option<KillPoint>) -> ProgramRun {
         self.run_against(&ServedSimulator::start(&self.project.simulator, kill).await, wrapper).await
     }
 
-    /// Runs the program once; when request number `at` of those that change something has come, something happens.
+    /// Runs the program once, and calls `hook` when mutation number `at` arrives, counted from 0.
     async fn run_with_hook(&self, at: usize, hook: impl FnOnce() + Send + 'static) -> ProgramRun {
         let service = ServedSimulator::start(&self.project.simulator, None).await;
         let mut changes = 0;
@@ -100,6 +109,7 @@ impl StagedProject {
         self.run_against(&service, &[]).await
     }
 
+    /// Runs the program once against `service`.
     async fn run_against(&self, service: &ServedSimulator, wrapper: &[String]) -> ProgramRun {
         fs::write(self.folder().join("floe.toml"), program_harness::floe_toml_with_endpoint(&service.origin, ""))
             .unwrap();
@@ -110,10 +120,10 @@ impl StagedProject {
         ProgramRun { code: ended.status.code(), killed: service.has_killed(), sent: service.sent(), output: out + &err }
     }
 
-    /// Runs until there is nothing left to do; then everything has to hold.
+    /// Runs the program twice so that nothing is left to do, and then checks the invariants.
     async fn check_convergence(&self, figures: &mut Figures) -> Result<(), CrashFailure> {
         for _ in 0..2 {
-            // What was in motion comes to rest; then the next run finds out what happened and goes on.
+            // Resources in motion come to rest. Then the next run finds out what happened and continues.
             tokio::time::sleep(Duration::from_millis(100)).await;
             figures.runs += 1;
             self.run(&[], None).await.check_success()?;
@@ -124,16 +134,17 @@ impl StagedProject {
         invariants::check_record(&self.project, self.load_record().await?, self.stage, figures)
     }
 
-    /// The state as the next run will find it.
+    /// Returns the record as the next run will find it.
     async fn load_record(&self) -> Result<Recorded, CrashFailure> {
         let found =
             LocalLedger::at(self.state()).load().await.map_err(|why| format!("the state cannot be read: {why}"))?;
         Ok(found.unwrap_or_else(empty_record))
     }
 
-    /// Right after the program was stopped: whatever the cloud holds is in the state, as an object or as an intent.
+    /// Checks, right after the program was stopped, that everything in the cloud is in the state as a record or as an
+    /// open intent.
     async fn check_durability(&self, figures: &mut Figures) -> Result<(), CrashFailure> {
-        // A request that had left may still arrive.
+        // A request that was already sent may still arrive.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let found = self.load_record().await?;
         let operations = || found.open_intents.values().map(|open| &open.intent.operation);
@@ -153,23 +164,27 @@ impl StagedProject {
         if lost.is_empty() {
             return Ok(());
         }
-        Err(format!("the cloud has {lost:?}, and the state knows {known:?} and intends {:#?}", found.open_intents))
+        Err(format!(
+            "the cloud has {lost:?}, but the state has {known:?} and the open intents {:#?}",
+            found.open_intents
+        ))
     }
 }
 
-/// The folder of a project to which every stage before `stage` was applied, with its cloud's log.
+/// Returns the folder of a project to which every stage before `stage` was applied, including the log of its cloud.
 fn project_template(stage: usize) -> Result<PathBuf, CrashFailure> {
     static TEMPLATES: OnceLock<Result<Vec<tempfile::TempDir>, CrashFailure>> = OnceLock::new();
     let templates = TEMPLATES.get_or_init(|| {
-        // Whoever comes first may be on a runtime, which may not start another.
+        // The first caller may be on a runtime, which cannot start another one.
         let builder = std::thread::spawn(|| {
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(build_templates())
         });
-        builder.join().unwrap_or_else(|_| Err("the templates could not be made".to_owned()))
+        builder.join().unwrap_or_else(|_| Err("the templates could not be built".to_owned()))
     });
     templates.as_ref().map(|made| made[stage].path().to_owned()).map_err(Clone::clone)
 }
 
+/// Builds the template of each stage by applying the stages in order.
 async fn build_templates() -> Result<Vec<tempfile::TempDir>, CrashFailure> {
     let describe = |error: std::io::Error| error.to_string();
     let mut templates = Vec::new();
@@ -180,19 +195,20 @@ async fn build_templates() -> Result<Vec<tempfile::TempDir>, CrashFailure> {
         let template = tempfile::tempdir().map_err(describe)?;
         copy_project(staged.folder(), template.path()).map_err(describe)?;
         templates.push(template);
-        // What is usually done begins before the second stage at the latest.
+        // Without `FLOE_CRASH=all`, every case starts from the first or the second stage.
         if templates.len() == 2 && !is_exhaustive() {
             break;
         }
         stage.declare(&staged.project);
         staged.stage = stage;
         staged.run(&[], None).await.check_success()?;
-        // Where the log of the cloud is copied, nothing is in motion.
+        // Nothing may be in motion when the log of the cloud is copied.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(templates)
 }
 
+/// Copies the folder of a project, except for its locks.
 fn copy_project(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -206,8 +222,8 @@ fn copy_project(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lives the cases side by side, each with figures of its own, until one says that there are no more of its kind.
-/// `next` gives the case that follows one that was lived through.
+/// Runs the cases in parallel, each with its own figures, and returns the failures. `run_case` returns its result, and
+/// the case that follows if there is one.
 fn run_in_parallel<C: Send, L>(cases: Vec<C>, figures: &mut Figures, run_case: L) -> Vec<CrashFailure>
 where
     L: Fn(&C, &tokio::runtime::Runtime, &mut Figures) -> (Result<(), CrashFailure>, Option<C>) + Sync,

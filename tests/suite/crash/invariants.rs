@@ -1,4 +1,4 @@
-//! What has to hold when a stage has come to its end, however it got there.
+//! Checks what must hold when a stage is complete, with or without crashes on the way.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use floe::state::{FurthestPhase, Ledger, LocalLedger, Recorded, fake_disk::FakeD
 use super::{CrashFailure, Figures, stages::Stage};
 use crate::test_project::{TestProject, empty_record};
 
+/// Checks the invariants for the record on `disk`, which must hold no journal.
 pub async fn check_disk(
     project: &TestProject,
     disk: &FakeDisk,
@@ -15,13 +16,14 @@ pub async fn check_disk(
 ) -> Result<(), CrashFailure> {
     let found =
         LocalLedger::on_disk(disk.clone(), "state/prod.json").load().await.map_err(|error| error.to_string())?;
-    // Without a journal the snapshot alone is what was loaded.
+    // Without a journal, the loaded record is the snapshot alone.
     if disk.files().keys().any(|file| file.extension().is_some_and(|extension| extension == "journal")) {
         return Err("the last run left a journal, so the snapshot alone is not the record".to_owned());
     }
     check_record(project, found.unwrap_or_else(empty_record), stage, figures)
 }
 
+/// Checks the invariants for `recorded` and the cloud, and that no intent is open.
 pub fn check_record(
     project: &TestProject,
     recorded: Recorded,
@@ -34,7 +36,7 @@ pub fn check_record(
     if recorded.open_intents.is_empty() { Ok(()) } else { Err(format!("still open: {:#?}", recorded.open_intents)) }
 }
 
-/// The cloud holds exactly what the record says: no orphan, nothing imagined.
+/// Checks that the cloud holds exactly what the record says: nothing is orphaned and nothing is missing.
 fn check_cloud_matches_record(
     project: &TestProject,
     recorded: &Recorded,
@@ -50,7 +52,7 @@ fn check_cloud_matches_record(
     figures.orphans += orphans;
     if there != known || pools_there != pools_known {
         return Err(format!(
-            "{orphans} orphans: only the cloud has {:?} and {:?}, only the record {:?} and {:?}",
+            "{orphans} orphans: only the cloud has statements {:?} and pools {:?}, only the record has {:?} and {:?}",
             there.difference(&known),
             pools_there.difference(&pools_known),
             known.difference(&there),
@@ -60,6 +62,7 @@ fn check_cloud_matches_record(
     Ok(())
 }
 
+/// Checks that nothing was created twice, and that no job ran twice at once.
 fn check_nothing_happened_twice(project: &TestProject, figures: &mut Figures) -> Result<(), CrashFailure> {
     let findings = project.simulator.audit_report();
     let creates = || findings.creations.iter().chain(&findings.pool_creations);
@@ -73,7 +76,7 @@ fn check_nothing_happened_twice(project: &TestProject, figures: &mut Figures) ->
     }
 }
 
-/// Everything declared is in force as declared, and where jobs that are gone stood is known.
+/// Checks that everything declared is live as declared, and that the offsets of removed jobs are kept.
 fn check_everything_is_as_declared(
     project: &TestProject,
     recorded: &Recorded,
@@ -83,26 +86,29 @@ fn check_everything_is_as_declared(
     let declared = &graph.project.statements;
     let expected: BTreeSet<&String> = if stage.destroy { BTreeSet::new() } else { declared.keys().collect() };
     if recorded.statements.keys().collect::<BTreeSet<_>>() != expected {
-        return Err(format!("recorded are {:?}, and not {expected:?}", recorded.statements.keys()));
+        return Err(format!("the record has {:?} instead of {expected:?}", recorded.statements.keys()));
     }
     let now = project.simulator.world_view();
     for (key, record) in &recorded.statements {
-        let Some(current) = &record.current else { return Err(format!("{key} has no generation in force")) };
+        let Some(current) = &record.current else { return Err(format!("{key} has no current generation")) };
         let live = now.statements.iter().find(|live| live.name == current.sent.name);
-        let live = live.ok_or_else(|| format!("{key} is gone"))?;
+        let live = live.ok_or_else(|| format!("{key} is gone from the cloud"))?;
         let wanted = match (current.reached, record.declared.stopped) {
             (FurthestPhase::Completed, _) => "COMPLETED",
             (_, true) => "STOPPED",
             (_, false) => "RUNNING",
         };
         if live.phase.as_str() != wanted || !declared[key].spec.sql.matches(&live.sql) {
-            return Err(format!("{key} is {} with `{}`, and not {wanted}", live.phase, live.sql));
+            return Err(format!(
+                "{key} is {} with `{}` instead of {wanted} with its declared SQL",
+                live.phase, live.sql
+            ));
         }
     }
     for (key, tombstone) in &recorded.tombstones {
         let is_job = !["orders", "sizes", "doomed"].contains(&key.as_str());
         if is_job && tombstone.offsets.is_none() {
-            return Err(format!("where {key} stood is lost: {tombstone:#?}"));
+            return Err(format!("the offsets of {key} are lost: {tombstone:#?}"));
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! A machine that can be stopped at any point: its disk and its wire die together, and what was acknowledged is known.
+//! A simulated machine that can crash at any point. Its disk and its wire fail together, and what the ledger
+//! acknowledged before the crash is known.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -26,28 +27,37 @@ use super::{
 };
 use crate::test_project::{TestProject, empty_record, holder};
 
+/// The path of the state file.
 const STATE_PATH: &str = "state/prod.json";
+/// The path of the lock file.
 const LOCK_PATH: &str = "state/prod.lock";
 
-/// The wire of a machine: every request sent and every answer received is a point at which the machine may stop.
+/// The wire of a machine. The machine may crash at every request that is sent and every response that is received.
 #[derive(Clone)]
 pub struct CrashingTransport {
+    /// The simulator that answers the requests.
     pub simulator: Simulator,
+    /// The disk of the machine, which also counts the operations on the wire.
     pub disk: FakeDisk,
+    /// The fate of the request in flight when the machine crashes.
     pub request_fate: RequestFate,
+    /// The mutant that the machine runs.
     pub mutant: Mutant,
+    /// The observer of the crash points, if there is one.
     pub observer: Option<CrashObserver>,
+    /// The signal that the machine has crashed.
     pub crashed: Arc<Notify>,
 }
 
 impl CrashingTransport {
+    /// Reports an exchange to the observer, if there is one.
     async fn observe(&self, name: &'static str, what: &str, change: Option<&HttpRequest>) {
         if let Some(observer) = &self.observer {
             observer.observe_exchange(&self.disk, name, what, change).await;
         }
     }
 
-    /// The machine has stopped: whoever waits for this waits for ever.
+    /// Signals that the machine has crashed, and never returns.
     async fn wait_forever(&self) -> Result<HttpResponse, TransportError> {
         self.crashed.notify_one();
         pending().await
@@ -63,7 +73,7 @@ impl Transport for CrashingTransport {
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
             let changes = request.method.is_mutating();
             let holds_lock = self.disk.is_locked(Path::new(LOCK_PATH)).unwrap_or_default();
-            assert!(holds_lock || !changes, "{what} leaves without the lock");
+            assert!(holds_lock || !changes, "{what} is sent without the lock");
             self.observe("send", &what, Some(&request).filter(|_| changes)).await;
             if self.disk.external_operation("send", &what).is_err() {
                 if changes {
@@ -88,50 +98,59 @@ impl Transport for CrashingTransport {
     }
 }
 
+/// Returns an error response with `status`.
 fn error_response(status: u16) -> HttpResponse {
     HttpResponse { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
-/// What a run may say that it knows: what the ledger acknowledged, and what it was keeping.
+/// What a run may claim to know: what the ledger acknowledged, and what it was writing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AcknowledgedRecord {
-    /// The record with everything that was acknowledged; none if that cannot be.
+    /// The record with everything that was acknowledged, or none if the entries do not apply to it.
     acknowledged: Option<Recorded>,
-    /// The same with what was asked for last, which may have become durable before the cut, all of it or not at all.
+    /// The same with the entries that were appended last. A crash makes either all or none of them durable.
     pending: Option<Recorded>,
 }
 
 impl AcknowledgedRecord {
+    /// Returns what a run knows that starts from `base`.
     pub fn of(base: &Recorded) -> AcknowledgedRecord {
         AcknowledgedRecord { acknowledged: Some(without_serial(base)), pending: None }
     }
 
+    /// Notes the entries that the ledger is asked to append.
     fn begin_append(&mut self, entries: &[Entry]) {
         self.pending = self.acknowledged.clone();
         let applies = |record: &mut Recorded| entries.iter().all(|entry| record.apply(entry).is_ok());
         self.pending.take_if(|record| !applies(record));
     }
 
+    /// Notes that the last entries are acknowledged.
     fn acknowledge(&mut self) {
         self.acknowledged = self.pending.take();
     }
 
-    /// Whether `found` holds everything that was acknowledged, and nothing that was never asked for.
+    /// Returns true if `found` holds everything that was acknowledged, and nothing that was never appended.
     pub fn survives_in(&self, found: &Recorded) -> bool {
         let found = Some(without_serial(found));
         self.acknowledged.is_some() && (found == self.acknowledged || found == self.pending)
     }
 }
 
+/// Returns the record with the serial 0, so that records can be compared.
 fn without_serial(record: &Recorded) -> Recorded {
     Recorded { serial: 0, ..record.clone() }
 }
 
-/// A ledger that writes down what it acknowledged.
+/// A ledger that notes what it acknowledged.
 struct RecordingLedger<L> {
+    /// The ledger that keeps the record.
     ledger: L,
+    /// The mutant that the machine runs.
     mutant: Mutant,
+    /// The intents that a mutant writes only with the next entries.
     delayed: Vec<Entry>,
+    /// What the run may claim to know.
     acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
 }
 
@@ -178,48 +197,59 @@ impl<L: Ledger> Ledger for RecordingLedger<L> {
     }
 }
 
-/// The record as the next run would read it.
+/// Returns the record as the next run would read it.
 pub async fn load_record(disk: &FakeDisk) -> Result<Recorded, LedgerError> {
     Ok(LocalLedger::on_disk(disk.clone(), STATE_PATH).load().await?.unwrap_or_else(empty_record))
 }
 
-/// What one run came to.
+/// The outcome of one run.
 pub enum MachineOutcome {
-    /// The machine stopped.
+    /// The machine crashed during the run.
     Crashed,
-    /// The plan was empty.
+    /// The plan had nothing to do.
     NothingToDo,
+    /// The plan was applied, possibly with failures.
     Applied(Box<RunReport>),
+    /// The plan was blocked and not applied.
     Blocked(Box<Plan>),
-    /// It ended before it began.
+    /// The run ended with an error before it applied anything.
     FailedToStart(String),
 }
 
-/// One run of floe on a machine, from the lock to the last fold, or to the point where the machine stops.
+/// One run of floe on a machine, from the lock to the last compaction, or to the crash.
 pub struct Machine {
+    /// The disk of the machine.
     pub disk: FakeDisk,
+    /// The fate of the request in flight when the machine crashes.
     pub request_fate: RequestFate,
+    /// The mutant that the machine runs.
     pub mutant: Mutant,
+    /// The options of the plan.
     pub request: diff::PlanOptions,
+    /// What the run may claim to know.
     pub acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
+    /// The observer of the crash points, if there is one.
     pub observer: Option<CrashObserver>,
 }
 
 impl Machine {
+    /// Returns a machine without an observer, which loses the request in flight when it crashes.
     pub fn new(disk: FakeDisk, mutant: Mutant, request: diff::PlanOptions) -> Machine {
         let acknowledged = Arc::new(Mutex::new(Arc::new(AcknowledgedRecord::of(&empty_record()))));
         Machine { disk, request_fate: RequestFate::Lost, mutant, request, acknowledged, observer: None }
     }
 
-    /// As it is, with somebody looking at it.
+    /// Returns the machine with an observer of its crash points.
     pub fn observed_by(self, observer: CrashObserver) -> Machine {
         Machine { acknowledged: Arc::clone(&observer.acknowledged), observer: Some(observer), ..self }
     }
 
+    /// Notes that exactly `found` is acknowledged.
     fn set_acknowledged(&self, found: &Recorded) {
         *self.acknowledged.lock().unwrap() = Arc::new(AcknowledgedRecord::of(found));
     }
 
+    /// Runs floe once, until the run ends or the machine crashes.
     pub async fn run(&self, project: &mut TestProject) -> MachineOutcome {
         match load_record(&self.disk).await {
             Ok(found) => self.set_acknowledged(&found),
@@ -236,7 +266,7 @@ impl Machine {
         };
         let disk = self.disk.clone();
         let mut run = pin!(self.run_to_end(project, transport));
-        // The machine stops in the middle of whatever it does.
+        // The crash stops the run in the middle of any operation.
         let until_crash = poll_fn(move |context| match run.as_mut().poll(context) {
             _ if disk.has_crashed() => Poll::Ready(MachineOutcome::Crashed),
             polled => polled,
@@ -248,6 +278,7 @@ impl Machine {
         }
     }
 
+    /// Runs floe to the end and turns an error into an outcome.
     async fn run_to_end(&self, project: &mut TestProject, transport: CrashingTransport) -> MachineOutcome {
         match self.try_run_to_end(project, transport).await {
             Ok(outcome) => outcome,
@@ -255,6 +286,7 @@ impl Machine {
         }
     }
 
+    /// Locks, loads, plans and applies, without the protection that the mutant lacks.
     async fn try_run_to_end(
         &self,
         project: &mut TestProject,
@@ -292,7 +324,7 @@ impl Machine {
         }
         let violations = plan::check(&plan, &recorded);
         if !violations.is_empty() {
-            return Err(format!("the plan is not accepted: {violations:?}").into());
+            return Err(format!("the plan violates invariants: {violations:?}").into());
         }
         let (_sender, interrupt) = watch::channel(Interrupt::None);
         let inputs = project.run_inputs(&cloud, interrupt);

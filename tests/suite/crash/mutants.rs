@@ -1,4 +1,4 @@
-//! What a floe would be like that lacks one protection: the mutants that the suite has to catch.
+//! The mutants: versions of floe that each lack one protection, which the suite must catch.
 
 use std::{
     io,
@@ -7,10 +7,10 @@ use std::{
 
 use floe::state::{Disk, DiskFile};
 
-/// The protection that is missing.
+/// The protection that a version of floe lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// None: floe as it is.
+    /// No protection is missing: floe as it is.
     Unmodified,
     /// The journal's bytes are not synced.
     JournalNotSynced,
@@ -18,26 +18,26 @@ pub enum Mutant {
     SnapshotNotSynced,
     /// The folder is not synced.
     FolderNotSynced,
-    /// An intent is written only with what comes after it.
+    /// An intent is written only with the entries that follow it.
     IntentAfterRequest,
-    /// An answer that is lost is taken for a refusal.
+    /// A lost response is treated as a rejection.
     LostAnswerIsRejection,
-    /// Intents that an interrupted run left open are dropped unread.
+    /// The open intents of an interrupted run are dropped unread.
     OpenIntentsIgnored,
-    /// The numbers that were used are forgotten.
+    /// The generation numbers that were used are forgotten.
     GenerationNumbersForgotten,
-    /// The way back resumes a predecessor whatever became of the successor.
+    /// A rollback resumes the predecessor without knowing what became of the successor.
     PredecessorResumedUnconfirmed,
 }
 
 impl Mutant {
-    /// The words of what has to come of it, any of them.
+    /// Returns texts of the failures that the mutant may lead to. One of them must occur.
     pub fn expected_failures(self) -> &'static [&'static str] {
         match self {
             Mutant::Unmodified => &[],
             Mutant::JournalNotSynced | Mutant::FolderNotSynced => &["what was acknowledged is lost"],
             Mutant::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
-            // Statements that run and that no record knows.
+            // Statements run that no record knows.
             Mutant::IntentAfterRequest => &["UnexpectedGenerations", "orphans", "created more than once"],
             Mutant::LostAnswerIsRejection => {
                 &["PoolExists", "UnexpectedGenerations", "orphans", "created more than once"]
@@ -53,6 +53,7 @@ impl Mutant {
     }
 }
 
+/// Every mutant, without the unmodified program.
 pub const MUTANTS: [Mutant; 8] = [
     Mutant::JournalNotSynced,
     Mutant::SnapshotNotSynced,
@@ -64,15 +65,20 @@ pub const MUTANTS: [Mutant; 8] = [
     Mutant::PredecessorResumedUnconfirmed,
 ];
 
-/// A disk on which a floe with that flaw would leave out a sync.
+/// A disk that leaves out the syncs that the mutant lacks.
 #[derive(Clone)]
 pub struct MutantDisk<D> {
+    /// The disk that does the work.
     pub disk: D,
+    /// The mutant that uses the disk.
     pub mutant: Mutant,
 }
 
+/// A file on the disk of a mutant.
 pub struct MutantFile<F> {
+    /// The file that is written to.
     file: F,
+    /// True if syncs of the file are left out.
     skips_sync: bool,
 }
 

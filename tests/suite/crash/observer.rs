@@ -1,5 +1,5 @@
-//! What a cut would leave at each point of a run, found out from beside while the run goes on undisturbed: on forks of its
-//! disk and of its cloud. One run shows what cutting it at every point, with every fate, would take hundreds for.
+//! Records what a crash would leave at each point of a run, on forks of its disk and its cloud, while the run goes on
+//! undisturbed. One run shows what would otherwise take hundreds of runs: a crash at every point, with every fate.
 
 use std::{
     io,
@@ -23,15 +23,18 @@ use super::{
     system_snapshot::{SnapshotHash, SystemSnapshot, hash_cloud, hash_disk},
 };
 
-/// What becomes of a request that is on its way when the machine stops.
+/// What happens to a request that is in flight when the machine crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestFate {
+    /// The request never takes effect.
     Lost,
+    /// The request takes effect at once.
     Applied,
-    /// So long after the machine stopped, whoever runs by then.
+    /// The request takes effect this long after the crash, even if another run is active by then.
     AppliedLate(Duration),
 }
 
+/// The fates that are tried for each request.
 pub const REQUEST_FATES: [RequestFate; 6] = [
     RequestFate::Lost,
     RequestFate::Applied,
@@ -41,11 +44,12 @@ pub const REQUEST_FATES: [RequestFate; 6] = [
     RequestFate::AppliedLate(Duration::from_secs(100)),
 ];
 
-/// For so long floe looks for a pool whose creation nobody answered. No name keeps a second one from being made, nor an undo
-/// from being made again once it is done and deleted, so what lands later than that is told and not prevented; `late` has
-/// tests of both.
+/// How long floe searches for a pool after a lost response to its creation. No name prevents a second pool, and no
+/// name prevents a second undo once the first one is done and deleted. A later effect is therefore reported and not
+/// prevented. `late_effects` has tests of both.
 const POOL_SEARCH_TIME: Duration = Duration::from_secs(60);
 
+/// Returns true if floe prevents a duplicate creation under `fate`.
 fn is_covered_fate(change: &HttpRequest, fate: RequestFate) -> bool {
     let body = String::from_utf8_lossy(&change.body);
     let may_create_twice = change.url.contains("/compute-pools") || body.contains("-undo-");
@@ -54,10 +58,10 @@ fn is_covered_fate(change: &HttpRequest, fate: RequestFate) -> bool {
         && matches!(fate, RequestFate::AppliedLate(after) if after > POOL_SEARCH_TIME))
 }
 
-/// Which part of what was not synced survives: nothing, all, and two selections by chance.
+/// The seeds that select which unsynced data survives a crash: nothing, everything, and two random selections.
 pub const DISK_SEEDS: [u64; 4] = [0, 1, 17, 4711];
 
-/// Lets a request meet its fate.
+/// Lets a request meet its fate: drops it, or sends it to the simulator.
 pub async fn deliver(request: HttpRequest, fate: RequestFate, simulator: &Simulator) {
     match fate {
         RequestFate::Lost => return,
@@ -69,47 +73,60 @@ pub async fn deliver(request: HttpRequest, fate: RequestFate, simulator: &Simula
     drop(simulator.send(request).await);
 }
 
-/// One of the things that may be left if the machine stops at a point.
+/// One of the results that a crash at a point may leave.
 #[derive(Clone)]
 pub struct CrashResult {
+    /// The fate of the request in flight.
     pub request_fate: RequestFate,
+    /// The seed that selects which unsynced data survives.
     pub disk_seed: u64,
+    /// The disk and the cloud after the crash.
     pub snapshot: SystemSnapshot,
 }
 
-/// Something that a run does on the disk or on the wire.
+/// An operation of a run on the disk or on the wire.
 pub struct CrashPoint {
+    /// The operation at which the machine may crash.
     pub operation: DiskOperation,
-    /// What a cut there may leave; never twice the same.
+    /// The results that a crash here may leave, without duplicates.
     pub results: Vec<CrashResult>,
-    /// What the run may say that it knows by then.
+    /// What the run may claim to know by then.
     pub acknowledged: Arc<AcknowledgedRecord>,
 }
 
-/// Looks at a run.
+/// Records the crash points of a run.
 #[derive(Clone)]
 pub struct CrashObserver {
+    /// The simulator that answers the run.
     pub simulator: Simulator,
+    /// What the run may claim to know.
     pub acknowledged: Arc<Mutex<Arc<AcknowledgedRecord>>>,
+    /// The crash points so far, shared by the clones of the observer.
     observations: Arc<Mutex<Observations>>,
 }
 
+/// The crash points so far, and caches of what a crash leaves.
 #[derive(Default)]
 struct Observations {
+    /// The crash points so far.
     points: Vec<CrashPoint>,
-    /// How much was done on the disk and asked of the cloud: what is left changes with that and with time only.
+    /// How many disk operations there were. Only these, mutations and time change what a crash leaves.
     disk_operation_count: usize,
+    /// How many mutations were sent to the cloud.
     mutation_count: usize,
+    /// The disks that a crash may leave, at this number of disk operations.
     disks: Option<(usize, DiskSnapshots)>,
+    /// The cloud at this number of mutations and this time.
     cloud: Option<(usize, Instant, CloudSnapshot)>,
 }
 
-/// A cloud at a moment.
+/// The cloud at one moment, with its hash.
 type CloudSnapshot = Arc<(WorldSnapshot, SnapshotHash)>;
-/// The disks that may be found, each with the seed that selects it.
+/// The disks that a crash may leave, each with the seed that selects it.
 type DiskSnapshots = Vec<(u64, Arc<(FakeDisk, SnapshotHash)>)>;
 
 impl CrashObserver {
+    /// Returns an observer of a run against `simulator`.
     pub fn new(simulator: &Simulator, acknowledged: &Arc<Mutex<Arc<AcknowledgedRecord>>>) -> CrashObserver {
         CrashObserver {
             simulator: simulator.clone(),
@@ -118,12 +135,12 @@ impl CrashObserver {
         }
     }
 
-    /// The points so far.
+    /// Takes the crash points recorded so far.
     pub fn take_points(&self) -> Vec<CrashPoint> {
         std::mem::take(&mut self.observations.lock().unwrap().points)
     }
 
-    /// The disk is about to be asked for what `attempt` asks of a fork.
+    /// Records the crash point of a disk operation, which `attempt` performs on a fork of the disk.
     fn observe_disk(&self, disk: &FakeDisk, attempt: impl Fn(&FakeDisk)) {
         let mut operation = None;
         let mut disks: DiskSnapshots = Vec::new();
@@ -131,7 +148,7 @@ impl CrashObserver {
             let fork = disk.fork();
             fork.inject_fault(0, DiskFault::Crash, seed);
             attempt(&fork);
-            // What fails before it does anything is no operation.
+            // An attempt that fails before it does anything is not an operation.
             let Some(struck) = fork.operations().pop() else { return };
             operation = Some(struck);
             push_if_distinct(&mut disks, seed, fork.restart(seed));
@@ -148,7 +165,8 @@ impl CrashObserver {
         observations.points.extend(operation.map(|operation| CrashPoint { operation, results, acknowledged }));
     }
 
-    /// A request is about to leave, which changes something if it is given here; or an answer has come in.
+    /// Records the crash point before a request is sent, or after a response has arrived. `change` is the request if
+    /// it changes something.
     pub async fn observe_exchange(
         &self,
         disk: &FakeDisk,
@@ -181,6 +199,7 @@ impl CrashObserver {
         observations.points.push(CrashPoint { operation: (name, what.to_owned()), results, acknowledged });
     }
 
+    /// Returns the disks that a crash may leave now.
     fn disks(&self, disk: &FakeDisk) -> DiskSnapshots {
         let mut observations = self.observations.lock().unwrap();
         let disk_operation_count = observations.disk_operation_count;
@@ -193,6 +212,7 @@ impl CrashObserver {
         disks
     }
 
+    /// Returns the cloud as it is now.
     fn cloud(&self) -> CloudSnapshot {
         let mut observations = self.observations.lock().unwrap();
         let (mutation_count, now) = (observations.mutation_count, Instant::now());
@@ -207,6 +227,7 @@ impl CrashObserver {
     }
 }
 
+/// Adds `disk` unless an equal disk is already there.
 fn push_if_distinct(disks: &mut DiskSnapshots, seed: u64, disk: FakeDisk) {
     let disk = hash_disk(disk);
     if disks.iter().all(|(_, known)| known.1 != disk.1) {
@@ -214,19 +235,25 @@ fn push_if_distinct(disks: &mut DiskSnapshots, seed: u64, disk: FakeDisk) {
     }
 }
 
-/// A disk that is looked at.
+/// A disk whose operations are observed.
 #[derive(Clone)]
 pub struct ObservedDisk {
+    /// The disk that does the work.
     pub disk: FakeDisk,
+    /// The observer of the operations, if there is one.
     pub observer: Option<CrashObserver>,
 }
 
+/// A file on an observed disk.
 pub struct ObservedFile {
+    /// The file that is written to.
     file: FakeFile,
+    /// The disk that holds the file.
     disk: ObservedDisk,
 }
 
 impl ObservedDisk {
+    /// Reports an operation to the observer, if there is one.
     fn observe(&self, attempt: impl Fn(&FakeDisk)) {
         if let Some(observer) = &self.observer {
             observer.observe_disk(&self.disk, attempt);

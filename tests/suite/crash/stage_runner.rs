@@ -1,4 +1,5 @@
-//! Runs from scene to scene: a stage is applied undisturbed or cut, brought to its end, and held against what must hold.
+//! Runs stages from one snapshot to the next, undisturbed or with a crash, until nothing is left to do, and checks the
+//! invariants.
 
 use std::{
     collections::HashSet,
@@ -25,32 +26,37 @@ use super::{
 };
 use crate::test_project::TestProject;
 
-/// How many runs a recovery may take: one that goes on, and some that wait for what was in motion.
+/// How many runs a recovery may take: one that continues, and some that wait for resources in motion.
 const MAX_RUNS: usize = 8;
-/// What was on its way lands within this time.
+/// The time within which every delayed effect takes place.
 const LATE_EFFECTS_DEADLINE: Duration = Duration::from_secs(240);
 
-/// Work on a clock that stands still while nobody waits.
+/// Runs `future` on a clock that advances only while every task waits.
 pub fn on_paused_clock<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
-/// A stage that is declared, for a floe with a flaw or without.
+/// Runs one declared stage with floe or with a mutant.
 pub struct StageRunner {
+    /// The project that declares the stage.
     project: TestProject,
+    /// The stage that is run.
     pub stage: &'static Stage,
+    /// The version of floe that runs it.
     pub mutant: Mutant,
+    /// The figures of these runs.
     pub figures: Figures,
 }
 
 impl StageRunner {
+    /// Returns a runner of stage number `stage`, which is declared.
     pub fn new(stage: usize, mutant: Mutant) -> StageRunner {
         let (project, stage) = (stages::new_project(), &STAGES[stage]);
         stage.declare(&project);
         StageRunner { project, stage, mutant, figures: Figures::default() }
     }
 
-    /// What is found when every stage before `stage` was applied undisturbed.
+    /// Returns the snapshot after every stage before `stage` was applied undisturbed.
     pub fn snapshot_before(stage: usize) -> &'static SystemSnapshot {
         static SNAPSHOTS: LazyLock<Vec<SystemSnapshot>> = LazyLock::new(|| {
             let first =
@@ -70,18 +76,20 @@ impl StageRunner {
         &SNAPSHOTS[stage]
     }
 
-    /// Stands in the scene. Runs are named after how many cuts there were before, so that equal scenes have equal runs.
+    /// Restores a snapshot and returns its disk. Runs are named after the number of crashes before, so that equal
+    /// snapshots have equal runs.
     fn start_from(&mut self, snapshot: &SystemSnapshot, cuts: u32) -> FakeDisk {
         self.project.simulator = Simulator::from_snapshot(&snapshot.cloud.0);
         self.project.run_number = cuts * 100;
         snapshot.disk.0.fork()
     }
 
+    /// Returns a machine with `disk` that runs the stage.
     fn machine(&self, disk: &FakeDisk) -> Machine {
         Machine::new(disk.clone(), self.mutant, self.stage.request())
     }
 
-    /// The points of one undisturbed run from `scene`, which has all to do.
+    /// Returns the crash points of one undisturbed run from `snapshot`. The run must have work to do.
     pub fn crash_points(&mut self, snapshot: &SystemSnapshot) -> Result<Vec<CrashPoint>, CrashFailure> {
         on_paused_clock(async {
             let disk = self.start_from(snapshot, 0);
@@ -91,14 +99,14 @@ impl StageRunner {
             match machine.observed_by(observer.clone()).run(&mut self.project).await {
                 MachineOutcome::Applied(report) if report.is_complete() => Ok(observer.take_points()),
                 MachineOutcome::Applied(report) => Err(format!("{:#?} {:#?}", report.failed, report.skipped)),
-                MachineOutcome::Blocked(plan) => Err(format!("blocked: {:#?}", plan.changes)),
-                MachineOutcome::FailedToStart(why) => Err(format!("refused: {why}")),
-                MachineOutcome::NothingToDo | MachineOutcome::Crashed => Err("nothing was done".to_owned()),
+                MachineOutcome::Blocked(plan) => Err(format!("the plan is blocked: {:#?}", plan.changes)),
+                MachineOutcome::FailedToStart(why) => Err(format!("the run failed to start: {why}")),
+                MachineOutcome::NothingToDo | MachineOutcome::Crashed => Err("the run did nothing".to_owned()),
             }
         })
     }
 
-    /// The same run, cut at `at` in earnest: the scene that it leaves.
+    /// Crashes the same run at point `at`, and returns the snapshot that it leaves.
     pub fn crash_at(&mut self, snapshot: &SystemSnapshot, at: usize, result: &CrashResult) -> SystemSnapshot {
         on_paused_clock(async {
             let disk = self.start_from(snapshot, 0);
@@ -107,14 +115,14 @@ impl StageRunner {
             let outcome = machine.run(&mut self.project).await;
             assert!(
                 disk.fault_occurred() && matches!(outcome, MachineOutcome::Crashed),
-                "it ended before its cut at {at}"
+                "the run ended before its crash at point {at}"
             );
             SystemSnapshot::new(disk.restart(result.disk_seed), &self.project.simulator)
         })
     }
 
-    /// Brings a scene that `cuts` cuts have left to its end, where everything has to hold. Told are the points of the
-    /// recovery, up to the last run that did something.
+    /// Recovers from a snapshot that `cuts` crashes have left, and checks the invariants. If `observes` is true,
+    /// returns the crash points of the recovery, up to the last run that did something.
     pub fn recover(
         &mut self,
         snapshot: &SystemSnapshot,
@@ -135,11 +143,11 @@ impl StageRunner {
         result.unwrap_or_else(|panic| {
             let said =
                 panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(format!("it panicked: {}", said.unwrap_or_default()))
+            Err(format!("the run panicked: {}", said.unwrap_or_default()))
         })
     }
 
-    /// The whole stage with one misfortune and no cut.
+    /// Runs the whole stage under one fault, without a crash.
     pub fn converge_under_fault(&mut self, snapshot: &SystemSnapshot, fault: Misfortune) -> Result<(), CrashFailure> {
         on_paused_clock(async {
             let disk = self.start_from(snapshot, 0);
@@ -151,7 +159,7 @@ impl StageRunner {
         })
     }
 
-    /// Runs until there is nothing left to do.
+    /// Runs floe until there is nothing left to do, and adds the crash points of these runs to `points`.
     async fn run_until_nothing_to_do(
         &mut self,
         disk: &FakeDisk,
@@ -168,20 +176,20 @@ impl StageRunner {
             match machine.run(&mut self.project).await {
                 MachineOutcome::NothingToDo => return Ok(()),
                 MachineOutcome::Applied(report) => last = format!("{:#?}", report.failed),
-                MachineOutcome::Blocked(plan) => return Err(format!("blocked: {:#?}", plan.changes)),
-                MachineOutcome::FailedToStart(why) => return Err(format!("refused: {why}")),
-                MachineOutcome::Crashed => return Err("it stopped by itself".to_owned()),
+                MachineOutcome::Blocked(plan) => return Err(format!("the plan is blocked: {:#?}", plan.changes)),
+                MachineOutcome::FailedToStart(why) => return Err(format!("the run failed to start: {why}")),
+                MachineOutcome::Crashed => return Err("the machine crashed without a fault".to_owned()),
             }
             if let Some(points) = &mut points {
                 points.extend(observer.take_points());
             }
         }
-        Err(format!("{MAX_RUNS} runs did not converge; the last one's failures: {last}"))
+        Err(format!("{MAX_RUNS} runs did not converge, failures of the last one: {last}"))
     }
 
-    /// Whether everything that was acknowledged by then is in every record that a cut at one of `points` leaves.
+    /// Checks that every record that a crash at one of `points` leaves holds everything that was acknowledged by then.
     pub fn check_durability(&mut self, points: &[CrashPoint]) -> Result<(), CrashFailure> {
-        // The same disks are met again and again, with the same knowledge.
+        // Many results have the same disk and the same acknowledged record, so each combination is checked once.
         let mut known = HashSet::new();
         on_paused_clock(async {
             for point in points {
@@ -192,7 +200,7 @@ impl StageRunner {
                     }
                     let place = |why| {
                         format!(
-                            "cut on {:?}, {:?}, disk {}: {why}",
+                            "crash at {:?}, {:?}, disk {}: {why}",
                             point.operation, result.request_fate, result.disk_seed
                         )
                     };
@@ -211,21 +219,24 @@ impl StageRunner {
     }
 }
 
-/// A scene that a cut left, and how many cuts leave the very same.
+/// A snapshot that a crash left, and how many crashes leave the same one.
 pub struct DistinctCrashResult {
+    /// The disk and the cloud after the crash.
     pub snapshot: SystemSnapshot,
+    /// The first crash that leaves this snapshot.
     pub description: String,
+    /// How many crashes leave this snapshot.
     pub count: usize,
 }
 
-/// The scenes that cuts at `points` leave, each once, in order.
+/// Returns the distinct snapshots that crashes at `points` leave, in order.
 pub fn distinct_crash_results(points: &[CrashPoint]) -> Vec<DistinctCrashResult> {
     let mut results: Vec<DistinctCrashResult> = Vec::new();
     let mut known = std::collections::HashMap::new();
     for (at, point) in points.iter().enumerate() {
         for result in &point.results {
             let describe =
-                || format!("cut at {at}, {:?}, {:?}, disk {}", point.operation, result.request_fate, result.disk_seed);
+                || format!("point {at}, {:?}, {:?}, disk {}", point.operation, result.request_fate, result.disk_seed);
             let number = *known.entry(result.snapshot.snapshot_hash()).or_insert_with(|| {
                 results.push(DistinctCrashResult {
                     snapshot: result.snapshot.clone(),
@@ -240,17 +251,20 @@ pub fn distinct_crash_results(points: &[CrashPoint]) -> Vec<DistinctCrashResult>
     results
 }
 
-/// Which part of all cuts is made: every so many-th scene, and of the recoveries every so many-th, cut again into every
-/// so many-th scene.
+/// The sample of all crashes that is run. A stride of 1 runs all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct CrashSampling {
+    /// The stride over the snapshots that are recovered from.
     pub snapshots: usize,
+    /// The stride over these recoveries that crash again, or 0 for none.
     pub recoveries: usize,
+    /// The stride over the snapshots that the second crashes leave.
     pub second_crashes: usize,
+    /// How many threads recover in parallel.
     pub threads: usize,
 }
 
-/// Cuts a stage at every point, and its recovery at every point again, as far as `share` goes.
+/// Crashes a stage at every point, and its recovery again at every point, as far as `sampling` goes.
 pub fn crash_everywhere(stage: usize, sampling: CrashSampling) -> (Figures, Vec<CrashFailure>) {
     let mut first = StageRunner::new(stage, Mutant::Unmodified);
     let points = first.crash_points(StageRunner::snapshot_before(stage)).unwrap();
@@ -282,7 +296,8 @@ pub fn crash_everywhere(stage: usize, sampling: CrashSampling) -> (Figures, Vec<
     (first.figures, problems)
 }
 
-/// Recovers from a wreck; with `again`, cuts that recovery too and recovers from every so many-th scene that is new.
+/// Recovers from a crash. With `again`, crashes that recovery too, and uses `again` as the stride over the new
+/// snapshots to recover from.
 fn recover_from(
     runner: &mut StageRunner,
     result: &DistinctCrashResult,
@@ -301,7 +316,8 @@ fn recover_from(
             continue;
         }
         runner.figures.snapshots += 1;
-        let place = |why: CrashFailure| format!("{}; recovery {}: {why}", result.description, second.description);
+        let place =
+            |why: CrashFailure| format!("{}, and in the recovery {}: {why}", result.description, second.description);
         runner.recover(&second.snapshot, 2, false).map_err(place)?;
     }
     Ok(())

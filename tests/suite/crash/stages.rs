@@ -1,4 +1,4 @@
-//! A project's life in four applies, which between them hold every kind of change.
+//! The life of a project in four applies, which together contain every kind of change.
 
 use floe::{
     cloud::Method,
@@ -8,29 +8,37 @@ use floe::{
 
 use crate::test_project::{TestProject, floe_toml};
 
-/// What is declared, and applied in one run.
+/// What is declared and applied in one run.
 pub struct Stage {
+    /// The name in the printed figures.
     pub name: &'static str,
+    /// The manifest of the pools.
     pub pools: &'static str,
+    /// The manifest of the statements.
     pub statements: &'static str,
+    /// True if the run destroys everything.
     pub destroy: bool,
 }
 
 impl Stage {
+    /// Writes the manifests of the stage.
     pub fn declare(&self, project: &TestProject) {
         project.write("pools.toml", self.pools);
         project.declare(self.statements);
     }
 
+    /// Returns the options of the plan.
     pub fn request(&self) -> PlanOptions {
         PlanOptions { destroy: self.destroy, allow_data_loss: true, ..PlanOptions::default() }
     }
 }
 
+/// Returns a project that was never applied.
 pub fn new_project() -> TestProject {
     TestProject::with_options(&[("floe.toml", &floe_toml(""))], SimulatorOptions::default())
 }
 
+/// The stages, in the order in which they are applied.
 pub const STAGES: [Stage; 4] = [
     Stage {
         name: "begin",
@@ -45,7 +53,7 @@ pub const STAGES: [Stage; 4] = [
         destroy: false,
     },
     Stage {
-        name: "go on",
+        name: "continue",
         pools: "[pools.main]\nmax_cfu = 30\n[pools.heavy]\nmax_cfu = 20\n[pools.fresh]\nmax_cfu = 10\n",
         statements: CONTINUE,
         destroy: false,
@@ -58,6 +66,7 @@ pub const STAGES: [Stage; 4] = [
     },
 ];
 
+/// The statements of the first apply.
 const BEGIN: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -79,8 +88,8 @@ sql = "INSERT INTO moved_out SELECT price FROM orders"
 sql = "INSERT INTO removed_out SELECT id, price FROM orders"
 "#;
 
-/// `copy` replaced, `halted` stopped, `moved` restarted elsewhere, `removed` deleted, `doomed` undone, `sizes` redefined,
-/// `fresh` created on a new pool; one pool grows, one goes.
+/// Replaces `copy`, stops `halted`, restarts `moved` on another pool, deletes `removed`, undoes `doomed`, redefines
+/// `sizes` and creates `fresh` on a new pool. One pool grows and one is deleted.
 const CHANGE: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -102,7 +111,7 @@ sql = "INSERT INTO fresh_out SELECT id FROM orders"
 pool = "fresh"
 "#;
 
-/// `copy` replaced again, `halted` resumed, `moved` moved back, `removed` created again.
+/// Replaces `copy` again, resumes `halted`, moves `moved` back and creates `removed` again.
 const CONTINUE: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"
@@ -124,7 +133,7 @@ pool = "fresh"
 sql = "INSERT INTO removed_out SELECT id, price FROM orders"
 "#;
 
-/// One misfortune each, that every stage has to live with.
+/// Returns faults that every stage must survive, one at a time.
 pub fn single_faults() -> Vec<FaultRule> {
     let mut faults = Vec::new();
     for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {

@@ -1,4 +1,5 @@
-//! What a run finds when it starts: a disk and a cloud, apart from any clock, so that runs can start there again and again.
+//! What a run finds when it starts: a disk and a cloud. A snapshot does not depend on a clock, so that runs can start
+//! from it any number of times.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -11,39 +12,44 @@ use floe::{
     state::fake_disk::FakeDisk,
 };
 
-/// Tells scenes apart: 128 bits of all that a run can find there. Runs from scenes of one mark are the same runs.
+/// A hash of 128 bits over everything that a run can find. Runs from snapshots with equal hashes are equal.
 pub type SnapshotHash = u128;
 
-/// A disk on which nothing is unsynced, and a cloud at a moment.
+/// A disk without unsynced data, and a cloud at one moment.
 #[derive(Clone)]
 pub struct SystemSnapshot {
+    /// The disk with its hash.
     pub disk: Arc<(FakeDisk, SnapshotHash)>,
+    /// The cloud with its hash.
     pub cloud: Arc<(WorldSnapshot, SnapshotHash)>,
 }
 
 impl SystemSnapshot {
+    /// Returns a snapshot of `disk` and of the cloud as it is now.
     pub fn new(disk: FakeDisk, simulator: &Simulator) -> SystemSnapshot {
         SystemSnapshot { disk: Arc::new(hash_disk(disk)), cloud: Arc::new(hash_cloud(simulator)) }
     }
 
+    /// Returns the hash of the disk and the cloud together.
     pub fn snapshot_hash(&self) -> SnapshotHash {
         self.disk.1 ^ self.cloud.1.rotate_left(1)
     }
 }
 
-/// A disk after a restart, with its mark.
+/// Returns a restarted disk with its hash.
 pub fn hash_disk(disk: FakeDisk) -> (FakeDisk, SnapshotHash) {
     let hash = hash_of(&disk.files());
     (disk, hash)
 }
 
-/// A cloud as it stands now, with its mark.
+/// Returns the cloud as it is now, with its hash.
 pub fn hash_cloud(simulator: &Simulator) -> (WorldSnapshot, SnapshotHash) {
     let moment = simulator.snapshot();
     let hash = hash_of(&moment.to_bytes());
     (moment, hash)
 }
 
+/// Returns a hash that consists of two salted halves.
 fn hash_of(what: &impl Hash) -> SnapshotHash {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();

@@ -1,10 +1,10 @@
-//! Relative links: each has to lead to a file and, after `#`, to a heading.
+//! Finds relative links that lead to no file or, after `#`, to no heading.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::page::Page;
 
-/// The links of a page that lead nowhere.
+/// Returns a problem for each broken link of a page.
 pub fn broken(page: &Page, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     for (line, text) in page.prose() {
@@ -35,7 +35,7 @@ pub fn broken(page: &Page, root: &Path) -> Vec<String> {
     problems
 }
 
-/// The anchors of a page's headings, as GitHub makes them.
+/// Returns the anchors that GitHub makes for a page's headings.
 fn anchors(page: &Page) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     page.headings()
@@ -55,6 +55,7 @@ fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }
 
+/// Returns the targets of the links in a line.
 fn targets(line: &str) -> Vec<String> {
     let inline = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let reference = line.starts_with('[').then(|| line.split_once("]: ")).flatten().map(|(_, target)| target.trim());

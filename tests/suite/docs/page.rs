@@ -1,11 +1,11 @@
-//! A Markdown page, as far as the tests need it: its fenced blocks, headings and tables.
+//! Reads the parts of a Markdown page that the tests need: fenced blocks, headings and tables.
 
 use std::{
     ops::Range,
     path::{Path, PathBuf},
 };
 
-/// One page.
+/// A Markdown page of the documentation.
 pub struct Page {
     /// The page's path, relative to the repository.
     pub path: PathBuf,
@@ -17,7 +17,7 @@ pub struct Page {
     pub problems: Vec<String>,
 }
 
-/// One fenced block.
+/// A fenced block of a page.
 pub struct Block {
     /// The number of the line with the opening fence; the first line is 1.
     pub line: usize,
@@ -27,7 +27,7 @@ pub struct Block {
     pub comment: Option<String>,
     /// The opening fence: three or more back-quotes or tildes.
     pub fence: String,
-    /// How many blanks are before the fence.
+    /// The number of spaces before the fence.
     pub indent: usize,
     /// The indexes of the block's lines in the page; the first line is 0.
     pub lines: Range<usize>,
@@ -38,25 +38,26 @@ pub struct Block {
 /// What a test does with a block.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Role<'b> {
-    /// It is shown only.
+    /// The block is only shown.
     Shown,
-    /// It is not run, for the given reason.
+    /// The block is marked `not run`.
     NotRun,
-    /// It is written to this file.
+    /// The block is written to this file.
     File(&'b str),
-    /// It is run by this shell and has to succeed.
+    /// The block is run by this shell and has to succeed.
     Script(&'static str),
-    /// It is a transcript, whose commands have to print what it shows.
+    /// The block is a transcript, whose commands have to print what it shows.
     Transcript,
-    /// It has to be changed, for the given reason.
+    /// The block has to be changed, for the given reason.
     Wrong(&'static str),
 }
 
-/// Languages that look like commands to a reader and that the tests do not run.
+/// The languages whose blocks look like commands but are not run by the tests.
 const NOT_RUN: [&str; 9] =
     ["zsh", "fish", "shell-session", "shellsession", "terminal", "cmd", "bat", "powershell", "ps1"];
 
 impl Page {
+    /// Reads a page. Problems with its form are collected in `problems`.
     pub fn new(path: &Path, text: &str) -> Page {
         let lines: Vec<&str> = text.lines().collect();
         let mut page = Page { path: path.to_owned(), text: text.to_owned(), blocks: Vec::new(), problems: Vec::new() };
@@ -101,23 +102,24 @@ impl Page {
         format!("{}:{line}: {what}", self.path.display())
     }
 
+    /// Adds a problem with its line number.
     fn problem(&mut self, line: usize, what: &str) {
         self.problems.push(self.at(line, what));
     }
 
-    /// The lines outside fenced blocks, with their numbers.
+    /// Returns the lines outside fenced blocks, with their numbers.
     pub fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let is_code =
             |line: &usize| self.blocks.iter().any(|block| (block.lines.start..=block.lines.end + 1).contains(line));
         self.text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(move |(line, _)| !is_code(line))
     }
 
-    /// The headings, as they are written.
+    /// Returns the headings as they are written.
     pub fn headings(&self) -> impl Iterator<Item = &str> {
         self.prose().filter_map(|(_, line)| heading(line))
     }
 
-    /// The text below the heading for which `is_it` holds, up to the next heading.
+    /// Returns the text below the first heading for which `is_it` holds, up to the next heading.
     pub fn section(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
         let mut prose = self.prose();
         let (start, _) = prose.find(|(_, line)| heading(line).is_some_and(&is_it))?;
@@ -125,7 +127,7 @@ impl Page {
         Some(self.text.lines().take(end).skip(start).collect::<Vec<_>>().join("\n"))
     }
 
-    /// The rows of all tables: the header's first cell, the row's first cell, and the whole row.
+    /// Returns the rows of all tables: the first cell of the header, the first cell of the row, and the whole row.
     pub fn rows(&self) -> Vec<(String, String, &str)> {
         let mut rows = Vec::new();
         let mut header: Option<String> = None;
@@ -144,12 +146,14 @@ impl Page {
     }
 }
 
+/// Returns the text of a heading, or `None` if the line is not a heading.
 fn heading(line: &str) -> Option<&str> {
     let text = line.trim_start_matches('#');
     let level = line.len() - text.len();
     (1..=6).contains(&level).then(|| text.strip_prefix(' ').map(str::trim))?
 }
 
+/// Returns the indent, the fence and the language of a line that opens a block.
 fn opening(line: &str) -> Option<(usize, &str, &str)> {
     let text = line.trim_start_matches(' ');
     let marker = ['`', '~'].into_iter().find(|&marker| text.starts_with(&marker.to_string().repeat(3)))?;
@@ -158,12 +162,13 @@ fn opening(line: &str) -> Option<(usize, &str, &str)> {
     (!info.contains('`')).then(|| (line.len() - text.len(), fence, info.split_whitespace().next().unwrap_or_default()))
 }
 
+/// Returns the text of an HTML comment that fills the line.
 fn comment(line: &str) -> Option<String> {
     Some(line.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim().to_owned())
 }
 
 impl Block {
-    /// What is to be done with the block.
+    /// Returns what a test does with the block.
     pub fn role(&self) -> Role<'_> {
         let shell = match self.language.as_str() {
             "sh" | "shell" => Some(Role::Script("sh")),

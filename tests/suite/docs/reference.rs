@@ -1,4 +1,5 @@
-//! What a reference page has to name, by the crate's own account, and whether it names anything else.
+//! Compares the names on a reference page with those in the code. Each check returns one problem for each name that
+//! is missing or unknown.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,31 +12,30 @@ use floe::{cli::arguments::Arguments, diff, simulator::Scenario, sql};
 
 use super::page::Page;
 
-/// What reads a key, in the source of the manifests.
+/// The methods that read a key in the source of `manifest`.
 const READERS: [&str; 8] =
     ["string", "strings", "boolean", "integer", "entries", "section", "named_tables", "list_of_tables"];
 
-/// Every key of a manifest has a row in a table of keys, one for each table of a manifest that takes it.
+/// Checks that each key of a manifest has a row in a table of keys, one for each manifest table that accepts the key.
 pub fn manifest_keys(page: &Page, source: &Path) -> Vec<String> {
     let mut takers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     read_keys(source, &mut takers);
-    // Fewer means that the source is written another way by now, and this function has to learn it.
-    assert!(takers.len() > 40, "the keys of manifests are not found in {}: {takers:?}", source.display());
+    // If there are fewer, the style of the source has changed, and this function has to be adapted.
+    assert!(takers.len() > 40, "found too few manifest keys in {}: {takers:?}", source.display());
     let rows: Vec<String> = keys_of(page, "key").collect();
     let mut problems = Vec::new();
     for (key, takers) in &takers {
         let count = rows.iter().filter(|row| *row == key).count();
         if count < takers.len() {
-            problems
-                .push(page.at(1, &format!("`{key}` has {count} rows, and is read in {}: {takers:?}", takers.len())));
+            problems.push(page.at(1, &format!("`{key}` has {count} rows for {} tables: {takers:?}", takers.len())));
         }
     }
     let unknown = rows.iter().filter(|row| !takers.contains_key(*row));
-    problems.extend(unknown.map(|row| page.at(1, &format!("no manifest has a key `{row}`"))));
+    problems.extend(unknown.map(|row| page.at(1, &format!("there is no manifest key `{row}`"))));
     problems
 }
 
-/// Finds `fields.string("key")` and the like, with the function that it is in.
+/// Adds each key that a call such as `fields.string("key")` reads, with the name of the function around the call.
 fn read_keys(folder: &Path, takers: &mut BTreeMap<String, BTreeSet<String>>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -61,12 +61,12 @@ fn read_keys(folder: &Path, takers: &mut BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
-/// The first cells, without their back-quotes, of the tables whose first column is called `header`.
+/// Returns the first cells, without back-quotes, of the tables whose first column has this header.
 fn keys_of<'p>(page: &'p Page, header: &'p str) -> impl Iterator<Item = String> + use<'p> {
     page.rows().into_iter().filter(move |(of, _, _)| of == header).map(|(_, cell, _)| cell.trim_matches('`').to_owned())
 }
 
-/// Every command has a heading, under which each of its flags is named; each flag has a row with its variable.
+/// Checks that each command has a heading with its flags below it, and that each flag has a row with its variable.
 pub fn commands(page: &Page) -> Vec<String> {
     let mut command = Arguments::command();
     command.build();
@@ -85,6 +85,7 @@ pub fn commands(page: &Page) -> Vec<String> {
     problems
 }
 
+/// Checks one command and its subcommands, and adds their flags to `flags`.
 fn walk(
     page: &Page,
     command: &clap::Command,
@@ -119,7 +120,7 @@ fn walk(
     }
 }
 
-/// Every lint has a heading that begins with its code, and under it the address of its source.
+/// Checks that each lint has a heading that begins with its code, and that the address of its source is below it.
 pub fn lints(page: &Page) -> Vec<String> {
     let mut problems = Vec::new();
     for code in sql::lint_codes() {
@@ -144,7 +145,7 @@ pub fn lints(page: &Page) -> Vec<String> {
     problems
 }
 
-/// Every exit code of `floe --help` has a row, and no other has.
+/// Checks that the exit codes of `floe --help`, and no others, have a row.
 pub fn exit_codes(page: &Page) -> Vec<String> {
     let help = Arguments::command().render_help().to_string();
     let codes: BTreeSet<String> = help
@@ -157,7 +158,7 @@ pub fn exit_codes(page: &Page) -> Vec<String> {
     differences(page, &codes, &keys_of(page, "code").collect())
 }
 
-/// Every action, strategy and block has a row with its name in a plan's JSON.
+/// Checks that each action, strategy and block has a row with its name in the JSON of a plan.
 pub fn changes(page: &Page) -> Vec<String> {
     let actions = expected(&serde_json::from_str::<diff::Action>(r#"{"do": "-"}"#).unwrap_err());
     let strategies = expected(&serde_json::from_str::<diff::Strategy>(r#""-""#).unwrap_err());
@@ -168,7 +169,7 @@ pub fn changes(page: &Page) -> Vec<String> {
         .collect()
 }
 
-/// Everything that a scenario's file may hold has a row.
+/// Checks that everything that a scenario can hold has a row.
 pub fn scenario(page: &Page) -> Vec<String> {
     let known = |text: &str| expected(&Scenario::parse(text).unwrap_err());
     [
@@ -183,7 +184,7 @@ pub fn scenario(page: &Page) -> Vec<String> {
     .collect()
 }
 
-/// The names that an error of serde says were expected.
+/// Returns the names that an error of serde lists as expected.
 fn expected(error: &impl ToString) -> BTreeSet<String> {
     let error = error.to_string();
     let (_, names) = error.split_once("expected").unwrap();
@@ -192,6 +193,7 @@ fn expected(error: &impl ToString) -> BTreeSet<String> {
     names
 }
 
+/// Returns a problem for each name that the page lacks, and for each that does not exist.
 fn differences(page: &Page, known: &BTreeSet<String>, named: &BTreeSet<String>) -> Vec<String> {
     let missing = known.difference(named).map(|name| format!("`{name}` is not described"));
     let unknown = named.difference(known).map(|name| format!("there is no `{name}`"));

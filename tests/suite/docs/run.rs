@@ -1,4 +1,4 @@
-//! Runs a page: its files, scripts and transcripts, from top to bottom.
+//! Runs the files, scripts and transcripts of a page from top to bottom.
 
 use super::{
     page::{Block, Page, Role},
@@ -6,24 +6,24 @@ use super::{
     transcript,
 };
 
-/// What is done with an output that differs from the page.
+/// What to do with output that differs from the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It is a problem.
+    /// The difference is a problem.
     Compare,
-    /// The page is changed.
+    /// The current output is written into the page.
     Write,
 }
 
-/// What a run of a page has found.
+/// The result of running a page.
 pub struct Outcome {
-    /// Problems, each with file and line.
+    /// The problems, each with file and line.
     pub problems: Vec<String>,
-    /// The page's text; a different one if outputs were written into it.
+    /// The page's text, with the current output if it was written.
     pub text: String,
 }
 
-/// Runs a page.
+/// Runs a page in this sandbox.
 pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
     let mut problems = page.problems.clone();
     let mut lines: Vec<String> = page.text.lines().map(str::to_owned).collect();
@@ -64,10 +64,12 @@ pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
     Outcome { problems, text }
 }
 
+/// Returns the current lines of a block, whose range has moved by `moved` lines.
 fn lines_of<'l>(lines: &'l [String], block: &Block, moved: isize) -> &'l [String] {
     &lines[block.lines.start.wrapping_add_signed(moved)..block.lines.end.wrapping_add_signed(moved)]
 }
 
+/// Returns how a command ended, as a phrase for a message.
 fn ended(ran: &Ran) -> String {
     match ran.code {
         Some(code) => format!("exits with {code}"),
@@ -75,7 +77,7 @@ fn ended(ran: &Ran) -> String {
     }
 }
 
-/// Runs the commands of a transcript. Returns the block's lines with what is printed now.
+/// Runs the commands of a transcript. Returns the lines of the block with the current output.
 fn transcribe(page: &Page, block: &Block, sandbox: &Sandbox, mode: Mode, problems: &mut Vec<String>) -> Vec<String> {
     let mut written: Vec<String> = Vec::new();
     let mut is_as_shown = true;
@@ -84,7 +86,7 @@ fn transcribe(page: &Page, block: &Block, sandbox: &Sandbox, mode: Mode, problem
         let actual = transcript::lines(&ran.output);
         let line = block.line + 1 + command.at;
         if mode == Mode::Write && actual.iter().any(|line| line.trim_start().starts_with(&block.fence)) {
-            problems.push(page.at(line, "the output would end the block; give the block a longer fence"));
+            problems.push(page.at(line, "the output would end the block; use a longer fence"));
             return block.body.clone();
         }
         let mut expected = command.expected.clone();

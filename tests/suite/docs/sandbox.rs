@@ -1,4 +1,4 @@
-//! A fresh folder in which a page's commands run: with the built `floe`, without credentials.
+//! A fresh folder in which a page's commands run, with the built `floe` and without credentials.
 
 use std::{
     fs,
@@ -9,15 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A command that takes longer is killed.
+/// The time after which a command is killed.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// A folder with a copy of `examples`, and a home for programs that want one.
+/// A folder with a copy of `examples` and a home folder.
 pub struct Sandbox {
+    /// The temporary folder that holds both.
     folder: tempfile::TempDir,
 }
 
-/// How a command ended.
+/// The result of a command.
 pub struct Ran {
     /// The exit code; `None` if a signal ended the command.
     pub code: Option<i32>,
@@ -26,6 +27,7 @@ pub struct Ran {
 }
 
 impl Sandbox {
+    /// Creates a sandbox with a copy of this folder as `examples`.
     pub fn new(examples: &Path) -> Sandbox {
         let folder = tempfile::tempdir().unwrap();
         copy(examples, &folder.path().join("work/examples"));
@@ -33,22 +35,24 @@ impl Sandbox {
         Sandbox { folder }
     }
 
+    /// Returns the folder in which commands run.
     fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    /// Writes a file, whose path is relative to the folder in which commands run.
+    /// Writes a file. The path is relative to the folder in which commands run.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.work().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Runs `script` with `shell`.
+    /// Runs `script` with `shell`, and kills the processes that it leaves behind.
     pub fn run(&self, shell: &str, script: &str) -> Ran {
         let floe = Path::new(env!("CARGO_BIN_EXE_floe")).parent().unwrap();
         let path = format!("{}:{}", floe.display(), std::env::var("PATH").unwrap_or_default());
-        // A file takes both streams in their order, and no process that a script leaves behind keeps it waiting.
+        // A file holds both streams in their order, and a process that the script leaves behind cannot block this
+        // function.
         let log = self.folder.path().join("output");
         let output = fs::File::create(&log).unwrap();
         let mut child = Command::new(shell)
@@ -63,7 +67,7 @@ impl Sandbox {
             .env("HOSTNAME", "laptop")
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
-            // Nothing is reached but this machine.
+            // Only this machine can be reached.
             .envs(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, "http://127.0.0.1:9")))
             .envs(["no_proxy", "NO_PROXY"].map(|name| (name, "127.0.0.1,localhost")))
             .stdin(Stdio::null())
@@ -84,18 +88,18 @@ impl Sandbox {
                 None => sleep(Duration::from_millis(5)),
             }
         };
-        // What a script has left running would outlive the test.
+        // A process that the script left running would outlive the test.
         kill(child.id());
         Ran { code: status.code(), output: fs::read_to_string(&log).unwrap() + &late }
     }
 }
 
-/// Kills every process of a group, if there is any left.
+/// Kills every remaining process of a process group.
 fn kill(group: u32) {
     let _ = Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
 }
 
-/// Copies a folder without the states in it.
+/// Copies a folder without its `state` folders.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -1,23 +1,24 @@
-//! A `console` block: commands, and what each prints.
+//! Reads and writes `console` blocks: commands, and the output of each.
 
 /// One command of a transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The index of the `$` line in the block.
     pub at: usize,
-    /// What a shell is given.
+    /// The text that the shell runs.
     pub text: String,
-    /// The lines of the block that are the command.
+    /// The lines of the command as they are in the block.
     pub written: Vec<String>,
-    /// The exit code; 0 if the block does not say.
+    /// The expected exit code, which is 0 unless the block says otherwise.
     pub code: i32,
-    /// What is printed, without blank lines at its end. A `...` line stands for any lines.
+    /// The expected output, without blank lines at its end. A `...` line stands for any lines.
     pub expected: Vec<String>,
 }
 
+/// The line that stands for any lines of output.
 const ELISION: &str = "...";
 
-/// The commands of a block.
+/// Returns the commands of a block.
 pub fn commands(body: &[String]) -> Vec<Command> {
     let mut commands: Vec<Command> = Vec::new();
     let mut in_command = false;
@@ -51,20 +52,21 @@ pub fn commands(body: &[String]) -> Vec<Command> {
     commands
 }
 
-/// The lines of an output, without blanks at their ends and blank lines at its end.
+/// Returns the lines of an output, without trailing spaces and without blank lines at the end.
 pub fn lines(output: &str) -> Vec<String> {
     let mut lines = output.lines().map(|line| line.trim_end().to_owned()).collect();
     trim(&mut lines);
     lines
 }
 
+/// Removes blank lines at the end.
 fn trim(lines: &mut Vec<String>) {
     while lines.last().is_some_and(String::is_empty) {
         lines.pop();
     }
 }
 
-/// Returns whether `actual` has the `expected` lines.
+/// Returns whether `actual` matches the `expected` lines.
 pub fn fits(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
@@ -73,7 +75,8 @@ pub fn fits(expected: &[String], actual: &[String]) -> bool {
     }
 }
 
-/// What to write in the place of `expected`: `actual`, with the lines left out that one `...` left out before.
+/// Returns the lines that replace `expected`: those of `actual`, in which one `...` still stands for the lines
+/// between.
 pub fn updated(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'static str> {
     if fits(expected, actual) {
         return Ok(expected.to_vec());
@@ -91,7 +94,7 @@ pub fn updated(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'
     }
 }
 
-/// The lines of a command with its exit code and output, as a block shows them.
+/// Returns the lines of a command with its exit code and output, as they appear in a block.
 pub fn written(command: &Command, code: i32, output: &[String]) -> Vec<String> {
     let code = (code != 0).then(|| format!("? {code}"));
     command.written.iter().cloned().chain(code).chain(output.iter().cloned()).collect()

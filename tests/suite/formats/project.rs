@@ -1,4 +1,4 @@
-//! Folders as 0.1.0 left them: one with a saved plan to apply, one with a run that was interrupted.
+//! Projects of version 0.1.0: one with a saved plan to apply, and one with the journal of an interrupted run.
 
 use std::{
     fs,
@@ -23,6 +23,7 @@ use tokio::sync::{OnceCell, watch};
 use super::{fixture, graph, holder, writes};
 use crate::test_project::has_phase;
 
+/// The part of the manifest that does not change.
 const HEAD: &str = r#"
 [project]
 name = "shop"
@@ -46,7 +47,7 @@ properties = { "sql.secrets.openai" = "${secret.openai}" }
 principal = "sa-1"
 "#;
 
-/// What is applied first.
+/// The part of the manifest that is applied first.
 const BEFORE: &str = r#"
 [pools.main]
 max_cfu = 10
@@ -75,7 +76,7 @@ sql = "INSERT INTO old SELECT id FROM orders"
 sql = "INSERT INTO sales SELECT id FROM orders"
 "#;
 
-/// What the saved plan makes of it.
+/// The part of the manifest that replaces [`BEFORE`] and that the saved plan applies.
 const AFTER: &str = r#"
 [[moved]]
 from = "statements.sales"
@@ -108,12 +109,12 @@ sql = "INSERT INTO fresh SELECT id FROM orders"
 pool = "second"
 "#;
 
-/// Both folders.
+/// Returns the folders of both projects.
 pub async fn folders() -> [PathBuf; 2] {
     [applied().await, interrupted().await]
 }
 
-/// A project with its state and world, and a saved plan that is yet to be applied.
+/// Returns the folder of a project with its state, its simulated world, and a saved plan that was not applied yet.
 pub async fn applied() -> PathBuf {
     static MADE: OnceCell<PathBuf> = OnceCell::const_new();
     MADE.get_or_init(|| async {
@@ -130,7 +131,7 @@ pub async fn applied() -> PathBuf {
     .clone()
 }
 
-/// The same project with the journal of a run that was killed on its way.
+/// Returns the folder of the same project with the journal of a run that was killed.
 pub async fn interrupted() -> PathBuf {
     static MADE: OnceCell<PathBuf> = OnceCell::const_new();
     MADE.get_or_init(|| async {
@@ -147,7 +148,7 @@ pub async fn interrupted() -> PathBuf {
     .clone()
 }
 
-/// A project that was applied from a saved plan, and whose manifest was changed since.
+/// Creates a project that was applied from a saved plan, and changes its manifest afterwards.
 fn changed() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -160,7 +161,7 @@ fn changed() -> tempfile::TempDir {
     folder
 }
 
-/// The world has the successor of `copy`, and nobody has heard of it.
+/// Applies, and drops the run when the simulated world has the successor of `copy` but the run has no response yet.
 async fn kill_while_the_successor_is_submitted(root: &Path) {
     let graph = graph(root);
     let environment = &graph.project.environment;
@@ -198,7 +199,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     }
 }
 
-/// The real program, without anything of this machine's.
+/// Runs the real program without this machine's environment variables. Returns its exit code and output.
 pub fn floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_floe"))
         .env_clear()
@@ -211,7 +212,7 @@ pub fn floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(said).unwrap())
 }
 
-/// The next plan is empty, and nothing is wrong.
+/// Asserts that the next plan is empty, and that `status` and `drift` find nothing wrong.
 pub fn is_in_order(folder: &Path) {
     for command in [&["plan", "--detailed-exitcode"][..], &["status"], &["drift"]] {
         let (code, said) = floe(folder, command);
@@ -221,14 +222,14 @@ pub fn is_in_order(folder: &Path) {
     assert!(said.contains("No changes: everything is as declared."), "{said}");
 }
 
-/// A copy that may be written to.
+/// Returns a temporary copy of a folder.
 pub fn copy(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_files(folder, copy.path());
     copy
 }
 
-/// Copies all files but those that hold locks.
+/// Copies all files except for locks.
 fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {

@@ -1,7 +1,8 @@
-//! Values that use every variant and every field of what the files hold.
+//! Samples that use every variant and every field of the types in the files.
 //!
-//! Each list begins with one variant, and a `match` without a wildcard leads from each variant to the next. A variant that
-//! is added later does not compile until it has a place in its list. Structs are written without `..` for the same reason.
+//! Each list begins with one variant, and a `match` without a wildcard leads from each variant to the next. If a
+//! variant is added later, the list does not compile until it has that variant. Structs are written without `..` for
+//! the same reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,41 +25,49 @@ use floe::{
     },
 };
 
-/// Every value from `first` on.
+/// Returns `first` and the values that follow it.
 pub fn each<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
     std::iter::successors(Some(first), next).collect()
 }
 
+/// Returns an owned copy of this text.
 fn text(text: &str) -> String {
     text.to_owned()
 }
 
+/// Returns the time at which everything was created.
 fn created() -> String {
     text("2026-01-02T03:04:05Z")
 }
 
+/// Returns the SQL of the statements.
 fn sql() -> Template {
     Template::new("INSERT INTO target SELECT id FROM orders")
 }
 
+/// Returns the address of the statement `orders`.
 fn orders() -> Address {
     Address::statement("orders")
 }
 
+/// Returns the address of the pool `main`.
 fn main_pool() -> Address {
     Address::pool("main")
 }
 
+/// Returns the offsets of one topic.
 fn topics() -> BTreeMap<String, String> {
     BTreeMap::from([(text("orders"), text("partition:0,offset:100;partition:1,offset:200"))])
 }
 
+/// Returns a property whose value is a secret.
 fn templates() -> Properties<Template> {
     Properties::from_iter([("sql.secrets.openai", Template::new("${secret.openai}"))])
 }
 
-// ---- nouns
+// ---- shared types
 
+/// Returns the identity of the environment.
 pub fn identity() -> EnvironmentIdentity {
     EnvironmentIdentity {
         organization: text("b0b21724-4586-4a07-b787-d0bb5aacbf87"),
@@ -68,14 +77,17 @@ pub fn identity() -> EnvironmentIdentity {
     }
 }
 
+/// Returns the keyed hash of one secret value.
 pub fn hashes() -> BTreeMap<String, KeyedHash> {
     BTreeMap::from([(text("openai"), KeyedHash::of(&HashKey(text("key")), "sesame"))])
 }
 
+/// Returns offsets with the time at which they were read.
 pub fn offsets() -> Offsets {
     Offsets { topics: topics(), taken_at: Some(created()) }
 }
 
+/// Returns a declared pool with this display name.
 pub fn pool(name: &str) -> Pool {
     Pool {
         display_name: text(name),
@@ -87,6 +99,7 @@ pub fn pool(name: &str) -> Pool {
     }
 }
 
+/// Returns a pool declaration of each variant.
 pub fn pool_declarations() -> Vec<PoolDeclaration> {
     each(PoolDeclaration::Owned(pool("main")), |it| match it {
         PoolDeclaration::Owned(_) => Some(PoolDeclaration::Borrowed { id: text("lfcp-1") }),
@@ -94,6 +107,7 @@ pub fn pool_declarations() -> Vec<PoolDeclaration> {
     })
 }
 
+/// Returns every role of a generation.
 pub fn roles() -> Vec<Role> {
     each(Role::Current, |it| match it {
         Role::Current => Some(Role::Successor),
@@ -102,6 +116,7 @@ pub fn roles() -> Vec<Role> {
     })
 }
 
+/// Returns every furthest phase of a generation.
 pub fn all_reached() -> Vec<FurthestPhase> {
     each(FurthestPhase::Submitted, |it| match it {
         FurthestPhase::Submitted => Some(FurthestPhase::Running),
@@ -110,6 +125,7 @@ pub fn all_reached() -> Vec<FurthestPhase> {
     })
 }
 
+/// Returns every value of `evolve`.
 fn all_evolve() -> Vec<Evolve> {
     each(Evolve::Auto, |it| match it {
         Evolve::Auto => Some(Evolve::Restart),
@@ -118,6 +134,7 @@ fn all_evolve() -> Vec<Evolve> {
     })
 }
 
+/// Returns every value of `on_failed` and `on_stopped`.
 fn all_on_outside() -> Vec<UnexpectedPhasePolicy> {
     each(UnexpectedPhasePolicy::Report, |it| match it {
         UnexpectedPhasePolicy::Report => Some(UnexpectedPhasePolicy::Resume),
@@ -125,6 +142,7 @@ fn all_on_outside() -> Vec<UnexpectedPhasePolicy> {
     })
 }
 
+/// Returns every phase, including one that floe does not know.
 fn phases() -> Vec<Phase> {
     each(Phase::Pending, |it| match it {
         Phase::Pending => Some(Phase::Running),
@@ -140,6 +158,7 @@ fn phases() -> Vec<Phase> {
     })
 }
 
+/// Returns every class of phases.
 fn classes() -> Vec<PhaseClass> {
     each(PhaseClass::Transitional, |it| match it {
         PhaseClass::Transitional => Some(PhaseClass::Running),
@@ -150,6 +169,7 @@ fn classes() -> Vec<PhaseClass> {
     })
 }
 
+/// Returns a declared statement in which every field has a value.
 pub fn statement(name: &str, evolve: Evolve, on_outside: UnexpectedPhasePolicy) -> Statement {
     Statement {
         name: text(name),
@@ -169,6 +189,7 @@ pub fn statement(name: &str, evolve: Evolve, on_outside: UnexpectedPhasePolicy) 
     }
 }
 
+/// Returns a submission in which every field has a value.
 pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
     Submission {
         name: text(name),
@@ -182,6 +203,7 @@ pub fn submission(name: &str, generation: u32, role: Role) -> Submission {
     }
 }
 
+/// Returns the record of a generation in which every field has a value.
 pub fn generation(name: &str, number: u32, role: Role, reached: FurthestPhase) -> GenerationRecord {
     GenerationRecord {
         sent: submission(name, number, role),
@@ -196,14 +218,17 @@ pub fn generation(name: &str, number: u32, role: Role, reached: FurthestPhase) -
     }
 }
 
+/// Returns an update that resumes a statement in another pool, with another principal.
 pub fn resume() -> StatementUpdate {
     StatementUpdate { stopped: false, pool: Some(text("lfcp-2")), principal: Some(text("sa-2")) }
 }
 
+/// Returns an update of a pool's display name and limit.
 pub fn pool_amendment() -> PoolUpdate {
     PoolUpdate { display_name: Some(text("big")), max_cfu: Some(20) }
 }
 
+/// Returns an operation of each variant, and a submission of each role.
 pub fn operations() -> Vec<Operation> {
     let submit = |role| Operation::Submit(submission("orders", 1, role));
     let (name, uid, id) = (text("orders"), text("uid-orders"), text("lfcp-1"));
@@ -222,6 +247,7 @@ pub fn operations() -> Vec<Operation> {
     all
 }
 
+/// Returns an intent for each operation.
 pub fn intents() -> Vec<Intent> {
     let intent = |(number, operation): (usize, Operation)| {
         let is_pools = matches!(
@@ -236,7 +262,7 @@ pub fn intents() -> Vec<Intent> {
 
 // ---- the state and its journal
 
-/// A record in which every field has a value, and every word stands somewhere.
+/// Returns a record in which every field has a value and every serialized name occurs.
 pub fn full() -> Recorded {
     let generation = |name: &str, number, role, reached| Box::new(generation(name, number, role, reached));
     let retired = all_reached().into_iter().zip(4..);
@@ -278,6 +304,7 @@ pub fn full() -> Recorded {
     }
 }
 
+/// Returns an outcome of each variant.
 pub fn outcomes() -> Vec<Outcome> {
     each(Outcome::Applied { id: Some(text("uid-orders")), created_at: Some(created()) }, |it| match it {
         Outcome::Applied { .. } => Some(Outcome::Rejected { why: text("no") }),
@@ -285,6 +312,7 @@ pub fn outcomes() -> Vec<Outcome> {
     })
 }
 
+/// Returns the fact that a statement was declared.
 pub fn declared(key: &str, name: &str) -> Fact {
     let declared = Box::new(statement(name, Evolve::Restart, UnexpectedPhasePolicy::Resume));
     Fact::Declared {
@@ -294,10 +322,12 @@ pub fn declared(key: &str, name: &str) -> Fact {
     }
 }
 
+/// Returns the fact that a generation reached a phase.
 pub fn reached(key: &str, name: &str, reached: FurthestPhase) -> Fact {
     Fact::PhaseReached { key: text(key), name: text(name), reached, sql_kind: Some(text("INSERT_INTO")), bounded: true }
 }
 
+/// Returns a fact of each variant.
 pub fn facts() -> Vec<Fact> {
     let key = || text("orders");
     each(declared("orders", "orders"), |it| match it {
@@ -320,7 +350,7 @@ pub fn facts() -> Vec<Fact> {
     })
 }
 
-/// Every entry, whether or not a record would take them one after another.
+/// Returns an entry of each variant with each value. A record does not have to accept them one after another.
 pub fn entries() -> Vec<Entry> {
     let intent = || intents().into_iter().next().unwrap();
     let kinds = each(Entry::IntentOpened { intent: intent(), secrets: hashes() }, |it| match it {
@@ -336,12 +366,12 @@ pub fn entries() -> Vec<Entry> {
     kinds.into_iter().chain(intends).chain(settles).chain(records).collect()
 }
 
-/// The record that the journal of [`story`] continues.
+/// Returns the record that the journal of [`story`] continues.
 pub fn begun() -> Recorded {
     Recorded { serial: 1, ..Recorded::new(text("lineage-1"), identity(), HashKey(text("key"))) }
 }
 
-/// A journal that a record takes, in groups.
+/// Returns the groups of a journal that a record accepts. They use every variant of an entry.
 pub fn story() -> Vec<Vec<Entry>> {
     let record = |fact| Entry::FactRecorded { fact };
     let intend = |id: &str, address: Address, operation| {
@@ -402,7 +432,7 @@ pub fn story() -> Vec<Vec<Entry>> {
         vec![done("run-8")],
         vec![intend("run-9", other(), Operation::DeletePool { id: text("lfcp-2") })],
         vec![done("run-9"), record(Fact::Deleted { address: other() })],
-        // What was interrupted.
+        // The run was interrupted here.
         vec![intend(
             "run-10",
             Address::statement("purchases"),
@@ -413,6 +443,7 @@ pub fn story() -> Vec<Vec<Entry>> {
 
 // ---- plans
 
+/// Returns every strategy of a replacement.
 fn strategies() -> Vec<Strategy> {
     each(Strategy::Restart, |it| match it {
         Strategy::Restart => Some(Strategy::NeverRan),
@@ -423,6 +454,7 @@ fn strategies() -> Vec<Strategy> {
     })
 }
 
+/// Returns an action of each variant, with each strategy and each phase.
 fn actions() -> Vec<Action> {
     let name = || text("orders");
     let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
@@ -450,6 +482,7 @@ fn actions() -> Vec<Action> {
     all
 }
 
+/// Returns a reason of each variant.
 fn reasons() -> Vec<Reason> {
     let (before, after) = (|| Some(text("lfcp-1")), || text("lfcp-2"));
     each(Reason::SqlChanged { before: sql(), after: Template::new("SELECT 1") }, |it| match it {
@@ -484,6 +517,7 @@ fn reasons() -> Vec<Reason> {
     })
 }
 
+/// Returns a note of each variant.
 fn notes() -> Vec<Note> {
     let texts = || vec![text("a"), text("b")];
     let addresses = || vec![main_pool(), orders()];
@@ -526,6 +560,7 @@ fn notes() -> Vec<Note> {
     })
 }
 
+/// Returns everything that floe can do after a statement is deleted outside floe.
 fn recreated() -> Vec<AfterDeletion> {
     each(AfterDeletion::Resubmit, |it| match it {
         AfterDeletion::Resubmit => Some(AfterDeletion::ResubmitWithConsent(text("restart:3f2a9c"))),
@@ -535,6 +570,7 @@ fn recreated() -> Vec<AfterDeletion> {
     })
 }
 
+/// Returns a block of each variant.
 fn blocks() -> Vec<Block> {
     let (name, why, detail, id) = (|| text("orders"), || text("a 403"), || text("no"), || text("lfcp-1"));
     let accept = || text("restart:3f2a9c");
@@ -595,10 +631,12 @@ fn blocks() -> Vec<Block> {
     all
 }
 
+/// Returns what a plan saw of a statement in this class of phases.
 fn seen(phase_class: PhaseClass) -> SeenStatement {
     SeenStatement { uid: text("uid-orders"), spec: Fingerprint::of(["SELECT 1"]), stopped: true, phase_class }
 }
 
+/// Returns each way in which a step refers to a pool.
 fn pool_refs() -> Vec<PoolRef> {
     each(PoolRef::Id(text("lfcp-1")), |it| match it {
         PoolRef::Id(_) => Some(PoolRef::Created(text("main"))),
@@ -606,6 +644,7 @@ fn pool_refs() -> Vec<PoolRef> {
     })
 }
 
+/// Returns a request of each variant.
 fn acts() -> Vec<StepRequest> {
     let (name, id) = (|| text("orders"), || text("lfcp-1"));
     let seen = || seen(PhaseClass::Running);
@@ -632,6 +671,7 @@ fn acts() -> Vec<StepRequest> {
     all
 }
 
+/// Returns everything that a step can wait for.
 fn waits() -> Vec<Until> {
     each(Until::Nothing, |it| match it {
         Until::Nothing => Some(Until::Running),
@@ -646,6 +686,7 @@ fn waits() -> Vec<Until> {
     })
 }
 
+/// Returns a guard of each variant.
 fn guards() -> Vec<RollbackGuard> {
     each(RollbackGuard::NeverRan { name: text("orders-g2") }, |it| match it {
         RollbackGuard::NeverRan { .. } => Some(RollbackGuard::Gone { name: text("orders-g2") }),
@@ -653,11 +694,12 @@ fn guards() -> Vec<RollbackGuard> {
     })
 }
 
+/// Returns a step with these fields and a timeout.
 fn step(guard: Option<RollbackGuard>, request: StepRequest, until: Until, facts_on_success: Vec<Fact>) -> Step {
     Step { guard, request, until, facts_on_success, timeout: 900 }
 }
 
-/// A plan that nobody made, with every variant and every field that a plan can hold.
+/// Returns a plan with every variant and every field that a plan can hold. floe itself never makes such a plan.
 pub fn plan() -> Plan {
     let change = |action| Change { action, reasons: reasons(), notes: notes() };
     let changes = actions().into_iter().enumerate();
@@ -703,7 +745,7 @@ pub fn plan() -> Plan {
     }
 }
 
-/// What stands beside it.
+/// Returns the context of the plan, in which every field has a value.
 pub fn beside() -> PlanContext {
     let pool = PoolUsage { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
     let runs = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };

@@ -1,4 +1,4 @@
-//! A scenario with every switch, misfortune and verdict.
+//! A scenario with every switch, fault and verdict.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use floe::simulator::{FaultRule, ForcedOutcome, InjectedFault, RequestPolicy, Sc
 
 use super::samples::each;
 
+/// Returns every fault that a scenario can inject.
 fn misfortunes() -> Vec<InjectedFault> {
     each(InjectedFault::TooManyRequests { retry_after: Some(3) }, |it| match it {
         InjectedFault::TooManyRequests { .. } => Some(InjectedFault::Status(503)),
@@ -33,6 +34,7 @@ fn misfortunes() -> Vec<InjectedFault> {
     })
 }
 
+/// Returns every outcome that a scenario can force.
 fn fates() -> Vec<ForcedOutcome> {
     each(ForcedOutcome::Invalid("no such table".to_owned()), |it| match it {
         ForcedOutcome::Invalid(_) => {
@@ -49,7 +51,7 @@ fn fates() -> Vec<ForcedOutcome> {
     })
 }
 
-/// What `tests/fixtures/0.1.0/simulator/scenario.json` says.
+/// Returns the scenario in `tests/fixtures/0.1.0/simulator/scenario.json`.
 pub fn every() -> Scenario {
     let fault = |(number, does): (u64, InjectedFault)| FaultRule {
         method: Some("POST".to_owned()),
@@ -60,7 +62,7 @@ pub fn every() -> Scenario {
         fault: does,
     };
     let verdict = |(number, outcome)| StatementOverride { name: format!("job-{number}"), outcome };
-    // All of them, so that one that is added later has to find its place.
+    // The list does not compile if a policy that is added later is missing.
     let policies = each(RequestPolicy::Apply, |it| match it {
         RequestPolicy::Apply => Some(RequestPolicy::Ignore),
         RequestPolicy::Ignore => Some(RequestPolicy::Reject),
@@ -114,7 +116,7 @@ pub fn every() -> Scenario {
     }
 }
 
-/// The switches that a scenario's text names.
+/// Returns the names of the switches in the text of a scenario.
 pub fn switches_of(text: &str) -> Vec<String> {
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
     value["switches"].as_object().unwrap().keys().cloned().collect()

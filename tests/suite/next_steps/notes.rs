@@ -1,12 +1,14 @@
-//! What the notes say can be done.
+//! Follows the next steps that floe prints with notes.
 
 use super::*;
 
+/// Makes a plan and returns the notes of this statement.
 async fn planned_notes(project: &TestProject, key: &str) -> Vec<Note> {
     project.plan().await.changes[&statement(key)].notes.clone()
 }
 
-/// The ways out of a note: each of these declarations or requests, then a world that is as declared.
+/// Takes each of the next steps of a note, which are a declaration and the options of a plan. Asserts that the next
+/// plan is empty and that the job then has the expected phase.
 async fn check_each_next_step(
     outside_change: impl Fn() -> OutOfBandChange,
     next_steps: &[(&str, PlanOptions)],
@@ -19,7 +21,7 @@ async fn check_each_next_step(
         assert_eq!(planned_notes(&project, "copy").await.len(), 1);
         project.declare(&format!("{TABLE}{COPY}{declaration}"));
         let run = project.apply_request(request.clone()).await;
-        assert!(run.report.expect("it is blocked").is_complete(), "{declaration}");
+        assert!(run.report.expect("the plan is blocked").is_complete(), "{declaration}");
         let plan = project.plan().await;
         assert!(
             !plan.has_changes() && !plan.changes.contains_key(&statement("copy")),
@@ -31,10 +33,12 @@ async fn check_each_next_step(
     }
 }
 
+/// Returns the options of `--fix-drift`.
 fn with_drift_fixed() -> PlanOptions {
     PlanOptions { fix_drift: true, ..PlanOptions::default() }
 }
 
+/// Returns the options of `--replace statements.copy`.
 fn with_copy_replaced() -> PlanOptions {
     PlanOptions { replace: [statement("copy")].into(), ..PlanOptions::default() }
 }
@@ -61,7 +65,7 @@ async fn a_job_resumed_outside_is_stopped_or_declared_running() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(planned_notes(&project, "copy").await, [Note::ResumedOutside]);
         project.declare(&format!("{TABLE}{COPY}{declaration}"));
-        assert!(project.apply_request(request).await.report.expect("it is blocked").is_complete());
+        assert!(project.apply_request(request).await.report.expect("the plan is blocked").is_complete());
         project.converge().await;
     }
 }
@@ -89,6 +93,6 @@ async fn readers_of_an_altered_table_are_replaced_in_the_same_run() {
     let run = project.apply_request(with_copy_replaced()).await;
     let after = &run.plan.groups.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
     assert!(after.contains(&statement("alter")), "{after:?}");
-    assert!(run.report.expect("it is blocked").is_complete());
+    assert!(run.report.expect("the plan is blocked").is_complete());
     project.converge().await;
 }

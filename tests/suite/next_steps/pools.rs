@@ -1,10 +1,13 @@
-//! What the blocks of pools say can be done.
+//! Follows the next steps that floe prints for blocked changes of pools.
 
 use super::*;
 
+/// The pool `main` with 10 CFU.
 const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 10\n";
+/// A second pool with 5 CFU.
 const SPARE_POOL: &str = "[pools.spare]\nmax_cfu = 5\n";
 
+/// Returns the id of the pool whose display name ends with this name.
 fn pool_id(project: &TestProject, name: &str) -> String {
     let pools = project.simulator.world_view().pools;
     pools.iter().find(|pool| pool.display_name.ends_with(name)).unwrap().id.clone()
@@ -60,7 +63,7 @@ async fn a_pool_is_deleted_once_its_job_moves_or_stops() {
         if more.is_empty() {
             let excludes = [Address::pool("spare")].into();
             let run = project.apply_request(PlanOptions { excludes, ..PlanOptions::default() }).await;
-            assert!(run.report.expect("it is blocked").is_complete());
+            assert!(run.report.expect("the plan is blocked").is_complete());
         } else {
             project.declare(&job(more));
             project.converge().await;

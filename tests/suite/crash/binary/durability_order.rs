@@ -1,19 +1,24 @@
-//! The order of what the program does, undisturbed and on the disk of this machine: nothing leaves before it is durable, and
-//! a snapshot takes its place only once it is. The fake disk proves that this order is enough; this, that it is kept.
+//! Checks the order of what the undisturbed program does on a real disk: no request is sent before its intent is
+//! durable, and a snapshot takes its place only once it is durable. The fake disk proves that this order is enough,
+//! and this test proves that it is kept.
 
 use super::*;
 
-/// A call of the trace: when it came to its end, which one, and the file.
+/// A traced system call: when it returned, which one it is, and its file.
 #[derive(Debug)]
 struct TracedCall {
+    /// The time when the call returned.
     at: SystemTime,
+    /// The process id in the trace.
     pid: String,
+    /// The name of the call.
     name: String,
+    /// The name of its file.
     file: String,
 }
 
-/// The calls of a trace, in the order in which they began. One that went on while another thread was traced ends where it
-/// says so.
+/// Returns the calls of a trace, in the order in which they began. If the trace shows another thread before a call
+/// returns, the call ends where the trace resumes it.
 fn parse_trace(trace: &str) -> Vec<TracedCall> {
     let mut calls: Vec<TracedCall> = Vec::new();
     for line in trace.lines() {
@@ -25,7 +30,7 @@ fn parse_trace(trace: &str) -> Vec<TracedCall> {
                 open.at = at;
             }
         } else if let Some((name, arguments)) = rest.split_once('(') {
-            // A descriptor with its path, or the last path of the arguments: what a file is renamed to.
+            // The path of a descriptor, or the last path of the arguments, which is the new name in a rename.
             let file = match arguments.split_once('<').filter(|_| !arguments.contains('"') || name == "write") {
                 Some((_, path)) => path.split('>').next(),
                 None => arguments.split('"').rev().nth(1),
@@ -37,6 +42,7 @@ fn parse_trace(trace: &str) -> Vec<TracedCall> {
     calls
 }
 
+/// Returns true if the name of the call starts with `name`, and its file is `file`.
 fn is_call(call: &TracedCall, name: &str, file: &str) -> bool {
     call.file == file && call.name.starts_with(name)
 }
@@ -44,11 +50,11 @@ fn is_call(call: &TracedCall, name: &str, file: &str) -> bool {
 #[tokio::test]
 async fn every_request_and_rename_follows_the_sync_of_what_was_written() {
     if let Some(obstacle) = strace::tracing_obstacle() {
-        assert!(!is_exhaustive(), "everything was asked for, and {obstacle}");
-        println!("skipped: {obstacle}; the order of calls is not looked at");
+        assert!(!is_exhaustive(), "`FLOE_CRASH=all` needs to trace the program, but {obstacle}");
+        println!("skipped: {obstacle}, so the order of the calls is not checked");
         return;
     }
-    // Each waits for the one before, so no two requests are under way at once.
+    // Each resource waits for the one before it, so no two requests are in flight at once.
     let project = TestProject::with_options(
         &[("statements/s.toml", DEPENDENT_STATEMENTS), ("pools.toml", "[pools.main]\nmax_cfu = 5\n")],
         options(),
@@ -66,13 +72,16 @@ async fn every_request_and_rename_follows_the_sync_of_what_was_written() {
     let calls = parse_trace(&String::from_utf8_lossy(&fs::read(&trace).unwrap()));
 
     let sent: Vec<SystemTime> = service.sent().iter().filter(|sent| sent.is_mutation()).map(|sent| sent.at).collect();
-    assert_eq!(sent.len(), 3, "a pool, a table and a job");
+    assert_eq!(sent.len(), 3, "expected one request each for a pool, a table and a job");
     for (number, at) in sent.iter().enumerate() {
         let journal = |call: &&TracedCall| call.file == "test.journal" && call.at < *at;
-        let last = calls.iter().rfind(journal).unwrap_or_else(|| panic!("nothing was written before request {number}"));
-        assert!(is_call(last, "f", "test.journal"), "request {number} follows {last:?}");
+        let last = calls
+            .iter()
+            .rfind(journal)
+            .unwrap_or_else(|| panic!("the journal was not written before request {number}"));
+        assert!(is_call(last, "f", "test.journal"), "request {number} follows {last:?} instead of a sync");
         let synced = calls.iter().filter(|call| is_call(call, "f", "test.journal") && call.at < *at).count();
-        assert!(synced > number + 1, "request {number} follows {synced} syncs");
+        assert!(synced > number + 1, "request {number} follows only {synced} syncs");
     }
     let kept = folder.file_name().unwrap().to_string_lossy().into_owned();
     let made = [("mkdir", "state"), ("f", kept.as_str())];
@@ -86,6 +95,7 @@ async fn every_request_and_rename_follows_the_sync_of_what_was_written() {
     assert!(last.iter().zip(&snapshot).all(fits), "{last:?}");
 }
 
+/// A table, and a job that waits for it.
 const DEPENDENT_STATEMENTS: &str = r#"
 [statements.orders]
 sql = "CREATE TABLE orders (id STRING, price INT)"

@@ -1,17 +1,20 @@
-//! Killed at every request's boundary with `FLOE_CRASH=all`, at some of them without.
+//! Kills the program at the boundary of every request with `FLOE_CRASH=all`, otherwise at a sample of them.
 
 use super::*;
 use crate::program_harness::{KILL_MOMENTS, KillMoment};
 
+/// One kill at one request of a stage.
 #[derive(Debug, Clone, Copy)]
 struct KillCase {
+    /// The number of the stage.
     stage: usize,
+    /// The request at which the program is killed, and the moment.
     kill: KillPoint,
-    /// How much further the next kill of this kind is; none if this is the only one.
+    /// How many requests later the next kill of this kind is, or none if this is the only one.
     stride: Option<usize>,
 }
 
-/// One life, killed once; everything holds at the end of it. Whether it was killed at all.
+/// Runs one case and checks that everything holds at its end. Returns true if the program was killed.
 async fn run_case(case: &KillCase, figures: &mut Figures) -> Result<bool, CrashFailure> {
     let staged = StagedProject::before(case.stage).await?;
     figures.runs += 1;
@@ -19,7 +22,7 @@ async fn run_case(case: &KillCase, figures: &mut Figures) -> Result<bool, CrashF
     if !run.killed {
         run.check_success()?;
     } else if run.code.is_some() {
-        return Err(format!("killed, and yet exit code {:?}:\n{}", run.code, run.output));
+        return Err(format!("killed but has exit code {:?}:\n{}", run.code, run.output));
     } else {
         figures.crashes += 1;
         staged.check_durability(figures).await?;
@@ -49,7 +52,8 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
     let (mut figures, kills) = (Figures::default(), Mutex::new(Vec::new()));
     let problems = run_in_parallel(cases, &mut figures, |case, runtime, figures| {
         let result = runtime.block_on(run_case(case, figures));
-        // How many requests there are differs from run to run: it ends where a run came to its end before.
+        // The number of requests differs from run to run, so the cases of a kind end with the first run that is not
+        // killed.
         let next = case.stride.filter(|_| !matches!(result, Ok(false)));
         let next = next
             .map(|stride| KillCase { kill: KillPoint { request: case.kill.request + stride, ..case.kill }, ..*case });
@@ -59,14 +63,15 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
         let place = |why| format!("stage `{}`, {:?}: {why}", STAGES[case.stage].name, case.kill);
         (result.map(drop).map_err(place), next.filter(|next| next.kill.request < 1_000))
     });
-    assert!(figures.crashes > 0 || !problems.is_empty(), "nothing was killed");
+    assert!(figures.crashes > 0 || !problems.is_empty(), "no run was killed");
     let kills = kills.into_inner().unwrap();
     let by_side = KILL_MOMENTS.map(|side| format!("{side:?} {}", kills.iter().filter(|kill| **kill == side).count()));
-    println!("the program_harness, killed at its requests: {}", by_side.join(", "));
-    report_and_assert("the program_harness, killed at its requests", &figures, &problems);
+    println!("the program, at its requests: {}", by_side.join(", "));
+    report_and_assert("the program, at its requests", &figures, &problems);
 }
 
-/// A saved plan is used once its run has begun. After a kill the same command says so, and what goes on from there.
+/// A saved plan is used up once its run has started. After a kill, the same command says so and names the command that
+/// continues.
 #[tokio::test]
 async fn a_saved_plan_whose_run_was_killed_is_refused_and_apply_continues() {
     let files =
@@ -99,4 +104,5 @@ async fn a_saved_plan_whose_run_was_killed_is_refused_and_apply_continues() {
     assert_eq!(project.simulator.audit_report().pool_creations["main"], 1);
 }
 
+/// The manifest of the pool.
 const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 5\n";

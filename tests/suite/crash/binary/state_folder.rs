@@ -1,5 +1,5 @@
-//! The state's folder is taken away, moved or made read-only while the program runs: nothing more is sent, what is known
-//! is told, and the next run goes on.
+//! Removes, moves or write-protects the state folder while the program runs. The program sends nothing more and
+//! reports what is known, and the next run continues.
 
 use std::process::Command;
 
@@ -8,10 +8,11 @@ use floe::resource::Pool;
 use super::*;
 use crate::program_harness::single_line;
 
-/// How long after it a request may come that had left before: this machine may be busy.
+/// How long after the change a request may arrive that was sent before it, since the machine may be busy.
 const IN_FLIGHT_GRACE: Duration = Duration::from_millis(250);
 
-/// One run, in which something happens to the state's folder: when request number `at` of those that change something has come.
+/// Runs the program once, and changes its state folder when mutation number `at` arrives, counted from 0. Returns the
+/// run and the time of the change.
 async fn run_and_change_folder(
     staged: &StagedProject,
     at: usize,
@@ -24,21 +25,22 @@ async fn run_and_change_folder(
         sender.send(SystemTime::now()).unwrap();
     });
     let run = run.await;
-    let when = receiver.try_recv().unwrap_or_else(|_| panic!("nothing happened before change {at}: {}", run.output));
+    let when = receiver.try_recv().unwrap_or_else(|_| panic!("the run ended before mutation {at}: {}", run.output));
     (run, when)
 }
 
-/// It stopped, nothing that changes something was sent any more, and these words were said.
+/// Asserts that the run stopped, that it sent no mutation after `since`, and that its output contains every
+/// `expected_text`.
 fn assert_stopped(run: &ProgramRun, since: SystemTime, expected_text: &[&str]) {
     let late: Vec<_> = run.sent.iter().filter(|sent| sent.is_mutation() && sent.at > since + IN_FLIGHT_GRACE).collect();
-    assert!(late.is_empty(), "since {since:?} was sent {late:?}:\n{}", run.output);
+    assert!(late.is_empty(), "the run sent {late:?} after {since:?}:\n{}", run.output);
     assert_eq!(run.code, Some(1), "{}", run.output);
     let said = single_line(&run.output);
     assert!(expected_text.iter().all(|part| said.contains(part)), "{said}");
 }
 
-/// Twelve tables in somebody else's pool, and what takes their state away when the first of them is being made. By then
-/// every intent is durable. So many requests may leave in a second.
+/// Applies twelve tables in a pool that is not managed by the project, and removes the state folder while the first of
+/// them is created. By then every intent is durable. The run may send `per_second` requests in a second.
 async fn apply_while_state_is_removed(per_second: u32) -> (TestProject, Vec<SentRequest>) {
     let tables = (0..12).map(|n| format!("[statements.t{n}]\nsql = \"CREATE TABLE t{n} (id STRING)\"\n"));
     let statements: String = tables.collect();
@@ -63,7 +65,8 @@ async fn apply_while_state_is_removed(per_second: u32) -> (TestProject, Vec<Sent
     (project, sent)
 }
 
-/// One apply, in which the state's folder is removed when such a request has come.
+/// Applies once, and removes the state folder when a request arrives for which `remove_on` is true. Returns the exit
+/// code, the requests and the output.
 async fn apply_removing_state(
     project: &TestProject,
     per_second: u32,
@@ -122,13 +125,14 @@ async fn pools_of_a_removed_state_folder_are_named_and_can_be_imported() {
     assert_eq!((audit.creations["t"], audit.pool_creations["main"]), (1, 1));
 }
 
+/// The manifest of the pool.
 const MAIN_POOL: &str = "[pools.main]\nmax_cfu = 5\n";
 
 #[tokio::test]
 async fn queued_requests_are_not_sent_after_the_state_folder_is_removed() {
     let (project, sent) = apply_while_state_is_removed(4).await;
     let changes = sent.iter().filter(|sent| sent.is_mutation()).count();
-    // Those of the first second may have left together.
+    // The requests of the first second may have been sent together.
     assert!((1..=4).contains(&changes), "{sent:#?}");
     assert!(project.simulator.audit_report().creations.len() <= 4);
 }
@@ -150,7 +154,8 @@ fn a_run_stops_when_its_state_folder_is_moved_and_the_next_run_continues_once_it
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// Makes a folder read-only, also for root where the file system can do that. `false` if it cannot be done here.
+/// Makes a folder read-only or writable, also for root where the file system supports it. Returns false if that is not
+/// possible here.
 fn set_read_only(folder: &Path, is_read_only: bool) -> bool {
     if cfg!(not(unix)) {
         return false;
@@ -162,7 +167,7 @@ fn set_read_only(folder: &Path, is_read_only: bool) -> bool {
     if !is_read_only {
         return [set("chattr", "-i"), set("chmod", "0755")].contains(&true);
     }
-    // Root may write all the same, unless the file system itself refuses.
+    // Root may still write, unless the file system itself refuses.
     let refuses = || tempfile::tempfile_in(folder).is_err() && fs::create_dir(folder.join("probe")).is_err();
     let succeeded = set("chmod", "0555") && refuses() || set("chattr", "+i") && refuses();
     drop(fs::remove_dir(folder.join("probe")));
@@ -175,16 +180,17 @@ fn a_read_only_state_folder_is_reported_and_nothing_is_lost() {
     let is_possible = set_read_only(probe.path(), true);
     set_read_only(probe.path(), false);
     if !is_possible {
-        println!("skipped: this user may write to a folder that is read-only");
+        println!("skipped: this user can write to a read-only folder");
         return;
     }
-    // From the beginning, early, and late.
+    // Read-only from the start, from early on, and from late on.
     let problems = run_in_parallel(vec![None, Some(0), Some(9)], &mut Figures::default(), |at, runtime, figures| {
         (runtime.block_on(run_with_read_only_state(*at, figures)), None)
     });
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
+/// Runs the program with a state folder that is read-only from the start, or from mutation number `at` on.
 async fn run_with_read_only_state(at: Option<usize>, figures: &mut Figures) -> Result<(), CrashFailure> {
     let staged = StagedProject::before(1).await?;
     let state = staged.folder().join("state");
@@ -205,7 +211,7 @@ async fn run_with_read_only_state(at: Option<usize>, figures: &mut Figures) -> R
             "{said}"
         );
     } else {
-        // The journal is open and can be written; the snapshot cannot be replaced.
+        // The journal is open and can still be written, but the snapshot cannot be replaced.
         assert!(said.contains("durable in") && said.contains("nothing is lost"), "{said}");
     }
     staged.check_durability(figures).await?;

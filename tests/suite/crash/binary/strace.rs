@@ -1,13 +1,15 @@
-//! Struck at every call to the system that touches the state: by SIGKILL before it is carried out, or by an error in its
-//! place. strace does that (`-e inject`); where it is missing, or may not trace, the tests say that they were skipped.
+//! Stops the program at every system call that touches the state: `strace` (`-e inject`) sends SIGKILL before the call
+//! is carried out, or returns an error in its place. Where `strace` is missing or not allowed to trace, the tests say
+//! that they were skipped.
 
 use std::process::{Command, Stdio};
 
 use super::*;
 
-/// A kind of call, by the names that it has on one machine or another: each machine's libc uses one of them.
+/// A kind of system call: its name here, and its names for `strace`, of which the libc of each machine uses one.
 type SyscallKind = (&'static str, &'static str);
 
+/// The kinds of calls that change files.
 const WRITE_CALLS: [SyscallKind; 7] = [
     ("write", "write"),
     ("fsync", "fsync,fdatasync"),
@@ -17,48 +19,61 @@ const WRITE_CALLS: [SyscallKind; 7] = [
     ("truncate", "ftruncate"),
     ("mkdir", "?mkdir,mkdirat"),
 ];
+/// The kinds of calls that change no files.
 const OTHER_CALLS: [SyscallKind; 2] = [("flock", "flock"), ("read", "read")];
 
-/// What strikes.
+/// The failure that `strace` injects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InjectedFailure {
+    /// SIGKILL ends the program before the call.
     Kill,
-    /// This call fails so, the next one does not.
+    /// This call fails with the error, and the next one works.
     FailsOnce(&'static str),
-    /// Writes and syncs fail so from this one on, as when a disk turns read-only.
+    /// Writes and syncs fail with the error from this call on, as when a disk turns read-only.
     FailsFromNowOn(&'static str),
 }
 
-/// Which files are watched.
+/// The files whose system calls are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WatchedFiles {
+    /// The state folder and its files.
     State,
+    /// Standard output and standard error.
     Terminal,
 }
 
+/// One failure at one system call of a stage.
 #[derive(Debug, Clone, Copy)]
 struct SyscallCase {
+    /// The number of the stage.
     stage: usize,
+    /// The files whose calls are watched.
     files: WatchedFiles,
+    /// The kind of the system call.
     syscall: SyscallKind,
+    /// The failure that is injected.
     failure: InjectedFailure,
-    /// Which of these calls, from 1.
+    /// Which of these calls fails, counted from 1.
     occurrence: usize,
+    /// True if the next occurrence follows as a case of its own.
     continues: bool,
 }
 
-/// What the trace says.
+/// What a trace of a run shows.
 struct ParsedTrace {
+    /// When the failure was injected, if it was.
     injected_at: Option<SystemTime>,
+    /// The kinds of the calls, in order.
     calls: Vec<String>,
 }
 
 impl StagedProject {
+    /// Returns the path of the trace.
     fn trace_path(&self) -> PathBuf {
         self.folder().join("trace.txt")
     }
 
-    /// The words before the program's name that have it traced, with `more`.
+    /// Returns the command that traces the program, with `extra_arguments`. The name of the program follows it.
     fn strace_command(&self, watched: WatchedFiles, extra_arguments: &[String]) -> Vec<String> {
         let calls: Vec<&str> = WRITE_CALLS.iter().chain(&OTHER_CALLS).map(|(_, names)| *names).collect();
         let mut command = vec!["strace".to_owned(), "-f".to_owned(), "-ttt".to_owned(), "-y".to_owned()];
@@ -72,7 +87,7 @@ impl StagedProject {
         command
     }
 
-    /// What was traced in the last run.
+    /// Reads the trace of the last run.
     fn read_trace(&self) -> Result<ParsedTrace, CrashFailure> {
         let text = fs::read(self.trace_path()).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&text);
@@ -82,13 +97,13 @@ impl StagedProject {
     }
 }
 
-/// When a line of a trace was written: `PID SECONDS.MICROSECONDS …`.
+/// Returns when a line of a trace was written: `PID SECONDS.MICROSECONDS …`.
 pub fn call_time(line: &str) -> Option<SystemTime> {
     let seconds: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds))
 }
 
-/// The kind of call that a line tells of.
+/// Returns the kind of the call that a line of a trace shows.
 fn syscall_kind(line: &str) -> Option<&'static str> {
     let name = line.split_whitespace().nth(2)?.split('(').next()?;
     let is_it = |(_, names): &&SyscallKind| names.split(',').any(|one| one.trim_start_matches('?') == name);
@@ -96,6 +111,7 @@ fn syscall_kind(line: &str) -> Option<&'static str> {
 }
 
 impl SyscallCase {
+    /// Returns the arguments that inject the failure.
     fn strace_arguments(&self) -> Vec<String> {
         let inject_argument = |names: &str, what: String| ["-e".to_owned(), format!("inject={names}:{what}")];
         match self.failure {
@@ -113,6 +129,7 @@ impl SyscallCase {
         }
     }
 
+    /// Returns the message of the injected error, or none for a kill.
     fn error_message(&self) -> Option<&'static str> {
         match self.failure {
             InjectedFailure::Kill => None,
@@ -125,7 +142,7 @@ impl SyscallCase {
     }
 }
 
-/// One life, struck once; everything holds at the end of it. Whether it was struck at all.
+/// Runs one case and checks that everything holds at its end. Returns true if the failure was injected.
 async fn run_case(case: &SyscallCase, figures: &mut Figures) -> Result<bool, CrashFailure> {
     let staged = StagedProject::before(case.stage).await?;
     figures.runs += 1;
@@ -138,7 +155,7 @@ async fn run_case(case: &SyscallCase, figures: &mut Figures) -> Result<bool, Cra
     };
     figures.crashes += 1;
     match case.error_message() {
-        None if run.code.is_some() => return Err(format!("killed, and yet exit code {:?}:\n{}", run.code, run.output)),
+        None if run.code.is_some() => return Err(format!("killed but has exit code {:?}:\n{}", run.code, run.output)),
         None => {}
         Some(error) if case.files == WatchedFiles::State => check_failure_is_reported(case, error, injected_at, &run)?,
         Some(error) => check_output_failure_is_reported(error, &run)?,
@@ -148,10 +165,10 @@ async fn run_case(case: &SyscallCase, figures: &mut Figures) -> Result<bool, Cra
     Ok(true)
 }
 
-/// How long after a failure a request may come that had left before it: this machine may be busy.
+/// How long after a failure a request may arrive that was sent before it, since the machine may be busy.
 const IN_FLIGHT_GRACE: Duration = Duration::from_millis(250);
 
-/// The run has stopped at once, and says what failed, where, and what is known.
+/// Checks that the run stopped at once, and that it reports what failed, where, and what is known.
 fn check_failure_is_reported(
     case: &SyscallCase,
     error: &str,
@@ -161,9 +178,12 @@ fn check_failure_is_reported(
     let late: Vec<_> =
         run.sent.iter().filter(|sent| sent.is_mutation() && sent.at > injected_at + IN_FLIGHT_GRACE).collect();
     if !late.is_empty() {
-        return Err(format!("struck at {injected_at:?}, and then was sent {late:?}:\n{}", run.output));
+        return Err(format!(
+            "the failure was injected at {injected_at:?}, but later the run sent {late:?}:\n{}",
+            run.output
+        ));
     }
-    // A journal that could not be removed when all that it says was folded takes nothing away.
+    // Nothing is lost if a journal cannot be removed after all of its entries are in the snapshot.
     if run.code == Some(0) && case.syscall.0 == "unlink" {
         return Ok(());
     }
@@ -172,12 +192,16 @@ fn check_failure_is_reported(
         ["This run sent no request that changes Confluent Cloud, and the record is unchanged.", "are durable in"];
     let is_known = is_known.iter().any(|words| said.contains(words));
     if run.code != Some(1) || !said.contains(error) || !said.contains("/state") || !is_known {
-        return Err(format!("exit code {:?}, and what is known is not told: {said}", run.code));
+        return Err(format!(
+            "exit code {:?}, or a report that does not say what failed and what is known: {said}",
+            run.code
+        ));
     }
     Ok(())
 }
 
-/// Standard output or error is what failed. The one is told on the other; nobody can be told of the other.
+/// Checks a run whose standard output or standard error failed. A failure of standard output is reported on standard
+/// error. A failure of standard error cannot be reported.
 fn check_output_failure_is_reported(error: &str, run: &ProgramRun) -> Result<(), CrashFailure> {
     let said = program_harness::single_line(&run.output);
     match run.code {
@@ -187,18 +211,18 @@ fn check_output_failure_is_reported(error: &str, run: &ProgramRun) -> Result<(),
     }
 }
 
-/// Why nothing can be traced here, if that is so.
+/// Returns the reason why nothing can be traced here, if there is one.
 pub fn tracing_obstacle() -> Option<String> {
     let arguments = ["-f", "-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"];
     let tried = Command::new("strace").args(arguments).stdin(Stdio::null()).output();
     match tried.ok() {
-        None => Some("strace is not installed".to_owned()),
+        None => Some("`strace` is not installed".to_owned()),
         Some(output) if output.status.success() => None,
-        Some(output) => Some(format!("strace may not trace: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Some(output) => Some(format!("`strace` cannot trace: {}", String::from_utf8_lossy(&output.stderr).trim())),
     }
 }
 
-/// How many of each kind of call an undisturbed run of a stage makes.
+/// Returns the kind of each call that an undisturbed run of a stage makes.
 fn count_calls(stage: usize, files: WatchedFiles, figures: &mut Figures) -> Result<Vec<String>, CrashFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -211,7 +235,8 @@ fn count_calls(stage: usize, files: WatchedFiles, figures: &mut Figures) -> Resu
     })
 }
 
-/// Every case of a stage; the last of each kind goes on to where a run is not struck any more.
+/// Returns every case of a stage. The last case of each kind continues with the next occurrence until nothing is
+/// injected any more.
 fn all_cases(stage: usize, files: WatchedFiles, calls: &[String]) -> Vec<SyscallCase> {
     let mut cases = Vec::new();
     for syscall in WRITE_CALLS.iter().chain(&OTHER_CALLS).copied() {
@@ -238,7 +263,7 @@ fn all_cases(stage: usize, files: WatchedFiles, calls: &[String]) -> Vec<Syscall
     cases
 }
 
-/// The figures of one kind of call and one of strike are printed in a line of their own.
+/// Returns how many cases there were of each kind of call and of failure.
 fn summarize(cases: &[SyscallCase]) -> String {
     let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
     for case in cases {
@@ -252,11 +277,12 @@ fn summarize(cases: &[SyscallCase]) -> String {
     counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Strikes at every call of every stage with `FLOE_CRASH=all`, at the `usual` ones of one stage without.
+/// Injects failures at every call of every stage with `FLOE_CRASH=all`, otherwise at the calls of one stage that are
+/// in `sample`.
 fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, InjectedFailure, usize)]) {
     if let Some(obstacle) = tracing_obstacle() {
-        assert!(!is_exhaustive(), "everything was asked for, and {obstacle}");
-        println!("skipped: {obstacle}; the program is not struck at its calls to the system");
+        assert!(!is_exhaustive(), "`FLOE_CRASH=all` needs to trace the program, but {obstacle}");
+        println!("skipped: {obstacle}, so no failures are injected at system calls");
         return;
     }
     let mut figures = Figures::default();
@@ -273,7 +299,8 @@ fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, I
     if is_exhaustive() {
         cases.clear();
         for stage in 0..STAGES.len() {
-            let calls = count_calls(stage, files, &mut figures).unwrap_or_else(|why| panic!("undisturbed: {why}"));
+            let calls = count_calls(stage, files, &mut figures)
+                .unwrap_or_else(|why| panic!("the undisturbed run failed: {why}"));
             figures.points += calls.len();
             cases.extend(all_cases(stage, files, &calls));
         }
@@ -281,11 +308,11 @@ fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, I
     let injected = Mutex::new(Vec::new());
     let problems = run_in_parallel(cases, &mut figures, |case, runtime, figures| {
         let result = runtime.block_on(run_case(case, figures));
-        // How many calls there are differs from run to run, since what comes together is written together.
+        // The number of calls differs from run to run, since entries that arrive together are written together.
         let next = SyscallCase { occurrence: case.occurrence + 1, ..*case };
         let next = (case.continues && !matches!(result, Ok(false)) && case.occurrence < 2_000).then_some(next);
         let result = match result {
-            Ok(false) if !is_exhaustive() => Err("there is no such call".to_owned()),
+            Ok(false) if !is_exhaustive() => Err("the run makes no such call".to_owned()),
             Ok(false) => Ok(()),
             lived => {
                 injected.lock().unwrap().push(*case);
@@ -294,7 +321,7 @@ fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, I
         };
         (result.map_err(|why| format!("stage `{}`, {case:?}: {why}", STAGES[case.stage].name)), next)
     });
-    assert!(figures.crashes > 0 || !problems.is_empty(), "nothing was struck");
+    assert!(figures.crashes > 0 || !problems.is_empty(), "no failure was injected");
     println!("{what}: {}", summarize(&injected.into_inner().unwrap()));
     report_and_assert(what, &figures, &problems);
 }
@@ -313,7 +340,7 @@ fn nothing_is_lost_or_orphaned_when_a_system_call_fails_or_kills_the_program() {
         ("open", InjectedFailure::FailsOnce("EIO"), 1),
         ("unlink", InjectedFailure::Kill, 2),
     ];
-    inject_everywhere("the program_harness, struck at its calls to the system", WatchedFiles::State, &sample);
+    inject_everywhere("the program, at its state's files", WatchedFiles::State, &sample);
 }
 
 #[test]
@@ -323,5 +350,5 @@ fn failing_to_print_loses_no_state() {
         ("write", InjectedFailure::FailsOnce("ENOSPC"), 1),
         ("write", InjectedFailure::FailsOnce("EIO"), 5),
     ];
-    inject_everywhere("the program_harness, struck at what it prints", WatchedFiles::Terminal, &sample);
+    inject_everywhere("the program, at what it prints", WatchedFiles::Terminal, &sample);
 }
