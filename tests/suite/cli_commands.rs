@@ -89,7 +89,7 @@ fn keyed_hashes_of_secrets_and_their_key_are_not_printed() {
 }
 
 #[test]
-fn a_literal_secret_is_refused_before_anything_is_sent() {
+fn a_literal_secret_is_rejected_before_anything_is_sent() {
     let text = format!(
         "{HEAD}[statements.t]\nsql = \"CREATE TABLE t (x INT) WITH ('a.password' = 'hunter2hunter2')\"\n\
          properties = {{ \"sql.secrets.openai\" = \"sk-1234\" }}\n"
@@ -121,25 +121,28 @@ fn all_problems_are_reported_in_one_run() {
          [statements.c]\nsql = \"CREATE TABLE a (x INT) WITH ('secret' = 'hunter2hunter2')\"\n\
          [statements.d]\nsql = \"DROP TABLE x\"\n"
     ));
-    let said = ["contains `B`", "dependency cycle", "`a` is created by", "FL108"];
+    let expected_messages = ["contains `B`", "dependency cycle", "`a` is created by", "FL108"];
     for arguments in ["validate", "plan"] {
         let ran = run_floe(folder.path(), &[arguments]);
         assert_eq!(ran.code, Some(1));
-        assert!(said.iter().all(|said| single_line(&ran.stderr).contains(said)), "{}", ran.stderr);
+        assert!(expected_messages.iter().all(|said| single_line(&ran.stderr).contains(said)), "{}", ran.stderr);
         assert_eq!(ran.stderr.contains("FL106"), arguments == "validate", "{}", ran.stderr);
     }
 }
 
 #[test]
-fn a_secret_value_with_an_unescaped_quote_is_refused() {
+fn a_secret_value_with_an_unescaped_quote_is_rejected() {
     let job = "[secrets]\ns = { env = \"S\" }\n[statements.j]\nsql = \"INSERT INTO t SELECT f('${secret.s}') FROM o\"\n\
                properties = { \"sql.secrets.s\" = \"${secret.s}\" }\n";
     let folder = project(&format!("{HEAD}{job}"));
     let at = folder.path();
     let ran = run_floe_with_variables(at, &[("S", "x'), g('")], &["apply", "--yes"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    let said = single_line(&ran.stderr);
-    assert!(said.contains("secret `s`, from S") && said.contains("Double each") && !said.contains("x')"), "{said}");
+    let message = single_line(&ran.stderr);
+    assert!(
+        message.contains("secret `s`, from S") && message.contains("Double each") && !message.contains("x')"),
+        "{message}"
+    );
     assert!(!run_floe(at, &["status"]).stdout.contains("statements.j"));
     assert_eq!(run_floe_with_variables(at, &[("S", "it''s")], &["apply", "--yes"]).code, Some(0));
     // The value of a property is not SQL, so a quote is allowed there.

@@ -37,37 +37,37 @@ fn a_lost_state_is_restored_by_import_and_adoption() {
     let state = fs::read_to_string(at.join("state/local.json")).unwrap();
     let id = &state[state.find("lfcp-").unwrap()..][..11];
     fs::remove_file(at.join("state/local.json")).unwrap();
-    let (code, said) = run_floe(at, &["plan"]);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains(&format!("floe import -e local pools.main {id}")), "{said}");
+    let (code, output) = run_floe(at, &["plan"]);
+    assert_eq!(code, Some(3), "{output}");
+    assert!(output.contains(&format!("floe import -e local pools.main {id}")), "{output}");
     for (wrong, why) in [
         (["import", "pools.main", "lfcp-nothere"], "pool `lfcp-nothere` does not exist"),
         (["import", "statements.t", "t"], "only pools can be imported"),
         (["import", "pools.other", id], "`pools.other` is not declared"),
     ] {
-        let (code, said) = run_floe(at, &wrong);
-        assert!(code == Some(1) && said.contains(why), "{said}");
+        let (code, output) = run_floe(at, &wrong);
+        assert!(code == Some(1) && output.contains(why), "{output}");
     }
-    let (code, said) = run_floe(at, &["import", "pools.main", id]);
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = run_floe(at, &["import", "pools.main", id]);
-    assert!(code == Some(1) && said.contains("already"), "{said}");
-    let (code, said) = run_floe(at, &["apply", "--yes"]);
-    assert!(code == Some(0) && said.contains("adopt"), "{said}");
-    let (code, said) = run_floe(at, &["plan", "--detailed-exitcode"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = run_floe(at, &["import", "pools.main", id]);
+    assert_eq!(code, Some(0), "{output}");
+    let (code, output) = run_floe(at, &["import", "pools.main", id]);
+    assert!(code == Some(1) && output.contains("already"), "{output}");
+    let (code, output) = run_floe(at, &["apply", "--yes"]);
+    assert!(code == Some(0) && output.contains("adopt"), "{output}");
+    let (code, output) = run_floe(at, &["plan", "--detailed-exitcode"]);
+    assert_eq!(code, Some(0), "{output}");
 }
 
 #[test]
-fn the_state_of_another_simulated_environment_is_refused() {
+fn the_state_of_another_simulated_environment_is_rejected() {
     let folder = project();
     let at = folder.path();
     assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
     let manifest = fs::read_to_string(at.join("floe.toml")).unwrap();
     let dev = manifest.replace("[environments.local]\n", "[environments.dev]\nstate = \"state/local.json\"\n");
     fs::write(at.join("floe.toml"), dev).unwrap();
-    let (code, said) = run_floe(at, &["-e", "dev", "plan"]);
-    assert!(code == Some(1) && said.contains("env-sim-local"), "{said}");
+    let (code, output) = run_floe(at, &["-e", "dev", "plan"]);
+    assert!(code == Some(1) && output.contains("env-sim-local"), "{output}");
     // A state from before environments had their own ids is still read, and so is its simulated world.
     let older = project();
     let at = older.path();
@@ -77,8 +77,8 @@ fn the_state_of_another_simulated_environment_is_refused() {
         let text = fs::read_to_string(at.join(file)).unwrap();
         fs::write(at.join(file), text.replace("env-sim-local", "env-sim")).unwrap();
     }
-    let (code, said) = run_floe(at, &["plan", "--detailed-exitcode"]);
-    assert!(code == Some(0) && said.contains("no changes"), "{said}");
+    let (code, output) = run_floe(at, &["plan", "--detailed-exitcode"]);
+    assert!(code == Some(0) && output.contains("no changes"), "{output}");
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn every_command_reads_the_state_after_the_project_is_renamed() {
     assert_eq!(run_floe(at, &["apply", "--yes"]).0, Some(0));
     let assert_commands_read_state = || {
         for command in [&["plan", "--detailed-exitcode"][..], &["drift"], &["status"], &["state", "list"]] {
-            let (code, said) = run_floe(at, command);
-            assert_eq!(code, Some(0), "{command:?}: {said}");
+            let (code, output) = run_floe(at, command);
+            assert_eq!(code, Some(0), "{command:?}: {output}");
         }
     };
     assert_commands_read_state();
@@ -126,9 +126,9 @@ fn assert_signal_exits_130(signal: &str) {
     let began = Instant::now();
     assert!(Command::new("kill").args([signal, &waiting.id().to_string()]).status().unwrap().success());
     let Output { status, stderr, .. } = waiting.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&stderr);
-    assert_eq!(status.code(), Some(130), "{signal}: {said}");
-    assert!(said.contains("before anything was sent"), "{signal}: {said}");
+    let output = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(130), "{signal}: {output}");
+    assert!(output.contains("before anything was sent"), "{signal}: {output}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -171,16 +171,16 @@ fn an_empty_environment_variable_is_ignored() {
                 .args(["plan", "--detailed-exitcode"])
                 .output()
                 .unwrap();
-            let said = [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat();
-            assert_eq!(status.code(), Some(2), "`{empty}`: {said}");
-            said
+            let output = [String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()].concat();
+            assert_eq!(status.code(), Some(2), "`{empty}`: {output}");
+            output
         };
-        let said = planned(&[]);
-        assert_eq!(planned(&variables), said);
+        let output = planned(&[]);
+        assert_eq!(planned(&variables), output);
     }
     // A variable with a value still counts, and so does an empty value of a flag.
-    let (code, said) = run_floe(folder.path(), &["--lock-timeout", "", "plan"]);
-    assert!(code == Some(1) && said.contains("30s"), "{said}");
+    let (code, output) = run_floe(folder.path(), &["--lock-timeout", "", "plan"]);
+    assert!(code == Some(1) && output.contains("30s"), "{output}");
     let output = floe_command(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }

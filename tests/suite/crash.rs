@@ -173,7 +173,7 @@ fn nothing_is_lost_or_orphaned_at_any_crash_point_or_pair() {
         all.add(&figures);
         problems.extend(found);
     }
-    let caught = MUTANTS.into_iter().filter(|flaw| is_caught(*flaw)).count();
+    let caught = MUTANTS.into_iter().filter(|mutant| is_caught(*mutant)).count();
     println!("{}", all.row("all", &format!("{caught} of {}", MUTANTS.len())));
     println!("{} failed, {} s on {threads} threads", problems.len(), began.elapsed().as_secs());
     assert_no_failures("every crash point and every pair", &problems);
@@ -221,7 +221,7 @@ fn every_mutant_is_caught() {
     if is_exhaustive() {
         return;
     }
-    let caught = MUTANTS.into_iter().filter(|flaw| is_caught(*flaw)).count();
+    let caught = MUTANTS.into_iter().filter(|mutant| is_caught(*mutant)).count();
     println!("mutants caught: {caught} of {}", MUTANTS.len());
     assert_eq!(caught, MUTANTS.len());
 }

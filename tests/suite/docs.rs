@@ -52,12 +52,12 @@ fn pages() -> Vec<Page> {
 }
 
 /// Returns the page with this path, which is relative to the repository.
-fn the_page(path: &str) -> Page {
+fn read_page(path: &str) -> Page {
     Page::new(Path::new(path), &fs::read_to_string(root().join(path)).unwrap())
 }
 
 /// Panics with these problems, if there are any.
-fn report(problems: &[String]) {
+fn assert_no_problems(problems: &[String]) {
     assert!(problems.is_empty(), "{} problems:\n\n{}\n", problems.len(), problems.join("\n\n"));
 }
 
@@ -83,12 +83,12 @@ fn the_commands_of_every_page_do_what_the_page_shows() {
             .collect();
         runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
     });
-    report(&problems);
+    assert_no_problems(&problems);
 }
 
 #[test]
 fn the_two_commands_of_the_readme_work() {
-    let readme = the_page("README.md");
+    let readme = read_page("README.md");
     let lines: Vec<&str> = readme.text.lines().collect();
     assert!(lines.contains(&"cargo test"));
     let command = lines.iter().find_map(|line| line.strip_prefix("cargo run --release -- ")).unwrap();
@@ -102,12 +102,12 @@ fn the_two_commands_of_the_readme_work() {
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_a_heading() {
-    report(&pages().iter().flat_map(|page| links::broken(page, root())).collect::<Vec<_>>());
+    assert_no_problems(&pages().iter().flat_map(|page| links::broken_links(page, root())).collect::<Vec<_>>());
 }
 
 #[test]
 fn every_page_is_in_the_index() {
-    let index = the_page("docs/README.md").text;
+    let index = read_page("docs/README.md").text;
     let missing: Vec<PathBuf> = pages_in("docs")
         .into_iter()
         .filter(|path| !path.ends_with("README.md"))
@@ -118,32 +118,32 @@ fn every_page_is_in_the_index() {
 
 #[test]
 fn manifests_md_has_every_key_of_a_manifest() {
-    report(&reference::manifest_keys(&the_page("docs/manifests.md"), &root().join("src/manifest")));
+    assert_no_problems(&reference::manifest_keys(&read_page("docs/manifests.md"), &root().join("src/manifest")));
 }
 
 #[test]
 fn commands_md_has_every_command_and_flag() {
-    report(&reference::commands(&the_page("docs/commands.md")));
+    assert_no_problems(&reference::commands(&read_page("docs/commands.md")));
 }
 
 #[test]
 fn lints_md_has_every_lint() {
-    report(&reference::lints(&the_page("docs/lints.md")));
+    assert_no_problems(&reference::lints(&read_page("docs/lints.md")));
 }
 
 #[test]
 fn exit_codes_md_has_every_exit_code() {
-    report(&reference::exit_codes(&the_page("docs/exit-codes.md")));
+    assert_no_problems(&reference::exit_codes(&read_page("docs/exit-codes.md")));
 }
 
 #[test]
 fn changes_md_has_every_action_strategy_and_block() {
-    report(&reference::changes(&the_page("docs/changes.md")));
+    assert_no_problems(&reference::changes(&read_page("docs/changes.md")));
 }
 
 #[test]
 fn simulator_md_has_everything_that_a_scenario_may_hold() {
-    report(&reference::scenario(&the_page("docs/simulator.md")));
+    assert_no_problems(&reference::scenario(&read_page("docs/simulator.md")));
 }
 
 /// A check that returns the problems of a page.
@@ -163,12 +163,12 @@ fn a_key_flag_lint_or_code_without_a_description_is_reported() {
         ("docs/simulator.md", "| `cut-body` |", &reference::scenario),
     ];
     for (path, line, check) in checks {
-        let page = the_page(path);
+        let page = read_page(path);
         let without: Vec<&str> = page.text.lines().filter(|found| !found.starts_with(line)).collect();
         assert!(without.len() < page.text.lines().count(), "{path} has no line `{line}`");
         assert!(!check(&Page::new(Path::new(path), &without.join("\n"))).is_empty(), "{path}: {line}");
     }
-    let commands = the_page("docs/commands.md");
+    let commands = read_page("docs/commands.md");
     let invented = Page::new(&commands.path, &format!("{}\nA flag `--invented`.\n", commands.text));
     assert_eq!(reference::commands(&invented).len(), 1);
 }
@@ -243,7 +243,7 @@ fn a_page_runs_from_top_to_bottom_in_one_folder_without_credentials() {
 }
 
 #[test]
-fn write_mode_puts_in_what_is_printed() {
+fn write_mode_writes_the_current_output() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| {
         let outcome = run(&Page::new(Path::new("page.md"), text), &Sandbox::new(folder.path()), Mode::Write);
@@ -258,20 +258,20 @@ fn write_mode_puts_in_what_is_printed() {
     assert_eq!(write(fenced), "````console\n$ printf '```\\n'\n```\n````\n");
     let page = Page::new(Path::new("page.md"), &fenced.replace("````", "```"));
     assert_eq!(run(&page, &Sandbox::new(folder.path()), Mode::Write).problems.len(), 1);
-    let sound = "```console\n$ seq 5\n...\n3\n...\n$ true\n```\n";
-    assert_eq!(write(sound), sound);
+    let unchanged = "```console\n$ seq 5\n...\n3\n...\n$ true\n```\n";
+    assert_eq!(write(unchanged), unchanged);
 }
 
 #[test]
-fn a_link_to_nothing_is_reported() {
+fn a_broken_link_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("docs")).unwrap();
     fs::write(folder.path().join("docs/b.md"), "# A `b` page: here\n\n## Twice\n\n## Twice\n\n```sh\n# Not one\n```\n")
         .unwrap();
-    let broken = |text: &str| links::broken(&Page::new(Path::new("docs/a.md"), text), folder.path()).len();
-    let sound = "# Top\n[1](b.md) [2](b.md#a-b-page-here) [3](#top) [4](b.md#twice-1) [5](../docs/b.md) \
+    let broken = |text: &str| links::broken_links(&Page::new(Path::new("docs/a.md"), text), folder.path()).len();
+    let valid = "# Top\n[1](b.md) [2](b.md#a-b-page-here) [3](#top) [4](b.md#twice-1) [5](../docs/b.md) \
                  [6](https://example.com/x#y) `[7](none.md)` [8](..)\n\n```text\n[9](none.md)\n```\n\n[10]: b.md\n";
-    assert_eq!(broken(sound), 0);
+    assert_eq!(broken(valid), 0);
     for text in ["[1](c.md)", "[2](b.md#not-one)", "[3](#top)", "[4](b.md#twice-2)", "[5](../b.md)", "[6]: c.md"] {
         assert_eq!(broken(text), 1, "{text}");
     }

@@ -29,15 +29,15 @@ fn load_graph(root: &Path, environment: &str) -> Graph {
     let inputs = LoadOptions { root: root.to_owned(), environment, ..LoadOptions::default() };
     manifest::load(&inputs)
         .and_then(graph::build)
-        .unwrap_or_else(|flawed| panic!("{}", describe_problems(&flawed.problems)))
+        .unwrap_or_else(|invalid| panic!("{}", describe_problems(&invalid.problems)))
 }
 
 /// Returns the messages of problems with their help and locations.
 fn describe_problems(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
         let _ = writeln!(text, "{} ({})", problem.message, problem.help.as_deref().unwrap_or("no help"));
-        for (place, label) in &problem.locations {
-            let _ = writeln!(text, "  {} at byte {}: {label}", place.source.path.display(), place.span.start);
+        for (location, label) in &problem.locations {
+            let _ = writeln!(text, "  {} at byte {}: {label}", location.source.path.display(), location.span.start);
         }
         text
     })
@@ -96,16 +96,17 @@ async fn the_clickstream_example_converges_in_every_simulated_environment() {
     // A statement that dev declares with `stopped = true` was never submitted there.
     let dev = projects["dev"].phases();
     let prefixed: BTreeSet<String> = local.keys().map(|name| format!("dev-{name}")).collect();
-    let held = ["dev-classify-comments".to_owned(), "dev-revenue-per-day".to_owned()];
-    assert_eq!(prefixed.difference(&dev.into_keys().collect()).cloned().collect::<Vec<_>>(), held);
+    let stopped = ["dev-classify-comments".to_owned(), "dev-revenue-per-day".to_owned()];
+    assert_eq!(prefixed.difference(&dev.into_keys().collect()).cloned().collect::<Vec<_>>(), stopped);
 }
 
 #[tokio::test(start_paused = true)]
 async fn destroy_empties_the_clickstream_example() {
     let mut project = example_project("clickstream", "local").unwrap();
     project.converge().await;
-    let run =
-        project.apply_request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
+    let run = project
+        .apply_with_options(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() })
+        .await;
     let report = run.report.unwrap_or_else(|| panic!("the plan is blocked: {:#?}", run.plan.changes));
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert!(project.simulator.world_view().pools.is_empty());
@@ -134,11 +135,11 @@ fn the_examples_load_without_lints_in_every_environment() {
 }
 
 /// Returns a manifest that declares each of `texts`, except for the keys in `refused`.
-fn statements_toml(texts: &[String], refused: &BTreeSet<String>) -> String {
+fn statements_toml(texts: &[String], left_out: &BTreeSet<String>) -> String {
     let mut toml = String::new();
     for (index, text) in texts.iter().enumerate() {
         let key = format!("s{index}");
-        if !refused.contains(&key) {
+        if !left_out.contains(&key) {
             // These texts do not use floe's variables, so `${` is escaped.
             let text = text.replace("${", "$${");
             let _ = write!(toml, "[statements.{key}]\nsql = {}\n", serde_json::Value::String(text));
@@ -164,27 +165,27 @@ fn statements_with_problems(problems: &[Problem]) -> BTreeSet<String> {
 async fn load_plan_and_apply(texts: &[String]) -> usize {
     let mut project =
         TestProject::new(&[("floe.toml", &floe_toml("")), ("pools.toml", "[pools.main]\nmax_cfu = 50\n")]);
-    let mut refused = BTreeSet::new();
+    let mut left_out = BTreeSet::new();
     loop {
-        project.declare(&statements_toml(texts, &refused));
+        project.declare(&statements_toml(texts, &left_out));
         let inputs = LoadOptions { root: project.folder.path().to_owned(), ..LoadOptions::default() };
         let problems = match manifest::load(&inputs).and_then(graph::build) {
             Ok(_) => break,
-            Err(flawed) => flawed.problems,
+            Err(invalid) => invalid.problems,
         };
         let more = statements_with_problems(&problems);
-        assert!(!more.is_subset(&refused), "no statement belongs to a problem: {}", describe_problems(&problems));
-        refused.extend(more);
+        assert!(!more.is_subset(&left_out), "no statement belongs to a problem: {}", describe_problems(&problems));
+        left_out.extend(more);
     }
-    if refused.len() < texts.len() {
+    if left_out.len() < texts.len() {
         project.apply().await;
         project.plan().await;
     }
-    texts.len() - refused.len()
+    texts.len() - left_out.len()
 }
 
 #[tokio::test(start_paused = true)]
-async fn statements_of_others_are_loaded_planned_and_applied() {
+async fn statements_of_other_projects_are_loaded_planned_and_applied() {
     let Some(folder) = std::env::var_os("FLOE_SQL_CORPUS") else {
         println!("skipped because FLOE_SQL_CORPUS is not set");
         return;

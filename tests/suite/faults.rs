@@ -63,8 +63,8 @@ fn request_count(project: &TestProject, method: Method) -> usize {
 }
 
 /// Returns how many effects of this kind there were.
-fn effect_count(project: &TestProject, verb: EffectKind) -> usize {
-    project.simulator.effects().iter().filter(|effect| effect.kind == verb).count()
+fn effect_count(project: &TestProject, kind: EffectKind) -> usize {
+    project.simulator.effects().iter().filter(|effect| effect.kind == kind).count()
 }
 
 /// Returns the requests that change something.
@@ -266,7 +266,7 @@ async fn failed_reads_are_retried_and_an_unreachable_service_changes_nothing() {
 }
 
 /// Returns what can happen to a request without a usable response.
-fn faults_without_an_answer() -> [InjectedFault; 7] {
+fn faults_without_a_response() -> [InjectedFault; 7] {
     [
         InjectedFault::LostBeforeEffect,
         InjectedFault::LostAfterEffect,
@@ -279,21 +279,28 @@ fn faults_without_an_answer() -> [InjectedFault; 7] {
 }
 
 /// Returns true if the request took effect although its response is lost. It must not be sent again then.
-fn takes_effect(does: &InjectedFault) -> bool {
+fn takes_effect(fault: &InjectedFault) -> bool {
     matches!(
-        does,
+        fault,
         InjectedFault::LostAfterEffect | InjectedFault::TruncatedBody(_) | InjectedFault::StatusAfterEffect(_)
     )
 }
 
 /// Loses the response to one request of `change` in every way, and checks that the request takes effect once each
 /// time.
-async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&str; 2], change: &str, verb: EffectKind) {
-    for does in faults_without_an_answer() {
+async fn check_lost_response(
+    method: Method,
+    path: &str,
+    before: &str,
+    pools: [&str; 2],
+    change: &str,
+    kind: EffectKind,
+) {
+    for does in faults_without_a_response() {
         let mut project = TestProject::with_statements(before);
         project.write("pools.toml", pools[0]);
         project.converge().await;
-        let (effects_before, phases_before) = (effect_count(&project, verb), project.phases());
+        let (effects_before, phases_before) = (effect_count(&project, kind), project.phases());
         project.simulator.clear_requests();
         project.write("pools.toml", pools[1]);
         project.declare(change);
@@ -307,7 +314,7 @@ async fn check_lost_answer(method: Method, path: &str, before: &str, pools: [&st
         let next = project.plan().await;
         assert!(!next.has_work(), "{method} {path} {does:?}: {:#?}", next.changes);
         assert_eq!(
-            effect_count(&project, verb) - effects_before,
+            effect_count(&project, kind) - effects_before,
             1,
             "{method} {path} {does:?}, before: {phases_before:?}"
         );
@@ -330,8 +337,8 @@ const MAIN_AND_HEAVY_POOLS: &str = "[pools.main]\nmax_cfu = 10\n[pools.heavy]\nm
 const GROWN_MAIN_POOL: &str = "[pools.main]\nmax_cfu = 20\n";
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_submission_is_settled_by_reading() {
-    check_lost_answer(
+async fn a_lost_response_to_a_submission_is_settled_by_reading() {
+    check_lost_response(
         Method::Post,
         STATEMENT_PATHS,
         TABLE,
@@ -343,9 +350,9 @@ async fn a_lost_answer_to_a_submission_is_settled_by_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_stop_is_settled_by_reading() {
+async fn a_lost_response_to_a_stop_is_settled_by_reading() {
     let stopped = format!("{}stopped = true\n", table_and_job());
-    check_lost_answer(
+    check_lost_response(
         Method::Put,
         STATEMENT_PATHS,
         &table_and_job(),
@@ -357,8 +364,8 @@ async fn a_lost_answer_to_a_stop_is_settled_by_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_deletion_is_settled_by_reading() {
-    check_lost_answer(
+async fn a_lost_response_to_a_deletion_is_settled_by_reading() {
+    check_lost_response(
         Method::Delete,
         STATEMENT_PATHS,
         &table_and_job(),
@@ -370,8 +377,8 @@ async fn a_lost_answer_to_a_deletion_is_settled_by_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_new_pool_leaves_one_pool() {
-    check_lost_answer(
+async fn a_lost_response_to_a_new_pool_leaves_one_pool() {
+    check_lost_response(
         Method::Post,
         POOL_PATHS,
         &table_and_job(),
@@ -383,8 +390,8 @@ async fn a_lost_answer_to_a_new_pool_leaves_one_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_larger_pool_is_settled_by_reading() {
-    check_lost_answer(
+async fn a_lost_response_to_a_larger_pool_is_settled_by_reading() {
+    check_lost_response(
         Method::Patch,
         POOL_PATHS,
         &table_and_job(),
@@ -396,8 +403,8 @@ async fn a_lost_answer_to_a_larger_pool_is_settled_by_reading() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_a_deleted_pool_is_settled_by_reading() {
-    check_lost_answer(
+async fn a_lost_response_to_a_deleted_pool_is_settled_by_reading() {
+    check_lost_response(
         Method::Delete,
         POOL_PATHS,
         &table_and_job(),
@@ -421,7 +428,7 @@ async fn slow_phases_are_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_at_the_statements_timeout_and_the_next_run_resumes_it() {
     let scenario =
-        Scenario { overrides: vec![scripted_fate("copy", ForcedOutcome::StartsAfter(200.0))], ..Scenario::default() };
+        Scenario { overrides: vec![forced_outcome("copy", ForcedOutcome::StartsAfter(200.0))], ..Scenario::default() };
     let impatient = format!("{}timeout = \"40s\"\n", table_and_job());
     let mut project = project_with_options(&impatient, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     let report = project.apply().await.report.unwrap();
@@ -438,7 +445,7 @@ async fn a_wait_ends_at_the_statements_timeout_and_the_next_run_resumes_it() {
 }
 
 /// Returns an override that gives the statement `name` this outcome.
-fn scripted_fate(name: &str, outcome: ForcedOutcome) -> StatementOverride {
+fn forced_outcome(name: &str, outcome: ForcedOutcome) -> StatementOverride {
     StatementOverride { name: name.to_owned(), outcome }
 }
 
@@ -543,8 +550,8 @@ async fn a_key_revoked_between_plan_and_apply_changes_nothing_and_leaves_no_open
 }
 
 /// Checks that the wait for a job that does not reach RUNNING ends early, with the message of the service.
-async fn check_early_end(fate: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
-    let scenario = Scenario { overrides: vec![scripted_fate("copy", fate)], ..Scenario::default() };
+async fn check_early_end(outcome: ForcedOutcome, ended: NotReachedCause, says: &str, with_exceptions: bool) {
+    let scenario = Scenario { overrides: vec![forced_outcome("copy", outcome)], ..Scenario::default() };
     let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     project.converge().await;
     project.declare(&format!("{}timeout = \"2h\"\n", table_and_job()));
@@ -576,7 +583,7 @@ async fn sql_that_does_not_compile_ends_the_wait_early_with_the_error_from_the_s
 #[tokio::test(start_paused = true)]
 async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
     let fails = ForcedOutcome::Fails { after_seconds: 0.05, detail: "topic is gone".to_owned() };
-    let scenario = Scenario { overrides: vec![scripted_fate("copy", fails)], ..Scenario::default() };
+    let scenario = Scenario { overrides: vec![forced_outcome("copy", fails)], ..Scenario::default() };
     let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     project.converge().await;
     project.declare(&table_and_job());
@@ -594,7 +601,7 @@ async fn a_job_that_fails_while_it_starts_ends_the_wait_with_its_exceptions() {
 #[tokio::test(start_paused = true)]
 async fn a_critical_warning_ends_the_wait_early() {
     let scenario =
-        Scenario { overrides: vec![scripted_fate("copy", ForcedOutcome::NeverStarts)], ..Scenario::default() };
+        Scenario { overrides: vec![forced_outcome("copy", ForcedOutcome::NeverStarts)], ..Scenario::default() };
     let mut project = project_with_options(TABLE, SimulatorOptions { scenario, ..SimulatorOptions::default() });
     project.converge().await;
     project.declare(&format!("{}timeout = \"2h\"\n", table_and_job()));
@@ -616,7 +623,7 @@ async fn a_critical_warning_ends_the_wait_early() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_skips_only_its_dependents() {
     let apart = "[statements.apart]\nsql = \"INSERT INTO elsewhere SELECT id FROM somewhere\"\n";
-    let invalid = scripted_fate("orders", ForcedOutcome::Invalid("no such type".to_owned()));
+    let invalid = forced_outcome("orders", ForcedOutcome::Invalid("no such type".to_owned()));
     let scenario = Scenario { overrides: vec![invalid], ..Scenario::default() };
     let mut project = project_with_options(
         &format!("{}{apart}", table_and_job()),

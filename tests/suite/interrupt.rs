@@ -155,7 +155,7 @@ async fn the_second_interrupt_leaves_a_starting_successor_to_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_interrupt_does_not_wait_for_a_missing_answer() {
+async fn the_second_interrupt_does_not_wait_for_a_missing_response() {
     let mut project = about_to_replace().await;
     project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(floe::cloud::Method::Post));
     let simulator = project.simulator.clone();

@@ -210,7 +210,7 @@ async fn a_failed_rollback_is_in_the_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_after_a_lost_answer_does_not_prove_absence() {
+async fn a_rejection_after_a_lost_response_does_not_prove_absence() {
     let mut project = about_to_replace().await;
     let post = |does| FaultRule::always(does).on(Method::Post).name("copy-g2").times(1);
     project.simulator.push_fault(post(InjectedFault::LostThenApplied(40.0)));
@@ -279,7 +279,7 @@ async fn a_retired_generation_is_not_orphaned_when_the_current_one_was_recreated
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_is_not_deleted_while_somebody_elses_job_runs_on_it() {
+async fn a_pool_is_not_deleted_while_an_unmanaged_job_runs_on_it() {
     let pools = "[pools.main]\nmax_cfu = 10\n[pools.spare]\nmax_cfu = 5\n";
     let mut project =
         TestProject::new(&[("floe.toml", &floe_toml("")), ("pools.toml", pools), ("statements/s.toml", TABLE)]);
@@ -413,17 +413,17 @@ async fn an_interrupted_pool_creation_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_report_does_not_claim_that_a_job_left_stopped_resumes_by_itself() {
+async fn the_report_does_not_claim_that_a_job_left_stopped_resumes_automatically() {
     let mut project = about_to_replace().await;
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     let (sender, interrupt) = watch::channel(Interrupt::None);
-    let mut leave = |event: Event| {
+    let mut interrupt_at_stop = |event: Event| {
         if matches!(&event, Event::RequestAccepted { request, .. } if request.to_string() == "stopping copy") {
             sender.send(Interrupt::Abort).unwrap();
         }
     };
-    let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut leave).await;
+    let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut interrupt_at_stop).await;
     let said = floe::render::report_text(&report, &plan, floe::render::Style::default());
     assert!(said.contains("statements.copy: left open: the next apply continues from there"), "{said}");
     assert!(!said.contains("continues in Confluent Cloud"), "{said}");

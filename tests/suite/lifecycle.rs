@@ -163,7 +163,7 @@ async fn a_removed_definition_is_undone_with_consent_or_forgotten_if_it_has_no_u
     project.declare(other);
     let run = project.apply().await;
     assert!(matches!(planned_blocks(&run, &statement("orders"))[..], [Block::DataLoss { .. }]));
-    let run = project.apply_request(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
     project.declare("[statements.more]\nsql = \"CREATE TABLE more (x INT)\"\n");
@@ -179,12 +179,12 @@ async fn redefining_a_table_requires_consent_and_no_readers() {
     let changed = table_and_job().replace("price INT)", "price BIGINT)");
     let consent = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     project.declare(&changed);
-    let run = project.apply_request(consent.clone()).await;
+    let run = project.apply_with_options(consent.clone()).await;
     assert!(
         matches!(&planned_blocks(&run, &statement("orders"))[..], [Block::ObjectsInUse { by }] if *by == ["statements.copy"])
     );
     project.declare(&changed.replace(COPY, ""));
-    let run = project.apply_request(consent).await;
+    let run = project.apply_with_options(consent).await;
     assert!(run.report.as_ref().unwrap().is_complete(), "{:#?}", run.report);
     assert_eq!(project.phases()["orders-g2"], "COMPLETED");
     assert_eq!(project.phases().len(), 1);
@@ -223,7 +223,7 @@ async fn a_job_stopped_outside_is_reported_and_resumed_on_request() {
     let plan = project.plan().await;
     assert_eq!(plan.changes[&statement("copy")].notes, [Note::StoppedOutside]);
     assert!(!plan.has_changes());
-    let run = project.apply_request(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert_eq!(project.phases()["copy"], "RUNNING");
 }
@@ -300,8 +300,9 @@ async fn a_pool_grows_in_place_never_shrinks_and_is_deleted_when_undeclared() {
 async fn destroy_removes_everything_in_reverse_order() {
     let mut project = TestProject::with_statements(&table_and_job());
     project.converge().await;
-    let run =
-        project.apply_request(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() }).await;
+    let run = project
+        .apply_with_options(PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() })
+        .await;
     let report = run.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     assert_eq!(project.phases().len(), 0, "{:#?}", project.phases());
@@ -356,7 +357,7 @@ async fn a_pool_is_not_deleted_while_an_excluded_job_runs_on_it() {
     project.write("pools.toml", "[pools.heavy]\nmax_cfu = 20\n");
     project.write("floe.toml", &crate::test_project::floe_toml("").replace("pool = \"main\"", "pool = \"heavy\""));
     let excludes = [statement("copy")].into();
-    let run = project.apply_request(PlanOptions { excludes, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { excludes, ..PlanOptions::default() }).await;
     assert_eq!(statements_on_pool(&run, "main"), [statement("copy")]);
     project.converge().await;
     let pools = project.simulator.world_view().pools;
@@ -369,7 +370,7 @@ async fn destroying_a_pool_is_blocked_while_a_recorded_job_runs_on_it() {
     project.converge().await;
     project.write("floe.toml", &crate::test_project::floe_toml("").replace("pool = \"main\"", ""));
     let targets = [Address::pool("main")].into();
-    let run = project.apply_request(PlanOptions { destroy: true, targets, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { destroy: true, targets, ..PlanOptions::default() }).await;
     assert_eq!(statements_on_pool(&run, "main"), [statement("copy")]);
     assert_eq!((project.phases()["copy"].as_str(), project.simulator.world_view().pools.len()), ("RUNNING", 1));
 }
@@ -394,13 +395,13 @@ async fn a_table_is_not_dropped_while_an_excluded_job_reads_it() {
     project.declare(other);
     let consent = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let without_copy = PlanOptions { excludes: [statement("copy")].into(), ..consent.clone() };
-    let run = project.apply_request(without_copy).await;
+    let run = project.apply_with_options(without_copy).await;
     assert_eq!(
         planned_blocks(&run, &statement("orders")),
         [Block::ObjectsInUse { by: vec!["statements.copy".to_owned()] }]
     );
     assert_eq!(project.phases()["copy"], "RUNNING");
-    let run = project.apply_request(consent).await;
+    let run = project.apply_with_options(consent).await;
     assert!(run.report.as_ref().unwrap().is_complete(), "{:#?}", run.report);
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
 }
@@ -411,14 +412,14 @@ async fn a_second_pool_with_the_same_name_is_reported() {
     project.converge().await;
     let main = project.graph().project.pools["main"].spec.clone();
     let PoolDeclaration::Owned(pool) = main else { panic!("{main:?}") };
-    let twin = project.cloud().create_pool(&pool).await.unwrap().id;
+    let duplicate_id = project.cloud().create_pool(&pool).await.unwrap().id;
     tokio::time::sleep(Duration::from_secs(60)).await;
     let plan = project.plan().await;
     let change = &plan.changes[&Address::pool("main")];
-    assert_eq!(change.notes, [Note::DuplicatePools { ids: vec![twin.clone()] }]);
+    assert_eq!(change.notes, [Note::DuplicatePools { ids: vec![duplicate_id.clone()] }]);
     assert!(change.is_unhealthy() && !plan.has_work() && !plan.is_blocked());
     // A pool whose id is in a manifest is not a duplicate.
-    project.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{twin}\"\n"));
+    project.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{duplicate_id}\"\n"));
     assert_eq!(project.plan().await.changes.get(&Address::pool("main")), None);
 }
 
@@ -428,7 +429,7 @@ async fn plan_check_rejects_deleting_a_pool_before_its_jobs_leave_it() {
     project.converge().await;
     let request = PlanOptions { destroy: true, allow_data_loss: true, ..PlanOptions::default() };
     let (mut plan, recorded) = project.plan_with(&project.cloud(), &request).await.unwrap();
-    let pool = plan.groups.iter_mut().find(|passage| passage.address == Address::pool("main")).unwrap();
+    let pool = plan.groups.iter_mut().find(|group| group.address == Address::pool("main")).unwrap();
     assert!(pool.after.remove(&statement("copy")));
     let found = floe::plan::check(&plan, &recorded);
     let said: Vec<_> = found.iter().map(ToString::to_string).collect();

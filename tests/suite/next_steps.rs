@@ -66,8 +66,8 @@ fn excluding(addresses: &[&str]) -> PlanOptions {
 }
 
 /// Changes something in the simulated cloud outside floe.
-fn change_outside(project: &TestProject, meddle: OutOfBandChange) {
-    project.simulator.apply_out_of_band(meddle).unwrap();
+fn change_outside(project: &TestProject, change: OutOfBandChange) {
+    project.simulator.apply_out_of_band(change).unwrap();
 }
 
 /// Returns whether no effect in the simulated cloud stopped or deleted anything.
@@ -84,9 +84,9 @@ async fn a_job_whose_record_was_moved_away_is_neither_adopted_nor_deleted() {
     assert_eq!(planned_block(&project, "statements.copy").await, elsewhere);
     assert_eq!(planned_block(&project, "statements.copied").await, elsewhere);
     // Excluding the declared address does not allow floe to delete the statement of the other one.
-    let run = project.apply_request(excluding(&["copy"])).await;
+    let run = project.apply_with_options(excluding(&["copy"])).await;
     assert_eq!(block_in(&run.plan, "statements.copied"), elsewhere);
-    let run = project.apply_request(excluding(&["copy", "copied"])).await;
+    let run = project.apply_with_options(excluding(&["copy", "copied"])).await;
     assert!(!run.plan.is_blocked() && nothing_was_stopped_or_deleted(&project));
     record_fact(&project, moved_fact("copied", "copy")).await;
     project.converge().await;
@@ -100,8 +100,8 @@ async fn a_job_whose_record_was_moved_away_is_neither_adopted_nor_deleted() {
 async fn plan_check_rejects_two_addresses_with_one_cloud_name() {
     let project = TestProject::with_statements(&format!("{TABLE}{COPY}"));
     let (mut plan, recorded) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
-    for passage in &mut plan.groups {
-        for step in &mut passage.forward {
+    for group in &mut plan.groups {
+        for step in &mut group.forward {
             if let StepRequest::Submit { submission, .. } = &mut step.request {
                 submission.name = "orders".to_owned();
             }
@@ -118,7 +118,7 @@ async fn a_renamed_key_with_an_unchanged_cloud_name_needs_a_moved_block() {
     // Different SQL makes no difference, because the cloud name is the same.
     project.declare(&renamed.replace("SELECT id, price", "SELECT id"));
     assert!(matches!(planned_block(&project, "statements.renamed").await, Block::RecordedUnderOtherAddress { .. }));
-    let run = project.apply_request(excluding(&["renamed"])).await;
+    let run = project.apply_with_options(excluding(&["renamed"])).await;
     assert!(matches!(block_in(&run.plan, "statements.copy"), Block::RecordedUnderOtherAddress { .. }));
     project.declare(&format!("{renamed}[[moved]]\nfrom = \"statements.copy\"\nto = \"statements.renamed\"\n"));
     project.converge().await;
@@ -138,7 +138,7 @@ async fn a_rename_to_a_taken_name_does_not_delete_the_original() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     project.declare(&format!("{TABLE}{}", COPY.replace("statements.copy", "statements.renamed")));
     assert!(matches!(planned_block(&project, "statements.renamed").await, Block::LooksLikeRename { .. }));
-    let run = project.apply_request(excluding(&["renamed"])).await;
+    let run = project.apply_with_options(excluding(&["renamed"])).await;
     assert!(matches!(block_in(&run.plan, "statements.copy"), Block::LooksLikeRename { .. }));
     assert_eq!(run.plan.foreign, 1);
 }
@@ -174,7 +174,7 @@ async fn the_last_recorded_object_is_removed_only_by_destroy() {
     project.converge().await;
     project.declare("");
     assert_eq!(planned_block(&project, "statements.orders").await, Block::RemovesEverything);
-    let run = project.apply_request(PlanOptions { destroy: true, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { destroy: true, ..PlanOptions::default() }).await;
     assert!(run.report.unwrap().is_complete());
     assert!(project.recorded().await.statements.is_empty());
 }
@@ -206,8 +206,8 @@ async fn project_with_failed_successor(more: &str) -> TestProject {
 #[tokio::test(start_paused = true)]
 async fn restoring_the_previous_sql_rolls_back_a_failed_successor() {
     let mut project = project_with_failed_successor("").await;
-    let said = planned_block(&project, "statements.copy").await;
-    assert!(matches!(&said, Block::FailedSuccessor { can_roll_back: true, .. }), "{said:?}");
+    let block = planned_block(&project, "statements.copy").await;
+    assert!(matches!(&block, Block::FailedSuccessor { can_roll_back: true, .. }), "{block:?}");
     project.declare(&format!("{TABLE}{COPY}"));
     let run = project.converge().await;
     let change = &run.plan.changes[&statement("copy")];
@@ -321,7 +321,8 @@ async fn targeting_a_removed_table_includes_its_removed_readers() {
     project.declare(other);
     assert!(matches!(planned_block(&project, "statements.orders").await, Block::DataLoss { .. }));
     let targets = [statement("orders")].into();
-    let run = project.apply_request(PlanOptions { allow_data_loss: true, targets, ..PlanOptions::default() }).await;
+    let run =
+        project.apply_with_options(PlanOptions { allow_data_loss: true, targets, ..PlanOptions::default() }).await;
     assert!(run.report.expect("the plan is blocked").is_complete());
     assert_eq!(project.phases().keys().collect::<Vec<_>>(), ["other"]);
 }
@@ -332,7 +333,7 @@ async fn targeting_a_removed_job_does_not_include_its_table() {
     let mut project = applied_project(&format!("{TABLE}{COPY}{other}")).await;
     project.declare(other);
     let targets = [statement("copy")].into();
-    let run = project.apply_request(PlanOptions { targets, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { targets, ..PlanOptions::default() }).await;
     assert_eq!(run.plan.changes.keys().collect::<Vec<_>>(), [&statement("copy")]);
     assert!(run.report.expect("the plan is blocked").is_complete());
 }
@@ -346,13 +347,13 @@ async fn a_table_is_redefined_once_its_reader_is_removed_or_reads_elsewhere() {
     let allowed = || PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let mut project = applied_project(&format!("{before}{COPY}")).await;
     project.declare(&format!("{after}{COPY}"));
-    let run = project.apply_request(allowed()).await;
+    let run = project.apply_with_options(allowed()).await;
     assert!(matches!(block_in(&run.plan, "statements.orders"), Block::ObjectsInUse { .. }));
     // If the reader is removed in the same plan, it is deleted first.
     project.declare(&after);
-    let run = project.apply_request(allowed()).await;
-    let passage = |key: &str| run.plan.groups.iter().find(|passage| passage.address == statement(key)).unwrap();
-    assert_eq!(passage("orders").after, [statement("copy")].into());
+    let run = project.apply_with_options(allowed()).await;
+    let group = |key: &str| run.plan.groups.iter().find(|passage| passage.address == statement(key)).unwrap();
+    assert_eq!(group("orders").after, [statement("copy")].into());
     assert!(run.report.unwrap().is_complete());
     // The table can also be redefined after its reader was changed to read another table.
     let mut project = applied_project(&format!("{before}{COPY}")).await;
@@ -360,7 +361,7 @@ async fn a_table_is_redefined_once_its_reader_is_removed_or_reads_elsewhere() {
     project.declare(&format!("{before}{elsewhere}"));
     project.converge().await;
     project.declare(&format!("{after}{elsewhere}"));
-    assert!(project.apply_request(allowed()).await.report.expect("the plan is blocked").is_complete());
+    assert!(project.apply_with_options(allowed()).await.report.expect("the plan is blocked").is_complete());
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,9 +369,9 @@ async fn a_job_recreated_outside_is_resubmitted_after_deletion_and_consent() {
     let mut project = applied_project(&format!("{TABLE}{COPY}")).await;
     change_outside(&project, OutOfBandChange::Recreate("copy".into(), None));
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let said = planned_block(&project, "statements.copy").await;
-    let Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } = said else {
-        panic!("{said:?}")
+    let block = planned_block(&project, "statements.copy").await;
+    let Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } = block else {
+        panic!("{block:?}")
     };
     change_outside(&project, OutOfBandChange::Delete("copy".into()));
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -402,7 +403,7 @@ async fn a_failed_job_resumes_once_its_sql_is_restored() {
     project.declare(&format!("{TABLE}{COPY}").replace("SELECT id, price", "SELECT id"));
     assert!(matches!(planned_block(&project, "statements.copy").await, Block::FailedPredecessor { .. }));
     project.declare(&format!("{TABLE}{COPY}"));
-    let run = project.apply_request(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
+    let run = project.apply_with_options(PlanOptions { fix_drift: true, ..PlanOptions::default() }).await;
     let report = run.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     project.converge().await;
@@ -443,8 +444,8 @@ async fn a_secret_without_a_value_is_noted_in_the_plan() {
     let real = "[project]\nname = \"test\"\n[environments.test]\norganization = \"00000000-0000-0000-0000-000000000000\"\n\
                 id = \"env-sim\"\ncloud = \"aws\"\nregion = \"us-east-1\"\n[defaults]\npool = \"main\"\n[secrets]\nkey = { env = \"THE_KEY\" }\n";
     project.write("floe.toml", real);
-    let wanted = Note::SecretMissing { name: "key".to_owned() };
-    assert_eq!(project.plan().await.changes[&statement("copy")].notes, [wanted]);
+    let expected = Note::SecretMissing { name: "key".to_owned() };
+    assert_eq!(project.plan().await.changes[&statement("copy")].notes, [expected]);
     let known = TestProject { secrets: Secrets::new([("key".to_owned(), "v".to_owned())].into()), ..project };
     assert_eq!(known.plan().await.changes[&statement("copy")].notes, []);
 }
@@ -484,12 +485,12 @@ async fn a_definition_changes_once_its_undo_is_applied() {
         let undo = "undo = \"DROP TABLE orders\"\n";
         let mut project = applied_project(&table("id STRING", "")).await;
         project.declare(&table("id INT", undo));
-        let said = planned_block(&project, "statements.orders").await;
-        assert!(matches!(said, Block::NoUndo | Block::IfNotExists), "{said:?}");
+        let block = planned_block(&project, "statements.orders").await;
+        assert!(matches!(block, Block::NoUndo | Block::IfNotExists), "{block:?}");
         project.declare(&table("id STRING", undo));
         project.converge().await;
         project.declare(&table("id INT", undo));
-        let run = project.apply_request(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
+        let run = project.apply_with_options(PlanOptions { allow_data_loss: true, ..PlanOptions::default() }).await;
         assert!(run.report.expect("the plan is blocked").is_complete());
         project.converge().await;
     }
@@ -601,9 +602,9 @@ async fn a_moved_block_onto_a_recorded_address_is_removed_or_one_record_is_forgo
         let mut project = applied_project(&two).await;
         project.declare(&format!("{TABLE}{COPY}{moved}"));
         assert!(matches!(planned_block(&project, "statements.copy").await, Block::MoveTargetRecorded { .. }));
-        let run = project.apply_request(excluding(&["copy"])).await;
+        let run = project.apply_with_options(excluding(&["copy"])).await;
         assert!(matches!(block_in(&run.plan, "statements.two"), Block::MoveTargetRecorded { .. }));
-        let run = project.apply_request(excluding(&["copy", "two"])).await;
+        let run = project.apply_with_options(excluding(&["copy", "two"])).await;
         assert!(!run.plan.is_blocked(), "{:#?}", run.plan.changes);
         if is_removed {
             project.declare(&format!("{TABLE}{COPY}"));

@@ -40,11 +40,11 @@ pub enum KillMoment {
     /// The request took effect, and no byte of the response was passed on.
     AfterEffect,
     /// Half of the response was passed on.
-    MidAnswer,
+    MidResponse,
 }
 
 /// Every moment at which a request can be interrupted.
-pub const KILL_MOMENTS: [KillMoment; 3] = [KillMoment::BeforeReading, KillMoment::AfterEffect, KillMoment::MidAnswer];
+pub const KILL_MOMENTS: [KillMoment; 3] = [KillMoment::BeforeReading, KillMoment::AfterEffect, KillMoment::MidResponse];
 
 /// A request that the proxy received.
 #[derive(Debug, Clone)]
@@ -132,8 +132,8 @@ async fn forward_connection(
     mut client: TcpStream,
     server: SocketAddr,
 ) -> std::io::Result<()> {
-    let mut onward = TcpStream::connect(server).await?;
-    let (mut request, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let mut upstream = TcpStream::connect(server).await?;
+    let (mut request, mut response) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
             read = client.read(&mut request) => match read? {
@@ -147,13 +147,13 @@ async fn forward_connection(
                     while proxy.holds_mutations.load(Ordering::SeqCst) && !request.starts_with(b"GET ") {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
-                    onward.write_all(&request[..count]).await?;
-                    if let Some(side) = kill_moment {
+                    upstream.write_all(&request[..count]).await?;
+                    if let Some(moment) = kill_moment {
                         // The response shows that the request took effect. The program receives half of it or
                         // nothing.
-                        let count = onward.read(&mut answer).await?;
-                        if side == KillMoment::MidAnswer {
-                            client.write_all(&answer[..count / 2]).await?;
+                        let count = upstream.read(&mut response).await?;
+                        if moment == KillMoment::MidResponse {
+                            client.write_all(&response[..count / 2]).await?;
                             tokio::time::sleep(Duration::from_millis(30)).await;
                         }
                         proxy.kill_program();
@@ -161,9 +161,9 @@ async fn forward_connection(
                     }
                 }
             },
-            read = onward.read(&mut answer) => match read? {
+            read = upstream.read(&mut response) => match read? {
                 0 => return Ok(()),
-                count => client.write_all(&answer[..count]).await?,
+                count => client.write_all(&response[..count]).await?,
             },
         }
     }
@@ -178,7 +178,7 @@ impl ServedSimulator {
         let proxy = Arc::new(KillingProxy { kill, ..KillingProxy::default() });
         let simulator = simulator.clone();
         let serving = tokio::spawn(async move { drop(serve(server_listener, simulator).await) });
-        let passing = tokio::spawn({
+        let forwarding = tokio::spawn({
             let proxy = Arc::clone(&proxy);
             async move {
                 while let Ok((client, _)) = proxy_listener.accept().await {
@@ -186,7 +186,7 @@ impl ServedSimulator {
                 }
             }
         });
-        ServedSimulator { origin: format!("http://{origin}"), proxy, tasks: [serving, passing] }
+        ServedSimulator { origin: format!("http://{origin}"), proxy, tasks: [serving, forwarding] }
     }
 
     /// Calls `happens` at the first request for which `is_due` holds, before that request is passed on.

@@ -66,7 +66,7 @@ async fn a_block_on_a_dependency_makes_a_saved_plan_stale() {
     let mut project = TestProject::with_statements(JOBS);
     let mut saved = project.plan().await;
     // In the meantime, another user takes the table's name.
-    project.apply_request(PlanOptions { targets: [Address::pool("main")].into(), ..PlanOptions::default() }).await;
+    project.apply_with_options(PlanOptions { targets: [Address::pool("main")].into(), ..PlanOptions::default() }).await;
     let theirs = NewStatement {
         name: "orders".into(),
         sql: "CREATE TABLE orders (id STRING, price INT)".into(),

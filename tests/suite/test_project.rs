@@ -117,10 +117,10 @@ impl TestProject {
     }
 
     /// Returns a client that sends its requests through this transport.
-    pub fn cloud_through(&self, wire: Arc<dyn Transport>) -> CloudClient {
+    pub fn cloud_through(&self, transport: Arc<dyn Transport>) -> CloudClient {
         let credentials =
             Credentials { flink: Some(ApiKey::new("key", "secret")), cloud: Some(ApiKey::new("key", "secret")) };
-        CloudClient::new(wire, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
+        CloudClient::new(transport, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
     }
 
     /// Loads the manifests and returns their graph. Panics if they have problems.
@@ -139,10 +139,10 @@ impl TestProject {
     pub async fn plan_with(
         &self,
         cloud: &CloudClient,
-        request: &PlanOptions,
+        options: &PlanOptions,
     ) -> Result<(Plan, Recorded), floe::cloud::Error> {
         let recorded = self.recorded().await;
-        let plan = self.plan_on(cloud, request, &recorded).await?;
+        let plan = self.plan_on(cloud, options, &recorded).await?;
         Ok((plan, recorded))
     }
 
@@ -150,11 +150,11 @@ impl TestProject {
     pub async fn plan_on(
         &self,
         cloud: &CloudClient,
-        request: &PlanOptions,
+        options: &PlanOptions,
         recorded: &Recorded,
     ) -> Result<Plan, floe::cloud::Error> {
         let recorded = Arc::new(recorded.clone());
-        let planned = match planning::make_plan(&self.graph(), &self.secrets, &recorded, cloud, request).await {
+        let planned = match planning::make_plan(&self.graph(), &self.secrets, &recorded, cloud, options).await {
             Ok(planned) => planned,
             Err(PlanningError::Cloud(error)) => return Err(error),
             Err(other) => panic!("{other}"),
@@ -175,13 +175,13 @@ impl TestProject {
     }
 
     /// Makes a plan with these options and applies it.
-    pub async fn apply_request(&mut self, request: PlanOptions) -> ApplyResult {
-        self.apply_with(&self.cloud(), &request).await
+    pub async fn apply_with_options(&mut self, options: PlanOptions) -> ApplyResult {
+        self.apply_with(&self.cloud(), &options).await
     }
 
     /// Makes a plan with these options and applies it through this client. A blocked plan is not applied.
-    pub async fn apply_with(&mut self, cloud: &CloudClient, request: &PlanOptions) -> ApplyResult {
-        let (plan, recorded) = self.plan_with(cloud, request).await.unwrap();
+    pub async fn apply_with(&mut self, cloud: &CloudClient, options: &PlanOptions) -> ApplyResult {
+        let (plan, recorded) = self.plan_with(cloud, options).await.unwrap();
         if plan.is_blocked() {
             return ApplyResult { plan, report: None };
         }
@@ -191,7 +191,7 @@ impl TestProject {
 
     /// Applies, and drops the run as soon as the simulated cloud meets the condition. Panics if the run ends before
     /// that.
-    pub async fn apply_until_killed(&mut self, request: PlanOptions, condition: impl Fn(&WorldView) -> bool) {
+    pub async fn apply_until_killed(&mut self, options: PlanOptions, condition: impl Fn(&WorldView) -> bool) {
         let simulator = self.simulator.clone();
         let condition_met = async move {
             while !condition(&simulator.world_view()) {
@@ -201,7 +201,7 @@ impl TestProject {
         tokio::select! {
             biased;
             () = condition_met => {}
-            run = self.apply_request(request) => panic!("the run ended before it was killed: {:#?}", run.report),
+            run = self.apply_with_options(options) => panic!("the run ended before it was killed: {:#?}", run.report),
         }
     }
 

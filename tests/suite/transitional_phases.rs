@@ -138,10 +138,10 @@ async fn a_failed_undo_is_retried_with_consent() {
         outcome: ForcedOutcome::Invalid("no".into()),
     });
     project.declare(OTHER);
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
     assert!(matches!(planned_blocks(&project.apply().await, "orders")[..], [Block::DataLoss { .. }]));
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
     assert!(!project.recorded().await.statements.contains_key("orders"));
@@ -158,7 +158,7 @@ async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
     project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
     project.converge().await;
     project.declare(OTHER);
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
 }
@@ -172,7 +172,7 @@ async fn an_undo_waits_until_its_pool_is_recreated() {
     project.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     wait_seconds(120).await;
     project.declare(OTHER);
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["other"]);
 }
@@ -183,15 +183,15 @@ async fn statements_wait_for_a_pool_that_an_interrupted_run_left_provisioning() 
     project.apply_until_killed(PlanOptions::default(), |now| !now.pools.is_empty()).await;
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
-    let orders = plan.groups.iter().find(|passage| passage.address == statement("orders")).unwrap();
+    let orders = plan.groups.iter().find(|group| group.address == statement("orders")).unwrap();
     assert!(orders.after.contains(&Address::pool("main")), "{:#?}", plan.groups);
     let simulator = project.simulator.clone();
-    let mut asked = |event| {
+    let mut assert_pools_are_ready = |event| {
         if matches!(event, Event::RequestAccepted { .. }) {
             assert!(simulator.world_view().pools.iter().all(|pool| pool.phase == PoolPhase::Provisioned));
         }
     };
-    let report = project.execute(&cloud, &plan, recorded, &mut asked).await;
+    let report = project.execute(&cloud, &plan, recorded, &mut assert_pools_are_ready).await;
     assert!(report.is_complete(), "{:?}", report.failed);
     project.converge().await;
 }
@@ -248,7 +248,7 @@ async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
     let mut project = TestProject::with_statements(&format!("{TABLE}{filled}{reader}"));
     project.converge().await;
     project.declare(&format!("{TABLE}{reader}"));
-    let run = project.apply_request(with_data_loss_consent()).await;
+    let run = project.apply_with_options(with_data_loss_consent()).await;
     assert_eq!(planned_blocks(&run, "filled"), [Block::ObjectsInUse { by: vec!["statements.reader".to_owned()] }]);
     project.declare(TABLE);
     assert!(matches!(planned_blocks(&project.apply().await, "filled")[..], [Block::DataLoss { .. }]));
@@ -256,10 +256,10 @@ async fn a_create_table_as_job_is_stopped_and_undone_with_consent() {
         name: "filled-undo-1".into(),
         outcome: ForcedOutcome::Invalid("no".into()),
     });
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
     assert_eq!(project.phases()["filled"], "STOPPED");
-    let report = project.apply_request(with_data_loss_consent()).await.report.unwrap();
+    let report = project.apply_with_options(with_data_loss_consent()).await.report.unwrap();
     assert!(report.is_complete(), "{:?}", report.failed);
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["orders"]);
     let undone = project.simulator.effects().into_iter().filter(|effect| effect.name == "filled-undo-2").count();

@@ -83,22 +83,22 @@ async fn apply_until_converged(project: &mut TestProject) {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_being_resumed_outside_is_not_treated_as_stopped() {
-    for asked in [false, true] {
+    for is_requested in [false, true] {
         let mut project = project_with_running_job("").await;
         project.simulator.apply_out_of_band(OutOfBandChange::Stop("copy".into())).unwrap();
         wait_seconds(60).await;
         project.apply().await;
         project.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
         assert_eq!(project.phases()["copy"], "STOPPED");
-        project.declare(&job(CHANGED_SQL, if asked { "" } else { "evolve = \"restart\"\n" }));
+        project.declare(&job(CHANGED_SQL, if is_requested { "" } else { "evolve = \"restart\"\n" }));
         let request = || PlanOptions {
-            replace: asked.then(|| statement("copy")).into_iter().collect(),
+            replace: is_requested.then(|| statement("copy")).into_iter().collect(),
             ..PlanOptions::default()
         };
-        project.apply_request(request()).await;
+        project.apply_with_options(request()).await;
         wait_seconds(60).await;
         assert_no_job_ran_twice(&project);
-        project.apply_request(request()).await;
+        project.apply_with_options(request()).await;
         apply_until_converged(&mut project).await;
         assert_eq!(project.phases()["copy-g2"], "RUNNING");
     }
@@ -128,7 +128,7 @@ async fn a_predecessor_that_is_being_resumed_is_stopped_again() {
     project.simulator.apply_out_of_band(OutOfBandChange::Resume("copy".into())).unwrap();
     wait_seconds(1).await;
     let plan = project.plan().await;
-    assert!(plan.groups.iter().any(|passage| passage.forward.iter().any(|step| step.request.changes_the_cloud())));
+    assert!(plan.groups.iter().any(|group| group.forward.iter().any(|step| step.request.changes_the_cloud())));
     project.apply().await;
     assert_eq!((project.phases()["copy"].as_str(), project.phases()["copy-g2"].as_str()), ("STOPPED", "RUNNING"));
 }
@@ -142,7 +142,7 @@ async fn a_successor_of_unknown_presence_is_not_orphaned() {
     hide_statement(&project.simulator, "copy-g2");
     let run = project.apply().await;
     assert!(is_blocked_as_unknown(&run, "copy"), "{:#?}", run.plan.changes);
-    let run = project.apply_request(PlanOptions { destroy: true, ..with_data_loss_consent() }).await;
+    let run = project.apply_with_options(PlanOptions { destroy: true, ..with_data_loss_consent() }).await;
     assert!(is_blocked_as_unknown(&run, "copy"), "{:#?}", run.plan.changes);
     project.simulator.clear_faults();
     project.converge().await;
@@ -187,11 +187,11 @@ async fn a_definition_of_unknown_presence_is_not_undone() {
     project.converge().await;
     hide_statement(&project.simulator, "orders");
     project.declare(OTHER);
-    assert!(is_blocked_as_unknown(&project.apply_request(with_data_loss_consent()).await, "orders"));
+    assert!(is_blocked_as_unknown(&project.apply_with_options(with_data_loss_consent()).await, "orders"));
     project.declare(&format!("{}{OTHER}", TABLE.replace("price INT", "price BIGINT")));
-    assert!(is_blocked_as_unknown(&project.apply_request(with_data_loss_consent()).await, "orders"));
+    assert!(is_blocked_as_unknown(&project.apply_with_options(with_data_loss_consent()).await, "orders"));
     project.simulator.clear_faults();
-    assert!(project.apply_request(with_data_loss_consent()).await.report.unwrap().is_complete());
+    assert!(project.apply_with_options(with_data_loss_consent()).await.report.unwrap().is_complete());
     assert_eq!(project.phases().into_keys().collect::<Vec<_>>(), ["orders-g2", "other"]);
 }
 
@@ -218,7 +218,7 @@ async fn offsets_are_cleared_once_a_resumed_job_is_seen() {
         let mut project = project_with_running_job("").await;
         project.declare(&job(ORIGINAL_SQL, "stopped = true\n"));
         project.converge().await;
-        let change_outside = |meddle| project.simulator.apply_out_of_band(meddle).unwrap();
+        let change_outside = |change| project.simulator.apply_out_of_band(change).unwrap();
         change_outside(OutOfBandChange::Resume("copy".into()));
         if seen_as == "PENDING" {
             while project.phases()["copy"] == "STOPPED" {
@@ -262,7 +262,7 @@ async fn a_table_is_not_dropped_while_the_running_sql_of_a_job_reads_it() {
     assert_eq!(project.recorded().await.statements["copy"].declared.sql.as_str(), ORIGINAL_SQL);
     project.declare(&declared.replace(TABLE, ""));
     let excludes = [statement("copy")].into();
-    let run = project.apply_request(PlanOptions { excludes, ..with_data_loss_consent() }).await;
+    let run = project.apply_with_options(PlanOptions { excludes, ..with_data_loss_consent() }).await;
     assert_eq!(planned_blocks(&run, "orders"), [Block::ObjectsInUse { by: vec!["statements.copy".to_owned()] }]);
 }
 

@@ -94,10 +94,10 @@ pub fn entries(bytes: &[u8]) -> Option<Recorded> {
 
 /// Returns the entry that two bytes choose. The first is its kind, the second its key, generation and intent.
 fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
-    let (kind, of) = (*bytes.first()?, *bytes.get(1)?);
-    let key = ["a", "b"][usize::from(of & 1)].to_owned();
-    let number = Generation(u32::from(of >> 1 & 1) + 1);
-    let (id, name) = (IntentId((of >> 2 & 3).to_string()), number.name(&key));
+    let (kind, selector) = (*bytes.first()?, *bytes.get(1)?);
+    let key = ["a", "b"][usize::from(selector & 1)].to_owned();
+    let number = Generation(u32::from(selector >> 1 & 1) + 1);
+    let (id, name) = (IntentId((selector >> 2 & 3).to_string()), number.name(&key));
     let address = Address::statement(&key);
     let intend = |operation| Entry::IntentOpened {
         intent: Intent { id: id.clone(), address: address.clone(), operation },
@@ -173,10 +173,10 @@ pub fn response(bytes: &[u8]) {
     };
     let credentials =
         Credentials { flink: Some(ApiKey::new("k", "secret-value")), cloud: Some(ApiKey::new("k", "secret-value")) };
-    let Ok(site) = Endpoints::public(&identity()) else { return };
+    let Ok(endpoints) = Endpoints::public(&identity()) else { return };
     let cloud = CloudClient::new(
         Arc::new(FixedResponseTransport(status, body.to_vec())),
-        site,
+        endpoints,
         credentials,
         RateLimits::default(),
         1,

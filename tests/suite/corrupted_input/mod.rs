@@ -144,8 +144,8 @@ fn a_corrupted_response_is_an_error_without_secrets() {
     try_corruptions(&[&[0], good.as_slice()].concat(), fuzz_entry_points::response);
     let pool = br#"{"id":"lfcp-1","spec":{"display_name":"p","cloud":"AWS","region":"r","max_cfu":5},"status":{"phase":"PROVISIONED","current_cfu":0}}"#;
     try_corruptions(&[&[0], pool.as_slice()].concat(), fuzz_entry_points::response);
-    let refusal = br#"{"errors":[{"id":"1","status":"409","detail":"no","source":{}}]}"#;
+    let error_body = br#"{"errors":[{"id":"1","status":"409","detail":"no","source":{}}]}"#;
     for status in 4..13 {
-        try_corruptions(&[&[status], refusal.as_slice()].concat(), fuzz_entry_points::response);
+        try_corruptions(&[&[status], error_body.as_slice()].concat(), fuzz_entry_points::response);
     }
 }

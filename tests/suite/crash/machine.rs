@@ -11,7 +11,7 @@ use std::{
 };
 
 use floe::{
-    cloud::{BoxFuture as Exchange, Headers, HttpRequest, HttpResponse, Transport, TransportError},
+    cloud::{BoxFuture, Headers, HttpRequest, HttpResponse, Transport, TransportError},
     diff,
     execute::{self, Interrupt, RunReport},
     plan::{self, Plan},
@@ -65,7 +65,7 @@ impl CrashingTransport {
 }
 
 impl Transport for CrashingTransport {
-    fn send(&self, request: HttpRequest) -> Exchange<'_, Result<HttpResponse, TransportError>> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             if self.disk.has_crashed() {
                 return self.wait_forever().await;
@@ -89,7 +89,7 @@ impl Transport for CrashingTransport {
                 return self.wait_forever().await;
             }
             match outcome {
-                Err(TransportError::AfterSending(_)) if changes && self.mutant == Mutant::LostAnswerIsRejection => {
+                Err(TransportError::AfterSending(_)) if changes && self.mutant == Mutant::LostResponseIsRejection => {
                     Ok(error_response(400))
                 }
                 outcome => outcome,
@@ -312,7 +312,7 @@ impl Machine {
         }
         let mut plan = project.plan_on(&cloud, &self.request, &basis).await?;
         if self.mutant == Mutant::PredecessorResumedUnconfirmed {
-            plan.groups.iter_mut().flat_map(|passage| &mut passage.rollback).for_each(|step| step.guard = None);
+            plan.groups.iter_mut().flat_map(|group| &mut group.rollback).for_each(|step| step.guard = None);
         }
         if plan.is_blocked() || !plan.has_work() {
             ledger.compact_interrupted(&recorded).await?;

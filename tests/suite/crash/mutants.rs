@@ -21,7 +21,7 @@ pub enum Mutant {
     /// An intent is written only with the entries that follow it.
     IntentAfterRequest,
     /// A lost response is treated as a rejection.
-    LostAnswerIsRejection,
+    LostResponseIsRejection,
     /// The open intents of an interrupted run are dropped unread.
     OpenIntentsIgnored,
     /// The generation numbers that were used are forgotten.
@@ -39,7 +39,7 @@ impl Mutant {
             Mutant::SnapshotNotSynced => &["what was acknowledged is lost", "the state cannot be read"],
             // Statements run that no record knows.
             Mutant::IntentAfterRequest => &["UnexpectedGenerations", "orphans", "created more than once"],
-            Mutant::LostAnswerIsRejection => {
+            Mutant::LostResponseIsRejection => {
                 &["PoolExists", "UnexpectedGenerations", "orphans", "created more than once"]
             }
             Mutant::OpenIntentsIgnored => &["still open", "created more than once"],
@@ -59,7 +59,7 @@ pub const MUTANTS: [Mutant; 8] = [
     Mutant::SnapshotNotSynced,
     Mutant::FolderNotSynced,
     Mutant::IntentAfterRequest,
-    Mutant::LostAnswerIsRejection,
+    Mutant::LostResponseIsRejection,
     Mutant::OpenIntentsIgnored,
     Mutant::GenerationNumbersForgotten,
     Mutant::PredecessorResumedUnconfirmed,

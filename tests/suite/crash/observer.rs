@@ -149,8 +149,8 @@ impl CrashObserver {
             fork.inject_fault(0, DiskFault::Crash, seed);
             attempt(&fork);
             // An attempt that fails before it does anything is not an operation.
-            let Some(struck) = fork.operations().pop() else { return };
-            operation = Some(struck);
+            let Some(operation_name) = fork.operations().pop() else { return };
+            operation = Some(operation_name);
             push_if_distinct(&mut disks, seed, fork.restart(seed));
         }
         let cloud = self.cloud();
@@ -177,9 +177,8 @@ impl CrashObserver {
         let disks = self.disks(disk);
         let mut clouds = vec![(RequestFate::Lost, self.cloud())];
         if let Some(change) = change {
-            for fate in REQUEST_FATES
-                .into_iter()
-                .filter(|flight| *flight != RequestFate::Lost && is_covered_fate(change, *flight))
+            for fate in
+                REQUEST_FATES.into_iter().filter(|fate| *fate != RequestFate::Lost && is_covered_fate(change, *fate))
             {
                 let fork = Simulator::from_snapshot(&clouds[0].1.0);
                 deliver(change.clone(), fate, &fork).await;

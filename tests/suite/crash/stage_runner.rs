@@ -12,7 +12,7 @@ use std::{
 };
 
 use floe::{
-    simulator::{FaultRule as Misfortune, Simulator},
+    simulator::{FaultRule, Simulator},
     state::fake_disk::{DiskFault, FakeDisk},
 };
 
@@ -78,9 +78,9 @@ impl StageRunner {
 
     /// Restores a snapshot and returns its disk. Runs are named after the number of crashes before, so that equal
     /// snapshots have equal runs.
-    fn start_from(&mut self, snapshot: &SystemSnapshot, cuts: u32) -> FakeDisk {
+    fn start_from(&mut self, snapshot: &SystemSnapshot, crashes: u32) -> FakeDisk {
         self.project.simulator = Simulator::from_snapshot(&snapshot.cloud.0);
-        self.project.run_number = cuts * 100;
+        self.project.run_number = crashes * 100;
         snapshot.disk.0.fork()
     }
 
@@ -126,12 +126,12 @@ impl StageRunner {
     pub fn recover(
         &mut self,
         snapshot: &SystemSnapshot,
-        cuts: u32,
+        crashes: u32,
         observes: bool,
     ) -> Result<Vec<CrashPoint>, CrashFailure> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             on_paused_clock(async {
-                let disk = self.start_from(snapshot, cuts);
+                let disk = self.start_from(snapshot, crashes);
                 let mut points = observes.then(Vec::new);
                 self.run_until_nothing_to_do(&disk, points.as_mut()).await?;
                 tokio::time::sleep(LATE_EFFECTS_DEADLINE).await;
@@ -148,7 +148,7 @@ impl StageRunner {
     }
 
     /// Runs the whole stage under one fault, without a crash.
-    pub fn converge_under_fault(&mut self, snapshot: &SystemSnapshot, fault: Misfortune) -> Result<(), CrashFailure> {
+    pub fn converge_under_fault(&mut self, snapshot: &SystemSnapshot, fault: FaultRule) -> Result<(), CrashFailure> {
         on_paused_clock(async {
             let disk = self.start_from(snapshot, 0);
             self.project.simulator.push_fault(fault);

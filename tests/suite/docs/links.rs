@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use super::page::Page;
 
 /// Returns a problem for each broken link of a page.
-pub fn broken(page: &Page, root: &Path) -> Vec<String> {
+pub fn broken_links(page: &Page, root: &Path) -> Vec<String> {
     let mut problems = Vec::new();
     for (line, text) in page.prose() {
-        for target in targets(&without_code(text)) {
+        for target in link_targets(&without_code(text)) {
             if target.contains("://") || target.starts_with("mailto:") {
                 continue;
             }
@@ -16,7 +16,7 @@ pub fn broken(page: &Page, root: &Path) -> Vec<String> {
             let folder = root.join(page.path.parent().unwrap_or(Path::new("")));
             let path = if file.is_empty() { root.join(&page.path) } else { folder.join(file) };
             if !file.is_empty() && !path.exists() {
-                problems.push(page.at(line, &format!("there is no file `{file}`")));
+                problems.push(page.problem_at(line, &format!("there is no file `{file}`")));
                 continue;
             }
             if heading.is_empty() {
@@ -28,7 +28,8 @@ pub fn broken(page: &Page, root: &Path) -> Vec<String> {
                 anchors(&Page::new(&path, &fs::read_to_string(&path).unwrap_or_default()))
             };
             if !anchors.iter().any(|anchor| anchor == heading) {
-                problems.push(page.at(line, &format!("there is no heading `#{heading}` in `{}`", path.display())));
+                problems
+                    .push(page.problem_at(line, &format!("there is no heading `#{heading}` in `{}`", path.display())));
             }
         }
     }
@@ -56,7 +57,7 @@ fn without_code(line: &str) -> String {
 }
 
 /// Returns the targets of the links in a line.
-fn targets(line: &str) -> Vec<String> {
+fn link_targets(line: &str) -> Vec<String> {
     let inline = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let reference = line.starts_with('[').then(|| line.split_once("]: ")).flatten().map(|(_, target)| target.trim());
     inline.chain(reference).map(|target| target.split_whitespace().next().unwrap_or_default().to_owned()).collect()

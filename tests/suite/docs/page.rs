@@ -63,9 +63,12 @@ impl Page {
         let mut page = Page { path: path.to_owned(), text: text.to_owned(), blocks: Vec::new(), problems: Vec::new() };
         let mut at = 0;
         while at < lines.len() {
-            let Some((indent, fence, language)) = opening(lines[at]) else {
+            let Some((indent, fence, language)) = opening_fence(lines[at]) else {
                 if lines[at].trim_start().starts_with("$ ") {
-                    page.problem(at + 1, "a command outside a fenced block is not run; put it into a `console` block");
+                    page.add_problem(
+                        at + 1,
+                        "a command outside a fenced block is not run; put it into a `console` block",
+                    );
                 }
                 at += 1;
                 continue;
@@ -75,7 +78,7 @@ impl Page {
                 line.len() >= fence.len() && line.chars().all(|letter| fence.starts_with(letter))
             };
             let Some(length) = lines[at + 1..].iter().position(closes) else {
-                page.problem(at + 1, "this block is never closed");
+                page.add_problem(at + 1, "this block is never closed");
                 break;
             };
             let body = at + 1..at + 1 + length;
@@ -98,13 +101,13 @@ impl Page {
     }
 
     /// Returns `what` after the page's path and a line number.
-    pub fn at(&self, line: usize, what: &str) -> String {
-        format!("{}:{line}: {what}", self.path.display())
+    pub fn problem_at(&self, line: usize, problem: &str) -> String {
+        format!("{}:{line}: {problem}", self.path.display())
     }
 
     /// Adds a problem with its line number.
-    fn problem(&mut self, line: usize, what: &str) {
-        self.problems.push(self.at(line, what));
+    fn add_problem(&mut self, line: usize, what: &str) {
+        self.problems.push(self.problem_at(line, what));
     }
 
     /// Returns the lines outside fenced blocks, with their numbers.
@@ -120,9 +123,9 @@ impl Page {
     }
 
     /// Returns the text below the first heading for which `is_it` holds, up to the next heading.
-    pub fn section(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn section(&self, is_match: impl Fn(&str) -> bool) -> Option<String> {
         let mut prose = self.prose();
-        let (start, _) = prose.find(|(_, line)| heading(line).is_some_and(&is_it))?;
+        let (start, _) = prose.find(|(_, line)| heading(line).is_some_and(&is_match))?;
         let end = prose.find(|(_, line)| heading(line).is_some()).map_or(usize::MAX, |(line, _)| line - 1);
         Some(self.text.lines().take(end).skip(start).collect::<Vec<_>>().join("\n"))
     }
@@ -154,7 +157,7 @@ fn heading(line: &str) -> Option<&str> {
 }
 
 /// Returns the indent, the fence and the language of a line that opens a block.
-fn opening(line: &str) -> Option<(usize, &str, &str)> {
+fn opening_fence(line: &str) -> Option<(usize, &str, &str)> {
     let text = line.trim_start_matches(' ');
     let marker = ['`', '~'].into_iter().find(|&marker| text.starts_with(&marker.to_string().repeat(3)))?;
     let info = text.trim_start_matches(marker);

@@ -13,34 +13,35 @@ use floe::{cli::arguments::Arguments, diff, simulator::Scenario, sql};
 use super::page::Page;
 
 /// The methods that read a key in the source of `manifest`.
-const READERS: [&str; 8] =
+const READ_METHODS: [&str; 8] =
     ["string", "strings", "boolean", "integer", "entries", "section", "named_tables", "list_of_tables"];
 
 /// Checks that each key of a manifest has a row in a table of keys, one for each manifest table that accepts the key.
 pub fn manifest_keys(page: &Page, source: &Path) -> Vec<String> {
-    let mut takers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    read_keys(source, &mut takers);
+    let mut tables_by_key: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    read_keys(source, &mut tables_by_key);
     // If there are fewer, the style of the source has changed, and this function has to be adapted.
-    assert!(takers.len() > 40, "found too few manifest keys in {}: {takers:?}", source.display());
+    assert!(tables_by_key.len() > 40, "found too few manifest keys in {}: {tables_by_key:?}", source.display());
     let rows: Vec<String> = keys_of(page, "key").collect();
     let mut problems = Vec::new();
-    for (key, takers) in &takers {
+    for (key, takers) in &tables_by_key {
         let count = rows.iter().filter(|row| *row == key).count();
         if count < takers.len() {
-            problems.push(page.at(1, &format!("`{key}` has {count} rows for {} tables: {takers:?}", takers.len())));
+            problems
+                .push(page.problem_at(1, &format!("`{key}` has {count} rows for {} tables: {takers:?}", takers.len())));
         }
     }
-    let unknown = rows.iter().filter(|row| !takers.contains_key(*row));
-    problems.extend(unknown.map(|row| page.at(1, &format!("there is no manifest key `{row}`"))));
+    let unknown = rows.iter().filter(|row| !tables_by_key.contains_key(*row));
+    problems.extend(unknown.map(|row| page.problem_at(1, &format!("there is no manifest key `{row}`"))));
     problems
 }
 
 /// Adds each key that a call such as `fields.string("key")` reads, with the name of the function around the call.
-fn read_keys(folder: &Path, takers: &mut BTreeMap<String, BTreeSet<String>>) {
+fn read_keys(folder: &Path, tables_by_key: &mut BTreeMap<String, BTreeSet<String>>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            read_keys(&path, takers);
+            read_keys(&path, tables_by_key);
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
@@ -51,10 +52,10 @@ fn read_keys(folder: &Path, takers: &mut BTreeMap<String, BTreeSet<String>>) {
             }
             for call in line.split("fields.").skip(1) {
                 let Some((method, rest)) = call.split_once("(\"") else { continue };
-                if READERS.contains(&method)
+                if READ_METHODS.contains(&method)
                     && let Some((key, _)) = rest.split_once('"')
                 {
-                    takers.entry(key.to_owned()).or_default().insert(function.clone());
+                    tables_by_key.entry(key.to_owned()).or_default().insert(function.clone());
                 }
             }
         }
@@ -73,12 +74,12 @@ pub fn commands(page: &Page) -> Vec<String> {
     let mut problems = Vec::new();
     let mut flags = BTreeSet::new();
     let global = page.section(|heading| heading == "Global options").unwrap_or_default();
-    walk(page, &command, "floe", &global, &mut flags, &mut problems);
+    check_command(page, &command, "floe", &global, &mut flags, &mut problems);
     let known = |word: &str| flags.contains(word) || matches!(word, "--help" | "--version");
     for (line, text) in page.prose() {
         for word in text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
             if word.starts_with("--") && word.len() > 2 && !word.starts_with("---") && !known(word) {
-                problems.push(page.at(line, &format!("there is no flag `{word}`")));
+                problems.push(page.problem_at(line, &format!("there is no flag `{word}`")));
             }
         }
     }
@@ -86,7 +87,7 @@ pub fn commands(page: &Page) -> Vec<String> {
 }
 
 /// Checks one command and its subcommands, and adds their flags to `flags`.
-fn walk(
+fn check_command(
     page: &Page,
     command: &clap::Command,
     path: &str,
@@ -97,26 +98,26 @@ fn walk(
     let heading = format!("`{path}`");
     let section = page.section(|found| found == heading);
     if section.is_none() && !command.has_subcommands() {
-        problems.push(page.at(1, &format!("there is no heading {heading}")));
+        problems.push(page.problem_at(1, &format!("there is no heading {heading}")));
     }
     for argument in command.get_arguments() {
         let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else { continue };
         let long = format!("--{long}");
         let place = if argument.is_global_set() { global } else { section.as_deref().unwrap_or_default() };
         if !place.contains(&format!("`{long}")) {
-            problems.push(page.at(1, &format!("`{path}`: `{long}` is not described")));
+            problems.push(page.problem_at(1, &format!("`{path}`: `{long}` is not described")));
         }
         let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
         let is_row = |row: &str| {
             row.contains(&format!("`{long}")) && variable.as_ref().is_none_or(|name| row.contains(name.as_str()))
         };
         if !page.rows().iter().any(|(_, _, row)| is_row(row)) {
-            problems.push(page.at(1, &format!("no row of a table has `{long}` and {variable:?}")));
+            problems.push(page.problem_at(1, &format!("no row of a table has `{long}` and {variable:?}")));
         }
         flags.insert(long);
     }
     for command in command.get_subcommands() {
-        walk(page, command, &format!("{path} {}", command.get_name()), global, flags, problems);
+        check_command(page, command, &format!("{path} {}", command.get_name()), global, flags, problems);
     }
 }
 
@@ -126,9 +127,9 @@ pub fn lints(page: &Page) -> Vec<String> {
     for code in sql::lint_codes() {
         let source = sql::explain_lint(code).unwrap().source;
         match page.section(|heading| heading.starts_with(&format!("{code}: "))) {
-            None => problems.push(page.at(1, &format!("there is no heading `{code}: …`"))),
+            None => problems.push(page.problem_at(1, &format!("there is no heading `{code}: …`"))),
             Some(section) if !section.contains(source) => {
-                problems.push(page.at(1, &format!("{code} does not name its source, {source}")));
+                problems.push(page.problem_at(1, &format!("{code} does not name its source, {source}")));
             }
             Some(_) => {}
         }
@@ -138,7 +139,7 @@ pub fn lints(page: &Page) -> Vec<String> {
     for (line, text) in page.prose() {
         for word in text.split(|letter: char| !letter.is_ascii_alphanumeric()) {
             if is_code(word) && sql::explain_lint(word).is_none() {
-                problems.push(page.at(line, &format!("there is no lint {word}")));
+                problems.push(page.problem_at(line, &format!("there is no lint {word}")));
             }
         }
     }
@@ -160,9 +161,9 @@ pub fn exit_codes(page: &Page) -> Vec<String> {
 
 /// Checks that each action, strategy and block has a row with its name in the JSON of a plan.
 pub fn changes(page: &Page) -> Vec<String> {
-    let actions = expected(&serde_json::from_str::<diff::Action>(r#"{"do": "-"}"#).unwrap_err());
-    let strategies = expected(&serde_json::from_str::<diff::Strategy>(r#""-""#).unwrap_err());
-    let blocks = expected(&serde_json::from_str::<diff::Block>(r#"{"block": "-"}"#).unwrap_err());
+    let actions = expected_names(&serde_json::from_str::<diff::Action>(r#"{"do": "-"}"#).unwrap_err());
+    let strategies = expected_names(&serde_json::from_str::<diff::Strategy>(r#""-""#).unwrap_err());
+    let blocks = expected_names(&serde_json::from_str::<diff::Block>(r#"{"block": "-"}"#).unwrap_err());
     [("action", actions), ("strategy", strategies), ("block", blocks)]
         .iter()
         .flat_map(|(header, known)| differences(page, known, &keys_of(page, header).collect()))
@@ -171,7 +172,7 @@ pub fn changes(page: &Page) -> Vec<String> {
 
 /// Checks that everything that a scenario can hold has a row.
 pub fn scenario(page: &Page) -> Vec<String> {
-    let known = |text: &str| expected(&Scenario::parse(text).unwrap_err());
+    let known = |text: &str| expected_names(&Scenario::parse(text).unwrap_err());
     [
         ("field", known(r#"{"-": 0}"#)),
         ("switch", known(r#"{"switches": {"-": 0}}"#)),
@@ -185,7 +186,7 @@ pub fn scenario(page: &Page) -> Vec<String> {
 }
 
 /// Returns the names that an error of serde lists as expected.
-fn expected(error: &impl ToString) -> BTreeSet<String> {
+fn expected_names(error: &impl ToString) -> BTreeSet<String> {
     let error = error.to_string();
     let (_, names) = error.split_once("expected").unwrap();
     let names: BTreeSet<String> = names.split('`').skip(1).step_by(2).map(str::to_owned).collect();
@@ -197,5 +198,5 @@ fn expected(error: &impl ToString) -> BTreeSet<String> {
 fn differences(page: &Page, known: &BTreeSet<String>, named: &BTreeSet<String>) -> Vec<String> {
     let missing = known.difference(named).map(|name| format!("`{name}` is not described"));
     let unknown = named.difference(known).map(|name| format!("there is no `{name}`"));
-    missing.chain(unknown).map(|what| page.at(1, &what)).collect()
+    missing.chain(unknown).map(|what| page.problem_at(1, &what)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     page::{Block, Page, Role},
-    sandbox::{Ran, Sandbox},
+    sandbox::{CommandResult, Sandbox},
     transcript,
 };
 
@@ -27,16 +27,16 @@ pub struct Outcome {
 pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
     let mut problems = page.problems.clone();
     let mut lines: Vec<String> = page.text.lines().map(str::to_owned).collect();
-    let mut moved: isize = 0;
+    let mut line_shift: isize = 0;
     for block in &page.blocks {
         match block.role() {
             Role::Shown | Role::NotRun => {}
-            Role::Wrong(why) => problems.push(page.at(block.line, why)),
+            Role::Wrong(why) => problems.push(page.problem_at(block.line, why)),
             Role::File(path) => sandbox.write(path, &format!("{}\n", block.body.join("\n"))),
             Role::Script(shell) => {
                 let ran = sandbox.run(shell, &block.body.join("\n"));
                 if ran.code != Some(0) {
-                    problems.push(page.at(block.line, &format!("{}:\n{}", ended(&ran), ran.output)));
+                    problems.push(page.problem_at(block.line, &format!("{}:\n{}", exit_phrase(&ran), ran.output)));
                 }
             }
             Role::Transcript => {
@@ -46,17 +46,17 @@ pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
                     .into_iter()
                     .map(|line| if line.is_empty() { line } else { format!("{blanks}{line}") })
                     .collect();
-                if mode == Mode::Write && written != lines_of(&lines, block, moved) {
+                if mode == Mode::Write && written != current_lines(&lines, block, line_shift) {
                     let change = written.len() as isize - block.lines.len() as isize;
-                    let start = block.lines.start.wrapping_add_signed(moved);
-                    let end = block.lines.end.wrapping_add_signed(moved);
+                    let start = block.lines.start.wrapping_add_signed(line_shift);
+                    let end = block.lines.end.wrapping_add_signed(line_shift);
                     lines.splice(start..end, written);
-                    moved += change;
+                    line_shift += change;
                 }
             }
         }
     }
-    let text = if moved == 0 && lines.iter().map(String::as_str).eq(page.text.lines()) {
+    let text = if line_shift == 0 && lines.iter().map(String::as_str).eq(page.text.lines()) {
         page.text.clone()
     } else {
         lines.join("\n") + "\n"
@@ -65,12 +65,12 @@ pub fn run(page: &Page, sandbox: &Sandbox, mode: Mode) -> Outcome {
 }
 
 /// Returns the current lines of a block, whose range has moved by `moved` lines.
-fn lines_of<'l>(lines: &'l [String], block: &Block, moved: isize) -> &'l [String] {
-    &lines[block.lines.start.wrapping_add_signed(moved)..block.lines.end.wrapping_add_signed(moved)]
+fn current_lines<'l>(lines: &'l [String], block: &Block, line_shift: isize) -> &'l [String] {
+    &lines[block.lines.start.wrapping_add_signed(line_shift)..block.lines.end.wrapping_add_signed(line_shift)]
 }
 
 /// Returns how a command ended, as a phrase for a message.
-fn ended(ran: &Ran) -> String {
+fn exit_phrase(ran: &CommandResult) -> String {
     match ran.code {
         Some(code) => format!("exits with {code}"),
         None => "was ended by a signal".to_owned(),
@@ -82,22 +82,23 @@ fn transcribe(page: &Page, block: &Block, sandbox: &Sandbox, mode: Mode, problem
     let mut written: Vec<String> = Vec::new();
     let mut is_as_shown = true;
     for command in transcript::commands(&block.body) {
-        let ran = sandbox.run("sh", &command.text);
+        let ran = sandbox.run("sh", &command.script);
         let actual = transcript::lines(&ran.output);
-        let line = block.line + 1 + command.at;
+        let line = block.line + 1 + command.index;
         if mode == Mode::Write && actual.iter().any(|line| line.trim_start().starts_with(&block.fence)) {
-            problems.push(page.at(line, "the output would end the block; use a longer fence"));
+            problems.push(page.problem_at(line, "the output would end the block; use a longer fence"));
             return block.body.clone();
         }
         let mut expected = command.expected.clone();
-        if ran.code != Some(command.code) || !transcript::fits(&command.expected, &actual) {
+        if ran.code != Some(command.code) || !transcript::matches(&command.expected, &actual) {
             is_as_shown = false;
-            match (mode, ran.code, transcript::updated(&command.expected, &actual)) {
+            match (mode, ran.code, transcript::updated_output(&command.expected, &actual)) {
                 (Mode::Write, Some(_), Ok(updated)) => expected = updated,
-                (Mode::Write, Some(_), Err(why)) => problems.push(page.at(line, why)),
+                (Mode::Write, Some(_), Err(why)) => problems.push(page.problem_at(line, why)),
                 _ => {
-                    let what = format!("`{}` {} and prints\n\n{}\n", command.text, ended(&ran), actual.join("\n"));
-                    problems.push(page.at(
+                    let what =
+                        format!("`{}` {} and prints\n\n{}\n", command.script, exit_phrase(&ran), actual.join("\n"));
+                    problems.push(page.problem_at(
                         line,
                         &format!(
                             "{what}\nThe page expects exit code {} and\n\n{}",
@@ -111,7 +112,7 @@ fn transcribe(page: &Page, block: &Block, sandbox: &Sandbox, mode: Mode, problem
         if !written.is_empty() {
             written.push(String::new());
         }
-        written.extend(transcript::written(&command, ran.code.unwrap_or(command.code), &expected));
+        written.extend(transcript::command_lines(&command, ran.code.unwrap_or(command.code), &expected));
     }
     if is_as_shown { block.body.clone() } else { written }
 }

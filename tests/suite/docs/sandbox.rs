@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The time after which a command is killed.
-const LONGEST: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A folder with a copy of `examples` and a home folder.
 pub struct Sandbox {
@@ -19,7 +19,7 @@ pub struct Sandbox {
 }
 
 /// The result of a command.
-pub struct Ran {
+pub struct CommandResult {
     /// The exit code; `None` if a signal ended the command.
     pub code: Option<i32>,
     /// Standard output and standard error together.
@@ -48,7 +48,7 @@ impl Sandbox {
     }
 
     /// Runs `script` with `shell`, and kills the processes that it leaves behind.
-    pub fn run(&self, shell: &str, script: &str) -> Ran {
+    pub fn run(&self, shell: &str, script: &str) -> CommandResult {
         let floe = Path::new(env!("CARGO_BIN_EXE_floe")).parent().unwrap();
         let path = format!("{}:{}", floe.display(), std::env::var("PATH").unwrap_or_default());
         // A file holds both streams in their order, and a process that the script leaves behind cannot block this
@@ -77,12 +77,12 @@ impl Sandbox {
             .spawn()
             .unwrap();
         let began = Instant::now();
-        let mut late = String::new();
+        let mut timeout_note = String::new();
         let status = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status,
-                None if began.elapsed() > LONGEST => {
-                    late = format!("\nkilled after {} s", LONGEST.as_secs());
+                None if began.elapsed() > TIMEOUT => {
+                    timeout_note = format!("\nkilled after {} s", TIMEOUT.as_secs());
                     kill(child.id());
                 }
                 None => sleep(Duration::from_millis(5)),
@@ -90,7 +90,7 @@ impl Sandbox {
         };
         // A process that the script left running would outlive the test.
         kill(child.id());
-        Ran { code: status.code(), output: fs::read_to_string(&log).unwrap() + &late }
+        CommandResult { code: status.code(), output: fs::read_to_string(&log).unwrap() + &timeout_note }
     }
 }
 

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The index of the `$` line in the block.
-    pub at: usize,
+    pub index: usize,
     /// The text that the shell runs.
-    pub text: String,
+    pub script: String,
     /// The lines of the command as they are in the block.
     pub written: Vec<String>,
     /// The expected exit code, which is 0 unless the block says otherwise.
@@ -25,7 +25,13 @@ pub fn commands(body: &[String]) -> Vec<Command> {
     for (at, line) in body.iter().enumerate() {
         if let Some(text) = line.strip_prefix("$ ") {
             let text = text.to_owned();
-            commands.push(Command { at, text, written: vec![line.clone()], code: 0, expected: Vec::new() });
+            commands.push(Command {
+                index: at,
+                script: text,
+                written: vec![line.clone()],
+                code: 0,
+                expected: Vec::new(),
+            });
             in_command = true;
             continue;
         }
@@ -33,7 +39,7 @@ pub fn commands(body: &[String]) -> Vec<Command> {
         let code = line.strip_prefix("? ").and_then(|code| code.trim().parse().ok());
         match (in_command, line.strip_prefix("> ").or((line == ">").then_some("")), code) {
             (true, Some(more), _) => {
-                command.text = format!("{}\n{more}", command.text);
+                command.script = format!("{}\n{more}", command.script);
                 command.written.push(line.clone());
             }
             (true, None, Some(code)) => {
@@ -67,18 +73,20 @@ fn trim(lines: &mut Vec<String>) {
 }
 
 /// Returns whether `actual` matches the `expected` lines.
-pub fn fits(expected: &[String], actual: &[String]) -> bool {
+pub fn matches(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
-        Some((first, rest)) if first == ELISION => (0..=actual.len()).any(|skipped| fits(rest, &actual[skipped..])),
-        Some((first, rest)) => actual.split_first().is_some_and(|(line, others)| line == first && fits(rest, others)),
+        Some((first, rest)) if first == ELISION => (0..=actual.len()).any(|skipped| matches(rest, &actual[skipped..])),
+        Some((first, rest)) => {
+            actual.split_first().is_some_and(|(line, others)| line == first && matches(rest, others))
+        }
     }
 }
 
 /// Returns the lines that replace `expected`: those of `actual`, in which one `...` still stands for the lines
 /// between.
-pub fn updated(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'static str> {
-    if fits(expected, actual) {
+pub fn updated_output(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'static str> {
+    if matches(expected, actual) {
         return Ok(expected.to_vec());
     }
     let elisions: Vec<usize> = (0..expected.len()).filter(|&at| expected[at] == ELISION).collect();
@@ -95,7 +103,7 @@ pub fn updated(expected: &[String], actual: &[String]) -> Result<Vec<String>, &'
 }
 
 /// Returns the lines of a command with its exit code and output, as they appear in a block.
-pub fn written(command: &Command, code: i32, output: &[String]) -> Vec<String> {
+pub fn command_lines(command: &Command, code: i32, output: &[String]) -> Vec<String> {
     let code = (code != 0).then(|| format!("? {code}"));
     command.written.iter().cloned().chain(code).chain(output.iter().cloned()).collect()
 }

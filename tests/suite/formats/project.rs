@@ -20,7 +20,7 @@ use floe::{
 };
 use tokio::sync::{OnceCell, watch};
 
-use super::{fixture, graph, holder, writes};
+use super::{fixture, holder, load_graph, writes_fixtures};
 use crate::test_project::has_phase;
 
 /// The part of the manifest that does not change.
@@ -111,51 +111,53 @@ pool = "second"
 
 /// Returns the folders of both projects.
 pub async fn folders() -> [PathBuf; 2] {
-    [applied().await, interrupted().await]
+    [applied_project().await, interrupted_project().await]
 }
 
 /// Returns the folder of a project with its state, its simulated world, and a saved plan that was not applied yet.
-pub async fn applied() -> PathBuf {
-    static MADE: OnceCell<PathBuf> = OnceCell::const_new();
-    MADE.get_or_init(|| async {
-        let folder = fixture("applied");
-        if writes() && !folder.exists() {
-            let made = changed();
-            let (code, said) = floe(made.path(), &["plan", "--allow-data-loss", "--out", "change.plan"]);
-            assert_eq!(code, Some(0), "{said}");
-            copy_files(made.path(), &folder);
-        }
-        folder
-    })
-    .await
-    .clone()
+pub async fn applied_project() -> PathBuf {
+    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    FOLDER
+        .get_or_init(|| async {
+            let folder = fixture("applied");
+            if writes_fixtures() && !folder.exists() {
+                let project = changed_project();
+                let (code, text) = floe(project.path(), &["plan", "--allow-data-loss", "--out", "change.plan"]);
+                assert_eq!(code, Some(0), "{text}");
+                copy_files(project.path(), &folder);
+            }
+            folder
+        })
+        .await
+        .clone()
 }
 
 /// Returns the folder of the same project with the journal of a run that was killed.
-pub async fn interrupted() -> PathBuf {
-    static MADE: OnceCell<PathBuf> = OnceCell::const_new();
-    MADE.get_or_init(|| async {
-        let folder = fixture("interrupted");
-        if writes() && !folder.exists() {
-            let made = changed();
-            fs::remove_file(made.path().join("first.plan")).unwrap();
-            kill_while_the_successor_is_submitted(made.path()).await;
-            copy_files(made.path(), &folder);
-        }
-        folder
-    })
-    .await
-    .clone()
+pub async fn interrupted_project() -> PathBuf {
+    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    FOLDER
+        .get_or_init(|| async {
+            let folder = fixture("interrupted");
+            if writes_fixtures() && !folder.exists() {
+                let project = changed_project();
+                fs::remove_file(project.path().join("first.plan")).unwrap();
+                kill_while_the_successor_is_submitted(project.path()).await;
+                copy_files(project.path(), &folder);
+            }
+            folder
+        })
+        .await
+        .clone()
 }
 
 /// Creates a project that was applied from a saved plan, and changes its manifest afterwards.
-fn changed() -> tempfile::TempDir {
+fn changed_project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     fs::write(at.join("floe.toml"), format!("{HEAD}{BEFORE}").trim_start()).unwrap();
     for arguments in [&["plan", "--out", "first.plan"][..], &["apply", "first.plan", "--yes"]] {
-        let (code, said) = floe(at, arguments);
-        assert_eq!(code, Some(0), "{said}");
+        let (code, text) = floe(at, arguments);
+        assert_eq!(code, Some(0), "{text}");
     }
     fs::write(at.join("floe.toml"), format!("{HEAD}{AFTER}").trim_start()).unwrap();
     folder
@@ -163,7 +165,7 @@ fn changed() -> tempfile::TempDir {
 
 /// Applies, and drops the run when the simulated world has the successor of `copy` but the run has no response yet.
 async fn kill_while_the_successor_is_submitted(root: &Path) {
-    let graph = graph(root);
+    let graph = load_graph(root);
     let environment = &graph.project.environment;
     let mut ledger = LocalLedger::at(connect::state_file(root, environment));
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
@@ -171,14 +173,14 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     let simulator = connect::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
     simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::Post).name("copy-g2"));
     let key = || Some(ApiKey::new("key", "secret"));
-    let site = Endpoints::public(&recorded.environment).unwrap();
+    let endpoints = Endpoints::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
-    let cloud = CloudClient::new(Arc::new(simulator.clone()), site, credentials, RateLimits::default(), 7);
+    let cloud = CloudClient::new(Arc::new(simulator.clone()), endpoints, credentials, RateLimits::default(), 7);
     let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     let secrets = Secrets::default();
     let planned = planning::make_plan(&graph, &secrets, &Arc::new(recorded.clone()), &cloud, &request).await.unwrap();
     let (_sender, interrupt) = watch::channel(Interrupt::None);
-    let setting = RunInputs {
+    let inputs = RunInputs {
         cloud,
         secrets,
         project: "shop".to_owned(),
@@ -186,16 +188,16 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
         run_id: "run1".to_owned(),
         interrupt,
     };
-    let killed = async {
+    let condition_met = async {
         while !has_phase(&simulator.world_view(), "copy-g2", "PENDING") {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let mut deaf = |_| {};
+    let mut ignore_event = |_| {};
     tokio::select! {
         biased;
-        () = killed => {}
-        run = execute::run(&planned.plan, recorded, &mut ledger, &setting, &mut deaf) => panic!("{run:#?}"),
+        () = condition_met => {}
+        run = execute::run(&planned.plan, recorded, &mut ledger, &inputs, &mut ignore_event) => panic!("{run:#?}"),
     }
 }
 
@@ -208,18 +210,18 @@ pub fn floe(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         .args(arguments)
         .output()
         .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(said).unwrap())
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
 }
 
 /// Asserts that the next plan is empty, and that `status` and `drift` find nothing wrong.
-pub fn is_in_order(folder: &Path) {
+pub fn assert_converged(folder: &Path) {
     for command in [&["plan", "--detailed-exitcode"][..], &["status"], &["drift"]] {
-        let (code, said) = floe(folder, command);
-        assert_eq!(code, Some(0), "{command:?}: {said}");
+        let (code, text) = floe(folder, command);
+        assert_eq!(code, Some(0), "{command:?}: {text}");
     }
-    let (_, said) = floe(folder, &["plan"]);
-    assert!(said.contains("No changes: everything is as declared."), "{said}");
+    let (_, text) = floe(folder, &["plan"]);
+    assert!(text.contains("No changes: everything is as declared."), "{text}");
 }
 
 /// Returns a temporary copy of a folder.

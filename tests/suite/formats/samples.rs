@@ -26,7 +26,7 @@ use floe::{
 };
 
 /// Returns `first` and the values that follow it.
-pub fn each<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
+pub fn successive_variants<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
     std::iter::successors(Some(first), next).collect()
 }
 
@@ -101,7 +101,7 @@ pub fn pool(name: &str) -> Pool {
 
 /// Returns a pool declaration of each variant.
 pub fn pool_declarations() -> Vec<PoolDeclaration> {
-    each(PoolDeclaration::Owned(pool("main")), |it| match it {
+    successive_variants(PoolDeclaration::Owned(pool("main")), |it| match it {
         PoolDeclaration::Owned(_) => Some(PoolDeclaration::Borrowed { id: text("lfcp-1") }),
         PoolDeclaration::Borrowed { .. } => None,
     })
@@ -109,7 +109,7 @@ pub fn pool_declarations() -> Vec<PoolDeclaration> {
 
 /// Returns every role of a generation.
 pub fn roles() -> Vec<Role> {
-    each(Role::Current, |it| match it {
+    successive_variants(Role::Current, |it| match it {
         Role::Current => Some(Role::Successor),
         Role::Successor => Some(Role::Undo),
         Role::Undo => None,
@@ -117,8 +117,8 @@ pub fn roles() -> Vec<Role> {
 }
 
 /// Returns every furthest phase of a generation.
-pub fn all_reached() -> Vec<FurthestPhase> {
-    each(FurthestPhase::Submitted, |it| match it {
+pub fn furthest_phases() -> Vec<FurthestPhase> {
+    successive_variants(FurthestPhase::Submitted, |it| match it {
         FurthestPhase::Submitted => Some(FurthestPhase::Running),
         FurthestPhase::Running => Some(FurthestPhase::Completed),
         FurthestPhase::Completed => None,
@@ -126,8 +126,8 @@ pub fn all_reached() -> Vec<FurthestPhase> {
 }
 
 /// Returns every value of `evolve`.
-fn all_evolve() -> Vec<Evolve> {
-    each(Evolve::Auto, |it| match it {
+fn evolve_values() -> Vec<Evolve> {
+    successive_variants(Evolve::Auto, |it| match it {
         Evolve::Auto => Some(Evolve::Restart),
         Evolve::Restart => Some(Evolve::Manual),
         Evolve::Manual => None,
@@ -135,8 +135,8 @@ fn all_evolve() -> Vec<Evolve> {
 }
 
 /// Returns every value of `on_failed` and `on_stopped`.
-fn all_on_outside() -> Vec<UnexpectedPhasePolicy> {
-    each(UnexpectedPhasePolicy::Report, |it| match it {
+fn unexpected_phase_policies() -> Vec<UnexpectedPhasePolicy> {
+    successive_variants(UnexpectedPhasePolicy::Report, |it| match it {
         UnexpectedPhasePolicy::Report => Some(UnexpectedPhasePolicy::Resume),
         UnexpectedPhasePolicy::Resume => None,
     })
@@ -144,7 +144,7 @@ fn all_on_outside() -> Vec<UnexpectedPhasePolicy> {
 
 /// Returns every phase, including one that floe does not know.
 fn phases() -> Vec<Phase> {
-    each(Phase::Pending, |it| match it {
+    successive_variants(Phase::Pending, |it| match it {
         Phase::Pending => Some(Phase::Running),
         Phase::Running => Some(Phase::Completed),
         Phase::Completed => Some(Phase::Deleting),
@@ -159,8 +159,8 @@ fn phases() -> Vec<Phase> {
 }
 
 /// Returns every class of phases.
-fn classes() -> Vec<PhaseClass> {
-    each(PhaseClass::Transitional, |it| match it {
+fn phase_classes() -> Vec<PhaseClass> {
+    successive_variants(PhaseClass::Transitional, |it| match it {
         PhaseClass::Transitional => Some(PhaseClass::Running),
         PhaseClass::Running => Some(PhaseClass::Stopped),
         PhaseClass::Stopped => Some(PhaseClass::Completed),
@@ -170,7 +170,7 @@ fn classes() -> Vec<PhaseClass> {
 }
 
 /// Returns a declared statement in which every field has a value.
-pub fn statement(name: &str, evolve: Evolve, on_outside: UnexpectedPhasePolicy) -> Statement {
+pub fn statement(name: &str, evolve: Evolve, unexpected_phase_policy: UnexpectedPhasePolicy) -> Statement {
     Statement {
         name: text(name),
         sql: sql(),
@@ -181,8 +181,8 @@ pub fn statement(name: &str, evolve: Evolve, on_outside: UnexpectedPhasePolicy) 
         undo: Some(Template::new("DROP TABLE target")),
         evolve,
         accept: Some(text("restart:3f2a9c")),
-        on_failed: on_outside,
-        on_stopped: on_outside,
+        on_failed: unexpected_phase_policy,
+        on_stopped: unexpected_phase_policy,
         depends_on: BTreeSet::from([main_pool(), orders()]),
         prevent_destroy: true,
         timeout: 900,
@@ -219,12 +219,12 @@ pub fn generation(name: &str, number: u32, role: Role, reached: FurthestPhase) -
 }
 
 /// Returns an update that resumes a statement in another pool, with another principal.
-pub fn resume() -> StatementUpdate {
+pub fn resume_update() -> StatementUpdate {
     StatementUpdate { stopped: false, pool: Some(text("lfcp-2")), principal: Some(text("sa-2")) }
 }
 
 /// Returns an update of a pool's display name and limit.
-pub fn pool_amendment() -> PoolUpdate {
+pub fn pool_update() -> PoolUpdate {
     PoolUpdate { display_name: Some(text("big")), max_cfu: Some(20) }
 }
 
@@ -232,14 +232,14 @@ pub fn pool_amendment() -> PoolUpdate {
 pub fn operations() -> Vec<Operation> {
     let submit = |role| Operation::Submit(submission("orders", 1, role));
     let (name, uid, id) = (text("orders"), text("uid-orders"), text("lfcp-1"));
-    let mut all = each(submit(Role::Current), |it| match it {
-        Operation::Submit(_) => Some(Operation::Update { name: name.clone(), uid: uid.clone(), to: resume() }),
+    let mut all = successive_variants(submit(Role::Current), |it| match it {
+        Operation::Submit(_) => Some(Operation::Update { name: name.clone(), uid: uid.clone(), to: resume_update() }),
         Operation::Update { .. } => Some(Operation::Delete { name: name.clone(), uid: uid.clone() }),
         Operation::Delete { .. } => {
             let existing_ids = BTreeSet::from([text("lfcp-0")]);
             Some(Operation::CreatePool { pool: pool("main"), existing_ids })
         }
-        Operation::CreatePool { .. } => Some(Operation::UpdatePool { id: id.clone(), to: pool_amendment() }),
+        Operation::CreatePool { .. } => Some(Operation::UpdatePool { id: id.clone(), to: pool_update() }),
         Operation::UpdatePool { .. } => Some(Operation::DeletePool { id: id.clone() }),
         Operation::DeletePool { .. } => None,
     });
@@ -263,9 +263,9 @@ pub fn intents() -> Vec<Intent> {
 // ---- the state and its journal
 
 /// Returns a record in which every field has a value and every serialized name occurs.
-pub fn full() -> Recorded {
+pub fn full_record() -> Recorded {
     let generation = |name: &str, number, role, reached| Box::new(generation(name, number, role, reached));
-    let retired = all_reached().into_iter().zip(4..);
+    let retired = furthest_phases().into_iter().zip(4..);
     let retired =
         retired.map(|(reached, number)| *generation(&format!("orders-g{number}"), number, Role::Current, reached));
     let record = StatementRecord {
@@ -280,10 +280,10 @@ pub fn full() -> Recorded {
         last_offsets: Some(offsets()),
     };
     let mut statements = BTreeMap::from([(text("orders"), Box::new(record.clone()))]);
-    for (number, evolve) in all_evolve().into_iter().enumerate() {
-        for on_outside in all_on_outside() {
-            let name = format!("evolves-{number}-{}", on_outside == UnexpectedPhasePolicy::Resume);
-            let declared = statement(&name, evolve, on_outside);
+    for (number, evolve) in evolve_values().into_iter().enumerate() {
+        for unexpected_phase_policy in unexpected_phase_policies() {
+            let name = format!("evolves-{number}-{}", unexpected_phase_policy == UnexpectedPhasePolicy::Resume);
+            let declared = statement(&name, evolve, unexpected_phase_policy);
             statements.insert(name, Box::new(StatementRecord { declared, ..record.clone() }));
         }
     }
@@ -306,7 +306,7 @@ pub fn full() -> Recorded {
 
 /// Returns an outcome of each variant.
 pub fn outcomes() -> Vec<Outcome> {
-    each(Outcome::Applied { id: Some(text("uid-orders")), created_at: Some(created()) }, |it| match it {
+    successive_variants(Outcome::Applied { id: Some(text("uid-orders")), created_at: Some(created()) }, |it| match it {
         Outcome::Applied { .. } => Some(Outcome::Rejected { why: text("no") }),
         Outcome::Rejected { .. } => None,
     })
@@ -330,7 +330,7 @@ pub fn reached(key: &str, name: &str, reached: FurthestPhase) -> Fact {
 /// Returns a fact of each variant.
 pub fn facts() -> Vec<Fact> {
     let key = || text("orders");
-    each(declared("orders", "orders"), |it| match it {
+    successive_variants(declared("orders", "orders"), |it| match it {
         Fact::Declared { .. } => Some(Fact::PoolDeclared { key: text("main"), declared: pool("main") }),
         Fact::PoolDeclared { .. } => {
             let generation = Box::new(generation("orders", 1, Role::Current, FurthestPhase::Running));
@@ -353,7 +353,7 @@ pub fn facts() -> Vec<Fact> {
 /// Returns an entry of each variant with each value. A record does not have to accept them one after another.
 pub fn entries() -> Vec<Entry> {
     let intent = || intents().into_iter().next().unwrap();
-    let kinds = each(Entry::IntentOpened { intent: intent(), secrets: hashes() }, |it| match it {
+    let kinds = successive_variants(Entry::IntentOpened { intent: intent(), secrets: hashes() }, |it| match it {
         Entry::IntentOpened { .. } => {
             Some(Entry::IntentSettled { intent_id: intent().id, outcome: Outcome::Rejected { why: text("no") } })
         }
@@ -367,12 +367,12 @@ pub fn entries() -> Vec<Entry> {
 }
 
 /// Returns the record that the journal of [`story`] continues.
-pub fn begun() -> Recorded {
+pub fn initial_record() -> Recorded {
     Recorded { serial: 1, ..Recorded::new(text("lineage-1"), identity(), HashKey(text("key"))) }
 }
 
 /// Returns the groups of a journal that a record accepts. They use every variant of an entry.
-pub fn story() -> Vec<Vec<Entry>> {
+pub fn journal_groups() -> Vec<Vec<Entry>> {
     let record = |fact| Entry::FactRecorded { fact };
     let intend = |id: &str, address: Address, operation| {
         let intent = Intent { id: IntentId(text(id)), address, operation };
@@ -385,7 +385,7 @@ pub fn story() -> Vec<Vec<Entry>> {
     let submit = |id: &str, name: &str, generation, role| {
         intend(id, orders(), Operation::Submit(submission(name, generation, role)))
     };
-    let amend = |id: &str, name: &str, to| {
+    let update = |id: &str, name: &str, to| {
         intend(id, orders(), Operation::Update { name: text(name), uid: format!("uid-{name}"), to })
     };
     let remove =
@@ -405,9 +405,9 @@ pub fn story() -> Vec<Vec<Entry>> {
         vec![record(declared("orders", "orders"))],
         vec![submit("run-2", "orders", 1, Role::Current)],
         vec![applied("run-2", "uid-orders"), record(reached("orders", "orders", FurthestPhase::Running))],
-        vec![amend("run-3", "orders", stop)],
+        vec![update("run-3", "orders", stop)],
         vec![done("run-3"), record(Fact::OffsetsSet { key: text("orders"), name: text("orders"), offsets: offsets() })],
-        vec![amend("run-4", "orders", resume())],
+        vec![update("run-4", "orders", resume_update())],
         vec![settle("run-4", Outcome::Rejected { why: text("no") })],
         vec![submit("run-5", "orders-g2", 2, Role::Successor)],
         vec![
@@ -428,7 +428,7 @@ pub fn story() -> Vec<Vec<Entry>> {
             record(Fact::Moved { from: orders(), to: Address::statement("purchases") }),
             record(Fact::Forgotten { address: Address::statement("sales") }),
         ],
-        vec![intend("run-8", main_pool(), Operation::UpdatePool { id: text("lfcp-1"), to: pool_amendment() })],
+        vec![intend("run-8", main_pool(), Operation::UpdatePool { id: text("lfcp-1"), to: pool_update() })],
         vec![done("run-8")],
         vec![intend("run-9", other(), Operation::DeletePool { id: text("lfcp-2") })],
         vec![done("run-9"), record(Fact::Deleted { address: other() })],
@@ -436,7 +436,7 @@ pub fn story() -> Vec<Vec<Entry>> {
         vec![intend(
             "run-10",
             Address::statement("purchases"),
-            Operation::Update { name: text("orders-g2"), uid: text("uid-orders-g2"), to: resume() },
+            Operation::Update { name: text("orders-g2"), uid: text("uid-orders-g2"), to: resume_update() },
         )],
     ]
 }
@@ -445,7 +445,7 @@ pub fn story() -> Vec<Vec<Entry>> {
 
 /// Returns every strategy of a replacement.
 fn strategies() -> Vec<Strategy> {
-    each(Strategy::Restart, |it| match it {
+    successive_variants(Strategy::Restart, |it| match it {
         Strategy::Restart => Some(Strategy::NeverRan),
         Strategy::NeverRan => Some(Strategy::Redefine),
         Strategy::Redefine => Some(Strategy::FromOffsets),
@@ -458,25 +458,28 @@ fn strategies() -> Vec<Strategy> {
 fn actions() -> Vec<Action> {
     let name = || text("orders");
     let replace = |strategy| Action::Replace { strategy, from: Some(Generation(1)), to: Generation(2) };
-    let mut all = each(Action::Create { sql: sql(), name: name(), generation: Generation(1) }, |it| match it {
-        Action::Create { .. } => Some(Action::CreatePool { max_cfu: 10 }),
-        Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
-        Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
-        Action::Adopt { .. } => Some(Action::Stop),
-        Action::Stop => Some(Action::resume(PlacementChange::default(), RecordedSettings::Declared)),
-        Action::Resume { .. } => Some(Action::UpdatePool { to: pool_amendment() }),
-        Action::UpdatePool { .. } => Some(Action::restart(PlacementChange::default())),
-        Action::Restart { .. } => Some(replace(Strategy::Restart)),
-        Action::Replace { .. } => Some(Action::FinishReplacement { to: Generation(2) }),
-        Action::FinishReplacement { .. } => Some(Action::RollBackReplacement { from: Generation(2) }),
-        Action::RollBackReplacement { .. } => Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) }),
-        Action::Delete { .. } => Some(Action::Forget),
-        Action::Forget => Some(Action::wait(Phase::Pending, AfterWait::RecordDeclared)),
-        Action::Await { .. } => Some(Action::RecordSettings),
-        Action::RecordSettings => Some(Action::Inform),
-        Action::Inform => Some(Action::Blocked { by: blocks() }),
-        Action::Blocked { .. } => None,
-    });
+    let mut all =
+        successive_variants(Action::Create { sql: sql(), name: name(), generation: Generation(1) }, |it| match it {
+            Action::Create { .. } => Some(Action::CreatePool { max_cfu: 10 }),
+            Action::CreatePool { .. } => Some(Action::KeepUnsubmitted),
+            Action::KeepUnsubmitted => Some(Action::Adopt { name: name(), generation: Generation(1) }),
+            Action::Adopt { .. } => Some(Action::Stop),
+            Action::Stop => Some(Action::resume(PlacementChange::default(), RecordedSettings::Declared)),
+            Action::Resume { .. } => Some(Action::UpdatePool { to: pool_update() }),
+            Action::UpdatePool { .. } => Some(Action::restart(PlacementChange::default())),
+            Action::Restart { .. } => Some(replace(Strategy::Restart)),
+            Action::Replace { .. } => Some(Action::FinishReplacement { to: Generation(2) }),
+            Action::FinishReplacement { .. } => Some(Action::RollBackReplacement { from: Generation(2) }),
+            Action::RollBackReplacement { .. } => {
+                Some(Action::Delete { undo: Some(Template::new("DROP TABLE target")) })
+            }
+            Action::Delete { .. } => Some(Action::Forget),
+            Action::Forget => Some(Action::wait(Phase::Pending, AfterWait::RecordDeclared)),
+            Action::Await { .. } => Some(Action::RecordSettings),
+            Action::RecordSettings => Some(Action::Inform),
+            Action::Inform => Some(Action::Blocked { by: blocks() }),
+            Action::Blocked { .. } => None,
+        });
     all.extend(strategies().into_iter().map(replace));
     all.extend(phases().into_iter().map(|phase| Action::wait(phase, AfterWait::RecordDeclared)));
     all
@@ -485,7 +488,7 @@ fn actions() -> Vec<Action> {
 /// Returns a reason of each variant.
 fn reasons() -> Vec<Reason> {
     let (before, after) = (|| Some(text("lfcp-1")), || text("lfcp-2"));
-    each(Reason::SqlChanged { before: sql(), after: Template::new("SELECT 1") }, |it| match it {
+    successive_variants(Reason::SqlChanged { before: sql(), after: Template::new("SELECT 1") }, |it| match it {
         Reason::SqlChanged { .. } => {
             Some(Reason::PropertyChanged { key: text("k"), before: Some(sql()), after: Some(sql()) })
         }
@@ -522,7 +525,7 @@ fn notes() -> Vec<Note> {
     let texts = || vec![text("a"), text("b")];
     let addresses = || vec![main_pool(), orders()];
     let detail = || text("division by zero");
-    each(Note::CosmeticSqlChange, |it| match it {
+    successive_variants(Note::CosmeticSqlChange, |it| match it {
         Note::CosmeticSqlChange => Some(Note::RenamedAtNextGeneration { current_name: text("orders") }),
         Note::RenamedAtNextGeneration { .. } => Some(Note::StoppedOutside),
         Note::StoppedOutside => Some(Note::ResumedOutside),
@@ -561,8 +564,8 @@ fn notes() -> Vec<Note> {
 }
 
 /// Returns everything that floe can do after a statement is deleted outside floe.
-fn recreated() -> Vec<AfterDeletion> {
-    each(AfterDeletion::Resubmit, |it| match it {
+fn after_deletions() -> Vec<AfterDeletion> {
+    successive_variants(AfterDeletion::Resubmit, |it| match it {
         AfterDeletion::Resubmit => Some(AfterDeletion::ResubmitWithConsent(text("restart:3f2a9c"))),
         AfterDeletion::ResubmitWithConsent(_) => Some(AfterDeletion::Nothing),
         AfterDeletion::Nothing => Some(AfterDeletion::Blocked),
@@ -576,7 +579,7 @@ fn blocks() -> Vec<Block> {
     let accept = || text("restart:3f2a9c");
     let (from, to) = (orders, || Address::statement("purchases"));
     let recreated_outside = |if_deleted| Block::RecreatedOutside { name: name(), if_deleted };
-    let mut all = each(Block::ForeignStatement { name: name() }, |it| match it {
+    let mut all = successive_variants(Block::ForeignStatement { name: name() }, |it| match it {
         Block::ForeignStatement { .. } => Some(Block::UnexpectedGenerations { names: vec![name(), text("orders-g2")] }),
         Block::UnexpectedGenerations { .. } => Some(Block::AdoptionExposesSecret { name: name() }),
         Block::AdoptionExposesSecret { .. } => {
@@ -627,7 +630,7 @@ fn blocks() -> Vec<Block> {
         Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
         Block::PoolBlocked { .. } => None,
     });
-    all.extend(recreated().into_iter().map(recreated_outside));
+    all.extend(after_deletions().into_iter().map(recreated_outside));
     all
 }
 
@@ -638,24 +641,24 @@ fn seen(phase_class: PhaseClass) -> SeenStatement {
 
 /// Returns each way in which a step refers to a pool.
 fn pool_refs() -> Vec<PoolRef> {
-    each(PoolRef::Id(text("lfcp-1")), |it| match it {
+    successive_variants(PoolRef::Id(text("lfcp-1")), |it| match it {
         PoolRef::Id(_) => Some(PoolRef::Created(text("main"))),
         PoolRef::Created(_) => None,
     })
 }
 
 /// Returns a request of each variant.
-fn acts() -> Vec<StepRequest> {
+fn step_requests() -> Vec<StepRequest> {
     let (name, id) = (|| text("orders"), || text("lfcp-1"));
     let seen = || seen(PhaseClass::Running);
     let submit = |pool| StepRequest::Submit { submission: submission("orders", 1, Role::Current), pool: Some(pool) };
-    let mut all = each(StepRequest::RecordOnly, |it| match it {
+    let mut all = successive_variants(StepRequest::RecordOnly, |it| match it {
         StepRequest::RecordOnly => Some(StepRequest::Wait { name: name() }),
         StepRequest::Wait { .. } => Some(StepRequest::VerifyUnchanged { name: name(), seen: seen() }),
         StepRequest::VerifyUnchanged { .. } => Some(submit(PoolRef::Id(id()))),
         StepRequest::Submit { .. } => {
             let pool = Some(PoolRef::Created(text("main")));
-            Some(StepRequest::Update { name: name(), seen: Some(seen()), to: resume(), pool })
+            Some(StepRequest::Update { name: name(), seen: Some(seen()), to: resume_update(), pool })
         }
         StepRequest::Update { .. } => {
             Some(StepRequest::Delete { name: name(), seen: Some(seen()), unless_in_force: true })
@@ -663,7 +666,7 @@ fn acts() -> Vec<StepRequest> {
         StepRequest::Delete { .. } => {
             Some(StepRequest::CreatePool { pool: pool("main"), existing_ids: BTreeSet::from([text("lfcp-0")]) })
         }
-        StepRequest::CreatePool { .. } => Some(StepRequest::UpdatePool { id: id(), to: pool_amendment() }),
+        StepRequest::CreatePool { .. } => Some(StepRequest::UpdatePool { id: id(), to: pool_update() }),
         StepRequest::UpdatePool { .. } => Some(StepRequest::DeletePool { id: id() }),
         StepRequest::DeletePool { .. } => None,
     });
@@ -672,8 +675,8 @@ fn acts() -> Vec<StepRequest> {
 }
 
 /// Returns everything that a step can wait for.
-fn waits() -> Vec<Until> {
-    each(Until::Nothing, |it| match it {
+fn wait_conditions() -> Vec<Until> {
+    successive_variants(Until::Nothing, |it| match it {
         Until::Nothing => Some(Until::Running),
         Until::Running => Some(Until::Completed),
         Until::Completed => Some(Until::Stopped),
@@ -688,7 +691,7 @@ fn waits() -> Vec<Until> {
 
 /// Returns a guard of each variant.
 fn guards() -> Vec<RollbackGuard> {
-    each(RollbackGuard::NeverRan { name: text("orders-g2") }, |it| match it {
+    successive_variants(RollbackGuard::NeverRan { name: text("orders-g2") }, |it| match it {
         RollbackGuard::NeverRan { .. } => Some(RollbackGuard::Gone { name: text("orders-g2") }),
         RollbackGuard::Gone { .. } => None,
     })
@@ -704,16 +707,20 @@ pub fn plan() -> Plan {
     let change = |action| Change { action, reasons: reasons(), notes: notes() };
     let changes = actions().into_iter().enumerate();
     let changes = changes.map(|(number, action)| (Address::statement(format!("s-{number:02}")), change(action)));
-    let seen = classes().into_iter().enumerate().map(|(number, class)| (format!("s-{number}"), seen(class)));
+    let seen = phase_classes().into_iter().enumerate().map(|(number, class)| (format!("s-{number}"), seen(class)));
     let seen_pool = SeenPool { display_name: text("main"), max_cfu: 10, phase_class: PhaseClass::Running };
     let digests = BTreeMap::from([(orders(), Some(Fingerprint::of(["SELECT 1"]))), (main_pool(), None)]);
     let found = intents().into_iter().zip([true, false].into_iter().cycle());
-    let mut forward: Vec<Step> = acts().into_iter().map(|act| step(None, act, Until::Running, facts())).collect();
-    forward
-        .extend(waits().into_iter().map(|until| step(None, StepRequest::Wait { name: text("orders") }, until, vec![])));
-    let way_back = guards().into_iter().map(|when| step(Some(when), StepRequest::RecordOnly, Until::Inactive, facts()));
-    let passage =
-        StepGroup { address: orders(), after: BTreeSet::from([main_pool()]), forward, rollback: way_back.collect() };
+    let mut forward: Vec<Step> =
+        step_requests().into_iter().map(|act| step(None, act, Until::Running, facts())).collect();
+    forward.extend(
+        wait_conditions()
+            .into_iter()
+            .map(|until| step(None, StepRequest::Wait { name: text("orders") }, until, vec![])),
+    );
+    let rollback = guards().into_iter().map(|when| step(Some(when), StepRequest::RecordOnly, Until::Inactive, facts()));
+    let group =
+        StepGroup { address: orders(), after: BTreeSet::from([main_pool()]), forward, rollback: rollback.collect() };
     Plan {
         format_version: FORMAT_VERSION,
         basis: Basis {
@@ -741,17 +748,17 @@ pub fn plan() -> Plan {
         changes: changes.collect(),
         unchanged: 3,
         foreign: 2,
-        groups: vec![passage],
+        groups: vec![group],
     }
 }
 
 /// Returns the context of the plan, in which every field has a value.
-pub fn beside() -> PlanContext {
+pub fn plan_context() -> PlanContext {
     let pool = PoolUsage { id: text("lfcp-1"), current_cfu: 3, max_cfu: 10 };
-    let runs = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };
+    let placement = DeclaredPlacement { pool: Some(text("main")), principal: Some(text("sa-1")) };
     PlanContext {
         pools: BTreeMap::from([(text("main"), pool)]),
-        placements: BTreeMap::from([(orders(), runs)]),
+        placements: BTreeMap::from([(orders(), placement)]),
         service_time: Some(created()),
         interrupted: Some(InterruptedRun { command: text("apply"), seconds_ago: Some(840) }),
     }

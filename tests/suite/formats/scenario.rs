@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use floe::simulator::{FaultRule, ForcedOutcome, InjectedFault, RequestPolicy, Scenario, StatementOverride, Switches};
 
-use super::samples::each;
+use super::samples::successive_variants;
 
 /// Returns every fault that a scenario can inject.
-fn misfortunes() -> Vec<InjectedFault> {
-    each(InjectedFault::TooManyRequests { retry_after: Some(3) }, |it| match it {
+fn faults() -> Vec<InjectedFault> {
+    successive_variants(InjectedFault::TooManyRequests { retry_after: Some(3) }, |it| match it {
         InjectedFault::TooManyRequests { .. } => Some(InjectedFault::Status(503)),
         InjectedFault::Status(_) => Some(InjectedFault::StatusAfterEffect(500)),
         InjectedFault::StatusAfterEffect(_) => Some(InjectedFault::ConnectionRefused),
@@ -35,8 +35,8 @@ fn misfortunes() -> Vec<InjectedFault> {
 }
 
 /// Returns every outcome that a scenario can force.
-fn fates() -> Vec<ForcedOutcome> {
-    each(ForcedOutcome::Invalid("no such table".to_owned()), |it| match it {
+fn outcomes() -> Vec<ForcedOutcome> {
+    successive_variants(ForcedOutcome::Invalid("no such table".to_owned()), |it| match it {
         ForcedOutcome::Invalid(_) => {
             Some(ForcedOutcome::Fails { after_seconds: 30.0, detail: "division by zero".to_owned() })
         }
@@ -52,7 +52,7 @@ fn fates() -> Vec<ForcedOutcome> {
 }
 
 /// Returns the scenario in `tests/fixtures/0.1.0/simulator/scenario.json`.
-pub fn every() -> Scenario {
+pub fn full_scenario() -> Scenario {
     let fault = |(number, does): (u64, InjectedFault)| FaultRule {
         method: Some("POST".to_owned()),
         path: Some("*/statements*".to_owned()),
@@ -63,7 +63,7 @@ pub fn every() -> Scenario {
     };
     let verdict = |(number, outcome)| StatementOverride { name: format!("job-{number}"), outcome };
     // The list does not compile if a policy that is added later is missing.
-    let policies = each(RequestPolicy::Apply, |it| match it {
+    let policies = successive_variants(RequestPolicy::Apply, |it| match it {
         RequestPolicy::Apply => Some(RequestPolicy::Ignore),
         RequestPolicy::Ignore => Some(RequestPolicy::Reject),
         RequestPolicy::Reject => None,
@@ -109,8 +109,8 @@ pub fn every() -> Scenario {
         same_pool_name_status: Some(409),
     };
     Scenario {
-        faults: (0..).zip(misfortunes()).map(fault).collect(),
-        overrides: fates().into_iter().enumerate().map(verdict).collect(),
+        faults: (0..).zip(faults()).map(fault).collect(),
+        overrides: outcomes().into_iter().enumerate().map(verdict).collect(),
         switches: Some(switches),
         principals: Some(BTreeSet::from(["sa-1".to_owned(), "u-1".to_owned()])),
     }

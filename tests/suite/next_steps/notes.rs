@@ -20,7 +20,7 @@ async fn check_each_next_step(
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(planned_notes(&project, "copy").await.len(), 1);
         project.declare(&format!("{TABLE}{COPY}{declaration}"));
-        let run = project.apply_request(request.clone()).await;
+        let run = project.apply_with_options(request.clone()).await;
         assert!(run.report.expect("the plan is blocked").is_complete(), "{declaration}");
         let plan = project.plan().await;
         assert!(
@@ -65,7 +65,7 @@ async fn a_job_resumed_outside_is_stopped_or_declared_running() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(planned_notes(&project, "copy").await, [Note::ResumedOutside]);
         project.declare(&format!("{TABLE}{COPY}{declaration}"));
-        assert!(project.apply_request(request).await.report.expect("the plan is blocked").is_complete());
+        assert!(project.apply_with_options(request).await.report.expect("the plan is blocked").is_complete());
         project.converge().await;
     }
 }
@@ -90,8 +90,8 @@ async fn readers_of_an_altered_table_are_replaced_in_the_same_run() {
     let alter = "[statements.alter]\nsql = \"ALTER TABLE orders ADD (more INT)\"\n";
     project.declare(&format!("{TABLE}{COPY}{alter}"));
     assert_eq!(planned_notes(&project, "alter").await, [Note::StaleReaders { readers: vec![statement("copy")] }]);
-    let run = project.apply_request(with_copy_replaced()).await;
-    let after = &run.plan.groups.iter().find(|passage| passage.address == statement("copy")).unwrap().after;
+    let run = project.apply_with_options(with_copy_replaced()).await;
+    let after = &run.plan.groups.iter().find(|group| group.address == statement("copy")).unwrap().after;
     assert!(after.contains(&statement("alter")), "{after:?}");
     assert!(run.report.expect("the plan is blocked").is_complete());
     project.converge().await;

@@ -14,7 +14,7 @@ fn pool_id(project: &TestProject, name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_existing_pool_is_declared_by_id_or_ours_gets_another_name() {
+async fn an_existing_pool_is_declared_by_id_or_the_new_pool_gets_another_name() {
     for more in ["id = \"ID\"", "max_cfu = 5\ndisplay_name = \"another\""] {
         let mut project = TestProject::with_statements(TABLE);
         project.write("pools.toml", &format!("{MAIN_POOL}{SPARE_POOL}"));
@@ -62,7 +62,7 @@ async fn a_pool_is_deleted_once_its_job_moves_or_stops() {
         assert!(matches!(planned_block(&project, "pools.spare").await, Block::PoolHasStatements { .. }));
         if more.is_empty() {
             let excludes = [Address::pool("spare")].into();
-            let run = project.apply_request(PlanOptions { excludes, ..PlanOptions::default() }).await;
+            let run = project.apply_with_options(PlanOptions { excludes, ..PlanOptions::default() }).await;
             assert!(run.report.expect("the plan is blocked").is_complete());
         } else {
             project.declare(&job(more));

@@ -43,10 +43,10 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
         false => [
             (9, KillMoment::BeforeReading),
             (13, KillMoment::AfterEffect),
-            (19, KillMoment::MidAnswer),
+            (19, KillMoment::MidResponse),
             (31, KillMoment::AfterEffect),
         ]
-        .map(|(request, side)| KillCase { stage: 1, kill: KillPoint { request, moment: side }, stride: None })
+        .map(|(request, moment)| KillCase { stage: 1, kill: KillPoint { request, moment }, stride: None })
         .to_vec(),
     };
     let (mut figures, kills) = (Figures::default(), Mutex::new(Vec::new()));
@@ -65,8 +65,8 @@ fn nothing_is_lost_or_orphaned_when_the_program_is_killed_at_a_request() {
     });
     assert!(figures.crashes > 0 || !problems.is_empty(), "no run was killed");
     let kills = kills.into_inner().unwrap();
-    let by_side = KILL_MOMENTS.map(|side| format!("{side:?} {}", kills.iter().filter(|kill| **kill == side).count()));
-    println!("the program, at its requests: {}", by_side.join(", "));
+    let by_moment = KILL_MOMENTS.map(|side| format!("{side:?} {}", kills.iter().filter(|kill| **kill == side).count()));
+    println!("the program, at its requests: {}", by_moment.join(", "));
     report_and_assert("the program, at its requests", &figures, &problems);
 }
 

@@ -287,11 +287,11 @@ fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, I
     }
     let mut figures = Figures::default();
     let kind = |name: &str| *WRITE_CALLS.iter().find(|(kind, _)| *kind == name).unwrap();
-    let one = |(name, strike, at): &(&str, InjectedFailure, usize)| SyscallCase {
+    let one = |(name, failure, at): &(&str, InjectedFailure, usize)| SyscallCase {
         stage: 1,
         files,
         syscall: kind(name),
-        failure: *strike,
+        failure: *failure,
         occurrence: *at,
         continues: false,
     };
@@ -314,9 +314,9 @@ fn inject_everywhere(what: &str, files: WatchedFiles, sample: &[(&'static str, I
         let result = match result {
             Ok(false) if !is_exhaustive() => Err("the run makes no such call".to_owned()),
             Ok(false) => Ok(()),
-            lived => {
+            result => {
                 injected.lock().unwrap().push(*case);
-                lived.map(drop)
+                result.map(drop)
             }
         };
         (result.map_err(|why| format!("stage `{}`, {case:?}: {why}", STAGES[case.stage].name)), next)
