@@ -6,6 +6,7 @@
 //!      └─────────── journal ◀─────────┴──────────┘    step ──▶ wait ──▶ watcher
 //! ```
 
+mod context;
 mod event;
 mod journal;
 mod mutation;
@@ -17,5 +18,6 @@ mod step_group;
 mod wait;
 mod watcher;
 
+pub use context::{Interrupt, RunInputs};
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
-pub use run::{Interrupt, RunInputs, run};
+pub use run::run;

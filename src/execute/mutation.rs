@@ -9,8 +9,8 @@ use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
-    step_group::{InterruptScope, RunContext},
 };
 use crate::{
     cloud::{Error, ErrorKind},

@@ -8,9 +8,9 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use super::{
+    context::{InterruptScope, RunContext},
     event::{NotReached, NotReachedCause, RequestAccepted, StepFailure},
     mutation::{Attempt, Mutation, Precheck, applied, mutate, outcome_from},
-    step_group::{InterruptScope, RunContext},
 };
 use crate::{
     cloud::{Error, Listing},

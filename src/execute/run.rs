@@ -13,47 +13,16 @@ use tokio::{
 };
 
 use super::{
+    context::{Interrupt, RunContext, RunInputs},
     event::{Event, RunReport, StepFailure},
     journal::{JournalHandle, SchedulerMessage},
-    pool,
-    step_group::{self, RunContext},
-    watcher,
+    pool, step_group, watcher,
 };
 use crate::{
-    cloud::CloudClient,
     plan::{Plan, StepGroup},
-    resource::{Address, Intent, Operation, ResourceKind, Secrets},
+    resource::{Address, Intent, Operation, ResourceKind},
     state::{Entry, Ledger, LedgerError, Recorded},
 };
-
-/// How urgently the user has asked to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Interrupt {
-    /// The user has not asked.
-    #[default]
-    None,
-    /// Start no new step outside an open step group. Open step groups are finished or rolled back (the first Ctrl-C).
-    FinishOpenGroups,
-    /// Save the state and exit (the second Ctrl-C).
-    Abort,
-}
-
-/// What a run works with.
-#[derive(Clone)]
-pub struct RunInputs {
-    /// The client of Confluent Cloud.
-    pub cloud: CloudClient,
-    /// The values of secrets.
-    pub secrets: Secrets,
-    /// The name of the project, for labels.
-    pub project: String,
-    /// Whether a secret without a value is replaced by a placeholder, on the simulator only.
-    pub use_placeholders: bool,
-    /// The start of every intent id of this run, which differs from that of every other run of this state.
-    pub run_id: String,
-    /// How urgently the user has asked to stop.
-    pub interrupt: Receiver<Interrupt>,
-}
 
 /// Runs `plan` on `recorded`, recording every step in `ledger`, and compacts the record at the end.
 ///

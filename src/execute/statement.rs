@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
     mutation::{Attempt, Mutation, Precheck, applied, outcome_from, settle_rejected},
-    step_group::{InterruptScope, RunContext},
 };
 use crate::{
     cloud::{Error, ErrorKind, FetchedStatement, NewStatement},

@@ -2,10 +2,10 @@
 //! facts.
 
 use super::{
+    context::{InterruptScope, RunContext},
     event::{Event, StepFailure},
     mutation::mutate,
     pool, statement,
-    step_group::{InterruptScope, RunContext},
     wait::{self, PriorAction},
 };
 use crate::{

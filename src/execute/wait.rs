@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    context::{InterruptScope, RunContext},
     event::{Event, NotReached, NotReachedCause, StepFailure},
     statement::fetch,
-    step_group::{InterruptScope, RunContext},
     watcher::Observation,
 };
 use crate::{
