@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::problems::QuotedFile;
+use super::quoted_file::QuotedFile;
 use crate::resource::Span;
 
 /// The mark in place of text that is left out.

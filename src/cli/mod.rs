@@ -25,6 +25,7 @@ pub mod problems;
 mod process_environment;
 mod progress;
 mod project;
+mod quoted_file;
 mod runtime;
 mod saved_plan;
 mod screen;

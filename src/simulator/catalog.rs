@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{options::CatalogMode, sql_summary::SqlSummary, statements::SimulatedStatement};
+use super::{sql_summary::SqlSummary, statements::SimulatedStatement, switches::CatalogMode};
 use crate::resource::properties;
 use crate::sql::{ObjectKind, Usage};
 

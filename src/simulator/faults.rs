@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::scenario::matches_pattern;
+use super::pattern::matches_pattern;
 use crate::cloud::Method;
 
 /// A fault, and the requests that have it.

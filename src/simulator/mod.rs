@@ -16,6 +16,7 @@ mod limiter;
 mod log;
 mod options;
 mod out_of_band;
+mod pattern;
 mod pools;
 mod response;
 mod routes;
@@ -24,6 +25,7 @@ mod serve;
 mod snapshot;
 mod sql_summary;
 mod statements;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -39,11 +41,12 @@ use crate::cloud::{BoxFuture, HttpRequest, HttpResponse, Method, Transport, Tran
 
 pub use audit::{AuditReport, Effect, EffectKind};
 pub use faults::{FaultRule, InjectedFault};
-pub use options::{CatalogMode, PhaseDurations, RequestPolicy, SimulatedRateLimits, SimulatorOptions, Switches};
+pub use options::{PhaseDurations, SimulatedRateLimits, SimulatorOptions};
 pub use out_of_band::{OutOfBandChange, PoolView, StatementView, WorldView};
 pub use scenario::{ForcedOutcome, Scenario, StatementOverride};
 pub use serve::serve;
 pub use snapshot::WorldSnapshot;
+pub use switches::{CatalogMode, RequestPolicy, Switches};
 
 /// A simulated Confluent Cloud. Clones share one world.
 #[derive(Clone)]

@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde::Deserialize;
 
-use super::{faults::FaultRule, options::Switches};
+use super::{faults::FaultRule, pattern::matches_pattern, switches::Switches};
 
 /// What goes wrong, and which statements behave differently from what their SQL says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -106,24 +106,4 @@ impl StatementOverride {
 /// Converts seconds from a file to a duration. Negative and invalid values give zero.
 pub(super) fn duration_from_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
-/// Returns whether `text` matches `pattern`, in which `*` stands for any text.
-pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let mut pieces = pieces.peekable();
-    if pieces.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return rest.ends_with(piece);
-        }
-        match rest.find(piece).and_then(|start| rest.get(start.saturating_add(piece.len())..)) {
-            Some(tail) => rest = tail,
-            None => return false,
-        }
-    }
-    true
 }

@@ -1,8 +1,8 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, lints, script::Script,
-    statement::ParsedStatement,
+    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script,
+    secrets::is_plaintext_secret, statement::ParsedStatement,
 };
 
 /// The largest number of errors that are reported for one text.
@@ -51,7 +51,7 @@ pub fn analyze(text: &str) -> Analysis {
 
 /// Returns the options that contain a secret in plain text.
 pub(super) fn plaintext_secrets(statement: &ParsedStatement<'_, '_>) -> Vec<PlaintextSecret> {
-    let plaintext = statement.options.iter().filter(|pair| lints::is_plaintext_secret(&pair.key, &pair.value));
+    let plaintext = statement.options.iter().filter(|pair| is_plaintext_secret(&pair.key, &pair.value));
     plaintext.map(|pair| PlaintextSecret { option: pair.key.clone(), span: pair.value_span.clone() }).collect()
 }
 

@@ -13,6 +13,7 @@ mod lints;
 mod normalize;
 mod query;
 mod script;
+mod secrets;
 mod stateless;
 mod statement;
 mod word_set;
@@ -21,10 +22,11 @@ use crate::resource::Span;
 
 pub use analysis::analyze;
 pub use lints::{
-    Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, is_sensitive_key, lint,
-    lint_codes, lint_errors, string_literals_and_hints,
+    Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
+    lint_errors, string_literals_and_hints,
 };
 pub use normalize::{are_equivalent, normal_form};
+pub use secrets::is_sensitive_key;
 
 /// What is known about a statement from its text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     resource::{Phase, PoolPhase},
-    simulator::options::RequestPolicy,
+    simulator::switches::RequestPolicy,
     sql::{ObjectKind, Usage},
 };
 

@@ -14,7 +14,7 @@ use super::{
     response::{ApiError, ApiResponse, empty_response, json_response},
     world::SimulatedWorld,
 };
-use crate::{cloud::Method, resource::Phase, simulator::options::RequestPolicy};
+use crate::{cloud::Method, resource::Phase, simulator::switches::RequestPolicy};
 pub(super) use statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
 pub(super) use submission::{random_uuid, recreate_statement};
 

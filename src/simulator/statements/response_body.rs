@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{clock::rfc3339, options::Switches, sql_summary::StatementBehavior},
+    super::{clock::rfc3339, sql_summary::StatementBehavior, switches::Switches},
     lifecycle::PARTITIONS,
     statement::{MutableFields, SimulatedStatement},
 };

@@ -1,6 +1,7 @@
 //! The checks, one function for each code.
 
 use super::{Lint, LintContext, LintSeverity, LintSubject};
+use crate::sql::secrets::is_plaintext_secret;
 use crate::{
     resource::{Span, properties},
     sql::{Analysis, ObjectKind, StatementKind, Usage, statement::OptionPair},
@@ -192,39 +193,6 @@ pub(super) fn plaintext_secret_lints(analysis: &Analysis, context: &LintContext<
     let properties = context.properties.iter().filter(|(key, value)| is_plaintext_secret(key, &value.masked()));
     let properties = properties.map(|(key, _)| Lint { property: Some(key.to_string()), ..found(key, "properties") });
     options.chain(properties).collect()
-}
-
-/// Returns whether an option or property contains a secret in plain text.
-pub(in crate::sql) fn is_plaintext_secret(key: &str, value: &str) -> bool {
-    is_sensitive_key(key) && is_plaintext(value)
-}
-
-/// Returns whether an option or property of this name holds a value that must stay secret.
-pub fn is_sensitive_key(key: &str) -> bool {
-    const SENSITIVE_SUFFIXES: [&str; 12] = [
-        "password",
-        "passwd",
-        "secret",
-        "secretkey",
-        "token",
-        "apikey",
-        "privatekey",
-        "accesskey",
-        "credentials",
-        "passphrase",
-        "serviceaccountkey",
-        "sasljaasconfig",
-    ];
-    let key = key.to_ascii_lowercase();
-    let alphanumeric: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    properties::is_secret_key(&key) || SENSITIVE_SUFFIXES.iter().any(|ending| alphanumeric.ends_with(ending))
-}
-
-/// Returns whether a value is the secret itself instead of a reference: a placeholder of floe, or
-/// `{{sessionconfig/sql.secrets.…}}` of Confluent Cloud.
-fn is_plaintext(value: &str) -> bool {
-    let value = value.trim();
-    !value.is_empty() && !value.contains("${") && !value.contains("{{")
 }
 
 /// Checks FL109: state that grows without bound.

@@ -14,8 +14,6 @@ use super::{
 };
 use crate::resource::{Properties, Span, Template, properties};
 
-pub(super) use checks::is_plaintext_secret;
-pub use checks::is_sensitive_key;
 pub use explanations::{LintExplanation, explain_lint, lint_codes};
 
 /// What the project says about the statement.
