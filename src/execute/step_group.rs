@@ -25,7 +25,7 @@ pub(super) struct RunContext {
     pub watcher: Watcher,
 }
 
-/// How far a step group has got, which decides whether an interrupt may stop it here.
+/// How far a step group has progressed, which decides whether an interrupt may stop it here.
 #[derive(Clone, Copy)]
 pub(super) struct InterruptScope<'a> {
     /// The address of the step group.
