@@ -1,4 +1,5 @@
-//! `floe drift`: compares what is live with what was sent, regardless of the manifests. It suits a nightly job.
+//! `floe drift`: compares what is live with what was sent, regardless of the manifests. It is well suited to a
+//! nightly job.
 
 use serde_json::json;
 

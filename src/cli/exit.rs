@@ -1,4 +1,4 @@
-//! The exit codes of floe, and which of two wins.
+//! The exit codes of floe, and which one wins if several apply.
 
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ impl Exit {
     }
 
     /// Returns the exit to report if both apply. The order is 1, 130, 5, 3, 4, 2, 0. A canceled pipeline still has to
-    /// learn that something failed. Otherwise it is more important that not everything was done than what follows it.
+    /// learn that something failed. Otherwise, a code for work that was not done wins over one for what was found.
     pub fn worse_of(self, other: Exit) -> Exit {
         if self.severity_rank() >= other.severity_rank() { self } else { other }
     }

@@ -1,5 +1,5 @@
 //! `floe import`: records that a declared pool is an existing pool, after a state was lost or for a pool that was
-//! made by hand. Nothing is sent. The next plan compares it.
+//! created outside floe. Nothing is sent. The next plan shows what differs.
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,

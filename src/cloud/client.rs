@@ -235,7 +235,7 @@ impl CloudClient {
                     }
                     sleep(wait).await;
                     attempt += 1;
-                    // Start at the original URL, because it may redirect to a better address by now.
+                    // Start at the original URL, because it may now redirect to a better address.
                     (url, redirects) = (call.url.clone(), 0);
                 }
             }

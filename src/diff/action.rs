@@ -40,7 +40,7 @@ pub enum Action {
     /// Keeps a declared statement unsubmitted until `stopped` is turned off.
     #[serde(rename = "hold")]
     KeepUnsubmitted,
-    /// Adopts a statement that bears this address's labels and is not in the record.
+    /// Adopts a statement that has this address's labels and is not in the record.
     Adopt {
         /// The cloud name of the statement.
         name: String,
@@ -364,14 +364,14 @@ pub enum Note {
     /// The job is gone, and its offsets are not known.
     #[serde(rename = "gone-from-nowhere")]
     GoneWithUnknownOffsets,
-    /// The job is gone. Its offsets are known from a stop outside floe, and it is not known whether it ran on from
-    /// there.
+    /// The job is gone. Its offsets are known from a stop outside floe, but it is not known whether it was resumed
+    /// after that.
     #[serde(rename = "stood-when-stopped-outside")]
     GoneWithUncertainOffsets {
         /// The offsets of each topic, as `partition:0,offset:100;…`.
         topics: BTreeMap<String, String>,
     },
-    /// A statement of this name was removed before.
+    /// A statement with this name was removed before.
     #[serde(rename = "removed-before")]
     PreviouslyRemoved {
         /// The offsets where it stopped, as far as they are known: `partition:0,offset:100;…` per topic.
@@ -386,7 +386,7 @@ pub enum Note {
     /// `--replace` names a job that should be stopped, so it is ignored.
     #[serde(rename = "not-replaced")]
     ReplaceIgnoredWhileStopped,
-    /// The resource is in a transitional phase, which is no basis for a decision.
+    /// The resource is in a transitional phase, so nothing can be decided yet.
     InMotion {
         /// The phase of the resource.
         phase: Phase,
@@ -467,7 +467,7 @@ pub enum Note {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "block", rename_all = "kebab-case")]
 pub enum Block {
-    /// A statement of that name exists and is not managed by this project.
+    /// A statement with this name exists and is not managed by this project.
     #[serde(rename = "not-ours")]
     ForeignStatement {
         /// The cloud name of the statement.
@@ -479,7 +479,7 @@ pub enum Block {
         /// The cloud names of the generations.
         names: Vec<String>,
     },
-    /// The statement bears this project's labels, but its text differs from the declared one and contains a secret,
+    /// The statement has this project's labels, but its text differs from the declared one and contains a secret,
     /// or something that looks like one. Adopting it would write the secret's value into the state.
     #[serde(rename = "hides-secret")]
     AdoptionExposesSecret {
@@ -527,7 +527,7 @@ pub enum Block {
     /// that.
     #[serde(rename = "loses-position")]
     LosesOffsets {
-        /// What in the SQL keeps state, if anything is known to.
+        /// The construct in the SQL that keeps state, if one is known.
         #[serde(rename = "keeps")]
         stateful_construct: Option<String>,
         /// The consent token, such as `restart:3f2a9c`.
@@ -626,7 +626,7 @@ pub enum Block {
         /// The address that the block moves.
         from: Address,
     },
-    /// Everything that the state records would be removed, outside `destroy`.
+    /// The plan would remove everything that the state records, although `destroy` was not requested.
     RemovesEverything,
     /// An unrecorded pool has the same name.
     PoolExists {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl<'a> DiffContext<'a> {
-    /// Returns what is known of a statement before its absence is acted on.
+    /// Returns what is known about a statement before a decision relies on its absence.
     ///
     /// An unlisted name becomes a lookup. Until the lookup is answered, the name counts as absent in a diff that is
     /// then discarded.

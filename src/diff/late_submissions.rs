@@ -12,10 +12,10 @@ use crate::{
     state::Recorded,
 };
 
-/// Adds a note about each statement that runs or undoes something, bears the labels of this project and this state,
+/// Adds a note about each statement that runs or undoes something, has the labels of this project and this state,
 /// and has an address that is no longer declared or recorded.
 ///
-/// Generations removed with `state rm` are skipped: their number was used by us.
+/// Generations removed with `state rm` are skipped, because this state has used their numbers.
 pub(super) fn note_late_submissions(
     desired: &Desired,
     recorded: &Recorded,

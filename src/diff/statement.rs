@@ -110,7 +110,7 @@ impl<'a> DiffContext<'a> {
         if !stopped && let Presence::Unknown(why) = self.confirmed_presence(&name) {
             return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
         }
-        // Retired generations are recorded. Any other statement with such a name has to bear our labels.
+        // Retired generations are recorded. Any other statement with such a name must have our labels.
         let is_recorded =
             |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
         let mut found = self.live.generations(base);
@@ -169,7 +169,7 @@ impl<'a> DiffContext<'a> {
         names.into_iter().collect()
     }
 
-    /// Returns whether a live statement bears the labels of this project and address.
+    /// Returns whether a live statement has the labels of this project and address.
     fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
@@ -251,7 +251,7 @@ impl<'a> DiffContext<'a> {
         }
     }
 
-    /// Decides what happens to a statement in a transitional phase, which is no basis for most decisions.
+    /// Decides what happens to a statement in a transitional phase, in which most decisions are not possible.
     ///
     /// There are two exceptions. A statement that waits and never took effect may be replaced. A job may wait for
     /// room on its pool indefinitely, so it can be stopped or moved.
@@ -348,7 +348,7 @@ impl<'a> DiffContext<'a> {
     /// Decides what happens to a stopped job that should stay stopped.
     fn stays_stopped(&mut self, statement: &StatementContext) -> Option<Change> {
         if !statement.current.stopped {
-            // It was stopped outside floe first. The PUT makes the stop ours and changes nothing.
+            // It was already stopped outside floe. The PUT records the stop as floe's own and changes nothing else.
             return Some(with_due_notes(
                 Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]),
                 statement,
@@ -411,7 +411,7 @@ impl<'a> DiffContext<'a> {
     }
 }
 
-/// Returns a change that waits for a phase to pass. The decision is made after that.
+/// Returns a change that waits for a phase to end. The decision is made after that.
 pub fn await_end_of_phase(live: &LiveStatement) -> Change {
     let phase = live.phase.clone();
     Change::new(Action::wait(phase.clone(), AfterWait::PlanAgain), Vec::new()).with_note(Note::InMotion { phase })

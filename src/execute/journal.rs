@@ -119,7 +119,7 @@ impl JournalHandle {
         let _ = self.scheduler.send(SchedulerMessage::RollbackFailed(address.clone(), failure));
     }
 
-    /// Shows an event to the user. A receiver that is gone is no reason to stop.
+    /// Shows an event to the user. The run continues even if the receiver is gone.
     pub fn emit(&self, event: Event) {
         let _ = self.scheduler.send(SchedulerMessage::Emit(event));
     }

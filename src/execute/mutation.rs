@@ -22,9 +22,9 @@ use crate::{
 /// How long the service may reject a request before the user is told.
 const REPORT_REJECTIONS_AFTER: Duration = Duration::from_secs(2);
 
-/// How far a mutation has got, and what it works with.
+/// The progress of a mutation, and what it works with.
 pub(super) struct Attempt<'a> {
-    /// How far the step group has got.
+    /// How far the step group has progressed.
     pub scope: &'a InterruptScope<'a>,
     /// What every step works with.
     pub context: &'a RunContext,
@@ -34,8 +34,8 @@ pub(super) struct Attempt<'a> {
     pub is_retry: bool,
     /// Whether the response to an earlier attempt was lost.
     ///
-    /// The lost request may still take effect. If its effect shows up later it is ours, and a later rejection does
-    /// not prove that nothing happened.
+    /// The lost request may still take effect. If its effect shows up later, this mutation caused it, and a
+    /// later rejection does not prove that nothing happened.
     pub may_apply_late: bool,
     /// The service's rejection of the last attempt, if it was rejected.
     pub last_rejection: Option<Error>,
@@ -78,7 +78,7 @@ pub(super) trait Mutation: Sync {
         context: &RunContext,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
-    /// Reads what became of a request whose response was lost.
+    /// Finds out with a read whether a request whose response was lost took effect.
     fn read_back(
         &self,
         intent: &Intent,

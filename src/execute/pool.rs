@@ -268,9 +268,9 @@ async fn statements_running_on(id: &str, context: &RunContext) -> Result<Vec<Liv
 
 /// Waits until a pool is empty.
 ///
-/// Our statements that this run stopped or moved leave the pool, and the CFU count lags a little behind them. One of
-/// ours that stays would be stopped by the deletion. CFU that are in use after ours have left belong to statements
-/// that this key cannot see.
+/// Our statements that this run stopped or moved leave the pool, and the CFU count lags a little behind them. If one of
+/// them stayed, the deletion would stop it. CFU that are still in use after they have left belong to statements that
+/// this key cannot see.
 async fn wait_until_empty(id: &str, attempt: &Attempt<'_>) -> Result<(), StepFailure> {
     let context = attempt.context;
     let deadline = Instant::now() + CFU_DRAIN_TIMEOUT;

@@ -41,7 +41,7 @@ pub async fn run(
     ledger.begin(&recorded).await?;
     let (journal, messages) = JournalHandle::new(recorded, &inputs.run_id);
     let mut scheduler = Scheduler::new(plan, journal, ledger, inputs, events);
-    // What settling found is durable before anything is built on it.
+    // The entries from settling become durable before any step relies on them.
     match scheduler.apply_in_memory(&plan.entries) {
         Ok(()) => drop(scheduler.append(plan.entries.clone()).await),
         // The plan is for another record. Nothing runs, and everything is reported as not started.
@@ -72,7 +72,7 @@ struct Scheduler<'a> {
     context: RunContext,
     /// How urgently the user has asked to stop.
     interrupt: Receiver<Interrupt>,
-    /// Why nothing more can be recorded, if so.
+    /// The reason why nothing more can be recorded, if there is one.
     ledger_error: Option<LedgerError>,
     /// The step groups that have not started, by address. `after` loses the addresses that have succeeded.
     pending: BTreeMap<Address, StepGroup>,

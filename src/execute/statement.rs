@@ -22,7 +22,8 @@ use crate::{
 
 /// The maximum number of attempts for a request that has no effect or conflicts.
 const MAX_STATEMENT_ATTEMPTS: u32 = 30;
-/// How long to look for a request whose response was lost before it counts as never arrived.
+/// How long to look for the effect of a request whose response was lost. After that, the request counts as never
+/// arrived.
 const LOST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long to wait for a name whose statement is being deleted.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
@@ -86,7 +87,7 @@ impl Mutation for SubmitStatement {
     async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => resolve_name_conflict(intent, &self.submission.name, error, attempt).await,
-            // The intent stays open, and the next run finds out what became of it.
+            // The intent stays open, and the next run finds out whether it took effect.
             _ if attempt.may_apply_late => Err(StepFailure::RequestFailed(attempt.context.redact_error(error))),
             _ => Err(settle_rejected(intent, error, attempt.context).await),
         }
@@ -107,7 +108,7 @@ impl Mutation for SubmitStatement {
 }
 
 /// Returns the outcome of a submission whose name is taken: by our own request, by a statement that is being deleted,
-/// or by one that is not ours.
+/// or by a statement that this project does not manage.
 async fn resolve_name_conflict(
     intent: &Intent,
     name: &str,

@@ -28,8 +28,8 @@ pub(super) fn find_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>
     (edges, problems)
 }
 
-/// Returns the edges that do not depend on other statements, sorted, and the problems that are certain. More statements
-/// may put alters in order and may decide what runs later, but they cannot remove any of these.
+/// Returns the edges that do not depend on other statements, sorted, and the problems that are certain. More
+/// statements may put `ALTER` statements in order and may decide what runs later, but they cannot remove any of these.
 pub(super) fn edges_of_partial_project(
     project: &Project,
     uses: &BTreeMap<SqlObject, UseSites>,
@@ -77,7 +77,7 @@ fn inferred_edge(object: &SqlObject, from: &UseSite, to: &UseSite) -> Option<Edg
     (from.0 != to.0).then(|| Edge { from: Address::statement(&from.0), to: Address::statement(&to.0), reason })
 }
 
-/// Reports each statement that creates an object which another statement creates already.
+/// Reports each statement that creates an object that another statement already creates.
 fn report_duplicate_creators(project: &Project, object: &SqlObject, creators: &[UseSite], problems: &mut Vec<Problem>) {
     let Some((first, others)) = creators.split_first() else { return };
     for other in others {
@@ -95,7 +95,7 @@ fn report_duplicate_creators(project: &Project, object: &SqlObject, creators: &[
     }
 }
 
-/// Reports alters of one object without an order between them.
+/// Reports `ALTER` statements of one object that have no order between them.
 fn report_unordered_alters(
     project: &Project,
     object: &SqlObject,
@@ -115,7 +115,7 @@ fn report_unordered_alters(
             (before.len(), user, before)
         })
         .collect();
-    // The number of other alters before each one: 0, 1, 2 … if there is an order.
+    // The number of other `ALTER` statements before each one: 0, 1, 2 … if there is an order.
     ranked.sort();
     for pair in ranked.windows(2) {
         let [(_, first, _), (_, second, before)] = pair else { continue };
@@ -138,7 +138,8 @@ fn report_unordered_alters(
     }
 }
 
-/// Returns the edges from users of an object to its alters, except where an alter is declared to follow the use.
+/// Returns the edges from users of an object to the statements that alter it, except where such a statement is declared
+/// to follow the use.
 fn edges_to_alters(object: &SqlObject, uses: &UseSites, reachability: &Reachability) -> Vec<Edge> {
     let mut edges = Vec::new();
     for alter in &uses.altered_by {
@@ -225,7 +226,8 @@ fn use_site_place(project: &Project, (key, (start, end)): &UseSite) -> Option<So
     Some(project.statements.get(key)?.source_map.locate(&(*start..*end)))
 }
 
-/// Reachability over the edges that are certain before alters and drops are ordered, in both directions.
+/// Reachability over the edges that are certain before statements that alter or drop objects are ordered, in both
+/// directions.
 struct Reachability {
     /// The statements that each statement needs directly.
     dependencies: BTreeMap<String, Vec<String>>,

@@ -99,8 +99,8 @@ pub struct ObjectUsers {
 ///
 /// # Errors
 ///
-/// Returns every problem that prevents an order: an object that two statements create or drop, alters of one object
-/// without an order, drops before uses, and cycles.
+/// Returns every problem that prevents an order: an object that two statements create or drop, `ALTER` statements of
+/// one object without an order, drops before uses, and cycles.
 pub fn build(project: Project) -> Result<Graph, InvalidProject> {
     let uses = resolver::use_sites(&project);
     let (edges, mut problems) = edges::find_edges(&project, &uses);

@@ -62,7 +62,7 @@ impl fmt::Display for StaleReason {
 /// Returns the reasons why `saved` can no longer be applied.
 ///
 /// `now` is the plan that would be made now for the same options, or for those of [`options_without_foreign_blocks`].
-/// `excluded_by` is what the function [`excluded_by`] returns for it. Changes of other addresses are no reason.
+/// `excluded_by` is what the function [`excluded_by`] returns for it. Changes of other addresses do not count.
 pub fn stale_reasons(saved: &Plan, now: &Plan, excluded_by: &BTreeMap<Address, Address>) -> Vec<StaleReason> {
     let (then, basis) = (&saved.basis, &now.basis);
     let identities = [

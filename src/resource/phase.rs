@@ -85,7 +85,7 @@ impl fmt::Display for Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseClass {
-    /// PENDING, STOPPING, FAILING, DELETING or an unknown phase. It is no basis for a decision.
+    /// PENDING, STOPPING, FAILING, DELETING or an unknown phase. Nothing can be decided in this phase.
     #[serde(rename = "moving")]
     Transitional,
     /// The service reports RUNNING or DEGRADED.

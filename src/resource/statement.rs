@@ -45,23 +45,23 @@ pub struct Statement {
     /// Dependencies that its SQL does not show.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub depends_on: BTreeSet<Address>,
-    /// Whether plans are forbidden to delete, undo or restart it.
+    /// Whether plans are forbidden to delete, undo or replace it.
     #[serde(default)]
     pub prevent_destroy: bool,
     /// The number of seconds it may take to reach RUNNING or COMPLETED.
     pub timeout: u64,
 }
 
-/// How floe may handle a change of a job's SQL.
+/// How floe may handle a change of a job's SQL or properties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evolve {
-    /// Carries offsets over where this is certain to be correct, and blocks otherwise.
+    /// Blocks the change until a person consents to it.
     #[default]
     Auto,
-    /// Restarts from the beginning of the sources where offsets cannot be carried over.
+    /// Replaces the job, which restarts from the beginning of its sources.
     Restart,
-    /// Always blocks the change, unless it is accepted.
+    /// Blocks like `Auto`, and the plan says that each change requires consent.
     Manual,
 }
 

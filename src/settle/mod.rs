@@ -27,8 +27,8 @@ pub struct Settlement {
     pub entries: Vec<Entry>,
     /// The open requests of an interrupted run, each with its outcome.
     pub interrupted_requests: Vec<InterruptedRequest>,
-    /// The addresses that cannot be planned, each with the reason: what exists is not what was requested, or the
-    /// outcome cannot be determined.
+    /// The addresses that cannot be planned, each with the reason: the resource differs from what was requested, or
+    /// the outcome cannot be determined.
     pub unclear: BTreeMap<Address, String>,
 }
 
@@ -63,7 +63,7 @@ pub fn required_lookups(recorded: &Recorded) -> Lookups {
     lookups
 }
 
-/// Settles every open intent, then records how far each recorded generation has got. Returns the record unchanged if
+/// Settles every open intent, then records how far each generation has progressed. Returns the record unchanged if
 /// there is nothing new to record.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Record
             }
             // Nothing prevents a second pool with the same name, and the request may still take effect. So the intent
             // stays open until a run that creates the pool again has looked for it long enough, or until the pool is no
-            // longer wanted.
+            // longer desired.
             IntentVerdict::Rejected(_) if matches!(intent.operation, Operation::CreatePool { .. }) => {
                 settlement.interrupted_requests.push(InterruptedRequest { intent: intent.clone(), applied: false });
             }

@@ -1,4 +1,4 @@
-//! Finds out how far the recorded generations have got since the record was written.
+//! Finds out how far the recorded generations have progressed since the record was written.
 
 use crate::{
     live::{Live, Presence},

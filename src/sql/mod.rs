@@ -42,7 +42,7 @@ pub struct Analysis {
     /// source that takes upserts, a sink with a primary key. Only a caller that knows their definitions can judge
     /// that.
     pub stateful_construct: Option<StatefulConstruct>,
-    /// Why the text cannot be submitted as one statement, each reason at its place. Empty if the text can be
+    /// Why the text cannot be submitted as one statement, each reason with its location. Empty if the text can be
     /// submitted.
     pub errors: Vec<SqlError>,
     /// Whether a `CREATE` statement contains `IF NOT EXISTS`.

@@ -32,7 +32,7 @@ pub(super) struct ParsedStatement<'s, 'a> {
     pub column_functions: Vec<Mention>,
     /// The new name that `ALTER … RENAME TO` gives to the object.
     pub renamed_to: Option<Mention>,
-    /// Errors of a statement set: a wrong end, or a statement that does not belong into it.
+    /// Errors of a statement set: a wrong end, or a statement that does not belong in it.
     pub errors: Vec<SqlError>,
 }
 
@@ -270,7 +270,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             }
             at += 1;
         }
-        // Built-in functions are no dependencies, and a definition does not run, so its calls keep no state.
+        // Built-in functions are not dependencies. A definition does not run, so its calls keep no state.
         let is_built_in = |name: &[String]| matches!(name, [only] if super::functions::is_built_in_function(only));
         let found = self.query.mentions.split_off(mention_count);
         self.column_functions.extend(found.into_iter().filter(|mention| !is_built_in(&mention.name)));

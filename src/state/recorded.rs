@@ -12,7 +12,7 @@ use crate::resource::{
 /// The format that this build writes.
 pub const STATE_FORMAT: u32 = 1;
 
-/// Everything that floe remembers of one environment.
+/// Everything that floe remembers about one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
@@ -106,7 +106,7 @@ pub struct StatementRecord {
     pub last_offsets: Option<Offsets>,
 }
 
-/// One physical statement: what was sent, and how far it is known to have got.
+/// One physical statement: what was sent, and how far it is known to have progressed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerationRecord {

@@ -36,7 +36,7 @@ impl DocumentReader {
         self.place(if is_header { value.span() } else { key.span() })
     }
 
-    /// Reports that the value of `name` has another type than `wanted`.
+    /// Reports that the type of the value of `name` is not `expected`.
     fn report_wrong_type(&mut self, name: &str, expected: &str, value: &Spanned<DeValue<'_>>, help: Option<String>) {
         let place = self.place(value.span());
         let found = type_name(value.get_ref());
