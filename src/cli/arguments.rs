@@ -16,7 +16,7 @@ use crate::{diff::PlanOptions, resource::Address};
     after_help = "\
 Exit codes:
   0    done, or nothing to do
-  1    error
+  1    error, or you answered no
   2    changes are pending (plan --detailed-exitcode, drift)
   3    blocked: a change needs a decision
   4    unhealthy
@@ -185,10 +185,10 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct Selection {
-    /// Only this resource and what it depends on; in `destroy`, only this resource and its dependents (repeatable)
+    /// Select only this resource and what it depends on; in `destroy`, this resource and its dependents (repeatable)
     #[arg(long = "target", env = "FLOE_TARGET", value_name = "ADDRESS", value_delimiter = ',', hide_env_values = true)]
     pub targets: Vec<Address>,
-    /// Not this resource and not its dependents; in `destroy`, not this resource and not what it depends on
+    /// Leave out this resource and its dependents; in `destroy`, this resource and what it depends on
     /// (repeatable)
     #[arg(
         long = "exclude",
@@ -302,10 +302,10 @@ pub struct SimulatorArguments {
     /// The address to listen on; port 0 takes a free port
     #[arg(long, env = "FLOE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080", hide_env_values = true)]
     pub listen: String,
-    /// The only key that the statements API accepts; defaults to any key
+    /// The only key that the statements API accepts; without it, any key is accepted
     #[arg(long, env = "FLOE_FLINK_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
     pub flink_key: Option<(String, String)>,
-    /// The only key that the pools API accepts; defaults to any key
+    /// The only key that the pools API accepts; without it, any key is accepted
     #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
     pub cloud_key: Option<(String, String)>,
     /// Keep the simulated world in this file; without it, the world is in memory and ends with the process

@@ -137,7 +137,8 @@ impl From<LedgerError> for CommandError {
                 command_error.with_help("Restore a good copy of the file. Until then, floe changes nothing.")
             }
             LedgerError::NewerFormat { .. } => command_error.with_help("Use the newer version of floe that wrote it."),
-            LedgerError::ChangedSinceRead { .. } | LedgerError::Inconsistent { .. } => command_error,
+            LedgerError::ChangedSinceRead { .. } => command_error.with_help("Plan again."),
+            LedgerError::Inconsistent { .. } => command_error.with_help("Please report this bug."),
         }
     }
 }

@@ -169,7 +169,7 @@ fn check_owns_no_pools(project: &Project, recorded: &Recorded) -> Result<(), Com
         Some(key) => Err(CommandError::new(format!("the project owns `pools.{key}`, but no Cloud API key is set"))
             .with_help(format!(
                 "Set `CONFLUENT_CLOUD_API_KEY` and `CONFLUENT_CLOUD_API_SECRET` (or `CLOUD_API_KEY` and \
-                 `CLOUD_API_SECRET`) to a Cloud API key whose owner has the role FlinkAdmin. Or use a pool that this \
+                 `CLOUD_API_SECRET`) to a Cloud API key whose owner has the FlinkAdmin role. Or use a pool that this \
                  project does not own: set `id = \"lfcp-…\"` in `[pools.{key}]`."
             ))),
     }

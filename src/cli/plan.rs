@@ -57,10 +57,10 @@ fn saved_notice(path: &str, plan: &Plan) -> String {
     match blocked.as_slice() {
         [] => format!("Saved to `{path}`. `floe apply {path}` applies exactly this plan.\n"),
         names => {
-            let are = if names.len() == 1 { "is" } else { "are" };
+            let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
             format!(
                 "Saved to `{path}` for review only. `floe apply {path}` will not apply it, because {} {are} blocked. \
-                 Unblock this, then plan again.\n",
+                 Unblock {them}, then plan again.\n",
                 names.join(", ")
             )
         }

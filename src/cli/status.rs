@@ -66,7 +66,7 @@ fn unrecorded_intent_rows(planned: &PlanningOutput) -> impl Iterator<Item = Stat
         phase: "open".to_owned(),
         since: None,
         unhealthy: true,
-        remarks: vec!["requested by an interrupted run, the outcome is not known yet".to_owned()],
+        remarks: vec!["requested by an interrupted run, and the outcome is not known yet".to_owned()],
     })
 }
 
@@ -118,7 +118,7 @@ fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) 
         matches!(change.action, Action::FinishReplacement { .. } | Action::RollBackReplacement { .. })
     }) {
         row.unhealthy = true;
-        row.remarks.push("the replacement was interrupted, the next apply finishes it or rolls it back".to_owned());
+        row.remarks.push("the replacement was interrupted, and the next apply finishes it or rolls it back".to_owned());
     }
     row
 }

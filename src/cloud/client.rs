@@ -386,7 +386,7 @@ fn exhausted_error(call: &ApiCall, failure: &AttemptFailure, attempts: u32) -> E
         ),
         AttemptFailure::NoResponse(_) => response_error::help_for(ErrorKind::Unreachable, call),
         AttemptFailure::ErrorResponse(response) if response.status == 429 => Some(
-            "The service's rate limits are per address, and another client may be using them up from here. Try again \
+            "The service's rate limits are per address, and another client behind the same address may be using them up. Try again \
              later, or lower this run's own limits."
                 .to_owned(),
         ),

@@ -192,14 +192,14 @@ pub(super) fn help_for(kind: ErrorKind, call: &ApiCall) -> Option<String> {
              `CLOUD_API_KEY` and `CLOUD_API_SECRET`). A Flink API key does not work here."
         }
         (ErrorKind::Forbidden, Api::Flink) if call.method == Method::Get => {
-            "The key's owner needs the role FlinkDeveloper on this environment. (An owner with the role on one pool \
+            "The key's owner needs the FlinkDeveloper role on this environment. (An owner with the role on one pool \
              sees only that pool's statements.)"
         }
         (ErrorKind::Forbidden, Api::Flink) => {
-            "The key's owner needs the role FlinkDeveloper on this environment or pool, and the role Assigner on \
+            "The key's owner needs the FlinkDeveloper role on this environment or pool, and the Assigner role on \
              the service account that the statement runs as."
         }
-        (ErrorKind::Forbidden, Api::Cloud) => "The key's owner needs the role FlinkAdmin on this environment.",
+        (ErrorKind::Forbidden, Api::Cloud) => "The key's owner needs the FlinkAdmin role on this environment.",
         (ErrorKind::Unreachable, _) => {
             "Check that this machine can reach the host: name resolution, the proxy (`HTTPS_PROXY`, `NO_PROXY`) and, \
              for private networking, `private = true` or `endpoint`."

@@ -195,7 +195,7 @@ fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> 
     let runs = &running.find(|found| found.pool.as_deref() == Some(id))?.name;
     let why = format!(
         "the service reports pool `{id}` as not found although `{runs}` runs on it, so the owner of the Cloud API key may \
-         lack the role FlinkAdmin on this environment"
+         lack the FlinkAdmin role on this environment"
     );
     Some(Change::blocked(Block::PresenceUnknown { why }))
 }

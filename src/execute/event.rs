@@ -192,7 +192,9 @@ impl fmt::Display for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StepFailure::RequestFailed(error) => write!(f, "{error}"),
-            StepFailure::ChangedSincePlan { name, how } => write!(f, "`{name}` has since changed: {how} (plan again)"),
+            StepFailure::ChangedSincePlan { name, how } => {
+                write!(f, "`{name}` has changed since the plan was made: {how} (plan again)")
+            }
             StepFailure::Unclear { name, why } => write!(f, "the status of `{name}` is unclear: {why}"),
             StepFailure::NotReached(not_reached) => write!(f, "{not_reached}"),
             StepFailure::SecretUnset(unset) => write!(f, "{unset}"),

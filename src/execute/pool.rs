@@ -370,5 +370,8 @@ async fn read_back_pool(intent: &Intent, id: &str, error: Error, context: &RunCo
 
 /// Returns the failure of a request whose responses were lost.
 fn lost_too_often(name: &str) -> StepFailure {
-    StepFailure::Unclear { name: name.to_owned(), why: "no response, the request may still take effect".to_owned() }
+    StepFailure::Unclear {
+        name: name.to_owned(),
+        why: "no response was received, and the request may still take effect".to_owned(),
+    }
 }

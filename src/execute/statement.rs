@@ -102,7 +102,7 @@ impl Mutation for SubmitStatement {
         let note = if attempt.may_apply_late { "gave up" } else { "not created, gave up" };
         rejected_too_often(attempt, note).unwrap_or_else(|| StepFailure::Unclear {
             name: self.submission.name.clone(),
-            why: "no response, the request may still take effect".to_owned(),
+            why: "no response was received, and the request may still take effect".to_owned(),
         })
     }
 }
@@ -305,7 +305,7 @@ impl Mutation for DeleteStatement<'_> {
     fn attempts_exhausted(&self, attempt: &Attempt<'_>) -> StepFailure {
         rejected_too_often(attempt, "not deleted, gave up").unwrap_or_else(|| StepFailure::Unclear {
             name: self.name.to_owned(),
-            why: "no response, the deletion may still take effect".to_owned(),
+            why: "no response was received, and the deletion may still take effect".to_owned(),
         })
     }
 }

@@ -25,6 +25,6 @@ pub enum PlanningError {
     #[error("`--replace {0}` names a pool, but only statements can be replaced by a new generation")]
     PoolNotReplaceable(Address),
     /// Each answer of the cloud led to another lookup, until the limit was reached.
-    #[error("the plan could not be completed: every answer of Confluent Cloud required another lookup")]
+    #[error("the plan could not be completed: every response from Confluent Cloud required another lookup")]
     LookupsNotConverging,
 }

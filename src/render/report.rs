@@ -60,7 +60,7 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     };
     for (address, _) in report.failed.iter().filter(|(_, failure)| *failure == StepFailure::Interrupted) {
         let what = if continues_in_cloud(address, plan) {
-            "in progress: it continues in Confluent Cloud"
+            "in progress, and continues on Confluent Cloud"
         } else {
             "left open: the next apply continues from there"
         };

@@ -93,7 +93,7 @@ pub enum LedgerError {
         why: String,
     },
     /// The state is not the one that the run should begin on. Another run has written it since it was read.
-    #[error("{file} changed since it was read, so nothing was written: {why}. Plan again")]
+    #[error("{file} changed since it was read, so nothing was written: {why}")]
     ChangedSinceRead {
         /// The file that has changed.
         file: String,
@@ -101,7 +101,7 @@ pub enum LedgerError {
         why: String,
     },
     /// The data to write contradicts the record. This is a bug in floe. The files are unchanged.
-    #[error("{why}, so nothing was written to {file}. This is a bug in floe, please report it")]
+    #[error("nothing was written to {file}, because of a bug in floe: {why}")]
     Inconsistent {
         /// The file that was not written.
         file: String,

@@ -145,7 +145,7 @@ async fn endless_conflicts_are_given_up_and_the_job_keeps_running() {
     project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put));
     let report = project.apply().await.report.unwrap();
     let said = failure(&report, &statement("copy")).to_string();
-    assert!(said.contains("`copy` has since changed") && said.contains("plan again"), "{said}");
+    assert!(said.contains("`copy` has changed since the plan was made") && said.contains("plan again"), "{said}");
     assert!(said.contains("409: The resource has changed since it was fetched (request "), "{said}");
     assert_eq!(project.phases()["copy"], "RUNNING");
     assert!(project.recorded().await.open_intents.is_empty());
@@ -656,7 +656,7 @@ async fn a_statement_recreated_between_plan_and_apply_is_not_touched() {
         project.simulator.clear_requests();
         let report = execute(&mut project, &plan, recorded).await;
         let said = failure(&report, &statement("copy")).to_string();
-        assert!(said.contains("has since changed") && said.contains("created again"), "{said}");
+        assert!(said.contains("has changed since the plan was made") && said.contains("created again"), "{said}");
         assert_eq!(sent_mutations(&project), []);
         assert_eq!(project.simulator.effects(), before);
     }
@@ -674,7 +674,7 @@ async fn a_statement_stopped_between_plan_and_apply_is_not_restarted() {
     project.simulator.clear_requests();
     let report = execute(&mut project, &plan, recorded).await;
     let said = failure(&report, &statement("copy")).to_string();
-    assert!(said.contains("has since changed"), "{said}");
+    assert!(said.contains("has changed since the plan was made"), "{said}");
     assert_eq!(sent_mutations(&project), []);
     assert_eq!(project.phases()["copy"], "STOPPED");
 }

@@ -154,8 +154,8 @@ fn cloud_name_error(name: &str) -> Option<(String, String)> {
         return Some((
             message,
             format!(
-                "at most {BASE_NAME_LIMIT}: of {MAX_STATEMENT_NAME_LENGTH}, six are kept for suffixes such as `-g3` \
-                 and `-undo-1`"
+                "at most {BASE_NAME_LIMIT} characters: six of {MAX_STATEMENT_NAME_LENGTH} are reserved for suffixes such \
+                 as `-g3`"
             ),
         ));
     }

@@ -61,7 +61,7 @@ pub(in super::super) fn headline(address: &Address, change: &Change, context: &P
         Action::Delete { undo: None } => {
             "stop and delete, keeping its offsets in the state. Readers of its output get no new rows.".to_owned()
         }
-        Action::Forget => "forget: floe no longer manages it, nothing is deleted".to_owned(),
+        Action::Forget => "forget: floe no longer manages it, and nothing is deleted".to_owned(),
         Action::Await { phase, .. } => format!("wait while it is {phase}"),
         Action::RecordSettings => "record settings that only floe reads. Nothing is sent.".to_owned(),
         Action::Inform | Action::Blocked { .. } => return None,

@@ -150,7 +150,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             ],
         ),
         Block::PreventDestroy => (
-            "`prevent_destroy = true`, but this change would delete, undo or restart it".to_owned(),
+            "`prevent_destroy = true`, but this change would delete, undo or replace it".to_owned(),
             vec![if reasons.contains(&Reason::NotDeclared) {
                 format!("Declare {table} again without `prevent_destroy`, apply that, then remove it.")
             } else {
@@ -174,7 +174,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             ),
         ),
         Block::InMotion { phase } => (
-            format!("this change cannot be decided while it is {phase}"),
+            format!("nothing can be decided while the resource is {phase}"),
             vec!["Plan again when that phase has passed. Apply waits for it.".to_owned()],
         ),
         Block::LooksLikeRename { from, to } => (
@@ -191,7 +191,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
                 format!("`[[moved]]` moves {from} here, but both addresses are recorded")
             },
             vec![format!(
-                "Remove the `[[moved]]` block, or forget one of the two (it keeps existing in Confluent Cloud): \
+                "Remove the `[[moved]]` block, or remove one of the two records (the resource stays on Confluent Cloud): \
                  `floe state rm -e {environment} {from}`."
             )],
         ),
@@ -218,7 +218,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             )],
         ),
         Block::PoolInUse { statements, current_cfu } if statements.is_empty() => (
-            format!("{current_cfu} CFU in use by statements that floe cannot see"),
+            format!("statements that floe cannot see use {current_cfu} CFU of it"),
             vec!["Find out what uses them, or stop managing the pool: `id = \"lfcp-…\"`.".to_owned()],
         ),
         Block::PoolInUse { statements, .. } => (

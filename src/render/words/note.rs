@@ -20,12 +20,12 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             format!("the new name takes effect with the next generation. The current name is `{current_name}`.")
         }
         Note::StoppedOutside => {
-            "stopped outside floe. `--fix-drift` or `on_stopped = \"resume\"` resumes it, `stopped = true` keeps it \
+            "stopped outside floe. `--fix-drift` or `on_stopped = \"resume\"` resumes it, and `stopped = true` keeps it \
              stopped."
                 .to_owned()
         }
         Note::ResumedOutside => {
-            "running although `stopped = true`: it was resumed outside floe. `--fix-drift` stops it, \
+            "running although `stopped = true`: it was resumed outside floe. `--fix-drift` stops it, and \
              `stopped = false` keeps it running."
                 .to_owned()
         }
@@ -51,7 +51,7 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             let since =
                 since.as_deref().and_then(|since| context.age(since)).map_or(String::new(), |age| format!(" {age}"));
             format!(
-                "FAILED{since}{}. `--fix-drift` or `on_failed = \"resume\"` resumes it, `--replace {address}` \
+                "FAILED{since}{}. `--fix-drift` or `on_failed = \"resume\"` resumes it, and `--replace {address}` \
                  resubmits it.",
                 detail_suffix(detail).trim_end_matches('.')
             )
@@ -63,7 +63,7 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
         Note::ServiceWarning { severity, message } => {
             format!("warning from the service ({severity}){}", detail_suffix(message))
         }
-        Note::DueAtNextStart { fields } => format!("changes at the next start: {}", fields.join(", ")),
+        Note::DueAtNextStart { fields } => format!("these changes take effect at the next start: {}", fields.join(", ")),
         Note::OffsetsOnlyInState => {
             "purged or deleted while stopped: its offsets are kept only in the state".to_owned()
         }

@@ -83,8 +83,8 @@ fn user_principal(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             "FL104",
             None,
             format!(
-                "the statement runs as the user `{principal}` in a protected environment and loses its rights with \
-                 that account"
+                "the statement runs as the user `{principal}` in a protected environment and stops working when \
+                 that account loses its permissions"
             ),
             "Set `principal` to a service account (`sa-…`).",
         )],

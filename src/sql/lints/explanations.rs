@@ -47,7 +47,7 @@ static EXPLANATIONS: [LintExplanation; 13] = [
         code: "FL101",
         title: "regular join without `sql.state-ttl`",
         reason: "A regular join keeps every row of both sides, because a matching row may arrive at any time. \
-                 Without a time to live its state grows until the service warns, then degrades or stops the \
+                 Without a time to live, its state grows until the service warns, then degrades or stops the \
                  statement.",
         source: BEST_PRACTICES_URL,
         fix: "Set `sql.state-ttl` in `properties`, or write a `STATE_TTL` hint. Where the data allows it, use a \
@@ -65,7 +65,7 @@ static EXPLANATIONS: [LintExplanation; 13] = [
         code: "FL103",
         title: "`CREATE TABLE … AS` that floe may have to replace",
         reason: "The statement is a definition and a job in one. A new generation would fail on the table that the \
-                 first one created, so floe can only block when its SQL changes.",
+                 first one created, so when its SQL changes, floe can only block the change.",
         source: CREATE_TABLE_URL,
         fix: "Split it into a `CREATE TABLE` and an `INSERT INTO … SELECT`. If it should never change, set `evolve = \
               \"manual\"`.",
@@ -73,7 +73,7 @@ static EXPLANATIONS: [LintExplanation; 13] = [
     LintExplanation {
         code: "FL104",
         title: "user principal in a protected environment",
-        reason: "A statement that runs as a person loses its rights when that person changes teams or leaves.",
+        reason: "A statement that runs as a person loses its permissions when that person changes teams or leaves.",
         source: STATEMENTS_URL,
         fix: "Set `principal` to a service account (`sa-…`).",
     },
@@ -84,7 +84,7 @@ static EXPLANATIONS: [LintExplanation; 13] = [
                  partitions. A silent partition holds it back until the service's adaptive detection treats it as \
                  idle. Results arrive late, and a partition that becomes active again may find its windows closed.",
         source: BEST_PRACTICES_URL,
-        fix: "Decide how long a partition may be silent: set `sql.tables.scan.idle-timeout` in `properties`. `0` \
+        fix: "Decide how long a partition may be silent, and set `sql.tables.scan.idle-timeout` in `properties`. `0` \
               switches the detection off.",
     },
     LintExplanation {
@@ -101,7 +101,7 @@ static EXPLANATIONS: [LintExplanation; 13] = [
         code: "FL107",
         title: "table option that Confluent Cloud does not accept",
         reason: "Options of Apache Flink's Kafka connector and `kafka.partitions` are rejected. Clusters, \
-                 credentials and topics belong to Confluent Cloud, and partitions are declared in a clause of the \
+                 credentials and topics are managed by Confluent Cloud, and partitions are declared in a clause of the \
                  table.",
         source: COMPARISON_URL,
         fix: "Replace `'kafka.partitions'` with `DISTRIBUTED INTO n BUCKETS`, and `'format'` with `'key.format'` and \
@@ -153,8 +153,8 @@ static EXPLANATIONS: [LintExplanation; 13] = [
     LintExplanation {
         code: "FL113",
         title: "processing time",
-        reason: "Results that depend on the time of processing differ each time. After a replacement, a restart or a \
-                 pause they cannot be reproduced.",
+        reason: "Results that depend on the time of processing differ on every run. They cannot be reproduced after \
+                 a replacement, a restart or a pause.",
         source: TIME_URL,
         fix: "Use `$rowtime`, which every table has, or a column of your own with a `WATERMARK`.",
     },
