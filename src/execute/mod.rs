@@ -8,6 +8,7 @@
 
 mod event;
 mod journal;
+mod late_effects;
 mod mutation;
 mod pool;
 mod run;
@@ -18,4 +19,5 @@ mod wait;
 mod watcher;
 
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
+pub use late_effects::LATE_SUBMISSION_TIMEOUT;
 pub use run::{Interrupt, RunInputs, run};
