@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network. A type belongs here when more than one room needs it.
 
 mod address;
+mod duration;
 mod environment;
 mod fingerprint;
 mod generation;
@@ -19,6 +20,7 @@ mod small_map;
 mod statement;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
+pub use duration::{DURATION_EXAMPLES, InvalidDuration, parse_duration};
 pub use environment::EnvironmentIdentity;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{
