@@ -19,10 +19,10 @@ use super::{
     endpoints::may_forward_key,
     https,
     rate_limit::RateLimiter,
-    redaction::Redactor,
     response_error,
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
+use crate::resource::Redactor;
 
 /// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
@@ -92,7 +92,7 @@ impl CloudClient {
         CloudClient(Arc::new(ApiConnection {
             transport,
             endpoints,
-            redactor: Redactor::new(&credentials),
+            redactor: Redactor::new(credentials.secret_spellings()),
             credentials,
             rate_limiter: RateLimiter::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),

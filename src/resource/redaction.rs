@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Credentials;
-
 /// The length in bytes from which a fragment of a secret is redacted, because servers and proxies may shorten a text
 /// or break its lines.
 const FRAGMENT_LENGTH: usize = 12;
 
 /// The fragments of all secrets, by their length.
-pub(super) struct Redactor(BTreeMap<usize, BTreeSet<Vec<u8>>>);
+pub struct Redactor(BTreeMap<usize, BTreeSet<Vec<u8>>>);
 
 impl Redactor {
-    /// Creates a redactor for the secrets of `credentials`.
-    pub(super) fn new(credentials: &Credentials) -> Redactor {
+    /// Creates a redactor for `secrets`.
+    pub fn new(secrets: impl Iterator<Item = String>) -> Redactor {
         let mut fragments: BTreeMap<usize, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        for secret in credentials.secret_spellings() {
+        for secret in secrets {
             let length = secret.len().min(FRAGMENT_LENGTH);
             let all = secret.as_bytes().windows(length.max(1)).map(<[u8]>::to_vec);
             fragments.entry(length).or_default().extend(all);
@@ -24,7 +22,7 @@ impl Redactor {
     }
 
     /// Returns `text` with each part of a key replaced by `(redacted)`.
-    pub(super) fn redact(&self, text: String) -> String {
+    pub fn redact(&self, text: String) -> String {
         let mut covered = vec![false; text.len()];
         for (length, fragments) in &self.0 {
             for (at, fragment) in text.as_bytes().windows((*length).max(1)).enumerate() {
