@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cloud::Error,
     plan::{RollbackGuard, Step, StepGroup},
-    resource::{Address, LiveStatement, Operation, Phase},
+    resource::{Address, Operation},
     state::FurthestPhase,
 };
 
@@ -65,18 +65,8 @@ impl RunContext {
     }
 
     /// Redacts an error, since the service's message may quote SQL with a secret in it.
-    pub fn redact_error(&self, mut error: Error) -> Error {
-        error.detail = self.redact_text(&error.detail);
-        error
-    }
-
-    /// Returns the phase of a statement. A phase that floe does not know is the service's own text, so it is
-    /// redacted.
-    pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
-        match &live.phase {
-            Phase::Other(name) => Phase::Other(self.redact_text(name)),
-            known => known.clone(),
-        }
+    pub fn redact_error(&self, error: Error) -> Error {
+        error.redacted(&self.inputs.secrets)
     }
 
     /// Returns text with the values of secrets hidden.
