@@ -23,7 +23,7 @@ use super::{
 use crate::{
     cloud::CloudClient,
     diff::PlanOptions,
-    execute::{self, Interrupt, RunInputs, RunReport},
+    execute::{self, Interrupt, LATE_SUBMISSION_TIMEOUT, RunInputs, RunReport},
     graph::Graph,
     plan::{Plan, check},
     planning::{self, PlanningOutput},
@@ -192,10 +192,6 @@ async fn prepare(
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long apply waits for resources in a transitional phase. It is as long as a statement may take by default.
 const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-
-/// How long apply looks for a statement that an interrupted run submitted and that does not exist. The request may
-/// still take effect.
-const LATE_SUBMISSION_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Returns whether an interrupted run submitted a statement that does not exist.
 fn has_unseen_submission(plan: &Plan) -> bool {

@@ -5,7 +5,7 @@ use crate::{
     cloud,
     manifest::InvalidProject,
     planning::PlanningError,
-    resource::{Problem, Secrets},
+    resource::Problem,
     state::{EnvironmentMismatch, InconsistentEntry, LedgerError},
 };
 
@@ -69,12 +69,6 @@ impl CommandError {
             }
         }
     }
-}
-
-/// Returns `error` with the values of secrets redacted. The service may quote what it received.
-pub(super) fn redact_error(mut error: cloud::Error, secrets: &Secrets) -> cloud::Error {
-    error.detail = secrets.redact(&error.detail);
-    error
 }
 
 impl From<InvalidProject> for CommandError {

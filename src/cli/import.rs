@@ -4,7 +4,6 @@
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::GlobalOptions,
-    command_error::redact_error,
     connect::{self, WorldAccess},
     lock_holder::lock_holder,
     progress::StatusLine,
@@ -79,7 +78,7 @@ async fn import_pool(
     let world = connect::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
     let connection = connect::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
     let secrets = process.secrets(&graph.project);
-    match connection.cloud.fetch_pool(id).await.map_err(|error| redact_error(error, &secrets))? {
+    match connection.cloud.fetch_pool(id).await.map_err(|error| error.redacted(&secrets))? {
         Some(found) => check_compatible(pool, &found)?,
         None => return Err(CommandError::new(format!("pool `{id}` does not exist in this environment"))),
     }

@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Screen, command_error::redact_error};
+use super::Screen;
 use crate::{
     cloud::RetryNotice,
     execute::Event,
@@ -34,7 +34,7 @@ impl StatusLine {
 
     /// Prints that a call is retried, why, and for how long.
     pub fn show_retry(&self, retrying: &RetryNotice, secrets: &Secrets) {
-        let error = redact_error(retrying.error.clone(), secrets);
+        let error = retrying.error.clone().redacted(secrets);
         let line = render::retry_line(&RetryNotice { error, ..retrying.clone() }, self.screen.stderr_style);
         match self.table.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // An error means that the terminal is gone, and nothing can be shown.

@@ -19,10 +19,10 @@ use super::{
     endpoints::may_forward_key,
     https,
     rate_limit::RateLimiter,
-    redaction::Redactor,
     response_error,
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
+use crate::resource::Redactor;
 
 /// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
@@ -92,7 +92,7 @@ impl CloudClient {
         CloudClient(Arc::new(ApiConnection {
             transport,
             endpoints,
-            redactor: Redactor::new(&credentials),
+            redactor: Redactor::for_keys(credentials.secret_spellings()),
             credentials,
             rate_limiter: RateLimiter::new(limits),
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -168,7 +168,7 @@ impl CloudClient {
         if text.is_empty() {
             return text;
         }
-        let text = self.0.redactor.redact(text);
+        let text = self.0.redactor.redact(&text);
         // Control characters, and characters that change the direction of text.
         let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let kept = text.chars().map(|c| if c == '\t' { ' ' } else { c });
@@ -181,8 +181,8 @@ impl CloudClient {
         response.body.truncate(MAX_QUOTED_BYTES);
         // A compressed body is never quoted.
         if !response.body.starts_with(response_error::GZIP_MAGIC) {
-            let body = String::from_utf8_lossy(&response.body).into_owned();
-            response.body = self.0.redactor.redact(body).into_bytes();
+            let body = String::from_utf8_lossy(&response.body);
+            response.body = self.0.redactor.redact(&body).into_bytes();
         }
         response
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Method;
+use crate::resource::Secrets;
 
 /// The result of a call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -48,6 +49,14 @@ pub struct Error {
     pub request_id: Option<String>,
     /// The next step: for a 403 the required role, for a 401 the variables that hold the key.
     pub help: Option<String>,
+}
+
+impl Error {
+    /// Returns the error with the values of `secrets` redacted. The service may quote the SQL that it received.
+    pub fn redacted(mut self, secrets: &Secrets) -> Error {
+        self.detail = secrets.redact(&self.detail);
+        self
+    }
 }
 
 impl fmt::Display for Error {

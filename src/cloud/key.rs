@@ -4,6 +4,8 @@ use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use crate::resource::REDACTED_KEY;
+
 /// The two APIs that a call can go to. Each has its own host and its own kind of key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
@@ -61,7 +63,7 @@ impl ApiKey {
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(redacted)")
+        write!(f, "ApiKey{REDACTED_KEY}")
     }
 }
 

@@ -18,7 +18,6 @@ mod key;
 mod pagination;
 mod pools;
 mod rate_limit;
-mod redaction;
 mod regions;
 mod response_error;
 mod retry;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate};
+use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, Secrets, StatementUpdate};
 
 use super::{
     CloudClient, ErrorKind, Listing, Method, Result,
@@ -67,6 +67,15 @@ pub struct StatementException {
     pub name: String,
     /// The message of the exception.
     pub message: String,
+}
+
+impl StatementException {
+    /// Returns the exception with the values of `secrets` redacted.
+    pub fn redacted(mut self, secrets: &Secrets) -> StatementException {
+        self.message = secrets.redact(&self.message);
+        self.name = secrets.redact(&self.name);
+        self
+    }
 }
 
 impl CloudClient {

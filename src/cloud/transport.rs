@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
+use crate::resource::REDACTED_KEY;
+
 /// A boxed future, which allows a transport to be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -78,7 +80,7 @@ impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.iter().map(|(name, value)| {
             let hidden = name.eq_ignore_ascii_case("authorization");
-            (name, if hidden { "(redacted)" } else { value })
+            (name, if hidden { REDACTED_KEY } else { value })
         });
         f.debug_map().entries(shown).finish()
     }

@@ -5,7 +5,7 @@ use tokio::sync::watch::Receiver;
 use super::{event::Event, journal::JournalHandle, watcher::Watcher};
 use crate::{
     cloud::{CloudClient, Error},
-    resource::{Address, LiveStatement, Phase, Secrets},
+    resource::{Address, Secrets},
 };
 
 /// How urgently the user has asked to stop.
@@ -88,18 +88,8 @@ impl RunContext {
     }
 
     /// Redacts an error, since the service's message may quote SQL with a secret in it.
-    pub fn redact_error(&self, mut error: Error) -> Error {
-        error.detail = self.redact_text(&error.detail);
-        error
-    }
-
-    /// Returns the phase of a statement. A phase that floe does not know is the service's own text, so it is
-    /// redacted.
-    pub fn redacted_phase(&self, live: &LiveStatement) -> Phase {
-        match &live.phase {
-            Phase::Other(name) => Phase::Other(self.redact_text(name)),
-            known => known.clone(),
-        }
+    pub fn redact_error(&self, error: Error) -> Error {
+        error.redacted(&self.inputs.secrets)
     }
 
     /// Returns text with the values of secrets hidden.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{NotReached, NotReachedCause, RequestAccepted, StepFailure},
+    late_effects::LATE_POOL_CREATION_TIMEOUT,
     mutation::{Attempt, Mutation, Precheck, applied, mutate, outcome_from},
 };
 use crate::{
@@ -25,9 +26,6 @@ use crate::{
 const MAX_POOL_ATTEMPTS: u32 = 10;
 /// How long the CFU count may lag behind statements that have stopped.
 const CFU_DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long to look for a pool whose creation lost its response. Pools have no unique name that would prevent a
-/// second one, so this is longer than for statements.
-const LOST_CREATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Creates a pool. If an interrupted run requested it, the request may still take effect, so its pool is looked for
 /// first.
@@ -108,7 +106,7 @@ async fn resolve_lost_creation(
     error: Option<Error>,
     context: &RunContext,
 ) -> Result<Outcome, StepFailure> {
-    let deadline = Instant::now() + LOST_CREATION_TIMEOUT;
+    let deadline = Instant::now() + LATE_POOL_CREATION_TIMEOUT;
     loop {
         let listed = context.inputs.cloud.list_pools().await;
         let pools = listed

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
+    late_effects::LATE_SUBMISSION_TIMEOUT,
     mutation::{Attempt, Mutation, Precheck, applied, outcome_from, settle_rejected},
 };
 use crate::{
@@ -22,9 +23,6 @@ use crate::{
 
 /// The maximum number of attempts for a request that has no effect or conflicts.
 const MAX_STATEMENT_ATTEMPTS: u32 = 30;
-/// How long to look for the effect of a request whose response was lost. After that, the request counts as never
-/// arrived.
-const LOST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long to wait for a name whose statement is being deleted.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
@@ -155,7 +153,7 @@ async fn resolve_lost_response(
     error: Error,
     context: &RunContext,
 ) -> Result<Outcome, StepFailure> {
-    let deadline = Instant::now() + LOST_RESPONSE_TIMEOUT;
+    let deadline = Instant::now() + LATE_SUBMISSION_TIMEOUT;
     loop {
         let found =
             fetch(name, context).await.map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;

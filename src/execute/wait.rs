@@ -226,18 +226,13 @@ impl PhaseWait<'_> {
             Some(_) => context.inputs.cloud.list_exceptions(self.name).await.unwrap_or_default(),
             None => Vec::new(),
         };
-        let redact = |mut exception: crate::cloud::StatementException| {
-            exception.message = context.redact_text(&exception.message);
-            exception.name = context.redact_text(&exception.name);
-            exception
-        };
         StepFailure::NotReached(Box::new(NotReached {
             name: self.name.to_owned(),
             until: self.until,
             cause,
-            phase: live.map(|live| context.redacted_phase(live)),
+            phase: live.map(|live| live.phase.redacted(&context.inputs.secrets)),
             detail,
-            exceptions: exceptions.into_iter().map(redact).collect(),
+            exceptions: exceptions.into_iter().map(|exception| exception.redacted(&context.inputs.secrets)).collect(),
         }))
     }
 }
@@ -255,7 +250,7 @@ fn emit_if_changed(
         context.emit(Event::PhaseObserved {
             address: scope.address.clone(),
             name: name.to_owned(),
-            phase: live.map(|live| context.redacted_phase(live)),
+            phase: live.map(|live| live.phase.redacted(&context.inputs.secrets)),
             detail: live.map(|live| context.redact_text(&live.detail)).unwrap_or_default(),
         });
     }

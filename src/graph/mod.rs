@@ -10,6 +10,7 @@ mod order;
 mod resolver;
 mod statefulness;
 
+pub use order::dependencies_first;
 pub use resolver::{resolve, resolve_in};
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use petgraph::{
-    Direction,
     algo::kosaraju_scc,
     graph::{DiGraph, NodeIndex},
 };
@@ -24,7 +23,8 @@ use crate::{
 /// Returns one problem for each group of addresses that depend on each other, with a shortest cycle of that group.
 pub(super) fn topological_order(project: &Project, edges: &[Edge]) -> Result<Vec<Address>, Vec<Problem>> {
     let dependencies = DependencyGraph::new(project, edges);
-    let order = dependencies.topological_indices();
+    let ends = dependencies.graph.raw_edges().iter().map(|edge| (edge.source().index(), edge.target().index()));
+    let order = dependencies_first(dependencies.addresses.len(), ends);
     if order.len() == dependencies.addresses.len() {
         return Ok(order.into_iter().filter_map(|index| dependencies.addresses.get(index).cloned()).collect());
     }
@@ -38,6 +38,37 @@ pub(super) fn topological_order(project: &Project, edges: &[Edge]) -> Result<Vec
         .iter()
         .map(|component| cycle_problem(project, edges, &dependencies.shortest_cycle(component)))
         .collect())
+}
+
+/// Sorts the indices below `count` so that each comes after its dependencies. Of those that may come next, the smallest
+/// does, so indices in the order of addresses break ties by address. petgraph's `toposort` promises no such order.
+///
+/// Each of `dependencies` is a pair of an index and one that it depends on. Indices on a cycle, and those that depend
+/// on them, are left out.
+pub fn dependencies_first(count: usize, dependencies: impl IntoIterator<Item = (usize, usize)>) -> Vec<usize> {
+    let mut unmet_dependencies = vec![0_usize; count];
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (from, to) in dependencies {
+        if let (Some(unmet), Some(waiting)) = (unmet_dependencies.get_mut(from), dependents.get_mut(to)) {
+            *unmet = unmet.saturating_add(1);
+            waiting.push(from);
+        }
+    }
+    let is_free = |(at, unmet): (usize, &usize)| (*unmet == 0).then_some(Reverse(at));
+    let mut ready: BinaryHeap<Reverse<usize>> = unmet_dependencies.iter().enumerate().filter_map(is_free).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(at);
+        for dependent in dependents.get(at).into_iter().flatten() {
+            if let Some(unmet) = unmet_dependencies.get_mut(*dependent) {
+                *unmet = unmet.saturating_sub(1);
+                if *unmet == 0 {
+                    ready.push(Reverse(*dependent));
+                }
+            }
+        }
+    }
+    order
 }
 
 /// The addresses in order, with an edge from each address to each of its dependencies.
@@ -71,31 +102,6 @@ impl DependencyGraph {
             }
         }
         DependencyGraph { addresses, graph }
-    }
-
-    /// Returns the indices in order, as far as an order exists.
-    fn topological_indices(&self) -> Vec<usize> {
-        let degree = |node| self.graph.neighbors_directed(node, Direction::Outgoing).count();
-        let mut unmet_dependencies: Vec<usize> = self.graph.node_indices().map(degree).collect();
-        let mut ready: BinaryHeap<Reverse<usize>> = unmet_dependencies
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count == 0)
-            .map(|(at, _)| Reverse(at))
-            .collect();
-        let mut order = Vec::with_capacity(unmet_dependencies.len());
-        while let Some(Reverse(at)) = ready.pop() {
-            order.push(at);
-            for user in self.graph.neighbors_directed(NodeIndex::new(at), Direction::Incoming) {
-                if let Some(count) = unmet_dependencies.get_mut(user.index()) {
-                    *count = count.saturating_sub(1);
-                    if *count == 0 {
-                        ready.push(Reverse(user.index()));
-                    }
-                }
-            }
-        }
-        order
     }
 
     /// Returns a shortest cycle through the first address of a component.

@@ -494,3 +494,10 @@ fn targeted_lineage_includes_creating_and_altering_statements() {
         .collect();
     assert_eq!(statements, ["job", "sink", "wider"]);
 }
+
+#[test]
+fn dependencies_come_first_and_ties_keep_the_given_order() {
+    assert_eq!(dependencies_first(5, [(0, 4), (1, 3), (0, 3)]), [2, 3, 1, 4, 0]);
+    // 1 and 2 are a cycle, and 0 depends on it.
+    assert_eq!(dependencies_first(4, [(0, 1), (1, 2), (2, 1)]), [3]);
+}

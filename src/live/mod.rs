@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::Listing,
-    resource::{Generation, LivePool, LiveStatement, Phase, Secrets, WarningSeverity},
+    resource::{Generation, LivePool, LiveStatement, Secrets},
 };
 
 pub use read::{fetch_missing, read};
@@ -223,18 +223,7 @@ impl Live {
             if locations != SecretLocations::default() {
                 self.secret_locations.insert(name.clone(), locations);
             }
-            statement.detail = secrets.redact(&statement.detail);
-            // Unknown phases and severities are text from the service, so they are redacted too.
-            if let Phase::Other(word) = &mut statement.phase {
-                *word = secrets.redact(word);
-            }
-            for warning in &mut statement.warnings {
-                warning.message = secrets.redact(&warning.message);
-                warning.reason = secrets.redact(&warning.reason);
-                if let WarningSeverity::Other(word) = &mut warning.severity {
-                    *word = secrets.redact(word);
-                }
-            }
+            statement.redact_messages(secrets);
         }
         for why in self.statements.unknown.values_mut().chain(self.pools.unknown.values_mut()) {
             *why = secrets.redact(why);

@@ -103,7 +103,7 @@ mod tests {
         for presence in [format!("{:?}", live.statement("orders")), format!("{:?}", live.pool("lfcp-1"))] {
             assert!(
                 presence.starts_with("Unknown")
-                    && presence.contains("403: Forbidden Access. The key's owner needs the FlinkDeveloper role")
+                    && presence.contains("403: Forbidden Access. The key's owner needs the Flink")
             );
         }
         assert!(matches!(live.statement("other"), Presence::Unlisted));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::step::{PoolRef, StepGroup, StepRequest};
 use crate::{
     diff::Desired,
-    graph::resolve,
+    graph::{dependencies_first, resolve},
     resource::{Address, ResourceKind, Role},
     sql::{self, Usage},
     state::Recorded,
@@ -104,33 +104,19 @@ fn new_and_former_creators(
     pairs
 }
 
-/// Sorts with Kahn's algorithm over ordered sets, so ties are broken by address. Step groups on a cycle are appended,
-/// and `check` finds them.
+/// Sorts the step groups so that each comes after those that it waits for, and ties are broken by address. Step groups
+/// on a cycle are appended, and `check` finds them.
 fn sort_topologically(groups: &mut Vec<StepGroup>) {
-    let mut pending: BTreeMap<Address, StepGroup> =
-        groups.drain(..).map(|group| (group.address.clone(), group)).collect();
-    let mut waits_for: BTreeMap<Address, usize> = BTreeMap::new();
-    let mut waiters: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
-    for (address, group) in &pending {
-        waits_for.insert(address.clone(), group.after.len());
-        for before in &group.after {
-            waiters.entry(before.clone()).or_default().push(address.clone());
-        }
-    }
-    let mut ready: BTreeSet<Address> =
-        waits_for.iter().filter(|(_, count)| **count == 0).map(|(address, _)| address.clone()).collect();
-    while let Some(address) = ready.pop_first() {
-        for freed in waiters.remove(&address).unwrap_or_default() {
-            if let Some(count) = waits_for.get_mut(&freed) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    ready.insert(freed);
-                }
-            }
-        }
-        groups.extend(pending.remove(&address));
-    }
-    groups.extend(pending.into_values());
+    groups.sort_by(|one, other| one.address.cmp(&other.address));
+    let index_of = |address: &Address| groups.binary_search_by(|group| group.address.cmp(address)).ok();
+    let waits = groups
+        .iter()
+        .enumerate()
+        .flat_map(|(at, group)| group.after.iter().filter_map(index_of).map(move |before| (at, before)));
+    let order = dependencies_first(groups.len(), waits);
+    let mut pending: Vec<Option<StepGroup>> = groups.drain(..).map(Some).collect();
+    groups.extend(order.into_iter().filter_map(|at| pending.get_mut(at)?.take()));
+    groups.extend(pending.into_iter().flatten());
 }
 
 /// Returns whether a step group submits an undo.

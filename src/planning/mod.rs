@@ -140,10 +140,7 @@ pub async fn plan_from(
 /// # Errors
 /// When the cloud could not be read.
 pub fn redact_read_error(read: cloud::Result<Live>, secrets: &Secrets) -> Result<Live, PlanningError> {
-    Ok(read.map_err(|mut error| {
-        error.detail = secrets.redact(&error.detail);
-        error
-    })?)
+    Ok(read.map_err(|error| error.redacted(secrets))?)
 }
 
 /// Returns the diff once the snapshot answers all of its lookups.

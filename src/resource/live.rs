@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Labels, Offsets, Phase, PhaseClass, PoolPhase, Properties};
+use super::{Fingerprint, Labels, Offsets, Phase, PhaseClass, PoolPhase, Properties, Secrets};
 
 /// A statement as the service reports it. Fields that the service left out are empty or `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,21 @@ impl LiveStatement {
     pub fn stopped_offsets(&self) -> Option<&Offsets> {
         let is_stopped = self.phase == Phase::Stopped && self.stopped;
         Some(&self.offsets).filter(|offsets| is_stopped && !offsets.is_empty())
+    }
+
+    /// Redacts the values of `secrets` in all messages of the service, which may quote SQL. SQL and properties stay as
+    /// they are because they are compared later.
+    pub fn redact_messages(&mut self, secrets: &Secrets) {
+        self.detail = secrets.redact(&self.detail);
+        // Unknown phases and severities are text from the service, so they are redacted too.
+        self.phase = self.phase.redacted(secrets);
+        for warning in &mut self.warnings {
+            warning.message = secrets.redact(&warning.message);
+            warning.reason = secrets.redact(&warning.reason);
+            if let WarningSeverity::Other(word) = &mut warning.severity {
+                *word = secrets.redact(word);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network. A type belongs here when more than one room needs it.
 
 mod address;
+mod duration;
 mod environment;
 mod fingerprint;
 mod generation;
@@ -14,11 +15,13 @@ mod phase;
 mod pool;
 mod problem;
 pub mod properties;
+mod redaction;
 mod secret;
 mod small_map;
 mod statement;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
+pub use duration::{DURATION_EXAMPLES, InvalidDuration, parse_duration};
 pub use environment::EnvironmentIdentity;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{
@@ -32,6 +35,7 @@ pub use phase::{Phase, PhaseClass, PoolPhase};
 pub use pool::{Pool, PoolDeclaration};
 pub use problem::{Problem, SourceFile, SourceLocation, Span};
 pub use properties::{Labels, Properties};
-pub use secret::{MissingSecret, Secrets, Template, placeholder};
+pub use redaction::{REDACTED_KEY, Redactor, placeholder};
+pub use secret::{MissingSecret, Secrets, Template};
 pub use small_map::SmallMap;
 pub use statement::{Evolve, Statement, UnexpectedPhasePolicy, labels};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Secrets;
+
 /// The `status.phase` of a statement. The service may add phases, so an unknown one is kept instead of rejected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -22,6 +24,15 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Returns the phase with the values of `secrets` redacted. A phase that floe does not know is the service's own
+    /// text.
+    pub fn redacted(&self, secrets: &Secrets) -> Phase {
+        match self {
+            Phase::Other(word) => Phase::Other(secrets.redact(word)),
+            known => known.clone(),
+        }
+    }
+
     /// Returns the class that decisions are based on.
     pub fn class(&self) -> PhaseClass {
         match self {

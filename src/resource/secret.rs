@@ -10,7 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{HashKey, KeyedHash};
+use super::{
+    HashKey, KeyedHash,
+    redaction::{Redactor, placeholder},
+};
 
 /// A text in which `${secret.name}` stands for a secret's value and `$${` for a literal `${`. All other variables
 /// have been replaced. The state and plans keep this form. Clones share the text.
@@ -170,11 +173,6 @@ impl fmt::Display for Template {
     }
 }
 
-/// Returns the reference that replaces the value of a secret in output.
-pub fn placeholder(name: &str) -> String {
-    format!("${{secret.{name}}}")
-}
-
 /// The values of a project's secrets. `cli` reads them from the environment and passes them to `execute` along with
 /// the plan.
 #[derive(Clone, Default)]
@@ -183,12 +181,14 @@ pub struct Secrets {
     values: BTreeMap<String, String>,
     /// Names and values that the cloud shows in place of secrets. They are never sent, but they must be redacted too.
     cloud_values: BTreeSet<(String, String)>,
+    /// The redactor for both kinds of values.
+    redactor: Redactor,
 }
 
 impl Secrets {
     /// Creates secrets from values by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
-        Secrets { values, cloud_values: BTreeSet::new() }
+        Secrets { redactor: Redactor::for_secrets(values.iter()), values, cloud_values: BTreeSet::new() }
     }
 
     /// Returns the same secrets, extended so that they also redact `cloud_values`: what the cloud was seen to hold in
@@ -199,6 +199,8 @@ impl Secrets {
         };
         let mut extended = self.clone();
         extended.cloud_values.extend(cloud_values.into_iter().filter(needs_redaction));
+        let cloud_values = extended.cloud_values.iter().map(|(name, value)| (name, value));
+        extended.redactor = Redactor::for_secrets(extended.values.iter().chain(cloud_values));
         extended
     }
 
@@ -220,15 +222,7 @@ impl Secrets {
     /// Returns `text` with every known value replaced by its reference. Use it for everything that the service
     /// returns.
     pub fn redact(&self, text: &str) -> String {
-        // Replace the longest values first. Otherwise a value inside another one would leave the rest of the longer
-        // one visible.
-        let cloud_values = self.cloud_values.iter().map(|(name, value)| (name, value));
-        let mut values: Vec<_> =
-            self.values.iter().chain(cloud_values).filter(|(_, value)| !value.is_empty()).collect();
-        values.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), name.as_str()));
-        values
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(value.as_str(), &format!("${{secret.{name}}}")))
+        self.redactor.redact(text)
     }
 }
 

@@ -61,7 +61,7 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("glob", Some(&["manifest"])),
     ("hmac", Some(&["resource"])),
     ("indicatif", Some(&["cli"])),
-    ("jiff", Some(&["cloud", "simulator", "render", "cli"])),
+    ("jiff", Some(&["resource", "cloud", "simulator", "render", "cli"])),
     ("litemap", Some(&["resource"])),
     ("miette", Some(&["cli"])),
     // The program's own, outside all rooms.

@@ -176,11 +176,10 @@ fn invalid_keywords_durations_and_ids_are_errors() {
         "Did you mean \"restart\"?",
     );
     statement("on_failed = \"retry\"").assert_problems(&[("`on_failed` cannot be \"retry\"", &["\"retry\""])]);
-    statement("timeout = \"15 minutes\"").assert_one_problem(
-        "`15 minutes` is not a duration",
-        &["\"15 minutes\""],
-        "15m",
-    );
+    statement("timeout = \"15\"").assert_one_problem("`15` is not a duration", &["\"15\""], "`15m`");
+    statement("timeout = \"2w\"").assert_problems(&[("`2w` is not a duration", &["\"2w\""])]);
+    statement("timeout = \"1500ms\"")
+        .assert_problems(&[("a `timeout` of 1500ms is not a whole number of seconds", &["\"1500ms\""])]);
     statement("timeout = \"0s\"").assert_problems(&[("a `timeout` of zero would fail immediately", &["\"0s\""])]);
     statement("principal = \"alice\"").assert_problems(&[("`alice` is not a valid `principal`", &["\"alice\""])]);
     statement("accept = \"yes\"").assert_problems(&[("`yes` is not a valid consent", &["\"yes\""])]);
