@@ -16,7 +16,7 @@ mod help;
 mod import;
 mod init;
 mod interrupt;
-mod lints;
+mod lint_problems;
 mod lock_holder;
 mod moved_blocks;
 mod plan;

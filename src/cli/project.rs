@@ -8,7 +8,7 @@ use super::{
     CommandError, ProcessEnvironment, Screen,
     arguments::GlobalOptions,
     connect::{self, CloudConnection, SIMULATED_SEED, WorldAccess},
-    lints,
+    lint_problems,
     problems::ProblemLevel,
     progress::StatusLine,
 };
@@ -145,14 +145,14 @@ pub(super) fn desired(inputs: &LoadOptions) -> Result<Graph, CommandError> {
 /// Returns the checked project for commands that plan to send statements. Lints that block sending are errors here.
 pub(super) fn desired_for_sending(inputs: &LoadOptions) -> Result<Graph, CommandError> {
     match planning::load_desired(inputs) {
-        Ok(graph) => match lints::blocking_lints(&graph.project) {
+        Ok(graph) => match lint_problems::blocking_lints(&graph.project) {
             blocking if blocking.is_empty() => Ok(graph),
             blocking => Err(CommandError::Problems(blocking)),
         },
         Err(InvalidProject { problems, partial }) => {
             let problems = problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR));
             Err(CommandError::Problems(
-                problems.chain(partial.iter().flat_map(|project| lints::blocking_lints(project))).collect(),
+                problems.chain(partial.iter().flat_map(|project| lint_problems::blocking_lints(project))).collect(),
             ))
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
     arguments::{GlobalOptions, OutputFormat},
-    connect, lints,
+    connect, lint_problems,
     problems::{self, ProblemLevel},
     project,
 };
@@ -23,13 +23,13 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
         let global = GlobalOptions { environment, ..global.clone() };
         match planning::load_desired(&project::manifest_inputs(&global, process)) {
             Ok(graph) => {
-                found.extend(lints::all_lints(&graph.project));
+                found.extend(lint_problems::all_lints(&graph.project));
                 found.extend(scenario_problem(&graph.project).map(|problem| (problem, ProblemLevel::ERROR)));
                 checked.push(graph);
             }
             Err(InvalidProject { problems, partial }) => {
                 found.extend(problems.into_iter().map(|problem| (problem, ProblemLevel::ERROR)));
-                found.extend(partial.iter().flat_map(|project| lints::all_lints(project)));
+                found.extend(partial.iter().flat_map(|project| lint_problems::all_lints(project)));
                 found.extend(
                     partial
                         .iter()

@@ -1,7 +1,7 @@
 //! Runs a plan as its dependencies allow, and records every request and its outcome. It decides only when to retry.
 //!
 //! ```text
-//! run (scheduler) ──▶ step_group ──▶ step ──▶ mutation (of a statement or a pool) ──▶ cloud
+//! scheduler ────────▶ step_group ──▶ step ──▶ mutation (of a statement or a pool) ──▶ cloud
 //!      ▲                              │          │
 //!      └─────────── journal ◀─────────┴──────────┘    step ──▶ wait ──▶ watcher
 //! ```
@@ -12,7 +12,7 @@ mod journal;
 mod late_effects;
 mod mutation;
 mod pool;
-mod run;
+mod scheduler;
 mod statement;
 mod step;
 mod step_group;
@@ -22,4 +22,4 @@ mod watcher;
 pub use context::{Interrupt, RunInputs};
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
 pub use late_effects::LATE_SUBMISSION_TIMEOUT;
-pub use run::run;
+pub use scheduler::run;

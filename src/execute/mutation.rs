@@ -87,13 +87,13 @@ pub(super) trait Mutation: Sync {
     ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send;
 
     /// Handles a rejection. By default the request had no effect, and the mutation fails.
-    fn on_rejected(
+    fn on_error_response(
         &self,
         intent: &Intent,
         error: Error,
         attempt: &Attempt<'_>,
     ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send {
-        async { Err(settle_rejected(intent, error, attempt.context).await) }
+        async { Err(record_rejection(intent, error, attempt.context).await) }
     }
 
     /// Returns the request that took effect. `id` is the id that the service gave to a new resource.
@@ -151,7 +151,7 @@ pub(super) async fn mutate<D: Mutation>(
                 }
                 Err(error) => {
                     attempt.last_rejection = Some(context.redact_error(error.clone()));
-                    (mutation.on_rejected(&intent, error, &attempt).await?, true)
+                    (mutation.on_error_response(&intent, error, &attempt).await?, true)
                 }
             },
             Precheck::EarlierAttemptApplied => (applied(), true),
@@ -181,9 +181,9 @@ pub(super) fn applied() -> Outcome {
 }
 
 /// Records that a rejected request had no effect, and returns the rejection as the failure.
-pub(super) async fn settle_rejected(intent: &Intent, error: Error, context: &RunContext) -> StepFailure {
+pub(super) async fn record_rejection(intent: &Intent, error: Error, context: &RunContext) -> StepFailure {
     let error = context.redact_error(error);
-    match context.journal.record_outcome(intent, Outcome::Rejected { why: error.to_string() }).await {
+    match context.journal.record_outcome(intent, Outcome::NotApplied { why: error.to_string() }).await {
         Ok(()) => StepFailure::RequestFailed(error),
         Err(ledger_failure) => ledger_failure,
     }
@@ -197,7 +197,7 @@ pub(super) fn outcome_from(
 ) -> Result<Outcome, StepFailure> {
     match verdict {
         IntentVerdict::Applied(outcome) => Ok(outcome),
-        IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+        IntentVerdict::NotApplied(why) => Ok(Outcome::NotApplied { why }),
         IntentVerdict::Unclear(why) => Err(unclear(why)),
     }
 }

@@ -114,8 +114,8 @@ async fn resolve_lost_creation(
         let no_statements = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
         match judge_intent(intent, &context.journal.lock_recorded(), &Live::from_lists(no_statements, Some(pools))) {
             IntentVerdict::Applied(outcome) => return Ok(outcome),
-            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
-            IntentVerdict::Rejected(_) => {}
+            IntentVerdict::NotApplied(why) if Instant::now() >= deadline => return Ok(Outcome::NotApplied { why }),
+            IntentVerdict::NotApplied(_) => {}
             IntentVerdict::Unclear(why) => return Err(StepFailure::Unclear { name: intent.address.to_string(), why }),
         }
         sleep(Duration::from_secs(5)).await;

@@ -8,7 +8,7 @@ use super::{
     context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
     late_effects::LATE_SUBMISSION_TIMEOUT,
-    mutation::{Attempt, Mutation, Precheck, applied, outcome_from, settle_rejected},
+    mutation::{Attempt, Mutation, Precheck, applied, outcome_from, record_rejection},
 };
 use crate::{
     cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
@@ -79,15 +79,20 @@ impl Mutation for SubmitStatement {
     }
 
     async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
-        resolve_lost_response(intent, &self.submission.name, error, context).await
+        resolve_lost_submission(intent, &self.submission.name, error, context).await
     }
 
-    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_error_response(
+        &self,
+        intent: &Intent,
+        error: Error,
+        attempt: &Attempt<'_>,
+    ) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => resolve_name_conflict(intent, &self.submission.name, error, attempt).await,
             // The intent stays open, and the next run finds out whether it took effect.
             _ if attempt.may_apply_late => Err(StepFailure::RequestFailed(attempt.context.redact_error(error))),
-            _ => Err(settle_rejected(intent, error, attempt.context).await),
+            _ => Err(record_rejection(intent, error, attempt.context).await),
         }
     }
 
@@ -118,7 +123,7 @@ async fn resolve_name_conflict(
     loop {
         match fetch(name, context).await? {
             // The name is free now, if that was the conflict.
-            None => return Ok(Outcome::Rejected { why: context.redact_text(&error.detail) }),
+            None => return Ok(Outcome::NotApplied { why: context.redact_text(&error.detail) }),
             Some(found) if found.live.phase == Phase::Deleting && Instant::now() < deadline => {
                 if context.must_stop(scope) {
                     return Err(StepFailure::Interrupted);
@@ -128,14 +133,14 @@ async fn resolve_name_conflict(
             Some(found) => {
                 return match statement_verdict(intent, name, Some(found.live), context) {
                     IntentVerdict::Applied(outcome) => Ok(outcome),
-                    IntentVerdict::Rejected(why) => Ok(Outcome::Rejected { why }),
+                    IntentVerdict::NotApplied(why) => Ok(Outcome::NotApplied { why }),
                     IntentVerdict::Unclear(why) if may_apply_late => {
                         Err(StepFailure::Unclear { name: name.to_owned(), why })
                     }
                     IntentVerdict::Unclear(why) => {
                         // The live statement is not what was sent, so the rejection was for this request, and it had
                         // no effect.
-                        let refusal = Outcome::Rejected { why: context.redact_text(&error.detail) };
+                        let refusal = Outcome::NotApplied { why: context.redact_text(&error.detail) };
                         context.journal.record_outcome(intent, refusal).await?;
                         Err(StepFailure::Unclear { name: name.to_owned(), why })
                     }
@@ -147,7 +152,7 @@ async fn resolve_name_conflict(
 
 /// Returns the outcome of a submission whose response was lost, from what is live. A request in flight may still take
 /// effect for a while.
-async fn resolve_lost_response(
+async fn resolve_lost_submission(
     intent: &Intent,
     name: &str,
     error: Error,
@@ -160,8 +165,8 @@ async fn resolve_lost_response(
         let is_there = found.is_some();
         match statement_verdict(intent, name, found.map(|found| found.live), context) {
             IntentVerdict::Applied(outcome) => return Ok(outcome),
-            IntentVerdict::Rejected(why) if Instant::now() >= deadline => return Ok(Outcome::Rejected { why }),
-            IntentVerdict::Rejected(_) => sleep(Duration::from_secs(2)).await,
+            IntentVerdict::NotApplied(why) if Instant::now() >= deadline => return Ok(Outcome::NotApplied { why }),
+            IntentVerdict::NotApplied(_) => sleep(Duration::from_secs(2)).await,
             IntentVerdict::Unclear(why) if is_there => return Err(StepFailure::Unclear { name: name.to_owned(), why }),
             IntentVerdict::Unclear(_) => return Err(StepFailure::RequestFailed(context.redact_error(error))),
         }
@@ -214,15 +219,20 @@ impl Mutation for UpdateStatement<'_> {
         read_back_statement(intent, self.name, error, context).await
     }
 
-    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_error_response(
+        &self,
+        intent: &Intent,
+        error: Error,
+        attempt: &Attempt<'_>,
+    ) -> Result<Outcome, StepFailure> {
         match error.kind {
-            ErrorKind::Conflict => Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) }),
+            ErrorKind::Conflict => Ok(Outcome::NotApplied { why: attempt.context.redact_text(&error.detail) }),
             // It is not known how the service handles a stop of a PENDING statement. The stop is sent again, until
             // that phase has passed.
             ErrorKind::Rejected if self.to.stopped && is_pending(self.name, attempt.context).await => {
-                Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) })
+                Ok(Outcome::NotApplied { why: attempt.context.redact_text(&error.detail) })
             }
-            _ => Err(settle_rejected(intent, error, attempt.context).await),
+            _ => Err(record_rejection(intent, error, attempt.context).await),
         }
     }
 
@@ -289,10 +299,15 @@ impl Mutation for DeleteStatement<'_> {
         read_back_statement(intent, self.name, error, context).await
     }
 
-    async fn on_rejected(&self, intent: &Intent, error: Error, attempt: &Attempt<'_>) -> Result<Outcome, StepFailure> {
+    async fn on_error_response(
+        &self,
+        intent: &Intent,
+        error: Error,
+        attempt: &Attempt<'_>,
+    ) -> Result<Outcome, StepFailure> {
         match error.kind {
-            ErrorKind::Conflict => Ok(Outcome::Rejected { why: attempt.context.redact_text(&error.detail) }),
-            _ => Err(settle_rejected(intent, error, attempt.context).await),
+            ErrorKind::Conflict => Ok(Outcome::NotApplied { why: attempt.context.redact_text(&error.detail) }),
+            _ => Err(record_rejection(intent, error, attempt.context).await),
         }
     }
 

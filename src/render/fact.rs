@@ -32,7 +32,7 @@ fn describe_entry(entry: &Entry) -> String {
         Entry::IntentSettled { outcome: Outcome::Applied { .. }, .. } => {
             "a step of an interrupted run took effect".to_owned()
         }
-        Entry::IntentSettled { outcome: Outcome::Rejected { .. }, .. } => {
+        Entry::IntentSettled { outcome: Outcome::NotApplied { .. }, .. } => {
             "a step of an interrupted run did not take effect".to_owned()
         }
         Entry::FactRecorded { fact } => describe_fact(fact),

@@ -14,7 +14,7 @@ pub enum IntentVerdict {
     /// The request took effect.
     Applied(Outcome),
     /// The request had no effect, for this reason.
-    Rejected(String),
+    NotApplied(String),
     /// The outcome cannot be determined, or something unexpected exists. A person has to act on the reason.
     Unclear(String),
 }
@@ -26,17 +26,17 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
         Operation::Update { name, uid, to } => match live.statement(name) {
             Presence::Present(found) if found.has_uid(uid) && update_took_effect(to, found) => applied_verdict(None),
             Presence::Present(found) if found.has_uid(uid) => {
-                IntentVerdict::Rejected("the request did not take effect".to_owned())
+                IntentVerdict::NotApplied("the request did not take effect".to_owned())
             }
-            Presence::Present(_) => IntentVerdict::Rejected("the statement was deleted and created again".to_owned()),
-            Presence::Absent => IntentVerdict::Rejected("the statement no longer exists".to_owned()),
+            Presence::Present(_) => IntentVerdict::NotApplied("the statement was deleted and created again".to_owned()),
+            Presence::Absent => IntentVerdict::NotApplied("the statement no longer exists".to_owned()),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(name)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
         },
         Operation::Delete { name, uid } => match live.statement(name) {
             Presence::Present(found) if !found.has_uid(uid) => applied_verdict(None),
             Presence::Present(found) if found.phase == Phase::Deleting => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::Rejected("the statement still exists".to_owned()),
+            Presence::Present(_) => IntentVerdict::NotApplied("the statement still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(name)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
@@ -49,16 +49,16 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
                 if name_matches && size_matches {
                     applied_verdict(None)
                 } else {
-                    IntentVerdict::Rejected("the request did not take effect".to_owned())
+                    IntentVerdict::NotApplied("the request did not take effect".to_owned())
                 }
             }
-            Presence::Absent => IntentVerdict::Rejected("the pool no longer exists".to_owned()),
+            Presence::Absent => IntentVerdict::NotApplied("the pool no longer exists".to_owned()),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(id)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
         },
         Operation::DeletePool { id } => match live.pool(id) {
             Presence::Present(found) if found.phase == PoolPhase::Deprovisioning => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::Rejected("the pool still exists".to_owned()),
+            Presence::Present(_) => IntentVerdict::NotApplied("the pool still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(id)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
@@ -85,7 +85,7 @@ fn judge_submission(recorded: &Recorded, submission: &Submission, live: &Live) -
                 ))
             }
         }
-        Presence::Absent => IntentVerdict::Rejected("the statement does not exist".to_owned()),
+        Presence::Absent => IntentVerdict::NotApplied("the statement does not exist".to_owned()),
         Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(&submission.name)),
         Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
     }
@@ -118,7 +118,7 @@ fn judge_pool_creation(
     let unreadable = live.unreadable_pools().find(|id| !is_known(id));
     match (candidates.as_slice(), unreadable) {
         ([], Some(id)) => IntentVerdict::Unclear(format!("pool `{id}` is new and its description cannot be read")),
-        ([], None) => IntentVerdict::Rejected("no new pool matches the request".to_owned()),
+        ([], None) => IntentVerdict::NotApplied("no new pool matches the request".to_owned()),
         ([found], _) => IntentVerdict::Applied(Outcome::Applied {
             id: Some(found.id.clone()),
             created_at: found.created_at.clone(),
@@ -180,6 +180,6 @@ mod tests {
             judge_pool_creation(&pool, &before, &recorded, &live)
         };
         assert!(matches!(verdict(&[]), IntentVerdict::Unclear(why) if why.contains("`lfcp-odd`")));
-        assert!(matches!(verdict(&["lfcp-odd"]), IntentVerdict::Rejected(_)));
+        assert!(matches!(verdict(&["lfcp-odd"]), IntentVerdict::NotApplied(_)));
     }
 }

@@ -1,5 +1,5 @@
 //! Works out what happened to the open requests of an interrupted run and brings the record up to date. It relies on
-//! reads and assumes nothing.
+//! reads and assumes nothing. `execute` judges a lost response of its own run with the same [`judge_intent`].
 //!
 //! Pure: takes the open intents and the live snapshot, and returns entries for the journal, the outcomes to report,
 //! and what is unclear.
@@ -86,14 +86,14 @@ pub fn settle<'r>(recorded: &'r Recorded, live: &Live) -> Result<(Cow<'r, Record
             // Nothing prevents a second pool with the same name, and the request may still take effect. So the intent
             // stays open until a run that creates the pool again has looked for it long enough, or until the pool is no
             // longer desired.
-            IntentVerdict::Rejected(_) if matches!(intent.operation, Operation::CreatePool { .. }) => {
+            IntentVerdict::NotApplied(_) if matches!(intent.operation, Operation::CreatePool { .. }) => {
                 settlement.interrupted_requests.push(InterruptedRequest { intent: intent.clone(), applied: false });
             }
-            IntentVerdict::Rejected(why) => {
+            IntentVerdict::NotApplied(why) => {
                 settlement.interrupted_requests.push(InterruptedRequest { intent: intent.clone(), applied: false });
                 settlement
                     .entries
-                    .push(Entry::IntentSettled { intent_id: intent.id.clone(), outcome: Outcome::Rejected { why } });
+                    .push(Entry::IntentSettled { intent_id: intent.id.clone(), outcome: Outcome::NotApplied { why } });
             }
             IntentVerdict::Unclear(why) => drop(settlement.unclear.insert(intent.address.clone(), why)),
         }

@@ -23,7 +23,7 @@ use crate::resource::Span;
 pub use analysis::analyze;
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
-    lint_errors, string_literals_and_hints,
+    plaintext_secret_errors, string_literals_and_hints,
 };
 pub use normalize::{are_equivalent, normal_form};
 pub use secrets::is_sensitive_key;

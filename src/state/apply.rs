@@ -85,7 +85,7 @@ impl Recorded {
             Outcome::Applied { id: service_id, created_at } => {
                 self.apply_operation(&open, service_id.as_deref(), created_at.as_deref())?;
             }
-            Outcome::Rejected { .. } => self.revert_intent(&open),
+            Outcome::NotApplied { .. } => self.revert_intent(&open),
         }
         self.open_intents.remove(id);
         Ok(())
@@ -531,7 +531,7 @@ fn describe_entry(entry: &Entry) -> String {
         Entry::IntentSettled { intent_id, outcome: Outcome::Applied { .. } } => {
             format!("`applied` for intent {intent_id}")
         }
-        Entry::IntentSettled { intent_id: intent, outcome: Outcome::Rejected { .. } } => {
+        Entry::IntentSettled { intent_id: intent, outcome: Outcome::NotApplied { .. } } => {
             format!("`rejected` for intent {intent}")
         }
         Entry::FactRecorded { fact } => match fact {

@@ -53,7 +53,8 @@ pub enum Outcome {
     },
     /// The request had no effect, and there is evidence: the service rejected it, or it was never sent and its result
     /// does not exist.
-    Rejected {
+    #[serde(rename = "rejected")]
+    NotApplied {
         /// The reason, usually the service's message.
         why: String,
     },

@@ -26,7 +26,7 @@ use std::{
 
 use mutants::{MUTANTS, Mutant};
 use observer::DISK_SEEDS;
-use stage_runner::{CrashSampling, StageRunner, crash_everywhere, distinct_crash_results};
+use stage_runner::{CrashSampling, StageRunner, distinct_crash_results, recover_from_sampled_crashes};
 use stages::{STAGES, Stage};
 
 /// The figures of a part of the suite.
@@ -129,8 +129,10 @@ fn crash_at_some_points(stage: usize) {
     if is_exhaustive() {
         return;
     }
-    let (figures, problems) =
-        crash_everywhere(stage, CrashSampling { snapshots: 11, recoveries: 19, second_crashes: 37, threads: 1 });
+    let (figures, problems) = recover_from_sampled_crashes(
+        stage,
+        CrashSampling { snapshots: 11, recoveries: 19, second_crashes: 37, threads: 1 },
+    );
     report_and_assert(&format!("crashes in stage `{}`", STAGES[stage].name), &figures, &problems);
 }
 
@@ -167,8 +169,10 @@ fn nothing_is_lost_or_orphaned_at_any_crash_point_or_pair() {
     let (mut all, mut problems) = (Figures::default(), Vec::new());
     println!("{TABLE_HEADER}");
     for (number, stage) in STAGES.iter().enumerate() {
-        let (figures, found) =
-            crash_everywhere(number, CrashSampling { snapshots: 1, recoveries: 1, second_crashes: 1, threads });
+        let (figures, found) = recover_from_sampled_crashes(
+            number,
+            CrashSampling { snapshots: 1, recoveries: 1, second_crashes: 1, threads },
+        );
         println!("{}", figures.row(stage.name, ""));
         all.add(&figures);
         problems.extend(found);

@@ -1,5 +1,5 @@
 //! Lints: what Confluent's guides warn about, as far as the text shows it. Each lint has a code, a place and a next
-//! step.
+//! step. A new lint is a function in `checks`, an entry in `explanations` and a section in `docs/lints.md`.
 
 mod checks;
 mod explanations;
@@ -84,7 +84,7 @@ pub fn has_plaintext_secret(text: &str) -> bool {
 }
 
 /// Returns those lints of a statement that are errors, in order of place. The text is not read again.
-pub fn lint_errors(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
+pub fn plaintext_secret_errors(analysis: &Analysis, context: &LintContext<'_>) -> Vec<Lint> {
     if !analysis.errors.is_empty() {
         return Vec::new();
     }

@@ -2,7 +2,7 @@
 
 use super::{
     files::{StateFiles, display_path, read_if_exists},
-    journal::{self, Journal, JournalHeader},
+    journal_format::{self, Journal, JournalHeader},
     snapshot::{Snapshot, StateFormats},
 };
 use crate::state::{Disk, LedgerError, LockHolder, Recorded};
@@ -43,7 +43,8 @@ impl LoadedState {
                 let record = snapshot.as_ref().map(|snapshot| &snapshot.recorded);
                 record.is_some_and(|record| record.lineage == header.lineage && record.serial > header.base_serial)
             };
-            let read_journal = |bytes: Vec<u8>| journal::read(&files.journal, &bytes, formats.newest, is_compacted);
+            let read_journal =
+                |bytes: Vec<u8>| journal_format::read(&files.journal, &bytes, formats.newest, is_compacted);
             let journal = journal.map_or(Ok(None), read_journal)?;
             match combine(files, snapshot, journal) {
                 Ok(found) => return Ok(LoadedState { has_journal, ..found }),

@@ -2,7 +2,7 @@
 //! ends.
 
 mod files;
-mod journal;
+mod journal_format;
 mod loaded;
 mod snapshot;
 
@@ -13,7 +13,7 @@ use std::{
 
 use self::{
     files::{StateFiles, disk_error, display_path, remove_if_exists, replace_atomically},
-    journal::{JournalHeader, JournalWriter},
+    journal_format::{JournalEncoder, JournalHeader},
     loaded::LoadedState,
     snapshot::StateFormats,
 };
@@ -65,7 +65,7 @@ struct ActiveRun<F> {
     /// The open file of the journal.
     journal: F,
     /// The encoder of the journal's lines.
-    writer: JournalWriter,
+    writer: JournalEncoder,
     /// The snapshot with all entries of the journal applied.
     record: Recorded,
     /// The number of entries that are durable in the journal.
@@ -187,7 +187,7 @@ impl<D: Disk> LocalLedger<D> {
         let found = LoadedState::read(&self.disk, &files, self.formats)?;
         found.check_unchanged(recorded, &files)?;
         let record = self.compact_loaded(&found, recorded, &files)?;
-        let mut writer = JournalWriter::default();
+        let mut writer = JournalEncoder::default();
         let line =
             writer.encode_line(&header_for(record.serial)).map_err(|error| inconsistent(&files.journal, error))?;
         let mut journal = self.disk.create_new(&files.journal).map_err(disk_error("create", &files.journal))?;
@@ -379,7 +379,7 @@ pub(super) fn encode_journal(recorded: &Recorded, groups: &[Vec<Entry>]) -> Resu
         base_serial: recorded.serial,
         holder,
     };
-    let mut writer = JournalWriter::default();
+    let mut writer = JournalEncoder::default();
     let mut bytes = writer.encode_line(&header)?;
     for group in groups {
         bytes.extend(writer.encode_line(group)?);

@@ -519,7 +519,7 @@ proptest! {
                 prop_assert_eq!(&recorded, &before);
             }
             // A rejected submission frees its number.
-            let rejected = matches!(entry, Entry::IntentSettled { outcome: Outcome::Rejected { .. }, .. });
+            let rejected = matches!(entry, Entry::IntentSettled { outcome: Outcome::NotApplied { .. }, .. });
             let now = if rejected { BTreeMap::new() } else { used_numbers(&recorded) };
             for (name, (generation, undos)) in used_numbers(&before) {
                 let known = now.get(&name).copied();

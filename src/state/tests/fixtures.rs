@@ -154,7 +154,7 @@ pub fn settle_applied(id: &str, service_id: &str) -> Entry {
 
 /// Returns the entry for a rejected intent.
 pub fn settle_rejected(id: &str) -> Entry {
-    let outcome = Outcome::Rejected { why: "no".to_owned() };
+    let outcome = Outcome::NotApplied { why: "no".to_owned() };
     Entry::IntentSettled { intent_id: IntentId(id.to_owned()), outcome }
 }
 

@@ -112,7 +112,7 @@ fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
         }
         2 | 3 => intend(Operation::Submit(submission(&key, number))),
         4 | 5 => settle(Outcome::Applied { id: Some(uid), created_at: None }),
-        6 => settle(Outcome::Rejected { why: "no".to_owned() }),
+        6 => settle(Outcome::NotApplied { why: "no".to_owned() }),
         7 => intend(Operation::Delete { name, uid }),
         8 => fact(Fact::GenerationGone { key, name }),
         9 => fact(Fact::Promoted { key }),

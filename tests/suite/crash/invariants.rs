@@ -8,7 +8,7 @@ use super::{CrashFailure, Figures, stages::Stage};
 use crate::test_project::{TestProject, empty_record};
 
 /// Checks the invariants for the record on `disk`, which must hold no journal.
-pub async fn check_disk(
+pub async fn check_invariants(
     project: &TestProject,
     disk: &FakeDisk,
     stage: &Stage,

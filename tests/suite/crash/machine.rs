@@ -217,7 +217,7 @@ pub enum MachineOutcome {
 }
 
 /// One run of floe on a machine, from the lock to the last compaction, or to the crash.
-pub struct Machine {
+pub struct MachineRun {
     /// The disk of the machine.
     pub disk: FakeDisk,
     /// The fate of the request in flight when the machine crashes.
@@ -232,16 +232,16 @@ pub struct Machine {
     pub observer: Option<CrashObserver>,
 }
 
-impl Machine {
+impl MachineRun {
     /// Returns a machine without an observer, which loses the request in flight when it crashes.
-    pub fn new(disk: FakeDisk, mutant: Mutant, request: diff::PlanOptions) -> Machine {
+    pub fn new(disk: FakeDisk, mutant: Mutant, request: diff::PlanOptions) -> MachineRun {
         let acknowledged = Arc::new(Mutex::new(Arc::new(AcknowledgedRecord::of(&empty_record()))));
-        Machine { disk, request_fate: RequestFate::Lost, mutant, request, acknowledged, observer: None }
+        MachineRun { disk, request_fate: RequestFate::Lost, mutant, request, acknowledged, observer: None }
     }
 
     /// Returns the machine with an observer of its crash points.
-    pub fn observed_by(self, observer: CrashObserver) -> Machine {
-        Machine { acknowledged: Arc::clone(&observer.acknowledged), observer: Some(observer), ..self }
+    pub fn observed_by(self, observer: CrashObserver) -> MachineRun {
+        MachineRun { acknowledged: Arc::clone(&observer.acknowledged), observer: Some(observer), ..self }
     }
 
     /// Notes that exactly `found` is acknowledged.

@@ -18,7 +18,7 @@ use floe::{
 
 use super::{
     CrashFailure, Figures, invariants,
-    machine::{Machine, MachineOutcome, load_record},
+    machine::{MachineOutcome, MachineRun, load_record},
     mutants::Mutant,
     observer::{CrashObserver, CrashPoint, CrashResult},
     stages::{self, STAGES, Stage},
@@ -85,8 +85,8 @@ impl StageRunner {
     }
 
     /// Returns a machine with `disk` that runs the stage.
-    fn machine(&self, disk: &FakeDisk) -> Machine {
-        Machine::new(disk.clone(), self.mutant, self.stage.request())
+    fn machine(&self, disk: &FakeDisk) -> MachineRun {
+        MachineRun::new(disk.clone(), self.mutant, self.stage.request())
     }
 
     /// Returns the crash points of one undisturbed run from `snapshot`. The run must have work to do.
@@ -111,7 +111,7 @@ impl StageRunner {
         on_paused_clock(async {
             let disk = self.start_from(snapshot, 0);
             disk.inject_fault(at, DiskFault::Crash, result.disk_seed);
-            let machine = Machine { request_fate: result.request_fate, ..self.machine(&disk) };
+            let machine = MachineRun { request_fate: result.request_fate, ..self.machine(&disk) };
             let outcome = machine.run(&mut self.project).await;
             assert!(
                 disk.fault_occurred() && matches!(outcome, MachineOutcome::Crashed),
@@ -136,7 +136,7 @@ impl StageRunner {
                 self.run_until_nothing_to_do(&disk, points.as_mut()).await?;
                 tokio::time::sleep(LATE_EFFECTS_DEADLINE).await;
                 self.run_until_nothing_to_do(&disk, None).await?;
-                invariants::check_disk(&self.project, &disk, self.stage, &mut self.figures).await?;
+                invariants::check_invariants(&self.project, &disk, self.stage, &mut self.figures).await?;
                 Ok(points.unwrap_or_default())
             })
         }));
@@ -155,7 +155,7 @@ impl StageRunner {
             self.run_until_nothing_to_do(&disk, None).await?;
             tokio::time::sleep(LATE_EFFECTS_DEADLINE).await;
             self.run_until_nothing_to_do(&disk, None).await?;
-            invariants::check_disk(&self.project, &disk, self.stage, &mut self.figures).await
+            invariants::check_invariants(&self.project, &disk, self.stage, &mut self.figures).await
         })
     }
 
@@ -265,7 +265,7 @@ pub struct CrashSampling {
 }
 
 /// Crashes a stage at every point, and its recovery again at every point, as far as `sampling` goes.
-pub fn crash_everywhere(stage: usize, sampling: CrashSampling) -> (Figures, Vec<CrashFailure>) {
+pub fn recover_from_sampled_crashes(stage: usize, sampling: CrashSampling) -> (Figures, Vec<CrashFailure>) {
     let mut first = StageRunner::new(stage, Mutant::Unmodified);
     let points = first.crash_points(StageRunner::snapshot_before(stage)).unwrap();
     let mut problems: Vec<CrashFailure> = first.check_durability(&points).err().into_iter().collect();

@@ -307,8 +307,8 @@ pub fn full_record() -> Recorded {
 /// Returns an outcome of each variant.
 pub fn outcomes() -> Vec<Outcome> {
     successive_variants(Outcome::Applied { id: Some(text("uid-orders")), created_at: Some(created()) }, |it| match it {
-        Outcome::Applied { .. } => Some(Outcome::Rejected { why: text("no") }),
-        Outcome::Rejected { .. } => None,
+        Outcome::Applied { .. } => Some(Outcome::NotApplied { why: text("no") }),
+        Outcome::NotApplied { .. } => None,
     })
 }
 
@@ -355,7 +355,7 @@ pub fn entries() -> Vec<Entry> {
     let intent = || intents().into_iter().next().unwrap();
     let kinds = successive_variants(Entry::IntentOpened { intent: intent(), secrets: hashes() }, |it| match it {
         Entry::IntentOpened { .. } => {
-            Some(Entry::IntentSettled { intent_id: intent().id, outcome: Outcome::Rejected { why: text("no") } })
+            Some(Entry::IntentSettled { intent_id: intent().id, outcome: Outcome::NotApplied { why: text("no") } })
         }
         Entry::IntentSettled { .. } => Some(Entry::FactRecorded { fact: Fact::Promoted { key: text("orders") } }),
         Entry::FactRecorded { .. } => None,
@@ -408,7 +408,7 @@ pub fn journal_groups() -> Vec<Vec<Entry>> {
         vec![update("run-3", "orders", stop)],
         vec![done("run-3"), record(Fact::OffsetsSet { key: text("orders"), name: text("orders"), offsets: offsets() })],
         vec![update("run-4", "orders", resume_update())],
-        vec![settle("run-4", Outcome::Rejected { why: text("no") })],
+        vec![settle("run-4", Outcome::NotApplied { why: text("no") })],
         vec![submit("run-5", "orders-g2", 2, Role::Successor)],
         vec![
             applied("run-5", "uid-orders-g2"),

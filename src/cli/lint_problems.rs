@@ -14,7 +14,7 @@ pub(super) fn all_lints(project: &Project) -> Vec<(Problem, ProblemLevel)> {
 
 /// Returns only the lints that are errors. A statement with one of them must not be sent.
 pub(super) fn blocking_lints(project: &Project) -> Vec<(Problem, ProblemLevel)> {
-    lint_each(project, |statement, context| sql::lint_errors(&statement.analysis, context))
+    lint_each(project, |statement, context| sql::plaintext_secret_errors(&statement.analysis, context))
 }
 
 /// Runs `lint` on every statement and returns the findings as problems.

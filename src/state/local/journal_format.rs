@@ -53,12 +53,12 @@ struct JournalLine<'a> {
 
 /// Encodes lines, each with a checksum that continues the previous one.
 #[derive(Debug, Default)]
-pub(super) struct JournalWriter {
+pub(super) struct JournalEncoder {
     /// The checksum of the previous line.
     checksum: String,
 }
 
-impl JournalWriter {
+impl JournalEncoder {
     /// Returns the bytes of the next line, including the newline. The work is proportional to `content` and does not
     /// depend on what was written before.
     pub fn encode_line(&mut self, content: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, serde_json::Error> {
