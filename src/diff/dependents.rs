@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Desired, PlanOptions,
     action::{Action, Change, Note, Strategy},
-    statement::DiffContext,
+    context::DiffContext,
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},

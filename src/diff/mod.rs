@@ -5,13 +5,21 @@
 
 mod action;
 mod confirmation;
+mod context;
+mod create;
+mod definition;
 mod dependents;
-mod evolution;
 mod fields;
+mod gone;
+mod in_motion;
 mod late_submissions;
+mod open_replacement;
 mod pool;
 mod pool_occupants;
+mod removed;
 mod renames;
+mod replace;
+mod running;
 mod selection;
 mod statement;
 #[cfg(test)]
@@ -95,7 +103,7 @@ pub fn diff(
 ) -> Diff {
     let selected = selection::select(desired.graph, recorded, options);
     let (pool_changes, pools) = pool::pool_changes(desired, recorded, settlement, live, options, &selected);
-    let mut context = statement::DiffContext {
+    let mut context = context::DiffContext {
         desired,
         recorded,
         live,
@@ -113,7 +121,7 @@ pub fn diff(
         if !selected.contains(&address) {
             continue;
         }
-        match context.diff_statement(key) {
+        match statement::diff_statement(&mut context, key) {
             Some(change) => drop(diff.changes.insert(address, change)),
             None => diff.unchanged += 1,
         }
