@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, AfterWait, Change, Note, Reason, Strategy},
     fields::{DesiredPool, Differences},
+    inputs::{Desired, PlanOptions},
 };
 use crate::{
     live::{Live, Lookups, Presence},

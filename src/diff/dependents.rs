@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, Change, Note, Strategy},
     context::DiffContext,
+    inputs::{Desired, PlanOptions},
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},

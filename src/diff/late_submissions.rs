@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, Change, Note},
+    inputs::{Desired, PlanOptions},
 };
 use crate::{
     live::Live,

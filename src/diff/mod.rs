@@ -12,6 +12,7 @@ mod dependents;
 mod fields;
 mod gone;
 mod in_motion;
+mod inputs;
 mod late_submissions;
 mod open_replacement;
 mod pool;
@@ -25,14 +26,11 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::{
-    graph::Graph,
     live::{Live, Lookups},
-    resource::{Address, KeyedHash, LiveStatement, labels},
+    resource::{Address, LiveStatement, labels},
     settle::Settlement,
     state::Recorded,
 };
@@ -42,40 +40,9 @@ pub use action::{
     Strategy,
 };
 pub use fields::DesiredPool;
+pub use inputs::{Desired, PlanOptions};
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
-
-/// What the user asks of a plan, beyond what the manifests say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanOptions {
-    /// Whether to remove every selected resource.
-    #[serde(default)]
-    pub destroy: bool,
-    /// The addresses to plan, together with their dependencies. Empty means all addresses.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub targets: BTreeSet<Address>,
-    /// The addresses to leave out, together with their dependents.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub excludes: BTreeSet<Address>,
-    /// The addresses to replace even if nothing changed.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub replace: BTreeSet<Address>,
-    /// Whether undos that drop data are allowed.
-    #[serde(default)]
-    pub allow_data_loss: bool,
-    /// Whether to revert changes that were made outside floe.
-    #[serde(default)]
-    pub fix_drift: bool,
-}
-
-/// The desired project, with what is known about the values of its secrets.
-#[derive(Debug, Clone, Copy)]
-pub struct Desired<'a> {
-    /// The dependency graph of the checked project.
-    pub graph: &'a Graph,
-    /// Keyed hashes of the secrets whose values are available here.
-    pub secrets: &'a BTreeMap<String, KeyedHash>,
-}
 
 /// The result of a diff: what has to change, and what people should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

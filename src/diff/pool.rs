@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, AfterWait, Block, Change, Note, Reason},
     fields::DesiredPool,
+    inputs::{Desired, PlanOptions},
 };
 use crate::{
     live::{Live, Lookups, Presence},

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Desired,
     action::{Action, Block, Change, Reason},
     fields::DesiredPool,
+    inputs::Desired,
 };
 use crate::{
     live::{Live, Presence},

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired,
     action::{Action, Block, Change},
+    inputs::Desired,
 };
 use crate::{
     manifest::{DeclaredStatement, Project},

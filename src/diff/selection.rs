@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    PlanOptions,
     action::{Block, Change},
+    inputs::PlanOptions,
     renames,
 };
 use crate::{graph::Graph, resource::Address, state::Recorded};

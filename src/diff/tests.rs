@@ -4,11 +4,11 @@
 
 mod unknown_or_gone;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
-    graph,
+    graph::{self, Graph},
     live::Live,
     manifest::tests::ProjectFixture,
     resource::{
