@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use floe::{
-    diff::{self, Desired, PlanOptions},
+    diff::{self, Desired, Inputs, PlanOptions},
     graph,
     manifest::{self, LoadOptions},
     plan, settle,
@@ -56,7 +56,9 @@ fn growth(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("diff", count), |bencher| {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
+                    let inputs =
+                        Inputs { desired, recorded: &settled, settlement: &settlement, live: &live, options: &options };
+                    let diff = diff::diff(inputs);
                     assert!(diff.changes.is_empty() && diff.lookups.is_empty());
                     diff
                 });
@@ -64,8 +66,10 @@ fn growth(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("plan", count), |bencher| {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded_with_other_ttl, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
-                    plan::plan(&desired, &settled, &settlement, Vec::new(), &live, &options, diff)
+                    let inputs =
+                        Inputs { desired, recorded: &settled, settlement: &settlement, live: &live, options: &options };
+                    let diff = diff::diff(inputs);
+                    plan::plan(inputs, Vec::new(), diff)
                 });
             });
         }

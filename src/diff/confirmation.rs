@@ -46,7 +46,7 @@ pub(super) fn block_if_unknown(context: &mut DiffContext, change: Change, record
 /// Turns a pending change into a wait while a retired generation is being deleted, since it may run until it is
 /// gone.
 pub(super) fn await_leaving_generations(context: &DiffContext, change: Change, record: &StatementRecord) -> Change {
-    let leaving = record.retired.iter().find_map(|retired| match context.live.statement(&retired.sent.name) {
+    let leaving = record.retired.iter().find_map(|retired| match context.inputs.live.statement(&retired.sent.name) {
         Presence::Present(live) if live.has_uid(&retired.uid) && live.is_being_deleted() => Some(live),
         _ => None,
     });
@@ -64,7 +64,7 @@ pub(super) fn note_ignored_replace(
     change: Option<Change>,
 ) -> Option<Change> {
     let replaces = |change: &Change| change.is_blocked() || matches!(change.action, Action::Replace { .. });
-    let is_ignored = context.options.replace.contains(address) && declared.spec.stopped;
+    let is_ignored = context.inputs.options.replace.contains(address) && declared.spec.stopped;
     if !is_ignored || change.as_ref().is_some_and(replaces) {
         return change;
     }

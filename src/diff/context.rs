@@ -5,31 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     action::{Action, AfterWait, Change, Note, Reason, Strategy},
     fields::{DesiredPool, Differences},
-    inputs::{Desired, PlanOptions},
+    inputs::Inputs,
 };
 use crate::{
-    live::{Live, Lookups, Presence},
+    live::{Lookups, Presence},
     manifest::DeclaredStatement,
     resource::{Address, Generation, LiveStatement, labels},
-    settle::Settlement,
     sql::{Analysis, StatementClass},
-    state::{GenerationRecord, Recorded, StatementRecord, Tombstone},
+    state::{GenerationRecord, StatementRecord, Tombstone},
 };
 
 /// What all decisions about statements read, and the lookups that they collect.
 pub(super) struct DiffContext<'a> {
-    /// The desired project and its secrets.
-    pub desired: &'a Desired<'a>,
-    /// The settled record of the environment.
-    pub recorded: &'a Recorded,
-    /// The snapshot of Confluent Cloud.
-    pub live: &'a Live,
-    /// What the user asks of the plan.
-    pub options: &'a PlanOptions,
+    /// Everything that the plan is made from.
+    pub inputs: Inputs<'a>,
     /// The addresses that this run covers.
     pub selected: &'a BTreeSet<Address>,
-    /// What settling found about an interrupted run.
-    pub settlement: &'a Settlement,
     /// The pool that statements run on, by the pool's key.
     pub pools: &'a BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
@@ -76,7 +67,7 @@ impl<'a> DiffContext<'a> {
     /// An unlisted name becomes a lookup. Until the lookup is answered, the name counts as absent in a diff that is
     /// then discarded.
     pub fn confirmed_presence(&mut self, name: &str) -> Presence<'a, LiveStatement> {
-        match self.live.statement(name) {
+        match self.inputs.live.statement(name) {
             Presence::Unlisted => {
                 self.lookups.statements.insert(name.to_owned());
                 Presence::Absent
@@ -90,7 +81,7 @@ impl<'a> DiffContext<'a> {
     pub fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
         let recorded = record.map(|record| record.last_generation);
         let tombstone = self.tombstones.get(base).map(|tombstone| tombstone.last_generation);
-        let live = self.live.generations(base).last().map(|(generation, _)| *generation);
+        let live = self.inputs.live.generations(base).last().map(|(generation, _)| *generation);
         recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
@@ -99,10 +90,10 @@ impl<'a> DiffContext<'a> {
     pub fn unexpected_generations(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
         let unknown = [base, record.declared.name.as_str()]
             .into_iter()
-            .flat_map(|base| self.live.generations(base))
+            .flat_map(|base| self.inputs.live.generations(base))
             .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.has_our_labels(key, live))
             .map(|(_, live)| live);
-        let retired = record.retired.iter().filter_map(|g| match self.live.statement(&g.sent.name) {
+        let retired = record.retired.iter().filter_map(|g| match self.inputs.live.statement(&g.sent.name) {
             Presence::Present(live) if live.has_uid(&g.uid) && !live.is_being_deleted() => Some(live),
             _ => None,
         });
@@ -115,7 +106,7 @@ impl<'a> DiffContext<'a> {
     pub fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
         let project = live.labels.get(labels::PROJECT).map(String::as_str);
         let address = live.labels.get(labels::ADDRESS).map(String::as_str);
-        project == Some(self.desired.graph.project.name.as_str())
+        project == Some(self.inputs.desired.graph.project.name.as_str())
             && address == Some(Address::statement(key).to_string().as_str())
     }
 
@@ -128,7 +119,7 @@ impl<'a> DiffContext<'a> {
         record: &StatementRecord,
         notes: Vec<Note>,
     ) -> Option<Change> {
-        let needs = self.desired.graph.dependencies(&Address::statement(key));
+        let needs = self.inputs.desired.graph.dependencies(&Address::statement(key));
         let has_settings_change = declared.spec != record.declared || !needs.eq(&record.dependencies);
         match (has_settings_change, notes.is_empty()) {
             (true, _) => Some(Change { action: Action::RecordSettings, reasons: Vec::new(), notes }),

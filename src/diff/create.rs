@@ -27,7 +27,7 @@ pub(super) fn unrecorded_statement(
     }
     // Retired generations are recorded. Any other statement with such a name has to bear our labels.
     let is_recorded = |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
-    let mut found = context.live.generations(base);
+    let mut found = context.inputs.live.generations(base);
     found.retain(|(_, live)| !is_recorded(live));
     if let Some((_, foreign)) = found.iter().find(|(_, live)| !context.has_our_labels(key, live)) {
         return Some(Change::blocked(Block::ForeignStatement { name: foreign.name.clone() }));
@@ -38,7 +38,7 @@ pub(super) fn unrecorded_statement(
         return Some(Change::blocked(Block::UnexpectedGenerations { names }));
     }
     if let Some((generation, live)) = running.first().copied().or(found.last()) {
-        if fields::adoption_exposes_secret(&declared.spec, live, context.live.secret_locations(&live.name)) {
+        if fields::adoption_exposes_secret(&declared.spec, live, context.inputs.live.secret_locations(&live.name)) {
             return Some(Change::blocked(Block::AdoptionExposesSecret { name: live.name.clone() }));
         }
         if live.is_being_deleted() {

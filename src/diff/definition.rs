@@ -43,7 +43,7 @@ pub(super) fn in_force_definition(context: &mut DiffContext, statement: &Stateme
     if statement.declared.spec.stopped && !statement.record.declared.stopped {
         return Some(Change::blocked(Block::CannotStop));
     }
-    if !statement.differences.need_redefinition() && !context.options.replace.contains(&statement.address) {
+    if !statement.differences.need_redefinition() && !context.inputs.options.replace.contains(&statement.address) {
         return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
     }
     let reasons = replacement_reasons(context, statement);
@@ -74,7 +74,7 @@ pub(super) fn undo_block(
     record: &StatementRecord,
     undo: &Template,
 ) -> Option<Block> {
-    if may_drop_data(undo) && !context.options.allow_data_loss {
+    if may_drop_data(undo) && !context.inputs.options.allow_data_loss {
         return Some(Block::DataLoss { undo: undo.clone() });
     }
     let by = dependents::users(context, key, record);
@@ -89,5 +89,5 @@ fn may_drop_data(undo: &Template) -> bool {
 /// Returns whether an undo that an interrupted run left can no longer complete. This is not assumed of an undo
 /// whose presence is unknown.
 pub(super) fn undo_will_not_complete(context: &DiffContext, undo: &GenerationRecord) -> bool {
-    matches!(context.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
+    matches!(context.inputs.live.statement(&undo.sent.name), Presence::Present(found) if found.will_not_complete(&undo.uid))
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     action::{Action, Change, Note, Strategy},
     context::DiffContext,
-    inputs::{Desired, PlanOptions},
+    inputs::Inputs,
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},
@@ -43,13 +43,13 @@ fn is_use(mention: &Mention) -> bool {
 
 /// Returns the live statements that use what `key` creates and that this run does not remove.
 pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
-    let (desired, recorded) = (context.desired, context.recorded);
+    let (desired, recorded) = (context.inputs.desired, context.inputs.recorded);
     let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
     let objects = created_objects(&record.declared, aliases);
     // A statement outside the selection keeps running, declared or not.
     let is_removed = |other: &str| {
-        let is_desired = !context.options.destroy && project.statements.contains_key(other);
+        let is_desired = !context.inputs.options.destroy && project.statements.contains_key(other);
         !is_desired && context.selected.contains(&Address::statement(other))
     };
     let candidates =
@@ -91,9 +91,10 @@ fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation:
 
 /// Returns the cloud names of running unrecorded statements that use one of these objects.
 fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<String> {
-    let ours = context.recorded.statement_names();
-    let aliases = &context.desired.graph.project.environment.aliases;
+    let ours = context.inputs.recorded.statement_names();
+    let aliases = &context.inputs.desired.graph.project.environment.aliases;
     context
+        .inputs
         .live
         .statements()
         .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
@@ -108,13 +109,8 @@ fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<St
 }
 
 /// Adds a note to each change that alters or redefines an object, with the running readers that keep its old version.
-pub(super) fn note_stale_readers(
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
-    options: &PlanOptions,
-    changes: &mut BTreeMap<Address, Change>,
-) {
+pub(super) fn note_stale_readers(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, live, options, .. } = inputs;
     if options.destroy {
         return;
     }

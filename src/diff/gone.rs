@@ -19,7 +19,10 @@ pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementCon
     let is_done = statement.class() == StatementClass::Job
         && statement.current.reached == FurthestPhase::Completed
         && is_bounded(statement);
-    if is_done && !statement.differences.need_replacement() && !context.options.replace.contains(&statement.address) {
+    if is_done
+        && !statement.differences.need_replacement()
+        && !context.inputs.options.replace.contains(&statement.address)
+    {
         return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
     }
     if statement.declared.spec.stopped {
@@ -77,7 +80,8 @@ fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Ch
     let by = match offsets.and_then(|offsets| offsets.specific_offsets()) {
         // Offsets without the state that belongs to them would give wrong results, so a person decides.
         Some(offsets) if stateless && !statement.differences.need_replacement() => {
-            let Some(source) = context.desired.graph.source_with_unknown_changelog(&statement.address.key) else {
+            let Some(source) = context.inputs.desired.graph.source_with_unknown_changelog(&statement.address.key)
+            else {
                 return statement
                     .replace(Strategy::FromOffsets, None, reasons)
                     .with_note(Note::StartsAtOffsets { offsets });
@@ -107,7 +111,7 @@ pub(super) fn recreated_outside(context: &DiffContext, statement: &StatementCont
     let has_specific_offsets =
         statement.current.offsets.as_ref().is_some_and(|offsets| offsets.specific_offsets().is_some());
     let can_start_at_offsets = is_stateless(context, statement)
-        && context.desired.graph.source_with_unknown_changelog(&statement.address.key).is_none();
+        && context.inputs.desired.graph.source_with_unknown_changelog(&statement.address.key).is_none();
     let resumes_from_offsets =
         has_specific_offsets && can_start_at_offsets && !statement.differences.need_replacement();
     let if_deleted = match (statement.class(), statement.current.reached) {

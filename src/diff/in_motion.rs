@@ -21,7 +21,7 @@ pub(super) fn statement_in_motion(
     statement: &StatementContext,
     live: &LiveStatement,
 ) -> Change {
-    let is_replace_requested = context.options.replace.contains(&statement.address);
+    let is_replace_requested = context.inputs.options.replace.contains(&statement.address);
     let is_job = statement.class() != StatementClass::Definition;
     let has_changed =
         if is_job { statement.differences.need_replacement() } else { statement.differences.need_redefinition() };
@@ -61,8 +61,8 @@ pub(super) fn is_resuming(context: &mut DiffContext, statement: &StatementContex
 
 /// Returns whether the statement's pool no longer exists. An unlisted pool becomes a lookup and counts as gone.
 fn has_lost_pool(context: &mut DiffContext, live: &LiveStatement) -> bool {
-    let Some(id) = live.pool.as_deref().filter(|_| context.live.pools_listed) else { return false };
-    match context.live.pool(id) {
+    let Some(id) = live.pool.as_deref().filter(|_| context.inputs.live.pools_listed) else { return false };
+    match context.inputs.live.pool(id) {
         Presence::Absent => true,
         Presence::Unlisted => {
             context.lookups.pools.insert(id.to_owned());

@@ -6,8 +6,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     graph::Graph,
+    live::Live,
     resource::{Address, KeyedHash},
+    settle::Settlement,
+    state::Recorded,
 };
+
+/// Everything that a plan is made from.
+///
+/// The record must be settled, with `[[moved]]` blocks applied (see [`super::resolve_moved_blocks`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The desired project and its secrets.
+    pub desired: Desired<'a>,
+    /// The settled record of the environment.
+    pub recorded: &'a Recorded,
+    /// What settling found about an interrupted run.
+    pub settlement: &'a Settlement,
+    /// The snapshot of Confluent Cloud.
+    pub live: &'a Live,
+    /// What the user asks of the plan.
+    pub options: &'a PlanOptions,
+}
+
+/// The desired project, with what is known about the values of its secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Desired<'a> {
+    /// The dependency graph of the checked project.
+    pub graph: &'a Graph,
+    /// Keyed hashes of the secrets whose values are available here.
+    pub secrets: &'a BTreeMap<String, KeyedHash>,
+}
 
 /// What the user asks of a plan, beyond what the manifests say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +59,4 @@ pub struct PlanOptions {
     /// Whether to revert changes that were made outside floe.
     #[serde(default)]
     pub fix_drift: bool,
-}
-
-/// The desired project, with what is known about the values of its secrets.
-#[derive(Debug, Clone, Copy)]
-pub struct Desired<'a> {
-    /// The dependency graph of the checked project.
-    pub graph: &'a Graph,
-    /// Keyed hashes of the secrets whose values are available here.
-    pub secrets: &'a BTreeMap<String, KeyedHash>,
 }

@@ -29,10 +29,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::{
-    live::{Live, Lookups},
+    live::Lookups,
     resource::{Address, LiveStatement, labels},
-    settle::Settlement,
-    state::Recorded,
 };
 
 pub use action::{
@@ -40,7 +38,7 @@ pub use action::{
     Strategy,
 };
 pub use fields::DesiredPool;
-pub use inputs::{Desired, PlanOptions};
+pub use inputs::{Desired, Inputs, PlanOptions};
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
 
@@ -59,24 +57,14 @@ pub struct Diff {
     pub pools: BTreeMap<String, DesiredPool>,
 }
 
-/// Compares desired, recorded and live. `recorded` must be settled, with `[[moved]]` blocks applied (see
-/// [`resolve_moved_blocks`]).
-pub fn diff(
-    desired: &Desired,
-    recorded: &Recorded,
-    settlement: &Settlement,
-    live: &Live,
-    options: &PlanOptions,
-) -> Diff {
+/// Compares desired, recorded and live.
+pub fn diff(inputs: Inputs) -> Diff {
+    let Inputs { desired, recorded, options, .. } = inputs;
     let selected = selection::select(desired.graph, recorded, options);
-    let (pool_changes, pools) = pool::pool_changes(desired, recorded, settlement, live, options, &selected);
+    let (pool_changes, pools) = pool::pool_changes(inputs, &selected);
     let mut context = context::DiffContext {
-        desired,
-        recorded,
-        live,
-        options,
+        inputs,
         selected: &selected,
-        settlement,
         pools: &pools.by_key,
         recreated_pools: &pools.recreated,
         tombstones: recorded.tombstones.values().map(|tombstone| (tombstone.name.as_str(), tombstone)).collect(),
@@ -94,24 +82,24 @@ pub fn diff(
         }
     }
     diff.lookups = context.lookups;
-    diff.unchanged +=
-        selected.iter().filter(|address| pool::is_unchanged(address, &diff.changes, desired, recorded)).count();
+    diff.unchanged += selected.iter().filter(|address| pool::is_unchanged(inputs, address, &diff.changes)).count();
     if !options.destroy {
-        renames::block_renames(desired, recorded, &mut diff.changes);
+        renames::block_renames(inputs, &mut diff.changes);
     }
-    dependents::note_stale_readers(desired, recorded, live, options, &mut diff.changes);
-    pool_occupants::block_deletions_of_occupied_pools(desired, recorded, live, &diff.pools, &mut diff.changes);
-    pool::block_statements_of_blocked_pools(desired, &mut diff.changes);
-    selection::block_removal_of_everything(desired.graph, recorded, options, &mut diff.changes);
-    late_submissions::note_late_submissions(desired, recorded, live, options, &mut diff.changes);
-    diff.foreign = count_foreign(&desired.graph.project.name, recorded, live);
+    dependents::note_stale_readers(inputs, &mut diff.changes);
+    pool_occupants::block_deletions_of_occupied_pools(inputs, &diff.pools, &mut diff.changes);
+    pool::block_statements_of_blocked_pools(inputs, &mut diff.changes);
+    selection::block_removal_of_everything(inputs, &mut diff.changes);
+    late_submissions::note_late_submissions(inputs, &mut diff.changes);
+    diff.foreign = count_foreign(inputs);
     diff
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.
-fn count_foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
-    let ours = recorded.statement_names();
+fn count_foreign(inputs: Inputs) -> usize {
+    let project = &inputs.desired.graph.project.name;
+    let ours = inputs.recorded.statement_names();
     let is_labeled =
         |statement: &LiveStatement| statement.labels.get(labels::PROJECT).is_some_and(|label| label == project);
-    live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labeled(found)).count()
+    inputs.live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labeled(found)).count()
 }

@@ -31,7 +31,7 @@ pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementC
         return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
     }
     let leftover = Reason::LeftoverSuccessor { generation, phase: Some(live.phase.clone()) };
-    let is_still_desired = !fields::compare(&statement.declared.spec, None, context.desired.secrets, successor)
+    let is_still_desired = !fields::compare(&statement.declared.spec, None, context.inputs.desired.secrets, successor)
         .need_replacement()
         && !statement.declared.spec.stopped;
     let may_have_run = successor.reached > FurthestPhase::Submitted;
@@ -93,13 +93,13 @@ fn failed_successor(
     leftover: Reason,
 ) -> Change {
     let name = live.name.clone();
-    let can_roll_back = matches!(context.live.statement(&statement.current.sent.name),
+    let can_roll_back = matches!(context.inputs.live.statement(&statement.current.sent.name),
         Presence::Present(before) if before.has_uid(&statement.current.uid));
     // This consent is for this very successor. The consent that allowed it does not allow the next one.
     let accept =
         fields::consent(&statement.address.to_string(), &statement.declared.spec, successor, statement.next_generation);
     let is_accepted = statement.declared.spec.accept.as_deref() == Some(&accept);
-    let is_replace_approved = is_accepted || context.options.replace.contains(&statement.address);
+    let is_replace_approved = is_accepted || context.inputs.options.replace.contains(&statement.address);
     if can_roll_back && !is_replace_approved && !statement.differences.need_replacement() {
         let rollback = Change::new(Action::RollBackReplacement { from: successor.sent.generation }, vec![leftover]);
         return rollback.with_note(Note::SuccessorOutputRemains { name });

@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     action::{Action, AfterWait, Block, Change, Note, Reason},
     fields::DesiredPool,
-    inputs::{Desired, PlanOptions},
+    inputs::Inputs,
 };
 use crate::{
     live::{Live, Lookups, Presence},
     resource::{
         Address, LivePool, Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind,
     },
-    settle::Settlement,
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
@@ -29,25 +28,19 @@ pub(super) struct PoolDiff {
 }
 
 /// Returns the changes of pools, and what their statements need to know.
-pub(super) fn pool_changes(
-    desired: &Desired,
-    recorded: &Recorded,
-    settlement: &Settlement,
-    live: &Live,
-    options: &PlanOptions,
-    selected: &BTreeSet<Address>,
-) -> (BTreeMap<Address, Change>, PoolDiff) {
+pub(super) fn pool_changes(inputs: Inputs, selected: &BTreeSet<Address>) -> (BTreeMap<Address, Change>, PoolDiff) {
+    let Inputs { desired, recorded, settlement, options, .. } = inputs;
     let (mut changes, mut pool_diff) = (BTreeMap::new(), PoolDiff::default());
     for (key, declared) in &desired.graph.project.pools {
         let change = match &declared.spec {
             PoolDeclaration::Borrowed { id } => {
                 pool_diff.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
-                borrowed_pool(id, recorded, live, &mut pool_diff.lookups)
+                borrowed_pool(inputs, id, &mut pool_diff.lookups)
             }
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
-                let change = owned_pool(key, pool, record, recorded, live, &mut pool_diff);
-                let change = with_duplicates(change, duplicate_pools(pool, record, desired, recorded, live));
+                let change = owned_pool(inputs, key, pool, record, &mut pool_diff);
+                let change = with_duplicates(change, duplicate_pools(inputs, pool, record));
                 let desired_pool = match (record, pool_diff.recreated.contains(key)) {
                     (Some(record), false) => DesiredPool::Id(record.id.clone()),
                     _ => DesiredPool::ToCreate,
@@ -77,7 +70,7 @@ pub(super) fn pool_changes(
             let is_undeclared = declared.is_none();
             let change = match record.declared.prevent_destroy && !is_borrowed {
                 true => Change::blocked_by_prevent_destroy(why, is_undeclared),
-                false => remove_pool(record, recorded, live, why, is_borrowed, &mut pool_diff.lookups),
+                false => remove_pool(inputs, record, why, is_borrowed, &mut pool_diff.lookups),
             };
             changes.insert(address, change);
         }
@@ -115,18 +108,14 @@ fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
 }
 
 /// Returns whether a selected pool needs no change, for counting.
-pub(super) fn is_unchanged(
-    address: &Address,
-    changes: &BTreeMap<Address, Change>,
-    desired: &Desired,
-    recorded: &Recorded,
-) -> bool {
-    let is_known = desired.graph.project.declares(address) || recorded.contains(address);
+pub(super) fn is_unchanged(inputs: Inputs, address: &Address, changes: &BTreeMap<Address, Change>) -> bool {
+    let is_known = inputs.desired.graph.project.declares(address) || inputs.recorded.contains(address);
     address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 
 /// Decides what happens to a borrowed pool, which is declared by its id.
-fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Lookups) -> Option<Change> {
+fn borrowed_pool(inputs: Inputs, id: &str, lookups: &mut Lookups) -> Option<Change> {
+    let Inputs { recorded, live, .. } = inputs;
     if !live.pools_listed {
         return Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool));
     }
@@ -147,13 +136,13 @@ fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Looku
 
 /// Decides what happens to a pool that this project owns.
 fn owned_pool(
+    inputs: Inputs,
     key: &str,
     pool: &Pool,
     record: Option<&PoolRecord>,
-    recorded: &Recorded,
-    live: &Live,
     pool_diff: &mut PoolDiff,
 ) -> Option<Change> {
+    let Inputs { recorded, live, .. } = inputs;
     let create = Change::new(Action::CreatePool { max_cfu: pool.max_cfu }, Vec::new());
     let Some(record) = record else {
         let is_known = |found: &&LivePool| recorded.pools.values().any(|record| record.id == found.id);
@@ -201,13 +190,8 @@ fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> 
 }
 
 /// Returns the ids of other pools that look like a recorded one and are neither recorded nor declared.
-fn duplicate_pools(
-    pool: &Pool,
-    record: Option<&PoolRecord>,
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
-) -> Vec<String> {
+fn duplicate_pools(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Vec<String> {
+    let Inputs { desired, recorded, live, .. } = inputs;
     let Some(_) = record else { return Vec::new() };
     let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
     let is_borrowed = |id: &str| {
@@ -309,14 +293,8 @@ fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Op
 }
 
 /// Removes a pool that is recorded and no longer owned.
-fn remove_pool(
-    record: &PoolRecord,
-    recorded: &Recorded,
-    live: &Live,
-    why: Reason,
-    is_borrowed: bool,
-    lookups: &mut Lookups,
-) -> Change {
+fn remove_pool(inputs: Inputs, record: &PoolRecord, why: Reason, is_borrowed: bool, lookups: &mut Lookups) -> Change {
+    let Inputs { recorded, live, .. } = inputs;
     if is_borrowed {
         // The pool is declared by its id now, so this project no longer owns it.
         return Change::new(Action::Forget, vec![why]);
@@ -363,7 +341,8 @@ fn in_use_block(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Blo
 }
 
 /// Blocks the pending changes of statements whose pool is blocked.
-pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut BTreeMap<Address, Change>) {
+pub(super) fn block_statements_of_blocked_pools(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, .. } = inputs;
     let blocked: BTreeSet<String> = changes
         .iter()
         .filter(|(address, change)| address.kind == ResourceKind::Pool && change.is_blocked())

@@ -13,9 +13,9 @@ use crate::{
 
 /// Removes a statement that is recorded and not desired.
 pub(super) fn remove_statement(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Option<Change> {
-    let why = if context.options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
+    let why = if context.inputs.options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
     if record.declared.prevent_destroy && record.generations().next().is_some() {
-        let undeclared = !context.desired.graph.project.statements.contains_key(key);
+        let undeclared = !context.inputs.desired.graph.project.statements.contains_key(key);
         return Some(Change::blocked_by_prevent_destroy(why, undeclared));
     }
     let unexpected = context.unexpected_generations(key, &record.declared.name, record);

@@ -23,7 +23,7 @@ pub(super) fn replace_job(context: &DiffContext, statement: &StatementContext) -
     } else if statement.declared.spec.evolve == Evolve::Manual {
         Some(Block::EvolveIsManual { accept })
     } else {
-        let stateful_construct = context.desired.graph.stateful_reason(&statement.address.key);
+        let stateful_construct = context.inputs.desired.graph.stateful_reason(&statement.address.key);
         Some(Block::LosesOffsets { stateful_construct, accept })
     };
     let reasons = replacement_reasons(context, statement);
@@ -46,12 +46,12 @@ pub(super) fn replace_never_ran(context: &DiffContext, statement: &StatementCont
 pub(super) fn has_consent(context: &DiffContext, statement: &StatementContext, accept: &str) -> bool {
     statement.declared.spec.evolve == Evolve::Restart
         || statement.declared.spec.accept.as_deref() == Some(accept)
-        || context.options.replace.contains(&statement.address)
+        || context.inputs.options.replace.contains(&statement.address)
 }
 
 /// Returns whether the job has no known construct that keeps state.
 pub(super) fn is_stateless(context: &DiffContext, statement: &StatementContext) -> bool {
-    statement.analysis.is_some() && context.desired.graph.stateful_reason(&statement.address.key).is_none()
+    statement.analysis.is_some() && context.inputs.desired.graph.stateful_reason(&statement.address.key).is_none()
 }
 
 /// Returns the consent token that a new generation of the statement requires.
@@ -66,7 +66,8 @@ pub(super) fn required_consent(statement: &StatementContext) -> String {
 
 /// Returns the reasons for a replacement: what differs, and `--replace` if it was given.
 pub(super) fn replacement_reasons(context: &DiffContext, statement: &StatementContext) -> Vec<Reason> {
-    let replace_requested = context.options.replace.contains(&statement.address).then_some(Reason::ReplaceRequested);
+    let replace_requested =
+        context.inputs.options.replace.contains(&statement.address).then_some(Reason::ReplaceRequested);
     statement.differences.reasons().into_iter().chain(replace_requested).collect()
 }
 
@@ -90,6 +91,6 @@ pub(super) fn blocked_with_restart_note(
 pub(super) fn restart_note(context: &DiffContext, key: &str, desired: &Statement) -> Note {
     match fields::sets_start_position(desired) {
         true => Note::StartsWhereSqlSays,
-        false => Note::OutputRepeated { keyed: context.desired.graph.writes_are_upserts(key) },
+        false => Note::OutputRepeated { keyed: context.inputs.desired.graph.writes_are_upserts(key) },
     }
 }

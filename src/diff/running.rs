@@ -21,7 +21,7 @@ pub(super) fn job_in_stable_phase(
     statement: &StatementContext,
     live: &LiveStatement,
 ) -> Option<Change> {
-    let is_replace_requested = context.options.replace.contains(&statement.address);
+    let is_replace_requested = context.inputs.options.replace.contains(&statement.address);
     let (wants_stop, sent_stopped) = (statement.declared.spec.stopped, statement.current.stopped);
     match live.phase.class() {
         PhaseClass::Failed if statement.current.reached == FurthestPhase::Submitted && !wants_stop => {
@@ -50,7 +50,7 @@ pub(super) fn job_in_stable_phase(
 
 /// Decides what happens to a job that runs although it should be stopped.
 fn resumed_outside(context: &DiffContext, statement: &StatementContext) -> Change {
-    if context.options.fix_drift {
+    if context.inputs.options.fix_drift {
         Change::new(Action::Stop, vec![Reason::ResumedOutside])
     } else {
         with_due_notes(Change::new(Action::Inform, Vec::new()).with_note(Note::ResumedOutside), statement)
@@ -61,7 +61,7 @@ fn resumed_outside(context: &DiffContext, statement: &StatementContext) -> Chang
 fn running_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
     let drift = fields::placement_drift(statement.current, live);
     let change = drift.change();
-    if !change.is_empty() && context.options.fix_drift {
+    if !change.is_empty() && context.inputs.options.fix_drift {
         let reason = |(field, live, sent)| Reason::MovedOutside { field, live, sent };
         return Some(Change::new(Action::restart(change), drift.fields().map(reason).collect()));
     }
@@ -102,7 +102,7 @@ fn stopped_job(context: &mut DiffContext, statement: &StatementContext, is_repla
     if was_stopped_by_us
         || was_stopped_with_pool
         || statement.declared.spec.on_stopped == UnexpectedPhasePolicy::Resume
-        || context.options.fix_drift
+        || context.inputs.options.fix_drift
     {
         let reason = match (was_stopped_by_us, was_stopped_by_interrupted_run) {
             (true, true) => Reason::StoppedByInterruptedRun,
@@ -120,7 +120,7 @@ fn stopped_job(context: &mut DiffContext, statement: &StatementContext, is_repla
 /// Decides what happens to a job that FAILED after having run.
 fn failed_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
     let detail = live.detail.clone();
-    let is_replace_requested = context.options.replace.contains(&statement.address);
+    let is_replace_requested = context.inputs.options.replace.contains(&statement.address);
     let mut notes = vec![Note::Failed { detail: detail.clone(), since: live.updated_at.clone() }];
     notes.extend(due_notes(statement));
     if statement.declared.spec.stopped {
@@ -134,7 +134,7 @@ fn failed_job(context: &mut DiffContext, statement: &StatementContext, live: &Li
         }
         return Some(replace_job(context, statement));
     }
-    if statement.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || context.options.fix_drift {
+    if statement.declared.spec.on_failed == UnexpectedPhasePolicy::Resume || context.inputs.options.fix_drift {
         let mut reasons = vec![Reason::Failed { detail }];
         reasons.extend(statement.differences.placement.iter().cloned());
         let placement = statement.differences.placement_change;
@@ -146,7 +146,7 @@ fn failed_job(context: &mut DiffContext, statement: &StatementContext, live: &Li
 /// Decides what happens to a job that COMPLETED. A bounded job has done its work. Any other job has ended
 /// unexpectedly.
 fn completed_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
-    if statement.differences.need_replacement() || context.options.replace.contains(&statement.address) {
+    if statement.differences.need_replacement() || context.inputs.options.replace.contains(&statement.address) {
         return Some(replace_job(context, statement));
     }
     let mut notes = if is_bounded(statement) || (live.bounded == Some(true) && statement.class() == StatementClass::Job)

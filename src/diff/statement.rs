@@ -24,11 +24,11 @@ use crate::{
 /// Returns the change of one statement, or `None` if it needs none.
 pub(super) fn diff_statement(context: &mut DiffContext, key: &str) -> Option<Change> {
     let address = Address::statement(key);
-    if let Some(why) = context.settlement.unclear.get(&address) {
+    if let Some(why) = context.inputs.settlement.unclear.get(&address) {
         return Some(Change::blocked(Block::UnclearIntent { why: why.clone() }));
     }
-    let declared = context.desired.graph.project.statements.get(key).filter(|_| !context.options.destroy);
-    match (declared, context.recorded.statements.get(key)) {
+    let declared = context.inputs.desired.graph.project.statements.get(key).filter(|_| !context.inputs.options.destroy);
+    match (declared, context.inputs.recorded.statements.get(key)) {
         (Some(declared), None) => unrecorded_statement(context, key, declared, None)
             .map(|change| with_missing_secret_notes(context, change, &declared.spec)),
         (Some(declared), Some(record)) => {
@@ -71,11 +71,11 @@ fn recorded_statement(
         declared,
         record,
         current,
-        analysis: context.desired.graph.analysis(key),
-        differences: fields::compare(&declared.spec, pool, context.desired.secrets, current),
+        analysis: context.inputs.desired.graph.analysis(key),
+        differences: fields::compare(&declared.spec, pool, context.inputs.desired.secrets, current),
         next_generation: context.next_generation(&declared.spec.name, Some(record)),
     };
-    let change = match context.live.statement(&current.sent.name) {
+    let change = match context.inputs.live.statement(&current.sent.name) {
         _ if record.successor.is_some() || record.undo.is_some() => open_replacement(context, &statement),
         Presence::Present(live) if !live.has_uid(&current.uid) => Some(recreated_outside(context, &statement, live)),
         Presence::Present(live) => present_statement(context, &statement, live),
@@ -102,7 +102,7 @@ fn present_statement(context: &mut DiffContext, statement: &StatementContext, li
 /// Returns whether the environment is real. On the simulator a placeholder replaces a secret, and nothing depends
 /// on its value.
 fn is_real_cloud(context: &DiffContext) -> bool {
-    context.desired.graph.project.environment.simulator.is_none()
+    context.inputs.desired.graph.project.environment.simulator.is_none()
 }
 
 /// Adds a note for each secret that a submission needs and that has no value here.
@@ -110,7 +110,7 @@ fn with_missing_secret_notes(context: &DiffContext, mut change: Change, desired:
     let is_submission = matches!(change.action, Action::Create { .. } | Action::Replace { .. });
     if is_submission && is_real_cloud(context) {
         change.notes.retain(|note| !matches!(note, Note::SecretNotCompared { .. }));
-        let missing = fields::secrets_without_value(desired, context.desired.secrets);
+        let missing = fields::secrets_without_value(desired, context.inputs.desired.secrets);
         change.notes.extend(missing.into_iter().map(|name| Note::SecretMissing { name }));
     }
     change

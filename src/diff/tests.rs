@@ -15,8 +15,9 @@ use crate::{
         EnvironmentIdentity, Generation, HashKey, Labels, LivePool, LiveStatement, Offsets, Phase, PoolDeclaration,
         PoolPhase, Properties, Role, Submission,
     },
+    settle::Settlement,
     sql::StatementClass,
-    state::{FurthestPhase, GenerationRecord, PoolRecord, StatementRecord, Tombstone},
+    state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded, StatementRecord, Tombstone},
 };
 
 /// The start of every manifest: a pool that all statements use.
@@ -198,13 +199,18 @@ impl DiffFixture {
         self
     }
 
+    /// Returns the inputs of a diff with this snapshot.
+    fn inputs<'a>(&'a self, live: &'a Live, settlement: &'a Settlement) -> Inputs<'a> {
+        let desired = Desired { graph: &self.graph, secrets: const { &BTreeMap::new() } };
+        Inputs { desired, recorded: &self.recorded, settlement, live, options: &self.options }
+    }
+
     /// Returns the diff of the fixture.
     fn diff(&self) -> Diff {
         let mut snapshot = Live::from_resources(self.statements.clone(), Some(self.pools.clone()));
         self.gone.iter().for_each(|name| snapshot.add_statement_answer(name, Ok(None)));
         self.unknown.iter().for_each(|name| snapshot.add_statement_answer(name, Err("403".to_owned())));
-        let desired = Desired { graph: &self.graph, secrets: &BTreeMap::new() };
-        diff(&desired, &self.recorded, &Settlement::default(), &snapshot, &self.options)
+        diff(self.inputs(&snapshot, &Settlement::default()))
     }
 
     /// Returns one line per change and per lookup.
@@ -569,8 +575,7 @@ fn a_pool_reported_gone_while_our_job_runs_on_it_is_blocked() {
     let absent = |fixture: &DiffFixture| {
         let mut snapshot = Live::from_resources(fixture.statements.clone(), Some(BTreeMap::new()));
         snapshot.add_pool_answer("lfcp-main", Ok(None));
-        let desired = Desired { graph: &fixture.graph, secrets: &BTreeMap::new() };
-        let diff = diff(&desired, &fixture.recorded, &Settlement::default(), &snapshot, &fixture.options);
+        let diff = diff(fixture.inputs(&snapshot, &Settlement::default()));
         diff.changes[&Address::pool("main")].action.clone()
     };
     let mut fixture = converged();

@@ -7,15 +7,15 @@ use super::{
     step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
-    diff::{Action, AfterWait, Change, Desired, DesiredPool, PlacementChange, RecordedSettings, Strategy},
-    live::{Live, Presence},
+    diff::{Action, AfterWait, Change, DesiredPool, Inputs, PlacementChange, RecordedSettings, Strategy},
+    live::Presence,
     manifest::DeclaredStatement,
     resource::{
         Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
         SeenStatement, Submission, Template, properties,
     },
     sql::StatementClass,
-    state::{Fact, GenerationRecord, Recorded, StatementRecord},
+    state::{Fact, GenerationRecord, StatementRecord},
 };
 
 /// The maximum time to provision a pool, in seconds.
@@ -23,12 +23,8 @@ const POOL_TIMEOUT: u64 = 60 * 60;
 
 /// What step groups are built from.
 pub(super) struct GroupContext<'a> {
-    /// The desired project and its secrets.
-    pub desired: &'a Desired<'a>,
-    /// The settled record of the environment.
-    pub recorded: &'a Recorded,
-    /// The snapshot of Confluent Cloud.
-    pub live: &'a Live,
+    /// Everything that the plan is made from.
+    pub inputs: Inputs<'a>,
     /// The pool that statements run on, by the pool's key.
     pub pools: &'a BTreeMap<String, DesiredPool>,
 }
@@ -47,17 +43,17 @@ pub(super) fn group_for_change(context: &GroupContext, address: &Address, change
 /// Returns the steps for a change of a pool.
 fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Option<Vec<Step>> {
     let key = address.key.clone();
-    let declared = context.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
+    let declared = context.inputs.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
         PoolDeclaration::Owned(pool) => Some(pool),
         PoolDeclaration::Borrowed { .. } => None,
     });
-    let id = context.recorded.pools.get(&key).map(|record| record.id.clone());
+    let id = context.inputs.recorded.pools.get(&key).map(|record| record.id.clone());
     let step = match (action, declared, id) {
         (Action::Await { .. }, Some(_), Some(_)) => {
             Step::new(StepRequest::RecordOnly, Until::Provisioned, POOL_TIMEOUT)
         }
         (Action::CreatePool { .. }, Some(pool), _) => {
-            let same_name = context.live.pools().filter(|live| live.display_name == pool.display_name);
+            let same_name = context.inputs.live.pools().filter(|live| live.display_name == pool.display_name);
             let existing_ids = same_name.map(|live| live.id.clone()).collect();
             Step::new(StepRequest::CreatePool { pool: pool.clone(), existing_ids }, Until::Provisioned, POOL_TIMEOUT)
         }
@@ -95,7 +91,7 @@ pub(super) type ForwardAndRollback = (Vec<Step>, Vec<Step>);
 
 /// Returns the steps for a change of a statement.
 fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option<ForwardAndRollback> {
-    let record = context.recorded.statements.get(key).map(Box::as_ref);
+    let record = context.inputs.recorded.statements.get(key).map(Box::as_ref);
     match &change.action {
         Action::Delete { undo } => {
             return Some((removal::delete_steps(context, key, record?, undo.as_ref()), Vec::new()));
@@ -105,7 +101,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
         }
         _ => {}
     }
-    let declared = context.desired.graph.project.statements.get(key)?;
+    let declared = context.inputs.desired.graph.project.statements.get(key)?;
     let planner = StatementPlanner { key, declared, record, context };
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
@@ -150,13 +146,19 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
 impl<'a> StatementPlanner<'a> {
     /// Returns the fact that records the declaration and its dependencies.
     pub fn declared_fact(&self) -> Fact {
-        let dependencies = self.context.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
+        let dependencies =
+            self.context.inputs.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
         Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
     }
 
     /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
-        self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |analysis| analysis.kind.class())
+        self.context
+            .inputs
+            .desired
+            .graph
+            .analysis(self.key)
+            .map_or(StatementClass::Job, |analysis| analysis.kind.class())
     }
 
     /// Returns the phase in which the statement is in force.
@@ -187,7 +189,7 @@ impl<'a> StatementPlanner<'a> {
 
     /// Returns the live statement of a recorded generation, if it is the same physical statement.
     pub fn live_statement(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
-        match self.context.live.statement(&generation.sent.name) {
+        match self.context.inputs.live.statement(&generation.sent.name) {
             Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
             _ => None,
         }
@@ -283,7 +285,7 @@ impl<'a> StatementPlanner<'a> {
 
     /// Returns the step that verifies a live statement and adopts it.
     fn adopt_step(&self, name: &str, generation: Generation) -> Option<Step> {
-        let Presence::Present(live) = self.context.live.statement(name) else { return None };
+        let Presence::Present(live) = self.context.inputs.live.statement(name) else { return None };
         let adopted =
             Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted_generation(live, generation)) };
         let verify = StepRequest::VerifyUnchanged { name: name.to_owned(), seen: SeenStatement::of(live) };
