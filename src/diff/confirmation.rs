@@ -5,11 +5,23 @@ use super::{
     action::{Action, Block, Change, Note},
     context::{DiffContext, await_end_of_phase},
 };
-use crate::{live::Presence, manifest::DeclaredStatement, resource::Address, state::StatementRecord};
+use crate::{
+    live::{Lookups, Presence},
+    manifest::DeclaredStatement,
+    resource::Address,
+    state::StatementRecord,
+};
 
 /// Blocks a change that would start, delete or undo something while the presence of one of the statement's
 /// generations is unknown, since that generation may run.
-pub(super) fn block_if_unknown(context: &mut DiffContext, change: Change, record: &StatementRecord) -> Change {
+///
+/// # Errors
+/// The lookups of the generations of which nothing is known yet.
+pub(super) fn block_if_unknown(
+    context: &DiffContext,
+    change: Change,
+    record: &StatementRecord,
+) -> Result<Change, Lookups> {
     let starts_or_deletes = match change.action {
         Action::Create { .. }
         | Action::Resume { .. }
@@ -29,18 +41,21 @@ pub(super) fn block_if_unknown(context: &mut DiffContext, change: Change, record
         | Action::Inform
         | Action::Blocked { .. } => false,
     };
-    let mut unknown = None;
-    for generation in record.generations().filter(|_| starts_or_deletes) {
-        if let Presence::Unknown(why) = context.confirmed_presence(&generation.sent.name) {
-            unknown.get_or_insert(why);
-        }
+    if !starts_or_deletes {
+        return Ok(change);
     }
-    match unknown {
-        Some(why) => {
-            Change { action: Action::Blocked { by: vec![Block::PresenceUnknown { why: why.to_owned() }] }, ..change }
-        }
+    let missing = context.missing_generations(record);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let unknown = record.generations().find_map(|found| match context.inputs.live.statement(&found.sent.name) {
+        Presence::Unknown(why) => Some(why.to_owned()),
+        Presence::Present(_) | Presence::Absent | Presence::Unlisted => None,
+    });
+    Ok(match unknown {
+        Some(why) => Change { action: Action::Blocked { by: vec![Block::PresenceUnknown { why }] }, ..change },
         None => change,
-    }
+    })
 }
 
 /// Turns a pending change into a wait while a retired generation is being deleted, since it may run until it is

@@ -6,6 +6,7 @@ use super::{
     action::{Action, AfterWait, Change, Note, Reason, Strategy},
     fields::{DesiredPool, Differences},
     inputs::Inputs,
+    lookups::ConfirmedPresence,
 };
 use crate::{
     live::{Lookups, Presence},
@@ -15,7 +16,7 @@ use crate::{
     state::{GenerationRecord, StatementRecord, Tombstone},
 };
 
-/// What all decisions about statements read, and the lookups that they collect.
+/// What all decisions about statements read.
 pub(super) struct DiffContext<'a> {
     /// Everything that the plan is made from.
     pub inputs: Inputs<'a>,
@@ -27,8 +28,6 @@ pub(super) struct DiffContext<'a> {
     pub recreated_pools: &'a BTreeSet<String>,
     /// What the record keeps of deleted statements, by cloud name.
     pub tombstones: BTreeMap<&'a str, &'a Tombstone>,
-    /// The names and ids that have to be looked up.
-    pub lookups: Lookups,
 }
 
 /// A statement that is desired and has a current generation in the record.
@@ -64,16 +63,16 @@ impl StatementContext<'_> {
 impl<'a> DiffContext<'a> {
     /// Returns what is known of a statement before its absence is acted on.
     ///
-    /// An unlisted name becomes a lookup. Until the lookup is answered, the name counts as absent in a diff that is
-    /// then discarded.
-    pub fn confirmed_presence(&mut self, name: &str) -> Presence<'a, LiveStatement> {
-        match self.inputs.live.statement(name) {
-            Presence::Unlisted => {
-                self.lookups.statements.insert(name.to_owned());
-                Presence::Absent
-            }
-            known => known,
-        }
+    /// # Errors
+    /// The lookup of the statement, if nothing is known yet.
+    pub fn confirmed_presence(&self, name: &str) -> Result<ConfirmedPresence<'a, LiveStatement>, Lookups> {
+        ConfirmedPresence::of(self.inputs.live.statement(name), || Lookups::of_statement(name))
+    }
+
+    /// Returns the lookups of those generations of a statement of which nothing is known yet.
+    pub fn missing_generations(&self, record: &StatementRecord) -> Lookups {
+        let statements = record.generations().map(|generation| generation.sent.name.clone()).collect();
+        self.inputs.live.pending_lookups(&Lookups { statements, ..Lookups::default() })
     }
 
     /// Returns one more than the highest generation number that was ever used under a cloud name, by this project or

@@ -5,48 +5,47 @@ use super::{
     action::{Action, Block, Change, Note},
     context::{DiffContext, await_end_of_phase},
     fields,
+    lookups::{ConfirmedPresence, Decision},
     replace::restart_note,
 };
-use crate::{
-    live::Presence, manifest::DeclaredStatement, resource::LiveStatement, sql::StatementClass, state::StatementRecord,
-};
+use crate::{manifest::DeclaredStatement, resource::LiveStatement, sql::StatementClass, state::StatementRecord};
 
 /// Decides what happens to a desired statement that has no current generation in the record.
 pub(super) fn unrecorded_statement(
-    context: &mut DiffContext,
+    context: &DiffContext,
     key: &str,
     declared: &DeclaredStatement,
     record: Option<&StatementRecord>,
-) -> Option<Change> {
+) -> Decision {
     let base = declared.spec.name.as_str();
     let next = context.next_generation(base, record);
     let name = next.name(base);
     let stopped = declared.spec.stopped;
-    if !stopped && let Presence::Unknown(why) = context.confirmed_presence(&name) {
-        return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
+    if !stopped && let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&name)? {
+        return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
     }
     // Retired generations are recorded. Any other statement with such a name has to bear our labels.
     let is_recorded = |live: &LiveStatement| record.is_some_and(|record| record.generation_named(&live.name).is_some());
     let mut found = context.inputs.live.generations(base);
     found.retain(|(_, live)| !is_recorded(live));
     if let Some((_, foreign)) = found.iter().find(|(_, live)| !context.has_our_labels(key, live)) {
-        return Some(Change::blocked(Block::ForeignStatement { name: foreign.name.clone() }));
+        return Ok(Some(Change::blocked(Block::ForeignStatement { name: foreign.name.clone() })));
     }
     let running: Vec<_> = found.iter().filter(|(_, live)| live.may_run()).collect();
     if running.len() > 1 {
         let names = running.iter().map(|(_, live)| live.name.clone()).collect();
-        return Some(Change::blocked(Block::UnexpectedGenerations { names }));
+        return Ok(Some(Change::blocked(Block::UnexpectedGenerations { names })));
     }
     if let Some((generation, live)) = running.first().copied().or(found.last()) {
         if fields::adoption_exposes_secret(&declared.spec, live, context.inputs.live.secret_locations(&live.name)) {
-            return Some(Change::blocked(Block::AdoptionExposesSecret { name: live.name.clone() }));
+            return Ok(Some(Change::blocked(Block::AdoptionExposesSecret { name: live.name.clone() })));
         }
         if live.is_being_deleted() {
-            return Some(await_end_of_phase(live));
+            return Ok(Some(await_end_of_phase(live)));
         }
-        return Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new()));
+        return Ok(Some(Change::new(Action::Adopt { name: live.name.clone(), generation: *generation }, Vec::new())));
     }
-    match (stopped, record) {
+    Ok(match (stopped, record) {
         (true, Some(record)) => context.without_cloud_change(key, declared, record, Vec::new()),
         (true, None) => Some(Change::new(Action::KeepUnsubmitted, Vec::new())),
         (false, _) => {
@@ -54,7 +53,7 @@ pub(super) fn unrecorded_statement(
             let change = Change::new(Action::Create { sql, name, generation: next }, Vec::new());
             Some(recreate_notes(context, key, declared, record).into_iter().fold(change, Change::with_note))
         }
-    }
+    })
 }
 
 /// Returns the notes about a job that is submitted after a statement of its name was removed: its output is written

@@ -7,10 +7,11 @@ use super::{
     action::{Action, Change, Note, Strategy},
     context::DiffContext,
     inputs::Inputs,
+    lookups::ConfirmedPresence,
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},
-    live::{Live, Presence},
+    live::{Live, Lookups, Presence},
     resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template, properties},
     sql::{self, Mention, Usage},
     state::{GenerationRecord, Recorded, StatementRecord},
@@ -42,7 +43,10 @@ fn is_use(mention: &Mention) -> bool {
 }
 
 /// Returns the live statements that use what `key` creates and that this run does not remove.
-pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
+///
+/// # Errors
+/// The lookups of the possible users of which nothing is known yet.
+pub(super) fn users(context: &DiffContext, key: &str, record: &StatementRecord) -> Result<Vec<String>, Lookups> {
     let (desired, recorded) = (context.inputs.desired, context.inputs.recorded);
     let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
@@ -54,16 +58,28 @@ pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementReco
     };
     let candidates =
         recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
-    let candidates: Vec<_> = candidates.collect();
-    let mut users = Vec::new();
+    let (mut users, mut missing) = (Vec::new(), Lookups::default());
     for (other, record) in candidates {
-        let mut using_generations = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
-        if using_generations.any(|generation| may_be_using(context, record, generation)) {
-            users.push(Address::statement(other.as_str()).to_string());
+        for generation in record.generations().filter(|generation| uses_any(generation, &objects, aliases)) {
+            match may_be_using(context, record, generation) {
+                Ok(false) => {}
+                Ok(true) => {
+                    users.push(Address::statement(other.as_str()).to_string());
+                    break;
+                }
+                Err(lookups) => missing.merge(lookups),
+            }
         }
     }
     users.extend(foreign_users(context, &objects));
-    users
+    if missing.is_empty() {
+        return Ok(users);
+    }
+    if users.is_empty() {
+        // If none of them is a user, the next question is about the statement itself. Asking now saves a round.
+        missing.merge(context.missing_generations(record));
+    }
+    Err(missing)
 }
 
 /// Returns whether the SQL that was sent uses one of these objects, regardless of what is declared now.
@@ -79,14 +95,20 @@ fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliase
 /// Returns whether a generation runs or is to run again.
 ///
 /// A stopped retired generation does not count. It is kept only for its offsets.
-fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation: &GenerationRecord) -> bool {
+fn may_be_using(
+    context: &DiffContext,
+    record: &StatementRecord,
+    generation: &GenerationRecord,
+) -> Result<bool, Lookups> {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
-    match context.confirmed_presence(&generation.sent.name) {
-        Presence::Present(live) if !live.has_uid(&generation.uid) => false,
-        Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
-        Presence::Absent | Presence::Unlisted => false,
-        Presence::Unknown(_) => true,
-    }
+    Ok(match context.confirmed_presence(&generation.sent.name)? {
+        ConfirmedPresence::Present(live) if !live.has_uid(&generation.uid) => false,
+        ConfirmedPresence::Present(live) => {
+            live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired)
+        }
+        ConfirmedPresence::Absent => false,
+        ConfirmedPresence::Unknown(_) => true,
+    })
 }
 
 /// Returns the cloud names of running unrecorded statements that use one of these objects.

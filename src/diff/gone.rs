@@ -5,14 +5,15 @@ use super::{
     context::{DiffContext, StatementContext, is_bounded},
     definition::in_force_definition,
     fields,
+    lookups::{ConfirmedPresence, Decision},
     replace::{
         blocked_with_restart_note, has_consent, is_stateless, replacement_reasons, required_consent, restart_note,
     },
 };
-use crate::{live::Presence, resource::LiveStatement, sql::StatementClass, state::FurthestPhase};
+use crate::{resource::LiveStatement, sql::StatementClass, state::FurthestPhase};
 
 /// Decides what happens to a desired and recorded statement that is gone, or whose presence is unknown.
-pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+pub(super) fn gone_statement(context: &DiffContext, statement: &StatementContext) -> Decision {
     if statement.class() == StatementClass::Definition && statement.current.reached == FurthestPhase::Completed {
         return in_force_definition(context, statement);
     }
@@ -23,32 +24,37 @@ pub(super) fn gone_statement(context: &mut DiffContext, statement: &StatementCon
         && !statement.differences.need_replacement()
         && !context.inputs.options.replace.contains(&statement.address)
     {
-        return context.without_cloud_change(&statement.address.key, statement.declared, statement.record, Vec::new());
+        return Ok(context.without_cloud_change(
+            &statement.address.key,
+            statement.declared,
+            statement.record,
+            Vec::new(),
+        ));
     }
     if statement.declared.spec.stopped {
         // A stopped statement may have been purged. One that ran may still be running even if a list does not show
         // it.
         if !statement.current.stopped
-            && let Presence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)
+            && let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)?
         {
-            return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
+            return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
         }
-        return context.without_cloud_change(
+        return Ok(context.without_cloud_change(
             &statement.address.key,
             statement.declared,
             statement.record,
             last_offsets_note(statement).into_iter().collect(),
-        );
+        ));
     }
-    match context.confirmed_presence(&statement.current.sent.name) {
-        Presence::Absent | Presence::Unlisted => Some(confirmed_gone(context, statement)),
-        Presence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
-        Presence::Present(_) => None,
-    }
+    Ok(match context.confirmed_presence(&statement.current.sent.name)? {
+        ConfirmedPresence::Absent => Some(confirmed_gone(context, statement)),
+        ConfirmedPresence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
+        ConfirmedPresence::Present(_) => None,
+    })
 }
 
 /// Decides what happens to a statement that is confirmed to be gone.
-fn confirmed_gone(context: &mut DiffContext, statement: &StatementContext) -> Change {
+fn confirmed_gone(context: &DiffContext, statement: &StatementContext) -> Change {
     let mut reasons = vec![Reason::Gone];
     reasons.extend(replacement_reasons(context, statement));
     if statement.current.reached == FurthestPhase::Submitted {

@@ -3,10 +3,11 @@
 use super::{
     action::{Action, AfterWait, Change, Reason},
     context::{DiffContext, StatementContext, await_end_of_phase, restart, with_due_notes},
+    lookups::ConfirmedPresence,
     replace::replace_never_ran,
 };
 use crate::{
-    live::Presence,
+    live::Lookups,
     resource::{LiveStatement, Phase},
     sql::StatementClass,
     state::FurthestPhase,
@@ -16,11 +17,7 @@ use crate::{
 ///
 /// There are two exceptions. A statement that waits and never took effect may be replaced. A job may wait for
 /// room on its pool indefinitely, so it can be stopped or moved.
-pub(super) fn statement_in_motion(
-    context: &mut DiffContext,
-    statement: &StatementContext,
-    live: &LiveStatement,
-) -> Change {
+pub(super) fn statement_in_motion(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Change {
     let is_replace_requested = context.inputs.options.replace.contains(&statement.address);
     let is_job = statement.class() != StatementClass::Definition;
     let has_changed =
@@ -55,19 +52,20 @@ pub(super) fn statement_in_motion(
 /// Returns whether a STOPPED job is being resumed.
 ///
 /// A job whose pool is gone stays stopped, even if it was asked to run.
-pub(super) fn is_resuming(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> bool {
-    statement.class() != StatementClass::Definition && live.is_resuming() && !has_lost_pool(context, live)
+///
+/// # Errors
+/// The lookup of the pool, if nothing is known of it yet.
+pub(super) fn is_resuming(
+    context: &DiffContext,
+    statement: &StatementContext,
+    live: &LiveStatement,
+) -> Result<bool, Lookups> {
+    Ok(statement.class() != StatementClass::Definition && live.is_resuming() && !has_lost_pool(context, live)?)
 }
 
-/// Returns whether the statement's pool no longer exists. An unlisted pool becomes a lookup and counts as gone.
-fn has_lost_pool(context: &mut DiffContext, live: &LiveStatement) -> bool {
-    let Some(id) = live.pool.as_deref().filter(|_| context.inputs.live.pools_listed) else { return false };
-    match context.inputs.live.pool(id) {
-        Presence::Absent => true,
-        Presence::Unlisted => {
-            context.lookups.pools.insert(id.to_owned());
-            true
-        }
-        Presence::Present(_) | Presence::Unknown(_) => false,
-    }
+/// Returns whether the statement's pool no longer exists.
+fn has_lost_pool(context: &DiffContext, live: &LiveStatement) -> Result<bool, Lookups> {
+    let Some(id) = live.pool.as_deref().filter(|_| context.inputs.live.pools_listed) else { return Ok(false) };
+    let presence = ConfirmedPresence::of(context.inputs.live.pool(id), || Lookups::of_pool(id))?;
+    Ok(matches!(presence, ConfirmedPresence::Absent))
 }

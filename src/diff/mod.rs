@@ -1,7 +1,6 @@
 //! Compares desired, recorded and live, and decides what has to change and why. Pure.
 //!
-//! A diff with pending `lookups` must not be acted on. The snapshot has to answer them first (see
-//! [`crate::live::fetch_missing`]), then the diff is computed again.
+//! A fact that the snapshot lacks is never assumed. The diff is then incomplete, and says which GETs it needs.
 
 mod action;
 mod confirmation;
@@ -14,6 +13,7 @@ mod gone;
 mod in_motion;
 mod inputs;
 mod late_submissions;
+mod lookups;
 mod open_replacement;
 mod pool;
 mod pool_occupants;
@@ -42,7 +42,16 @@ pub use inputs::{Desired, Inputs, PlanOptions};
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
 
-/// The result of a diff: what has to change, and what people should know.
+/// What comparing desired, recorded and live leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiffOutcome {
+    /// Every fact was there, and everything is decided.
+    Complete(Diff),
+    /// Facts are missing. These lookups give them (see [`crate::live::fetch_missing`]), then the diff is computed again.
+    Incomplete(Lookups),
+}
+
+/// What has to change, and what people should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diff {
     /// One change per address. A resource that needs no change has no entry.
@@ -51,48 +60,48 @@ pub struct Diff {
     pub unchanged: usize,
     /// The number of live statements that this project does not manage.
     pub foreign: usize,
-    /// The names and ids that single GETs have to confirm before anything is done.
-    pub lookups: Lookups,
     /// The pool that statements run on, by the pool's key in the manifests.
     pub pools: BTreeMap<String, DesiredPool>,
 }
 
 /// Compares desired, recorded and live.
-pub fn diff(inputs: Inputs) -> Diff {
+pub fn diff(inputs: Inputs) -> DiffOutcome {
     let Inputs { desired, recorded, options, .. } = inputs;
     let selected = selection::select(desired.graph, recorded, options);
-    let (pool_changes, pools) = pool::pool_changes(inputs, &selected);
-    let mut context = context::DiffContext {
+    let pool_diff = pool::diff_pools(inputs, &selected);
+    let context = context::DiffContext {
         inputs,
         selected: &selected,
-        pools: &pools.by_key,
-        recreated_pools: &pools.recreated,
+        pools: &pool_diff.by_key,
+        recreated_pools: &pool_diff.recreated,
         tombstones: recorded.tombstones.values().map(|tombstone| (tombstone.name.as_str(), tombstone)).collect(),
-        lookups: pools.lookups.clone(),
     };
-    let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };
+    // All lookups are collected, so that one round of GETs answers them.
+    let (mut changes, mut unchanged, mut missing) = (pool_diff.changes, 0, pool_diff.missing);
     for key in selection::statement_keys(desired.graph, recorded) {
         let address = Address::statement(key);
         if !selected.contains(&address) {
             continue;
         }
-        match statement::diff_statement(&mut context, key) {
-            Some(change) => drop(diff.changes.insert(address, change)),
-            None => diff.unchanged += 1,
+        match statement::diff_statement(&context, key) {
+            Ok(Some(change)) => drop(changes.insert(address, change)),
+            Ok(None) => unchanged += 1,
+            Err(lookups) => missing.merge(lookups),
         }
     }
-    diff.lookups = context.lookups;
-    diff.unchanged += selected.iter().filter(|address| pool::is_unchanged(inputs, address, &diff.changes)).count();
-    if !options.destroy {
-        renames::block_renames(inputs, &mut diff.changes);
+    if !missing.is_empty() {
+        return DiffOutcome::Incomplete(missing);
     }
-    dependents::note_stale_readers(inputs, &mut diff.changes);
-    pool_occupants::block_deletions_of_occupied_pools(inputs, &diff.pools, &mut diff.changes);
-    pool::block_statements_of_blocked_pools(inputs, &mut diff.changes);
-    selection::block_removal_of_everything(inputs, &mut diff.changes);
-    late_submissions::note_late_submissions(inputs, &mut diff.changes);
-    diff.foreign = count_foreign(inputs);
-    diff
+    unchanged += selected.iter().filter(|address| pool::is_unchanged(inputs, address, &changes)).count();
+    if !options.destroy {
+        renames::block_renames(inputs, &mut changes);
+    }
+    dependents::note_stale_readers(inputs, &mut changes);
+    pool_occupants::block_deletions_of_occupied_pools(inputs, &pool_diff.by_key, &mut changes);
+    pool::block_statements_of_blocked_pools(inputs, &mut changes);
+    selection::block_removal_of_everything(inputs, &mut changes);
+    late_submissions::note_late_submissions(inputs, &mut changes);
+    DiffOutcome::Complete(Diff { changes, unchanged, foreign: count_foreign(inputs), pools: pool_diff.by_key })
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.

@@ -5,6 +5,7 @@ use super::{
     context::{DiffContext, StatementContext, await_end_of_phase},
     definition::undo_will_not_complete,
     fields,
+    lookups::{ConfirmedPresence, Decision},
     replace::{blocked_with_restart_note, has_consent, restart_note},
 };
 use crate::{
@@ -14,21 +15,23 @@ use crate::{
 };
 
 /// Finishes a replacement that an interrupted run left open, from what is live. Nothing else is decided before that.
-pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+pub(super) fn open_replacement(context: &DiffContext, statement: &StatementContext) -> Decision {
     if let Some(undo) = &statement.record.undo {
-        return Some(open_undo(context, statement, undo));
+        return Ok(Some(open_undo(context, statement, undo)));
     }
-    let successor = statement.record.successor.as_ref()?;
+    let Some(successor) = &statement.record.successor else { return Ok(None) };
     let generation = successor.sent.generation;
-    let live = match context.confirmed_presence(&successor.sent.name) {
-        Presence::Present(found) => found,
-        Presence::Unknown(why) => return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
-        Presence::Absent | Presence::Unlisted => {
-            return Some(Change::new(Action::RollBackReplacement { from: generation }, Vec::new()));
+    let live = match context.confirmed_presence(&successor.sent.name)? {
+        ConfirmedPresence::Present(found) => found,
+        ConfirmedPresence::Unknown(why) => {
+            return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
+        }
+        ConfirmedPresence::Absent => {
+            return Ok(Some(Change::new(Action::RollBackReplacement { from: generation }, Vec::new())));
         }
     };
-    if let Presence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name) {
-        return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
+    if let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)? {
+        return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
     }
     let leftover = Reason::LeftoverSuccessor { generation, phase: Some(live.phase.clone()) };
     let is_still_desired = !fields::compare(&statement.declared.spec, None, context.inputs.desired.secrets, successor)
@@ -37,9 +40,9 @@ pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementC
     let may_have_run = successor.reached > FurthestPhase::Submitted;
     // A rollback was deleting it. Once it is gone, its predecessor is resumed.
     if live.is_being_deleted() {
-        return Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) });
+        return Ok(Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) }));
     }
-    match live.phase.class() {
+    Ok(match live.phase.class() {
         PhaseClass::Failed if may_have_run => Some(failed_successor(context, statement, successor, live, leftover)),
         // It would fail again, so the predecessor is resumed. The next plan shows what has to be decided.
         PhaseClass::Failed => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
@@ -51,32 +54,32 @@ pub(super) fn open_replacement(context: &mut DiffContext, statement: &StatementC
             Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) })
         }
         PhaseClass::Transitional => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
-    }
+    })
 }
 
 /// Decides what happens to a desired statement that has no current generation in the record, only leftovers of an
 /// interrupted run.
-pub(super) fn open_without_current(context: &mut DiffContext, record: &StatementRecord) -> Option<Change> {
-    let leftover = record.undo.as_ref().or(record.successor.as_ref())?;
+pub(super) fn open_without_current(context: &DiffContext, record: &StatementRecord) -> Decision {
+    let Some(leftover) = record.undo.as_ref().or(record.successor.as_ref()) else { return Ok(None) };
     let name = &leftover.sent.name;
-    if let Presence::Unknown(why) = context.confirmed_presence(name) {
-        return Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() }));
+    if let ConfirmedPresence::Unknown(why) = context.confirmed_presence(name)? {
+        return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
     }
     if record.undo.is_some() {
         let to = record.last_generation.next();
         let action = Action::Replace { strategy: Strategy::Redefine, from: None, to };
-        return Some(Change::new(action, vec![Reason::LeftoverUndo]));
+        return Ok(Some(Change::new(action, vec![Reason::LeftoverUndo])));
     }
     let generation = leftover.sent.generation;
-    Some(Change::new(
+    Ok(Some(Change::new(
         Action::FinishReplacement { to: generation },
         vec![Reason::LeftoverSuccessor { generation, phase: None }],
-    ))
+    )))
 }
 
 /// Decides what happens to an undo that an interrupted run left: the redefinition continues, or is rolled back if the
 /// undo will not complete.
-fn open_undo(context: &mut DiffContext, statement: &StatementContext, undo: &GenerationRecord) -> Change {
+fn open_undo(context: &DiffContext, statement: &StatementContext, undo: &GenerationRecord) -> Change {
     if undo_will_not_complete(context, undo) {
         return Change::new(Action::RollBackReplacement { from: undo.sent.generation }, vec![Reason::LeftoverUndo]);
     }

@@ -17,7 +17,7 @@ use crate::{
 
 /// Decides what happens to a job in a stable phase.
 pub(super) fn job_in_stable_phase(
-    context: &mut DiffContext,
+    context: &DiffContext,
     statement: &StatementContext,
     live: &LiveStatement,
 ) -> Option<Change> {
@@ -58,7 +58,7 @@ fn resumed_outside(context: &DiffContext, statement: &StatementContext) -> Chang
 }
 
 /// Decides what happens to a job that runs as desired. It may have been moved outside floe, or be degraded.
-fn running_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+fn running_job(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
     let drift = fields::placement_drift(statement.current, live);
     let change = drift.change();
     if !change.is_empty() && context.inputs.options.fix_drift {
@@ -74,7 +74,7 @@ fn running_job(context: &mut DiffContext, statement: &StatementContext, live: &L
 }
 
 /// Decides what happens to a stopped job that should stay stopped.
-fn stays_stopped(context: &mut DiffContext, statement: &StatementContext) -> Option<Change> {
+fn stays_stopped(context: &DiffContext, statement: &StatementContext) -> Option<Change> {
     if !statement.current.stopped {
         // It was stopped outside floe first. The PUT makes the stop ours and changes nothing.
         return Some(with_due_notes(Change::new(Action::Stop, vec![Reason::StoppedChanged { to: true }]), statement));
@@ -83,7 +83,7 @@ fn stays_stopped(context: &mut DiffContext, statement: &StatementContext) -> Opt
 }
 
 /// Decides what happens to a stopped job that should run.
-fn stopped_job(context: &mut DiffContext, statement: &StatementContext, is_replace_requested: bool) -> Change {
+fn stopped_job(context: &DiffContext, statement: &StatementContext, is_replace_requested: bool) -> Change {
     let was_stopped_by_interrupted_run = statement.current.stopped && !statement.record.declared.stopped;
     if statement.differences.need_replacement() || is_replace_requested {
         let change = replace_job(context, statement);
@@ -118,7 +118,7 @@ fn stopped_job(context: &mut DiffContext, statement: &StatementContext, is_repla
 }
 
 /// Decides what happens to a job that FAILED after having run.
-fn failed_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+fn failed_job(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
     let detail = live.detail.clone();
     let is_replace_requested = context.inputs.options.replace.contains(&statement.address);
     let mut notes = vec![Note::Failed { detail: detail.clone(), since: live.updated_at.clone() }];
@@ -145,7 +145,7 @@ fn failed_job(context: &mut DiffContext, statement: &StatementContext, live: &Li
 
 /// Decides what happens to a job that COMPLETED. A bounded job has done its work. Any other job has ended
 /// unexpectedly.
-fn completed_job(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
+fn completed_job(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
     if statement.differences.need_replacement() || context.inputs.options.replace.contains(&statement.address) {
         return Some(replace_job(context, statement));
     }

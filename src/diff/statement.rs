@@ -9,6 +9,7 @@ use super::{
     fields,
     gone::{gone_statement, recreated_outside},
     in_motion::{is_resuming, statement_in_motion},
+    lookups::Decision,
     open_replacement::{open_replacement, open_without_current},
     removed::remove_statement,
     running::job_in_stable_phase,
@@ -22,48 +23,52 @@ use crate::{
 };
 
 /// Returns the change of one statement, or `None` if it needs none.
-pub(super) fn diff_statement(context: &mut DiffContext, key: &str) -> Option<Change> {
+///
+/// # Errors
+/// The lookups that the decision needs, as many of them as are known now.
+pub(super) fn diff_statement(context: &DiffContext, key: &str) -> Decision {
     let address = Address::statement(key);
     if let Some(why) = context.inputs.settlement.unclear.get(&address) {
-        return Some(Change::blocked(Block::UnclearIntent { why: why.clone() }));
+        return Ok(Some(Change::blocked(Block::UnclearIntent { why: why.clone() })));
     }
     let declared = context.inputs.desired.graph.project.statements.get(key).filter(|_| !context.inputs.options.destroy);
     match (declared, context.inputs.recorded.statements.get(key)) {
-        (Some(declared), None) => unrecorded_statement(context, key, declared, None)
-            .map(|change| with_missing_secret_notes(context, change, &declared.spec)),
+        (Some(declared), None) => {
+            let change = unrecorded_statement(context, key, declared, None)?;
+            Ok(change.map(|change| with_missing_secret_notes(context, change, &declared.spec)))
+        }
         (Some(declared), Some(record)) => {
-            let change = recorded_statement(context, key, declared, record)
-                .map(|change| block_if_unknown(context, change, record));
+            let change = recorded_statement(context, key, declared, record)?;
+            let change = change.map(|change| block_if_unknown(context, change, record)).transpose()?;
             let change = change.map(|change| await_leaving_generations(context, change, record));
-            note_ignored_replace(context, &address, declared, change)
+            Ok(note_ignored_replace(context, &address, declared, change))
         }
         (None, Some(record)) => {
-            remove_statement(context, key, record).map(|change| block_if_unknown(context, change, record))
+            let change = remove_statement(context, key, record)?;
+            change.map(|change| block_if_unknown(context, change, record)).transpose()
         }
-        (None, None) => None,
+        (None, None) => Ok(None),
     }
 }
 
 /// Decides what happens to a statement that is desired and recorded.
 fn recorded_statement(
-    context: &mut DiffContext,
+    context: &DiffContext,
     key: &str,
     declared: &DeclaredStatement,
     record: &StatementRecord,
-) -> Option<Change> {
+) -> Decision {
     let Some(current) = &record.current else {
         // An interrupted run may have left the undo of a redefinition, or the successor of a job that is gone.
-        return match open_without_current(context, record) {
-            Some(change) => Some(change),
-            None => {
-                let change = unrecorded_statement(context, key, declared, Some(record));
-                change.map(|change| with_missing_secret_notes(context, change, &declared.spec))
-            }
-        };
+        if let Some(change) = open_without_current(context, record)? {
+            return Ok(Some(change));
+        }
+        let change = unrecorded_statement(context, key, declared, Some(record))?;
+        return Ok(change.map(|change| with_missing_secret_notes(context, change, &declared.spec)));
     };
     let unexpected = context.unexpected_generations(key, &declared.spec.name, record);
     if !unexpected.is_empty() {
-        return Some(Change::blocked(Block::UnexpectedGenerations { names: unexpected }));
+        return Ok(Some(Change::blocked(Block::UnexpectedGenerations { names: unexpected })));
     }
     let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, context.pools.get(key)?)));
     let statement = StatementContext {
@@ -76,25 +81,26 @@ fn recorded_statement(
         next_generation: context.next_generation(&declared.spec.name, Some(record)),
     };
     let change = match context.inputs.live.statement(&current.sent.name) {
-        _ if record.successor.is_some() || record.undo.is_some() => open_replacement(context, &statement),
+        _ if record.successor.is_some() || record.undo.is_some() => open_replacement(context, &statement)?,
         Presence::Present(live) if !live.has_uid(&current.uid) => Some(recreated_outside(context, &statement, live)),
-        Presence::Present(live) => present_statement(context, &statement, live),
-        Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => gone_statement(context, &statement),
+        Presence::Present(live) => present_statement(context, &statement, live)?,
+        Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => gone_statement(context, &statement)?,
     };
     let has_uncompared_secrets = is_real_cloud(context) && !statement.differences.unknown_secrets.is_empty();
     let change = change.or_else(|| has_uncompared_secrets.then(|| Change::new(Action::Inform, Vec::new())));
-    change.map(|change| with_missing_secret_notes(context, with_settings_notes(change, &statement), &declared.spec))
+    let change = change.map(|change| with_settings_notes(change, &statement));
+    Ok(change.map(|change| with_missing_secret_notes(context, change, &declared.spec)))
 }
 
 /// Decides what happens to a statement that is desired, recorded and live.
-fn present_statement(context: &mut DiffContext, statement: &StatementContext, live: &LiveStatement) -> Option<Change> {
-    if live.phase.class() == PhaseClass::Transitional || is_resuming(context, statement, live) {
-        return Some(statement_in_motion(context, statement, live));
+fn present_statement(context: &DiffContext, statement: &StatementContext, live: &LiveStatement) -> Decision {
+    if live.phase.class() == PhaseClass::Transitional || is_resuming(context, statement, live)? {
+        return Ok(Some(statement_in_motion(context, statement, live)));
     }
     match statement.class() {
         StatementClass::Definition => definition_in_stable_phase(context, statement, live),
         StatementClass::Job | StatementClass::TableJob | StatementClass::Unsupported(_) => {
-            job_in_stable_phase(context, statement, live)
+            Ok(job_in_stable_phase(context, statement, live))
         }
     }
 }

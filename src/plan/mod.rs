@@ -82,8 +82,8 @@ pub struct Basis {
     pub seen_pools: BTreeMap<String, SeenPool>,
 }
 
-/// Makes a plan from a diff of the same inputs without pending lookups. `entries` are those that made the record
-/// settled, with moved facts applied.
+/// Makes a plan from a diff of the same inputs. `entries` are those that made the record settled, with moved facts
+/// applied.
 pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
     let Inputs { desired, recorded, settlement, live, options } = inputs;
     let context = step_group::GroupContext { inputs, pools: &diff.pools };

@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     cloud::{self, CloudClient},
-    diff::{self, Desired, Diff, Inputs, PlanOptions},
+    diff::{self, Desired, Diff, DiffOutcome, Inputs, PlanOptions},
     graph::{self, Graph},
     live::{self, Live},
     manifest::{self, InvalidProject, LoadOptions},
@@ -171,11 +171,10 @@ async fn diff_with_lookups(
     options: &PlanOptions,
 ) -> Result<Diff, PlanningError> {
     for _ in 0..MAX_LOOKUP_ROUNDS {
-        let difference = diff::diff(basis.inputs(desired, options));
-        let lookups = basis.live.pending_lookups(&difference.lookups);
-        if lookups.is_empty() {
-            return Ok(difference);
-        }
+        let lookups = match diff::diff(basis.inputs(desired, options)) {
+            DiffOutcome::Complete(difference) => return Ok(difference),
+            DiffOutcome::Incomplete(lookups) => lookups,
+        };
         live::fetch_missing(cloud, &mut basis.live, &lookups).await;
         redact_live(&mut basis.live, &basis.secrets, &basis.settled);
     }

@@ -29,8 +29,11 @@ fn a_pending_or_resuming_job_can_be_stopped_and_moved() {
 fn a_job_whose_pool_is_gone_counts_as_stopped() {
     let resumed =
         converged().live("copy", |live| (live.phase, live.pool) = (Phase::Stopped, Some("lfcp-9".to_owned())));
-    assert_eq!(resumed.diff().lookups.pools, BTreeSet::from(["lfcp-9".to_owned()]));
-    assert_eq!(resumed.summary(), "copy Inform [] [StoppedOutside]");
+    assert_eq!(resumed.missing().pools, BTreeSet::from(["lfcp-9".to_owned()]));
+    let mut snapshot = resumed.snapshot();
+    snapshot.add_pool_answer("lfcp-9", Ok(None));
+    let diff = complete(diff(resumed.inputs(&snapshot, &Settlement::default())));
+    assert_eq!(summary(&diff), "copy Inform [] [StoppedOutside]");
 }
 
 #[test]
