@@ -9,7 +9,6 @@ use super::{
     replace::{blocked_with_restart_note, has_consent, restart_note},
 };
 use crate::{
-    live::Presence,
     resource::{LiveStatement, PhaseClass},
     state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
@@ -20,41 +19,149 @@ pub(super) fn open_replacement(context: &DiffContext, statement: &StatementConte
         return Ok(Some(open_undo(context, statement, undo)));
     }
     let Some(successor) = &statement.record.successor else { return Ok(None) };
+    let presence = context.confirmed_presence(&successor.sent.name)?;
     let generation = successor.sent.generation;
-    let live = match context.confirmed_presence(&successor.sent.name)? {
-        ConfirmedPresence::Present(found) => found,
-        ConfirmedPresence::Unknown(why) => {
-            return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
-        }
-        ConfirmedPresence::Absent => {
-            return Ok(Some(Change::new(Action::RollBackReplacement { from: generation }, Vec::new())));
-        }
+    let reasons = match presence {
+        ConfirmedPresence::Present(live) => vec![leftover_reason(successor, live)],
+        ConfirmedPresence::Absent | ConfirmedPresence::Unknown(_) => Vec::new(),
     };
-    if let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)? {
-        return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
-    }
-    let leftover = Reason::LeftoverSuccessor { generation, phase: Some(live.phase.clone()) };
-    let is_still_desired = !fields::compare(&statement.declared.spec, None, context.inputs.desired.secrets, successor)
-        .need_replacement()
-        && !statement.declared.spec.stopped;
-    let may_have_run = successor.reached > FurthestPhase::Submitted;
-    // A rollback was deleting it. Once it is gone, its predecessor is resumed.
-    if live.is_being_deleted() {
-        return Ok(Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) }));
-    }
-    Ok(match live.phase.class() {
-        PhaseClass::Failed if may_have_run => Some(failed_successor(context, statement, successor, live, leftover)),
+    let resolution = resolution(
+        SuccessorState::of(context, statement, successor, presence),
+        PredecessorState::of(statement, context.confirmed_presence(&statement.current.sent.name)?),
+    );
+    Ok(Some(match resolution {
+        Resolution::Block(why) => Change::blocked(Block::PresenceUnknown { why: why.to_owned() }),
+        Resolution::Finish => Change::new(Action::FinishReplacement { to: generation }, reasons),
+        Resolution::RollBack => Change::new(Action::RollBackReplacement { from: generation }, reasons),
+        Resolution::Await(live) => Change { reasons, ..await_end_of_phase(live) },
+        Resolution::AfterFailure { live, can_roll_back } => {
+            failed_successor(context, statement, successor, live, can_roll_back)
+        }
+    }))
+}
+
+/// Returns how an open replacement is resolved. This is the whole table: one row for each pair of states.
+fn resolution<'a>(successor: SuccessorState<'a>, predecessor: PredecessorState<'a>) -> Resolution<'a> {
+    use PredecessorState as Predecessor;
+    use SuccessorState as Successor;
+    match (successor, predecessor) {
+        (Successor::Unknown(why), _) => Resolution::Block(why),
+        // If the predecessor is unknown, the rollback is blocked like every other change that starts something.
+        (Successor::Gone, _) => Resolution::RollBack,
+        (_, Predecessor::Unknown(why)) => Resolution::Block(why),
+        // A rollback was deleting it. Once it is gone, its predecessor is resumed.
+        (Successor::BeingDeleted(live), _) => Resolution::Await(live),
         // It would fail again, so the predecessor is resumed. The next plan shows what has to be decided.
-        PhaseClass::Failed => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
-        _ if is_still_desired => Some(Change::new(Action::FinishReplacement { to: generation }, vec![leftover])),
-        PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => {
-            Some(Change::new(Action::FinishReplacement { to: generation }, vec![leftover]))
+        (Successor::FailedBeforeRunning, _) => Resolution::RollBack,
+        (Successor::FailedAfterRunning(live), Predecessor::Present) => {
+            Resolution::AfterFailure { live, can_roll_back: true }
         }
-        PhaseClass::Transitional if may_have_run => {
-            Some(Change { reasons: vec![leftover], ..await_end_of_phase(live) })
+        (Successor::FailedAfterRunning(live), Predecessor::Gone) => {
+            Resolution::AfterFailure { live, can_roll_back: false }
         }
-        PhaseClass::Transitional => Some(Change::new(Action::RollBackReplacement { from: generation }, vec![leftover])),
-    })
+        (Successor::UnwantedBeforeRunning, _) => Resolution::RollBack,
+        (Successor::UnwantedAfterRunning(live), _) => Resolution::Await(live),
+        (Successor::CanTakeOver, _) => Resolution::Finish,
+    }
+}
+
+/// The state of the successor in an open replacement.
+#[derive(Clone, Copy)]
+enum SuccessorState<'a> {
+    /// A GET failed to say whether it exists. The text is the service's message.
+    Unknown(&'a str),
+    /// A GET confirmed that it does not exist.
+    Gone,
+    /// It is being deleted and may run until it is gone.
+    BeingDeleted(&'a LiveStatement),
+    /// It FAILED and has never run.
+    FailedBeforeRunning,
+    /// It FAILED and may have written something.
+    FailedAfterRunning(&'a LiveStatement),
+    /// It is in a transitional phase, is no longer desired as it is, and has never run.
+    UnwantedBeforeRunning,
+    /// It is in a transitional phase, is no longer desired as it is, and may have run.
+    UnwantedAfterRunning(&'a LiveStatement),
+    /// It is still desired, or in a stable phase from which it can take over.
+    CanTakeOver,
+}
+
+impl<'a> SuccessorState<'a> {
+    /// Returns the state of the `successor` whose presence is known.
+    fn of(
+        context: &DiffContext,
+        statement: &StatementContext,
+        successor: &GenerationRecord,
+        presence: ConfirmedPresence<'a, LiveStatement>,
+    ) -> Self {
+        let live = match presence {
+            ConfirmedPresence::Present(live) => live,
+            ConfirmedPresence::Absent => return SuccessorState::Gone,
+            ConfirmedPresence::Unknown(why) => return SuccessorState::Unknown(why),
+        };
+        if live.is_being_deleted() {
+            return SuccessorState::BeingDeleted(live);
+        }
+        let declared = &statement.declared.spec;
+        let is_still_desired = !fields::compare(declared, None, context.inputs.desired.secrets, successor)
+            .need_replacement()
+            && !declared.stopped;
+        let may_have_run = successor.reached > FurthestPhase::Submitted;
+        match live.phase.class() {
+            PhaseClass::Failed if may_have_run => SuccessorState::FailedAfterRunning(live),
+            PhaseClass::Failed => SuccessorState::FailedBeforeRunning,
+            PhaseClass::Transitional if is_still_desired => SuccessorState::CanTakeOver,
+            PhaseClass::Transitional if may_have_run => SuccessorState::UnwantedAfterRunning(live),
+            PhaseClass::Transitional => SuccessorState::UnwantedBeforeRunning,
+            PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => SuccessorState::CanTakeOver,
+        }
+    }
+}
+
+/// The state of the predecessor in an open replacement.
+#[derive(Clone, Copy)]
+enum PredecessorState<'a> {
+    /// A GET failed to say whether it exists. The text is the service's message.
+    Unknown(&'a str),
+    /// It does not exist, or its name belongs to another statement.
+    Gone,
+    /// It exists, so it can be resumed.
+    Present,
+}
+
+impl<'a> PredecessorState<'a> {
+    /// Returns the state of the current generation, whose presence is known.
+    fn of(statement: &StatementContext, presence: ConfirmedPresence<'a, LiveStatement>) -> Self {
+        match presence {
+            ConfirmedPresence::Present(live) if live.has_uid(&statement.current.uid) => PredecessorState::Present,
+            ConfirmedPresence::Present(_) | ConfirmedPresence::Absent => PredecessorState::Gone,
+            ConfirmedPresence::Unknown(why) => PredecessorState::Unknown(why),
+        }
+    }
+}
+
+/// How an open replacement is resolved.
+enum Resolution<'a> {
+    /// Nothing is done before both generations can be read. The text is the service's message.
+    Block(&'a str),
+    /// The successor takes over.
+    Finish,
+    /// The successor is deleted, and the predecessor is resumed.
+    RollBack,
+    /// The next plan decides, once the phase of the successor has ended.
+    Await(&'a LiveStatement),
+    /// A successor that may have run has FAILED, so the manifest has to say what follows.
+    AfterFailure {
+        /// The successor as it is live.
+        live: &'a LiveStatement,
+        /// Whether the predecessor can be resumed.
+        can_roll_back: bool,
+    },
+}
+
+/// Returns the reason that names a live successor and its phase.
+fn leftover_reason(successor: &GenerationRecord, live: &LiveStatement) -> Reason {
+    Reason::LeftoverSuccessor { generation: successor.sent.generation, phase: Some(live.phase.clone()) }
 }
 
 /// Decides what happens to a desired statement that has no current generation in the record, only leftovers of an
@@ -93,11 +200,9 @@ fn failed_successor(
     statement: &StatementContext,
     successor: &GenerationRecord,
     live: &LiveStatement,
-    leftover: Reason,
+    can_roll_back: bool,
 ) -> Change {
-    let name = live.name.clone();
-    let can_roll_back = matches!(context.inputs.live.statement(&statement.current.sent.name),
-        Presence::Present(before) if before.has_uid(&statement.current.uid));
+    let (name, leftover) = (live.name.clone(), leftover_reason(successor, live));
     // This consent is for this very successor. The consent that allowed it does not allow the next one.
     let accept =
         fields::consent(&statement.address.to_string(), &statement.declared.spec, successor, statement.next_generation);
