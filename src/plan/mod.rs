@@ -2,6 +2,7 @@
 //! plans.
 
 mod check;
+mod context;
 mod order;
 mod removal;
 mod replacement;
@@ -86,7 +87,7 @@ pub struct Basis {
 /// applied.
 pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
     let Inputs { desired, recorded, settlement, live, options } = inputs;
-    let context = step_group::GroupContext { inputs, pools: &diff.pools };
+    let context = context::GroupContext { inputs, pools: &diff.pools };
     let mut groups: Vec<StepGroup> = if diff.changes.values().any(Change::is_blocked) {
         // A person has to decide first, so nothing runs.
         Vec::new()

@@ -2,8 +2,8 @@
 //! gone.
 
 use super::{
+    context::GroupContext,
     step::{PoolRef, STOP_TIMEOUT, Step, StepRequest, Until},
-    step_group::GroupContext,
 };
 use crate::{
     diff::DesiredPool,

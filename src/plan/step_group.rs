@@ -3,31 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    context::{ForwardAndRollback, GroupContext, StatementPlanner},
     removal, replacement,
-    step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
+    step::{Placement, PoolRef, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
-    diff::{Action, AfterWait, Change, DesiredPool, Inputs, PlacementChange, RecordedSettings, Strategy},
+    diff::{Action, AfterWait, Change, PlacementChange, RecordedSettings, Strategy},
     live::Presence,
-    manifest::DeclaredStatement,
     resource::{
         Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
         SeenStatement, Submission, Template, properties,
     },
-    sql::StatementClass,
-    state::{Fact, GenerationRecord, StatementRecord},
+    state::{Fact, GenerationRecord},
 };
 
 /// The maximum time to provision a pool, in seconds.
 const POOL_TIMEOUT: u64 = 60 * 60;
-
-/// What step groups are built from.
-pub(super) struct GroupContext<'a> {
-    /// Everything that the plan is made from.
-    pub inputs: Inputs<'a>,
-    /// The pool that statements run on, by the pool's key.
-    pub pools: &'a BTreeMap<String, DesiredPool>,
-}
 
 /// Returns the step group of one change, or `None` if there is nothing to do.
 pub(super) fn group_for_change(context: &GroupContext, address: &Address, change: &Change) -> Option<StepGroup> {
@@ -73,21 +64,6 @@ fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Opt
     };
     Some(vec![step])
 }
-
-/// A declared statement, with what its steps are built from.
-pub(super) struct StatementPlanner<'a> {
-    /// The key of the statement.
-    pub key: &'a str,
-    /// What the manifests declare for it.
-    pub declared: &'a DeclaredStatement,
-    /// What the record holds of it, if anything.
-    pub record: Option<&'a StatementRecord>,
-    /// What all step groups are built from.
-    pub context: &'a GroupContext<'a>,
-}
-
-/// The forward steps, and the rollback.
-pub(super) type ForwardAndRollback = (Vec<Step>, Vec<Step>);
 
 /// Returns the steps for a change of a statement.
 fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option<ForwardAndRollback> {
@@ -143,77 +119,12 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
     }
 }
 
-impl<'a> StatementPlanner<'a> {
-    /// Returns the fact that records the declaration and its dependencies.
-    pub fn declared_fact(&self) -> Fact {
-        let dependencies =
-            self.context.inputs.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
-        Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
-    }
-
-    /// Returns the class of the declared SQL, or that of a job if there is no analysis.
-    pub fn class(&self) -> StatementClass {
-        self.context
-            .inputs
-            .desired
-            .graph
-            .analysis(self.key)
-            .map_or(StatementClass::Job, |analysis| analysis.kind.class())
-    }
-
-    /// Returns the phase in which the statement is in force.
-    fn until_in_force(&self) -> Until {
-        if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
-    }
-
+impl StatementPlanner<'_> {
     /// Returns what an interrupted run was waiting for: that the statement is in force, or any stable phase if it
     /// should be stopped.
     fn awaited_condition(&self) -> Until {
         let stopped = self.record.and_then(|record| record.current.as_ref()).is_some_and(|current| current.stopped);
         if stopped { Until::Stable } else { self.until_in_force() }
-    }
-
-    /// Returns the pool to run on, if the manifest names one.
-    fn pool_ref(&self) -> Option<PoolRef> {
-        let key = self.declared.spec.pool.as_ref()?;
-        match self.context.pools.get(key)? {
-            DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
-            DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
-        }
-    }
-
-    /// Returns the current generation in the record.
-    pub fn current(&self) -> Option<&'a GenerationRecord> {
-        self.record?.current.as_deref()
-    }
-
-    /// Returns the live statement of a recorded generation, if it is the same physical statement.
-    pub fn live_statement(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
-        match self.context.inputs.live.statement(&generation.sent.name) {
-            Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
-            _ => None,
-        }
-    }
-
-    /// Returns what the plan sees of a recorded generation.
-    fn seen(&self, generation: &GenerationRecord) -> Option<SeenStatement> {
-        self.live_statement(generation).map(SeenStatement::of)
-    }
-
-    /// Returns the step that submits a generation of the statement.
-    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: Properties<String>) -> Step {
-        let spec = &self.declared.spec;
-        let submission = Submission {
-            name: generation.name(&spec.name),
-            generation,
-            role,
-            sql: spec.sql.clone(),
-            properties: spec.properties.clone(),
-            added_properties,
-            pool: None,
-            principal: spec.principal.clone(),
-        };
-        Step::new(StepRequest::Submit { submission, pool: self.pool_ref() }, self.until_in_force(), spec.timeout)
     }
 
     /// Returns the step that resumes the current generation, with the pool and principal that are due.
@@ -329,14 +240,4 @@ impl<'a> StatementPlanner<'a> {
             created_at: live.created_at.clone(),
         }
     }
-}
-
-/// Returns a guard that holds only while a successor has never run.
-pub(super) fn if_never_ran(name: &str) -> RollbackGuard {
-    RollbackGuard::NeverRan { name: name.to_owned() }
-}
-
-/// Returns a guard that holds only once a successor is confirmed to be gone, or if it was never accepted.
-pub(super) fn if_gone(name: &str) -> RollbackGuard {
-    RollbackGuard::Gone { name: name.to_owned() }
 }
