@@ -95,3 +95,16 @@ fn a_stopped_job_that_is_gone_is_reported() {
     assert_eq!(gone(true, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
     assert_eq!(gone(false, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
 }
+
+#[test]
+fn one_round_of_lookups_covers_a_gone_definition_and_its_users() {
+    let table = TABLE.replace("\"\n", "\"\nundo = \"DROP TABLE orders\"\n");
+    let changed = format!("{}{COPY}", table.replace("id INT", "id BIGINT"));
+    let redefined = |fixture: DiffFixture| {
+        fixture.unlisted("orders").desired(&changed).with_options(|options| options.allow_data_loss = true)
+    };
+    let converged = || DiffFixture::of(&format!("{table}{COPY}"));
+    assert_eq!(redefined(converged().unlisted("copy")).summary(), "looks up copy\nlooks up orders");
+    // A user that is known already blocks the change, whatever became of the definition.
+    assert!(redefined(converged()).summary().starts_with("orders BLOCKED [ObjectsInUse"));
+}
