@@ -3,7 +3,7 @@
 //! `cargo bench --bench growth` prints the time of each and, as `throughput`, the statements per second. This number
 //! stays constant if work grows only in proportion to the project.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod generated;
 
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use floe::{
-    diff::{self, Desired, PlanOptions},
+    diff::{self, Desired, DiffOutcome, Inputs, PlanOptions},
     graph,
     manifest::{self, LoadOptions},
     plan, settle,
@@ -56,16 +56,20 @@ fn growth(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("diff", count), |bencher| {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
-                    assert!(diff.changes.is_empty() && diff.lookups.is_empty());
+                    let inputs =
+                        Inputs { desired, recorded: &settled, settlement: &settlement, live: &live, options: &options };
+                    let DiffOutcome::Complete(diff) = diff::diff(inputs) else { panic!("a fact is missing") };
+                    assert!(diff.changes.is_empty());
                     diff
                 });
             });
             group.bench_function(BenchmarkId::new("plan", count), |bencher| {
                 bencher.iter(|| {
                     let (settled, settlement) = settle::settle(&recorded_with_other_ttl, &live).unwrap();
-                    let diff = diff::diff(&desired, &settled, &settlement, &live, &options);
-                    plan::plan(&desired, &settled, &settlement, Vec::new(), &live, &options, diff)
+                    let inputs =
+                        Inputs { desired, recorded: &settled, settlement: &settlement, live: &live, options: &options };
+                    let DiffOutcome::Complete(diff) = diff::diff(inputs) else { panic!("a fact is missing") };
+                    plan::plan(inputs, Vec::new(), diff)
                 });
             });
         }

@@ -14,7 +14,7 @@ use crate::{
     diff::PlanOptions,
     graph::Graph,
     plan::Plan,
-    planning::{self, PlanningOutput},
+    planning::{self, PlanRequest, PlanningOutput},
     render::{self, PlanContext, PlanView},
     state::Ledger,
 };
@@ -89,7 +89,7 @@ pub(super) async fn prepare_plan(
     project_context: ProjectContext,
     check: ProjectCheck,
     process: &ProcessEnvironment,
-    request: &PlanOptions,
+    options: &PlanOptions,
     screen: &Screen,
 ) -> Result<PreparedPlan, CommandError> {
     let OpenProject { graph, ledger, recorded, connection, live } =
@@ -101,7 +101,8 @@ pub(super) async fn prepare_plan(
         ));
     }
     let secrets = process.secrets(&graph.project);
-    let planned = planning::plan_from(live, &graph, &secrets, &recorded, &connection.cloud, request).await?;
+    let request = PlanRequest { graph: &graph, secrets: &secrets, recorded: &recorded, options };
+    let planned = planning::plan_from(&connection.cloud, live, request).await?;
     let context = plan_context(&graph, &planned, interrupted_run(&ledger, false).await?);
     // The memory of the simulated world is not freed either.
     std::mem::forget(connection);

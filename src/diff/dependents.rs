@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, Change, Note, Strategy},
-    statement::DiffContext,
+    context::DiffContext,
+    inputs::Inputs,
+    lookups::ConfirmedPresence,
 };
 use crate::{
     graph::{SqlObject, resolve, resolve_in},
-    live::{Live, Presence},
+    live::{Live, Lookups, Presence},
     resource::{Address, PhaseClass, ResourceKind, Role, Statement, Template, properties},
     sql::{self, Mention, Usage},
     state::{GenerationRecord, Recorded, StatementRecord},
@@ -42,28 +43,43 @@ fn is_use(mention: &Mention) -> bool {
 }
 
 /// Returns the live statements that use what `key` creates and that this run does not remove.
-pub(super) fn users(context: &mut DiffContext, key: &str, record: &StatementRecord) -> Vec<String> {
-    let (desired, recorded) = (context.desired, context.recorded);
+///
+/// # Errors
+/// The lookups of the possible users of which nothing is known yet.
+pub(super) fn users(context: &DiffContext, key: &str, record: &StatementRecord) -> Result<Vec<String>, Lookups> {
+    let (desired, recorded) = (context.inputs.desired, context.inputs.recorded);
     let project = &desired.graph.project;
     let aliases = &project.environment.aliases;
     let objects = created_objects(&record.declared, aliases);
     // A statement outside the selection keeps running, declared or not.
     let is_removed = |other: &str| {
-        let is_desired = !context.options.destroy && project.statements.contains_key(other);
+        let is_desired = !context.inputs.options.destroy && project.statements.contains_key(other);
         !is_desired && context.selected.contains(&Address::statement(other))
     };
     let candidates =
         recorded.statements.iter().filter(|(other, _)| other.as_str() != key && !is_removed(other.as_str()));
-    let candidates: Vec<_> = candidates.collect();
-    let mut users = Vec::new();
+    let (mut users, mut missing) = (Vec::new(), Lookups::default());
     for (other, record) in candidates {
-        let mut using_generations = record.generations().filter(|generation| uses_any(generation, &objects, aliases));
-        if using_generations.any(|generation| may_be_using(context, record, generation)) {
-            users.push(Address::statement(other.as_str()).to_string());
+        for generation in record.generations().filter(|generation| uses_any(generation, &objects, aliases)) {
+            match may_be_using(context, record, generation) {
+                Ok(false) => {}
+                Ok(true) => {
+                    users.push(Address::statement(other.as_str()).to_string());
+                    break;
+                }
+                Err(lookups) => missing.merge(lookups),
+            }
         }
     }
     users.extend(foreign_users(context, &objects));
-    users
+    if missing.is_empty() {
+        return Ok(users);
+    }
+    if users.is_empty() {
+        // If none of them is a user, the next question is about the statement itself. Asking now saves a round.
+        missing.merge(context.missing_generations(record));
+    }
+    Err(missing)
 }
 
 /// Returns whether the SQL that was sent uses one of these objects, regardless of what is declared now.
@@ -79,21 +95,28 @@ fn uses_any(generation: &GenerationRecord, objects: &BTreeSet<SqlObject>, aliase
 /// Returns whether a generation runs or is to run again.
 ///
 /// A stopped retired generation does not count. It is kept only for its offsets.
-fn may_be_using(context: &mut DiffContext, record: &StatementRecord, generation: &GenerationRecord) -> bool {
+fn may_be_using(
+    context: &DiffContext,
+    record: &StatementRecord,
+    generation: &GenerationRecord,
+) -> Result<bool, Lookups> {
     let has_retired = record.retired.iter().any(|retired| retired.sent.name == generation.sent.name);
-    match context.confirmed_presence(&generation.sent.name) {
-        Presence::Present(live) if !live.has_uid(&generation.uid) => false,
-        Presence::Present(live) => live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired),
-        Presence::Absent | Presence::Unlisted => false,
-        Presence::Unknown(_) => true,
-    }
+    Ok(match context.confirmed_presence(&generation.sent.name)? {
+        ConfirmedPresence::Present(live) if !live.has_uid(&generation.uid) => false,
+        ConfirmedPresence::Present(live) => {
+            live.may_run() || (live.phase.class() == PhaseClass::Stopped && !has_retired)
+        }
+        ConfirmedPresence::Absent => false,
+        ConfirmedPresence::Unknown(_) => true,
+    })
 }
 
 /// Returns the cloud names of running unrecorded statements that use one of these objects.
 fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<String> {
-    let ours = context.recorded.statement_names();
-    let aliases = &context.desired.graph.project.environment.aliases;
+    let ours = context.inputs.recorded.statement_names();
+    let aliases = &context.inputs.desired.graph.project.environment.aliases;
     context
+        .inputs
         .live
         .statements()
         .filter(|live| !ours.contains(live.name.as_str()) && live.phase.class() == PhaseClass::Running)
@@ -108,13 +131,8 @@ fn foreign_users(context: &DiffContext, objects: &BTreeSet<SqlObject>) -> Vec<St
 }
 
 /// Adds a note to each change that alters or redefines an object, with the running readers that keep its old version.
-pub(super) fn note_stale_readers(
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
-    options: &PlanOptions,
-    changes: &mut BTreeMap<Address, Change>,
-) {
+pub(super) fn note_stale_readers(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, live, options, .. } = inputs;
     if options.destroy {
         return;
     }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, Change, Note},
+    inputs::Inputs,
 };
 use crate::{
-    live::Live,
     resource::{Address, Generation, LiveStatement, ResourceKind, is_undo_name, labels},
     state::Recorded,
 };
@@ -16,13 +15,8 @@ use crate::{
 /// and has an address that is no longer declared or recorded.
 ///
 /// Generations removed with `state rm` are skipped, because this state has used their numbers.
-pub(super) fn note_late_submissions(
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
-    options: &PlanOptions,
-    changes: &mut BTreeMap<Address, Change>,
-) {
+pub(super) fn note_late_submissions(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, live, options, .. } = inputs;
     if !options.targets.is_empty() {
         return;
     }

@@ -1,32 +1,36 @@
 //! Compares desired, recorded and live, and decides what has to change and why. Pure.
 //!
-//! A diff with pending `lookups` must not be acted on. The snapshot has to answer them first (see
-//! [`crate::live::fetch_missing`]), then the diff is computed again.
+//! A fact that the snapshot lacks is never assumed. The diff is then incomplete, and says which GETs it needs.
 
 mod action;
 mod confirmation;
+mod context;
+mod create;
+mod definition;
 mod dependents;
-mod evolution;
 mod fields;
+mod gone;
+mod in_motion;
+mod inputs;
 mod late_submissions;
+mod lookups;
+mod open_replacement;
 mod pool;
 mod pool_occupants;
+mod removed;
 mod renames;
+mod replace;
+mod running;
 mod selection;
 mod statement;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use crate::{
-    graph::Graph,
-    live::{Live, Lookups},
-    resource::{Address, KeyedHash, LiveStatement, labels},
-    settle::Settlement,
-    state::Recorded,
+    live::Lookups,
+    resource::{Address, LiveStatement, labels},
 };
 
 pub use action::{
@@ -34,42 +38,20 @@ pub use action::{
     Strategy,
 };
 pub use fields::DesiredPool;
+pub use inputs::{Desired, Inputs, PlanOptions};
 pub use renames::resolve_moved_blocks;
 pub use selection::{addresses_excluded_by, select};
 
-/// What the user asks of a plan, beyond what the manifests say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanOptions {
-    /// Whether to remove every selected resource.
-    #[serde(default)]
-    pub destroy: bool,
-    /// The addresses to plan, together with their dependencies. Empty means all addresses.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub targets: BTreeSet<Address>,
-    /// The addresses to leave out, together with their dependents.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub excludes: BTreeSet<Address>,
-    /// The addresses to replace even if nothing changed.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub replace: BTreeSet<Address>,
-    /// Whether undos that drop data are allowed.
-    #[serde(default)]
-    pub allow_data_loss: bool,
-    /// Whether to revert changes that were made outside floe.
-    #[serde(default)]
-    pub fix_drift: bool,
+/// What comparing desired, recorded and live leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiffOutcome {
+    /// Every fact was there, and everything is decided.
+    Complete(Diff),
+    /// Facts are missing. These lookups give them (see [`crate::live::fetch_missing`]), then the diff is computed again.
+    Incomplete(Lookups),
 }
 
-/// The desired project, with what is known about the values of its secrets.
-#[derive(Debug, Clone, Copy)]
-pub struct Desired<'a> {
-    /// The dependency graph of the checked project.
-    pub graph: &'a Graph,
-    /// Keyed hashes of the secrets whose values are available here.
-    pub secrets: &'a BTreeMap<String, KeyedHash>,
-}
-
-/// The result of a diff: what has to change, and what people should know.
+/// What has to change, and what people should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diff {
     /// One change per address. A resource that needs no change has no entry.
@@ -78,65 +60,55 @@ pub struct Diff {
     pub unchanged: usize,
     /// The number of live statements that this project does not manage.
     pub foreign: usize,
-    /// The names and ids that single GETs have to confirm before anything is done.
-    pub lookups: Lookups,
     /// The pool that statements run on, by the pool's key in the manifests.
     pub pools: BTreeMap<String, DesiredPool>,
 }
 
-/// Compares desired, recorded and live. `recorded` must be settled, with `[[moved]]` blocks applied (see
-/// [`resolve_moved_blocks`]).
-pub fn diff(
-    desired: &Desired,
-    recorded: &Recorded,
-    settlement: &Settlement,
-    live: &Live,
-    options: &PlanOptions,
-) -> Diff {
+/// Compares desired, recorded and live.
+pub fn diff(inputs: Inputs) -> DiffOutcome {
+    let Inputs { desired, recorded, options, .. } = inputs;
     let selected = selection::select(desired.graph, recorded, options);
-    let (pool_changes, pools) = pool::pool_changes(desired, recorded, settlement, live, options, &selected);
-    let mut context = statement::DiffContext {
-        desired,
-        recorded,
-        live,
-        options,
+    let pool_diff = pool::diff_pools(inputs, &selected);
+    let context = context::DiffContext {
+        inputs,
         selected: &selected,
-        settlement,
-        pools: &pools.by_key,
-        recreated_pools: &pools.recreated,
+        pools: &pool_diff.by_key,
+        recreated_pools: &pool_diff.recreated,
         tombstones: recorded.tombstones.values().map(|tombstone| (tombstone.name.as_str(), tombstone)).collect(),
-        lookups: pools.lookups.clone(),
     };
-    let mut diff = Diff { changes: pool_changes, pools: pools.by_key.clone(), ..Diff::default() };
+    // All lookups are collected, so that one round of GETs answers them.
+    let (mut changes, mut unchanged, mut missing) = (pool_diff.changes, 0, pool_diff.missing);
     for key in selection::statement_keys(desired.graph, recorded) {
         let address = Address::statement(key);
         if !selected.contains(&address) {
             continue;
         }
-        match context.diff_statement(key) {
-            Some(change) => drop(diff.changes.insert(address, change)),
-            None => diff.unchanged += 1,
+        match statement::diff_statement(&context, key) {
+            Ok(Some(change)) => drop(changes.insert(address, change)),
+            Ok(None) => unchanged += 1,
+            Err(lookups) => missing.merge(lookups),
         }
     }
-    diff.lookups = context.lookups;
-    diff.unchanged +=
-        selected.iter().filter(|address| pool::is_unchanged(address, &diff.changes, desired, recorded)).count();
-    if !options.destroy {
-        renames::block_renames(desired, recorded, &mut diff.changes);
+    if !missing.is_empty() {
+        return DiffOutcome::Incomplete(missing);
     }
-    dependents::note_stale_readers(desired, recorded, live, options, &mut diff.changes);
-    pool_occupants::block_deletions_of_occupied_pools(desired, recorded, live, &diff.pools, &mut diff.changes);
-    pool::block_statements_of_blocked_pools(desired, &mut diff.changes);
-    selection::block_removal_of_everything(desired.graph, recorded, options, &mut diff.changes);
-    late_submissions::note_late_submissions(desired, recorded, live, options, &mut diff.changes);
-    diff.foreign = count_foreign(&desired.graph.project.name, recorded, live);
-    diff
+    unchanged += selected.iter().filter(|address| pool::is_unchanged(inputs, address, &changes)).count();
+    if !options.destroy {
+        renames::block_renames(inputs, &mut changes);
+    }
+    dependents::note_stale_readers(inputs, &mut changes);
+    pool_occupants::block_deletions_of_occupied_pools(inputs, &pool_diff.by_key, &mut changes);
+    pool::block_statements_of_blocked_pools(inputs, &mut changes);
+    selection::block_removal_of_everything(inputs, &mut changes);
+    late_submissions::note_late_submissions(inputs, &mut changes);
+    DiffOutcome::Complete(Diff { changes, unchanged, foreign: count_foreign(inputs), pools: pool_diff.by_key })
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.
-fn count_foreign(project: &str, recorded: &Recorded, live: &Live) -> usize {
-    let ours = recorded.statement_names();
+fn count_foreign(inputs: Inputs) -> usize {
+    let project = &inputs.desired.graph.project.name;
+    let ours = inputs.recorded.statement_names();
     let is_labeled =
         |statement: &LiveStatement| statement.labels.get(labels::PROJECT).is_some_and(|label| label == project);
-    live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labeled(found)).count()
+    inputs.live.statements().filter(|found| !ours.contains(found.name.as_str()) && !is_labeled(found)).count()
 }

@@ -4,61 +4,64 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired, PlanOptions,
     action::{Action, AfterWait, Block, Change, Note, Reason},
     fields::DesiredPool,
+    inputs::Inputs,
+    lookups::{ConfirmedPresence, Decision},
 };
 use crate::{
     live::{Live, Lookups, Presence},
     resource::{
         Address, LivePool, Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind,
     },
-    settle::Settlement,
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
-/// What the comparison of pools found, apart from the changes.
+/// What the comparison of pools found.
 #[derive(Default)]
 pub(super) struct PoolDiff {
+    /// The changes of pools, by address.
+    pub changes: BTreeMap<Address, Change>,
     /// The pool that the statements of each declared pool run on, by key.
     pub by_key: BTreeMap<String, DesiredPool>,
     /// Keys of owned pools that are gone and will be created again.
     pub recreated: BTreeSet<String>,
-    /// The pool ids that a GET has to confirm.
-    pub lookups: Lookups,
+    /// The lookups of the pools that cannot be decided yet.
+    pub missing: Lookups,
 }
 
-/// Returns the changes of pools, and what their statements need to know.
-pub(super) fn pool_changes(
-    desired: &Desired,
-    recorded: &Recorded,
-    settlement: &Settlement,
-    live: &Live,
-    options: &PlanOptions,
-    selected: &BTreeSet<Address>,
-) -> (BTreeMap<Address, Change>, PoolDiff) {
-    let (mut changes, mut pool_diff) = (BTreeMap::new(), PoolDiff::default());
+/// Compares all pools. Returns their changes, and what their statements need to know.
+pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>) -> PoolDiff {
+    let Inputs { desired, recorded, settlement, options, .. } = inputs;
+    let mut pool_diff = PoolDiff::default();
     for (key, declared) in &desired.graph.project.pools {
         let change = match &declared.spec {
             PoolDeclaration::Borrowed { id } => {
                 pool_diff.by_key.insert(key.clone(), DesiredPool::Id(id.clone()));
-                borrowed_pool(id, recorded, live, &mut pool_diff.lookups)
+                borrowed_pool(inputs, id)
             }
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
-                let change = owned_pool(key, pool, record, recorded, live, &mut pool_diff);
-                let change = with_duplicates(change, duplicate_pools(pool, record, desired, recorded, live));
-                let desired_pool = match (record, pool_diff.recreated.contains(key)) {
-                    (Some(record), false) => DesiredPool::Id(record.id.clone()),
-                    _ => DesiredPool::ToCreate,
+                let change = owned_pool(inputs, pool, record);
+                let is_created = matches!(&change, Ok(Some(change)) if is_creation(change));
+                let desired_pool = match record {
+                    Some(record) if !is_created => DesiredPool::Id(record.id.clone()),
+                    Some(_) | None => DesiredPool::ToCreate,
                 };
+                if is_created && record.is_some() {
+                    pool_diff.recreated.insert(key.clone());
+                }
                 pool_diff.by_key.insert(key.clone(), desired_pool);
-                change
+                change.map(|change| with_duplicates(change, duplicate_pools(inputs, pool, record)))
             }
         };
         let address = Address::pool(key);
-        if let (Some(change), true, false) = (change, selected.contains(&address), options.destroy) {
-            changes.insert(address, change);
+        match change {
+            Ok(Some(change)) if selected.contains(&address) && !options.destroy => {
+                pool_diff.changes.insert(address, change);
+            }
+            Ok(_) => {}
+            Err(missing) => pool_diff.missing.merge(missing),
         }
     }
     for (key, record) in &recorded.pools {
@@ -76,10 +79,13 @@ pub(super) fn pool_changes(
             let is_borrowed = is_borrowed || declared.is_some() && !is_owned;
             let is_undeclared = declared.is_none();
             let change = match record.declared.prevent_destroy && !is_borrowed {
-                true => Change::blocked_by_prevent_destroy(why, is_undeclared),
-                false => remove_pool(record, recorded, live, why, is_borrowed, &mut pool_diff.lookups),
+                true => Ok(Change::blocked_by_prevent_destroy(why, is_undeclared)),
+                false => remove_pool(inputs, record, why, is_borrowed),
             };
-            changes.insert(address, change);
+            match change {
+                Ok(change) => drop(pool_diff.changes.insert(address, change)),
+                Err(missing) => pool_diff.missing.merge(missing),
+            }
         }
     }
     for address in open_creations(recorded).filter(|address| !options.excludes.contains(address)) {
@@ -88,7 +94,7 @@ pub(super) fn pool_changes(
         let is_targeted = options.targets.is_empty() || options.targets.contains(address);
         if is_targeted && (options.destroy || !is_owned) {
             let why = if options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
-            changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
+            pool_diff.changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
         }
     }
     for (address, why) in &settlement.unclear {
@@ -101,10 +107,20 @@ pub(super) fn pool_changes(
             is_targeted && !options.excludes.contains(address)
         };
         if address.kind == ResourceKind::Pool && is_looked_at {
-            changes.insert(address.clone(), Change::blocked(Block::UnclearIntent { why: why.clone() }));
+            pool_diff.changes.insert(address.clone(), Change::blocked(Block::UnclearIntent { why: why.clone() }));
         }
     }
-    (changes, pool_diff)
+    pool_diff
+}
+
+/// Returns whether a change creates a pool.
+fn is_creation(change: &Change) -> bool {
+    matches!(change.action, Action::CreatePool { .. })
+}
+
+/// Returns what is known of a pool before its absence is acted on.
+fn confirmed_pool<'a>(live: &'a Live, id: &str) -> Result<ConfirmedPresence<'a, LivePool>, Lookups> {
+    ConfirmedPresence::of(live.pool(id), || Lookups::of_pool(id))
 }
 
 /// Returns the pools that an interrupted run requested and that are not in the record.
@@ -115,71 +131,50 @@ fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
 }
 
 /// Returns whether a selected pool needs no change, for counting.
-pub(super) fn is_unchanged(
-    address: &Address,
-    changes: &BTreeMap<Address, Change>,
-    desired: &Desired,
-    recorded: &Recorded,
-) -> bool {
-    let is_known = desired.graph.project.declares(address) || recorded.contains(address);
+pub(super) fn is_unchanged(inputs: Inputs, address: &Address, changes: &BTreeMap<Address, Change>) -> bool {
+    let is_known = inputs.desired.graph.project.declares(address) || inputs.recorded.contains(address);
     address.kind == ResourceKind::Pool && is_known && !changes.contains_key(address)
 }
 
 /// Decides what happens to a borrowed pool, which is declared by its id.
-fn borrowed_pool(id: &str, recorded: &Recorded, live: &Live, lookups: &mut Lookups) -> Option<Change> {
+fn borrowed_pool(inputs: Inputs, id: &str) -> Decision {
+    let Inputs { recorded, live, .. } = inputs;
     if !live.pools_listed {
-        return Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool));
+        return Ok(Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)));
     }
-    match live.pool(id) {
-        Presence::Present(_) => None,
-        Presence::Unlisted => {
-            lookups.pools.insert(id.to_owned());
-            None
-        }
-        Presence::Absent if invisible_pool(id, recorded, live).is_none() => {
+    Ok(match confirmed_pool(live, id)? {
+        ConfirmedPresence::Present(_) => None,
+        ConfirmedPresence::Absent if invisible_pool(id, recorded, live).is_none() => {
             Some(Change::blocked(Block::PoolMissing { id: id.to_owned() }))
         }
         // It may be usable although this key cannot see it.
-        Presence::Absent => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
-        Presence::Unknown(_) => Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool)),
-    }
+        ConfirmedPresence::Absent | ConfirmedPresence::Unknown(_) => {
+            Some(Change::new(Action::Inform, Vec::new()).with_note(Note::UnverifiedPool))
+        }
+    })
 }
 
 /// Decides what happens to a pool that this project owns.
-fn owned_pool(
-    key: &str,
-    pool: &Pool,
-    record: Option<&PoolRecord>,
-    recorded: &Recorded,
-    live: &Live,
-    pool_diff: &mut PoolDiff,
-) -> Option<Change> {
-    let create = Change::new(Action::CreatePool { max_cfu: pool.max_cfu }, Vec::new());
+fn owned_pool(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Decision {
+    let Inputs { recorded, live, .. } = inputs;
+    let create = Action::CreatePool { max_cfu: pool.max_cfu };
     let Some(record) = record else {
         let is_known = |found: &&LivePool| recorded.pools.values().any(|record| record.id == found.id);
         let same = live.pools().filter(|found| found.display_name == pool.display_name).find(|found| !is_known(found));
-        return Some(match same {
+        return Ok(Some(match same {
             Some(found) => Change::blocked(Block::PoolExists { id: found.id.clone() }),
-            None => create,
-        });
+            None => Change::new(create, Vec::new()),
+        }));
     };
-    match live.pool(&record.id) {
-        Presence::Present(found) => compare_pool(pool, record, found),
-        Presence::Unlisted => {
-            pool_diff.lookups.pools.insert(record.id.clone());
-            None
-        }
-        Presence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
-        Presence::Absent => {
-            if let Some(blocked) = invisible_pool(&record.id, recorded, live) {
-                return Some(blocked);
-            }
-            pool_diff.recreated.insert(key.to_owned());
+    Ok(match confirmed_pool(live, &record.id)? {
+        ConfirmedPresence::Present(found) => compare_pool(pool, record, found),
+        ConfirmedPresence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
+        ConfirmedPresence::Absent => Some(invisible_pool(&record.id, recorded, live).unwrap_or_else(|| {
             let statements = running_statements_on(recorded, &record.id);
-            let gone = Change::new(create.action, vec![Reason::Gone]);
-            Some(if statements.is_empty() { gone } else { gone.with_note(Note::StoppedWithPool { statements }) })
-        }
-    }
+            let gone = Change::new(create, vec![Reason::Gone]);
+            if statements.is_empty() { gone } else { gone.with_note(Note::StoppedWithPool { statements }) }
+        })),
+    })
 }
 
 /// Returns a block if the service reports a pool as not found while one of our statements runs on it.
@@ -201,13 +196,8 @@ fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> 
 }
 
 /// Returns the ids of other pools that look like a recorded one and are neither recorded nor declared.
-fn duplicate_pools(
-    pool: &Pool,
-    record: Option<&PoolRecord>,
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
-) -> Vec<String> {
+fn duplicate_pools(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Vec<String> {
+    let Inputs { desired, recorded, live, .. } = inputs;
     let Some(_) = record else { return Vec::new() };
     let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
     let is_borrowed = |id: &str| {
@@ -309,31 +299,21 @@ fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Op
 }
 
 /// Removes a pool that is recorded and no longer owned.
-fn remove_pool(
-    record: &PoolRecord,
-    recorded: &Recorded,
-    live: &Live,
-    why: Reason,
-    is_borrowed: bool,
-    lookups: &mut Lookups,
-) -> Change {
+fn remove_pool(inputs: Inputs, record: &PoolRecord, why: Reason, is_borrowed: bool) -> Result<Change, Lookups> {
+    let Inputs { recorded, live, .. } = inputs;
     if is_borrowed {
         // The pool is declared by its id now, so this project no longer owns it.
-        return Change::new(Action::Forget, vec![why]);
+        return Ok(Change::new(Action::Forget, vec![why]));
     }
-    match live.pool(&record.id) {
-        Presence::Present(found) => match in_use_block(found, recorded, live) {
+    Ok(match confirmed_pool(live, &record.id)? {
+        ConfirmedPresence::Present(found) => match in_use_block(found, recorded, live) {
             Some(block) => Change::new(Action::Blocked { by: vec![block] }, vec![why]),
             None => Change::new(Action::Delete { undo: None }, vec![why]),
         },
-        Presence::Unlisted => {
-            lookups.pools.insert(record.id.clone());
-            Change::new(Action::Forget, vec![why])
-        }
-        Presence::Absent => invisible_pool(&record.id, recorded, live)
+        ConfirmedPresence::Absent => invisible_pool(&record.id, recorded, live)
             .unwrap_or_else(|| Change::new(Action::Forget, vec![why, Reason::Gone])),
-        Presence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
-    }
+        ConfirmedPresence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
+    })
 }
 
 /// Returns a block if a pool is in use by statements that are not ours: visible ones, or CFU that none of ours
@@ -363,7 +343,8 @@ fn in_use_block(pool: &LivePool, recorded: &Recorded, live: &Live) -> Option<Blo
 }
 
 /// Blocks the pending changes of statements whose pool is blocked.
-pub(super) fn block_statements_of_blocked_pools(desired: &Desired, changes: &mut BTreeMap<Address, Change>) {
+pub(super) fn block_statements_of_blocked_pools(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, .. } = inputs;
     let blocked: BTreeSet<String> = changes
         .iter()
         .filter(|(address, change)| address.kind == ResourceKind::Pool && change.is_blocked())

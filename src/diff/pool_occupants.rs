@@ -3,24 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Desired,
     action::{Action, Block, Change, Reason},
     fields::DesiredPool,
+    inputs::Inputs,
 };
 use crate::{
     live::{Live, Presence},
     resource::{Address, LiveStatement, Phase, ResourceKind},
-    state::{GenerationRecord, Recorded, StatementRecord},
+    state::{GenerationRecord, StatementRecord},
 };
 
 /// Blocks the deletion of each pool that still has one of our statements on it after this plan.
 pub(super) fn block_deletions_of_occupied_pools(
-    desired: &Desired,
-    recorded: &Recorded,
-    live: &Live,
+    inputs: Inputs,
     pools: &BTreeMap<String, DesiredPool>,
     changes: &mut BTreeMap<Address, Change>,
 ) {
+    let Inputs { desired, recorded, live, .. } = inputs;
     let is_deleted = |(address, change): &(&Address, &Change)| {
         address.kind == ResourceKind::Pool && matches!(change.action, Action::Delete { .. })
     };

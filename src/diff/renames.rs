@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Desired,
     action::{Action, Block, Change},
+    inputs::Inputs,
 };
 use crate::{
     manifest::{DeclaredStatement, Project},
@@ -48,7 +48,8 @@ pub(super) fn is_rename(change: &Change) -> bool {
 ///
 /// A statement counts as renamed if it is recorded under one address and declared under another, with the same name
 /// or the same SQL. The old side is blocked even if the new one is not selected.
-pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mut BTreeMap<Address, Change>) {
+pub(super) fn block_renames(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, .. } = inputs;
     let in_force = |key: &String| recorded.statements.get(key).is_some_and(|record| record.current.is_some());
     let declared = desired.graph.project.statements.iter();
     let new = declared.filter(|(key, _)| !in_force(key)).map(|(key, declared)| (key, &**declared));
@@ -56,7 +57,7 @@ pub(super) fn block_renames(desired: &Desired, recorded: &Recorded, changes: &mu
     if new.is_empty() {
         return;
     }
-    block_renames_by_name(desired, recorded, &new, changes);
+    block_renames_by_name(inputs, &new, changes);
     block_renames_by_sql(recorded, &new, changes);
 }
 
@@ -67,11 +68,11 @@ fn is_removal((address, change): &(&Address, &Change)) -> bool {
 
 /// Blocks statements whose cloud name is recorded under another address.
 fn block_renames_by_name(
-    desired: &Desired,
-    recorded: &Recorded,
+    inputs: Inputs,
     new: &[(&String, &DeclaredStatement)],
     changes: &mut BTreeMap<Address, Change>,
 ) {
+    let Inputs { desired, recorded, .. } = inputs;
     let names = recorded_names(recorded);
     for (key, declared) in new {
         for (name, from) in generations_of(&names, &declared.spec.name).filter(|(_, from)| from != key) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    PlanOptions,
     action::{Block, Change},
+    inputs::{Inputs, PlanOptions},
     renames,
 };
 use crate::{graph::Graph, resource::Address, state::Recorded};
@@ -119,13 +119,9 @@ fn reachable(from: &BTreeSet<Address>, adjacency: &AddressAdjacency) -> BTreeSet
 }
 
 /// Blocks a plan that would remove everything recorded. Its cause is more often a wrong folder or branch than intent.
-pub(super) fn block_removal_of_everything(
-    graph: &Graph,
-    recorded: &Recorded,
-    options: &PlanOptions,
-    changes: &mut BTreeMap<Address, Change>,
-) {
-    let project = &graph.project;
+pub(super) fn block_removal_of_everything(inputs: Inputs, changes: &mut BTreeMap<Address, Change>) {
+    let Inputs { desired, recorded, options, .. } = inputs;
+    let project = &desired.graph.project;
     let is_any_declared = recorded.statements.keys().any(|key| project.statements.contains_key(key))
         || recorded.pools.keys().any(|key| project.pools.contains_key(key));
     if options.destroy || !options.targets.is_empty() || is_any_declared {

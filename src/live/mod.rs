@@ -115,6 +115,22 @@ pub struct Lookups {
 }
 
 impl Lookups {
+    /// Returns the lookup of one statement by its cloud name.
+    pub fn of_statement(name: &str) -> Self {
+        Lookups { statements: BTreeSet::from([name.to_owned()]), ..Lookups::default() }
+    }
+
+    /// Returns the lookup of one pool by its id.
+    pub fn of_pool(id: &str) -> Self {
+        Lookups { pools: BTreeSet::from([id.to_owned()]), ..Lookups::default() }
+    }
+
+    /// Adds the lookups of `other` to these.
+    pub fn merge(&mut self, other: Lookups) {
+        self.statements.extend(other.statements);
+        self.pools.extend(other.pools);
+    }
+
     /// Returns whether there is nothing to look up.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.pools.is_empty()

@@ -2,6 +2,7 @@
 //! plans.
 
 mod check;
+mod context;
 mod order;
 mod removal;
 mod replacement;
@@ -14,11 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    diff::{Action, Block, Change, Desired, Diff, PlanOptions},
-    live::Live,
+    diff::{Action, Block, Change, Diff, Inputs, PlanOptions},
     resource::{Address, EnvironmentIdentity, Fingerprint, SeenPool, SeenStatement},
-    settle::{InterruptedRequest, Settlement},
-    state::{Entry, Recorded},
+    settle::InterruptedRequest,
+    state::Entry,
 };
 
 pub use check::{Violation, check};
@@ -83,19 +83,11 @@ pub struct Basis {
     pub seen_pools: BTreeMap<String, SeenPool>,
 }
 
-/// Makes a plan from a diff without pending lookups.
-///
-/// `recorded` must be settled, with moved facts applied. `entries` are those that made it so.
-pub fn plan(
-    desired: &Desired,
-    recorded: &Recorded,
-    settlement: &Settlement,
-    entries: Vec<Entry>,
-    live: &Live,
-    options: &PlanOptions,
-    diff: Diff,
-) -> Plan {
-    let context = step_group::GroupContext { desired, recorded, live, pools: &diff.pools };
+/// Makes a plan from a diff of the same inputs. `entries` are those that made the record settled, with moved facts
+/// applied.
+pub fn plan(inputs: Inputs, entries: Vec<Entry>, diff: Diff) -> Plan {
+    let Inputs { desired, recorded, settlement, live, options } = inputs;
+    let context = context::GroupContext { inputs, pools: &diff.pools };
     let mut groups: Vec<StepGroup> = if diff.changes.values().any(Change::is_blocked) {
         // A person has to decide first, so nothing runs.
         Vec::new()
@@ -105,7 +97,7 @@ pub fn plan(
             .filter_map(|(address, change)| step_group::group_for_change(&context, address, change))
             .collect()
     };
-    order::order_groups(desired, recorded, &mut groups);
+    order::order_groups(inputs, &mut groups);
     let project = &desired.graph.project;
     let names = saved::statement_names(recorded, &diff.changes, &entries);
     Plan {

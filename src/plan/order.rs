@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::step::{PoolRef, StepGroup, StepRequest};
 use crate::{
-    diff::Desired,
+    diff::Inputs,
     graph::{dependencies_first, resolve},
     resource::{Address, ResourceKind, Role},
     sql::{self, Usage},
-    state::Recorded,
 };
 
 /// Fills in `after`, and sorts the step groups so that each comes after those that it waits for.
-pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut Vec<StepGroup>) {
+pub(super) fn order_groups(inputs: Inputs, groups: &mut Vec<StepGroup>) {
+    let Inputs { desired, recorded, .. } = inputs;
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
     let removed: BTreeSet<Address> =
         present.iter().filter(|address| !desired.graph.project.declares(address)).cloned().collect();
@@ -46,7 +46,7 @@ pub(super) fn order_groups(desired: &Desired, recorded: &Recorded, groups: &mut 
             }
         }
     }
-    for (creator, former) in new_and_former_creators(desired, recorded, &removals, &present) {
+    for (creator, former) in new_and_former_creators(inputs, &removals, &present) {
         after.entry(creator).or_default().insert(former);
     }
     for group in groups.iter() {
@@ -82,11 +82,11 @@ fn removes_address(group: &StepGroup) -> bool {
 /// Returns pairs of statements that create the same object: a new one, and a former one that is removed under another
 /// address. The new one waits for the removal.
 fn new_and_former_creators(
-    desired: &Desired,
-    recorded: &Recorded,
+    inputs: Inputs,
     removals: &BTreeSet<Address>,
     present: &BTreeSet<Address>,
 ) -> Vec<(Address, Address)> {
+    let Inputs { desired, recorded, .. } = inputs;
     let aliases = &desired.graph.project.environment.aliases;
     let mut pairs = Vec::new();
     for former in removals.iter().filter(|address| address.kind == ResourceKind::Statement) {

@@ -2,8 +2,8 @@
 //! gone.
 
 use super::{
+    context::GroupContext,
     step::{PoolRef, STOP_TIMEOUT, Step, StepRequest, Until},
-    step_group::GroupContext,
 };
 use crate::{
     diff::DesiredPool,
@@ -40,7 +40,7 @@ pub(super) fn delete_steps(
 /// Returns the facts that remove an address from the record. Generations that are confirmed to be gone are recorded
 /// as such first, so that their offsets are kept.
 pub(super) fn forget_facts(context: &GroupContext, key: &str, record: Option<&StatementRecord>) -> Vec<Fact> {
-    let is_gone = |name: &String| context.live.statement(name) == Presence::Absent;
+    let is_gone = |name: &String| context.inputs.live.statement(name) == Presence::Absent;
     let names = record.into_iter().flat_map(|record| record.generations()).map(|found| found.sent.name.clone());
     let gone_facts = names.filter(is_gone).map(|name| Fact::GenerationGone { key: key.to_owned(), name });
     gone_facts.chain([Fact::Forgotten { address: Address::statement(key) }]).collect()
@@ -98,7 +98,7 @@ pub(super) fn undo_steps(
 
 /// Returns whether an undo that an interrupted run left can no longer complete.
 fn undo_will_not_complete(context: &GroupContext, undo: &GenerationRecord) -> bool {
-    match context.live.statement(&undo.sent.name) {
+    match context.inputs.live.statement(&undo.sent.name) {
         Presence::Present(live) => live.will_not_complete(&undo.uid),
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => false,
     }
@@ -113,13 +113,13 @@ pub(super) fn pool_for_undo(context: &GroupContext, record: &StatementRecord) ->
         DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
         DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
     });
-    let is_there = |id: &&String| match context.live.pool(id) {
+    let is_there = |id: &&String| match context.inputs.live.pool(id) {
         Presence::Present(_) => true,
         Presence::Absent => false,
         // Without a Cloud API key its existence cannot be checked, so the record is trusted.
-        Presence::Unlisted | Presence::Unknown(_) => !context.live.pools_listed,
+        Presence::Unlisted | Presence::Unknown(_) => !context.inputs.live.pools_listed,
     };
-    let recorded = key.and_then(|key| context.recorded.pools.get(key)).map(|pool| &pool.id);
+    let recorded = key.and_then(|key| context.inputs.recorded.pools.get(key)).map(|pool| &pool.id);
     let sent = record.current.as_ref().and_then(|current| current.sent.pool.as_ref());
     declared.or_else(|| recorded.into_iter().chain(sent).find(is_there).cloned().map(PoolRef::Id))
 }
@@ -131,7 +131,7 @@ pub(super) fn clear_step(context: &GroupContext, key: &str, generation: &Generat
         FurthestPhase::Submitted => Step::delete_unused(name, seen),
         FurthestPhase::Running | FurthestPhase::Completed => Step::delete(name, seen),
     };
-    match context.live.statement(name) {
+    match context.inputs.live.statement(name) {
         Presence::Present(live) if live.has_uid(&generation.uid) => remove(Some(SeenStatement::of(live))),
         Presence::Present(_) | Presence::Absent => {
             Step::record_only(vec![Fact::GenerationGone { key: key.to_owned(), name: name.clone() }])
@@ -145,7 +145,7 @@ pub(super) fn clear_step(context: &GroupContext, key: &str, generation: &Generat
 ///
 /// A PENDING generation that never ran has no offsets to lose. It is deleted as it is, unless it runs by then.
 fn stop_and_clear_steps(context: &GroupContext, key: &str, generation: &GenerationRecord) -> Vec<Step> {
-    if let Presence::Present(live) = context.live.statement(&generation.sent.name)
+    if let Presence::Present(live) = context.inputs.live.statement(&generation.sent.name)
         && live.phase == Phase::Pending
         && generation.reached == FurthestPhase::Submitted
     {
@@ -175,7 +175,7 @@ pub(super) fn stop_steps(context: &GroupContext, generation: &GenerationRecord) 
     let name = &generation.sent.name;
     let stop = |seen| Step::stop(name, seen, Until::Inactive);
     let wait = |until| Step::wait(name, until, STOP_TIMEOUT);
-    let live = match context.live.statement(name) {
+    let live = match context.inputs.live.statement(name) {
         Presence::Present(live) if live.has_uid(&generation.uid) => live,
         Presence::Present(_) | Presence::Absent => return Vec::new(),
         // `execute` stops what it finds, and does not continue without an answer.

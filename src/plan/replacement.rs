@@ -2,9 +2,9 @@
 //! what the two generations do now.
 
 use super::{
+    context::{ForwardAndRollback, StatementPlanner, if_gone, if_never_ran},
     removal::{clear_step, stop_steps},
     step::{Placement, Step, StepRequest, Until},
-    step_group::{ForwardAndRollback, StatementPlanner, if_gone, if_never_ran},
 };
 use crate::{
     resource::{Generation, PhaseClass, Properties, Role, SeenStatement, properties},

@@ -141,7 +141,7 @@ pub fn excluded_by(saved: &Plan, now: &Plan, graph: &Graph, recorded: &Recorded)
 }
 
 /// Returns a digest of what is declared under an address.
-pub(super) fn declared_fingerprint(desired: &Desired, address: &Address) -> Option<Fingerprint> {
+pub(super) fn declared_fingerprint(desired: Desired, address: &Address) -> Option<Fingerprint> {
     let project = &desired.graph.project;
     match address.kind {
         ResourceKind::Pool => project.pools.get(&address.key).and_then(|pool| digest(&pool.spec)),

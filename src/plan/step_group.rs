@@ -3,35 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    context::{ForwardAndRollback, GroupContext, StatementPlanner},
     removal, replacement,
-    step::{Placement, PoolRef, RollbackGuard, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
+    step::{Placement, PoolRef, STOP_TIMEOUT, Step, StepGroup, StepRequest, Until},
 };
 use crate::{
-    diff::{Action, AfterWait, Change, Desired, DesiredPool, PlacementChange, RecordedSettings, Strategy},
-    live::{Live, Presence},
-    manifest::DeclaredStatement,
+    diff::{Action, AfterWait, Change, PlacementChange, RecordedSettings, Strategy},
+    live::Presence,
     resource::{
         Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
         SeenStatement, Submission, Template, properties,
     },
-    sql::StatementClass,
-    state::{Fact, GenerationRecord, Recorded, StatementRecord},
+    state::{Fact, GenerationRecord},
 };
 
 /// The maximum time to provision a pool, in seconds.
 const POOL_TIMEOUT: u64 = 60 * 60;
-
-/// What step groups are built from.
-pub(super) struct GroupContext<'a> {
-    /// The desired project and its secrets.
-    pub desired: &'a Desired<'a>,
-    /// The settled record of the environment.
-    pub recorded: &'a Recorded,
-    /// The snapshot of Confluent Cloud.
-    pub live: &'a Live,
-    /// The pool that statements run on, by the pool's key.
-    pub pools: &'a BTreeMap<String, DesiredPool>,
-}
 
 /// Returns the step group of one change, or `None` if there is nothing to do.
 pub(super) fn group_for_change(context: &GroupContext, address: &Address, change: &Change) -> Option<StepGroup> {
@@ -47,17 +34,17 @@ pub(super) fn group_for_change(context: &GroupContext, address: &Address, change
 /// Returns the steps for a change of a pool.
 fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Option<Vec<Step>> {
     let key = address.key.clone();
-    let declared = context.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
+    let declared = context.inputs.desired.graph.project.pools.get(&key).and_then(|declared| match &declared.spec {
         PoolDeclaration::Owned(pool) => Some(pool),
         PoolDeclaration::Borrowed { .. } => None,
     });
-    let id = context.recorded.pools.get(&key).map(|record| record.id.clone());
+    let id = context.inputs.recorded.pools.get(&key).map(|record| record.id.clone());
     let step = match (action, declared, id) {
         (Action::Await { .. }, Some(_), Some(_)) => {
             Step::new(StepRequest::RecordOnly, Until::Provisioned, POOL_TIMEOUT)
         }
         (Action::CreatePool { .. }, Some(pool), _) => {
-            let same_name = context.live.pools().filter(|live| live.display_name == pool.display_name);
+            let same_name = context.inputs.live.pools().filter(|live| live.display_name == pool.display_name);
             let existing_ids = same_name.map(|live| live.id.clone()).collect();
             Step::new(StepRequest::CreatePool { pool: pool.clone(), existing_ids }, Until::Provisioned, POOL_TIMEOUT)
         }
@@ -78,24 +65,9 @@ fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Opt
     Some(vec![step])
 }
 
-/// A declared statement, with what its steps are built from.
-pub(super) struct StatementPlanner<'a> {
-    /// The key of the statement.
-    pub key: &'a str,
-    /// What the manifests declare for it.
-    pub declared: &'a DeclaredStatement,
-    /// What the record holds of it, if anything.
-    pub record: Option<&'a StatementRecord>,
-    /// What all step groups are built from.
-    pub context: &'a GroupContext<'a>,
-}
-
-/// The forward steps, and the rollback.
-pub(super) type ForwardAndRollback = (Vec<Step>, Vec<Step>);
-
 /// Returns the steps for a change of a statement.
 fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option<ForwardAndRollback> {
-    let record = context.recorded.statements.get(key).map(Box::as_ref);
+    let record = context.inputs.recorded.statements.get(key).map(Box::as_ref);
     match &change.action {
         Action::Delete { undo } => {
             return Some((removal::delete_steps(context, key, record?, undo.as_ref()), Vec::new()));
@@ -105,7 +77,7 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
         }
         _ => {}
     }
-    let declared = context.desired.graph.project.statements.get(key)?;
+    let declared = context.inputs.desired.graph.project.statements.get(key)?;
     let planner = StatementPlanner { key, declared, record, context };
     let one = |step: Step| Some((vec![step], Vec::new()));
     match &change.action {
@@ -147,71 +119,12 @@ fn statement_steps(context: &GroupContext, key: &str, change: &Change) -> Option
     }
 }
 
-impl<'a> StatementPlanner<'a> {
-    /// Returns the fact that records the declaration and its dependencies.
-    pub fn declared_fact(&self) -> Fact {
-        let dependencies = self.context.desired.graph.dependencies(&Address::statement(self.key)).cloned().collect();
-        Fact::Declared { key: self.key.to_owned(), declared: Box::new(self.declared.spec.clone()), dependencies }
-    }
-
-    /// Returns the class of the declared SQL, or that of a job if there is no analysis.
-    pub fn class(&self) -> StatementClass {
-        self.context.desired.graph.analysis(self.key).map_or(StatementClass::Job, |analysis| analysis.kind.class())
-    }
-
-    /// Returns the phase in which the statement is in force.
-    fn until_in_force(&self) -> Until {
-        if self.class() == StatementClass::Definition { Until::Completed } else { Until::Running }
-    }
-
+impl StatementPlanner<'_> {
     /// Returns what an interrupted run was waiting for: that the statement is in force, or any stable phase if it
     /// should be stopped.
     fn awaited_condition(&self) -> Until {
         let stopped = self.record.and_then(|record| record.current.as_ref()).is_some_and(|current| current.stopped);
         if stopped { Until::Stable } else { self.until_in_force() }
-    }
-
-    /// Returns the pool to run on, if the manifest names one.
-    fn pool_ref(&self) -> Option<PoolRef> {
-        let key = self.declared.spec.pool.as_ref()?;
-        match self.context.pools.get(key)? {
-            DesiredPool::Id(id) => Some(PoolRef::Id(id.clone())),
-            DesiredPool::ToCreate => Some(PoolRef::Created(key.clone())),
-        }
-    }
-
-    /// Returns the current generation in the record.
-    pub fn current(&self) -> Option<&'a GenerationRecord> {
-        self.record?.current.as_deref()
-    }
-
-    /// Returns the live statement of a recorded generation, if it is the same physical statement.
-    pub fn live_statement(&self, generation: &GenerationRecord) -> Option<&'a LiveStatement> {
-        match self.context.live.statement(&generation.sent.name) {
-            Presence::Present(live) if live.has_uid(&generation.uid) => Some(live),
-            _ => None,
-        }
-    }
-
-    /// Returns what the plan sees of a recorded generation.
-    fn seen(&self, generation: &GenerationRecord) -> Option<SeenStatement> {
-        self.live_statement(generation).map(SeenStatement::of)
-    }
-
-    /// Returns the step that submits a generation of the statement.
-    pub fn submit_step(&self, generation: Generation, role: Role, added_properties: Properties<String>) -> Step {
-        let spec = &self.declared.spec;
-        let submission = Submission {
-            name: generation.name(&spec.name),
-            generation,
-            role,
-            sql: spec.sql.clone(),
-            properties: spec.properties.clone(),
-            added_properties,
-            pool: None,
-            principal: spec.principal.clone(),
-        };
-        Step::new(StepRequest::Submit { submission, pool: self.pool_ref() }, self.until_in_force(), spec.timeout)
     }
 
     /// Returns the step that resumes the current generation, with the pool and principal that are due.
@@ -283,7 +196,7 @@ impl<'a> StatementPlanner<'a> {
 
     /// Returns the step that verifies a live statement and adopts it.
     fn adopt_step(&self, name: &str, generation: Generation) -> Option<Step> {
-        let Presence::Present(live) = self.context.live.statement(name) else { return None };
+        let Presence::Present(live) = self.context.inputs.live.statement(name) else { return None };
         let adopted =
             Fact::Adopted { key: self.key.to_owned(), generation: Box::new(self.adopted_generation(live, generation)) };
         let verify = StepRequest::VerifyUnchanged { name: name.to_owned(), seen: SeenStatement::of(live) };
@@ -327,14 +240,4 @@ impl<'a> StatementPlanner<'a> {
             created_at: live.created_at.clone(),
         }
     }
-}
-
-/// Returns a guard that holds only while a successor has never run.
-pub(super) fn if_never_ran(name: &str) -> RollbackGuard {
-    RollbackGuard::NeverRan { name: name.to_owned() }
-}
-
-/// Returns a guard that holds only once a successor is confirmed to be gone, or if it was never accepted.
-pub(super) fn if_gone(name: &str) -> RollbackGuard {
-    RollbackGuard::Gone { name: name.to_owned() }
 }

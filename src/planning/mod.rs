@@ -9,7 +9,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     cloud::{self, CloudClient},
-    diff::{self, Desired, Diff, PlanOptions},
+    diff::{self, Desired, Diff, DiffOutcome, Inputs, PlanOptions},
     graph::{self, Graph},
     live::{self, Live},
     manifest::{self, InvalidProject, LoadOptions},
@@ -48,6 +48,26 @@ pub struct SettledRecord<'r> {
     pub settlement: Settlement,
     /// The given secrets, extended to redact what the cloud shows of secrets whose values are not available here.
     pub secrets: Secrets,
+}
+
+impl SettledRecord<'_> {
+    /// Returns the inputs of a plan that is made from this record and its snapshot.
+    fn inputs<'a>(&'a self, desired: Desired<'a>, options: &'a PlanOptions) -> Inputs<'a> {
+        Inputs { desired, recorded: &self.settled, settlement: &self.settlement, live: &self.live, options }
+    }
+}
+
+/// What a plan is made of, apart from what the cloud says.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest<'a> {
+    /// The dependency graph of the checked project.
+    pub graph: &'a Graph,
+    /// The secrets whose values are available here.
+    pub secrets: &'a Secrets,
+    /// The record before it is settled.
+    pub recorded: &'a Arc<Recorded>,
+    /// What the user asks of the plan.
+    pub options: &'a PlanOptions,
 }
 
 /// The upper bound on lookup rounds. Each round resolves lookups, so reaching it is a bug.
@@ -89,11 +109,11 @@ pub async fn make_plan(
     secrets: &Secrets,
     recorded: &Arc<Recorded>,
     cloud: &CloudClient,
-    request: &PlanOptions,
+    options: &PlanOptions,
 ) -> Result<PlanningOutput, PlanningError> {
-    check_selected_addresses(graph, recorded, request)?;
+    check_selected_addresses(graph, recorded, options)?;
     let read = redact_read_error(live::read(cloud).await, secrets)?;
-    plan_from(read, graph, secrets, recorded, cloud, request).await
+    plan_from(cloud, read, PlanRequest { graph, secrets, recorded, options }).await
 }
 
 /// Makes the same plan from a snapshot that was just `read`.
@@ -101,33 +121,30 @@ pub async fn make_plan(
 /// # Errors
 /// When the record contradicts itself, or when the request names an unknown address.
 pub async fn plan_from(
-    read: Live,
-    graph: &Graph,
-    secrets: &Secrets,
-    recorded: &Arc<Recorded>,
     cloud: &CloudClient,
-    request: &PlanOptions,
+    read: Live,
+    request: PlanRequest<'_>,
 ) -> Result<PlanningOutput, PlanningError> {
-    check_selected_addresses(graph, recorded, request)?;
-    let SettledRecord { mut live, mut settled, settlement, secrets } =
-        settle_with_lookups(cloud, read, recorded, secrets).await?;
-    let mut entries = settlement.entries.clone();
-    let (facts, blocked_renames) = diff::resolve_moved_blocks(&graph.project, &settled);
+    let PlanRequest { graph, secrets, recorded, options } = request;
+    check_selected_addresses(graph, recorded, options)?;
+    let mut basis = settle_with_lookups(cloud, read, recorded, secrets).await?;
+    let mut entries = basis.settlement.entries.clone();
+    let (facts, blocked_renames) = diff::resolve_moved_blocks(&graph.project, &basis.settled);
     for fact in facts {
         let entry = Entry::FactRecorded { fact };
-        settled.to_mut().apply(&entry)?;
+        basis.settled.to_mut().apply(&entry)?;
         entries.push(entry);
     }
-    let hashes = secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.hash_key);
+    let hashes = basis.secrets.hashes(graph.project.secrets.keys().map(String::as_str), &recorded.hash_key);
     let desired = Desired { graph, secrets: &hashes };
-    let mut difference =
-        diff_with_lookups(&desired, &settled, &settlement, &mut live, cloud, request, &secrets).await?;
+    let mut difference = diff_with_lookups(cloud, &mut basis, desired, options).await?;
     // If everything is destroyed, a blocked rename does not matter.
-    if !request.destroy {
-        let selected = diff::select(graph, &settled, request);
+    if !options.destroy {
+        let selected = diff::select(graph, &basis.settled, options);
         difference.changes.extend(blocked_renames.into_iter().filter(|(address, _)| selected.contains(address)));
     }
-    let plan = plan::plan(&desired, &settled, &settlement, entries, &live, request, difference);
+    let plan = plan::plan(basis.inputs(desired, options), entries, difference);
+    let SettledRecord { live, settled, secrets, .. } = basis;
     let settled = match settled {
         Cow::Borrowed(_) => Arc::clone(recorded),
         Cow::Owned(settled) => Arc::new(settled),
@@ -145,36 +162,32 @@ pub fn redact_read_error(read: cloud::Result<Live>, secrets: &Secrets) -> Result
 
 /// Returns the diff once the snapshot answers all of its lookups.
 async fn diff_with_lookups(
-    desired: &Desired<'_>,
-    settled: &Recorded,
-    settlement: &Settlement,
-    live: &mut Live,
     cloud: &CloudClient,
-    request: &PlanOptions,
-    secrets: &Secrets,
+    basis: &mut SettledRecord<'_>,
+    desired: Desired<'_>,
+    options: &PlanOptions,
 ) -> Result<Diff, PlanningError> {
     for _ in 0..MAX_LOOKUP_ROUNDS {
-        let difference = diff::diff(desired, settled, settlement, live, request);
-        let lookups = live.pending_lookups(&difference.lookups);
-        if lookups.is_empty() {
-            return Ok(difference);
-        }
-        live::fetch_missing(cloud, live, &lookups).await;
-        redact_live(live, secrets, settled);
+        let lookups = match diff::diff(basis.inputs(desired, options)) {
+            DiffOutcome::Complete(difference) => return Ok(difference),
+            DiffOutcome::Incomplete(lookups) => lookups,
+        };
+        live::fetch_missing(cloud, &mut basis.live, &lookups).await;
+        redact_live(&mut basis.live, &basis.secrets, &basis.settled);
     }
     Err(PlanningError::LookupsNotConverging)
 }
 
 /// Rejects unknown addresses. A `--target` that matches nothing would select nothing, which is never intended.
-fn check_selected_addresses(graph: &Graph, recorded: &Recorded, request: &PlanOptions) -> Result<(), PlanningError> {
+fn check_selected_addresses(graph: &Graph, recorded: &Recorded, options: &PlanOptions) -> Result<(), PlanningError> {
     let selections =
-        [("--target", &request.targets), ("--exclude", &request.excludes), ("--replace", &request.replace)];
+        [("--target", &options.targets), ("--exclude", &options.excludes), ("--replace", &options.replace)];
     for (flag, addresses) in selections {
         if let Some(address) = addresses.iter().find(|address| !is_known_address(graph, recorded, address)) {
             return Err(PlanningError::UnknownAddress { flag, address: address.clone() });
         }
     }
-    match request.replace.iter().find(|address| address.kind == ResourceKind::Pool) {
+    match options.replace.iter().find(|address| address.kind == ResourceKind::Pool) {
         Some(pool) => Err(PlanningError::PoolNotReplaceable(pool.clone())),
         None => Ok(()),
     }

@@ -29,8 +29,11 @@ fn a_pending_or_resuming_job_can_be_stopped_and_moved() {
 fn a_job_whose_pool_is_gone_counts_as_stopped() {
     let resumed =
         converged().live("copy", |live| (live.phase, live.pool) = (Phase::Stopped, Some("lfcp-9".to_owned())));
-    assert_eq!(resumed.diff().lookups.pools, BTreeSet::from(["lfcp-9".to_owned()]));
-    assert_eq!(resumed.summary(), "copy Inform [] [StoppedOutside]");
+    assert_eq!(resumed.missing().pools, BTreeSet::from(["lfcp-9".to_owned()]));
+    let mut snapshot = resumed.snapshot();
+    snapshot.add_pool_answer("lfcp-9", Ok(None));
+    let diff = complete(diff(resumed.inputs(&snapshot, &Settlement::default())));
+    assert_eq!(summary(&diff), "copy Inform [] [StoppedOutside]");
 }
 
 #[test]
@@ -91,4 +94,17 @@ fn a_stopped_job_that_is_gone_is_reported() {
     assert!(gone(false, offsets()).starts_with("copy RecordSettings [] [GoneWithUncertainOffsets"));
     assert_eq!(gone(true, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
     assert_eq!(gone(false, None), "copy RecordSettings [] [GoneWithUnknownOffsets]");
+}
+
+#[test]
+fn one_round_of_lookups_covers_a_gone_definition_and_its_users() {
+    let table = TABLE.replace("\"\n", "\"\nundo = \"DROP TABLE orders\"\n");
+    let changed = format!("{}{COPY}", table.replace("id INT", "id BIGINT"));
+    let redefined = |fixture: DiffFixture| {
+        fixture.unlisted("orders").desired(&changed).with_options(|options| options.allow_data_loss = true)
+    };
+    let converged = || DiffFixture::of(&format!("{table}{COPY}"));
+    assert_eq!(redefined(converged().unlisted("copy")).summary(), "looks up copy\nlooks up orders");
+    // A user that is known already blocks the change, whatever became of the definition.
+    assert!(redefined(converged()).summary().starts_with("orders BLOCKED [ObjectsInUse"));
 }

@@ -1,0 +1,253 @@
+//! What keeps floe from acting on an address.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{Address, Phase, Template};
+
+/// Why floe does not act on an address until a person decides or a phase has passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "block", rename_all = "kebab-case")]
+pub enum Block {
+    /// A statement with this name exists and is not managed by this project.
+    #[serde(rename = "not-ours")]
+    ForeignStatement {
+        /// The cloud name of the statement.
+        name: String,
+    },
+    /// Generations run that the record does not expect.
+    #[serde(rename = "several-live")]
+    UnexpectedGenerations {
+        /// The cloud names of the generations.
+        names: Vec<String>,
+    },
+    /// The statement has this project's labels, but its text differs from the declared one and contains a secret,
+    /// or something that looks like one. Adopting it would write the secret's value into the state.
+    #[serde(rename = "hides-secret")]
+    AdoptionExposesSecret {
+        /// The cloud name of the statement.
+        name: String,
+    },
+    /// The manifests declare under `to` what is recorded under `from`, which they do not declare.
+    #[serde(rename = "recorded-elsewhere")]
+    RecordedUnderOtherAddress {
+        /// The cloud name of the statement.
+        name: String,
+        /// The address in the record.
+        from: Address,
+        /// The address in the manifests.
+        to: Address,
+    },
+    /// Another declared statement keeps this cloud name until its next generation.
+    NameInUse {
+        /// The cloud name that is taken.
+        name: String,
+        /// The address that has the name.
+        by: Address,
+    },
+    /// The statement was deleted and created again outside floe.
+    RecreatedOutside {
+        /// The cloud name of the statement.
+        name: String,
+        /// What happens if the statement created outside floe is deleted.
+        #[serde(rename = "deleted")]
+        if_deleted: AfterDeletion,
+    },
+    /// The resource could not be read, so its presence is unknown.
+    #[serde(rename = "unknown")]
+    PresenceUnknown {
+        /// The service's message about the failed read.
+        why: String,
+    },
+    /// The outcome of a request from an interrupted run is unclear.
+    #[serde(rename = "unclear")]
+    UnclearIntent {
+        /// Why the outcome is unclear.
+        why: String,
+    },
+    /// The replacement restarts from the beginning of its sources, and the policy `evolve = "auto"` does not allow
+    /// that.
+    #[serde(rename = "loses-position")]
+    LosesOffsets {
+        /// The construct in the SQL that keeps state, if one is known.
+        #[serde(rename = "keeps")]
+        stateful_construct: Option<String>,
+        /// The consent token, such as `restart:3f2a9c`.
+        accept: String,
+    },
+    /// The policy `evolve = "manual"` requires consent to each change.
+    #[serde(rename = "manual")]
+    EvolveIsManual {
+        /// The consent token for this change.
+        accept: String,
+    },
+    /// The job FAILED after having run.
+    FailedPredecessor {
+        /// The service's message about the failure.
+        detail: String,
+        /// The consent token for this change.
+        accept: String,
+    },
+    /// The successor of an open replacement FAILED and may have run.
+    FailedSuccessor {
+        /// The cloud name of the successor.
+        name: String,
+        /// The service's message about the failure.
+        detail: String,
+        /// The consent token for this change.
+        accept: String,
+        /// Whether the predecessor still exists, so that declaring the previous SQL again resumes it.
+        #[serde(default)]
+        #[serde(rename = "can_go_back")]
+        can_roll_back: bool,
+    },
+    /// A new generation of a `CREATE TABLE … AS` would fail on its own table.
+    #[serde(rename = "table-job")]
+    CannotReplaceCreateTableAs,
+    /// The current generation is a job, and a definition is declared.
+    #[serde(rename = "was-job")]
+    JobCannotBecomeDefinition,
+    /// This kind of statement cannot be resumed or stopped.
+    CannotStop,
+    /// The SQL of a definition without `undo` has changed.
+    NoUndo,
+    /// The definition says `IF NOT EXISTS`, so it would complete and change nothing.
+    IfNotExists,
+    /// The undo drops data, and `--allow-data-loss` was not given.
+    DataLoss {
+        /// The SQL that drops data.
+        undo: Template,
+    },
+    /// Live statements read or write what would be dropped.
+    #[serde(rename = "in-use")]
+    ObjectsInUse {
+        /// The addresses of the users, or the cloud names of statements that are not managed by this project.
+        by: Vec<String>,
+    },
+    /// The setting `prevent_destroy` forbids the change.
+    PreventDestroy,
+    /// The job is gone, and the record has no offsets to start from.
+    GoneWithoutOffsets {
+        /// The consent token for this change.
+        accept: String,
+    },
+    /// The job is gone and had several sources. The SQL has to say where each of them starts.
+    GoneWithSeveralSources {
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
+        hints: BTreeMap<String, String>,
+        /// The consent token for this change.
+        accept: String,
+    },
+    /// The job is gone, and the project does not say whether the rows of its source ever change. The offsets are
+    /// enough to resume from only if they never do.
+    #[serde(rename = "gone-from-unknown-source")]
+    GoneWithUnknownSource {
+        /// The table that is not defined in the project.
+        source: String,
+        /// The hint to paste, by topic. Empty if the SQL already says where it starts.
+        hints: BTreeMap<String, String>,
+        /// The consent token for this change.
+        accept: String,
+    },
+    /// The change cannot be decided while the resource is in a transitional phase.
+    InMotion {
+        /// The phase of the resource.
+        phase: Phase,
+    },
+    /// The change looks like a rename: the same SQL is removed at one address and added at another.
+    #[serde(rename = "renamed")]
+    LooksLikeRename {
+        /// The address that is removed.
+        from: Address,
+        /// The address that is added.
+        to: Address,
+    },
+    /// A `[[moved]]` block leads to an address that has a record of its own.
+    #[serde(rename = "moved-onto")]
+    MoveTargetRecorded {
+        /// The address that the block moves.
+        from: Address,
+    },
+    /// The plan would remove everything that the state records, although `destroy` was not requested.
+    RemovesEverything,
+    /// An unrecorded pool has the same name.
+    PoolExists {
+        /// The id of the pool.
+        id: String,
+    },
+    /// The cloud, region or network of an owned pool differs from the declaration.
+    #[serde(rename = "pool-moved")]
+    PoolFieldImmutable {
+        /// The name of the field.
+        field: String,
+        /// The live value of the field.
+        live: String,
+        /// The desired value of the field.
+        desired: String,
+    },
+    /// Statements that are not managed by this project run on the pool, or CFU are in use that none of its statements
+    /// explains.
+    PoolInUse {
+        /// The cloud names of the statements.
+        statements: Vec<String>,
+        /// The number of CFU in use.
+        current_cfu: u32,
+    },
+    /// The pool would be deleted while our own statements are on it, and nothing in this plan moves them away.
+    #[serde(rename = "pool-carries")]
+    PoolHasStatements {
+        /// The addresses of the statements.
+        statements: Vec<Address>,
+    },
+    /// A pool that this project does not own does not exist.
+    PoolMissing {
+        /// The id of the pool.
+        id: String,
+    },
+    /// The creation of the pool FAILED.
+    PoolFailed {
+        /// The id of the pool.
+        id: String,
+    },
+    /// The pool of the statement is blocked.
+    PoolBlocked {
+        /// The address of the pool.
+        pool: Address,
+    },
+}
+
+/// What happens to a statement that was created again outside floe, if the new one is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterDeletion {
+    /// The statement is submitted again.
+    #[serde(rename = "anew")]
+    Resubmit,
+    /// The statement is submitted again with this consent.
+    #[serde(rename = "accepted")]
+    ResubmitWithConsent(String),
+    /// Nothing happens, because the statement has done its work.
+    #[serde(rename = "done")]
+    Nothing,
+    /// The statement is blocked for another reason.
+    #[serde(rename = "stuck")]
+    Blocked,
+}
+
+impl Block {
+    /// Returns the consent token that would allow a new generation in spite of the block.
+    pub fn consent(&self) -> Option<&str> {
+        match self {
+            Block::LosesOffsets { accept, .. }
+            | Block::EvolveIsManual { accept }
+            | Block::FailedPredecessor { accept, .. }
+            | Block::FailedSuccessor { accept, .. }
+            | Block::GoneWithoutOffsets { accept }
+            | Block::GoneWithSeveralSources { accept, .. }
+            | Block::GoneWithUnknownSource { accept, .. }
+            | Block::RecreatedOutside { if_deleted: AfterDeletion::ResubmitWithConsent(accept), .. } => Some(accept),
+            _ => None,
+        }
+    }
+}

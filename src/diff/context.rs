@@ -1,0 +1,162 @@
+//! What the decisions about statements read, and the small changes and notes that they share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    action::{Action, AfterWait, Change, Note, Reason, Strategy},
+    fields::{DesiredPool, Differences},
+    inputs::Inputs,
+    lookups::ConfirmedPresence,
+};
+use crate::{
+    live::{Lookups, Presence},
+    manifest::DeclaredStatement,
+    resource::{Address, Generation, LiveStatement, labels},
+    sql::{Analysis, StatementClass},
+    state::{GenerationRecord, StatementRecord, Tombstone},
+};
+
+/// What all decisions about statements read.
+pub(super) struct DiffContext<'a> {
+    /// Everything that the plan is made from.
+    pub inputs: Inputs<'a>,
+    /// The addresses that this run covers.
+    pub selected: &'a BTreeSet<Address>,
+    /// The pool that statements run on, by the pool's key.
+    pub pools: &'a BTreeMap<String, DesiredPool>,
+    /// Keys of owned pools that are gone and will be created again.
+    pub recreated_pools: &'a BTreeSet<String>,
+    /// What the record keeps of deleted statements, by cloud name.
+    pub tombstones: BTreeMap<&'a str, &'a Tombstone>,
+}
+
+/// A statement that is desired and has a current generation in the record.
+pub(super) struct StatementContext<'a> {
+    /// The address of the statement.
+    pub address: Address,
+    /// What the manifests declare for it.
+    pub declared: &'a DeclaredStatement,
+    /// What the record holds of it.
+    pub record: &'a StatementRecord,
+    /// The current generation in the record.
+    pub current: &'a GenerationRecord,
+    /// The analysis of the declared SQL.
+    pub analysis: Option<&'a Analysis>,
+    /// What differs between desired and sent.
+    pub differences: Differences,
+    /// The number that a new generation would get.
+    pub next_generation: Generation,
+}
+
+impl StatementContext<'_> {
+    /// Returns the class of the declared SQL, or that of a job if there is no analysis.
+    pub fn class(&self) -> StatementClass {
+        self.analysis.map_or(StatementClass::Job, |analysis| analysis.kind.class())
+    }
+
+    /// Returns a change that replaces the current generation.
+    pub fn replace(&self, strategy: Strategy, from: Option<Generation>, reasons: Vec<Reason>) -> Change {
+        Change::new(Action::Replace { strategy, from, to: self.next_generation }, reasons)
+    }
+}
+
+impl<'a> DiffContext<'a> {
+    /// Returns what is known about a statement before a decision relies on its absence.
+    ///
+    /// # Errors
+    /// The lookup of the statement, if nothing is known yet.
+    pub fn confirmed_presence(&self, name: &str) -> Result<ConfirmedPresence<'a, LiveStatement>, Lookups> {
+        ConfirmedPresence::of(self.inputs.live.statement(name), || Lookups::of_statement(name))
+    }
+
+    /// Returns the lookups of those generations of a statement of which nothing is known yet.
+    pub fn missing_generations(&self, record: &StatementRecord) -> Lookups {
+        let statements = record.generations().map(|generation| generation.sent.name.clone()).collect();
+        self.inputs.live.pending_lookups(&Lookups { statements, ..Lookups::default() })
+    }
+
+    /// Returns one more than the highest generation number that was ever used under a cloud name, by this project or
+    /// another.
+    pub fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
+        let recorded = record.map(|record| record.last_generation);
+        let tombstone = self.tombstones.get(base).map(|tombstone| tombstone.last_generation);
+        let live = self.inputs.live.generations(base).last().map(|(generation, _)| *generation);
+        recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
+    }
+
+    /// Returns the generations that may run in addition to the current one: unrecorded ones of ours, and retired
+    /// ones.
+    pub fn unexpected_generations(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
+        let unknown = [base, record.declared.name.as_str()]
+            .into_iter()
+            .flat_map(|base| self.inputs.live.generations(base))
+            .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.has_our_labels(key, live))
+            .map(|(_, live)| live);
+        let retired = record.retired.iter().filter_map(|g| match self.inputs.live.statement(&g.sent.name) {
+            Presence::Present(live) if live.has_uid(&g.uid) && !live.is_being_deleted() => Some(live),
+            _ => None,
+        });
+        let names: BTreeSet<String> =
+            unknown.chain(retired).filter(|live| live.may_run()).map(|live| live.name.clone()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Returns whether a live statement has the labels of this project and address.
+    pub fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
+        let project = live.labels.get(labels::PROJECT).map(String::as_str);
+        let address = live.labels.get(labels::ADDRESS).map(String::as_str);
+        project == Some(self.inputs.desired.graph.project.name.as_str())
+            && address == Some(Address::statement(key).to_string().as_str())
+    }
+
+    /// Returns a change that sends nothing: it records settings that changed, and carries the notes. `None` if there
+    /// are neither.
+    pub fn without_cloud_change(
+        &self,
+        key: &str,
+        declared: &DeclaredStatement,
+        record: &StatementRecord,
+        notes: Vec<Note>,
+    ) -> Option<Change> {
+        let needs = self.inputs.desired.graph.dependencies(&Address::statement(key));
+        let has_settings_change = declared.spec != record.declared || !needs.eq(&record.dependencies);
+        match (has_settings_change, notes.is_empty()) {
+            (true, _) => Some(Change { action: Action::RecordSettings, reasons: Vec::new(), notes }),
+            (false, false) => Some(Change { action: Action::Inform, reasons: Vec::new(), notes }),
+            (false, true) => None,
+        }
+    }
+}
+
+/// Returns a change that waits for a phase to end. The decision is made after that.
+pub(super) fn await_end_of_phase(live: &LiveStatement) -> Change {
+    let phase = live.phase.clone();
+    Change::new(Action::wait(phase.clone(), AfterWait::PlanAgain), Vec::new()).with_note(Note::InMotion { phase })
+}
+
+/// Restarts a job with the pool and principal that differ.
+pub(super) fn restart(statement: &StatementContext) -> Change {
+    let differences = &statement.differences;
+    Change::new(Action::restart(differences.placement_change), differences.placement.clone())
+}
+
+/// Adds a note with the differences that wait for the next start.
+pub(super) fn with_due_notes(change: Change, statement: &StatementContext) -> Change {
+    due_notes(statement).into_iter().fold(change, Change::with_note)
+}
+
+/// Returns a note with the differences that wait for the next start, if any.
+pub(super) fn due_notes(statement: &StatementContext) -> Vec<Note> {
+    let fields = statement.differences.field_names();
+    if fields.is_empty() { Vec::new() } else { vec![Note::DueAtNextStart { fields }] }
+}
+
+/// Returns whether the SQL, the properties or the service say that a job is finite.
+///
+/// What the service says is not trusted for a streaming CREATE TABLE … AS.
+pub(super) fn is_bounded(statement: &StatementContext) -> bool {
+    let is_bounded_by_hint = statement.analysis.is_some_and(|analysis| analysis.is_bounded);
+    statement.declared.spec.properties.are_bounded()
+        || is_bounded_by_hint
+        || (statement.current.bounded && statement.class() == StatementClass::Job)
+}

@@ -1,0 +1,62 @@
+//! What a diff is computed from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    graph::Graph,
+    live::Live,
+    resource::{Address, KeyedHash},
+    settle::Settlement,
+    state::Recorded,
+};
+
+/// Everything that a plan is made from.
+///
+/// The record must be settled, with `[[moved]]` blocks applied (see [`super::resolve_moved_blocks`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The desired project and its secrets.
+    pub desired: Desired<'a>,
+    /// The settled record of the environment.
+    pub recorded: &'a Recorded,
+    /// What settling found about an interrupted run.
+    pub settlement: &'a Settlement,
+    /// The snapshot of Confluent Cloud.
+    pub live: &'a Live,
+    /// What the user asks of the plan.
+    pub options: &'a PlanOptions,
+}
+
+/// The desired project, with what is known about the values of its secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct Desired<'a> {
+    /// The dependency graph of the checked project.
+    pub graph: &'a Graph,
+    /// Keyed hashes of the secrets whose values are available here.
+    pub secrets: &'a BTreeMap<String, KeyedHash>,
+}
+
+/// What the user asks of a plan, beyond what the manifests say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanOptions {
+    /// Whether to remove every selected resource.
+    #[serde(default)]
+    pub destroy: bool,
+    /// The addresses to plan, together with their dependencies. Empty means all addresses.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<Address>,
+    /// The addresses to leave out, together with their dependents.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub excludes: BTreeSet<Address>,
+    /// The addresses to replace even if nothing changed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replace: BTreeSet<Address>,
+    /// Whether undos that drop data are allowed.
+    #[serde(default)]
+    pub allow_data_loss: bool,
+    /// Whether to revert changes that were made outside floe.
+    #[serde(default)]
+    pub fix_drift: bool,
+}

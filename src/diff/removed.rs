@@ -1,0 +1,102 @@
+//! Removes a statement that is recorded and not desired.
+
+use super::{
+    action::{Action, Block, Change, Note, Reason},
+    context::DiffContext,
+    definition::{undo_block, undo_will_not_complete},
+    lookups::{ConfirmedPresence, Decision},
+};
+use crate::{
+    live::Lookups,
+    sql::{self, ObjectKind, StatementClass, Usage},
+    state::{FurthestPhase, StatementRecord},
+};
+
+/// Removes a statement that is recorded and not desired.
+pub(super) fn remove_statement(context: &DiffContext, key: &str, record: &StatementRecord) -> Decision {
+    let why = if context.inputs.options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
+    if record.declared.prevent_destroy && record.generations().next().is_some() {
+        let undeclared = !context.inputs.desired.graph.project.statements.contains_key(key);
+        return Ok(Some(Change::blocked_by_prevent_destroy(why, undeclared)));
+    }
+    let unexpected = context.unexpected_generations(key, &record.declared.name, record);
+    if !unexpected.is_empty() {
+        return Ok(Some(Change::new(
+            Action::Blocked { by: vec![Block::UnexpectedGenerations { names: unexpected }] },
+            vec![why],
+        )));
+    }
+    let Some(current) = &record.current else {
+        // An interrupted run may have left its undo or its successor. Both are deleted with it.
+        let has_leftover = record.generations().next().is_some();
+        let action = if has_leftover { Action::Delete { undo: None } } else { Action::Forget };
+        return Ok(Some(Change::new(action, vec![why])));
+    };
+    let analysis = sql::analyze(&record.declared.sql.masked());
+    let is_undone = record.declared.undo.is_some() || record.undo.is_some();
+    match analysis.kind.class() {
+        StatementClass::Definition if current.reached == FurthestPhase::Completed => {
+            return remove_definition(context, key, record, why).map(Some);
+        }
+        // The job is stopped first. Then its table is undone like any other.
+        StatementClass::TableJob if current.reached > FurthestPhase::Submitted && is_undone => {
+            return remove_definition(context, key, record, why).map(Some);
+        }
+        StatementClass::Definition
+        | StatementClass::Job
+        | StatementClass::TableJob
+        | StatementClass::Unsupported(_) => {}
+    }
+    let change = match context.confirmed_presence(&current.sent.name)? {
+        ConfirmedPresence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
+        // The name now belongs to another statement.
+        ConfirmedPresence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {
+            Change::new(Action::Forget, vec![why])
+        }
+        ConfirmedPresence::Present(_) => Change::new(Action::Delete { undo: None }, vec![why]),
+        ConfirmedPresence::Absent if record.generations().count() > 1 => {
+            Change::new(Action::Delete { undo: None }, vec![why])
+        }
+        ConfirmedPresence::Absent => Change::new(Action::Forget, vec![why, Reason::Gone]),
+    };
+    Ok(Some(if analysis.kind.class() == StatementClass::TableJob {
+        change.with_note(objects_remain_note(&analysis))
+    } else {
+        change
+    }))
+}
+
+/// Removes a definition: undoes it, forgets it, or blocks the removal.
+fn remove_definition(
+    context: &DiffContext,
+    key: &str,
+    record: &StatementRecord,
+    why: Reason,
+) -> Result<Change, Lookups> {
+    let analysis = sql::analyze(&record.declared.sql.masked());
+    let leftover: Vec<Reason> = record.undo.iter().map(|_| Reason::LeftoverUndo).collect();
+    let why: Vec<Reason> = std::iter::once(why).chain(leftover).collect();
+    // If an interrupted run submitted an undo, do not ask for consent again, unless that undo failed. A failed undo
+    // is submitted again and needs fresh consent.
+    if record.undo.as_deref().is_some_and(|undo| !undo_will_not_complete(context, undo)) {
+        return Ok(Change::new(Action::Delete { undo: record.declared.undo.clone() }, why));
+    }
+    Ok(match &record.declared.undo {
+        None if record.undo.is_some() => {
+            Change::new(Action::Delete { undo: None }, why).with_note(objects_remain_note(&analysis))
+        }
+        None => Change::new(Action::Forget, why).with_note(objects_remain_note(&analysis)),
+        Some(undo) => match undo_block(context, key, record, undo)? {
+            Some(block) => Change::new(Action::Blocked { by: vec![block] }, why),
+            None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
+        },
+    })
+}
+
+/// Returns the note that names the objects that remain.
+fn objects_remain_note(analysis: &sql::Analysis) -> Note {
+    let is_created_object =
+        |mention: &&sql::Mention| mention.usage == Usage::Creates && mention.kind != ObjectKind::Catalog;
+    let objects = analysis.mentions.iter().filter(is_created_object).map(|mention| mention.name.join(".")).collect();
+    Note::ObjectsRemain { objects }
+}
