@@ -69,6 +69,16 @@ impl<'a> DiffContext<'a> {
         ConfirmedPresence::of(self.inputs.live.statement(name), || Lookups::of_statement(name))
     }
 
+    /// Returns what is known about one generation of a record. If nothing is known about it, the lookups are those of
+    /// every such generation of the record, so that one round answers for all of them.
+    pub fn confirmed_generation(
+        &self,
+        record: &StatementRecord,
+        generation: &GenerationRecord,
+    ) -> Result<ConfirmedPresence<'a, LiveStatement>, Lookups> {
+        self.confirmed_presence(&generation.sent.name).map_err(|_| self.missing_generations(record))
+    }
+
     /// Returns the lookups of those generations of a statement of which nothing is known yet.
     pub fn missing_generations(&self, record: &StatementRecord) -> Lookups {
         let statements = record.generations().map(|generation| generation.sent.name.clone()).collect();

@@ -35,7 +35,8 @@ pub(super) fn gone_statement(context: &DiffContext, statement: &StatementContext
         // A stopped statement may have been purged. One that ran may still be running even if a list does not show
         // it.
         if !statement.current.stopped
-            && let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&statement.current.sent.name)?
+            && let ConfirmedPresence::Unknown(why) =
+                context.confirmed_generation(statement.record, statement.current)?
         {
             return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
         }
@@ -46,7 +47,7 @@ pub(super) fn gone_statement(context: &DiffContext, statement: &StatementContext
             last_offsets_note(statement).into_iter().collect(),
         ));
     }
-    Ok(match context.confirmed_presence(&statement.current.sent.name)? {
+    Ok(match context.confirmed_generation(statement.record, statement.current)? {
         ConfirmedPresence::Absent => Some(confirmed_gone(context, statement)),
         ConfirmedPresence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
         ConfirmedPresence::Present(_) => None,

@@ -19,7 +19,10 @@ pub(super) fn open_replacement(context: &DiffContext, statement: &StatementConte
         return Ok(Some(open_undo(context, statement, undo)));
     }
     let Some(successor) = &statement.record.successor else { return Ok(None) };
-    let presence = context.confirmed_presence(&successor.sent.name)?;
+    let presence = context.confirmed_generation(statement.record, successor)?;
+    if let ConfirmedPresence::Unknown(why) = presence {
+        return Ok(Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })));
+    }
     let generation = successor.sent.generation;
     let reasons = match presence {
         ConfirmedPresence::Present(live) => vec![leftover_reason(successor, live)],
@@ -27,7 +30,7 @@ pub(super) fn open_replacement(context: &DiffContext, statement: &StatementConte
     };
     let resolution = resolution(
         SuccessorState::of(context, statement, successor, presence),
-        PredecessorState::of(statement, context.confirmed_presence(&statement.current.sent.name)?),
+        PredecessorState::of(statement, context.confirmed_generation(statement.record, statement.current)?),
     );
     Ok(Some(match resolution {
         Resolution::Block(why) => Change::blocked(Block::PresenceUnknown { why: why.to_owned() }),

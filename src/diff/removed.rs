@@ -47,7 +47,7 @@ pub(super) fn remove_statement(context: &DiffContext, key: &str, record: &Statem
         | StatementClass::TableJob
         | StatementClass::Unsupported(_) => {}
     }
-    let change = match context.confirmed_presence(&current.sent.name)? {
+    let change = match context.confirmed_generation(record, current)? {
         ConfirmedPresence::Unknown(text) => Change::blocked(Block::PresenceUnknown { why: text.to_owned() }),
         // The name now belongs to another statement.
         ConfirmedPresence::Present(found) if !found.has_uid(&current.uid) && record.generations().count() == 1 => {

@@ -105,6 +105,23 @@ fn one_round_of_lookups_covers_a_gone_definition_and_its_users() {
     };
     let converged = || DiffFixture::of(&format!("{table}{COPY}"));
     assert_eq!(redefined(converged().unlisted("copy")).summary(), "looks up copy\nlooks up orders");
-    // A user that is known already blocks the change, whatever became of the definition.
+    // A user that is known already blocks the change, regardless of the definition.
     assert!(redefined(converged()).summary().starts_with("orders BLOCKED [ObjectsInUse"));
+}
+
+#[test]
+fn one_round_of_lookups_covers_every_generation_of_an_open_replacement() {
+    let mut fixture = converged().unlisted("copy");
+    let record = fixture.recorded.statements.get_mut("copy").unwrap();
+    let current = record.current.clone().unwrap();
+    let renamed = |name: &str, number: u32| {
+        let sent = Submission { name: name.to_owned(), generation: Generation(number), ..current.sent.clone() };
+        GenerationRecord { sent, uid: format!("uid-{name}"), ..(*current).clone() }
+    };
+    record.retired = vec![renamed("copy-g2", 2)];
+    record.successor = Some(Box::new(renamed("copy-g3", 3)));
+    record.last_generation = Generation(3);
+    assert_eq!(fixture.summary(), "looks up copy\nlooks up copy-g2\nlooks up copy-g3");
+    // If the successor cannot be read, the change is blocked and nothing else is looked up.
+    assert!(fixture.unknown("copy-g3").summary().starts_with("copy BLOCKED [PresenceUnknown"));
 }
