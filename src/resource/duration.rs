@@ -22,6 +22,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
+    // The friendly format also takes clock times, lists, signs and decimal commas. No other unit than a week has a `w`.
+    if text.contains([':', ',', '+', '-', 'w']) {
+        return Err(InvalidDuration);
+    }
     let span = SpanParser::new().parse_span(text).map_err(|_| InvalidDuration)?;
     let has_long_units = span.get_weeks() != 0 || span.get_months() != 0 || span.get_years() != 0;
     if has_long_units || span.is_negative() {
@@ -72,6 +76,12 @@ mod tests {
             "PT15M",
             "P1D",
             "1w",
+            "0w",
+            "1:30:00",
+            "1,5h",
+            "1h, 30m",
+            "+5m",
+            "-0s",
             "2 weeks",
             "1mo",
             "1y",
