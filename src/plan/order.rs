@@ -105,7 +105,7 @@ fn new_and_former_creators(
 }
 
 /// Sorts the step groups so that each comes after those that it waits for, and ties are broken by address. Step groups
-/// on a cycle are appended, and `check` finds them.
+/// on a cycle are appended, and `check` finds them. A wait for an address without a step group has no effect.
 fn sort_topologically(groups: &mut Vec<StepGroup>) {
     groups.sort_by(|one, other| one.address.cmp(&other.address));
     let index_of = |address: &Address| groups.binary_search_by(|group| group.address.cmp(address)).ok();

@@ -113,8 +113,8 @@ fn continues_in_cloud(address: &Address, plan: &Plan) -> bool {
     let sends_request = |request: &StepRequest| {
         !matches!(request, StepRequest::RecordOnly | StepRequest::VerifyUnchanged { .. } | StepRequest::Wait { .. })
     };
-    plan.groups.iter().filter(|group| group.address == *address).all(|passage| {
-        passage.rollback.is_empty() && passage.forward.iter().filter(|step| sends_request(&step.request)).count() < 2
+    plan.groups.iter().filter(|group| group.address == *address).all(|group| {
+        group.rollback.is_empty() && group.forward.iter().filter(|step| sends_request(&step.request)).count() < 2
     })
 }
 

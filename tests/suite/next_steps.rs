@@ -352,7 +352,7 @@ async fn a_table_is_redefined_once_its_reader_is_removed_or_reads_elsewhere() {
     // If the reader is removed in the same plan, it is deleted first.
     project.declare(&after);
     let run = project.apply_with_options(allowed()).await;
-    let group = |key: &str| run.plan.groups.iter().find(|passage| passage.address == statement(key)).unwrap();
+    let group = |key: &str| run.plan.groups.iter().find(|group| group.address == statement(key)).unwrap();
     assert_eq!(group("orders").after, [statement("copy")].into());
     assert!(run.report.unwrap().is_complete());
     // The table can also be redefined after its reader was changed to read another table.

@@ -129,7 +129,8 @@ pub enum Action {
     },
 }
 
-/// A value that only the planner reads. It is neither serialized nor compared, since the steps of a plan carry its effect.
+/// A value that only planning reads. It is neither serialized nor compared, since the steps of a plan carry its effect:
+/// a change that is read from a file has the default.
 #[derive(Clone, Copy, Default)]
 pub struct ForPlanner<T>(pub T);
 

@@ -166,7 +166,7 @@ pub(in super::super) struct Tally {
     pub blocked: usize,
     /// Resources in a phase that has to pass.
     pub waiting: usize,
-    /// Resources that are unhealthy, whatever their action.
+    /// Resources that are unhealthy, regardless of their action.
     pub unhealthy: usize,
 }
 

@@ -1,8 +1,8 @@
 //! The bytes of the journal: one record with a checksum per line. The first line says what the journal builds on, and
 //! each later line is one group of entries.
 //!
-//! A group is a single line. So if a crash cuts a group, it is always the last line, in whatever order the pages
-//! reached the disk. Each checksum covers the previous one, so that a line missing from the middle is detected.
+//! A group is a single line. So if a crash cuts a group, it is always the last line, regardless of the order in which
+//! the pages reached the disk. Each checksum covers the previous one, so that a line missing from the middle is detected.
 
 use std::path::Path;
 

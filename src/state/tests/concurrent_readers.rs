@@ -1,4 +1,4 @@
-//! Readers take no lock. Whatever a run does between their reads, they see every entry that was acknowledged before.
+//! Readers take no lock. They see every entry that was acknowledged before.
 
 use std::{sync::Mutex, time::Duration};
 
