@@ -166,7 +166,7 @@ pub(super) fn due_notes(statement: &StatementContext) -> Vec<Note> {
 /// What the service says is not trusted for a streaming CREATE TABLE … AS.
 pub(super) fn is_bounded(statement: &StatementContext) -> bool {
     let is_bounded_by_hint = statement.analysis.is_some_and(|analysis| analysis.is_bounded);
-    statement.declared.spec.properties.are_bounded()
+    statement.declared.spec.properties.has_bounded_mode()
         || is_bounded_by_hint
         || (statement.current.bounded && statement.class() == StatementClass::Job)
 }

@@ -114,7 +114,7 @@ pub fn compare(
 
 /// Returns whether the SQL or the properties set where the sources start.
 pub fn sets_start_position(desired: &Statement) -> bool {
-    desired.sql.as_str().contains(properties::STARTUP_OPTION_PREFIX) || desired.properties.set_start_position()
+    desired.sql.as_str().contains(properties::STARTUP_OPTION_PREFIX) || desired.properties.has_start_position()
 }
 
 /// Returns the secrets that a submission contains and whose values are not available here.

@@ -68,14 +68,14 @@ impl<V> Properties<V> {
     }
 
     /// Returns whether a property sets where the sources start.
-    pub fn set_start_position(&self) -> bool {
+    pub fn has_start_position(&self) -> bool {
         self.keys().any(|key| key.starts_with(STARTUP_PREFIX))
     }
 }
 
 impl Properties<Template> {
     /// Returns whether a property makes the statement finite.
-    pub fn are_bounded(&self) -> bool {
+    pub fn has_bounded_mode(&self) -> bool {
         let text = |key| self.get(key).map(Template::as_str);
         text(SNAPSHOT_MODE) == Some("now") || text(BOUNDED_MODE).is_some_and(|mode| mode != "unbounded")
     }
@@ -88,7 +88,7 @@ impl Properties<String> {
     }
 
     /// Returns whether the statement reads a snapshot.
-    pub fn read_snapshot(&self) -> bool {
+    pub fn has_snapshot_mode(&self) -> bool {
         self.get(SNAPSHOT_MODE).is_some_and(|mode| mode.eq_ignore_ascii_case("now"))
     }
 }
@@ -207,10 +207,10 @@ mod tests {
 
     #[test]
     fn properties_say_whether_a_statement_is_bounded_and_where_it_starts() {
-        assert!(properties(&[("sql.snapshot.mode", "now")]).are_bounded());
-        assert!(properties(&[("sql.tables.scan.bounded.mode", "latest-offset")]).are_bounded());
-        assert!(!properties(&[("sql.tables.scan.bounded.mode", "unbounded")]).are_bounded());
-        assert!(properties(&[("sql.tables.scan.startup.mode", "latest-offset")]).set_start_position());
-        assert!(!properties(&[("sql.state-ttl", "1 d")]).set_start_position());
+        assert!(properties(&[("sql.snapshot.mode", "now")]).has_bounded_mode());
+        assert!(properties(&[("sql.tables.scan.bounded.mode", "latest-offset")]).has_bounded_mode());
+        assert!(!properties(&[("sql.tables.scan.bounded.mode", "unbounded")]).has_bounded_mode());
+        assert!(properties(&[("sql.tables.scan.startup.mode", "latest-offset")]).has_start_position());
+        assert!(!properties(&[("sql.state-ttl", "1 d")]).has_start_position());
     }
 }

@@ -62,7 +62,7 @@ impl FixedFields {
 
     /// Returns whether the statement queries a snapshot, so that it ends.
     pub(in crate::simulator) fn is_snapshot_query(&self) -> bool {
-        self.properties.as_ref().is_some_and(Properties::read_snapshot)
+        self.properties.as_ref().is_some_and(Properties::has_snapshot_mode)
     }
 
     /// Returns the name of the statement whose offsets this one carries over.

@@ -12,7 +12,7 @@ impl QueryWalker<'_, '_> {
         let mut at = start;
         while at < end {
             let (next, next_clause) = self.walk_clause_item(at, end, clause);
-            // Always advance.
+            // Every step advances, so that the loop ends.
             (at, clause) = (next.max(at + 1), next_clause);
         }
         self.close_select_list();
