@@ -206,7 +206,7 @@ pub struct Selection {
 /// The options that allow a run to do more than the manifests say.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Consent")]
-pub struct Consent {
+pub struct ConsentFlags {
     /// Replace this statement even if nothing changed (repeatable); for a job this is consent to restart from the
     /// beginning of its sources
     #[arg(
@@ -239,7 +239,7 @@ pub struct PlanArguments {
     pub selection: Selection,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the type has the documentation")]
-    pub consent: Consent,
+    pub consent: ConsentFlags,
 }
 
 /// The arguments of `floe apply`.
@@ -257,7 +257,7 @@ pub struct ApplyArguments {
     pub selection: Selection,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the type has the documentation")]
-    pub consent: Consent,
+    pub consent: ConsentFlags,
 }
 
 /// The arguments of `floe destroy`.
@@ -358,13 +358,13 @@ impl ApplyArguments {
 impl DestroyArguments {
     /// Returns the options of the plan that these flags ask for.
     pub fn plan_options(&self) -> PlanOptions {
-        let consent = Consent { allow_data_loss: self.allow_data_loss, ..Consent::default() };
+        let consent = ConsentFlags { allow_data_loss: self.allow_data_loss, ..ConsentFlags::default() };
         PlanOptions { destroy: true, ..plan_options(&self.selection, &consent) }
     }
 }
 
 /// Returns the options of a plan that is not for `destroy`.
-fn plan_options(selection: &Selection, consent: &Consent) -> PlanOptions {
+fn plan_options(selection: &Selection, consent: &ConsentFlags) -> PlanOptions {
     PlanOptions {
         destroy: false,
         targets: selection.targets.iter().cloned().collect(),

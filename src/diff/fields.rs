@@ -6,7 +6,8 @@ use super::action::{PlacementChange, Reason};
 use crate::{
     live::SecretLocations,
     resource::{
-        Fingerprint, Generation, InternedStr, KeyedHash, LiveStatement, Properties, Statement, Template, properties,
+        Consent, ConsentKind, Generation, InternedStr, KeyedHash, LiveStatement, Properties, Statement, Template,
+        properties,
     },
     sql,
     state::GenerationRecord,
@@ -222,14 +223,13 @@ pub fn adoption_exposes_secret(desired: &Statement, live: &LiveStatement, locati
 
 /// Returns the consent token that a person copies into `accept` to allow one change.
 ///
-/// It digests both sides of the change and the number of the next generation. So it lapses with the next change, and
-/// when the generation that it allowed has failed.
-pub fn consent(address: &str, desired: &Statement, sent: &GenerationRecord, next: Generation) -> String {
+/// It digests both sides of the change, the statement that is replaced and the number of the next generation. So it
+/// lapses with the next change, and when the generation that it allowed has failed.
+pub fn restart_consent(address: &str, desired: &Statement, sent: &GenerationRecord, next: Generation) -> Consent {
     let before = sql::normal_form(&sent.sent.sql.masked());
     let after = sql::normal_form(&desired.sql.masked());
     let next = next.to_string();
     let properties = desired.properties.iter().flat_map(|(key, value)| [&**key, value.as_str()]);
-    let head = [address, sent.sent.name.as_str(), next.as_str(), before.as_str(), after.as_str()];
-    let fingerprint = Fingerprint::of(head.into_iter().chain(properties));
-    format!("restart:{}", fingerprint.short())
+    let head = [address, sent.sent.name.as_str(), sent.uid.as_str(), next.as_str(), before.as_str(), after.as_str()];
+    Consent::to_change(ConsentKind::Restart, head.into_iter().chain(properties))
 }

@@ -207,9 +207,13 @@ fn failed_successor(
 ) -> Change {
     let (name, leftover) = (live.name.clone(), leftover_reason(successor, live));
     // This consent is for this very successor. The consent that allowed it does not allow the next one.
-    let accept =
-        fields::consent(&statement.address.to_string(), &statement.declared.spec, successor, statement.next_generation);
-    let is_accepted = statement.declared.spec.accept.as_deref() == Some(&accept);
+    let accept = fields::restart_consent(
+        &statement.address.to_string(),
+        &statement.declared.spec,
+        successor,
+        statement.next_generation,
+    );
+    let is_accepted = statement.declared.has_consent(&accept);
     let is_replace_approved = is_accepted || context.inputs.options.replace.contains(&statement.address);
     if can_roll_back && !is_replace_approved && !statement.differences.need_replacement() {
         let rollback = Change::new(Action::RollBackReplacement { from: successor.sent.generation }, vec![leftover]);

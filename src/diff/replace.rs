@@ -6,7 +6,7 @@ use super::{
     fields,
 };
 use crate::{
-    resource::{Evolve, LiveStatement, Statement},
+    resource::{Consent, Evolve, LiveStatement, Statement},
     sql::StatementClass,
 };
 
@@ -43,9 +43,9 @@ pub(super) fn replace_never_ran(context: &DiffContext, statement: &StatementCont
 
 /// Returns whether a person has consented to losing this job's offsets: by policy, by consent to this very change, or
 /// by flag.
-pub(super) fn has_consent(context: &DiffContext, statement: &StatementContext, accept: &str) -> bool {
+pub(super) fn has_consent(context: &DiffContext, statement: &StatementContext, accept: &Consent) -> bool {
     statement.declared.spec.evolve == Evolve::Restart
-        || statement.declared.spec.accept.as_deref() == Some(accept)
+        || statement.declared.has_consent(accept)
         || context.inputs.options.replace.contains(&statement.address)
 }
 
@@ -55,8 +55,8 @@ pub(super) fn is_stateless(context: &DiffContext, statement: &StatementContext) 
 }
 
 /// Returns the consent token that a new generation of the statement requires.
-pub(super) fn required_consent(statement: &StatementContext) -> String {
-    fields::consent(
+pub(super) fn required_consent(statement: &StatementContext) -> Consent {
+    fields::restart_consent(
         &statement.address.to_string(),
         &statement.declared.spec,
         statement.current,

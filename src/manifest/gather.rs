@@ -128,6 +128,7 @@ fn add_manifest(manifest: &mut Manifest, included: Manifest, problems: &mut Vec<
         }
     }
     manifest.moved.extend(included.moved);
+    manifest.removed.extend(included.removed);
     manifest.is_incomplete |= included.is_incomplete;
     manifest.unparsable.extend(included.unparsable);
 }

@@ -21,7 +21,8 @@ use std::{
 };
 
 pub use project::{
-    DeclaredPool, DeclaredStatement, Environment, InvalidProject, MovedBlock, Project, SimulatorSettings, StateLocation,
+    DeclaredPool, DeclaredStatement, Environment, GivenConsent, InvalidProject, MovedBlock, Project, RemovedBlock,
+    SimulatorSettings, StateLocation,
 };
 pub use sql_source_map::SqlSourceMap;
 
@@ -267,6 +268,7 @@ fn check_project<'a>(
         statements.extend(statement.map(|statement| (key.clone(), Box::new(statement))));
     }
     let moved = check::moved::check_moved_blocks(&mut context, &manifest.moved);
+    let removed = check::removed::check_removed_blocks(&mut context, &manifest.removed);
     let secrets = check::secret::check_secrets(&mut context, secrets);
     check::cloud_name::check_duplicate_names(&statements, &mut context.problems);
     if chosen.is_some() {
@@ -284,7 +286,16 @@ fn check_project<'a>(
     problems.append(&mut context.problems);
     let ValidationContext { root, environment, invalid_statements, .. } = context;
     statements.retain(|key, statement| !invalid_statements.contains(key) && is_reliable_statement(statement, manifest));
-    Project { name, root: root.to_owned(), environment: environment.clone(), pools, statements, moved, secrets }
+    Project {
+        name,
+        root: root.to_owned(),
+        environment: environment.clone(),
+        pools,
+        statements,
+        moved,
+        removed,
+        secrets,
+    }
 }
 
 /// Returns whether a statement can be trusted to be what the user meant. A manifest with syntax errors may name a

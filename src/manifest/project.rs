@@ -8,7 +8,8 @@ use std::{
 use super::SqlSourceMap;
 use crate::{
     resource::{
-        Address, EnvironmentIdentity, PoolDeclaration, Problem, ResourceKind, SmallMap, SourceLocation, Statement,
+        Address, Consent, EnvironmentIdentity, PoolDeclaration, Problem, ResourceKind, SmallMap, SourceLocation,
+        Statement,
     },
     sql::Analysis,
 };
@@ -28,11 +29,25 @@ pub struct Project {
     pub statements: BTreeMap<String, Box<DeclaredStatement>>,
     /// The `[[moved]]` blocks. Chains are resolved, so `to` is always a declared address.
     pub moved: Vec<MovedBlock>,
+    /// The `[[removed]]` blocks, at most one for each address.
+    pub removed: Vec<RemovedBlock>,
     /// The environment variable that holds each secret, by the secret's name. `cli` reads the values.
     pub secrets: BTreeMap<String, String>,
 }
 
 impl Project {
+    /// Returns whether the manifests give this consent for an address, be it declared or removed.
+    pub fn has_consent(&self, address: &Address, consent: &Consent) -> bool {
+        let of_statement = match address.kind {
+            ResourceKind::Statement => self.statements.get(&address.key).map(|declared| declared.accept.as_slice()),
+            ResourceKind::Pool => None,
+        };
+        let of_removed = self.removed.iter().find(|removed| removed.address == *address);
+        let given =
+            of_statement.into_iter().flatten().chain(of_removed.into_iter().flat_map(|removed| &removed.accept));
+        given.into_iter().any(|given| given.consent == *consent)
+    }
+
     /// Returns whether the project declares this address.
     pub fn declares(&self, address: &Address) -> bool {
         match address.kind {
@@ -77,6 +92,35 @@ pub struct DeclaredStatement {
     pub secret_places: SmallMap<SourceLocation>,
     /// The codes of the lints that are allowed for this statement, including those that the project allows.
     pub allow: BTreeSet<String>,
+    /// The consents in `accept`, in the order in which they are written.
+    pub accept: Vec<GivenConsent>,
+}
+
+impl DeclaredStatement {
+    /// Returns whether `accept` contains this consent.
+    pub fn has_consent(&self, consent: &Consent) -> bool {
+        self.accept.iter().any(|given| given.consent == *consent)
+    }
+}
+
+/// A consent that a manifest gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenConsent {
+    /// The consent as a plan printed it.
+    pub consent: Consent,
+    /// The location of the code in the manifest.
+    pub place: SourceLocation,
+}
+
+/// A `[[removed]]` block: the consents for an address that is no longer declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovedBlock {
+    /// The address that is no longer declared.
+    pub address: Address,
+    /// The consents in `accept`, in the order in which they are written.
+    pub accept: Vec<GivenConsent>,
+    /// The location of the block.
+    pub place: SourceLocation,
 }
 
 /// A `[[moved]]` block, which gives a resource a new address.

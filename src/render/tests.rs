@@ -11,7 +11,7 @@ use crate::{
     graph::{self, Graph, lineage::lineage},
     manifest::tests::ProjectFixture,
     plan::{Basis, FORMAT_VERSION, Plan},
-    resource::{Address, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
+    resource::{Address, Consent, EnvironmentIdentity, Generation, Phase, PoolUpdate, Template},
 };
 
 /// Returns a plan with these changes.
@@ -45,6 +45,11 @@ fn plan_of(changes: impl IntoIterator<Item = (&'static str, Change)>) -> Plan {
         foreign: 1,
         groups: Vec::new(),
     }
+}
+
+/// Returns a consent to a restart.
+fn restart_consent() -> Consent {
+    "restart:3f2a9c".parse().unwrap()
 }
 
 /// Returns the graph of a project with these manifests.
@@ -189,7 +194,7 @@ fn every_action() -> Plan {
 /// Returns a plan with every block.
 fn every_block() -> Plan {
     let text = |text: &str| text.to_owned();
-    let accept = || text("restart:3f2a9c");
+    let accept = restart_consent;
     let hints =
         BTreeMap::from([(text("orders"), text("partition:0,offset:7")), (text("users"), text("partition:0,offset:9"))]);
     let blocks = [
@@ -389,7 +394,7 @@ fn the_suggested_command_repeats_selection_and_consents() {
 #[test]
 fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
     let text = |keyed| {
-        let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+        let keeps = Block::LosesOffsets { stateful_construct: None, accept: restart_consent() };
         plan_at_width(
             &plan_of([("statements.a", Change::blocked(keeps).with_note(Note::OutputRepeated { keyed }))]),
             200,
@@ -406,9 +411,9 @@ fn a_consent_says_whether_rows_are_overwritten_or_appended_twice() {
 
 #[test]
 fn a_consent_says_if_the_sql_fixes_where_the_job_starts() {
-    let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesOffsets { stateful_construct: None, accept: restart_consent() };
     let hints = BTreeMap::new();
-    let several = Block::GoneWithSeveralSources { hints, accept: "restart:3f2a9c".to_owned() };
+    let several = Block::GoneWithSeveralSources { hints, accept: restart_consent() };
     let plan = plan_of([
         ("statements.a", Change::blocked(keeps).with_note(Note::StartsWhereSqlSays)),
         ("statements.b", Change::blocked(several).with_note(Note::StartsWhereSqlSays)),
@@ -606,7 +611,7 @@ fn a_plan_that_only_records_names_what_it_records() {
 fn a_secret_change_is_not_reported_as_an_sql_change() {
     let changed = |name: &str| Reason::SecretChanged { name: name.to_owned() };
     let blocked = |block, reasons| Change::new(Action::Blocked { by: vec![block] }, reasons);
-    let keeps = Block::LosesOffsets { stateful_construct: None, accept: "restart:3f2a9c".to_owned() };
+    let keeps = Block::LosesOffsets { stateful_construct: None, accept: restart_consent() };
     let plan = plan_of([
         ("statements.asked", blocked(Block::NoUndo, vec![Reason::ReplaceRequested])),
         ("statements.job", blocked(keeps, vec![changed("a"), changed("b")])),

@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or the network. A type belongs here when more than one room needs it.
 
 mod address;
+mod consent;
 mod duration;
 mod environment;
 mod fingerprint;
@@ -21,6 +22,7 @@ mod small_map;
 mod statement;
 
 pub use address::{Address, InvalidAddress, ResourceKind, is_valid_key};
+pub use consent::{Consent, ConsentKind, InvalidConsent};
 pub use duration::{DURATION_EXAMPLES, InvalidDuration, parse_duration};
 pub use environment::EnvironmentIdentity;
 pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
@@ -38,4 +40,4 @@ pub use properties::{Labels, Properties};
 pub use redaction::{REDACTED_KEY, Redactor, placeholder};
 pub use secret::{MissingSecret, Secrets, Template};
 pub use small_map::SmallMap;
-pub use statement::{Evolve, Statement, UnexpectedPhasePolicy, labels};
+pub use statement::{Evolve, FormerConsent, Statement, UnexpectedPhasePolicy, labels};

@@ -33,9 +33,9 @@ pub struct Statement {
     /// How floe may handle a change of its SQL.
     #[serde(default)]
     pub evolve: Evolve,
-    /// Consent to one change, as printed by plan: `restart:3f2a9c`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accept: Option<String>,
+    /// The consent that floe 0.1.0 recorded as part of the declaration. It is read, and never written anew or compared.
+    #[serde(default, rename = "accept", skip_serializing_if = "FormerConsent::is_none")]
+    pub former_consent: FormerConsent,
     /// What to do when it has FAILED after having run.
     #[serde(default)]
     pub on_failed: UnexpectedPhasePolicy,
@@ -51,6 +51,32 @@ pub struct Statement {
     /// The number of seconds it may take to reach RUNNING or COMPLETED.
     pub timeout: u64,
 }
+
+/// A consent in a record of floe 0.1.0. All values are equal, because a consent is no part of what is declared.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FormerConsent(Option<String>);
+
+impl FormerConsent {
+    /// Returns whether the record has no consent.
+    fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<String> for FormerConsent {
+    fn from(code: String) -> Self {
+        FormerConsent(Some(code))
+    }
+}
+
+impl PartialEq for FormerConsent {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for FormerConsent {}
 
 /// How floe may handle a change of a job's SQL or properties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

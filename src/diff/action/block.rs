@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Phase, Template};
+use crate::resource::{Address, Consent, Phase, Template};
 
 /// Why floe does not act on an address until a person decides or a phase has passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,20 +74,20 @@ pub enum Block {
         #[serde(rename = "keeps")]
         stateful_construct: Option<String>,
         /// The consent token, such as `restart:3f2a9c`.
-        accept: String,
+        accept: Consent,
     },
     /// The policy `evolve = "manual"` requires consent to each change.
     #[serde(rename = "manual")]
     EvolveIsManual {
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
     },
     /// The job FAILED after having run.
     FailedPredecessor {
         /// The service's message about the failure.
         detail: String,
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
     },
     /// The successor of an open replacement FAILED and may have run.
     FailedSuccessor {
@@ -96,7 +96,7 @@ pub enum Block {
         /// The service's message about the failure.
         detail: String,
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
         /// Whether the predecessor still exists, so that declaring the previous SQL again resumes it.
         #[serde(default)]
         #[serde(rename = "can_go_back")]
@@ -130,14 +130,14 @@ pub enum Block {
     /// The job is gone, and the record has no offsets to start from.
     GoneWithoutOffsets {
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
     },
     /// The job is gone and had several sources. The SQL has to say where each of them starts.
     GoneWithSeveralSources {
         /// The hint to paste, by topic. Empty if the SQL already says where it starts.
         hints: BTreeMap<String, String>,
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
     },
     /// The job is gone, and the project does not say whether the rows of its source ever change. The offsets are
     /// enough to resume from only if they never do.
@@ -148,7 +148,7 @@ pub enum Block {
         /// The hint to paste, by topic. Empty if the SQL already says where it starts.
         hints: BTreeMap<String, String>,
         /// The consent token for this change.
-        accept: String,
+        accept: Consent,
     },
     /// The change cannot be decided while the resource is in a transitional phase.
     InMotion {
@@ -226,7 +226,7 @@ pub enum AfterDeletion {
     Resubmit,
     /// The statement is submitted again with this consent.
     #[serde(rename = "accepted")]
-    ResubmitWithConsent(String),
+    ResubmitWithConsent(Consent),
     /// Nothing happens, because the statement has done its work.
     #[serde(rename = "done")]
     Nothing,
@@ -237,7 +237,7 @@ pub enum AfterDeletion {
 
 impl Block {
     /// Returns the consent token that would allow a new generation in spite of the block.
-    pub fn consent(&self) -> Option<&str> {
+    pub fn consent(&self) -> Option<&Consent> {
         match self {
             Block::LosesOffsets { accept, .. }
             | Block::EvolveIsManual { accept }

@@ -5,6 +5,7 @@ pub(super) mod environment;
 pub(super) mod environment_conflicts;
 pub(super) mod moved;
 pub(super) mod pool;
+pub(super) mod removed;
 pub(super) mod secret;
 mod settings;
 mod sql;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{ValidationContext, problem_at, values};
 use crate::{
     manifest::{
+        GivenConsent,
         layer::{At, Field, StatementLayer, StringEntry},
         suggest,
     },
-    resource::{Evolve, Problem, Properties, SmallMap, Template, UnexpectedPhasePolicy, properties},
+    resource::{Evolve, InvalidConsent, Problem, Properties, SmallMap, Template, UnexpectedPhasePolicy, properties},
     sql,
 };
 
@@ -25,8 +26,8 @@ pub(super) struct StatementSettings {
     pub properties: Properties<Template>,
     /// What floe may do when a job changes.
     pub evolve: Evolve,
-    /// The consent to one blocked change.
-    pub accept: Option<String>,
+    /// The consents to blocked changes.
+    pub accept: Vec<GivenConsent>,
     /// What to do with a job that failed.
     pub on_failed: UnexpectedPhasePolicy,
     /// What to do with a job that was stopped outside floe.
@@ -42,10 +43,11 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
     let mut interpolate = |field: &Field<String>| field.as_ref().and_then(|at| context.substitution.interpolate(at));
     let (pool, principal, evolve) =
         (interpolate(&layer.pool), interpolate(&layer.principal), interpolate(&layer.evolve));
-    let (accept, timeout) = (interpolate(&layer.accept), interpolate(&layer.timeout));
+    let timeout = interpolate(&layer.timeout);
     let (on_failed, on_stopped) = (interpolate(&layer.on_failed), interpolate(&layer.on_stopped));
     let mut allow = context.substitution.interpolate_all(context.allow);
     allow.extend(context.substitution.interpolate_all(layer.allow.as_deref().unwrap_or_default()));
+    let accept = check_consents(context, layer.accept.as_deref().unwrap_or_default());
     if let Some(pool) = &pool {
         check_pool_exists(context, pool);
     }
@@ -55,7 +57,7 @@ pub(super) fn check_settings(context: &mut ValidationContext<'_>, layer: &Statem
         principal: principal
             .and_then(|at| values::check_id("principal", &["sa-", "u-", "pool-"], "sa-abc123", &at, problems)),
         evolve: evolve.and_then(|at| values::parse_evolve(&at, problems)).unwrap_or_default(),
-        accept: accept.and_then(|at| check_consent(at, problems)),
+        accept,
         on_failed: on_failed
             .and_then(|at| values::parse_unexpected_phase_policy("on_failed", &at, problems))
             .unwrap_or_default(),
@@ -92,18 +94,19 @@ fn interpolate_properties(
     interpolated.shrunk_to_fit().into()
 }
 
-/// Returns the consent, if it has the form that plans print.
-fn check_consent(at: At<String>, problems: &mut Vec<Problem>) -> Option<String> {
-    let is_valid = at.value.split_once(':').is_some_and(|(word, digits)| {
-        !word.is_empty() && digits.len() == 6 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
-    });
-    if !is_valid {
-        problems.push(
-            problem_at(&at, format!("`{}` is not a valid consent", at.value), "should look like `restart:3f2a9c`")
-                .help("Copy it from the plan that shows the blocked change."),
-        );
+/// Returns the consents that have the form that plans print, and reports the others.
+pub(super) fn check_consents(context: &mut ValidationContext<'_>, written: &[At<String>]) -> Vec<GivenConsent> {
+    let mut given = Vec::new();
+    for at in context.substitution.interpolate_all(written) {
+        match at.value.parse() {
+            Ok(consent) => given.push(GivenConsent { consent, place: at.place }),
+            Err(InvalidConsent(text)) => context.problems.push(
+                problem_at(&at, format!("`{text}` is not a valid consent"), "should look like `restart:3f2a9c`")
+                    .help("Copy it from the plan that shows the blocked change."),
+            ),
+        }
     }
-    is_valid.then_some(at.value)
+    given
 }
 
 /// Returns the code of a lint, if there is such a lint.

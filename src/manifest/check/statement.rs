@@ -13,7 +13,7 @@ use crate::{
         layer::{At, EnvironmentLayer, StatementLayer},
         merge,
     },
-    resource::{Address, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
+    resource::{Address, FormerConsent, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
     sql::{self, StatementClass},
 };
 
@@ -76,7 +76,7 @@ pub(in crate::manifest) fn check_statement(
             stopped: layer.stopped.is_some_and(|at| at.value),
             undo,
             evolve: settings.evolve,
-            accept: settings.accept,
+            former_consent: FormerConsent::default(),
             on_failed: settings.on_failed,
             on_stopped: settings.on_stopped,
             depends_on: depends_on.into_keys().collect(),
@@ -89,6 +89,7 @@ pub(in crate::manifest) fn check_statement(
         reference_places: reference_places.shrunk_to_fit(),
         secret_places,
         allow: settings.allow,
+        accept: settings.accept,
     })
 }
 

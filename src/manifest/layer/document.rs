@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use toml::de::DeTable;
 
 use super::{
-    At, EnvironmentLayer, Field, Manifest, MovedLayer, PoolLayer, ProjectLayer, StatementLayer,
+    At, EnvironmentLayer, Field, Manifest, MovedLayer, PoolLayer, ProjectLayer, RemovedLayer, StatementLayer,
     duplicates::{self, DUPLICATE_KEY, FirstOccurrence},
     fields::{DocumentReader, TableFields},
 };
@@ -64,7 +64,22 @@ fn read_tables(fields: &mut TableFields<'_, '_, '_>, role: ManifestRole) -> Mani
     manifest.statements = fields.named_tables("statements", read_statement);
     let moves = fields.list_of_tables("moved", read_moved_block).into_iter();
     manifest.moved = moves.filter_map(|at| Some(At { value: at.value?, place: at.place })).collect();
+    let removals = fields.list_of_tables("removed", read_removed_block).into_iter();
+    manifest.removed = removals.filter_map(|at| Some(At { value: at.value?, place: at.place })).collect();
     manifest
+}
+
+/// Reads one `[[removed]]` block. Returns `None` if its address is missing or invalid.
+fn read_removed_block(fields: &mut TableFields<'_, '_, '_>) -> Option<RemovedLayer> {
+    let address = fields.string("address");
+    if fields.key_place("address").is_none() {
+        fields.report_missing("address", "Name the address that is no longer declared, such as `statements.orders`.");
+    }
+    let accept = fields.string_or_strings("accept");
+    if fields.key_place("accept").is_none() {
+        fields.report_missing("accept", "Copy the consent from the plan that shows the blocked removal.");
+    }
+    Some(RemovedLayer { address: *address?, accept: accept? })
 }
 
 /// Reads the table `[project]`.
@@ -142,7 +157,7 @@ fn read_statement(fields: &mut TableFields<'_, '_, '_>) -> Box<StatementLayer> {
         sql: fields.string("sql"),
         sql_file: fields.string("sql_file"),
         undo: fields.string("undo"),
-        accept: fields.string("accept"),
+        accept: fields.string_or_strings("accept"),
         depends_on: fields.strings("depends_on"),
         allow: fields.strings("allow"),
         unset: fields.strings("unset").unwrap_or_default(),

@@ -174,6 +174,13 @@ impl<'t, 'i, 'r> TableFields<'t, 'i, 'r> {
         Some(items.iter().filter_map(|item| self.reader.string(name, item)).collect())
     }
 
+    /// Returns the string `name` as a list of one, or the list of strings `name`, without the items that are not
+    /// strings.
+    pub(super) fn string_or_strings(&mut self, name: &'static str) -> Option<Vec<At<String>>> {
+        let is_list = self.table.get(name).is_some_and(|value| value.get_ref().is_array());
+        if is_list { self.strings(name) } else { self.string(name).map(|only| vec![*only]) }
+    }
+
     /// Returns the table of strings `name`, whose keys the user chooses: properties, variables or aliases.
     pub(super) fn entries(&mut self, name: &'static str) -> SmallMap<StringEntry> {
         let Some((_, value)) = self.take(name) else { return SmallMap::new() };

@@ -40,6 +40,8 @@ pub(super) struct Manifest {
     pub statements: BTreeMap<String, At<Box<StatementLayer>>>,
     /// The `[[moved]]` blocks in order.
     pub moved: Vec<At<MovedLayer>>,
+    /// The `[[removed]]` blocks in order.
+    pub removed: Vec<At<RemovedLayer>>,
     /// Whether a part could not be read. Declarations that seem to be missing may be in that part.
     pub is_incomplete: bool,
     /// The files with TOML syntax errors. Only the names of their tables can be used, not the content.
@@ -80,8 +82,8 @@ pub(super) struct StatementLayer {
     pub stopped: Field<bool>,
     /// What floe may do when a job changes: `auto`, `restart` or `manual`.
     pub evolve: Field<String>,
-    /// The consent to one blocked change.
-    pub accept: Field<String>,
+    /// The consents to blocked changes, from one string or a list of strings.
+    pub accept: Option<Vec<At<String>>>,
     /// What to do with a job that failed: `report` or `resume`.
     pub on_failed: Field<String>,
     /// What to do with a job that was stopped outside floe: `report` or `resume`.
@@ -177,6 +179,15 @@ pub(super) struct EnvironmentLayer {
     pub has_invalid_fields: bool,
     /// Whether everything except the overlays could be read.
     pub is_valid: bool,
+}
+
+/// A `[[removed]]` block as it is written.
+#[derive(Debug)]
+pub(super) struct RemovedLayer {
+    /// The address that is no longer declared.
+    pub address: At<String>,
+    /// The consents, from one string or a list of strings.
+    pub accept: Vec<At<String>>,
 }
 
 /// A `[[moved]]` block as it is written.

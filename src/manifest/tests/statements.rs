@@ -18,7 +18,7 @@ fn every_field_is_read() {
     .with_file("pools.toml", "[pools.main]\nmax_cfu = 5\n")
     .with_file(
         "statements/a.toml",
-        "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nundo = \"DROP TABLE a\"\nname = \"other\"\npool = \"main\"\nprincipal = \"u-1\"\nstopped = true\nevolve = \"restart\"\naccept = \"restart:3f2a9c\"\non_failed = \"resume\"\non_stopped = \"resume\"\ndepends_on = [\"statements.b\", \"pools.main\"]\nprevent_destroy = true\ntimeout = \"1h30m\"\nallow = [\"FL104\"]\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\n",
+        "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\nundo = \"DROP TABLE a\"\nname = \"other\"\npool = \"main\"\nprincipal = \"u-1\"\nstopped = true\nevolve = \"restart\"\naccept = [\"restart:3f2a9c\", \"drop:00ff00\"]\non_failed = \"resume\"\non_stopped = \"resume\"\ndepends_on = [\"statements.b\", \"pools.main\"]\nprevent_destroy = true\ntimeout = \"1h30m\"\nallow = [\"FL104\"]\n[statements.b]\nsql = \"CREATE TABLE b (x INT)\"\n",
     )
     .load();
     let declared = &project.statements["a"];
@@ -32,12 +32,15 @@ fn every_field_is_read() {
         (spec.evolve, spec.on_failed, spec.on_stopped),
         (Evolve::Restart, UnexpectedPhasePolicy::Resume, UnexpectedPhasePolicy::Resume)
     );
-    assert_eq!(spec.accept.as_deref(), Some("restart:3f2a9c"));
     assert_eq!(spec.undo.as_ref().unwrap().as_str(), "DROP TABLE a");
     assert_eq!(spec.depends_on, BTreeSet::from([Address::pool("main"), Address::statement("b")]));
     assert_eq!(text_at(declared.reference_places.get(&Address::statement("b")).unwrap()), "\"statements.b\"");
     assert_eq!(text_at(declared.reference_places.get(&Address::pool("main")).unwrap()), "\"pools.main\"");
     assert_eq!(declared.allow, BTreeSet::from(["FL104".to_owned()]));
+    let consents: Vec<_> =
+        declared.accept.iter().map(|given| (given.consent.to_string(), text_at(&given.place))).collect();
+    let expected = ["restart:3f2a9c", "drop:00ff00"].map(|code| (code.to_owned(), format!("\"{code}\"")));
+    assert_eq!(consents.iter().map(|(code, at)| (code.clone(), (*at).to_string())).collect::<Vec<_>>(), expected);
     assert_eq!(project.statements["b"].spec.timeout, 900);
 }
 
@@ -204,4 +207,32 @@ fn the_initial_offset_property_is_not_allowed() {
         &["\"sql.tables.initial-offset-from\""],
         "evolve",
     );
+}
+
+#[test]
+fn removed_blocks_hold_the_consents_of_addresses_that_are_not_declared() {
+    let removed = "[[removed]]\naddress = \"statements.old\"\naccept = \"drop:91c0aa\"\n";
+    let project = ProjectFixture::new(removed).load();
+    let block = &project.removed[0];
+    assert_eq!(block.address, Address::statement("old"));
+    assert!(project.has_consent(&Address::statement("old"), &"drop:91c0aa".parse().unwrap()));
+    assert!(!project.has_consent(&Address::statement("old"), &"drop:91c0ab".parse().unwrap()));
+    assert!(!project.has_consent(&Address::statement("older"), &"drop:91c0aa".parse().unwrap()));
+}
+
+#[test]
+fn removed_blocks_of_declared_or_repeated_addresses_are_problems() {
+    ProjectFixture::new(
+        "[statements.a]\nsql = \"CREATE TABLE a (x INT)\"\n[[removed]]\naddress = \"statements.a\"\naccept = [\"drop:91c0aa\"]\n",
+    )
+    .assert_problems(&[("`statements.a` is removed but still declared", &["\"statements.a\""])]);
+    let old = "[[removed]]\naddress = \"statements.old\"\naccept = []\n";
+    ProjectFixture::new(&format!("{old}{old}")).assert_problems(&[(
+        "`statements.old` has two `[[removed]]` blocks",
+        &["\"statements.old\"", "\"statements.old\""],
+    )]);
+    ProjectFixture::new("[[removed]]\naddress = \"statements.old\"\n")
+        .assert_problems(&[("`[[removed]]` has no `accept`", &["[[removed]]"])]);
+    ProjectFixture::new("[[removed]]\naddress = \"statements.old\"\naccept = \"yes\"\n")
+        .assert_problems(&[("`yes` is not a valid consent", &["\"yes\""])]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{super::style::sanitize, note::rewritten_rows, reason::detail_suffix};
 use crate::{
     diff::{AfterDeletion, Block, Change, Note, Reason},
-    resource::{Address, ResourceKind},
+    resource::{Address, Consent, ResourceKind},
 };
 
 /// Why a change is blocked, and what can be done about it.
@@ -31,7 +31,7 @@ pub(in super::super) fn explain_block(
 /// Returns the cause and the options of a block.
 fn cause_and_options(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
-    let accept_consequence = |accept: &str| accept_consequence(accept, change);
+    let accept_consequence = |accept: &Consent| accept_consequence(accept, change);
     let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
     match block {
         Block::ForeignStatement { name } => (
@@ -284,7 +284,7 @@ pub(super) fn what_changed_covers(reason: &Reason, reasons: &[Reason]) -> bool {
 }
 
 /// Returns the text of [`Block::LosesOffsets`].
-fn loses_position(stateful_construct: Option<&str>, accept: &str, change: &Change) -> (String, Vec<String>) {
+fn loses_position(stateful_construct: Option<&str>, accept: &Consent, change: &Change) -> (String, Vec<String>) {
     let what = what_changed(&change.reasons);
     let why = match stateful_construct {
         Some(keeps) => format!("{what}, and the new version would lose its state ({keeps})"),
@@ -349,7 +349,7 @@ fn starts_as_written(change: &Change) -> bool {
 
 /// Returns the line to paste for consent, and its consequence. The consent is for this change only and
 /// lapses with the next.
-fn accept_consequence(accept: &str, change: &Change) -> String {
+fn accept_consequence(accept: &Consent, change: &Change) -> String {
     if starts_as_written(change) {
         return format!("`accept = \"{accept}\"` starts it where its SQL or properties say.");
     }

@@ -51,7 +51,7 @@ pub fn statement(name: &str) -> Statement {
         stopped: false,
         undo: None,
         evolve: Evolve::Auto,
-        accept: None,
+        former_consent: FormerConsent::default(),
         on_failed: UnexpectedPhasePolicy::Report,
         on_stopped: UnexpectedPhasePolicy::Report,
         depends_on: BTreeSet::new(),

@@ -33,7 +33,7 @@ fn full_record() -> Recorded {
         properties: template,
         principal: Some("sa-1".to_owned()),
         undo: Some(Template::new("DROP TABLE a")),
-        accept: Some("restart:3f2a9c".to_owned()),
+        former_consent: FormerConsent::from("restart:3f2a9c".to_owned()),
         depends_on: BTreeSet::from([Address::statement("a"), Address::pool("main")]),
         ..statement("orders")
     };

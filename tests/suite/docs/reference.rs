@@ -13,8 +13,17 @@ use floe::{cli::arguments::Arguments, diff, simulator::Scenario, sql};
 use super::page::Page;
 
 /// The methods that read a key in the source of `manifest`.
-const READ_METHODS: [&str; 8] =
-    ["string", "strings", "boolean", "integer", "entries", "section", "named_tables", "list_of_tables"];
+const READ_METHODS: [&str; 9] = [
+    "string",
+    "strings",
+    "string_or_strings",
+    "boolean",
+    "integer",
+    "entries",
+    "section",
+    "named_tables",
+    "list_of_tables",
+];
 
 /// Checks that each key of a manifest has a row in a table of keys, one for each manifest table that accepts the key.
 pub fn manifest_keys(page: &Page, source: &Path) -> Vec<String> {

@@ -14,9 +14,9 @@ use floe::{
     plan::{Basis, FORMAT_VERSION, Plan, PoolRef, RollbackGuard, Step, StepGroup, StepRequest, Until},
     render::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage},
     resource::{
-        Address, EnvironmentIdentity, Evolve, Fingerprint, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets,
-        Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Properties, Role, SeenPool, SeenStatement,
-        Statement, StatementUpdate, Submission, Template, UnexpectedPhasePolicy,
+        Address, Consent, EnvironmentIdentity, Evolve, Fingerprint, FormerConsent, Generation, HashKey, Intent,
+        IntentId, KeyedHash, Offsets, Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolUpdate, Properties,
+        Role, SeenPool, SeenStatement, Statement, StatementUpdate, Submission, Template, UnexpectedPhasePolicy,
     },
     settle::InterruptedRequest,
     state::{
@@ -180,7 +180,7 @@ pub fn statement(name: &str, evolve: Evolve, unexpected_phase_policy: Unexpected
         stopped: true,
         undo: Some(Template::new("DROP TABLE target")),
         evolve,
-        accept: Some(text("restart:3f2a9c")),
+        former_consent: FormerConsent::from(text("restart:3f2a9c")),
         on_failed: unexpected_phase_policy,
         on_stopped: unexpected_phase_policy,
         depends_on: BTreeSet::from([main_pool(), orders()]),
@@ -566,7 +566,7 @@ fn notes() -> Vec<Note> {
 /// Returns everything that floe can do after a statement is deleted outside floe.
 fn after_deletions() -> Vec<AfterDeletion> {
     successive_variants(AfterDeletion::Resubmit, |it| match it {
-        AfterDeletion::Resubmit => Some(AfterDeletion::ResubmitWithConsent(text("restart:3f2a9c"))),
+        AfterDeletion::Resubmit => Some(AfterDeletion::ResubmitWithConsent("restart:3f2a9c".parse().unwrap())),
         AfterDeletion::ResubmitWithConsent(_) => Some(AfterDeletion::Nothing),
         AfterDeletion::Nothing => Some(AfterDeletion::Blocked),
         AfterDeletion::Blocked => None,
@@ -576,7 +576,7 @@ fn after_deletions() -> Vec<AfterDeletion> {
 /// Returns a block of each variant.
 fn blocks() -> Vec<Block> {
     let (name, why, detail, id) = (|| text("orders"), || text("a 403"), || text("no"), || text("lfcp-1"));
-    let accept = || text("restart:3f2a9c");
+    let accept = || "restart:3f2a9c".parse::<Consent>().unwrap();
     let (from, to) = (orders, || Address::statement("purchases"));
     let recreated_outside = |if_deleted| Block::RecreatedOutside { name: name(), if_deleted };
     let mut all = successive_variants(Block::ForeignStatement { name: name() }, |it| match it {
