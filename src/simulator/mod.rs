@@ -7,13 +7,11 @@
 
 mod api_request;
 mod audit;
-mod catalog;
 mod clock;
 mod connection;
 mod exchange;
 mod faults;
 mod limiter;
-mod log;
 mod options;
 mod out_of_band;
 mod pattern;
@@ -82,7 +80,7 @@ impl Simulator {
     /// until the last clone is dropped, which compacts the log to the current world.
     pub fn open(path: impl AsRef<Path>, options: SimulatorOptions) -> io::Result<Simulator> {
         let read_log =
-            |on_record: &mut dyn FnMut(log::LogRecord)| log::WorldLog::open(path.as_ref(), on_record).map(Some);
+            |on_record: &mut dyn FnMut(world::LogRecord)| world::WorldLog::open(path.as_ref(), on_record).map(Some);
         let options = Arc::new(options.with_scenario_overrides());
         Ok(Simulator::from_world(world::SimulatedWorld::restore(options, audit::AuditTrail::default(), read_log)?))
     }
@@ -94,8 +92,9 @@ impl Simulator {
     ///
     /// Fails if the file is not such a log.
     pub fn load_copy(path: impl AsRef<Path>, options: SimulatorOptions) -> io::Result<Simulator> {
-        let read_log =
-            |on_record: &mut dyn FnMut(log::LogRecord)| log::read_without_lock(path.as_ref(), on_record).map(|()| None);
+        let read_log = |on_record: &mut dyn FnMut(world::LogRecord)| {
+            world::read_without_lock(path.as_ref(), on_record).map(|()| None)
+        };
         let options = Arc::new(options.with_scenario_overrides());
         Ok(Simulator::from_world(world::SimulatedWorld::restore(options, audit::AuditTrail::disabled(), read_log)?))
     }

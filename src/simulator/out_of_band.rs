@@ -6,9 +6,8 @@ use super::{
     Simulator,
     audit::EffectKind,
     clock::rfc3339,
-    pools::{self, SimulatedPool},
-    statements::{self, SimulatedWarning},
-    world::SimulatedWorld,
+    pools, statements,
+    world::{SimulatedPool, SimulatedWarning, SimulatedWorld},
 };
 use crate::resource::{Labels, Phase, PoolPhase, Properties};
 

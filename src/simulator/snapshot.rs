@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Simulator, log::LogRecord, options::SimulatorOptions, world::SimulatedWorld};
+use super::{
+    Simulator,
+    options::SimulatorOptions,
+    world::{LogRecord, SimulatedWorld},
+};
 
 /// A world at one moment, including its pending events. Like a log that is opened again, it holds no faults, no
 /// overrides that were added later, and no state of the rate limits.

@@ -1,10 +1,8 @@
 //! The pools API, `fcpm/v2`: compute pools, regions and the organization's configuration.
 
-mod pool;
 mod regions;
 mod validation;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,29 +10,13 @@ use super::{
     audit::EffectKind,
     clock::rfc3339,
     response::{ApiError, ApiResponse, empty_response, json_response},
-    world::SimulatedWorld,
+    world::{SimulatedPool, SimulatedWorld},
 };
 use crate::{cloud::Method, resource::PoolPhase};
-pub(super) use pool::SimulatedPool;
 use validation::{
     check_display_name, check_name_is_free, check_only_default, invalid_property, missing_property, optional_cfu_at,
     optional_max_cfu,
 };
-
-/// The organization's configuration of default pools.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OrgComputePoolConfig {
-    /// Whether statements without a pool get a default pool.
-    default_pool_enabled: bool,
-    /// The `max_cfu` of new default pools.
-    default_pool_max_cfu: u32,
-}
-
-impl Default for OrgComputePoolConfig {
-    fn default() -> Self {
-        OrgComputePoolConfig { default_pool_enabled: true, default_pool_max_cfu: 50 }
-    }
-}
 
 /// Handles a request below `/fcpm/v2`; `rest` is the remaining path.
 pub(super) fn handle(world: &mut SimulatedWorld, request: &ApiRequest, rest: &[&str]) -> Result<ApiResponse, ApiError> {

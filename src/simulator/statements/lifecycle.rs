@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use super::{
-    super::{
-        audit::EffectKind,
-        catalog::CatalogChanges,
-        clock::{micros, rfc3339_seconds},
-        scenario::{ForcedOutcome, duration_from_seconds},
-        sql_summary::{SqlSummary, StatementBehavior},
-        world::SimulatedWorld,
-    },
-    statement::{MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning},
+use super::super::{
+    audit::EffectKind,
+    clock::{micros, rfc3339_seconds},
+    scenario::{ForcedOutcome, duration_from_seconds},
+    sql_summary::{SqlSummary, StatementBehavior},
+    world::{CatalogChanges, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning, SimulatedWorld},
 };
 use crate::{
     resource::{Phase, PoolPhase},

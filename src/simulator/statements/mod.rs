@@ -2,7 +2,6 @@
 
 mod lifecycle;
 mod response_body;
-mod statement;
 mod submission;
 mod update;
 
@@ -12,10 +11,9 @@ use super::{
     api_request::{ApiRequest, PageRequest},
     audit::EffectKind,
     response::{ApiError, ApiResponse, empty_response, json_response},
-    world::SimulatedWorld,
+    world::{MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWorld},
 };
 use crate::{cloud::Method, resource::Phase, simulator::switches::RequestPolicy};
-pub(super) use statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning};
 pub(super) use submission::{random_uuid, recreate_statement};
 
 /// Handles a request below `…/environments/{environment}/statements`; `rest` is the remaining path.

@@ -7,9 +7,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{clock::rfc3339, sql_summary::StatementBehavior, switches::Switches},
+    super::{
+        clock::rfc3339,
+        sql_summary::StatementBehavior,
+        switches::Switches,
+        world::{MutableFields, SimulatedStatement},
+    },
     lifecycle::PARTITIONS,
-    statement::{MutableFields, SimulatedStatement},
 };
 use crate::resource::{Labels, Phase, Properties};
 

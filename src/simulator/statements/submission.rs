@@ -14,12 +14,12 @@ use super::{
         scenario::{ForcedOutcome, duration_from_seconds},
         sql_summary::SqlSummary,
         switches::{RequestPolicy, Switches},
-        world::SimulatedWorld,
+        world::{
+            FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWorld, requests_dry_run,
+        },
     },
     lifecycle::ENDED_RETENTION,
-    response_body,
-    statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
-    statement_response,
+    response_body, statement_response,
 };
 use crate::resource::{InternedStr, Labels, Phase, Properties};
 
