@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Simulator,
+    events::run_due_events,
     options::SimulatorOptions,
+    simulated_cloud::Simulator,
     world::{LogRecord, SimulatedWorld},
 };
 
@@ -22,7 +23,7 @@ impl Simulator {
     /// Takes a snapshot of the world as it is now.
     pub fn snapshot(&self) -> WorldSnapshot {
         let mut state = self.lock();
-        state.world.run_due_events();
+        run_due_events(&mut state.world);
         WorldSnapshot { options: Arc::clone(&state.world.options), record: Arc::new(state.world.to_record()) }
     }
 

@@ -19,7 +19,7 @@ pub(super) use log::{LogRecord, WorldLog, read_without_lock};
 #[cfg(test)]
 pub(super) use log::{WorldChange, read_records};
 pub(super) use pool::SimulatedPool;
-pub(super) use state::SimulatedWorld;
+pub(super) use state::{DueEvent, SimulatedWorld};
 pub(super) use statement::{
     FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWarning, requests_dry_run,
 };

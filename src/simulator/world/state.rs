@@ -21,7 +21,7 @@ use super::{
     pool::SimulatedPool,
     statement::SimulatedStatement,
 };
-use crate::resource::{InternedStr, PoolPhase};
+use crate::resource::InternedStr;
 
 /// What an event of the agenda is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,16 @@ pub(super) enum AgendaItem {
     Statement(u64),
     /// The delayed effect with this number takes place.
     DelayedEffect(u64),
+}
+
+/// An event whose time has come.
+pub(in crate::simulator) enum DueEvent {
+    /// The phase of the pool with this id ends.
+    Pool(String),
+    /// A scheduled transition of the statement with this serial number is due.
+    Statement(u64),
+    /// This effect, whose response was lost, takes place.
+    DelayedEffect(DelayedEffect),
 }
 
 /// The simulated cloud: its resources, its time, and the events that are still to come.
@@ -119,26 +129,33 @@ impl SimulatedWorld {
         }
     }
 
-    /// Runs every event that is due, each at its own time.
-    pub(in crate::simulator) fn run_due_events(&mut self) {
-        let now = self.clock.now().max(self.time);
-        while self.agenda.first().is_some_and(|(due, _)| *due <= now)
-            && let Some((due, item)) = self.agenda.pop_first()
-        {
-            self.time = self.time.max(due);
-            match item {
-                AgendaItem::Statement(serial) => self.run_statement_event(serial),
-                AgendaItem::Pool(id) => self.run_pool_event(&id),
-                AgendaItem::DelayedEffect(number) => self.run_delayed_effect(number),
-            }
-        }
-        self.time = now;
+    /// Returns the time of the clock, which is never before the world's own time.
+    pub(in crate::simulator) fn clock_time(&self) -> i64 {
+        self.clock.now().max(self.time)
     }
 
-    /// Moves the world's time forward by `span`.
-    pub(in crate::simulator) fn advance_by(&mut self, span: std::time::Duration) {
+    /// Moves the clock forward by `span`.
+    pub(in crate::simulator) fn advance_clock(&mut self, span: std::time::Duration) {
         self.clock.advance_by(span);
-        self.run_due_events();
+    }
+
+    /// Takes the earliest event that is due at `now`, and sets the world's time to that of the event.
+    pub(in crate::simulator) fn take_due_event(&mut self, now: i64) -> Option<DueEvent> {
+        loop {
+            let (due, item) = self.agenda.first().filter(|(due, _)| *due <= now).cloned()?;
+            self.agenda.remove(&(due, item.clone()));
+            self.time = self.time.max(due);
+            match item {
+                AgendaItem::Statement(serial) => return Some(DueEvent::Statement(serial)),
+                AgendaItem::Pool(id) => return Some(DueEvent::Pool(id)),
+                AgendaItem::DelayedEffect(number) => {
+                    self.log_change(|| WorldChange::DelayedEffectApplied(number));
+                    if let Some(effect) = self.take_delayed_effect(number) {
+                        return Some(DueEvent::DelayedEffect(effect));
+                    }
+                }
+            }
+        }
     }
 
     /// Writes the changes since the last commit to the log, in one append.
@@ -198,19 +215,6 @@ impl SimulatedWorld {
         self.time.saturating_add(span).saturating_add(jitter)
     }
 
-    /// Ends the current phase of a pool: DEPROVISIONING ends with its removal, any other with PROVISIONED.
-    fn run_pool_event(&mut self, id: &str) {
-        let Some(mut pool) = self.pools.get(id).cloned() else { return };
-        if pool.phase == PoolPhase::Deprovisioning {
-            return self.remove_pool(id);
-        }
-        pool.phase = PoolPhase::Provisioned;
-        pool.updated_at = self.time;
-        pool.phase_ends_at = None;
-        self.put_pool(pool);
-        self.admit_waiting(id);
-    }
-
     /// Returns the outcome that an override forces on the statement `name`, if one matches.
     pub(in crate::simulator) fn forced_outcome(&self, name: &str) -> Option<&ForcedOutcome> {
         self.overrides.iter().find(|rule| rule.matches(name)).map(|rule| &rule.outcome)
@@ -248,13 +252,5 @@ impl SimulatedWorld {
         let effect = self.delayed_effects.remove(&number)?;
         self.agenda.remove(&(effect.due, AgendaItem::DelayedEffect(number)));
         Some(effect)
-    }
-
-    /// Applies the delayed effect with this number.
-    fn run_delayed_effect(&mut self, number: u64) {
-        self.log_change(|| WorldChange::DelayedEffectApplied(number));
-        if let Some(effect) = self.take_delayed_effect(number) {
-            super::super::routes::apply_delayed_effect(self, &effect);
-        }
     }
 }
