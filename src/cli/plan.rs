@@ -111,7 +111,7 @@ pub(super) async fn prepare_plan(
 
 /// A plan to print, with what is shown along with it.
 pub(super) struct PrintedPlan<'a> {
-    /// The plan itself.
+    /// The plan that is printed.
     pub plan: &'a Plan,
     /// The graph of the project that was planned.
     pub graph: &'a Graph,
