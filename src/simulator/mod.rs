@@ -1,9 +1,9 @@
 //! A simulated Confluent Cloud in memory or in a file: the statements and pools APIs with phases, limits and faults.
 //!
-//! A [`Simulator`] is a [`Transport`](crate::cloud::Transport), so a client needs no port; [`serve`] serves the same world over HTTP. Time is
-//! tokio's, so minutes pass at once on a paused clock, and all randomness comes from one seed. The simulator follows
-//! the API's OpenAPI document and what is known about real responses. It was never compared with the live service;
-//! [`Switches`] has a switch for each open question.
+//! A [`Simulator`] is a [`Transport`](crate::cloud::Transport), so a client needs no port; [`serve`] serves the same
+//! world over HTTP. Time is tokio's, so minutes pass at once on a paused clock, and all randomness comes from one seed.
+//! The simulator follows the API's OpenAPI document and what is known about real responses. It was never compared with
+//! the live service; [`Switches`] has a switch for each open question.
 
 mod api_request;
 mod audit;

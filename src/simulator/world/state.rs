@@ -141,9 +141,9 @@ impl SimulatedWorld {
 
     /// Takes the earliest event that is due at `now`, and sets the world's time to that of the event.
     pub(in crate::simulator) fn take_due_event(&mut self, now: i64) -> Option<DueEvent> {
-        loop {
-            let (due, item) = self.agenda.first().filter(|(due, _)| *due <= now).cloned()?;
-            self.agenda.remove(&(due, item.clone()));
+        while self.agenda.first().is_some_and(|(due, _)| *due <= now)
+            && let Some((due, item)) = self.agenda.pop_first()
+        {
             self.time = self.time.max(due);
             match item {
                 AgendaItem::Statement(serial) => return Some(DueEvent::Statement(serial)),
@@ -156,6 +156,7 @@ impl SimulatedWorld {
                 }
             }
         }
+        None
     }
 
     /// Writes the changes since the last commit to the log, in one append.
