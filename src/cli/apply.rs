@@ -13,7 +13,7 @@ use super::{
     connect::{self, WorldAccess},
     interrupt,
     lock_holder::lock_holder,
-    plan::print_plan,
+    plan::{PrintedPlan, print_plan},
     plan_context::{interrupted_run, plan_context},
     progress::{ProgressDisplay, StatusLine},
     project, runtime,
@@ -158,7 +158,8 @@ async fn prepare(
         saved.check_unused(&graph.project, open_run.as_ref())?;
         planned.plan = saved.plan_to_execute(&planned, graph)?;
     }
-    print_plan(&planned.plan, graph, &context, apply_request.command, global, screen)?;
+    let printed = PrintedPlan { plan: &planned.plan, graph, context: &context, command: apply_request.command };
+    print_plan(&printed, global, screen)?;
     let minimum_exit = if is_settled { Exit::Done } else { Exit::Unhealthy };
     if planned.plan.is_blocked() || !planned.plan.has_work() {
         // Otherwise the journal of an interrupted run would stay until there is something else to do.

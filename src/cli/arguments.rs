@@ -1,8 +1,10 @@
 //! The commands and flags of the command line, as clap parses them. The doc comments are the help texts.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, builder::TypedValueParser, error::ErrorKind,
+};
 
 use super::ProcessEnvironment;
 use crate::{
@@ -305,11 +307,13 @@ pub struct SimulatorArguments {
     /// The address to listen on; port 0 takes a free port
     #[arg(long, env = "FLOE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080", hide_env_values = true)]
     pub listen: String,
-    /// The only key that the statements API accepts; without it, any key is accepted
-    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
+    /// The only key that the statements API accepts; without it, any key is accepted. Prefer the variable, because the
+    /// process list shows flags
+    #[arg(long, env = "FLOE_FLINK_KEY", value_name = "KEY:SECRET", value_parser = KeyParser, hide_env_values = true)]
     pub flink_key: Option<(String, String)>,
-    /// The only key that the pools API accepts; without it, any key is accepted
-    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "KEY:SECRET", value_parser = parse_key, hide_env_values = true)]
+    /// The only key that the pools API accepts; without it, any key is accepted. Prefer the variable, because the
+    /// process list shows flags
+    #[arg(long, env = "FLOE_CLOUD_KEY", value_name = "KEY:SECRET", value_parser = KeyParser, hide_env_values = true)]
     pub cloud_key: Option<(String, String)>,
     /// Keep the simulated world in this file; without it, the world is in memory and ends with the process
     #[arg(long, env = "FLOE_WORLD", value_name = "FILE", hide_env_values = true)]
@@ -393,11 +397,27 @@ fn parse_assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Parses a key and its secret. The error message never contains the given text.
-fn parse_key(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once(':') {
-        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
-        _ => Err("expected `key:secret`"),
+/// Parses a key and its secret. Unlike clap's own errors, its error does not repeat the given text.
+#[derive(Clone)]
+struct KeyParser;
+
+impl TypedValueParser for KeyParser {
+    type Value = (String, String);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<(String, String), clap::Error> {
+        match value.to_str().and_then(|text| text.split_once(':')) {
+            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok((id.to_owned(), secret.to_owned())),
+            _ => {
+                let argument = argument.map(ToString::to_string).unwrap_or_default();
+                let message = format!("invalid value for '{argument}': expected `key:secret`\n");
+                Err(clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command))
+            }
+        }
     }
 }
 
@@ -502,8 +522,21 @@ mod tests {
     #[test]
     fn api_keys_never_appear_in_errors_or_debug_output() {
         let error = Arguments::try_parse_from(["floe", "simulator", "--flink-key", "s3cr3t"]).unwrap_err();
-        assert!(error.to_string().contains("key:secret"));
+        assert!(error.to_string().contains("'--flink-key <KEY:SECRET>': expected `key:secret`"), "{error}");
+        assert!(!error.to_string().contains("s3cr3t"), "{error}");
         let Command::Simulator(arguments) = parsed("floe simulator --flink-key a:s3cr3t").command else { panic!() };
         assert!(!format!("{arguments:?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn the_help_of_a_key_prefers_its_variable_and_hides_the_value() {
+        let mut command = Arguments::command();
+        let simulator = command.find_subcommand_mut("simulator").unwrap();
+        for (flag, variable) in [("flink_key", "FLOE_FLINK_KEY"), ("cloud_key", "FLOE_CLOUD_KEY")] {
+            let argument = simulator.get_arguments().find(|argument| argument.get_id() == flag).unwrap();
+            assert_eq!(argument.get_env(), Some(OsStr::new(variable)));
+            assert!(argument.is_hide_env_values_set());
+            assert!(argument.get_help().unwrap().to_string().contains("Prefer the variable"));
+        }
     }
 }

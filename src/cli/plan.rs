@@ -38,7 +38,7 @@ pub fn run(
     };
     let (prepared, notices) = runtime::block_on(&environment, work)??;
     let PreparedPlan { graph, planning_output: planned, context } = &prepared;
-    print_plan(&planned.plan, graph, context, "plan", global, screen)?;
+    print_plan(&PrintedPlan { plan: &planned.plan, graph, context, command: "plan" }, global, screen)?;
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", process.seed);
         save_plan(path, &render::saved_plan_json(&planned.plan, graph, context, &id)?)?;
@@ -109,15 +109,25 @@ pub(super) async fn prepare_plan(
     Ok(PreparedPlan { graph, planning_output: planned, context })
 }
 
+/// A plan to print, with what is shown along with it.
+pub(super) struct PrintedPlan<'a> {
+    /// The plan that is printed.
+    pub plan: &'a Plan,
+    /// The graph of the project that was planned.
+    pub graph: &'a Graph,
+    /// The facts that are shown with the plan.
+    pub context: &'a PlanContext,
+    /// The command in the header: `plan`, `apply` or `destroy`.
+    pub command: &'a str,
+}
+
 /// Prints a plan in the requested format.
 pub(super) fn print_plan(
-    plan: &Plan,
-    graph: &Graph,
-    context: &PlanContext,
-    command: &str,
+    printed: &PrintedPlan<'_>,
     global: &GlobalOptions,
     screen: &Screen,
 ) -> Result<(), CommandError> {
+    let PrintedPlan { plan, graph, context, command } = *printed;
     let global_flags = global_flags(global);
     let view = PlanView {
         plan,

@@ -27,14 +27,15 @@ pub fn run(
             StateCommand::Show { address } => print_entry(&project_context, address, screen).await,
             StateCommand::Mv { from, to } => {
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
-                record_facts("state mv", std::slice::from_ref(from), vec![fact], &project_context, global, process)
-                    .await?;
+                let edit = StateEdit { command: "state mv", addresses: std::slice::from_ref(from), facts: vec![fact] };
+                record_facts(edit, &project_context, global, process).await?;
                 screen.eprint(&format!("Moved `{from}` to `{to}`. Nothing was sent.\n"));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
                 let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
-                record_facts("state rm", addresses, facts, &project_context, global, process).await?;
+                let edit = StateEdit { command: "state rm", addresses, facts };
+                record_facts(edit, &project_context, global, process).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
                 screen.eprint(&format!(
                     "Removed from the state: {}. Nothing was deleted on Confluent Cloud.\n",
@@ -79,26 +80,34 @@ async fn print_entry(project_context: &ProjectContext, address: &Address, screen
     screen.print(&text)
 }
 
+/// Facts that a command records about addresses without changing anything on Confluent Cloud.
+struct StateEdit<'a> {
+    /// The command as the holder of the lock shows it.
+    command: &'a str,
+    /// The addresses that must be recorded already.
+    addresses: &'a [Address],
+    /// The facts to record.
+    facts: Vec<Fact>,
+}
+
 /// Records facts about recorded addresses. This is a run of its own, with the lock and a journal.
 async fn record_facts(
-    command: &str,
-    addresses: &[Address],
-    facts: Vec<Fact>,
+    edit: StateEdit<'_>,
     project_context: &ProjectContext,
     global: &GlobalOptions,
     process: &ProcessEnvironment,
 ) -> Result<(), CommandError> {
     let mut ledger = project_context.ledger();
-    ledger.lock(&lock_holder(command, process), global.lock_timeout).await?;
+    ledger.lock(&lock_holder(edit.command, process), global.lock_timeout).await?;
     let mut recorded = load_recorded(&ledger, project_context).await?;
-    for address in addresses {
+    for address in edit.addresses {
         // An address with an open request of an interrupted run can be removed or moved like a recorded one.
         if !recorded.contains(address) && !recorded.has_open_intent(address) {
             return Err(not_recorded(address));
         }
     }
     ledger.begin(&recorded).await?;
-    let entries: Vec<Entry> = facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect();
+    let entries: Vec<Entry> = edit.facts.into_iter().map(|fact| Entry::FactRecorded { fact }).collect();
     for entry in &entries {
         recorded.apply(entry).map_err(|error| CommandError::new(error.to_string()))?;
     }

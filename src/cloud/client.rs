@@ -162,6 +162,19 @@ impl CloudClient {
         }
     }
 
+    /// Returns the error for a 2xx that is not a response of this API. After a request that changes something, it
+    /// means that the outcome is unknown, not that nothing happened.
+    pub(super) fn invalid_response(&self, call: &ApiCall, response: &HttpResponse, why: &str) -> Error {
+        let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
+        let response = &self.redact_response(response.clone());
+        let detail = match response.body.trim_ascii() {
+            [] => "the response is empty".to_owned(),
+            body => format!("unexpected response ({why}) that begins with `{}`", response_error::excerpt(body)),
+        };
+        let help = response_error::is_html(response).then(|| response_error::html_page_help(call));
+        self.sanitize_error(Error { help, ..response_error::error_with_response(call, kind, response, detail) })
+    }
+
     /// Returns a server's text in a form that may be shown: without any part of an API key and without characters
     /// that control a terminal.
     pub(super) fn sanitize_text(&self, text: String) -> String {

@@ -2,46 +2,14 @@
 
 use std::fmt;
 
-use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, Secrets, StatementUpdate};
+use crate::resource::{Labels, LiveStatement, Offsets, Phase, Properties, StatementUpdate};
 
 use super::{
-    CloudClient, ErrorKind, Listing, Method, Result,
+    CloudClient, ErrorKind, Listing, Method, NewStatement, Result, StatementException,
     call::ApiCall,
     key::Api,
     wire::{self, RawObject},
 };
-
-/// A statement to submit, with its secrets revealed. `Debug` shows no SQL and no values.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct NewStatement {
-    /// The statement's name, which must be free in the environment.
-    pub name: String,
-    /// The SQL, which is sent byte for byte.
-    pub sql: String,
-    /// The properties of the statement.
-    pub properties: Properties<String>,
-    /// The id of the pool. Without one, the service uses the region's default pool.
-    pub pool: Option<String>,
-    /// The principal that the statement runs as. Without one, it is the key's owner.
-    pub principal: Option<String>,
-    /// Whether the statement is created in the stopped state. It is not documented whether the service honors this.
-    pub stopped: bool,
-    /// The labels, sent as `metadata.labels`.
-    pub labels: Labels,
-}
-
-impl fmt::Debug for NewStatement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewStatement")
-            .field("name", &self.name)
-            .field("properties", &self.properties.keys())
-            .field("pool", &self.pool)
-            .field("principal", &self.principal)
-            .field("stopped", &self.stopped)
-            .field("labels", &self.labels)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A complete statement as a GET returned it, which a PUT sends back.
 #[derive(Clone)]
@@ -55,26 +23,6 @@ pub struct FetchedStatement {
 impl fmt::Debug for FetchedStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchedStatement").field("live", &self.live).finish_non_exhaustive()
-    }
-}
-
-/// One of the last ten failures of a statement. The service recovers from most of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementException {
-    /// The time of the failure (RFC 3339).
-    pub at: Option<String>,
-    /// The exception's class, for example `java.lang.RuntimeException`.
-    pub name: String,
-    /// The message of the exception.
-    pub message: String,
-}
-
-impl StatementException {
-    /// Returns the exception with the values of `secrets` redacted.
-    pub fn redacted(mut self, secrets: &Secrets) -> StatementException {
-        self.message = secrets.redact(&self.message);
-        self.name = secrets.redact(&self.name);
-        self
     }
 }
 

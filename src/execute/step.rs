@@ -6,7 +6,7 @@ use super::{
     event::{Event, StepFailure},
     mutation::mutate,
     pool, statement,
-    wait::{self, PriorAction},
+    wait::{self, PriorAction, StatementCondition},
 };
 use crate::{
     plan::{PoolRef, Step, StepRequest, Until},
@@ -84,7 +84,8 @@ async fn await_condition(
         (until, Some(name)) => {
             let is_resuming = matches!(&step.request, StepRequest::Update { to, .. } if !to.stopped);
             let prior_action = if is_resuming { PriorAction::Resume } else { PriorAction::Other };
-            let result = wait::wait_for_statement(name, until, prior_action, step.timeout, scope, context).await;
+            let condition = StatementCondition { name, until, prior_action, timeout: step.timeout };
+            let result = wait::wait_for_statement(condition, scope, context).await;
             let facts = |live| facts_from_observation(&scope.address.key, name, live, &context.journal.lock_recorded());
             match result {
                 Ok(live) => Ok(facts(live.as_ref())),

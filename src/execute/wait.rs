@@ -42,14 +42,23 @@ pub(super) enum PriorAction {
     Other,
 }
 
+/// What to wait for, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StatementCondition<'a> {
+    /// The cloud name of the statement.
+    pub name: &'a str,
+    /// The condition to wait for.
+    pub until: Until,
+    /// What was requested before the wait.
+    pub prior_action: PriorAction,
+    /// The longest time that the wait may take, in seconds.
+    pub timeout: u64,
+}
+
 /// A wait in progress for one statement.
 struct PhaseWait<'a> {
-    /// The cloud name of the statement.
-    name: &'a str,
-    /// The condition to wait for.
-    until: Until,
-    /// What was requested before the wait.
-    prior_action: PriorAction,
+    /// What the wait is for.
+    condition: StatementCondition<'a>,
     /// The recorded uid, if there is one.
     uid: Option<String>,
     /// When the wait began.
@@ -61,16 +70,14 @@ struct PhaseWait<'a> {
 /// The failure of a wait, with the last observation.
 type WaitFailure = (StepFailure, Option<LiveStatement>);
 
-/// Waits up to `timeout` seconds. Returns the statement as it reached the condition, confirmed by a GET, or `None` if
+/// Waits for `condition`. Returns the statement as it reached the condition, confirmed by a GET, or `None` if
 /// it is gone.
 pub(super) async fn wait_for_statement(
-    name: &str,
-    until: Until,
-    prior_action: PriorAction,
-    timeout: u64,
+    condition: StatementCondition<'_>,
     scope: &InterruptScope<'_>,
     context: &RunContext,
 ) -> Result<Option<LiveStatement>, WaitFailure> {
+    let StatementCondition { name, timeout, .. } = condition;
     let uid = context
         .journal
         .lock_recorded()
@@ -79,7 +86,7 @@ pub(super) async fn wait_for_statement(
         .and_then(|record| record.generation_named(name))
         .map(|g| g.uid.clone());
     let since = Instant::now();
-    let mut wait = PhaseWait { name, until, prior_action, uid, since, exhausted_since: None };
+    let mut wait = PhaseWait { condition, uid, since, exhausted_since: None };
     let deadline = since + Duration::from_secs(timeout);
     let mut observations = context.watcher.subscribe(name);
     let mut interrupt = context.inputs.interrupt.clone();
@@ -135,7 +142,7 @@ impl PhaseWait<'_> {
     fn judge(&mut self, live: Option<&LiveStatement>) -> WaitJudgment {
         let is_fresh = self.since.elapsed() < STALE_READ_GRACE;
         let Some(live) = live else {
-            return match self.until {
+            return match self.condition.until {
                 Until::Gone | Until::Inactive => WaitJudgment::Arrived,
                 // It may take a moment after a submission until the name can be read.
                 _ if is_fresh => WaitJudgment::InProgress,
@@ -143,14 +150,14 @@ impl PhaseWait<'_> {
             };
         };
         if self.uid.as_ref().is_some_and(|uid| !live.has_uid(uid)) {
-            return if self.until == Until::Gone {
+            return if self.condition.until == Until::Gone {
                 WaitJudgment::Arrived
             } else {
                 WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase)
             };
         }
         let class = live.phase.class();
-        match (self.until, class) {
+        match (self.condition.until, class) {
             // The statement is being resumed, outside floe if it should be stopped.
             (Until::Stopped | Until::Inactive | Until::Stable, PhaseClass::Stopped) if !live.stopped => {
                 WaitJudgment::InProgress
@@ -176,7 +183,7 @@ impl PhaseWait<'_> {
     /// Judges a FAILED or STOPPED statement that should run: it may be its phase from before the resume, or what has
     /// become of it.
     fn judge_failed_or_stopped(&self, live: &LiveStatement, is_fresh: bool) -> WaitJudgment {
-        let may_be_stale = is_fresh && self.prior_action == PriorAction::Resume;
+        let may_be_stale = is_fresh && self.condition.prior_action == PriorAction::Resume;
         match live.phase {
             _ if may_be_stale => WaitJudgment::InProgress,
             Phase::Failed => WaitJudgment::NotReached(NotReachedCause::UnexpectedPhase),
@@ -205,7 +212,7 @@ impl PhaseWait<'_> {
 
     /// Returns the statement that reached the condition. One with another uid does not count.
     fn arrived_statement(&self, live: Option<LiveStatement>) -> Option<LiveStatement> {
-        live.filter(|live| self.until != Until::Gone && self.uid.as_ref().is_none_or(|uid| live.has_uid(uid)))
+        live.filter(|live| self.condition.until != Until::Gone && self.uid.as_ref().is_none_or(|uid| live.has_uid(uid)))
     }
 
     /// Returns the failure of this wait, with the service's messages and the job's exceptions.
@@ -223,12 +230,12 @@ impl PhaseWait<'_> {
         }
         // Exceptions help. If they cannot be read, the rest is still reported.
         let exceptions = match live {
-            Some(_) => context.inputs.cloud.list_exceptions(self.name).await.unwrap_or_default(),
+            Some(_) => context.inputs.cloud.list_exceptions(self.condition.name).await.unwrap_or_default(),
             None => Vec::new(),
         };
         StepFailure::NotReached(Box::new(NotReached {
-            name: self.name.to_owned(),
-            until: self.until,
+            name: self.condition.name.to_owned(),
+            until: self.condition.until,
             cause,
             phase: live.map(|live| live.phase.redacted(&context.inputs.secrets)),
             detail,

@@ -19,7 +19,9 @@ pub(super) fn find_edges(project: &Project, uses: &BTreeMap<SqlObject, UseSites>
     for (object, uses) in uses {
         report_unordered_alters(project, object, &uses.altered_by, &reachability, &mut problems);
         edges.extend(edges_to_alters(object, uses, &reachability));
-        order_drop_after_uses(project, object, uses, &reachability, &mut edges, &mut problems);
+        let (drop_edges, drop_problems) = order_drop_after_uses(project, object, uses, &reachability);
+        edges.extend(drop_edges);
+        problems.extend(drop_problems);
     }
     // Equal edges are the same edge.
     edges.sort_unstable();
@@ -37,7 +39,7 @@ pub(super) fn edges_of_partial_project(
     let (mut edges, mut problems) = certain_edges(project, uses);
     let reachability = Reachability::new(&edges);
     for (object, uses) in uses {
-        order_drop_after_uses(project, object, uses, &reachability, &mut Vec::new(), &mut problems);
+        problems.extend(order_drop_after_uses(project, object, uses, &reachability).1);
     }
     edges.sort_unstable();
     edges.dedup();
@@ -154,16 +156,16 @@ fn edges_to_alters(object: &SqlObject, uses: &UseSites, reachability: &Reachabil
     edges
 }
 
-/// Adds edges that put a drop after every other use of the object. Reports uses that must run after the drop.
+/// Returns the edges that put a drop after every other use of the object, and the problems of uses that must run after
+/// the drop.
 fn order_drop_after_uses(
     project: &Project,
     object: &SqlObject,
     uses: &UseSites,
     reachability: &Reachability,
-    edges: &mut Vec<Edge>,
-    problems: &mut Vec<Problem>,
-) {
-    let Some((drop, repeated_drops)) = uses.dropped_by.split_first() else { return };
+) -> (Vec<Edge>, Vec<Problem>) {
+    let (mut edges, mut problems) = (Vec::new(), Vec::new());
+    let Some((drop, repeated_drops)) = uses.dropped_by.split_first() else { return (edges, problems) };
     for repeated_drop in repeated_drops {
         problems.push(
             with_use_places(
@@ -202,6 +204,7 @@ fn order_drop_after_uses(
             );
         }
     }
+    (edges, problems)
 }
 
 /// Adds the places of two uses to a problem, with a label for each.

@@ -4,97 +4,29 @@
 //! their dependents or reports cycles, `statefulness` judges state that the text alone does not show, and `lineage`
 //! shows the graph to people.
 
+mod dependency_graph;
+mod edge;
 mod edges;
 pub mod lineage;
 mod order;
 mod resolver;
+mod sql_object;
 mod statefulness;
 
+pub use dependency_graph::Graph;
+pub use edge::{Edge, EdgeReason};
 pub use order::dependencies_first;
 pub use resolver::{resolve, resolve_in};
+pub use sql_object::{ObjectUsers, SqlObject, span_bounds};
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     manifest::{InvalidProject, Project, sorted_problems},
-    resource::{Address, SourceLocation, Span},
-    sql::{Analysis, Mention, ObjectKind},
+    resource::Address,
 };
-
-/// A checked project with its dependencies.
-#[derive(Debug, Clone)]
-pub struct Graph {
-    /// The desired project, as the manifests declare it.
-    pub project: Project,
-    /// Every dependency, sorted by address and reason.
-    pub edges: Vec<Edge>,
-    /// The users of tables and other objects, by resolved name.
-    pub objects: BTreeMap<SqlObject, ObjectUsers>,
-    /// Every address, dependencies before their dependents. Ties are broken by address.
-    pub order: Vec<Address>,
-    /// The edges in the other direction: the direct dependents of each address.
-    dependents: BTreeMap<Address, BTreeSet<Address>>,
-}
-
-/// A dependency: `from` needs `to`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Edge {
-    /// The address that depends on the other.
-    pub from: Address,
-    /// The address that is needed.
-    pub to: Address,
-    /// Why `from` needs `to`.
-    pub reason: EdgeReason,
-}
-
-/// Why one address depends on another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EdgeReason {
-    /// The statement runs on that pool.
-    Pool,
-    /// The manifest declares it with `depends_on`.
-    Declared,
-    /// Its SQL names an object that the other statement creates or alters. For a `DROP`, an object that the other
-    /// statement uses.
-    Inferred {
-        /// The object that connects the two statements.
-        object: SqlObject,
-        /// Where the SQL of `from` names the object: start and end.
-        span: (usize, usize),
-    },
-}
-
-/// An object with its full name: completed with the statement's catalog and database, and with aliases replaced.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SqlObject {
-    /// The kind of the object.
-    pub kind: ObjectKind,
-    /// Its name, with three parts if catalog and database are known. The last part of a function's name is in lower
-    /// case, because functions are case-insensitive. Clones share the name, so all edges of an object refer to one
-    /// allocation.
-    pub name: Arc<[Arc<str>]>,
-}
-
-/// The statements of the project that use an object, by what they do with it. The keys are sorted and unique.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObjectUsers {
-    /// The statement that creates it. `None` for an external object.
-    pub creator: Option<String>,
-    /// The statements that alter it.
-    pub altered_by: Vec<String>,
-    /// The statements that drop it.
-    pub dropped_by: Vec<String>,
-    /// The statements that read or call it.
-    pub readers: Vec<String>,
-    /// The statements that write to it.
-    pub writers: Vec<String>,
-}
 
 /// Finds every dependency of a project.
 ///
@@ -131,57 +63,4 @@ pub fn add_graph_problems(mut invalid: InvalidProject) -> InvalidProject {
         invalid.problems = sorted_problems(invalid.problems);
     }
     invalid
-}
-
-impl Graph {
-    /// Returns the direct dependencies of `address`, sorted and unique.
-    pub fn dependencies<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
-        let mut last = None;
-        self.edges_of(address).iter().map(|edge| &edge.to).filter(move |to| last.replace(*to) != Some(*to))
-    }
-
-    /// Returns the direct dependents of `address`, sorted and unique.
-    pub fn dependents<'g>(&'g self, address: &Address) -> impl Iterator<Item = &'g Address> + use<'g> {
-        self.dependents.get(address).into_iter().flatten()
-    }
-
-    /// Returns the dependencies of `address` with their reasons, sorted.
-    pub fn edges_of(&self, address: &Address) -> &[Edge] {
-        let start = self.edges.partition_point(|edge| edge.from < *address);
-        let end = self.edges.partition_point(|edge| edge.from <= *address);
-        self.edges.get(start..end).unwrap_or_default()
-    }
-
-    /// Returns where the SQL of `edge.from` shows the edge, or where its manifest declares it.
-    pub fn place_of_edge(&self, edge: &Edge) -> Option<SourceLocation> {
-        edges::edge_place(&self.project, edge)
-    }
-
-    /// Returns the analysis of the SQL of the statement `key`.
-    pub fn analysis(&self, key: &str) -> Option<&Analysis> {
-        self.project.statements.get(key).map(|statement| &statement.analysis)
-    }
-
-    /// Returns the key of the statement that creates `object`. `None` for an external object.
-    pub fn creator_of(&self, object: &SqlObject) -> Option<&str> {
-        self.objects.get(object)?.creator.as_deref()
-    }
-
-    /// Returns the object that a mention in the SQL of the statement `key` refers to. `None` if there is no such
-    /// statement.
-    pub fn object_of(&self, key: &str, mention: &Mention) -> Option<SqlObject> {
-        let statement = self.project.statements.get(key)?;
-        Some(resolver::NameResolver::for_statement(&statement.spec, &self.project.environment.aliases).resolve(mention))
-    }
-}
-
-impl fmt::Display for SqlObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name.join("."))
-    }
-}
-
-/// Returns a span as a pair, because ranges have no order.
-pub fn span_bounds(span: &Span) -> (usize, usize) {
-    (span.start, span.end)
 }

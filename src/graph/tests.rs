@@ -8,7 +8,10 @@ use super::{
     lineage::{LineageEdge, LineageEdgeKind, LineageNode, LineageNodeKind, lineage},
     *,
 };
-use crate::manifest::tests::{ProjectFixture, format_problems, text_at};
+use crate::{
+    manifest::tests::{ProjectFixture, format_problems, text_at},
+    sql::ObjectKind,
+};
 
 /// Returns a project with these statements.
 fn project_fixture(lines: &str) -> ProjectFixture {

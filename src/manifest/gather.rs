@@ -63,17 +63,27 @@ pub(super) fn read_main_manifest(root: &Path, problems: &mut Vec<Problem>) -> Op
     }
 }
 
-/// Adds all included files to `main`. `substitutions` are those of all environments. A `.sql` file that any of them
-/// names in a `sql_file` is not a bare file.
+/// Where the included files are, and what decides which of them are bare files.
+pub(super) struct GatherScope<'e, 'a> {
+    /// The folder that holds `floe.toml`.
+    pub root: &'e Path,
+    /// The tables of all environments, by name.
+    pub environments: &'e BTreeMap<String, At<EnvironmentLayer>>,
+    /// The glob patterns of the files to include, without variables.
+    pub include: Option<&'e [At<String>]>,
+    /// The variables and secrets of all environments.
+    pub substitutions: Vec<&'e mut Substitution<'a>>,
+}
+
+/// Adds all included files to `main`. A `.sql` file that a statement of any environment names in a `sql_file` is not a
+/// bare file.
 pub(super) fn gather_manifests(
-    root: &Path,
+    scope: GatherScope<'_, '_>,
     main: Manifest,
-    environments: &BTreeMap<String, At<EnvironmentLayer>>,
-    include: Option<&[At<String>]>,
-    mut substitutions: Vec<&mut Substitution<'_>>,
     sources: &mut SqlFileCache,
     problems: &mut Vec<Problem>,
 ) -> GatheredManifest {
+    let GatherScope { root, environments, include, mut substitutions } = scope;
     let mut gathered = GatheredManifest { manifest: main, bare_keys: BTreeSet::new() };
     let before = problems.len();
     let included = file::find_included_files(root, include, problems);

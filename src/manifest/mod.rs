@@ -28,7 +28,7 @@ pub use sql_source_map::SqlSourceMap;
 
 use crate::resource::{Address, Problem, SourceLocation};
 use check::{ValidationContext, environment::EnvironmentSelection};
-use gather::{GatheredManifest, SqlFileCache};
+use gather::{GatherScope, GatheredManifest, SqlFileCache};
 use layer::{At, EnvironmentLayer, Field, Manifest, ProjectLayer, StatementLayer};
 use substitute::{Substitution, Variables};
 
@@ -143,15 +143,9 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
         environments.iter().map(|(name, at)| (name.as_str(), scope.environment_substitution(at))).collect();
     let mut sql_files = SqlFileCache::default();
     let substitutions = other_substitutions.values_mut().collect();
-    let gathered = gather::gather_manifests(
-        &options.root,
-        main,
-        &environments,
-        include.as_deref(),
-        substitutions,
-        &mut sql_files,
-        problems,
-    );
+    let scope =
+        GatherScope { root: &options.root, environments: &environments, include: include.as_deref(), substitutions };
+    let gathered = gather::gather_manifests(scope, main, &mut sql_files, problems);
     report_orphan_overlays(&environments, &gathered, &mut provisional_problems);
 
     let chosen = chosen.map(|(name, _)| name);
@@ -172,14 +166,8 @@ fn load_into(options: &LoadOptions, problems: &mut Vec<Problem>) -> Option<Proje
         problems: Vec::new(),
         invalid_statements: BTreeSet::new(),
     };
-    let project = check_project(
-        context,
-        &gathered,
-        (chosen, &environments),
-        other_substitutions,
-        &secrets,
-        &mut provisional_problems,
-    );
+    let declared_environments = DeclaredEnvironments { chosen, layers: &environments, other_substitutions };
+    let project = check_project(context, &gathered, declared_environments, &secrets, &mut provisional_problems);
     problems.extend(provisional_problems.into_iter().filter(|problem| is_reliable(problem, manifest)));
     is_parsed(manifest, Path::new("floe.toml")).then_some(project)
 }
@@ -235,18 +223,28 @@ fn effective_defaults(manifest: &Manifest, environment: Option<&At<EnvironmentLa
     defaults
 }
 
+/// The environments of a project, one of which may be chosen.
+struct DeclaredEnvironments<'e, 'a> {
+    /// The name of the chosen environment, or `None` if none could be chosen.
+    chosen: Option<&'e str>,
+    /// The tables of all environments, by name.
+    layers: &'e BTreeMap<String, At<EnvironmentLayer>>,
+    /// The variables and secrets of the environments that were not chosen, by name.
+    other_substitutions: BTreeMap<&'e str, Substitution<'a>>,
+}
+
 /// Checks everything that is declared, as the chosen environment sees it, and returns the project. Also checks the
 /// overlays of the other environments as far as their variables are known. If no environment could be chosen, checks
 /// only what applies to all of them.
 fn check_project<'a>(
     mut context: ValidationContext<'a>,
     gathered: &GatheredManifest,
-    (chosen, environments): (Option<&str>, &BTreeMap<String, At<EnvironmentLayer>>),
-    other_substitutions: BTreeMap<&str, Substitution<'a>>,
+    environments: DeclaredEnvironments<'_, 'a>,
     secrets: &BTreeMap<String, At<Field<String>>>,
     problems: &mut Vec<Problem>,
 ) -> Project {
     let GatheredManifest { manifest, bare_keys } = gathered;
+    let DeclaredEnvironments { chosen, layers: environments, other_substitutions } = environments;
     let overlays = chosen.and_then(|chosen| environments.get(chosen)).map(|at| &at.value);
     // A declaration that an overlay may complete cannot be checked without that overlay.
     let awaits_overlay = |is_overlaid: &dyn Fn(&EnvironmentLayer) -> bool| {

@@ -5,15 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Simulator,
     api_request::{ApiRequest, ReadDistortion},
     clock::{http_date, micros},
+    events::run_due_events,
     faults::InjectedFault,
     limiter::LimitExceeded,
     response::{ApiError, ApiResponse, empty_response},
     routes,
     scenario::duration_from_seconds,
-    statements::random_uuid,
+    simulated_cloud::{Simulator, SimulatorState},
+    uuid::random_uuid,
     world::{DelayedEffect, SimulatedWorld},
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method, TransportError};
@@ -62,7 +63,7 @@ impl Simulator {
         address: &'a str,
     ) -> Result<(AdmittedRequest<'a>, Option<InjectedFault>), Delivery> {
         let mut state = self.lock();
-        state.world.run_due_events();
+        run_due_events(&mut state.world);
         let fault = state.world.faults.fault_for(request.method, &api_request.path, || names_in_request(api_request));
         if fault == Some(InjectedFault::ConnectionRefused) {
             return Err(Delivery::Lost(TransportError::BeforeSending("connection refused".to_owned())));
@@ -105,7 +106,7 @@ impl Simulator {
         let mut state = self.lock();
         let state = &mut *state;
         let world = &mut state.world;
-        world.run_due_events();
+        run_due_events(world);
         let principal = routes::authenticate(&api_request, &request.headers, &world.options);
         api_request.distortion = read_distortion(fault.as_ref());
         let result = match principal {
@@ -157,7 +158,7 @@ impl Drop for AdmittedRequest<'_> {
     }
 }
 
-impl super::SimulatorState {
+impl SimulatorState {
     /// Records a request, and drops the oldest one if the list is full.
     fn record_request(&mut self, method: Method, path: &str) {
         if self.requests.len() >= MAX_RECORDED_REQUESTS {

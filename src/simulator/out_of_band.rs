@@ -3,12 +3,14 @@
 use std::{io, time::Duration};
 
 use super::{
-    Simulator,
     audit::EffectKind,
     clock::rfc3339,
-    pools::{self, SimulatedPool},
-    statements::{self, SimulatedWarning},
-    world::SimulatedWorld,
+    events::{advance_by, run_due_events},
+    lifecycle,
+    pools::NewPoolRequest,
+    simulated_cloud::Simulator,
+    statements::recreate_statement,
+    world::{SimulatedPool, SimulatedWarning, SimulatedWorld},
 };
 use crate::resource::{Labels, Phase, PoolPhase, Properties};
 
@@ -92,7 +94,7 @@ impl Simulator {
     pub fn world_view(&self) -> WorldView {
         let mut state = self.lock();
         let world = &mut state.world;
-        world.run_due_events();
+        run_due_events(world);
         let statements = world.statements().map(|it| StatementView {
             environment: it.fixed.environment.to_string(),
             name: it.fixed.name.clone(),
@@ -124,26 +126,36 @@ impl Simulator {
     pub fn apply_out_of_band(&self, change: OutOfBandChange) -> io::Result<()> {
         let mut state = self.lock();
         let world = &mut state.world;
-        world.run_due_events();
+        run_due_events(world);
         match &change {
-            OutOfBandChange::AdvanceTime(span) => world.advance_by(*span),
+            OutOfBandChange::AdvanceTime(span) => advance_by(world, *span),
             OutOfBandChange::PurgeEnded => {
                 let ended = |phase: &Phase| matches!(phase, Phase::Completed | Phase::Failed | Phase::Stopped);
                 let ended_serials: Vec<_> =
                     world.statements().filter(|it| ended(&it.current.phase)).map(|it| it.serial).collect();
-                ended_serials.into_iter().for_each(|serial| world.purge_statement(serial));
+                ended_serials.into_iter().for_each(|serial| lifecycle::purge_statement(world, serial));
             }
             OutOfBandChange::SetPoolMaxCfu(id, max_cfu) => {
                 change_pool(world, id, |pool| pool.max_cfu = *max_cfu);
-                world.admit_waiting(id);
+                lifecycle::admit_waiting(world, id);
             }
             OutOfBandChange::FailPool(id) => change_pool(world, id, |pool| {
                 pool.phase = PoolPhase::Failed;
                 pool.phase_ends_at = None;
             }),
-            OutOfBandChange::DeletePool(id) => pools::begin_deprovisioning(world, id),
+            OutOfBandChange::DeletePool(id) => lifecycle::begin_deprovisioning(world, id),
             OutOfBandChange::CreatePool(id, environment, cloud, region, max_cfu) => {
-                world.put_pool(pools::ready_pool(world.time, id, environment, cloud, region, *max_cfu));
+                let wanted = NewPoolRequest {
+                    environment: environment.clone(),
+                    display_name: id.clone(),
+                    cloud: cloud.to_uppercase(),
+                    region: region.clone(),
+                    max_cfu: *max_cfu,
+                    enable_ai: false,
+                    default_pool: false,
+                    network: None,
+                };
+                world.put_pool(wanted.into_ready_pool(id.clone(), world.time));
             }
             OutOfBandChange::Stop(name)
             | OutOfBandChange::Resume(name)
@@ -159,7 +171,7 @@ impl Simulator {
                 }
             }
         }
-        world.run_due_events();
+        run_due_events(world);
         world.commit()
     }
 }
@@ -184,25 +196,25 @@ fn apply_to_statement(world: &mut SimulatedWorld, change: &OutOfBandChange, name
         OutOfBandChange::Resume(_) if !at_rest => {}
         OutOfBandChange::Delete(_) if phase == Phase::Deleting => {}
         OutOfBandChange::Stop(_) => {
-            statements::begin_stop(world, serial);
+            lifecycle::begin_stop(world, serial);
             world.record_effect(EffectKind::Stopped, name, uid);
         }
         OutOfBandChange::Resume(_) => {
-            statements::begin_resume(world, serial);
+            lifecycle::begin_resume(world, serial);
             world.record_effect(EffectKind::Resumed, name, uid);
         }
-        OutOfBandChange::Delete(_) => statements::begin_deletion(world, serial, name, uid),
-        OutOfBandChange::Fail(_, detail) => world.fail_running_statement(serial, detail),
+        OutOfBandChange::Delete(_) => lifecycle::begin_deletion(world, serial, name, uid),
+        OutOfBandChange::Fail(_, detail) => lifecycle::fail_running_statement(world, serial, detail),
         OutOfBandChange::Degrade(_) => world.change_statement(serial, |fields| fields.phase = Phase::Degraded),
-        OutOfBandChange::Complete(_) => world.end_statement(serial, Phase::Completed, String::new()),
+        OutOfBandChange::Complete(_) => lifecycle::end_statement(world, serial, Phase::Completed, String::new()),
         OutOfBandChange::Warn(_, severity, message) => {
             let (severity, message) = (severity.clone(), message.clone());
             let warning =
                 SimulatedWarning { severity, reason: "SIMULATED".to_owned(), message, created_at: world.time };
             world.change_statement(serial, |fields| fields.warnings.push(warning));
         }
-        OutOfBandChange::Recreate(_, sql) => statements::recreate_statement(world, serial, sql.clone()),
-        OutOfBandChange::Purge(_) => world.purge_statement(serial),
+        OutOfBandChange::Recreate(_, sql) => recreate_statement(world, serial, sql.clone()),
+        OutOfBandChange::Purge(_) => lifecycle::purge_statement(world, serial),
         _ => {}
     }
 }

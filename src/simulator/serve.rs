@@ -12,9 +12,9 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{
-    Simulator,
     connection::{BreakableListener, ConnectionBreaker},
     exchange::Delivery,
+    simulated_cloud::Simulator,
 };
 use crate::cloud::{HttpRequest, HttpResponse, Method};
 

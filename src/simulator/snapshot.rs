@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Simulator, log::LogRecord, options::SimulatorOptions, world::SimulatedWorld};
+use super::{
+    events::run_due_events,
+    options::SimulatorOptions,
+    simulated_cloud::Simulator,
+    world::{LogRecord, SimulatedWorld},
+};
 
 /// A world at one moment, including its pending events. Like a log that is opened again, it holds no faults, no
 /// overrides that were added later, and no state of the rate limits.
@@ -18,7 +23,7 @@ impl Simulator {
     /// Takes a snapshot of the world as it is now.
     pub fn snapshot(&self) -> WorldSnapshot {
         let mut state = self.lock();
-        state.world.run_due_events();
+        run_due_events(&mut state.world);
         WorldSnapshot { options: Arc::clone(&state.world.options), record: Arc::new(state.world.to_record()) }
     }
 

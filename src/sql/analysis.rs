@@ -1,9 +1,10 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script,
-    secrets::is_plaintext_secret, statement::ParsedStatement,
+    Mention, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script, secrets::is_plaintext_secret,
+    statement::ParsedStatement,
 };
+use crate::resource::Span;
 
 /// The largest number of errors that are reported for one text.
 const MAX_ERRORS: usize = 20;
@@ -11,6 +12,43 @@ const MAX_ERRORS: usize = 20;
 /// The largest number of tokens before the statement set in `COMPILE AND EXECUTE PLAN '…' IF NOT EXISTS FOR STATEMENT
 /// SET`, or after `EXPLAIN`.
 const MAX_PREFIX_TOKENS: usize = 12;
+
+/// What is known about a statement from its text alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analysis {
+    /// The kind of the statement.
+    pub kind: StatementKind,
+    /// Every object that the statement names, in order of appearance. An object that is named twice is listed twice.
+    /// Called functions include Flink's built-in functions, because only the project knows which functions are its
+    /// own. Function names are case-insensitive, all other names are case-sensitive.
+    pub mentions: Vec<Mention>,
+    /// The first construct that keeps state, or that floe does not understand, and its place. `None` only if the text
+    /// certainly keeps no state. Tables and views that the statement names can add state: the query of a view, a
+    /// source that takes upserts, a sink with a primary key. Only a caller that knows their definitions can judge
+    /// that.
+    pub stateful_construct: Option<StatefulConstruct>,
+    /// Why the text cannot be submitted as one statement, each reason with its location. Empty if the text can be
+    /// submitted.
+    pub errors: Vec<SqlError>,
+    /// Whether a `CREATE` statement contains `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// Where a hint (`/*+ OPTIONS(…) */`) or a `WITH` option sets `scan.startup.…`.
+    pub startup_option: Option<Span>,
+    /// Whether hints bound every table that the statement reads (`scan.bounded.mode` with a value other than
+    /// `unbounded`).
+    pub is_bounded: bool,
+    /// Whether the table takes upserts: the columns of a created table, or those that an `ALTER TABLE` adds, have a
+    /// primary key, or an option says `'changelog.mode' = 'upsert'`.
+    pub has_primary_key: bool,
+    /// The functions that computed columns and watermarks of a table call, without Flink's built-in functions. They
+    /// must exist when the table is defined, and they run in the statements that read it.
+    pub column_functions: Vec<Mention>,
+    /// Options that are named like a secret (`password`, `api-key`, …) and contain the value itself instead of a
+    /// reference. The value is never stored here.
+    pub plaintext_secrets: Vec<PlaintextSecret>,
+    /// The new name that `ALTER … RENAME TO` gives to the object. It exists once the statement has completed.
+    pub renamed_to: Option<Mention>,
+}
 
 /// Analyzes any text. This never fails: problems of the text are in `errors`, and constructs that are not understood
 /// are left out. Only `stateful_construct` is different: it is `None` only if the whole text is understood.

@@ -1,6 +1,72 @@
 //! What floe does with each kind of statement, and the name of the kind in the API.
 
-use super::{ObjectKind, StatementClass, StatementKind};
+use super::mention::ObjectKind;
+
+/// The kind of a statement, named like the values of the API's `traits.sql_kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each variant repeats the first words of the statement")]
+pub enum StatementKind {
+    CreateTable,
+    CreateTableAs,
+    CreateView,
+    CreateFunction,
+    CreateModel,
+    CreateConnection,
+    CreateAgent,
+    CreateTool,
+    CreateDatabase,
+    CreateCatalog,
+    CreateMaterializedTable,
+    AlterTable,
+    AlterView,
+    AlterFunction,
+    AlterModel,
+    AlterConnection,
+    AlterAgent,
+    AlterTool,
+    AlterDatabase,
+    AlterCatalog,
+    AlterMaterializedTable,
+    DropTable,
+    DropView,
+    DropFunction,
+    DropModel,
+    DropConnection,
+    DropAgent,
+    DropTool,
+    DropDatabase,
+    DropCatalog,
+    DropMaterializedTable,
+    /// `INSERT INTO … SELECT`, which runs until it is stopped or its sources end.
+    InsertInto,
+    /// `INSERT INTO … VALUES`, which completes once.
+    InsertValues,
+    StatementSet,
+    Select,
+    Show,
+    Describe,
+    Explain,
+    Use,
+    Set,
+    Update,
+    Delete,
+    Truncate,
+    Analyze,
+    Other,
+}
+
+/// What floe does with statements of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StatementClass {
+    /// Meant to keep running: `INSERT INTO … SELECT` or a statement set.
+    Job,
+    /// Defines a table and keeps running: `CREATE TABLE … AS`.
+    TableJob,
+    /// Meant to complete once: `CREATE`, `ALTER`, `DROP` or `INSERT … VALUES`.
+    Definition,
+    /// Recognized, but no tool can manage it. The text says why.
+    Unsupported(&'static str),
+}
 
 impl StatementKind {
     /// Returns whether a statement of this kind certainly drops no data. Kinds that are not known to be harmless

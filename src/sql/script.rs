@@ -297,3 +297,13 @@ impl<'a> Script<'a> {
         }
     }
 }
+
+/// Returns the parts of the possibly qualified name in a literal.
+pub(super) fn parse_qualified_name(text: &str) -> Vec<String> {
+    let script = Script::new(text);
+    match script.qualified_name(0, script.len()) {
+        Some(name) if name.next_token == script.len() => name.parts,
+        // `my-model`, or anything else that is not a bare name, is one name as written.
+        _ => vec![text.trim().to_owned()],
+    }
+}

@@ -3,8 +3,8 @@
 use super::{
     Mention, ObjectKind, SqlError, StatefulConstruct, StatementKind, Usage,
     kind::{DdlVerb, ddl_object_and_kind},
-    query::{QueryWalker, parse_qualified_name},
-    script::Script,
+    query::QueryWalker,
+    script::{Script, parse_qualified_name},
     stateless::first_stateful_keyword,
 };
 use crate::resource::{Span, properties};

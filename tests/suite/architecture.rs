@@ -1,12 +1,14 @@
 //! Reads `src/` and enforces the architecture: which room may use which, which room may name which crate, and what is
-//! absent.
+//! absent. `circles`, `names` and `parameters` hold the rules for files, names and functions.
 //!
 //! The rules look at the source as text, without comments, literals and test modules. They see every path that is written
 //! out as `crate::…`, `super::…` or with a crate's name, which is how this project writes them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+mod circles;
 mod names;
+mod parameters;
 mod source;
 
 use source::{SOURCE, blank, holds, names_crate, root};

@@ -1,6 +1,7 @@
 //! Validates the merged layers and returns what is desired.
 
 pub(super) mod cloud_name;
+mod context;
 pub(super) mod environment;
 pub(super) mod environment_conflicts;
 pub(super) mod moved;
@@ -12,61 +13,5 @@ mod sql;
 pub(super) mod statement;
 mod values;
 
-use std::collections::BTreeSet;
-
-use super::{
-    gather::SqlFileCache,
-    layer::{At, StatementLayer},
-    substitute::Substitution,
-    suggest,
-};
-use crate::{
-    manifest::Environment,
-    resource::{Problem, SourceLocation},
-};
-
-/// The data that the checks of pools and statements share.
-pub(super) struct ValidationContext<'a> {
-    /// The folder that holds `floe.toml`.
-    pub root: &'a std::path::Path,
-    /// The chosen environment, or a placeholder if none could be chosen.
-    pub environment: &'a Environment,
-    /// The defaults of all statements, with those of the environment.
-    pub defaults: &'a StatementLayer,
-    /// The lint codes in `allow` of `[project]`.
-    pub allow: &'a [At<String>],
-    /// Whether all files could be read, so that a missing declaration does not exist.
-    pub is_complete: bool,
-    /// The keys of all declared pools.
-    pub pool_keys: BTreeSet<&'a str>,
-    /// The keys of all declared statements.
-    pub statement_keys: BTreeSet<&'a str>,
-    /// The variables and secrets of the environment that is being checked.
-    pub substitution: Substitution<'a>,
-    /// The SQL files that were read so far.
-    pub sql_files: SqlFileCache,
-    /// The problems found so far.
-    pub problems: Vec<Problem>,
-    /// The keys of statements with a problem that affects the meaning of their SQL. They are left out of the project.
-    pub invalid_statements: BTreeSet<String>,
-}
-
-/// The number of problems after which no suggestions are made, since computing them then costs more than it helps.
-const MAX_SUGGESTIONS: usize = 200;
-
-impl ValidationContext<'_> {
-    /// Returns the known name nearest to `written`, unless there are already too many problems.
-    fn nearest<'k>(&self, written: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
-        if self.problems.len() < MAX_SUGGESTIONS { suggest::nearest(written, known.iter().copied()) } else { None }
-    }
-}
-
-/// Returns a problem at the location of `at`.
-fn problem_at<T>(at: &At<T>, message: impl Into<String>, label: impl Into<String>) -> Problem {
-    Problem::new(message).at(at.place.clone(), label)
-}
-
-/// Adds the locations of a duplicate and of the first occurrence to `problem`.
-fn with_both_places(problem: Problem, second: &SourceLocation, first: &SourceLocation) -> Problem {
-    problem.at(second.clone(), "again here").at(first.clone(), "first here")
-}
+pub(super) use context::ValidationContext;
+use context::{problem_at, with_both_places};

@@ -1,46 +1,32 @@
 //! The pools API, `fcpm/v2`: compute pools, regions and the organization's configuration.
 
-mod pool;
+mod creation;
 mod regions;
+mod response_body;
 mod validation;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     api_request::{ApiRequest, PageRequest},
     audit::EffectKind,
-    clock::rfc3339,
+    lifecycle::{admit_waiting, begin_deprovisioning},
     response::{ApiError, ApiResponse, empty_response, json_response},
-    world::SimulatedWorld,
+    world::{SimulatedPool, SimulatedWorld},
 };
 use crate::{cloud::Method, resource::PoolPhase};
-pub(super) use pool::SimulatedPool;
+pub(super) use creation::{NewPoolRequest, ensure_default_pool, existing_default_pool};
+use response_body::pool_body;
 use validation::{
     check_display_name, check_name_is_free, check_only_default, invalid_property, missing_property, optional_cfu_at,
     optional_max_cfu,
 };
 
-/// The organization's configuration of default pools.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OrgComputePoolConfig {
-    /// Whether statements without a pool get a default pool.
-    default_pool_enabled: bool,
-    /// The `max_cfu` of new default pools.
-    default_pool_max_cfu: u32,
-}
-
-impl Default for OrgComputePoolConfig {
-    fn default() -> Self {
-        OrgComputePoolConfig { default_pool_enabled: true, default_pool_max_cfu: 50 }
-    }
-}
-
 /// Handles a request below `/fcpm/v2`; `rest` is the remaining path.
 pub(super) fn handle(world: &mut SimulatedWorld, request: &ApiRequest, rest: &[&str]) -> Result<ApiResponse, ApiError> {
     match (request.method, rest) {
         (Method::Get, ["compute-pools"]) => list(world, request),
-        (Method::Post, ["compute-pools"]) => create(world, request),
+        (Method::Post, ["compute-pools"]) => creation::create(world, request),
         (Method::Get, ["compute-pools", id]) => {
             let environment = required_environment(request)?;
             Ok(json_response(200, &pool_body(world, request, find(world, &environment, id)?)))
@@ -104,183 +90,6 @@ fn list(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse,
     Ok(json_response(200, &list))
 }
 
-/// Returns the body of `fcpm.v2.ComputePool`, with what real bodies hold beyond the specification.
-fn pool_body(world: &SimulatedWorld, request: &ApiRequest, pool: &SimulatedPool) -> Value {
-    let self_url = format!("{}/fcpm/v2/compute-pools/{}", request.origin, pool.id);
-    let organization = &world.options.organization;
-    let (environment, region, cloud) = (&pool.environment, &pool.region, pool.cloud.to_lowercase());
-    let resource_name = format!(
-        "crn://confluent.cloud/organization={organization}/environment={environment}/flink-region={cloud}.{region}\
-         /compute-pool={}",
-        pool.id
-    );
-    let jobs = u64::from(world.options.jobs_per_cfu.max(1));
-    let running = u64::try_from(world.executing_on_pool(&pool.id)).unwrap_or(u64::MAX);
-    let endpoint = regions::regional_endpoint(request, &cloud, region, "");
-    let mut spec = json!({
-        "display_name": pool.display_name, "cloud": pool.cloud, "region": region, "max_cfu": pool.max_cfu,
-        "enable_ai": pool.enable_ai, "default_pool": pool.default_pool,
-        "http_endpoint": format!("{endpoint}/sql/v1/organizations/{organization}/environments/{environment}"),
-        "environment": {
-            "id": environment, "related": self_url,
-            "resource_name": format!("crn://confluent.cloud/organization={organization}/environment={environment}"),
-        },
-    });
-    if let (Some(network), Some(spec)) = (&pool.network, spec.as_object_mut()) {
-        let related = format!("{}/networking/v1/networks/{network}", request.origin);
-        let crn =
-            format!("crn://confluent.cloud/organization={organization}/environment={environment}/network={network}");
-        let network = json!({ "id": network, "environment": environment, "related": related, "resource_name": crn });
-        spec.insert("network".to_owned(), network);
-    }
-    json!({
-        "api_version": "fcpm/v2", "kind": "ComputePool", "id": pool.id,
-        "metadata": {
-            "self": self_url, "resource_name": resource_name,
-            "created_at": rfc3339(pool.created_at), "updated_at": rfc3339(pool.updated_at),
-        },
-        "spec": spec,
-        "status": {
-            "phase": pool.phase.as_str(),
-            "current_cfu": running.div_ceil(jobs).min(u64::from(pool.max_cfu)),
-        },
-    })
-}
-
-/// The attributes of a pool that is to be created.
-struct NewPoolRequest {
-    /// The environment that will hold the pool.
-    environment: String,
-    /// The display name, which may be shared.
-    display_name: String,
-    /// The cloud in upper case.
-    cloud: String,
-    /// The region within the cloud.
-    region: String,
-    /// The most CFUs that the pool may use.
-    max_cfu: u32,
-    /// The value of `spec.enable_ai`, which is only stored.
-    enable_ai: bool,
-    /// Whether the pool is its region's default.
-    default_pool: bool,
-    /// The id of its network, if it has one.
-    network: Option<String>,
-}
-
-/// POST of a pool.
-fn create(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-    let body = request.json_body()?;
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let required_text = |pointer: &str| text(pointer).map(str::to_owned).ok_or_else(|| missing_property(pointer));
-    let flag = |pointer: &str| body.pointer(pointer).and_then(Value::as_bool).unwrap_or(false);
-    let wanted = NewPoolRequest {
-        display_name: required_text("/spec/display_name")?,
-        cloud: required_text("/spec/cloud")?.to_uppercase(),
-        region: required_text("/spec/region")?,
-        max_cfu: optional_max_cfu(world, &body)?.ok_or_else(|| missing_property("/spec/max_cfu"))?,
-        environment: required_text("/spec/environment/id")?,
-        enable_ai: flag("/spec/enable_ai"),
-        default_pool: flag("/spec/default_pool"),
-        network: text("/spec/network/id").map(str::to_owned),
-    };
-    check_display_name(&wanted.display_name)?;
-    if !matches!(wanted.cloud.as_str(), "AWS" | "GCP" | "AZURE") {
-        return Err(invalid_property(400, format!("The cloud '{}' is not supported.", wanted.cloud), "/spec/cloud"));
-    }
-    if !regions::is_offered(world, &wanted.cloud, &wanted.region) {
-        let detail = format!("The region '{}' of {} is not supported.", wanted.region, wanted.cloud);
-        return Err(invalid_property(400, detail, "/spec/region"));
-    }
-    check_name_is_free(world, &wanted.environment, &wanted.display_name, "")?;
-    let switches = &world.options.switches;
-    let count = world.pools().filter(|pool| pool.environment == wanted.environment).count();
-    if switches.pool_quota.is_some_and(|most| count >= most) {
-        let detail = format!("The number of compute pools in {} is currently limited to {count}.", wanted.environment);
-        return Err(ApiError::new(switches.quota_status, detail).with_code("quota_exceeded", "Quota Exceeded"));
-    }
-    if wanted.default_pool {
-        check_only_default(world, &wanted.environment, &wanted.region, "")?;
-    }
-    let due = world.jittered_due(world.options.phase_durations.provision);
-    let pool = add_pool(world, wanted, PoolPhase::Provisioning, Some(due));
-    let response = json_response(202, &pool_body(world, request, &pool));
-    Ok(response)
-}
-
-/// Adds a pool with a random id and records the effect.
-fn add_pool(
-    world: &mut SimulatedWorld,
-    wanted: NewPoolRequest,
-    phase: PoolPhase,
-    phase_ends_at: Option<i64>,
-) -> SimulatedPool {
-    let mut random = world.next_random();
-    let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let id: String = (0..6).filter_map(|_| random.choice(letters).map(|byte| char::from(*byte))).collect();
-    let pool = SimulatedPool {
-        id: format!("lfcp-{id}"),
-        environment: wanted.environment,
-        display_name: wanted.display_name,
-        cloud: wanted.cloud,
-        region: wanted.region,
-        max_cfu: wanted.max_cfu,
-        enable_ai: wanted.enable_ai,
-        default_pool: wanted.default_pool,
-        network: wanted.network,
-        phase,
-        created_at: world.time,
-        updated_at: world.time,
-        phase_ends_at,
-    };
-    world.put_pool(pool.clone());
-    world.record_effect(EffectKind::PoolCreated, &pool.display_name, &pool.id);
-    pool
-}
-
-/// Returns the cloud and region in which a statement without a pool runs.
-fn statement_region(world: &SimulatedWorld, request: &ApiRequest) -> (String, String) {
-    match request.cloud_and_region() {
-        Some((cloud, region)) => (cloud.to_uppercase(), region.to_owned()),
-        None => (world.options.home_region.0.to_uppercase(), world.options.home_region.1.clone()),
-    }
-}
-
-/// Returns the id of the environment's default pool, if there is one.
-pub(super) fn existing_default_pool(world: &SimulatedWorld, request: &ApiRequest, environment: &str) -> Option<String> {
-    let (cloud, region) = statement_region(world, request);
-    let existing = world.pools().find(|pool| {
-        let same_place = pool.environment == environment && pool.region == region && pool.cloud == cloud;
-        same_place && pool.default_pool && pool.phase != PoolPhase::Deprovisioning
-    });
-    existing.map(|pool| pool.id.clone())
-}
-
-/// Returns the id of the environment's default pool, which is created when it is first needed.
-pub(super) fn ensure_default_pool(
-    world: &mut SimulatedWorld,
-    request: &ApiRequest,
-    environment: &str,
-) -> Result<String, ApiError> {
-    let (cloud, region) = statement_region(world, request);
-    if let Some(existing) = existing_default_pool(world, request, environment) {
-        return Ok(existing);
-    }
-    if !world.org_config.default_pool_enabled {
-        return Err(ApiError::new(400, "No compute pool was given, and default pools are disabled."));
-    }
-    let wanted = NewPoolRequest {
-        environment: environment.to_owned(),
-        display_name: format!("default-pool-{region}"),
-        cloud,
-        region,
-        max_cfu: world.org_config.default_pool_max_cfu,
-        enable_ai: false,
-        default_pool: true,
-        network: None,
-    };
-    Ok(add_pool(world, wanted, PoolPhase::Provisioned, None).id)
-}
-
 /// PATCH of a pool.
 fn patch(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<ApiResponse, ApiError> {
     let body = request.json_body()?;
@@ -318,7 +127,7 @@ fn patch(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<A
     pool.updated_at = world.time;
     world.put_pool(pool.clone());
     world.record_effect(EffectKind::PoolUpdated, id, id);
-    world.admit_waiting(id);
+    admit_waiting(world, id);
     let response = json_response(200, &pool_body(world, request, &pool));
     Ok(response)
 }
@@ -335,17 +144,6 @@ fn delete(world: &mut SimulatedWorld, request: &ApiRequest, id: &str) -> Result<
     }
     begin_deprovisioning(world, id);
     Ok(empty_response(204))
-}
-
-/// Starts deleting a pool. The statements that run or wait on it become STOPPED at once.
-pub(super) fn begin_deprovisioning(world: &mut SimulatedWorld, id: &str) {
-    let Some(mut pool) = world.pool(id).cloned() else { return };
-    pool.phase = PoolPhase::Deprovisioning;
-    pool.updated_at = world.time;
-    pool.phase_ends_at = Some(world.jittered_due(world.options.phase_durations.deprovision));
-    world.put_pool(pool);
-    world.stop_all_on_pool(id);
-    world.record_effect(EffectKind::PoolDeleted, id, id);
 }
 
 /// Returns the body of `OrgComputePoolConfig`.
@@ -369,30 +167,4 @@ fn patch_org_config(world: &mut SimulatedWorld, request: &ApiRequest) -> Result<
     world.set_org_config(config);
     let response = json_response(200, &org_config_body(world));
     Ok(response)
-}
-
-/// Returns a pool that was created out of band and is ready for use.
-pub(super) fn ready_pool(
-    time: i64,
-    id: &str,
-    environment: &str,
-    cloud: &str,
-    region: &str,
-    max_cfu: u32,
-) -> SimulatedPool {
-    SimulatedPool {
-        display_name: id.to_owned(),
-        id: id.to_owned(),
-        environment: environment.to_owned(),
-        cloud: cloud.to_uppercase(),
-        region: region.to_owned(),
-        max_cfu,
-        enable_ai: false,
-        default_pool: false,
-        network: None,
-        phase: PoolPhase::Provisioned,
-        created_at: time,
-        updated_at: time,
-        phase_ends_at: None,
-    }
 }

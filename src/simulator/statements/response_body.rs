@@ -6,13 +6,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    super::{clock::rfc3339, sql_summary::StatementBehavior, switches::Switches},
-    lifecycle::PARTITIONS,
-    statement::{MutableFields, SimulatedStatement},
+use super::super::{
+    api_request::ApiRequest,
+    clock::rfc3339,
+    response::{ApiResponse, json_response},
+    sql_summary::StatementBehavior,
+    switches::Switches,
+    world::{MutableFields, SimulatedStatement, SimulatedWorld},
 };
 use crate::resource::{Labels, Phase, Properties};
 
+/// The number of partitions of every topic.
+const PARTITIONS: u64 = 2;
 /// The value of `latest_offsets_timestamp` while there are no offsets: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -311,4 +316,15 @@ pub(in crate::simulator) fn results_body(statement: &SimulatedStatement, origin:
 /// Returns whether results can be fetched in this phase.
 pub(in crate::simulator) fn has_results(phase: &Phase) -> bool {
     !matches!(phase, Phase::Pending | Phase::Deleting)
+}
+
+/// Returns a response with the statement as `fields` describe it.
+pub(super) fn statement_response(
+    world: &SimulatedWorld,
+    request: &ApiRequest,
+    status: u16,
+    statement: &SimulatedStatement,
+    fields: &MutableFields,
+) -> ApiResponse {
+    json_response(status, &statement_body(statement, fields, &request.origin, world.time, &world.options.switches))
 }

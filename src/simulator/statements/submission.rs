@@ -9,17 +9,18 @@ use super::{
         api_request::ApiRequest,
         audit::EffectKind,
         clock::micros,
+        lifecycle::{self, ENDED_RETENTION},
         pools,
         response::{ApiError, ApiResponse},
         scenario::{ForcedOutcome, duration_from_seconds},
         sql_summary::SqlSummary,
         switches::{RequestPolicy, Switches},
-        world::SimulatedWorld,
+        uuid::random_uuid,
+        world::{
+            FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, SimulatedWorld, requests_dry_run,
+        },
     },
-    lifecycle::ENDED_RETENTION,
-    response_body,
-    statement::{FixedFields, MutableFields, ScheduledTransition, SimulatedStatement, requests_dry_run},
-    statement_response,
+    response_body::{self, statement_response},
 };
 use crate::resource::{InternedStr, Labels, Phase, Properties};
 
@@ -96,15 +97,14 @@ pub(super) fn create(
         sql: submission.sql,
         properties: submission.properties,
     };
-    let fields = initial_fields(
-        world,
-        &fixed,
-        pool.into(),
-        principal.into(),
-        submission.labels,
+    let attributes = InitialAttributes {
+        pool: pool.into(),
+        principal: principal.into(),
+        labels: submission.labels,
         stopped,
-        submission.baseline_cfu,
-    );
+        baseline_cfu: submission.baseline_cfu,
+    };
+    let fields = initial_fields(world, &fixed, attributes);
     if fixed.is_dry_run() && !switches.dry_run_stored {
         return Ok(dry_run_response(world, request, fixed, fields));
     }
@@ -161,7 +161,7 @@ fn dry_run_response(
     let mut statement =
         SimulatedStatement { serial: 0, fixed: Box::new(fixed), current: Box::new(fields), previous: None };
     let forced = world.forced_outcome(&statement.fixed.name);
-    match world.compile_statement(&statement, forced) {
+    match lifecycle::compile_statement(world, &statement, forced) {
         Ok(_) => statement.current.phase = Phase::Completed,
         Err(reason) => {
             statement.current.phase = Phase::Failed;
@@ -172,16 +172,23 @@ fn dry_run_response(
     statement_response(world, request, 201, &statement, &statement.current)
 }
 
-/// Returns the mutable fields of a new statement, which is PENDING, or STOPPED if it is created stopped.
-fn initial_fields(
-    world: &mut SimulatedWorld,
-    fixed: &FixedFields,
+/// What a creation decides about the mutable fields of a statement.
+struct InitialAttributes {
+    /// The pool that the statement runs on.
     pool: InternedStr,
+    /// The principal that it runs as.
     principal: InternedStr,
+    /// The labels of the statement.
     labels: Labels,
+    /// Whether it is created stopped.
     stopped: bool,
+    /// The baseline of CFUs, if given.
     baseline_cfu: Option<u32>,
-) -> MutableFields {
+}
+
+/// Returns the mutable fields of a new statement, which is PENDING, or STOPPED if it is created stopped.
+fn initial_fields(world: &mut SimulatedWorld, fixed: &FixedFields, attributes: InitialAttributes) -> MutableFields {
+    let InitialAttributes { pool, principal, labels, stopped, baseline_cfu } = attributes;
     let time = world.time;
     let durations = world.options.phase_durations;
     let mut due =
@@ -332,19 +339,6 @@ pub(super) fn optional_map<M: FromIterator<(String, String)>>(
     entries.iter().map(entry).collect::<Option<_>>().map(Some).ok_or_else(|| wrong_type(pointer, "a map of strings"))
 }
 
-/// Returns a random UUID (version 4).
-pub(in crate::simulator) fn random_uuid(random: &mut fastrand::Rng) -> String {
-    let (high, low) = (random.u64(..), random.u64(..));
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | (low >> 50),
-        low & 0xffff_ffff_ffff
-    )
-}
-
 /// Deletes a statement and creates it again at once, as another client would.
 pub(in crate::simulator) fn recreate_statement(world: &mut SimulatedWorld, serial: u64, sql: Option<String>) {
     let Some(old) = world.remove_statement(serial) else { return };
@@ -355,6 +349,13 @@ pub(in crate::simulator) fn recreate_statement(world: &mut SimulatedWorld, seria
     let fixed =
         FixedFields { uid: random_uuid(&mut world.next_random()), created_at: world.time, traits, sql, ..*old.fixed };
     let old = *old.current;
-    let fields = initial_fields(world, &fixed, old.pool, old.principal, old.labels, false, old.baseline_cfu);
+    let attributes = InitialAttributes {
+        pool: old.pool,
+        principal: old.principal,
+        labels: old.labels,
+        stopped: false,
+        baseline_cfu: old.baseline_cfu,
+    };
+    let fields = initial_fields(world, &fixed, attributes);
     add_created_statement(world, fixed, fields);
 }

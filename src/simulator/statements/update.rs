@@ -7,13 +7,13 @@ use super::{
         api_request::ApiRequest,
         audit::EffectKind,
         clock::micros,
+        lifecycle::{ENDED_RETENTION, begin_resume, begin_stop},
         response::{ApiError, ApiResponse, empty_response},
         switches::RequestPolicy,
-        world::SimulatedWorld,
+        world::{ScheduledTransition, SimulatedStatement, SimulatedWorld},
     },
-    ScheduledTransition, SimulatedStatement, begin_resume, begin_stop, find,
-    lifecycle::ENDED_RETENTION,
-    statement_response,
+    find::find,
+    response_body::statement_response,
     submission::{check_pool, check_principal, optional_bool, optional_map, optional_number, optional_text},
 };
 use crate::resource::{InternedStr, Labels, Phase};

@@ -19,11 +19,11 @@ use crate::{
     simulator::{
         Effect, EffectKind, Simulator,
         audit::AuditTrail,
-        log::{LogRecord, WorldChange, WorldLog, read_without_lock},
-        pools::SimulatedPool,
         sql_summary::{StatementBehavior, StatementTraits},
-        statements::{FixedFields, MutableFields, ScheduledTransition, SimulatedWarning},
-        world::{DelayedEffect, SimulatedWorld},
+        world::{
+            DelayedEffect, FixedFields, LogRecord, MutableFields, ScheduledTransition, SimulatedPool, SimulatedWarning,
+            SimulatedWorld, WorldChange, WorldLog, read_without_lock,
+        },
     },
 };
 

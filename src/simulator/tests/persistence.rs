@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cloud::Method,
-    simulator::{FaultRule, InjectedFault, OutOfBandChange, Simulator, log},
+    simulator::{FaultRule, InjectedFault, OutOfBandChange, Simulator, world},
 };
 
 /// Runs statements and pools through their phases. Returns, after each response, the length of the log and the number
@@ -141,7 +141,7 @@ async fn a_log_truncated_at_any_byte_opens_and_keeps_every_answered_change() {
     let mut reopened = 0;
     for length in 0..=bytes.len() {
         let mut records = 0;
-        let (whole, _) = log::read_records(&bytes[..length], &mut |_| records += 1).unwrap();
+        let (whole, _) = world::read_records(&bytes[..length], &mut |_| records += 1).unwrap();
         let whole = usize::try_from(whole).unwrap();
         assert_eq!(records, bytes[..length].iter().filter(|byte| **byte == b'\n').count());
         if length != whole && length != whole + 1 && length % 50 != 0 {

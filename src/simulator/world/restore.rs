@@ -3,13 +3,9 @@
 use std::{io, sync::Arc};
 
 use super::{
-    super::{
-        audit::AuditTrail,
-        clock::Clock,
-        log::{LogRecord, WorldChange, WorldLog},
-        options::SimulatorOptions,
-    },
-    AgendaItem, SimulatedWorld,
+    super::{audit::AuditTrail, clock::Clock, options::SimulatorOptions},
+    log::{LogRecord, WorldChange, WorldLog},
+    state::{AgendaItem, SimulatedWorld},
 };
 
 /// The number of changes in one line of a compacted log.

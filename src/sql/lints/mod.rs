@@ -3,59 +3,19 @@
 
 mod checks;
 mod explanations;
-
-use std::collections::BTreeSet;
+mod lint;
+mod subject;
 
 use super::{
-    Analysis, StatementClass, StatementKind,
+    Analysis,
     analysis::{parse_statement, plaintext_secrets},
     lexer::TokenKind,
     script::Script,
 };
-use crate::resource::{Properties, Span, Template, properties};
+use subject::LintSubject;
 
 pub use explanations::{LintExplanation, explain_lint, lint_codes};
-
-/// What the project says about the statement.
-#[derive(Debug, Clone)]
-pub struct LintContext<'a> {
-    /// The properties of the statement, merged with the defaults.
-    pub properties: &'a Properties<Template>,
-    /// The principal that it runs as, if the project sets one: `sa-…`, `u-…` or `pool-…`.
-    pub principal: Option<&'a str>,
-    /// Whether its environment has `protected = true`.
-    pub is_protected: bool,
-    /// Whether floe may replace its job with a new generation (every policy except `manual`).
-    pub can_evolve: bool,
-    /// Codes that are allowed here. Their lints are left out.
-    pub allowed_codes: &'a BTreeSet<String>,
-}
-
-/// How severe a lint is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LintSeverity {
-    /// The statement works, but is likely to cause trouble later.
-    Warning,
-    /// The statement must not be submitted.
-    Error,
-}
-
-/// One finding of a lint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lint {
-    /// The code, such as `FL101`. [`explain_lint`] returns its explanation.
-    pub code: &'static str,
-    /// A lower-case fragment with objects in back-quotes. It never contains a literal of the text.
-    pub message: String,
-    /// The next step, in full sentences.
-    pub help: String,
-    /// Where it is in the text. `None` if it is not about the text.
-    pub span: Option<Span>,
-    /// The property that it is about, if it is about one.
-    pub property: Option<String>,
-    /// Whether it is a warning or an error.
-    pub severity: LintSeverity,
-}
+pub use lint::{Lint, LintContext, LintSeverity};
 
 /// Returns the lints of a statement, in order of place and code. `analysis` is the analysis of `text`. A text with
 /// errors has no lints, because its errors have to be fixed first.
@@ -98,48 +58,4 @@ pub fn string_literals_and_hints(text: &str) -> Vec<&str> {
         .filter(|&at| script.token_kind(at) == Some(TokenKind::StringLiteral))
         .map(|at| script.token_text(at));
     literals.chain(script.hints.iter().map(|hint| hint.text(text))).collect()
-}
-
-/// The input of a check.
-struct LintSubject<'c, 's, 'a> {
-    /// The analysis of the text.
-    analysis: &'c Analysis,
-    /// The tokens of the text.
-    script: &'s Script<'a>,
-    /// The parsed statement of the text.
-    statement: &'c super::statement::ParsedStatement<'s, 'a>,
-    /// What the project says about the statement.
-    context: &'c LintContext<'c>,
-}
-
-impl LintSubject<'_, '_, '_> {
-    /// Returns whether the statement keeps running.
-    fn is_job(&self) -> bool {
-        matches!(self.analysis.kind.class(), StatementClass::Job | StatementClass::TableJob)
-    }
-
-    /// Returns whether the statement is of this kind.
-    fn is_kind(&self, kind: StatementKind) -> bool {
-        self.analysis.kind == kind
-    }
-
-    /// Returns whether a property is set to a value other than zero. Values such as `0` and `0 ms` switch off what
-    /// the lints recommend.
-    fn sets_nonzero_property(&self, property: &str) -> bool {
-        self.context.properties.get(property).is_some_and(|value| {
-            let digits: String = value.masked().trim().chars().take_while(char::is_ascii_digit).collect();
-            digits.is_empty() || digits.bytes().any(|digit| digit != b'0')
-        })
-    }
-
-    /// Returns whether a hint of the text contains `word`.
-    fn has_hint_containing(&self, word: &str) -> bool {
-        let source = self.script.source();
-        self.script.hints.iter().any(|hint| hint.text(source).to_ascii_lowercase().contains(word))
-    }
-
-    /// Returns whether the statement's state has a time to live.
-    fn has_state_ttl(&self) -> bool {
-        self.sets_nonzero_property(properties::STATE_TTL) || self.has_hint_containing("state_ttl")
-    }
 }

@@ -1,9 +1,18 @@
 //! Walks the clauses of a query, in any order.
 
-use super::{Clause, QueryWalker, SelectList, SqlError, TablePosition};
-use crate::sql::lexer::TokenKind;
+use super::walker::{Clause, QueryWalker, SelectList, TablePosition};
+use crate::sql::{SqlError, lexer::TokenKind};
 
 impl QueryWalker<'_, '_> {
+    /// Walks the query between the tokens `start` and `end`.
+    pub fn walk_query(&mut self, start: usize, end: usize) {
+        let outer = self.cte_scope_stack.len();
+        self.walk_clauses(start, end, Clause::Start);
+        for name in self.cte_scope_stack.split_off(outer) {
+            self.leave_cte_scope(&name);
+        }
+    }
+
     /// Walks the clauses of a query (without its `WITH`) or, from [`Clause::From`] on, the rest of a table list.
     pub(super) fn walk_clauses(&mut self, start: usize, end: usize, first: Clause) {
         let depth = self.select_lists.len();
@@ -87,6 +96,43 @@ impl QueryWalker<'_, '_> {
             }
             "MATCH_RECOGNIZE" => (self.walk_match_recognize(at + 1, end), clause),
             _ => (self.walk_element(at, end), clause),
+        }
+    }
+
+    /// Walks `name [(columns)] AS (query), …` and returns the index after it.
+    fn walk_common_table_expressions(&mut self, mut at: usize, end: usize) -> usize {
+        let recursive = self.script.is_word(at, "RECURSIVE");
+        at += usize::from(recursive);
+        loop {
+            if !self.script.is_identifier(at) || at >= end {
+                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
+                return at;
+            }
+            let name = self.script.identifier(at);
+            at += 1;
+            if self.script.is_symbol(at, "(") {
+                at = self.script.closing_bracket(at, end) + 1;
+            }
+            at += usize::from(self.script.is_word(at, "AS"));
+            if !self.script.is_symbol(at, "(") || at >= end {
+                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
+                return at;
+            }
+            let close = self.script.closing_bracket(at, end);
+            if recursive {
+                self.enter_cte_scope(&name);
+            }
+            let star_count = self.stars.len();
+            self.walk_query(at + 1, close);
+            self.stars_by_cte.insert(name.clone(), self.stars.split_off(star_count));
+            if !recursive {
+                self.enter_cte_scope(&name);
+            }
+            at = close + 1;
+            if !self.script.is_symbol(at, ",") || at >= end {
+                return at;
+            }
+            at += 1;
         }
     }
 

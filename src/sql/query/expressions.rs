@@ -1,17 +1,32 @@
 //! Walks expressions: columns, calls, subqueries, and syntax that only looks like one of them.
 
-use super::{ObjectKind, QueryWalker, Usage, parse_qualified_name};
+use super::walker::QueryWalker;
 use crate::sql::{
+    ObjectKind, Usage,
     functions::{
         calls_external_service, is_aggregate_function, is_built_in_scalar_function, is_function_like_syntax,
         is_reserved_function, is_search_function, is_window_function,
     },
     keywords::{is_column_keyword, is_unreserved_keyword},
     lexer::TokenKind,
-    script::QualifiedName,
+    script::{QualifiedName, parse_qualified_name},
 };
 
 impl QueryWalker<'_, '_> {
+    /// Walks the expression of a computed column. The name after its `AS` is an operand, not an alias.
+    pub fn walk_computed_column(&mut self, start: usize, end: usize) {
+        self.operand_start = Some(start);
+        self.walk_expression(start, end);
+    }
+
+    /// Walks an expression. In it, a comma or a `FROM` does not start a table list.
+    pub fn walk_expression(&mut self, start: usize, end: usize) {
+        let mut at = start;
+        while at < end {
+            at = self.walk_element(at, end).max(at + 1);
+        }
+    }
+
     /// Walks one element of an expression and returns the index after it.
     pub(super) fn walk_element(&mut self, at: usize, end: usize) -> usize {
         let script = self.script;

@@ -1,7 +1,10 @@
 //! Walks tables in `FROM` and `JOIN`, and records the state that joins keep.
 
-use super::{Clause, ObjectKind, QueryWalker, TablePosition, Usage};
-use crate::sql::script::{QualifiedName, Script};
+use super::walker::{Clause, QueryWalker, TablePosition};
+use crate::sql::{
+    ObjectKind, Usage,
+    script::{QualifiedName, Script},
+};
 
 impl QueryWalker<'_, '_> {
     /// Walks one table of a `FROM` or `JOIN`, without its alias, and returns the index after it.

@@ -103,7 +103,7 @@ pub(super) fn modules(code: &str) -> BTreeSet<String> {
 
 impl SourceFile {
     /// A file at `inside` of the folder that is called `folder`.
-    fn parse(folder: &str, inside: &str, text: String) -> SourceFile {
+    pub fn parse(folder: &str, inside: &str, text: String) -> SourceFile {
         let mut module: Vec<String> = inside.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         if module.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
             module.pop();

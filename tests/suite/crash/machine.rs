@@ -22,7 +22,7 @@ use floe::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    mutants::{Mutant, MutantDisk},
+    mutants::Mutant,
     observer::{CrashObserver, ObservedDisk, RequestFate, deliver},
 };
 use crate::test_project::{TestProject, empty_record, holder};
@@ -292,8 +292,7 @@ impl MachineRun {
         project: &mut TestProject,
         transport: CrashingTransport,
     ) -> Result<MachineOutcome, Box<dyn std::error::Error>> {
-        let disk = ObservedDisk { disk: self.disk.clone(), observer: self.observer.clone() };
-        let disk = MutantDisk { disk, mutant: self.mutant };
+        let disk = ObservedDisk { disk: self.disk.clone(), observer: self.observer.clone(), mutant: self.mutant };
         let mut ledger = LocalLedger::on_disk(disk, STATE_PATH);
         ledger.lock(&holder(), Duration::ZERO).await?;
         let recorded = ledger.load().await?.unwrap_or_else(empty_record);

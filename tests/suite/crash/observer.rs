@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::{
     machine::AcknowledgedRecord,
+    mutants::Mutant,
     system_snapshot::{SnapshotHash, SystemSnapshot, hash_cloud, hash_disk},
 };
 
@@ -234,13 +235,15 @@ fn push_if_distinct(disks: &mut DiskSnapshots, seed: u64, disk: FakeDisk) {
     }
 }
 
-/// A disk whose operations are observed.
+/// A disk whose operations are observed, without the syncs that the mutant lacks.
 #[derive(Clone)]
 pub struct ObservedDisk {
     /// The disk that does the work.
     pub disk: FakeDisk,
     /// The observer of the operations, if there is one.
     pub observer: Option<CrashObserver>,
+    /// The mutant that uses the disk.
+    pub mutant: Mutant,
 }
 
 /// A file on an observed disk.
@@ -249,6 +252,8 @@ pub struct ObservedFile {
     file: FakeFile,
     /// The disk that holds the file.
     disk: ObservedDisk,
+    /// True if syncs of the file are left out.
+    skips_sync: bool,
 }
 
 impl ObservedDisk {
@@ -279,7 +284,8 @@ impl Disk for ObservedDisk {
     }
     fn create_new(&self, path: &Path) -> io::Result<ObservedFile> {
         self.observe(|fork| drop(fork.create_new(path)));
-        Ok(ObservedFile { file: self.disk.create_new(path)?, disk: self.clone() })
+        let skips_sync = self.mutant.skips_syncs_of(path);
+        Ok(ObservedFile { file: self.disk.create_new(path)?, disk: self.clone(), skips_sync })
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.observe(|fork| drop(fork.rename(from, to)));
@@ -290,6 +296,9 @@ impl Disk for ObservedDisk {
         self.disk.remove(path)
     }
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        if self.mutant == Mutant::FolderNotSynced {
+            return Ok(());
+        }
         self.observe(|fork| drop(fork.sync_folder(path)));
         self.disk.sync_folder(path)
     }
@@ -308,6 +317,9 @@ impl DiskFile for ObservedFile {
         self.file.append(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
+        if self.skips_sync {
+            return Ok(());
+        }
         self.disk.observe(|fork| drop(self.file.on_fork(fork).sync()));
         self.file.sync()
     }

@@ -74,15 +74,10 @@ enum LayoutDirection {
 /// layers folded into several.
 pub(super) fn lay_out(graph: &LayoutGraph, bundles: &[usize], groups: &[usize]) -> GraphLayout {
     let back = graph.back_links();
+    let inputs = LayoutInputs { graph, back: &back, bundles, groups };
     let components = components(graph);
     let arrange = |direction: LayoutDirection, room: Option<f64>| {
-        pack(
-            graph,
-            components
-                .iter()
-                .map(|part| (part, lay_out_component(graph, part, &back, bundles, groups, direction, room)))
-                .collect(),
-        )
+        pack(graph, components.iter().map(|part| (part, lay_out_component(inputs, part, direction, room))).collect())
     };
     let right = arrange(LayoutDirection::LeftToRight, None);
     if right.width <= SCREEN_WIDTH && right.height <= (2.0 * right.width).max(SCREEN_WIDTH) {
@@ -91,6 +86,19 @@ pub(super) fn lay_out(graph: &LayoutGraph, bundles: &[usize], groups: &[usize]) 
     // The approximate area of a box with the space around it.
     let area: f64 = graph.widths.iter().map(|width| (width + 2.0 * LANE_WIDTH) * 2.2 * BOX_HEIGHT).sum();
     arrange(LayoutDirection::TopToBottom, Some(area.sqrt().max(SCREEN_WIDTH * 0.85)))
+}
+
+/// The whole graph, and what the order of its boxes and links depends on.
+#[derive(Clone, Copy)]
+struct LayoutInputs<'a> {
+    /// The boxes and links of the whole graph.
+    graph: &'a LayoutGraph,
+    /// For each link, whether it runs against the direction of the others.
+    back: &'a [bool],
+    /// The bundle of each link.
+    bundles: &'a [usize],
+    /// The group of each box.
+    groups: &'a [usize],
 }
 
 /// Boxes and links that are connected with each other, in ascending order.
@@ -143,14 +151,12 @@ fn components(graph: &LayoutGraph) -> Vec<Component> {
 /// Lays out one component with its upper left corner at 0, 0. Frames and curves are in the order of its
 /// boxes and links.
 fn lay_out_component(
-    graph: &LayoutGraph,
+    inputs: LayoutInputs,
     component: &Component,
-    back: &[bool],
-    bundles: &[usize],
-    groups: &[usize],
     direction: LayoutDirection,
     room: Option<f64>,
 ) -> GraphLayout {
+    let LayoutInputs { graph, back, bundles, groups } = inputs;
     let pick = |values: &[usize]| component.nodes.iter().map(|node| get_or_default(values, *node)).collect::<Vec<_>>();
     let local = |node: usize| component.nodes.binary_search(&node).unwrap_or_default();
     let local_graph = LayoutGraph {
@@ -199,12 +205,9 @@ fn lay_out_component(
             set_if_present(&mut frames, *cell, frame);
         }
     }
+    let cells = CellPositions { middles: &middles, sizes: &sizes, bands: &band_of, direction };
     let turned = component.links.iter().map(|link| get_or_default(back, *link));
-    let curves = layer_order
-        .paths
-        .iter()
-        .zip(turned)
-        .map(|(way, back)| route_curve(way, back, &middles, &sizes, &band_of, direction));
+    let curves = layer_order.paths.iter().zip(turned).map(|(way, back)| route_curve(&cells, way, back));
     let curves = curves.collect();
     let (width, height) = if direction == LayoutDirection::LeftToRight { (depth, length) } else { (length, depth) };
     GraphLayout { width, height, frames, curves }
@@ -239,15 +242,21 @@ fn layer_bands(
     bands
 }
 
-/// Returns the curve of a link through the cells of its path.
-fn route_curve(
-    path: &[usize],
-    is_back: bool,
-    middles: &[f64],
-    sizes: &[f64],
-    bands: &[(f64, f64)],
+/// Where the cells of a component are, by the number of the cell.
+struct CellPositions<'a> {
+    /// The middle of each cell across the direction of the links.
+    middles: &'a [f64],
+    /// The size of each cell across the direction of the links.
+    sizes: &'a [f64],
+    /// The start and end of each cell in the direction of the links.
+    bands: &'a [(f64, f64)],
+    /// The direction of the links.
     direction: LayoutDirection,
-) -> Curve {
+}
+
+/// Returns the curve of a link through the cells of its path.
+fn route_curve(cells: &CellPositions, path: &[usize], is_back: bool) -> Curve {
+    let CellPositions { middles, sizes, bands, direction } = *cells;
     // A link that closes a cycle is placed off center, on the side to which it goes, since the link in the other
     // direction may be at the center.
     let end_position = |cell: usize, next: Option<&usize>| {

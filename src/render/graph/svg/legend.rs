@@ -101,10 +101,13 @@ impl Legend {
             let (x, y) = (x + MARGIN, y + top + 22.0);
             match sample {
                 LegendSample::Pool(PoolColors { border, fill }) => {
-                    swatch(text, (x, y), sample.width(), fill, border, "")
+                    let swatch = Swatch { width: sample.width(), fill, border, dash: "" };
+                    swatch.write(text, (x, y));
                 }
                 LegendSample::External => {
-                    swatch(text, (x, y), sample.width(), "#fafafa", "#9aa0a6", " stroke-dasharray=\"5 4\"")
+                    let dash = " stroke-dasharray=\"5 4\"";
+                    let swatch = Swatch { width: sample.width(), fill: "#fafafa", border: "#9aa0a6", dash };
+                    swatch.write(text, (x, y));
                 }
                 LegendSample::Declared => {
                     let _ = write!(
@@ -136,11 +139,26 @@ impl LegendSample {
     }
 }
 
-/// Writes a small rectangle in the given colors.
-fn swatch(text: &mut String, (x, y): (f64, f64), width: f64, fill: &str, line: &str, dash: &str) {
-    let _ = write!(
-        text,
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"12\" rx=\"3\" fill=\"{fill}\" stroke=\"{line}\" \
-         stroke-width=\"2\"{dash}/>"
-    );
+/// A small rectangle that shows the colors of boxes.
+struct Swatch<'a> {
+    /// The width of the rectangle.
+    width: f64,
+    /// The color inside the border.
+    fill: &'a str,
+    /// The color of the border.
+    border: &'a str,
+    /// The attribute of a dashed border, empty for a solid one.
+    dash: &'a str,
+}
+
+impl Swatch<'_> {
+    /// Writes the rectangle with its upper left corner at `x` and `y`.
+    fn write(&self, text: &mut String, (x, y): (f64, f64)) {
+        let Swatch { width, fill, border, dash } = self;
+        let _ = write!(
+            text,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"12\" rx=\"3\" fill=\"{fill}\" \
+             stroke=\"{border}\" stroke-width=\"2\"{dash}/>"
+        );
+    }
 }

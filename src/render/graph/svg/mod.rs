@@ -61,7 +61,8 @@ pub fn graph_svg(lineage: &Lineage) -> String {
     let pools = pool_numbers(lineage);
     for ((node, looks), frame) in lineage.nodes.iter().zip(frames) {
         let number = pools.get(node).copied().unwrap_or_default();
-        write_box(&mut text, lineage, node, *looks, *frame, &pool_colors(number, lineage.pools.len()));
+        let placed = PlacedNode { node, kind: *looks, frame: *frame };
+        write_box(&mut text, lineage, &placed, &pool_colors(number, lineage.pools.len()));
     }
     legend.draw(&mut text, height + MARGIN);
     text.push_str("</svg>\n");
@@ -206,16 +207,19 @@ fn write_arrow(text: &mut String, link: &DrawnLink<'_>, curve: &Curve) {
     );
 }
 
-/// Writes the box of a node with its two lines and a tooltip.
-fn write_box(
-    text: &mut String,
-    lineage: &Lineage,
-    node: &LineageNode,
-    node_kind: LineageNodeKind,
+/// A node with the position of its box.
+struct PlacedNode<'a> {
+    /// The node that the box shows.
+    node: &'a LineageNode,
+    /// The kind of the node, which decides its shape.
+    kind: LineageNodeKind,
+    /// The position of the box.
     frame: Frame,
-    pool: &PoolColors,
-) {
-    let Frame { x, y, width } = frame;
+}
+
+/// Writes the box of a node with its two lines and a tooltip.
+fn write_box(text: &mut String, lineage: &Lineage, placed: &PlacedNode, pool: &PoolColors) {
+    let PlacedNode { node, kind: node_kind, frame: Frame { x, y, width } } = *placed;
     let (round, fill, border, dash) = match node_kind {
         LineageNodeKind::Statement(_) => (8.0, pool.fill.as_str(), pool.border.as_str(), ""),
         LineageNodeKind::Managed(_) => (BOX_HEIGHT / 2.0, "#f1f8f4", "#34a853", ""),

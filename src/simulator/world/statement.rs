@@ -165,6 +165,22 @@ impl MutableFields {
         self.scheduled = vec![(due, next)];
     }
 
+    /// Starts over from PENDING, with the pool and principal of a pending move.
+    pub(in crate::simulator) fn restart_from_pending(&mut self, due: i64) {
+        self.phase = Phase::Pending;
+        self.detail.clear();
+        self.offsets_at = None;
+        self.ended_at = None;
+        self.failed_to_compile = false;
+        self.warnings.clear();
+        self.scaling = None;
+        self.schedule_only(due, ScheduledTransition::Start);
+        if let Some((pool, principal)) = self.pending_move.take().map(|due| *due) {
+            self.pool = pool;
+            self.principal = principal;
+        }
+    }
+
     /// Returns the version, and the time of the last change, as of `time`.
     pub(in crate::simulator) fn version_at(&self, time: i64) -> (u64, i64) {
         let passed = self.version_bumps.iter().filter(|due| **due <= time);

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{sql_summary::SqlSummary, statements::SimulatedStatement, switches::CatalogMode};
+use super::{
+    super::{sql_summary::SqlSummary, switches::CatalogMode},
+    statement::SimulatedStatement,
+};
 use crate::resource::properties;
 use crate::sql::{ObjectKind, Usage};
 
 /// A catalog object with its full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct CatalogObject {
+pub(in crate::simulator) struct CatalogObject {
     /// The environment that holds the object.
     environment: String,
     /// The noun for its kind, such as `Table`.
@@ -21,7 +24,7 @@ pub(super) struct CatalogObject {
 
 /// Every object that a statement created or dropped.
 #[derive(Debug, Default)]
-pub(super) struct Catalog {
+pub(in crate::simulator) struct Catalog {
     /// The objects that exist because a statement created them.
     created: BTreeSet<CatalogObject>,
     /// The objects that a statement dropped.
@@ -30,24 +33,24 @@ pub(super) struct Catalog {
 
 impl Catalog {
     /// Adds an object that was created.
-    pub(super) fn add(&mut self, object: CatalogObject) {
+    pub(in crate::simulator) fn add(&mut self, object: CatalogObject) {
         self.dropped.remove(&object);
         self.created.insert(object);
     }
 
     /// Moves an object from the created to the dropped ones.
-    pub(super) fn drop_object(&mut self, object: CatalogObject) {
+    pub(in crate::simulator) fn drop_object(&mut self, object: CatalogObject) {
         self.created.remove(&object);
         self.dropped.insert(object);
     }
 
     /// Returns the objects that statements created.
-    pub(super) fn created(&self) -> &BTreeSet<CatalogObject> {
+    pub(in crate::simulator) fn created(&self) -> &BTreeSet<CatalogObject> {
         &self.created
     }
 
     /// Returns the objects that statements dropped.
-    pub(super) fn dropped(&self) -> &BTreeSet<CatalogObject> {
+    pub(in crate::simulator) fn dropped(&self) -> &BTreeSet<CatalogObject> {
         &self.dropped
     }
 
@@ -59,7 +62,7 @@ impl Catalog {
     }
 
     /// Returns what `statement` would change in the catalog, or the service's message if it cannot.
-    pub(super) fn changes_of(
+    pub(in crate::simulator) fn changes_of(
         &self,
         statement: &SimulatedStatement,
         summary: &SqlSummary,
@@ -119,13 +122,13 @@ impl Catalog {
 
 /// The changes that a statement makes to the catalog.
 #[derive(Debug, Default)]
-pub(super) struct CatalogChanges {
+pub(in crate::simulator) struct CatalogChanges {
     /// The objects that the statement creates.
-    pub(super) creates: Vec<CatalogObject>,
+    pub(in crate::simulator) creates: Vec<CatalogObject>,
     /// The objects that the statement drops.
-    pub(super) drops: Vec<CatalogObject>,
+    pub(in crate::simulator) drops: Vec<CatalogObject>,
     /// Whether the statement says `IF NOT EXISTS` and the object exists.
-    pub(super) already_exists: bool,
+    pub(in crate::simulator) already_exists: bool,
 }
 
 /// Returns the object that `name` refers to, with the statement's current catalog and database filled in.

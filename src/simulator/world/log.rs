@@ -13,11 +13,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    audit::Effect,
+    super::audit::Effect,
     catalog::CatalogObject,
-    pools::{OrgComputePoolConfig, SimulatedPool},
-    statements::{FixedFields, MutableFields},
-    world::DelayedEffect,
+    delayed_effect::DelayedEffect,
+    org_config::OrgComputePoolConfig,
+    pool::SimulatedPool,
+    statement::{FixedFields, MutableFields},
 };
 
 /// The bytes with which every line begins.
@@ -25,21 +26,21 @@ const RECORD_PREFIX: &[u8] = b"{\"at\":";
 
 /// One line of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct LogRecord {
+pub(in crate::simulator) struct LogRecord {
     /// The world's time, in microseconds since 1970.
-    pub(super) at: i64,
+    pub(in crate::simulator) at: i64,
     /// The number of random sources that were given out for ids.
     #[serde(rename = "ids")]
-    pub(super) issued_ids: u64,
+    pub(in crate::simulator) issued_ids: u64,
     /// The changes since the previous line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) changes: Vec<WorldChange>,
+    pub(in crate::simulator) changes: Vec<WorldChange>,
 }
 
 /// One change of the world, as its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum WorldChange {
+pub(in crate::simulator) enum WorldChange {
     /// A statement was created: serial number and fields.
     #[serde(rename = "born")]
     StatementCreated(u64, Box<FixedFields>, Box<MutableFields>),
@@ -78,7 +79,7 @@ pub(super) enum WorldChange {
 }
 
 /// The open log file, protected from other processes by a lock file next to it.
-pub(super) struct WorldLog {
+pub(in crate::simulator) struct WorldLog {
     /// The path of the log file.
     path: PathBuf,
     /// The log file, open for appending.
@@ -96,7 +97,7 @@ impl WorldLog {
     /// # Errors
     ///
     /// Fails if the log is in use by another process. Fails for any other damage, and leaves the file as it is.
-    pub(super) fn open(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<WorldLog> {
+    pub(in crate::simulator) fn open(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<WorldLog> {
         let lock = lock_file(path)?;
         let (complete, length) = read_file(path, on_record)?;
         let file = private(OpenOptions::new().create(true).append(true)).open(path)?;
@@ -112,7 +113,7 @@ impl WorldLog {
     ///
     /// Fails if this write or an earlier one failed. After a failure nothing more is written, because a line after a
     /// torn one would be lost with it.
-    pub(super) fn append(&mut self, record: &LogRecord) -> io::Result<()> {
+    pub(in crate::simulator) fn append(&mut self, record: &LogRecord) -> io::Result<()> {
         if let Some(error) = self.write_error() {
             return Err(error);
         }
@@ -124,13 +125,13 @@ impl WorldLog {
     }
 
     /// Returns the error after which nothing more is written, if any.
-    pub(super) fn write_error(&self) -> Option<io::Error> {
+    pub(in crate::simulator) fn write_error(&self) -> Option<io::Error> {
         self.write_error.clone().map(io::Error::other)
     }
 
     /// Makes every further write fail, as on a full disk.
     #[cfg(test)]
-    pub(super) fn simulate_full_disk(&mut self) -> io::Result<()> {
+    pub(in crate::simulator) fn simulate_full_disk(&mut self) -> io::Result<()> {
         self.file = File::open(&self.path)?;
         Ok(())
     }
@@ -141,7 +142,7 @@ impl WorldLog {
     ///
     /// Fails if the log cannot be replaced. After a failed append the log stays as it is, because the world in memory
     /// has changes that were never logged.
-    pub(super) fn compact(&mut self, records: impl Iterator<Item = LogRecord>) -> io::Result<()> {
+    pub(in crate::simulator) fn compact(&mut self, records: impl Iterator<Item = LogRecord>) -> io::Result<()> {
         if let Some(reason) = &self.write_error {
             return Err(io::Error::other(reason.clone()));
         }
@@ -157,7 +158,7 @@ impl WorldLog {
 }
 
 /// Passes the records of the log at `path` to `on_record`. The file is not changed and may be written meanwhile.
-pub(super) fn read_without_lock(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<()> {
+pub(in crate::simulator) fn read_without_lock(path: &Path, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<()> {
     read_file(path, on_record).map(drop)
 }
 
@@ -211,7 +212,10 @@ fn to_line(record: &LogRecord) -> io::Result<Vec<u8>> {
 
 /// Passes the record of each complete line to `on_record`, one at a time, so that a large world is never held twice.
 /// Returns the number of bytes in complete lines, and in the whole input.
-pub(super) fn read_records(mut lines: impl BufRead, on_record: &mut dyn FnMut(LogRecord)) -> io::Result<(u64, u64)> {
+pub(in crate::simulator) fn read_records(
+    mut lines: impl BufRead,
+    on_record: &mut dyn FnMut(LogRecord),
+) -> io::Result<(u64, u64)> {
     let invalid_data = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
     let (mut line, mut number, mut complete) = (Vec::new(), 0_u64, 0_u64);
     loop {

@@ -1,0 +1,133 @@
+//! What a walk of queries has seen so far, and where it is.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    resource::Span,
+    sql::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script},
+};
+
+/// The results of walking the queries of a statement.
+pub(in crate::sql) struct QueryWalker<'s, 'a> {
+    /// The tokens of the text.
+    pub(super) script: &'s Script<'a>,
+    /// The objects that were found so far.
+    pub mentions: Vec<Mention>,
+    /// The constructs that keep state or are unknown.
+    pub stateful_constructs: Vec<StatefulConstruct>,
+    /// Statements that start inside a query.
+    pub errors: Vec<SqlError>,
+    /// Joins of tables without a bound in time, each at its `JOIN` or comma.
+    pub regular_joins: Vec<Span>,
+    /// Each `*` in a `SELECT` list that reads a table, and whose columns reach the result of the query that is
+    /// walked. A `*` over a common table expression or a subquery that names its columns does not count.
+    pub stars: Vec<Span>,
+    /// The stars of each common table expression, by its name.
+    pub(super) stars_by_cte: BTreeMap<String, Vec<Span>>,
+    /// The windows: calls of `TUMBLE`, `HOP` and similar functions.
+    pub windows: Vec<Span>,
+    /// Names that common table expressions shadow here, with the number of open expressions of that name.
+    pub(super) ctes_in_scope: BTreeMap<String, usize>,
+    /// The shadowed names in the order in which they came into scope.
+    pub(super) cte_scope_stack: Vec<String>,
+    /// The select lists that are being walked, the innermost last.
+    pub(super) select_lists: Vec<SelectList>,
+    /// How many columns were seen so far, anywhere.
+    pub(super) column_count: usize,
+    /// How many `MATCH_RECOGNIZE` clauses are open. Inside them, braces count repetitions.
+    pub(super) match_recognize_depth: usize,
+    /// The opening bracket of a function that is used as a table.
+    pub(super) table_function_bracket: Option<usize>,
+    /// A token that starts an operand regardless of the token before it.
+    pub(super) operand_start: Option<usize>,
+    /// For each token, whether a word about time comes before the next join. Empty until it is first needed.
+    pub(super) time_bounded: Vec<bool>,
+}
+
+/// What one `SELECT` list has shown so far.
+#[derive(Default)]
+pub(super) struct SelectList {
+    /// Whether the walk is in the list itself, not in the clauses after it.
+    pub(super) is_open: bool,
+    /// Whether the list has a column outside the arguments of unknown functions. An aggregate cannot appear beside
+    /// such a column without `GROUP BY`, so every unknown function of the list is then a function of single rows.
+    pub(super) has_column: bool,
+    /// How many calls of unknown functions are open.
+    pub(super) unknown_call_depth: usize,
+    /// The first `*` of the list.
+    pub(super) star: Option<Span>,
+    /// The first unknown function of the list.
+    pub(super) unknown_function: Option<(String, Span)>,
+}
+
+/// The clause of a query that the walk is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clause {
+    /// The start of a query or of an operand of `UNION`.
+    Start,
+    /// Between `SELECT` and `FROM`.
+    Select,
+    /// After `FROM`, including join conditions. A comma is followed by another table.
+    From,
+    /// `WHERE` and everything after it.
+    AfterFrom,
+}
+
+/// How a table is added to a `FROM` clause.
+#[derive(Clone, Copy)]
+pub(super) enum TablePosition {
+    /// As the first table of the clause.
+    First,
+    /// By the `JOIN` or the comma at this token.
+    Joined(usize),
+}
+
+impl<'s, 'a> QueryWalker<'s, 'a> {
+    /// Returns a walker over `script` that has seen nothing yet.
+    pub fn new(script: &'s Script<'a>) -> Self {
+        QueryWalker {
+            script,
+            mentions: Vec::new(),
+            stateful_constructs: Vec::new(),
+            errors: Vec::new(),
+            regular_joins: Vec::new(),
+            stars: Vec::new(),
+            stars_by_cte: BTreeMap::new(),
+            windows: Vec::new(),
+            ctes_in_scope: BTreeMap::new(),
+            cte_scope_stack: Vec::new(),
+            select_lists: Vec::new(),
+            column_count: 0,
+            match_recognize_depth: 0,
+            table_function_bracket: None,
+            operand_start: None,
+            time_bounded: Vec::new(),
+        }
+    }
+
+    /// Records a mention of an object.
+    pub fn add_mention(&mut self, usage: Usage, kind: ObjectKind, name: Vec<String>, span: Span) {
+        self.mentions.push(Mention { usage, kind, name, span });
+    }
+
+    /// Records a construct that keeps state.
+    pub fn add_stateful_construct(&mut self, description: impl Into<String>, span: Span) {
+        self.stateful_constructs.push(StatefulConstruct { description: description.into(), span });
+    }
+
+    /// Shadows tables named `name`.
+    pub(super) fn enter_cte_scope(&mut self, name: &str) {
+        *self.ctes_in_scope.entry(name.to_owned()).or_default() += 1;
+        self.cte_scope_stack.push(name.to_owned());
+    }
+
+    /// Ends one scope of `name`.
+    pub(super) fn leave_cte_scope(&mut self, name: &str) {
+        if let Some(count) = self.ctes_in_scope.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                self.ctes_in_scope.remove(name);
+            }
+        }
+    }
+}
