@@ -23,11 +23,11 @@ use super::{
 use crate::{
     cloud::CloudClient,
     diff::PlanOptions,
-    execute::{self, Interrupt, LATE_SUBMISSION_TIMEOUT, RunInputs, RunReport},
+    execute::{self, Interrupt, LATE_SUBMISSION_TIMEOUT, RunInputs, RunReport, RunResult},
     graph::Graph,
     plan::{Plan, check},
     planning::{self, PlanningOutput},
-    render::{self, RunResult},
+    render,
     resource::{Address, Operation, Secrets},
     state::{Ledger, LocalLedger, LockHolder, Recorded},
 };

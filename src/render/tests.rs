@@ -552,7 +552,7 @@ fn plan_json_parses_back_to_the_plan() {
 #[test]
 fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     use crate::{
-        execute::{RunReport, StepFailure},
+        execute::{RunReport, RunResult, StepFailure},
         resource::HashKey,
         state::Recorded,
     };
