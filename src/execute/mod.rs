@@ -9,7 +9,6 @@
 mod context;
 mod event;
 mod journal;
-mod late_effects;
 mod mutation;
 mod pool;
 mod result;
@@ -22,6 +21,5 @@ mod watcher;
 
 pub use context::{Interrupt, RunInputs};
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
-pub use late_effects::LATE_SUBMISSION_TIMEOUT;
 pub use result::RunResult;
 pub use scheduler::run;

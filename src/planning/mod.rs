@@ -4,6 +4,7 @@
 
 mod error;
 mod redaction;
+mod settled_plan;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -21,6 +22,7 @@ use crate::{
 
 pub use error::PlanningError;
 pub use redaction::redact_live;
+pub use settled_plan::{Waiting, plan_once_settled};
 
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]

@@ -77,7 +77,7 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("tempfile", Some(&["simulator", "cli"])),
     ("terminal_size", Some(&["cli"])),
     ("thiserror", None),
-    ("tokio", Some(&["state", "cloud", "simulator", "live", "execute", "cli"])),
+    ("tokio", Some(&["state", "cloud", "simulator", "live", "planning", "execute", "cli"])),
     ("toml", Some(&["manifest"])),
     ("url", Some(&["manifest", "cloud", "simulator", "cli"])),
 ];
