@@ -25,7 +25,7 @@ pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
     plaintext_secret_errors, string_literals_and_hints,
 };
-pub use normalize::{are_equivalent, normal_form};
+pub use normalize::{are_equivalent, matches_template, normal_form, statement_body};
 pub use secrets::is_sensitive_key;
 
 /// What is known about a statement from its text alone.

@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("cloud", &["resource"]),
     ("simulator", &["resource", "sql", "cloud"]),
     ("live", &["resource", "cloud"]),
-    ("settle", &["resource", "state", "live"]),
+    ("settle", &["resource", "sql", "state", "live"]),
     ("diff", &["resource", "sql", "manifest", "graph", "state", "live", "settle"]),
     ("plan", &["resource", "sql", "manifest", "graph", "state", "live", "settle", "diff"]),
     ("planning", &["resource", "manifest", "graph", "state", "cloud", "live", "settle", "diff", "plan"]),

@@ -106,6 +106,7 @@ pub fn full_scenario() -> Scenario {
         early_version_bumps: false,
         network_kind_shown: false,
         scaling_status_shown: false,
+        normalizes: true,
         same_pool_name_status: Some(409),
     };
     Scenario {
