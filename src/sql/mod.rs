@@ -21,6 +21,7 @@ mod word_set;
 use crate::resource::Span;
 
 pub use analysis::analyze;
+pub use kind::is_definition_kind;
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
     plaintext_secret_errors, string_literals_and_hints,

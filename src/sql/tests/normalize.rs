@@ -83,9 +83,9 @@ fn a_text_without_a_statement_has_an_empty_normal_form() {
 
 #[test]
 fn sql_with_secrets_matches_in_any_layout_and_with_any_values() {
-    let sent = Template::new("create connection c WITH ('api-key' = '${secret.key}', 'x' = '$${y}'); -- rotated\n");
+    let sent = Template::new("create CONNECTION c WITH ('api-key' = '${secret.key}', 'x' = '$${y}'); -- rotated\n");
     for shown in [
-        "create connection c WITH ('api-key' = '******', 'x' = '${y}')",
+        "create CONNECTION c WITH ('api-key' = '******', 'x' = '${y}')",
         "CREATE CONNECTION c\n  WITH ('api-key' = 'abc''def', 'x' = '${y}');",
     ] {
         assert!(matches_template(&sent, shown), "{shown}");
