@@ -102,7 +102,7 @@ fn statement_row(planned: &PlanningOutput, key: &str, record: &StatementRecord) 
             remarks: Vec::new(),
         },
     };
-    row.unhealthy |= change.is_some_and(Change::is_unhealthy);
+    row.unhealthy |= change.is_some_and(|change| change.unhealthy);
     if let Some(why) = change.and_then(unclear_reason) {
         row.unhealthy = true;
         row.remarks.push(format!("the outcome of a request from an interrupted run is unclear: {why}"));

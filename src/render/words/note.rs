@@ -60,6 +60,7 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             format!("COMPLETED although its sources are unbounded. `--replace {address}` resubmits it.")
         }
         Note::Degraded { detail } => format!("DEGRADED{}", detail_suffix(detail)),
+        Note::PoolExhausted => "POOL_EXHAUSTED: its pool has no free CFU".to_owned(),
         Note::ServiceWarning { severity, message } => {
             format!("warning from the service ({severity}){}", detail_suffix(message))
         }
