@@ -196,6 +196,19 @@ impl Condition {
         }
     }
 
+    /// Returns whether floe may be able to revert the condition. The service cannot change SQL or properties and cannot
+    /// lower a pool's `max_cfu`, and floe does not touch what it did not create or cannot read.
+    pub fn is_revertible(&self) -> bool {
+        match self {
+            Condition::SpecDiffers { .. }
+            | Condition::Recreated { .. }
+            | Condition::UnexpectedGenerations { .. }
+            | Condition::Unreadable { .. } => false,
+            Condition::PoolChangedOutside { field, .. } => *field != "max_cfu",
+            _ => true,
+        }
+    }
+
     /// Returns whether what floe sent is no longer in force, for a cause outside floe.
     pub fn is_drift(&self) -> bool {
         match self {
