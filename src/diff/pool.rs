@@ -262,7 +262,7 @@ fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Op
     } else if found.max_cfu > pool.max_cfu {
         notes.push(Note::CannotLowerMaxCfu { live: found.max_cfu, desired: pool.max_cfu });
     }
-    let action = match (reasons.is_empty(), record.declared != *pool) {
+    let action = match (reasons.is_empty(), record.declared != pool.applied_over(&record.declared)) {
         (false, _) => Action::UpdatePool { to },
         (true, true) => Action::RecordSettings,
         (true, false) if !notes.is_empty() => Action::Inform,
