@@ -64,7 +64,7 @@ pub enum Condition {
         /// The service's message about the phase.
         detail: String,
     },
-    /// The statement FAILED.
+    /// The service reports the statement as FAILED.
     Failed {
         /// Whether it may have run before that.
         has_run: bool,

@@ -97,6 +97,13 @@ impl Assessment {
         self.0.get(address).map_or(&[], |assessed| &assessed.conditions)
     }
 
+    /// Returns the assessment with only those conditions that match.
+    #[cfg(test)]
+    pub(crate) fn keeping(mut self, matches: impl Fn(&Condition) -> bool) -> Self {
+        self.0.values_mut().for_each(|assessed| assessed.conditions.retain(&matches));
+        self
+    }
+
     /// Returns whether the resource at this address needs attention.
     pub fn is_unhealthy(&self, address: &Address) -> bool {
         self.conditions(address).iter().any(Condition::is_unhealthy)

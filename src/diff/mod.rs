@@ -70,10 +70,19 @@ pub struct Diff {
 
 /// Compares desired, recorded and live.
 pub fn diff(inputs: Inputs) -> DiffOutcome {
-    let Inputs { desired, recorded, settlement, live, options } = inputs;
+    diff_assessed(inputs, assess_inputs(inputs))
+}
+
+/// Returns the conditions of all recorded addresses.
+fn assess_inputs(inputs: Inputs) -> Assessment {
+    let Inputs { recorded, settlement, live, .. } = inputs;
+    assess::assess(Evidence { recorded, settlement, live, declared: &inputs.declared_names() })
+}
+
+/// Decides what has to change, given the conditions of all recorded addresses.
+fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
+    let Inputs { desired, recorded, live, options, .. } = inputs;
     let selected = selection::select(desired.graph, recorded, options);
-    let declared = inputs.declared_names();
-    let assessment = assess::assess(Evidence { recorded, settlement, live, declared: &declared });
     let pool_diff = pool::diff_pools(inputs, &selected, &assessment);
     let context = context::DiffContext {
         inputs,
