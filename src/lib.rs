@@ -16,7 +16,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `settle`, `diff` and `plan` are synchronous and pure: no IO, no clock, no randomness. Equal inputs give
+//! 1. `settle`, `assess`, `diff` and `plan` are synchronous and pure: no IO, no clock, no randomness. Equal inputs give
 //!    byte-equal plans.
 //! 2. Planning sends only GETs.
 //! 3. Execution decides nothing except when to retry.
@@ -47,6 +47,8 @@ pub mod simulator;
 pub mod live;
 
 pub mod settle;
+
+pub mod assess;
 
 pub mod diff;
 

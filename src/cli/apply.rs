@@ -1,11 +1,6 @@
 //! `floe apply` and `floe destroy`: plan under the lock, show the plan, ask for confirmation, execute it, and report.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::{
-    sync::watch::Receiver,
-    time::{Instant, sleep},
-};
+use tokio::sync::watch::Receiver;
 
 use super::{
     CommandError, Exit, ProcessEnvironment, Screen,
@@ -23,12 +18,12 @@ use super::{
 use crate::{
     cloud::CloudClient,
     diff::PlanOptions,
-    execute::{self, Interrupt, LATE_SUBMISSION_TIMEOUT, RunInputs, RunReport},
+    execute::{self, Interrupt, RunInputs, RunReport, RunResult},
     graph::Graph,
     plan::{Plan, check},
-    planning::{self, PlanningOutput},
-    render::{self, RunResult},
-    resource::{Address, Operation, Secrets},
+    planning::{self, PlanRequest, PlanningOutput, Waiting},
+    render,
+    resource::{Address, Secrets},
     state::{Ledger, LocalLedger, LockHolder, Recorded},
 };
 
@@ -150,8 +145,11 @@ async fn prepare(
     let status_line = StatusLine::new(*screen);
     let connection = connect::connect(&graph.project, &recorded, process, world, &status_line).await?;
     let given = process.secrets(&graph.project);
+    let plan_request = PlanRequest { graph, secrets: &given, recorded: &recorded, options: &apply_request.request };
+    let saved_plan = apply_request.saved.as_ref().map(|saved| &saved.plan);
+    let mut announce = |waiting: Waiting| screen.eprint(&waiting_line(&waiting));
     let (mut planned, is_settled) =
-        plan_once_settled(&apply_request, &given, &recorded, &connection.cloud, screen).await?;
+        planning::plan_once_settled(&connection.cloud, plan_request, saved_plan, &mut announce).await?;
     let secrets = planned.secrets.clone();
     let context = plan_context(graph, &planned, interrupted);
     if let Some(saved) = apply_request.saved {
@@ -189,59 +187,16 @@ async fn prepare(
     }))
 }
 
-/// The interval at which resources in a transitional phase are read again.
-const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How long apply waits for resources in a transitional phase. It is as long as a statement may take by default.
-const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-
-/// Returns whether an interrupted run submitted a statement that does not exist.
-fn has_unseen_submission(plan: &Plan) -> bool {
-    plan.interrupted_requests
-        .iter()
-        .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
-}
-
-/// Plans again until nothing that the plan changes is in a transitional phase. Returns the plan, and whether that was
-/// reached before the timeout. For a saved plan, blocked addresses that it does not change are excluded each time.
-async fn plan_once_settled(
-    apply_request: &ApplyRequest<'_>,
-    secrets: &Secrets,
-    recorded: &Arc<Recorded>,
-    cloud: &CloudClient,
-    screen: &Screen,
-) -> Result<(PlanningOutput, bool), CommandError> {
-    let began = Instant::now();
-    let mut announced: Vec<Address> = Vec::new();
-    loop {
-        let mut planned =
-            planning::make_plan(apply_request.graph, secrets, recorded, cloud, &apply_request.request).await?;
-        if let Some(request) =
-            apply_request.saved.as_ref().and_then(|saved| saved.options_without_unrelated_blocks(&planned.plan))
-        {
-            planned = planning::make_plan(apply_request.graph, secrets, recorded, cloud, &request).await?;
+/// Returns the line that says what a plan waits for.
+fn waiting_line(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::LateSubmission => {
+            "Waiting briefly: a submission of the interrupted run may still take effect.\n".to_owned()
         }
-        if has_unseen_submission(&planned.plan) && began.elapsed() < LATE_SUBMISSION_TIMEOUT {
-            if announced.is_empty() {
-                screen.eprint("Waiting briefly: a submission of the interrupted run may still take effect.\n");
-            }
-            announced = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
-            sleep(Duration::from_secs(3)).await;
-            continue;
+        Waiting::InMotion(addresses) => {
+            let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+            format!("Waiting for changes in progress: {}.\n", names.join(", "))
         }
-        let moving: Vec<Address> = planned.plan.addresses_in_motion().cloned().collect();
-        // There is no point in waiting for a plan that stays blocked anyway.
-        if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_only_by_motion()) {
-            return Ok((planned, true));
-        }
-        if began.elapsed() >= MOTION_TIMEOUT {
-            return Ok((planned, false));
-        }
-        if moving != announced {
-            let names: Vec<String> = moving.iter().map(Address::to_string).collect();
-            screen.eprint(&format!("Waiting for changes in progress: {}.\n", names.join(", ")));
-            announced = moving;
-        }
-        sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -304,109 +259,5 @@ fn run_exit(report: &RunReport) -> Exit {
         RunResult::Unhealthy => Exit::Unhealthy,
         RunResult::Failed => Exit::Error,
         RunResult::Interrupted => Exit::Interrupted,
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use tokio::sync::watch;
-
-    use super::*;
-    use crate::{
-        cloud::{ApiKey, Credentials, Endpoints, RateLimits},
-        manifest::LoadOptions,
-        resource::{HashKey, StatementUpdate},
-        simulator::{Simulator, SimulatorOptions},
-        state::MemoryLedger,
-    };
-
-    const JOBS: &str = r#"
-[project]
-name = "p"
-[environments.local]
-simulator = true
-[defaults]
-pool = "main"
-[pools.main]
-max_cfu = 10
-[statements.orders]
-sql = "CREATE TABLE orders (id STRING, price INT)"
-[statements.copy]
-sql = "INSERT INTO target SELECT id, price FROM orders"
-[statements.other]
-sql = "INSERT INTO others SELECT id FROM orders"
-"#;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_saved_plan_waits_for_statements_in_motion_even_if_another_is_blocked() {
-        let folder = tempfile::tempdir().unwrap();
-        let graph = |text: &str| {
-            std::fs::write(folder.path().join("floe.toml"), text).unwrap();
-            planning::load_desired(&LoadOptions { root: folder.path().to_owned(), ..LoadOptions::default() }).unwrap()
-        };
-        let before = graph(JOBS);
-        let identity = before.project.environment.identity.clone();
-        let key = || Some(ApiKey::new("k", "s"));
-        let credentials = Credentials { flink: key(), cloud: key() };
-        let site = Endpoints::public(&identity).unwrap();
-        let cloud = CloudClient::new(
-            Arc::new(Simulator::new(SimulatorOptions::default())),
-            site,
-            credentials,
-            RateLimits::default(),
-            7,
-        );
-        let secrets = Secrets::new(BTreeMap::new());
-        let empty_record = Arc::new(Recorded::new("lineage".to_owned(), identity, HashKey("key".to_owned())));
-        let planned =
-            planning::make_plan(&before, &secrets, &empty_record, &cloud, &PlanOptions::default()).await.unwrap();
-        let mut ledger = MemoryLedger::new();
-        let holder =
-            LockHolder { command: "apply".into(), who: "me".into(), pid: 1, since: String::new(), saved_plan_id: None };
-        ledger.lock(&holder, Duration::ZERO).await.unwrap();
-        let (_sender, interrupt) = watch::channel(Interrupt::None);
-        let (project, run) = ("p".to_owned(), "run".to_owned());
-        let run_inputs = RunInputs {
-            cloud: cloud.clone(),
-            secrets: secrets.clone(),
-            project,
-            use_placeholders: true,
-            run_id: run,
-            interrupt,
-        };
-        let recorded = Recorded::clone(&planned.recorded);
-        let report = execute::run(&planned.plan, recorded, &mut ledger, &run_inputs, &mut |_| {}).await.unwrap();
-        assert!(report.is_complete(), "{:#?}", report.failed);
-        let recorded = Arc::new(ledger.load().await.unwrap().unwrap());
-        // The saved plan grows the pool and changes `other`. Then `copy` needs a decision, and `other` is stopped
-        // outside floe.
-        let grown = JOBS.replace("max_cfu = 10", "max_cfu = 20");
-        let grown = grown.replace("SELECT id FROM orders\"", "SELECT UPPER(id) FROM orders\"\nevolve = \"restart\"");
-        let saved =
-            planning::make_plan(&graph(&grown), &secrets, &recorded, &cloud, &PlanOptions::default()).await.unwrap();
-        let file = folder.path().join("plan.json");
-        std::fs::write(&file, serde_json::to_string(&saved.plan).unwrap()).unwrap();
-        let other = cloud.fetch_statement("other").await.unwrap().unwrap();
-        cloud.update_statement(other, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
-        let graph = graph(&grown.replace("SELECT id, price", "SELECT id, price + 1"));
-        let request = PlanOptions::default();
-        let now = planning::make_plan(&graph, &secrets, &recorded, &cloud, &request).await.unwrap();
-        assert!(now.plan.is_blocked() && now.plan.addresses_in_motion().count() == 1, "{:#?}", now.plan.changes);
-        let saved = Some(SavedPlan::read(&file).unwrap());
-        let apply_request = ApplyRequest { command: "apply", graph: &graph, request, saved, yes: true };
-        let screen = Screen {
-            stdout_style: render::Style::default(),
-            stderr_style: render::Style::default(),
-            is_interactive: false,
-        };
-        let began = Instant::now();
-        let (planned, is_settled) =
-            plan_once_settled(&apply_request, &secrets, &recorded, &cloud, &screen).await.unwrap();
-        assert!(is_settled && began.elapsed() >= POLL_INTERVAL);
-        assert_eq!(planned.plan.addresses_in_motion().count(), 0, "{:#?}", planned.plan.changes);
-        assert!(!planned.plan.changes.contains_key(&Address::statement("copy")), "{:#?}", planned.plan.changes);
     }
 }

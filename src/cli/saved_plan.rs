@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::{CommandError, connect};
 use crate::{
-    diff::PlanOptions,
     graph::Graph,
     manifest::Project,
-    plan::{FORMAT_VERSION, Plan, excluded_by, options_without_foreign_blocks, rebase_onto, stale_reasons},
+    plan::{FORMAT_VERSION, Plan, excluded_by, rebase_onto, stale_reasons},
     planning::PlanningOutput,
     resource::Fingerprint,
     state::{ConsumedPlans, LockHolder, RealDisk},
@@ -64,12 +63,6 @@ impl SavedPlan {
         let named: Vec<String> = stale.iter().map(|moved| format!("- {moved}")).collect();
         Err(CommandError::new(format!("the saved plan is out of date\n{}", named.join("\n")))
             .with_help("No changes were made. Plan again, review the new plan, and apply it."))
-    }
-
-    /// Returns the options to plan with instead if the only blocked addresses now are ones that this plan does not
-    /// change.
-    pub fn options_without_unrelated_blocks(&self, now: &Plan) -> Option<PlanOptions> {
-        options_without_foreign_blocks(&self.plan, now)
     }
 
     /// Checks that this plan was not used before. `open_run` is the interrupted run that left its journal.

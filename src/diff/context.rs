@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    action::{Action, AfterWait, Change, Note, Reason, Strategy},
+    action::{Action, AfterWait, Block, Change, Note, Reason, Strategy},
     fields::{DesiredPool, Differences},
     inputs::Inputs,
     lookups::ConfirmedPresence,
 };
 use crate::{
-    live::{Lookups, Presence},
+    assess::{self, Assessment, Condition},
+    live::Lookups,
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement, labels},
+    resource::{Address, Generation, LiveStatement},
     sql::{Analysis, StatementClass},
     state::{GenerationRecord, StatementRecord, Tombstone},
 };
@@ -20,6 +21,8 @@ use crate::{
 pub(super) struct DiffContext<'a> {
     /// Everything that the plan is made from.
     pub inputs: Inputs<'a>,
+    /// The conditions of all recorded addresses.
+    pub assessment: &'a Assessment,
     /// The addresses that this run covers.
     pub selected: &'a BTreeSet<Address>,
     /// The pool that statements run on, by the pool's key.
@@ -40,6 +43,8 @@ pub(super) struct StatementContext<'a> {
     pub record: &'a StatementRecord,
     /// The current generation in the record.
     pub current: &'a GenerationRecord,
+    /// The conditions of the statement.
+    pub conditions: &'a [Condition],
     /// The analysis of the declared SQL.
     pub analysis: Option<&'a Analysis>,
     /// What differs between desired and sent.
@@ -52,6 +57,16 @@ impl StatementContext<'_> {
     /// Returns the class of the declared SQL, or that of a job if there is no analysis.
     pub fn class(&self) -> StatementClass {
         self.analysis.map_or(StatementClass::Job, |analysis| analysis.kind.class())
+    }
+
+    /// Returns whether another statement now has the name of the current generation.
+    pub fn is_recreated(&self) -> bool {
+        self.conditions.iter().any(|condition| matches!(condition, Condition::Recreated { .. }))
+    }
+
+    /// Returns the notes about those conditions that match.
+    pub fn notes_about(&self, matches: impl Fn(&Condition) -> bool) -> Vec<Note> {
+        self.conditions.iter().filter(|condition| matches(condition)).filter_map(Note::about).collect()
     }
 
     /// Returns a change that replaces the current generation.
@@ -94,29 +109,19 @@ impl<'a> DiffContext<'a> {
         recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
-    /// Returns the generations that may run in addition to the current one: unrecorded ones of ours, and retired
-    /// ones.
-    pub fn unexpected_generations(&self, key: &str, base: &str, record: &StatementRecord) -> Vec<String> {
-        let unknown = [base, record.declared.name.as_str()]
-            .into_iter()
-            .flat_map(|base| self.inputs.live.generations(base))
-            .filter(|(_, live)| record.generation_named(&live.name).is_none() && self.has_our_labels(key, live))
-            .map(|(_, live)| live);
-        let retired = record.retired.iter().filter_map(|g| match self.inputs.live.statement(&g.sent.name) {
-            Presence::Present(live) if live.has_uid(&g.uid) && !live.is_being_deleted() => Some(live),
-            _ => None,
-        });
-        let names: BTreeSet<String> =
-            unknown.chain(retired).filter(|live| live.may_run()).map(|live| live.name.clone()).collect();
-        names.into_iter().collect()
-    }
-
     /// Returns whether a live statement has the labels of this project and address.
     pub fn has_our_labels(&self, key: &str, live: &LiveStatement) -> bool {
-        let project = live.labels.get(labels::PROJECT).map(String::as_str);
-        let address = live.labels.get(labels::ADDRESS).map(String::as_str);
-        project == Some(self.inputs.desired.graph.project.name.as_str())
-            && address == Some(Address::statement(key).to_string().as_str())
+        assess::has_labels_of(&self.inputs.desired.graph.project.name, key, live)
+    }
+
+    /// Returns a block if other generations of a statement may run in addition to the current one.
+    pub fn unexpected_generations_block(&self, address: &Address) -> Option<Block> {
+        self.assessment.conditions(address).iter().find_map(|condition| match condition {
+            Condition::UnexpectedGenerations { names, .. } => {
+                Some(Block::UnexpectedGenerations { names: names.clone() })
+            }
+            _ => None,
+        })
     }
 
     /// Returns a change that sends nothing: it records settings that changed, and carries the notes. `None` if there
@@ -131,8 +136,8 @@ impl<'a> DiffContext<'a> {
         let needs = self.inputs.desired.graph.dependencies(&Address::statement(key));
         let has_settings_change = declared.spec != record.declared || !needs.eq(&record.dependencies);
         match (has_settings_change, notes.is_empty()) {
-            (true, _) => Some(Change { action: Action::RecordSettings, reasons: Vec::new(), notes }),
-            (false, false) => Some(Change { action: Action::Inform, reasons: Vec::new(), notes }),
+            (true, _) => Some(Change::new(Action::RecordSettings, Vec::new()).with_notes(notes)),
+            (false, false) => Some(Change::new(Action::Inform, Vec::new()).with_notes(notes)),
             (false, true) => None,
         }
     }

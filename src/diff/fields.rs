@@ -162,42 +162,6 @@ fn compare_secrets(
     }
 }
 
-/// Returns where the live pool and principal differ from what was sent, which means that the job was moved outside
-/// floe.
-///
-/// Each entry holds the field, its live value and the value that was sent.
-pub fn placement_drift(sent: &GenerationRecord, live: &LiveStatement) -> PlacementDrift {
-    let differ = |sent: &Option<String>, live: &Option<String>| match (sent, live) {
-        (Some(sent), Some(live)) if sent != live => Some((live.clone(), sent.clone())),
-        _ => None,
-    };
-    PlacementDrift {
-        pool: differ(&sent.sent.pool, &live.pool),
-        principal: differ(&sent.sent.principal, &live.principal),
-    }
-}
-
-/// Where a running job differs from what was sent, each as the live and the sent value.
-pub struct PlacementDrift {
-    /// The live and the sent pool, if they differ.
-    pub pool: Option<(String, String)>,
-    /// The live and the sent principal, if they differ.
-    pub principal: Option<(String, String)>,
-}
-
-impl PlacementDrift {
-    /// Returns which fields differ.
-    pub fn change(&self) -> PlacementChange {
-        PlacementChange { pool: self.pool.is_some(), principal: self.principal.is_some() }
-    }
-
-    /// Returns the name, the live value and the sent value of each field that differs.
-    pub fn fields(self) -> impl Iterator<Item = (String, String, String)> {
-        let fields = [("pool", self.pool), ("principal", self.principal)];
-        fields.into_iter().filter_map(|(field, values)| values.map(|(live, sent)| (field.to_owned(), live, sent)))
-    }
-}
-
 /// Returns whether adopting `live` would record a secret's value.
 ///
 /// A text that fits its declaration is recorded as declared. Any other text is recorded as it is, so it must not

@@ -10,7 +10,7 @@ use super::{
         blocked_with_restart_note, has_consent, is_stateless, replacement_reasons, required_consent, restart_note,
     },
 };
-use crate::{resource::LiveStatement, sql::StatementClass, state::FurthestPhase};
+use crate::{assess::Condition, resource::LiveStatement, sql::StatementClass, state::FurthestPhase};
 
 /// Decides what happens to a desired and recorded statement that is gone, or whose presence is unknown.
 pub(super) fn gone_statement(context: &DiffContext, statement: &StatementContext) -> Decision {
@@ -103,14 +103,11 @@ fn confirmed_gone(context: &DiffContext, statement: &StatementContext) -> Change
     blocked_with_restart_note(context, by, reasons, statement)
 }
 
-/// Returns a note about the last known offsets of a job that is gone. They are certain only if floe stopped the job.
+/// Returns a note about the last known offsets of a job that is gone, if there is one to make.
 fn last_offsets_note(statement: &StatementContext) -> Option<Note> {
-    match &statement.current.offsets {
-        Some(_) if statement.current.stopped => Some(Note::OffsetsOnlyInState),
-        Some(offsets) => Some(Note::GoneWithUncertainOffsets { topics: offsets.topics.clone() }),
-        None if statement.current.reached == FurthestPhase::Submitted => None,
-        None => Some(Note::GoneWithUnknownOffsets),
-    }
+    let is_gone =
+        |condition: &Condition| matches!(condition, Condition::Gone { .. } | Condition::GoneWhileStopped { .. });
+    statement.notes_about(is_gone).pop()
 }
 
 /// Blocks a statement whose name now belongs to a statement that was created outside floe.

@@ -3,10 +3,10 @@
 use super::{
     action::{Action, AfterWait, Change, Reason},
     context::{DiffContext, StatementContext, await_end_of_phase, restart, with_due_notes},
-    lookups::ConfirmedPresence,
     replace::replace_never_ran,
 };
 use crate::{
+    assess,
     live::Lookups,
     resource::{LiveStatement, Phase},
     sql::StatementClass,
@@ -60,12 +60,9 @@ pub(super) fn is_resuming(
     statement: &StatementContext,
     live: &LiveStatement,
 ) -> Result<bool, Lookups> {
-    Ok(statement.class() != StatementClass::Definition && live.is_resuming() && !has_lost_pool(context, live)?)
-}
-
-/// Returns whether the statement's pool no longer exists.
-fn has_lost_pool(context: &DiffContext, live: &LiveStatement) -> Result<bool, Lookups> {
-    let Some(id) = live.pool.as_deref().filter(|_| context.inputs.live.pools_listed) else { return Ok(false) };
-    let presence = ConfirmedPresence::of(context.inputs.live.pool(id), || Lookups::of_pool(id))?;
-    Ok(matches!(presence, ConfirmedPresence::Absent))
+    if statement.class() == StatementClass::Definition || !live.is_resuming() {
+        return Ok(false);
+    }
+    let has_lost_pool = assess::has_lost_pool(context.inputs.live, live);
+    has_lost_pool.map(|lost| !lost).ok_or_else(|| Lookups::of_pool(live.pool.as_deref().unwrap_or_default()))
 }

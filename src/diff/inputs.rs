@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    assess::DeclaredNames,
     graph::Graph,
     live::Live,
-    resource::{Address, KeyedHash},
+    resource::{Address, KeyedHash, PoolDeclaration},
     settle::Settlement,
     state::Recorded,
 };
@@ -27,6 +28,23 @@ pub struct Inputs<'a> {
     pub live: &'a Live,
     /// What the user asks of the plan.
     pub options: &'a PlanOptions,
+}
+
+impl<'a> Inputs<'a> {
+    /// Returns the names and ids that the manifests use. With `destroy` no statement counts as declared.
+    pub(super) fn declared_names(&self) -> DeclaredNames<'a> {
+        let project = &self.desired.graph.project;
+        let statements = project.statements.iter().filter(|_| !self.options.destroy);
+        let borrowed_pools = project.pools.values().filter_map(|declared| match &declared.spec {
+            PoolDeclaration::Borrowed { id } => Some(id.as_str()),
+            PoolDeclaration::Owned(_) => None,
+        });
+        DeclaredNames {
+            project: &project.name,
+            statements: statements.map(|(key, declared)| (key.as_str(), declared.spec.name.as_str())).collect(),
+            borrowed_pools: borrowed_pools.collect(),
+        }
+    }
 }
 
 /// The desired project, with what is known about the values of its secrets.

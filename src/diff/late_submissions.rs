@@ -40,6 +40,7 @@ pub(super) fn note_late_submissions(inputs: Inputs, changes: &mut BTreeMap<Addre
     for (address, names) in late {
         let change = changes.entry(address).or_insert_with(|| Change::new(Action::Inform, Vec::new()));
         change.notes.push(Note::LateSubmissions { names });
+        change.unhealthy = true;
     }
 }
 

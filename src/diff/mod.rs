@@ -10,6 +10,7 @@ mod definition;
 mod dependents;
 mod fields;
 mod gone;
+mod health;
 mod in_motion;
 mod inputs;
 mod late_submissions;
@@ -29,6 +30,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::{
+    assess::{self, Assessment, Evidence},
     live::Lookups,
     resource::{Address, LiveStatement, labels},
 };
@@ -62,15 +64,29 @@ pub struct Diff {
     pub foreign: usize,
     /// The pool that statements run on, by the pool's key in the manifests.
     pub pools: BTreeMap<String, DesiredPool>,
+    /// The conditions that the changes were decided on.
+    pub assessment: Assessment,
 }
 
 /// Compares desired, recorded and live.
 pub fn diff(inputs: Inputs) -> DiffOutcome {
-    let Inputs { desired, recorded, options, .. } = inputs;
+    diff_assessed(inputs, assess_inputs(inputs))
+}
+
+/// Returns the conditions of all recorded addresses.
+fn assess_inputs(inputs: Inputs) -> Assessment {
+    let Inputs { recorded, settlement, live, .. } = inputs;
+    assess::assess(Evidence { recorded, settlement, live, declared: &inputs.declared_names() })
+}
+
+/// Decides what has to change, given the conditions of all recorded addresses.
+fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
+    let Inputs { desired, recorded, live, options, .. } = inputs;
     let selected = selection::select(desired.graph, recorded, options);
-    let pool_diff = pool::diff_pools(inputs, &selected);
+    let pool_diff = pool::diff_pools(inputs, &selected, &assessment);
     let context = context::DiffContext {
         inputs,
+        assessment: &assessment,
         selected: &selected,
         pools: &pool_diff.by_key,
         recreated_pools: &pool_diff.recreated,
@@ -85,13 +101,16 @@ pub fn diff(inputs: Inputs) -> DiffOutcome {
         }
         match statement::diff_statement(&context, key) {
             Ok(Some(change)) => drop(changes.insert(address, change)),
+            Ok(None) if assessment.is_unhealthy(&address) => {}
             Ok(None) => unchanged += 1,
             Err(lookups) => missing.merge(lookups),
         }
     }
+    missing.merge(live.pending_lookups(&assessment.missing_lookups(&selected)));
     if !missing.is_empty() {
         return DiffOutcome::Incomplete(missing);
     }
+    health::mark_unhealthy(&assessment, &selected, &mut changes);
     unchanged += selected.iter().filter(|address| pool::is_unchanged(inputs, address, &changes)).count();
     if !options.destroy {
         renames::block_renames(inputs, &mut changes);
@@ -101,7 +120,13 @@ pub fn diff(inputs: Inputs) -> DiffOutcome {
     pool::block_statements_of_blocked_pools(inputs, &mut changes);
     selection::block_removal_of_everything(inputs, &mut changes);
     late_submissions::note_late_submissions(inputs, &mut changes);
-    DiffOutcome::Complete(Diff { changes, unchanged, foreign: count_foreign(inputs), pools: pool_diff.by_key })
+    DiffOutcome::Complete(Diff {
+        changes,
+        unchanged,
+        foreign: count_foreign(inputs),
+        pools: pool_diff.by_key,
+        assessment,
+    })
 }
 
 /// Counts the live statements that are neither recorded nor labeled with this project.

@@ -9,6 +9,7 @@ use super::{
     replace::{blocked_with_restart_note, has_consent, restart_note},
 };
 use crate::{
+    assess::Condition,
     resource::{LiveStatement, PhaseClass},
     state::{FurthestPhase, GenerationRecord, StatementRecord},
 };
@@ -111,7 +112,7 @@ impl<'a> SuccessorState<'a> {
             && !declared.stopped;
         let may_have_run = successor.reached > FurthestPhase::Submitted;
         match live.phase.class() {
-            PhaseClass::Failed if may_have_run => SuccessorState::FailedAfterRunning(live),
+            PhaseClass::Failed if has_failed_after_running(statement) => SuccessorState::FailedAfterRunning(live),
             PhaseClass::Failed => SuccessorState::FailedBeforeRunning,
             PhaseClass::Transitional if is_still_desired => SuccessorState::CanTakeOver,
             PhaseClass::Transitional if may_have_run => SuccessorState::UnwantedAfterRunning(live),
@@ -119,6 +120,11 @@ impl<'a> SuccessorState<'a> {
             PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => SuccessorState::CanTakeOver,
         }
     }
+}
+
+/// Returns whether the successor FAILED after it had run.
+fn has_failed_after_running(statement: &StatementContext) -> bool {
+    statement.conditions.iter().any(|condition| matches!(condition, Condition::FailedSuccessor { .. }))
 }
 
 /// The state of the predecessor in an open replacement.

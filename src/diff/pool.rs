@@ -10,10 +10,9 @@ use super::{
     lookups::{ConfirmedPresence, Decision},
 };
 use crate::{
-    live::{Live, Lookups, Presence},
-    resource::{
-        Address, LivePool, Operation, Phase, PhaseClass, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind,
-    },
+    assess::{self, Assessment, Condition},
+    live::{Live, Lookups},
+    resource::{Address, LivePool, Operation, Phase, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind},
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
@@ -31,7 +30,7 @@ pub(super) struct PoolDiff {
 }
 
 /// Compares all pools. Returns their changes, and what their statements need to know.
-pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>) -> PoolDiff {
+pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>, assessment: &Assessment) -> PoolDiff {
     let Inputs { desired, recorded, settlement, options, .. } = inputs;
     let mut pool_diff = PoolDiff::default();
     for (key, declared) in &desired.graph.project.pools {
@@ -42,7 +41,8 @@ pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>) -> PoolDi
             }
             PoolDeclaration::Owned(pool) => {
                 let record = recorded.pools.get(key);
-                let change = owned_pool(inputs, pool, record);
+                let conditions = assessment.conditions(&Address::pool(key));
+                let change = owned_pool(inputs, pool, record, conditions);
                 let is_created = matches!(&change, Ok(Some(change)) if is_creation(change));
                 let desired_pool = match record {
                     Some(record) if !is_created => DesiredPool::Id(record.id.clone()),
@@ -52,7 +52,7 @@ pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>) -> PoolDi
                     pool_diff.recreated.insert(key.clone());
                 }
                 pool_diff.by_key.insert(key.clone(), desired_pool);
-                change.map(|change| with_duplicates(change, duplicate_pools(inputs, pool, record)))
+                change.map(|change| with_duplicates(change, conditions))
             }
         };
         let address = Address::pool(key);
@@ -155,7 +155,7 @@ fn borrowed_pool(inputs: Inputs, id: &str) -> Decision {
 }
 
 /// Decides what happens to a pool that this project owns.
-fn owned_pool(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Decision {
+fn owned_pool(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>, conditions: &[Condition]) -> Decision {
     let Inputs { recorded, live, .. } = inputs;
     let create = Action::CreatePool { max_cfu: pool.max_cfu };
     let Some(record) = record else {
@@ -167,6 +167,9 @@ fn owned_pool(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Decis
         }));
     };
     Ok(match confirmed_pool(live, &record.id)? {
+        ConfirmedPresence::Present(found) if conditions.contains(&Condition::PoolFailed) => {
+            Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }))
+        }
         ConfirmedPresence::Present(found) => compare_pool(pool, record, found),
         ConfirmedPresence::Unknown(why) => Some(Change::blocked(Block::PresenceUnknown { why: why.to_owned() })),
         ConfirmedPresence::Absent => Some(invisible_pool(&record.id, recorded, live).unwrap_or_else(|| {
@@ -178,44 +181,17 @@ fn owned_pool(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Decis
 }
 
 /// Returns a block if the service reports a pool as not found while one of our statements runs on it.
-///
-/// That statement would have stopped with the pool, so the pool exists and this key may not see it.
 fn invisible_pool(id: &str, recorded: &Recorded, live: &Live) -> Option<Change> {
-    let generations = recorded.statements.values().flat_map(|record| record.generations());
-    let found = generations.filter_map(|generation| match live.statement(&generation.sent.name) {
-        Presence::Present(found) if found.has_uid(&generation.uid) => Some(found),
-        _ => None,
-    });
-    let mut running = found.filter(|found| found.phase.class() == PhaseClass::Running);
-    let runs = &running.find(|found| found.pool.as_deref() == Some(id))?.name;
-    let why = format!(
-        "the service reports pool `{id}` as not found although `{runs}` runs on it, so the owner of the Cloud API key may \
-         lack the FlinkAdmin role on this environment"
-    );
+    let why = assess::hidden_pool(id, recorded, live)?;
     Some(Change::blocked(Block::PresenceUnknown { why }))
 }
 
-/// Returns the ids of other pools that look like a recorded one and are neither recorded nor declared.
-fn duplicate_pools(inputs: Inputs, pool: &Pool, record: Option<&PoolRecord>) -> Vec<String> {
-    let Inputs { desired, recorded, live, .. } = inputs;
-    let Some(_) = record else { return Vec::new() };
-    let is_recorded = |id: &str| recorded.pools.values().any(|record| record.id == id);
-    let is_borrowed = |id: &str| {
-        let mut declared = desired.graph.project.pools.values();
-        declared.any(|pool| matches!(&pool.spec, PoolDeclaration::Borrowed { id: borrowed } if borrowed == id))
-    };
-    let place = (&pool.display_name, &pool.cloud, &pool.region);
-    let duplicates = live.pools().filter(|found| (&found.display_name, &found.cloud, &found.region) == place);
-    duplicates.map(|found| found.id.clone()).filter(|id| !is_recorded(id) && !is_borrowed(id)).collect()
-}
-
 /// Adds a note about duplicate pools, if there are any.
-fn with_duplicates(change: Option<Change>, ids: Vec<String>) -> Option<Change> {
-    if ids.is_empty() {
-        return change;
-    }
+fn with_duplicates(change: Option<Change>, conditions: &[Condition]) -> Option<Change> {
+    let duplicates = conditions.iter().find(|condition| matches!(condition, Condition::DuplicatePools { .. }));
+    let Some(note) = duplicates.and_then(Note::about) else { return change };
     let change = change.unwrap_or_else(|| Change::new(Action::Inform, Vec::new()));
-    Some(change.with_note(Note::DuplicatePools { ids }))
+    Some(change.with_note(note))
 }
 
 /// Returns the statements that ran on a pool and stopped with it.
@@ -236,9 +212,6 @@ fn running_statements_on(recorded: &Recorded, id: &str) -> Vec<Address> {
 
 /// Compares an owned pool with the live one, depending on its phase.
 fn compare_pool(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Option<Change> {
-    if found.phase == PoolPhase::Failed {
-        return Some(Change::blocked(Block::PoolFailed { id: found.id.clone() }));
-    }
     let phase = Phase::from(found.phase.as_str().to_owned());
     if found.phase == PoolPhase::Deprovisioning {
         return Some(Change::blocked(Block::InMotion { phase }));
@@ -289,13 +262,13 @@ fn compare_pool_fields(pool: &Pool, record: &PoolRecord, found: &LivePool) -> Op
     } else if found.max_cfu > pool.max_cfu {
         notes.push(Note::CannotLowerMaxCfu { live: found.max_cfu, desired: pool.max_cfu });
     }
-    let action = match (reasons.is_empty(), record.declared != *pool) {
+    let action = match (reasons.is_empty(), record.declared != pool.applied_over(&record.declared)) {
         (false, _) => Action::UpdatePool { to },
         (true, true) => Action::RecordSettings,
         (true, false) if !notes.is_empty() => Action::Inform,
         (true, false) => return None,
     };
-    Some(Change { action, reasons, notes })
+    Some(Change::new(action, reasons).with_notes(notes))
 }
 
 /// Removes a pool that is recorded and no longer owned.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     live::Lookups,
+    resource::Address,
     sql::{self, ObjectKind, StatementClass, Usage},
     state::{FurthestPhase, StatementRecord},
 };
@@ -19,12 +20,8 @@ pub(super) fn remove_statement(context: &DiffContext, key: &str, record: &Statem
         let undeclared = !context.inputs.desired.graph.project.statements.contains_key(key);
         return Ok(Some(Change::blocked_by_prevent_destroy(why, undeclared)));
     }
-    let unexpected = context.unexpected_generations(key, &record.declared.name, record);
-    if !unexpected.is_empty() {
-        return Ok(Some(Change::new(
-            Action::Blocked { by: vec![Block::UnexpectedGenerations { names: unexpected }] },
-            vec![why],
-        )));
+    if let Some(block) = context.unexpected_generations_block(&Address::statement(key)) {
+        return Ok(Some(Change::new(Action::Blocked { by: vec![block] }, vec![why])));
     }
     let Some(current) = &record.current else {
         // An interrupted run may have left its undo or its successor. Both are deleted with it.

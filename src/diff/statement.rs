@@ -15,6 +15,7 @@ use super::{
     running::job_in_stable_phase,
 };
 use crate::{
+    assess::Condition,
     live::Presence,
     manifest::DeclaredStatement,
     resource::{Address, LiveStatement, PhaseClass, Statement},
@@ -28,8 +29,8 @@ use crate::{
 /// The lookups that the decision needs, as many of them as are known now.
 pub(super) fn diff_statement(context: &DiffContext, key: &str) -> Decision {
     let address = Address::statement(key);
-    if let Some(why) = context.inputs.settlement.unclear.get(&address) {
-        return Ok(Some(Change::blocked(Block::UnclearIntent { why: why.clone() })));
+    if let Some(why) = unclear_request(context.assessment.conditions(&address)) {
+        return Ok(Some(Change::blocked(Block::UnclearIntent { why: why.to_owned() })));
     }
     let declared = context.inputs.desired.graph.project.statements.get(key).filter(|_| !context.inputs.options.destroy);
     match (declared, context.inputs.recorded.statements.get(key)) {
@@ -66,13 +67,14 @@ fn recorded_statement(
         let change = unrecorded_statement(context, key, declared, Some(record))?;
         return Ok(change.map(|change| with_missing_secret_notes(context, change, &declared.spec)));
     };
-    let unexpected = context.unexpected_generations(key, &declared.spec.name, record);
-    if !unexpected.is_empty() {
-        return Ok(Some(Change::blocked(Block::UnexpectedGenerations { names: unexpected })));
+    let address = Address::statement(key);
+    if let Some(block) = context.unexpected_generations_block(&address) {
+        return Ok(Some(Change::blocked(block)));
     }
     let pool = declared.spec.pool.as_deref().and_then(|key| Some((key, context.pools.get(key)?)));
     let statement = StatementContext {
-        address: Address::statement(key),
+        conditions: context.assessment.conditions(&address),
+        address,
         declared,
         record,
         current,
@@ -82,7 +84,7 @@ fn recorded_statement(
     };
     let change = match context.inputs.live.statement(&current.sent.name) {
         _ if record.successor.is_some() || record.undo.is_some() => open_replacement(context, &statement)?,
-        Presence::Present(live) if !live.has_uid(&current.uid) => Some(recreated_outside(context, &statement, live)),
+        Presence::Present(live) if statement.is_recreated() => Some(recreated_outside(context, &statement, live)),
         Presence::Present(live) => present_statement(context, &statement, live)?,
         Presence::Absent | Presence::Unlisted | Presence::Unknown(_) => gone_statement(context, &statement)?,
     };
@@ -90,6 +92,14 @@ fn recorded_statement(
     let change = change.or_else(|| has_uncompared_secrets.then(|| Change::new(Action::Inform, Vec::new())));
     let change = change.map(|change| with_settings_notes(change, &statement));
     Ok(change.map(|change| with_missing_secret_notes(context, change, &declared.spec)))
+}
+
+/// Returns why the outcome of a request from an interrupted run is unclear, if it is.
+fn unclear_request(conditions: &[Condition]) -> Option<&str> {
+    conditions.iter().find_map(|condition| match condition {
+        Condition::UnclearRequest { why } => Some(why.as_str()),
+        _ => None,
+    })
 }
 
 /// Decides what happens to a statement that is desired, recorded and live.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod one_opinion;
 mod unknown_or_gone;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,9 +9,9 @@
 mod context;
 mod event;
 mod journal;
-mod late_effects;
 mod mutation;
 mod pool;
+mod result;
 mod scheduler;
 mod statement;
 mod step;
@@ -21,5 +21,5 @@ mod watcher;
 
 pub use context::{Interrupt, RunInputs};
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
-pub use late_effects::LATE_SUBMISSION_TIMEOUT;
+pub use result::RunResult;
 pub use scheduler::run;

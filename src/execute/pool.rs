@@ -10,11 +10,10 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{NotReached, NotReachedCause, RequestAccepted, StepFailure},
-    late_effects::LATE_POOL_CREATION_TIMEOUT,
     mutation::{Attempt, Mutation, Precheck, applied, mutate, outcome_from},
 };
 use crate::{
-    cloud::{Error, Listing},
+    cloud::{Error, LATE_POOL_CREATION_TIMEOUT, Listing},
     live::Live,
     plan::{Plan, Step, StepRequest, Until},
     resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},

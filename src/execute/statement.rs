@@ -7,11 +7,10 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
-    late_effects::LATE_SUBMISSION_TIMEOUT,
     mutation::{Attempt, Mutation, Precheck, applied, outcome_from, record_rejection},
 };
 use crate::{
-    cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
+    cloud::{Error, ErrorKind, FetchedStatement, LATE_SUBMISSION_TIMEOUT, NewStatement},
     live::Live,
     resource::{
         Intent, Labels, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, Properties, SeenStatement,

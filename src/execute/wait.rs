@@ -20,8 +20,6 @@ use crate::{
 const STALE_READ_GRACE: Duration = Duration::from_secs(20);
 /// How long a pool may have no CFU left before the wait ends.
 const POOL_EXHAUSTED_GRACE: Duration = Duration::from_secs(30);
-/// The service's value for a pool without CFU left (`scaling_status.scaling_state`, the gateway's OpenAPI document).
-const POOL_EXHAUSTED: &str = "POOL_EXHAUSTED";
 
 /// What an observation means to a wait.
 enum WaitJudgment {
@@ -198,7 +196,7 @@ impl PhaseWait<'_> {
         if live.warnings.iter().any(|warning| warning.severity == WarningSeverity::Critical) {
             return WaitJudgment::NotReached(NotReachedCause::CriticalWarning);
         }
-        if live.scaling_state.as_deref() != Some(POOL_EXHAUSTED) {
+        if !live.is_pool_exhausted() {
             self.exhausted_since = None;
             return WaitJudgment::InProgress;
         }

@@ -11,8 +11,8 @@ use crate::{
     diff::{Action, AfterWait, Change, PlacementChange, RecordedSettings, Strategy},
     live::Presence,
     resource::{
-        Address, Generation, InternedStr, LiveStatement, PhaseClass, PoolDeclaration, Properties, ResourceKind, Role,
-        SeenStatement, Submission, Template, properties,
+        Address, Generation, InternedStr, LiveStatement, PhaseClass, Pool, PoolDeclaration, Properties, ResourceKind,
+        Role, SeenStatement, Submission, Template, properties,
     },
     state::{Fact, GenerationRecord},
 };
@@ -38,7 +38,10 @@ fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Opt
         PoolDeclaration::Owned(pool) => Some(pool),
         PoolDeclaration::Borrowed { .. } => None,
     });
-    let id = context.inputs.recorded.pools.get(&key).map(|record| record.id.clone());
+    let record = context.inputs.recorded.pools.get(&key);
+    let id = record.map(|record| record.id.clone());
+    // What the service cannot do is not recorded as done.
+    let applied = |pool: &Pool| record.map_or_else(|| pool.clone(), |record| pool.applied_over(&record.declared));
     let step = match (action, declared, id) {
         (Action::Await { .. }, Some(_), Some(_)) => {
             Step::new(StepRequest::RecordOnly, Until::Provisioned, POOL_TIMEOUT)
@@ -49,11 +52,12 @@ fn pool_steps(context: &GroupContext, address: &Address, action: &Action) -> Opt
             Step::new(StepRequest::CreatePool { pool: pool.clone(), existing_ids }, Until::Provisioned, POOL_TIMEOUT)
         }
         (Action::UpdatePool { to }, Some(pool), Some(id)) => {
-            let declared = Fact::PoolDeclared { key, declared: pool.clone() };
+            let declared = if to.max_cfu.is_some() { pool.clone() } else { applied(pool) };
+            let declared = Fact::PoolDeclared { key, declared };
             Step::new(StepRequest::UpdatePool { id, to: to.clone() }, Until::Nothing, 0).recording([declared])
         }
         (Action::RecordSettings, Some(pool), Some(_)) => {
-            Step::record_only(vec![Fact::PoolDeclared { key, declared: pool.clone() }])
+            Step::record_only(vec![Fact::PoolDeclared { key, declared: applied(pool) }])
         }
         (Action::Delete { .. }, _, Some(id)) => {
             let tombstone = Fact::Deleted { address: address.clone() };

@@ -4,10 +4,12 @@
 
 mod error;
 mod redaction;
+mod settled_plan;
 
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
+    assess::Assessment,
     cloud::{self, CloudClient},
     diff::{self, Desired, Diff, DiffOutcome, Inputs, PlanOptions},
     graph::{self, Graph},
@@ -21,6 +23,7 @@ use crate::{
 
 pub use error::PlanningError;
 pub use redaction::redact_live;
+pub use settled_plan::{Waiting, plan_once_settled};
 
 /// A plan and what it was made from.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct PlanningOutput {
     pub recorded: Arc<Recorded>,
     /// The record with the plan's own entries applied. If there are none, it is the same as `recorded`.
     pub settled: Arc<Recorded>,
+    /// The conditions of all recorded addresses, on which the plan was decided.
+    pub assessment: Assessment,
     /// The live snapshot that was read.
     pub live: Live,
     /// The given secrets, extended to redact what the cloud shows of secrets whose values are not available here.
@@ -143,13 +148,14 @@ pub async fn plan_from(
         let selected = diff::select(graph, &basis.settled, options);
         difference.changes.extend(blocked_renames.into_iter().filter(|(address, _)| selected.contains(address)));
     }
+    let assessment = std::mem::take(&mut difference.assessment);
     let plan = plan::plan(basis.inputs(desired, options), entries, difference);
     let SettledRecord { live, settled, secrets, .. } = basis;
     let settled = match settled {
         Cow::Borrowed(_) => Arc::clone(recorded),
         Cow::Owned(settled) => Arc::new(settled),
     };
-    Ok(PlanningOutput { plan, recorded: Arc::clone(recorded), settled, live, secrets })
+    Ok(PlanningOutput { plan, recorded: Arc::clone(recorded), settled, assessment, live, secrets })
 }
 
 /// Returns the snapshot that was `read`. In an error, the values of `secrets` are redacted in the service's message.

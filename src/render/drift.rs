@@ -1,33 +1,82 @@
 //! The text of `floe drift`: the differences between live and sent.
 
-use super::{
-    Paint, Style,
-    plan::environment_label,
-    style::{display_width, pad, pluralize, sanitize},
-};
-use crate::{manifest::Environment, resource::Address};
+use serde::Serialize;
 
-/// Returns the differences, one per line, below a header. The text ends with a newline.
-pub fn drift_text(environment: &Environment, differences: &[(Address, String)], style: Style) -> String {
+use super::{
+    Paint, PlanContext, Style,
+    plan::environment_label,
+    style::{display_width, pad, pluralize, sanitize, wrap},
+    words::{condition_text, not_reverted_text},
+};
+use crate::{
+    assess::{Assessment, Condition},
+    manifest::Environment,
+    plan::Plan,
+    resource::Address,
+};
+
+/// One difference between live and sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DriftRow {
+    /// The address of the resource.
+    pub address: Address,
+    /// What differs from what was sent.
+    pub difference: String,
+    /// Whether a plan with `--fix-drift` reverts it.
+    #[serde(rename = "fix_drift_reverts")]
+    pub is_reverted: bool,
+    /// Why `--fix-drift` does not revert it, and what to do instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// Returns the conditions that are drift, one row each. `fixing` is a plan that was made with `--fix-drift`: it shows
+/// what would be reverted.
+pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext) -> Vec<DriftRow> {
+    let row = |address: &Address, condition: &Condition| {
+        let is_pending = fixing.changes.get(address).is_some_and(|change| change.is_pending());
+        let is_reverted = is_pending && condition.is_revertible();
+        DriftRow {
+            address: address.clone(),
+            difference: condition_text(condition, context),
+            is_reverted,
+            help: (!is_reverted).then(|| not_reverted_text(condition, address, &fixing.basis.environment)),
+        }
+    };
+    let conditions = assessment
+        .iter()
+        .flat_map(|(address, assessed)| assessed.conditions.iter().map(move |condition| (address, condition)));
+    conditions
+        .filter(|(_, condition)| condition.is_drift())
+        .map(|(address, condition)| row(address, condition))
+        .collect()
+}
+
+/// Returns the differences below a header. The text ends with a newline.
+pub fn drift_text(environment: &Environment, rows: &[DriftRow], style: Style) -> String {
     let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
-    let summary = match differences.len() {
+    let summary = match rows.len() {
         0 => "no drift".to_owned(),
         number => pluralize(number, "difference"),
     };
     let mut text = format!("{}\n", style.paint(Paint::Bold, &format!("floe drift · {label} · {summary}")));
-    if differences.is_empty() {
+    if rows.is_empty() {
         return text;
     }
     text.push('\n');
-    let address_width =
-        differences.iter().map(|(address, _)| display_width(&address.to_string())).max().unwrap_or(0).min(40);
-    for (address, what) in differences {
+    let address_width = rows.iter().map(|row| display_width(&row.address.to_string())).max().unwrap_or(0).min(40);
+    for row in rows {
         let symbol = style.paint(Paint::Yellow, "~");
-        text.push_str(&format!("  {symbol} {}  {}\n", pad(&address.to_string(), address_width), sanitize(what)));
+        let address = pad(&row.address.to_string(), address_width);
+        text.push_str(&format!("  {symbol} {address}  {}\n", sanitize(&row.difference)));
+        let help = row.help.iter().flat_map(|help| wrap(help, style.width.saturating_sub(6).max(24)));
+        help.for_each(|line| text.push_str(&format!("      {line}\n")));
     }
-    text.push_str(&format!(
-        "\n`floe plan -e {} --fix-drift` plans the changes that would revert it.\n",
-        environment.name
-    ));
+    if rows.iter().any(|row| row.is_reverted) {
+        text.push_str(&format!(
+            "\n`floe plan -e {} --fix-drift` plans the changes that would revert it.\n",
+            environment.name
+        ));
+    }
     text
 }

@@ -25,7 +25,7 @@ mod style;
 mod tests;
 mod words;
 
-pub use drift::drift_text;
+pub use drift::{DriftRow, drift_rows, drift_text};
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
 pub use json::{plan_json, saved_plan_json};
@@ -33,6 +33,6 @@ pub use markdown::plan_markdown;
 pub use plan::{PlanView, plan_text};
 pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage, time_ago};
 pub use record::{recorded_entry_json, recorded_json, recorded_list_text};
-pub use report::{RunResult, report_text};
-pub use status::{StatusRow, StatusView, status_json, status_text};
+pub use report::report_text;
+pub use status::{StatusRow, StatusView, status_json, status_rows, status_text};
 pub use style::{Paint, Style, wrap};

@@ -7,8 +7,12 @@ use super::{
     Paint, PlanContext, Style,
     plan::{cfu_line, environment_label},
     style::{display_width, pad, pluralize, sanitize, wrap},
+    words::condition_text,
 };
-use crate::resource::{Address, EnvironmentIdentity};
+use crate::{
+    assess::{AssessedResource, Assessment},
+    resource::{Address, EnvironmentIdentity},
+};
 
 /// One recorded resource in a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +31,25 @@ pub struct StatusRow {
     /// Remarks below its row: the service's message, warnings, the day on which it is purged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+}
+
+impl StatusRow {
+    /// Returns the row of an address: its health, and a remark for each of its conditions.
+    fn new(address: &Address, assessed: &AssessedResource, context: &PlanContext) -> Self {
+        StatusRow {
+            address: address.clone(),
+            name: assessed.name.clone().unwrap_or_else(|| "-".to_owned()),
+            phase: assessed.state.as_str().to_owned(),
+            since: assessed.since.clone(),
+            unhealthy: assessed.is_unhealthy(),
+            remarks: assessed.conditions.iter().map(|condition| condition_text(condition, context)).collect(),
+        }
+    }
+}
+
+/// Returns a row for each address, pools first.
+pub fn status_rows(assessment: &Assessment, context: &PlanContext) -> Vec<StatusRow> {
+    assessment.iter().map(|(address, assessed)| StatusRow::new(address, assessed, context)).collect()
 }
 
 /// Everything that a status shows.

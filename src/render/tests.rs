@@ -269,7 +269,13 @@ fn every_block() -> Plan {
         ("statements.unclear", Block::UnclearIntent { why: text("the list does not show `a`") }),
         ("statements.unknown", Block::PresenceUnknown { why: text("403: a role is missing") }),
     ];
-    plan_of(blocks.map(|(address, block)| (address, Change::blocked(block))))
+    plan_of(blocks.map(|(address, block)| {
+        let unhealthy = matches!(
+            block,
+            Block::RecreatedOutside { .. } | Block::UnexpectedGenerations { .. } | Block::UnclearIntent { .. }
+        );
+        (address, Change { unhealthy, ..Change::blocked(block) })
+    }))
 }
 
 /// Returns a plan with every note and every reason.
@@ -277,6 +283,7 @@ fn every_note_and_reason() -> Plan {
     let text = |text: &str| text.to_owned();
     let note = |note| Change::new(Action::Inform, Vec::new()).with_note(note);
     let moved = || (text("pool"), text("lfcp-2"), text("lfcp-1"));
+    let unhealthy = |found| Change { unhealthy: true, ..note(found) };
     let (field, live, sent) = moved();
     let reasons = vec![
         Reason::PropertyChanged { key: text("sql.state-ttl"), before: None, after: Some(template("7 d")) },
@@ -299,28 +306,32 @@ fn every_note_and_reason() -> Plan {
     plan_of([
         ("pools.lowered", note(Note::CannotLowerMaxCfu { live: 20, desired: 10 })),
         ("pools.trusted", note(Note::UnverifiedPool)),
-        ("pools.twins", note(Note::DuplicatePools { ids: vec![text("lfcp-9")] })),
+        ("pools.twins", unhealthy(Note::DuplicatePools { ids: vec![text("lfcp-9")] })),
         (
             "pools.with",
             Change::new(Action::CreatePool { max_cfu: 5 }, vec![Reason::Gone])
                 .with_note(Note::StoppedWithPool { statements: vec![Address::statement("a")] }),
         ),
-        ("statements.degraded", note(Note::Degraded { detail: text("slow") })),
+        ("statements.degraded", unhealthy(Note::Degraded { detail: text("slow") })),
         ("statements.due", note(Note::DueAtNextStart { fields: vec![text("sql"), text("pool")] })),
-        ("statements.ended", note(Note::CompletedUnexpectedly)),
+        ("statements.ended", unhealthy(Note::CompletedUnexpectedly)),
         (
             "statements.failed",
-            note(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
+            unhealthy(Note::Failed { detail: text("Table 'x' not found"), since: Some(text("2026-01-02T09:00:00Z")) }),
         ),
-        ("statements.gone", note(Note::GoneWithUnknownOffsets)),
+        ("statements.exhausted", unhealthy(Note::PoolExhausted)),
+        ("statements.gone", unhealthy(Note::GoneWithUnknownOffsets)),
         ("statements.in-motion", note(Note::InMotion { phase: Phase::Pending })),
-        ("statements.moved", note(Note::MovedOutside { field, live, sent })),
+        ("statements.moved", unhealthy(Note::MovedOutside { field, live, sent })),
         ("statements.named", note(Note::RenamedAtNextGeneration { current_name: text("before") })),
         ("statements.offsets", note(Note::OffsetsOnlyInState)),
         ("statements.parked", note(Note::ReplaceIgnoredWhileStopped)),
         (
             "statements.reasons",
-            Change::new(Action::resume(PlacementChange::default(), RecordedSettings::Declared), reasons),
+            Change {
+                unhealthy: true,
+                ..Change::new(Action::resume(PlacementChange::default(), RecordedSettings::Declared), reasons)
+            },
         ),
         (
             "statements.removed",
@@ -328,7 +339,7 @@ fn every_note_and_reason() -> Plan {
                 topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]),
             }),
         ),
-        ("statements.resumed", note(Note::ResumedOutside)),
+        ("statements.resumed", unhealthy(Note::ResumedOutside)),
         ("statements.written", note(Note::StartsWhereSqlSays)),
         ("statements.wanted", note(Note::SecretMissing { name: text("openai") })),
         ("statements.wrote", note(Note::SuccessorOutputRemains { name: text("wrote-g2") })),
@@ -336,11 +347,11 @@ fn every_note_and_reason() -> Plan {
         ("statements.secret", note(Note::SecretNotCompared { name: text("openai") })),
         (
             "statements.stood",
-            note(Note::GoneWithUncertainOffsets {
+            unhealthy(Note::GoneWithUncertainOffsets {
                 topics: BTreeMap::from([(text("orders"), text("partition:0,offset:180"))]),
             }),
         ),
-        ("statements.stopped", note(Note::StoppedOutside)),
+        ("statements.stopped", unhealthy(Note::StoppedOutside)),
         ("statements.to-decide", note(Note::ChangesLeftForNextPlan { fields: vec![text("sql")] })),
         (
             "statements.warned",
@@ -557,7 +568,7 @@ fn plan_json_parses_back_to_the_plan() {
 #[test]
 fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     use crate::{
-        execute::{RunReport, StepFailure},
+        execute::{RunReport, RunResult, StepFailure},
         resource::HashKey,
         state::Recorded,
     };

@@ -65,6 +65,12 @@ impl LiveStatement {
         self.phase.class().may_run(self.stopped)
     }
 
+    /// Returns whether it waits because its pool has no free CFU (`scaling_status.scaling_state`, the gateway's OpenAPI
+    /// document).
+    pub fn is_pool_exhausted(&self) -> bool {
+        self.scaling_state.as_deref() == Some("POOL_EXHAUSTED")
+    }
+
     /// Returns whether it is being deleted. It may run until it is gone, and nothing can keep it.
     pub fn is_being_deleted(&self) -> bool {
         self.phase == Phase::Deleting

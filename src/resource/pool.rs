@@ -35,3 +35,10 @@ pub struct Pool {
     #[serde(default)]
     pub prevent_destroy: bool,
 }
+
+impl Pool {
+    /// Returns this pool as it is once it is applied over `applied`: the service cannot lower `max_cfu`.
+    pub fn applied_over(&self, applied: &Pool) -> Pool {
+        Pool { max_cfu: self.max_cfu.max(applied.max_cfu), ..self.clone() }
+    }
+}

@@ -6,6 +6,7 @@
 
 mod intent_verdict;
 mod observed_facts;
+mod sent_spec;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -18,7 +19,8 @@ use crate::{
 };
 
 pub use intent_verdict::{IntentVerdict, judge_intent, update_took_effect};
-pub use observed_facts::{furthest_phase, generation_facts, matches_sent_spec};
+pub use observed_facts::{furthest_phase, generation_facts};
+pub use sent_spec::{matches_sent_spec, spec_differences};
 
 /// What the live snapshot shows about the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

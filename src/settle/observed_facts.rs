@@ -2,7 +2,7 @@
 
 use crate::{
     live::{Live, Presence},
-    resource::{LiveStatement, Offsets, Phase, PhaseClass, Submission, properties},
+    resource::{LiveStatement, Offsets, Phase, PhaseClass},
     state::{Fact, FurthestPhase, GenerationRecord, Recorded, StatementRecord},
 };
 
@@ -15,22 +15,6 @@ pub fn furthest_phase(live: &LiveStatement) -> FurthestPhase {
         Phase::Failed | Phase::Failing if live.sql_kind.is_some() => FurthestPhase::Running,
         Phase::Pending | Phase::Failed | Phase::Failing | Phase::Deleting | Phase::Other(_) => FurthestPhase::Submitted,
     }
-}
-
-/// Returns whether the live statement matches what was sent. Secret values are not available here, so any value
-/// matches. What the service shows for `sql.secrets.*` is not compared.
-pub fn matches_sent_spec(sent: &Submission, live: &LiveStatement) -> bool {
-    let expected =
-        sent.properties.len() + sent.added_properties.keys().filter(|key| !sent.properties.contains_key(*key)).count();
-    sent.sql.matches(&live.sql)
-        && expected == live.properties.len()
-        && live.properties.iter().all(|(key, value)| match (sent.added_properties.get(key), sent.properties.get(key)) {
-            (Some(added), _) => added == value,
-            (None, Some(template)) => properties::is_secret_key(key) || template.matches(value),
-            (None, None) => false,
-        })
-        && (sent.pool.is_none() || sent.pool == live.pool)
-        && (sent.principal.is_none() || sent.principal == live.principal)
 }
 
 /// Returns what the snapshot shows about the recorded generations that the record does not have yet.

@@ -109,6 +109,9 @@ pub struct Switches {
     pub network_kind_shown: bool,
     /// Whether statements show `scaling_status` once they have one.
     pub scaling_status_shown: bool,
+    /// Whether responses show the SQL without a final semicolon, trailing comments and outer white space, and show
+    /// `sql.current-catalog`, `sql.current-database` and `sql.local-time-zone` where they were not sent.
+    pub normalizes: bool,
     /// The status for a second pool with the same display name in its environment. With `None` names may be shared.
     pub same_pool_name_status: Option<u16>,
 }
@@ -152,6 +155,7 @@ impl Default for Switches {
             early_version_bumps: true,
             network_kind_shown: true,
             scaling_status_shown: true,
+            normalizes: false,
             same_pool_name_status: None,
         }
     }

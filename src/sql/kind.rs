@@ -279,3 +279,9 @@ pub(super) fn ddl_object_and_kind(verb: DdlVerb, object_word: &str) -> Option<(O
     };
     Some((object, kind))
 }
+
+/// Returns whether the API's name of a kind is that of a definition. Kinds that may also be jobs return `false`.
+pub fn is_definition_kind(api_name: &str) -> bool {
+    let defines = ["CREATE_", "ALTER_", "DROP_"].iter().any(|verb| api_name.starts_with(verb));
+    defines && api_name != StatementKind::CreateTableAs.api_name()
+}

@@ -22,13 +22,13 @@ mod word_set;
 
 pub use analysis::{Analysis, analyze};
 pub use findings::{PlaintextSecret, SqlError, StatefulConstruct};
-pub use kind::{StatementClass, StatementKind};
+pub use kind::{StatementClass, StatementKind, is_definition_kind};
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
     plaintext_secret_errors, string_literals_and_hints,
 };
 pub use mention::{Mention, ObjectKind, Usage};
-pub use normalize::{are_equivalent, normal_form};
+pub use normalize::{are_equivalent, matches_template, normal_form, statement_body};
 pub use secrets::is_sensitive_key;
 
 #[cfg(test)]

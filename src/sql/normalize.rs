@@ -1,5 +1,7 @@
 //! The normal form of a text: the text without layout, comments and differences in spelling that mean nothing.
 
+use crate::resource::Template;
+
 use super::{
     keywords::{is_reserved, is_unreserved_keyword},
     lexer::{Token, TokenKind, lex, unquote_identifier},
@@ -28,6 +30,41 @@ pub fn normal_form(text: &str) -> String {
 /// Returns whether two texts are the same statement to Flink.
 pub fn are_equivalent(a: &str, b: &str) -> bool {
     a == b || normal_form(a) == normal_form(b)
+}
+
+/// Returns whether `text` is what `template` becomes with some values in place of its secrets, up to the normal form.
+/// This compares live SQL with what was sent: the service may show it with another layout.
+pub fn matches_template(template: &Template, text: &str) -> bool {
+    if template.matches(text) {
+        return true;
+    }
+    match template.has_secrets() {
+        false => are_equivalent(&template.masked(), text),
+        true => normal_form_of_template(template).is_some_and(|form| form.matches(&normal_form(text))),
+    }
+}
+
+/// Returns the normal form of a template, as a template.
+fn normal_form_of_template(template: &Template) -> Option<Template> {
+    let form = normal_form(&template.masked());
+    let (mut rest, mut written) = (form.as_str(), String::with_capacity(form.len()));
+    for name in template.secret_names() {
+        let reference = format!("${{secret.{name}}}");
+        let (before, after) = rest.split_once(&reference)?;
+        written.push_str(Template::literal(before).as_str());
+        written.push_str(&reference);
+        rest = after;
+    }
+    written.push_str(Template::literal(rest).as_str());
+    Some(Template::new(written))
+}
+
+/// Returns the text of the statement itself: without outer white space, final semicolons and comments after its end.
+pub fn statement_body(text: &str) -> &str {
+    let tokens = lex(text);
+    let is_part = |token: &&Token| !(token.kind == TokenKind::Symbol && token.text(text) == ";");
+    let Some(last) = tokens.iter().rev().find(is_part) else { return "" };
+    text.get(..last.end).unwrap_or(text).trim_start()
 }
 
 /// Appends the normal form of one token. `next` is the token after it, hints excluded.

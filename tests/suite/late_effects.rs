@@ -7,8 +7,8 @@ use std::time::Duration;
 use floe::{
     cloud::{Method, NewStatement},
     diff::{Action, Block, Note, PlanOptions},
-    execute::{Event, Interrupt, StepFailure},
-    render::{self, RunResult},
+    execute::{Event, Interrupt, RunResult, StepFailure},
+    render,
     resource::{Address, Operation, Secrets},
     simulator::{
         EffectKind, FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, Scenario, SimulatorOptions,

@@ -417,7 +417,7 @@ async fn a_second_pool_with_the_same_name_is_reported() {
     let plan = project.plan().await;
     let change = &plan.changes[&Address::pool("main")];
     assert_eq!(change.notes, [Note::DuplicatePools { ids: vec![duplicate_id.clone()] }]);
-    assert!(change.is_unhealthy() && !plan.has_work() && !plan.is_blocked());
+    assert!(change.unhealthy && !plan.has_work() && !plan.is_blocked());
     // A pool whose id is in a manifest is not a duplicate.
     project.write("pools.toml", &format!("[pools.main]\nmax_cfu = 10\n[pools.theirs]\nid = \"{duplicate_id}\"\n"));
     assert_eq!(project.plan().await.changes.get(&Address::pool("main")), None);

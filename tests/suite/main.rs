@@ -7,6 +7,7 @@ mod architecture;
 mod cli_commands;
 mod cli_process;
 mod concurrent_projects;
+mod conditions;
 mod convergence;
 mod corrupted_input;
 mod crash;

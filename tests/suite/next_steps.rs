@@ -3,12 +3,14 @@
 mod notes;
 mod pools;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use floe::{
     cloud::NewStatement,
     diff::{Action, AfterDeletion, Block, Note, PlanOptions, Strategy},
     plan::{StepRequest, check},
+    planning::{self, PlanningOutput},
+    render::{self, PlanContext},
     resource::{Address, Secrets},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride},
     state::{Entry, Fact, Ledger},
@@ -203,9 +205,24 @@ async fn project_with_failed_successor(more: &str) -> TestProject {
     project
 }
 
+/// Returns the plan of a project, with the assessment that it was decided on.
+async fn make_plan(project: &TestProject) -> PlanningOutput {
+    let recorded = Arc::new(project.recorded().await);
+    let options = PlanOptions::default();
+    planning::make_plan(&project.graph(), &project.secrets, &recorded, &project.cloud(), &options).await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn restoring_the_previous_sql_rolls_back_a_failed_successor() {
     let mut project = project_with_failed_successor("").await;
+    let planned = make_plan(&project).await;
+    let rows = render::status_rows(&planned.assessment, &PlanContext::default());
+    let row = rows.iter().find(|row| row.address == statement("copy")).unwrap();
+    let drift = render::drift_rows(&planned.assessment, &planned.plan, &PlanContext::default());
+    let text = "stopped, because its successor `copy-g2` FAILED after it had run";
+    assert!(row.unhealthy && planned.plan.changes[&statement("copy")].unhealthy, "{row:#?}");
+    assert!(row.remarks.iter().any(|remark| remark.starts_with(text)), "{row:#?}");
+    assert!(drift.len() == 1 && drift[0].difference.starts_with(text) && !drift[0].is_reverted, "{drift:#?}");
     let block = planned_block(&project, "statements.copy").await;
     assert!(matches!(&block, Block::FailedSuccessor { can_roll_back: true, .. }), "{block:?}");
     project.declare(&format!("{TABLE}{COPY}"));

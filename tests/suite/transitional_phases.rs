@@ -1,12 +1,13 @@
 //! Resources that are in motion, wait for capacity or were left half done. floe waits for them, moves them, stops
 //! them, undoes them and tries again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use floe::{
     diff::{Action, Block, PlanOptions},
     execute::{Event, StepFailure},
-    resource::{Address, PoolPhase},
+    planning::{self, PlanRequest, Waiting},
+    resource::{Address, PoolPhase, StatementUpdate},
     simulator::{EffectKind, ForcedOutcome, OutOfBandChange, RequestPolicy, SimulatorOptions, StatementOverride},
     state::MemoryLedger,
 };
@@ -276,4 +277,31 @@ async fn a_pool_cannot_be_replaced() {
         .await
         .map(drop);
     assert_eq!(planned, Err(floe::planning::PlanningError::PoolNotReplaceable(Address::pool("main"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_plan_waits_for_statements_in_motion_even_if_another_is_blocked() {
+    let other = |sql: &str| format!("[statements.other]\nsql = \"{sql}\"\nevolve = \"restart\"\n");
+    let both = |copy: &str, sql: &str| format!("{}{}", job(copy, ""), other(sql));
+    let mut project = TestProject::with_statements(&both(COPY_SQL, "INSERT INTO others SELECT id FROM orders"));
+    project.converge().await;
+    // The saved plan changes `other`. Then `copy` needs a decision, and `other` is stopped outside floe.
+    let changed = "INSERT INTO others SELECT UPPER(id) FROM orders";
+    project.declare(&both(COPY_SQL, changed));
+    let saved = project.plan().await;
+    let cloud = project.cloud();
+    let live = cloud.fetch_statement("other").await.unwrap().unwrap();
+    cloud.update_statement(live, &StatementUpdate { stopped: true, pool: None, principal: None }).await.unwrap();
+    project.declare(&both("INSERT INTO target SELECT id, price + 1 FROM orders", changed));
+    let (graph, recorded, options) = (project.graph(), Arc::new(project.recorded().await), PlanOptions::default());
+    let now = project.plan().await;
+    assert!(now.is_blocked() && now.addresses_in_motion().count() == 1, "{:#?}", now.changes);
+    let request = PlanRequest { graph: &graph, secrets: &project.secrets, recorded: &recorded, options: &options };
+    let mut announced = Vec::new();
+    let mut announce = |waiting| announced.push(waiting);
+    let (planned, is_settled) =
+        planning::plan_once_settled(&cloud, request, Some(&saved), &mut announce).await.unwrap();
+    assert!(is_settled && announced == [Waiting::InMotion(vec![statement("other")])], "{announced:?}");
+    assert_eq!(planned.plan.addresses_in_motion().count(), 0, "{:#?}", planned.plan.changes);
+    assert!(!planned.plan.changes.contains_key(&statement("copy")), "{:#?}", planned.plan.changes);
 }

@@ -25,6 +25,9 @@ pub struct Change {
     /// What people should also know about the change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// Whether the live resource needs attention, regardless of the action.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unhealthy: bool,
 }
 
 /// What is done to one address.
@@ -221,7 +224,7 @@ impl Action {
 impl Change {
     /// Returns a change with reasons and no notes.
     pub fn new(action: Action, reasons: Vec<Reason>) -> Self {
-        Change { action, reasons, notes: Vec::new() }
+        Change { action, reasons, notes: Vec::new(), unhealthy: false }
     }
 
     /// Returns a change that a person has to decide.
@@ -235,6 +238,12 @@ impl Change {
         let undeclared = (undeclared && why != Reason::NotDeclared).then_some(Reason::NotDeclared);
         let reasons = std::iter::once(why).chain(undeclared).collect();
         Change::new(Action::Blocked { by: vec![Block::PreventDestroy] }, reasons)
+    }
+
+    /// Returns the change with more notes.
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
+        self.notes.extend(notes);
+        self
     }
 
     /// Returns the change with one more note.
@@ -261,34 +270,5 @@ impl Change {
     /// Returns whether an apply would change the cloud or what floe manages. `--detailed-exitcode` reports this.
     pub fn is_pending(&self) -> bool {
         !matches!(self.action, Action::RecordSettings | Action::Inform | Action::Await { .. } | Action::Blocked { .. })
-    }
-
-    /// Returns whether something is wrong with the live resource, regardless of the action.
-    pub fn is_unhealthy(&self) -> bool {
-        let is_left_stopped = self.reasons.contains(&Reason::StoppedByInterruptedRun);
-        let by: &[Block] = if let Action::Blocked { by } = &self.action { by } else { &[] };
-        let has_unhealthy_block = by.iter().any(|block| {
-            matches!(
-                block,
-                Block::UnexpectedGenerations { .. } | Block::RecreatedOutside { .. } | Block::UnclearIntent { .. }
-            )
-        });
-        is_left_stopped
-            || has_unhealthy_block
-            || self.notes.iter().any(|note| {
-                matches!(
-                    note,
-                    Note::StoppedOutside
-                        | Note::ResumedOutside
-                        | Note::LateSubmissions { .. }
-                        | Note::DuplicatePools { .. }
-                        | Note::MovedOutside { .. }
-                        | Note::Failed { .. }
-                        | Note::CompletedUnexpectedly
-                        | Note::GoneWithUnknownOffsets
-                        | Note::GoneWithUncertainOffsets { .. }
-                        | Note::Degraded { .. }
-                )
-            })
     }
 }

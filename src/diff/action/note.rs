@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Phase};
+use crate::{
+    assess::{Condition, LastOffsets},
+    resource::{Address, Phase},
+};
 
 /// What people should know about a change, or about a resource that does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,8 @@ pub enum Note {
         /// The service's message in the warning.
         message: String,
     },
+    /// The job waits because its pool has no free CFU.
+    PoolExhausted,
     /// These changes are applied when the job is started.
     DueAtNextStart {
         /// The names of the changed fields.
@@ -170,4 +175,52 @@ pub enum Note {
         /// The name of the secret.
         name: String,
     },
+}
+
+impl Note {
+    /// Returns the note about a condition. `None` if a plan has no note about it, because a block or a reason says it.
+    pub fn about(condition: &Condition) -> Option<Note> {
+        match condition {
+            Condition::StoppedOutside => Some(Note::StoppedOutside),
+            Condition::ResumedOutside => Some(Note::ResumedOutside),
+            Condition::MovedOutside { field, live, sent } => {
+                Some(Note::MovedOutside { field: (*field).to_owned(), live: live.clone(), sent: sent.clone() })
+            }
+            Condition::Failed { has_run: true, detail, since } => {
+                Some(Note::Failed { detail: detail.clone(), since: since.clone() })
+            }
+            Condition::CompletedUnexpectedly => Some(Note::CompletedUnexpectedly),
+            Condition::Degraded { detail } => Some(Note::Degraded { detail: detail.clone() }),
+            Condition::PoolExhausted => Some(Note::PoolExhausted),
+            Condition::Warning { severity, message, .. } if condition.is_unhealthy() => {
+                Some(Note::ServiceWarning { severity: severity.clone().into(), message: message.clone() })
+            }
+            Condition::Gone { offsets: Some(offsets) } | Condition::GoneWhileStopped { offsets } => match offsets {
+                LastOffsets::Kept => Some(Note::OffsetsOnlyInState),
+                LastOffsets::Uncertain(topics) => Some(Note::GoneWithUncertainOffsets { topics: topics.clone() }),
+                LastOffsets::Unknown => Some(Note::GoneWithUnknownOffsets),
+                LastOffsets::NeverRan => None,
+            },
+            Condition::DuplicatePools { ids } => Some(Note::DuplicatePools { ids: ids.clone() }),
+            Condition::UnclearRequest { .. }
+            | Condition::UnresolvedRequest
+            | Condition::Unreadable { .. }
+            | Condition::Unverified
+            | Condition::Gone { offsets: None }
+            | Condition::Recreated { .. }
+            | Condition::UnexpectedGenerations { .. }
+            | Condition::PhaseMessage { .. }
+            | Condition::StoppedByInterruptedRun
+            | Condition::Failing { .. }
+            | Condition::Failed { has_run: false, .. }
+            | Condition::Warning { .. }
+            | Condition::Leaving { .. }
+            | Condition::SpecDiffers { .. }
+            | Condition::OpenReplacement { .. }
+            | Condition::FailedSuccessor { .. }
+            | Condition::OpenUndo { .. }
+            | Condition::PoolFailed
+            | Condition::PoolChangedOutside { .. } => None,
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(in super::super) fn symbol(change: &Change) -> (&'static str, Paint) {
         Action::Delete { .. } => ("-", Paint::Red),
         Action::Forget => ("x", Paint::Yellow),
         Action::Blocked { .. } => ("!", Paint::Red),
-        Action::Await { .. } | Action::RecordSettings | Action::Inform if change.is_unhealthy() => ("!", Paint::Red),
+        Action::Await { .. } | Action::RecordSettings | Action::Inform if change.unhealthy => ("!", Paint::Red),
         Action::Await { .. } | Action::RecordSettings | Action::Inform => ("·", Paint::Dim),
     }
 }
@@ -175,7 +175,7 @@ impl Tally {
     pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
         let mut tally = Tally::default();
         for change in changes {
-            tally.unhealthy = tally.unhealthy.saturating_add(usize::from(change.is_unhealthy()));
+            tally.unhealthy = tally.unhealthy.saturating_add(usize::from(change.unhealthy));
             let counter = match &change.action {
                 Action::Create { .. } | Action::CreatePool { .. } | Action::KeepUnsubmitted => &mut tally.add,
                 Action::Adopt { .. } => &mut tally.adopt,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{PlanContext, style::sanitize},
-    reason::{detail_suffix, field_value},
+    condition::{COMPLETED_UNEXPECTEDLY, POOL_EXHAUSTED, RESUMED_OUTSIDE, STOPPED_OUTSIDE, changed_outside},
+    reason::detail_suffix,
 };
 use crate::{
     diff::Note,
@@ -19,15 +20,12 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
         Note::RenamedAtNextGeneration { current_name } => {
             format!("the new name takes effect with the next generation. The current name is `{current_name}`.")
         }
-        Note::StoppedOutside => {
-            "stopped outside floe. `--fix-drift` or `on_stopped = \"resume\"` resumes it, and `stopped = true` keeps it \
+        Note::StoppedOutside => format!(
+            "{STOPPED_OUTSIDE}. `--fix-drift` or `on_stopped = \"resume\"` resumes it, and `stopped = true` keeps it \
              stopped."
-                .to_owned()
-        }
+        ),
         Note::ResumedOutside => {
-            "running although `stopped = true`: it was resumed outside floe. `--fix-drift` stops it, and \
-             `stopped = false` keeps it running."
-                .to_owned()
+            format!("{RESUMED_OUTSIDE}. `--fix-drift` stops it, and `stopped = false` keeps it running.")
         }
         Note::LateSubmissions { names } => {
             let or_adopt = format!(", or declare {address} again to adopt it");
@@ -42,11 +40,9 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
                 if names.iter().all(|name| is_undo_name(name)) { "" } else { &or_adopt }
             )
         }
-        Note::MovedOutside { field, live, sent } => format!(
-            "its {field} was changed outside floe: {} → {}. `--fix-drift` changes it back.",
-            field_value(field, sent, context),
-            field_value(field, live, context)
-        ),
+        Note::MovedOutside { field, live, sent } => {
+            format!("{}. `--fix-drift` changes it back.", changed_outside(field, live, sent, context))
+        }
         Note::Failed { detail, since } => {
             let since =
                 since.as_deref().and_then(|since| context.age(since)).map_or(String::new(), |age| format!(" {age}"));
@@ -57,13 +53,16 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             )
         }
         Note::CompletedUnexpectedly => {
-            format!("COMPLETED although its sources are unbounded. `--replace {address}` resubmits it.")
+            format!("{COMPLETED_UNEXPECTEDLY}. `--replace {address}` resubmits it.")
         }
         Note::Degraded { detail } => format!("DEGRADED{}", detail_suffix(detail)),
+        Note::PoolExhausted => POOL_EXHAUSTED.to_owned(),
         Note::ServiceWarning { severity, message } => {
             format!("warning from the service ({severity}){}", detail_suffix(message))
         }
-        Note::DueAtNextStart { fields } => format!("these changes take effect at the next start: {}", fields.join(", ")),
+        Note::DueAtNextStart { fields } => {
+            format!("these changes take effect at the next start: {}", fields.join(", "))
+        }
         Note::OffsetsOnlyInState => {
             "purged or deleted while stopped: its offsets are kept only in the state".to_owned()
         }
@@ -100,7 +99,10 @@ pub(in super::super) fn note_text(note: &Note, address: &Address, context: &Plan
             format!("running readers keep the old definition until they are replaced: `{}`", flags.join(" "))
         }
         Note::CannotLowerMaxCfu { live, desired } => {
-            format!("max_cfu stays at {live}: the service can raise it, but cannot lower it to {desired}")
+            format!(
+                "max_cfu stays at {live}: the service can raise it, but cannot lower it to {desired}. For a smaller \
+                 pool, declare one under a new key and move the jobs to it."
+            )
         }
         Note::ObjectsRemain { objects } => format!("the objects that it defined remain: {}", objects.join(", ")),
         Note::OutputRepeated { keyed } => {

@@ -1,7 +1,7 @@
 //! The API's JSON for statements: `sql.v1.Statement` and its list from the OpenAPI document, and a body recorded from
 //! the live service.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -14,12 +14,18 @@ use super::super::{
     switches::Switches,
     world::{MutableFields, SimulatedStatement, SimulatedWorld},
 };
-use crate::resource::{Labels, Phase, Properties};
+use crate::{
+    resource::{Labels, Phase, Properties, properties},
+    sql,
+};
 
 /// The number of partitions of every topic.
 const PARTITIONS: u64 = 2;
 /// The value of `latest_offsets_timestamp` while there are no offsets: Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// The property for the time zone of a statement.
+const LOCAL_TIME_ZONE: &str = "sql.local-time-zone";
 
 /// The API's `sql.v1.Statement` object.
 #[derive(Serialize)]
@@ -69,12 +75,12 @@ struct SpecBody<'a> {
     execution_mode: &'static str,
     /// The principal that the statement runs as.
     principal: &'a str,
-    /// The properties as submitted, `null` if there were none.
-    properties: Option<&'a Properties<String>>,
+    /// The properties as submitted, with the defaults if the service normalizes; `null` if there are none.
+    properties: Option<Cow<'a, Properties<String>>>,
     /// The scaling that was requested, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     scaling: Option<ScalingBody>,
-    /// The SQL exactly as submitted.
+    /// The SQL as submitted, or trimmed if the service normalizes.
     statement: &'a str,
     /// Whether the statement should be stopped.
     stopped: bool,
@@ -196,13 +202,31 @@ pub(in crate::simulator) fn statement_body<'a>(
             compute_pool_id: &fields.pool,
             execution_mode: if fixed.is_snapshot_query() { "BATCH" } else { "STREAMING" },
             principal: &fields.principal,
-            properties: fixed.properties.as_ref(),
+            properties: shown_properties(statement, switches),
             scaling: fields.baseline_cfu.map(|baseline_cfu| ScalingBody { baseline_cfu }),
-            statement: &fixed.sql,
+            statement: if switches.normalizes { sql::statement_body(&fixed.sql) } else { &fixed.sql },
             stopped: fields.stopped,
         },
         status: status_body(statement, fields, switches),
     }
+}
+
+/// Returns the properties that a response shows.
+fn shown_properties<'a>(statement: &'a SimulatedStatement, switches: &Switches) -> Option<Cow<'a, Properties<String>>> {
+    let submitted = statement.fixed.properties.as_ref();
+    if !switches.normalizes {
+        return submitted.map(Cow::Borrowed);
+    }
+    let mut shown = submitted.cloned().unwrap_or_default();
+    let catalog = &*statement.fixed.environment;
+    let defaults =
+        [(properties::CURRENT_CATALOG, catalog), (properties::CURRENT_DATABASE, "cluster_0"), (LOCAL_TIME_ZONE, "UTC")];
+    for (key, value) in defaults {
+        if !shown.contains_key(key) {
+            shown.insert(key.into(), value.to_owned());
+        }
+    }
+    Some(Cow::Owned(shown))
 }
 
 /// Returns the `status` of a statement.

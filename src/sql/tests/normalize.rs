@@ -1,6 +1,9 @@
 //! What the normal form removes and what it keeps.
 
-use crate::sql::{analyze, are_equivalent, normal_form};
+use crate::{
+    resource::Template,
+    sql::{analyze, are_equivalent, matches_template, normal_form, statement_body},
+};
 
 #[test]
 fn the_normal_form_is_one_line_without_comments() {
@@ -76,4 +79,29 @@ fn a_text_without_a_statement_has_an_empty_normal_form() {
     for text in ["", " ; ", "-- x", "/* x */;"] {
         assert_eq!(normal_form(text), "");
     }
+}
+
+#[test]
+fn sql_with_secrets_matches_in_any_layout_and_with_any_values() {
+    let sent = Template::new("create CONNECTION c WITH ('api-key' = '${secret.key}', 'x' = '$${y}'); -- rotated\n");
+    for shown in [
+        "create CONNECTION c WITH ('api-key' = '******', 'x' = '${y}')",
+        "CREATE CONNECTION c\n  WITH ('api-key' = 'abc''def', 'x' = '${y}');",
+    ] {
+        assert!(matches_template(&sent, shown), "{shown}");
+    }
+    for other in [
+        "CREATE CONNECTION d WITH ('api-key' = '******', 'x' = '${y}')",
+        "CREATE CONNECTION c WITH ('api-key' = '******', 'x' = '${Y}')",
+    ] {
+        assert!(!matches_template(&sent, other), "{other}");
+    }
+}
+
+#[test]
+fn the_body_of_a_statement_ends_with_its_last_token() {
+    for text in ["SELECT '; -- x'", "  SELECT '; -- x' ;\n", "SELECT '; -- x'; -- done;\n/* end */ ;"] {
+        assert_eq!(statement_body(text), "SELECT '; -- x'");
+    }
+    assert_eq!(statement_body(" ; -- nothing"), "");
 }

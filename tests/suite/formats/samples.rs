@@ -541,6 +541,8 @@ fn notes() -> Vec<Note> {
         }
         Note::ServiceWarning { .. } => Some(Note::DueAtNextStart { fields: texts() }),
         Note::DueAtNextStart { .. } => Some(Note::OffsetsOnlyInState),
+        // 0.1.0 did not have this note.
+        Note::PoolExhausted => None,
         Note::OffsetsOnlyInState => Some(Note::GoneWithUnknownOffsets),
         Note::GoneWithUnknownOffsets => Some(Note::GoneWithUncertainOffsets { topics: topics() }),
         Note::GoneWithUncertainOffsets { .. } => Some(Note::PreviouslyRemoved { topics: topics() }),
@@ -704,7 +706,7 @@ fn step(guard: Option<RollbackGuard>, request: StepRequest, until: Until, facts_
 
 /// Returns a plan with every variant and every field that a plan can hold. floe itself never makes such a plan.
 pub fn plan() -> Plan {
-    let change = |action| Change { action, reasons: reasons(), notes: notes() };
+    let change = |action| Change { action, reasons: reasons(), notes: notes(), unhealthy: false };
     let changes = actions().into_iter().enumerate();
     let changes = changes.map(|(number, action)| (Address::statement(format!("s-{number:02}")), change(action)));
     let seen = phase_classes().into_iter().enumerate().map(|(number, class)| (format!("s-{number}"), seen(class)));

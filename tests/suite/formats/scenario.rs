@@ -106,6 +106,8 @@ pub fn full_scenario() -> Scenario {
         early_version_bumps: false,
         network_kind_shown: false,
         scaling_status_shown: false,
+        // 0.1.0 did not have this switch.
+        normalizes: false,
         same_pool_name_status: Some(409),
     };
     Scenario {

@@ -13,4 +13,4 @@ pub const LATE_SUBMISSION_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How long to look for a pool whose creation got no response. Pools have no unique name that would prevent a second
 /// one, so this is longer than for statements.
-pub(super) const LATE_POOL_CREATION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const LATE_POOL_CREATION_TIMEOUT: Duration = Duration::from_secs(60);
