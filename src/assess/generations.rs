@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Evidence;
+use super::inputs::Evidence;
 use crate::{
     live::Presence,
     resource::{Address, LiveStatement, labels},

@@ -3,88 +3,27 @@
 //!
 //! `diff`, `status` and `drift` read these conditions and judge nothing of this on their own.
 
+mod assessed_resource;
 mod condition;
 mod generations;
+mod inputs;
 mod pool;
 mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    live::{Live, Lookups},
-    resource::Address,
-    settle::Settlement,
-    state::Recorded,
-};
+use crate::{live::Lookups, resource::Address};
 
+pub use assessed_resource::{AssessedResource, ObservedState};
 pub use condition::{Condition, LastOffsets};
 pub use generations::has_labels_of;
+pub use inputs::{DeclaredNames, Evidence};
 pub use pool::hidden_pool;
 pub use statement::has_lost_pool;
-
-/// Everything that conditions are judged from.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
-    /// The settled record of the environment.
-    pub recorded: &'a Recorded,
-    /// What settling found about an interrupted run.
-    pub settlement: &'a Settlement,
-    /// The snapshot of Confluent Cloud.
-    pub live: &'a Live,
-    /// The names and ids that the manifests use.
-    pub declared: &'a DeclaredNames<'a>,
-}
-
-/// The names and ids in the manifests. They tell which live resources belong to the project.
-#[derive(Debug, Clone, Default)]
-pub struct DeclaredNames<'a> {
-    /// The name of the project.
-    pub project: &'a str,
-    /// The cloud names of the declared statements, by key.
-    pub statements: BTreeMap<&'a str, &'a str>,
-    /// The ids of the pools that are declared by their id.
-    pub borrowed_pools: BTreeSet<&'a str>,
-}
 
 /// The conditions of all addresses that are recorded or have an open request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assessment(BTreeMap<Address, AssessedResource>);
-
-/// One address as it is live, with its conditions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssessedResource {
-    /// The cloud name of the statement or the id of the pool. `None` if nothing is submitted.
-    pub name: Option<String>,
-    /// What the resource is seen as.
-    pub state: ObservedState,
-    /// When it entered its phase (RFC 3339), if the service reports it.
-    pub since: Option<String>,
-    /// The conditions of the resource, in the order in which they are shown.
-    pub conditions: Vec<Condition>,
-    /// The lookups that the conditions lack.
-    pub missing: Lookups,
-}
-
-/// What a resource is seen as: its phase, or why it has none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObservedState {
-    /// The service reports this phase.
-    Phase(String),
-    /// It is gone from Confluent Cloud.
-    Gone,
-    /// It was stopped and is gone, and the state keeps its offsets.
-    Purged,
-    /// It completed, and the service has deleted it since.
-    Done,
-    /// Its name belongs to another statement.
-    Foreign,
-    /// It could not be read.
-    Unknown,
-    /// It is declared and not submitted, because `stopped = true`.
-    Held,
-    /// A request for it is open.
-    Open,
-}
 
 impl Assessment {
     /// Returns all addresses in order, pools first.
@@ -118,35 +57,6 @@ impl Assessment {
             missing.merge(assessed.missing.clone());
         }
         missing
-    }
-}
-
-impl AssessedResource {
-    /// Returns a resource that is seen as `state`, with conditions.
-    fn new(name: Option<&str>, state: ObservedState, conditions: Vec<Condition>) -> Self {
-        let name = name.map(str::to_owned);
-        AssessedResource { name, state, since: None, conditions, missing: Lookups::default() }
-    }
-
-    /// Returns whether the resource needs attention.
-    pub fn is_unhealthy(&self) -> bool {
-        self.conditions.iter().any(Condition::is_unhealthy)
-    }
-}
-
-impl ObservedState {
-    /// Returns the phase in the service's spelling, or a lower-case word if there is none.
-    pub fn as_str(&self) -> &str {
-        match self {
-            ObservedState::Phase(phase) => phase,
-            ObservedState::Gone => "gone",
-            ObservedState::Purged => "purged",
-            ObservedState::Done => "done",
-            ObservedState::Foreign => "foreign",
-            ObservedState::Unknown => "unknown",
-            ObservedState::Held => "held",
-            ObservedState::Open => "open",
-        }
     }
 }
 

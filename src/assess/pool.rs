@@ -1,6 +1,10 @@
 //! Judges an owned pool. It is identified by the id in the record.
 
-use super::{AssessedResource, Condition, Evidence, ObservedState};
+use super::{
+    assessed_resource::{AssessedResource, ObservedState},
+    condition::Condition,
+    inputs::Evidence,
+};
 use crate::{
     live::{Live, Lookups, Presence},
     resource::{LivePool, PhaseClass, Pool, PoolPhase},

@@ -1,6 +1,11 @@
 //! Judges a statement: its current generation, the generations next to it, and an open replacement.
 
-use super::{AssessedResource, Condition, Evidence, LastOffsets, ObservedState, generations::unexpected_generations};
+use super::{
+    assessed_resource::{AssessedResource, ObservedState},
+    condition::{Condition, LastOffsets},
+    generations::unexpected_generations,
+    inputs::Evidence,
+};
 use crate::{
     live::{Live, Lookups, Presence},
     resource::{LiveStatement, Phase, PhaseClass},

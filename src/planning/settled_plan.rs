@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{PlanRequest, PlanningError, PlanningOutput, make_plan};
+use super::{
+    PlanningError,
+    one_plan::{PlanRequest, PlanningOutput, make_plan},
+};
 use crate::{
     cloud::{CloudClient, LATE_SUBMISSION_TIMEOUT},
     plan::{Plan, options_without_foreign_blocks},
