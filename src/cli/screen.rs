@@ -5,9 +5,10 @@ use std::{
     thread,
 };
 
+use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use tokio::sync::oneshot;
 
-use super::{CommandError, ProcessEnvironment, arguments::ColorChoice};
+use super::{CommandError, ProcessEnvironment, arguments::ColorWhen};
 use crate::render::Style;
 
 /// Standard output and standard error, with the style of text on each.
@@ -28,29 +29,42 @@ const MAX_WIDTH: usize = 120;
 /// The smallest width of text in columns.
 const MIN_WIDTH: usize = 40;
 
+/// Sets which output has colors. An explicit `when` overrides `NO_COLOR`, which overrides `FORCE_COLOR`. Otherwise
+/// anstream decides for each stream: by `CLICOLOR_FORCE`, `CLICOLOR`, `TERM` and whether the stream is a terminal.
+///
+/// The setting is anstream's own, so that clap's messages follow it too.
+pub fn set_color(when: ColorWhen, process: &ProcessEnvironment) {
+    let is_forced = process.variable("FORCE_COLOR").is_some() && process.variable("NO_COLOR").is_none();
+    let choice = match when {
+        ColorWhen::Always => ColorChoice::Always,
+        ColorWhen::Never => ColorChoice::Never,
+        ColorWhen::Auto if is_forced => ColorChoice::Always,
+        ColorWhen::Auto => ColorChoice::Auto,
+    };
+    choice.write_global();
+}
+
+/// Returns whether text on `stream` has colors.
+fn has_color<S: RawStream>(stream: &S) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
 impl Screen {
-    /// Returns the screen of this process, with colors as `color` says.
-    pub fn from_process(color: ColorChoice, process: &ProcessEnvironment) -> Self {
+    /// Returns the screen of this process. [`set_color`] decides beforehand which streams have colors.
+    pub fn from_process(process: &ProcessEnvironment) -> Self {
         let columns = process.variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
         let terminal =
             |fd: Option<(terminal_size::Width, terminal_size::Height)>| fd.map(|(width, _)| usize::from(width.0));
         let width = |found: Option<usize>| columns.or(found).unwrap_or(DEFAULT_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH);
-        let use_color = |is_terminal: bool| match color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                is_terminal && process.variable("NO_COLOR").is_none() && process.variable("TERM") != Some("dumb")
-            }
-        };
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Screen {
             stdout_style: Style {
                 width: width(terminal(terminal_size::terminal_size_of(&stdout))),
-                color: use_color(stdout.is_terminal()),
+                color: has_color(&stdout),
             },
             stderr_style: Style {
                 width: width(terminal(terminal_size::terminal_size_of(&stderr))),
-                color: use_color(stderr.is_terminal()),
+                color: has_color(&stderr),
             },
             is_interactive: stderr.is_terminal() && io::stdin().is_terminal(),
         }

@@ -1,5 +1,7 @@
 //! Width, color and wrapping of text, and the removal of control characters.
 
+use anstyle::AnsiColor;
+
 /// The width of a text and whether it may use color. The caller decides, since this module reads no environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -37,16 +39,16 @@ pub enum Paint {
 impl Style {
     /// Returns `text` in a color, if colors may be used.
     pub fn paint(self, paint: Paint, text: &str) -> String {
-        let code = match paint {
-            Paint::Green => "32",
-            Paint::Yellow => "33",
-            Paint::Red => "31",
-            Paint::Cyan => "36",
-            Paint::Dim => "2",
-            Paint::Bold => "1",
-            Paint::Plain => return text.to_owned(),
+        let codes = match paint {
+            Paint::Green => AnsiColor::Green.on_default(),
+            Paint::Yellow => AnsiColor::Yellow.on_default(),
+            Paint::Red => AnsiColor::Red.on_default(),
+            Paint::Cyan => AnsiColor::Cyan.on_default(),
+            Paint::Dim => anstyle::Style::new().dimmed(),
+            Paint::Bold => anstyle::Style::new().bold(),
+            Paint::Plain => anstyle::Style::new(),
         };
-        if self.color && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color && !text.is_empty() { format!("{codes}{text}{codes:#}") } else { text.to_owned() }
     }
 }
 

@@ -52,7 +52,9 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 25] = [
+const HOMES: [(&str, Option<&[&str]>); 27] = [
+    ("anstream", Some(&["cli"])),
+    ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),

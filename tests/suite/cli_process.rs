@@ -194,3 +194,39 @@ fn an_empty_environment_variable_is_ignored() {
     let output = floe_command(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn variables_and_the_flag_decide_about_colors() {
+    let folder = project();
+    let has_colors = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = floe_command(folder.path());
+        let output = command.envs(variables.iter().copied()).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        assert!(!text.is_empty(), "{arguments:?}");
+        String::from_utf8(text).unwrap().contains('\u{1b}')
+    };
+    // A plan, the drawing of an error, clap's messages about a wrong flag and a wrong value, and both kinds of help.
+    let outputs: [&[&str]; 6] = [
+        &["plan"],
+        &["plan", "-e", "unknown"],
+        &["plan", "--unknown"],
+        &["--format", "xml", "plan"],
+        &["plan", "--help"],
+        &["help", "plan"],
+    ];
+    for arguments in outputs {
+        let with_flag = |color: &'static str| [&["--color", color], arguments].concat();
+        let force = [("FORCE_COLOR", "1")];
+        let both = [("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
+        // The output is a pipe.
+        assert!(!has_colors(&[], arguments), "{arguments:?}");
+        assert!(has_colors(&force, arguments), "{arguments:?}");
+        assert!(has_colors(&[("CLICOLOR_FORCE", "1")], arguments), "{arguments:?}");
+        assert!(!has_colors(&[("FORCE_COLOR", ""), ("CLICOLOR_FORCE", "")], arguments), "{arguments:?}");
+        assert!(!has_colors(&both, arguments), "{arguments:?}");
+        assert!(has_colors(&both, &with_flag("always")), "{arguments:?}");
+        assert!(!has_colors(&force, &with_flag("never")), "{arguments:?}");
+        assert!(!has_colors(&[("FORCE_COLOR", "1"), ("FLOE_COLOR", "never")], arguments), "{arguments:?}");
+        assert!(has_colors(&[("FLOE_COLOR", "always")], arguments), "{arguments:?}");
+    }
+}
