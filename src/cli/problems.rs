@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{excerpt::excerpt, quoted_file::QuotedFile};
 use crate::{
-    render::{Style, wrap},
+    render::{Style, display_width, wrap},
     resource::{Problem, SourceFile, SourceLocation},
 };
 
@@ -131,7 +131,7 @@ impl<'a> ProblemReport<'a> {
 /// Wraps the lines of `text` that are wider than `width` columns, between words only. A line that fits is not changed,
 /// since it may be meant to be pasted.
 fn wrap_lines(text: &str, width: usize) -> String {
-    let fit = |line: &str| match line.chars().count() <= width {
+    let fit = |line: &str| match display_width(line) <= width {
         true => vec![line.to_owned()],
         false => wrap(line, width),
     };
@@ -300,6 +300,17 @@ mod tests {
             let problem = Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span }, "here");
             assert!(draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default()).len() < 2_000);
         }
+    }
+
+    #[test]
+    fn an_excerpt_of_wide_characters_fits_the_width() {
+        let text = format!("x = [\"{0}\", bad, \"{0}\"]\n", "東京".repeat(80));
+        let start = text.find("bad").unwrap();
+        let problem =
+            Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span: start..start + 3 }, "here");
+        let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default());
+        let widest = drawn.lines().map(display_width).max().unwrap();
+        assert!((70..=80).contains(&widest) && drawn.contains("bad"), "{widest}:\n{drawn}");
     }
 
     #[test]

@@ -35,4 +35,4 @@ pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage
 pub use record::{recorded_entry_json, recorded_json, recorded_list_text};
 pub use report::{RunResult, report_text};
 pub use status::{StatusRow, StatusView, status_json, status_text};
-pub use style::{Paint, Style, wrap};
+pub use style::{Paint, Style, count_fitting, display_width, wrap};

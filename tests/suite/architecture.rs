@@ -52,7 +52,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 27] = [
+const HOMES: [(&str, Option<&[&str]>); 29] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
@@ -78,9 +78,11 @@ const HOMES: [(&str, Option<&[&str]>); 27] = [
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),
     ("terminal_size", Some(&["cli"])),
+    ("textwrap", Some(&["render"])),
     ("thiserror", None),
     ("tokio", Some(&["state", "cloud", "simulator", "live", "execute", "cli"])),
     ("toml", Some(&["manifest"])),
+    ("unicode-width", Some(&["render"])),
     ("url", Some(&["manifest", "cloud", "simulator", "cli"])),
 ];
 
