@@ -175,7 +175,7 @@ async fn prepare(
         && planned.plan.has_changes()
         && !user_consents(apply_request.command, &planned.plan, screen).await?
     {
-        screen.eprint("Canceled. No changes were made.\n");
+        screen.notify("Canceled. No changes were made.");
         return Ok(Err(Exit::Error));
     }
     Ok(Ok(PreparedRun {
@@ -221,7 +221,7 @@ async fn plan_once_settled(
         }
         if has_unseen_submission(&planned.plan) && began.elapsed() < LATE_SUBMISSION_TIMEOUT {
             if announced.is_empty() {
-                screen.eprint("Waiting briefly: a submission of the interrupted run may still take effect.\n");
+                screen.notify("Waiting briefly: a submission of the interrupted run may still take effect.");
             }
             announced = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
             sleep(Duration::from_secs(3)).await;
@@ -237,7 +237,7 @@ async fn plan_once_settled(
         }
         if moving != announced {
             let names: Vec<String> = moving.iter().map(Address::to_string).collect();
-            screen.eprint(&format!("Waiting for changes in progress: {}.\n", names.join(", ")));
+            screen.notify(&format!("Waiting for changes in progress: {}.", names.join(", ")));
             announced = moving;
         }
         sleep(POLL_INTERVAL).await;

@@ -28,7 +28,7 @@ pub fn run(
     let pool_import = PoolImport { address, pool, id };
     let work = import_pool(&graph, pool_import, global, process, screen);
     runtime::block_on(&graph.project.environment, work)??;
-    screen.eprint(&format!("Imported `{id}` as `{address}`. Nothing was sent.\n"));
+    screen.notify(&format!("Imported `{id}` as `{address}`. Nothing was sent."));
     Ok(Exit::Done)
 }
 

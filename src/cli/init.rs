@@ -85,10 +85,8 @@ pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, CommandError> {
         write_new_file(&folder.join(name), text)?;
     }
     let chdir_flag = if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
-    screen.eprint(&format!(
-        "Created a project with a pool, two tables and a job. It runs on the simulator. Next:\n  \
-         floe{chdir_flag} plan\n  floe{chdir_flag} apply\n"
-    ));
+    screen.notify("Created a project with a pool, two tables and a job. It runs on the simulator. Next:");
+    screen.eprint(&format!("  floe{chdir_flag} plan\n  floe{chdir_flag} apply\n"));
     Ok(Exit::Done)
 }
 

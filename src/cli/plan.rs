@@ -42,25 +42,25 @@ pub fn run(
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", process.seed);
         save_plan(path, &render::saved_plan_json(&planned.plan, graph, context, &id)?)?;
-        screen.eprint(&saved_notice(&path.display().to_string(), &planned.plan));
+        screen.notify(&saved_notice(&path.display().to_string(), &planned.plan));
     }
-    notices.iter().for_each(|line| screen.eprint(line));
+    notices.iter().for_each(|notice| screen.notify(notice));
     let exit = plan_exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here. Freeing the memory of a large project piece by piece would only take time.
     std::mem::forget(prepared);
     Ok(exit)
 }
 
-/// Returns the line that says where a plan was saved and whether it can be applied.
+/// Returns the sentences that say where a plan was saved and whether it can be applied.
 fn saved_notice(path: &str, plan: &Plan) -> String {
     let blocked: Vec<String> = plan.blocked_addresses().map(ToString::to_string).collect();
     match blocked.as_slice() {
-        [] => format!("Saved to `{path}`. `floe apply {path}` applies exactly this plan.\n"),
+        [] => format!("Saved to `{path}`. `floe apply {path}` applies exactly this plan."),
         names => {
             let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
             format!(
                 "Saved to `{path}` for review only. `floe apply {path}` will not apply it, because {} {are} blocked. \
-                 Unblock {them}, then plan again.\n",
+                 Unblock {them}, then plan again.",
                 names.join(", ")
             )
         }
@@ -95,8 +95,8 @@ pub(super) async fn prepare_plan(
     let OpenProject { graph, ledger, recorded, connection, live } =
         project_context.open(check, process, screen).await?;
     if let Some(holder) = ledger.lock_holder().await? {
-        screen.eprint(&format!(
-            "A run is in progress: `{}` by {} since {}. The following may change while it runs.\n",
+        screen.notify(&format!(
+            "A run is in progress: `{}` by {} since {}. The following may change while it runs.",
             holder.command, holder.who, holder.since
         ));
     }

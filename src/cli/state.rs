@@ -29,15 +29,15 @@ pub fn run(
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
                 record_facts("state mv", std::slice::from_ref(from), vec![fact], &project_context, global, process)
                     .await?;
-                screen.eprint(&format!("Moved `{from}` to `{to}`. Nothing was sent.\n"));
+                screen.notify(&format!("Moved `{from}` to `{to}`. Nothing was sent."));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
                 let facts = addresses.iter().map(|address| Fact::Forgotten { address: address.clone() }).collect();
                 record_facts("state rm", addresses, facts, &project_context, global, process).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-                screen.eprint(&format!(
-                    "Removed from the state: {}. Nothing was deleted on Confluent Cloud.\n",
+                screen.notify(&format!(
+                    "Removed from the state: {}. Nothing was deleted on Confluent Cloud.",
                     names.join(", ")
                 ));
                 Ok(())

@@ -3,7 +3,7 @@
 use super::{
     Paint, Style,
     plan::environment_label,
-    style::{display_width, pad, pluralize, sanitize},
+    style::{display_width, pad, pluralize, sanitize, wrap},
 };
 use crate::{manifest::Environment, resource::Address};
 
@@ -14,20 +14,23 @@ pub fn drift_text(environment: &Environment, differences: &[(Address, String)], 
         0 => "no drift".to_owned(),
         number => pluralize(number, "difference"),
     };
-    let mut text = format!("{}\n", style.paint(Paint::Bold, &format!("floe drift · {label} · {summary}")));
+    let header = format!("floe drift · {label} · {summary}");
+    let mut text: String =
+        wrap(&header, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
     if differences.is_empty() {
         return text;
     }
     text.push('\n');
     let address_width =
         differences.iter().map(|(address, _)| display_width(&address.to_string())).max().unwrap_or(0).min(40);
+    let indent = address_width.saturating_add(6);
     for (address, what) in differences {
         let symbol = style.paint(Paint::Yellow, "~");
-        text.push_str(&format!("  {symbol} {}  {}\n", pad(&address.to_string(), address_width), sanitize(what)));
+        let lines = wrap(&sanitize(what), style.width.saturating_sub(indent).max(24));
+        let what = lines.join(&format!("\n{}", " ".repeat(indent)));
+        text.push_str(&format!("  {symbol} {}  {what}\n", pad(&address.to_string(), address_width)));
     }
-    text.push_str(&format!(
-        "\n`floe plan -e {} --fix-drift` plans the changes that would revert it.\n",
-        environment.name
-    ));
+    let advice = format!("`floe plan -e {} --fix-drift` plans the changes that would revert it.", environment.name);
+    text.push_str(&format!("\n{}\n", wrap(&advice, style.width).join("\n")));
     text
 }

@@ -65,9 +65,8 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
     for line in wrap(&plan_summary(plan), style.width) {
         page.push_line(&style.paint(Paint::Bold, &line));
     }
-    let unlisted = unlisted_line(plan);
-    if !unlisted.is_empty() {
-        page.push_line(&style.paint(Paint::Dim, &unlisted));
+    for line in wrap(&unlisted_line(plan), style.width) {
+        page.push_line(&style.paint(Paint::Dim, &line));
     }
     for line in unblocking_lines(view) {
         page.push_line(&line);

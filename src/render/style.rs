@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// The width of a text and whether it may use color. The caller decides, since this module reads no environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// The width in columns.
+    /// The width in columns, or [`Style::UNLIMITED`].
     pub width: usize,
     /// Whether color codes may be used.
     pub color: bool,
@@ -41,6 +41,9 @@ pub enum Paint {
 }
 
 impl Style {
+    /// The width of text whose lines are not wrapped.
+    pub const UNLIMITED: usize = usize::MAX;
+
     /// Returns `text` in a color, if colors may be used.
     pub fn paint(self, paint: Paint, text: &str) -> String {
         let codes = match paint {

@@ -428,6 +428,28 @@ fn prevent_destroy_on_a_removed_statement_asks_to_declare_it_again() {
 }
 
 #[test]
+fn a_plan_without_a_width_has_one_line_for_each_sentence() {
+    let text = plan_at_width(&every_note_and_reason(), Style::UNLIMITED);
+    let sentences = text.lines().filter(|line| line.starts_with("      ") && !line.contains("│"));
+    // A wrapped line ends in the middle of a sentence.
+    assert!(sentences.clone().any(|line| line.chars().count() > 150), "{text}");
+    for line in sentences {
+        assert!(line.ends_with(['.', ':', '"', '`', '/', ')']), "{line}");
+    }
+}
+
+#[test]
+fn a_long_difference_is_wrapped_below_itself() {
+    let environment = ProjectFixture::new("").load().environment;
+    let differences = [(Address::statement("orders"), "word ".repeat(30))];
+    let text = super::drift_text(&environment, &differences, Style { width: 80, color: false });
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("word")).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let indent = lines[0].find("word").unwrap();
+    assert!(lines.iter().all(|line| line.find("word") == Some(indent) && line.chars().count() <= 80), "{text}");
+}
+
+#[test]
 fn plans_fit_every_terminal_width() {
     for plan in [every_action(), every_block(), every_note_and_reason()] {
         for width in [80, 100, 120] {
@@ -639,7 +661,7 @@ fn retry_limits_are_shown_in_round_figures() {
         let max_duration = std::time::Duration::from_secs(seconds);
         let line = retry_line(
             &crate::cloud::RetryNotice { error: error.clone(), max_duration, is_waiting: false },
-            Style::default(),
+            Style { width: 120, color: false },
         );
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
         assert_eq!(line, format!("Retrying for up to {expected}{rest}"));

@@ -230,3 +230,30 @@ fn variables_and_the_flag_decide_about_colors() {
         assert!(has_colors(&[("FLOE_COLOR", "always")], arguments), "{arguments:?}");
     }
 }
+
+#[test]
+fn lines_in_a_pipe_are_wrapped_only_if_columns_is_set() {
+    let folder = project();
+    let manifest = fs::read_to_string(folder.path().join("floe.toml")).unwrap();
+    let moved = "[[moved]]\nfrom = \"statements.the-former-name-of-the-table\"\nto = \"statements.t\"\n";
+    fs::write(folder.path().join("floe.toml"), manifest + moved).unwrap();
+    let lines = |columns: &[(&str, &str)], arguments: &[&str]| -> Vec<String> {
+        let output = floe_command(folder.path()).envs(columns.iter().copied()).args(arguments).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    for (arguments, sentence) in [
+        // A notice, the explanation of a lint, and an error with its help.
+        (&["plan"][..], "can be removed: no local state contains `statements.the-former-name-of-the-table`."),
+        (&["help", "FL101"], "statement."),
+        (&["help", "no-such-topic"], "The lints are FL101, "),
+    ] {
+        let whole = lines(&[], arguments);
+        assert!(whole.iter().any(|line| line.contains(sentence) && line.chars().count() > 100), "{whole:#?}");
+        let wrapped = lines(&[("COLUMNS", "60")], arguments);
+        let is_url = |line: &str| line.contains("https://");
+        assert!(wrapped.iter().all(|line| line.chars().count() <= 60 || is_url(line)), "{wrapped:#?}");
+        let words = |lines: &[String]| lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(&wrapped).replace("│ ", ""), words(&whole), "wrapping changes nothing else");
+    }
+}
