@@ -120,7 +120,8 @@ async fn run_request(
         Err(exit) => return Ok(exit),
     };
     let report = execute_plan(&mut prepared_run, interrupt).await?;
-    let text = render::report_text(&report, &prepared_run.planning_output.plan, screen.stdout_style);
+    let text =
+        render::report_text(&report, &prepared_run.planning_output.plan, &global.run_flags(), screen.stdout_style);
     match global.format {
         super::arguments::OutputFormat::Text => screen.print(&format!("\n{text}"))?,
         _ => screen.eprint(&text),

@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::ProcessEnvironment;
 use crate::{
     diff::PlanOptions,
+    render::RunFlags,
     resource::{Address, parse_duration},
 };
 
@@ -91,6 +92,13 @@ pub enum ColorWhen {
     Auto,
     Always,
     Never,
+}
+
+impl GlobalOptions {
+    /// Returns the flags that printed commands repeat. Variables from the process's environment are not repeated.
+    pub(super) fn run_flags(&self) -> RunFlags {
+        RunFlags::new(&self.folder, &self.variables)
+    }
 }
 
 impl Arguments {

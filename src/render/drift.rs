@@ -1,14 +1,19 @@
 //! The text of `floe drift`: the differences between live and sent.
 
 use super::{
-    Paint, Style,
+    Paint, RunFlags, Style,
     plan::environment_label,
     style::{display_width, pad, pluralize, sanitize, wrap},
 };
 use crate::{manifest::Environment, resource::Address};
 
 /// Returns the differences, one per line, below a header. The text ends with a newline.
-pub fn drift_text(environment: &Environment, differences: &[(Address, String)], style: Style) -> String {
+pub fn drift_text(
+    environment: &Environment,
+    differences: &[(Address, String)],
+    flags: &RunFlags,
+    style: Style,
+) -> String {
     let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
     let summary = match differences.len() {
         0 => "no drift".to_owned(),
@@ -30,7 +35,8 @@ pub fn drift_text(environment: &Environment, differences: &[(Address, String)], 
         let what = lines.join(&format!("\n{}", " ".repeat(indent)));
         text.push_str(&format!("  {symbol} {}  {what}\n", pad(&address.to_string(), address_width)));
     }
-    let advice = format!("`floe plan -e {} --fix-drift` plans the changes that would revert it.", environment.name);
+    let command = flags.in_environment(&environment.name).command("plan").argument("--fix-drift");
+    let advice = format!("`{command}` plans the changes that would revert it.");
     text.push_str(&format!("\n{}\n", wrap(&advice, style.width).join("\n")));
     text
 }

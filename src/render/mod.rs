@@ -6,6 +6,7 @@
 //! live and the recorded resources.
 
 mod change;
+mod command_line;
 mod drift;
 mod event;
 mod fact;
@@ -25,6 +26,7 @@ mod style;
 mod tests;
 mod words;
 
+pub use command_line::{CommandLine, RunFlags};
 pub use drift::drift_text;
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};

@@ -77,7 +77,7 @@ fn plan_at_width(plan: &Plan, width: usize) -> String {
         plan,
         context: &context,
         command: "plan",
-        global_flags: "",
+        run_flags: &RunFlags::default(),
         verbose: false,
         style,
     });
@@ -368,21 +368,21 @@ fn the_suggested_command_repeats_selection_and_consents() {
     let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
     plan.options = PlanOptions { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
     let (context, style) = (sample_context(), Style { width: 80, color: false });
-    let global_flags = "-C shop --var q=1";
+    let run_flags = &RunFlags::new("shop".as_ref(), &[("q".to_owned(), "1".to_owned())]);
     let text = super::plan_text(&PlanView {
         plan: &plan,
         context: &context,
         command: "apply",
-        global_flags,
+        run_flags,
         verbose: false,
         style,
     });
-    let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
+    let line = "  floe apply -e prod -C shop --var 'q=1' --target statements.blocked --exclude statements.other --exclude \
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
     // Removing the users of a statement and keeping the statement was not requested.
     plan.options.destroy = true;
-    let view = PlanView { plan: &plan, context: &context, command: "destroy", global_flags, verbose: false, style };
+    let view = PlanView { plan: &plan, context: &context, command: "destroy", run_flags, verbose: false, style };
     assert!(super::plan_text(&view).ends_with("\nApply is disabled while changes are blocked.\n"));
 }
 
@@ -442,7 +442,7 @@ fn a_plan_without_a_width_has_one_line_for_each_sentence() {
 fn a_long_difference_is_wrapped_below_itself() {
     let environment = ProjectFixture::new("").load().environment;
     let differences = [(Address::statement("orders"), "word ".repeat(30))];
-    let text = super::drift_text(&environment, &differences, Style { width: 80, color: false });
+    let text = super::drift_text(&environment, &differences, &RunFlags::default(), Style { width: 80, color: false });
     let lines: Vec<&str> = text.lines().filter(|line| line.contains("word")).collect();
     assert_eq!(lines.len(), 3, "{text}");
     let indent = lines[0].find("word").unwrap();
@@ -507,7 +507,14 @@ fn a_plan_reports_what_became_of_an_interrupted_run() {
         ..sample_context()
     };
     let style = Style { width: 80, color: false };
-    let view = PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
+    let view = PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        run_flags: &RunFlags::default(),
+        verbose: false,
+        style,
+    };
     let text = super::plan_text(&view);
     assert!(text.contains("2 steps of the interrupted apply from 14 min ago took effect and are recorded."), "{text}");
     assert!(text.contains("1 step of the interrupted apply from 14 min ago did not take effect"), "{text}");
@@ -522,7 +529,7 @@ fn colored_output_differs_only_by_color_codes() {
             plan: &plan,
             context: &context,
             command: "plan",
-            global_flags: "",
+            run_flags: &RunFlags::default(),
             verbose: true,
             style,
         })
@@ -551,7 +558,7 @@ fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
         plan: &plan,
         context: &context,
         command: "plan",
-        global_flags: "",
+        run_flags: &RunFlags::default(),
         verbose: false,
         style,
     });
@@ -602,7 +609,7 @@ fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     };
     assert_eq!(RunResult::of(&rollback_failed(&both.failed[1].1)), RunResult::Failed);
     assert_eq!(RunResult::of(&rollback_failed(&StepFailure::Interrupted)), RunResult::Interrupted);
-    let text = super::report_text(&both, &plan_of([]), Style { width: 80, color: false });
+    let text = super::report_text(&both, &plan_of([]), &RunFlags::default(), Style { width: 80, color: false });
     assert!(text.contains("Interrupted, partially applied"), "{text}");
 }
 

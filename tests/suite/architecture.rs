@@ -52,7 +52,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 29] = [
+const HOMES: [(&str, Option<&[&str]>); 30] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
@@ -74,6 +74,7 @@ const HOMES: [(&str, Option<&[&str]>); 29] = [
     ("serde", None),
     ("serde_json", None),
     ("sha2", Some(&["resource"])),
+    ("shlex", Some(&["render"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),

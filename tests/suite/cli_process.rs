@@ -39,7 +39,8 @@ fn a_lost_state_is_restored_by_import_and_adoption() {
     fs::remove_file(at.join("state/local.json")).unwrap();
     let (code, output) = run_floe(at, &["plan"]);
     assert_eq!(code, Some(3), "{output}");
-    assert!(output.contains(&format!("floe import -e local pools.main {id}")), "{output}");
+    let command = format!("floe import -e local -C {} pools.main {id}", at.display());
+    assert!(output.contains(&command), "{output}");
     for (wrong, why) in [
         (["import", "pools.main", "lfcp-nothere"], "pool `lfcp-nothere` does not exist"),
         (["import", "statements.t", "t"], "only pools can be imported"),
@@ -256,4 +257,31 @@ fn lines_in_a_pipe_are_wrapped_only_if_columns_is_set() {
         let words = |lines: &[String]| lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(words(&wrapped).replace("│ ", ""), words(&whole), "wrapping changes nothing else");
     }
+}
+
+#[test]
+fn printed_commands_work_when_they_are_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_floe")).parent().unwrap().to_str().unwrap();
+    let paste = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell.env_clear().env("PATH", format!("{program}:/usr/bin:/bin")).current_dir(folder.path());
+        let output = shell.args(["-c", command]).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, created) = paste("floe init \"bad name's & co!\"");
+    assert_eq!(code, Some(0), "{created}");
+    let commands: Vec<&str> = created.lines().filter_map(|line| line.strip_prefix("  floe ")).collect();
+    assert_eq!(commands.len(), 2, "{created}");
+    for command in commands {
+        // Without a terminal `apply` needs consent.
+        let (code, text) =
+            paste(&format!("floe {command}{}", if command.starts_with("apply") { " --yes" } else { "" }));
+        assert_eq!(code, Some(0), "{command}: {text}");
+    }
+    let (_, saved) = paste("floe plan -C \"bad name's & co!\" --out='-my plan'");
+    let command = saved.split('`').find(|part| part.starts_with("floe apply ")).unwrap();
+    let (code, text) = paste(command);
+    assert!(code == Some(0) && text.contains("floe apply · "), "{command}: {text}");
 }

@@ -172,7 +172,12 @@ async fn a_late_second_pool_is_reported_at_the_end_of_the_run() {
         assert_eq!((others.len(), &report.duplicate_pools), (usize::from(delay > 60.0), &others), "{delay}");
         let expected = if others.is_empty() { RunResult::Done } else { RunResult::Unhealthy };
         assert_eq!(RunResult::of(&report), expected);
-        let said = render::report_text(&report, &project.plan().await, render::Style { width: 400, color: false });
+        let said = render::report_text(
+            &report,
+            &project.plan().await,
+            &render::RunFlags::default(),
+            render::Style { width: 400, color: false },
+        );
         assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} has the same name"))), "{said}");
     }
 }
@@ -205,7 +210,12 @@ async fn a_failed_rollback_is_in_the_report() {
         report.rollback_failed
     );
     assert!(!report.has_only_unreached_phases());
-    let said = floe::render::report_text(&report, &run.plan, floe::render::Style::default());
+    let said = floe::render::report_text(
+        &report,
+        &run.plan,
+        &floe::render::RunFlags::default(),
+        floe::render::Style::default(),
+    );
     assert!(said.contains("statements.copy: rollback failed: "), "{said}");
 }
 
@@ -424,7 +434,8 @@ async fn the_report_does_not_claim_that_a_job_left_stopped_resumes_automatically
         }
     };
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut interrupt_at_stop).await;
-    let said = floe::render::report_text(&report, &plan, floe::render::Style::default());
+    let said =
+        floe::render::report_text(&report, &plan, &floe::render::RunFlags::default(), floe::render::Style::default());
     assert!(said.contains("statements.copy: left open: the next apply continues from there"), "{said}");
     assert!(!said.contains("continues in Confluent Cloud"), "{said}");
 }
