@@ -197,7 +197,7 @@ impl CloudClient {
         loop {
             let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
             elapsed = elapsed.saturating_add(took);
-            let verdict = retry::classify(call.method, outcome);
+            let verdict = retry::classify(&call.method, outcome);
             // If every response is slow, the listener is notified only once.
             if matches!(verdict, RetryVerdict::Answered(_)) && took < NOTICE_DELAY {
                 self.0.has_notified.store(false, Ordering::Relaxed);
@@ -288,7 +288,8 @@ impl CloudClient {
         if !call.body.is_empty() {
             headers.push("Content-Type", "application/json");
         }
-        let request = HttpRequest { method: call.method, url: url.to_string(), headers, body: call.body.clone() };
+        let request =
+            HttpRequest { method: call.method.clone(), url: url.to_string(), headers, body: call.body.clone() };
         let _permit = self.0.rate_limiter.acquire().await;
         self.0.request_count.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
@@ -298,7 +299,7 @@ impl CloudClient {
             Err(_) => {
                 let left = MAX_CALL_DURATION.saturating_sub(elapsed);
                 let max_duration =
-                    if call.method.is_mutating() { https::EXCHANGE_TIMEOUT } else { left.max(https::EXCHANGE_TIMEOUT) };
+                    if call.method.is_safe() { left.max(https::EXCHANGE_TIMEOUT) } else { https::EXCHANGE_TIMEOUT };
                 self.notify_listener(
                     call,
                     &AttemptFailure::NoResponse("no response yet".to_owned()),
@@ -338,8 +339,8 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
     let redirect_error = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
-        301 | 302 | 307 | 308 if keeps_method || call.method == Method::Get => {}
-        303 if call.method == Method::Get => {}
+        301 | 302 | 307 | 308 if keeps_method || call.method == Method::GET => {}
+        303 if call.method == Method::GET => {}
         301 | 302 => {
             let detail = "the service's redirect would turn this change into a GET (is `endpoint` correct?)";
             return redirect_error(ErrorKind::Rejected, detail.to_owned());
@@ -352,7 +353,7 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
             );
         }
         _ => {
-            let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
+            let kind = if call.method.is_safe() { ErrorKind::InvalidResponse } else { ErrorKind::Uncertain };
             return redirect_error(kind, "a kind of redirect that this API does not use".to_owned());
         }
     }

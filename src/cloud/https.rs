@@ -4,7 +4,7 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect};
 
-use super::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, Transport, TransportError};
+use super::{BoxFuture, Headers, HttpRequest, HttpResponse, Transport, TransportError};
 
 /// Limits on the time and the memory of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ impl HttpsTransport {
     /// Sends one request and reads the whole response within the limits.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let client = if request.url.starts_with("http://") { &self.plaintext_client } else { &self.tls_client };
-        let mut builder = client.request(reqwest_method(request.method), &request.url);
+        let mut builder = client.request(request.method, &request.url);
         for (name, value) in request.headers.iter() {
             builder = builder.header(name, value);
         }
@@ -127,17 +127,6 @@ fn client_builder(limits: TransportLimits) -> ClientBuilder {
         // Shorter than the idle timeout of common load balancers, because a request on a connection that they have
         // dropped is lost.
         .pool_idle_timeout(Duration::from_secs(20))
-}
-
-/// Returns the reqwest method for `method`.
-fn reqwest_method(method: Method) -> reqwest::Method {
-    match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
-    }
 }
 
 /// Returns the transport error for a request that failed. Without a connection nothing was sent. With one, the

@@ -657,7 +657,7 @@ fn a_secret_change_is_not_reported_as_an_sql_change() {
 fn retry_limits_are_shown_in_round_figures() {
     let error = crate::cloud::Error {
         kind: crate::cloud::ErrorKind::Unreachable,
-        method: crate::cloud::Method::Get,
+        method: crate::cloud::Method::GET,
         url: "https://flink.us-east-1.aws.confluent.cloud/x".to_owned(),
         status: None,
         detail: "connection refused".to_owned(),

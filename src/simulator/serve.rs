@@ -21,6 +21,9 @@ use crate::cloud::{HttpRequest, HttpResponse, Method};
 /// The largest request body in bytes: more than the largest statement with its quotes escaped.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
+/// The methods that both APIs know. Any other is rejected before the request is looked at.
+const SERVED_METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
 /// Serves both APIs on `listener` until the future is dropped. A response that a fault loses breaks the connection.
 pub async fn serve(listener: TcpListener, simulator: Simulator) -> io::Result<()> {
     let router = Router::new().fallback(handle).layer(Extension(simulator));
@@ -71,14 +74,10 @@ async fn handle(
 /// Returns the status of a request that HTTP itself rejects.
 async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, StatusCode> {
     let (head, body) = request.into_parts();
-    let method = match head.method.as_str() {
-        "GET" => Method::Get,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "PATCH" => Method::Patch,
-        "DELETE" => Method::Delete,
-        _ => return Err(StatusCode::METHOD_NOT_ALLOWED),
-    };
+    let method = head.method;
+    if !SERVED_METHODS.contains(&method) {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let host = header_text(&head.headers, "host").unwrap_or("localhost").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());

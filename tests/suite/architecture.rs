@@ -52,7 +52,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 30] = [
+const HOMES: [(&str, Option<&[&str]>); 31] = [
     ("anstream", Some(&["cli"])),
     ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
@@ -62,6 +62,8 @@ const HOMES: [(&str, Option<&[&str]>); 30] = [
     ("fastrand", Some(&["cloud", "simulator", "state", "cli"])),
     ("glob", Some(&["manifest"])),
     ("hmac", Some(&["resource"])),
+    // The seam that `cloud` and `simulator` share.
+    ("http", Some(&["cloud", "simulator"])),
     ("indicatif", Some(&["cli"])),
     ("jiff", Some(&["resource", "cloud", "simulator", "render", "cli"])),
     ("litemap", Some(&["resource"])),

@@ -183,7 +183,7 @@ impl CloudClient {
     /// Returns the error for a 2xx that is not a response of this API. After a request that changes something, it
     /// means that the outcome is unknown, not that nothing happened.
     pub(super) fn invalid_response(&self, call: &ApiCall, response: &HttpResponse, why: &str) -> Error {
-        let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
+        let kind = if call.method.is_safe() { ErrorKind::InvalidResponse } else { ErrorKind::Uncertain };
         let response = &self.redact_response(response.clone());
         let detail = match response.body.trim_ascii() {
             [] => "the response is empty".to_owned(),

@@ -32,17 +32,17 @@ pub(super) fn handle(
         let detail = format!("Environment {environment} does not exist in organization {organization}");
         return Err(ApiError::new(404, detail).with_code("not_found", "Not Found"));
     }
-    match (request.method, rest) {
-        (Method::Get, []) => list(world, request, organization, environment),
-        (Method::Post, []) => submission::create(world, request, organization, environment),
-        (Method::Get, [name]) => get(world, request, environment, name),
-        (Method::Put, [name]) => update::put(world, request, environment, name),
-        (Method::Patch, [name]) => update::patch(world, request, environment, name),
-        (Method::Delete, [name]) => delete(world, environment, name),
-        (Method::Get, [name, "exceptions"]) => {
+    match (&request.method, rest) {
+        (&Method::GET, []) => list(world, request, organization, environment),
+        (&Method::POST, []) => submission::create(world, request, organization, environment),
+        (&Method::GET, [name]) => get(world, request, environment, name),
+        (&Method::PUT, [name]) => update::put(world, request, environment, name),
+        (&Method::PATCH, [name]) => update::patch(world, request, environment, name),
+        (&Method::DELETE, [name]) => delete(world, environment, name),
+        (&Method::GET, [name, "exceptions"]) => {
             Ok(json_response(200, &response_body::exceptions_body(find(world, environment, name)?, &request.origin)))
         }
-        (Method::Get, [name, "results"]) => results(world, request, environment, name),
+        (&Method::GET, [name, "results"]) => results(world, request, environment, name),
         (_, [] | [_]) => Err(ApiError::new(405, "Method Not Allowed")),
         _ => Err(ApiError::new(404, "Not Found")),
     }
