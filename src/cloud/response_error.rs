@@ -95,7 +95,7 @@ pub(super) fn error_with_response(
     response: &HttpResponse,
     detail: impl Into<String>,
 ) -> Error {
-    let request_id = response.headers.get("x-request-id").map(str::to_owned);
+    let request_id = response.headers.get("x-request-id").map(Box::from);
     Error { status: Some(response.status), request_id, ..call.error(kind, detail) }
 }
 

@@ -86,9 +86,7 @@ async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, Stat
     if !url::Url::parse(&url).is_ok_and(|url| url.has_host() && url.username().is_empty()) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let headers =
-        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    Ok(HttpRequest { method, url, headers: headers.collect(), body: body.to_vec() })
+    Ok(HttpRequest { method, url, headers: head.headers.into(), body: body.to_vec() })
 }
 
 /// Returns the value of a header, if it is text.
@@ -99,10 +97,10 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Converts a response for axum.
 fn to_axum_response(response: HttpResponse) -> AxumResponse<Body> {
     let mut builder = AxumResponse::builder().status(response.status);
-    for (name, value) in response.headers.iter() {
-        builder = builder.header(name, value);
+    if let Some(headers) = builder.headers_mut() {
+        *headers = response.headers.into();
     }
-    // A scenario can name a status or an origin that is not valid in HTTP.
+    // A scenario can name a status that is not valid in HTTP.
     builder
         .body(Body::from(Bytes::from(response.body)))
         .unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR))
