@@ -115,7 +115,8 @@ async fn run_request(
         Err(exit) => return Ok(exit),
     };
     let report = execute_plan(&mut prepared_run, interrupt).await?;
-    let text = render::report_text(&report, &prepared_run.planning_output.plan, screen.stdout_style);
+    let text =
+        render::report_text(&report, &prepared_run.planning_output.plan, &global.run_flags(), screen.stdout_style);
     match global.format {
         super::arguments::OutputFormat::Text => screen.print(&format!("\n{text}"))?,
         _ => screen.eprint(&text),
@@ -147,7 +148,7 @@ async fn prepare(
     let given = process.secrets(&graph.project);
     let plan_request = PlanRequest { graph, secrets: &given, recorded: &recorded, options: &apply_request.request };
     let saved_plan = apply_request.saved.as_ref().map(|saved| &saved.plan);
-    let mut announce = |waiting: Waiting| screen.eprint(&waiting_line(&waiting));
+    let mut announce = |waiting: Waiting| screen.notify(&waiting_line(&waiting));
     let (mut planned, is_settled) =
         planning::plan_once_settled(&connection.cloud, plan_request, saved_plan, &mut announce).await?;
     let secrets = planned.secrets.clone();
@@ -174,7 +175,7 @@ async fn prepare(
         && planned.plan.has_changes()
         && !user_consents(apply_request.command, &planned.plan, screen).await?
     {
-        screen.eprint("Canceled. No changes were made.\n");
+        screen.notify("Canceled. No changes were made.");
         return Ok(Err(Exit::Error));
     }
     Ok(Ok(PreparedRun {
@@ -191,11 +192,11 @@ async fn prepare(
 fn waiting_line(waiting: &Waiting) -> String {
     match waiting {
         Waiting::LateSubmission => {
-            "Waiting briefly: a submission of the interrupted run may still take effect.\n".to_owned()
+            "Waiting briefly: a submission of the interrupted run may still take effect.".to_owned()
         }
         Waiting::InMotion(addresses) => {
             let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-            format!("Waiting for changes in progress: {}.\n", names.join(", "))
+            format!("Waiting for changes in progress: {}.", names.join(", "))
         }
     }
 }

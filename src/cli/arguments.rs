@@ -9,6 +9,7 @@ use clap::{
 use super::ProcessEnvironment;
 use crate::{
     diff::PlanOptions,
+    render::RunFlags,
     resource::{Address, parse_duration},
 };
 
@@ -60,9 +61,9 @@ pub struct GlobalOptions {
     /// Output format; `dot`, `mermaid` and `svg` are for `floe graph`
     #[arg(long, global = true, env = "FLOE_FORMAT", value_enum, default_value_t = OutputFormat::Text, hide_env_values = true)]
     pub format: OutputFormat,
-    /// When to use colors; `auto` respects NO_COLOR
-    #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", hide_env_values = true)]
-    pub color: ColorChoice,
+    /// When to use colors; `auto` respects NO_COLOR, FORCE_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, env = "FLOE_COLOR", value_enum, default_value_t = ColorWhen::Auto, value_name = "WHEN", hide_env_values = true)]
+    pub color: ColorWhen,
     /// Show more: cosmetic differences, and the SQL of new statements
     #[arg(short, long, global = true, env = "FLOE_VERBOSE", value_parser = parse_switch, hide_env_values = true)]
     pub verbose: bool,
@@ -89,10 +90,17 @@ pub enum OutputFormat {
 /// The values that `--color` accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the variants explain themselves")]
-pub enum ColorChoice {
+pub enum ColorWhen {
     Auto,
     Always,
     Never,
+}
+
+impl GlobalOptions {
+    /// Returns the flags that printed commands repeat. Variables from the process's environment are not repeated.
+    pub(super) fn run_flags(&self) -> RunFlags {
+        RunFlags::new(&self.folder, &self.variables)
+    }
 }
 
 impl Arguments {
@@ -111,6 +119,15 @@ impl Arguments {
         arguments.global.environment = arguments.global.environment.filter(|name| !name.trim().is_empty());
         Ok(arguments)
     }
+}
+
+/// Returns the value of `--color` or `FLOE_COLOR` for a command line that is invalid or asks for help. Only what comes
+/// before the first mistake is read.
+pub(super) fn color_of_rejected_line(process: &ProcessEnvironment) -> ColorWhen {
+    let command = ignore_empty_variables(Arguments::command(), process).ignore_errors(true);
+    let matches = command.disable_help_flag(true).try_get_matches_from(std::env::args_os());
+    let color = matches.ok().and_then(|matches| matches.try_get_one("color").ok().flatten().copied());
+    color.unwrap_or(ColorWhen::Auto)
 }
 
 /// Returns `command`, without the variables of flags that are set to an empty value.

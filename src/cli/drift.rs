@@ -30,7 +30,10 @@ pub fn run(global: &GlobalOptions, process: &ProcessEnvironment, screen: &Screen
             });
             screen.print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
         }
-        OutputFormat::Text => screen.print(&render::drift_text(environment, &rows, screen.stdout_style))?,
+        OutputFormat::Text => {
+            let flags = global.run_flags();
+            screen.print(&render::drift_text(environment, &rows, &flags, screen.stdout_style))?;
+        }
         _ => return Err(CommandError::new("`floe drift` supports only the formats `text` and `json`")),
     }
     Ok(if rows.is_empty() { Exit::Done } else { Exit::Pending })

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::quoted_file::QuotedFile;
-use crate::resource::Span;
+use crate::{
+    render::{count_fitting, display_width},
+    resource::Span,
+};
 
 /// The mark in place of text that is left out.
 const ELLIPSIS: &str = "…";
@@ -11,7 +14,7 @@ const ELLIPSIS: &str = "…";
 /// The divisor for the part of the window that is before the target: a quarter.
 const LEADING_FRACTION: usize = 4;
 
-/// Returns the lines around `span`, each cut to `width` characters, and the span in the excerpt. Returns `None` if all
+/// Returns the lines around `span`, each cut to `width` columns, and the span in the excerpt. Returns `None` if all
 /// lines fit.
 pub(super) fn excerpt(file: &QuotedFile<'_>, span: &Span, width: usize) -> Option<(QuotedFile<'static>, Span)> {
     let (first, last) = (file.line_at(span.start), file.line_at(span.end.saturating_sub(1).max(span.start)));
@@ -60,16 +63,16 @@ impl LineExcerpt {
     }
 }
 
-/// Cuts `line` to `width` characters that include the byte `target`.
+/// Cuts `line` to `width` columns that include the byte `target`.
 fn line_excerpt(line: &str, target: usize, width: usize) -> LineExcerpt {
     let (left, right) = line.split_at_checked(target).unwrap_or((line, ""));
     let room = width.max(LEADING_FRACTION);
-    let all_of = |text: &str, most: usize| text.chars().take(most.saturating_add(1)).count() <= most;
-    let before = if all_of(line, room) { room } else { room / LEADING_FRACTION };
+    let fits = line.chars().nth(count_fitting(line.chars(), room)).is_none();
+    let before = count_fitting(left.chars().rev(), if fits { room } else { room / LEADING_FRACTION });
     let start = left.char_indices().rev().take(before).last().map_or(left.len(), |(at, _)| at);
-    let taken = left.get(start..).unwrap_or_default().chars().count();
-    let rest = room.saturating_sub(taken);
-    let end = right.char_indices().nth(rest).map_or(line.len(), |(at, _)| left.len().saturating_add(at));
+    let rest = room.saturating_sub(display_width(left.get(start..).unwrap_or_default()));
+    let after = count_fitting(right.chars(), rest);
+    let end = right.char_indices().nth(after).map_or(line.len(), |(at, _)| left.len().saturating_add(at));
     let ahead = if start > 0 { ELLIPSIS } else { "" };
     let behind = if end < line.len() { ELLIPSIS } else { "" };
     let kept = start..end;

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::{CommandError, Exit, Screen, arguments::Arguments};
-use crate::sql;
+use crate::{render, sql};
 
 /// Explains a command, or a lint by its code.
 pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, CommandError> {
@@ -11,15 +11,16 @@ pub fn run(topic: &[String], screen: &Screen) -> Result<Exit, CommandError> {
         && let Some(lint) = sql::explain_lint(code)
     {
         let collapse_whitespace = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        screen.print(&format!(
-            "{}: {}\n\n{}\n\nFix: {}\n\nTo allow it in a statement or in the project: allow = [\"{}\"]\nSource: {}\n",
+        let text = format!(
+            "{}: {}\n\n{}\n\nFix: {}\n\nTo allow it in a statement or in the project: allow = [\"{}\"]\nSource: {}",
             lint.code,
             lint.title,
             collapse_whitespace(lint.reason),
             collapse_whitespace(lint.fix),
             lint.code,
             lint.source
-        ))?;
+        );
+        screen.print(&(render::wrap(&text, screen.stdout_style.width).join("\n") + "\n"))?;
         return Ok(Exit::Done);
     }
     let mut command = Arguments::command();

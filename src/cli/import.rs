@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     graph::Graph,
+    render::RunFlags,
     resource::{Address, LivePool, Pool, PoolDeclaration, PoolPhase, ResourceKind},
     state::{Entry, Fact, Ledger, Recorded},
 };
@@ -28,7 +29,7 @@ pub fn run(
     let pool_import = PoolImport { address, pool, id };
     let work = import_pool(&graph, pool_import, global, process, screen);
     runtime::block_on(&graph.project.environment, work)??;
-    screen.eprint(&format!("Imported `{id}` as `{address}`. Nothing was sent.\n"));
+    screen.notify(&format!("Imported `{id}` as `{address}`. Nothing was sent."));
     Ok(Exit::Done)
 }
 
@@ -74,7 +75,8 @@ async fn import_pool(
     ledger.lock(&lock_holder("import", process), global.lock_timeout).await?;
     let mut recorded =
         Recorded::clone(&*project::recorded_or_new(&ledger, &graph.project.environment, process, None).await?);
-    check_not_recorded(&recorded, address, id)?;
+    let flags = global.run_flags().in_environment(&graph.project.environment.name);
+    check_not_recorded(&recorded, address, id, &flags)?;
     let world = connect::open_world(&graph.project.root, &graph.project.environment, &recorded, WorldAccess::ReadOnly)?;
     let connection = connect::connect(&graph.project, &recorded, process, world, &StatusLine::new(*screen)).await?;
     let secrets = process.secrets(&graph.project);
@@ -92,10 +94,14 @@ async fn import_pool(
 
 /// Checks that neither the address nor the pool is recorded, and that the address has no open request of an interrupted
 /// run.
-fn check_not_recorded(recorded: &Recorded, address: &Address, id: &str) -> Result<(), CommandError> {
+fn check_not_recorded(recorded: &Recorded, address: &Address, id: &str, flags: &RunFlags) -> Result<(), CommandError> {
     if let Some(record) = recorded.pools.get(&address.key) {
-        return Err(CommandError::new(format!("`{address}` is already recorded as `{}`", record.id))
-            .with_help(format!("To import another pool, first remove that record: `floe state rm {address}`.")));
+        return Err(CommandError::new(format!("`{address}` is already recorded as `{}`", record.id)).with_help(
+            format!(
+                "To import another pool, first remove that record: `{}`.",
+                flags.command("state rm").argument(address)
+            ),
+        ));
     }
     if let Some((key, _)) = recorded.pools.iter().find(|(_, record)| record.id == id) {
         return Err(CommandError::new(format!("pool `{id}` is already recorded as `pools.{key}`")));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{CommandError, Exit, Screen, connect};
+use crate::render::RunFlags;
 
 /// The manifest of the project, with `NAME` in place of the project's name.
 const FLOE_TOML: &str = r#"[project]
@@ -84,11 +85,9 @@ pub fn run(folder: &Path, screen: &Screen) -> Result<Exit, CommandError> {
     for (name, text) in files.iter().filter(|(name, _)| wanted(name)) {
         write_new_file(&folder.join(name), text)?;
     }
-    let chdir_flag = if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) };
-    screen.eprint(&format!(
-        "Created a project with a pool, two tables and a job. It runs on the simulator. Next:\n  \
-         floe{chdir_flag} plan\n  floe{chdir_flag} apply\n"
-    ));
+    let flags = RunFlags::new(folder, &[]);
+    screen.notify("Created a project with a pool, two tables and a job. It runs on the simulator. Next:");
+    screen.eprint(&format!("  {}\n  {}\n", flags.command("plan"), flags.command("apply")));
     Ok(Exit::Done)
 }
 

@@ -52,9 +52,13 @@ pub fn main() -> ExitCode {
     let process = ProcessEnvironment::from_process();
     let arguments = match Arguments::from_command_line(&process) {
         Ok(arguments) => arguments,
-        Err(error) => return print_clap_message(&error).into(),
+        Err(error) => {
+            screen::set_color(arguments::color_of_rejected_line(&process), &process);
+            return print_clap_message(&error).into();
+        }
     };
-    let screen = Screen::from_process(arguments.global.color, &process);
+    screen::set_color(arguments.global.color, &process);
+    let screen = Screen::from_process(&process);
     let exit = run(&arguments, &process, &screen).unwrap_or_else(|error| {
         print_error(&error, &arguments.global, &screen);
         error.exit()

@@ -34,7 +34,7 @@ fn obsolete_block_notice(moved: &MovedBlock) -> String {
     let before = place.source.text.get(..place.span.start).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
     format!(
-        "`[[moved]]` from `{from}` to `{to}` ({}:{line}) can be removed: no local state contains `{from}`.\n",
+        "`[[moved]]` from `{from}` to `{to}` ({}:{line}) can be removed: no local state contains `{from}`.",
         place.source.path.display()
     )
 }

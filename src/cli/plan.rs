@@ -15,7 +15,7 @@ use crate::{
     graph::Graph,
     plan::Plan,
     planning::{self, PlanRequest, PlanningOutput},
-    render::{self, PlanContext, PlanView},
+    render::{self, PlanContext, PlanView, RunFlags},
     state::Ledger,
 };
 
@@ -42,25 +42,27 @@ pub fn run(
     if let Some(path) = &arguments.out {
         let id = format!("{:016x}", process.seed);
         save_plan(path, &render::saved_plan_json(&planned.plan, graph, context, &id)?)?;
-        screen.eprint(&saved_notice(&path.display().to_string(), &planned.plan));
+        screen.notify(&saved_notice(path, &planned.plan, &global.run_flags()));
     }
-    notices.iter().for_each(|line| screen.eprint(line));
+    notices.iter().for_each(|notice| screen.notify(notice));
     let exit = plan_exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here. Freeing the memory of a large project piece by piece would only take time.
     std::mem::forget(prepared);
     Ok(exit)
 }
 
-/// Returns the line that says where a plan was saved and whether it can be applied.
-fn saved_notice(path: &str, plan: &Plan) -> String {
+/// Returns the sentences that say where a plan was saved and whether it can be applied.
+fn saved_notice(path: &Path, plan: &Plan, flags: &RunFlags) -> String {
+    let apply = flags.command("apply").path(path);
+    let path = path.display();
     let blocked: Vec<String> = plan.blocked_addresses().map(ToString::to_string).collect();
     match blocked.as_slice() {
-        [] => format!("Saved to `{path}`. `floe apply {path}` applies exactly this plan.\n"),
+        [] => format!("Saved to `{path}`. `{apply}` applies exactly this plan."),
         names => {
             let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
             format!(
-                "Saved to `{path}` for review only. `floe apply {path}` will not apply it, because {} {are} blocked. \
-                 Unblock {them}, then plan again.\n",
+                "Saved to `{path}` for review only. `{apply}` will not apply it, because {} {are} blocked. \
+                 Unblock {them}, then plan again.",
                 names.join(", ")
             )
         }
@@ -95,8 +97,8 @@ pub(super) async fn prepare_plan(
     let OpenProject { graph, ledger, recorded, connection, live } =
         project_context.open(check, process, screen).await?;
     if let Some(holder) = ledger.lock_holder().await? {
-        screen.eprint(&format!(
-            "A run is in progress: `{}` by {} since {}. The following may change while it runs.\n",
+        screen.notify(&format!(
+            "A run is in progress: `{}` by {} since {}. The following may change while it runs.",
             holder.command, holder.who, holder.since
         ));
     }
@@ -128,15 +130,9 @@ pub(super) fn print_plan(
     screen: &Screen,
 ) -> Result<(), CommandError> {
     let PrintedPlan { plan, graph, context, command } = *printed;
-    let global_flags = global_flags(global);
-    let view = PlanView {
-        plan,
-        context,
-        command,
-        global_flags: &global_flags,
-        verbose: global.verbose,
-        style: screen.stdout_style,
-    };
+    let run_flags = global.run_flags();
+    let view =
+        PlanView { plan, context, command, run_flags: &run_flags, verbose: global.verbose, style: screen.stdout_style };
     match global.format {
         OutputFormat::Text => screen.print(&render::plan_text(&view)),
         OutputFormat::Markdown => screen.print(&render::plan_markdown(&view)),
@@ -145,29 +141,6 @@ pub(super) fn print_plan(
             Err(CommandError::new("a plan can be printed only as `text`, `markdown` or `json`")
                 .with_help("The formats `dot`, `mermaid` and `svg` are for `floe graph`."))
         }
-    }
-}
-
-/// Returns the global flags that suggested commands repeat, because the plan does not contain them. Values that come
-/// from the process's environment are not repeated.
-fn global_flags(global: &GlobalOptions) -> String {
-    let mut flags = Vec::new();
-    if global.folder != Path::new(".") {
-        flags.push(format!("-C {}", shell_quoted(&global.folder.to_string_lossy())));
-    }
-    flags.extend(
-        global.variables.iter().map(|(name, value)| format!("--var {}", shell_quoted(&format!("{name}={value}")))),
-    );
-    flags.join(" ")
-}
-
-/// Returns a word with shell quotes where it needs them.
-fn shell_quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./=:,@%+".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

@@ -31,6 +31,9 @@ impl ProblemLevel {
 /// The approximate number of columns that the frame takes before and after a quoted line.
 const MARGIN: usize = 12;
 
+/// The most columns of a source line that are quoted, even if lines may have any width.
+const MAX_QUOTED_WIDTH: usize = 120;
+
 /// Draws problems, each below the previous one.
 pub fn draw_problems(problems: &[(Problem, ProblemLevel)], style: Style) -> String {
     let theme = if style.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -111,7 +114,8 @@ impl<'a> ProblemReport<'a> {
             let end = place.span.end.min(file.text.len());
             let span = place.span.start.min(end)..end;
             // The frame takes a few columns. A narrower excerpt would not be useful.
-            let (file, span) = match excerpt(file, &span, width.saturating_sub(MARGIN).max(MARGIN)) {
+            let room = width.min(MAX_QUOTED_WIDTH).saturating_sub(MARGIN).max(MARGIN);
+            let (file, span) = match excerpt(file, &span, room) {
                 Some((part, span)) => (Cow::Owned(part), span),
                 None => (Cow::Borrowed(file), span),
             };
@@ -128,14 +132,9 @@ impl<'a> ProblemReport<'a> {
     }
 }
 
-/// Wraps the lines of `text` that are wider than `width` columns, between words only. A line that fits is not changed,
-/// since it may be meant to be pasted.
+/// Wraps `text` to `width` columns, as one text.
 fn wrap_lines(text: &str, width: usize) -> String {
-    let fit = |line: &str| match line.chars().count() <= width {
-        true => vec![line.to_owned()],
-        false => wrap(line, width),
-    };
-    text.lines().flat_map(fit).collect::<Vec<_>>().join("\n")
+    wrap(text, width).join("\n")
 }
 
 /// Several files as one source, so that one drawing can quote all of them. Each file is stored with the offset at which
@@ -226,6 +225,7 @@ impl Diagnostic for ProblemReport<'_> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::render::display_width;
 
     /// Returns a source file that was never on disk.
     fn source(path: &str, text: &str) -> Arc<SourceFile> {
@@ -300,6 +300,17 @@ mod tests {
             let problem = Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span }, "here");
             assert!(draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default()).len() < 2_000);
         }
+    }
+
+    #[test]
+    fn an_excerpt_of_wide_characters_fits_the_width() {
+        let text = format!("x = [\"{0}\", bad, \"{0}\"]\n", "東京".repeat(80));
+        let start = text.find("bad").unwrap();
+        let problem =
+            Problem::new("no").at(SourceLocation { source: source("a.toml", &text), span: start..start + 3 }, "here");
+        let drawn = draw_problems(&[(problem, ProblemLevel::ERROR)], Style::default());
+        let widest = drawn.lines().map(display_width).max().unwrap();
+        assert!((70..=80).contains(&widest) && drawn.contains("bad"), "{widest}:\n{drawn}");
     }
 
     #[test]

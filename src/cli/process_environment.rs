@@ -1,4 +1,5 @@
 //! The environment of the process: its variables and a random seed. Only this file reads the process's environment.
+//! clap and anstream read the variables of flags and of colors on their own.
 
 use std::collections::BTreeMap;
 

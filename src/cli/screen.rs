@@ -5,10 +5,12 @@ use std::{
     thread,
 };
 
+use anstream::{AutoStream, ColorChoice, stream::RawStream};
+use terminal_size::{Height, Width, terminal_size_of};
 use tokio::sync::oneshot;
 
-use super::{CommandError, ProcessEnvironment, arguments::ColorChoice};
-use crate::render::Style;
+use super::{CommandError, ProcessEnvironment, arguments::ColorWhen};
+use crate::render::{self, Style};
 
 /// Standard output and standard error, with the style of text on each.
 #[derive(Debug, Clone, Copy)]
@@ -21,36 +23,56 @@ pub struct Screen {
     pub is_interactive: bool,
 }
 
-/// The width of text in columns if no terminal reports one.
+/// The width of text in columns on a terminal that does not report one.
 const DEFAULT_WIDTH: usize = 80;
 /// The largest width of text in columns, since longer lines are hard to read.
 const MAX_WIDTH: usize = 120;
 /// The smallest width of text in columns.
 const MIN_WIDTH: usize = 40;
 
+/// Sets which output has colors. An explicit `when` overrides `NO_COLOR`, which overrides `FORCE_COLOR`. Otherwise
+/// anstream decides for each stream: by `CLICOLOR_FORCE`, `CLICOLOR`, `TERM` and whether the stream is a terminal.
+///
+/// The setting is anstream's own, so that clap's messages follow it too.
+pub fn set_color(when: ColorWhen, process: &ProcessEnvironment) {
+    let is_forced = process.variable("FORCE_COLOR").is_some() && process.variable("NO_COLOR").is_none();
+    let choice = match when {
+        ColorWhen::Always => ColorChoice::Always,
+        ColorWhen::Never => ColorChoice::Never,
+        ColorWhen::Auto if is_forced => ColorChoice::Always,
+        ColorWhen::Auto => ColorChoice::Auto,
+    };
+    choice.write_global();
+}
+
+/// Returns whether text on `stream` has colors.
+fn has_color<S: RawStream>(stream: &S) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// Returns the width of text on a stream: `COLUMNS`, or the width of the terminal. Lines in a file or a pipe are not
+/// wrapped, so that a search finds whole lines.
+fn text_width(stream: &impl IsTerminal, terminal: Option<(Width, Height)>, process: &ProcessEnvironment) -> usize {
+    let columns = process.variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
+    if columns.is_none() && !stream.is_terminal() {
+        return Style::UNLIMITED;
+    }
+    let terminal = terminal.map(|(Width(columns), _)| usize::from(columns));
+    columns.or(terminal).unwrap_or(DEFAULT_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH)
+}
+
 impl Screen {
-    /// Returns the screen of this process, with colors as `color` says.
-    pub fn from_process(color: ColorChoice, process: &ProcessEnvironment) -> Self {
-        let columns = process.variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
-        let terminal =
-            |fd: Option<(terminal_size::Width, terminal_size::Height)>| fd.map(|(width, _)| usize::from(width.0));
-        let width = |found: Option<usize>| columns.or(found).unwrap_or(DEFAULT_WIDTH).clamp(MIN_WIDTH, MAX_WIDTH);
-        let use_color = |is_terminal: bool| match color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                is_terminal && process.variable("NO_COLOR").is_none() && process.variable("TERM") != Some("dumb")
-            }
-        };
+    /// Returns the screen of this process. [`set_color`] decides beforehand which streams have colors.
+    pub fn from_process(process: &ProcessEnvironment) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Screen {
             stdout_style: Style {
-                width: width(terminal(terminal_size::terminal_size_of(&stdout))),
-                color: use_color(stdout.is_terminal()),
+                width: text_width(&stdout, terminal_size_of(&stdout), process),
+                color: has_color(&stdout),
             },
             stderr_style: Style {
-                width: width(terminal(terminal_size::terminal_size_of(&stderr))),
-                color: use_color(stderr.is_terminal()),
+                width: text_width(&stderr, terminal_size_of(&stderr), process),
+                color: has_color(&stderr),
             },
             is_interactive: stderr.is_terminal() && io::stdin().is_terminal(),
         }
@@ -74,6 +96,11 @@ impl Screen {
     pub fn eprint(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
+    /// Prints sentences on standard error and wraps them. Errors are ignored.
+    pub fn notify(&self, text: &str) {
+        self.eprint(&(render::wrap(text, self.stderr_style.width).join("\n") + "\n"));
     }
 
     /// Asks a question and returns whether the answer is yes. Any other answer, and the end of input, is a no. The

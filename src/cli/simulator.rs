@@ -50,7 +50,7 @@ async fn serve_until_interrupted(
     };
     let listener = TcpListener::bind(&arguments.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    screen.eprint("Serving a simulated Confluent Cloud, both APIs on one origin. Press Ctrl-C to stop.\n");
+    screen.notify("Serving a simulated Confluent Cloud, both APIs on one origin. Press Ctrl-C to stop.");
     screen.print(&format!("http://{address}\n"))?;
     tokio::select! {
         biased;

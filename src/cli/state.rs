@@ -29,7 +29,7 @@ pub fn run(
                 let fact = Fact::Moved { from: from.clone(), to: to.clone() };
                 let edit = StateEdit { command: "state mv", addresses: std::slice::from_ref(from), facts: vec![fact] };
                 record_facts(edit, &project_context, global, process).await?;
-                screen.eprint(&format!("Moved `{from}` to `{to}`. Nothing was sent.\n"));
+                screen.notify(&format!("Moved `{from}` to `{to}`. Nothing was sent."));
                 Ok(())
             }
             StateCommand::Rm { addresses } => {
@@ -37,8 +37,8 @@ pub fn run(
                 let edit = StateEdit { command: "state rm", addresses, facts };
                 record_facts(edit, &project_context, global, process).await?;
                 let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-                screen.eprint(&format!(
-                    "Removed from the state: {}. Nothing was deleted on Confluent Cloud.\n",
+                screen.notify(&format!(
+                    "Removed from the state: {}. Nothing was deleted on Confluent Cloud.",
                     names.join(", ")
                 ));
                 Ok(())

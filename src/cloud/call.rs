@@ -59,7 +59,7 @@ impl ApiCall {
     pub(super) fn error(&self, kind: ErrorKind, detail: impl Into<String>) -> Error {
         Error {
             kind,
-            method: self.method,
+            method: self.method.clone(),
             url: without_query(&self.url),
             status: None,
             detail: detail.into(),

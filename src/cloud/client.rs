@@ -165,7 +165,7 @@ impl CloudClient {
     /// Returns the error for a 2xx that is not a response of this API. After a request that changes something, it
     /// means that the outcome is unknown, not that nothing happened.
     pub(super) fn invalid_response(&self, call: &ApiCall, response: &HttpResponse, why: &str) -> Error {
-        let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
+        let kind = if call.method.is_safe() { ErrorKind::InvalidResponse } else { ErrorKind::Uncertain };
         let response = &self.redact_response(response.clone());
         let detail = match response.body.trim_ascii() {
             [] => "the response is empty".to_owned(),
@@ -210,7 +210,7 @@ impl CloudClient {
         loop {
             let (outcome, took) = self.send_once(call, &url, &authorization, elapsed).await;
             elapsed = elapsed.saturating_add(took);
-            let verdict = retry::classify(call.method, outcome);
+            let verdict = retry::classify(&call.method, outcome);
             // If every response is slow, the listener is notified only once.
             if matches!(verdict, RetryVerdict::Answered(_)) && took < NOTICE_DELAY {
                 self.0.has_notified.store(false, Ordering::Relaxed);
@@ -301,7 +301,8 @@ impl CloudClient {
         if !call.body.is_empty() {
             headers.push("Content-Type", "application/json");
         }
-        let request = HttpRequest { method: call.method, url: url.to_string(), headers, body: call.body.clone() };
+        let request =
+            HttpRequest { method: call.method.clone(), url: url.to_string(), headers, body: call.body.clone() };
         let _permit = self.0.rate_limiter.acquire().await;
         self.0.request_count.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
@@ -311,7 +312,7 @@ impl CloudClient {
             Err(_) => {
                 let left = MAX_CALL_DURATION.saturating_sub(elapsed);
                 let max_duration =
-                    if call.method.is_mutating() { https::EXCHANGE_TIMEOUT } else { left.max(https::EXCHANGE_TIMEOUT) };
+                    if call.method.is_safe() { left.max(https::EXCHANGE_TIMEOUT) } else { https::EXCHANGE_TIMEOUT };
                 self.notify_listener(
                     call,
                     &AttemptFailure::NoResponse("no response yet".to_owned()),
@@ -351,8 +352,8 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
     let redirect_error = |kind, detail: String| Err(response_error::error_with_response(call, kind, response, detail));
     let keeps_method = matches!(response.status, 307 | 308);
     match response.status {
-        301 | 302 | 307 | 308 if keeps_method || call.method == Method::Get => {}
-        303 if call.method == Method::Get => {}
+        301 | 302 | 307 | 308 if keeps_method || call.method == Method::GET => {}
+        303 if call.method == Method::GET => {}
         301 | 302 => {
             let detail = "the service's redirect would turn this change into a GET (is `endpoint` correct?)";
             return redirect_error(ErrorKind::Rejected, detail.to_owned());
@@ -365,7 +366,7 @@ fn redirect_target(call: &ApiCall, from: &Url, response: &HttpResponse) -> Resul
             );
         }
         _ => {
-            let kind = if call.method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::InvalidResponse };
+            let kind = if call.method.is_safe() { ErrorKind::InvalidResponse } else { ErrorKind::Uncertain };
             return redirect_error(kind, "a kind of redirect that this API does not use".to_owned());
         }
     }

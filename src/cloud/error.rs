@@ -46,7 +46,7 @@ pub struct Error {
     /// The message of the service or of the transport.
     pub detail: String,
     /// The `X-Request-Id` of the response, for Confluent's support.
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// The next step: for a 403 the required role, for a 401 the variables that hold the key.
     pub help: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect};
 
-use super::{BoxFuture, Headers, HttpRequest, HttpResponse, Method, Transport, TransportError};
+use super::{BoxFuture, Headers, HttpRequest, HttpResponse, Transport, TransportError};
 
 /// Limits on the time and the memory of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -81,19 +81,12 @@ impl HttpsTransport {
     /// Sends one request and reads the whole response within the limits.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let client = if request.url.starts_with("http://") { &self.plaintext_client } else { &self.tls_client };
-        let mut builder = client.request(reqwest_method(request.method), &request.url);
-        for (name, value) in request.headers.iter() {
-            builder = builder.header(name, value);
-        }
+        let mut builder = client.request(request.method, &request.url).headers(request.headers.into());
         if !request.body.is_empty() {
             builder = builder.body(request.body);
         }
         let mut response = builder.send().await.map_err(transport_error)?;
-        let headers: Headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
+        let headers = Headers::from(response.headers().clone());
         let too_large =
             || TransportError::TooLarge(format!("the response is larger than {} bytes", self.limits.max_body_bytes));
         if response.content_length().is_some_and(|length| length > self.limits.max_body_bytes as u64) {
@@ -127,17 +120,6 @@ fn client_builder(limits: TransportLimits) -> ClientBuilder {
         // Shorter than the idle timeout of common load balancers, because a request on a connection that they have
         // dropped is lost.
         .pool_idle_timeout(Duration::from_secs(20))
-}
-
-/// Returns the reqwest method for `method`.
-fn reqwest_method(method: Method) -> reqwest::Method {
-    match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
-    }
 }
 
 /// Returns the transport error for a request that failed. Without a connection nothing was sent. With one, the

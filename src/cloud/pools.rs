@@ -8,7 +8,7 @@ impl CloudClient {
     /// Lists all compute pools of the environment in any region, by id.
     pub async fn list_pools(&self) -> Result<Listing<LivePool>> {
         let call =
-            self.pools_call(Method::Get, &[])?.with_query("environment", &self.endpoints().identity().environment);
+            self.pools_call(Method::GET, &[])?.with_query("environment", &self.endpoints().identity().environment);
         self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await
     }
 
@@ -16,7 +16,7 @@ impl CloudClient {
     /// with a 403.
     pub async fn fetch_pool(&self, id: &str) -> Result<Option<LivePool>> {
         let call =
-            self.pools_call(Method::Get, &[id])?.with_query("environment", &self.endpoints().identity().environment);
+            self.pools_call(Method::GET, &[id])?.with_query("environment", &self.endpoints().identity().environment);
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             other => self.decode_object::<wire::Pool>(&call, &other?).map(Some),
@@ -26,7 +26,7 @@ impl CloudClient {
     /// Creates a pool. The service assigns its id, and its phase is PROVISIONING for some minutes.
     pub async fn create_pool(&self, pool: &Pool) -> Result<LivePool> {
         let body = wire::NewPool::of(pool, &self.endpoints().identity().environment);
-        let call = self.pools_call(Method::Post, &[])?.with_json(&body)?;
+        let call = self.pools_call(Method::POST, &[])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
         self.decode_object::<wire::Pool>(&call, &response)
     }
@@ -34,7 +34,7 @@ impl CloudClient {
     /// Renames a pool or raises its limit. (The service does not lower a limit.)
     pub async fn update_pool(&self, id: &str, update: &PoolUpdate) -> Result<LivePool> {
         let body = wire::PoolChange::of(update, &self.endpoints().identity().environment);
-        let call = self.pools_call(Method::Patch, &[id])?.with_json(&body)?;
+        let call = self.pools_call(Method::PATCH, &[id])?.with_json(&body)?;
         let response = self.send_call(&call).await?;
         self.decode_object::<wire::Pool>(&call, &response)
     }
@@ -42,7 +42,7 @@ impl CloudClient {
     /// Deletes a pool, and succeeds if there is none. The service stops the statements that run in it.
     pub async fn delete_pool(&self, id: &str) -> Result<()> {
         let call =
-            self.pools_call(Method::Delete, &[id])?.with_query("environment", &self.endpoints().identity().environment);
+            self.pools_call(Method::DELETE, &[id])?.with_query("environment", &self.endpoints().identity().environment);
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),

@@ -48,7 +48,7 @@ impl CloudClient {
     /// Lists the regions in which Flink is available with their endpoints: all regions, those of one cloud, or those
     /// with one name.
     pub async fn list_regions(&self, cloud: Option<&str>, region: Option<&str>) -> Result<Vec<Region>> {
-        let mut call = ApiCall::new(self.endpoints(), Api::Cloud, Method::Get, &["fcpm", "v2", "regions"])?;
+        let mut call = ApiCall::new(self.endpoints(), Api::Cloud, Method::GET, &["fcpm", "v2", "regions"])?;
         if let Some(cloud) = cloud {
             call = call.with_query("cloud", &cloud.to_ascii_uppercase());
         }

@@ -24,7 +24,7 @@ pub(super) fn error_from_response(call: &ApiCall, response: &HttpResponse) -> Er
         404 if confirms_absence(call, response) => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
         400..=499 | 501 => ErrorKind::Rejected,
-        _ if call.method.is_mutating() => ErrorKind::Uncertain,
+        _ if !call.method.is_safe() => ErrorKind::Uncertain,
         _ => ErrorKind::InvalidResponse,
     };
     let help = match (response.status, kind) {
@@ -95,7 +95,7 @@ pub(super) fn error_with_response(
     response: &HttpResponse,
     detail: impl Into<String>,
 ) -> Error {
-    let request_id = response.headers.get("x-request-id").map(str::to_owned);
+    let request_id = response.headers.get("x-request-id").map(Box::from);
     Error { status: Some(response.status), request_id, ..call.error(kind, detail) }
 }
 
@@ -191,7 +191,7 @@ pub(super) fn help_for(kind: ErrorKind, call: &ApiCall) -> Option<String> {
             "Compute pools need a Cloud API key, in `CONFLUENT_CLOUD_API_KEY` and `CONFLUENT_CLOUD_API_SECRET` (or \
              `CLOUD_API_KEY` and `CLOUD_API_SECRET`). A Flink API key does not work here."
         }
-        (ErrorKind::Forbidden, Api::Flink) if call.method == Method::Get => {
+        (ErrorKind::Forbidden, Api::Flink) if call.method == Method::GET => {
             "The key's owner needs the FlinkDeveloper role on this environment. (An owner with the role on one pool \
              sees only that pool's statements.)"
         }

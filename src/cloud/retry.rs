@@ -61,12 +61,12 @@ pub(super) enum RequestedWait {
 /// | 429: rejected unread | retry | retry |
 /// | 408, 5xx except 501, lost after sending | retry | uncertain |
 /// | the response is too large | too large | uncertain |
-pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportError>) -> RetryVerdict {
+pub(super) fn classify(method: &Method, outcome: Result<HttpResponse, TransportError>) -> RetryVerdict {
     match outcome {
         Err(TransportError::BeforeSending(detail)) => {
             RetryVerdict::Retry(AttemptFailure::NoResponse(detail), RequestedWait::NotRequested)
         }
-        Err(TransportError::AfterSending(detail) | TransportError::TooLarge(detail)) if method.is_mutating() => {
+        Err(TransportError::AfterSending(detail) | TransportError::TooLarge(detail)) if !method.is_safe() => {
             RetryVerdict::Uncertain(AttemptFailure::NoResponse(detail))
         }
         Err(TransportError::TooLarge(detail)) => RetryVerdict::TooLarge(detail),
@@ -82,7 +82,7 @@ pub(super) fn classify(method: Method, outcome: Result<HttpResponse, TransportEr
         }
         // 501 is final: the service does not support this request.
         Ok(response) if response.status == 408 || (response.status >= 500 && response.status != 501) => {
-            if method.is_mutating() {
+            if !method.is_safe() {
                 return RetryVerdict::Uncertain(AttemptFailure::ErrorResponse(response));
             }
             let wait = retry_after(&response.headers).map_or(RequestedWait::NotRequested, RequestedWait::ThisCall);

@@ -31,7 +31,7 @@ impl CloudClient {
     /// offers no snapshot, so a statement that changes while the pages are read may be missed. Confirm an absence
     /// with [`CloudClient::fetch_statement`].
     pub async fn list_statements(&self, pool: Option<&str>) -> Result<Listing<LiveStatement>> {
-        let call = self.statements_call(Method::Get, &[])?;
+        let call = self.statements_call(Method::GET, &[])?;
         let call = match pool {
             Some(pool) => call.with_query("spec.compute_pool_id", pool),
             None => call,
@@ -45,7 +45,7 @@ impl CloudClient {
     /// A response without content (204) means that the statement is being deleted: its phase is then DELETING, and
     /// everything except its name is empty.
     pub async fn fetch_statement(&self, name: &str) -> Result<Option<FetchedStatement>> {
-        let call = self.statements_call(Method::Get, &[name])?;
+        let call = self.statements_call(Method::GET, &[name])?;
         let response = match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             other => other?,
@@ -63,7 +63,7 @@ impl CloudClient {
     /// being deleted.
     pub async fn submit_statement(&self, new: &NewStatement) -> Result<LiveStatement> {
         let call =
-            self.statements_call(Method::Post, &[])?.with_json(&wire::NewStatement::of(new, self.endpoints()))?;
+            self.statements_call(Method::POST, &[])?.with_json(&wire::NewStatement::of(new, self.endpoints()))?;
         let response = self.send_call(&call).await?;
         self.decode_object::<wire::Statement>(&call, &response)
     }
@@ -73,7 +73,7 @@ impl CloudClient {
     /// [`ErrorKind::Conflict`] if the statement has changed since the GET, which can happen without any request.
     /// Success means that the change was accepted, not that it has taken effect.
     pub async fn update_statement(&self, fetched: FetchedStatement, update: &StatementUpdate) -> Result<()> {
-        let call = self.statements_call(Method::Put, &[&fetched.live.name])?;
+        let call = self.statements_call(Method::PUT, &[&fetched.live.name])?;
         let Some(raw) = fetched.raw else {
             return Err(call.error(ErrorKind::Conflict, "the statement is being deleted, so no request was sent"));
         };
@@ -86,7 +86,7 @@ impl CloudClient {
     /// Deletes a statement, and succeeds if there is none. Success means that the deletion has started. The name is
     /// free once a GET returns 404.
     pub async fn delete_statement(&self, name: &str) -> Result<()> {
-        let call = self.statements_call(Method::Delete, &[name])?;
+        let call = self.statements_call(Method::DELETE, &[name])?;
         match self.send_call(&call).await {
             Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),
@@ -95,7 +95,7 @@ impl CloudClient {
 
     /// Lists the last failures of a statement, at most ten, in the service's order.
     pub async fn list_exceptions(&self, name: &str) -> Result<Vec<StatementException>> {
-        let call = self.statements_call(Method::Get, &[name, "exceptions"])?;
+        let call = self.statements_call(Method::GET, &[name, "exceptions"])?;
         let response = self.send_call(&call).await?;
         let page: wire::WirePage<wire::Exception> = self.decode(&call, &response)?;
         let exceptions = page.data.into_iter();

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use crate::resource::REDACTED_KEY;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 /// A boxed future, which allows a transport to be chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -13,76 +13,52 @@ pub trait Transport: Send + Sync {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>>;
 }
 
-/// The HTTP methods that floe uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are HTTP's own")]
-pub enum Method {
-    Get,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    /// Returns whether a request with this method may change something.
-    pub fn is_mutating(self) -> bool {
-        self != Method::Get
-    }
-
-    /// Returns the name of the method in HTTP.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Put => "PUT",
-            Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Header fields in order. Names are compared case-insensitively.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Headers(Vec<(String, String)>);
+/// The header fields of one exchange. The value of `Authorization` is marked as sensitive, so that `Debug` hides it and
+/// HTTP/2 keeps it out of its compression tables. The map is boxed, because requests and responses are moved a lot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers(Box<HeaderMap>);
 
 impl Headers {
-    /// Returns the first value of `name`.
+    /// Returns the first value of `name`, if it is text. The case of `name` does not matter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.0.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
-    /// Adds a header field at the end.
-    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.push((name.into(), value.into()));
+    /// Adds a header field. A field that HTTP cannot carry, for example a value with a line break, is left out.
+    pub fn push(&mut self, name: impl AsRef<str>, value: impl AsRef<str>) {
+        let name = HeaderName::from_bytes(name.as_ref().as_bytes());
+        if let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_str(value.as_ref())) {
+            value.set_sensitive(name == header::AUTHORIZATION);
+            self.0.append(name, value);
+        }
     }
 
-    /// Returns all header fields in order.
+    /// Returns all header fields whose value is text. Fields with the same name are in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)))
     }
 }
 
 impl FromIterator<(String, String)> for Headers {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
-        Headers(fields.into_iter().collect())
+        let mut headers = Headers::default();
+        fields.into_iter().for_each(|(name, value)| headers.push(name, value));
+        headers
     }
 }
 
-/// Shows every header field except the value of `Authorization`.
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| {
-            let hidden = name.eq_ignore_ascii_case("authorization");
-            (name, if hidden { REDACTED_KEY } else { value })
-        });
-        f.debug_map().entries(shown).finish()
+impl From<HeaderMap> for Headers {
+    fn from(mut fields: HeaderMap) -> Self {
+        if let header::Entry::Occupied(mut authorization) = fields.entry(header::AUTHORIZATION) {
+            authorization.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
+        Headers(Box::new(fields))
+    }
+}
+
+impl From<Headers> for HeaderMap {
+    fn from(headers: Headers) -> Self {
+        *headers.0
     }
 }
 
@@ -144,4 +120,37 @@ pub enum TransportError {
     /// The response is larger than the limit. Another attempt would get the same response.
     #[error("{0}")]
     TooLarge(String),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authorization_is_sensitive_wherever_it_comes_from() {
+        let mut pushed = Headers::default();
+        pushed.push("authorization", "Basic s3cr3t");
+        pushed.push("X-Other", "shown");
+        let mut fields = HeaderMap::new();
+        fields.append("authorization", HeaderValue::from_static("Basic s3cr3t"));
+        fields.append("authorization", HeaderValue::from_static("Basic s3cr3t-2"));
+        fields.append("x-other", HeaderValue::from_static("shown"));
+        for headers in [pushed, Headers::from(fields)] {
+            let request = HttpRequest { method: Method::GET, url: String::new(), headers, body: b"s3cr3t".to_vec() };
+            let debugged = format!("{request:?}");
+            assert!(!debugged.contains("s3cr3t") && debugged.contains("shown"), "{debugged}");
+            assert!(HeaderMap::from(request.headers).get_all("authorization").iter().all(HeaderValue::is_sensitive));
+        }
+    }
+
+    #[test]
+    fn a_field_that_http_cannot_carry_is_left_out() {
+        let mut headers = Headers::default();
+        headers.push("Location", "http://a\r\nSet-Cookie: b");
+        headers.push("a name", "x");
+        headers.push("X-Text", "zwölf");
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("x-text", "zwölf")]);
+        assert_eq!(headers.get("X-TEXT"), Some("zwölf"));
+    }
 }

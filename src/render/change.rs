@@ -1,7 +1,7 @@
 //! A change as every format shows it: its symbol, its headline, and the details below.
 
 use super::{
-    Paint, PlanContext,
+    Paint, PlanContext, RunFlags,
     sql_diff::{self, DiffLine},
     words::{explain_block, headline, headline_covers, note_text, reason_text, symbol},
 };
@@ -39,12 +39,15 @@ pub(super) enum ChangeDetail {
 const MIN_GROUP_SIZE: usize = 3;
 
 /// Returns the changes of a plan in order of address. Changes with identical text are one entry.
-pub(super) fn rendered_changes(plan: &Plan, context: &PlanContext, verbose: bool) -> Vec<RenderedChange> {
-    let environment = &plan.basis.environment;
+pub(super) fn rendered_changes(
+    plan: &Plan,
+    context: &PlanContext,
+    flags: &RunFlags,
+    verbose: bool,
+) -> Vec<RenderedChange> {
+    let flags = &flags.in_environment(&plan.basis.environment);
     let listed = plan.changes.iter().filter(|(_, change)| verbose || !is_verbose_only(change));
-    group_identical(
-        listed.map(|(address, change)| rendered_change(address, change, context, environment, verbose)).collect(),
-    )
+    group_identical(listed.map(|(address, change)| rendered_change(address, change, context, flags, verbose)).collect())
 }
 
 /// Returns whether a change is listed only with `-v`: it changes nothing but settings that only floe reads, and has
@@ -59,7 +62,7 @@ fn rendered_change(
     address: &Address,
     change: &Change,
     context: &PlanContext,
-    environment: &str,
+    flags: &RunFlags,
     verbose: bool,
 ) -> RenderedChange {
     let (symbol, paint) = symbol(change);
@@ -80,7 +83,7 @@ fn rendered_change(
     let head = match (&change.action, headline(address, change, context)) {
         (_, Some(head)) => head,
         (Action::Blocked { by }, None) => {
-            let mut choices = by.iter().map(|by| explain_block(by, address, change, environment));
+            let mut choices = by.iter().map(|by| explain_block(by, address, change, flags));
             let first = choices.next();
             for choice in first.iter().flat_map(|first| &first.options) {
                 details.push(ChangeDetail::Prose(choice.clone()));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Paint, PlanContext, Style,
+    Paint, PlanContext, RunFlags, Style,
     plan::environment_label,
     style::{display_width, pad, pluralize, sanitize, wrap},
     words::{condition_text, not_reverted_text},
@@ -53,30 +53,34 @@ pub fn drift_rows(assessment: &Assessment, fixing: &Plan, context: &PlanContext)
 }
 
 /// Returns the differences below a header. The text ends with a newline.
-pub fn drift_text(environment: &Environment, rows: &[DriftRow], style: Style) -> String {
+pub fn drift_text(environment: &Environment, rows: &[DriftRow], flags: &RunFlags, style: Style) -> String {
     let label = environment_label(&environment.name, &environment.identity, environment.simulator.is_some());
     let summary = match rows.len() {
         0 => "no drift".to_owned(),
         number => pluralize(number, "difference"),
     };
-    let mut text = format!("{}\n", style.paint(Paint::Bold, &format!("floe drift · {label} · {summary}")));
+    let header = format!("floe drift · {label} · {summary}");
+    let mut text: String =
+        wrap(&header, style.width).iter().map(|line| style.paint(Paint::Bold, line) + "\n").collect();
     if rows.is_empty() {
         return text;
     }
     text.push('\n');
     let address_width = rows.iter().map(|row| display_width(&row.address.to_string())).max().unwrap_or(0).min(40);
+    let indent = address_width.saturating_add(6);
     for row in rows {
         let symbol = style.paint(Paint::Yellow, "~");
         let address = pad(&row.address.to_string(), address_width);
-        text.push_str(&format!("  {symbol} {address}  {}\n", sanitize(&row.difference)));
+        let lines = wrap(&sanitize(&row.difference), style.width.saturating_sub(indent).max(24));
+        let difference = lines.join(&format!("\n{}", " ".repeat(indent)));
+        text.push_str(&format!("  {symbol} {address}  {difference}\n"));
         let help = row.help.iter().flat_map(|help| wrap(help, style.width.saturating_sub(6).max(24)));
         help.for_each(|line| text.push_str(&format!("      {line}\n")));
     }
     if rows.iter().any(|row| row.is_reverted) {
-        text.push_str(&format!(
-            "\n`floe plan -e {} --fix-drift` plans the changes that would revert it.\n",
-            environment.name
-        ));
+        let command = flags.in_environment(&environment.name).command("plan").argument("--fix-drift");
+        let advice = format!("`{command}` plans the changes that would revert it.");
+        text.push_str(&format!("\n{}\n", wrap(&advice, style.width).join("\n")));
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Paint, Style,
-    style::{pad, sanitize},
+    style::{pad, sanitize, wrap},
 };
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub fn done_line(address: &Address, phase: Option<&Phase>, style: Style) -> Stri
     format!("  {} {}  done{phase}", style.paint(Paint::Green, "✓"), pad(&address.to_string(), ADDRESS_WIDTH))
 }
 
-/// Returns the line which says that a call is retried, for how long, and why.
+/// Returns the sentence which says that a call is retried, for how long, and why. It has no newline at the end.
 pub fn retry_line(retrying: &RetryNotice, style: Style) -> String {
     let limit = match retrying.max_duration {
         short if short <= Duration::from_secs(10) => format!("{} s", short.as_secs().max(1)),
@@ -30,7 +30,8 @@ pub fn retry_line(retrying: &RetryNotice, style: Style) -> String {
     };
     let what = if retrying.is_waiting { "Waiting" } else { "Retrying" };
     let line = format!("{what} for up to {limit}: {}", sanitize(&retrying.error.to_string()));
-    style.paint(Paint::Yellow, &line)
+    let lines: Vec<String> = wrap(&line, style.width).iter().map(|line| style.paint(Paint::Yellow, line)).collect();
+    lines.join("\n")
 }
 
 /// Returns an event as one line without a newline.

@@ -30,7 +30,7 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
     text.push('\n');
     let mut length = text.chars().count();
     let mut left_out = Vec::new();
-    for change in rendered_changes(plan, view.context, true) {
+    for change in rendered_changes(plan, view.context, view.run_flags, true) {
         let section = change_section(&change);
         let size = section.chars().count();
         if length.saturating_add(size) > MAX_LENGTH - RESERVED_LENGTH {

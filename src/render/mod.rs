@@ -6,6 +6,7 @@
 //! live and the recorded resources.
 
 mod change;
+mod command_line;
 mod drift;
 mod event;
 mod fact;
@@ -25,6 +26,7 @@ mod style;
 mod tests;
 mod words;
 
+pub use command_line::{CommandLine, RunFlags};
 pub use drift::{DriftRow, drift_rows, drift_text};
 pub use event::{done_line, event_line, retry_line};
 pub use graph::{graph_dot, graph_json, graph_mermaid, graph_svg};
@@ -35,4 +37,4 @@ pub use plan_context::{DeclaredPlacement, InterruptedRun, PlanContext, PoolUsage
 pub use record::{recorded_entry_json, recorded_json, recorded_list_text};
 pub use report::report_text;
 pub use status::{StatusRow, StatusView, status_json, status_rows, status_text};
-pub use style::{Paint, Style, wrap};
+pub use style::{Paint, Style, count_fitting, display_width, wrap};

@@ -1,9 +1,7 @@
 //! A plan as text for a terminal.
 
-use std::collections::BTreeSet;
-
 use super::{
-    Paint, PlanContext, PoolUsage, Style,
+    Paint, PlanContext, PoolUsage, RunFlags, Style,
     change::{ChangeDetail, RenderedChange, rendered_changes},
     fact::describe_entries,
     style::{display_width, pad, pluralize, wrap},
@@ -24,8 +22,8 @@ pub struct PlanView<'a> {
     pub context: &'a PlanContext,
     /// The command in the header: `plan`, `apply` or `destroy`.
     pub command: &'a str,
-    /// The given flags that are not part of the plan, quoted for a shell.
-    pub global_flags: &'a str,
+    /// The given flags that are not part of the plan. Commands to paste repeat them.
+    pub run_flags: &'a RunFlags,
     /// Whether to show entries that change nothing, and the SQL of new statements.
     pub verbose: bool,
     /// The width and whether color is used.
@@ -46,7 +44,7 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
         page.push_line(&style.paint(Paint::Bold, &line));
     }
     write_interrupted_run(&mut page, plan, context);
-    let changes = rendered_changes(plan, context, view.verbose);
+    let changes = rendered_changes(plan, context, view.run_flags, view.verbose);
     if !changes.is_empty() {
         page.push_line("");
         let longest = changes
@@ -65,9 +63,8 @@ pub fn plan_text(view: &PlanView<'_>) -> String {
     for line in wrap(&plan_summary(plan), style.width) {
         page.push_line(&style.paint(Paint::Bold, &line));
     }
-    let unlisted = unlisted_line(plan);
-    if !unlisted.is_empty() {
-        page.push_line(&style.paint(Paint::Dim, &unlisted));
+    for line in wrap(&unlisted_line(plan), style.width) {
+        page.push_line(&style.paint(Paint::Dim, &line));
     }
     for line in unblocking_lines(view) {
         page.push_line(&line);
@@ -218,22 +215,25 @@ pub(super) fn unblocking_lines(view: &PlanView<'_>) -> Vec<String> {
     if *destroy && !targets.is_empty() && targets.iter().all(|target| blocked.contains(&target.to_string())) {
         return vec!["Apply is disabled while changes are blocked.".to_owned()];
     }
-    let named = |flag: &str, addresses: &BTreeSet<Address>| {
-        addresses.iter().map(|address| format!("--{flag} {address}")).collect::<Vec<_>>()
-    };
-    let mut flags = vec![format!("-e {}", view.plan.basis.environment)];
-    flags.extend(Some(view.global_flags).filter(|given| !given.is_empty()).map(str::to_owned));
-    flags.extend(named("target", targets));
-    flags.extend(named("exclude", excludes));
-    flags.extend(blocked.iter().map(|address| format!("--exclude {address}")));
-    flags.extend(named("replace", replace));
-    flags.extend(allow_data_loss.then(|| "--allow-data-loss".to_owned()));
-    flags.extend(fix_drift.then(|| "--fix-drift".to_owned()));
+    let mut command = view.run_flags.in_environment(&view.plan.basis.environment).command(view.command);
+    let blocked = view.plan.blocked_addresses();
+    let named = [("--target", targets), ("--exclude", excludes)]
+        .into_iter()
+        .flat_map(|(flag, addresses)| addresses.iter().map(move |address| (flag, address)))
+        .chain(blocked.map(|address| ("--exclude", address)))
+        .chain(replace.iter().map(|address| ("--replace", address)));
+    for (flag, address) in named {
+        command = command.option(flag, address);
+    }
+    let switches = [("--allow-data-loss", *allow_data_loss), ("--fix-drift", *fix_drift)];
+    for (flag, _) in switches.into_iter().filter(|(_, is_set)| *is_set) {
+        command = command.argument(flag);
+    }
     vec![
         "Apply is disabled while changes are blocked.\n\
          To apply the rest, exclude the blocked resources and their dependents:"
             .to_owned(),
-        format!("  floe {} {}", view.command, flags.join(" ")),
+        format!("  {command}"),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The report of an apply: what succeeded, what did not and why, and the next step.
 
 use super::{
-    Paint, Style,
+    Paint, RunFlags, Style,
     style::{pluralize, sanitize, wrap},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Returns the report as text, which ends with a newline.
-pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
+pub fn report_text(report: &RunReport, plan: &Plan, flags: &RunFlags, style: Style) -> String {
     let mut text = String::new();
     let mut write_lines = |paint: Paint, indent: usize, line: &str| {
         for line in wrap(line, style.width.saturating_sub(indent).max(24)) {
@@ -65,7 +65,7 @@ pub fn report_text(report: &RunReport, plan: &Plan, style: Style) -> String {
     }
     let (paint, summary) = summary_line(report, plan);
     write_lines(paint, 0, &summary);
-    for line in next_steps(report, plan) {
+    for line in next_steps(report, &flags.in_environment(&plan.basis.environment)) {
         write_lines(Paint::Plain, 0, &line);
     }
     text
@@ -106,23 +106,22 @@ fn summary_line(report: &RunReport, plan: &Plan) -> (Paint, String) {
 }
 
 /// Returns what the user can do next.
-fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
-    let environment = &plan.basis.environment;
+fn next_steps(report: &RunReport, flags: &RunFlags) -> Vec<String> {
     match RunResult::of(report) {
         RunResult::Done => Vec::new(),
         _ if report.ledger_error.is_some() => {
             let advice = "Nothing more was sent. Fix the disk that holds the state and run floe again. It finds out \
                           what took effect.";
-            std::iter::once(advice.to_owned()).chain(import_commands(report, environment)).collect()
+            std::iter::once(advice.to_owned()).chain(import_commands(report, flags)).collect()
         }
-        RunResult::Interrupted => vec![format!("`floe apply -e {environment}` continues from here.")],
+        RunResult::Interrupted => vec![format!("`{}` continues from here.", flags.command("apply"))],
         RunResult::Unhealthy | RunResult::Failed => {
             let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
             let pool_advice =
                 pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
             pool_advice
                 .into_iter()
-                .chain([format!("Completed changes are recorded. `floe plan -e {environment}` shows what is left.")])
+                .chain([format!("Completed changes are recorded. `{}` shows what is left.", flags.command("plan"))])
                 .collect()
         }
     }
@@ -130,12 +129,12 @@ fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
 
 /// Returns the commands that import the pools again if the state file is lost. Statements are found by their labels,
 /// but pools have none, so that only this run knows their ids.
-fn import_commands(report: &RunReport, environment: &str) -> Vec<String> {
+fn import_commands(report: &RunReport, flags: &RunFlags) -> Vec<String> {
     if !matches!(&report.ledger_error, Some(LedgerError::JournalLost { .. })) || report.recorded.pools.is_empty() {
         return Vec::new();
     }
     let import = |(key, record): (&String, &PoolRecord)| {
-        format!("  floe import -e {environment} {} {}", Address::pool(key), record.id)
+        format!("  {}", flags.command("import").argument(Address::pool(key)).argument(&record.id))
     };
     let first = "If the state is lost, import its pools again:".to_owned();
     std::iter::once(first).chain(report.recorded.pools.iter().map(import)).collect()

@@ -1,9 +1,15 @@
 //! Width, color and wrapping of text, and the removal of control characters.
 
+use std::borrow::Cow;
+
+use anstyle::AnsiColor;
+use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// The width of a text and whether it may use color. The caller decides, since this module reads no environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// The width in columns.
+    /// The width in columns, or [`Style::UNLIMITED`].
     pub width: usize,
     /// Whether color codes may be used.
     pub color: bool,
@@ -35,24 +41,37 @@ pub enum Paint {
 }
 
 impl Style {
+    /// The width of text whose lines are not wrapped.
+    pub const UNLIMITED: usize = usize::MAX;
+
     /// Returns `text` in a color, if colors may be used.
     pub fn paint(self, paint: Paint, text: &str) -> String {
-        let code = match paint {
-            Paint::Green => "32",
-            Paint::Yellow => "33",
-            Paint::Red => "31",
-            Paint::Cyan => "36",
-            Paint::Dim => "2",
-            Paint::Bold => "1",
-            Paint::Plain => return text.to_owned(),
+        let codes = match paint {
+            Paint::Green => AnsiColor::Green.on_default(),
+            Paint::Yellow => AnsiColor::Yellow.on_default(),
+            Paint::Red => AnsiColor::Red.on_default(),
+            Paint::Cyan => AnsiColor::Cyan.on_default(),
+            Paint::Dim => anstyle::Style::new().dimmed(),
+            Paint::Bold => anstyle::Style::new().bold(),
+            Paint::Plain => anstyle::Style::new(),
         };
-        if self.color && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color && !text.is_empty() { format!("{codes}{text}{codes:#}") } else { text.to_owned() }
     }
 }
 
-/// Returns the width of a text in columns, counting one per character.
-pub(super) fn display_width(text: &str) -> usize {
-    text.chars().count()
+/// Returns the width of a text in columns. Wide characters take two.
+pub fn display_width(text: &str) -> usize {
+    text.width()
+}
+
+/// Returns how many of the first `chars` fit in `columns`.
+pub fn count_fitting(chars: impl Iterator<Item = char>, columns: usize) -> usize {
+    let mut used = 0_usize;
+    let fits = |letter: &char| {
+        used = used.saturating_add(letter.width().unwrap_or(1));
+        used <= columns
+    };
+    chars.take_while(fits).count()
 }
 
 /// Returns `text` padded with spaces to `width` columns.
@@ -64,21 +83,13 @@ pub(super) fn pad(text: &str, width: usize) -> String {
 /// Breaks `text` between words into lines of at most `width` columns. A longer word gets its own line.
 /// Newlines in the text are kept.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
-            if !line.is_empty() && display_width(&line) + 1 + display_width(word) > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
+    // Only a space ends a word: paths, URLs and flags are there to be copied.
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    text.lines().flat_map(|line| textwrap::wrap(line, &options)).map(Cow::into_owned).collect()
 }
 
 /// Returns text from the service or a file on one line, without control characters, which could steer a terminal.
@@ -93,7 +104,7 @@ pub(super) fn truncate(text: &str, limit: usize) -> String {
     if display_width(text) <= limit {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
+    let kept: String = text.chars().take(count_fitting(text.chars(), limit.saturating_sub(1))).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -111,6 +122,17 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
+        assert_eq!(wrap("https://a.b/c-d?e=f --long-flag", 8), ["https://a.b/c-d?e=f", "--long-flag"]);
+        assert_eq!(wrap("", 4), [""; 0]);
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(wrap("東京 大阪 ab", 9), ["東京 大阪", "ab"]);
+        assert_eq!(wrap("東京 大阪 ab", 8), ["東京", "大阪 ab"]);
+        assert_eq!(pad("東京", 6), "東京  ");
+        assert_eq!(truncate("東京大阪", 6), "東京…");
+        assert_eq!(truncate("東京大", 6), "東京大");
     }
 
     #[test]

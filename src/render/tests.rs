@@ -82,7 +82,7 @@ fn plan_at_width(plan: &Plan, width: usize) -> String {
         plan,
         context: &context,
         command: "plan",
-        global_flags: "",
+        run_flags: &RunFlags::default(),
         verbose: false,
         style,
     });
@@ -384,21 +384,21 @@ fn the_suggested_command_repeats_selection_and_consents() {
     let (targets, excludes, replace) = (of("statements.blocked"), of("statements.other"), of("statements.replaced"));
     plan.options = PlanOptions { destroy: false, targets, excludes, replace, allow_data_loss: true, fix_drift: true };
     let (context, style) = (sample_context(), Style { width: 80, color: false });
-    let global_flags = "-C shop --var q=1";
+    let run_flags = &RunFlags::new("shop".as_ref(), &[("q".to_owned(), "1".to_owned())]);
     let text = super::plan_text(&PlanView {
         plan: &plan,
         context: &context,
         command: "apply",
-        global_flags,
+        run_flags,
         verbose: false,
         style,
     });
-    let line = "  floe apply -e prod -C shop --var q=1 --target statements.blocked --exclude statements.other --exclude \
+    let line = "  floe apply -e prod -C shop --var 'q=1' --target statements.blocked --exclude statements.other --exclude \
                 statements.blocked --replace statements.replaced --allow-data-loss --fix-drift\n";
     assert!(text.ends_with(line), "{text}");
     // Removing the users of a statement and keeping the statement was not requested.
     plan.options.destroy = true;
-    let view = PlanView { plan: &plan, context: &context, command: "destroy", global_flags, verbose: false, style };
+    let view = PlanView { plan: &plan, context: &context, command: "destroy", run_flags, verbose: false, style };
     assert!(super::plan_text(&view).ends_with("\nApply is disabled while changes are blocked.\n"));
 }
 
@@ -441,6 +441,29 @@ fn prevent_destroy_on_a_removed_statement_asks_to_declare_it_again() {
         200,
     );
     assert!(text.contains("Declare `[statements.copy]` again without `prevent_destroy`, apply that"), "{text}");
+}
+
+#[test]
+fn a_plan_without_a_width_has_one_line_for_each_sentence() {
+    let text = plan_at_width(&every_note_and_reason(), Style::UNLIMITED);
+    let sentences = text.lines().filter(|line| line.starts_with("      ") && !line.contains("│"));
+    // A wrapped line ends in the middle of a sentence.
+    assert!(sentences.clone().any(|line| line.chars().count() > 150), "{text}");
+    for line in sentences {
+        assert!(line.ends_with(['.', ':', '"', '`', '/', ')']), "{line}");
+    }
+}
+
+#[test]
+fn a_long_difference_is_wrapped_below_itself() {
+    let environment = ProjectFixture::new("").load().environment;
+    let (address, difference) = (Address::statement("orders"), "word ".repeat(30));
+    let rows = [DriftRow { address, difference, is_reverted: true, help: None }];
+    let text = super::drift_text(&environment, &rows, &RunFlags::default(), Style { width: 80, color: false });
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("word")).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let indent = lines[0].find("word").unwrap();
+    assert!(lines.iter().all(|line| line.find("word") == Some(indent) && line.chars().count() <= 80), "{text}");
 }
 
 #[test]
@@ -501,7 +524,14 @@ fn a_plan_reports_what_became_of_an_interrupted_run() {
         ..sample_context()
     };
     let style = Style { width: 80, color: false };
-    let view = PlanView { plan: &plan, context: &context, command: "plan", global_flags: "", verbose: false, style };
+    let view = PlanView {
+        plan: &plan,
+        context: &context,
+        command: "plan",
+        run_flags: &RunFlags::default(),
+        verbose: false,
+        style,
+    };
     let text = super::plan_text(&view);
     assert!(text.contains("2 steps of the interrupted apply from 14 min ago took effect and are recorded."), "{text}");
     assert!(text.contains("1 step of the interrupted apply from 14 min ago did not take effect"), "{text}");
@@ -516,7 +546,7 @@ fn colored_output_differs_only_by_color_codes() {
             plan: &plan,
             context: &context,
             command: "plan",
-            global_flags: "",
+            run_flags: &RunFlags::default(),
             verbose: true,
             style,
         })
@@ -545,7 +575,7 @@ fn a_markdown_comment_keeps_its_limit_and_names_what_is_left_out() {
         plan: &plan,
         context: &context,
         command: "plan",
-        global_flags: "",
+        run_flags: &RunFlags::default(),
         verbose: false,
         style,
     });
@@ -596,7 +626,7 @@ fn a_failure_takes_precedence_over_an_interrupt_in_the_run_result() {
     };
     assert_eq!(RunResult::of(&rollback_failed(&both.failed[1].1)), RunResult::Failed);
     assert_eq!(RunResult::of(&rollback_failed(&StepFailure::Interrupted)), RunResult::Interrupted);
-    let text = super::report_text(&both, &plan_of([]), Style { width: 80, color: false });
+    let text = super::report_text(&both, &plan_of([]), &RunFlags::default(), Style { width: 80, color: false });
     assert!(text.contains("Interrupted, partially applied"), "{text}");
 }
 
@@ -644,7 +674,7 @@ fn a_secret_change_is_not_reported_as_an_sql_change() {
 fn retry_limits_are_shown_in_round_figures() {
     let error = crate::cloud::Error {
         kind: crate::cloud::ErrorKind::Unreachable,
-        method: crate::cloud::Method::Get,
+        method: crate::cloud::Method::GET,
         url: "https://flink.us-east-1.aws.confluent.cloud/x".to_owned(),
         status: None,
         detail: "connection refused".to_owned(),
@@ -655,7 +685,7 @@ fn retry_limits_are_shown_in_round_figures() {
         let max_duration = std::time::Duration::from_secs(seconds);
         let line = retry_line(
             &crate::cloud::RetryNotice { error: error.clone(), max_duration, is_waiting: false },
-            Style::default(),
+            Style { width: 120, color: false },
         );
         let rest = ": GET https://flink.us-east-1.aws.confluent.cloud/x: connection refused";
         assert_eq!(line, format!("Retrying for up to {expected}{rest}"));

@@ -44,10 +44,10 @@ pub(super) struct ReadDistortion {
 
 impl ApiRequest {
     /// Parses a request. Returns `None` if `url` is not a URL with a host.
-    pub(super) fn parse(method: Method, url: &str, body: &[u8]) -> Option<ApiRequest> {
+    pub(super) fn parse(method: &Method, url: &str, body: &[u8]) -> Option<ApiRequest> {
         let url = Url::parse(url).ok()?;
         Some(ApiRequest {
-            method,
+            method: method.clone(),
             origin: url.origin().ascii_serialization(),
             host: url.host_str()?.to_owned(),
             path: url.path().to_owned(),

@@ -35,7 +35,7 @@ pub(super) enum Delivery {
 impl Simulator {
     /// Handles `request` from the client at `address` and returns what the client receives.
     pub(super) async fn exchange(&self, request: HttpRequest, address: &str) -> Delivery {
-        let Some(api_request) = ApiRequest::parse(request.method, &request.url, &request.body) else {
+        let Some(api_request) = ApiRequest::parse(&request.method, &request.url, &request.body) else {
             return Delivery::Lost(TransportError::BeforeSending(format!("`{}` is not a URL", request.url)));
         };
         let (admitted, fault) = match self.admit(&request, &api_request, address) {
@@ -64,11 +64,11 @@ impl Simulator {
     ) -> Result<(AdmittedRequest<'a>, Option<InjectedFault>), Delivery> {
         let mut state = self.lock();
         run_due_events(&mut state.world);
-        let fault = state.world.faults.fault_for(request.method, &api_request.path, || names_in_request(api_request));
+        let fault = state.world.faults.fault_for(&request.method, &api_request.path, || names_in_request(api_request));
         if fault == Some(InjectedFault::ConnectionRefused) {
             return Err(Delivery::Lost(TransportError::BeforeSending("connection refused".to_owned())));
         }
-        state.record_request(request.method, &api_request.path);
+        state.record_request(&request.method, &api_request.path);
         if fault == Some(InjectedFault::LostBeforeEffect) {
             return Err(Delivery::Lost(connection_reset()));
         }
@@ -160,11 +160,11 @@ impl Drop for AdmittedRequest<'_> {
 
 impl SimulatorState {
     /// Records a request, and drops the oldest one if the list is full.
-    fn record_request(&mut self, method: Method, path: &str) {
+    fn record_request(&mut self, method: &Method, path: &str) {
         if self.requests.len() >= MAX_RECORDED_REQUESTS {
             self.requests.pop_front();
         }
-        self.requests.push_back((method, path.to_owned()));
+        self.requests.push_back((method.clone(), path.to_owned()));
     }
 
     /// Adds the headers that every response has.

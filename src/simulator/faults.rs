@@ -144,7 +144,7 @@ impl ActiveFaults {
     /// one count the request too, those after it do not. `names` is only called if a rule has a name.
     pub(super) fn fault_for(
         &mut self,
-        method: Method,
+        method: &Method,
         path: &str,
         names: impl FnOnce() -> Vec<String>,
     ) -> Option<InjectedFault> {

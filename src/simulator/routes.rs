@@ -99,12 +99,8 @@ fn principal_id(kind: &str, credential: &str) -> String {
 
 /// Applies the effect of a request whose response was lost.
 pub(super) fn apply_delayed_effect(world: &mut SimulatedWorld, effect: &DelayedEffect) {
-    let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
-    let method = methods.into_iter().find(|method| method.as_str() == effect.method);
-    let Some(mut request) = method.and_then(|method| ApiRequest::parse(method, &effect.url, effect.body.as_bytes()))
-    else {
-        return;
-    };
+    let Ok(method) = effect.method.parse::<Method>() else { return };
+    let Some(mut request) = ApiRequest::parse(&method, &effect.url, effect.body.as_bytes()) else { return };
     request.principal.clone_from(&effect.principal);
     // No client waits for the response.
     drop(dispatch(world, &request));

@@ -21,6 +21,9 @@ use crate::cloud::{HttpRequest, HttpResponse, Method};
 /// The largest request body in bytes: more than the largest statement with its quotes escaped.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
+/// The methods that both APIs know. Any other is rejected before the request is looked at.
+const SERVED_METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
 /// Serves both APIs on `listener` until the future is dropped. A response that a fault loses breaks the connection.
 pub async fn serve(listener: TcpListener, simulator: Simulator) -> io::Result<()> {
     let router = Router::new().fallback(handle).layer(Extension(simulator));
@@ -71,14 +74,10 @@ async fn handle(
 /// Returns the status of a request that HTTP itself rejects.
 async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, StatusCode> {
     let (head, body) = request.into_parts();
-    let method = match head.method.as_str() {
-        "GET" => Method::Get,
-        "POST" => Method::Post,
-        "PUT" => Method::Put,
-        "PATCH" => Method::Patch,
-        "DELETE" => Method::Delete,
-        _ => return Err(StatusCode::METHOD_NOT_ALLOWED),
-    };
+    let method = head.method;
+    if !SERVED_METHODS.contains(&method) {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let host = header_text(&head.headers, "host").unwrap_or("localhost").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -87,9 +86,7 @@ async fn to_http_request(request: AxumRequest<Body>) -> Result<HttpRequest, Stat
     if !url::Url::parse(&url).is_ok_and(|url| url.has_host() && url.username().is_empty()) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let headers =
-        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    Ok(HttpRequest { method, url, headers: headers.collect(), body: body.to_vec() })
+    Ok(HttpRequest { method, url, headers: head.headers.into(), body: body.to_vec() })
 }
 
 /// Returns the value of a header, if it is text.
@@ -100,10 +97,10 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Converts a response for axum.
 fn to_axum_response(response: HttpResponse) -> AxumResponse<Body> {
     let mut builder = AxumResponse::builder().status(response.status);
-    for (name, value) in response.headers.iter() {
-        builder = builder.header(name, value);
+    if let Some(headers) = builder.headers_mut() {
+        *headers = response.headers.into();
     }
-    // A scenario can name a status or an origin that is not valid in HTTP.
+    // A scenario can name a status that is not valid in HTTP.
     builder
         .body(Body::from(Bytes::from(response.body)))
         .unwrap_or_else(|_| status_only(StatusCode::INTERNAL_SERVER_ERROR))

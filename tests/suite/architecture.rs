@@ -59,7 +59,9 @@ const ROOMS: [(&str, &[&str]); 16] = [
 ];
 
 /// Every dependency and the rooms that may name it; `None` for those that are at home everywhere.
-const HOMES: [(&str, Option<&[&str]>); 25] = [
+const HOMES: [(&str, Option<&[&str]>); 31] = [
+    ("anstream", Some(&["cli"])),
+    ("anstyle", Some(&["render"])),
     ("axum", Some(&["simulator"])),
     ("base64", Some(&["cloud", "simulator"])),
     ("clap", Some(&["cli"])),
@@ -67,6 +69,8 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("fastrand", Some(&["cloud", "simulator", "state", "cli"])),
     ("glob", Some(&["manifest"])),
     ("hmac", Some(&["resource"])),
+    // The seam that `cloud` and `simulator` share.
+    ("http", Some(&["cloud", "simulator"])),
     ("indicatif", Some(&["cli"])),
     ("jiff", Some(&["resource", "cloud", "simulator", "assess", "render", "cli"])),
     ("litemap", Some(&["resource"])),
@@ -79,13 +83,16 @@ const HOMES: [(&str, Option<&[&str]>); 25] = [
     ("serde", None),
     ("serde_json", None),
     ("sha2", Some(&["resource"])),
+    ("shlex", Some(&["render"])),
     ("similar", Some(&["render"])),
     ("strsim", Some(&["manifest"])),
     ("tempfile", Some(&["simulator", "cli"])),
     ("terminal_size", Some(&["cli"])),
+    ("textwrap", Some(&["render"])),
     ("thiserror", None),
     ("tokio", Some(&["state", "cloud", "simulator", "live", "planning", "execute", "cli"])),
     ("toml", Some(&["manifest"])),
+    ("unicode-width", Some(&["render"])),
     ("url", Some(&["manifest", "cloud", "simulator", "cli"])),
 ];
 

@@ -39,7 +39,8 @@ fn a_lost_state_is_restored_by_import_and_adoption() {
     fs::remove_file(at.join("state/local.json")).unwrap();
     let (code, output) = run_floe(at, &["plan"]);
     assert_eq!(code, Some(3), "{output}");
-    assert!(output.contains(&format!("floe import -e local pools.main {id}")), "{output}");
+    let command = format!("floe import -e local -C {} pools.main {id}", at.display());
+    assert!(output.contains(&command), "{output}");
     for (wrong, why) in [
         (["import", "pools.main", "lfcp-nothere"], "pool `lfcp-nothere` does not exist"),
         (["import", "statements.t", "t"], "only pools can be imported"),
@@ -193,4 +194,94 @@ fn an_empty_environment_variable_is_ignored() {
     assert!(code == Some(1) && output.contains("90s"), "{output}");
     let output = floe_command(folder.path()).env("FLOE_LOCK_TIMEOUT", "soon").arg("plan").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn variables_and_the_flag_decide_about_colors() {
+    let folder = project();
+    let has_colors = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = floe_command(folder.path());
+        let output = command.envs(variables.iter().copied()).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        assert!(!text.is_empty(), "{arguments:?}");
+        String::from_utf8(text).unwrap().contains('\u{1b}')
+    };
+    // A plan, the drawing of an error, clap's messages about a wrong flag and a wrong value, and both kinds of help.
+    let outputs: [&[&str]; 6] = [
+        &["plan"],
+        &["plan", "-e", "unknown"],
+        &["plan", "--unknown"],
+        &["--format", "xml", "plan"],
+        &["plan", "--help"],
+        &["help", "plan"],
+    ];
+    for arguments in outputs {
+        let with_flag = |color: &'static str| [&["--color", color], arguments].concat();
+        let force = [("FORCE_COLOR", "1")];
+        let both = [("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
+        // The output is a pipe.
+        assert!(!has_colors(&[], arguments), "{arguments:?}");
+        assert!(has_colors(&force, arguments), "{arguments:?}");
+        assert!(has_colors(&[("CLICOLOR_FORCE", "1")], arguments), "{arguments:?}");
+        assert!(!has_colors(&[("FORCE_COLOR", ""), ("CLICOLOR_FORCE", "")], arguments), "{arguments:?}");
+        assert!(!has_colors(&both, arguments), "{arguments:?}");
+        assert!(has_colors(&both, &with_flag("always")), "{arguments:?}");
+        assert!(!has_colors(&force, &with_flag("never")), "{arguments:?}");
+        assert!(!has_colors(&[("FORCE_COLOR", "1"), ("FLOE_COLOR", "never")], arguments), "{arguments:?}");
+        assert!(has_colors(&[("FLOE_COLOR", "always")], arguments), "{arguments:?}");
+    }
+}
+
+#[test]
+fn lines_in_a_pipe_are_wrapped_only_if_columns_is_set() {
+    let folder = project();
+    let manifest = fs::read_to_string(folder.path().join("floe.toml")).unwrap();
+    let moved = "[[moved]]\nfrom = \"statements.the-former-name-of-the-table\"\nto = \"statements.t\"\n";
+    fs::write(folder.path().join("floe.toml"), manifest + moved).unwrap();
+    let lines = |columns: &[(&str, &str)], arguments: &[&str]| -> Vec<String> {
+        let output = floe_command(folder.path()).envs(columns.iter().copied()).args(arguments).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    for (arguments, sentence) in [
+        // A notice, the explanation of a lint, and an error with its help.
+        (&["plan"][..], "can be removed: no local state contains `statements.the-former-name-of-the-table`."),
+        (&["help", "FL101"], "statement."),
+        (&["help", "no-such-topic"], "The lints are FL101, "),
+    ] {
+        let whole = lines(&[], arguments);
+        assert!(whole.iter().any(|line| line.contains(sentence) && line.chars().count() > 100), "{whole:#?}");
+        let wrapped = lines(&[("COLUMNS", "60")], arguments);
+        let is_url = |line: &str| line.contains("https://");
+        assert!(wrapped.iter().all(|line| line.chars().count() <= 60 || is_url(line)), "{wrapped:#?}");
+        let words = |lines: &[String]| lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(&wrapped).replace("│ ", ""), words(&whole), "wrapping changes nothing else");
+    }
+}
+
+#[test]
+fn printed_commands_work_when_they_are_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_floe")).parent().unwrap().to_str().unwrap();
+    let paste = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell.env_clear().env("PATH", format!("{program}:/usr/bin:/bin")).current_dir(folder.path());
+        let output = shell.args(["-c", command]).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, created) = paste("floe init \"bad name's & co!\"");
+    assert_eq!(code, Some(0), "{created}");
+    let commands: Vec<&str> = created.lines().filter_map(|line| line.strip_prefix("  floe ")).collect();
+    assert_eq!(commands.len(), 2, "{created}");
+    for command in commands {
+        // Without a terminal `apply` needs consent.
+        let (code, text) =
+            paste(&format!("floe {command}{}", if command.starts_with("apply") { " --yes" } else { "" }));
+        assert_eq!(code, Some(0), "{command}: {text}");
+    }
+    let (_, saved) = paste("floe plan -C \"bad name's & co!\" --out='-my plan'");
+    let command = saved.split('`').find(|part| part.starts_with("floe apply ")).unwrap();
+    let (code, text) = paste(command);
+    assert!(code == Some(0) && text.contains("floe apply · "), "{command}: {text}");
 }

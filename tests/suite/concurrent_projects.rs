@@ -47,7 +47,7 @@ struct LabelCheckingTransport {
 impl Transport for LabelCheckingTransport {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         let name = request.url.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default();
-        if matches!(request.method, Method::Put | Method::Delete) {
+        if matches!(request.method, Method::PUT | Method::DELETE) {
             let now = self.simulator.world_view();
             let label = now.statements.iter().find(|it| it.name == name).map(|it| it.labels.get(labels::PROJECT));
             if label.is_some_and(|label| label != Some(&self.project_name)) {
@@ -127,7 +127,7 @@ async fn another_project_with_the_same_names_is_never_touched() {
             two.project.declare(&job(if rng.bool() { ORIGINAL_SQL } else { CHANGED_SQL }));
             if rng.bool() {
                 let does = [InjectedFault::LostAfterEffect, InjectedFault::LostThenApplied(rng.f64() * 60.0)];
-                simulator.push_fault(FaultRule::once(does[rng.usize(0..2)].clone()).on(Method::Post).name("copy*"));
+                simulator.push_fault(FaultRule::once(does[rng.usize(0..2)].clone()).on(Method::POST).name("copy*"));
             }
             let delay = Duration::from_secs_f64(rng.f64() * 30.0);
             let time_until_kill = Duration::from_secs_f64(if rng.bool() { rng.f64() * 60.0 } else { 1e6 });
@@ -202,7 +202,7 @@ async fn two_concurrent_checkouts_create_each_name_once() {
         }
         if rng.bool() {
             let lost = InjectedFault::LostThenApplied(rng.f64() * 60.0);
-            simulator.push_fault(FaultRule::once(lost).on(Method::Post).name("copy"));
+            simulator.push_fault(FaultRule::once(lost).on(Method::POST).name("copy"));
         }
         let delay = Duration::from_secs_f64(rng.f64() * 3.0);
         let second = async {

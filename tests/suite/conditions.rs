@@ -11,7 +11,7 @@ use floe::{
     diff::{Action, Note, PlanOptions},
     live::Live,
     planning::{self, PlanningOutput},
-    render::{self, DriftRow, PlanContext, StatusRow, Style},
+    render::{self, DriftRow, PlanContext, RunFlags, StatusRow, Style},
     resource::{Address, Intent, IntentId, Operation, Pool},
     settle,
     simulator::{ForcedOutcome, OutOfBandChange, Scenario, SimulatorOptions, StatementOverride, Switches},
@@ -69,7 +69,7 @@ async fn read(project: &TestProject) -> Readers {
     let status = render::status_rows(&plan.assessment, &context);
     let drift = render::drift_rows(&fixing.assessment, &fixing.plan, &context);
     let style = Style { width: 100, color: false };
-    let drift_text = render::drift_text(&graph.project.environment, &drift, style);
+    let drift_text = render::drift_text(&graph.project.environment, &drift, &RunFlags::default(), style);
     for row in &status {
         let in_plan = plan.plan.changes.get(&row.address).is_some_and(|change| change.unhealthy);
         assert_eq!(row.unhealthy, in_plan, "{row:#?} {:#?}", plan.plan.changes);

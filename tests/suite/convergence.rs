@@ -171,12 +171,12 @@ fn random_fault(rng: &mut Rng) -> FaultRule {
         13 => InjectedFault::UnknownFields,
         _ => InjectedFault::Conflict,
     };
-    let methods = [Method::Get, Method::Post, Method::Put, Method::Delete, Method::Patch];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
     let fault = FaultRule::always(fault_kind.clone()).after(rng.u64(0..6)).times(rng.u64(1..4));
     match fault_kind {
-        InjectedFault::Conflict => fault.on(Method::Put),
+        InjectedFault::Conflict => fault.on(Method::PUT),
         InjectedFault::LostThenApplied(after) if after > LATEST_POOL_EFFECT_SECONDS => fault.path("*/statements*"),
-        _ if rng.bool() => fault.on(methods[rng.usize(0..methods.len())]),
+        _ if rng.bool() => fault.on(methods[rng.usize(0..methods.len())].clone()),
         _ => fault,
     }
 }

@@ -69,7 +69,7 @@ fn effect_count(project: &TestProject, kind: EffectKind) -> usize {
 
 /// Returns the requests that change something.
 fn sent_mutations(project: &TestProject) -> Vec<(Method, String)> {
-    project.simulator.requests().into_iter().filter(|(method, _)| method.is_mutating()).collect()
+    project.simulator.requests().into_iter().filter(|(method, _)| !method.is_safe()).collect()
 }
 
 /// Returns the failure of `address` in the report.
@@ -114,7 +114,7 @@ struct TimedExchange {
 impl Transport for TimingTransport {
     fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            let (method, sent_at) = (request.method, Instant::now());
+            let (method, sent_at) = (request.method.clone(), Instant::now());
             let outcome = self.simulator.send(request).await;
             let status = outcome.as_ref().ok().map(|response| response.status);
             self.exchanges.lock().unwrap().push(TimedExchange { method, sent_at, answered_at: Instant::now(), status });
@@ -127,14 +127,14 @@ impl Transport for TimingTransport {
 async fn repeated_conflicts_on_put_are_retried_after_a_fresh_read() {
     let mut project = project_with_running_job().await;
     project.declare(&format!("{}stopped = true\n", table_and_job()));
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put).times(6));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::PUT).times(6));
     project.converge().await;
     assert_eq!(project.phases()["copy"], "STOPPED");
-    assert_eq!(request_count(&project, Method::Put), 7);
+    assert_eq!(request_count(&project, Method::PUT), 7);
     assert_eq!(effect_count(&project, EffectKind::Stopped), 1);
     let methods: Vec<_> = project.simulator.requests().into_iter().map(|(method, _)| method).collect();
-    for (at, method) in methods.iter().enumerate().filter(|(_, method)| **method == Method::Put) {
-        assert_eq!(methods[at - 1], Method::Get, "{method} without a fresh read: {methods:?}");
+    for (at, method) in methods.iter().enumerate().filter(|(_, method)| **method == Method::PUT) {
+        assert_eq!(methods[at - 1], Method::GET, "{method} without a fresh read: {methods:?}");
     }
 }
 
@@ -142,7 +142,7 @@ async fn repeated_conflicts_on_put_are_retried_after_a_fresh_read() {
 async fn endless_conflicts_are_given_up_and_the_job_keeps_running() {
     let mut project = project_with_running_job().await;
     project.declare(&format!("{}stopped = true\n", table_and_job()));
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Put));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::PUT));
     let report = project.apply().await.report.unwrap();
     let said = failure(&report, &statement("copy")).to_string();
     assert!(said.contains("`copy` has changed since the plan was made") && said.contains("plan again"), "{said}");
@@ -158,7 +158,7 @@ async fn endless_conflicts_are_given_up_and_the_job_keeps_running() {
 async fn an_endlessly_rejected_create_is_reported_with_the_detail_from_the_service() {
     let mut project = TestProject::with_statements(TABLE);
     project.write("pools.toml", "[pools.main]\nmax_cfu = 10\n");
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::Post).path(STATEMENT_PATHS));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Conflict).on(Method::POST).path(STATEMENT_PATHS));
     let (cloud, retries) = (project.cloud(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&retries);
     cloud.on_retry(move |retrying| kept.lock().unwrap().push(retrying.clone()));
@@ -166,7 +166,7 @@ async fn an_endlessly_rejected_create_is_reported_with_the_detail_from_the_servi
     let StepFailure::RequestFailed(error) = failure(&report, &statement("orders")) else {
         panic!("{:#?}", report.failed)
     };
-    assert_eq!((error.method, error.status, error.request_id.is_some()), (Method::Post, Some(409), true));
+    assert_eq!((&error.method, error.status, error.request_id.is_some()), (&Method::POST, Some(409), true));
     let detail = "The resource has changed since it was fetched (not created, gave up after 30 attempts)";
     assert_eq!(error.detail, detail);
     let retries = retries.lock().unwrap().clone();
@@ -221,12 +221,12 @@ async fn the_rate_limiter_keeps_within_the_service_limits_on_a_jittery_network()
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_before_retry_after_has_passed() {
     for (retry_after, least) in [(Some(7), 7), (None, 2)] {
-        for method in [Method::Get, Method::Post] {
+        for method in [Method::GET, Method::POST] {
             let mut project = TestProject::with_statements(&table_and_job());
             let wire = TimingTransport { simulator: project.simulator.clone(), exchanges: Arc::default() };
             let cloud = project.cloud_through(Arc::new(wire.clone()));
             project.simulator.push_fault(
-                FaultRule::always(InjectedFault::TooManyRequests { retry_after }).on(method).after(1).times(3),
+                FaultRule::always(InjectedFault::TooManyRequests { retry_after }).on(method.clone()).after(1).times(3),
             );
             let report = project.apply_with(&cloud, &PlanOptions::default()).await.report.unwrap();
             assert!(report.is_complete(), "{:#?}", report.failed);
@@ -254,11 +254,11 @@ async fn failed_reads_are_retried_and_an_unreachable_service_changes_nothing() {
     for status in [500, 502, 503, 504] {
         project
             .simulator
-            .push_fault(FaultRule::always(InjectedFault::Status(status)).on(Method::Get).after(2).times(2));
+            .push_fault(FaultRule::always(InjectedFault::Status(status)).on(Method::GET).after(2).times(2));
     }
     project.converge().await;
     project.simulator.clear_requests();
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(503)).on(Method::Get));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(503)).on(Method::GET));
     let error = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.to_string().contains("503"), "{error}");
@@ -306,8 +306,8 @@ async fn check_lost_response(
         project.declare(change);
         // A 202 has no body to truncate.
         let answers_nothing =
-            matches!(method, Method::Put | Method::Delete) && matches!(does, InjectedFault::TruncatedBody(_));
-        project.simulator.push_fault(FaultRule::once(does.clone()).on(method).path(path));
+            matches!(method, Method::PUT | Method::DELETE) && matches!(does, InjectedFault::TruncatedBody(_));
+        project.simulator.push_fault(FaultRule::once(does.clone()).on(method.clone()).path(path));
         let run = project.apply().await;
         let report = run.report.unwrap();
         assert!(report.is_complete(), "{method} {path} {does:?}: {:#?}", report.failed);
@@ -339,7 +339,7 @@ const GROWN_MAIN_POOL: &str = "[pools.main]\nmax_cfu = 20\n";
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_to_a_submission_is_settled_by_reading() {
     check_lost_response(
-        Method::Post,
+        Method::POST,
         STATEMENT_PATHS,
         TABLE,
         [MAIN_POOL, MAIN_POOL],
@@ -353,7 +353,7 @@ async fn a_lost_response_to_a_submission_is_settled_by_reading() {
 async fn a_lost_response_to_a_stop_is_settled_by_reading() {
     let stopped = format!("{}stopped = true\n", table_and_job());
     check_lost_response(
-        Method::Put,
+        Method::PUT,
         STATEMENT_PATHS,
         &table_and_job(),
         [MAIN_POOL, MAIN_POOL],
@@ -366,7 +366,7 @@ async fn a_lost_response_to_a_stop_is_settled_by_reading() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_to_a_deletion_is_settled_by_reading() {
     check_lost_response(
-        Method::Delete,
+        Method::DELETE,
         STATEMENT_PATHS,
         &table_and_job(),
         [MAIN_POOL, MAIN_POOL],
@@ -379,7 +379,7 @@ async fn a_lost_response_to_a_deletion_is_settled_by_reading() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_to_a_new_pool_leaves_one_pool() {
     check_lost_response(
-        Method::Post,
+        Method::POST,
         POOL_PATHS,
         &table_and_job(),
         [MAIN_POOL, MAIN_AND_HEAVY_POOLS],
@@ -392,7 +392,7 @@ async fn a_lost_response_to_a_new_pool_leaves_one_pool() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_to_a_larger_pool_is_settled_by_reading() {
     check_lost_response(
-        Method::Patch,
+        Method::PATCH,
         POOL_PATHS,
         &table_and_job(),
         [MAIN_POOL, GROWN_MAIN_POOL],
@@ -405,7 +405,7 @@ async fn a_lost_response_to_a_larger_pool_is_settled_by_reading() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_to_a_deleted_pool_is_settled_by_reading() {
     check_lost_response(
-        Method::Delete,
+        Method::DELETE,
         POOL_PATHS,
         &table_and_job(),
         [MAIN_AND_HEAVY_POOLS, MAIN_POOL],
@@ -455,7 +455,7 @@ async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
         format!("{text}[statements.t{number}]\nsql = \"CREATE TABLE t{number} (id STRING)\"\n")
     });
     let mut project = project_with_options(&tables, SimulatorOptions::default());
-    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(10.0)).path(STATEMENT_PATHS).on(Method::Get));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(10.0)).path(STATEMENT_PATHS).on(Method::GET));
     let report = project.apply().await.report.unwrap();
     assert!(report.is_complete(), "{:#?}", report.failed);
     // At this point, the list does not show the new statements yet.
@@ -464,7 +464,7 @@ async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
     project.simulator.clear_faults();
     for does in [InjectedFault::ShiftingPages, InjectedFault::StaleRead, InjectedFault::UnknownFields] {
         project.simulator.clear_faults();
-        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
+        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::GET));
         let plan = project.plan().await;
         // If a stale read shows a resource in motion, floe waits for it and concludes nothing else.
         assert!(!plan.has_changes() && !plan.is_blocked(), "{does:?}: {:#?}", plan.changes);
@@ -474,14 +474,14 @@ async fn shifting_pages_lagging_lists_and_stale_reads_cause_no_changes() {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_created_and_stopped_under_lagging_lists_and_stale_reads() {
     let mut project = TestProject::with_statements(&table_and_job());
-    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(15.0)).on(Method::Get).path("*/statements"));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::ListLag(15.0)).on(Method::GET).path("*/statements"));
     project
         .simulator
-        .push_fault(FaultRule::always(InjectedFault::StaleRead).on(Method::Get).path("*/statements/*").times(3));
+        .push_fault(FaultRule::always(InjectedFault::StaleRead).on(Method::GET).path("*/statements/*").times(3));
     project.converge().await;
     project.declare(&format!("{}stopped = true\n", table_and_job()));
     project.simulator.push_fault(
-        FaultRule::always(InjectedFault::StaleRead).on(Method::Get).path("*/statements/*").after(1).times(3),
+        FaultRule::always(InjectedFault::StaleRead).on(Method::GET).path("*/statements/*").after(1).times(3),
     );
     // After a stale read, a run waits for a resource that seems to be in motion, or refuses because it differs from
     // the plan. Once reads are current again, the job is stopped, and only one stop took effect.
@@ -507,7 +507,7 @@ async fn malformed_responses_and_endless_pages_fail_the_plan() {
         project.declare(&tables);
         project.converge().await;
         project.simulator.clear_requests();
-        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::Get));
+        project.simulator.push_fault(FaultRule::always(does.clone()).on(Method::GET));
         let error = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidResponse, "{does:?}: {error}");
         assert!(error.to_string().contains(said), "{does:?}: {error}");
@@ -730,7 +730,7 @@ async fn a_name_that_is_being_deleted_is_waited_for() {
     project.simulator.clear_requests();
     let report = execute(&mut project, &plan, recorded).await;
     assert!(report.is_complete(), "{:#?}", report.failed);
-    assert!(request_count(&project, Method::Post) >= 2, "the first submission must find that the name is still taken");
+    assert!(request_count(&project, Method::POST) >= 2, "the first submission must find that the name is still taken");
     assert_eq!(project.simulator.audit_report().creations["copy"], 2, "one creation outside the project and one by it");
     assert!(!project.plan().await.has_work());
 }
@@ -745,7 +745,7 @@ struct HiddenUsageTransport {
 impl Transport for HiddenUsageTransport {
     fn send(&self, request: floe::cloud::HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
-            let one = request.method == Method::Get && request.url.contains("/compute-pools/");
+            let one = request.method == Method::GET && request.url.contains("/compute-pools/");
             let mut response = self.simulator.send(request).await?;
             if one && response.status == 200 {
                 let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
@@ -799,7 +799,7 @@ async fn a_single_failed_read_does_not_end_a_wait() {
     });
     for readable in 0..12 {
         let mut project = project_with_options(&several, SimulatorOptions::default());
-        let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::Get).path("*/statements/*");
+        let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::GET).path("*/statements/*");
         project.simulator.push_fault(forbidden.after(5 + readable).times(1));
         let report = project.apply().await.report.unwrap();
         assert!(report.is_complete(), "{readable}: {:#?}", report.failed);

@@ -97,7 +97,7 @@ async fn the_first_interrupt_finishes_an_open_replacement_and_starts_nothing_new
 #[tokio::test(start_paused = true)]
 async fn the_first_interrupt_rolls_back_a_replacement_that_cannot_be_finished() {
     let mut project = about_to_replace().await;
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(400)).on(floe::cloud::Method::Post));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Status(400)).on(floe::cloud::Method::POST));
     let (report, events) = apply_with_interrupt_at(&mut project, Interrupt::FinishOpenGroups, is_stop_request).await;
     assert!(matches!(report.failed[..], [(_, StepFailure::RequestFailed(_))]), "{:#?}", report.failed);
     assert!(events.contains(&Event::RolledBack { address: statement("copy") }), "{events:#?}");
@@ -157,7 +157,7 @@ async fn the_second_interrupt_leaves_a_starting_successor_to_the_next_run() {
 #[tokio::test(start_paused = true)]
 async fn the_second_interrupt_does_not_wait_for_a_missing_response() {
     let mut project = about_to_replace().await;
-    project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(floe::cloud::Method::Post));
+    project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(floe::cloud::Method::POST));
     let simulator = project.simulator.clone();
     let cloud = project.cloud();
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();

@@ -58,7 +58,7 @@ fn block_in(plan: &floe::plan::Plan, key: &str) -> Block {
 async fn a_late_submission_is_recognized_and_runs_alone() {
     for delay in [1.0, 11.9, 12.0, 12.2, 12.4, 12.6, 12.8, 13.0, 13.4, 14.0, 14.3] {
         let mut project = about_to_replace().await;
-        let late = FaultRule::always(InjectedFault::LostThenApplied(delay)).on(Method::Post).name("copy-g2").times(1);
+        let late = FaultRule::always(InjectedFault::LostThenApplied(delay)).on(Method::POST).name("copy-g2").times(1);
         project.simulator.push_fault(late);
         project.apply().await;
         tokio::time::sleep(Duration::from_secs(120)).await;
@@ -72,7 +72,7 @@ async fn a_late_submission_is_recognized_and_runs_alone() {
 /// A request of any kind takes effect long after floe has stopped looking for it.
 #[tokio::test(start_paused = true)]
 async fn a_request_applied_long_after_it_was_given_up_duplicates_and_deletes_nothing() {
-    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         for after in 0..6 {
             for delay in [13.0, 20.0, 45.0, 90.0] {
                 let what = format!("{method} {after}, {delay} s");
@@ -82,7 +82,7 @@ async fn a_request_applied_long_after_it_was_given_up_duplicates_and_deletes_not
                 );
                 project
                     .simulator
-                    .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(method).after(after));
+                    .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(method.clone()).after(after));
                 for _ in 0..3 {
                     project.apply().await;
                     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -111,7 +111,7 @@ async fn a_late_submission_that_is_no_longer_declared_is_reported() {
         project.declare(&job(ORIGINAL_SQL, ""));
         project
             .simulator
-            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::Post).name("copy"));
+            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::POST).name("copy"));
         let _ = tokio::time::timeout(Duration::from_secs(2), project.apply()).await;
         project.declare(TABLE);
         project.apply().await;
@@ -138,7 +138,7 @@ async fn a_late_second_undo_is_reported() {
     ));
     project.converge().await;
     project.declare(TABLE);
-    let fault = FaultRule::once(InjectedFault::LostThenApplied(100.0)).on(Method::Post).name("doomed-undo-1");
+    let fault = FaultRule::once(InjectedFault::LostThenApplied(100.0)).on(Method::POST).name("doomed-undo-1");
     project.simulator.push_fault(fault);
     let request = PlanOptions { allow_data_loss: true, ..PlanOptions::default() };
     for _ in 0..3 {
@@ -161,7 +161,7 @@ async fn a_late_second_pool_is_reported_at_the_end_of_the_run() {
         let mut project = TestProject::with_statements(&job(ORIGINAL_SQL, ""));
         project
             .simulator
-            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::Post).path("*compute-pools"));
+            .push_fault(FaultRule::once(InjectedFault::LostThenApplied(delay)).on(Method::POST).path("*compute-pools"));
         let report = project.apply().await.report.unwrap();
         assert!(report.is_complete(), "{delay}: {:#?}", report.failed);
         let pools: Vec<String> = project.simulator.world_view().pools.into_iter().map(|pool| pool.id).collect();
@@ -172,7 +172,12 @@ async fn a_late_second_pool_is_reported_at_the_end_of_the_run() {
         assert_eq!((others.len(), &report.duplicate_pools), (usize::from(delay > 60.0), &others), "{delay}");
         let expected = if others.is_empty() { RunResult::Done } else { RunResult::Unhealthy };
         assert_eq!(RunResult::of(&report), expected);
-        let said = render::report_text(&report, &project.plan().await, render::Style { width: 400, color: false });
+        let said = render::report_text(
+            &report,
+            &project.plan().await,
+            &render::RunFlags::default(),
+            render::Style { width: 400, color: false },
+        );
         assert!(others.iter().all(|(_, id)| said.contains(&format!("! pools.main: {id} has the same name"))), "{said}");
     }
 }
@@ -195,7 +200,7 @@ async fn a_failed_rollback_is_in_the_report() {
     project
         .simulator
         .push_override(StatementOverride { name: "copy-g2".into(), outcome: ForcedOutcome::Invalid("no".into()) });
-    project.simulator.push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Delete));
+    project.simulator.push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::DELETE));
     let run = project.apply().await;
     let report = run.report.unwrap();
     assert!(matches!(&report.failed[..], [(_, StepFailure::NotReached(_))]), "{:?}", report.failed);
@@ -205,14 +210,19 @@ async fn a_failed_rollback_is_in_the_report() {
         report.rollback_failed
     );
     assert!(!report.has_only_unreached_phases());
-    let said = floe::render::report_text(&report, &run.plan, floe::render::Style::default());
+    let said = floe::render::report_text(
+        &report,
+        &run.plan,
+        &floe::render::RunFlags::default(),
+        floe::render::Style::default(),
+    );
     assert!(said.contains("statements.copy: rollback failed: "), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_after_a_lost_response_does_not_prove_absence() {
     let mut project = about_to_replace().await;
-    let post = |does| FaultRule::always(does).on(Method::Post).name("copy-g2").times(1);
+    let post = |does| FaultRule::always(does).on(Method::POST).name("copy-g2").times(1);
     project.simulator.push_fault(post(InjectedFault::LostThenApplied(40.0)));
     project.simulator.push_fault(post(InjectedFault::Forbidden));
     let report = project.apply().await.report.unwrap();
@@ -329,7 +339,7 @@ async fn a_pool_with_an_unclear_intent_can_be_excluded() {
     project.write("pools.toml", &format!("{MAIN}[pools.heavy]\nmax_cfu = 20\n"));
     project
         .simulator
-        .push_fault(FaultRule::once(InjectedFault::LostThenApplied(20.0)).on(Method::Post).path("*/compute-pools*"));
+        .push_fault(FaultRule::once(InjectedFault::LostThenApplied(20.0)).on(Method::POST).path("*/compute-pools*"));
     let _ = tokio::time::timeout(Duration::from_secs(2), project.apply()).await;
     let recorded = project.recorded().await;
     let operation = recorded.open_intents.values().next().unwrap().intent.operation.clone();
@@ -363,8 +373,8 @@ async fn a_stop_with_an_unknown_outcome_is_rolled_back_or_reported() {
         for unreadable in [1, 1_000] {
             let mut project = about_to_replace().await;
             let (plan, recorded) = project.plan_with(&project.cloud(), &PlanOptions::default()).await.unwrap();
-            project.simulator.push_fault(FaultRule::once(InjectedFault::LostAfterEffect).on(Method::Put));
-            let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::Get).after(readable);
+            project.simulator.push_fault(FaultRule::once(InjectedFault::LostAfterEffect).on(Method::PUT));
+            let forbidden = FaultRule::always(InjectedFault::Forbidden).on(Method::GET).after(readable);
             project.simulator.push_fault(forbidden.times(unreadable));
             let cloud = project.cloud();
             let report = project.execute(&cloud, &plan, recorded, &mut |_| {}).await;
@@ -397,7 +407,7 @@ async fn an_interrupted_pool_creation_is_not_repeated() {
     let (plan, recorded) = project.plan_with(&cloud, &PlanOptions::default()).await.unwrap();
     project
         .simulator
-        .push_fault(FaultRule::once(InjectedFault::LostBeforeEffect).on(Method::Post).path("*/compute-pools*"));
+        .push_fault(FaultRule::once(InjectedFault::LostBeforeEffect).on(Method::POST).path("*/compute-pools*"));
     let (sender, interrupt) = watch::channel(Interrupt::None);
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
@@ -406,7 +416,7 @@ async fn an_interrupted_pool_creation_is_not_repeated() {
     });
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut |_| {}).await;
     assert!(matches!(report.failed[..], [(_, StepFailure::Interrupted)]), "{:?}", report.failed);
-    let posts = project.simulator.requests().into_iter().filter(|(method, _)| *method == Method::Post).count();
+    let posts = project.simulator.requests().into_iter().filter(|(method, _)| *method == Method::POST).count();
     assert_eq!((posts, project.simulator.world_view().pools.len()), (1, 0));
     project.converge().await;
     assert_eq!(project.simulator.world_view().pools.len(), 1);
@@ -424,7 +434,8 @@ async fn the_report_does_not_claim_that_a_job_left_stopped_resumes_automatically
         }
     };
     let report = project.execute_with_interrupt(interrupt, &cloud, &plan, recorded, &mut interrupt_at_stop).await;
-    let said = floe::render::report_text(&report, &plan, floe::render::Style::default());
+    let said =
+        floe::render::report_text(&report, &plan, &floe::render::RunFlags::default(), floe::render::Style::default());
     assert!(said.contains("statements.copy: left open: the next apply continues from there"), "{said}");
     assert!(!said.contains("continues in Confluent Cloud"), "{said}");
 }

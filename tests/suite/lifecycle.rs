@@ -114,7 +114,7 @@ async fn a_failed_replacement_is_rolled_back_and_the_previous_generation_resumes
     let mut project = TestProject::with_statements(&jobs);
     project.converge().await;
     project.simulator.push_fault(
-        floe::simulator::FaultRule::always(floe::simulator::InjectedFault::Status(400)).on(floe::cloud::Method::Post),
+        floe::simulator::FaultRule::always(floe::simulator::InjectedFault::Status(400)).on(floe::cloud::Method::POST),
     );
     project.declare(&jobs.replace("SELECT id, price", "SELECT id, price + 1"));
     let run = project.apply().await;

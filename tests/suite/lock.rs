@@ -72,7 +72,7 @@ impl LockingRun {
     /// half a minute.
     async fn with_delayed_answer() -> LockingRun {
         let (project, service) = LockingRun::unapplied_project().await;
-        project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(30.0)).on(Method::Post));
+        project.simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(30.0)).on(Method::POST));
         LockingRun::start(project, service).await
     }
 

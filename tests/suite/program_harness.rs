@@ -281,7 +281,7 @@ pub fn floe_command(folder: &Path, wrapper: &[String], arguments: &[&str]) -> Co
     };
     let file = |name| File::create(folder.join(name)).unwrap();
     command.arg("-C").arg(folder).args(arguments);
-    command.env("COLUMNS", "120").env("USER", "ana").env("HOSTNAME", "build-7");
+    command.env("COLUMNS", "120").env("NO_COLOR", "1").env("USER", "ana").env("HOSTNAME", "build-7");
     command.current_dir(folder).stdin(Stdio::null()).stdout(file("out.txt")).stderr(file("err.txt"));
     for variable in ["CONFLUENT_CLOUD_API", "FLINK_API", "CONFLUENT_FLINK_API", "CLOUD_API"] {
         command.env(format!("{variable}_KEY"), "key").env(format!("{variable}_SECRET"), "secret");

@@ -66,9 +66,9 @@ fn with_data_loss_consent() -> PlanOptions {
 
 /// Makes the list empty, and rejects a GET of this statement with a 403.
 fn hide_statement(simulator: &Simulator, name: &str) {
-    simulator.push_fault(FaultRule::always(InjectedFault::ListLag(1e6)).on(Method::Get).path("*/statements"));
+    simulator.push_fault(FaultRule::always(InjectedFault::ListLag(1e6)).on(Method::GET).path("*/statements"));
     simulator
-        .push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::Get).path(&format!("*/statements/{name}")));
+        .push_fault(FaultRule::always(InjectedFault::Forbidden).on(Method::GET).path(&format!("*/statements/{name}")));
 }
 
 /// Applies until there is nothing left to do, like a pipeline that runs again and again.

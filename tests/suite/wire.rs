@@ -198,14 +198,14 @@ async fn pools_are_created_read_listed_changed_and_deleted_in_the_format_of_the_
     let spec = json!({
         "display_name": "main", "cloud": "AWS", "region": "us-east-1", "max_cfu": 10, "environment": { "id": "env-sim" }
     });
-    assert_eq!(tap.last_sent(), (Method::Post, POOLS.to_owned(), json!({ "spec": spec })));
+    assert_eq!(tap.last_sent(), (Method::POST, POOLS.to_owned(), json!({ "spec": spec })));
     assert_eq!(tap.last_received().0, 202);
     assert_matches_shape(&tap.last_received().1, &pool_shape(), "created");
     assert_eq!(tap.last_received().1.pointer("/status/phase"), Some(&json!("PROVISIONING")));
 
     cloud.list_pools().await.unwrap();
     let (method, url, sent) = tap.last_sent();
-    assert_eq!((method, sent), (Method::Get, Value::Null));
+    assert_eq!((method, sent), (Method::GET, Value::Null));
     assert!(url.starts_with(&format!("{POOLS}?environment=env-sim")) && url.contains("page_size=100"), "{url}");
     let (status, list) = tap.last_received();
     assert_eq!((status, &list["kind"], &list["api_version"]), (200, &json!("ComputePoolList"), &json!("fcpm/v2")));
@@ -213,12 +213,12 @@ async fn pools_are_created_read_listed_changed_and_deleted_in_the_format_of_the_
 
     cloud.update_pool(&id, &PoolUpdate { max_cfu: Some(20), display_name: None }).await.unwrap();
     let (method, url, sent) = tap.last_sent();
-    assert_eq!((method, url), (Method::Patch, format!("{POOLS}/{id}")));
+    assert_eq!((method, url), (Method::PATCH, format!("{POOLS}/{id}")));
     assert_eq!(sent, json!({ "spec": { "max_cfu": 20, "environment": { "id": "env-sim" } } }));
     assert_eq!(tap.last_received().0, 200);
 
     cloud.delete_pool(&id).await.unwrap();
-    assert_eq!(tap.last_sent(), (Method::Delete, format!("{POOLS}/{id}?environment=env-sim"), Value::Null));
+    assert_eq!(tap.last_sent(), (Method::DELETE, format!("{POOLS}/{id}?environment=env-sim"), Value::Null));
     assert_eq!(tap.last_received(), (204, Value::Null));
 }
 
@@ -232,7 +232,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
 
     cloud.submit_statement(&new_statement("copy", &pool)).await.unwrap();
     let (method, url, sent) = tap.last_sent();
-    assert_eq!((method, url.as_str()), (Method::Post, STATEMENTS));
+    assert_eq!((method, url.as_str()), (Method::POST, STATEMENTS));
     assert_eq!(
         (&sent["name"], &sent["spec"]["statement"]),
         (&json!("copy"), &json!("INSERT INTO b SELECT * FROM a;\n"))
@@ -251,7 +251,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
         .apply_out_of_band(OutOfBandChange::Warn("copy".into(), "MODERATE".into(), "state grows".into()))
         .unwrap();
     let fetched = cloud.fetch_statement("copy").await.unwrap().unwrap();
-    assert_eq!(tap.last_sent(), (Method::Get, format!("{STATEMENTS}/copy"), Value::Null));
+    assert_eq!(tap.last_sent(), (Method::GET, format!("{STATEMENTS}/copy"), Value::Null));
     let (status, whole) = tap.last_received();
     assert_eq!(status, 200);
     assert_matches_shape(&whole, &statement_shape(), "read");
@@ -260,7 +260,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
     // PUT sends back the complete object that was read, with only the intended change.
     cloud.update_statement(fetched, &StatementUpdate { stopped: true, ..StatementUpdate::default() }).await.unwrap();
     let (method, url, sent) = tap.last_sent();
-    assert_eq!((method, url), (Method::Put, format!("{STATEMENTS}/copy")));
+    assert_eq!((method, url), (Method::PUT, format!("{STATEMENTS}/copy")));
     let mut expected = whole.clone();
     expected["spec"]["stopped"] = json!(true);
     assert_eq!(sent["metadata"]["resource_version"], whole["metadata"]["resource_version"]);
@@ -274,7 +274,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
 
     cloud.list_statements(Some(&pool)).await.unwrap();
     let (method, url, _) = tap.last_sent();
-    assert_eq!(method, Method::Get);
+    assert_eq!(method, Method::GET);
     assert!(url.contains("page_size=100") && url.contains(&format!("spec.compute_pool_id={pool}")), "{url}");
     let (_, list) = tap.last_received();
     assert_eq!((&list["kind"], &list["api_version"]), (&json!("StatementList"), &json!("sql/v1")));
@@ -282,7 +282,7 @@ async fn statements_are_submitted_read_stopped_and_deleted_in_the_format_of_the_
     assert!(list["metadata"]["next"].as_str().unwrap_or_default().is_empty(), "{}", list["metadata"]);
 
     cloud.delete_statement("copy").await.unwrap();
-    assert_eq!(tap.last_sent(), (Method::Delete, format!("{STATEMENTS}/copy"), Value::Null));
+    assert_eq!(tap.last_sent(), (Method::DELETE, format!("{STATEMENTS}/copy"), Value::Null));
     assert_eq!(tap.last_received(), (202, Value::Null));
 }
 

@@ -75,7 +75,7 @@ async fn get(pieces: &'static [&'static str], pause: Duration) -> TransportResul
     let (address, _) = serve(pieces, pause).await;
     HttpsTransport::with_limits(TEST_LIMITS)
         .unwrap()
-        .send(request(Method::Get, format!("http://{address}/x?y=1"), ""))
+        .send(request(Method::GET, format!("http://{address}/x?y=1"), ""))
         .await
 }
 
@@ -88,8 +88,9 @@ async fn requests_and_responses_pass_unchanged() {
     let pieces: &'static [&'static str] = Box::leak(Box::new([answer]));
     let (address, received) = serve(pieces, NO_PAUSE).await;
     let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
-    for method in [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete] {
-        let response = https.send(request(method, format!("http://{address}/a%2Fb?q=1"), "{\"a\":1}")).await.unwrap();
+    for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let response =
+            https.send(request(method.clone(), format!("http://{address}/a%2Fb?q=1"), "{\"a\":1}")).await.unwrap();
         assert_eq!((response.status, response.body.as_slice()), (202, b"body".as_slice()));
         assert_eq!(response.headers.get("x-request-id"), Some("r1"));
         assert_eq!(response.headers.iter().filter(|(name, _)| *name == "x-twice").count(), 2);
@@ -103,7 +104,7 @@ async fn requests_and_responses_pass_unchanged() {
 async fn the_transport_does_not_follow_redirects() {
     let (address, received) = serve(&["HTTP/1.1 307 T\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n"], NO_PAUSE).await;
     let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
-    let response = https.send(request(Method::Get, format!("http://{address}/x"), "")).await.unwrap();
+    let response = https.send(request(Method::GET, format!("http://{address}/x"), "")).await.unwrap();
     assert_eq!((response.status, response.headers.get("location")), (307, Some("/y")));
     assert_eq!(received.lock().unwrap().len(), 1);
 }
@@ -155,7 +156,7 @@ async fn a_failed_connection_is_reported_as_before_sending() {
     let silent_address = silent.local_addr().unwrap();
     let https = HttpsTransport::with_limits(TEST_LIMITS).unwrap();
     for url in [format!("http://{refusing}/x"), format!("https://{plain}/x"), format!("https://{silent_address}/x")] {
-        let outcome = https.send(request(Method::Post, url.clone(), "{}")).await;
+        let outcome = https.send(request(Method::POST, url.clone(), "{}")).await;
         let Err(TransportError::BeforeSending(detail)) = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!detail.is_empty(), "{url}");
     }

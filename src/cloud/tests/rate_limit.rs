@@ -80,7 +80,7 @@ async fn limits_can_only_be_lowered() {
 
 #[tokio::test(start_paused = true)]
 async fn retries_and_redirects_count_against_the_limits() {
-    let wire = ScriptedTransport::new(|request| match (request.method, request.url.ends_with("/again")) {
+    let wire = ScriptedTransport::new(|request| match (&request.method, request.url.ends_with("/again")) {
         (_, true) => always_absent(request),
         (_, false) => answer_with_headers(307, &[("location", &format!("{}/again", request.url))], ""),
     });

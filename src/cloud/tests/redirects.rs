@@ -88,7 +88,7 @@ async fn methods_are_kept_or_the_redirect_is_refused() {
         assert_eq!(outcome.as_ref().err().map(|error| error.kind), expected, "{status}");
         if expected.is_none() {
             let sent = wire.requests();
-            assert_eq!((sent[1].method, &sent[1].body), (Method::Post, &sent[0].body));
+            assert_eq!((&sent[1].method, &sent[1].body), (&Method::POST, &sent[0].body));
             assert_eq!(sent[1].headers.get("content-type"), Some("application/json"));
         }
     }

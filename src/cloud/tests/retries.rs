@@ -13,26 +13,27 @@ fn too_many_requests(headers: &[(&str, &str)]) -> TransportResult {
 }
 
 /// Makes one call with `method` and returns how it ended.
-async fn call(cloud: &CloudClient, method: Method) -> Result<()> {
-    match method {
-        Method::Get => cloud.fetch_statement("a").await.map(drop),
-        Method::Post => cloud.submit_statement(&new_statement()).await.map(drop),
-        Method::Put => {
+async fn call(cloud: &CloudClient, method: &Method) -> Result<()> {
+    match *method {
+        Method::GET => cloud.fetch_statement("a").await.map(drop),
+        Method::POST => cloud.submit_statement(&new_statement()).await.map(drop),
+        Method::PUT => {
             let wire = ScriptedTransport::script([answer(200, statement("a").to_string())]);
             let fetched = super::client(&wire).fetch_statement("a").await.unwrap().unwrap();
             cloud.update_statement(fetched, &StatementUpdate::default()).await
         }
-        Method::Patch => cloud.update_pool("lfcp-1", &PoolUpdate::default()).await.map(drop),
-        Method::Delete => cloud.delete_statement("a").await,
+        Method::PATCH => cloud.update_pool("lfcp-1", &PoolUpdate::default()).await.map(drop),
+        Method::DELETE => cloud.delete_statement("a").await,
+        _ => panic!("floe sends no {method}"),
     }
 }
 
 /// All methods that floe uses.
-const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Returns a response that every call with `method` accepts as a success.
-fn success(method: Method) -> TransportResult {
-    if method == Method::Patch {
+fn success(method: &Method) -> TransportResult {
+    if *method == Method::PATCH {
         answer(200, pool("lfcp-1").to_string())
     } else {
         answer(201, statement("a").to_string())
@@ -55,9 +56,9 @@ async fn changes_are_retried_only_if_they_cannot_have_taken_effect() {
     ];
     for (row, failure, is_harmless) in rows {
         for method in METHODS {
-            let wire = ScriptedTransport::script([failure(), failure(), success(method)]);
-            let outcome = call(&client(&wire), method).await;
-            if is_harmless || method == Method::Get {
+            let wire = ScriptedTransport::script([failure(), failure(), success(&method)]);
+            let outcome = call(&client(&wire), &method).await;
+            if is_harmless || method == Method::GET {
                 assert!(outcome.is_ok(), "{row} {method}: {outcome:?}");
                 assert_eq!(wire.requests().len(), 3, "{row} {method}");
                 let requests = wire.requests();
@@ -83,25 +84,25 @@ async fn definite_responses_are_not_retried() {
     for (status, kind) in rows {
         for method in METHODS {
             let wire = ScriptedTransport::script([error_answer(status, "no")]);
-            assert_eq!(call(&client(&wire), method).await.unwrap_err().kind, kind, "{status} {method}");
+            assert_eq!(call(&client(&wire), &method).await.unwrap_err().kind, kind, "{status} {method}");
             assert_eq!(wire.requests().len(), 1, "{status} {method}");
         }
     }
-    for method in [Method::Post, Method::Put, Method::Patch] {
+    for method in [Method::POST, Method::PUT, Method::PATCH] {
         let wire = ScriptedTransport::script([error_answer(404, "no")]);
-        assert_eq!(call(&client(&wire), method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
+        assert_eq!(call(&client(&wire), &method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
     }
     for method in METHODS {
         let wire = ScriptedTransport::script([answer(501, "")]);
-        assert_eq!(call(&client(&wire), method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
+        assert_eq!(call(&client(&wire), &method).await.unwrap_err().kind, ErrorKind::Rejected, "{method}");
         assert_eq!(wire.requests().len(), 1, "{method}");
     }
     for method in METHODS {
         let wire = ScriptedTransport::script([Err(TransportError::TooLarge(
             "the response is larger than 9 bytes".to_owned(),
         ))]);
-        let kind = if method.is_mutating() { ErrorKind::Uncertain } else { ErrorKind::TooLarge };
-        assert_eq!(call(&client(&wire), method).await.unwrap_err().kind, kind, "{method}");
+        let kind = if method.is_safe() { ErrorKind::TooLarge } else { ErrorKind::Uncertain };
+        assert_eq!(call(&client(&wire), &method).await.unwrap_err().kind, kind, "{method}");
         assert_eq!(wire.requests().len(), 1, "{method}");
     }
 }
@@ -111,13 +112,13 @@ async fn attempts_are_bounded_and_the_last_failure_is_reported() {
     /// A function that returns the outcome of an attempt.
     type OutcomeFunction = fn() -> TransportResult;
     let rows: [(OutcomeFunction, Method, Option<u16>, &str); 5] = [
-        (lost_before_sending, Method::Post, None, "connection refused (gave up after 8 attempts)"),
-        (lost_after_sending, Method::Get, None, "connection reset (gave up after 8 attempts)"),
-        (|| error_answer(503, "brown-out"), Method::Get, Some(503), "brown-out (gave up after 8 attempts)"),
-        (|| too_many_requests(&[]), Method::Put, Some(429), "too many requests (gave up after 8 attempts)"),
+        (lost_before_sending, Method::POST, None, "connection refused (gave up after 8 attempts)"),
+        (lost_after_sending, Method::GET, None, "connection reset (gave up after 8 attempts)"),
+        (|| error_answer(503, "brown-out"), Method::GET, Some(503), "brown-out (gave up after 8 attempts)"),
+        (|| too_many_requests(&[]), Method::PUT, Some(429), "too many requests (gave up after 8 attempts)"),
         (
             || too_many_requests(&[("retry-after", "100")]),
-            Method::Post,
+            Method::POST,
             Some(429),
             "too many requests (gave up after 3 attempts)",
         ),
@@ -125,7 +126,7 @@ async fn attempts_are_bounded_and_the_last_failure_is_reported() {
     for (failure, method, status, detail) in rows {
         let wire = ScriptedTransport::new(move |_| failure());
         let began = Instant::now();
-        let error = call(&client(&wire), method).await.unwrap_err();
+        let error = call(&client(&wire), &method).await.unwrap_err();
         assert_eq!((error.kind, error.status, error.detail.as_str()), (ErrorKind::Unreachable, status, detail));
         assert!(error.help.is_some());
         assert!(wire.requests().len() <= 8);
@@ -195,8 +196,8 @@ async fn a_change_with_an_unreadable_success_response_is_uncertain() {
     }
     // A call that needs no content in its response still does not accept a login page.
     let wire = ScriptedTransport::new(|_| answer(200, "\n<!DOCTYPE html><title>Log in</title>"));
-    for method in [Method::Put, Method::Delete] {
-        let error = call(&client(&wire), method).await.unwrap_err();
+    for method in [Method::PUT, Method::DELETE] {
+        let error = call(&client(&wire), &method).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Uncertain, "{method}");
         assert!(error.detail.contains("an HTML page"), "{error}");
     }
@@ -226,9 +227,9 @@ async fn no_sequence_of_failures_applies_a_change_twice() {
     let mut rng = fastrand::Rng::with_seed(20_260_402);
     let mut endings = std::collections::BTreeSet::new();
     for _ in 0..2_000 {
-        let method = METHODS[rng.usize(..METHODS.len())];
+        let method = METHODS[rng.usize(..METHODS.len())].clone();
         let effects = Arc::new(Mutex::new(0));
-        let (counted, mut case_rng) = (effects.clone(), rng.fork());
+        let (counted, mut case_rng, sent) = (effects.clone(), rng.fork(), method.clone());
         let wire = ScriptedTransport::new(move |_| {
             let failure = case_rng.u8(..8);
             // These requests may have taken effect, including those with a lost response.
@@ -242,21 +243,21 @@ async fn no_sequence_of_failures_applies_a_change_twice() {
                 4 => lost_after_sending(),
                 5 => answer([408, 500, 502, 503, 504][case_rng.usize(..5)], ""),
                 6 => answer(200, "<html>"),
-                _ => success(method),
+                _ => success(&sent),
             }
         });
-        let outcome = call(&client(&wire), method).await;
+        let outcome = call(&client(&wire), &method).await;
         let ending = outcome.map_err(|error| error.kind);
         let effects = *effects.lock().unwrap();
-        assert!(!method.is_mutating() || effects <= 1, "{method}: {effects} effects, {ending:?}");
-        if effects == 1 && method.is_mutating() {
+        assert!(method.is_safe() || effects <= 1, "{method}: {effects} effects, {ending:?}");
+        if effects == 1 && !method.is_safe() {
             assert!(matches!(ending, Ok(()) | Err(ErrorKind::Uncertain)), "{method}: {ending:?}");
         }
         if effects == 0 {
             assert!(matches!(ending, Err(ErrorKind::Unreachable | ErrorKind::Rejected)), "{method}: {ending:?}");
         }
         assert!(wire.requests().len() <= 48);
-        endings.insert(format!("{} {ending:?}", method.is_mutating()));
+        endings.insert(format!("{} {ending:?}", !method.is_safe()));
     }
     // The random cases reached every outcome.
     assert!(endings.len() >= 6, "{endings:?}");
@@ -312,17 +313,17 @@ async fn a_failing_call_is_reported_once_until_it_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_server_is_reported_early_and_given_up_within_minutes() {
-    for method in [Method::Get, Method::Post] {
+    for method in [Method::GET, Method::POST] {
         let wire = ScriptedTransport::with_delay(Duration::from_secs(60), |_| lost_after_sending());
         let (cloud, notices) = (client(&wire), Arc::new(Mutex::new(Vec::new())));
         let (began, kept) = (Instant::now(), Arc::clone(&notices));
         cloud.on_retry(move |retrying| kept.lock().unwrap().push((began.elapsed(), retrying.clone())));
-        let kind = call(&cloud, method).await.unwrap_err().kind;
+        let kind = call(&cloud, &method).await.unwrap_err().kind;
         let (took, notices) = (began.elapsed(), notices.lock().unwrap().clone());
         let [(when, retrying)] = notices.as_slice() else { panic!("{notices:?}") };
         assert_eq!((when.as_secs(), retrying.is_waiting, retrying.error.detail.as_str()), (2, true, "no response yet"));
         let (expected, most) =
-            if method.is_mutating() { (ErrorKind::Uncertain, 60) } else { (ErrorKind::Unreachable, 360) };
+            if method.is_safe() { (ErrorKind::Unreachable, 360) } else { (ErrorKind::Uncertain, 60) };
         assert_eq!(kind, expected);
         assert!(
             took <= Duration::from_secs(most) && took <= retrying.max_duration + Duration::from_secs(60),

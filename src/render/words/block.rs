@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{super::style::sanitize, note::rewritten_rows, reason::detail_suffix};
+use super::{
+    super::{command_line::RunFlags, style::sanitize},
+    note::rewritten_rows,
+    reason::detail_suffix,
+};
 use crate::{
     diff::{AfterDeletion, Block, Change, Note, Reason},
     resource::{Address, Consent, ResourceKind},
@@ -17,19 +21,19 @@ pub(in super::super) struct BlockExplanation {
     pub options: Vec<String>,
 }
 
-/// Returns the text of a block. Commands to paste name the environment.
+/// Returns the text of a block. Commands to paste repeat `flags`, which name the environment.
 pub(in super::super) fn explain_block(
     block: &Block,
     address: &Address,
     change: &Change,
-    environment: &str,
+    flags: &RunFlags,
 ) -> BlockExplanation {
-    let (cause, choices) = cause_and_options(block, address, change, environment);
+    let (cause, choices) = cause_and_options(block, address, change, flags);
     BlockExplanation { cause, options: choices }
 }
 
 /// Returns the cause and the options of a block.
-fn cause_and_options(block: &Block, address: &Address, change: &Change, environment: &str) -> (String, Vec<String>) {
+fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &RunFlags) -> (String, Vec<String>) {
     let reasons = change.reasons.as_slice();
     let accept_consequence = |accept: &Consent| accept_consequence(accept, change);
     let table = format!("`[{}.{}]`", address.kind.manifest_table(), address.key);
@@ -62,7 +66,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             format!("statement `{name}` is declared as {to} but recorded as {from}"),
             vec![
                 format!("If it is the same statement, add this (nothing is sent):\n{}", moved_block_toml(from, to)),
-                format!("Or, to change only this state: `floe state mv -e {environment} {from} {to}`."),
+                format!("Or, to change only this state: `{}`.", flags.command("state mv").argument(from).argument(to)),
                 format!("If it is not, give {to} another name: `name = \"…\"`."),
             ],
         ),
@@ -70,9 +74,7 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             format!("statement `{name}` belongs to {by} until its next generation"),
             vec!["Give this statement another name: `name = \"…\"`.".to_owned()],
         ),
-        Block::RecreatedOutside { name, if_deleted } => {
-            recreated_outside(name, if_deleted, address, change, environment)
-        }
+        Block::RecreatedOutside { name, if_deleted } => recreated_outside(name, if_deleted, address, change, flags),
         Block::PresenceUnknown { why } => (
             format!("cannot read this resource{}", detail_suffix(why)),
             vec!["Fix access and plan again. floe does not assume that an unreadable resource is absent.".to_owned()],
@@ -93,8 +95,8 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             vec![
                 accept_consequence(accept),
                 format!(
-                    "Or fix the cause, revert the change, and run `floe apply -e {environment} --fix-drift`, which \
-                     resumes the job where it stopped."
+                    "Or fix the cause, revert the change, and run `{}`, which resumes the job where it stopped.",
+                    flags.command("apply").argument("--fix-drift")
                 ),
             ],
         ),
@@ -192,20 +194,24 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, environm
             },
             vec![format!(
                 "Remove the `[[moved]]` block, or remove one of the two records (the resource stays on Confluent Cloud): \
-                 `floe state rm -e {environment} {from}`."
+                 `{}`.",
+                flags.command("state rm").argument(from)
             )],
         ),
         Block::RemovesEverything => (
             "this plan would remove everything that is recorded".to_owned(),
             vec![
                 "Check that this is the right folder, branch and environment.".to_owned(),
-                format!("To remove everything: `floe destroy -e {environment}`."),
+                format!("To remove everything: `{}`.", flags.command("destroy")),
             ],
         ),
         Block::PoolExists { id } => (
             format!("a pool with this name exists that is not in the state: `{id}`"),
             vec![
-                format!("If it belongs to this project, import it:\nfloe import -e {environment} {address} {id}"),
+                format!(
+                    "If it belongs to this project, import it:\n{}",
+                    flags.command("import").argument(address).argument(id)
+                ),
                 format!("To use it without managing it, set `id = \"{id}\"` in {table}."),
                 "Or choose another `display_name`.".to_owned(),
             ],
@@ -302,7 +308,7 @@ fn recreated_outside(
     deleted: &AfterDeletion,
     address: &Address,
     change: &Change,
-    environment: &str,
+    flags: &RunFlags,
 ) -> (String, Vec<String>) {
     let resubmit = match deleted {
         AfterDeletion::Resubmit => Some(format!("Delete `{name}` yourself. The next plan submits it again.")),
@@ -314,8 +320,8 @@ fn recreated_outside(
         }
         AfterDeletion::Blocked => None,
     };
-    let leave =
-        format!("leave it unmanaged: run `floe state rm -e {environment} {address}` and remove it from the manifests.");
+    let forget = flags.command("state rm").argument(address);
+    let leave = format!("leave it unmanaged: run `{forget}` and remove it from the manifests.");
     let leave = if resubmit.is_some() { format!("Or {leave}") } else { leave.replacen("leave", "Leave", 1) };
     (format!("`{name}` was deleted and created again outside floe"), resubmit.into_iter().chain([leave]).collect())
 }

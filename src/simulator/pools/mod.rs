@@ -24,18 +24,18 @@ use validation::{
 
 /// Handles a request below `/fcpm/v2`; `rest` is the remaining path.
 pub(super) fn handle(world: &mut SimulatedWorld, request: &ApiRequest, rest: &[&str]) -> Result<ApiResponse, ApiError> {
-    match (request.method, rest) {
-        (Method::Get, ["compute-pools"]) => list(world, request),
-        (Method::Post, ["compute-pools"]) => creation::create(world, request),
-        (Method::Get, ["compute-pools", id]) => {
+    match (&request.method, rest) {
+        (&Method::GET, ["compute-pools"]) => list(world, request),
+        (&Method::POST, ["compute-pools"]) => creation::create(world, request),
+        (&Method::GET, ["compute-pools", id]) => {
             let environment = required_environment(request)?;
             Ok(json_response(200, &pool_body(world, request, find(world, &environment, id)?)))
         }
-        (Method::Patch, ["compute-pools", id]) => patch(world, request, id),
-        (Method::Delete, ["compute-pools", id]) => delete(world, request, id),
-        (Method::Get, ["regions"]) => regions::list(world, request),
-        (Method::Get, ["compute-pool-config"]) => Ok(json_response(200, &org_config_body(world))),
-        (Method::Patch, ["compute-pool-config"]) => patch_org_config(world, request),
+        (&Method::PATCH, ["compute-pools", id]) => patch(world, request, id),
+        (&Method::DELETE, ["compute-pools", id]) => delete(world, request, id),
+        (&Method::GET, ["regions"]) => regions::list(world, request),
+        (&Method::GET, ["compute-pool-config"]) => Ok(json_response(200, &org_config_body(world))),
+        (&Method::PATCH, ["compute-pool-config"]) => patch_org_config(world, request),
         (_, ["compute-pools" | "regions" | "compute-pool-config"] | ["compute-pools", _]) => {
             Err(ApiError::new(405, "Method Not Allowed"))
         }

@@ -29,15 +29,15 @@ pub(super) fn handle(
         let detail = format!("Environment {environment} does not exist in organization {organization}");
         return Err(ApiError::new(404, detail).with_code("not_found", "Not Found"));
     }
-    match (request.method, rest) {
-        (Method::Get, []) => read::list(world, request, organization, environment),
-        (Method::Post, []) => submission::create(world, request, organization, environment),
-        (Method::Get, [name]) => read::get(world, request, environment, name),
-        (Method::Put, [name]) => update::put(world, request, environment, name),
-        (Method::Patch, [name]) => update::patch(world, request, environment, name),
-        (Method::Delete, [name]) => deletion::delete(world, environment, name),
-        (Method::Get, [name, "exceptions"]) => read::exceptions(world, request, environment, name),
-        (Method::Get, [name, "results"]) => read::results(world, request, environment, name),
+    match (&request.method, rest) {
+        (&Method::GET, []) => read::list(world, request, organization, environment),
+        (&Method::POST, []) => submission::create(world, request, organization, environment),
+        (&Method::GET, [name]) => read::get(world, request, environment, name),
+        (&Method::PUT, [name]) => update::put(world, request, environment, name),
+        (&Method::PATCH, [name]) => update::patch(world, request, environment, name),
+        (&Method::DELETE, [name]) => deletion::delete(world, environment, name),
+        (&Method::GET, [name, "exceptions"]) => read::exceptions(world, request, environment, name),
+        (&Method::GET, [name, "results"]) => read::results(world, request, environment, name),
         (_, [] | [_]) => Err(ApiError::new(405, "Method Not Allowed")),
         _ => Err(ApiError::new(404, "Not Found")),
     }

@@ -110,7 +110,7 @@ impl TestClient {
 
     /// Sends a GET of a statement.
     pub async fn get(&self, name: &str) -> TestResponse {
-        self.call(Method::Get, &TestClient::statements_url(&format!("/{name}")), None).await
+        self.call(Method::GET, &TestClient::statements_url(&format!("/{name}")), None).await
     }
 
     /// Returns the current phase of a statement.
@@ -120,12 +120,12 @@ impl TestClient {
 
     /// Sends a GET of the statements, with this query.
     pub async fn list(&self, query: &str) -> TestResponse {
-        self.call(Method::Get, &TestClient::statements_url(query), None).await
+        self.call(Method::GET, &TestClient::statements_url(query), None).await
     }
 
     /// Sends a POST of a statement with this body.
     pub async fn post(&self, body: Value) -> TestResponse {
-        self.call(Method::Post, &TestClient::statements_url(""), Some(body)).await
+        self.call(Method::POST, &TestClient::statements_url(""), Some(body)).await
     }
 
     /// Submits a statement with default properties.
@@ -137,7 +137,7 @@ impl TestClient {
     pub async fn put(&self, name: &str, change: impl FnOnce(&mut Value)) -> TestResponse {
         let mut body = self.get(name).await.body;
         change(&mut body);
-        self.call(Method::Put, &TestClient::statements_url(&format!("/{name}")), Some(body)).await
+        self.call(Method::PUT, &TestClient::statements_url(&format!("/{name}")), Some(body)).await
     }
 
     /// Stops or resumes a statement with a PUT.
@@ -147,12 +147,12 @@ impl TestClient {
 
     /// Sends a DELETE of a statement.
     pub async fn delete(&self, name: &str) -> TestResponse {
-        self.call(Method::Delete, &TestClient::statements_url(&format!("/{name}")), None).await
+        self.call(Method::DELETE, &TestClient::statements_url(&format!("/{name}")), None).await
     }
 
     /// Creates a pool, waits until it is ready and returns its id.
     pub async fn create_ready_pool(&self, name: &str, max_cfu: u32) -> String {
-        let created = self.call(Method::Post, &TestClient::pools_url(""), Some(pool_body(name, max_cfu))).await;
+        let created = self.call(Method::POST, &TestClient::pools_url(""), Some(pool_body(name, max_cfu))).await;
         assert_eq!(created.status, 202, "{}", created.body);
         wait_seconds(200).await;
         created.text("/id").to_owned()

@@ -207,7 +207,7 @@ async fn every_change() -> Vec<WorldChange> {
     let client = TestClient::new(options_without_limits());
     let config = json!({ "spec": { "default_pool_enabled": false, "default_pool_max_cfu": 20 } });
     let patched =
-        client.call(Method::Patch, &format!("{CLOUD_ORIGIN}/fcpm/v2/compute-pool-config"), Some(config)).await;
+        client.call(Method::PATCH, &format!("{CLOUD_ORIGIN}/fcpm/v2/compute-pool-config"), Some(config)).await;
     assert_eq!(patched.status, 200, "{}", patched.body);
     client.create_ready_pool("main", 5).await;
     let pool_id = client.simulator.lock().world.pools().next().unwrap().id.clone();

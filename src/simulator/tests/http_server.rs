@@ -99,7 +99,7 @@ async fn s27_a_lost_response_closes_the_connection_before_the_first_byte() {
         ("b", InjectedFault::LostAfterEffect, true),
         ("c", InjectedFault::ConnectionRefused, false),
     ] {
-        simulator.push_fault(FaultRule::once(fault).on(Method::Post).name(name));
+        simulator.push_fault(FaultRule::once(fault).on(Method::POST).name(name));
         let bytes = exchange_raw(address, "POST", &statements_path(""), Some(statement_body(name, JOB))).await;
         assert_eq!(bytes, b"", "{name}");
         assert_eq!(call(address, "GET", &statements_path(&format!("/{name}")), None).await.0 == 200, applied, "{name}");
@@ -109,7 +109,7 @@ async fn s27_a_lost_response_closes_the_connection_before_the_first_byte() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s27_a_truncated_body_announces_its_full_length() {
     let (address, simulator) = start_server().await;
-    simulator.push_fault(FaultRule::once(InjectedFault::TruncatedBody(17)).on(Method::Post));
+    simulator.push_fault(FaultRule::once(InjectedFault::TruncatedBody(17)).on(Method::POST));
     let bytes = exchange_raw(address, "POST", &statements_path(""), Some(statement_body("a", JOB))).await;
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

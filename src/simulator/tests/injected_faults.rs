@@ -86,7 +86,7 @@ async fn s27_injected_errors_have_no_effect_and_repeat_as_configured() {
         (InjectedFault::Forbidden, 403),
         (InjectedFault::Conflict, 409),
     ] {
-        let client = client_with_fault(FaultRule::always(fault).on(Method::Post).name("a").after(1).times(2)).await;
+        let client = client_with_fault(FaultRule::always(fault).on(Method::POST).name("a").after(1).times(2)).await;
         assert_eq!(client.submit("b", JOB).await.status, 201, "the rule is for another name");
         assert_eq!(client.submit("a", "").await.status, 400, "the first request passes");
         for _ in 0..2 {
@@ -107,9 +107,9 @@ async fn s27_responses_can_be_lost_before_or_after_the_effect() {
         (InjectedFault::LostAfterEffect, true, true),
         (InjectedFault::TruncatedBody(10), true, true),
     ] {
-        let client = client_with_fault(FaultRule::once(fault.clone()).on(Method::Post)).await;
+        let client = client_with_fault(FaultRule::once(fault.clone()).on(Method::POST)).await;
         let lost = client
-            .try_call(Method::Post, &TestClient::statements_url(""), Some(super::client::statement_body("a", JOB)))
+            .try_call(Method::POST, &TestClient::statements_url(""), Some(super::client::statement_body("a", JOB)))
             .await;
         assert_eq!(matches!(lost, Err(TransportError::AfterSending(_))), sent, "{fault:?}");
         assert_eq!(matches!(lost, Err(TransportError::BeforeSending(_))), !sent, "{fault:?}");
@@ -122,23 +122,23 @@ async fn s27_responses_can_be_lost_before_or_after_the_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn s27_a_request_can_take_effect_long_after_its_response_was_lost() {
-    let client = client_with_fault(FaultRule::once(InjectedFault::LostThenApplied(10.0)).on(Method::Post)).await;
+    let client = client_with_fault(FaultRule::once(InjectedFault::LostThenApplied(10.0)).on(Method::POST)).await;
     let body = || Some(super::client::statement_body("a", JOB));
-    assert!(client.try_call(Method::Post, &TestClient::statements_url(""), body()).await.is_err());
+    assert!(client.try_call(Method::POST, &TestClient::statements_url(""), body()).await.is_err());
     assert_eq!(client.get("a").await.status, 404);
     wait_seconds(9).await;
     assert_eq!(client.get("a").await.status, 404);
     wait_seconds(1).await;
     let got = client.get("a").await;
     assert_eq!((got.status, got.text("/metadata/created_at")), (200, "2026-01-01T00:00:10Z"));
-    assert_eq!(client.call(Method::Post, &TestClient::statements_url(""), body()).await.status, 409);
+    assert_eq!(client.call(Method::POST, &TestClient::statements_url(""), body()).await.status, 409);
     assert_eq!(client.simulator.audit_report().creations["a"], 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn s27_slow_effects_and_slow_responses_delay_the_response() {
     for (fault, done_at_once) in [(InjectedFault::SlowEffect(5.0), false), (InjectedFault::SlowResponse(5.0), true)] {
-        let client = client_with_fault(FaultRule::once(fault).on(Method::Post)).await;
+        let client = client_with_fault(FaultRule::once(fault).on(Method::POST)).await;
         let began = Instant::now();
         let submission = tokio::spawn({
             let client = client.clone();
@@ -153,7 +153,7 @@ async fn s27_slow_effects_and_slow_responses_delay_the_response() {
 
 #[tokio::test(start_paused = true)]
 async fn s27_a_slow_effect_happens_even_if_the_client_times_out() {
-    let client = client_with_fault(FaultRule::once(InjectedFault::SlowEffect(40.0)).on(Method::Post)).await;
+    let client = client_with_fault(FaultRule::once(InjectedFault::SlowEffect(40.0)).on(Method::POST)).await;
     let given_up = tokio::time::timeout(Duration::from_secs(30), client.submit("a", JOB)).await;
     assert!(given_up.is_err());
     assert_eq!(client.get("a").await.status, 404);
@@ -163,7 +163,7 @@ async fn s27_a_slow_effect_happens_even_if_the_client_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn s27_a_stale_read_shows_the_statement_before_its_last_change() {
-    let client = client_with_fault(FaultRule::once(InjectedFault::StaleRead).on(Method::Get).name("a").after(1)).await;
+    let client = client_with_fault(FaultRule::once(InjectedFault::StaleRead).on(Method::GET).name("a").after(1)).await;
     client.submit("a", JOB).await;
     wait_seconds(60).await;
     client.set_stopped("a", true).await;
@@ -218,13 +218,13 @@ async fn s27_lists_can_lag_repeat_entries_and_never_end() {
     assert_eq!(names(&client.list("").await.body), ["b", "c", "d", "new"]);
     client.simulator.push_fault(FaultRule::always(InjectedFault::ShiftingPages));
     let first = client.list("?page_size=2").await;
-    let second = client.call(Method::Get, first.text("/metadata/next"), None).await;
+    let second = client.call(Method::GET, first.text("/metadata/next"), None).await;
     assert_eq!((names(&first.body), names(&second.body)), (vec!["b".into(), "c".into()], vec!["c".into(), "d".into()]));
     client.simulator.clear_faults();
     client.simulator.push_fault(FaultRule::always(InjectedFault::EndlessPages));
     let mut url = TestClient::statements_url("?page_size=100");
     for _ in 0..5 {
-        let page = client.call(Method::Get, &url, None).await;
+        let page = client.call(Method::GET, &url, None).await;
         assert_eq!(names(&page.body), ["b", "c", "d", "new"]);
         url = page.text("/metadata/next").to_owned();
     }
@@ -232,7 +232,7 @@ async fn s27_lists_can_lag_repeat_entries_and_never_end() {
 
 #[tokio::test(start_paused = true)]
 async fn s29_unknown_fields_unknown_phases_and_null_maps_can_be_injected() {
-    let client = client_with_fault(FaultRule::once(InjectedFault::UnknownFields).on(Method::Get)).await;
+    let client = client_with_fault(FaultRule::once(InjectedFault::UnknownFields).on(Method::GET)).await;
     client.submit("a", JOB).await;
     let got = client.get("a").await;
     assert!(got.at("/status/x_never_heard_of").is_object());
@@ -288,9 +288,9 @@ async fn statement_overrides_force_outcomes() {
     let failed = client.get("fails-late").await;
     assert_eq!(failed.text("/status/detail"), "disk on fire");
     assert!(failed.at("/status/traits").is_object(), "it must have compiled");
-    let exceptions = client.call(Method::Get, &TestClient::statements_url("/fails-late/exceptions"), None).await;
+    let exceptions = client.call(Method::GET, &TestClient::statements_url("/fails-late/exceptions"), None).await;
     assert_eq!(exceptions.text("/data/0/message"), "disk on fire");
-    assert_eq!(client.call(Method::Get, &TestClient::statements_url("/slow/results"), None).await.status, 409);
+    assert_eq!(client.call(Method::GET, &TestClient::statements_url("/slow/results"), None).await.status, 409);
 }
 
 #[tokio::test(start_paused = true)]
@@ -370,7 +370,7 @@ async fn out_of_band_changes_apply_and_are_recorded_as_effects() {
     let kinds: Vec<_> = client.simulator.effects().into_iter().filter(|it| it.name == "b").map(|it| it.kind).collect();
     assert_eq!(kinds, [EffectKind::Created, EffectKind::Stopped, EffectKind::Resumed, EffectKind::Deleted]);
     let requests = client.simulator.requests();
-    assert_eq!(requests[0], (Method::Post, TestClient::statements_url("").replace(super::client::FLINK_ORIGIN, "")));
+    assert_eq!(requests[0], (Method::POST, TestClient::statements_url("").replace(super::client::FLINK_ORIGIN, "")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -393,8 +393,8 @@ async fn the_audit_counts_concurrent_copies_and_repeated_creations() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_rule_matches_a_pool_by_display_name() {
     let client = client_with_fault(FaultRule::once(InjectedFault::LostAfterEffect).name("main")).await;
-    assert!(client.try_call(Method::Post, &TestClient::pools_url(""), Some(pool_body("main", 5))).await.is_err());
-    let list = client.call(Method::Get, &TestClient::pools_url("?environment=env-1"), None).await;
+    assert!(client.try_call(Method::POST, &TestClient::pools_url(""), Some(pool_body("main", 5))).await.is_err());
+    let list = client.call(Method::GET, &TestClient::pools_url("?environment=env-1"), None).await;
     assert_eq!(list.text("/data/0/spec/display_name"), "main");
 }
 
@@ -413,5 +413,5 @@ async fn a_scenario_sets_switches_and_existing_principals() {
     assert_eq!((created.status, created.at("/status/network_kind")), (201, &Value::Null));
     assert_eq!(client.delete("a").await.status, 204);
     let url = TestClient::pools_url("/lfcp-x?environment=env-1");
-    assert_eq!(client.call(Method::Get, &url, None).await.status, 404);
+    assert_eq!(client.call(Method::GET, &url, None).await.status, 404);
 }

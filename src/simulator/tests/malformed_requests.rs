@@ -35,17 +35,17 @@ async fn corrupted_bodies_are_accepted_or_rejected_and_never_break_the_world() {
     let (mut rejected, mut accepted) = (0, 0);
     for number in 0..3000 {
         let (method, url, mut body) = match random.u8(0..5) {
-            0 => (Method::Post, TestClient::statements_url(""), statement_body(&format!("s-{number}"), JOB)),
-            1 => (Method::Put, TestClient::statements_url("/job"), client.get("job").await.body),
+            0 => (Method::POST, TestClient::statements_url(""), statement_body(&format!("s-{number}"), JOB)),
+            1 => (Method::PUT, TestClient::statements_url("/job"), client.get("job").await.body),
             2 => {
                 let body = json!([{ "op": "replace", "path": "/spec/stopped", "value": random.bool() }]);
-                (Method::Patch, TestClient::statements_url("/job"), body)
+                (Method::PATCH, TestClient::statements_url("/job"), body)
             }
-            3 => (Method::Post, TestClient::pools_url(""), pool_body("other", 5)),
-            _ => (Method::Patch, TestClient::pools_url(&format!("/{id}")), pool_body("main", 20)),
+            3 => (Method::POST, TestClient::pools_url(""), pool_body("other", 5)),
+            _ => (Method::PATCH, TestClient::pools_url(&format!("/{id}")), pool_body("main", 20)),
         };
         corrupt_one_value(&mut random, &mut body);
-        let got = client.call(method, &url, Some(body.clone())).await;
+        let got = client.call(method.clone(), &url, Some(body.clone())).await;
         match got.status {
             200..300 => accepted += 1,
             400..500 => {
@@ -71,30 +71,30 @@ async fn unusual_requests_get_a_response() {
     };
     let basic = [("authorization", "Basic S0VZOlNFQ1JFVA==")];
     for (method, path, status) in [
-        (Method::Get, "/", 404),
-        (Method::Get, "//", 404),
-        (Method::Get, "/sql/v1", 404),
-        (Method::Put, "/sql/v1/organizations/o/environments/e/statements", 405),
-        (Method::Post, "/sql/v1/organizations/o/environments/e/statements", 400),
-        (Method::Get, "/sql/v1/organizations/o/environments/e/statements/%00", 404),
-        (Method::Get, "/sql/v1/organizations/o/environments/e/statements/a/b/c", 404),
-        (Method::Get, "/sql/v1/organizations/o/environments/e/statements?page_size=0", 400),
-        (Method::Get, "/sql/v1/organizations/o/environments/e/statements?page_token=4pi6", 400),
-        (Method::Get, "/sql/v1/organizations/o/environments/e/statements?label_selector=a", 400),
+        (Method::GET, "/", 404),
+        (Method::GET, "//", 404),
+        (Method::GET, "/sql/v1", 404),
+        (Method::PUT, "/sql/v1/organizations/o/environments/e/statements", 405),
+        (Method::POST, "/sql/v1/organizations/o/environments/e/statements", 400),
+        (Method::GET, "/sql/v1/organizations/o/environments/e/statements/%00", 404),
+        (Method::GET, "/sql/v1/organizations/o/environments/e/statements/a/b/c", 404),
+        (Method::GET, "/sql/v1/organizations/o/environments/e/statements?page_size=0", 400),
+        (Method::GET, "/sql/v1/organizations/o/environments/e/statements?page_token=4pi6", 400),
+        (Method::GET, "/sql/v1/organizations/o/environments/e/statements?label_selector=a", 400),
     ] {
         assert_eq!(
-            send(method, format!("{FLINK_ORIGIN}{path}"), &basic, b"\xff{").await,
+            send(method.clone(), format!("{FLINK_ORIGIN}{path}"), &basic, b"\xff{").await,
             Ok(status),
             "{method} {path}"
         );
     }
     for authorization in ["", "Basic", "Basic !", "Basic Og==", "Digest x", "Bearer "] {
         let url = format!("{CLOUD_ORIGIN}/fcpm/v2/regions");
-        assert_eq!(send(Method::Get, url, &[("Authorization", authorization)], b"").await, Ok(401), "{authorization}");
+        assert_eq!(send(Method::GET, url, &[("Authorization", authorization)], b"").await, Ok(401), "{authorization}");
     }
     assert_eq!(
-        send(Method::Get, format!("{CLOUD_ORIGIN}/fcpm/v2/regions"), &[("Authorization", "Bearer t")], b"").await,
+        send(Method::GET, format!("{CLOUD_ORIGIN}/fcpm/v2/regions"), &[("Authorization", "Bearer t")], b"").await,
         Ok(200)
     );
-    assert!(send(Method::Get, "not a url".to_owned(), &basic, b"").await.is_err());
+    assert!(send(Method::GET, "not a url".to_owned(), &basic, b"").await.is_err());
 }

@@ -21,7 +21,7 @@ async fn run_sample_workload(path: &std::path::Path) -> Vec<(usize, usize)> {
     let record_progress = |answers: &mut Vec<(usize, usize)>| {
         answers.push((fs::read(path).unwrap().len(), client.simulator.effects().len()));
     };
-    client.call(Method::Post, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
+    client.call(Method::POST, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
     record_progress(&mut answers);
     for (name, sql) in [("table", TABLE), ("job", JOB), ("ctas", "CREATE TABLE big AS SELECT * FROM orders")] {
         client.submit(name, sql).await;
@@ -71,7 +71,7 @@ async fn changes_that_cannot_be_written_are_never_shown() {
         let got = client.get(name).await;
         assert_eq!((got.status, got.detail().contains("cannot write")), (500, true), "{name}: {got:?}");
     }
-    assert_eq!(client.call(Method::Get, &TestClient::pools_url(""), None).await.status, 500);
+    assert_eq!(client.call(Method::GET, &TestClient::pools_url(""), None).await.status, 500);
     drop(client);
     let after = TestClient::for_simulator(Simulator::open(&path, options_without_limits()).unwrap());
     assert_eq!((after.get("before").await.status, after.get("job").await.status), (200, 404));
@@ -188,7 +188,7 @@ async fn a_delayed_effect_survives_a_restart() {
     let path = folder.path().join("world");
     let client = TestClient::for_simulator(Simulator::open(&path, options_without_limits()).unwrap());
     client.simulator.push_fault(FaultRule::once(InjectedFault::LostThenApplied(30.0)));
-    let lost = client.try_call(Method::Post, &TestClient::statements_url(""), Some(statement_body("a", JOB))).await;
+    let lost = client.try_call(Method::POST, &TestClient::statements_url(""), Some(statement_body("a", JOB))).await;
     assert!(lost.is_err());
     drop(client);
     let reopened = TestClient::for_simulator(Simulator::open(&path, options_without_limits()).unwrap());
@@ -252,12 +252,12 @@ fn a_world_file_is_readable_by_its_owner_only() {
 #[tokio::test(start_paused = true)]
 async fn a_world_can_be_restored_from_a_snapshot_many_times() {
     let client = TestClient::for_simulator(Simulator::new(options_without_limits()));
-    client.call(Method::Post, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
+    client.call(Method::POST, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
     client.submit("table", TABLE).await;
     wait_seconds(100).await;
     client.submit("job", JOB).await;
-    client.simulator.push_fault(FaultRule::once(InjectedFault::LostThenApplied(30.0)).on(Method::Delete));
-    let deleted = client.try_call(Method::Delete, &TestClient::statements_url("/table"), None).await;
+    client.simulator.push_fault(FaultRule::once(InjectedFault::LostThenApplied(30.0)).on(Method::DELETE));
+    let deleted = client.try_call(Method::DELETE, &TestClient::statements_url("/table"), None).await;
     assert!(deleted.is_err(), "the response must be lost");
     let snapshot = client.simulator.snapshot();
     // The original continues independently of the snapshot.

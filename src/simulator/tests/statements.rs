@@ -75,7 +75,7 @@ async fn s04_sql_and_properties_are_returned_byte_for_byte_and_pool_and_principa
     let pool = got.text("/spec/compute_pool_id").to_owned();
     let again = client.submit("b", sql).await;
     assert_eq!(again.text("/spec/compute_pool_id"), pool, "an environment and region must have one default pool");
-    let shown = client.call(Method::Get, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
+    let shown = client.call(Method::GET, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
     assert_eq!(*shown.at("/spec/default_pool"), json!(true));
 }
 
@@ -116,7 +116,7 @@ async fn s06_a_name_conflicts_in_every_phase_and_on_every_pool() {
     }
     let elsewhere = TestClient::statements_url("").replace("env-1", "env-2");
     assert_eq!(
-        client.call(Method::Post, &elsewhere, Some(json!({ "name": "a", "spec": { "statement": JOB } }))).await.status,
+        client.call(Method::POST, &elsewhere, Some(json!({ "name": "a", "spec": { "statement": JOB } }))).await.status,
         201
     );
 }
@@ -184,7 +184,7 @@ async fn s10_a_put_of_a_partial_object_is_rejected() {
     let version = client.get("a").await.text("/metadata/resource_version").to_owned();
     let partial = json!({ "name": "a", "metadata": { "resource_version": version }, "spec": { "stopped": true } });
     for body in [partial, json!({ "spec": { "stopped": true } })] {
-        let got = client.call(Method::Put, &TestClient::statements_url("/a"), Some(body)).await;
+        let got = client.call(Method::PUT, &TestClient::statements_url("/a"), Some(body)).await;
         assert_eq!(got.status, 400, "{}", got.body);
     }
     assert_eq!(client.phase("a").await, "RUNNING");
@@ -200,7 +200,7 @@ async fn s11_the_version_changes_with_every_change_and_several_times_in_the_firs
         tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
         seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
     }
-    let naive = client.call(Method::Put, &TestClient::statements_url("/a"), Some(read)).await;
+    let naive = client.call(Method::PUT, &TestClient::statements_url("/a"), Some(read)).await;
     assert_eq!(naive.status, 409, "a PUT with a version that was read a second ago must conflict");
     wait_seconds(60).await;
     seen.push(client.get("a").await.text("/metadata/resource_version").to_owned());
@@ -220,16 +220,16 @@ async fn s12_patch_accepts_operations_in_either_case_and_can_be_disabled() {
         client.submit(name, JOB).await;
         wait_seconds(60).await;
         let body = json!([{ "op": op, "path": "/spec/stopped", "value": true }]);
-        let got = client.call(Method::Patch, &TestClient::statements_url(&format!("/{name}")), Some(body)).await;
+        let got = client.call(Method::PATCH, &TestClient::statements_url(&format!("/{name}")), Some(body)).await;
         assert_eq!((got.status, got.phase(), got.at("/spec/stopped")), (200, "RUNNING", &json!(true)));
         wait_seconds(60).await;
         assert_eq!(client.phase(name).await, "STOPPED");
     }
     let bad = json!([{ "op": "replace", "path": "/spec/statement", "value": "x" }]);
-    assert_eq!(client.call(Method::Patch, &TestClient::statements_url("/a"), Some(bad)).await.status, 400);
+    assert_eq!(client.call(Method::PATCH, &TestClient::statements_url("/a"), Some(bad)).await.status, 400);
     let disabled = TestClient::new(options_with(|switches| switches.patch = false));
     disabled.submit("a", JOB).await;
-    let got = disabled.call(Method::Patch, &TestClient::statements_url("/a"), Some(json!([]))).await;
+    let got = disabled.call(Method::PATCH, &TestClient::statements_url("/a"), Some(json!([]))).await;
     assert_eq!((got.status, got.detail()), (403, "Patch feature is currently disabled"));
 }
 
@@ -399,7 +399,7 @@ async fn s17_statements_stay_pending_on_a_full_pool_until_capacity_is_free() {
     for item in &waiting {
         assert_eq!(item["status"]["scaling_status"]["scaling_state"], "POOL_EXHAUSTED");
     }
-    let shown = client.call(Method::Get, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
+    let shown = client.call(Method::GET, &TestClient::pools_url(&format!("/{pool}?environment=env-1")), None).await;
     assert_eq!(*shown.at("/status/current_cfu"), json!(5));
     let running = items.iter().find(|item| item["status"]["phase"] == "RUNNING").unwrap();
     client.set_stopped(running["name"].as_str().unwrap(), true).await;
@@ -408,7 +408,7 @@ async fn s17_statements_stay_pending_on_a_full_pool_until_capacity_is_free() {
     let phases =
         |list: Value| list["data"].as_array().unwrap().iter().filter(|i| i["status"]["phase"] == "PENDING").count();
     assert_eq!(phases(client.list("").await.body), 1, "one statement must take the room of the stopped one");
-    client.call(Method::Patch, &TestClient::pools_url(&format!("/{pool}")), Some(more)).await;
+    client.call(Method::PATCH, &TestClient::pools_url(&format!("/{pool}")), Some(more)).await;
     wait_seconds(1).await;
     assert_eq!(phases(client.list("").await.body), 0, "the other must start on the larger pool");
 }
@@ -489,7 +489,7 @@ async fn s19_a_dry_run_is_validated_and_leaves_nothing_behind() {
             assert!(!stored || client.phase(name).await == phase);
         }
         assert_eq!(client.simulator.audit_report().creations.len(), if stored { 3 } else { 0 });
-        let pools = client.call(Method::Get, &TestClient::pools_url("?environment=env-1"), None).await;
+        let pools = client.call(Method::GET, &TestClient::pools_url("?environment=env-1"), None).await;
         assert_eq!(pools.at("/data").as_array().map(Vec::len), Some(usize::from(stored)), "a stored one needs a pool");
         client.submit("table", TABLE).await;
         wait_seconds(60).await;
@@ -506,7 +506,7 @@ async fn s20_ended_statements_are_purged_after_thirty_days_and_idle_queries_stop
     client.submit("watched", "SELECT * FROM orders").await;
     wait_seconds(60).await;
     for _ in 0..10 {
-        let got = client.call(Method::Get, &TestClient::statements_url("/watched/results"), None).await;
+        let got = client.call(Method::GET, &TestClient::statements_url("/watched/results"), None).await;
         assert_eq!((got.status, got.at("/results/data")), (200, &json!([])));
         wait_seconds(60).await;
     }
@@ -546,7 +546,7 @@ async fn s21_lists_are_paged_and_filtered() {
     let mut pages = 0;
     while !url.is_empty() {
         assert!(url.starts_with(FLINK_ORIGIN), "not an absolute URL: {url}");
-        let page = client.call(Method::Get, &url, None).await;
+        let page = client.call(Method::GET, &url, None).await;
         names.extend(page.at("/data").as_array().unwrap().iter().map(|item| item["name"].to_string()));
         url = page.at("/metadata/next").as_str().unwrap_or_default().to_owned();
         pages += 1;
@@ -618,7 +618,7 @@ async fn switches_decide_undocumented_stops_and_moves() {
 #[tokio::test(start_paused = true)]
 async fn a_statement_waiting_for_provisioning_does_not_report_pool_exhaustion() {
     let client = TestClient::new(options_without_limits());
-    let made = client.call(Method::Post, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
+    let made = client.call(Method::POST, &TestClient::pools_url(""), Some(pool_body("main", 5))).await;
     let mut body = statement_body("job", JOB);
     body["spec"]["compute_pool_id"] = made.at("/id").clone();
     client.post(body).await;
@@ -726,12 +726,12 @@ async fn an_environment_belongs_to_one_organization() {
     client.submit("a", TABLE).await;
     let url_in_another_organization =
         |rest: &str| TestClient::statements_url(rest).replace(super::client::ORG, "another");
-    for (method, rest) in [(Method::Get, "/a"), (Method::Get, ""), (Method::Delete, "/a"), (Method::Post, "")] {
+    for (method, rest) in [(Method::GET, "/a"), (Method::GET, ""), (Method::DELETE, "/a"), (Method::POST, "")] {
         let got = client.call(method, &url_in_another_organization(rest), None).await;
         assert_eq!((got.status, got.detail()), (404, "Environment env-1 does not exist in organization another"));
     }
     assert_eq!(
-        client.call(Method::Get, &url_in_another_organization("").replace("env-1", "env-2"), None).await.status,
+        client.call(Method::GET, &url_in_another_organization("").replace("env-1", "env-2"), None).await.status,
         200
     );
 }

@@ -71,7 +71,7 @@ impl Transport for CrashingTransport {
                 return self.wait_forever().await;
             }
             let what = format!("{} {}", request.method, request.url.rsplit('/').next().unwrap_or_default());
-            let changes = request.method.is_mutating();
+            let changes = !request.method.is_safe();
             let holds_lock = self.disk.is_locked(Path::new(LOCK_PATH)).unwrap_or_default();
             assert!(holds_lock || !changes, "{what} is sent without the lock");
             self.observe("send", &what, Some(&request).filter(|_| changes)).await;

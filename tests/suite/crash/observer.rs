@@ -54,7 +54,7 @@ const POOL_SEARCH_TIME: Duration = Duration::from_secs(60);
 fn is_covered_fate(change: &HttpRequest, fate: RequestFate) -> bool {
     let body = String::from_utf8_lossy(&change.body);
     let may_create_twice = change.url.contains("/compute-pools") || body.contains("-undo-");
-    !(change.method == Method::Post
+    !(change.method == Method::POST
         && may_create_twice
         && matches!(fate, RequestFate::AppliedLate(after) if after > POOL_SEARCH_TIME))
 }

@@ -136,7 +136,7 @@ sql = "INSERT INTO removed_out SELECT id, price FROM orders"
 /// Returns faults that every stage must survive, one at a time.
 pub fn single_faults() -> Vec<FaultRule> {
     let mut faults = Vec::new();
-    for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         for fault_kind in [
             InjectedFault::LostAfterEffect,
             InjectedFault::LostBeforeEffect,
@@ -145,7 +145,7 @@ pub fn single_faults() -> Vec<FaultRule> {
             InjectedFault::Status(400),
         ] {
             for after in 0..3 {
-                faults.push(FaultRule::once(fault_kind.clone()).on(method).after(after));
+                faults.push(FaultRule::once(fault_kind.clone()).on(method.clone()).after(after));
             }
         }
     }

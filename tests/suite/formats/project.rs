@@ -171,7 +171,7 @@ async fn kill_while_the_successor_is_submitted(root: &Path) {
     ledger.lock(&holder(Some("0123456789abcdef")), Duration::ZERO).await.unwrap();
     let recorded = ledger.load().await.unwrap().unwrap();
     let simulator = connect::open_world(root, environment, &recorded, WorldAccess::ReadWrite).unwrap().unwrap();
-    simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::Post).name("copy-g2"));
+    simulator.push_fault(FaultRule::once(InjectedFault::SlowResponse(3_000.0)).on(Method::POST).name("copy-g2"));
     let key = || Some(ApiKey::new("key", "secret"));
     let endpoints = Endpoints::public(&recorded.environment).unwrap();
     let credentials = Credentials { flink: key(), cloud: key() };
