@@ -152,17 +152,36 @@ fn next_steps(report: &RunReport, plan: &Plan) -> Vec<String> {
                           what took effect.";
             std::iter::once(advice.to_owned()).chain(import_commands(report, environment)).collect()
         }
-        RunResult::Interrupted => vec![format!("`floe apply -e {environment}` continues from here.")],
+        RunResult::Interrupted => {
+            let command =
+                if plan.options.destroy { destroy_command(plan) } else { format!("floe apply -e {environment}") };
+            vec![format!("`{command}` continues from here.")]
+        }
         RunResult::Unhealthy | RunResult::Failed => {
             let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
             let pool_advice =
                 pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
             pool_advice
                 .into_iter()
-                .chain([format!("Completed changes are recorded. `floe plan -e {environment}` shows what is left.")])
+                .chain([format!(
+                    "Completed changes are recorded. `{}` shows what is left.",
+                    if plan.options.destroy { destroy_command(plan) } else { format!("floe plan -e {environment}") }
+                )])
                 .collect()
         }
     }
+}
+
+/// Returns the command that continues a `destroy`, with the flags that decide what it removes.
+fn destroy_command(plan: &Plan) -> String {
+    let mut command = format!("floe destroy -e {}", plan.basis.environment);
+    if plan.options.allow_data_loss {
+        command.push_str(" --allow-data-loss");
+    }
+    for (flag, addresses) in [("--target", &plan.options.targets), ("--exclude", &plan.options.excludes)] {
+        addresses.iter().for_each(|address| command.push_str(&format!(" {flag} {address}")));
+    }
+    command
 }
 
 /// Returns the commands that import the pools again if the state file is lost. Statements are found by their labels,
