@@ -23,12 +23,12 @@ use super::{
 use crate::{
     cloud::CloudClient,
     diff::PlanOptions,
-    execute::{self, Interrupt, LATE_SUBMISSION_TIMEOUT, RunInputs, RunReport},
+    execute::{self, Interrupt, RunInputs, RunReport},
     graph::Graph,
     plan::{Plan, check},
     planning::{self, PlanningOutput},
     render::{self, RunResult},
-    resource::{Address, Operation, Secrets},
+    resource::{Address, Secrets},
     state::{Ledger, LocalLedger, LockHolder, Recorded},
 };
 
@@ -193,13 +193,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long apply waits for resources in a transitional phase. It is as long as a statement may take by default.
 const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// Returns whether an interrupted run submitted a statement that does not exist.
-fn has_unseen_submission(plan: &Plan) -> bool {
-    plan.interrupted_requests
-        .iter()
-        .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
-}
-
 /// Plans again until nothing that the plan changes is in a transitional phase. Returns the plan, and whether that was
 /// reached before the timeout. For a saved plan, blocked addresses that it does not change are excluded each time.
 async fn plan_once_settled(
@@ -210,34 +203,39 @@ async fn plan_once_settled(
     screen: &Screen,
 ) -> Result<(PlanningOutput, bool), CommandError> {
     let began = Instant::now();
+    let (original, mut recorded) = (recorded, Arc::clone(recorded));
     let mut announced: Vec<Address> = Vec::new();
     loop {
         let mut planned =
-            planning::make_plan(apply_request.graph, secrets, recorded, cloud, &apply_request.request).await?;
+            planning::make_plan(apply_request.graph, secrets, &recorded, cloud, &apply_request.request).await?;
         if let Some(request) =
             apply_request.saved.as_ref().and_then(|saved| saved.options_without_unrelated_blocks(&planned.plan))
         {
-            planned = planning::make_plan(apply_request.graph, secrets, recorded, cloud, &request).await?;
+            planned = planning::make_plan(apply_request.graph, secrets, &recorded, cloud, &request).await?;
         }
-        if has_unseen_submission(&planned.plan) && began.elapsed() < LATE_SUBMISSION_TIMEOUT {
-            if announced.is_empty() {
-                screen.eprint("Waiting briefly: a submission of the interrupted run may still take effect.\n");
-            }
-            announced = planned.plan.interrupted_requests.iter().map(|found| found.intent.address.clone()).collect();
-            sleep(Duration::from_secs(3)).await;
+        if let Some(now) = planned.live.read_at
+            && recorded.has_undated_intents(now)
+        {
+            // It is not known when these requests were sent, so the time counts from now.
+            Arc::make_mut(&mut recorded).date_open_intents(now);
             continue;
         }
         let moving: Vec<Address> = planned.plan.addresses_in_motion().cloned().collect();
         // There is no point in waiting for a plan that stays blocked anyway.
         if moving.is_empty() || (planned.plan.is_blocked() && !planned.plan.is_blocked_only_by_motion()) {
-            return Ok((planned, true));
+            // The dates are only for this wait. The run continues the record that was read.
+            return Ok((PlanningOutput { recorded: Arc::clone(original), ..planned }, true));
         }
         if began.elapsed() >= MOTION_TIMEOUT {
-            return Ok((planned, false));
+            return Ok((PlanningOutput { recorded: Arc::clone(original), ..planned }, false));
         }
         if moving != announced {
             let names: Vec<String> = moving.iter().map(Address::to_string).collect();
-            screen.eprint(&format!("Waiting for changes in progress: {}.\n", names.join(", ")));
+            let in_flight = planned.plan.seconds_in_flight();
+            let at_most = in_flight.map_or(String::new(), |seconds| {
+                format!(" A request without a response may still take effect for up to {seconds} s.")
+            });
+            screen.eprint(&format!("Waiting for changes in progress: {}.{at_most}\n", names.join(", ")));
             announced = moving;
         }
         sleep(POLL_INTERVAL).await;

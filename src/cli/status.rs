@@ -224,6 +224,7 @@ mod tests {
             id: IntentId("run-1".to_owned()),
             address: Address::pool("main"),
             operation: Operation::CreatePool { pool, existing_ids: BTreeSet::new() },
+            sent_at: None,
         };
         let mut recorded = Recorded::new("lineage".to_owned(), identity.clone(), HashKey("key".to_owned()));
         recorded.apply(&Entry::IntentOpened { intent, secrets: Default::default() }).unwrap();

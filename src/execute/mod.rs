@@ -12,6 +12,8 @@ mod journal;
 mod late_effects;
 mod mutation;
 mod pool;
+mod read;
+mod refusal;
 mod scheduler;
 mod statement;
 mod step;
@@ -21,5 +23,4 @@ mod watcher;
 
 pub use context::{Interrupt, RunInputs};
 pub use event::{Event, NotReached, NotReachedCause, RequestAccepted, RunReport, StepFailure};
-pub use late_effects::LATE_SUBMISSION_TIMEOUT;
 pub use scheduler::run;

@@ -3,9 +3,11 @@
 mod action;
 mod block;
 mod note;
+mod operation;
 mod reason;
 
 pub(super) use action::{Tally, headline, headline_covers, symbol};
 pub(super) use block::explain_block;
 pub(super) use note::note_text;
+pub(super) use operation::request_text;
 pub(super) use reason::reason_text;
