@@ -190,15 +190,14 @@ async fn prepare(
 
 /// Returns the line that says what a plan waits for.
 fn waiting_line(waiting: &Waiting) -> String {
-    match waiting {
-        Waiting::LateSubmission => {
-            "Waiting briefly: a submission of the interrupted run may still take effect.".to_owned()
+    let (addresses, at_most) = match waiting {
+        Waiting::InMotion(addresses) => (addresses, String::new()),
+        Waiting::InFlight { addresses, seconds_left } => {
+            (addresses, format!(" A request without a response may still take effect for up to {seconds_left} s."))
         }
-        Waiting::InMotion(addresses) => {
-            let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
-            format!("Waiting for changes in progress: {}.", names.join(", "))
-        }
-    }
+    };
+    let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+    format!("Waiting for changes in progress: {}.{at_most}", names.join(", "))
 }
 
 /// Checks the invariants of the plan, with code other than the planner's.

@@ -128,6 +128,8 @@ fn lines_for(held_back: &mut BTreeMap<Address, Event>, event: &Event, style: Sty
         }
         Event::RequestAccepted { address, .. }
         | Event::PhaseObserved { address, .. }
+        | Event::AwaitingRequest { address, .. }
+        | Event::AccessRefused { address, .. }
         | Event::Failed { address, .. }
         | Event::RollbackStarted { address }
         | Event::RolledBack { address }
@@ -165,7 +167,11 @@ impl ProgressTable {
                 }
                 self.print_above(line);
             }
-            Event::Failed { .. } | Event::Skipped { .. } | Event::InterruptReceived => self.print_above(line),
+            Event::AwaitingRequest { .. }
+            | Event::AccessRefused { .. }
+            | Event::Failed { .. }
+            | Event::Skipped { .. }
+            | Event::InterruptReceived => self.print_above(line),
         }
     }
 

@@ -64,6 +64,7 @@ impl ApiCall {
             status: None,
             detail: detail.into(),
             request_id: None,
+            has_service_body: false,
             help: None,
         }
     }

@@ -22,7 +22,7 @@ use super::{
     response_error,
     retry::{self, AttemptFailure, MAX_ATTEMPTS, MAX_CALL_DURATION, RequestedWait, RetryVerdict},
 };
-use crate::resource::Redactor;
+use crate::resource::{Redactor, ServiceTime};
 
 /// The most redirects that one call follows, which is as many as Confluent's own command-line tool follows.
 const MAX_REDIRECTS: usize = 5;
@@ -71,8 +71,10 @@ struct ApiConnection {
     jitter: Mutex<fastrand::Rng>,
     /// The number of requests sent, including retries and redirects.
     request_count: AtomicU64,
-    /// The last `Date` header that was received.
-    last_date: Mutex<Option<String>>,
+    /// The last `Date` header that was received, and when.
+    last_date: Mutex<Option<(String, Instant)>>,
+    /// Whether the Cloud API key was able to read a pool.
+    has_seen_pool: AtomicBool,
     /// The listener for retried calls, if one was set.
     retry_listener: OnceLock<RetryListener>,
     /// Whether the listener has been notified of the current failure.
@@ -98,6 +100,7 @@ impl CloudClient {
             jitter: Mutex::new(fastrand::Rng::with_seed(seed)),
             request_count: AtomicU64::new(0),
             last_date: Mutex::default(),
+            has_seen_pool: AtomicBool::new(false),
             retry_listener: OnceLock::new(),
             has_notified: AtomicBool::new(false),
         }))
@@ -130,8 +133,25 @@ impl CloudClient {
     /// Returns the service's time as of its last response (RFC 3339), from which ages are measured. A `Date` that
     /// cannot be parsed is returned as it was received.
     pub fn service_time(&self) -> Option<String> {
-        let date = lock(&self.0.last_date).clone()?;
+        let (date, _) = lock(&self.0.last_date).clone()?;
         Some(retry::parse_http_date(&date).map_or(date, |time| time.to_string()))
+    }
+
+    /// Returns what the service's clock shows now: the `Date` of its last response, and the time that has passed since
+    /// then. `None` before the first response, or if the service sends no date.
+    pub fn service_clock(&self) -> Option<ServiceTime> {
+        let (date, received) = lock(&self.0.last_date).clone()?;
+        Some(ServiceTime::of(retry::parse_http_date(&date)?).after(received.elapsed()))
+    }
+
+    /// Returns whether the Cloud API key was able to read a pool.
+    pub(super) fn has_seen_pool(&self) -> bool {
+        self.0.has_seen_pool.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the Cloud API key was able to read a pool.
+    pub(super) fn note_visible_pool(&self) {
+        self.0.has_seen_pool.store(true, Ordering::Relaxed);
     }
 
     /// Returns how many requests were sent, including retries and redirects.
@@ -325,7 +345,7 @@ impl CloudClient {
         if let Ok(response) = &outcome
             && let Some(date) = response.headers.get("date")
         {
-            *lock(&self.0.last_date) = Some(date.to_owned());
+            *lock(&self.0.last_date) = Some((date.to_owned(), Instant::now()));
         }
         let outcome = outcome.map(|response| match response.status {
             200..300 => response,

@@ -47,11 +47,30 @@ pub struct Error {
     pub detail: String,
     /// The `X-Request-Id` of the response, for Confluent's support.
     pub request_id: Option<Box<str>>,
+    /// Whether the body is one of the service's own error bodies, which have a list `errors`. A gateway's is not.
+    pub has_service_body: bool,
     /// The next step: for a 403 the required role, for a 401 the variables that hold the key.
     pub help: Option<String>,
 }
 
 impl Error {
+    /// Returns whether this error proves that a request which would have changed something had no effect: it was never
+    /// sent, or the service itself says in its own words that it rejects it. A 401, 403 or 404 may come from a gateway
+    /// that hides the service's answer.
+    pub fn proves_no_effect(&self) -> bool {
+        match (self.kind, self.status) {
+            (ErrorKind::Uncertain | ErrorKind::InvalidResponse, _) => false,
+            (_, None | Some(429)) => true,
+            (_, Some(400 | 409 | 422)) => self.has_service_body && self.request_id.is_some(),
+            (_, Some(_)) => false,
+        }
+    }
+
+    /// Returns whether the service refuses the key (401 or 403).
+    pub fn refuses_key(&self) -> bool {
+        matches!(self.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden)
+    }
+
     /// Returns the error with the values of `secrets` redacted. The service may quote the SQL that it received.
     pub fn redacted(mut self, secrets: &Secrets) -> Error {
         self.detail = secrets.redact(&self.detail);

@@ -2,24 +2,50 @@
 
 use crate::resource::{LivePool, Pool, PoolUpdate};
 
-use super::{CloudClient, ErrorKind, Listing, Method, Result, call::ApiCall, key::Api, wire};
+use super::{
+    CloudClient, Error, ErrorKind, Listing, Method, Result, call::ApiCall, key::Api, response_error::help_for, wire,
+};
 
 impl CloudClient {
     /// Lists all compute pools of the environment in any region, by id.
     pub async fn list_pools(&self) -> Result<Listing<LivePool>> {
         let call =
             self.pools_call(Method::GET, &[])?.with_query("environment", &self.endpoints().identity().environment);
-        self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await
+        let listed = self.list_all::<wire::Pool>(call, |pool| pool.id.clone()).await?;
+        if !listed.items.is_empty() {
+            self.note_visible_pool();
+        }
+        Ok(listed)
     }
 
-    /// Fetches one pool. Returns `None` if the service says that this id was not found, which it does with a 404 or
-    /// with a 403.
+    /// Fetches one pool. Returns `None` if the service says that this id was not found, with a 404 or with a 403.
+    ///
+    /// A key without the role gets the same 403 for a pool that exists. So a 403 means that the pool is absent only if
+    /// this client has read some pool with the key.
+    ///
+    /// # Errors
+    /// Fails with [`ErrorKind::Forbidden`] if it is not known whether the key may see pools.
     pub async fn fetch_pool(&self, id: &str) -> Result<Option<LivePool>> {
         let call =
             self.pools_call(Method::GET, &[id])?.with_query("environment", &self.endpoints().identity().environment);
         match self.send_call(&call).await {
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            other => self.decode_object::<wire::Pool>(&call, &other?).map(Some),
+            Err(error) if error.kind == ErrorKind::NotFound && error.status != Some(403) => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                if !self.has_seen_pool() {
+                    // The list may show another pool. If it cannot be read, nothing is known.
+                    let _ = self.list_pools().await;
+                }
+                if self.has_seen_pool() {
+                    return Ok(None);
+                }
+                let help = help_for(ErrorKind::Forbidden, &call);
+                Err(Error { kind: ErrorKind::Forbidden, help, ..error })
+            }
+            other => {
+                let pool = self.decode_object::<wire::Pool>(&call, &other?)?;
+                self.note_visible_pool();
+                Ok(Some(pool))
+            }
         }
     }
 

@@ -96,7 +96,14 @@ pub(super) fn error_with_response(
     detail: impl Into<String>,
 ) -> Error {
     let request_id = response.headers.get("x-request-id").map(Box::from);
-    Error { status: Some(response.status), request_id, ..call.error(kind, detail) }
+    let has_service_body = has_error_list(response);
+    Error { status: Some(response.status), request_id, has_service_body, ..call.error(kind, detail) }
+}
+
+/// Returns whether the body has a list `errors` that is not empty, as the service's own error bodies do.
+fn has_error_list(response: &HttpResponse) -> bool {
+    let body = serde_json::from_slice::<Value>(&response.body).ok();
+    body.as_ref().and_then(|body| body.get("errors")?.as_array()).is_some_and(|errors| !errors.is_empty())
 }
 
 /// Returns the service's message: `errors[]` with `detail`, `resolution` and the location of the error, else

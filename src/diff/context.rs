@@ -12,7 +12,7 @@ use crate::{
     assess::{self, Assessment, Condition},
     live::Lookups,
     manifest::DeclaredStatement,
-    resource::{Address, Generation, LiveStatement},
+    resource::{Address, Generation, LiveStatement, Operation, Role},
     sql::{Analysis, StatementClass},
     state::{GenerationRecord, StatementRecord, Tombstone},
 };
@@ -101,12 +101,22 @@ impl<'a> DiffContext<'a> {
     }
 
     /// Returns one more than the highest generation number that was ever used under a cloud name, by this project or
-    /// another.
-    pub fn next_generation(&self, base: &str, record: Option<&StatementRecord>) -> Generation {
-        let recorded = record.map(|record| record.last_generation);
-        let tombstone = self.tombstones.get(base).map(|tombstone| tombstone.last_generation);
+    /// another. A submission that may still be in flight keeps its number: it is sent again under the same name.
+    pub fn next_generation(&self, key: &str, base: &str, record: Option<&StatementRecord>) -> Generation {
+        let in_flight = self.inputs.settlement.in_flight.iter().filter(|request| !request.is_superseded);
+        let submission = in_flight.filter(|request| request.intent.address == Address::statement(key)).find_map(|it| {
+            match &it.intent.operation {
+                Operation::Submit(submission) if submission.role != Role::Undo => Some(submission),
+                _ => None,
+            }
+        });
+        if let Some(submission) = submission.filter(|it| it.generation.base_of(&it.name) == Some(base)) {
+            return submission.generation;
+        }
+        let own = record.map(|record| record.last_generation);
+        let used = self.inputs.recorded.highest_number(base);
         let live = self.inputs.live.generations(base).last().map(|(generation, _)| *generation);
-        recorded.max(tombstone).max(live).map_or(Generation::FIRST, Generation::next)
+        own.max(used).max(live).map_or(Generation::FIRST, Generation::next)
     }
 
     /// Returns whether a live statement has the labels of this project and address.

@@ -18,7 +18,7 @@ pub(super) fn unrecorded_statement(
     record: Option<&StatementRecord>,
 ) -> Decision {
     let base = declared.spec.name.as_str();
-    let next = context.next_generation(base, record);
+    let next = context.next_generation(key, base, record);
     let name = next.name(base);
     let stopped = declared.spec.stopped;
     if !stopped && let ConfirmedPresence::Unknown(why) = context.confirmed_presence(&name)? {

@@ -11,6 +11,7 @@ mod dependents;
 mod fields;
 mod gone;
 mod health;
+mod in_flight;
 mod in_motion;
 mod inputs;
 mod late_submissions;
@@ -115,6 +116,7 @@ fn diff_assessed(inputs: Inputs, assessment: Assessment) -> DiffOutcome {
     if !options.destroy {
         renames::block_renames(inputs, &mut changes);
     }
+    in_flight::block_until_requests_land(inputs, &pool_diff.by_key, &mut changes);
     dependents::note_stale_readers(inputs, &mut changes);
     pool_occupants::block_deletions_of_occupied_pools(inputs, &pool_diff.by_key, &mut changes);
     pool::block_statements_of_blocked_pools(inputs, &mut changes);

@@ -33,8 +33,13 @@ pub(super) fn open_replacement(context: &DiffContext, statement: &StatementConte
         SuccessorState::of(context, statement, successor, presence),
         PredecessorState::of(statement, context.confirmed_generation(statement.record, statement.current)?),
     );
+    let names = || (statement.current.sent.name.clone(), successor.sent.name.clone());
     Ok(Some(match resolution {
         Resolution::Block(why) => Change::blocked(Block::PresenceUnknown { why: why.to_owned() }),
+        Resolution::BlockTwoCopies => {
+            let (predecessor, successor) = names();
+            Change::new(Action::Blocked { by: vec![Block::TwoCopies { predecessor, successor }] }, reasons)
+        }
         Resolution::Finish => Change::new(Action::FinishReplacement { to: generation }, reasons),
         Resolution::RollBack => Change::new(Action::RollBackReplacement { from: generation }, reasons),
         Resolution::Await(live) => Change { reasons, ..await_end_of_phase(live) },
@@ -57,7 +62,7 @@ fn resolution<'a>(successor: SuccessorState<'a>, predecessor: PredecessorState<'
         (Successor::BeingDeleted(live), _) => Resolution::Await(live),
         // It would fail again, so the predecessor is resumed. The next plan shows what has to be decided.
         (Successor::FailedBeforeRunning, _) => Resolution::RollBack,
-        (Successor::FailedAfterRunning(live), Predecessor::Present) => {
+        (Successor::FailedAfterRunning(live), Predecessor::Present | Predecessor::Running) => {
             Resolution::AfterFailure { live, can_roll_back: true }
         }
         (Successor::FailedAfterRunning(live), Predecessor::Gone) => {
@@ -65,7 +70,12 @@ fn resolution<'a>(successor: SuccessorState<'a>, predecessor: PredecessorState<'
         }
         (Successor::UnwantedBeforeRunning, _) => Resolution::RollBack,
         (Successor::UnwantedAfterRunning(live), _) => Resolution::Await(live),
-        (Successor::CanTakeOver, _) => Resolution::Finish,
+        // A request took effect after it was given up, or somebody resumed the predecessor. Only a person knows which
+        // of the two is wanted.
+        (Successor::Running, Predecessor::Running) => Resolution::BlockTwoCopies,
+        // Somebody stopped the successor to keep its predecessor.
+        (Successor::StoppedUnwanted, Predecessor::Running) => Resolution::RollBack,
+        (Successor::CanTakeOver | Successor::Running | Successor::StoppedUnwanted, _) => Resolution::Finish,
     }
 }
 
@@ -86,6 +96,10 @@ enum SuccessorState<'a> {
     UnwantedBeforeRunning,
     /// It is in a transitional phase, is no longer desired as it is, and may have run.
     UnwantedAfterRunning(&'a LiveStatement),
+    /// It runs, so it can take over.
+    Running,
+    /// It was stopped, and is no longer desired as it is.
+    StoppedUnwanted,
     /// It is still desired, or in a stable phase from which it can take over.
     CanTakeOver,
 }
@@ -117,7 +131,9 @@ impl<'a> SuccessorState<'a> {
             PhaseClass::Transitional if is_still_desired => SuccessorState::CanTakeOver,
             PhaseClass::Transitional if may_have_run => SuccessorState::UnwantedAfterRunning(live),
             PhaseClass::Transitional => SuccessorState::UnwantedBeforeRunning,
-            PhaseClass::Running | PhaseClass::Completed | PhaseClass::Stopped => SuccessorState::CanTakeOver,
+            PhaseClass::Running => SuccessorState::Running,
+            PhaseClass::Stopped if live.stopped && !is_still_desired => SuccessorState::StoppedUnwanted,
+            PhaseClass::Completed | PhaseClass::Stopped => SuccessorState::CanTakeOver,
         }
     }
 }
@@ -134,6 +150,8 @@ enum PredecessorState<'a> {
     Unknown(&'a str),
     /// It does not exist, or its name belongs to another statement.
     Gone,
+    /// It runs beside its successor, or may.
+    Running,
     /// It exists, so it can be resumed.
     Present,
 }
@@ -142,7 +160,10 @@ impl<'a> PredecessorState<'a> {
     /// Returns the state of the current generation, whose presence is known.
     fn of(statement: &StatementContext, presence: ConfirmedPresence<'a, LiveStatement>) -> Self {
         match presence {
-            ConfirmedPresence::Present(live) if live.has_uid(&statement.current.uid) => PredecessorState::Present,
+            ConfirmedPresence::Present(live) if live.has_uid(&statement.current.uid) => match live.phase.class() {
+                PhaseClass::Running => PredecessorState::Running,
+                _ => PredecessorState::Present,
+            },
             ConfirmedPresence::Present(_) | ConfirmedPresence::Absent => PredecessorState::Gone,
             ConfirmedPresence::Unknown(why) => PredecessorState::Unknown(why),
         }
@@ -153,6 +174,8 @@ impl<'a> PredecessorState<'a> {
 enum Resolution<'a> {
     /// Nothing is done before both generations can be read. The text is the service's message.
     Block(&'a str),
+    /// Both generations run, and a person has to stop one of them.
+    BlockTwoCopies,
     /// The successor takes over.
     Finish,
     /// The successor is deleted, and the predecessor is resumed.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     assess::{self, Assessment, Condition},
     live::{Live, Lookups},
-    resource::{Address, LivePool, Operation, Phase, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind},
+    resource::{Address, LivePool, Phase, Pool, PoolDeclaration, PoolPhase, PoolUpdate, ResourceKind},
     state::{FurthestPhase, GenerationRecord, PoolRecord, Recorded},
 };
 
@@ -88,15 +88,6 @@ pub(super) fn diff_pools(inputs: Inputs, selected: &BTreeSet<Address>, assessmen
             }
         }
     }
-    for address in open_creations(recorded).filter(|address| !options.excludes.contains(address)) {
-        let declared = desired.graph.project.pools.get(&address.key);
-        let is_owned = declared.is_some_and(|declared| matches!(declared.spec, PoolDeclaration::Owned(_)));
-        let is_targeted = options.targets.is_empty() || options.targets.contains(address);
-        if is_targeted && (options.destroy || !is_owned) {
-            let why = if options.destroy { Reason::DestroyRequested } else { Reason::NotDeclared };
-            pool_diff.changes.insert(address.clone(), Change::new(Action::Forget, vec![why]));
-        }
-    }
     for (address, why) in &settlement.unclear {
         let (project, key) = (&desired.graph.project, &address.key);
         let is_looked_at = if recorded.pools.contains_key(key) || project.pools.contains_key(key) {
@@ -121,13 +112,6 @@ fn is_creation(change: &Change) -> bool {
 /// Returns what is known of a pool before its absence is acted on.
 fn confirmed_pool<'a>(live: &'a Live, id: &str) -> Result<ConfirmedPresence<'a, LivePool>, Lookups> {
     ConfirmedPresence::of(live.pool(id), || Lookups::of_pool(id))
-}
-
-/// Returns the pools that an interrupted run requested and that are not in the record.
-fn open_creations(recorded: &Recorded) -> impl Iterator<Item = &Address> {
-    let intents = recorded.open_intents.values().map(|open| &open.intent);
-    let creations = intents.filter(|intent| matches!(intent.operation, Operation::CreatePool { .. }));
-    creations.map(|intent| &intent.address).filter(|address| !recorded.pools.contains_key(&address.key))
 }
 
 /// Returns whether a selected pool needs no change, for counting.

@@ -4,6 +4,7 @@ use super::{
     action::{Action, Block, Change, Note, Reason},
     context::DiffContext,
     definition::{undo_block, undo_will_not_complete},
+    fields::DesiredPool,
     lookups::{ConfirmedPresence, Decision},
 };
 use crate::{
@@ -85,9 +86,41 @@ fn remove_definition(
         None => Change::new(Action::Forget, why).with_note(objects_remain_note(&analysis)),
         Some(undo) => match undo_block(context, key, record, undo)? {
             Some(block) => Change::new(Action::Blocked { by: vec![block] }, why),
-            None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
+            None => match missing_pool(context, record)? {
+                Some((pool, is_declared)) => {
+                    let block = Block::UndoNeedsPool { undo: undo.clone(), pool, is_declared };
+                    Change::new(Action::Blocked { by: vec![block] }, why)
+                }
+                None => Change::new(Action::Delete { undo: Some(undo.clone()) }, why),
+            },
         },
     })
+}
+
+/// Returns the pool on which an undo would have to run, if no such pool exists and this plan creates none, and whether
+/// the manifests declare it.
+fn missing_pool(context: &DiffContext, record: &StatementRecord) -> Result<Option<(Address, bool)>, Lookups> {
+    let Some(key) = &record.declared.pool else { return Ok(None) };
+    let address = Address::pool(key);
+    let is_declared = match context.pools.get(key) {
+        Some(DesiredPool::Id(_)) => return Ok(None),
+        Some(DesiredPool::ToCreate) if context.inputs.options.destroy || !context.selected.contains(&address) => true,
+        Some(DesiredPool::ToCreate) => return Ok(None),
+        None => false,
+    };
+    let recorded = context.inputs.recorded.pools.get(key).map(|pool| &pool.id);
+    let sent = record.current.as_ref().and_then(|current| current.sent.pool.as_ref());
+    let live = context.inputs.live;
+    for id in recorded.into_iter().chain(sent).filter(|_| live.pools_listed) {
+        match ConfirmedPresence::of(live.pool(id), || Lookups::of_pool(id))? {
+            ConfirmedPresence::Present(_) if !is_declared => return Ok(None),
+            // The pool itself is blocked, and so is this statement.
+            ConfirmedPresence::Unknown(_) => return Ok(None),
+            ConfirmedPresence::Present(_) | ConfirmedPresence::Absent => {}
+        }
+    }
+    let is_known_to_be_gone = live.pools_listed && (recorded.is_some() || sent.is_some());
+    Ok((is_declared || is_known_to_be_gone).then_some((address, is_declared)))
 }
 
 /// Returns the note that names the objects that remain.

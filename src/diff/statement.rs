@@ -80,7 +80,7 @@ fn recorded_statement(
         current,
         analysis: context.inputs.desired.graph.analysis(key),
         differences: fields::compare(&declared.spec, pool, context.inputs.desired.secrets, current),
-        next_generation: context.next_generation(&declared.spec.name, Some(record)),
+        next_generation: context.next_generation(key, &declared.spec.name, Some(record)),
     };
     let change = match context.inputs.live.statement(&current.sent.name) {
         _ if record.successor.is_some() || record.undo.is_some() => open_replacement(context, &statement)?,

@@ -1,11 +1,11 @@
 //! What a run reports: its events, its failures and its final report. `render` turns them into text.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     cloud::{Error, StatementException},
     plan::Until,
-    resource::{Address, MissingSecret, Phase},
+    resource::{Address, MissingSecret, Operation, Phase},
     state::{LedgerError, Recorded},
 };
 
@@ -34,6 +34,24 @@ pub enum Event {
         phase: Option<Phase>,
         /// The service's message about the phase.
         detail: String,
+    },
+    /// The step group waits for a request that may still take effect, before it does what that request could meet.
+    AwaitingRequest {
+        /// The address of the step group.
+        address: Address,
+        /// The request whose answer is not known.
+        operation: Box<Operation>,
+        /// How long the wait takes at most.
+        at_most: Duration,
+    },
+    /// The service refuses the key in the middle of a wait. The wait ends soon unless the key works again.
+    AccessRefused {
+        /// The address of the step group.
+        address: Address,
+        /// The statement's cloud name, or the pool's id.
+        name: String,
+        /// The service's answer to the last read.
+        error: Error,
     },
     /// All steps of the step group have succeeded.
     Succeeded {

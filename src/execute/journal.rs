@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, StepFailure};
 use crate::{
-    resource::{Address, Intent, IntentId, KeyedHash, Operation, Secrets, Submission, Template, placeholder},
+    resource::{
+        Address, Intent, IntentId, KeyedHash, Operation, Secrets, ServiceTime, Submission, Template, placeholder,
+    },
     state::{Entry, Fact, Outcome, Recorded},
 };
 
@@ -81,11 +83,13 @@ impl JournalHandle {
         fact
     }
 
-    /// Records the intent of a request before it is sent, with the hashes of its secrets or placeholders.
+    /// Records the intent of a request before it is sent, with the time by the service's clock and with the hashes of
+    /// its secrets or placeholders.
     pub async fn record_intent(
         &self,
         address: &Address,
         operation: Operation,
+        sent_at: Option<ServiceTime>,
         (secrets, placeholders): (&Secrets, bool),
     ) -> Result<Intent, StepFailure> {
         let number = self.next_intent.fetch_add(1, Ordering::Relaxed);
@@ -104,7 +108,7 @@ impl JournalHandle {
             }
             _ => Default::default(),
         };
-        let intent = Intent { id, address: address.clone(), operation };
+        let intent = Intent { id, address: address.clone(), operation, sent_at };
         self.append(vec![Entry::IntentOpened { intent: intent.clone(), secrets }]).await?;
         Ok(intent)
     }

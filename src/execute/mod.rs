@@ -9,8 +9,11 @@
 mod context;
 mod event;
 mod journal;
+mod late_effects;
 mod mutation;
 mod pool;
+mod read;
+mod refusal;
 mod result;
 mod scheduler;
 mod statement;

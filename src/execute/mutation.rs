@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
+    late_effects::await_requests_in_flight,
 };
 use crate::{
     cloud::{Error, ErrorKind},
@@ -54,7 +55,7 @@ pub(super) enum Precheck<R> {
 }
 
 /// A request that changes something in the cloud.
-pub(super) trait Mutation: Sync {
+pub(super) trait Mutation: Sync + Sized {
     /// What the precheck gives to the request.
     type RequestInput: Send;
 
@@ -78,22 +79,24 @@ pub(super) trait Mutation: Sync {
         context: &RunContext,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
-    /// Finds out with a read whether a request whose response was lost took effect.
+    /// Finds out with a read whether a request whose response was lost took effect. Returns `None` if no effect can be
+    /// seen: then its intent stays open, and the request is sent again.
     fn read_back(
         &self,
         intent: &Intent,
         error: Error,
         context: &RunContext,
-    ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send;
+    ) -> impl Future<Output = Result<Option<Outcome>, StepFailure>> + Send;
 
-    /// Handles a rejection. By default the request had no effect, and the mutation fails.
+    /// Handles a rejection. By default the mutation fails, unless a read shows that the request took effect although
+    /// somebody rejected it.
     fn on_error_response(
         &self,
         intent: &Intent,
         error: Error,
         attempt: &Attempt<'_>,
     ) -> impl Future<Output = Result<Outcome, StepFailure>> + Send {
-        async { Err(record_rejection(intent, error, attempt.context).await) }
+        confirm_effect(self, intent, error, attempt.context)
     }
 
     /// Returns the request that took effect. `id` is the id that the service gave to a new resource.
@@ -122,6 +125,8 @@ pub(super) async fn mutate<D: Mutation>(
         last_rejection: None,
     };
     let (mut rejected_since, mut is_reported) = (None, false);
+    let mut lost: Vec<Intent> = Vec::new();
+    await_requests_in_flight(&mutation.operation(), scope, context).await?;
     for number in 0..D::MAX_ATTEMPTS {
         // A user who wants to stop wants no retries, unless an earlier attempt has opened the step group.
         if attempt.is_retry && context.must_stop(&scope.after_change(*changed)) {
@@ -136,12 +141,13 @@ pub(super) async fn mutate<D: Mutation>(
             .record_intent(
                 scope.address,
                 mutation.operation(),
+                context.inputs.cloud.service_clock(),
                 (&context.inputs.secrets, context.inputs.use_placeholders),
             )
             .await?;
         let (outcome, was_sent) = match precheck {
             Precheck::Send(input) => match mutation.send(input, &intent, context).await {
-                Ok(outcome) => (outcome, true),
+                Ok(outcome) => (Some(outcome), true),
                 Err(error) if is_response_lost(&error) => {
                     (attempt.may_apply_late, attempt.last_rejection) = (true, None);
                     // Regardless of the read that follows, the request may take effect, so there is something to roll
@@ -150,17 +156,25 @@ pub(super) async fn mutate<D: Mutation>(
                     (mutation.read_back(&intent, error, context).await?, true)
                 }
                 Err(error) => {
+                    // A rejection that is no proof may hide an effect, so there is something to roll back.
+                    *changed |= !error.proves_no_effect();
                     attempt.last_rejection = Some(context.redact_error(error.clone()));
-                    (mutation.on_error_response(&intent, error, &attempt).await?, true)
+                    (Some(mutation.on_error_response(&intent, error, &attempt).await?), true)
                 }
             },
-            Precheck::EarlierAttemptApplied => (applied(), true),
-            Precheck::AlreadyAsDesired | Precheck::NothingToChange => (applied(), false),
+            Precheck::EarlierAttemptApplied => (Some(applied()), true),
+            Precheck::AlreadyAsDesired | Precheck::NothingToChange => (Some(applied()), false),
         };
-        context.journal.record_outcome(&intent, outcome.clone()).await?;
-        if let Outcome::Applied { id, .. } = outcome {
-            *changed |= was_sent;
-            return Ok(was_sent.then(|| mutation.accepted(id)));
+        match outcome {
+            None => lost.push(intent),
+            Some(outcome) => {
+                context.journal.record_outcome(&intent, outcome.clone()).await?;
+                if let Outcome::Applied { id, .. } = outcome {
+                    *changed |= was_sent;
+                    settle_earlier_copies(&lost, context).await?;
+                    return Ok(was_sent.then(|| mutation.accepted(id)));
+                }
+            }
         }
         attempt.is_retry = true;
         if let Some(refusal) = &attempt.last_rejection {
@@ -175,29 +189,61 @@ pub(super) async fn mutate<D: Mutation>(
     Err(mutation.attempts_exhausted(&attempt))
 }
 
+/// Settles the earlier copies of a request that has taken effect, as far as they can have no effect any more: an update
+/// carries the version that was read, and a deletion finds nothing. An earlier copy of a submission stays open. It
+/// could create the statement once more if that is deleted.
+async fn settle_earlier_copies(lost: &[Intent], context: &RunContext) -> Result<(), StepFailure> {
+    for intent in lost.iter().filter(|intent| !matches!(intent.operation, Operation::Submit(_))) {
+        let why = "it was sent again, and the later request took effect".to_owned();
+        context.journal.record_outcome(intent, Outcome::NotApplied { why }).await?;
+    }
+    Ok(())
+}
+
 /// Returns the outcome of a request that took effect on a resource whose id is known.
 pub(super) fn applied() -> Outcome {
     Outcome::Applied { id: None, created_at: None }
 }
 
-/// Records that a rejected request had no effect, and returns the rejection as the failure.
+/// Returns the outcome of a rejected request that took effect nevertheless, as far as a read shows. Otherwise the
+/// rejection is the failure.
+pub(super) async fn confirm_effect<D: Mutation>(
+    mutation: &D,
+    intent: &Intent,
+    error: Error,
+    context: &RunContext,
+) -> Result<Outcome, StepFailure> {
+    if error.proves_no_effect() {
+        return Err(record_rejection(intent, error, context).await);
+    }
+    // If nothing can be read, the intent stays open, and the next run finds out what became of it.
+    let failure = StepFailure::RequestFailed(context.redact_error(error.clone()));
+    mutation.read_back(intent, error, context).await.ok().flatten().ok_or(failure)
+}
+
+/// Returns the rejection of a request as the failure. If the rejection proves that the request had no effect, that is
+/// recorded. Otherwise its intent stays open.
 pub(super) async fn record_rejection(intent: &Intent, error: Error, context: &RunContext) -> StepFailure {
     let error = context.redact_error(error);
+    if !error.proves_no_effect() {
+        return StepFailure::RequestFailed(error);
+    }
     match context.journal.record_outcome(intent, Outcome::NotApplied { why: error.to_string() }).await {
         Ok(()) => StepFailure::RequestFailed(error),
         Err(ledger_failure) => ledger_failure,
     }
 }
 
-/// Returns the outcome for the verdict of a read. If the verdict is unclear, the intent stays open, and `unclear`
-/// gives the failure.
+/// Returns the outcome for the verdict of a read, or `None` if no effect can be seen. If the verdict is unclear, the
+/// intent stays open, and `unclear` gives the failure.
 pub(super) fn outcome_from(
     verdict: IntentVerdict,
     unclear: impl FnOnce(String) -> StepFailure,
-) -> Result<Outcome, StepFailure> {
+) -> Result<Option<Outcome>, StepFailure> {
     match verdict {
-        IntentVerdict::Applied(outcome) => Ok(outcome),
-        IntentVerdict::NotApplied(why) => Ok(Outcome::NotApplied { why }),
+        IntentVerdict::Applied(outcome) => Ok(Some(outcome)),
+        IntentVerdict::NotSeen(_) => Ok(None),
+        IntentVerdict::NotApplied(why) => Ok(Some(Outcome::NotApplied { why })),
         IntentVerdict::Unclear(why) => Err(unclear(why)),
     }
 }

@@ -1,23 +1,23 @@
 //! Sends requests for compute pools, and waits for them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use super::{
-    context::{InterruptScope, RunContext},
+    context::{Interrupt, InterruptScope, RunContext},
     event::{NotReached, NotReachedCause, RequestAccepted, StepFailure},
-    mutation::{Attempt, Mutation, Precheck, applied, mutate, outcome_from},
+    mutation::{Attempt, Mutation, Precheck, applied, outcome_from},
+    read::read_verdict,
+    refusal::Refusal,
 };
 use crate::{
-    cloud::{Error, LATE_POOL_CREATION_TIMEOUT, Listing},
-    live::Live,
+    cloud::Error,
     plan::{Plan, Step, StepRequest, Until},
-    resource::{Address, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate},
-    settle::{IntentVerdict, judge_intent},
+    resource::{
+        Address, IN_FLIGHT, Intent, LivePool, LiveStatement, Operation, Phase, PhaseClass, Pool, PoolPhase, PoolUpdate,
+    },
+    settle::IntentVerdict,
     state::Outcome,
 };
 
@@ -26,38 +26,13 @@ const MAX_POOL_ATTEMPTS: u32 = 10;
 /// How long the CFU count may lag behind statements that have stopped.
 const CFU_DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Creates a pool. If an interrupted run requested it, the request may still take effect, so its pool is looked for
-/// first.
-pub(super) async fn create_pool(
-    pool: &Pool,
-    existing_ids: &BTreeSet<String>,
-    scope: &InterruptScope<'_>,
-    context: &RunContext,
-    changed: &mut bool,
-) -> Result<Option<RequestAccepted>, StepFailure> {
-    let mutation = CreatePool { pool, existing_ids };
-    if let Some(intent) = open_creation(scope, context) {
-        let outcome = resolve_lost_creation(&intent, None, context).await?;
-        context.journal.record_outcome(&intent, outcome.clone()).await?;
-        if let Outcome::Applied { id, .. } = outcome {
-            *changed = true;
-            return Ok(Some(mutation.accepted(id)));
-        }
-        // The user may have asked to stop in the meantime.
-        if context.must_stop(scope) {
-            return Err(StepFailure::Interrupted);
-        }
-    }
-    mutate(mutation, scope, context, changed).await
-}
-
 /// The creation of a pool. The service accepts two pools of one name, so a pool that was requested once is looked for
 /// until it can be ruled out.
-struct CreatePool<'a> {
+pub(super) struct CreatePool<'a> {
     /// The pool to create.
-    pool: &'a Pool,
+    pub pool: &'a Pool,
     /// The ids of the pools that had its name when the plan was made.
-    existing_ids: &'a BTreeSet<String>,
+    pub existing_ids: &'a BTreeSet<String>,
 }
 
 impl Mutation for CreatePool<'_> {
@@ -77,8 +52,13 @@ impl Mutation for CreatePool<'_> {
         Ok(Outcome::Applied { id: Some(live.id), created_at: live.created_at })
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
-        resolve_lost_creation(intent, Some(error), context).await
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
+        resolve_lost_creation(intent, error, context).await.map(Some)
     }
 
     fn accepted(&self, id: Option<String>) -> RequestAccepted {
@@ -90,32 +70,23 @@ impl Mutation for CreatePool<'_> {
     }
 }
 
-/// Returns the creation of this pool that an interrupted run left open.
-fn open_creation(scope: &InterruptScope, context: &RunContext) -> Option<Intent> {
-    let recorded = context.journal.lock_recorded();
-    let mut open = recorded.open_intents.values().map(|open| &open.intent);
-    open.find(|intent| intent.address == *scope.address && matches!(intent.operation, Operation::CreatePool { .. }))
-        .cloned()
-}
-
-/// Returns the outcome of a creation whose response was lost, with `error` or with the interrupted run. The one new
-/// pool with that name and spec is ours.
-async fn resolve_lost_creation(
-    intent: &Intent,
-    error: Option<Error>,
-    context: &RunContext,
-) -> Result<Outcome, StepFailure> {
-    let deadline = Instant::now() + LATE_POOL_CREATION_TIMEOUT;
+/// Returns the outcome of a creation whose response was lost with `error`. The one new pool with that name and spec is
+/// ours. No unique name would prevent a second one, so it is looked for until the request can no longer take effect.
+async fn resolve_lost_creation(intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    let deadline = Instant::now() + IN_FLIGHT;
     loop {
-        let listed = context.inputs.cloud.list_pools().await;
-        let pools = listed
-            .map_err(|unread| StepFailure::RequestFailed(context.redact_error(error.clone().unwrap_or(unread))))?;
-        let no_statements = Listing { items: BTreeMap::new(), unreadable: BTreeMap::new() };
-        match judge_intent(intent, &context.journal.lock_recorded(), &Live::from_lists(no_statements, Some(pools))) {
+        let is_over = Instant::now() >= deadline;
+        let read = read_verdict(intent, context).await;
+        match read.map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))? {
             IntentVerdict::Applied(outcome) => return Ok(outcome),
-            IntentVerdict::NotApplied(why) if Instant::now() >= deadline => return Ok(Outcome::NotApplied { why }),
-            IntentVerdict::NotApplied(_) => {}
+            IntentVerdict::NotApplied(why) | IntentVerdict::NotSeen(why) if is_over => {
+                return Ok(Outcome::NotApplied { why });
+            }
+            IntentVerdict::NotApplied(_) | IntentVerdict::NotSeen(_) => {}
             IntentVerdict::Unclear(why) => return Err(StepFailure::Unclear { name: intent.address.to_string(), why }),
+        }
+        if context.interrupt() == Interrupt::Abort {
+            return Err(StepFailure::Interrupted);
         }
         sleep(Duration::from_secs(5)).await;
     }
@@ -174,7 +145,12 @@ impl Mutation for UpdatePool<'_> {
         context.inputs.cloud.update_pool(self.id, self.to).await.map(|_| applied())
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
         read_back_pool(intent, self.id, error, context).await
     }
 
@@ -213,7 +189,12 @@ impl Mutation for DeletePool<'_> {
         context.inputs.cloud.delete_pool(self.id).await.map(|()| applied())
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
         read_back_pool(intent, self.id, error, context).await
     }
 
@@ -307,10 +288,12 @@ pub(super) async fn wait_for_pool(
     };
     let deadline = Instant::now() + Duration::from_secs(step.timeout);
     let mut interrupt = context.inputs.interrupt.clone();
+    let mut refusal = Refusal::default();
     loop {
         let read = context.inputs.cloud.fetch_pool(&id).await;
+        let is_refused = refusal.has_lasted(read.as_ref().err(), &id, scope, context);
         if let Err(error) = &read
-            && Instant::now() >= deadline
+            && (is_refused || Instant::now() >= deadline)
         {
             return Err(StepFailure::RequestFailed(context.redact_error(error.clone())));
         }
@@ -352,16 +335,14 @@ fn pool_not_reached(id: String, until: Until, cause: NotReachedCause, found: Opt
 }
 
 /// Returns the outcome of a request whose response was lost, from a read of the pool.
-async fn read_back_pool(intent: &Intent, id: &str, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
-    let found = context
-        .inputs
-        .cloud
-        .fetch_pool(id)
-        .await
-        .map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;
-    let mut live = Live::default();
-    live.add_pool_answer(id, Ok(found));
-    let verdict = judge_intent(intent, &context.journal.lock_recorded(), &live);
+async fn read_back_pool(
+    intent: &Intent,
+    id: &str,
+    error: Error,
+    context: &RunContext,
+) -> Result<Option<Outcome>, StepFailure> {
+    let read = read_verdict(intent, context).await;
+    let verdict = read.map_err(|_| StepFailure::RequestFailed(context.redact_error(error)))?;
     outcome_from(verdict, |cause| StepFailure::Unclear { name: id.to_owned(), why: cause })
 }
 

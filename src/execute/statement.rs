@@ -7,21 +7,24 @@ use tokio::time::{Instant, sleep};
 use super::{
     context::{InterruptScope, RunContext},
     event::{RequestAccepted, StepFailure},
-    mutation::{Attempt, Mutation, Precheck, applied, outcome_from, record_rejection},
+    mutation::{Attempt, Mutation, Precheck, applied, confirm_effect, outcome_from, record_rejection},
+    read::{fetch, statement_verdict},
 };
 use crate::{
-    cloud::{Error, ErrorKind, FetchedStatement, LATE_SUBMISSION_TIMEOUT, NewStatement},
-    live::Live,
+    cloud::{Error, ErrorKind, FetchedStatement, NewStatement},
     resource::{
         Intent, Labels, LiveStatement, MissingSecret, Operation, Phase, PhaseClass, Properties, SeenStatement,
         StatementUpdate, Submission, Template, labels,
     },
-    settle::{IntentVerdict, judge_intent, update_took_effect},
+    settle::{IntentVerdict, update_took_effect},
     state::Outcome,
 };
 
 /// The maximum number of attempts for a request that has no effect or conflicts.
 const MAX_STATEMENT_ATTEMPTS: u32 = 30;
+/// How long to look for a statement whose submission got no response, before it is submitted again under the same
+/// name. Names are unique, so it cannot take effect twice.
+const SUBMIT_AGAIN_AFTER: Duration = Duration::from_secs(12);
 /// How long to wait for a name whose statement is being deleted.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
@@ -77,7 +80,12 @@ impl Mutation for SubmitStatement {
         Ok(Outcome::Applied { id: Some(live.uid), created_at: live.created_at })
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
         resolve_lost_submission(intent, &self.submission.name, error, context).await
     }
 
@@ -89,9 +97,7 @@ impl Mutation for SubmitStatement {
     ) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => resolve_name_conflict(intent, &self.submission.name, error, attempt).await,
-            // The intent stays open, and the next run finds out whether it took effect.
-            _ if attempt.may_apply_late => Err(StepFailure::RequestFailed(attempt.context.redact_error(error))),
-            _ => Err(record_rejection(intent, error, attempt.context).await),
+            _ => confirm_rejection(intent, &self.submission.name, error, attempt.context).await,
         }
     }
 
@@ -109,6 +115,25 @@ impl Mutation for SubmitStatement {
     }
 }
 
+/// Returns the outcome of a submission that was rejected. Whoever rejected it, a read decides whether the statement
+/// exists, since its predecessor may be resumed next.
+async fn confirm_rejection(
+    intent: &Intent,
+    name: &str,
+    error: Error,
+    context: &RunContext,
+) -> Result<Outcome, StepFailure> {
+    // Without an answer the intent stays open, and the next run finds out whether it took effect.
+    let failure = StepFailure::RequestFailed(context.redact_error(error.clone()));
+    let Ok(found) = fetch(name, context).await else { return Err(failure) };
+    match statement_verdict(intent, name, found.map(|found| found.live), context) {
+        IntentVerdict::Applied(outcome) => Ok(outcome),
+        IntentVerdict::NotSeen(_) | IntentVerdict::NotApplied(_) | IntentVerdict::Unclear(_) => {
+            Err(record_rejection(intent, error, context).await)
+        }
+    }
+}
+
 /// Returns the outcome of a submission whose name is taken: by our own request, by a statement that is being deleted,
 /// or by a statement that this project does not manage.
 async fn resolve_name_conflict(
@@ -122,7 +147,11 @@ async fn resolve_name_conflict(
     loop {
         match fetch(name, context).await? {
             // The name is free now, if that was the conflict.
-            None => return Ok(Outcome::NotApplied { why: context.redact_text(&error.detail) }),
+            None if error.proves_no_effect() => {
+                return Ok(Outcome::NotApplied { why: context.redact_text(&error.detail) });
+            }
+            // Somebody else's 409 proves nothing.
+            None => return Err(StepFailure::RequestFailed(context.redact_error(error))),
             Some(found) if found.live.phase == Phase::Deleting && Instant::now() < deadline => {
                 if context.must_stop(scope) {
                     return Err(StepFailure::Interrupted);
@@ -132,8 +161,8 @@ async fn resolve_name_conflict(
             Some(found) => {
                 return match statement_verdict(intent, name, Some(found.live), context) {
                     IntentVerdict::Applied(outcome) => Ok(outcome),
-                    IntentVerdict::NotApplied(why) => Ok(Outcome::NotApplied { why }),
-                    IntentVerdict::Unclear(why) if may_apply_late => {
+                    IntentVerdict::NotApplied(why) | IntentVerdict::NotSeen(why) => Ok(Outcome::NotApplied { why }),
+                    IntentVerdict::Unclear(why) if may_apply_late || !error.proves_no_effect() => {
                         Err(StepFailure::Unclear { name: name.to_owned(), why })
                     }
                     IntentVerdict::Unclear(why) => {
@@ -149,23 +178,23 @@ async fn resolve_name_conflict(
     }
 }
 
-/// Returns the outcome of a submission whose response was lost, from what is live. A request in flight may still take
-/// effect for a while.
+/// Returns the outcome of a submission whose response was lost, from what is live, or `None` if it has not shown up by
+/// the time at which it may be sent again.
 async fn resolve_lost_submission(
     intent: &Intent,
     name: &str,
     error: Error,
     context: &RunContext,
-) -> Result<Outcome, StepFailure> {
-    let deadline = Instant::now() + LATE_SUBMISSION_TIMEOUT;
+) -> Result<Option<Outcome>, StepFailure> {
+    let deadline = Instant::now() + SUBMIT_AGAIN_AFTER;
     loop {
         let found =
             fetch(name, context).await.map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;
         let is_there = found.is_some();
         match statement_verdict(intent, name, found.map(|found| found.live), context) {
-            IntentVerdict::Applied(outcome) => return Ok(outcome),
-            IntentVerdict::NotApplied(why) if Instant::now() >= deadline => return Ok(Outcome::NotApplied { why }),
-            IntentVerdict::NotApplied(_) => sleep(Duration::from_secs(2)).await,
+            IntentVerdict::Applied(outcome) => return Ok(Some(outcome)),
+            IntentVerdict::NotApplied(_) | IntentVerdict::NotSeen(_) if Instant::now() >= deadline => return Ok(None),
+            IntentVerdict::NotApplied(_) | IntentVerdict::NotSeen(_) => sleep(Duration::from_secs(2)).await,
             IntentVerdict::Unclear(why) if is_there => return Err(StepFailure::Unclear { name: name.to_owned(), why }),
             IntentVerdict::Unclear(_) => return Err(StepFailure::RequestFailed(context.redact_error(error))),
         }
@@ -214,7 +243,12 @@ impl Mutation for UpdateStatement<'_> {
         context.inputs.cloud.update_statement(found, &self.to).await.map(|()| applied())
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
         read_back_statement(intent, self.name, error, context).await
     }
 
@@ -231,7 +265,7 @@ impl Mutation for UpdateStatement<'_> {
             ErrorKind::Rejected if self.to.stopped && is_pending(self.name, attempt.context).await => {
                 Ok(Outcome::NotApplied { why: attempt.context.redact_text(&error.detail) })
             }
-            _ => Err(record_rejection(intent, error, attempt.context).await),
+            _ => confirm_effect(self, intent, error, attempt.context).await,
         }
     }
 
@@ -294,7 +328,12 @@ impl Mutation for DeleteStatement<'_> {
         context.inputs.cloud.delete_statement(self.name).await.map(|()| applied())
     }
 
-    async fn read_back(&self, intent: &Intent, error: Error, context: &RunContext) -> Result<Outcome, StepFailure> {
+    async fn read_back(
+        &self,
+        intent: &Intent,
+        error: Error,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, StepFailure> {
         read_back_statement(intent, self.name, error, context).await
     }
 
@@ -306,7 +345,7 @@ impl Mutation for DeleteStatement<'_> {
     ) -> Result<Outcome, StepFailure> {
         match error.kind {
             ErrorKind::Conflict => Ok(Outcome::NotApplied { why: attempt.context.redact_text(&error.detail) }),
-            _ => Err(record_rejection(intent, error, attempt.context).await),
+            _ => confirm_effect(self, intent, error, attempt.context).await,
         }
     }
 
@@ -329,16 +368,6 @@ fn rejected_too_often(attempt: &Attempt<'_>, note: &str) -> Option<StepFailure> 
     Some(StepFailure::RequestFailed(Error { detail, ..refusal }))
 }
 
-/// Reads a statement with one GET. The message of an error is redacted.
-pub(super) async fn fetch(name: &str, context: &RunContext) -> Result<Option<FetchedStatement>, StepFailure> {
-    context
-        .inputs
-        .cloud
-        .fetch_statement(name)
-        .await
-        .map_err(|error| StepFailure::RequestFailed(context.redact_error(error)))
-}
-
 /// Returns the outcome of a change to an existing statement, after its response was lost.
 ///
 /// The change is idempotent, so one read is enough: a change that has not taken effect yet is sent again.
@@ -347,18 +376,11 @@ async fn read_back_statement(
     name: &str,
     error: Error,
     context: &RunContext,
-) -> Result<Outcome, StepFailure> {
+) -> Result<Option<Outcome>, StepFailure> {
     let found =
         fetch(name, context).await.map_err(|_| StepFailure::RequestFailed(context.redact_error(error.clone())))?;
     let verdict = statement_verdict(intent, name, found.map(|found| found.live), context);
     outcome_from(verdict, |_| StepFailure::RequestFailed(context.redact_error(error)))
-}
-
-/// Returns the verdict on an intent from a single GET, as settling does for interrupted runs.
-fn statement_verdict(intent: &Intent, name: &str, found: Option<LiveStatement>, context: &RunContext) -> IntentVerdict {
-    let mut live = Live::default();
-    live.add_statement_answer(name, Ok(found));
-    judge_intent(intent, &context.journal.lock_recorded(), &live)
 }
 
 /// Checks that a statement is the recorded one, and still what the plan saw.

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     plan::{PoolRef, Step, StepRequest, Until},
-    resource::{LiveStatement, StatementUpdate},
+    resource::{Intent, LiveStatement, Operation, StatementUpdate},
     settle,
-    state::{Fact, Recorded},
+    state::{Entry, Fact, Outcome, Recorded},
 };
 
 /// Runs one step. `changed` is set if something was requested from the cloud, even after a failure.
@@ -47,13 +47,13 @@ pub(super) async fn run_step(
         StepRequest::Delete { name, seen, unless_in_force } => {
             let Some(uid) = statement::recorded_uid(name, scope, context) else {
                 // It disappeared while an earlier step waited for it.
-                return context.journal.record_facts(step.facts_on_success.iter().cloned()).await;
+                return record_facts(step.facts_on_success.clone(), context).await;
             };
             let (seen, unless_in_force) = (seen.as_ref(), *unless_in_force);
             mutate(statement::DeleteStatement { name, uid, seen, unless_in_force }, scope, context, changed).await?
         }
         StepRequest::CreatePool { pool, existing_ids } => {
-            pool::create_pool(pool, existing_ids, scope, context, changed).await?
+            mutate(pool::CreatePool { pool, existing_ids }, scope, context, changed).await?
         }
         StepRequest::UpdatePool { id, to } => mutate(pool::UpdatePool { id, to }, scope, context, changed).await?,
         StepRequest::DeletePool { id } => mutate(pool::DeletePool { id }, scope, context, changed).await?,
@@ -66,7 +66,38 @@ pub(super) async fn run_step(
     facts.extend(
         step.facts_on_success.iter().map(|fact| context.journal.with_secret_hashes(fact, &context.inputs.secrets)),
     );
-    context.journal.record_facts(facts).await
+    record_facts(facts, context).await
+}
+
+/// Records facts. A request that is still in flight for what is gone has no effect, so it is settled with them.
+async fn record_facts(facts: Vec<Fact>, context: &RunContext) -> Result<(), StepFailure> {
+    let moot: Vec<Entry> = {
+        let recorded = context.journal.lock_recorded();
+        let open = recorded.open_intents.values().map(|open| &open.intent);
+        let moot = open.filter(|intent| facts.iter().any(|fact| is_moot_after(intent, fact)));
+        let outcome = || Outcome::NotApplied { why: "what it was to change no longer exists".to_owned() };
+        moot.map(|intent| Entry::IntentSettled { intent_id: intent.id.clone(), outcome: outcome() }).collect()
+    };
+    let facts = facts.into_iter().map(|fact| Entry::FactRecorded { fact });
+    context.journal.append(moot.into_iter().chain(facts).collect()).await
+}
+
+/// Returns whether the request can have no effect once the fact holds.
+fn is_moot_after(intent: &Intent, fact: &Fact) -> bool {
+    match (&intent.operation, fact) {
+        (
+            Operation::Update { name: changed, .. } | Operation::Delete { name: changed, .. },
+            Fact::GenerationGone { key, name },
+        ) => intent.address.key == *key && changed == name,
+        (
+            Operation::Update { .. }
+            | Operation::Delete { .. }
+            | Operation::UpdatePool { .. }
+            | Operation::DeletePool { .. },
+            Fact::Deleted { address },
+        ) => intent.address == *address,
+        _ => false,
+    }
 }
 
 /// Waits for the condition of a step, and returns the facts from what was observed.

@@ -3,6 +3,7 @@
 use super::{
     context::{Interrupt, InterruptScope, RunContext},
     event::{Event, StepFailure},
+    late_effects::await_submissions,
     step,
 };
 use crate::{
@@ -42,6 +43,11 @@ async fn roll_back(group: &StepGroup, context: &RunContext) {
     let address = &group.address;
     context.emit(Event::RollbackStarted { address: address.clone() });
     let scope = InterruptScope { address, is_open: true, has_rollback: true };
+    // Nothing is resumed beside a successor that may still come to life.
+    if let Err(failure) = await_submissions(&scope, context).await {
+        context.journal.report_rollback_failure(address, failure);
+        return;
+    }
     let mut steps_taken = 0_usize;
     for step in &group.rollback {
         if !guard_holds(step, address, context) {

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     context::{InterruptScope, RunContext},
     event::{Event, NotReached, NotReachedCause, StepFailure},
-    statement::fetch,
+    read::fetch,
+    refusal::Refusal,
     watcher::Observation,
 };
 use crate::{
@@ -87,6 +88,7 @@ pub(super) async fn wait_for_statement(
     let mut wait = PhaseWait { condition, uid, since, exhausted_since: None };
     let deadline = since + Duration::from_secs(timeout);
     let mut observations = context.watcher.subscribe(name);
+    let mut refusal = Refusal::default();
     let mut interrupt = context.inputs.interrupt.clone();
     let (mut last, mut can_be_interrupted): (Option<LiveStatement>, bool) = (None, true);
     loop {
@@ -105,10 +107,16 @@ pub(super) async fn wait_for_statement(
         let observation = observations.borrow_and_update().clone();
         let (mut live, mut confirmed) = match observation {
             Observation::Statement { live, confirmed } => (live.map(|live| *live), confirmed),
+            Observation::Unreadable(Some(error)) if refusal.has_lasted(Some(&error), name, scope, context) => {
+                return Err((StepFailure::RequestFailed(context.redact_error(error)), last));
+            }
             // A failed read says nothing. The deadline ends the wait.
-            Observation::NotYetRead | Observation::Unreadable if !timed_out => continue,
-            Observation::NotYetRead | Observation::Unreadable => (None, false),
+            Observation::NotYetRead | Observation::Unreadable(_) if !timed_out => continue,
+            Observation::NotYetRead | Observation::Unreadable(_) => (None, false),
         };
+        if !timed_out {
+            refusal = Refusal::default();
+        }
         if timed_out {
             confirmed = false;
         }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    cloud::{CloudClient, Listing},
+    cloud::{CloudClient, Error, Listing},
     resource::LiveStatement,
 };
 
@@ -28,8 +28,8 @@ pub(super) enum Observation {
     NotYetRead,
     /// The statement, or `None` if it does not exist. Unless `confirmed` by a GET, it comes from a list.
     Statement { live: Option<Box<LiveStatement>>, confirmed: bool },
-    /// The statement could not be read. The watcher tries again.
-    Unreadable,
+    /// The statement could not be read, with the error if a request failed. The watcher tries again.
+    Unreadable(Option<Error>),
 }
 
 /// A handle to watch statements by name.
@@ -108,7 +108,7 @@ async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Opt
             let pages = found.len().saturating_add(unreadable.len()).div_ceil(PAGE_SIZE);
             for name in subscriptions.keys() {
                 if unreadable.contains_key(name) {
-                    publish(subscriptions, name, &Observation::Unreadable);
+                    publish(subscriptions, name, &Observation::Unreadable(None));
                     continue;
                 }
                 let live = found.remove(name);
@@ -116,9 +116,9 @@ async fn read_by_list(cloud: &CloudClient, subscriptions: &Subscriptions) -> Opt
             }
             Some(pages)
         }
-        Err(_) => {
+        Err(error) => {
             for name in subscriptions.keys() {
-                publish(subscriptions, name, &Observation::Unreadable);
+                publish(subscriptions, name, &Observation::Unreadable(Some(error.clone())));
             }
             None
         }
@@ -138,7 +138,7 @@ async fn read_one_by_one(cloud: &CloudClient, subscriptions: &Subscriptions) {
     for (name, read) in reads.join_all().await {
         let observation = match read {
             Ok(found) => Observation::Statement { live: found.map(|found| Box::new(found.live)), confirmed: true },
-            Err(_) => Observation::Unreadable,
+            Err(error) => Observation::Unreadable(Some(error)),
         };
         publish(subscriptions, &name, &observation);
     }

@@ -10,6 +10,7 @@ use crate::cloud::{CloudClient, Error, Result};
 /// # Errors
 /// When a list cannot be read to its end. A partial list is never used.
 pub async fn read(cloud: &CloudClient) -> Result<Live> {
+    let began = tokio::time::Instant::now();
     let pools = async { if cloud.has_cloud_key() { cloud.list_pools().await.map(Some) } else { Ok(None) } };
     let (statements, pools) = match tokio::try_join!(cloud.list_statements(None), pools) {
         Ok(lists) => lists,
@@ -17,6 +18,7 @@ pub async fn read(cloud: &CloudClient) -> Result<Live> {
     };
     let mut live = Live::from_lists(statements, pools);
     live.service_time = cloud.service_time();
+    live.read_at = cloud.service_clock().map(|now| now.before(began.elapsed()));
     Ok(live)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cloud::Listing,
-    resource::{Generation, LivePool, LiveStatement, Secrets},
+    resource::{Generation, LivePool, LiveStatement, Secrets, ServiceTime},
 };
 
 /// What the cloud held when it was read. A name that the list lacks counts as absent only after a GET says so.
@@ -22,6 +22,8 @@ pub struct Live {
     pub pools_listed: bool,
     /// The service's time of the snapshot, from its `Date` header. Ages are counted from it.
     pub service_time: Option<String>,
+    /// When the lists were requested, by the service's clock. What is in the snapshot is not older.
+    pub read_at: Option<ServiceTime>,
 }
 
 /// Where secret values occur in one statement.

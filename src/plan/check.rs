@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diff::Action,
-    resource::{Address, ResourceKind, Role, SeenStatement},
+    resource::{Address, Operation, ResourceKind, Role, SeenStatement, Submission},
     state::{Entry, Fact, FurthestPhase, Recorded},
 };
 
@@ -152,9 +152,18 @@ fn generation_numbers_are_new(plan: &Plan, recorded: &Recorded) -> ViolationDeta
         let mut used: BTreeSet<String> =
             record.into_iter().flat_map(|record| record.generations()).map(|g| g.sent.name.clone()).collect();
         let last = record.map(|record| record.last_generation);
+        let is_in_flight = |submission: &Submission| {
+            let mut open = recorded.open_intents.values().map(|open| &open.intent);
+            open.any(|intent| {
+                intent.address == group.address
+                    && matches!(&intent.operation, Operation::Submit(sent) if sent.name == submission.name)
+            })
+        };
         for step in group.forward.iter().chain(&group.rollback) {
             let StepRequest::Submit { submission, .. } = &step.request else { continue };
-            let is_reused = submission.role != Role::Undo && last.is_some_and(|last| submission.generation <= last);
+            let is_reused = submission.role != Role::Undo
+                && last.is_some_and(|last| submission.generation <= last)
+                && !is_in_flight(submission);
             if is_reused || !used.insert(submission.name.clone()) {
                 found.push((group.address.clone(), format!("`{}` was used before", submission.name)));
             }

@@ -97,10 +97,23 @@ impl Plan {
         self.changes.iter().filter(|(_, change)| change.is_undecided()).map(|(address, _)| address)
     }
 
+    /// Returns for how many more seconds a request that blocks this plan may still take effect, if there is one.
+    pub fn seconds_in_flight(&self) -> Option<u64> {
+        let blocks = self.changes.values().filter_map(|change| match &change.action {
+            Action::Blocked { by } => Some(by),
+            _ => None,
+        });
+        let seconds = blocks.flatten().filter_map(|block| match block {
+            Block::RequestInFlight { seconds_left, .. } => Some(*seconds_left),
+            _ => None,
+        });
+        seconds.max()
+    }
+
     /// Returns whether everything that is blocked only waits for a phase to pass, so that no person has to decide.
     pub fn is_blocked_only_by_motion(&self) -> bool {
         let is_in_motion = |block: &Block| match block {
-            Block::InMotion { .. } => true,
+            Block::InMotion { .. } | Block::RequestInFlight { .. } => true,
             Block::PoolBlocked { pool } => self.changes.get(pool).is_some_and(Change::is_undecided),
             _ => false,
         };

@@ -16,7 +16,11 @@ pub(super) fn order_groups(inputs: Inputs, groups: &mut Vec<StepGroup>) {
     let present: BTreeSet<Address> = groups.iter().map(|group| group.address.clone()).collect();
     let removed: BTreeSet<Address> =
         present.iter().filter(|address| !desired.graph.project.declares(address)).cloned().collect();
-    let removals = groups.iter().filter(|group| removes_address(group)).map(|group| group.address.clone());
+    // A pool that is now declared by its id leaves only the record. Its statements still wait for nothing else.
+    let stays = |address: &Address| address.kind == ResourceKind::Pool && desired.graph.project.declares(address);
+    let removals =
+        groups.iter().filter(|group| removes_address(group) && !(stays(&group.address) && only_forgets(group)));
+    let removals = removals.map(|group| group.address.clone());
     let removals: BTreeSet<Address> = removals.chain(removed).collect();
     let undoing: BTreeSet<Address> =
         groups.iter().filter(|group| runs_undo(group)).map(|group| group.address.clone()).collect();
@@ -77,6 +81,11 @@ fn removes_address(group: &StepGroup) -> bool {
         .iter()
         .flat_map(|step| &step.facts_on_success)
         .any(|fact| matches!(fact, Deleted { .. } | Forgotten { .. }))
+}
+
+/// Returns whether a step group sends nothing and removes its address from the record only.
+fn only_forgets(group: &StepGroup) -> bool {
+    group.forward.iter().all(|step| step.request == StepRequest::RecordOnly)
 }
 
 /// Returns pairs of statements that create the same object: a new one, and a former one that is removed under another

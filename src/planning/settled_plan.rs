@@ -1,6 +1,6 @@
 //! Plans again until nothing that the plan changes is in a transitional phase.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -9,25 +9,37 @@ use super::{
     one_plan::{PlanRequest, PlanningOutput, make_plan},
 };
 use crate::{
-    cloud::{CloudClient, LATE_SUBMISSION_TIMEOUT},
+    cloud::CloudClient,
     plan::{Plan, options_without_foreign_blocks},
-    resource::{Address, Operation},
+    resource::Address,
 };
 
 /// The interval at which resources in a transitional phase are read again.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The interval at which a submission without a response is looked for.
-const LATE_SUBMISSION_POLL_INTERVAL: Duration = Duration::from_secs(3);
 /// How long to wait for resources in a transitional phase. It is as long as a statement may take by default.
 const MOTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What a plan waits for before it is final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
-    /// A submission of an interrupted run got no response and may still take effect.
-    LateSubmission,
     /// These addresses are in a transitional phase.
     InMotion(Vec<Address>),
+    /// These addresses are in a transitional phase, or wait for a request that got no response.
+    InFlight {
+        /// The addresses that wait.
+        addresses: Vec<Address>,
+        /// The seconds for which the request may still take effect.
+        seconds_left: u64,
+    },
+}
+
+impl Waiting {
+    /// Returns the addresses that wait.
+    fn addresses(&self) -> &[Address] {
+        match self {
+            Waiting::InMotion(addresses) | Waiting::InFlight { addresses, .. } => addresses,
+        }
+    }
 }
 
 /// Plans again until nothing that the plan changes is in a transitional phase. Returns the plan, and whether that was
@@ -43,20 +55,29 @@ pub async fn plan_once_settled(
     announce: &mut (dyn FnMut(Waiting) + Send),
 ) -> Result<(PlanningOutput, bool), PlanningError> {
     let began = Instant::now();
-    let mut announced = None;
+    let mut recorded = Arc::clone(request.recorded);
+    let mut announced: Vec<Address> = Vec::new();
     loop {
-        let planned = plan_without_foreign_blocks(cloud, request, saved).await?;
-        let (waiting, interval) = match waiting_for(&planned.plan, began.elapsed()) {
-            None => return Ok((planned, true)),
-            Some(Waiting::InMotion(_)) if began.elapsed() >= MOTION_TIMEOUT => return Ok((planned, false)),
-            Some(Waiting::LateSubmission) => (Waiting::LateSubmission, LATE_SUBMISSION_POLL_INTERVAL),
-            Some(in_motion) => (in_motion, POLL_INTERVAL),
-        };
-        if announced.as_ref() != Some(&waiting) {
-            announce(waiting.clone());
-            announced = Some(waiting);
+        let planned = plan_without_foreign_blocks(cloud, PlanRequest { recorded: &recorded, ..request }, saved).await?;
+        if let Some(now) = planned.live.read_at
+            && recorded.has_undated_intents(now)
+        {
+            // It is not known when these requests were sent, so the time counts from now.
+            Arc::make_mut(&mut recorded).date_open_intents(now);
+            continue;
         }
-        sleep(interval).await;
+        let waiting = waiting_for(&planned.plan);
+        // The dates are only for this wait. The run continues the record that was read.
+        let original = |planned| PlanningOutput { recorded: Arc::clone(request.recorded), ..planned };
+        let Some(waiting) = waiting else { return Ok((original(planned), true)) };
+        if began.elapsed() >= MOTION_TIMEOUT {
+            return Ok((original(planned), false));
+        }
+        if announced != waiting.addresses() {
+            announced = waiting.addresses().to_vec();
+            announce(waiting);
+        }
+        sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -74,20 +95,16 @@ async fn plan_without_foreign_blocks(
     }
 }
 
-/// Returns what a plan waits for, `elapsed` after the first one was made.
-fn waiting_for(plan: &Plan, elapsed: Duration) -> Option<Waiting> {
-    if has_unseen_submission(plan) && elapsed < LATE_SUBMISSION_TIMEOUT {
-        return Some(Waiting::LateSubmission);
-    }
-    let moving: Vec<Address> = plan.addresses_in_motion().cloned().collect();
+/// Returns what a plan waits for, if anything.
+fn waiting_for(plan: &Plan) -> Option<Waiting> {
+    let addresses: Vec<Address> = plan.addresses_in_motion().cloned().collect();
     // There is no point in waiting for a plan that stays blocked anyway.
     let stays_blocked = plan.is_blocked() && !plan.is_blocked_only_by_motion();
-    (!moving.is_empty() && !stays_blocked).then_some(Waiting::InMotion(moving))
-}
-
-/// Returns whether an interrupted run submitted a statement that does not exist.
-fn has_unseen_submission(plan: &Plan) -> bool {
-    plan.interrupted_requests
-        .iter()
-        .any(|found| !found.applied && matches!(found.intent.operation, Operation::Submit(_)))
+    if addresses.is_empty() || stays_blocked {
+        return None;
+    }
+    Some(match plan.seconds_in_flight() {
+        Some(seconds_left) => Waiting::InFlight { addresses, seconds_left },
+        None => Waiting::InMotion(addresses),
+    })
 }

@@ -3,6 +3,7 @@
 use super::{
     Paint, Style,
     style::{pad, sanitize, wrap},
+    words::request_text,
 };
 use std::time::Duration;
 
@@ -48,6 +49,22 @@ pub fn event_line(event: &Event, style: Style) -> String {
             let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             line("·", Paint::Dim, address, format!("{name} is {}{detail}", sanitize(phase)))
         }
+        Event::AwaitingRequest { address, operation, at_most } => line(
+            "·",
+            Paint::Yellow,
+            address,
+            format!(
+                "waiting for up to {} s: {} got no response and may still take effect",
+                at_most.as_secs().max(1),
+                request_text(operation)
+            ),
+        ),
+        Event::AccessRefused { address, name, error } => line(
+            "!",
+            Paint::Red,
+            address,
+            format!("cannot read `{}`, and stops waiting soon: {}", sanitize(name), sanitize(&error.to_string())),
+        ),
         Event::Succeeded { address } => done_line(address, None, style),
         Event::Failed { address, failure } => line("✗", Paint::Red, address, sanitize(&failure.to_string())),
         Event::RollbackStarted { address } => line("↺", Paint::Yellow, address, "rolling back".to_owned()),

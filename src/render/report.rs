@@ -1,7 +1,7 @@
 //! The report of an apply: what succeeded, what did not and why, and the next step.
 
 use super::{
-    Paint, RunFlags, Style,
+    CommandLine, Paint, RunFlags, Style,
     style::{pluralize, sanitize, wrap},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub fn report_text(report: &RunReport, plan: &Plan, flags: &RunFlags, style: Sty
     }
     let (paint, summary) = summary_line(report, plan);
     write_lines(paint, 0, &summary);
-    for line in next_steps(report, &flags.in_environment(&plan.basis.environment)) {
+    for line in next_steps(report, plan, &flags.in_environment(&plan.basis.environment)) {
         write_lines(Paint::Plain, 0, &line);
     }
     text
@@ -106,7 +106,7 @@ fn summary_line(report: &RunReport, plan: &Plan) -> (Paint, String) {
 }
 
 /// Returns what the user can do next.
-fn next_steps(report: &RunReport, flags: &RunFlags) -> Vec<String> {
+fn next_steps(report: &RunReport, plan: &Plan, flags: &RunFlags) -> Vec<String> {
     match RunResult::of(report) {
         RunResult::Done => Vec::new(),
         _ if report.ledger_error.is_some() => {
@@ -114,17 +114,32 @@ fn next_steps(report: &RunReport, flags: &RunFlags) -> Vec<String> {
                           what took effect.";
             std::iter::once(advice.to_owned()).chain(import_commands(report, flags)).collect()
         }
-        RunResult::Interrupted => vec![format!("`{}` continues from here.", flags.command("apply"))],
+        RunResult::Interrupted => vec![format!("`{}` continues from here.", continuing_command("apply", plan, flags))],
         RunResult::Unhealthy | RunResult::Failed => {
             let pools_full = report.failed.iter().any(|(_, failure)| is_pool_exhausted(failure));
             let pool_advice =
                 pools_full.then(|| "Raise the pool's `max_cfu`, or move statements to another pool.".to_owned());
             pool_advice
                 .into_iter()
-                .chain([format!("Completed changes are recorded. `{}` shows what is left.", flags.command("plan"))])
+                .chain([format!(
+                    "Completed changes are recorded. `{}` shows what is left.",
+                    continuing_command("plan", plan, flags)
+                )])
                 .collect()
         }
     }
+}
+
+/// Returns the command that continues a run: `subcommand`, or the same `destroy` with the flags that decide what it
+/// removes.
+fn continuing_command(subcommand: &str, plan: &Plan, flags: &RunFlags) -> CommandLine {
+    if !plan.options.destroy {
+        return flags.command(subcommand);
+    }
+    let allow = plan.options.allow_data_loss.then_some("--allow-data-loss");
+    let command = allow.into_iter().fold(flags.command("destroy"), CommandLine::argument);
+    let command = plan.options.targets.iter().fold(command, |command, address| command.option("--target", address));
+    plan.options.excludes.iter().fold(command, |command, address| command.option("--exclude", address))
 }
 
 /// Returns the commands that import the pools again if the state file is lost. Statements are found by their labels,

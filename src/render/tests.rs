@@ -230,6 +230,13 @@ fn every_block() -> Plan {
         ("statements.gone-several", Block::GoneWithSeveralSources { hints, accept: accept() }),
         ("statements.if-not-exists", Block::IfNotExists),
         ("statements.in-motion", Block::InMotion { phase: Phase::Stopping }),
+        (
+            "statements.in-flight",
+            Block::RequestInFlight {
+                operation: Box::new(crate::resource::Operation::Delete { name: text("s"), uid: text("u") }),
+                seconds_left: 138,
+            },
+        ),
         ("statements.in-use", Block::ObjectsInUse { by: vec![text("statements.reader"), text("theirs")] }),
         ("statements.loses", Block::LosesOffsets { stateful_construct: Some(text("GROUP BY")), accept: accept() }),
         ("statements.loses-position", Block::LosesOffsets { stateful_construct: None, accept: accept() }),
@@ -238,6 +245,15 @@ fn every_block() -> Plan {
         ("statements.moved-onto", Block::MoveTargetRecorded { from: Address::statement("before") }),
         ("statements.name-in-use", Block::NameInUse { name: text("j"), by: Address::statement("other") }),
         ("statements.no-undo", Block::NoUndo),
+        ("statements.two-copies", Block::TwoCopies { predecessor: text("s"), successor: text("s-g2") }),
+        (
+            "statements.undo-needs-pool",
+            Block::UndoNeedsPool {
+                undo: template("DROP TABLE orders"),
+                pool: Address::pool("main"),
+                is_declared: true,
+            },
+        ),
         ("statements.not-ours", Block::ForeignStatement { name: text("not-ours") }),
         ("statements.pool-blocked", Block::PoolBlocked { pool: Address::pool("exists") }),
         ("statements.prevented", Block::PreventDestroy),
@@ -516,6 +532,7 @@ fn a_plan_reports_what_became_of_an_interrupted_run() {
         id: crate::resource::IntentId(format!("r-{number}")),
         address: Address::pool("main"),
         operation: operation.clone(),
+        sent_at: None,
     };
     let found = |number, applied| crate::settle::InterruptedRequest { intent: intent(number), applied };
     plan.interrupted_requests = vec![found(1, true), found(2, true), found(3, false)];
@@ -679,6 +696,7 @@ fn retry_limits_are_shown_in_round_figures() {
         status: None,
         detail: "connection refused".to_owned(),
         request_id: None,
+        has_service_body: false,
         help: None,
     };
     for (seconds, expected) in [(7, "7 s"), (59, "60 s"), (61, "70 s"), (120, "2 min"), (300, "5 min")] {

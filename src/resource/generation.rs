@@ -28,6 +28,11 @@ impl Generation {
         if self.0 <= 1 { base.to_owned() } else { format!("{base}-g{}", self.0) }
     }
 
+    /// Returns the base that `name` is this generation of, if there is one.
+    pub fn base_of(self, name: &str) -> Option<&str> {
+        if self.0 <= 1 { Some(name) } else { name.strip_suffix(&format!("-g{}", self.0)) }
+    }
+
     /// Returns the generation of `base` that has the cloud name `name`, if there is one.
     pub fn from_name(base: &str, name: &str) -> Option<Generation> {
         let rest = name.strip_prefix(base)?;

@@ -1,10 +1,14 @@
 //! Intents: what the journal records before a request that changes something is sent.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Generation, Pool, Properties, Template};
+use super::{Address, Generation, Pool, Properties, ServiceTime, Template};
+
+/// How long a request whose answer is not known may still take effect after it was sent, whoever sent it. It may be
+/// under way, or the service may be acting on it. Until then nothing is started, resumed or deleted that it could meet.
+pub const IN_FLIGHT: Duration = Duration::from_secs(150);
 
 /// The id of one intent, unique within a lineage: the run and a number within the run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +32,46 @@ pub struct Intent {
     pub address: Address,
     /// The request to the service.
     pub operation: Operation,
+    /// When the request was about to be sent, by the service's clock. States that an older version wrote lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<ServiceTime>,
+}
+
+impl Intent {
+    /// Returns how long the request may still take effect at `now`, or `None` if it no longer can. If it is not known
+    /// when it was sent, the time counts from `now`.
+    pub fn in_flight_for(&self, now: Option<ServiceTime>) -> Option<Duration> {
+        let age = self.sent_at.zip(now).and_then(|(sent_at, now)| now.since(sent_at)).unwrap_or_default();
+        IN_FLIGHT.checked_sub(age).filter(|left| !left.is_zero())
+    }
+
+    /// Returns whether a request for `address` must not be sent while this one may still take effect, because the two
+    /// could meet: two generations of a job could run, a statement could come to life after its deletion, or what was
+    /// started could be deleted.
+    ///
+    /// The same request may be sent again while its first copy is in flight. A submission takes effect once for each
+    /// name, and an update only if the statement has not changed since it was read.
+    pub fn could_meet(&self, address: &Address, next: &Operation) -> bool {
+        match (&self.operation, next) {
+            (Operation::DeletePool { id }, Operation::Submit(next)) => next.pool.as_ref() == Some(id),
+            (Operation::DeletePool { id }, Operation::Update { to, .. }) => !to.stopped && to.pool.as_ref() == Some(id),
+            _ if self.address != *address => false,
+            (Operation::Submit(late), Operation::Submit(next)) => {
+                late.name != next.name && late.role != Role::Undo && next.role != Role::Undo
+            }
+            (Operation::Submit(late), Operation::Update { name, to, .. }) => {
+                late.role != Role::Undo && !to.stopped && late.name != *name
+            }
+            (Operation::Submit(late), Operation::Delete { name, .. }) => late.name == *name,
+            (Operation::Update { to: late, .. }, Operation::Submit(next)) => !late.stopped && next.role != Role::Undo,
+            (Operation::Update { name: late, to: late_update, .. }, Operation::Update { name, to, .. }) => {
+                !late_update.stopped && !to.stopped && late != name
+            }
+            (Operation::Delete { name, .. }, Operation::Submit(next)) => *name == next.name,
+            (Operation::Delete { name: late, .. }, Operation::Update { name, to, .. }) => !to.stopped && late == name,
+            _ => false,
+        }
+    }
 }
 
 /// A request that changes something, as data. It is complete except for the values of secrets.

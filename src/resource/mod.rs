@@ -18,6 +18,7 @@ mod problem;
 pub mod properties;
 mod redaction;
 mod secret;
+mod service_time;
 mod small_map;
 mod statement;
 
@@ -29,7 +30,7 @@ pub use fingerprint::{Fingerprint, HashKey, KeyedHash};
 pub use generation::{
     Generation, MAX_STATEMENT_NAME_LENGTH, default_cloud_name, has_reserved_suffix, is_undo_name, undo_name,
 };
-pub use intent::{Intent, IntentId, Operation, PoolUpdate, Role, StatementUpdate, Submission};
+pub use intent::{IN_FLIGHT, Intent, IntentId, Operation, PoolUpdate, Role, StatementUpdate, Submission};
 pub use interned_str::InternedStr;
 pub use live::{LivePool, LiveStatement, SeenPool, SeenStatement, StatementWarning, WarningSeverity};
 pub use offsets::{Offsets, UNSET_OFFSET};
@@ -39,5 +40,6 @@ pub use problem::{Problem, SourceFile, SourceLocation, Span};
 pub use properties::{Labels, Properties};
 pub use redaction::{REDACTED_KEY, Redactor, placeholder};
 pub use secret::{MissingSecret, Secrets, Template};
+pub use service_time::ServiceTime;
 pub use small_map::SmallMap;
 pub use statement::{Evolve, FormerConsent, Statement, UnexpectedPhasePolicy, labels};

@@ -13,20 +13,26 @@ use super::matches_sent_spec;
 pub enum IntentVerdict {
     /// The request took effect.
     Applied(Outcome),
-    /// The request had no effect, for this reason.
+    /// No effect of the request can be seen, for this reason. It may still take effect while it is in flight.
+    NotSeen(String),
+    /// The request had no effect and can no longer have one, for this reason.
     NotApplied(String),
     /// The outcome cannot be determined, or something unexpected exists. A person has to act on the reason.
     Unclear(String),
 }
 
-/// Judges `intent`. A name that the list lacks proves nothing, so the verdict is `Unclear`.
+/// Judges `intent` by what is live now. A name that the list lacks proves nothing, so the verdict is `Unclear`.
 pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> IntentVerdict {
     match &intent.operation {
+        // It was sent more than once. Another copy has taken effect, and the name cannot be taken twice.
+        Operation::Submit(submission) if is_recorded(intent, &submission.name, recorded) => {
+            IntentVerdict::NotSeen("the statement was created by another request".to_owned())
+        }
         Operation::Submit(submission) => judge_submission(recorded, submission, live),
         Operation::Update { name, uid, to } => match live.statement(name) {
             Presence::Present(found) if found.has_uid(uid) && update_took_effect(to, found) => applied_verdict(None),
             Presence::Present(found) if found.has_uid(uid) => {
-                IntentVerdict::NotApplied("the request did not take effect".to_owned())
+                IntentVerdict::NotSeen("the request did not take effect".to_owned())
             }
             Presence::Present(_) => IntentVerdict::NotApplied("the statement was deleted and created again".to_owned()),
             Presence::Absent => IntentVerdict::NotApplied("the statement no longer exists".to_owned()),
@@ -36,7 +42,7 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
         Operation::Delete { name, uid } => match live.statement(name) {
             Presence::Present(found) if !found.has_uid(uid) => applied_verdict(None),
             Presence::Present(found) if found.phase == Phase::Deleting => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::NotApplied("the statement still exists".to_owned()),
+            Presence::Present(_) => IntentVerdict::NotSeen("the statement still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(name)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
@@ -49,7 +55,7 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
                 if name_matches && size_matches {
                     applied_verdict(None)
                 } else {
-                    IntentVerdict::NotApplied("the request did not take effect".to_owned())
+                    IntentVerdict::NotSeen("the request did not take effect".to_owned())
                 }
             }
             Presence::Absent => IntentVerdict::NotApplied("the pool no longer exists".to_owned()),
@@ -58,12 +64,18 @@ pub fn judge_intent(intent: &Intent, recorded: &Recorded, live: &Live) -> Intent
         },
         Operation::DeletePool { id } => match live.pool(id) {
             Presence::Present(found) if found.phase == PoolPhase::Deprovisioning => applied_verdict(None),
-            Presence::Present(_) => IntentVerdict::NotApplied("the pool still exists".to_owned()),
+            Presence::Present(_) => IntentVerdict::NotSeen("the pool still exists".to_owned()),
             Presence::Absent => applied_verdict(None),
             Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(id)),
             Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
         },
     }
+}
+
+/// Returns whether the record has a generation called `name` under the address of the intent.
+pub(super) fn is_recorded(intent: &Intent, name: &str, recorded: &Recorded) -> bool {
+    let record = recorded.statements.get(&intent.address.key);
+    record.is_some_and(|record| record.generation_named(name).is_some())
 }
 
 /// Judges a submission by the statement that now has its name.
@@ -85,7 +97,7 @@ fn judge_submission(recorded: &Recorded, submission: &Submission, live: &Live) -
                 ))
             }
         }
-        Presence::Absent => IntentVerdict::NotApplied("the statement does not exist".to_owned()),
+        Presence::Absent => IntentVerdict::NotSeen("the statement does not exist".to_owned()),
         Presence::Unlisted => IntentVerdict::Unclear(unlisted_reason(&submission.name)),
         Presence::Unknown(why) => IntentVerdict::Unclear(why.to_owned()),
     }
@@ -118,7 +130,7 @@ fn judge_pool_creation(
     let unreadable = live.unreadable_pools().find(|id| !is_known(id));
     match (candidates.as_slice(), unreadable) {
         ([], Some(id)) => IntentVerdict::Unclear(format!("pool `{id}` is new and its description cannot be read")),
-        ([], None) => IntentVerdict::NotApplied("no new pool matches the request".to_owned()),
+        ([], None) => IntentVerdict::NotSeen("no new pool matches the request".to_owned()),
         ([found], _) => IntentVerdict::Applied(Outcome::Applied {
             id: Some(found.id.clone()),
             created_at: found.created_at.clone(),
@@ -180,6 +192,6 @@ mod tests {
             judge_pool_creation(&pool, &before, &recorded, &live)
         };
         assert!(matches!(verdict(&[]), IntentVerdict::Unclear(why) if why.contains("`lfcp-odd`")));
-        assert!(matches!(verdict(&["lfcp-odd"]), IntentVerdict::NotApplied(_)));
+        assert!(matches!(verdict(&["lfcp-odd"]), IntentVerdict::NotSeen(_)));
     }
 }

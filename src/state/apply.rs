@@ -53,12 +53,20 @@ impl Recorded {
         let key = &intent.address.key;
         let mut voided_offsets = None;
         match (&intent.operation, intent.address.kind) {
-            (Operation::Submit(submission), ResourceKind::Statement) => self.statement_mut(key)?.reserve(submission)?,
+            (Operation::Submit(submission), ResourceKind::Statement) => {
+                let is_sent_again = self.open_intents.values().any(|open| submits(&open.intent, &submission.name));
+                self.statement_mut(key)?.reserve(submission, is_sent_again)?;
+                self.raise_highest_number(key, submission);
+            }
             (Operation::Update { name, uid, to }, ResourceKind::Statement) => {
                 let generation = self.statement_mut(key)?.generation_with_uid(name, uid)?;
                 // From here on the statement may run, so its recorded offsets are no longer valid.
                 if !to.stopped {
                     voided_offsets = generation.offsets.take();
+                    // Of several copies of one resume, the last one holds the offsets.
+                    for open in self.open_intents.values_mut().filter(|open| updates(&open.intent, uid)) {
+                        voided_offsets = voided_offsets.or(open.voided_offsets.take());
+                    }
                 }
             }
             (Operation::Delete { name, uid }, ResourceKind::Statement) => {
@@ -100,6 +108,8 @@ impl Recorded {
     ) -> Result<(), Contradiction> {
         let key = &open.intent.address.key;
         match &open.intent.operation {
+            // It was sent more than once, and another copy has taken effect.
+            Operation::Submit(submission) if self.has_generation(key, &submission.name) => {}
             Operation::Submit(submission) => {
                 let generation = GenerationRecord {
                     sent: submission.clone(),
@@ -144,8 +154,14 @@ impl Recorded {
 
     /// Restores what opening the intent of a rejected request took from the record.
     fn revert_intent(&mut self, open: &OpenIntent) {
+        let others = self.open_intents.values().filter(|other| other.intent.id != open.intent.id);
+        let other_copies: Vec<&Intent> = others.map(|other| &other.intent).collect();
+        let is_open_elsewhere = |submission: &Submission| other_copies.iter().any(|it| submits(it, &submission.name));
+        let keeps_number =
+            matches!(&open.intent.operation, Operation::Submit(submission) if is_open_elsewhere(submission));
         let Some(record) = self.statements.get_mut(&open.intent.address.key) else { return };
         match (&open.intent.operation, &open.voided_offsets) {
+            (Operation::Submit(_), _) if keeps_number => {}
             (Operation::Submit(submission), _) => record.release(submission),
             // The generation is still where it stopped, unless newer offsets are known.
             (Operation::Update { uid, .. }, Some(offsets)) => {
@@ -206,6 +222,22 @@ impl Recorded {
             Fact::Moved { from, to } => self.rename(from, to)?,
         }
         Ok(())
+    }
+
+    /// Returns whether the statement under `key` has a generation with the cloud name `name`.
+    fn has_generation(&self, key: &str, name: &str) -> bool {
+        self.statements.get(key).is_some_and(|record| record.generation_named(name).is_some())
+    }
+
+    /// Keeps the number of a submission under a name that is not the recorded one of its statement: its record and its
+    /// tombstone keep only the numbers of the recorded name.
+    fn raise_highest_number(&mut self, key: &str, submission: &Submission) {
+        let Some(record) = self.statements.get(key).filter(|_| submission.role != Role::Undo) else { return };
+        let Some(base) = submission.generation.base_of(&submission.name) else { return };
+        if base != record.declared.name {
+            let highest = self.highest_numbers.entry(base.to_owned()).or_insert(submission.generation);
+            *highest = submission.generation.max(*highest);
+        }
     }
 
     /// Returns the record of the statement under `key`.
@@ -373,10 +405,15 @@ impl StatementRecord {
     }
 
     /// Reserves the number that a submission is about to use. A number is never used twice.
-    fn reserve(&mut self, submission: &Submission) -> Result<(), Contradiction> {
+    ///
+    /// If the submission `is_sent_again`, its number is already reserved for it.
+    fn reserve(&mut self, submission: &Submission, is_sent_again: bool) -> Result<(), Contradiction> {
         let Submission { name, generation, role, .. } = submission;
         if let Some(existing) = self.generation_named(name) {
             return Err(format!("{name} is already recorded with uid {}", existing.uid));
+        }
+        if is_sent_again {
+            return Ok(());
         }
         if *role == Role::Undo {
             let number = name.rsplit_once("-undo-").and_then(|(_, number)| number.parse().ok());
@@ -502,7 +539,8 @@ fn rename_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 /// Returns whether the two requests, if both are applied, would create two objects where the record has room for one.
 fn creates_same_object(one: &Intent, other: &Intent) -> bool {
     match (&one.operation, &other.operation) {
-        (Operation::Submit(submission), _) => submits(other, &submission.name),
+        // One name can be taken once, so the submission of one address may be in flight more than once.
+        (Operation::Submit(submission), _) => one.address != other.address && submits(other, &submission.name),
         (Operation::CreatePool { .. }, Operation::CreatePool { .. }) => one.address == other.address,
         _ => false,
     }
@@ -511,6 +549,11 @@ fn creates_same_object(one: &Intent, other: &Intent) -> bool {
 /// Returns whether the intent submits a statement called `name`.
 fn submits(intent: &Intent, name: &str) -> bool {
     matches!(&intent.operation, Operation::Submit(submission) if submission.name == name)
+}
+
+/// Returns whether the intent changes the statement with this uid.
+fn updates(intent: &Intent, uid: &str) -> bool {
+    matches!(&intent.operation, Operation::Update { uid: updated, .. } if updated == uid)
 }
 
 /// Returns a short description of an entry, for error messages.

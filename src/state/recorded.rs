@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{
-    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Pool, ResourceKind,
-    Statement, Submission,
+    Address, EnvironmentIdentity, Generation, HashKey, Intent, IntentId, KeyedHash, Offsets, Operation, Pool,
+    ResourceKind, Role, ServiceTime, Statement, Submission,
 };
 
 /// The format that this build writes.
@@ -38,7 +38,12 @@ pub struct Recorded {
     /// manifest key. An older tombstone whose key was taken by another cloud name is stored under `key/name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tombstones: BTreeMap<String, Tombstone>,
-    /// Requests whose outcome is not known yet.
+    /// The highest generation number that was used under a cloud name, where it is not in a record or a tombstone of
+    /// that name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "numbers")]
+    pub highest_numbers: BTreeMap<String, Generation>,
+    /// Requests whose outcome is not known yet, and those that were sent again and may still take effect.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(rename = "open")]
     pub open_intents: BTreeMap<IntentId, OpenIntent>,
@@ -181,6 +186,42 @@ impl Recorded {
         self.open_intents.values().any(|open| open.intent.address == *address)
     }
 
+    /// Returns the highest generation number that was ever used under the cloud name `base`: in any record, tombstone
+    /// or open intent, under any key.
+    pub fn highest_number(&self, base: &str) -> Option<Generation> {
+        let named = self.statements.values().filter(|record| record.declared.name == base);
+        let generations = self.statements.values().flat_map(|record| record.generations());
+        let open = self.open_intents.values().filter_map(|open| match &open.intent.operation {
+            Operation::Submit(submission) => Some(submission),
+            _ => None,
+        });
+        let submitted = generations.map(|generation| &generation.sent).chain(open);
+        let submitted = submitted.filter(|it| it.role != Role::Undo && it.generation.base_of(&it.name) == Some(base));
+        let tombstones = self.tombstones.values().filter(|tombstone| tombstone.name == base);
+        named
+            .map(|record| record.last_generation)
+            .chain(submitted.map(|submission| submission.generation))
+            .chain(tombstones.map(|tombstone| tombstone.last_generation))
+            .chain(self.highest_numbers.get(base).copied())
+            .max()
+    }
+
+    /// Gives every open intent that lacks a time, or has one in the future, the time `now`: the run that finds such an
+    /// intent counts from when it has found it.
+    pub fn date_open_intents(&mut self, now: ServiceTime) {
+        for open in self.open_intents.values_mut() {
+            let is_known = open.intent.sent_at.is_some_and(|sent_at| sent_at <= now);
+            if !is_known {
+                open.intent.sent_at = Some(now);
+            }
+        }
+    }
+
+    /// Returns whether [`Recorded::date_open_intents`] would change anything.
+    pub fn has_undated_intents(&self, now: ServiceTime) -> bool {
+        self.open_intents.values().any(|open| open.intent.sent_at.is_none_or(|sent_at| sent_at > now))
+    }
+
     /// Returns the record of an environment in which nothing was done yet. [`new_lineage`](super::new_lineage) and
     /// [`new_hash_key`](super::new_hash_key) create the two values that are generated once.
     pub fn new(lineage: String, environment: EnvironmentIdentity, hash_key: HashKey) -> Recorded {
@@ -193,6 +234,7 @@ impl Recorded {
             pools: BTreeMap::new(),
             statements: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            highest_numbers: BTreeMap::new(),
             open_intents: BTreeMap::new(),
         }
     }

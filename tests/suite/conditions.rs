@@ -266,7 +266,7 @@ fn a_pool_that_an_interrupted_run_requested_is_listed_as_unhealthy() {
         prevent_destroy: false,
     };
     let operation = Operation::CreatePool { pool, existing_ids: BTreeSet::new() };
-    let intent = Intent { id: IntentId("run-1".to_owned()), address: Address::pool("main"), operation };
+    let intent = Intent { id: IntentId("run-1".to_owned()), address: Address::pool("main"), operation, sent_at: None };
     recorded.apply(&Entry::IntentOpened { intent, secrets: BTreeMap::new() }).unwrap();
     let live = Live::from_resources(BTreeMap::new(), Some(BTreeMap::new()));
     let (recorded, settlement) = settle::settle(&recorded, &live).unwrap();

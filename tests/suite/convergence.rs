@@ -17,6 +17,7 @@ use floe::{
     diff::{Note, PlanOptions},
     execute::{self, Interrupt},
     plan::Plan,
+    resource::IN_FLIGHT,
     simulator::{Effect, FaultRule, InjectedFault, SimulatorOptions},
     state::{Ledger, LedgerError, LocalLedger, MemoryLedger, Recorded, fake_disk::FakeDisk},
 };
@@ -175,18 +176,16 @@ fn random_fault(rng: &mut Rng) -> FaultRule {
     let fault = FaultRule::always(fault_kind.clone()).after(rng.u64(0..6)).times(rng.u64(1..4));
     match fault_kind {
         InjectedFault::Conflict => fault.on(Method::PUT),
-        InjectedFault::LostThenApplied(after) if after > LATEST_POOL_EFFECT_SECONDS => fault.path("*/statements*"),
         _ if rng.bool() => fault.on(methods[rng.usize(0..methods.len())].clone()),
         _ => fault,
     }
 }
 
 /// The seconds within which every delayed effect takes place.
-const LATEST_EFFECT_SECONDS: f64 = 90.0;
-
-/// The seconds within which a delayed creation of a pool takes effect. floe searches for the pool for a minute. A
-/// later effect makes a second pool, as no name prevents it. `late_effects` has tests of what is reported then.
-const LATEST_POOL_EFFECT_SECONDS: f64 = 55.0;
+///
+/// It is shorter than floe waits for a request without a response. A later creation of a pool makes a second one, as no
+/// name prevents it. `late_effects` has tests of what is reported then.
+const LATEST_EFFECT_SECONDS: f64 = 140.0;
 
 /// The minimum percentage of cases that end without a decision for a person, since a blocked case shows little.
 const MINIMUM_CONVERGED_PERCENT: u64 = 70;
@@ -260,7 +259,7 @@ async fn run_under_lock(
     let _leaves = ClearOnDrop(is_locked);
     let recorded = ledger.load().await.unwrap().unwrap_or_else(empty_record);
     let cloud = project.cloud();
-    let Ok(plan) = project.plan_on(&cloud, request, &recorded).await else { return RunOutcome::CloudUnreadable };
+    let Ok(plan) = project.plan_decided(&cloud, request, &recorded).await else { return RunOutcome::CloudUnreadable };
     if plan.is_blocked() || !plan.has_work() {
         ledger.compact_interrupted(&recorded).await.unwrap();
         return RunOutcome::Idle(Box::new(plan));
@@ -347,7 +346,7 @@ async fn run_case(seed: u64) -> bool {
         assert!(idle.is_some(), "seed {seed}, round {round}: eight runs did not converge");
         // Every delayed effect has taken place. The result still holds, or a run repairs it, or a person is told what
         // to check.
-        tokio::time::sleep(Duration::from_secs_f64(LATEST_EFFECT_SECONDS)).await;
+        tokio::time::sleep(IN_FLIGHT + Duration::from_secs(1)).await;
         let mut plan = None;
         for _ in 0..6 {
             match run_under_lock(&mut project, &storage, &request, &is_locked).await {

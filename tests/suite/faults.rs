@@ -13,7 +13,7 @@ use floe::{
     diff::{Action, Block, PlanOptions},
     execute::{NotReachedCause, RunReport, StepFailure},
     plan::Plan,
-    resource::Address,
+    resource::{Address, IN_FLIGHT},
     simulator::{
         EffectKind, FaultRule, ForcedOutcome, InjectedFault, OutOfBandChange, PhaseDurations, Scenario, Simulator,
         SimulatorOptions, StatementOverride,
@@ -322,8 +322,12 @@ async fn check_lost_response(
         let expected_retries = usize::from(!takes_effect(&does) && !answers_nothing);
         let is_late = matches!(does, InjectedFault::LostThenApplied(_));
         assert!(requests.len() == 1 + expected_retries || is_late, "{method} {path} {does:?}: {requests:?}");
+        // A submission that was sent again is remembered until its first copy can no longer take effect.
+        tokio::time::sleep(IN_FLIGHT).await;
+        project.apply().await;
         let recorded = project.recorded().await;
         assert!(recorded.open_intents.is_empty(), "{method} {path} {does:?}: {:#?}", recorded.open_intents);
+        assert!(!project.plan().await.has_work(), "{method} {path} {does:?}");
         let created_twice = project.simulator.audit_report().creations.into_iter().find(|(_, count)| *count > 1);
         assert_eq!(created_twice, None, "{method} {path} {does:?}");
     }
@@ -537,16 +541,19 @@ async fn a_wrong_key_is_named_in_the_error_and_nothing_is_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_revoked_between_plan_and_apply_changes_nothing_and_leaves_no_open_intent() {
+async fn a_key_revoked_between_plan_and_apply_changes_nothing() {
     let mut project = TestProject::with_statements(&table_and_job());
     let (plan, recorded) = plan_and_record(&project).await;
     project.simulator.push_fault(FaultRule::always(InjectedFault::Status(401)));
     let report = execute(&mut project, &plan, recorded).await;
     assert!(!report.is_complete());
     assert_eq!(project.simulator.effects(), []);
-    assert!(project.recorded().await.open_intents.is_empty());
+    // A 401 does not prove that nothing happened, so the next run waits, and then knows.
     project.simulator.clear_faults();
     project.converge().await;
+    let findings = project.simulator.audit_report();
+    assert!(findings.creations.values().chain(findings.pool_creations.values()).all(|count| *count == 1));
+    assert!(project.recorded().await.open_intents.is_empty());
 }
 
 /// Checks that the wait for a job that does not reach RUNNING ends early, with the message of the service.

@@ -433,7 +433,8 @@ async fn only_running_jobs_are_reported_as_stopped_with_their_pool() {
     let mut project = applied_project(&format!("{TABLE}{COPY}{other}")).await;
     project.declare(&format!("{TABLE}{COPY}{other}stopped = true\n"));
     project.converge().await;
-    let id = project.simulator.world_view().pools[0].id.clone();
+    project.create_unmanaged_pool().await;
+    let id = project.recorded().await.pools["main"].id.clone();
     change_outside(&project, OutOfBandChange::DeletePool(id));
     tokio::time::sleep(Duration::from_secs(120)).await;
     let plan = project.plan().await;

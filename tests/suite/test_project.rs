@@ -11,7 +11,7 @@ use floe::{
     manifest::LoadOptions,
     plan::{self, Plan},
     planning::{self, PlanningError},
-    resource::{Address, EnvironmentIdentity, HashKey, Secrets},
+    resource::{Address, EnvironmentIdentity, HashKey, Pool, Secrets},
     simulator::{Simulator, SimulatorOptions, WorldView},
     state::{Ledger, LockHolder, MemoryLedger, Recorded},
 };
@@ -123,6 +123,21 @@ impl TestProject {
         CloudClient::new(transport, Endpoints::public(&identity()).unwrap(), credentials, RateLimits::default(), 7)
     }
 
+    /// Creates a pool that no project manages. It shows that the key may see pools, so that the absence of another pool
+    /// can be confirmed.
+    pub async fn create_unmanaged_pool(&self) {
+        let pool = Pool {
+            display_name: "unmanaged".to_owned(),
+            max_cfu: 5,
+            network: None,
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+            prevent_destroy: false,
+        };
+        self.cloud().create_pool(&pool).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(300)).await;
+    }
+
     /// Loads the manifests and returns their graph. Panics if they have problems.
     pub fn graph(&self) -> Graph {
         let (root, environment) = (self.folder.path().to_owned(), self.environment.clone());
@@ -164,6 +179,30 @@ impl TestProject {
         Ok(plan)
     }
 
+    /// Makes a plan from this record as `floe apply` does: while a request in flight is all that blocks the plan, waits
+    /// and plans again.
+    pub async fn plan_decided(
+        &self,
+        cloud: &CloudClient,
+        options: &PlanOptions,
+        recorded: &Recorded,
+    ) -> Result<Plan, floe::cloud::Error> {
+        let mut recorded = recorded.clone();
+        loop {
+            let plan = self.plan_on(cloud, options, &recorded).await?;
+            if let Some(now) = cloud.service_clock()
+                && recorded.has_undated_intents(now)
+            {
+                recorded.date_open_intents(now);
+                continue;
+            }
+            if plan.seconds_in_flight().is_none() || !plan.is_blocked_only_by_motion() {
+                return Ok(plan);
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    }
+
     /// Makes a plan with the default options.
     pub async fn plan(&self) -> Plan {
         self.plan_with(&self.cloud(), &PlanOptions::default()).await.unwrap().0
@@ -181,7 +220,8 @@ impl TestProject {
 
     /// Makes a plan with these options and applies it through this client. A blocked plan is not applied.
     pub async fn apply_with(&mut self, cloud: &CloudClient, options: &PlanOptions) -> ApplyResult {
-        let (plan, recorded) = self.plan_with(cloud, options).await.unwrap();
+        let recorded = self.recorded().await;
+        let plan = self.plan_decided(cloud, options, &recorded).await.unwrap();
         if plan.is_blocked() {
             return ApplyResult { plan, report: None };
         }

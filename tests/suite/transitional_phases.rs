@@ -169,6 +169,7 @@ async fn an_undo_runs_on_the_pool_that_its_definition_would_use_now() {
 async fn an_undo_waits_until_its_pool_is_recreated() {
     let mut project = TestProject::with_statements(&format!("{TABLE}{OTHER}"));
     project.converge().await;
+    project.create_unmanaged_pool().await;
     let id = project.recorded().await.pools["main"].id.clone();
     project.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     wait_seconds(120).await;
@@ -201,6 +202,7 @@ async fn statements_wait_for_a_pool_that_an_interrupted_run_left_provisioning() 
 async fn a_pool_that_is_being_deleted_is_waited_for() {
     let mut project = TestProject::with_statements(TABLE);
     project.converge().await;
+    project.create_unmanaged_pool().await;
     let id = project.recorded().await.pools["main"].id.clone();
     project.simulator.apply_out_of_band(OutOfBandChange::DeletePool(id)).unwrap();
     let plan = project.plan().await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Address, Consent, Phase, Template};
+use crate::resource::{Address, Consent, Operation, Phase, Template};
 
 /// Why floe does not act on an address until a person decides or a phase has passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,32 @@ pub enum Block {
     UnclearIntent {
         /// Why the outcome is unclear.
         why: String,
+    },
+    /// A request that an earlier run sent, or was about to send, may still take effect. Nothing that it could meet is
+    /// started, resumed or deleted before that.
+    #[serde(rename = "in-flight")]
+    RequestInFlight {
+        /// The request that may still take effect.
+        operation: Box<Operation>,
+        /// For how many more seconds it may take effect.
+        seconds_left: u64,
+    },
+    /// A job runs twice: both the predecessor and the successor of an open replacement run.
+    #[serde(rename = "two-copies")]
+    TwoCopies {
+        /// The cloud name of the predecessor.
+        predecessor: String,
+        /// The cloud name of the successor.
+        successor: String,
+    },
+    /// The undo needs a pool, and the pool no longer exists.
+    UndoNeedsPool {
+        /// The SQL that cannot be run.
+        undo: Template,
+        /// The pool that does not exist.
+        pool: Address,
+        /// Whether the manifests declare the pool, so that an apply creates it again.
+        is_declared: bool,
     },
     /// The replacement restarts from the beginning of its sources, and the policy `evolve = "auto"` does not allow
     /// that.

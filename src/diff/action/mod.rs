@@ -259,7 +259,8 @@ impl Change {
 
     /// Returns whether the change cannot be decided until a phase has passed.
     pub fn is_undecided(&self) -> bool {
-        let is_in_motion_block = |block: &Block| matches!(block, Block::InMotion { .. });
+        let is_in_motion_block =
+            |block: &Block| matches!(block, Block::InMotion { .. } | Block::RequestInFlight { .. });
         match &self.action {
             Action::Await { then, .. } => then.0 == AfterWait::PlanAgain,
             Action::Blocked { by } => by.iter().all(is_in_motion_block),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{command_line::RunFlags, style::sanitize},
     note::rewritten_rows,
+    operation::request_text,
     reason::detail_suffix,
 };
 use crate::{
@@ -77,12 +78,47 @@ fn cause_and_options(block: &Block, address: &Address, change: &Change, flags: &
         Block::RecreatedOutside { name, if_deleted } => recreated_outside(name, if_deleted, address, change, flags),
         Block::PresenceUnknown { why } => (
             format!("cannot read this resource{}", detail_suffix(why)),
-            vec!["Fix access and plan again. floe does not assume that an unreadable resource is absent.".to_owned()],
+            std::iter::once(
+                "Fix access and plan again. floe does not assume that an unreadable resource is absent.".to_owned(),
+            )
+            .chain((address.kind == ResourceKind::Pool).then(|| {
+                format!(
+                    "Or, if the pool no longer exists, forget it: `{}`.",
+                    flags.command("state rm").argument(address)
+                )
+            }))
+            .collect(),
         ),
         Block::UnclearIntent { why } => (
             format!("the outcome of a request from an interrupted run is unclear{}", detail_suffix(why)),
             vec!["Check the resource in Confluent Cloud, remove what does not belong, and plan again.".to_owned()],
         ),
+        Block::RequestInFlight { operation, seconds_left } => (
+            format!("{} got no response and may still take effect for up to {seconds_left} s", request_text(operation)),
+            vec!["Plan again after that. Apply waits for it.".to_owned()],
+        ),
+        Block::TwoCopies { predecessor, successor } => (
+            format!("it runs twice: `{predecessor}` and its successor `{successor}` are both running"),
+            vec![
+                format!("Stop `{predecessor}` in Confluent Cloud, then plan again. `{successor}` takes over."),
+                format!(
+                    "Or stop `{successor}`, revert the change in {table}, then plan again. `{successor}` is deleted."
+                ),
+            ],
+        ),
+        Block::UndoNeedsPool { undo, pool, is_declared } => {
+            let recreate = is_declared.then(|| {
+                let apply = flags.command("apply").option("--target", pool);
+                format!("Create the pool again, then repeat this command:\n{apply}")
+            });
+            let forget = flags.command("state rm").argument(address);
+            let keep = format!("Or keep its objects and stop managing it:\n{forget}");
+            let keep = if *is_declared { keep } else { keep.replacen("Or keep", "Keep", 1) };
+            (
+                format!("its `undo` needs {pool}, which no longer exists: {}", sanitize(undo.as_str())),
+                recreate.into_iter().chain([keep]).collect(),
+            )
+        }
         Block::LosesOffsets { stateful_construct, accept } => {
             loses_position(stateful_construct.as_deref(), accept, change)
         }

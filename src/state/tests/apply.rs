@@ -1,6 +1,9 @@
 //! What each entry does to a record, and why entries are rejected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -113,8 +116,55 @@ fn an_object_being_created_cannot_be_created_again() {
         )
     };
     let recorded = record_after(&with(running_statement("orders", "orders"), [g2("2"), create("3")]));
-    assert!(assert_refused(&recorded, &g2("4")).contains("intent 2 to create the same object is still open"));
+    let elsewhere =
+        record_after(&with(vec![declare("sales", "orders")], [submit("2", "sales", "orders", 2, Role::Current)]));
+    let mut elsewhere = elsewhere;
+    elsewhere.apply(&declare("orders", "orders")).unwrap();
+    assert!(assert_refused(&elsewhere, &g2("4")).contains("intent 2 to create the same object is still open"));
     assert!(assert_refused(&recorded, &create("4")).contains("intent 3 to create the same object is still open"));
+}
+
+#[test]
+fn a_submission_may_be_in_flight_twice_and_creates_one_generation() {
+    let g2 = |id| submit(id, "orders", "orders", 2, Role::Successor);
+    let twice = with(running_statement("orders", "orders"), [g2("2"), g2("3")]);
+    // One copy was rejected. The other one still has the number.
+    let one_left = record_after(&with(twice.clone(), [settle_rejected("2")]));
+    assert_eq!(one_left.statements["orders"].last_generation, Generation(2));
+    let none_left = record_after(&with(twice.clone(), [settle_rejected("2"), settle_rejected("3")]));
+    assert_eq!(none_left.statements["orders"].last_generation, Generation(1));
+    let both_found = record_after(&with(twice, [settle_applied("2", "u"), settle_applied("3", "u")]));
+    let record = &both_found.statements["orders"];
+    assert_eq!((record.successor.as_ref().unwrap().uid.as_str(), record.retired.len()), ("u", 0));
+    assert!(both_found.open_intents.is_empty());
+}
+
+#[test]
+fn the_numbers_of_a_name_that_was_never_in_force_stay_used() {
+    // `b` was renamed to `c`, and its second generation failed before it was in force.
+    let entries = with(running_statement("orders", "b"), [submit("2", "orders", "c", 2, Role::Current)]);
+    let recorded = record_after(&with(entries, [settle_applied("2", "u"), generation_gone("c-g2")]));
+    assert_eq!(recorded.highest_number("c"), Some(Generation(2)));
+    assert_eq!(recorded.highest_number("b"), Some(Generation(2)));
+    assert_eq!(recorded.highest_number("d"), None);
+}
+
+#[test]
+fn an_intent_without_a_usable_time_counts_from_when_it_is_found() {
+    let time = |text: &str| serde_json::from_str::<ServiceTime>(&format!("\"{text}\"")).unwrap();
+    let (now, later) = (time("2026-01-02T03:04:05Z"), time("2026-01-02T03:05:05Z"));
+    let stop = update("2", "orders", "orders", stop());
+    let mut recorded = record_after(&with(running_statement("orders", "orders"), [stop]));
+    let left = |recorded: &Recorded, now| recorded.open_intents.values().next().unwrap().intent.in_flight_for(now);
+    assert_eq!(left(&recorded, Some(later)), Some(IN_FLIGHT));
+    recorded.date_open_intents(now);
+    assert_eq!(left(&recorded, Some(later)), Some(IN_FLIGHT - Duration::from_secs(60)));
+    assert_eq!(left(&recorded, None), Some(IN_FLIGHT));
+    assert_eq!(left(&recorded, Some(now.after(IN_FLIGHT))), None);
+    // A time in the future cannot be right, so the wait is bounded.
+    recorded.date_open_intents(now.before(Duration::from_secs(3600)));
+    assert!(!recorded.has_undated_intents(now));
+    assert_eq!(left(&recorded, Some(now.before(Duration::from_secs(3600)))), Some(IN_FLIGHT));
 }
 
 #[test]

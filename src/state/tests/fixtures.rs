@@ -122,7 +122,7 @@ pub fn fact(fact: Fact) -> Entry {
 
 /// Returns the entry that opens an intent.
 pub fn open_intent(id: &str, address: Address, operation: Operation) -> Entry {
-    let intent = Intent { id: IntentId(id.to_owned()), address, operation };
+    let intent = Intent { id: IntentId(id.to_owned()), address, operation, sent_at: None };
     Entry::IntentOpened { intent, secrets: BTreeMap::new() }
 }
 

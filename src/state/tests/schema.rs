@@ -64,13 +64,15 @@ fn full_record() -> Recorded {
     ];
     let open = operations.into_iter().enumerate().map(|(number, operation)| {
         let id = IntentId(format!("run-{number}"));
-        let intent = Intent { id: id.clone(), address: Address::statement("orders"), operation };
+        let sent_at = serde_json::from_str("\"2026-01-02T03:04:05Z\"").unwrap();
+        let intent = Intent { id: id.clone(), address: Address::statement("orders"), operation, sent_at };
         (id, OpenIntent { intent, secrets: secrets.clone(), voided_offsets: Some(offsets(4)) })
     });
     Recorded {
         pools: BTreeMap::from([("main".to_owned(), PoolRecord { id, declared: pool })]),
         statements: BTreeMap::from([("orders".to_owned(), Box::new(record))]),
         tombstones: BTreeMap::from([("old".to_owned(), tombstone)]),
+        highest_numbers: BTreeMap::from([("former".to_owned(), Generation(3))]),
         open_intents: open.collect(),
         ..empty_record()
     }

@@ -100,7 +100,7 @@ fn entry_from_bytes(bytes: &[u8]) -> Option<Entry> {
     let (id, name) = (IntentId((selector >> 2 & 3).to_string()), number.name(&key));
     let address = Address::statement(&key);
     let intend = |operation| Entry::IntentOpened {
-        intent: Intent { id: id.clone(), address: address.clone(), operation },
+        intent: Intent { id: id.clone(), address: address.clone(), operation, sent_at: None },
         secrets: BTreeMap::new(),
     };
     let settle = |outcome| Entry::IntentSettled { intent_id: id.clone(), outcome };

@@ -100,7 +100,9 @@ impl Transport for CrashingTransport {
 
 /// Returns an error response with `status`.
 fn error_response(status: u16) -> HttpResponse {
-    HttpResponse { status, headers: Headers::default(), body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
+    let mut headers = Headers::default();
+    headers.push("X-Request-Id", "mutant");
+    HttpResponse { status, headers, body: b"{\"errors\":[{\"detail\":\"no\"}]}".to_vec() }
 }
 
 /// What a run may claim to know: what the ledger acknowledged, and what it was writing.
@@ -309,7 +311,7 @@ impl MachineRun {
                 record.last_generation = remaining.unwrap_or(Generation(0));
             });
         }
-        let mut plan = project.plan_on(&cloud, &self.request, &basis).await?;
+        let mut plan = project.plan_decided(&cloud, &self.request, &basis).await?;
         if self.mutant == Mutant::PredecessorResumedUnconfirmed {
             plan.groups.iter_mut().flat_map(|group| &mut group.rollback).for_each(|step| step.guard = None);
         }

@@ -255,7 +255,7 @@ pub fn intents() -> Vec<Intent> {
             Operation::CreatePool { .. } | Operation::UpdatePool { .. } | Operation::DeletePool { .. }
         );
         let address = if is_pools { main_pool() } else { orders() };
-        Intent { id: IntentId(format!("run-{number}")), address, operation }
+        Intent { id: IntentId(format!("run-{number}")), address, operation, sent_at: None }
     };
     operations().into_iter().enumerate().map(intent).collect()
 }
@@ -300,6 +300,7 @@ pub fn full_record() -> Recorded {
         pools: BTreeMap::from([(text("main"), PoolRecord { id: text("lfcp-1"), declared: pool("main") })]),
         statements,
         tombstones: BTreeMap::from([(text("old"), tombstone)]),
+        highest_numbers: BTreeMap::new(),
         open_intents: intents().into_iter().map(open).collect(),
     }
 }
@@ -375,7 +376,7 @@ pub fn initial_record() -> Recorded {
 pub fn journal_groups() -> Vec<Vec<Entry>> {
     let record = |fact| Entry::FactRecorded { fact };
     let intend = |id: &str, address: Address, operation| {
-        let intent = Intent { id: IntentId(text(id)), address, operation };
+        let intent = Intent { id: IntentId(text(id)), address, operation, sent_at: None };
         Entry::IntentOpened { intent, secrets: hashes() }
     };
     let settle = |id: &str, outcome| Entry::IntentSettled { intent_id: IntentId(text(id)), outcome };
@@ -631,6 +632,8 @@ fn blocks() -> Vec<Block> {
         Block::PoolMissing { .. } => Some(Block::PoolFailed { id: id() }),
         Block::PoolFailed { .. } => Some(Block::PoolBlocked { pool: main_pool() }),
         Block::PoolBlocked { .. } => None,
+        // Plans of 0.1.0 have none of these.
+        Block::RequestInFlight { .. } | Block::TwoCopies { .. } | Block::UndoNeedsPool { .. } => None,
     });
     all.extend(after_deletions().into_iter().map(recreated_outside));
     all

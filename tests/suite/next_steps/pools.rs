@@ -87,6 +87,7 @@ async fn a_failed_pool_is_recreated_once_it_is_deleted() {
 #[tokio::test(start_paused = true)]
 async fn a_missing_pool_is_replaced_by_an_owned_one() {
     let mut project = TestProject::with_statements(TABLE);
+    project.create_unmanaged_pool().await;
     project.write("pools.toml", "[pools.main]\nid = \"lfcp-nobody\"\n");
     assert!(matches!(planned_block(&project, "pools.main").await, Block::PoolMissing { .. }));
     project.write("pools.toml", MAIN_POOL);
