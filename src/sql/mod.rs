@@ -17,6 +17,7 @@ mod secrets;
 mod stateless;
 mod statement;
 mod word_set;
+mod work;
 
 use crate::resource::Span;
 

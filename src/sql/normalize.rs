@@ -3,6 +3,7 @@
 use super::{
     keywords::{is_reserved, is_unreserved_keyword},
     lexer::{Token, TokenKind, lex, unquote_identifier},
+    work::count_steps,
 };
 
 /// Returns the normal form of `text`. Texts with the same normal form differ only in layout, comments, the case of
@@ -14,20 +15,30 @@ pub fn normal_form(text: &str) -> String {
         tokens.pop();
     }
     let mut form = String::with_capacity(text.len());
-    let mut rest = tokens.iter();
-    while let Some(token) = rest.next() {
-        if !form.is_empty() {
-            form.push(' ');
-        }
-        let next = rest.as_slice().iter().find(|token| token.kind != TokenKind::Hint);
-        append_token(&mut form, token, next, text);
-    }
+    append_tokens(&mut form, &tokens, text);
     form
 }
 
 /// Returns whether two texts are the same statement to Flink.
 pub fn are_equivalent(a: &str, b: &str) -> bool {
     a == b || normal_form(a) == normal_form(b)
+}
+
+/// Appends the normal forms of `tokens`, separated by spaces.
+fn append_tokens(form: &mut String, tokens: &[Token], text: &str) {
+    // The index of the next token that is no hint. It only moves forward, so that many hints take linear time.
+    let mut next_plain = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        if at > 0 {
+            form.push(' ');
+        }
+        next_plain = next_plain.max(at + 1);
+        while tokens.get(next_plain).is_some_and(|next| next.kind == TokenKind::Hint) {
+            count_steps(1);
+            next_plain += 1;
+        }
+        append_token(form, token, tokens.get(next_plain), text);
+    }
 }
 
 /// Appends the normal form of one token. `next` is the token after it, hints excluded.

@@ -4,6 +4,7 @@ use super::{
     SqlError,
     lexer::{Token, TokenKind, lex, string_literal_value, unquote_identifier},
     normalize::is_valid_unquoted,
+    work::count_steps,
 };
 use crate::resource::Span;
 
@@ -65,19 +66,25 @@ impl<'a> Script<'a> {
         self.tokens.len()
     }
 
+    /// Returns the token at `at`.
+    fn token(&self, at: usize) -> Option<&Token> {
+        count_steps(1);
+        self.tokens.get(at)
+    }
+
     /// Returns the bytes of the token at `at`. Empty past the end.
     pub fn token_text(&self, at: usize) -> &'a str {
-        self.tokens.get(at).map(|token| token.text(self.text)).unwrap_or_default()
+        self.token(at).map(|token| token.text(self.text)).unwrap_or_default()
     }
 
     /// Returns the kind of the token at `at`.
     pub fn token_kind(&self, at: usize) -> Option<TokenKind> {
-        self.tokens.get(at).map(|token| token.kind)
+        self.token(at).map(|token| token.kind)
     }
 
     /// Returns the range of the token at `at`. Past the end, the end of the text.
     pub fn token_span(&self, at: usize) -> Span {
-        self.tokens.get(at).map_or(self.text.len()..self.text.len(), Token::span)
+        self.token(at).map_or(self.text.len()..self.text.len(), Token::span)
     }
 
     /// Returns the range from the token at `first` to the token at `last`.
@@ -89,7 +96,7 @@ impl<'a> Script<'a> {
     /// Returns whether the token at `at` is the bare word `word`, in any case. Unneeded quotes are ignored, as in the
     /// normal form of the text.
     pub fn is_word(&self, at: usize, word: &str) -> bool {
-        self.tokens.get(at).is_some_and(|token| match token.kind {
+        self.token(at).is_some_and(|token| match token.kind {
             TokenKind::ReservedWord => token.keyword == word,
             // Recognizers pass words in upper case, except for column names.
             TokenKind::Word => {
@@ -104,7 +111,7 @@ impl<'a> Script<'a> {
 
     /// Returns the word at `at` if it is not reserved and has no quotes or unneeded ones.
     pub fn unreserved_word(&self, at: usize) -> Option<&'a str> {
-        let token = self.tokens.get(at)?;
+        let token = self.token(at)?;
         let written = token.text(self.text);
         match token.kind {
             TokenKind::Word => Some(written),
@@ -118,7 +125,7 @@ impl<'a> Script<'a> {
 
     /// Returns the reserved word at `at` in upper case. Empty if there is none.
     pub fn reserved_word(&self, at: usize) -> &'static str {
-        self.tokens.get(at).map_or("", |token| token.keyword)
+        self.token(at).map_or("", |token| token.keyword)
     }
 
     /// Returns whether the tokens from `at` on are these bare words.
@@ -195,7 +202,8 @@ impl<'a> Script<'a> {
         (self.token_kind(at) == Some(TokenKind::StringLiteral)).then(|| string_literal_value(self.token_text(at)))
     }
 
-    /// Returns the first token from `at` on, before `end` and outside all brackets, that satisfies `predicate`.
+    /// Returns the first token from `at` on, before `end` and outside all brackets, that satisfies `predicate`. After
+    /// a bracket that is not closed before `end`, nothing is outside all brackets.
     pub fn find_at_top_level(
         &self,
         mut at: usize,
@@ -208,6 +216,7 @@ impl<'a> Script<'a> {
             }
             at = match self.partners.get(at) {
                 Some(Some(partner)) if *partner > at => partner + 1,
+                _ if self.is_opening_bracket(at) => return None,
                 _ => at + 1,
             };
         }

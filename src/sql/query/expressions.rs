@@ -70,9 +70,9 @@ impl QueryWalker<'_, '_> {
                 && script.qualified_name(start + 1, end).is_some_and(|name| name.next_token == end));
         if is_query && start < end {
             self.add_stateful_construct("a subquery", script.token_span(start));
-            let star_count = self.stars.len();
+            let outer_stars = self.stars.mark();
             self.walk_query(start, end);
-            self.stars.truncate(star_count);
+            self.stars.forget_after(outer_stars);
         } else {
             self.walk_expression(start, end);
         }

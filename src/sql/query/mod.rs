@@ -2,12 +2,14 @@
 
 mod clauses;
 mod expressions;
+mod stars;
 mod tables;
 
 use std::collections::BTreeMap;
 
 use super::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script};
 use crate::resource::Span;
+use stars::{CteId, Stars};
 
 /// The results of walking the queries of a statement.
 pub(super) struct QueryWalker<'s, 'a> {
@@ -21,15 +23,12 @@ pub(super) struct QueryWalker<'s, 'a> {
     pub errors: Vec<SqlError>,
     /// Joins of tables without a bound in time, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
-    /// Each `*` in a `SELECT` list that reads a table, and whose columns reach the result of the query that is
-    /// walked. A `*` over a common table expression or a subquery that names its columns does not count.
-    pub stars: Vec<Span>,
-    /// The stars of each common table expression, by its name.
-    stars_by_cte: BTreeMap<String, Vec<Span>>,
+    /// Where the columns of a `*` come from.
+    stars: Stars,
     /// The windows: calls of `TUMBLE`, `HOP` and similar functions.
     pub windows: Vec<Span>,
-    /// Names that common table expressions shadow here, with the number of open expressions of that name.
-    ctes_in_scope: BTreeMap<String, usize>,
+    /// Names that common table expressions shadow here, each with its open expressions, the innermost last.
+    ctes_in_scope: BTreeMap<String, Vec<CteId>>,
     /// The shadowed names in the order in which they came into scope.
     cte_scope_stack: Vec<String>,
     /// The select lists that are being walked, the innermost last.
@@ -93,8 +92,7 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             stateful_constructs: Vec::new(),
             errors: Vec::new(),
             regular_joins: Vec::new(),
-            stars: Vec::new(),
-            stars_by_cte: BTreeMap::new(),
+            stars: Stars::default(),
             windows: Vec::new(),
             ctes_in_scope: BTreeMap::new(),
             cte_scope_stack: Vec::new(),
@@ -130,6 +128,12 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
+    /// Returns each `*` in a `SELECT` list that reads a table, and whose columns reach the result of a query. A `*` over
+    /// a common table expression or a subquery that names its columns does not count.
+    pub fn stars(&self) -> Vec<Span> {
+        self.stars.reaching_result()
+    }
+
     /// Records a mention of an object.
     pub fn add_mention(&mut self, usage: Usage, kind: ObjectKind, name: Vec<String>, span: Span) {
         self.mentions.push(Mention { usage, kind, name, span });
@@ -160,14 +164,15 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
                 return at;
             }
             let close = self.script.closing_bracket(at, end);
+            let cte = self.stars.add_cte();
             if recursive {
-                self.enter_cte_scope(&name);
+                self.enter_cte_scope(&name, cte);
             }
-            let star_count = self.stars.len();
+            let outer_stars = self.stars.mark();
             self.walk_query(at + 1, close);
-            self.stars_by_cte.insert(name.clone(), self.stars.split_off(star_count));
+            self.stars.move_to_cte(outer_stars, cte);
             if !recursive {
-                self.enter_cte_scope(&name);
+                self.enter_cte_scope(&name, cte);
             }
             at = close + 1;
             if !self.script.is_symbol(at, ",") || at >= end {
@@ -178,16 +183,16 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
     }
 
     /// Shadows tables named `name`.
-    fn enter_cte_scope(&mut self, name: &str) {
-        *self.ctes_in_scope.entry(name.to_owned()).or_default() += 1;
+    fn enter_cte_scope(&mut self, name: &str, cte: CteId) {
+        self.ctes_in_scope.entry(name.to_owned()).or_default().push(cte);
         self.cte_scope_stack.push(name.to_owned());
     }
 
     /// Ends one scope of `name`.
     fn leave_cte_scope(&mut self, name: &str) {
-        if let Some(count) = self.ctes_in_scope.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(open) = self.ctes_in_scope.get_mut(name) {
+            open.pop();
+            if open.is_empty() {
                 self.ctes_in_scope.remove(name);
             }
         }

@@ -70,10 +70,10 @@ impl QueryWalker<'_, '_> {
 
     /// Walks a query in place of a table. Its stars count only if the list above it has a star too.
     fn walk_derived_table(&mut self, start: usize, end: usize) {
-        let star_count = self.stars.len();
+        let outer_stars = self.stars.mark();
         self.walk_query(start, end);
         if self.select_lists.last().is_none_or(|list| list.star.is_none()) {
-            self.stars.truncate(star_count);
+            self.stars.forget_after(outer_stars);
         }
     }
 
@@ -101,13 +101,15 @@ impl QueryWalker<'_, '_> {
     /// temporal table function, which is a join of two streams that looks like a call.
     fn may_be_temporal_table_function(&self, first: usize, close: usize) -> bool {
         let script = self.script;
-        let Some(open) = (first..close).rev().find(|&at| script.is_symbol(at, "(")) else { return false };
-        let ends_there = |next: usize| (next..close).all(|at| script.is_symbol(at, ")"));
-        if script.is_word(open.saturating_sub(1), "UNNEST") || !script.name_end(open + 1, close).is_some_and(ends_there)
-        {
+        // Backward from the end: closing brackets, the last part of a name, and nothing else up to a bracket.
+        let Some(last) = (first..close).rev().find(|&at| !script.is_symbol(at, ")")) else { return false };
+        let is_after_dot = |at: usize| at.checked_sub(1).is_some_and(|before| script.is_symbol(before, "."));
+        let is_in_name = |at: usize| script.is_identifier(at) || script.is_symbol(at, ".") || is_after_dot(at);
+        let Some(open) = (first..=last).rev().find(|&at| !is_in_name(at)) else { return false };
+        let is_only_argument = script.is_symbol(open, "(") && script.name_end(open + 1, close) == Some(last + 1);
+        if !is_only_argument || script.is_word(open.saturating_sub(1), "UNNEST") {
             return false;
         }
-        let last = (open..close).rev().find(|&at| script.is_identifier(at)).unwrap_or(open);
         let column = script.identifier(last).to_ascii_lowercase();
         column.contains("time") || column.contains("date") || column == "ts" || column.ends_with("_ts")
     }
@@ -136,12 +138,16 @@ impl QueryWalker<'_, '_> {
     /// Records that a table is read, unless the name is a common table expression.
     pub(super) fn add_table_read(&mut self, name: QualifiedName) {
         let star = self.select_lists.last().and_then(|list| list.star.clone());
-        let is_cte = matches!(name.parts.as_slice(), [only] if self.ctes_in_scope.contains_key(only));
-        if is_cte {
-            let cte_stars = name.parts.first().and_then(|only| self.stars_by_cte.get(only)).filter(|_| star.is_some());
-            self.stars.extend(cte_stars.cloned().unwrap_or_default());
-        } else {
-            self.stars.extend(star.filter(|star| !self.stars.contains(star)));
+        let cte = match name.parts.as_slice() {
+            [only] => self.ctes_in_scope.get(only).and_then(|open| open.last()).copied(),
+            _ => None,
+        };
+        match (cte, star) {
+            (Some(cte), Some(_)) => self.stars.add_cte_read(cte),
+            (None, Some(star)) => self.stars.add_table(star),
+            (_, None) => {}
+        }
+        if cte.is_none() {
             self.add_mention(Usage::Reads, ObjectKind::Table, name.parts, name.span);
         }
     }
