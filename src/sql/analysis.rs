@@ -16,11 +16,14 @@ const MAX_PREFIX_TOKENS: usize = 12;
 /// are left out. Only `stateful_construct` is different: it is `None` only if the whole text is understood.
 pub fn analyze(text: &str) -> Analysis {
     let script = Script::new(text);
-    let (mut statement, kind, mut errors) = parse_statement(&script);
-    errors.extend(script.errors.iter().cloned());
+    let (mut statement, kind, other_statements) = parse_statement(&script);
+    let mut errors = script.errors.clone();
+    errors.extend(other_statements);
     errors.append(&mut statement.errors);
     errors.append(&mut statement.query.errors);
     errors.sort_by_key(|error| error.span.start);
+    // Of two errors at one place, the first is about the characters and the more exact one.
+    errors.dedup_by_key(|error| error.span.start);
     errors.truncate(MAX_ERRORS);
 
     let mut stateful_construct = statement.first_stateful_construct();
@@ -79,7 +82,7 @@ fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlErro
     let mut errors = Vec::new();
     if statements.is_empty() && script.errors.is_empty() {
         let message = "this text contains no statement".to_owned();
-        errors.push(SqlError { message, span: 0..script.source().len() });
+        errors.push(SqlError { message, span: 0..script.source().len(), help: None });
     }
     let mut found_statement = false;
     for range in &statements {
@@ -91,7 +94,7 @@ fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlErro
             found_statement = true;
             continue;
         };
-        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0) });
+        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0), help: None });
     }
     (chosen, errors)
 }

@@ -261,7 +261,9 @@ impl Lexer<'_> {
             Some(byte) if byte < 0x80 => usize::from(is_word_byte(byte)),
             Some(_) => {
                 let next = self.text.get(self.position..).and_then(|rest| rest.chars().next());
-                next.filter(|c| c.is_alphanumeric()).map_or(0, char::len_utf8)
+                // Flink's lexer counts everything in this range as a letter, such as combining accents.
+                let is_letter = |c: &char| c.is_alphanumeric() || ('\u{100}'..='\u{1fff}').contains(c);
+                next.filter(is_letter).map_or(0, char::len_utf8)
             }
             None => 0,
         }

@@ -2,6 +2,7 @@
 
 use super::{
     SqlError,
+    characters::character_errors,
     lexer::{Token, TokenKind, lex, string_literal_value, unquote_identifier},
     normalize::is_valid_unquoted,
     work::count_steps,
@@ -51,6 +52,7 @@ impl<'a> Script<'a> {
         let mut script =
             Script { text, partners: vec![None; tokens.len()], tokens, hints, errors: Vec::new(), is_too_deep: false };
         script.report_invalid_tokens();
+        script.errors.extend(character_errors(&script.tokens, text));
         script.pair_brackets();
         script.errors.sort_by_key(|error| error.span.start);
         script
@@ -223,6 +225,25 @@ impl<'a> Script<'a> {
         None
     }
 
+    /// Returns where each item of the list between two tokens starts. Commas in brackets and in types such as
+    /// `MAP<STRING, INT>` separate no items. An empty list has one empty item.
+    pub fn list_items(&self, start: usize, end: usize) -> Vec<usize> {
+        let mut items = vec![start];
+        let (mut at, mut types) = (start, 0_usize);
+        while let Some(next) = self
+            .find_at_top_level(at, end, |script, at| [",", "<", ">"].iter().any(|symbol| script.is_symbol(at, symbol)))
+        {
+            match self.token_text(next) {
+                "," if types == 0 => items.push(next + 1),
+                "<" if next > start && self.is_any_word(next - 1, &["ARRAY", "MAP", "MULTISET", "ROW"]) => types += 1,
+                ">" => types = types.saturating_sub(1),
+                _ => {}
+            }
+            at = next + 1;
+        }
+        items
+    }
+
     /// Adds an error for each invalid token.
     fn report_invalid_tokens(&mut self) {
         for token in self.tokens.iter().filter(|token| token.kind == TokenKind::Invalid) {
@@ -238,7 +259,11 @@ impl<'a> Script<'a> {
                     opening.find('\'').map_or(1, |at| at + 1),
                 ),
             };
-            self.errors.push(SqlError { message: message.to_owned(), span: token.start..token.start + length });
+            self.errors.push(SqlError {
+                message: message.to_owned(),
+                span: token.start..token.start + length,
+                help: None,
+            });
         }
     }
 
@@ -259,7 +284,7 @@ impl<'a> Script<'a> {
                             "brackets nest deeper than {MAX_BRACKET_DEPTH} levels here: split the statement, for \
                              example with `WITH` or a view"
                         );
-                        self.errors.push(SqlError { message, span: self.token_span(at) });
+                        self.errors.push(SqlError { message, span: self.token_span(at), help: None });
                     }
                 }
                 closing @ (")" | "]" | "}") => found_stray |= self.close_bracket(&mut open, at, closing, found_stray),
@@ -270,7 +295,7 @@ impl<'a> Script<'a> {
         // it.
         if let Some(at) = open.pop().filter(|_| !found_stray) {
             let message = format!("this `{}` is never closed", self.token_text(at));
-            self.errors.push(SqlError { message, span: self.token_span(at) });
+            self.errors.push(SqlError { message, span: self.token_span(at), help: None });
         }
     }
 
@@ -291,7 +316,7 @@ impl<'a> Script<'a> {
                 }
                 None => format!("this `{closing}` closes nothing"),
             };
-            self.errors.push(SqlError { message, span: self.token_span(at) });
+            self.errors.push(SqlError { message, span: self.token_span(at), help: None });
         }
         true
     }

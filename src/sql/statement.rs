@@ -2,7 +2,11 @@
 
 use super::{
     Mention, ObjectKind, SqlError, StatefulConstruct, StatementKind, Usage,
+    keywords::is_unreserved_keyword,
     kind::{DdlVerb, ddl_object_and_kind},
+    lexer::TokenKind,
+    names::{is_stray_after_name, missing, missing_name, name_list_errors, reserved_word, unexpected_after_name},
+    operands::operand_errors,
     query::{QueryWalker, parse_qualified_name},
     script::Script,
     stateless::first_stateful_keyword,
@@ -52,6 +56,30 @@ pub(super) struct OptionPair {
 /// The largest number of nested prefixes. No valid statement has more. The limit keeps a text of repeated `EXECUTE`
 /// from recursing.
 const MAX_STATEMENT_DEPTH: usize = 4;
+
+/// Reserved words that start a statement and no clause of a definition.
+const STATEMENT_VERBS: [&str; 12] = [
+    "ALTER", "CREATE", "DELETE", "DESCRIBE", "DROP", "EXECUTE", "EXPLAIN", "INSERT", "MERGE", "SELECT", "SHOW",
+    "UPDATE",
+];
+
+/// Reserved words that can follow the name that a definition creates. Unreserved words, such as `INPUT`, all can.
+const DEFINITION_CLAUSES: [&str; 14] = [
+    "AS",
+    "COMMENT",
+    "DISTRIBUTED",
+    "DISTRIBUTION",
+    "FOR",
+    "FRESHNESS",
+    "FROM",
+    "IN",
+    "LANGUAGE",
+    "LIKE",
+    "ON",
+    "REFRESH_MODE",
+    "USING",
+    "WITH",
+];
 
 /// The words that start a query.
 const QUERY_START_KEYWORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
@@ -115,17 +143,67 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         Some(name.next_token)
     }
 
+    /// Records the object that must be named at `at`. Returns the index after the name. Reports a missing name.
+    fn add_required_mention(&mut self, usage: Usage, object: ObjectKind, at: usize, end: usize) -> Option<usize> {
+        let next = self.add_mention(usage, object, at, end);
+        if next.is_none() {
+            self.errors.push(missing_name(self.script, at, end));
+        }
+        next
+    }
+
+    /// Reports what follows the name at `name_at` and belongs to no clause. Returns whether there was such a token.
+    fn report_stray_after_name(&mut self, name_at: usize, at: usize, end: usize) -> bool {
+        let is_stray = is_stray_after_name(self.script, at, end);
+        if is_stray {
+            self.errors.push(unexpected_after_name(self.script, name_at, at));
+        }
+        is_stray
+    }
+
+    /// Returns whether the token at `at` starts no clause of a definition.
+    fn cannot_follow_created_name(&self, at: usize, end: usize) -> bool {
+        let script = self.script;
+        if at >= end || is_stray_after_name(script, at, end) || script.is_symbol(at, ",") {
+            return at < end;
+        }
+        match script.token_kind(at) {
+            Some(TokenKind::ReservedWord) => !script.is_any_word(at, &DEFINITION_CLAUSES),
+            Some(TokenKind::Word) => !is_unreserved_keyword(script.token_text(at)),
+            Some(TokenKind::QuotedIdentifier) => true,
+            _ => false,
+        }
+    }
+
     /// Walks the query between two tokens and records the state that it keeps.
     fn add_query(&mut self, start: usize, end: usize) {
+        if !self.starts_query(start, end) {
+            self.report_missing_query(start, end);
+        }
         if start >= end {
-            self.query.add_stateful_construct("a missing query", self.script.token_span(start));
             return;
         }
         self.query_ranges.push((start, end));
+        let (own, inside) = (self.errors.len(), self.query.errors.len());
         self.query.walk_query(start, end);
+        // After a structural error, the rest is likely to be read wrongly.
+        if self.script.errors.is_empty() && self.errors.len() == own && self.query.errors.len() == inside {
+            self.errors.extend(operand_errors(self.script, start, end));
+        }
         if let Some(word) = first_stateful_keyword(self.script, start, end) {
             self.query.stateful_constructs.push(word);
         }
+    }
+
+    /// Reports that no query starts at `at`.
+    fn report_missing_query(&mut self, at: usize, end: usize) {
+        let error = if at >= end {
+            missing(self.script, at, end, "a query")
+        } else {
+            let message = format!("a query must start here, and `{}` starts none", self.script.token_text(at));
+            SqlError { message, span: self.script.token_span(at), help: None }
+        };
+        self.errors.push(error);
     }
 
     /// Returns whether a query starts at `at`, behind any opening brackets.
@@ -156,11 +234,13 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             self.if_not_exists = true;
             at += 3;
         }
-        let Some(next) = self.add_mention(Usage::Creates, object, at, end) else {
-            // Prose such as `Create a connection …` defines nothing.
-            return if at < end { StatementKind::Other } else { kind };
-        };
+        let name_at = at;
+        let Some(next) = self.add_required_mention(Usage::Creates, object, at, end) else { return kind };
         at = next;
+        if self.cannot_follow_created_name(at, end) {
+            self.errors.push(unexpected_after_name(script, name_at, at));
+            return kind;
+        }
         if object == ObjectKind::Table && script.is_symbol(at, "(") {
             let close = script.closing_bracket(at, end);
             self.parse_columns(at + 1, close);
@@ -193,17 +273,44 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             } else if script.is_word(at, "USING") {
                 at = self.parse_used_objects(at + 1, end);
             } else if script.is_word(at, "LIKE") && kind == StatementKind::CreateTable {
-                at = self.add_mention(Usage::Reads, ObjectKind::Table, at + 1, end).unwrap_or(at + 1);
+                let Some(next) = self.add_required_mention(Usage::Reads, ObjectKind::Table, at + 1, end) else {
+                    return false;
+                };
+                if self.report_stray_after_name(at + 1, next, end) {
+                    return false;
+                }
+                at = next;
             } else if script.is_word(at, "AS") && (self.starts_query(at + 1, end) || at + 1 >= end) {
                 self.add_query(at + 1, end);
                 return true;
             } else if script.is_symbol(at, "(") {
                 at = script.closing_bracket(at, end) + 1;
+            } else if script.is_any_word(at, &STATEMENT_VERBS) {
+                self.report_another_statement(at);
+                return false;
             } else {
                 at += 1;
             }
         }
+        if kind == StatementKind::CreateView || script.is_any_word(end.saturating_sub(1), &["USING", "LIKE", "COMMENT"])
+        {
+            self.errors.push(missing(
+                script,
+                end,
+                end,
+                if kind == StatementKind::CreateView { "a query" } else { "a name" },
+            ));
+        }
         false
+    }
+
+    /// Reports a statement that starts at `at`, where the one before it is complete.
+    fn report_another_statement(&mut self, at: usize) {
+        let message = format!(
+            "another statement starts at this `{}`: give each statement its own entry",
+            self.script.reserved_word(at)
+        );
+        self.errors.push(SqlError { message, span: self.script.token_span(at), help: None });
     }
 
     /// Parses the objects after `USING`, `SET`, `ADD` or `DROP`: `MODEL m`, `TOOLS a, b`, `CONNECTIONS (a, b)`.
@@ -220,7 +327,10 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         let bracket = self.script.is_symbol(at + 1, "(");
         let list_end = if bracket { self.script.closing_bracket(at + 1, end) } else { end };
         let mut next = at + 1 + usize::from(bracket);
-        while let Some(after_name) = self.add_mention(Usage::Calls, object, next, list_end) {
+        while let Some(after_name) = self.add_required_mention(Usage::Calls, object, next, list_end) {
+            if self.report_stray_after_name(next, after_name, list_end) {
+                return end;
+            }
             next = after_name;
             if !self.script.is_symbol(next, ",") {
                 break;
@@ -233,6 +343,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
     /// Parses the options between two tokens, and records the connections that they name.
     fn parse_options(&mut self, start: usize, end: usize) {
         let script = self.script;
+        self.check_option_list(start, end);
         for at in start..end {
             let (Some(key), Some(value)) = (script.string_literal(at), script.string_literal(at + 2)) else { continue };
             if !script.is_symbol(at + 1, "=") || at + 2 >= end {
@@ -251,15 +362,37 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
     }
 
+    /// Reports a comma in a list of options that separates nothing, or one that is missing.
+    fn check_option_list(&mut self, start: usize, end: usize) {
+        let script = self.script;
+        let is_string = |at: usize| at < end && script.token_kind(at) == Some(TokenKind::StringLiteral);
+        for at in start..end {
+            let is_comma = script.is_symbol(at, ",");
+            if is_comma && !is_string(at + 1) {
+                self.errors.push(missing(script, at + 1, end, "an option"));
+                return;
+            }
+            let ends_pair = at >= start + 2 && is_string(at) && script.is_symbol(at - 1, "=") && is_string(at - 2);
+            if ends_pair && at + 1 < end && !script.is_symbol(at + 1, ",") {
+                self.errors.push(missing(script, at + 1, end, "a comma"));
+                return;
+            }
+        }
+    }
+
     /// Parses columns, watermarks and constraints: records the functions that computed columns call, and a primary
     /// key.
     fn parse_columns(&mut self, start: usize, end: usize) {
         let script = self.script;
         let (mention_count, construct_count) = (self.query.mentions.len(), self.query.stateful_constructs.len());
+        self.check_column_items(start, end);
         let mut at = start;
         while at < end {
             if script.are_words(at, &["PRIMARY", "KEY"]) {
                 self.has_primary_key = true;
+                if script.is_symbol(at + 2, "(") {
+                    self.check_name_list(at + 3, script.closing_bracket(at + 2, end));
+                }
             }
             if script.is_word(at, "AS") {
                 let item_end = script.find_at_top_level(at, end, |script, at| script.is_symbol(at, ",")).unwrap_or(end);
@@ -277,6 +410,40 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         self.query.stateful_constructs.truncate(construct_count);
     }
 
+    /// Reports each column between two tokens that starts with no name, and operators after a name.
+    fn check_column_items(&mut self, start: usize, end: usize) {
+        let script = self.script;
+        let starts_constraint = |at: usize| {
+            script.are_words(at, &["PRIMARY", "KEY"])
+                || script.are_words(at, &["WATERMARK", "FOR"])
+                || (script.is_word(at, "UNIQUE") && script.is_symbol(at + 1, "("))
+                || (script.is_word(at, "CONSTRAINT") && script.is_identifier(at + 1))
+                || (script.is_word(at, "PARTITION") && script.is_symbol(at + 1, "("))
+                || (script.is_word(at, "DISTRIBUTION") && script.is_any_word(at + 1, &["BY", "INTO"]))
+        };
+        self.errors.extend(name_list_errors(script, start, end, starts_constraint));
+        let unsupported = ["DEFAULT", "REFERENCES", "CHECK"];
+        let unsupported = (start..end).find(|&at| {
+            script.is_any_word(at, &unsupported)
+                && at > start
+                && !script.is_symbol(at - 1, ".")
+                && !script.is_symbol(at - 1, ",")
+        });
+        if let Some(at) = unsupported.filter(|_| self.errors.is_empty()) {
+            let word = script.reserved_word(at);
+            self.errors.push(SqlError {
+                message: format!("a column has no `{word}` in Flink SQL"),
+                span: script.token_span(at),
+                help: Some("Remove it.".to_owned()),
+            });
+        }
+    }
+
+    /// Reports each item between two tokens that is no name.
+    fn check_name_list(&mut self, start: usize, end: usize) {
+        self.errors.extend(name_list_errors(self.script, start, end, |_| false));
+    }
+
     /// Parses the rest of an `ALTER` statement.
     fn parse_alter(&mut self, mut at: usize, end: usize) -> StatementKind {
         let script = self.script;
@@ -288,12 +455,21 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         };
         at += if script.is_word(at, "MATERIALIZED") { 2 } else { 1 };
         at += if script.are_words(at, &["IF", "EXISTS"]) { 2 } else { 0 };
-        let Some(next) = self.add_mention(Usage::Alters, object, at, end) else {
-            return if at < end { StatementKind::Other } else { kind };
-        };
+        let name_at = at;
+        let Some(next) = self.add_required_mention(Usage::Alters, object, at, end) else { return kind };
         at = next;
+        if self.report_stray_after_name(name_at, at, end) {
+            return kind;
+        }
         if script.are_words(at, &["RENAME", "TO"]) {
             let name = script.qualified_name(at + 2, end);
+            match &name {
+                None => self.errors.push(missing_name(script, at + 2, end)),
+                Some(name) if name.next_token < end => {
+                    self.errors.push(unexpected_after_name(script, at + 2, name.next_token));
+                }
+                Some(_) => {}
+            }
             self.renamed_to =
                 name.map(|name| Mention { usage: Usage::Creates, kind: object, name: name.parts, span: name.span });
             return kind;
@@ -302,6 +478,18 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             let inside = at + 1 + usize::from(script.is_symbol(at + 1, "("));
             let close = if inside > at + 1 { script.closing_bracket(at + 1, end) } else { end };
             self.parse_columns(inside, close);
+            return kind;
+        }
+        if object == ObjectKind::Table
+            && script.is_any_word(at, &["DROP", "RENAME"])
+            && script.is_word(at + 1, "COLUMN")
+        {
+            self.errors.push(reserved_word(script, at + 1));
+        }
+        let leftover = script
+            .find_at_top_level(at, end, |script, at| script.is_any_word(at, &["ALTER", "CREATE", "INSERT", "SHOW"]));
+        if let Some(leftover) = leftover {
+            self.report_another_statement(leftover);
             return kind;
         }
         if script.is_word(at, "SET") && script.is_symbol(at + 1, "(") {
@@ -325,8 +513,11 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         };
         at += if script.is_word(at, "MATERIALIZED") { 2 } else { 1 };
         at += if script.are_words(at, &["IF", "EXISTS"]) { 2 } else { 0 };
-        while let Some(next) = self.add_mention(Usage::Drops, object, at, end) {
+        while let Some(next) = self.add_required_mention(Usage::Drops, object, at, end) {
             if !script.is_symbol(next, ",") {
+                if next < end && !script.is_any_word(next, &["RESTRICT", "CASCADE", "ON", "EXTENDED"]) {
+                    self.errors.push(unexpected_after_name(script, at, next));
+                }
                 break;
             }
             at = next + 1;
@@ -345,10 +536,16 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             return StatementKind::Other;
         }
         at += 1 + usize::from(script.is_word(at, "OVERWRITE") && script.is_word(at + 1, "INTO"));
-        at += usize::from(script.is_word(at, "TABLE"));
-        let Some(mut at) = self.add_mention(Usage::Writes, ObjectKind::Table, at, end) else {
-            self.query.add_stateful_construct("a missing sink", script.token_span(at.min(end)));
-            return StatementKind::InsertInto;
+        // If no name follows, `TABLE` is meant as the name.
+        let is_named_next = script.is_identifier(at + 1)
+            || (script.token_kind(at + 1) == Some(TokenKind::ReservedWord) && !self.starts_query(at + 1, end));
+        at += usize::from(script.is_word(at, "TABLE") && is_named_next);
+        let sink_at = at;
+        let mut at = match self.add_required_mention(Usage::Writes, ObjectKind::Table, at, end) {
+            Some(next) => next,
+            // A reserved word is the name that was meant.
+            None if script.token_kind(at) == Some(TokenKind::ReservedWord) && !self.starts_query(at, end) => at + 1,
+            None => return StatementKind::InsertInto,
         };
         while at < end {
             // `EXTEND (…)`, `PARTITION (…)` and column lists, in any order and number.
@@ -356,7 +553,15 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
             if !script.is_symbol(at + word, "(") || (word == 0 && self.starts_query(at, end)) {
                 break;
             }
-            at = script.closing_bracket(at + word, end) + 1;
+            let close = script.closing_bracket(at + word, end);
+            if word == 0 {
+                self.check_name_list(at + 1, close);
+            }
+            at = close + 1;
+        }
+        if at < end && !self.starts_query(at, end) {
+            self.errors.push(unexpected_after_name(script, sink_at, at));
+            return StatementKind::InsertInto;
         }
         let conflict = script.find_at_top_level(at, end, |script, at| script.are_words(at, &["ON", "CONFLICT"]));
         if let Some(conflict) = conflict {
@@ -430,7 +635,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
 
     /// Adds an error at the token `at`.
     fn add_error(&mut self, message: &str, at: usize) {
-        self.errors.push(SqlError { message: message.to_owned(), span: self.script.token_span(at) });
+        self.errors.push(SqlError { message: message.to_owned(), span: self.script.token_span(at), help: None });
     }
 
     /// Parses the statement that `EXPLAIN` explains.

@@ -147,7 +147,9 @@ pub(super) fn check_sql(
     }
     let analysis = sql::analyze(&masked);
     for error in &analysis.errors {
-        context.problems.push(Problem::new(error.message.clone()).at(sql.source_map.locate(&error.span), "here"));
+        let mut problem = Problem::new(error.message.clone()).at(sql.source_map.locate(&error.span), "here");
+        problem.help.clone_from(&error.help);
+        context.problems.push(problem);
     }
     if !analysis.errors.is_empty() {
         return None;

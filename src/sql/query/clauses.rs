@@ -40,7 +40,10 @@ impl QueryWalker<'_, '_> {
     fn walk_keyword(&mut self, at: usize, end: usize, clause: Clause) -> (usize, Clause) {
         let script = self.script;
         let word = script.reserved_word(at);
+        let follows_as = at.checked_sub(1).is_some_and(|before| script.is_word(before, "AS"));
         match word {
+            // It is meant as an alias, which is reported with the other misplaced words.
+            _ if follows_as && clause != Clause::Start => (at + 1, clause),
             "SELECT" => {
                 self.reject_second_statement(at, clause, word);
                 self.close_select_list();
@@ -57,12 +60,6 @@ impl QueryWalker<'_, '_> {
                 (at + 1, Clause::AfterFrom)
             }
             "FROM" if clause == Clause::Select && !self.is_distinct_from(at) => {
-                if at
-                    .checked_sub(1)
-                    .is_some_and(|before| script.is_symbol(before, ",") || script.is_word(before, "SELECT"))
-                {
-                    self.add_stateful_construct("an unfinished list", script.token_span(at));
-                }
                 if let Some(list) = self.select_lists.last_mut() {
                     list.is_open = false;
                 }
@@ -92,11 +89,11 @@ impl QueryWalker<'_, '_> {
 
     /// Reports a second statement: a `SELECT` after a whole query, or an `INSERT` inside one.
     fn reject_second_statement(&mut self, at: usize, clause: Clause, word: &str) {
-        if clause == Clause::Start || !self.errors.is_empty() {
+        if clause == Clause::Start {
             return;
         }
         let message = format!("another statement starts at this `{word}`: give each statement its own entry");
-        self.errors.push(SqlError { message, span: self.script.token_span(at) });
+        self.report(SqlError { message, span: self.script.token_span(at), help: None });
     }
 
     /// Returns whether the `FROM` at `at` belongs to `IS [NOT] DISTINCT FROM`.

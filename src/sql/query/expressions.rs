@@ -8,6 +8,7 @@ use crate::sql::{
     },
     keywords::{is_column_keyword, is_unreserved_keyword},
     lexer::TokenKind,
+    names::name_list_errors,
     script::QualifiedName,
 };
 
@@ -154,7 +155,12 @@ impl QueryWalker<'_, '_> {
         let is_call = next < end && script.is_symbol(next, "(");
         if self.is_alias(at) {
             // In `AS t (a, b)`, the brackets contain column names.
-            return if is_call { script.closing_bracket(next, end) + 1 } else { next };
+            if !is_call {
+                return next;
+            }
+            let close = script.closing_bracket(next, end);
+            self.report_reserved_columns(next + 1, close);
+            return close + 1;
         }
         if is_call {
             return script.qualified_name(at, end).map_or(next, |name| self.walk_call(name, end));
@@ -170,6 +176,13 @@ impl QueryWalker<'_, '_> {
             self.record_star(next + 1);
         }
         next
+    }
+
+    /// Reports reserved words among the column names between two tokens.
+    pub(super) fn report_reserved_columns(&mut self, start: usize, end: usize) {
+        let script = self.script;
+        let is_other = |at: usize| script.token_kind(at) != Some(TokenKind::ReservedWord);
+        self.errors.extend(name_list_errors(script, start, end, is_other));
     }
 
     /// Returns whether the word at `at` may be syntax: a keyword, except for those that can only be columns where an

@@ -7,7 +7,11 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use super::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script};
+use super::{
+    Mention, ObjectKind, SqlError, StatefulConstruct, Usage,
+    names::{missing, missing_name, unexpected_after_name},
+    script::Script,
+};
 use crate::resource::Span;
 use stars::{CteId, Stars};
 
@@ -128,6 +132,13 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
         }
     }
 
+    /// Reports an error, unless another one before it explains it.
+    fn report(&mut self, error: SqlError) {
+        if self.errors.is_empty() {
+            self.errors.push(error);
+        }
+    }
+
     /// Returns each `*` in a `SELECT` list that reads a table, and whose columns reach the result of a query. A `*` over
     /// a common table expression or a subquery that names its columns does not count.
     pub fn stars(&self) -> Vec<Span> {
@@ -146,22 +157,29 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
 
     /// Walks `name [(columns)] AS (query), …` and returns the index after it.
     fn walk_common_table_expressions(&mut self, mut at: usize, end: usize) -> usize {
-        let recursive = self.script.is_word(at, "RECURSIVE");
+        // If no name follows, `RECURSIVE` is meant as the name.
+        let recursive = self.script.is_word(at, "RECURSIVE") && !self.script.is_word(at + 1, "AS");
         at += usize::from(recursive);
         loop {
             if !self.script.is_identifier(at) || at >= end {
-                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
-                return at;
+                self.report(missing_name(self.script, at, end));
+                return end;
             }
-            let name = self.script.identifier(at);
+            let (name, name_at) = (self.script.identifier(at), at);
             at += 1;
             if self.script.is_symbol(at, "(") {
-                at = self.script.closing_bracket(at, end) + 1;
+                let close = self.script.closing_bracket(at, end);
+                self.report_reserved_columns(at + 1, close);
+                at = close + 1;
             }
             at += usize::from(self.script.is_word(at, "AS"));
             if !self.script.is_symbol(at, "(") || at >= end {
-                self.add_stateful_construct("an unfinished WITH", self.script.token_span(at.min(end)));
-                return at;
+                let error = match at < end {
+                    true => unexpected_after_name(self.script, name_at, at),
+                    false => missing(self.script, at, end, "a query"),
+                };
+                self.report(error);
+                return end;
             }
             let close = self.script.closing_bracket(at, end);
             let cte = self.stars.add_cte();

@@ -1,17 +1,25 @@
 //! Walks tables in `FROM` and `JOIN`, and records the state that joins keep.
 
 use super::{Clause, ObjectKind, QueryWalker, TablePosition, Usage};
-use crate::sql::script::{QualifiedName, Script};
+use crate::sql::{
+    lexer::TokenKind,
+    names::{is_stray_after_name, missing_name, unexpected_after_name},
+    script::{QualifiedName, Script},
+};
 
 impl QueryWalker<'_, '_> {
     /// Walks one table of a `FROM` or `JOIN`, without its alias, and returns the index after it.
     pub(super) fn walk_table(&mut self, at: usize, end: usize, position: TablePosition) -> usize {
         let script = self.script;
-        let lateral = at < end && script.is_word(at, "LATERAL");
+        // If no table follows, `LATERAL` is meant as the name.
+        let is_table_next = script.is_symbol(at + 1, "(")
+            || script.is_identifier(at + 1)
+            || script.is_any_word(at + 1, &["TABLE", "UNNEST"]);
+        let lateral = at + 1 < end && script.is_word(at, "LATERAL") && is_table_next;
         let first = at + usize::from(lateral);
         if first >= end {
-            self.add_stateful_construct("an unfinished FROM", script.token_span(at.min(end)));
-            return at;
+            self.report(missing_name(script, first, end));
+            return end;
         }
         if script.is_symbol(first, "(") {
             return self.walk_parenthesized_table(first, end, position, lateral);
@@ -26,16 +34,20 @@ impl QueryWalker<'_, '_> {
             self.add_table_function(first, close, position, columns);
             return close + 1;
         }
-        let named = first + usize::from(script.is_word(first, "TABLE"));
+        // Without a name after it, `TABLE` is meant as the name.
+        let named = first + usize::from(script.is_word(first, "TABLE") && script.is_identifier(first + 1));
         let Some(name) = script.qualified_name(named, end) else {
-            self.add_stateful_construct("unknown syntax after FROM", script.token_span(first));
-            return at;
+            return self.report_missing_table(named, end);
         };
         if script.is_symbol(name.next_token, "(") && name.next_token < end {
             self.table_function_bracket = Some(name.next_token);
             let next = self.walk_call(name, end);
             self.add_table_function(first, next - 1, position, columns);
             return next;
+        }
+        if is_stray_after_name(script, name.next_token, end) {
+            self.report(unexpected_after_name(script, named, name.next_token));
+            return end;
         }
         let temporal = script.is_word(name.next_token, "FOR")
             && script.is_any_word(name.next_token + 1, &["SYSTEM_TIME", "SYSTEM"]);
@@ -45,6 +57,20 @@ impl QueryWalker<'_, '_> {
             self.add_join(join, next, temporal);
         }
         next
+    }
+
+    /// Reports that no table is named at `at`. Returns the index from which the walk continues: after a reserved word,
+    /// which is the name that was meant, or else at the end.
+    fn report_missing_table(&mut self, at: usize, end: usize) -> usize {
+        let error = missing_name(self.script, at, end);
+        let is_reserved = self.script.token_kind(at) == Some(TokenKind::ReservedWord);
+        if is_reserved {
+            // Several reserved words are independent mistakes.
+            self.errors.push(error);
+            return at + 1;
+        }
+        self.report(error);
+        end
     }
 
     /// Walks a bracket in place of a table: a derived table, or joined tables.
