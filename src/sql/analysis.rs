@@ -1,8 +1,10 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script,
-    secrets::is_plaintext_secret, statement::ParsedStatement,
+    Analysis, PlaintextSecret, SqlError, StatefulConstruct, StatementKind,
+    script::Script,
+    secrets::is_plaintext_secret,
+    statement::{ParsedStatement, is_session_setting},
 };
 
 /// The largest number of errors that are reported for one text.
@@ -77,7 +79,7 @@ pub(super) fn parse_statement<'s, 'a>(
 /// well.
 fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlError>) {
     let statements = split_statements(script);
-    let is_session_setting = |&(start, _): &(usize, usize)| script.is_any_word(start, &["SET", "RESET", "USE"]);
+    let is_session_setting = |&(start, _): &(usize, usize)| is_session_setting(script, start);
     let chosen = statements.iter().copied().find(|range| !is_session_setting(range)).or(statements.first().copied());
     let mut errors = Vec::new();
     if statements.is_empty() && script.errors.is_empty() {

@@ -154,6 +154,30 @@ pub(super) fn name_list_errors(
     script.list_items(start, end).into_iter().filter_map(check).collect()
 }
 
+/// Returns the name of a model without its version. Confluent Cloud writes a version behind the name, as in `m$2`, and
+/// all versions as `m$all`.
+pub(super) fn model_name(mut parts: Vec<String>) -> Vec<String> {
+    if let Some(last) = parts.last_mut()
+        && let Some((name, version)) = last.rsplit_once('$')
+        && !name.is_empty()
+        && is_model_version(version)
+    {
+        *last = name.to_owned();
+    }
+    parts
+}
+
+/// Returns whether the text after the `$` of a model's name is a version.
+fn is_model_version(version: &str) -> bool {
+    version.eq_ignore_ascii_case("all") || (!version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Returns whether the name of a model includes the number of one version.
+pub(super) fn names_one_version(parts: &[String]) -> bool {
+    let version = parts.last().and_then(|last| last.rsplit_once('$')).map(|(_, version)| version);
+    version.is_some_and(|version| is_model_version(version) && !version.eq_ignore_ascii_case("all"))
+}
+
 /// Returns the text of a token for a message. The content of a string is never shown, because it may be a secret.
 fn shown<'a>(script: &Script<'a>, at: usize) -> &'a str {
     if script.token_kind(at) == Some(TokenKind::StringLiteral) { "'…'" } else { script.token_text(at) }

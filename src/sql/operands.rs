@@ -306,6 +306,12 @@ pub(super) fn is_complete_operand(word: &str) -> bool {
     matches!(word, "FALSE" | "NULL" | "TRUE" | "UNKNOWN") || (is_niladic_function(word) && is_reserved(word))
 }
 
+/// Returns whether an operand ends after this reserved word, so that a name that follows is an alias.
+pub(super) fn ends_operand(word: &str) -> bool {
+    is_complete_operand(word)
+        || matches!(word, "YEAR" | "MONTH" | "DAY" | "HOUR" | "MINUTE" | "SECOND" | "END" | "EMPTY" | "SET")
+}
+
 /// Reserved words that an operand must follow.
 #[rustfmt::skip]
 static OPERATORS: WordSet<19> = WordSet::new([

@@ -5,7 +5,10 @@ use super::{
     keywords::is_unreserved_keyword,
     kind::{DdlVerb, ddl_object_and_kind},
     lexer::TokenKind,
-    names::{is_stray_after_name, missing, missing_name, name_list_errors, reserved_word, unexpected_after_name},
+    names::{
+        is_stray_after_name, missing, missing_name, model_name, name_list_errors, names_one_version, reserved_word,
+        unexpected_after_name,
+    },
     operands::operand_errors,
     query::{QueryWalker, parse_qualified_name},
     script::Script,
@@ -84,6 +87,14 @@ const DEFINITION_CLAUSES: [&str; 14] = [
 /// The words that start a query.
 const QUERY_START_KEYWORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
+/// Returns whether the statement at `start` sets or resets an option of its session, or chooses a catalog or database.
+pub(super) fn is_session_setting(script: &Script<'_>, start: usize) -> bool {
+    let alters_session = script.is_word(start, "ALTER")
+        && script.is_any_word(start + 1, &["SESSION", "SYSTEM"])
+        && script.is_any_word(start + 2, &["SET", "RESET"]);
+    alters_session || script.is_any_word(start, &["SET", "RESET", "USE"])
+}
+
 impl<'s, 'a> ParsedStatement<'s, 'a> {
     /// Returns an empty statement over `script`.
     pub fn new(script: &'s Script<'a>) -> Self {
@@ -115,6 +126,7 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
         }
         match script.token_text(start).to_ascii_uppercase().as_str() {
             "CREATE" | "REPLACE" => self.parse_create(start + 1, end),
+            "ALTER" if is_session_setting(script, start) => StatementKind::Set,
             "ALTER" => self.parse_alter(start + 1, end),
             "DROP" => self.parse_drop(start + 1, end),
             "INSERT" | "UPSERT" => self.parse_insert(start, end),
@@ -139,7 +151,15 @@ impl<'s, 'a> ParsedStatement<'s, 'a> {
     /// Records the object that is named at `at`. Returns the index after the name, or `None` if there is no name.
     fn add_mention(&mut self, usage: Usage, object: ObjectKind, at: usize, end: usize) -> Option<usize> {
         let name = self.script.qualified_name(at, end)?;
-        self.query.add_mention(usage, object, name.parts, name.span);
+        let (usage, parts) = match (object, usage) {
+            // The model stays if one of its versions is dropped.
+            (ObjectKind::Model, Usage::Drops) if names_one_version(&name.parts) => {
+                (Usage::Alters, model_name(name.parts))
+            }
+            (ObjectKind::Model, _) => (usage, model_name(name.parts)),
+            _ => (usage, name.parts),
+        };
+        self.query.add_mention(usage, object, parts, name.span);
         Some(name.next_token)
     }
 

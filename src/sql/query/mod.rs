@@ -2,6 +2,7 @@
 
 mod clauses;
 mod expressions;
+mod named_arguments;
 mod stars;
 mod tables;
 
