@@ -25,6 +25,7 @@ mod work;
 use crate::resource::Span;
 
 pub use analysis::analyze;
+pub use lexer::comment_spans;
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
     plaintext_secret_errors, string_literals_and_hints,

@@ -4,31 +4,21 @@ use super::{SqlError, keywords::is_reserved, lexer::TokenKind, script::Script};
 use crate::resource::Span;
 
 /// Reserved words that start the next clause where a name is missing.
-const CLAUSE_KEYWORDS: [&str; 24] = [
+const CLAUSE_KEYWORDS: [&str; 14] = [
     "SELECT",
     "FROM",
     "WHERE",
-    "GROUP",
     "HAVING",
-    "ORDER",
-    "LIMIT",
     "UNION",
     "EXCEPT",
     "INTERSECT",
-    "MINUS",
     "WITH",
     "VALUES",
     "JOIN",
     "ON",
     "AS",
     "SET",
-    "INTO",
     "USING",
-    "LIKE",
-    "COMMENT",
-    "WINDOW",
-    "AND",
-    "OR",
 ];
 
 /// Returns the error of a text that has no name at the token `at`, where one must be. `end` ends the clause.
@@ -38,7 +28,7 @@ pub(super) fn missing_name(script: &Script<'_>, at: usize, end: usize) -> SqlErr
     }
     let written = script.token_text(at);
     match script.token_kind(at) {
-        Some(TokenKind::ReservedWord) if script.is_any_word(at, &CLAUSE_KEYWORDS) => SqlError {
+        Some(TokenKind::ReservedWord) if starts_clause(script, at) => SqlError {
             message: format!("a name is missing before `{written}`"),
             span: script.token_span(at),
             help: Some(format!(
@@ -80,6 +70,12 @@ pub(super) fn missing_name(script: &Script<'_>, at: usize, end: usize) -> SqlErr
             help: Some("Write the name. If it has special characters, write it in back-quotes.".to_owned()),
         },
     }
+}
+
+/// Returns whether the reserved word at `at` starts the next clause where a name is missing.
+fn starts_clause(script: &Script<'_>, at: usize) -> bool {
+    script.is_any_word(at, &CLAUSE_KEYWORDS)
+        || (script.is_any_word(at, &["GROUP", "ORDER"]) && script.is_word(at + 1, "BY"))
 }
 
 /// Returns the error of a reserved word that is used as a name.

@@ -26,10 +26,9 @@ fn cosmetic_changes_keep_the_normal_form() {
 #[test]
 fn layout_inside_a_hint_keeps_the_normal_form() {
     let text = "SELECT x FROM a /*+OPTIONS('k' = 'v')*/";
-    for other in [
-        "SELECT x FROM a /*+ OPTIONS('k'='v') */",
-        "SELECT x FROM a /*+\n  OPTIONS (\n    'k' = 'v' -- note\n  )\n*/",
-    ] {
+    for other in
+        ["SELECT x FROM a /*+ OPTIONS('k'='v') */", "SELECT x FROM a /*+\n  OPTIONS (\n    'k' = 'v' -- note\n  )\n*/"]
+    {
         assert!(are_equivalent(text, other), "{}", normal_form(other));
         assert_eq!(normal_form(&normal_form(other)), normal_form(other));
     }
