@@ -25,7 +25,7 @@ pub(super) fn operand_errors(script: &Script<'_>, start: usize, end: usize) -> V
 enum Bracket {
     /// The operand and the type of a cast, whose bracket is at this token.
     Cast {
-        /// The opening bracket.
+        /// The index of its opening bracket.
         open: usize,
     },
     /// The arguments of a call.
