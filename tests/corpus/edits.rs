@@ -1,6 +1,8 @@
 //! Edits statements of the corpus in ways whose right analysis follows from that of the original: other layout, quotes,
 //! names and literals, and queries inside other queries.
 
+#![allow(clippy::indexing_slicing, reason = "each index comes from the length of what it indexes")]
+
 use std::collections::BTreeSet;
 
 use floe::sql::{Analysis, analyze};

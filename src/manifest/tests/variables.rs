@@ -191,10 +191,9 @@ fn references_in_comments_are_not_substituted() {
             "CREATE VIEW a AS SELECT x FROM b /*+ OPTIONS('k'='a') */",
         ),
     ] {
-        let floe = format!(
-            "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = {{ t = \"a\" }}\n[statements.a]\nsql_file = \"a.sql\"\n"
-        );
-        let project = ProjectFixture::from_manifest(&floe).with_file("a.sql", sql).load();
+        let floe = 
+            "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { t = \"a\" }\n[statements.a]\nsql_file = \"a.sql\"\n";
+        let project = ProjectFixture::from_manifest(floe).with_file("a.sql", sql).load();
         assert_eq!(project.statements["a"].spec.sql.masked(), expected, "{sql}");
     }
     project_with("\"CREATE TABLE t (x INT) -- ${catlog}\"", "catalog = \"c\"").load();
