@@ -191,8 +191,7 @@ fn references_in_comments_are_not_substituted() {
             "CREATE VIEW a AS SELECT x FROM b /*+ OPTIONS('k'='a') */",
         ),
     ] {
-        let floe = 
-            "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { t = \"a\" }\n[statements.a]\nsql_file = \"a.sql\"\n";
+        let floe = "[project]\nname = \"t\"\n[environments.local]\nsimulator = true\nvariables = { t = \"a\" }\n[statements.a]\nsql_file = \"a.sql\"\n";
         let project = ProjectFixture::from_manifest(floe).with_file("a.sql", sql).load();
         assert_eq!(project.statements["a"].spec.sql.masked(), expected, "{sql}");
     }
