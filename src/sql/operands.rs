@@ -67,7 +67,7 @@ impl OperandCheck<'_, '_> {
     }
 
     /// Returns the index after a region with a grammar of its own that starts at `at`: the type of a cast, the pattern
-    /// and the conditions of `MATCH_RECOGNIZE`, a descriptor, and an escape in braces.
+    /// and the conditions of `MATCH_RECOGNIZE`, a descriptor, the types of `IS OF (…)`, and an escape in braces.
     fn skipped_region(&self, at: usize) -> Option<usize> {
         let script = self.script;
         let is_region =
@@ -75,7 +75,8 @@ impl OperandCheck<'_, '_> {
         if is_region {
             return Some(script.closing_bracket(at + 1, self.end) + 1);
         }
-        if script.is_symbol(at, "{") {
+        let is_type_list = script.is_symbol(at, "(") && at > self.start && script.is_word(at - 1, "OF");
+        if script.is_symbol(at, "{") || is_type_list {
             return Some(script.closing_bracket(at, self.end) + 1);
         }
         match self.brackets.last() {
