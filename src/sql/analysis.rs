@@ -1,8 +1,10 @@
 //! Turns a text into its analysis.
 
 use super::{
-    Mention, PlaintextSecret, SqlError, StatefulConstruct, StatementKind, script::Script, secrets::is_plaintext_secret,
-    statement::ParsedStatement,
+    Mention, PlaintextSecret, SqlError, StatefulConstruct, StatementKind,
+    script::Script,
+    secrets::is_plaintext_secret,
+    statement::{ParsedStatement, is_session_setting},
 };
 use crate::resource::Span;
 
@@ -54,11 +56,14 @@ pub struct Analysis {
 /// are left out. Only `stateful_construct` is different: it is `None` only if the whole text is understood.
 pub fn analyze(text: &str) -> Analysis {
     let script = Script::new(text);
-    let (mut statement, kind, mut errors) = parse_statement(&script);
-    errors.extend(script.errors.iter().cloned());
+    let (mut statement, kind, other_statements) = parse_statement(&script);
+    let mut errors = script.errors.clone();
+    errors.extend(other_statements);
     errors.append(&mut statement.errors);
     errors.append(&mut statement.query.errors);
     errors.sort_by_key(|error| error.span.start);
+    // Of two errors at one place, the first is about the characters and the more exact one.
+    errors.dedup_by_key(|error| error.span.start);
     errors.truncate(MAX_ERRORS);
 
     let mut stateful_construct = statement.first_stateful_construct();
@@ -112,12 +117,12 @@ pub(super) fn parse_statement<'s, 'a>(
 /// well.
 fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlError>) {
     let statements = split_statements(script);
-    let is_session_setting = |&(start, _): &(usize, usize)| script.is_any_word(start, &["SET", "RESET", "USE"]);
+    let is_session_setting = |&(start, _): &(usize, usize)| is_session_setting(script, start);
     let chosen = statements.iter().copied().find(|range| !is_session_setting(range)).or(statements.first().copied());
     let mut errors = Vec::new();
     if statements.is_empty() && script.errors.is_empty() {
         let message = "this text contains no statement".to_owned();
-        errors.push(SqlError { message, span: 0..script.source().len() });
+        errors.push(SqlError { message, span: 0..script.source().len(), help: None });
     }
     let mut found_statement = false;
     for range in &statements {
@@ -129,7 +134,7 @@ fn choose_statement(script: &Script<'_>) -> (Option<(usize, usize)>, Vec<SqlErro
             found_statement = true;
             continue;
         };
-        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0) });
+        errors.push(SqlError { message: message.to_owned(), span: script.token_span(range.0), help: None });
     }
     (chosen, errors)
 }

@@ -23,8 +23,10 @@ pub struct StatefulConstruct {
 /// Why a text cannot be submitted as one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {
-    /// The headline of the error, with the next step: a lower-case fragment.
+    /// The headline of the error: a lower-case fragment.
     pub message: String,
     /// Where the error is in the text.
     pub span: Span,
+    /// The next step in full sentences, if the headline does not say it.
+    pub help: Option<String>,
 }

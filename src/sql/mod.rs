@@ -5,6 +5,7 @@
 //! rest of the text.
 
 mod analysis;
+mod characters;
 mod findings;
 mod functions;
 mod keywords;
@@ -12,17 +13,21 @@ mod kind;
 mod lexer;
 mod lints;
 mod mention;
+mod names;
 mod normalize;
+mod operands;
 mod query;
 mod script;
 mod secrets;
 mod stateless;
 mod statement;
 mod word_set;
+mod work;
 
 pub use analysis::{Analysis, analyze};
 pub use findings::{PlaintextSecret, SqlError, StatefulConstruct};
 pub use kind::{StatementClass, StatementKind, is_definition_kind};
+pub use lexer::comment_spans;
 pub use lints::{
     Lint, LintContext, LintExplanation, LintSeverity, explain_lint, has_plaintext_secret, lint, lint_codes,
     plaintext_secret_errors, string_literals_and_hints,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     manifest::{
         DeclaredStatement,
-        layer::{At, EnvironmentLayer, StatementLayer},
+        layer::{At, EnvironmentLayer, StatementLayer, toml_string},
         merge,
     },
     resource::{Address, FormerConsent, ResourceKind as AddressKind, SmallMap, SourceLocation, Statement, Template},
@@ -133,7 +133,11 @@ pub(in crate::manifest) fn check_overlay(
 
 /// Returns the SQL in `undo`, and reports what is wrong with it.
 fn check_undo(context: &mut ValidationContext<'_>, key: &str, layer: &StatementLayer) -> Option<Template> {
-    let (template, source_map) = context.substitution.interpolate_template(layer.undo.as_ref()?)?;
+    let (template, source_map) = {
+        let undo = layer.undo.as_ref()?;
+        let positions = toml_string::value_source_map(&undo.place, undo.value.len());
+        context.substitution.interpolate_sql(&undo.value, positions)?
+    };
     let undo = ResolvedSql { template, source_map };
     check_sql(context, key, &undo, SqlPurpose::Undo);
     Some(undo.template)

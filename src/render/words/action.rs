@@ -138,7 +138,7 @@ fn sql_summary(sql: &Template) -> String {
     let names = truncate(&names.join(", "), 60);
     match analysis.kind {
         _ if names.is_empty() => kind,
-        sql::StatementKind::StatementSet => format!("{kind} into {names}"),
+        sql::StatementKind::StatementSet => format!("STATEMENT SET into {names}"),
         _ => format!("{kind} {names}"),
     }
 }

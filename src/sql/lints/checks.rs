@@ -59,7 +59,7 @@ fn star_into_sink(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
             "Name the columns.",
         )
     };
-    subject.statement.query.stars.iter().map(at).collect()
+    subject.statement.query.stars().iter().map(at).collect()
 }
 
 /// Checks FL103: a `CREATE TABLE … AS` that floe cannot replace.
@@ -227,8 +227,8 @@ fn unbounded_state(subject: &LintSubject<'_, '_, '_>) -> Vec<Lint> {
         .collect()
 }
 
-/// Returns the tokens of the list after the `GROUP BY` at `at`.
-fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Range<usize> {
+/// Returns the tokens of the list after the `GROUP BY` at `at`, without the content of subqueries.
+fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> Vec<usize> {
     const GROUP_BY_TERMINATORS: [&str; 13] = [
         "GROUP",
         "HAVING",
@@ -247,35 +247,43 @@ fn group_by_tokens(subject: &LintSubject<'_, '_, '_>, at: usize) -> std::ops::Ra
     let script = subject.script;
     let ends = |at: usize| script.is_any_word(at, &GROUP_BY_TERMINATORS) || script.is_symbol(at, ";");
     // A closing bracket without a partner in the list closes the subquery around it.
-    let mut end = at + 2;
+    let mut tokens = Vec::new();
+    let mut at = at + 2;
     let mut open = 0_usize;
-    while end < script.len() && !(open == 0 && ends(end)) {
-        if script.is_symbol(end, "(") {
+    while at < script.len() && !(open == 0 && ends(at)) {
+        if script.is_symbol(at, "(") && script.is_any_word(at + 1, &["SELECT", "WITH", "VALUES"]) {
+            at = script.closing_bracket(at, script.len()) + 1;
+            continue;
+        }
+        if script.is_symbol(at, "(") {
             open += 1;
-        } else if script.is_symbol(end, ")") {
+        } else if script.is_symbol(at, ")") {
             match open.checked_sub(1) {
                 Some(left) => open = left,
                 None => break,
             }
         }
-        end += 1;
+        tokens.push(at);
+        at += 1;
     }
-    at + 2..end
+    tokens
 }
 
 /// Returns whether `window_start` and `window_end` are among the grouping columns.
 fn groups_by_window_bounds(subject: &LintSubject<'_, '_, '_>, at: usize) -> (bool, bool) {
     let list = group_by_tokens(subject, at);
     let has = |column: &str| {
-        list.clone()
-            .any(|at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
+        list.iter()
+            .any(|&at| subject.script.is_identifier(at) && subject.script.identifier(at).eq_ignore_ascii_case(column))
     };
     (has("window_start"), has("window_end"))
 }
 
 /// Returns whether a grouping column is a window function.
 fn groups_by_window_function(subject: &LintSubject<'_, '_, '_>, at: usize) -> bool {
-    group_by_tokens(subject, at).any(|at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
+    group_by_tokens(subject, at)
+        .iter()
+        .any(|&at| subject.script.is_any_word(at, &["TUMBLE", "HOP", "SESSION", "CUMULATE"]))
 }
 
 /// Checks FL110: a startup option in a job that floe may replace.

@@ -2,6 +2,8 @@
 
 mod clauses;
 mod expressions;
+mod named_arguments;
+mod stars;
 mod tables;
 mod walker;
 

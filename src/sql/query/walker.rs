@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::stars::{CteId, Stars};
 use crate::{
     resource::Span,
     sql::{Mention, ObjectKind, SqlError, StatefulConstruct, Usage, script::Script},
@@ -19,15 +20,12 @@ pub(in crate::sql) struct QueryWalker<'s, 'a> {
     pub errors: Vec<SqlError>,
     /// Joins of tables without a bound in time, each at its `JOIN` or comma.
     pub regular_joins: Vec<Span>,
-    /// Each `*` in a `SELECT` list that reads a table, and whose columns reach the result of the query that is
-    /// walked. A `*` over a common table expression or a subquery that names its columns does not count.
-    pub stars: Vec<Span>,
-    /// The stars of each common table expression, by its name.
-    pub(super) stars_by_cte: BTreeMap<String, Vec<Span>>,
+    /// Where the columns of a `*` come from.
+    pub(super) stars: Stars,
     /// The windows: calls of `TUMBLE`, `HOP` and similar functions.
     pub windows: Vec<Span>,
-    /// Names that common table expressions shadow here, with the number of open expressions of that name.
-    pub(super) ctes_in_scope: BTreeMap<String, usize>,
+    /// Names that common table expressions shadow here, each with its open expressions, the innermost last.
+    pub(super) ctes_in_scope: BTreeMap<String, Vec<CteId>>,
     /// The shadowed names in the order in which they came into scope.
     pub(super) cte_scope_stack: Vec<String>,
     /// The select lists that are being walked, the innermost last.
@@ -91,8 +89,7 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             stateful_constructs: Vec::new(),
             errors: Vec::new(),
             regular_joins: Vec::new(),
-            stars: Vec::new(),
-            stars_by_cte: BTreeMap::new(),
+            stars: Stars::default(),
             windows: Vec::new(),
             ctes_in_scope: BTreeMap::new(),
             cte_scope_stack: Vec::new(),
@@ -103,6 +100,19 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
             operand_start: None,
             time_bounded: Vec::new(),
         }
+    }
+
+    /// Reports an error, unless another one before it explains it.
+    pub(super) fn report(&mut self, error: SqlError) {
+        if self.errors.is_empty() {
+            self.errors.push(error);
+        }
+    }
+
+    /// Returns each `*` in a `SELECT` list that reads a table, and whose columns reach the result of a query. A `*` over
+    /// a common table expression or a subquery that names its columns does not count.
+    pub fn stars(&self) -> Vec<Span> {
+        self.stars.reaching_result()
     }
 
     /// Records a mention of an object.
@@ -116,16 +126,16 @@ impl<'s, 'a> QueryWalker<'s, 'a> {
     }
 
     /// Shadows tables named `name`.
-    pub(super) fn enter_cte_scope(&mut self, name: &str) {
-        *self.ctes_in_scope.entry(name.to_owned()).or_default() += 1;
+    pub(super) fn enter_cte_scope(&mut self, name: &str, cte: CteId) {
+        self.ctes_in_scope.entry(name.to_owned()).or_default().push(cte);
         self.cte_scope_stack.push(name.to_owned());
     }
 
     /// Ends one scope of `name`.
     pub(super) fn leave_cte_scope(&mut self, name: &str) {
-        if let Some(count) = self.ctes_in_scope.get_mut(name) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(open) = self.ctes_in_scope.get_mut(name) {
+            open.pop();
+            if open.is_empty() {
                 self.ctes_in_scope.remove(name);
             }
         }

@@ -37,6 +37,9 @@ fn leading_keywords_determine_the_kind() {
         ("EXPLAIN INSERT INTO a SELECT 1", StatementKind::Explain),
         ("USE CATALOG c", StatementKind::Use),
         ("SET 'a' = 'b'", StatementKind::Set),
+        ("ALTER SESSION SET CONTAINER = XEPDB1", StatementKind::Set),
+        ("alter system reset x", StatementKind::Set),
+        ("ALTER TEMPORARY SYSTEM FUNCTION f AS 'c'", StatementKind::AlterFunction),
         ("UPDATE a SET x = 1", StatementKind::Update),
         ("DELETE FROM a WHERE x = 1", StatementKind::Delete),
         ("Create a table of contents first.", StatementKind::Other),
@@ -88,6 +91,7 @@ fn kinds_have_the_spelling_of_the_api() {
     assert_eq!(StatementKind::CreateTableAs.api_name(), "CREATE_TABLE_AS");
     assert_eq!(StatementKind::InsertValues.api_name(), "INSERT_INTO");
     assert_eq!(StatementKind::Select.api_name(), "SELECT");
+    assert_eq!(StatementKind::StatementSet.api_name(), "EXECUTE_STATEMENT_SET");
 }
 
 #[test]

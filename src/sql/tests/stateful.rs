@@ -30,6 +30,41 @@ fn projections_filters_and_unnest_are_stateless() {
 }
 
 #[test]
+fn an_alias_after_a_reserved_word_is_no_column() {
+    // Without a column beside it, an unknown function may be an aggregate function.
+    for operand in [
+        "CURRENT_TIMESTAMP",
+        "LOCALTIME",
+        "USER",
+        "NULL",
+        "CURRENT_TIMESTAMP - INTERVAL '1' DAY",
+        "INTERVAL '1' DAY TO SECOND",
+        "INTERVAL '1' WEEK",
+        "INTERVAL '1' SECOND(3)",
+        "DATE '2024-01-01'",
+        "CASE WHEN TRUE THEN 1 END",
+        "1 IS NOT UNKNOWN",
+        "CAST(1 AS INT)",
+        "PI",
+        "pi",
+        "PI * 2",
+    ] {
+        for items in [
+            format!("my_agg(id), {operand} since"),
+            format!("{operand} since, my_agg(id)"),
+            format!("my_agg(id), {operand}"),
+        ] {
+            let text = format!("INSERT INTO s SELECT {items} FROM t");
+            let state = stateful_construct(&text).map(|(description, _)| description);
+            assert_eq!(state.as_deref(), Some("`my_agg`, which may be an aggregate function"), "{text}");
+        }
+    }
+    for column in ["`PI`", "t.PI", "x", "x since", "CURRENT_TIMESTAMP - x since", "x - INTERVAL '1' DAY since"] {
+        assert_eq!(stateful_construct(&format!("INSERT INTO s SELECT {column}, myfn(id) FROM t")), None, "{column}");
+    }
+}
+
+#[test]
 fn stateful_constructs_are_named_and_located() {
     for (text, construct, place) in [
         ("INSERT INTO a SELECT x, COUNT(*) FROM b GROUP BY x", "the aggregate COUNT", "COUNT"),
